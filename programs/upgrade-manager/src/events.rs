@@ -1,0 +1,273 @@
+//! One event for every change of state, emitted by self-CPI so that no log can forge or lose it.
+//! The audit trail is decoded from these inner instructions.
+use anchor_lang::prelude::*;
+
+use crate::state::{AccountStatus, BufferRole, Choice, Counters, ProposalStatus};
+
+/// A multisig was made.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MultisigCreated {
+    /// The multisig.
+    pub multisig: Pubkey,
+    /// Its members' keys.
+    pub members: Vec<Pubkey>,
+    /// Approvals it takes.
+    pub threshold: u8,
+    /// Seconds of timelock.
+    pub timelock: u32,
+}
+
+/// The manager took over a program's upgrade authority.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramRegistered {
+    /// The program.
+    pub program: Pubkey,
+    /// The team that decides from now on.
+    pub multisig: Pubkey,
+    /// The authority it had.
+    pub previous_authority: Pubkey,
+    /// The version it was registered as.
+    pub version: u16,
+    /// solana-verify hash of what runs.
+    pub elf_hash: [u8; 32],
+}
+
+/// A buffer's authority moved to the manager: its bytes are fixed.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BufferFrozen {
+    /// The buffer.
+    pub buffer: Pubkey,
+    /// The program it is for.
+    pub program: Pubkey,
+    /// What it is for.
+    pub role: BufferRole,
+    /// Bytes behind its header.
+    pub len: u32,
+    /// Who gets its rent back.
+    pub refund: Pubkey,
+}
+
+/// A frozen buffer's hash was taken.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BufferAttested {
+    /// The buffer.
+    pub buffer: Pubkey,
+    /// The program it is for.
+    pub program: Pubkey,
+    /// What it is for.
+    pub role: BufferRole,
+    /// Its solana-verify hash.
+    pub sha256: [u8; 32],
+}
+
+/// A proposal was made.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProposalCreated {
+    /// The proposal.
+    pub proposal: Pubkey,
+    /// The program.
+    pub program: Pubkey,
+    /// Its id.
+    pub id: u64,
+    /// Who proposed.
+    pub proposer: Pubkey,
+    /// What votes must name.
+    pub digest: [u8; 32],
+    /// Hash of the new code.
+    pub elf_hash: [u8; 32],
+    /// Version before.
+    pub from_version: u16,
+    /// Version after.
+    pub to_version: u16,
+    /// Accounts in the manifest.
+    pub accounts: u32,
+}
+
+/// A member voted.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VoteCast {
+    /// The proposal.
+    pub proposal: Pubkey,
+    /// The program.
+    pub program: Pubkey,
+    /// Who.
+    pub member: Pubkey,
+    /// What.
+    pub choice: Choice,
+    /// Approvals now.
+    pub approvals: u8,
+    /// Status now.
+    pub status: ProposalStatus,
+    /// Earliest execution, 0 while not approved.
+    pub eta: i64,
+}
+
+/// A member took a vote back.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VoteRevoked {
+    /// The proposal.
+    pub proposal: Pubkey,
+    /// The program.
+    pub program: Pubkey,
+    /// Who.
+    pub member: Pubkey,
+    /// Approvals now.
+    pub approvals: u8,
+    /// Status now.
+    pub status: ProposalStatus,
+}
+
+/// A member asked to cancel, or the proposal was cancelled.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CancelRequested {
+    /// The proposal.
+    pub proposal: Pubkey,
+    /// The program.
+    pub program: Pubkey,
+    /// Who.
+    pub member: Pubkey,
+    /// Status now.
+    pub status: ProposalStatus,
+}
+
+/// The proposal ran out of time.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProposalExpired {
+    /// The proposal.
+    pub proposal: Pubkey,
+    /// The program.
+    pub program: Pubkey,
+}
+
+/// The new code is in place.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpgradeExecuted {
+    /// The proposal.
+    pub proposal: Pubkey,
+    /// The program.
+    pub program: Pubkey,
+    /// Who executed.
+    pub executor: Pubkey,
+    /// Hash of the new code, taken in the same instruction.
+    pub elf_hash: [u8; 32],
+    /// Hash of the code it replaced.
+    pub previous_elf_hash: [u8; 32],
+    /// Version now.
+    pub version: u16,
+}
+
+/// What happened to one account.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug, PartialEq, Eq)]
+pub struct AccountMove {
+    /// The account.
+    pub account: Pubkey,
+    /// sha256 before.
+    pub before: [u8; 32],
+    /// sha256 after.
+    pub after: [u8; 32],
+}
+
+/// Accounts changed status: one event a batch.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountsMoved {
+    /// The proposal.
+    pub proposal: Pubkey,
+    /// The program.
+    pub program: Pubkey,
+    /// Who signed.
+    pub actor: Pubkey,
+    /// Their status now.
+    pub status: AccountStatus,
+    /// The accounts.
+    pub accounts: Vec<AccountMove>,
+    /// All counters after the batch.
+    pub counters: Counters,
+}
+
+/// Every account is accounted for.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MigrationCompleted {
+    /// The proposal.
+    pub proposal: Pubkey,
+    /// The program.
+    pub program: Pubkey,
+    /// Who said so.
+    pub executor: Pubkey,
+    /// All counters.
+    pub counters: Counters,
+    /// Slot, so that anyone can repeat the scan.
+    pub slot: u64,
+}
+
+/// A member voted for rollback.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RollbackVoted {
+    /// The proposal.
+    pub proposal: Pubkey,
+    /// The program.
+    pub program: Pubkey,
+    /// Who.
+    pub member: Pubkey,
+    /// Whether accounts that cannot be restored may be given up.
+    pub give_up: bool,
+    /// Votes now.
+    pub votes: u8,
+    /// Whether the threshold is reached.
+    pub approved: bool,
+}
+
+/// The old code is back.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramRolledBack {
+    /// The proposal.
+    pub proposal: Pubkey,
+    /// The program.
+    pub program: Pubkey,
+    /// Who executed.
+    pub executor: Pubkey,
+    /// Hash of the code that is back.
+    pub elf_hash: [u8; 32],
+    /// Version now.
+    pub version: u16,
+    /// Accounts that were left on the new layout by vote.
+    pub given_up: u64,
+}
+
+/// What was closed.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClosedKind {
+    /// A buffer and its attestation.
+    Buffer,
+    /// A proposal.
+    Proposal,
+    /// A version record.
+    AccountVersion,
+}
+
+/// An account of the manager, or a buffer, was closed.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountClosed {
+    /// What it was.
+    pub kind: ClosedKind,
+    /// Its address.
+    pub account: Pubkey,
+    /// The program it was for.
+    pub program: Pubkey,
+    /// Who got the rent.
+    pub refund: Pubkey,
+}

@@ -1,0 +1,70 @@
+//! Seeds of every address the manager derives. Fixed length behind a distinct prefix, so that no
+//! two kinds and no two ids can collide.
+use anchor_lang::prelude::*;
+
+use crate::ID;
+
+/// `[MULTISIG, create_key]`.
+pub const MULTISIG: &[u8] = b"multisig";
+/// `[PROGRAM, program id]`.
+pub const PROGRAM: &[u8] = b"program";
+/// `[AUTHORITY, program id]`: signs loader CPIs only, never passed to a target.
+pub const AUTHORITY: &[u8] = b"authority";
+/// `[MIGRATOR, program id]`: signs CPIs into the target only.
+pub const MIGRATOR: &[u8] = migration_interface::MIGRATOR_SEED;
+/// `[PROPOSAL, program id, id as u64 LE]`.
+pub const PROPOSAL: &[u8] = b"proposal";
+/// `[VERSION, program id, account]`.
+pub const VERSION: &[u8] = b"version";
+/// `[ATTESTATION, buffer]`.
+pub const ATTESTATION: &[u8] = b"attestation";
+/// `[EVENT_AUTHORITY]`: Anchor's signer of `emit_cpi!`.
+pub const EVENT_AUTHORITY: &[u8] = b"__event_authority";
+
+/// Address and bump of the multisig made with `create_key`.
+#[must_use]
+pub fn multisig(create_key: &Pubkey) -> (Pubkey, u8) {
+    Pubkey::find_program_address(&[MULTISIG, create_key.as_ref()], &ID)
+}
+
+/// Address and bump of the state of `program`.
+#[must_use]
+pub fn program_state(program: &Pubkey) -> (Pubkey, u8) {
+    Pubkey::find_program_address(&[PROGRAM, program.as_ref()], &ID)
+}
+
+/// Address and bump that holds the upgrade authority of `program`.
+#[must_use]
+pub fn authority(program: &Pubkey) -> (Pubkey, u8) {
+    Pubkey::find_program_address(&[AUTHORITY, program.as_ref()], &ID)
+}
+
+/// Address and bump that signs migrations into `program`.
+#[must_use]
+pub fn migrator(program: &Pubkey) -> (Pubkey, u8) {
+    Pubkey::find_program_address(&[MIGRATOR, program.as_ref()], &ID)
+}
+
+/// Address and bump of proposal `id` of `program`.
+#[must_use]
+pub fn proposal(program: &Pubkey, id: u64) -> (Pubkey, u8) {
+    Pubkey::find_program_address(&[PROPOSAL, program.as_ref(), &id.to_le_bytes()], &ID)
+}
+
+/// Address and bump of the version record of `account` of `program`.
+#[must_use]
+pub fn account_version(program: &Pubkey, account: &Pubkey) -> (Pubkey, u8) {
+    Pubkey::find_program_address(&[VERSION, program.as_ref(), account.as_ref()], &ID)
+}
+
+/// Address and bump of the attestation of `buffer`.
+#[must_use]
+pub fn attestation(buffer: &Pubkey) -> (Pubkey, u8) {
+    Pubkey::find_program_address(&[ATTESTATION, buffer.as_ref()], &ID)
+}
+
+/// Address that signs the manager's own event CPIs.
+#[must_use]
+pub fn event_authority() -> Pubkey {
+    Pubkey::find_program_address(&[EVENT_AUTHORITY], &ID).0
+}

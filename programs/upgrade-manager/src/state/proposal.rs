@@ -1,0 +1,261 @@
+//! One proposal: its terms, its votes and its times. Every question of the form "may this happen
+//! now" is a function here, answered from the fields and the chain's clock alone.
+use anchor_lang::prelude::*;
+
+use super::{Ballot, MultisigConfig, Tally, Terms};
+use crate::error::ManagerError;
+
+/// Slots that must pass per second of timelock, as a fraction of a half: even if the chain's clock
+/// ran ahead, a timelock lasts as many slots as if each had taken 800 ms.
+pub const SLOT_FLOOR_PER_1000_SECONDS: u64 = 1_250;
+
+/// Where a proposal stands. "Ready" is not stored: it is `Timelocked` with `eta` behind.
+#[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProposalStatus {
+    /// Votes are cast.
+    Active,
+    /// Approved; waits for `eta`, then for execution.
+    Timelocked,
+    /// The new code is in place; no account has been migrated.
+    Executed,
+    /// Accounts are being migrated.
+    Migrating,
+    /// Every account is accounted for.
+    Completed,
+    /// Approval became impossible.
+    Rejected,
+    /// Cancelled by its proposer or by the threshold.
+    Cancelled,
+    /// Not executed in time.
+    Expired,
+    /// The old code is back.
+    RolledBack,
+}
+
+impl ProposalStatus {
+    /// Every status, in the order of the account's encoding.
+    pub const ALL: [Self; 9] = [
+        Self::Active,
+        Self::Timelocked,
+        Self::Executed,
+        Self::Migrating,
+        Self::Completed,
+        Self::Rejected,
+        Self::Cancelled,
+        Self::Expired,
+        Self::RolledBack,
+    ];
+
+    /// The status's name, the same on chain, in SQL, on screen and in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "Active",
+            Self::Timelocked => "Timelocked",
+            Self::Executed => "Executed",
+            Self::Migrating => "Migrating",
+            Self::Completed => "Completed",
+            Self::Rejected => "Rejected",
+            Self::Cancelled => "Cancelled",
+            Self::Expired => "Expired",
+            Self::RolledBack => "RolledBack",
+        }
+    }
+
+    /// The status with this [`Self::name`].
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.name() == name)
+    }
+
+    /// Whether votes can still change the outcome.
+    #[must_use]
+    pub fn is_voting(self) -> bool {
+        matches!(self, Self::Active | Self::Timelocked)
+    }
+
+    /// Whether the new code is in place because of this proposal.
+    #[must_use]
+    pub fn is_executed(self) -> bool {
+        matches!(self, Self::Executed | Self::Migrating | Self::Completed)
+    }
+
+    /// Whether nothing can happen any more but closing. `Completed` can still be rolled back.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Rejected | Self::Cancelled | Self::Expired | Self::RolledBack)
+    }
+}
+
+/// One proposal to upgrade one program.
+#[account]
+#[derive(InitSpace, Debug, PartialEq, Eq)]
+pub struct UpgradeProposal {
+    /// [`super::LAYOUT`] at creation.
+    pub layout: u8,
+    /// Bump of this address.
+    pub bump: u8,
+    /// Where it stands.
+    pub status: ProposalStatus,
+    /// Who proposed.
+    pub proposer: Pubkey,
+    /// Who paid for this account.
+    pub payer: Pubkey,
+    /// Chain time of the proposal.
+    pub proposed_at: i64,
+    /// Digest of `terms`.
+    pub digest: [u8; 32],
+    /// What the votes agree to.
+    pub terms: Terms,
+    /// The votes.
+    pub ballot: Ballot,
+    /// Chain time of the deciding approval, 0 before.
+    pub approved_at: i64,
+    /// Slot of the deciding approval, 0 before.
+    pub approved_slot: u64,
+    /// Earliest chain time of execution, 0 before the deciding approval.
+    pub eta: i64,
+    /// Latest chain time of execution, 0 before the deciding approval.
+    pub window_end: i64,
+    /// Chain time of execution, 0 before.
+    pub executed_at: i64,
+    /// Slot of execution, 0 before.
+    pub executed_slot: u64,
+    /// Chain time until which members can vote for rollback, 0 before execution.
+    pub rollback_until: i64,
+    /// Chain time at which the members' votes for rollback reached the threshold, 0 before.
+    pub rollback_approved_at: i64,
+    /// Zero; room for later.
+    pub reserved: [u8; 32],
+}
+
+impl UpgradeProposal {
+    /// The proposal must belong to the config's present epoch.
+    ///
+    /// # Errors
+    /// [`ManagerError::StaleProposal`].
+    pub fn require_fresh(&self, config: &MultisigConfig) -> Result<()> {
+        require!(self.terms.config_epoch == config.config_epoch, ManagerError::StaleProposal);
+        Ok(())
+    }
+
+    /// The voter must have seen these very terms.
+    ///
+    /// # Errors
+    /// [`ManagerError::DigestMismatch`].
+    pub fn require_digest(&self, digest: &[u8; 32]) -> Result<()> {
+        require!(self.digest == *digest, ManagerError::DigestMismatch);
+        Ok(())
+    }
+
+    /// Last chain time at which the proposal can be executed.
+    #[must_use]
+    pub fn deadline(&self) -> i64 {
+        if self.status == ProposalStatus::Timelocked {
+            self.window_end
+        } else {
+            self.terms.expires_at
+        }
+    }
+
+    /// Brings status and times in line with the votes.
+    ///
+    /// # Errors
+    /// [`ManagerError::Overflow`].
+    pub fn settle(&mut self, config: &MultisigConfig, now: i64, slot: u64) -> Result<()> {
+        match (self.ballot.tally(config), self.status) {
+            (Tally::Approved, ProposalStatus::Active) => {
+                let eta =
+                    now.checked_add(i64::from(config.timelock)).ok_or(ManagerError::Overflow)?;
+                let end = eta
+                    .checked_add(i64::from(config.execution_window))
+                    .ok_or(ManagerError::Overflow)?;
+                self.status = ProposalStatus::Timelocked;
+                (self.approved_at, self.approved_slot) = (now, slot);
+                (self.eta, self.window_end) = (eta, end.min(self.terms.expires_at));
+            }
+            (Tally::Open, ProposalStatus::Timelocked) => {
+                self.status = ProposalStatus::Active;
+                (self.approved_at, self.approved_slot, self.eta, self.window_end) = (0, 0, 0, 0);
+            }
+            (Tally::Rejected, ProposalStatus::Active | ProposalStatus::Timelocked) => {
+                self.status = ProposalStatus::Rejected;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A vote may be cast now.
+    ///
+    /// # Errors
+    /// [`ManagerError::NotVoting`] or [`ManagerError::Expired`].
+    pub fn require_voting(&self, now: i64) -> Result<()> {
+        require!(self.status.is_voting(), ManagerError::NotVoting);
+        require!(now <= self.deadline(), ManagerError::Expired);
+        Ok(())
+    }
+
+    /// First slot at which the timelock of `timelock` seconds can be over.
+    #[must_use]
+    pub fn slot_floor(&self, timelock: u32) -> u64 {
+        let slots = u64::from(timelock).saturating_mul(SLOT_FLOOR_PER_1000_SECONDS) / 1000;
+        self.approved_slot.saturating_add(slots)
+    }
+
+    /// The timelock is over and the window open.
+    ///
+    /// # Errors
+    /// [`ManagerError::NotTimelocked`], [`ManagerError::TimelockNotOver`],
+    /// [`ManagerError::TooFewSlots`], [`ManagerError::Expired`].
+    pub fn require_executable(&self, config: &MultisigConfig, now: i64, slot: u64) -> Result<()> {
+        require!(self.status == ProposalStatus::Timelocked, ManagerError::NotTimelocked);
+        require!(now >= self.eta, ManagerError::TimelockNotOver);
+        require!(slot >= self.slot_floor(config.timelock), ManagerError::TooFewSlots);
+        require!(now <= self.window_end, ManagerError::Expired);
+        Ok(())
+    }
+
+    /// Anyone may call the proposal expired.
+    ///
+    /// # Errors
+    /// [`ManagerError::NotVoting`] or [`ManagerError::NotExpired`].
+    pub fn require_expired(&self, now: i64) -> Result<()> {
+        require!(self.status.is_voting(), ManagerError::NotVoting);
+        require!(now > self.deadline(), ManagerError::NotExpired);
+        Ok(())
+    }
+
+    /// Members may vote for rollback now. What the threshold voted for in time can be finished
+    /// later: a rollback that had to stop half-way would be worse than a late one.
+    ///
+    /// # Errors
+    /// [`ManagerError::NotExecuted`] or [`ManagerError::RollbackWindowOver`].
+    pub fn require_rollback_vote(&self, now: i64) -> Result<()> {
+        require!(self.status.is_executed(), ManagerError::NotExecuted);
+        require!(now <= self.rollback_until, ManagerError::RollbackWindowOver);
+        Ok(())
+    }
+
+    /// Members have voted for rollback and the old code is not back yet.
+    ///
+    /// # Errors
+    /// [`ManagerError::NotExecuted`] or [`ManagerError::RollbackNotApproved`].
+    pub fn require_rolling_back(&self) -> Result<()> {
+        require!(self.status.is_executed(), ManagerError::NotExecuted);
+        require!(self.rollback_approved_at != 0, ManagerError::RollbackNotApproved);
+        Ok(())
+    }
+
+    /// The proposal, its buffers and its records may be closed.
+    ///
+    /// # Errors
+    /// [`ManagerError::NotEnded`].
+    pub fn require_ended(&self, now: i64) -> Result<()> {
+        let completed = self.status == ProposalStatus::Completed
+            && self.rollback_approved_at == 0
+            && now > self.rollback_until;
+        require!(self.status.is_final() || completed, ManagerError::NotEnded);
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! Everything a vote agrees to, and the one digest over it.
+use anchor_lang::prelude::*;
+use solana_sha256_hasher::hashv;
+
+use super::{MAX_TYPE_RULES, TypeRule};
+use crate::error::ManagerError;
+
+/// Domain of the digest; changes with the layout of [`Terms`].
+const DIGEST: &[u8] = b"upgrade-manager/proposal/v1";
+/// Longest time from proposal to `expires_at`, seconds: 180 days.
+pub const MAX_LIFE: i64 = 180 * 24 * 3600;
+/// Longest link, commit and image in bytes.
+pub const MAX_SOURCE: usize = 160;
+
+/// What a proposal does. Closed: no stored instructions.
+#[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProposalKind {
+    /// Replace the program's code and migrate its accounts.
+    Upgrade,
+}
+
+impl ProposalKind {
+    /// The kind's name, the same everywhere.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Upgrade => "Upgrade",
+        }
+    }
+}
+
+/// One ELF, frozen in one buffer.
+#[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PinnedElf {
+    /// The buffer that holds it.
+    pub buffer: Pubkey,
+    /// Bytes in the buffer behind its header.
+    pub len: u32,
+    /// Bytes without the trailing zeros.
+    pub trimmed_len: u32,
+    /// sha256 of the trimmed bytes: solana-verify's hash.
+    pub sha256: [u8; 32],
+}
+
+/// The accounts that were seen at planning.
+#[derive(
+    AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq, Default,
+)]
+pub struct Manifest {
+    /// Merkle root, see [`super::manifest`].
+    pub root: [u8; 32],
+    /// Number of accounts.
+    pub count: u32,
+}
+
+/// Where the code comes from, for people and rebuilds.
+#[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Debug, PartialEq, Eq, Default)]
+pub struct Source {
+    /// Link to the repository.
+    #[max_len(MAX_SOURCE)]
+    pub link: String,
+    /// Commit.
+    #[max_len(64)]
+    pub commit: String,
+    /// Image of the reproducible build.
+    #[max_len(MAX_SOURCE)]
+    pub image: String,
+}
+
+/// Everything the digest covers.
+#[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// What the proposal does.
+    pub kind: ProposalKind,
+    /// Id, unique within the multisig.
+    pub id: u64,
+    /// Genesis hash of the cluster: clients refuse a vote on another one.
+    pub genesis_hash: [u8; 32],
+    /// The team.
+    pub multisig: Pubkey,
+    /// Its epoch at proposal.
+    pub config_epoch: u64,
+    /// The program.
+    pub program: Pubkey,
+    /// Its ProgramData account.
+    pub program_data: Pubkey,
+    /// The new code.
+    pub upgrade: PinnedElf,
+    /// The code to go back to: what runs now.
+    pub rollback: PinnedElf,
+    /// Where the upgrade's surplus lamports go: the multisig's treasury.
+    pub spill: Pubkey,
+    /// Version that runs now.
+    pub from_version: u16,
+    /// Version after the upgrade.
+    pub to_version: u16,
+    /// Which accounts may be migrated.
+    #[max_len(MAX_TYPE_RULES)]
+    pub type_rules: Vec<TypeRule>,
+    /// The accounts seen at planning.
+    pub manifest: Manifest,
+    /// Chain time after which nobody can execute, whatever the window says.
+    pub expires_at: i64,
+    /// Where the code comes from.
+    pub source: Source,
+}
+
+impl Terms {
+    /// What must hold at time `now` for a proposal under `timelock` seconds.
+    ///
+    /// # Errors
+    /// The first rule that does not hold.
+    pub fn invariant(&self, now: i64, timelock: u32) -> Result<()> {
+        require!(self.to_version > self.from_version, ManagerError::VersionNotNewer);
+        require!(self.upgrade.buffer != self.rollback.buffer, ManagerError::SameBuffer);
+        require!(self.type_rules.len() <= MAX_TYPE_RULES, ManagerError::TypeRule);
+        for (i, rule) in self.type_rules.iter().enumerate() {
+            rule.invariant()?;
+            let twice =
+                self.type_rules.iter().take(i).any(|r| r.discriminator == rule.discriminator);
+            require!(!twice, ManagerError::TypeRule);
+        }
+        let empty = self.manifest.count == 0;
+        require!(empty == (self.manifest.root == [0; 32]), ManagerError::Manifest);
+        require!(empty || !self.type_rules.is_empty(), ManagerError::Manifest);
+        let life = self.expires_at.checked_sub(now).ok_or(ManagerError::Overflow)?;
+        require!(life > i64::from(timelock) && life <= MAX_LIFE, ManagerError::ExpiryOutOfRange);
+        let source = &self.source;
+        require!(
+            source.link.len() <= MAX_SOURCE
+                && source.commit.len() <= 64
+                && source.image.len() <= MAX_SOURCE,
+            ManagerError::SourceTooLong
+        );
+        Ok(())
+    }
+
+    /// The digest that votes carry: sha256 over domain, manager id and the serialised terms.
+    ///
+    /// # Errors
+    /// Only when serialisation fails, which memory alone can cause.
+    pub fn digest(&self) -> Result<[u8; 32]> {
+        let mut bytes = Vec::with_capacity(768);
+        self.serialize(&mut bytes)?;
+        Ok(hashv(&[DIGEST, crate::ID.as_ref(), &bytes]).to_bytes())
+    }
+}

@@ -1,0 +1,168 @@
+//! The tally: who voted what, and what follows for a proposal. Pure; the chain's clock comes in.
+use anchor_lang::prelude::*;
+
+use super::{MAX_MEMBERS, MultisigConfig, role};
+use crate::error::ManagerError;
+
+/// What a member said.
+#[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// For.
+    Approve,
+    /// Against.
+    Reject,
+}
+
+impl Choice {
+    /// The choice's name, the same everywhere.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Approve => "Approve",
+            Self::Reject => "Reject",
+        }
+    }
+}
+
+/// One member's vote.
+#[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vote {
+    /// Who.
+    pub member: Pubkey,
+    /// What.
+    pub choice: Choice,
+    /// Chain time of the vote.
+    pub at: i64,
+}
+
+/// One member's vote for rollback.
+#[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RollbackVote {
+    /// Who.
+    pub member: Pubkey,
+    /// Whether the member also agrees to give up accounts that cannot be restored.
+    pub give_up: bool,
+}
+
+/// All votes on one proposal.
+#[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Debug, PartialEq, Eq, Default)]
+pub struct Ballot {
+    /// Approvals and rejections.
+    #[max_len(MAX_MEMBERS)]
+    pub votes: Vec<Vote>,
+    /// Members who want to cancel.
+    #[max_len(MAX_MEMBERS)]
+    pub cancel: Vec<Pubkey>,
+    /// Members who want to roll back.
+    #[max_len(MAX_MEMBERS)]
+    pub rollback: Vec<RollbackVote>,
+}
+
+/// Where the votes stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tally {
+    /// Neither side has decided.
+    Open,
+    /// Enough approvals.
+    Approved,
+    /// Approval cannot be reached any more.
+    Rejected,
+}
+
+impl Ballot {
+    /// Number of votes with `choice`.
+    #[must_use]
+    pub fn count(&self, choice: Choice) -> usize {
+        self.votes.iter().filter(|v| v.choice == choice).count()
+    }
+
+    /// The vote of `member`.
+    #[must_use]
+    pub fn vote_of(&self, member: &Pubkey) -> Option<&Vote> {
+        self.votes.iter().find(|v| v.member == *member)
+    }
+
+    /// Where the votes stand under `config`.
+    #[must_use]
+    pub fn tally(&self, config: &MultisigConfig) -> Tally {
+        let threshold = usize::from(config.threshold);
+        let could_approve = config.voters().saturating_sub(self.count(Choice::Reject));
+        if self.count(Choice::Approve) >= threshold {
+            Tally::Approved
+        } else if could_approve < threshold {
+            Tally::Rejected
+        } else {
+            Tally::Open
+        }
+    }
+
+    /// Voters of `config` who have not voted.
+    #[must_use]
+    pub fn missing(&self, config: &MultisigConfig) -> Vec<Pubkey> {
+        let voters = config.members.iter().filter(|m| m.may(role::VOTE));
+        voters.map(|m| m.key).filter(|k| self.vote_of(k).is_none()).collect()
+    }
+
+    /// Records `choice` of `member`; a second vote must differ from the first and replaces it.
+    ///
+    /// # Errors
+    /// [`ManagerError::AlreadyVoted`].
+    pub fn cast(&mut self, member: Pubkey, choice: Choice, at: i64) -> Result<()> {
+        match self.votes.iter_mut().find(|v| v.member == member) {
+            Some(vote) => {
+                require!(vote.choice != choice, ManagerError::AlreadyVoted);
+                *vote = Vote { member, choice, at };
+            }
+            None => self.votes.push(Vote { member, choice, at }),
+        }
+        Ok(())
+    }
+
+    /// Takes the vote of `member` back.
+    ///
+    /// # Errors
+    /// [`ManagerError::NoVote`].
+    pub fn revoke(&mut self, member: &Pubkey) -> Result<()> {
+        let before = self.votes.len();
+        self.votes.retain(|v| v.member != *member);
+        require!(self.votes.len() < before, ManagerError::NoVote);
+        Ok(())
+    }
+
+    /// Records that `member` wants to cancel and says whether that reaches the threshold.
+    ///
+    /// # Errors
+    /// [`ManagerError::AlreadyVoted`].
+    pub fn cast_cancel(&mut self, member: Pubkey, threshold: u8) -> Result<bool> {
+        require!(!self.cancel.contains(&member), ManagerError::AlreadyVoted);
+        self.cancel.push(member);
+        Ok(self.cancel.len() >= usize::from(threshold))
+    }
+
+    /// Records that `member` wants to roll back. A second vote may only add `give_up`.
+    ///
+    /// # Errors
+    /// [`ManagerError::AlreadyVoted`].
+    pub fn cast_rollback(&mut self, member: Pubkey, give_up: bool) -> Result<()> {
+        match self.rollback.iter_mut().find(|v| v.member == member) {
+            Some(vote) => {
+                require!(give_up && !vote.give_up, ManagerError::AlreadyVoted);
+                vote.give_up = true;
+            }
+            None => self.rollback.push(RollbackVote { member, give_up }),
+        }
+        Ok(())
+    }
+
+    /// Whether `threshold` members want to roll back.
+    #[must_use]
+    pub fn rollback_approved(&self, threshold: u8) -> bool {
+        self.rollback.len() >= usize::from(threshold)
+    }
+
+    /// Whether `threshold` members agreed to give up what cannot be restored.
+    #[must_use]
+    pub fn may_give_up(&self, threshold: u8) -> bool {
+        self.rollback.iter().filter(|v| v.give_up).count() >= usize::from(threshold)
+    }
+}
