@@ -1,1 +1,6 @@
-//! Placeholder.
+//! A local chain with a seeded upgrade: what `control-room sandbox` and the end-to-end tests run
+//! against. Everything it does to the chain goes through `backend`, as an operator's does.
+pub mod chain;
+pub mod clock;
+pub mod elves;
+pub mod keys;
