@@ -1,0 +1,220 @@
+//! Everything that can go wrong between an operator and the chain, as a sentence: what failed, on
+//! which account, what to do next. No variant ever carries key material.
+use std::{io, path::PathBuf, time::Duration};
+
+use solana_pubkey::Pubkey;
+
+/// Short for a result of this crate.
+pub type Result<T> = std::result::Result<T, BackendError>;
+
+/// Why the backend could not or would not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// The node cannot be reached.
+    #[error(
+        "The RPC node {url} does not answer: {reason}. Check the address and the network, then try again."
+    )]
+    Unreachable {
+        /// The node.
+        url: String,
+        /// What the network said.
+        reason: String,
+    },
+    /// The node took longer than the configured time.
+    #[error(
+        "The RPC node {url} did not answer within {timeout:?}. Try again, or use a faster node."
+    )]
+    Slow {
+        /// The node.
+        url: String,
+        /// The configured time.
+        timeout: Duration,
+    },
+    /// The node refuses because of too many requests.
+    #[error(
+        "The RPC node {url} refuses because of too many requests (HTTP 429). Wait a minute, or use a node with a higher limit."
+    )]
+    RateLimited {
+        /// The node.
+        url: String,
+    },
+    /// The node is on another cluster than the one expected.
+    #[error(
+        "The RPC node {url} is on the cluster with genesis {found}, but {expected} is expected. Nothing was signed; check the address."
+    )]
+    WrongCluster {
+        /// The node.
+        url: String,
+        /// Its genesis hash.
+        found: String,
+        /// The expected one.
+        expected: String,
+    },
+    /// The node answered with an error of its own.
+    #[error("The RPC node refused {method}: {message} (code {code}).")]
+    Rpc {
+        /// What was asked.
+        method: String,
+        /// JSON-RPC error code.
+        code: i64,
+        /// The node's words.
+        message: String,
+    },
+    /// The node's answer could not be read.
+    #[error("The RPC node's answer to {method} could not be read: {reason}. Use another node.")]
+    BadAnswer {
+        /// What was asked.
+        method: String,
+        /// Why.
+        reason: String,
+    },
+    /// An account that must exist does not.
+    #[error("There is no {what} at {address}. Check the address and the cluster.")]
+    NoAccount {
+        /// What was looked for.
+        what: &'static str,
+        /// Where.
+        address: Pubkey,
+    },
+    /// An account is owned by another program than expected.
+    #[error(
+        "The {what} {address} is owned by {found}, not by {expected}. It is not what it claims to be; do not sign."
+    )]
+    ForeignOwner {
+        /// What it should be.
+        what: &'static str,
+        /// Where.
+        address: Pubkey,
+        /// Its owner.
+        found: Pubkey,
+        /// The owner it should have.
+        expected: Pubkey,
+    },
+    /// An account's bytes cannot be decoded.
+    #[error(
+        "The {what} {address} cannot be decoded: {reason}. The node may have cut it short, or the program may be newer than this tool."
+    )]
+    BadAccount {
+        /// What it should be.
+        what: &'static str,
+        /// Where.
+        address: Pubkey,
+        /// Why.
+        reason: String,
+    },
+    /// A key file cannot be used.
+    #[error("The key file {path} cannot be used: {reason}.", path = path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// Why, never its content.
+        reason: String,
+    },
+    /// Signing failed.
+    #[error("The key {signer} could not sign: {reason}.")]
+    Signing {
+        /// Whose key.
+        signer: Pubkey,
+        /// Why.
+        reason: String,
+    },
+    /// No key is loaded.
+    #[error("No key is loaded, so nothing can be signed. Start with --keypair.")]
+    NoSigner,
+    /// Something differs from what the operator was shown.
+    #[error("Refused, nothing was signed: {0}. Look at the proposal again.")]
+    Changed(String),
+    /// A rule forbids it.
+    #[error("Refused, nothing was signed: {0}")]
+    Refused(String),
+    /// A transaction failed, in simulation or on chain.
+    #[error("{what} failed: {reason}")]
+    Transaction {
+        /// What it should do.
+        what: String,
+        /// The transaction's own error in words.
+        reason: String,
+        /// Its signature when it was sent.
+        signature: Option<String>,
+        /// Its log, as far as known.
+        logs: Vec<String>,
+    },
+    /// A transaction was sent and is known to be dead.
+    #[error(
+        "{what}: the transaction {signature} was not included before its blockhash expired. Nothing happened; it is safe to try again."
+    )]
+    Dropped {
+        /// What it should do.
+        what: String,
+        /// Its signature.
+        signature: String,
+    },
+    /// A transaction was sent and its outcome could not be learnt.
+    #[error(
+        "{what}: the outcome of transaction {signature} is not known: {reason}. Look it up before trying again."
+    )]
+    Unknown {
+        /// What it should do.
+        what: String,
+        /// Its signature.
+        signature: String,
+        /// Why.
+        reason: String,
+    },
+    /// A transaction is too large for one packet.
+    #[error(
+        "{what} does not fit into one transaction: {bytes} bytes, at most {limit} are allowed."
+    )]
+    TooLarge {
+        /// What it should do.
+        what: String,
+        /// Serialised size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The archive cannot be written or read.
+    #[error("The archive {path} cannot be used: {reason}. No account was touched.", path = path.display())]
+    Archive {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// An ELF file cannot be used.
+    #[error("The program file {path} cannot be used: {reason}.", path = path.display())]
+    Elf {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A number left its range.
+    #[error("A number left its range while {0}. Report this.")]
+    Range(&'static str),
+    /// A file operation failed.
+    #[error("{what} {path} failed: {source}.", path = path.display())]
+    Io {
+        /// What was done.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+}
+
+impl BackendError {
+    /// Whether asking again later can succeed without any change: the network, not the rules.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::Slow { .. }
+                | Self::RateLimited { .. }
+                | Self::Dropped { .. }
+                | Self::BadAnswer { .. }
+        )
+    }
+}
