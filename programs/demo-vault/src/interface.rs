@@ -48,6 +48,10 @@ impl AnchorSerialize for Tail {
     }
 }
 
+/// The IDL has no word for bytes without a length: it names the type and leaves it open.
+#[cfg(feature = "idl-build")]
+impl IdlBuild for Tail {}
+
 /// Accounts of `migrate`.
 #[derive(Accounts)]
 pub struct Migrate<'info> {
