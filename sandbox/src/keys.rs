@@ -2,28 +2,29 @@
 //! programs' addresses. They are worth nothing outside this chain; the files are private anyway,
 //! because key files are.
 use std::{
-    fs::{DirBuilder, OpenOptions},
-    io::Write,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
+use backend::{FileSigner, KeypairSigner, Signer};
 use sha2::{Digest, Sha256};
 use solana_keypair::{Keypair, keypair_from_seed};
 use solana_pubkey::Pubkey;
-use solana_signer::Signer;
-use zeroize::Zeroizing;
 
 /// Members of the sandbox's multisig.
 pub const MEMBERS: usize = 5;
 
 /// A key and the Solana-CLI file it is saved in.
+#[derive(Clone)]
 pub struct Saved {
     /// The file.
     pub path: PathBuf,
     /// The key.
-    pub key: Keypair,
+    pub signer: Arc<dyn Signer>,
 }
 
 /// Every key that is not an end user's.
@@ -48,15 +49,29 @@ impl Keys {
             .mode(0o700)
             .create(&dir)
             .with_context(|| format!("The key folder {} cannot be made.", dir.display()))?;
-        let mut keys: Vec<Keypair> = (0..MEMBERS).map(|_| Keypair::new()).collect();
-        keys.sort_by_key(|key| key.pubkey());
-        let members = (1..)
-            .zip(keys)
-            .map(|(n, key)| save(dir.join(format!("member-{n}.json")), key))
-            .collect::<Result<_>>()?;
-        let deployer = save(dir.join("deployer.json"), Keypair::new())?;
-        Ok(Self { members, deployer, treasury: Keypair::new().pubkey() })
+        let mut made = Vec::with_capacity(MEMBERS);
+        for n in 1..=MEMBERS {
+            let path = dir.join(format!("new-{n}.json"));
+            made.push((fresh(&path)?, path));
+        }
+        made.sort_by_key(|(signer, _)| signer.pubkey());
+        let mut members = Vec::with_capacity(MEMBERS);
+        for (n, (signer, path)) in (1..).zip(made) {
+            let named = dir.join(format!("member-{n}.json"));
+            fs::rename(&path, &named)
+                .with_context(|| format!("{} cannot be written.", named.display()))?;
+            members.push(Saved { path: named, signer });
+        }
+        let path = dir.join("deployer.json");
+        let deployer = Saved { signer: fresh(&path)?, path };
+        Ok(Self { members, deployer, treasury: new_key().pubkey() })
     }
+}
+
+/// A random key that lives in this process only.
+#[must_use]
+pub fn new_key() -> Arc<dyn Signer> {
+    Arc::new(KeypairSigner::new(Keypair::new()))
 }
 
 /// The development key behind the address of `program`, `upgrade-manager` or `demo-vault`. Anyone
@@ -64,56 +79,50 @@ impl Keys {
 ///
 /// # Errors
 /// The key does not belong to `expected`: the program declares another address.
-pub fn program_key(program: &str, expected: &Pubkey) -> Result<Keypair> {
+pub fn program_key(program: &str, expected: &Pubkey) -> Result<Arc<dyn Signer>> {
     let seed = Sha256::digest(format!("program-upgrade-control-room/dev-program-id/{program}"));
     let key = keypair_from_seed(&seed)
-        .map_err(|e| anyhow::anyhow!("The development key of {program} cannot be made: {e}"))?;
+        .map_err(|e| anyhow!("The development key of {program} cannot be made: {e}"))?;
+    let signer = KeypairSigner::new(key);
     ensure!(
-        key.pubkey() == *expected,
+        signer.pubkey() == *expected,
         "{program} declares the address {expected}, but its development key is {}.",
-        key.pubkey()
+        signer.pubkey()
     );
-    Ok(key)
+    Ok(Arc::new(signer))
 }
 
-/// Writes `key` as the Solana CLI does, readable by its owner only.
-fn save(path: PathBuf, key: Keypair) -> Result<Saved> {
-    let write = || -> std::io::Result<()> {
-        // A file left by an earlier chain may have other permissions; a new one has these.
-        match std::fs::remove_file(&path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
-            _ => {}
+/// A new key in `path`, in place of what an earlier chain may have left there.
+fn fresh(path: &Path) -> Result<Arc<dyn Signer>> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            return Err(e).with_context(|| format!("{} cannot be replaced.", path.display()));
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        serde_json::to_writer(&mut file, &Zeroizing::new(key.to_bytes())[..])?;
-        file.flush()
-    };
-    write().with_context(|| format!("The key file {} cannot be written.", path.display()))?;
-    Ok(Saved { path, key })
+        _ => {}
+    }
+    Ok(Arc::new(FileSigner::create(path)?))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
-    fn key_files_are_private_ordered_and_readable_by_the_solana_cli() {
+    fn key_files_are_ordered_and_those_of_an_earlier_chain_are_replaced() {
         let dir = tempfile::tempdir().unwrap();
-        Keys::create(dir.path()).unwrap();
+        let earlier = Keys::create(dir.path()).unwrap();
         let keys = Keys::create(dir.path()).unwrap();
         let mut last = Pubkey::default();
+        for saved in &keys.members {
+            assert!(saved.signer.pubkey() > last);
+            last = saved.signer.pubkey();
+        }
         for saved in keys.members.iter().chain([&keys.deployer]) {
-            let mode = std::fs::metadata(&saved.path).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600, "{}", saved.path.display());
-            let read = solana_keypair::read_keypair_file(&saved.path).unwrap();
-            assert_eq!(read.pubkey(), saved.key.pubkey());
+            let read = FileSigner::open(&saved.path).unwrap();
+            assert_eq!(read.pubkey(), saved.signer.pubkey());
+            assert!(earlier.members.iter().all(|old| old.signer.pubkey() != read.pubkey()));
         }
-        for member in &keys.members {
-            assert!(member.key.pubkey() > last);
-            last = member.key.pubkey();
-        }
+        assert_eq!(fs::read_dir(dir.path().join("keys")).unwrap().count(), MEMBERS + 1);
     }
 
     #[test]

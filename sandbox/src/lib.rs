@@ -4,3 +4,7 @@ pub mod chain;
 pub mod clock;
 pub mod elves;
 pub mod keys;
+pub mod ledger;
+pub mod life;
+pub mod steps;
+pub mod vaults;

@@ -1,0 +1,53 @@
+//! How long the sandbox lives: until whoever started it closes its stdin, or asks it to stop.
+use std::io::Read;
+
+use anyhow::{Context, Result};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+};
+
+/// Listens from the moment it is made, so that a signal during the start is not lost.
+pub struct Stop {
+    term: Signal,
+    int: Signal,
+}
+
+impl Stop {
+    /// Takes SIGTERM and SIGINT over.
+    ///
+    /// # Errors
+    /// The system gives no signal handler.
+    pub fn listen() -> Result<Self> {
+        let handler = |kind| signal(kind).context("The system gives no signal handler.");
+        Ok(Self { term: handler(SignalKind::terminate())?, int: handler(SignalKind::interrupt())? })
+    }
+
+    /// Returns on SIGTERM or SIGINT.
+    pub async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
+}
+
+/// Returns when stdin reaches its end.
+///
+/// # Errors
+/// No thread is left to read it.
+pub async fn stdin_closed() -> Result<()> {
+    let (ended, end) = oneshot::channel();
+    // A thread of its own: the runtime would wait for its own reader before it lets the process go.
+    std::thread::Builder::new()
+        .name("stdin".into())
+        .spawn(move || {
+            let (mut stdin, mut nothing) = (std::io::stdin().lock(), [0; 256]);
+            // Whatever is typed means nothing; only the end does.
+            while matches!(stdin.read(&mut nothing), Ok(n) if n > 0) {}
+            drop(ended.send(()));
+        })
+        .context("No thread is left to read stdin.")?;
+    drop(end.await);
+    Ok(())
+}
