@@ -4,6 +4,7 @@
 pub mod archive;
 pub mod elf;
 pub mod error;
+pub mod gateway;
 mod intent;
 mod operation;
 mod preflight;
@@ -12,6 +13,7 @@ pub mod signer;
 
 pub use archive::{Archive, FileArchive, ManifestLeaf};
 pub use error::{BackendError, Result};
+pub use gateway::{ChainTime, Filter, Gateway, GatewayConfig, RawAccount};
 pub use intent::Intent;
 pub use operation::{Danger, Operation, ProposeRequest, Verb};
 pub use preflight::{Check, Fact, Preflight, Simulation, Verdict};

@@ -1,0 +1,229 @@
+//! Reading accounts. An account is complete or it is an error: bytes that a node cut short never
+//! reach a hash.
+use solana_account_decoder::{UiAccount, UiAccountEncoding};
+use solana_client::{
+    rpc_config::{RpcAccountInfoConfig, RpcProgramAccountsConfig},
+    rpc_filter::{Memcmp, RpcFilterType},
+};
+use solana_commitment_config::CommitmentConfig;
+use solana_pubkey::Pubkey;
+use solana_sdk_ids::sysvar::clock;
+
+use super::Gateway;
+use crate::error::{BackendError, Result};
+
+/// Most accounts of one `getMultipleAccounts`.
+const MULTIPLE: usize = 100;
+
+/// What the chain's clock says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainTime {
+    /// Slot.
+    pub slot: u64,
+    /// Seconds since 1970.
+    pub unix: i64,
+}
+
+/// One account as the node gave it, complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawAccount {
+    /// The program that owns it.
+    pub owner: Pubkey,
+    /// Its balance.
+    pub lamports: u64,
+    /// Its bytes.
+    pub data: Vec<u8>,
+    /// Whether it is a program.
+    pub executable: bool,
+}
+
+/// What an account must have to be listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// These bytes at this offset.
+    Bytes {
+        /// Offset from the start.
+        at: usize,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// This many bytes.
+    Len(u64),
+}
+
+impl Filter {
+    fn to_rpc(&self) -> RpcFilterType {
+        match self {
+            Self::Bytes { at, bytes } => {
+                RpcFilterType::Memcmp(Memcmp::new_base58_encoded(*at, bytes))
+            }
+            Self::Len(len) => RpcFilterType::DataSize(*len),
+        }
+    }
+
+    fn holds(&self, data: &[u8]) -> bool {
+        match self {
+            Self::Bytes { at, bytes } => data.get(*at..).is_some_and(|d| d.starts_with(bytes)),
+            Self::Len(len) => u64::try_from(data.len()).is_ok_and(|n| n == *len),
+        }
+    }
+}
+
+fn decode(address: Pubkey, ui: &UiAccount) -> Result<RawAccount> {
+    let bad = |reason: String| BackendError::BadAccount { what: "account", address, reason };
+    let data = ui.data.decode().ok_or_else(|| bad("its data is not base64".into()))?;
+    if let Some(space) = ui.space
+        && u64::try_from(data.len()).is_ok_and(|len| len != space)
+    {
+        return Err(bad(format!("the node sent {} of its {space} bytes", data.len())));
+    }
+    let owner = ui.owner.parse().map_err(|_| bad("its owner is not an address".into()))?;
+    Ok(RawAccount { owner, lamports: ui.lamports, data, executable: ui.executable })
+}
+
+impl Gateway {
+    fn account_config(&self, commitment: CommitmentConfig) -> RpcAccountInfoConfig {
+        RpcAccountInfoConfig {
+            encoding: Some(UiAccountEncoding::Base64),
+            commitment: Some(commitment),
+            ..RpcAccountInfoConfig::default()
+        }
+    }
+
+    /// One account, `None` where there is none.
+    ///
+    /// # Errors
+    /// The network's, or [`BackendError::BadAccount`].
+    pub async fn account(&self, address: &Pubkey) -> Result<Option<RawAccount>> {
+        Ok(self.accounts(std::slice::from_ref(address)).await?.pop().flatten())
+    }
+
+    /// Accounts in the order asked for. Up to 100 are of one slot.
+    ///
+    /// # Errors
+    /// The network's, or [`BackendError::BadAccount`].
+    pub async fn accounts(&self, addresses: &[Pubkey]) -> Result<Vec<Option<RawAccount>>> {
+        let mut out = Vec::with_capacity(addresses.len());
+        for chunk in addresses.chunks(MULTIPLE) {
+            let config = self.account_config(self.config().commitment);
+            let ask = || self.rpc().get_multiple_ui_accounts_with_config(chunk, config.clone());
+            let got = self.read("getMultipleAccounts", ask).await?.value;
+            if got.len() != chunk.len() {
+                let reason = format!("{} accounts instead of {}", got.len(), chunk.len());
+                return Err(BackendError::BadAnswer {
+                    method: "getMultipleAccounts".into(),
+                    reason,
+                });
+            }
+            for (address, ui) in chunk.iter().zip(&got) {
+                out.push(ui.as_ref().map(|ui| decode(*address, ui)).transpose()?);
+            }
+        }
+        Ok(out)
+    }
+
+    /// The accounts of `owner` that pass every filter, sorted by address, at the configured
+    /// commitment.
+    ///
+    /// # Errors
+    /// The network's, [`BackendError::BadAccount`], or [`BackendError::ForeignOwner`] when the node
+    /// lists an account of another program.
+    pub async fn program_accounts(
+        &self,
+        owner: &Pubkey,
+        filters: &[Filter],
+    ) -> Result<Vec<(Pubkey, RawAccount)>> {
+        self.program_accounts_at(owner, filters, self.config().commitment).await
+    }
+
+    /// The same at finalized commitment: nothing in it can be undone.
+    ///
+    /// # Errors
+    /// As [`Gateway::program_accounts`].
+    pub async fn finalized_program_accounts(
+        &self,
+        owner: &Pubkey,
+        filters: &[Filter],
+    ) -> Result<Vec<(Pubkey, RawAccount)>> {
+        self.program_accounts_at(owner, filters, CommitmentConfig::finalized()).await
+    }
+
+    async fn program_accounts_at(
+        &self,
+        owner: &Pubkey,
+        filters: &[Filter],
+        commitment: CommitmentConfig,
+    ) -> Result<Vec<(Pubkey, RawAccount)>> {
+        let config = RpcProgramAccountsConfig {
+            filters: Some(filters.iter().map(Filter::to_rpc).collect()),
+            account_config: self.account_config(commitment),
+            ..RpcProgramAccountsConfig::default()
+        };
+        let ask = || self.rpc().get_program_ui_accounts_with_config(owner, config.clone());
+        let listed = self.read("getProgramAccounts", ask).await?;
+        let mut out = Vec::with_capacity(listed.len());
+        for (address, ui) in &listed {
+            let raw = decode(*address, ui)?;
+            if raw.owner != *owner {
+                return Err(BackendError::ForeignOwner {
+                    what: "listed account",
+                    address: *address,
+                    found: raw.owner,
+                    expected: *owner,
+                });
+            }
+            if filters.iter().all(|f| f.holds(&raw.data)) {
+                out.push((*address, raw));
+            }
+        }
+        out.sort_by_key(|(address, _)| *address);
+        Ok(out)
+    }
+
+    /// The Clock sysvar.
+    ///
+    /// # Errors
+    /// The network's, or [`BackendError::BadAccount`].
+    pub async fn chain_time(&self) -> Result<ChainTime> {
+        let account = self.account(&clock::ID).await?;
+        account.ok_or(BackendError::NoAccount { what: "clock", address: clock::ID })?.chain_time()
+    }
+
+    /// Highest finalized slot.
+    ///
+    /// # Errors
+    /// The network's.
+    pub async fn finalized_slot(&self) -> Result<u64> {
+        let finalized = CommitmentConfig::finalized();
+        self.read("getSlot", || self.rpc().get_slot_with_commitment(finalized)).await
+    }
+
+    /// Lamports that make an account of `len` bytes rent exempt.
+    ///
+    /// # Errors
+    /// The network's.
+    pub async fn rent(&self, len: usize) -> Result<u64> {
+        let ask = || self.rpc().get_minimum_balance_for_rent_exemption(len);
+        self.read("getMinimumBalanceForRentExemption", ask).await
+    }
+}
+
+impl RawAccount {
+    /// Decodes the Clock sysvar.
+    ///
+    /// # Errors
+    /// [`BackendError::BadAccount`].
+    pub fn chain_time(&self) -> Result<ChainTime> {
+        let field = |at: usize| self.data.get(at..).and_then(<[u8]>::first_chunk::<8>).copied();
+        match (field(0), field(32)) {
+            (Some(slot), Some(unix)) => {
+                Ok(ChainTime { slot: u64::from_le_bytes(slot), unix: i64::from_le_bytes(unix) })
+            }
+            _ => Err(BackendError::BadAccount {
+                what: "clock",
+                address: clock::ID,
+                reason: format!("it has {} bytes", self.data.len()),
+            }),
+        }
+    }
+}
