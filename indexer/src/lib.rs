@@ -1,1 +1,29 @@
-//! Placeholder.
+//! Mirrors the upgrade manager's accounts and events from a Solana node into SQLite or Postgres.
+//! Reads the chain and writes the store; it signs nothing, sends nothing and draws nothing.
+//!
+//! Data passes the modules in this order: [`source`] (websocket, snapshot, history) → [`decode`] →
+//! [`mod@join`] → [`store`]; [`audit`] turns history into the hash chain, [`health`] says how it goes.
+pub mod account;
+pub mod audit;
+pub mod backoff;
+pub mod decode;
+pub mod describe;
+pub mod error;
+pub mod health;
+mod run;
+pub mod source;
+pub mod store;
+pub mod verify;
+
+pub use account::{Facets, Kind, ManagerAccount};
+pub use audit::{AuditEntry, AuditRow, ChainFault};
+pub use error::{IndexerError, Result};
+pub use health::{Conn, Health};
+pub use run::{Indexer, spawn};
+pub use source::SourceConfig;
+pub use store::sqlite::SqliteStore;
+pub use store::{
+    Applied, Batch, ProgressRow, Quarantined, RawRow, RecordQuery, Row, Run, SentRow, Store,
+    StoreError, Update, View,
+};
+pub use verify::{Difference, VerifyReport, verify};

@@ -1,0 +1,115 @@
+//! From an account's bytes to one of the manager's types, or to quarantine with the reason in
+//! words. Nothing that arrives is dropped here.
+use anchor_lang::{AccountDeserialize, Discriminator};
+use solana_account_decoder::UiAccount;
+use solana_pubkey::Pubkey;
+use upgrade_manager::state::{
+    AccountVersion, BufferAttestation, LAYOUT, MultisigConfig, ProgramUpgradeState, UpgradeProposal,
+};
+
+use crate::{
+    account::{Kind, ManagerAccount},
+    store::{Quarantined, Update},
+};
+
+/// An account's bytes, its owner and where in time they belong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raw {
+    /// The account.
+    pub pubkey: Pubkey,
+    /// Its owner.
+    pub owner: Pubkey,
+    /// Slot of the state.
+    pub slot: u64,
+    /// Order within the slot, see [`Update::wv`].
+    pub wv: u64,
+    /// Its bytes.
+    pub data: Vec<u8>,
+}
+
+impl Raw {
+    /// The account that a node sent as `ui`.
+    ///
+    /// # Errors
+    /// A sentence when owner or data are not in a form that was asked for.
+    pub fn from_ui(pubkey: Pubkey, ui: &UiAccount, slot: u64, wv: u64) -> Result<Self, String> {
+        let owner = ui
+            .owner
+            .parse()
+            .map_err(|_| format!("The node named {:?} as owner of {pubkey}.", ui.owner))?;
+        let data = ui
+            .data
+            .decode()
+            .ok_or_else(|| format!("The node sent the data of {pubkey} in an unknown encoding."))?;
+        Ok(Self { pubkey, owner, slot, wv, data })
+    }
+}
+
+/// Decodes an account that should belong to `program_id`.
+///
+/// # Errors
+/// The account as it goes into quarantine.
+pub fn decode(program_id: &Pubkey, raw: Raw) -> Result<Update, Box<Quarantined>> {
+    let read = if raw.owner == *program_id {
+        manager_account(&raw.data)
+    } else {
+        Err(format!("it belongs to {}, not to the manager program {program_id}", raw.owner))
+    };
+    match read {
+        Ok(account) => Ok(Update::new(raw.pubkey, raw.slot, raw.wv, &account, raw.data)),
+        Err(why) => Err(Box::new(Quarantined {
+            error: format!("Account {} cannot be mirrored: {why}.", raw.pubkey),
+            pubkey: raw.pubkey,
+            slot: raw.slot,
+            owner: raw.owner,
+            raw: raw.data,
+        })),
+    }
+}
+
+/// Decodes `data` by its discriminator.
+///
+/// # Errors
+/// What is wrong with the bytes, as the rest of a sentence.
+pub fn manager_account(data: &[u8]) -> Result<ManagerAccount, String> {
+    let Some((disc, body)) = data.split_first_chunk::<8>() else {
+        return Err(format!("it has {} bytes, too few for a discriminator", data.len()));
+    };
+    let disc: &[u8] = disc;
+    let kind = if disc == MultisigConfig::DISCRIMINATOR {
+        Kind::Multisig
+    } else if disc == ProgramUpgradeState::DISCRIMINATOR {
+        Kind::Program
+    } else if disc == UpgradeProposal::DISCRIMINATOR {
+        Kind::Proposal
+    } else if disc == BufferAttestation::DISCRIMINATOR {
+        Kind::Attestation
+    } else if disc == AccountVersion::DISCRIMINATOR {
+        Kind::AccountVersion
+    } else {
+        return Err(format!("its type {} is unknown to this build", hex::encode(disc)));
+    };
+    match body.first() {
+        Some(layout) if *layout != LAYOUT => {
+            return Err(format!(
+                "its layout {layout} of {} is unknown to this build, which knows {LAYOUT}",
+                kind.name()
+            ));
+        }
+        _ => {}
+    }
+    Ok(match kind {
+        Kind::Multisig => ManagerAccount::Multisig(read(kind, data)?),
+        Kind::Program => ManagerAccount::Program(read(kind, data)?),
+        Kind::Proposal => ManagerAccount::Proposal(read(kind, data)?),
+        Kind::Attestation => ManagerAccount::Attestation(read(kind, data)?),
+        Kind::AccountVersion => ManagerAccount::AccountVersion(read(kind, data)?),
+    })
+}
+
+fn read<T: AccountDeserialize>(kind: Kind, data: &[u8]) -> Result<Box<T>, String> {
+    let mut bytes = data;
+    T::try_deserialize(&mut bytes)
+        .map(Box::new)
+        .map_err(|_| format!("its {} bytes are cut short or are not a {}", data.len(), kind.name()))
+}

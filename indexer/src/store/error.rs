@@ -1,0 +1,116 @@
+//! What can go wrong with a store, as sentences for the operator.
+
+use solana_pubkey::Pubkey;
+
+/// Result of a store's method.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// What can go wrong with a store. No variant carries a password.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be opened, or the server does not answer.
+    #[error(
+        "The store at {place} does not answer: {detail}. Nothing was written. Check that it exists, that it runs and that you may use it."
+    )]
+    Unavailable {
+        /// Path, or host and database.
+        place: String,
+        /// The driver's words.
+        detail: String,
+    },
+    /// The address of the database makes no sense.
+    #[error(
+        "The database address cannot be used: {detail}. Expected postgres://user:password@host:port/database."
+    )]
+    Address {
+        /// The driver's words.
+        detail: String,
+    },
+    /// The file is something else.
+    #[error("{place} is not a store of the control room: {detail}. Choose another file.")]
+    NotAStore {
+        /// Path, or host and database.
+        place: String,
+        /// The driver's words.
+        detail: String,
+    },
+    /// A newer control room has changed the schema.
+    #[error(
+        "The store at {place} has schema {found}, newer than schema {known} that this build knows. Use a newer control room, or another store."
+    )]
+    NewerSchema {
+        /// Path, or host and database.
+        place: String,
+        /// The schema in the store.
+        found: i64,
+        /// The newest this build knows.
+        known: i64,
+    },
+    /// The store mirrors another cluster.
+    #[error(
+        "The store at {place} mirrors the cluster with genesis hash {stored}, but the RPC node belongs to {given}. Point --rpc-url at the first cluster, or choose another --database-url."
+    )]
+    WrongCluster {
+        /// Path, or host and database.
+        place: String,
+        /// The cluster in the store.
+        stored: String,
+        /// The cluster of the node.
+        given: String,
+    },
+    /// The store mirrors another manager program.
+    #[error(
+        "The store at {place} mirrors the manager program {stored}, not {given}. Choose another --database-url."
+    )]
+    WrongProgram {
+        /// Path, or host and database.
+        place: String,
+        /// The program in the store.
+        stored: String,
+        /// The program asked for.
+        given: String,
+    },
+    /// The store holds something that this program never writes.
+    #[error(
+        "The store at {place} holds something that it should not: {detail}. Move it away and start again: the mirror rebuilds itself from the chain."
+    )]
+    Corrupt {
+        /// Path, or host and database.
+        place: String,
+        /// What.
+        detail: String,
+    },
+}
+
+impl StoreError {
+    /// Whether the program and cluster `stored` at `place`, null before the first run, are those
+    /// `given`.
+    ///
+    /// # Errors
+    /// [`Self::WrongProgram`] or [`Self::WrongCluster`].
+    pub(super) fn check_identity(
+        place: &str,
+        stored: (Option<&[u8]>, Option<&[u8]>),
+        given: (&Pubkey, &[u8; 32]),
+    ) -> Result<()> {
+        let base58 = |bytes: &[u8]| bs58::encode(bytes).into_string();
+        let place = place.to_owned();
+        match stored {
+            (Some(program), _) if program != given.0.as_ref() => {
+                let (stored, given) = (base58(program), given.0.to_string());
+                Err(Self::WrongProgram { place, stored, given })
+            }
+            (_, Some(genesis)) if genesis != given.1 => {
+                let (stored, given) = (base58(genesis), base58(given.1));
+                Err(Self::WrongCluster { place, stored, given })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether trying again later can help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}

@@ -1,0 +1,207 @@
+//! The embedded store: one file, one thread that writes, one that reads. It survives kill -9 at any
+//! moment: every change is one `BEGIN IMMEDIATE` transaction under a write-ahead log.
+mod read;
+mod worker;
+mod write;
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::Path,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite_migration::{M, Migrations};
+use solana_pubkey::Pubkey;
+use upgrade_manager::state::AccountVersion;
+
+use self::worker::{Fault, Worker};
+use super::{
+    Applied, Batch, ProgressRow, Quarantined, RawRow, RecordQuery, Result, Row, Run, SCHEMA,
+    SentRow, Store, StoreError, View,
+};
+use crate::audit::{AuditEntry, AuditRow};
+
+const STEPS: &[M<'static>] =
+    &[M::up(include_str!("../../../../migrations/sqlite/0001_mirror.sql"))];
+const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
+/// How long a writer waits for another process's transaction.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// The mirror in a SQLite file.
+pub struct SqliteStore {
+    place: String,
+    writer: Worker,
+    /// `None` in memory, where a second connection would see another database.
+    reader: Option<Worker>,
+}
+
+impl SqliteStore {
+    /// Opens the store at `path`, makes it and its folder where they are missing, and brings its
+    /// schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::NotAStore`], [`StoreError::NewerSchema`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let place = path.display().to_string();
+        let unavailable = |detail: String| StoreError::Unavailable { place: place.clone(), detail };
+        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)
+                .map_err(|e| unavailable(format!("{}: {e}", folder.display())))?;
+        }
+        let connection = Connection::open(path).map_err(|e| Fault::from(e).at(&place))?;
+        let writer = Self::prepared(connection, &place)?;
+        let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .and_then(|reader| {
+                reader.busy_timeout(BUSY)?;
+                Ok(reader)
+            })
+            .map_err(|e| Fault::from(e).at(&place))?;
+        let reader = Worker::start("store-reader", reader, &place)?;
+        Ok(Self { writer, reader: Some(reader), place })
+    }
+
+    /// A store that is gone with the process.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn open_in_memory() -> Result<Self> {
+        let place = "memory".to_owned();
+        let connection = Connection::open_in_memory().map_err(|e| Fault::from(e).at(&place))?;
+        Ok(Self { writer: Self::prepared(connection, &place)?, reader: None, place })
+    }
+
+    fn prepared(mut connection: Connection, place: &str) -> Result<Worker> {
+        Self::prepare(&mut connection, place).map_err(|fault| fault.at(place))?;
+        Worker::start("store-writer", connection, place)
+    }
+
+    fn prepare(connection: &mut Connection, place: &str) -> Result<(), Fault> {
+        connection.busy_timeout(BUSY)?;
+        let found: i64 = connection.pragma_query_value(None, "user_version", |r| r.get(0))?;
+        if found > SCHEMA {
+            let place = place.to_owned();
+            return Err(StoreError::NewerSchema { place, found, known: SCHEMA }.into());
+        }
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        if found == 0 {
+            let tables: i64 =
+                connection.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+            if tables > 0 {
+                return Err(StoreError::NotAStore {
+                    place: place.to_owned(),
+                    detail: "it holds tables of another program".to_owned(),
+                }
+                .into());
+            }
+        }
+        MIGRATIONS.to_latest(connection).map_err(|e| match e {
+            rusqlite_migration::Error::RusqliteError { err, .. } => Fault::Sql(err),
+            other => Fault::Corrupt(format!("its schema could not be brought up to date: {other}")),
+        })
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T> {
+        let worker = self.reader.as_ref().unwrap_or(&self.writer);
+        worker
+            .call(move |connection| {
+                // One transaction, so that rows, counters and revision belong together.
+                let tx = connection.transaction()?;
+                job(&tx)
+            })
+            .await
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T> {
+        self.writer
+            .call(move |connection| {
+                let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let done = job(&tx)?;
+                tx.commit()?;
+                Ok(done)
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn begin_run(&self, program_id: &Pubkey, genesis_hash: &[u8; 32]) -> Result<Run> {
+        let (program_id, genesis, place) = (*program_id, *genesis_hash, self.place.clone());
+        self.write(move |tx| write::begin_run(tx, &program_id, &genesis, &place)).await
+    }
+
+    async fn apply(&self, batch: Batch) -> Result<Applied> {
+        self.write(move |tx| write::apply(tx, batch)).await
+    }
+
+    async fn tombstone_missing(&self, slot: u64, present: HashSet<Pubkey>) -> Result<u64> {
+        self.write(move |tx| write::tombstone_missing(tx, slot, &present)).await
+    }
+
+    async fn append_audit(&self, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
+        self.write(move |tx| write::append_audit(tx, &entries, upto)).await
+    }
+
+    async fn history_mark(&self) -> Result<u64> {
+        self.read(|tx| read::state_number(tx, "history_slot")).await
+    }
+
+    async fn view(&self) -> Result<View> {
+        self.read(read::view).await
+    }
+
+    async fn account_versions(
+        &self,
+        program: &Pubkey,
+        query: RecordQuery,
+    ) -> Result<Vec<Row<AccountVersion>>> {
+        let program = *program;
+        self.read(move |tx| read::account_versions(tx, &program, &query)).await
+    }
+
+    async fn rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<RawRow>> {
+        self.read(move |tx| read::rows(tx, after, limit)).await
+    }
+
+    async fn progress(&self, recount: bool) -> Result<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {
+        self.read(move |tx| if recount { read::recount(tx) } else { read::progress(tx) }).await
+    }
+
+    async fn quarantined(&self) -> Result<Vec<Quarantined>> {
+        self.read(read::quarantined).await
+    }
+
+    async fn audit(&self, after_seq: Option<u64>, limit: u32) -> Result<Vec<AuditRow>> {
+        self.read(move |tx| read::audit(tx, after_seq, limit)).await
+    }
+
+    async fn record_sent(&self, row: &SentRow) -> Result<()> {
+        let row = row.clone();
+        self.write(move |tx| write::record_sent(tx, &row)).await
+    }
+
+    async fn sent(&self, limit: u32) -> Result<Vec<SentRow>> {
+        self.read(move |tx| read::sent(tx, limit)).await
+    }
+
+    async fn claim_notice(&self, key: &str) -> Result<bool> {
+        let key = key.to_owned();
+        self.write(move |tx| write::claim_notice(tx, &key)).await
+    }
+
+    async fn revision(&self) -> Result<u64> {
+        self.read(|tx| read::state_number(tx, "rev")).await
+    }
+}

@@ -1,0 +1,217 @@
+//! What is read, always inside one transaction.
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, Row as SqlRow, params, types::Type};
+use solana_pubkey::Pubkey;
+use solana_signature::Signature;
+use upgrade_manager::state::AccountVersion;
+
+use super::worker::Fault;
+use crate::{
+    audit::{AuditRow, event::describe},
+    store::{
+        ProgressRow, Quarantined, RawRow, RecordQuery, Row, SentRow, View,
+        merge::{Stored, progress_row, records, view as assemble},
+    },
+};
+
+type Outcome<T> = Result<T, Fault>;
+
+/// `n` as SQLite keeps it.
+pub fn int(n: u64) -> Outcome<i64> {
+    i64::try_from(n).map_err(|_| Fault::Corrupt(format!("the number {n} is out of range")))
+}
+
+fn nat(r: &SqlRow<'_>, at: usize) -> rusqlite::Result<u64> {
+    u64::try_from(r.get::<_, i64>(at)?)
+        .map_err(|e| rusqlite::Error::FromSqlConversionFailure(at, Type::Integer, Box::new(e)))
+}
+
+/// The address in column `at`.
+pub fn key_at(r: &SqlRow<'_>, at: usize) -> rusqlite::Result<Pubkey> {
+    r.get::<_, [u8; 32]>(at).map(Pubkey::new_from_array)
+}
+
+/// The address in column `at`, which may be null.
+pub fn opt_key_at(r: &SqlRow<'_>, at: usize) -> rusqlite::Result<Option<Pubkey>> {
+    r.get::<_, Option<[u8; 32]>>(at).map(|k| k.map(Pubkey::new_from_array))
+}
+
+/// A number of the one row of `mirror_state`.
+pub fn state_number(tx: &Connection, column: &'static str) -> Outcome<u64> {
+    let sql = format!("SELECT {column} FROM mirror_state");
+    Ok(tx.prepare_cached(&sql)?.query_row([], |r| nat(r, 0))?)
+}
+
+fn stored(r: &SqlRow<'_>) -> rusqlite::Result<Stored> {
+    let closed: Option<i64> = r.get(3)?;
+    Ok(Stored {
+        pubkey: key_at(r, 0)?,
+        raw: r.get(1)?,
+        slot: nat(r, 2)?,
+        closed_slot: closed.map(i64::unsigned_abs),
+    })
+}
+
+pub fn view(tx: &Connection) -> Outcome<View> {
+    let rows: Vec<Stored> = tx
+        .prepare_cached(
+            "SELECT pubkey, raw, slot, closed_slot FROM accounts
+             WHERE kind <> 'AccountVersion' ORDER BY kind, pubkey",
+        )?
+        .query_map([], stored)?
+        .collect::<Result<_, _>>()?;
+    let mut view = assemble(rows, &progress(tx)?).map_err(Fault::Corrupt)?;
+    view.frontier = state_number(tx, "frontier_slot")?;
+    view.rev = state_number(tx, "rev")?;
+    Ok(view)
+}
+
+pub fn account_versions(
+    tx: &Connection,
+    program: &Pubkey,
+    query: &RecordQuery,
+) -> Outcome<Vec<Row<AccountVersion>>> {
+    let sql = match query.status {
+        Some(_) => {
+            "SELECT pubkey, raw, slot, closed_slot FROM accounts
+             WHERE kind = 'AccountVersion' AND closed_slot IS NULL AND program = ?1
+                 AND pubkey > ?2 AND status = ?4 ORDER BY pubkey LIMIT ?3"
+        }
+        None => {
+            "SELECT pubkey, raw, slot, closed_slot FROM accounts
+             WHERE kind = 'AccountVersion' AND closed_slot IS NULL AND program = ?1
+                 AND pubkey > ?2 AND ?4 IS NULL ORDER BY pubkey LIMIT ?3"
+        }
+    };
+    let after = query.after.map(|k| k.to_bytes().to_vec()).unwrap_or_default();
+    let status = query.status.map(|s| s.name());
+    let rows: Vec<Stored> = tx
+        .prepare_cached(sql)?
+        .query_map(params![program.as_array(), after, query.limit, status], stored)?
+        .collect::<Result<_, _>>()?;
+    records(rows).map_err(Fault::Corrupt)
+}
+
+pub fn rows(tx: &Connection, after: Option<Pubkey>, limit: u32) -> Outcome<Vec<RawRow>> {
+    let after = after.map(|k| k.to_bytes().to_vec()).unwrap_or_default();
+    let rows = tx
+        .prepare_cached(
+            "SELECT pubkey, raw, slot FROM accounts
+             WHERE closed_slot IS NULL AND pubkey > ?1 ORDER BY pubkey LIMIT ?2",
+        )?
+        .query_map(params![after, limit], |r| {
+            Ok(RawRow { pubkey: key_at(r, 0)?, raw: r.get(1)?, slot: nat(r, 2)? })
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(rows)
+}
+
+pub fn progress(tx: &Connection) -> Outcome<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {
+    let rows = tx
+        .prepare_cached(
+            "SELECT program, proposal, pending, migrated, verified, restored, quarantined, closed
+             FROM progress",
+        )?
+        .query_map([], |r| {
+            let counts = [nat(r, 2)?, nat(r, 3)?, nat(r, 4)?, nat(r, 5)?, nat(r, 6)?, nat(r, 7)?];
+            Ok(((key_at(r, 0)?, key_at(r, 1)?), progress_row(counts)))
+        })?
+        .filter(|row| !matches!(row, Ok((_, p)) if *p == ProgressRow::default()))
+        .collect::<Result<_, _>>()?;
+    Ok(rows)
+}
+
+pub fn recount(tx: &Connection) -> Outcome<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {
+    let rows = tx
+        .prepare_cached(
+            "SELECT program, proposal,
+                 count(*) FILTER (WHERE status = 'Pending'),
+                 count(*) FILTER (WHERE status = 'Migrated'),
+                 count(*) FILTER (WHERE status = 'Verified'),
+                 count(*) FILTER (WHERE status = 'Restored'),
+                 count(*) FILTER (WHERE status = 'Quarantined'),
+                 count(*) FILTER (WHERE status = 'Closed')
+             FROM accounts WHERE kind = 'AccountVersion' AND closed_slot IS NULL
+             GROUP BY program, proposal",
+        )?
+        .query_map([], |r| {
+            let counts = [nat(r, 2)?, nat(r, 3)?, nat(r, 4)?, nat(r, 5)?, nat(r, 6)?, nat(r, 7)?];
+            Ok(((key_at(r, 0)?, key_at(r, 1)?), progress_row(counts)))
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(rows)
+}
+
+pub fn quarantined(tx: &Connection) -> Outcome<Vec<Quarantined>> {
+    let rows = tx
+        .prepare_cached("SELECT pubkey, slot, owner, error, raw FROM quarantine ORDER BY pubkey")?
+        .query_map([], |r| {
+            Ok(Quarantined {
+                pubkey: key_at(r, 0)?,
+                slot: nat(r, 1)?,
+                owner: key_at(r, 2)?,
+                error: r.get(3)?,
+                raw: r.get(4)?,
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(rows)
+}
+
+pub fn audit(tx: &Connection, after_seq: Option<u64>, limit: u32) -> Outcome<Vec<AuditRow>> {
+    let sql = match after_seq {
+        Some(_) => "SELECT * FROM audit_log WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+        None => {
+            "SELECT * FROM (SELECT * FROM audit_log WHERE seq > ?1 ORDER BY seq DESC LIMIT ?2)
+             ORDER BY seq"
+        }
+    };
+    let rows = tx
+        .prepare_cached(sql)?
+        .query_map(params![int(after_seq.unwrap_or(0))?, limit], |r| {
+            let payload: Vec<u8> = r.get("payload")?;
+            let signature: [u8; 64] = r.get("signature")?;
+            Ok(AuditRow {
+                seq: nat(r, 0)?,
+                slot: nat(r, 1)?,
+                tx_index: r.get("tx_index")?,
+                ix_index: r.get("ix_index")?,
+                inner_index: r.get("inner_index")?,
+                signature: Signature::from(signature).to_string(),
+                time: r.get("block_time")?,
+                kind: r.get("kind")?,
+                actor: r.get::<_, Option<[u8; 32]>>("actor")?.map(Pubkey::from),
+                subject: r.get::<_, Option<[u8; 32]>>("subject")?.map(Pubkey::from),
+                detail: describe(&payload).detail,
+                payload,
+                prev_hash: r.get("prev_hash")?,
+                hash: r.get("hash")?,
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(rows)
+}
+
+pub fn sent(tx: &Connection, limit: u32) -> Outcome<Vec<SentRow>> {
+    let rows = tx
+        .prepare_cached(
+            "SELECT at_ms, verb, proposal, signature, slot, units, bytes, elapsed_ms, error
+             FROM sent ORDER BY id DESC LIMIT ?1",
+        )?
+        .query_map([limit], |r| {
+            Ok(SentRow {
+                at_ms: r.get(0)?,
+                verb: r.get(1)?,
+                proposal: opt_key_at(r, 2)?,
+                signature: r.get(3)?,
+                slot: nat(r, 4)?,
+                units: r.get::<_, Option<i64>>(5)?.map(i64::unsigned_abs),
+                bytes: nat(r, 6)?,
+                elapsed_ms: nat(r, 7)?,
+                error: r.get(8)?,
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(rows)
+}

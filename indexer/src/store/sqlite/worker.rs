@@ -1,0 +1,112 @@
+//! One thread that owns one SQLite connection. Whoever wants something sends it a job and waits;
+//! nothing else ever touches the connection, so no lock is held across an await.
+use std::{
+    sync::mpsc::{Sender, channel},
+    thread::JoinHandle,
+};
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::oneshot;
+
+use crate::store::{Result, StoreError};
+
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// What a job can fail with.
+#[derive(Debug)]
+pub enum Fault {
+    /// SQLite's own error.
+    Sql(rusqlite::Error),
+    /// One of ours.
+    Store(StoreError),
+    /// Something in the file that was never written by us.
+    Corrupt(String),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(e: rusqlite::Error) -> Self {
+        Self::Sql(e)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(e: StoreError) -> Self {
+        Self::Store(e)
+    }
+}
+
+impl Fault {
+    /// The error with the store's `place`.
+    pub fn at(self, place: &str) -> StoreError {
+        let place = place.to_owned();
+        match self {
+            Self::Store(e) => e,
+            Self::Corrupt(detail) => StoreError::Corrupt { place, detail },
+            Self::Sql(e) => {
+                let detail = e.to_string();
+                match e.sqlite_error_code() {
+                    Some(ErrorCode::NotADatabase) => StoreError::NotAStore { place, detail },
+                    Some(ErrorCode::DatabaseCorrupt) => StoreError::Corrupt { place, detail },
+                    None => StoreError::Corrupt { place, detail },
+                    Some(_) => StoreError::Unavailable { place, detail },
+                }
+            }
+        }
+    }
+}
+
+/// The thread and the way to it.
+pub struct Worker {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    place: String,
+}
+
+impl Worker {
+    /// Starts a thread called `name` that owns `connection`.
+    pub fn start(name: &str, connection: Connection, place: &str) -> Result<Self> {
+        let (jobs, inbox) = channel::<Job>();
+        let mut connection = connection;
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                for job in inbox {
+                    job(&mut connection);
+                }
+            })
+            .map_err(|e| StoreError::Unavailable {
+                place: place.to_owned(),
+                detail: format!("no thread could be started: {e}"),
+            })?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), place: place.to_owned() })
+    }
+
+    /// Runs `job` on the thread.
+    pub async fn call<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T> {
+        let gone = || StoreError::Unavailable {
+            place: self.place.clone(),
+            detail: "its thread has stopped".to_owned(),
+        };
+        let (reply, answer) = oneshot::channel();
+        let boxed: Job = Box::new(move |connection| {
+            // Nobody waits for the answer of a cancelled call; the job itself is complete.
+            let _ = reply.send(job(connection));
+        });
+        self.jobs.as_ref().ok_or_else(gone)?.send(boxed).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?.map_err(|fault| fault.at(&self.place))
+    }
+}
+
+impl Drop for Worker {
+    /// Lets the thread finish what was sent, so that the file is closed when the store is gone.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has nothing left to finish.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! What is written, always inside the caller's transaction.
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension, params};
+use solana_pubkey::Pubkey;
+
+use super::{
+    read::{self, int, key_at, opt_key_at},
+    worker::Fault,
+};
+use crate::{
+    audit::{AuditEntry, GENESIS, event::describe},
+    store::{
+        Applied, Batch, Quarantined, Run, SentRow, StoreError, Update,
+        merge::{Deltas, Known, Plan, newest, plan, tally},
+    },
+};
+
+type Outcome<T> = Result<T, Fault>;
+
+pub fn begin_run(tx: &Connection, program: &Pubkey, genesis: &[u8; 32], at: &str) -> Outcome<Run> {
+    let stored: (Option<Vec<u8>>, Option<Vec<u8>>) =
+        tx.query_row("SELECT program_id, genesis_hash FROM mirror_state", [], |r| {
+            Ok((r.get(0)?, r.get(1)?))
+        })?;
+    StoreError::check_identity(at, (stored.0.as_deref(), stored.1.as_deref()), (program, genesis))?;
+    tx.execute(
+        "UPDATE mirror_state SET program_id = ?1, genesis_hash = ?2, run_id = run_id + 1",
+        params![program.as_array(), genesis],
+    )?;
+    let id = u32::try_from(read::state_number(tx, "run_id")?)
+        .map_err(|_| Fault::Corrupt("its run number is out of range".to_owned()))?;
+    Ok(Run { id, snapshot_slot: read::state_number(tx, "snapshot_slot")? })
+}
+
+pub fn apply(tx: &Connection, batch: Batch) -> Outcome<Applied> {
+    let floor = read::state_number(tx, "snapshot_slot")?;
+    let (updates, doubled) = newest(batch.updates);
+    let known = known(tx, &updates)?;
+    let plan = plan(floor, updates, &known);
+    for update in &plan.writes {
+        upsert(tx, update)?;
+    }
+    for (pubkey, slot, wv) in &plan.touches {
+        tx.prepare_cached("UPDATE accounts SET slot = ?2, wv = ?3 WHERE pubkey = ?1")?
+            .execute(params![pubkey.as_array(), int(*slot)?, int(*wv)?])?;
+    }
+    shift(tx, &plan.deltas)?;
+    let moved = quarantine(tx, floor, &batch.quarantined, &plan)?;
+    if let Some(frontier) = batch.frontier {
+        tx.prepare_cached("UPDATE mirror_state SET frontier_slot = ?1 WHERE frontier_slot < ?1")?
+            .execute([int(frontier)?])?;
+    }
+    let written = u64::try_from(plan.writes.len()).unwrap_or(u64::MAX);
+    let rev = revise(tx, written > 0 || moved > 0)?;
+    let stale = plan.stale.saturating_add(doubled);
+    Ok(Applied { written, unchanged: plan.unchanged, stale, rev })
+}
+
+fn known(tx: &Connection, updates: &[Update]) -> Outcome<HashMap<Pubkey, Known>> {
+    let mut select = tx.prepare_cached(
+        "SELECT slot, wv, closed_slot IS NOT NULL, data_hash, program, proposal, status, kind
+         FROM accounts WHERE pubkey = ?1",
+    )?;
+    let mut out = HashMap::with_capacity(updates.len());
+    for update in updates {
+        let found = select
+            .query_row([update.pubkey.as_array()], |r| {
+                let kind: String = r.get(7)?;
+                let status: Option<String> = r.get(6)?;
+                let (program, proposal) = (opt_key_at(r, 4)?, opt_key_at(r, 5)?);
+                Ok(Known {
+                    slot: r.get::<_, i64>(0)?.unsigned_abs(),
+                    wv: r.get::<_, i64>(1)?.unsigned_abs(),
+                    closed: r.get(2)?,
+                    data_hash: r.get(3)?,
+                    tally: tally(&kind, program, proposal, status.as_deref()),
+                })
+            })
+            .optional()?;
+        out.extend(found.map(|k| (update.pubkey, k)));
+    }
+    Ok(out)
+}
+
+fn upsert(tx: &Connection, update: &Update) -> Outcome<()> {
+    let facets = &update.facets;
+    tx.prepare_cached(
+        "INSERT INTO accounts (pubkey, kind, program, proposal, account, status, version,
+             data_hash, raw, slot, wv, closed_slot)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, NULL)
+         ON CONFLICT (pubkey) DO UPDATE SET kind = excluded.kind, program = excluded.program,
+             proposal = excluded.proposal, account = excluded.account, status = excluded.status,
+             version = excluded.version, data_hash = excluded.data_hash, raw = excluded.raw,
+             slot = excluded.slot, wv = excluded.wv, closed_slot = NULL
+         WHERE (excluded.slot, excluded.wv) > (accounts.slot, accounts.wv)",
+    )?
+    .execute(params![
+        update.pubkey.as_array(),
+        facets.kind.name(),
+        facets.program.as_ref().map(Pubkey::as_array),
+        facets.proposal.as_ref().map(Pubkey::as_array),
+        facets.account.as_ref().map(Pubkey::as_array),
+        facets.status,
+        facets.version,
+        update.data_hash,
+        update.raw,
+        int(update.slot)?,
+        int(update.wv)?,
+    ])?;
+    Ok(())
+}
+
+fn shift(tx: &Connection, deltas: &Deltas) -> Outcome<()> {
+    for (program, proposal, by) in deltas.iter() {
+        tx.prepare_cached(
+            "INSERT INTO progress (program, proposal) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![program.as_array(), proposal.as_array()])?;
+        tx.prepare_cached(
+            "UPDATE progress SET pending = pending + ?3, migrated = migrated + ?4,
+                 verified = verified + ?5, restored = restored + ?6,
+                 quarantined = quarantined + ?7, closed = closed + ?8
+             WHERE program = ?1 AND proposal = ?2",
+        )?
+        .execute(params![
+            program.as_array(),
+            proposal.as_array(),
+            by[0],
+            by[1],
+            by[2],
+            by[3],
+            by[4],
+            by[5]
+        ])?;
+    }
+    Ok(())
+}
+
+/// Takes readable accounts out of quarantine and puts unreadable ones in; how many rows moved.
+fn quarantine(tx: &Connection, floor: u64, bad: &[Quarantined], plan: &Plan) -> Outcome<usize> {
+    let mut moved = 0usize;
+    let any: bool = tx
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM quarantine)")?
+        .query_row([], |r| r.get(0))?;
+    if any {
+        let mut delete =
+            tx.prepare_cached("DELETE FROM quarantine WHERE pubkey = ?1 AND slot <= ?2")?;
+        for (pubkey, slot) in &plan.readable {
+            moved += delete.execute(params![pubkey.as_array(), int(*slot)?])?;
+        }
+    }
+    for q in bad.iter().filter(|q| q.slot >= floor) {
+        moved += tx
+            .prepare_cached(
+                "INSERT INTO quarantine (pubkey, slot, owner, error, raw)
+                 SELECT ?1, ?2, ?3, ?4, ?5
+                 WHERE NOT EXISTS (SELECT 1 FROM accounts WHERE pubkey = ?1 AND slot > ?2)
+                 ON CONFLICT (pubkey) DO UPDATE SET slot = excluded.slot, owner = excluded.owner,
+                     error = excluded.error, raw = excluded.raw
+                 WHERE excluded.slot > quarantine.slot AND excluded.raw <> quarantine.raw",
+            )?
+            .execute(params![
+                q.pubkey.as_array(),
+                int(q.slot)?,
+                q.owner.as_array(),
+                q.error,
+                q.raw
+            ])?;
+    }
+    Ok(moved)
+}
+
+/// The revision, one higher if something `changed`.
+fn revise(tx: &Connection, changed: bool) -> Outcome<u64> {
+    if changed {
+        tx.prepare_cached("UPDATE mirror_state SET rev = rev + 1")?.execute([])?;
+    }
+    read::state_number(tx, "rev")
+}
+
+pub fn tombstone_missing(tx: &Connection, slot: u64, present: &HashSet<Pubkey>) -> Outcome<u64> {
+    let mut closed = 0u64;
+    let mut deltas = Deltas::default();
+    let gone: Vec<(Pubkey, Option<_>)> = tx
+        .prepare_cached(
+            "SELECT pubkey, kind, program, proposal, status FROM accounts
+             WHERE closed_slot IS NULL AND slot < ?1",
+        )?
+        .query_map([int(slot)?], |r| {
+            let (kind, status): (String, Option<String>) = (r.get(1)?, r.get(4)?);
+            let tally = tally(&kind, opt_key_at(r, 2)?, opt_key_at(r, 3)?, status.as_deref());
+            Ok((key_at(r, 0)?, tally))
+        })?
+        .filter(|row| !matches!(row, Ok((pubkey, _)) if present.contains(pubkey)))
+        .collect::<Result<_, _>>()?;
+    for (pubkey, tally) in &gone {
+        tx.prepare_cached("UPDATE accounts SET closed_slot = ?2 WHERE pubkey = ?1")?
+            .execute(params![pubkey.as_array(), int(slot)?])?;
+        deltas.shift(tally.as_ref(), None);
+        closed = closed.saturating_add(1);
+    }
+    shift(tx, &deltas)?;
+    let unreadable: Vec<Pubkey> = tx
+        .prepare_cached("SELECT pubkey FROM quarantine WHERE slot < ?1")?
+        .query_map([int(slot)?], |r| key_at(r, 0))?
+        .collect::<Result<_, _>>()?;
+    let mut cleared = false;
+    for pubkey in unreadable.iter().filter(|k| !present.contains(k)) {
+        tx.execute("DELETE FROM quarantine WHERE pubkey = ?1", [pubkey.as_array()])?;
+        cleared = true;
+    }
+    tx.prepare_cached(
+        "UPDATE mirror_state SET snapshot_slot = max(snapshot_slot, ?1),
+             frontier_slot = max(frontier_slot, ?1)",
+    )?
+    .execute([int(slot)?])?;
+    revise(tx, closed > 0 || cleared)?;
+    Ok(closed)
+}
+
+pub fn append_audit(tx: &Connection, entries: &[AuditEntry], upto: u64) -> Outcome<u64> {
+    let head: Option<(i64, [u8; 32])> = tx
+        .prepare_cached("SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1")?
+        .query_row([], |r| Ok((r.get(0)?, r.get(1)?)))
+        .optional()?;
+    let (mut seq, mut prev) = head.unwrap_or((0, GENESIS));
+    let mut added = 0u64;
+    for entry in entries {
+        let there: bool = tx
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM audit_log
+                 WHERE signature = ?1 AND ix_index = ?2 AND inner_index = ?3)",
+            )?
+            .query_row(
+                params![entry.signature.as_array(), entry.ix_index, entry.inner_index],
+                |r| r.get(0),
+            )?;
+        if there {
+            continue;
+        }
+        let (hash, what) = (entry.hash(&prev), describe(&entry.payload));
+        seq = seq.saturating_add(1);
+        tx.prepare_cached(
+            "INSERT INTO audit_log (seq, slot, tx_index, ix_index, inner_index, signature,
+                 block_time, kind, actor, subject, payload, prev_hash, hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )?
+        .execute(params![
+            seq,
+            int(entry.slot)?,
+            entry.tx_index,
+            entry.ix_index,
+            entry.inner_index,
+            entry.signature.as_array(),
+            entry.time,
+            what.kind,
+            what.actor.as_ref().map(Pubkey::as_array),
+            what.subject.as_ref().map(Pubkey::as_array),
+            entry.payload,
+            prev,
+            hash,
+        ])?;
+        prev = hash;
+        added = added.saturating_add(1);
+    }
+    tx.prepare_cached("UPDATE mirror_state SET history_slot = ?1 WHERE history_slot < ?1")?
+        .execute([int(upto)?])?;
+    revise(tx, added > 0)?;
+    Ok(added)
+}
+
+pub fn record_sent(tx: &Connection, row: &SentRow) -> Outcome<()> {
+    tx.prepare_cached(
+        "INSERT INTO sent (at_ms, verb, proposal, signature, slot, units, bytes, elapsed_ms, error)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        row.at_ms,
+        row.verb,
+        row.proposal.as_ref().map(Pubkey::as_array),
+        row.signature,
+        int(row.slot)?,
+        row.units.map(int).transpose()?,
+        int(row.bytes)?,
+        int(row.elapsed_ms)?,
+        row.error,
+    ])?;
+    revise(tx, true)?;
+    Ok(())
+}
+
+pub fn claim_notice(tx: &Connection, key: &str) -> Outcome<bool> {
+    let new = tx
+        .prepare_cached("INSERT INTO notices (key) VALUES (?1) ON CONFLICT DO NOTHING")?
+        .execute([key])?;
+    Ok(new > 0)
+}

@@ -1,0 +1,219 @@
+//! What goes into a store and what comes out of it.
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+use solana_pubkey::Pubkey;
+use upgrade_manager::state::{
+    AccountStatus, BufferAttestation, MultisigConfig, ProgramUpgradeState, UpgradeProposal,
+};
+
+use crate::account::{Facets, ManagerAccount};
+
+/// One run of an indexer on a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Counts the runs on this store.
+    pub id: u32,
+    /// Slot of the last complete snapshot; a node that is behind it is not trusted.
+    pub snapshot_slot: u64,
+}
+
+impl Run {
+    /// Write order of the `seq`th message of this run; always above a snapshot's, which is 0.
+    #[must_use]
+    pub fn write_order(self, seq: u32) -> u64 {
+        (u64::from(self.id) << 32) | u64::from(seq)
+    }
+}
+
+/// The state of one account at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// The account.
+    pub pubkey: Pubkey,
+    /// Slot of the state.
+    pub slot: u64,
+    /// Order within the slot: 0 from a snapshot, [`Run::write_order`] from the websocket.
+    pub wv: u64,
+    /// What is kept as columns.
+    pub facets: Facets,
+    /// The account's bytes.
+    pub raw: Vec<u8>,
+    /// sha256 of the bytes.
+    pub data_hash: [u8; 32],
+}
+
+impl Update {
+    /// The state `account`, read from `raw`, of `pubkey` at `(slot, wv)`.
+    #[must_use]
+    pub fn new(pubkey: Pubkey, slot: u64, wv: u64, account: &ManagerAccount, raw: Vec<u8>) -> Self {
+        let data_hash = Sha256::digest(&raw).into();
+        Self { pubkey, slot, wv, facets: account.facets(), raw, data_hash }
+    }
+}
+
+/// An account that could not be decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// The account.
+    pub pubkey: Pubkey,
+    /// Slot of the state.
+    pub slot: u64,
+    /// Its owner.
+    pub owner: Pubkey,
+    /// What is wrong with it, as a sentence.
+    pub error: String,
+    /// The account's bytes.
+    pub raw: Vec<u8>,
+}
+
+/// States to be written together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// States of accounts, in any order, also several of one account.
+    pub updates: Vec<Update>,
+    /// States that could not be decoded.
+    pub quarantined: Vec<Quarantined>,
+    /// Slot up to which nothing is missing.
+    pub frontier: Option<u64>,
+}
+
+/// What a batch did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Rows with new content.
+    pub written: u64,
+    /// Rows whose content was the same; only their order moved, if anything.
+    pub unchanged: u64,
+    /// States older than what was there.
+    pub stale: u64,
+    /// The store's revision afterwards.
+    pub rev: u64,
+}
+
+/// One mirrored account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row<T> {
+    /// Its address.
+    pub pubkey: Pubkey,
+    /// Its content, the last known one if it is closed.
+    pub account: T,
+    /// Slot at which it was seen like this.
+    pub slot: u64,
+    /// Slot at which it was found closed.
+    pub closed_slot: Option<u64>,
+}
+
+/// One live account as bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawRow {
+    /// Its address.
+    pub pubkey: Pubkey,
+    /// Its bytes.
+    pub raw: Vec<u8>,
+    /// Slot at which it was seen like this.
+    pub slot: u64,
+}
+
+/// How many live version records stand at each status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProgressRow {
+    /// Seen, not migrated.
+    pub pending: u64,
+    /// On the new layout.
+    pub migrated: u64,
+    /// On the new layout and checked again.
+    pub verified: u64,
+    /// Back on the old layout.
+    pub restored: u64,
+    /// Set aside.
+    pub quarantined: u64,
+    /// Closed before migration.
+    pub closed: u64,
+}
+
+impl ProgressRow {
+    /// The counter of `status`.
+    pub fn slot(&mut self, status: AccountStatus) -> &mut u64 {
+        match status {
+            AccountStatus::Pending => &mut self.pending,
+            AccountStatus::Migrated => &mut self.migrated,
+            AccountStatus::Verified => &mut self.verified,
+            AccountStatus::Restored => &mut self.restored,
+            AccountStatus::Quarantined => &mut self.quarantined,
+            AccountStatus::Closed => &mut self.closed,
+        }
+    }
+
+    /// The counters in the order of [`AccountStatus::ALL`].
+    #[must_use]
+    pub fn counts(mut self) -> [u64; 6] {
+        AccountStatus::ALL.map(|status| *self.slot(status))
+    }
+
+    /// The sum of `self` and `other`.
+    #[must_use]
+    pub fn plus(mut self, mut other: Self) -> Self {
+        for status in AccountStatus::ALL {
+            let n = *other.slot(status);
+            let mine = self.slot(status);
+            *mine = mine.saturating_add(n);
+        }
+        self
+    }
+}
+
+/// Everything a screen shows, but version records and history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// Teams.
+    pub multisigs: Vec<Row<MultisigConfig>>,
+    /// Programs.
+    pub programs: Vec<Row<ProgramUpgradeState>>,
+    /// Proposals.
+    pub proposals: Vec<Row<UpgradeProposal>>,
+    /// Frozen buffers.
+    pub attestations: Vec<Row<BufferAttestation>>,
+    /// Version records of each program, by status.
+    pub progress: BTreeMap<Pubkey, ProgressRow>,
+    /// Version records that each proposal moved last, by status.
+    pub moved: BTreeMap<Pubkey, ProgressRow>,
+    /// Slot up to which nothing is missing.
+    pub frontier: u64,
+    /// [`super::Store::revision`] at the time of reading.
+    pub rev: u64,
+}
+
+/// Which version records to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecordQuery {
+    /// Only those at this status.
+    pub status: Option<AccountStatus>,
+    /// Only those behind this record's address.
+    pub after: Option<Pubkey>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// One transaction that this control room sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentRow {
+    /// When, milliseconds since 1970 by this machine's clock.
+    pub at_ms: i64,
+    /// What it did.
+    pub verb: String,
+    /// For which proposal.
+    pub proposal: Option<Pubkey>,
+    /// Its signature in base58.
+    pub signature: String,
+    /// Slot in which it was confirmed.
+    pub slot: u64,
+    /// Compute units it used.
+    pub units: Option<u64>,
+    /// Bytes it had.
+    pub bytes: u64,
+    /// Milliseconds from sending to confirmation.
+    pub elapsed_ms: u64,
+    /// The transaction's own error text.
+    pub error: Option<String>,
+}
