@@ -1,0 +1,121 @@
+//! The command line. Its help texts are all the documentation these commands have: every option says
+//! what happens without it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::sbf::Program;
+
+/// Where things are kept, and what can be set from outside.
+const ENVIRONMENT: &str = "\
+Folders, all under ${XDG_CACHE_HOME:-~/.cache}/program-upgrade-control-room/:
+  elf/            the ELFs, each with the key of the sources it was built from
+  sbf-toolchain/  the toolchain of the offline path, 900 MB
+  sbf-target/     its build folders
+  target/         cargo's target folder for `sandbox` and `test`
+
+Environment:
+  CARGO_TARGET_DIR              another target folder for `sandbox` and `test`
+  CONTROL_ROOM_DEBIAN_MIRROR    a Debian mirror up to and with /debian, in place of apt's own
+  CONTROL_ROOM_DEBIAN_KEYRING   the key ring that mirror's archive is signed with";
+
+/// Builds the programs' ELFs, sets up what is missing, runs the sandbox and every test.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = ENVIRONMENT)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    BuildSbf(BuildSbf),
+    Sandbox(Sandbox),
+    Test(Test),
+}
+
+/// Build the on-chain programs to ELFs and print size, sBPF version and hash of each.
+///
+/// Uses `cargo build-sbf` where it is on PATH. Elsewhere it sets up a toolchain of its own from
+/// Debian's packages and crates.io: once, without root, in 2 to 5 minutes. ELFs whose sources did not
+/// change are not built again. The hash is the one that `solana-verify` shows for the file.
+#[derive(Debug, Args)]
+#[command(after_help = ENVIRONMENT)]
+pub struct BuildSbf {
+    /// The programs to build [default: all but elf_selftest]
+    #[arg(value_enum, value_name = "PROGRAM")]
+    pub programs: Vec<Program>,
+    /// Copy the ELFs into this folder as well [default: leave them in the cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Build the toolchain's test program too, which tests/tests/elf_selftest.rs runs
+    #[arg(long)]
+    pub selftest: bool,
+    /// Set the toolchain up, print what it is made of, and build nothing
+    #[arg(long, conflicts_with_all = ["programs", "out", "selftest"])]
+    pub setup: bool,
+    /// Which toolchain to build with
+    #[arg(long, value_enum, default_value_t = Choice::Auto)]
+    pub toolchain: Choice,
+}
+
+/// Which toolchain compiles the programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Choice {
+    /// Solana's where it is on PATH, else the offline one
+    Auto,
+    /// `cargo build-sbf`, an error where it is not on PATH
+    Solana,
+    /// The one from Debian's packages, whatever is on PATH
+    Offline,
+}
+
+/// Open the control room on a local chain with a seeded upgrade.
+///
+/// Installs and builds what is missing first and says at each step what it does: up to 25 minutes
+/// from nothing, about a second when everything is there. Ctrl-C ends the control room, and its exit
+/// code is this command's.
+#[derive(Debug, Args)]
+#[command(after_help = ENVIRONMENT)]
+pub struct Sandbox {
+    /// Passed on to `control-room sandbox`: `--headless` runs the whole flow without a screen
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    pub arguments: Vec<String>,
+}
+
+/// Run every check and every test.
+///
+/// In this order: formatting, clippy, ELFs, a throwaway Postgres, and `cargo test` of the whole
+/// workspace in a D-Bus session of its own. Installs missing Debian packages first, which needs root
+/// or sudo. Ends with a line "N passed, N failed"; the exit code is 0 only if nothing failed.
+#[derive(Debug, Args)]
+#[command(after_help = ENVIRONMENT)]
+pub struct Test {
+    /// Run the tests that are marked as ignored as well: they take minutes
+    #[arg(long)]
+    pub long: bool,
+    /// Run only tests with one of these texts in their names
+    #[arg(value_name = "NAME-FILTER")]
+    pub filters: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_sandbox_gets_its_options_untouched() {
+        let line = ["cargo xtask", "sandbox", "--headless", "--slot-ms", "50", "--", "x"];
+        let Task::Sandbox(sandbox) = Cli::parse_from(line).task else { panic!("another task") };
+        assert_eq!(sandbox.arguments.first().map(String::as_str), Some("--headless"));
+        assert_eq!(sandbox.arguments.len(), 5);
+    }
+}

@@ -1,0 +1,33 @@
+//! `cargo xtask`: builds the ELFs, sets up what is missing, runs the sandbox and every test.
+//! May not know what the product does: it starts cargo, compilers and the product's own binaries.
+
+mod cli;
+mod command;
+mod elf;
+mod fingerprint;
+mod folder;
+mod places;
+mod progress;
+mod sandbox;
+mod sbf;
+mod suite;
+mod system;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let outcome = match cli::Cli::parse().task {
+        cli::Task::BuildSbf(options) => sbf::run(&options),
+        cli::Task::Sandbox(options) => sandbox::run(&options),
+        cli::Task::Test(options) => suite::run(&options),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

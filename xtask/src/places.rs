@@ -1,0 +1,62 @@
+//! Where everything is: the checkout, and the folders under the user's cache directory.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+
+/// The paths a command works with, all absolute.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The checkout.
+    pub root: PathBuf,
+    cache: PathBuf,
+}
+
+impl Places {
+    /// Finds them from the environment.
+    pub fn find() -> Result<Self> {
+        // Cargo says where this crate is now; the path at compile time serves a binary run by hand.
+        let crate_folder = env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let root = crate_folder.parent().context("xtask has no folder above it")?.to_path_buf();
+        let base = absolute("XDG_CACHE_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
+            .context("neither XDG_CACHE_HOME nor HOME is set to a folder: set one of them")?;
+        Ok(Self { root, cache: base.join("program-upgrade-control-room") })
+    }
+
+    /// The ELFs.
+    pub fn elf(&self) -> PathBuf {
+        self.cache.join("elf")
+    }
+
+    /// The offline toolchain.
+    pub fn toolchain(&self) -> PathBuf {
+        self.cache.join("sbf-toolchain")
+    }
+
+    /// Build folders of the ELFs and of the linker driver.
+    pub fn sbf_target(&self) -> PathBuf {
+        self.cache.join("sbf-target")
+    }
+
+    /// Cargo's target folder for the workspace: the user's choice, else one in the cache directory.
+    pub fn target(&self) -> PathBuf {
+        match env::var_os("CARGO_TARGET_DIR").filter(|value| !value.is_empty()) {
+            Some(chosen) => self.root.join(chosen),
+            None => self.cache.join("target"),
+        }
+    }
+
+    /// A file of this crate that is read at run time.
+    pub fn data(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.root.join("xtask").join(path)
+    }
+}
+
+fn absolute(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
+}

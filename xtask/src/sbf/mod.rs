@@ -1,0 +1,202 @@
+//! `cargo xtask build-sbf`: which ELFs there are, when one has to be built again, and the table.
+//! How they are compiled: `official` with Solana's toolchain, `offline` with our own, which
+//! `toolchain` sets up from `debian` packages, `patch`es to std, and the linker driver in `sbf-ld/`.
+
+mod debian;
+mod official;
+mod offline;
+mod patch;
+pub mod toolchain;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, Result};
+use clap::ValueEnum;
+
+use crate::{
+    cli::{BuildSbf, Choice},
+    elf::Facts,
+    fingerprint::Fingerprint,
+    folder::{self, Lock},
+    places::Places,
+    progress::Progress,
+};
+use toolchain::Toolchain;
+
+/// An ELF that this command builds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Program {
+    /// The manager itself
+    UpgradeManager,
+    /// The demo target in its first layout
+    #[value(name = "demo_vault_v1")]
+    DemoVaultV1,
+    /// The demo target in its second layout
+    #[value(name = "demo_vault_v2")]
+    DemoVaultV2,
+    /// The toolchain's test program
+    ElfSelftest,
+}
+
+impl Program {
+    /// The programs of the product.
+    pub const PRODUCT: [Self; 3] = [Self::UpgradeManager, Self::DemoVaultV1, Self::DemoVaultV2];
+
+    /// The name of the ELF, without `.so`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UpgradeManager => "upgrade_manager",
+            Self::DemoVaultV1 => "demo_vault_v1",
+            Self::DemoVaultV2 => "demo_vault_v2",
+            Self::ElfSelftest => "elf_selftest",
+        }
+    }
+
+    /// The folder of the crate, from the checkout.
+    fn crate_folder(self) -> &'static str {
+        match self {
+            Self::UpgradeManager => "programs/upgrade-manager",
+            Self::DemoVaultV1 | Self::DemoVaultV2 => "programs/demo-vault",
+            Self::ElfSelftest => "xtask/elf-selftest",
+        }
+    }
+
+    /// The name of the crate's library, which its ELF is named after.
+    fn library(self) -> &'static str {
+        match self {
+            Self::UpgradeManager => "upgrade_manager",
+            Self::DemoVaultV1 | Self::DemoVaultV2 => "demo_vault",
+            Self::ElfSelftest => "elf_selftest",
+        }
+    }
+
+    /// The cargo features it is built with.
+    fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::DemoVaultV2 => &["v2"],
+            _ => &[],
+        }
+    }
+
+    fn manifest(self, places: &Places) -> PathBuf {
+        places.root.join(self.crate_folder()).join("Cargo.toml")
+    }
+
+    /// The key of everything the ELF is made from.
+    fn key(self, places: &Places, toolchain: &str) -> Result<String> {
+        const NOT_IN_THE_ELF: [&str; 4] = ["target", "tests", "benches", "examples"];
+        let start = Fingerprint::default()
+            .text(self.name())
+            .text(&self.features().join(" "))
+            .text(toolchain);
+        if self == Self::ElfSelftest {
+            let folder = places.root.join(self.crate_folder());
+            return Ok(start.folder(&folder, &NOT_IN_THE_ELF)?.key());
+        }
+        let print = start
+            .folder(&places.root.join("programs"), &NOT_IN_THE_ELF)?
+            .file(&places.root.join("Cargo.toml"))?
+            .file(&places.root.join("Cargo.lock"))?;
+        Ok(print.key())
+    }
+}
+
+/// Where the ELF of `program` is, once it is built.
+pub fn path(places: &Places, program: Program) -> PathBuf {
+    places.elf().join(program.name()).with_extension("so")
+}
+
+/// The command.
+pub fn run(options: &BuildSbf) -> Result<ExitCode> {
+    let progress = Progress::start();
+    let places = Places::find()?;
+    let toolchain = Toolchain::choose(&places, options.toolchain)?;
+    if options.setup {
+        toolchain.set_up(&progress)?;
+        print!("{}", toolchain.description()?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut programs = options.programs.clone();
+    if programs.is_empty() {
+        programs.extend(Program::PRODUCT);
+    }
+    if options.selftest && !programs.contains(&Program::ElfSelftest) {
+        programs.push(Program::ElfSelftest);
+    }
+    build(&places, &toolchain, &programs, &progress)?;
+    let folder = match &options.out {
+        Some(out) => {
+            folder::create(out)?;
+            for program in &programs {
+                let from = path(&places, *program);
+                folder::copy_file(&from, &out.join(program.name()).with_extension("so"))?;
+            }
+            fs::canonicalize(out).with_context(|| format!("cannot find {}", out.display()))?
+        }
+        None => places.elf(),
+    };
+    print_table(&programs, &folder)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the ELFs in `programs` whose sources changed.
+pub fn build(
+    places: &Places,
+    toolchain: &Toolchain,
+    programs: &[Program],
+    progress: &Progress,
+) -> Result<()> {
+    toolchain.set_up(progress)?;
+    let key = toolchain.key()?;
+    let _lock = Lock::take(&places.elf(), progress)?;
+    for program in programs {
+        let target = path(places, *program);
+        let stamp = target.with_extension("key");
+        let wanted = program.key(places, &key)?;
+        let current = fs::read_to_string(&stamp).is_ok_and(|found| found.trim() == wanted);
+        if current && target.exists() {
+            continue;
+        }
+        progress.say(&format!("building {}.so with {}", program.name(), toolchain.name()));
+        let built = toolchain.compile(*program)?;
+        // The key goes first and comes last: a half-replaced pair never looks current.
+        match fs::remove_file(&stamp) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", stamp.display()));
+            }
+            _ => {}
+        }
+        folder::copy_file(&built, &target)?;
+        fs::write(&stamp, &wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
+    }
+    Ok(())
+}
+
+/// Whether every one of `programs` is built from the present sources, so that no toolchain is needed.
+pub fn are_current(places: &Places, toolchain: &Toolchain, programs: &[Program]) -> bool {
+    let Ok(key) = toolchain.key() else { return false };
+    toolchain.is_set_up()
+        && programs.iter().all(|program| {
+            let target = path(places, *program);
+            let found = fs::read_to_string(target.with_extension("key")).unwrap_or_default();
+            target.exists() && program.key(places, &key).is_ok_and(|wanted| found.trim() == wanted)
+        })
+}
+
+fn print_table(programs: &[Program], folder: &Path) -> Result<()> {
+    println!("{:<16} {:>9}  sBPF  {:<64}  path", "program", "bytes", "solana-verify hash");
+    for program in programs {
+        let path = folder.join(program.name()).with_extension("so");
+        let Facts { size, version, hash } = Facts::read(&path)?;
+        println!("{:<16} {size:>9}  v{version:<3}  {hash}  {}", program.name(), path.display());
+    }
+    Ok(())
+}
+
+/// The choice that every command but `build-sbf` makes.
+pub const DEFAULT: Choice = Choice::Auto;

@@ -1,0 +1,133 @@
+//! `cargo xtask test`: every check and every test, in the order from the cheapest to the longest.
+//! Stops at the first step that fails; the last line always is "N passed, N failed".
+
+mod counts;
+mod postgres;
+
+use std::{
+    process::{Command, ExitCode},
+    time::Instant,
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    cli::Test,
+    command,
+    places::Places,
+    progress::Progress,
+    sandbox::{binaries, binary},
+    sbf::{self, Program, toolchain::Toolchain},
+    system,
+};
+use counts::Counts;
+use postgres::Postgres;
+
+/// The command.
+pub fn run(options: &Test) -> Result<ExitCode> {
+    let mut steps = Steps { progress: Progress::start(), number: 0 };
+    let counts = match all(options, &mut steps) {
+        Ok(counts) => counts,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            Counts { passed: 0, failed: 1 }
+        }
+    };
+    println!("{counts}");
+    Ok(if counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn all(options: &Test, steps: &mut Steps) -> Result<Counts> {
+    let places = Places::find()?;
+    let progress = steps.progress;
+    let toolchain = Toolchain::choose(&places, sbf::DEFAULT)?;
+    steps.step("what the machine needs", || {
+        let needs = [&system::COMPILING[..], &[system::SESSION_BUS, postgres::NEED]].concat();
+        system::ensure(&needs, &progress)
+    })?;
+    steps.step("formatting", || {
+        cargo(&places, &["fmt", "--all", "--check"], "cargo fmt")?;
+        for own_lock in ["xtask/sbf-ld/Cargo.toml", "xtask/elf-selftest/Cargo.toml"] {
+            let arguments = ["fmt", "--all", "--check", "--manifest-path", own_lock];
+            cargo(&places, &arguments, "cargo fmt")?;
+        }
+        Ok(())
+    })?;
+    steps.step("clippy", || {
+        let checked = ["clippy", "--workspace", "--all-targets", "--locked"];
+        cargo(&places, &[&checked[..], &["--", "-D", "warnings"]].concat(), "cargo clippy")
+    })?;
+    steps.step("ELFs", || {
+        let programs = [&Program::PRODUCT[..], &[Program::ElfSelftest]].concat();
+        sbf::build(&places, &toolchain, &programs, &progress)
+    })?;
+    steps.step("binaries", || binaries(&places, &progress))?;
+    let postgres = steps.step("throwaway Postgres", Postgres::start)?;
+    let mut counts = Counts::default();
+    if toolchain.is_offline() {
+        counts += steps.step("tests of the linker driver", || {
+            let mut cargo = toolchain.driver_tests();
+            cargo.arg("--no-fail-fast");
+            select(&mut cargo, options);
+            counts::run(&mut cargo)
+        })?;
+    }
+    counts += steps.step("tests of the workspace", || {
+        counts::run(&mut workspace_tests(&places, options, &postgres.url()))
+    })?;
+    Ok(counts)
+}
+
+/// `cargo test` of the whole workspace, with everything it finds its surroundings by.
+fn workspace_tests(places: &Places, options: &Test, postgres: &str) -> Command {
+    let cargo = command::cargo(&places.root, &places.target());
+    // The session bus wraps cargo: its own environment changes come from the command it wraps.
+    let mut tests = Command::new("dbus-run-session");
+    tests.arg("--").arg(cargo.get_program());
+    tests.args(["test", "--workspace", "--locked", "--no-fail-fast"]).current_dir(&places.root);
+    for (name, value) in cargo.get_envs() {
+        match value {
+            Some(value) => tests.env(name, value),
+            None => tests.env_remove(name),
+        };
+    }
+    tests
+        .env("CONTROL_ROOM_ELF_DIR", places.elf())
+        .env("CONTROL_ROOM_ELF_SELFTEST", sbf::path(places, Program::ElfSelftest))
+        .env("CONTROL_ROOM_TEST_POSTGRES", postgres)
+        .env("CONTROL_ROOM_BIN", binary(places, "control-room"))
+        .env("CONTROL_ROOM_SANDBOX_BIN", binary(places, "control-room-sandbox"));
+    select(&mut tests, options);
+    tests
+}
+
+/// Which tests run, as arguments for the test binaries.
+fn select(cargo: &mut Command, options: &Test) {
+    cargo.arg("--");
+    if options.long {
+        cargo.arg("--include-ignored");
+    }
+    cargo.args(&options.filters);
+}
+
+fn cargo(places: &Places, arguments: &[&str], what: &str) -> Result<()> {
+    command::run(command::cargo(&places.root, &places.target()).args(arguments), what)
+}
+
+/// Names and times the steps.
+struct Steps {
+    progress: Progress,
+    number: u32,
+}
+
+impl Steps {
+    fn step<T>(&mut self, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.number += 1;
+        self.progress.say(&format!("step {}: {name}", self.number));
+        let start = Instant::now();
+        let result = work().with_context(|| format!("step {}, {name}", self.number))?;
+        let seconds = start.elapsed().as_secs_f32();
+        self.progress.say(&format!("step {}: {name} done in {seconds:.1} s", self.number));
+        Ok(result)
+    }
+}
