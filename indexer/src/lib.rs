@@ -21,6 +21,7 @@ pub use error::{IndexerError, Result};
 pub use health::{Conn, Health};
 pub use run::{Indexer, spawn};
 pub use source::SourceConfig;
+pub use store::postgres::PostgresStore;
 pub use store::sqlite::SqliteStore;
 pub use store::{
     Applied, Batch, ProgressRow, Quarantined, RawRow, RecordQuery, Row, Run, SentRow, Store,

@@ -2,6 +2,7 @@
 //! and is the same for both. A store never reads the chain.
 mod error;
 mod merge;
+pub mod postgres;
 
 pub mod sqlite;
 mod types;

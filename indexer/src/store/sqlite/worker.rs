@@ -46,8 +46,9 @@ impl Fault {
                 let detail = e.to_string();
                 match e.sqlite_error_code() {
                     Some(ErrorCode::NotADatabase) => StoreError::NotAStore { place, detail },
-                    Some(ErrorCode::DatabaseCorrupt) => StoreError::Corrupt { place, detail },
-                    None => StoreError::Corrupt { place, detail },
+                    Some(ErrorCode::DatabaseCorrupt | ErrorCode::ConstraintViolation) | None => {
+                        StoreError::Corrupt { place, detail }
+                    }
                     Some(_) => StoreError::Unavailable { place, detail },
                 }
             }

@@ -1,0 +1,251 @@
+//! What is read, always inside one transaction.
+use std::collections::BTreeMap;
+
+use solana_pubkey::Pubkey;
+use solana_signature::Signature;
+use sqlx::{PgConnection, Row as _, postgres::PgRow};
+use upgrade_manager::state::AccountVersion;
+
+use super::fault::Fault;
+use crate::{
+    audit::{AuditRow, event::describe},
+    store::{
+        ProgressRow, Quarantined, RawRow, RecordQuery, Row, SentRow, View,
+        merge::{Stored, progress_row, records, view as assemble},
+    },
+};
+
+type Outcome<T> = Result<T, Fault>;
+
+/// `n` as Postgres keeps it.
+pub fn int(n: u64) -> Outcome<i64> {
+    i64::try_from(n).map_err(|_| Fault::Corrupt(format!("the number {n} is out of range")))
+}
+
+/// The number in `column`, which is never negative.
+pub fn nat(r: &PgRow, column: &str) -> Outcome<u64> {
+    let n: i64 = r.try_get(column)?;
+    u64::try_from(n).map_err(|_| Fault::Corrupt(format!("{column} is {n}")))
+}
+
+/// The number in `column`, which is never negative and may be null.
+fn opt_nat(r: &PgRow, column: &str) -> Outcome<Option<u64>> {
+    let n: Option<i64> = r.try_get(column)?;
+    Ok(n.map(i64::unsigned_abs))
+}
+
+fn small(r: &PgRow, column: &str) -> Outcome<u32> {
+    let n: i64 = r.try_get(column)?;
+    u32::try_from(n).map_err(|_| Fault::Corrupt(format!("{column} is {n}")))
+}
+
+/// The 32 or 64 bytes in `column`.
+pub fn bytes<const N: usize>(r: &PgRow, column: &str) -> Outcome<[u8; N]> {
+    let bytes: &[u8] = r.try_get(column)?;
+    <[u8; N]>::try_from(bytes)
+        .map_err(|_| Fault::Corrupt(format!("{column} has {} bytes, not {N}", bytes.len())))
+}
+
+/// The address in `column`.
+pub fn key(r: &PgRow, column: &str) -> Outcome<Pubkey> {
+    bytes(r, column).map(Pubkey::new_from_array)
+}
+
+/// The address in `column`, which may be null.
+pub fn opt_key(r: &PgRow, column: &str) -> Outcome<Option<Pubkey>> {
+    let found: Option<&[u8]> = r.try_get(column)?;
+    found.map(|_| key(r, column)).transpose()
+}
+
+/// The one row of `mirror_state`, without what identifies the chain.
+#[derive(Clone, Copy)]
+pub struct State {
+    pub run_id: u64,
+    pub frontier_slot: u64,
+    pub snapshot_slot: u64,
+    pub history_slot: u64,
+    pub rev: u64,
+}
+
+pub fn state_of(r: &PgRow) -> Outcome<State> {
+    Ok(State {
+        run_id: nat(r, "run_id")?,
+        frontier_slot: nat(r, "frontier_slot")?,
+        snapshot_slot: nat(r, "snapshot_slot")?,
+        history_slot: nat(r, "history_slot")?,
+        rev: nat(r, "rev")?,
+    })
+}
+
+pub async fn state(tx: &mut PgConnection) -> Outcome<State> {
+    state_of(&sqlx::query("SELECT * FROM mirror_state").fetch_one(tx).await?)
+}
+
+fn stored(r: &PgRow) -> Outcome<Stored> {
+    Ok(Stored {
+        pubkey: key(r, "pubkey")?,
+        raw: r.try_get("raw")?,
+        slot: nat(r, "slot")?,
+        closed_slot: opt_nat(r, "closed_slot")?,
+    })
+}
+
+pub async fn view(tx: &mut PgConnection) -> Outcome<View> {
+    let rows = sqlx::query(
+        "SELECT pubkey, raw, slot, closed_slot FROM accounts
+         WHERE kind <> 'AccountVersion' ORDER BY kind, pubkey",
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let rows = rows.iter().map(stored).collect::<Outcome<Vec<_>>>()?;
+    let mut view = assemble(rows, &progress(tx, false).await?).map_err(Fault::Corrupt)?;
+    let state = state(tx).await?;
+    (view.frontier, view.rev) = (state.frontier_slot, state.rev);
+    Ok(view)
+}
+
+pub async fn account_versions(
+    tx: &mut PgConnection,
+    program: &Pubkey,
+    query: &RecordQuery,
+) -> Outcome<Vec<Row<AccountVersion>>> {
+    let rows = sqlx::query(
+        "SELECT pubkey, raw, slot, closed_slot FROM accounts
+         WHERE kind = 'AccountVersion' AND closed_slot IS NULL AND program = $1
+             AND pubkey > $2 AND ($4::text IS NULL OR status = $4) ORDER BY pubkey LIMIT $3",
+    )
+    .bind(program.as_ref())
+    .bind(query.after.map(|k| k.to_bytes().to_vec()).unwrap_or_default())
+    .bind(i64::from(query.limit))
+    .bind(query.status.map(|s| s.name()))
+    .fetch_all(tx)
+    .await?;
+    records(rows.iter().map(stored).collect::<Outcome<_>>()?).map_err(Fault::Corrupt)
+}
+
+pub async fn rows(
+    tx: &mut PgConnection,
+    after: Option<Pubkey>,
+    limit: u32,
+) -> Outcome<Vec<RawRow>> {
+    let rows = sqlx::query(
+        "SELECT pubkey, raw, slot FROM accounts
+         WHERE closed_slot IS NULL AND pubkey > $1 ORDER BY pubkey LIMIT $2",
+    )
+    .bind(after.map(|k| k.to_bytes().to_vec()).unwrap_or_default())
+    .bind(i64::from(limit))
+    .fetch_all(tx)
+    .await?;
+    let row = |r: &PgRow| {
+        Ok(RawRow { pubkey: key(r, "pubkey")?, raw: r.try_get("raw")?, slot: nat(r, "slot")? })
+    };
+    rows.iter().map(row).collect()
+}
+
+pub async fn progress(
+    tx: &mut PgConnection,
+    recount: bool,
+) -> Outcome<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {
+    let sql = if recount {
+        "SELECT program, proposal,
+             count(*) FILTER (WHERE status = 'Pending') AS pending,
+             count(*) FILTER (WHERE status = 'Migrated') AS migrated,
+             count(*) FILTER (WHERE status = 'Verified') AS verified,
+             count(*) FILTER (WHERE status = 'Restored') AS restored,
+             count(*) FILTER (WHERE status = 'Quarantined') AS quarantined,
+             count(*) FILTER (WHERE status = 'Closed') AS closed
+         FROM accounts WHERE kind = 'AccountVersion' AND closed_slot IS NULL
+         GROUP BY program, proposal"
+    } else {
+        "SELECT * FROM progress"
+    };
+    let mut out = BTreeMap::new();
+    for r in &sqlx::query(sql).fetch_all(tx).await? {
+        let row = progress_row([
+            nat(r, "pending")?,
+            nat(r, "migrated")?,
+            nat(r, "verified")?,
+            nat(r, "restored")?,
+            nat(r, "quarantined")?,
+            nat(r, "closed")?,
+        ]);
+        if row != ProgressRow::default() {
+            out.insert((key(r, "program")?, key(r, "proposal")?), row);
+        }
+    }
+    Ok(out)
+}
+
+pub async fn quarantined(tx: &mut PgConnection) -> Outcome<Vec<Quarantined>> {
+    let rows = sqlx::query("SELECT * FROM quarantine ORDER BY pubkey").fetch_all(tx).await?;
+    let row = |r: &PgRow| {
+        Ok(Quarantined {
+            pubkey: key(r, "pubkey")?,
+            slot: nat(r, "slot")?,
+            owner: key(r, "owner")?,
+            error: r.try_get("error")?,
+            raw: r.try_get("raw")?,
+        })
+    };
+    rows.iter().map(row).collect()
+}
+
+pub async fn audit(
+    tx: &mut PgConnection,
+    after_seq: Option<u64>,
+    limit: u32,
+) -> Outcome<Vec<AuditRow>> {
+    let sql = match after_seq {
+        Some(_) => "SELECT * FROM audit_log WHERE seq > $1 ORDER BY seq LIMIT $2",
+        None => {
+            "SELECT * FROM (SELECT * FROM audit_log WHERE seq > $1 ORDER BY seq DESC LIMIT $2) n
+             ORDER BY seq"
+        }
+    };
+    let rows = sqlx::query(sql)
+        .bind(int(after_seq.unwrap_or(0))?)
+        .bind(i64::from(limit))
+        .fetch_all(tx)
+        .await?;
+    let row = |r: &PgRow| {
+        let payload: Vec<u8> = r.try_get("payload")?;
+        Ok(AuditRow {
+            seq: nat(r, "seq")?,
+            slot: nat(r, "slot")?,
+            tx_index: small(r, "tx_index")?,
+            ix_index: small(r, "ix_index")?,
+            inner_index: small(r, "inner_index")?,
+            signature: Signature::from(bytes::<64>(r, "signature")?).to_string(),
+            time: r.try_get("block_time")?,
+            kind: r.try_get("kind")?,
+            actor: opt_key(r, "actor")?,
+            subject: opt_key(r, "subject")?,
+            detail: describe(&payload).detail,
+            payload,
+            prev_hash: bytes(r, "prev_hash")?,
+            hash: bytes(r, "hash")?,
+        })
+    };
+    rows.iter().map(row).collect()
+}
+
+pub async fn sent(tx: &mut PgConnection, limit: u32) -> Outcome<Vec<SentRow>> {
+    let rows = sqlx::query("SELECT * FROM sent ORDER BY id DESC LIMIT $1")
+        .bind(i64::from(limit))
+        .fetch_all(tx)
+        .await?;
+    let row = |r: &PgRow| {
+        Ok(SentRow {
+            at_ms: r.try_get("at_ms")?,
+            verb: r.try_get("verb")?,
+            proposal: opt_key(r, "proposal")?,
+            signature: r.try_get("signature")?,
+            slot: nat(r, "slot")?,
+            units: opt_nat(r, "units")?,
+            bytes: nat(r, "bytes")?,
+            elapsed_ms: nat(r, "elapsed_ms")?,
+            error: r.try_get("error")?,
+        })
+    };
+    rows.iter().map(row).collect()
+}
