@@ -45,9 +45,9 @@ pub async fn stdin_closed() -> Result<()> {
             let (mut stdin, mut nothing) = (std::io::stdin().lock(), [0; 256]);
             // Whatever is typed means nothing; only the end does.
             while matches!(stdin.read(&mut nothing), Ok(n) if n > 0) {}
-            drop(ended.send(()));
+            let _ = ended.send(());
         })
         .context("No thread is left to read stdin.")?;
-    drop(end.await);
+    let _ = end.await;
     Ok(())
 }

@@ -1,20 +1,17 @@
 //! Rules out a local chain that does not start, does not stop, or whose clock goes backwards.
 use std::time::{Duration, Instant};
 
+use backend::gateway::{Gateway, GatewayConfig};
 use sandbox::{
     chain::{ChainConfig, LocalChain},
-    clock,
+    local::{self, SOL},
 };
-use solana_commitment_config::CommitmentConfig;
 use solana_pubkey::Pubkey;
-use solana_rpc_client::nonblocking::rpc_client::RpcClient;
 
-const SOL: u64 = 1_000_000_000;
-
-fn start() -> (LocalChain, RpcClient) {
+async fn start() -> (LocalChain, Gateway) {
     let chain = LocalChain::start(ChainConfig::with_slots_of(50)).unwrap();
-    let rpc = RpcClient::new_with_commitment(chain.http().into(), CommitmentConfig::confirmed());
-    (chain, rpc)
+    let gateway = Gateway::connect(GatewayConfig::new(chain.http())).await.unwrap();
+    (chain, gateway)
 }
 
 async fn wait_for(what: &str, mut done: impl AsyncFnMut() -> bool) {
@@ -27,13 +24,18 @@ async fn wait_for(what: &str, mut done: impl AsyncFnMut() -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chain_answers_makes_slots_and_stops() {
-    let (chain, rpc) = start();
-    rpc.get_health().await.unwrap();
+    let (chain, gateway) = start().await;
     let someone = Pubkey::new_unique();
-    rpc.request_airdrop(&someone, SOL).await.unwrap();
-    wait_for("the airdrop", async || rpc.get_balance(&someone).await.unwrap() == SOL).await;
-    let slot = clock::now(&rpc).await.unwrap().slot;
-    wait_for("another slot", async || clock::now(&rpc).await.unwrap().slot > slot + 2).await;
+    local::airdrop(&gateway, &someone, SOL).await.unwrap();
+    wait_for("the airdrop", async || {
+        gateway.account(&someone).await.unwrap().is_some_and(|a| a.lamports == SOL)
+    })
+    .await;
+    let slot = gateway.chain_time().await.unwrap().slot;
+    let moved = async || gateway.chain_time().await.unwrap().slot > slot + 2;
+    wait_for("another slot", moved).await;
+    let rpc = local::client(&gateway);
+    // However long a slot is, the chain must not wait for its end to stop.
     chain.set_slot_time(60_000).unwrap();
     drop(chain);
     wait_for("the stop", async || rpc.get_health().await.is_err()).await;
@@ -41,24 +43,23 @@ async fn a_chain_answers_makes_slots_and_stops() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_clock_moves_forward_only_and_takes_the_slots_along() {
-    let (_chain, rpc) = start();
-    let before = clock::now(&rpc).await.unwrap();
-    let after = clock::advance(&rpc, 48 * 3600).await.unwrap();
+    let (_chain, gateway) = start().await;
+    let before = gateway.chain_time().await.unwrap();
+    let after = local::advance_clock(&gateway, 48 * 3600).await.unwrap();
     let moved = after.unix - before.unix;
     assert!((48 * 3600..48 * 3600 + 60).contains(&moved), "moved {moved} s");
     // The manager demands slots as well as seconds: at least one for every 800 ms.
     assert!(after.slot - before.slot >= 48 * 3600 * 5 / 4, "{before:?} to {after:?}");
-    let back = clock::move_to(&rpc, before.unix).await.unwrap_err();
+    let back = local::move_clock_to(&gateway, before.unix).await.unwrap_err();
     assert!(back.to_string().contains("forward only"), "{back}");
-    assert!(clock::now(&rpc).await.unwrap().unix >= after.unix);
+    assert!(gateway.chain_time().await.unwrap().unix >= after.unix);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_chains_share_neither_port_nor_genesis() {
-    let ((a, rpc_a), (b, rpc_b)) = (start(), start());
+    let ((a, first), (b, second)) = (start().await, start().await);
     assert_ne!((a.http(), a.ws()), (b.http(), b.ws()));
-    let (one, two) = (rpc_a.get_genesis_hash().await, rpc_b.get_genesis_hash().await);
-    assert_ne!(one.unwrap(), two.unwrap());
+    assert_ne!(first.genesis_hash(), second.genesis_hash());
 }
 
 #[test]

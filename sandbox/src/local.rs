@@ -1,0 +1,61 @@
+//! What only a local chain does on request: make lamports, move its clock, and take a transaction
+//! that is known to fail. Nothing here works on a real cluster, and nothing outside the sandbox may
+//! need it.
+use anyhow::{Context, Result, bail};
+use backend::gateway::{ChainTime, Gateway};
+use serde_json::json;
+use solana_commitment_config::CommitmentConfig;
+use solana_pubkey::Pubkey;
+use solana_rpc_client::{api::request::RpcRequest, nonblocking::rpc_client::RpcClient};
+
+/// Lamports of one SOL.
+pub const SOL: u64 = 1_000_000_000;
+
+/// A client for the requests the gateway does not make.
+#[must_use]
+pub fn client(gateway: &Gateway) -> RpcClient {
+    let config = gateway.config();
+    RpcClient::new_with_commitment(config.rpc_url.clone(), CommitmentConfig::confirmed())
+}
+
+/// Gives `lamports` to `to`.
+///
+/// # Errors
+/// The chain refuses, or does not answer.
+pub async fn airdrop(gateway: &Gateway, to: &Pubkey, lamports: u64) -> Result<()> {
+    client(gateway)
+        .request_airdrop(to, lamports)
+        .await
+        .with_context(|| format!("The local chain gives {to} no lamports."))?;
+    Ok(())
+}
+
+/// Moves the clock to `unix`, seconds since 1970. It goes forward only, as a real one does.
+///
+/// # Errors
+/// A time that has passed already, or a chain that does not answer.
+pub async fn move_clock_to(gateway: &Gateway, unix: i64) -> Result<ChainTime> {
+    let before = gateway.chain_time().await?.unix;
+    if unix <= before {
+        bail!("The chain's clock goes forward only: it shows {before}, and {unix} is not later.");
+    }
+    // The surfnet takes milliseconds.
+    let target = unix.saturating_mul(1000);
+    client(gateway)
+        .send::<serde_json::Value>(
+            RpcRequest::Custom { method: "surfnet_timeTravel" },
+            json!([{ "absoluteTimestamp": target }]),
+        )
+        .await
+        .context("The local chain refused to move its clock.")?;
+    Ok(gateway.chain_time().await?)
+}
+
+/// Moves the clock `seconds` forward.
+///
+/// # Errors
+/// As [`move_clock_to`].
+pub async fn advance_clock(gateway: &Gateway, seconds: u32) -> Result<ChainTime> {
+    let unix = gateway.chain_time().await?.unix.saturating_add(i64::from(seconds));
+    move_clock_to(gateway, unix).await
+}

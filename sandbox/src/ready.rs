@@ -1,0 +1,25 @@
+//! The one line of JSON that tells whoever started the sandbox where everything is.
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// A seeded chain, as its parent process needs to know it. Addresses are base58.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// URL of the JSON-RPC; `surfnet_timeTravel` on it moves the clock.
+    pub http: String,
+    /// URL of the websocket.
+    pub ws: String,
+    /// The program that is to be upgraded.
+    pub program: String,
+    /// Its team.
+    pub multisig: String,
+    /// The proposal that waits for votes.
+    pub proposal: String,
+    /// The members' key files, in the order of their addresses.
+    pub members: Vec<PathBuf>,
+    /// Genesis hash of this chain, unlike every other chain's.
+    pub genesis_hash: String,
+    /// Where old account bytes are archived, when the sandbox itself ran the flow.
+    pub archive: PathBuf,
+}
