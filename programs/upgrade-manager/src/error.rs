@@ -214,4 +214,10 @@ pub enum ManagerError {
     /// 6068
     #[msg("The program's upgrade authority is no longer the manager's address.")]
     AuthorityLost,
+    /// 6069
+    #[msg("The signer is not the authority of the buffer.")]
+    NotBufferAuthority,
+    /// 6070
+    #[msg("The buffer has been attested already.")]
+    AlreadyAttested,
 }

@@ -195,6 +195,14 @@ pub struct AccountsMoved {
     pub counters: Counters,
 }
 
+impl AccountsMoved {
+    /// At least the bytes of its encoding.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.accounts.len().saturating_mul(96).saturating_add(192)
+    }
+}
+
 /// Every account is accounted for.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,12 +3,185 @@
     unexpected_cfgs,
     reason = "Anchor's macros test features that this crate does not declare"
 )]
+#![allow(
+    missing_docs,
+    reason = "Anchor generates structs of arguments and bumps beside ours and documents none; the \
+              modules without its account macros turn the lint on again"
+)]
 use anchor_lang::prelude::*;
 
+mod emit;
+#[warn(missing_docs)]
 pub mod error;
+#[warn(missing_docs)]
 pub mod events;
 pub mod instructions;
+#[warn(missing_docs)]
+pub mod loader;
+#[warn(missing_docs)]
+pub mod nonce;
+mod record;
+#[warn(missing_docs)]
 pub mod seeds;
+#[warn(missing_docs)]
 pub mod state;
+mod target;
+
+use instructions::*;
+use state::{BufferRole, Choice};
 
 declare_id!("FAgtu5Zwcc36ufZQygkhYcE6MxUAHKvGagUmHBVRriGL");
+
+/// Every instruction: one line what it does, one call.
+#[program]
+pub mod upgrade_manager {
+    use super::*;
+
+    /// Makes a team.
+    pub fn create_multisig<'info>(
+        ctx: Context<'info, CreateMultisig<'info>>,
+        args: CreateMultisigArgs,
+    ) -> Result<()> {
+        CreateMultisig::handle(ctx, args)
+    }
+
+    /// Takes over a program's upgrade authority, with the present authority's signature.
+    pub fn register_program<'info>(
+        ctx: Context<'info, RegisterProgram<'info>>,
+        version: u16,
+        trimmed_len: u32,
+    ) -> Result<()> {
+        RegisterProgram::handle(ctx, version, trimmed_len)
+    }
+
+    /// Takes over a buffer, which fixes its bytes.
+    pub fn freeze_buffer<'info>(
+        ctx: Context<'info, FreezeBuffer<'info>>,
+        role: BufferRole,
+    ) -> Result<()> {
+        FreezeBuffer::handle(ctx, role)
+    }
+
+    /// Takes the hash of a frozen buffer with new code.
+    pub fn attest_buffer<'info>(
+        ctx: Context<'info, AttestBuffer<'info>>,
+        trimmed_len: u32,
+    ) -> Result<()> {
+        AttestBuffer::handle(ctx, trimmed_len)
+    }
+
+    /// Proves that a frozen buffer holds the code that runs.
+    pub fn attest_rollback<'info>(
+        ctx: Context<'info, AttestRollback<'info>>,
+        trimmed_len: u32,
+    ) -> Result<()> {
+        AttestRollback::handle(ctx, trimmed_len)
+    }
+
+    /// Pins what the members will vote on.
+    pub fn propose_upgrade<'info>(
+        ctx: Context<'info, ProposeUpgrade<'info>>,
+        args: ProposeArgs,
+    ) -> Result<()> {
+        ProposeUpgrade::handle(ctx, args)
+    }
+
+    /// Votes for what `digest` stands for.
+    pub fn approve<'info>(ctx: Context<'info, CastVote<'info>>, digest: [u8; 32]) -> Result<()> {
+        CastVote::cast(ctx, Choice::Approve, &digest)
+    }
+
+    /// Votes against what `digest` stands for.
+    pub fn reject<'info>(ctx: Context<'info, CastVote<'info>>, digest: [u8; 32]) -> Result<()> {
+        CastVote::cast(ctx, Choice::Reject, &digest)
+    }
+
+    /// Takes a vote back.
+    pub fn revoke<'info>(ctx: Context<'info, CastVote<'info>>) -> Result<()> {
+        CastVote::revoke(ctx)
+    }
+
+    /// Withdraws a proposal, or votes for that.
+    pub fn cancel<'info>(ctx: Context<'info, Cancel<'info>>) -> Result<()> {
+        Cancel::handle(ctx)
+    }
+
+    /// Ends a proposal that ran out of time.
+    pub fn expire<'info>(ctx: Context<'info, Expire<'info>>) -> Result<()> {
+        Expire::handle(ctx)
+    }
+
+    /// Installs the new code.
+    pub fn execute_upgrade<'info>(ctx: Context<'info, ExecuteUpgrade<'info>>) -> Result<()> {
+        ExecuteUpgrade::handle(ctx)
+    }
+
+    /// Brings a batch of accounts to the new layout.
+    pub fn migrate_accounts<'info>(ctx: Context<'info, MigrateAccounts<'info>>) -> Result<()> {
+        MigrateAccounts::handle(ctx)
+    }
+
+    /// Looks at a batch of migrated accounts again.
+    pub fn verify_accounts<'info>(ctx: Context<'info, VerifyAccounts<'info>>) -> Result<()> {
+        VerifyAccounts::handle(ctx)
+    }
+
+    /// Counts an account that was closed before it could migrate.
+    pub fn mark_closed<'info>(
+        ctx: Context<'info, MarkClosed<'info>>,
+        index: u32,
+        old_hash: [u8; 32],
+        proof: Vec<[u8; 32]>,
+    ) -> Result<()> {
+        MarkClosed::handle(ctx, index, old_hash, &proof)
+    }
+
+    /// Sets an account aside that cannot migrate.
+    pub fn quarantine<'info>(ctx: Context<'info, Quarantine<'info>>) -> Result<()> {
+        Quarantine::handle(ctx)
+    }
+
+    /// Ends a migration whose accounts are all accounted for.
+    pub fn complete<'info>(ctx: Context<'info, Complete<'info>>) -> Result<()> {
+        Complete::handle(ctx)
+    }
+
+    /// Votes for going back, and perhaps for giving up what cannot be restored.
+    pub fn approve_rollback<'info>(
+        ctx: Context<'info, ApproveRollback<'info>>,
+        digest: [u8; 32],
+        give_up: bool,
+    ) -> Result<()> {
+        ApproveRollback::handle(ctx, &digest, give_up)
+    }
+
+    /// Brings a batch of accounts back to the old layout.
+    pub fn restore_accounts<'info>(
+        ctx: Context<'info, RestoreAccounts<'info>>,
+        items: Vec<RestoreItem>,
+    ) -> Result<()> {
+        RestoreAccounts::handle(ctx, items)
+    }
+
+    /// Puts the old code back.
+    pub fn rollback_program<'info>(ctx: Context<'info, RollbackProgram<'info>>) -> Result<()> {
+        RollbackProgram::handle(ctx)
+    }
+
+    /// Closes a buffer and its attestation.
+    pub fn close_buffer<'info>(ctx: Context<'info, CloseBuffer<'info>>) -> Result<()> {
+        CloseBuffer::handle(ctx)
+    }
+
+    /// Closes a proposal that has ended.
+    pub fn close_proposal<'info>(ctx: Context<'info, CloseProposal<'info>>) -> Result<()> {
+        CloseProposal::handle(ctx)
+    }
+
+    /// Closes a record that no rollback can need.
+    pub fn close_account_version<'info>(
+        ctx: Context<'info, CloseAccountVersion<'info>>,
+    ) -> Result<()> {
+        CloseAccountVersion::handle(ctx)
+    }
+}

@@ -1,1 +1,46 @@
-//! One file a verb.
+//! One file a verb: its arguments, its accounts with every seed, what must hold, and what it does.
+pub mod approve_rollback;
+pub mod attest_buffer;
+pub mod attest_rollback;
+pub mod cancel;
+pub mod cast_vote;
+pub mod close_account_version;
+pub mod close_buffer;
+pub mod close_proposal;
+pub mod complete;
+pub mod create_multisig;
+pub mod execute_upgrade;
+pub mod expire;
+pub mod freeze_buffer;
+pub mod mark_closed;
+pub mod migrate_accounts;
+pub mod propose_upgrade;
+pub mod quarantine;
+pub mod register_program;
+pub mod restore_accounts;
+pub mod rollback_program;
+pub mod verify_accounts;
+
+pub use approve_rollback::*;
+pub use attest_buffer::*;
+pub use attest_rollback::*;
+pub use cancel::*;
+pub use cast_vote::*;
+pub use close_account_version::*;
+pub use close_buffer::*;
+pub use close_proposal::*;
+pub use complete::*;
+pub use create_multisig::*;
+pub use execute_upgrade::*;
+pub use expire::*;
+pub use freeze_buffer::*;
+pub use mark_closed::*;
+pub use migrate_accounts::*;
+pub use propose_upgrade::*;
+pub use quarantine::*;
+pub use register_program::*;
+pub use restore_accounts::*;
+pub use rollback_program::*;
+pub use verify_accounts::*;
+
+pub use crate::target::RestoreItem;

@@ -1,6 +1,9 @@
 //! The record of one account of a target: which layout it holds and the hashes that prove it.
 use anchor_lang::prelude::*;
 
+use super::{LAYOUT, Terms};
+use crate::error::ManagerError;
+
 /// Where one account stands in a migration.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountStatus {
@@ -87,4 +90,180 @@ pub struct AccountVersion {
     pub rent_payer: Pubkey,
     /// Who paid for this record.
     pub payer: Pubkey,
+}
+
+/// What one migration did to one account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Migration {
+    /// sha256 before.
+    pub old_hash: [u8; 32],
+    /// sha256 after.
+    pub new_hash: [u8; 32],
+    /// Bytes before.
+    pub old_len: u32,
+    /// Bytes after.
+    pub new_len: u32,
+    /// Lamports added for rent.
+    pub rent_paid: u64,
+}
+
+impl AccountVersion {
+    /// The record of an account that no proposal has touched.
+    #[must_use]
+    pub fn new(program: Pubkey, account: Pubkey, version: u16, bump: u8, payer: Pubkey) -> Self {
+        Self {
+            layout: LAYOUT,
+            bump,
+            program,
+            account,
+            status: AccountStatus::Pending,
+            version,
+            previous_version: version,
+            old_hash: [0; 32],
+            new_hash: [0; 32],
+            old_len: 0,
+            new_len: 0,
+            touched: false,
+            proposal: Pubkey::default(),
+            slot: 0,
+            rent_paid: 0,
+            rent_payer: Pubkey::default(),
+            payer,
+        }
+    }
+
+    /// Where the account stands under `proposal`; what an earlier one did to it does not count.
+    #[must_use]
+    pub fn status_under(&self, proposal: &Pubkey) -> AccountStatus {
+        if self.proposal == *proposal { self.status } else { AccountStatus::Pending }
+    }
+
+    /// Nothing has been done to the account under `proposal`, or it was undone. Returns its status.
+    ///
+    /// # Errors
+    /// [`ManagerError::AlreadyMigrated`], or [`ManagerError::RecordStatus`] when it was set aside.
+    pub fn require_untouched(&self, proposal: &Pubkey) -> Result<AccountStatus> {
+        let status = self.status_under(proposal);
+        match status {
+            AccountStatus::Pending | AccountStatus::Restored => Ok(status),
+            AccountStatus::Migrated | AccountStatus::Verified => {
+                err!(ManagerError::AlreadyMigrated)
+            }
+            AccountStatus::Quarantined | AccountStatus::Closed => err!(ManagerError::RecordStatus),
+        }
+    }
+
+    /// The account holds the new layout of `proposal`. Returns its status.
+    ///
+    /// # Errors
+    /// [`ManagerError::RecordStatus`].
+    pub fn require_migrated(&self, proposal: &Pubkey) -> Result<AccountStatus> {
+        let status = self.status_under(proposal);
+        let migrated = matches!(status, AccountStatus::Migrated | AccountStatus::Verified);
+        require!(migrated, ManagerError::RecordStatus);
+        Ok(status)
+    }
+
+    /// The account was migrated under `proposal`, and `rent_payer` paid for its growth.
+    pub fn migrate(
+        &mut self,
+        done: &Migration,
+        terms: &Terms,
+        proposal: Pubkey,
+        rent_payer: Pubkey,
+        slot: u64,
+    ) {
+        (self.previous_version, self.version) = (terms.from_version, terms.to_version);
+        (self.old_hash, self.new_hash) = (done.old_hash, done.new_hash);
+        (self.old_len, self.new_len) = (done.old_len, done.new_len);
+        (self.rent_paid, self.rent_payer) = (done.rent_paid, rent_payer);
+        (self.status, self.proposal, self.slot) = (AccountStatus::Migrated, proposal, slot);
+        self.touched = false;
+    }
+
+    /// The account was looked at again and holds the new layout, now with `hash`.
+    pub fn verify(&mut self, hash: [u8; 32], slot: u64) {
+        self.touched = hash != self.new_hash;
+        (self.status, self.slot) = (AccountStatus::Verified, slot);
+    }
+
+    /// The account is back on the old layout, and `freed` lamports of its rent went back.
+    pub fn restore(&mut self, freed: u64, slot: u64) {
+        self.version = self.previous_version;
+        self.rent_paid = self.rent_paid.saturating_sub(freed);
+        (self.status, self.slot) = (AccountStatus::Restored, slot);
+    }
+
+    /// The account takes no part in the migration of `proposal` any more: it is quarantined or
+    /// closed. `old_hash` is what is known of an account that was never migrated.
+    pub fn set_aside(
+        &mut self,
+        status: AccountStatus,
+        proposal: Pubkey,
+        terms: &Terms,
+        old_hash: [u8; 32],
+        slot: u64,
+    ) {
+        if self.proposal != proposal {
+            (self.version, self.previous_version) = (terms.from_version, terms.from_version);
+            (self.old_hash, self.new_hash) = (old_hash, [0; 32]);
+            (self.old_len, self.new_len) = (0, 0);
+            (self.rent_paid, self.rent_payer) = (0, Pubkey::default());
+            self.touched = false;
+        }
+        (self.status, self.proposal, self.slot) = (status, proposal, slot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(i: u8) -> Pubkey {
+        Pubkey::new_from_array([i; 32])
+    }
+
+    fn record(status: AccountStatus) -> AccountVersion {
+        let new = AccountVersion::new(key(1), key(2), 1, 255, key(3));
+        AccountVersion { status, proposal: key(4), ..new }
+    }
+
+    #[test]
+    fn what_an_earlier_proposal_did_does_not_bind_the_next() {
+        for status in AccountStatus::ALL {
+            let record = record(status);
+            assert_eq!(record.status_under(&key(4)), status);
+            assert_eq!(record.require_untouched(&key(5)).unwrap(), AccountStatus::Pending);
+            assert!(record.require_migrated(&key(5)).is_err());
+        }
+    }
+
+    #[test]
+    fn an_account_migrates_once_and_is_verified_or_restored_only_after() {
+        use AccountStatus::{Closed, Migrated, Pending, Quarantined, Restored, Verified};
+        for status in [Pending, Restored] {
+            assert!(record(status).require_untouched(&key(4)).is_ok());
+        }
+        for status in [Migrated, Verified, Quarantined, Closed] {
+            assert!(record(status).require_untouched(&key(4)).is_err(), "{status:?}");
+        }
+        for status in AccountStatus::ALL {
+            let migrated = matches!(status, Migrated | Verified);
+            assert_eq!(record(status).require_migrated(&key(4)).is_ok(), migrated, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn verification_notices_a_change_and_restore_takes_the_version_back() {
+        let mut r = record(AccountStatus::Migrated);
+        (r.version, r.previous_version, r.rent_paid) = (2, 1, 10);
+        r.new_hash = [7; 32];
+        r.verify([7; 32], 5);
+        assert!(!r.touched);
+        r.verify([8; 32], 5);
+        assert!(r.touched);
+        r.restore(4, 6);
+        assert_eq!((r.version, r.previous_version, r.rent_paid), (1, 1, 6));
+        assert_eq!(r.status, AccountStatus::Restored);
+    }
 }

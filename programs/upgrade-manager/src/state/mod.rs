@@ -2,6 +2,7 @@
 //! screens call these same functions.
 mod account_version;
 mod attestation;
+mod lifecycle;
 pub mod manifest;
 mod multisig;
 mod program;

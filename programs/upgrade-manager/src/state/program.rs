@@ -3,6 +3,7 @@ use anchor_lang::prelude::*;
 
 use super::AccountStatus;
 use crate::error::ManagerError;
+use crate::seeds;
 
 /// What is happening to a program.
 #[derive(
@@ -137,6 +138,18 @@ pub struct ProgramUpgradeState {
     pub payer: Pubkey,
     /// Zero; room for later.
     pub reserved: [u8; 64],
+}
+
+impl ProgramUpgradeState {
+    /// The address that holds the program's upgrade authority.
+    ///
+    /// # Errors
+    /// [`ManagerError::WrongAccount`] when the stored bump leads to none.
+    pub fn authority(&self) -> Result<Pubkey> {
+        let seeds: &[&[u8]] = &[seeds::AUTHORITY, self.program.as_ref(), &[self.authority_bump]];
+        let address = Pubkey::create_program_address(seeds, &crate::ID);
+        Ok(address.map_err(|_| ManagerError::WrongAccount)?)
+    }
 }
 
 #[cfg(test)]

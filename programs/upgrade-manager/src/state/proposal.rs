@@ -227,13 +227,15 @@ impl UpgradeProposal {
     }
 
     /// Members may vote for rollback now. What the threshold voted for in time can be finished
-    /// later: a rollback that had to stop half-way would be worse than a late one.
+    /// later: a rollback that had to stop half-way would be worse than a late one. So members may
+    /// then still agree to give up what cannot be restored.
     ///
     /// # Errors
     /// [`ManagerError::NotExecuted`] or [`ManagerError::RollbackWindowOver`].
     pub fn require_rollback_vote(&self, now: i64) -> Result<()> {
         require!(self.status.is_executed(), ManagerError::NotExecuted);
-        require!(now <= self.rollback_until, ManagerError::RollbackWindowOver);
+        let open = now <= self.rollback_until || self.rollback_approved_at != 0;
+        require!(open, ManagerError::RollbackWindowOver);
         Ok(())
     }
 

@@ -76,6 +76,18 @@ impl Ballot {
         self.votes.iter().filter(|v| v.choice == choice).count()
     }
 
+    /// Number of approvals, as events carry it.
+    #[must_use]
+    pub fn approvals(&self) -> u8 {
+        u8::try_from(self.count(Choice::Approve)).unwrap_or(u8::MAX)
+    }
+
+    /// Number of votes for rollback, as events carry it.
+    #[must_use]
+    pub fn rollback_votes(&self) -> u8 {
+        u8::try_from(self.rollback.len()).unwrap_or(u8::MAX)
+    }
+
     /// The vote of `member`.
     #[must_use]
     pub fn vote_of(&self, member: &Pubkey) -> Option<&Vote> {

@@ -1,0 +1,53 @@
+//! Takes the hash of a frozen buffer with new code. Anyone may call it: it only reads.
+use anchor_lang::prelude::*;
+
+use crate::emit::emit;
+use crate::error::ManagerError;
+use crate::events::BufferAttested;
+use crate::loader;
+use crate::seeds;
+use crate::state::{BufferAttestation, BufferRole, ProgramUpgradeState};
+
+/// Accounts of `attest_buffer`.
+#[event_cpi]
+#[derive(Accounts)]
+pub struct AttestBuffer<'info> {
+    /// The program that the buffer is for.
+    #[account(seeds = [seeds::PROGRAM, state.program.as_ref()], bump = state.bump)]
+    pub state: Box<Account<'info, ProgramUpgradeState>>,
+    /// CHECK: the buffer; the attestation's address names it and `validate` reads it.
+    pub buffer: UncheckedAccount<'info>,
+    /// What the manager knows about the buffer.
+    #[account(
+        mut,
+        seeds = [seeds::ATTESTATION, buffer.key().as_ref()],
+        bump = attestation.bump,
+        constraint = attestation.program == state.program @ ManagerError::WrongAccount,
+    )]
+    pub attestation: Box<Account<'info, BufferAttestation>>,
+}
+
+impl<'info> AttestBuffer<'info> {
+    /// Checks the buffer and returns its hash.
+    fn validate(&self, trimmed_len: u32) -> Result<[u8; 32]> {
+        self.attestation.require_open(BufferRole::Upgrade)?;
+        let data = self.buffer.try_borrow_data()?;
+        let held = loader::buffer(self.buffer.owner, &data)?;
+        let elf = held.require_frozen(&self.state.authority()?)?;
+        loader::elf_hash(loader::trimmed(elf, trimmed_len)?)
+    }
+
+    /// Writes the hash down.
+    pub(crate) fn handle(ctx: Context<'info, Self>, trimmed_len: u32) -> Result<()> {
+        let accounts = ctx.accounts;
+        let sha256 = accounts.validate(trimmed_len)?;
+        accounts.attestation.attest(trimmed_len, sha256, Clock::get()?.slot);
+        let event = BufferAttested {
+            buffer: accounts.buffer.key(),
+            program: accounts.state.program,
+            role: BufferRole::Upgrade,
+            sha256,
+        };
+        emit(&accounts.event_authority, &event)
+    }
+}

@@ -1,0 +1,211 @@
+//! Calls into a migrating program. The metas are built here and never copied from a caller, the
+//! authority address is never among them, and everything the target could have broken is read again
+//! after the call.
+use anchor_lang::prelude::*;
+use anchor_lang::solana_program::instruction::Instruction;
+use anchor_lang::solana_program::program::{invoke, invoke_signed};
+use anchor_lang::solana_program::system_instruction;
+use migration_interface::{Header, MIGRATE, MIGRATE_DOWN, RESTORE};
+use solana_sha256_hasher::hash;
+
+use crate::error::ManagerError;
+use crate::seeds;
+use crate::state::{AccountVersion, Migration, Terms, TypeRule, rule_for};
+
+/// How one account is brought back to its old layout.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug, PartialEq, Eq)]
+pub enum RestoreItem {
+    /// The account's exact old bytes, for one that nobody has changed since its migration.
+    Bytes(Vec<u8>),
+    /// The target computes the old layout from the new one.
+    Down,
+}
+
+/// A target program and what it takes to call it.
+pub(crate) struct Target<'a, 'info> {
+    /// What the members agreed to.
+    pub terms: &'a Terms,
+    /// The address that signs.
+    pub migrator: &'a AccountInfo<'info>,
+    /// Its bump.
+    pub migrator_bump: u8,
+    /// The target.
+    pub program: &'a AccountInfo<'info>,
+    /// The system program.
+    pub system_program: &'a AccountInfo<'info>,
+    /// The cluster's rent.
+    pub rent: &'a Rent,
+}
+
+/// What an account of the target looked like.
+struct Seen {
+    hash: [u8; 32],
+    len: usize,
+    lamports: u64,
+}
+
+impl<'info> Target<'_, 'info> {
+    /// Migrates `account`; `payer` pays for its growth and for nothing else.
+    pub(crate) fn migrate(
+        &self,
+        account: &AccountInfo<'info>,
+        payer: &AccountInfo<'info>,
+    ) -> Result<Migration> {
+        require_keys_neq!(*account.key, *payer.key, ManagerError::WrongAccount);
+        let (from, to) = (self.terms.from_version, self.terms.to_version);
+        let rule = *self.rule(account)?;
+        require!(rule.eligible(&account.try_borrow_data()?, from), ManagerError::NotEligible);
+        let before = Seen::of(account)?;
+        let purse = payer.lamports();
+
+        let header = Header { from, to, expected_sha256: before.hash };
+        self.call(header.encode(MIGRATE).to_vec(), account, payer, true)?;
+
+        let after = self.look_again(account)?;
+        require!(rule.arrived(&account.try_borrow_data()?, to), ManagerError::TargetBroke);
+        let spent = purse.saturating_sub(payer.lamports());
+        // What the account holds beyond its old rent may be a user's: growth is not paid from it.
+        let rented = self.rent.minimum_balance(before.len).min(before.lamports);
+        let growth = self.rent.minimum_balance(after.len).saturating_sub(rented);
+        require!(spent <= growth && after.lamports >= before.lamports, ManagerError::LamportsMoved);
+        let len = |bytes| u32::try_from(bytes).map_err(|_| ManagerError::Overflow);
+        Ok(Migration {
+            old_hash: before.hash,
+            new_hash: after.hash,
+            old_len: len(before.len)?,
+            new_len: len(after.len)?,
+            rent_paid: spent,
+        })
+    }
+
+    /// Brings the account of `record` back; what it then no longer needs goes to `refund`. Returns
+    /// the hashes before and after, and the lamports that went back.
+    pub(crate) fn restore(
+        &self,
+        record: &AccountVersion,
+        item: RestoreItem,
+        account: &AccountInfo<'info>,
+        refund: &AccountInfo<'info>,
+        payer: &AccountInfo<'info>,
+    ) -> Result<([u8; 32], [u8; 32], u64)> {
+        require_keys_neq!(*account.key, *refund.key, ManagerError::WrongAccount);
+        let (from, to) = (self.terms.to_version, self.terms.from_version);
+        let rule = *self.rule(account)?;
+        require!(
+            rule.version(&account.try_borrow_data()?) == Some(from),
+            ManagerError::NotEligible
+        );
+        self.top_up(record.old_len, account, payer)?;
+        let before = Seen::of(account)?;
+        let purse = refund.lamports();
+
+        let header = Header { from, to, expected_sha256: before.hash };
+        let exact = matches!(item, RestoreItem::Bytes(_));
+        let data = match item {
+            RestoreItem::Bytes(bytes) => {
+                require!(before.hash == record.new_hash, ManagerError::Touched);
+                require!(hash(&bytes).to_bytes() == record.old_hash, ManagerError::WrongBytes);
+                [&header.encode(RESTORE)[..], &bytes].concat()
+            }
+            RestoreItem::Down => header.encode(MIGRATE_DOWN).to_vec(),
+        };
+        self.call(data, account, refund, false)?;
+
+        let after = self.look_again(account)?;
+        let back = if exact {
+            after.hash == record.old_hash
+        } else {
+            rule.eligible(&account.try_borrow_data()?, to)
+        };
+        require!(back, ManagerError::TargetBroke);
+        let freed = before.lamports.checked_sub(after.lamports);
+        let freed = freed.filter(|freed| *freed <= record.rent_paid);
+        let freed = freed.ok_or(ManagerError::LamportsMoved)?;
+        require!(refund.lamports().checked_sub(purse) == Some(freed), ManagerError::LamportsMoved);
+        Ok((before.hash, after.hash, freed))
+    }
+
+    /// The rule for `account`, which the target must own.
+    fn rule(&self, account: &AccountInfo) -> Result<&TypeRule> {
+        require_keys_eq!(*account.owner, self.terms.program, ManagerError::NotEligible);
+        require!(!account.executable, ManagerError::NotEligible);
+        let data = account.try_borrow_data()?;
+        Ok(rule_for(&self.terms.type_rules, &data).ok_or(ManagerError::NotEligible)?)
+    }
+
+    /// What holds after every call: still the target's, and exempt from rent.
+    fn look_again(&self, account: &AccountInfo) -> Result<Seen> {
+        let after = Seen::of(account)?;
+        let kept = *account.owner == self.terms.program && !account.executable;
+        let exempt = after.lamports >= self.rent.minimum_balance(after.len);
+        require!(kept && exempt, ManagerError::TargetBroke);
+        Ok(after)
+    }
+
+    /// Adds from `payer` what `account` lacks to hold its old length.
+    fn top_up(
+        &self,
+        old_len: u32,
+        account: &AccountInfo<'info>,
+        payer: &AccountInfo<'info>,
+    ) -> Result<()> {
+        let len = usize::try_from(old_len).map_err(|_| ManagerError::Overflow)?;
+        let missing = self.rent.minimum_balance(len).saturating_sub(account.lamports());
+        if missing == 0 {
+            return Ok(());
+        }
+        let transfer = system_instruction::transfer(payer.key, account.key, missing);
+        Ok(invoke(&transfer, &[payer.clone(), account.clone(), self.system_program.clone()])?)
+    }
+
+    fn call(
+        &self,
+        data: Vec<u8>,
+        account: &AccountInfo<'info>,
+        rent: &AccountInfo<'info>,
+        rent_signs: bool,
+    ) -> Result<()> {
+        let accounts = vec![
+            AccountMeta::new_readonly(*self.migrator.key, true),
+            AccountMeta::new(*account.key, false),
+            AccountMeta::new(*rent.key, rent_signs),
+            AccountMeta::new_readonly(*self.system_program.key, false),
+        ];
+        let instruction = Instruction { program_id: self.terms.program, accounts, data };
+        let infos = [
+            self.migrator.clone(),
+            account.clone(),
+            rent.clone(),
+            self.system_program.clone(),
+            self.program.clone(),
+        ];
+        let signer: &[&[u8]] =
+            &[seeds::MIGRATOR, self.terms.program.as_ref(), &[self.migrator_bump]];
+        Ok(invoke_signed(&instruction, &infos, &[signer])?)
+    }
+}
+
+impl Seen {
+    fn of(account: &AccountInfo) -> Result<Self> {
+        let data = account.try_borrow_data()?;
+        let hash = hash(&data).to_bytes();
+        Ok(Self { hash, len: data.len(), lamports: account.lamports() })
+    }
+}
+
+/// `accounts` as groups of `N`, in strictly ascending order of their first.
+pub(crate) fn groups<'a, 'info, const N: usize>(
+    accounts: &'a [AccountInfo<'info>],
+) -> Result<&'a [[AccountInfo<'info>; N]]> {
+    let (groups, rest) = accounts.as_chunks::<N>();
+    let ascending = groups
+        .windows(2)
+        .all(|pair| matches!(pair, [a, b] if a.first().map(|i| i.key) < b.first().map(|i| i.key)));
+    require!(!groups.is_empty() && rest.is_empty() && ascending, ManagerError::BadBatch);
+    Ok(groups)
+}
+
+/// Whether an account has ceased to exist.
+pub(crate) fn is_gone(account: &AccountInfo) -> bool {
+    *account.owner == anchor_lang::solana_program::system_program::ID && account.data_is_empty()
+}
