@@ -4,6 +4,8 @@ use std::{io, path::PathBuf, time::Duration};
 
 use solana_pubkey::Pubkey;
 
+use crate::gateway::Failure;
+
 /// Short for a result of this crate.
 pub type Result<T> = std::result::Result<T, BackendError>;
 
@@ -128,12 +130,12 @@ pub enum BackendError {
     #[error("Refused, nothing was signed: {0}")]
     Refused(String),
     /// A transaction failed, in simulation or on chain.
-    #[error("{what} failed: {reason}")]
+    #[error("{what} failed: {failure}")]
     Transaction {
         /// What it should do.
         what: String,
-        /// The transaction's own error in words.
-        reason: String,
+        /// The transaction's own error in words, and whose fault it is.
+        failure: Failure,
         /// Its signature when it was sent.
         signature: Option<String>,
         /// Its log, as far as known.

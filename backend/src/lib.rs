@@ -5,6 +5,7 @@ pub mod archive;
 pub mod elf;
 pub mod error;
 pub mod gateway;
+pub mod instructions;
 mod intent;
 mod operation;
 mod preflight;

@@ -7,6 +7,17 @@ use upgrade_manager::error::ManagerError;
 
 use super::manager_error;
 
+/// What would have to change for the transaction to succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// Something about an account in it; without that account it may succeed.
+    Account,
+    /// The signer or the proposal: no other transaction of the same step can succeed either.
+    Everything,
+    /// The slot it met: the same transaction can succeed in the next.
+    Slot,
+}
+
 /// Why a transaction failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -14,52 +25,83 @@ pub struct Failure {
     pub sentence: String,
     /// The manager's own reason, when it was the manager that refused.
     pub manager: Option<ManagerError>,
-    /// Whether the same transaction can succeed a slot later.
-    pub next_slot: bool,
+    /// What would have to change.
+    pub blame: Blame,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+/// Reasons of the manager that no choice of accounts can change.
+fn blame(reason: ManagerError) -> Blame {
+    use ManagerError as E;
+    match reason {
+        E::SameSlot => Blame::Slot,
+        E::AuthorityLost
+        | E::DigestMismatch
+        | E::DurableNonce
+        | E::Expired
+        | E::NotAMember
+        | E::NotExecuted
+        | E::RoleMissing
+        | E::RollbackNotApproved
+        | E::RollbackWindowOver
+        | E::RollingBack
+        | E::StaleProposal
+        | E::Superseded => Blame::Everything,
+        _ => Blame::Account,
+    }
 }
 
 /// Log lines of the loader and the runtime, and what they mean for an operator.
-const KNOWN_LINES: [(&str, &str, bool); 8] = [
+const KNOWN_LINES: [(&str, &str, Blame); 8] = [
     (
         "Program was deployed in this block already",
         "The program was deployed or extended in this very slot; try again in the next one.",
-        true,
+        Blame::Slot,
     ),
     (
         "Program is not deployed",
         "The program's new code is not callable in the slot of its upgrade; try again in the next slot.",
-        true,
+        Blame::Slot,
     ),
     (
         "ProgramData account not large enough",
         "ProgramData is too small for the new code: extend the program first.",
-        false,
+        Blame::Account,
     ),
     (
         "Buffer and upgrade authority don't match",
         "The buffer's authority is not the program's upgrade authority: freeze the buffer for this program first.",
-        false,
+        Blame::Account,
     ),
-    ("Buffer account too small", "The buffer holds no code.", false),
+    ("Buffer account too small", "The buffer holds no code.", Blame::Account),
     (
         "not supported by inner instructions",
         "The cluster does not let programs call this loader instruction.",
-        false,
+        Blame::Account,
     ),
-    ("exceeded CUs meter at BPF instruction", "The transaction ran out of compute units.", false),
+    (
+        "exceeded CUs meter at BPF instruction",
+        "The transaction ran out of compute units.",
+        Blame::Account,
+    ),
     (
         "Access violation",
         "The program tried to use memory that is not its own: its code is broken.",
-        false,
+        Blame::Account,
     ),
 ];
 
 /// `error` with its `logs`, in a transaction whose instructions call `programs`.
 #[must_use]
 pub fn explain(error: &TransactionError, logs: &[String], programs: &[Pubkey]) -> Failure {
-    let plain = |sentence: String| Failure { sentence, manager: None, next_slot: false };
+    let plain = |sentence: String| Failure { sentence, manager: None, blame: Blame::Account };
     let TransactionError::InstructionError(index, inner) = error else {
-        return plain(explain_outer(error));
+        return Failure { blame: Blame::Everything, ..plain(explain_outer(error)) };
     };
     let program = failing_program(logs).or_else(|| programs.get(usize::from(*index)).copied());
     let known = KNOWN_LINES.iter().find(|(line, ..)| logs.iter().any(|l| l.contains(line)));
@@ -70,15 +112,21 @@ pub fn explain(error: &TransactionError, logs: &[String], programs: &[Pubkey]) -
             return Failure {
                 sentence: reason.to_string(),
                 manager: Some(reason),
-                next_slot: reason == ManagerError::SameSlot,
+                blame: blame(reason),
             };
         }
-        if program == Some(system_program::ID) || known.is_none() {
+        let funds = logs.iter().rev().find(|l| l.contains("insufficient lamports"));
+        if let Some(line) = funds.filter(|_| program == Some(system_program::ID)) {
+            let line = line.trim_start_matches("Transfer: ");
+            let sentence = format!("The signer has too few lamports ({line}): fund it first.");
+            return Failure { blame: Blame::Everything, ..plain(sentence) };
+        }
+        if known.is_none() {
             return plain(explain_custom(program, *code, logs));
         }
     }
-    if let Some((_, sentence, next_slot)) = known {
-        return Failure { sentence: (*sentence).into(), manager: None, next_slot: *next_slot };
+    if let Some((_, sentence, blame)) = known {
+        return Failure { sentence: (*sentence).into(), manager: None, blame: *blame };
     }
     if *inner == InstructionError::AccountDataTooSmall
         && program == Some(bpf_loader_upgradeable::ID)
@@ -117,13 +165,6 @@ fn explain_outer(error: &TransactionError) -> String {
 }
 
 fn explain_custom(program: Option<Pubkey>, code: u32, logs: &[String]) -> String {
-    let short = logs.iter().rev().find(|l| l.contains("insufficient lamports"));
-    if program == Some(system_program::ID)
-        && let Some(line) = short
-    {
-        let line = line.trim_start_matches("Transfer: ");
-        return format!("The signer has too few lamports ({line}): fund it first.");
-    }
     let who = program.map_or_else(|| "A program".into(), |p| format!("Program {p}"));
     match last_message(logs) {
         Some(message) => format!("{who} refused: {message} (error {code})"),
@@ -168,7 +209,8 @@ mod tests {
         assert_eq!(said.manager, Some(ManagerError::AlreadyVoted));
         let log = format!("Program {} failed: custom program error: 0x1785", upgrade_manager::ID);
         assert_eq!(explain(&custom(6021), &lines(&[&log]), &programs), said);
-        assert!(explain(&custom(6050), &[], &programs).next_slot);
+        assert_eq!(explain(&custom(6050), &[], &programs).blame, Blame::Slot);
+        assert_eq!(explain(&custom(6063), &[], &programs).blame, Blame::Everything);
     }
 
     #[test]
@@ -191,12 +233,17 @@ mod tests {
         let error = TransactionError::InstructionError(0, InstructionError::InvalidArgument);
         let logs = lines(&["Program was deployed in this block already"]);
         let said = explain(&error, &logs, &[loader]);
-        assert!(said.next_slot && said.sentence.contains("next one"), "{}", said.sentence);
+        assert!(
+            said.blame == Blame::Slot && said.sentence.contains("next one"),
+            "{}",
+            said.sentence
+        );
         let error = TransactionError::InstructionError(0, InstructionError::AccountDataTooSmall);
         assert!(explain(&error, &[], &[loader]).sentence.contains("extend"));
         let logs = lines(&["Transfer: insufficient lamports 5, need 7"]);
-        let said = explain(&custom(1), &logs, &[TARGET, system_program::ID]).sentence;
-        assert!(said.contains("insufficient lamports 5, need 7"), "{said}");
+        let said = explain(&custom(1), &logs, &[TARGET, system_program::ID]);
+        assert!(said.sentence.contains("insufficient lamports 5, need 7"), "{said}");
+        assert_eq!(said.blame, Blame::Everything);
         let said = explain(&TransactionError::AccountNotFound, &[], &[]).sentence;
         assert!(said.contains("fund"), "{said}");
     }

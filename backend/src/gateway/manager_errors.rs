@@ -2,7 +2,7 @@
 use upgrade_manager::error::ManagerError as E;
 
 /// Every error in the order of its code, which starts at Anchor's 6000.
-const ALL: [E; 69] = [
+const ALL: [E; 71] = [
     E::MemberCount,
     E::MembersNotSortedUnique,
     E::MemberIsZero,
@@ -72,6 +72,8 @@ const ALL: [E; 69] = [
     E::NotRefund,
     E::Superseded,
     E::AuthorityLost,
+    E::NotBufferAuthority,
+    E::AlreadyAttested,
 ];
 
 /// The manager's error with this code.

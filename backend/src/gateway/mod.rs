@@ -14,7 +14,7 @@ use solana_commitment_config::CommitmentConfig;
 
 use crate::error::{BackendError, Result};
 
-pub use explain::{Failure, explain};
+pub use explain::{Blame, Failure, explain};
 pub use manager_errors::manager_error;
 pub use read::{ChainTime, Filter, RawAccount};
 pub use simulate::{MAX_UNITS, PACKET, Simulated, transaction_size, with_budget};

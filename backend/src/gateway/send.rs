@@ -43,7 +43,7 @@ impl Landed {
             None => Ok(self.sent),
             Some(failure) => Err(BackendError::Transaction {
                 what: format!("Transaction {}", self.sent.verb),
-                reason: failure.sentence,
+                failure,
                 signature: Some(self.sent.signature),
                 logs: vec![],
             }),
@@ -267,7 +267,7 @@ enum Outcome {
 }
 
 pub(crate) fn refused(what: &str, failure: Failure, logs: Vec<String>) -> BackendError {
-    BackendError::Transaction { what: what.into(), reason: failure.sentence, signature: None, logs }
+    BackendError::Transaction { what: what.into(), failure, signature: None, logs }
 }
 
 fn sign(message: Message, signers: &[&dyn Signer]) -> Result<Transaction> {

@@ -1,0 +1,155 @@
+//! Moving a program's accounts, forward and back. Lists of accounts must be in ascending order of
+//! the account, each once: callers sort, the program refuses what is not sorted.
+use solana_instruction::{AccountMeta, Instruction};
+use solana_pubkey::Pubkey;
+use solana_sdk_ids::system_program;
+use upgrade_manager::{accounts, instruction, instructions::RestoreItem, seeds, state::Terms};
+
+use super::{ProposalKeys, build, manager};
+
+/// Migrates `targets`. `payer` signs and pays for rent; anyone may.
+#[must_use]
+pub fn migrate_accounts(payer: &Pubkey, terms: &Terms, targets: &[Pubkey]) -> Instruction {
+    let keys = ProposalKeys::of(terms);
+    let accounts = accounts::MigrateAccounts {
+        payer: *payer,
+        state: keys.state,
+        proposal: keys.proposal,
+        program_data: terms.program_data,
+        migrator: seeds::migrator(&keys.program).0,
+        target_program: keys.program,
+        system_program: system_program::ID,
+        event_authority: seeds::event_authority(),
+        program: manager(),
+    };
+    let mut ix = build(&accounts, &instruction::MigrateAccounts {});
+    for target in targets {
+        let record = seeds::account_version(&keys.program, target).0;
+        ix.accounts.push(AccountMeta::new(*target, false));
+        ix.accounts.push(AccountMeta::new(record, false));
+    }
+    ix
+}
+
+/// Checks `targets` again. Anyone pays.
+#[must_use]
+pub fn verify_accounts(keys: &ProposalKeys, targets: &[Pubkey]) -> Instruction {
+    let accounts = accounts::VerifyAccounts {
+        state: keys.state,
+        proposal: keys.proposal,
+        event_authority: seeds::event_authority(),
+        program: manager(),
+    };
+    let mut ix = build(&accounts, &instruction::VerifyAccounts {});
+    for target in targets {
+        let record = seeds::account_version(&keys.program, target).0;
+        ix.accounts.push(AccountMeta::new_readonly(*target, false));
+        ix.accounts.push(AccountMeta::new(record, false));
+    }
+    ix
+}
+
+/// Accounts for `account`, leaf `index` of the manifest, which no longer exists. `payer` signs and
+/// pays; anyone may.
+#[must_use]
+pub fn mark_closed(
+    payer: &Pubkey,
+    keys: &ProposalKeys,
+    account: &Pubkey,
+    index: u32,
+    old_hash: [u8; 32],
+    proof: Vec<[u8; 32]>,
+) -> Instruction {
+    let accounts = accounts::MarkClosed {
+        payer: *payer,
+        state: keys.state,
+        proposal: keys.proposal,
+        account: *account,
+        record: seeds::account_version(&keys.program, account).0,
+        system_program: system_program::ID,
+        event_authority: seeds::event_authority(),
+        program: manager(),
+    };
+    build(&accounts, &instruction::MarkClosed { index, old_hash, proof })
+}
+
+/// Sets `account` aside, which cannot migrate. `executor` and `payer` sign.
+#[must_use]
+pub fn quarantine(
+    executor: &Pubkey,
+    payer: &Pubkey,
+    keys: &ProposalKeys,
+    account: &Pubkey,
+) -> Instruction {
+    let accounts = accounts::Quarantine {
+        executor: *executor,
+        payer: *payer,
+        multisig: keys.multisig,
+        state: keys.state,
+        proposal: keys.proposal,
+        account: *account,
+        record: seeds::account_version(&keys.program, account).0,
+        system_program: system_program::ID,
+        event_authority: seeds::event_authority(),
+        program: manager(),
+    };
+    build(&accounts, &instruction::Quarantine {})
+}
+
+/// Ends the migration. `executor` signs.
+#[must_use]
+pub fn complete(executor: &Pubkey, keys: &ProposalKeys) -> Instruction {
+    let accounts = accounts::Complete {
+        executor: *executor,
+        multisig: keys.multisig,
+        state: keys.state,
+        proposal: keys.proposal,
+        event_authority: seeds::event_authority(),
+        program: manager(),
+    };
+    build(&accounts, &instruction::Complete {})
+}
+
+/// One account to bring back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restore {
+    /// The account.
+    pub account: Pubkey,
+    /// Who paid for its growth: `rent_payer` of its record.
+    pub rent_refund: Pubkey,
+    /// How.
+    pub item: RestoreItem,
+}
+
+/// Brings `targets` back. `executor` and `payer` sign.
+#[must_use]
+pub fn restore_accounts(
+    executor: &Pubkey,
+    payer: &Pubkey,
+    terms: &Terms,
+    targets: &[Restore],
+) -> Instruction {
+    let keys = ProposalKeys::of(terms);
+    let accounts = accounts::RestoreAccounts {
+        executor: *executor,
+        payer: *payer,
+        multisig: keys.multisig,
+        state: keys.state,
+        proposal: keys.proposal,
+        program_data: terms.program_data,
+        migrator: seeds::migrator(&keys.program).0,
+        target_program: keys.program,
+        system_program: system_program::ID,
+        event_authority: seeds::event_authority(),
+        program: manager(),
+    };
+    let items = targets.iter().map(|t| t.item.clone()).collect();
+    let mut ix = build(&accounts, &instruction::RestoreAccounts { items });
+    for target in targets {
+        let record = seeds::account_version(&keys.program, &target.account).0;
+        ix.accounts.push(AccountMeta::new(target.account, false));
+        ix.accounts.push(AccountMeta::new(record, false));
+        ix.accounts.push(AccountMeta::new(target.rent_refund, false));
+    }
+    ix
+}
