@@ -2,7 +2,7 @@
 //! compiles this file for the host.
 
 /// How many operations there are, numbered from 0.
-pub const OPERATIONS: u8 = 30;
+pub const OPERATIONS: u8 = 34;
 
 /// The result of `operation` on `a` and `b`, each cut down to the operation's type; `None` where it
 /// overflows or divides by zero.
@@ -82,14 +82,33 @@ fn counts(a: u128, b: u128) -> u128 {
     parts.iter().fold(0, |sum, part| sum * 1000 + u128::from(*part))
 }
 
-/// Soft floating point, which LLVM turns into calls.
+/// Soft floating point, which LLVM turns into calls. A result narrower than a register is widened
+/// at once, so that what its upper half holds shows.
 fn floats(operation: u8, a: u64, b: u64) -> Option<u64> {
     let (x, y) = (a as f64, b as f64);
+    let (s, t) = (a as i32 as f32, b as u32 as f32);
     match operation {
-        26 => Some((x * 1.5 + (b as u32) as f64 / 3.0).to_bits()),
+        26 => Some((x * 1.5 + f64::from(b as u32) / 3.0).to_bits()),
         27 => Some((a as i64 as f64 * -0.5) as i64 as u64),
-        28 => Some(u64::from(((a as f32) - (b as f32)).to_bits())),
-        29 => Some(u64::from(x < y) << 1 | u64::from(x == y)),
+        28 => Some(u64::from((s - t).to_bits()) ^ u64::from((a as f32 * -t).to_bits())),
+        29 => Some(float_comparisons(x, -y, s, t)),
+        30 => Some(quotient(s, t) + u64::from((x - y) as f32 > 1.0)),
+        31 => Some((s * 0.25) as i32 as i64 as u64 ^ (x / -8.0) as i32 as i64 as u64),
+        32 => Some(u64::from((t * 1.5) as u32) + u64::from((y / 3.0) as u32)),
+        33 => Some((f64::from(s) * f64::from(t)).to_bits() ^ u64::from((x as f32).to_bits())),
         _ => None,
     }
+}
+
+/// Bits of `s / t`, all ones where it is not a number: which one it is differs between machines.
+fn quotient(s: f32, t: f32) -> u64 {
+    let quotient = s / t;
+    if quotient.is_nan() { u64::MAX >> 1 } else { u64::from(quotient.to_bits()) }
+}
+
+/// A bit for each comparison that holds, single and double.
+fn float_comparisons(x: f64, y: f64, s: f32, t: f32) -> u64 {
+    let nothing = f64::NAN + x;
+    let holds = [x < y, x == y, x >= y, s < t, s == t, -s > t, nothing < x, nothing != nothing];
+    holds.iter().fold(0, |bits, holds| bits << 1 | u64::from(*holds))
 }

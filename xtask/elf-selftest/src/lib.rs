@@ -6,12 +6,12 @@ use anchor_lang::prelude::*;
 use anchor_lang::solana_program::program::set_return_data;
 use anchor_lang::system_program;
 
-pub mod accounts;
 pub mod arithmetic;
 pub mod calls;
 pub mod collections;
+pub mod contexts;
 
-pub use accounts::*;
+pub use contexts::*;
 
 declare_id!("E1fSe1fTest11111111111111111111111111111111");
 

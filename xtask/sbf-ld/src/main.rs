@@ -2,8 +2,9 @@
 //!
 //! rustc hands over bitcode. Out of it comes one ELF in five steps, a module each: the whole program
 //! is linked and optimised (`bitcode`), compiled to assembly (`codegen`), checked for what sBPF or
-//! its run time lacks (`libcalls`), rewritten where it passes arguments on the stack (`stack_args`),
-//! and assembled and laid out for the loader (`assemble`).
+//! its run time lacks (`libcalls`), rewritten where helpers return narrow floats (`float_results`) and
+//! where arguments are on the stack (`stack_args`), and assembled and laid out for the loader
+//! (`assemble`).
 //! May not decide which programs are built or where anything is installed: `cargo xtask` does.
 
 mod adapters;
@@ -13,6 +14,7 @@ mod assemble;
 mod bitcode;
 mod codegen;
 mod division;
+mod float_results;
 mod libcalls;
 mod llvm;
 mod stack_args;
@@ -48,7 +50,10 @@ fn main() -> ExitCode {
 fn link(args: &Args) -> Result<()> {
     let listing = args.output.with_extension("s");
     let assembly = generate(args, &listing)?;
-    let lowered = stack_args::lower(&assembly)?;
+    if !assembly.lines().any(|line| asm::label(line) == Some("entrypoint")) {
+        bail!("the program has no entrypoint: is its feature `no-entrypoint` on?");
+    }
+    let lowered = stack_args::lower(&float_results::extend(&assembly))?;
     let mut text = lowered.text;
     text.push_str(&adapters::int128(&text));
     if lowered.needs_trampoline {
