@@ -10,6 +10,7 @@ pub mod decode;
 pub mod describe;
 pub mod error;
 pub mod health;
+pub mod join;
 mod run;
 pub mod source;
 pub mod store;
@@ -19,12 +20,12 @@ pub use account::{Facets, Kind, ManagerAccount};
 pub use audit::{AuditEntry, AuditRow, ChainFault};
 pub use error::{IndexerError, Result};
 pub use health::{Conn, Health};
-pub use run::{Indexer, spawn};
+pub use run::{Backfill, Indexer, backfill_once, spawn};
 pub use source::SourceConfig;
 pub use store::postgres::PostgresStore;
 pub use store::sqlite::SqliteStore;
 pub use store::{
-    Applied, Batch, ProgressRow, Quarantined, RawRow, RecordQuery, Row, Run, SentRow, Store,
-    StoreError, Update, View,
+    Applied, Batch, Closing, ProgressRow, Quarantined, RawRow, RecordQuery, Row, Run, SentRow,
+    Store, StoreError, Update, View,
 };
 pub use verify::{Difference, VerifyReport, verify};

@@ -7,7 +7,10 @@ pub mod postgres;
 pub mod sqlite;
 mod types;
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use solana_pubkey::Pubkey;
@@ -17,7 +20,8 @@ use crate::audit::{AuditEntry, AuditRow};
 
 pub use error::{Result, StoreError};
 pub use types::{
-    Applied, Batch, ProgressRow, Quarantined, RawRow, RecordQuery, Row, Run, SentRow, Update, View,
+    Applied, Batch, Closing, ProgressRow, Quarantined, RawRow, RecordQuery, Row, Run, SentRow,
+    Update, View,
 };
 
 /// Number of the newest file in `migrations/`.
@@ -42,11 +46,17 @@ pub trait Store: Send + Sync {
     async fn apply(&self, batch: Batch) -> Result<Applied>;
 
     /// Ends a complete snapshot at `slot`: every live row older than it and not in `present` is
-    /// closed, and from now on nothing older than `slot` is accepted. Returns how many were closed.
+    /// closed, and from now on nothing older than `slot` is accepted. Unless it is `trusted`, a
+    /// snapshot that lacks most of the mirror changes nothing.
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn tombstone_missing(&self, slot: u64, present: HashSet<Pubkey>) -> Result<u64>;
+    async fn tombstone_missing(
+        &self,
+        slot: u64,
+        present: Arc<HashSet<Pubkey>>,
+        trusted: bool,
+    ) -> Result<Closing>;
 
     /// Appends finalised events in their order and moves the history mark to `upto`. Events that
     /// are already there are skipped. Returns how many were new.

@@ -91,6 +91,18 @@ pub struct Applied {
     pub rev: u64,
 }
 
+/// What the end of a snapshot did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// So many rows were closed.
+    Closed(u64),
+    /// Nothing was closed, because the snapshot lacks most of what the mirror knows.
+    Suspect {
+        /// Live rows in the mirror.
+        known: u64,
+    },
+}
+
 /// One mirrored account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row<T> {

@@ -6,6 +6,7 @@ mod write;
 
 use std::{
     collections::{BTreeMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -20,8 +21,8 @@ use upgrade_manager::state::AccountVersion;
 
 use self::fault::Fault;
 use super::{
-    Applied, Batch, ProgressRow, Quarantined, RawRow, RecordQuery, Result, Row, Run, SCHEMA,
-    SentRow, Store, StoreError, View,
+    Applied, Batch, Closing, ProgressRow, Quarantined, RawRow, RecordQuery, Result, Row, Run,
+    SCHEMA, SentRow, Store, StoreError, View,
 };
 use crate::audit::{AuditEntry, AuditRow};
 
@@ -66,10 +67,9 @@ impl PostgresStore {
 
     async fn migrate(&self) -> Result<(), Fault> {
         let mut connection = self.pool.acquire().await?;
-        let known: bool =
-            sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
-                .fetch_one(&mut *connection)
-                .await?;
+        let known: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
+            .fetch_one(&mut *connection)
+            .await?;
         if known {
             let applied = connection
                 .list_applied_migrations("_sqlx_migrations")
@@ -124,18 +124,23 @@ impl Store for PostgresStore {
         Ok(applied)
     }
 
-    async fn tombstone_missing(&self, slot: u64, present: HashSet<Pubkey>) -> Result<u64> {
+    async fn tombstone_missing(
+        &self,
+        slot: u64,
+        present: Arc<HashSet<Pubkey>>,
+        trusted: bool,
+    ) -> Result<Closing> {
         let mut tx = self.writing().await?;
-        let closed =
-            write::tombstone_missing(&mut tx, slot, &present).await.map_err(|f| self.at(f))?;
+        let done = write::tombstone_missing(&mut tx, slot, &present, trusted)
+            .await
+            .map_err(|f| self.at(f))?;
         self.commit(tx).await?;
-        Ok(closed)
+        Ok(done)
     }
 
     async fn append_audit(&self, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
         let mut tx = self.writing().await?;
-        let added =
-            write::append_audit(&mut tx, &entries, upto).await.map_err(|f| self.at(f))?;
+        let added = write::append_audit(&mut tx, &entries, upto).await.map_err(|f| self.at(f))?;
         self.commit(tx).await?;
         Ok(added)
     }

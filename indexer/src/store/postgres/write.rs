@@ -12,8 +12,8 @@ use super::{
 use crate::{
     audit::{AuditEntry, GENESIS, event::describe},
     store::{
-        Applied, Batch, Quarantined, Run, SentRow, StoreError, Update,
-        merge::{Deltas, Known, Plan, newest, plan, tally},
+        Applied, Batch, Closing, Quarantined, Run, SentRow, StoreError, Update,
+        merge::{Deltas, Known, Plan, is_suspect, newest, plan, tally},
     },
 };
 use sqlx::Row as _;
@@ -230,7 +230,8 @@ pub async fn tombstone_missing(
     tx: &mut PgConnection,
     slot: u64,
     present: &HashSet<Pubkey>,
-) -> Outcome<u64> {
+    trusted: bool,
+) -> Outcome<Closing> {
     let state = lock(tx).await?;
     let rows = sqlx::query(
         "SELECT pubkey, kind, program, proposal, status FROM accounts
@@ -250,6 +251,13 @@ pub async fn tombstone_missing(
         }
     }
     let closed = u64::try_from(gone.len()).unwrap_or(u64::MAX);
+    let known: i64 = sqlx::query_scalar("SELECT count(*) FROM accounts WHERE closed_slot IS NULL")
+        .fetch_one(&mut *tx)
+        .await?;
+    let known = known.unsigned_abs();
+    if !trusted && is_suspect(known, closed) {
+        return Ok(Closing::Suspect { known });
+    }
     if closed > 0 {
         sqlx::query("UPDATE accounts SET closed_slot = $2 WHERE pubkey = ANY($1)")
             .bind(gone)
@@ -279,7 +287,7 @@ pub async fn tombstone_missing(
     .execute(&mut *tx)
     .await?;
     revise(tx, &state, closed > 0 || any_cleared).await?;
-    Ok(closed)
+    Ok(Closing::Closed(closed))
 }
 
 pub async fn append_audit(

@@ -7,6 +7,7 @@ mod write;
 use std::{
     collections::{BTreeMap, HashSet},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -18,8 +19,8 @@ use upgrade_manager::state::AccountVersion;
 
 use self::worker::{Fault, Worker};
 use super::{
-    Applied, Batch, ProgressRow, Quarantined, RawRow, RecordQuery, Result, Row, Run, SCHEMA,
-    SentRow, Store, StoreError, View,
+    Applied, Batch, Closing, ProgressRow, Quarantined, RawRow, RecordQuery, Result, Row, Run,
+    SCHEMA, SentRow, Store, StoreError, View,
 };
 use crate::audit::{AuditEntry, AuditRow};
 
@@ -146,8 +147,13 @@ impl Store for SqliteStore {
         self.write(move |tx| write::apply(tx, batch)).await
     }
 
-    async fn tombstone_missing(&self, slot: u64, present: HashSet<Pubkey>) -> Result<u64> {
-        self.write(move |tx| write::tombstone_missing(tx, slot, &present)).await
+    async fn tombstone_missing(
+        &self,
+        slot: u64,
+        present: Arc<HashSet<Pubkey>>,
+        trusted: bool,
+    ) -> Result<Closing> {
+        self.write(move |tx| write::tombstone_missing(tx, slot, &present, trusted)).await
     }
 
     async fn append_audit(&self, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {

@@ -11,8 +11,8 @@ use super::{
 use crate::{
     audit::{AuditEntry, GENESIS, event::describe},
     store::{
-        Applied, Batch, Quarantined, Run, SentRow, StoreError, Update,
-        merge::{Deltas, Known, Plan, newest, plan, tally},
+        Applied, Batch, Closing, Quarantined, Run, SentRow, StoreError, Update,
+        merge::{Deltas, Known, Plan, is_suspect, newest, plan, tally},
     },
 };
 
@@ -179,8 +179,12 @@ fn revise(tx: &Connection, changed: bool) -> Outcome<u64> {
     read::state_number(tx, "rev")
 }
 
-pub fn tombstone_missing(tx: &Connection, slot: u64, present: &HashSet<Pubkey>) -> Outcome<u64> {
-    let mut closed = 0u64;
+pub fn tombstone_missing(
+    tx: &Connection,
+    slot: u64,
+    present: &HashSet<Pubkey>,
+    trusted: bool,
+) -> Outcome<Closing> {
     let mut deltas = Deltas::default();
     let gone: Vec<(Pubkey, Option<_>)> = tx
         .prepare_cached(
@@ -194,11 +198,17 @@ pub fn tombstone_missing(tx: &Connection, slot: u64, present: &HashSet<Pubkey>) 
         })?
         .filter(|row| !matches!(row, Ok((pubkey, _)) if present.contains(pubkey)))
         .collect::<Result<_, _>>()?;
+    let closed = u64::try_from(gone.len()).unwrap_or(u64::MAX);
+    let known: i64 =
+        tx.query_row("SELECT count(*) FROM accounts WHERE closed_slot IS NULL", [], |r| r.get(0))?;
+    let known = known.unsigned_abs();
+    if !trusted && is_suspect(known, closed) {
+        return Ok(Closing::Suspect { known });
+    }
     for (pubkey, tally) in &gone {
         tx.prepare_cached("UPDATE accounts SET closed_slot = ?2 WHERE pubkey = ?1")?
             .execute(params![pubkey.as_array(), int(slot)?])?;
         deltas.shift(tally.as_ref(), None);
-        closed = closed.saturating_add(1);
     }
     shift(tx, &deltas)?;
     let unreadable: Vec<Pubkey> = tx
@@ -216,7 +226,7 @@ pub fn tombstone_missing(tx: &Connection, slot: u64, present: &HashSet<Pubkey>) 
     )?
     .execute([int(slot)?])?;
     revise(tx, closed > 0 || cleared)?;
-    Ok(closed)
+    Ok(Closing::Closed(closed))
 }
 
 pub fn append_audit(tx: &Connection, entries: &[AuditEntry], upto: u64) -> Outcome<u64> {
