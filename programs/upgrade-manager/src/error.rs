@@ -220,4 +220,7 @@ pub enum ManagerError {
     /// 6070
     #[msg("The buffer has been attested already.")]
     AlreadyAttested,
+    /// 6071
+    #[msg("The ELF is cut short: upload it with the zeros at its end, which its headers need.")]
+    ElfCutShort,
 }

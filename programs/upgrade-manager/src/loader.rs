@@ -12,6 +12,9 @@ use crate::error::ManagerError;
 use crate::seeds;
 use crate::state::PinnedElf;
 
+mod elf;
+pub use elf::require_whole;
+
 /// The loader.
 pub const ID: Pubkey = bpf_loader_upgradeable::ID;
 /// Bytes in front of the ELF in a buffer: tag, option, authority.

@@ -34,7 +34,9 @@ impl<'info> AttestBuffer<'info> {
         let data = self.buffer.try_borrow_data()?;
         let held = loader::buffer(self.buffer.owner, &data)?;
         let elf = held.require_frozen(&self.state.authority()?)?;
-        loader::elf_hash(loader::trimmed(elf, trimmed_len)?)
+        let sha256 = loader::elf_hash(loader::trimmed(elf, trimmed_len)?)?;
+        loader::require_whole(elf)?;
+        Ok(sha256)
     }
 
     /// Writes the hash down.

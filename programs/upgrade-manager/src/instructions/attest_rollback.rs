@@ -37,11 +37,14 @@ impl<'info> AttestRollback<'info> {
         self.attestation.require_open(BufferRole::Rollback)?;
         let data = self.buffer.try_borrow_data()?;
         let held = loader::buffer(self.buffer.owner, &data)?;
-        let elf = loader::trimmed(held.require_frozen(&self.state.authority()?)?, trimmed_len)?;
+        let whole = held.require_frozen(&self.state.authority()?)?;
+        let elf = loader::trimmed(whole, trimmed_len)?;
         let live = self.program_data.try_borrow_data()?;
         let live = loader::program_data(self.program_data.owner, &live)?;
         loader::require_same_code(elf, live.elf)?;
-        loader::elf_hash(elf)
+        let sha256 = loader::elf_hash(elf)?;
+        loader::require_whole(whole)?;
+        Ok(sha256)
     }
 
     /// Writes the hash down.
