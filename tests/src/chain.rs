@@ -71,12 +71,17 @@ impl Chain {
         // Behind the others: a durable nonce must be advanced by the first instruction.
         let mut all = instructions.to_vec();
         all.push(ComputeBudgetInstruction::set_compute_unit_limit(MOST_UNITS));
-        self.svm.expire_blockhash();
+        self.next_blockhash();
         let hash = self.svm.latest_blockhash();
         let message = Message::new_with_blockhash(&all, Some(&fees.pubkey()), &hash);
         let mut keys = vec![&fees];
         keys.extend(signers);
         self.send_message(message, &keys)
+    }
+
+    /// Makes another blockhash the latest.
+    pub fn next_blockhash(&mut self) {
+        self.svm.expire_blockhash();
     }
 
     /// Sends a message as it is.

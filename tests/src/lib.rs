@@ -5,3 +5,5 @@ pub mod elf;
 pub mod keys;
 pub mod loader;
 pub mod robot;
+pub mod verbs;
+pub mod world;
