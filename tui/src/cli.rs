@@ -1,0 +1,298 @@
+//! The command line. Values only; nothing is read or opened here.
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use solana_pubkey::Pubkey;
+
+use crate::{config::LogLevel, notify::Way, theme::ThemeName};
+
+/// The control room for Solana program upgrades.
+///
+/// Without a command it opens the screens. Every command that signs prints first what would be
+/// signed and needs --yes. Exit codes: 0 done, 1 failed, 2 not confirmed or wrong usage.
+#[derive(Parser, Debug)]
+#[command(name = "control-room", version, about, long_about)]
+pub struct Cli {
+    /// What every command knows.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// For tests of the terminal: fail with a panic after the first frame.
+    #[arg(long, hide = true)]
+    pub debug_panic: bool,
+    /// For tests of the terminal: fail with an error after the first frame.
+    #[arg(long, hide = true)]
+    pub debug_error: bool,
+}
+
+/// What every command knows.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Common {
+    /// JSON-RPC of the node
+    #[arg(
+        long,
+        global = true,
+        env = "CONTROL_ROOM_RPC_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub rpc_url: Option<String>,
+    /// Websocket of the node [default: the RPC's host, next port]
+    #[arg(
+        long,
+        global = true,
+        env = "CONTROL_ROOM_WS_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub ws_url: Option<String>,
+    /// Key file that signs, as the Solana command line writes it
+    #[arg(long, global = true, env = "CONTROL_ROOM_KEYPAIR", value_name = "FILE")]
+    pub keypair: Option<PathBuf>,
+    /// Postgres for the mirror [default: a file in the data folder]
+    #[arg(
+        long,
+        global = true,
+        env = "CONTROL_ROOM_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub database_url: Option<String>,
+    /// Folder of mirror and archive [default: control-room in the XDG data folder]
+    #[arg(long, global = true, env = "CONTROL_ROOM_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Configuration file [default: control-room/config.toml in the XDG configuration folder]
+    #[arg(long, global = true, env = "CONTROL_ROOM_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Sign nothing, whatever else is set
+    #[arg(long, global = true, env = "CONTROL_ROOM_READ_ONLY")]
+    pub read_only: bool,
+    /// Log to this file; nothing is logged to the terminal
+    #[arg(long, global = true, env = "CONTROL_ROOM_LOG_FILE", value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+    /// How much to log
+    #[arg(long, global = true, env = "CONTROL_ROOM_LOG_LEVEL", value_name = "LEVEL")]
+    pub log_level: Option<LogLevel>,
+    /// How notices are given
+    #[arg(long, global = true, env = "CONTROL_ROOM_NOTIFY", value_name = "WAY")]
+    pub notify: Option<Way>,
+    /// Colours; NO_COLOR means mono
+    #[arg(long, global = true, env = "CONTROL_ROOM_THEME", value_name = "THEME")]
+    pub theme: Option<ThemeName>,
+    /// Draw with ASCII characters only
+    #[arg(long, global = true, env = "CONTROL_ROOM_ASCII")]
+    pub ascii: bool,
+    /// Let the wheel move the selection
+    #[arg(long, global = true, env = "CONTROL_ROOM_MOUSE")]
+    pub mouse: bool,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Print programs, proposals and progress
+    Status(Output),
+    /// Propose an upgrade from two frozen and attested buffers
+    Propose(Propose),
+    /// Vote for a proposal
+    Approve(Act),
+    /// Vote against a proposal
+    Reject(Act),
+    /// Take your vote back
+    Revoke(Act),
+    /// Cancel a proposal, or vote to cancel it
+    Cancel(Act),
+    /// Record that a proposal ran out of time
+    Expire(Act),
+    /// Replace the program's code once the timelock is over
+    Execute(Act),
+    /// Migrate the accounts; starts again where it stopped
+    Migrate(Act),
+    /// Verify every migrated account, then complete
+    Verify(Act),
+    /// Set one account aside that cannot migrate
+    Quarantine(Quarantine),
+    /// Vote for rollback; once approved, restore the accounts and the old code
+    Rollback(Rollback),
+    /// Print the audit log
+    Audit(Audit),
+    /// Mirror the chain without screens, until Ctrl-C
+    Index(Index),
+    /// Start a local chain with an upgrade on its way, and open the screens on it
+    Sandbox(Sandbox),
+    /// The configuration file
+    #[command(subcommand)]
+    Config(Config),
+}
+
+/// How to print.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Output {
+    /// Print one JSON value
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// An action on a proposal.
+#[derive(Args, Debug)]
+pub struct Act {
+    /// Address of the proposal, or its id [default: the one that is live]
+    #[arg(long, value_name = "ADDRESS|ID")]
+    pub proposal: Option<String>,
+    /// Program that an id is meant for; needed with several programs
+    #[arg(long, value_name = "ADDRESS")]
+    pub program: Option<Pubkey>,
+    /// Sign and send; without it only the preflight is printed
+    #[arg(long)]
+    pub yes: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// One account to set aside.
+#[derive(Args, Debug)]
+pub struct Quarantine {
+    /// The account
+    #[arg(long, value_name = "ADDRESS")]
+    pub account: Pubkey,
+    /// The rest.
+    #[command(flatten)]
+    pub act: Act,
+}
+
+/// Rolling back.
+#[derive(Args, Debug)]
+pub struct Rollback {
+    /// Agree to give up accounts that cannot be restored
+    #[arg(long)]
+    pub give_up: bool,
+    /// The rest.
+    #[command(flatten)]
+    pub act: Act,
+}
+
+/// A new proposal.
+#[derive(Args, Debug)]
+pub struct Propose {
+    /// The program to upgrade
+    #[arg(long, value_name = "ADDRESS")]
+    pub program: Pubkey,
+    /// Frozen and attested buffer with the new code
+    #[arg(long, value_name = "ADDRESS")]
+    pub buffer: Pubkey,
+    /// Frozen and attested buffer with the code that runs now
+    #[arg(long, value_name = "ADDRESS")]
+    pub rollback_buffer: Pubkey,
+    /// Version after the upgrade
+    #[arg(long, value_name = "N")]
+    pub to_version: u16,
+    /// Account type that migrates: discriminator:offset:width:oldmin-oldmax:newmin-newmax, the
+    /// discriminator as 16 hex digits; may be given several times
+    #[arg(long = "type-rule", value_name = "RULE")]
+    pub type_rules: Vec<String>,
+    /// Days from now after which nobody can execute
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=180))]
+    pub expires_in: u32,
+    /// Link to the source
+    #[arg(long, default_value = "", value_name = "URL")]
+    pub source: String,
+    /// Commit of the source
+    #[arg(long, default_value = "", value_name = "HASH")]
+    pub commit: String,
+    /// Image of the reproducible build
+    #[arg(long, default_value = "", value_name = "IMAGE")]
+    pub image: String,
+    /// Sign and send; without it only the preflight is printed
+    #[arg(long)]
+    pub yes: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// The audit log.
+#[derive(Args, Debug)]
+pub struct Audit {
+    /// Rows behind this one, oldest first [default: the newest rows]
+    #[arg(long, value_name = "NO")]
+    pub after: Option<u64>,
+    /// Most rows
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub limit: u32,
+    /// Also recompute the chain of hashes over the whole log
+    #[arg(long)]
+    pub check: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Mirroring.
+#[derive(Args, Debug)]
+pub struct Index {
+    /// Read everything once and stop
+    #[arg(long)]
+    pub once: bool,
+    /// Read everything once, compare every field with the chain, and stop; 1 when something differs
+    #[arg(long)]
+    pub verify: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// The local chain.
+#[derive(Args, Debug)]
+pub struct Sandbox {
+    /// Run the whole flow without screens and exit
+    #[arg(long)]
+    pub headless: bool,
+    /// Folder of the three ELFs
+    #[arg(long, env = "CONTROL_ROOM_ELF_DIR", value_name = "DIR")]
+    pub elf_dir: Option<PathBuf>,
+    /// Vault accounts to create
+    #[arg(long, value_name = "N")]
+    pub vaults: Option<u32>,
+    /// Milliseconds of a slot
+    #[arg(long, value_name = "MS")]
+    pub slot_ms: Option<u64>,
+}
+
+/// The configuration file.
+#[derive(Subcommand, Debug)]
+pub enum Config {
+    /// Print a file with every key
+    PrintDefault,
+    /// Check the file and say where it is
+    Check,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_explains_itself() {
+        Cli::command().debug_assert();
+        let mut todo = vec![Cli::command()];
+        while let Some(command) = todo.pop() {
+            let name = command.get_name().to_owned();
+            assert!(command.get_about().is_some(), "{name} has no help");
+            for arg in command.get_arguments().filter(|a| !a.is_hide_set()) {
+                assert!(arg.get_help().is_some(), "{name} --{} has no help", arg.get_id());
+            }
+            todo.extend(command.get_subcommands().cloned());
+        }
+    }
+
+    #[test]
+    fn the_hidden_switches_stay_hidden() {
+        let help = Cli::command().render_long_help().to_string();
+        assert!(!help.contains("debug-panic") && help.contains("--read-only"));
+    }
+}

@@ -1,0 +1,145 @@
+//! The configuration file: its keys, and how it is read.
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, anyhow};
+use serde::{Deserialize, Deserializer, Serialize};
+use solana_pubkey::Pubkey;
+
+use crate::{notify::Way, text::clean, theme::ThemeName};
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Failures.
+    Error,
+    /// And what should not be.
+    Warn,
+    /// And what happens.
+    #[default]
+    Info,
+    /// And how.
+    Debug,
+}
+
+impl LogLevel {
+    /// Its name in a filter.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+/// The file's content.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct File {
+    /// JSON-RPC of the node.
+    pub rpc_url: Option<String>,
+    /// Its websocket.
+    pub ws_url: Option<String>,
+    /// The key file that signs.
+    pub keypair: Option<PathBuf>,
+    /// Postgres instead of a file.
+    pub database_url: Option<String>,
+    /// Mirror and archive.
+    pub data_dir: Option<PathBuf>,
+    /// Whether writing is switched off.
+    pub read_only: bool,
+    /// How notices are given.
+    pub notify: Option<Way>,
+    /// Colours.
+    pub theme: Option<ThemeName>,
+    /// Whether to stay within ASCII.
+    pub ascii: bool,
+    /// Whether the wheel moves the selection.
+    pub mouse: bool,
+    /// Where to log.
+    pub log_file: Option<PathBuf>,
+    /// How much.
+    pub log_level: Option<LogLevel>,
+    /// Names for addresses.
+    #[serde(deserialize_with = "names")]
+    pub names: BTreeMap<Pubkey, String>,
+}
+
+fn names<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<Pubkey, String>, D::Error> {
+    let raw = BTreeMap::<String, String>::deserialize(d)?;
+    raw.into_iter()
+        .map(|(key, name)| match (key.parse(), name.trim()) {
+            (Ok(key), name) if !name.is_empty() && name.len() <= 32 => Ok((key, clean(name))),
+            (Ok(_), _) => {
+                Err(serde::de::Error::custom(format!("the name of {key} must have 1 to 32 bytes")))
+            }
+            (Err(_), _) => Err(serde::de::Error::custom(format!("{key} is not an address"))),
+        })
+        .collect()
+}
+
+impl File {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    /// A sentence with the file and, where there is one, the line.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!(
+                "The configuration {} cannot be read. Check the path, or leave --config out.",
+                path.display()
+            )
+        })?;
+        toml::from_str(&text).map_err(|e| {
+            let at = e.span().map_or(0, |s| s.start);
+            let line = text.bytes().take(at).filter(|b| *b == b'\n').count().saturating_add(1);
+            let message = e.message().replace('\n', " ");
+            anyhow!(
+                "The configuration {} has a mistake in line {line}: {message}. `control-room config print-default` shows every key.",
+                path.display()
+            )
+        })
+    }
+}
+
+/// The file with every key, each at its default and commented out.
+pub const PRINTED: &str = r#"# Control room. Flags come first, then CONTROL_ROOM_* variables, then this file.
+
+# JSON-RPC of the node, and its websocket; without ws_url the port after rpc_url's is taken.
+# rpc_url = "http://127.0.0.1:8899"
+# ws_url = "ws://127.0.0.1:8900"
+
+# The key file that signs, as the Solana command line writes it. Without one nothing can be signed.
+# keypair = "/home/you/.config/solana/id.json"
+
+# Postgres for a team's mirror; without it the mirror is a file in data_dir.
+# database_url = "postgres://user:password@host:5432/control_room"
+
+# Mirror and archive; by default control-room in the XDG data folder.
+# data_dir = "/home/you/.local/share/control-room"
+
+# Switches every signature off.
+# read_only = false
+
+# auto, desktop, osc777, osc9, bell or off.
+# notify = "auto"
+
+# default, colour-blind or mono. NO_COLOR means mono.
+# theme = "default"
+# ascii = false
+
+# Lets the wheel move the selection; the terminal then needs Shift to select text.
+# mouse = false
+
+# log_file = "/home/you/control-room.log"
+# log_level = "info"
+
+# Names for addresses: programs, members. What has to be typed to confirm is the program's name.
+[names]
+# FAgtu5Zwcc36ufZQygkhYcE6MxUAHKvGagUmHBVRriGL = "upgrade-manager"
+"#;

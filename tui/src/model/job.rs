@@ -1,0 +1,107 @@
+//! One operation on its way: what was shown before signing, how far it is, how it ended. Values
+//! only; the intent stays with the runtime, so nothing here can be signed.
+use std::time::{Duration, Instant};
+
+use backend::{Check, Fact, Preflight, Simulation, Verb};
+use solana_pubkey::Pubkey;
+
+use super::{Ticket, rate::Rate};
+
+/// What a preflight shows, without the intent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// What will be done.
+    pub verb: Verb,
+    /// To which proposal.
+    pub proposal: Pubkey,
+    /// Head line.
+    pub title: String,
+    /// Exactly what will be signed.
+    pub facts: Vec<Fact>,
+    /// What was checked.
+    pub checks: Vec<Check>,
+    /// What the node said.
+    pub simulation: Option<Simulation>,
+    /// How many transactions.
+    pub transactions: usize,
+    /// Whether the backend made an intent.
+    pub sendable: bool,
+}
+
+impl From<&Preflight> for Shown {
+    fn from(p: &Preflight) -> Self {
+        Self {
+            verb: p.verb,
+            proposal: p.proposal,
+            title: p.title.clone(),
+            facts: p.facts.clone(),
+            checks: p.checks.clone(),
+            simulation: p.simulation.clone(),
+            transactions: p.transactions,
+            sendable: p.intent.is_some(),
+        }
+    }
+}
+
+/// One step of a running job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What is being done.
+    pub label: String,
+    /// Items done.
+    pub done: u64,
+    /// Items in all.
+    pub total: u64,
+    /// Items that failed for good.
+    pub failed: u64,
+}
+
+/// A job that was submitted and has not ended.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Names it.
+    pub ticket: Ticket,
+    /// What it does.
+    pub verb: Verb,
+    /// To which proposal.
+    pub proposal: Pubkey,
+    /// Since when.
+    pub since: Instant,
+    /// The step it is at.
+    pub step: Option<Step>,
+    /// How fast it goes.
+    pub rate: Rate,
+    /// Transactions so far.
+    pub sent: usize,
+}
+
+impl Job {
+    /// A job that starts now.
+    pub fn new(ticket: Ticket, verb: Verb, proposal: Pubkey, now: Instant) -> Self {
+        Self { ticket, verb, proposal, since: now, step: None, rate: Rate::default(), sent: 0 }
+    }
+
+    /// Takes news of a step.
+    pub fn advance(&mut self, step: Step, now: Instant) {
+        if self.step.as_ref().is_some_and(|s| s.label != step.label) {
+            self.rate = Rate::default();
+        }
+        self.rate.record(now, step.done);
+        self.step = Some(step);
+    }
+}
+
+/// How the last job ended.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What it did.
+    pub verb: Verb,
+    /// To which proposal.
+    pub proposal: Pubkey,
+    /// One sentence.
+    pub summary: String,
+    /// What did not work, one sentence each.
+    pub failures: Vec<String>,
+    /// How long it took.
+    pub took: Duration,
+}

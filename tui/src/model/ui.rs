@@ -1,0 +1,188 @@
+//! Where the operator is: screen, selections, filters, scroll. Selections are identities.
+use std::collections::BTreeMap;
+
+use solana_pubkey::Pubkey;
+
+use super::{Model, cursor::Cursor};
+use crate::text::short;
+
+/// The screens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Screen {
+    /// Programs and proposals.
+    #[default]
+    Programs,
+    /// One proposal in full.
+    Proposal,
+    /// Migration progress.
+    Migration,
+    /// The audit log.
+    Audit,
+    /// Transactions of this control room.
+    Sent,
+    /// Keys and words.
+    Help,
+}
+
+impl Screen {
+    /// Every screen, in the order of the tabs.
+    pub const ALL: [Self; 6] =
+        [Self::Programs, Self::Proposal, Self::Migration, Self::Audit, Self::Sent, Self::Help];
+
+    /// Its name on the tab.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Programs => "Programs",
+            Self::Proposal => "Proposal",
+            Self::Migration => "Migration",
+            Self::Audit => "Audit",
+            Self::Sent => "Sent",
+            Self::Help => "Help",
+        }
+    }
+
+    /// Whether its rows can be filtered.
+    pub fn filters(self) -> bool {
+        !matches!(self, Self::Proposal)
+    }
+}
+
+/// The two tables of the first screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Pane {
+    /// Programs.
+    Programs,
+    /// Proposals of the selected program.
+    #[default]
+    Proposals,
+}
+
+/// Where the operator is.
+#[derive(Clone, Debug, Default)]
+pub struct Ui {
+    /// The screen.
+    pub screen: Screen,
+    /// Screens to go back to.
+    pub back: Vec<Screen>,
+    /// The table with the focus on the first screen.
+    pub pane: Pane,
+    /// The selected program.
+    pub program: Cursor<Pubkey>,
+    /// The selected proposal: what every action is about.
+    pub proposal: Cursor<Pubkey>,
+    /// The selected version record.
+    pub record: Cursor<Pubkey>,
+    /// The selected audit row.
+    pub audit: Cursor<u64>,
+    /// The selected transaction, by signature.
+    pub sent: Cursor<String>,
+    /// First line on view of the screens that scroll.
+    pub scroll: BTreeMap<Screen, u16>,
+    /// Lines beyond the screen, as the last drawing found them.
+    pub overflow: u16,
+    /// Rows of a page, as the last drawing found them.
+    pub page: u16,
+    /// Filters by screen.
+    pub filter: BTreeMap<Screen, String>,
+    /// Whether the filter is being typed.
+    pub filtering: bool,
+    /// The first key of a chord.
+    pub pending: Option<char>,
+    /// Whether the terminal has the focus.
+    pub unfocused: bool,
+}
+
+impl Ui {
+    /// The filter of the present screen, in lower case; empty for none.
+    pub fn needle(&self) -> String {
+        self.filter.get(&self.screen).map(|f| f.to_lowercase()).unwrap_or_default()
+    }
+}
+
+fn matches(needle: &str, fields: &[&str]) -> bool {
+    needle
+        .split_whitespace()
+        .all(|word| fields.iter().any(|field| field.to_lowercase().contains(word)))
+}
+
+impl Model {
+    fn needle_of(&self, screen: Screen) -> String {
+        self.ui.filter.get(&screen).map(|f| f.to_lowercase()).unwrap_or_default()
+    }
+
+    /// Programs that pass the filter.
+    pub fn program_ids(&self) -> Vec<Pubkey> {
+        let needle = self.needle_of(Screen::Programs);
+        let rows = self.snapshot.programs();
+        rows.iter()
+            .map(|r| (&r.account.program, r.account.phase.name()))
+            .filter(|(program, phase)| {
+                let proposals = self.snapshot.proposals(program);
+                let status = proposals.iter().map(|p| p.account.status.name()).collect::<String>();
+                let key = program.to_string();
+                matches(&needle, &[&key, &self.name(program), phase, &status])
+            })
+            .map(|(program, _)| *program)
+            .collect()
+    }
+
+    /// Proposals of the selected program.
+    pub fn proposal_ids(&self) -> Vec<Pubkey> {
+        match self.ui.program.selected() {
+            Some(program) => self.snapshot.proposals(program).iter().map(|r| r.pubkey).collect(),
+            None => vec![],
+        }
+    }
+
+    /// Version records of the selected proposal's program that pass the filter.
+    pub fn record_ids(&self) -> Vec<Pubkey> {
+        let needle = self.needle_of(Screen::Migration);
+        let Some(program) = self.ui.program.selected() else { return vec![] };
+        let rows = self.snapshot.records.get(program).map(Vec::as_slice).unwrap_or_default();
+        rows.iter()
+            .filter(|r| {
+                let key = r.account.account.to_string();
+                let touched = if r.account.touched { "touched" } else { "" };
+                matches(&needle, &[&key, r.account.status.name(), touched])
+            })
+            .map(|r| r.pubkey)
+            .collect()
+    }
+
+    /// Audit rows that pass the filter.
+    pub fn audit_ids(&self) -> Vec<u64> {
+        let needle = self.needle_of(Screen::Audit);
+        let key =
+            |k: Option<Pubkey>| k.map(|k| format!("{k} {}", self.name(&k))).unwrap_or_default();
+        let rows = self.snapshot.audit.iter();
+        rows.filter(|r| matches(&needle, &[&r.kind, &key(r.actor), &key(r.subject), &r.signature]))
+            .map(|r| r.seq)
+            .collect()
+    }
+
+    /// Transactions that pass the filter.
+    pub fn sent_ids(&self) -> Vec<String> {
+        let needle = self.needle_of(Screen::Sent);
+        let rows = self.snapshot.sent.iter();
+        rows.filter(|r| {
+            let error = r.error.as_deref().unwrap_or("ok");
+            matches(&needle, &[&r.verb, &r.signature, &short(&r.signature), error])
+        })
+        .map(|r| r.signature.clone())
+        .collect()
+    }
+
+    /// After data or filters changed: every selection keeps its item or takes a neighbour.
+    pub fn keep_selections(&mut self) {
+        let ids = self.program_ids();
+        self.ui.program.keep(&ids);
+        let ids = self.proposal_ids();
+        self.ui.proposal.keep(&ids);
+        let ids = self.record_ids();
+        self.ui.record.keep(&ids);
+        let ids = self.audit_ids();
+        self.ui.audit.keep(&ids);
+        let ids = self.sent_ids();
+        self.ui.sent.keep(&ids);
+    }
+}

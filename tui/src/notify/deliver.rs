@@ -1,0 +1,93 @@
+//! The ladder: desktop, then the terminal's own notices, then the bell. What the terminal has to be
+//! sent is returned, not written: only the drawing loop writes to the terminal.
+use super::{Notice, Way, desktop, escape};
+
+/// What became of a notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// How it was given, for the log.
+    pub how: &'static str,
+    /// Bytes for the terminal.
+    pub bytes: Vec<u8>,
+}
+
+/// What the environment says about the terminal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The session is remote: its desktop is on another machine.
+    pub remote: bool,
+    /// Inside tmux.
+    pub tmux: bool,
+    /// The terminal's name, in lower case.
+    pub terminal: String,
+}
+
+impl Surroundings {
+    /// Reads the environment.
+    pub fn read() -> Self {
+        let set = |name| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+        let text = |name| std::env::var(name).unwrap_or_default();
+        let terminal = format!("{} {}", text("TERM_PROGRAM"), text("TERM")).to_lowercase();
+        Self {
+            remote: set("SSH_CONNECTION") || set("SSH_TTY"),
+            tmux: set("TMUX"),
+            terminal: if set("WT_SESSION") { "windows-terminal".to_owned() } else { terminal },
+        }
+    }
+
+    /// The terminal's own way.
+    fn terminal_way(&self) -> Way {
+        let is = |names: &[&str]| names.iter().any(|n| self.terminal.contains(n));
+        if is(&["ghostty", "wezterm", "foot", "konsole", "rxvt"]) {
+            Way::Osc777
+        } else if is(&["iterm", "kitty", "windows-terminal"]) {
+            Way::Osc9
+        } else {
+            Way::Bell
+        }
+    }
+}
+
+/// Gives `notice` by `way`.
+pub async fn deliver(notice: &Notice, way: Way, around: &Surroundings) -> Outcome {
+    match way {
+        Way::Off => Outcome { how: "not at all", bytes: vec![] },
+        Way::Auto if around.remote => terminal(notice, around.terminal_way(), around),
+        Way::Auto | Way::Desktop => match desktop::show(notice).await {
+            Ok(()) => Outcome { how: "desktop", bytes: vec![] },
+            Err(reason) => {
+                tracing::info!(%reason, "desktop notice not given; using the terminal");
+                let way = if way == Way::Auto { around.terminal_way() } else { Way::Bell };
+                terminal(notice, way, around)
+            }
+        },
+        own => terminal(notice, own, around),
+    }
+}
+
+fn terminal(notice: &Notice, way: Way, around: &Surroundings) -> Outcome {
+    match way {
+        Way::Osc777 => Outcome { how: "osc777", bytes: escape::osc777(notice, around.tmux) },
+        Way::Osc9 => Outcome { how: "osc9", bytes: escape::osc9(notice, around.tmux) },
+        _ => Outcome { how: "bell", bytes: escape::bell() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notice() -> Notice {
+        Notice { key: "k".into(), title: "t".into(), body: "b".into() }
+    }
+
+    #[tokio::test]
+    async fn a_remote_session_never_asks_the_bus() {
+        let around = Surroundings { remote: true, tmux: false, terminal: "xterm-kitty".to_owned() };
+        let outcome = deliver(&notice(), Way::Auto, &around).await;
+        assert_eq!(outcome.how, "osc9");
+        let plain = Surroundings { remote: true, ..Surroundings::default() };
+        assert_eq!(deliver(&notice(), Way::Auto, &plain).await.bytes, [7]);
+        assert_eq!(deliver(&notice(), Way::Off, &plain).await.bytes, [0u8; 0]);
+    }
+}

@@ -1,0 +1,83 @@
+//! Notices: which are due, and the ladder of ways to give them. What is due is pure and asks the
+//! chain's rules with the chain's clock; each notice has a key that the store gives out once ever.
+mod deliver;
+mod desktop;
+mod escape;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::deliver::{Outcome, Surroundings, deliver};
+use crate::{
+    model::{Model, timing::ChainNow},
+    text::{clean, utc},
+};
+
+/// How notices are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    /// Desktop where a daemon runs, else the terminal's own way, else the bell.
+    #[default]
+    Auto,
+    /// Desktop only.
+    Desktop,
+    /// The terminal's OSC 777.
+    Osc777,
+    /// The terminal's OSC 9.
+    Osc9,
+    /// The bell.
+    Bell,
+    /// Not at all.
+    Off,
+}
+
+/// Something the operator should hear of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Given out once ever.
+    pub key: String,
+    /// Head line.
+    pub title: String,
+    /// One sentence.
+    pub body: String,
+}
+
+/// Every notice whose moment has come, whether or not it was given before. Uses the clock as it was
+/// read from the chain, not carried on: the chain may stand still.
+pub fn due(model: &Model) -> Vec<Notice> {
+    let Some(unix) = model.health.chain_time else { return vec![] };
+    let now = ChainNow { unix, slot: model.health.slot };
+    let rows = model.snapshot.view.proposals.iter().filter(|r| r.closed_slot.is_none());
+    rows.filter_map(|row| {
+        let p = &row.account;
+        let team = model.snapshot.team(p)?;
+        p.require_executable(team, now.unix, now.slot).ok()?;
+        let program = clean(&model.name(&p.terms.program));
+        Some(Notice {
+            key: format!("ready:{}:{}", row.pubkey, p.eta),
+            title: "Timelock expired".to_owned(),
+            body: format!(
+                "Proposal {} of {program} is ready to execute until {}.",
+                p.terms.id,
+                utc(p.window_end)
+            ),
+        })
+    })
+    .collect()
+}
+
+/// Several notices as one: what was missed while nobody looked is one interruption, not ten.
+pub fn summary(notices: &[Notice]) -> Option<Notice> {
+    match notices {
+        [] => None,
+        [one] => Some(one.clone()),
+        many => Some(Notice {
+            key: String::new(),
+            title: format!("{} timelocks expired", many.len()),
+            body: many.iter().map(|n| n.body.as_str()).collect::<Vec<_>>().join(" "),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

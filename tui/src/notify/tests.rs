@@ -1,0 +1,86 @@
+use std::time::Instant;
+
+use super::*;
+use crate::{action::Action, effect::Effect, fixtures, model::Level, update::update};
+
+/// The effects of reading the chain's clock as `unix`.
+fn read_clock(model: &mut Model, unix: i64, slot: u64) -> Vec<Notice> {
+    let now = model.now;
+    let effects = update(model, Action::Health(fixtures::live(now, unix, slot)), now);
+    let notices = effects.into_iter().filter_map(|e| match e {
+        Effect::Notify(n) => Some(n),
+        _ => None,
+    });
+    notices.flatten().collect()
+}
+
+#[test]
+fn a_timelock_that_expires_is_announced_once() {
+    let f = fixtures::timelocked();
+    let mut model = fixtures::model(&f, Instant::now());
+    let eta = f.proposal.eta;
+    let floor = f.proposal.slot_floor(f.multisig.timelock);
+    assert!(read_clock(&mut model, eta - 1, floor).is_empty(), "one second early");
+    assert!(read_clock(&mut model, eta, floor - 1).is_empty(), "one slot early");
+    let given = read_clock(&mut model, eta, floor);
+    assert_eq!(given.len(), 1);
+    assert!(given[0].body.contains("demo-vault is ready to execute"), "{}", given[0].body);
+    assert!(read_clock(&mut model, eta + 1, floor + 1).is_empty(), "again");
+}
+
+#[test]
+fn a_lock_that_is_revoked_and_reached_again_is_another_notice() {
+    let f = fixtures::timelocked();
+    let mut later = f.clone();
+    later.proposal.eta += 60;
+    let key = |f: &fixtures::Fixture| {
+        let mut model = fixtures::model(f, Instant::now());
+        let floor = f.proposal.slot_floor(f.multisig.timelock);
+        read_clock(&mut model, f.proposal.eta, floor)[0].key.clone()
+    };
+    assert_ne!(key(&f), key(&later));
+    assert_eq!(key(&f), key(&f), "the same after a restart, so that the store can tell");
+}
+
+#[test]
+fn a_notice_that_could_not_be_claimed_is_due_again() {
+    let f = fixtures::timelocked();
+    let mut model = fixtures::model(&f, Instant::now());
+    let floor = f.proposal.slot_floor(f.multisig.timelock);
+    let given = read_clock(&mut model, f.proposal.eta, floor);
+    let now = model.now;
+    update(&mut model, Action::NoticesFailed(vec![given[0].key.clone()]), now);
+    assert_eq!(read_clock(&mut model, f.proposal.eta + 1, floor), given);
+}
+
+#[test]
+fn our_own_clock_announces_nothing() {
+    let f = fixtures::timelocked();
+    let mut model = fixtures::model(&f, Instant::now());
+    let floor = f.proposal.slot_floor(f.multisig.timelock);
+    assert!(read_clock(&mut model, f.proposal.eta - 60, floor).is_empty());
+    let later = model.now + fixtures::SECOND * 120;
+    assert!(update(&mut model, Action::Tick, later).is_empty());
+    assert!(due(&model).is_empty(), "the chain was not heard of since");
+}
+
+#[test]
+fn several_missed_ones_interrupt_once() {
+    let notice = |n: u8| Notice { key: n.to_string(), title: "t".into(), body: format!("b{n}") };
+    assert_eq!(summary(&[]), None);
+    assert_eq!(summary(&[notice(1)]), Some(notice(1)));
+    let many = summary(&[notice(1), notice(2)]).unwrap();
+    assert!(many.title.starts_with('2') && many.body == "b1 b2");
+}
+
+#[test]
+fn a_notice_counts_in_the_title_until_somebody_looks() {
+    let mut model = fixtures::model(&fixtures::active(1), Instant::now());
+    let now = model.now;
+    update(&mut model, Action::Focus(false), now);
+    update(&mut model, Action::Noticed("Timelock expired.".into()), now);
+    assert_eq!(model.unseen, 1);
+    assert_eq!(model.message.as_ref().map(|m| m.level), Some(Level::Info));
+    update(&mut model, Action::Focus(true), now);
+    assert_eq!(model.unseen, 0);
+}

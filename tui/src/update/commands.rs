@@ -1,0 +1,236 @@
+//! Commands on a screen: moving about, and opening the dialogs of the actions. Nothing here signs.
+use backend::Operation;
+
+use super::neighbour;
+use crate::{
+    effect::Effect,
+    keymap::{Id, command},
+    model::{
+        Checked, Level, Model,
+        dialog::{Dialog, Focus},
+        ui::{Pane, Screen},
+    },
+    strings as s,
+};
+
+/// Runs `id` where the operator is.
+pub fn run(model: &mut Model, id: Id) -> Vec<Effect> {
+    if let Some(command) = command(id)
+        && let Err(reason) = command.enabled(model)
+    {
+        model.say(Level::Warn, format!("{} refused. {reason}", capital(command.word)));
+        return vec![];
+    }
+    match id {
+        Id::Quit => quit(model),
+        Id::Help => show(model, Screen::Help),
+        Id::Show(screen) => show(model, screen),
+        Id::NextScreen => show(model, neighbour(model.ui.screen, 1)),
+        Id::PreviousScreen => show(model, neighbour(model.ui.screen, -1)),
+        Id::Back => back(model),
+        Id::Open => open(model),
+        Id::Down => step(model, 1),
+        Id::Up => step(model, -1),
+        Id::PageDown => step(model, page(model)),
+        Id::PageUp => step(model, page(model).saturating_neg()),
+        Id::Top => step(model, isize::MIN),
+        Id::Bottom => step(model, isize::MAX),
+        Id::Left => model.ui.pane = Pane::Programs,
+        Id::Right => model.ui.pane = Pane::Proposals,
+        Id::Filter => model.ui.filtering = true,
+        Id::Members => model.dialog = Some(Dialog::Members { at: signing_member(model) }),
+        Id::Clock => model.dialog = Some(Dialog::Clock { at: 0 }),
+        Id::Suspend => return vec![Effect::Suspend],
+        Id::Copy => return copy(model),
+        Id::Member(n) => return use_member(model, n),
+        Id::Check => return check(model),
+        _ => return id.verb().map(|verb| prepare(model, verb)).unwrap_or_default(),
+    }
+    after_move(model)
+}
+
+fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+fn quit(model: &mut Model) {
+    match model.job {
+        Some(_) => {
+            model.dialog = Some(Dialog::Quit { focus: Focus::Cancel, opened: model.now });
+        }
+        None => model.quit = true,
+    }
+}
+
+fn show(model: &mut Model, screen: Screen) {
+    if model.ui.screen == screen {
+        return;
+    }
+    let from = model.ui.screen;
+    model.ui.back.retain(|s| *s != screen && *s != from);
+    model.ui.back.push(from);
+    model.ui.screen = screen;
+}
+
+fn back(model: &mut Model) {
+    if model.message.take().is_some() {
+        return;
+    }
+    if model.ui.filter.remove(&model.ui.screen).is_some_and(|f| !f.is_empty()) {
+        model.keep_selections();
+        return;
+    }
+    model.ui.screen = match model.ui.screen {
+        Screen::Migration => Screen::Proposal,
+        Screen::Help => model.ui.back.pop().unwrap_or_default(),
+        _ => Screen::Programs,
+    };
+}
+
+fn open(model: &mut Model) {
+    match (model.ui.screen, model.ui.pane) {
+        (Screen::Programs, Pane::Programs) => model.ui.pane = Pane::Proposals,
+        (Screen::Programs, Pane::Proposals) if model.ui.proposal.selected().is_some() => {
+            show(model, Screen::Proposal);
+        }
+        (Screen::Proposal, _) => show(model, Screen::Migration),
+        _ => {}
+    }
+}
+
+fn page(model: &Model) -> isize {
+    isize::try_from(model.ui.page.max(2).saturating_sub(1)).unwrap_or(1)
+}
+
+/// Moves the selection, or the text where there is none, by `by` rows.
+pub fn step(model: &mut Model, by: isize) {
+    match (model.ui.screen, model.ui.pane) {
+        (Screen::Programs, Pane::Programs) => {
+            let ids = model.program_ids();
+            model.ui.program.step(&ids, by);
+            let ids = model.proposal_ids();
+            model.ui.proposal.keep(&ids);
+        }
+        (Screen::Programs, Pane::Proposals) => {
+            let ids = model.proposal_ids();
+            model.ui.proposal.step(&ids, by);
+        }
+        (Screen::Migration, _) => {
+            let ids = model.record_ids();
+            model.ui.record.step(&ids, by);
+        }
+        (Screen::Audit, _) => {
+            let ids = model.audit_ids();
+            model.ui.audit.step(&ids, by);
+        }
+        (Screen::Sent, _) => {
+            let ids = model.sent_ids();
+            model.ui.sent.step(&ids, by);
+        }
+        (screen @ (Screen::Proposal | Screen::Help), _) => {
+            let overflow = model.ui.overflow;
+            let at = model.ui.scroll.entry(screen).or_default();
+            let to = isize::try_from(*at).unwrap_or(0).saturating_add(by).max(0);
+            *at = u16::try_from(to).unwrap_or(u16::MAX).min(overflow);
+        }
+    }
+}
+
+/// On the proposal's screen the checks of its next step are made without asking.
+fn after_move(model: &mut Model) -> Vec<Effect> {
+    if model.ui.screen == Screen::Proposal && needs_check(model) { check(model) } else { vec![] }
+}
+
+/// Whether the checks on view belong to another proposal or to an older state of this one.
+pub fn needs_check(model: &Model) -> bool {
+    let Some(id) = model.ui.proposal.selected() else { return false };
+    let Some(row) = model.snapshot.proposal(id) else { return false };
+    match &model.checked {
+        Some(c) => c.proposal != *id || (c.row_slot != row.slot && c.result.is_some()),
+        None => true,
+    }
+}
+
+/// Asks for the checks of the selected proposal's next step.
+pub fn check(model: &mut Model) -> Vec<Effect> {
+    let Some(id) = model.ui.proposal.selected().copied() else { return vec![] };
+    let Some(row) = model.snapshot.proposal(&id) else { return vec![] };
+    let (row_slot, state) = (row.slot, model.snapshot.program(&row.account.terms.program));
+    let unmigrated = state.is_some_and(|s| {
+        u64::from(s.counters.migrated).saturating_add(s.counters.settled())
+            < u64::from(s.counters.total)
+    });
+    let next = crate::keymap::command::next_step(&row.account, state.map(|s| s.phase), unmigrated);
+    let Some(verb) = next.filter(|_| model.signer.is_some()) else {
+        model.checked = None;
+        return vec![];
+    };
+    let ticket = model.ticket();
+    model.checked = Some(Checked { ticket, proposal: id, row_slot, result: None, at: model.now });
+    vec![Effect::Check(ticket, Operation { verb, proposal: id })]
+}
+
+fn prepare(model: &mut Model, verb: backend::Verb) -> Vec<Effect> {
+    let Some(proposal) = model.ui.proposal.selected().copied() else {
+        model.say(Level::Warn, s::NO_PROPOSAL);
+        return vec![];
+    };
+    let ticket = model.ticket();
+    model.message = None;
+    model.dialog = Some(Dialog::Preparing { ticket, verb, since: model.now });
+    vec![Effect::Prepare(ticket, Operation { verb, proposal })]
+}
+
+fn signing_member(model: &Model) -> usize {
+    model.members.iter().position(|m| Some(m.key) == model.signer).unwrap_or(0)
+}
+
+/// Changes the key that signs; refused while a job runs, because it signs with the old one.
+pub fn use_member(model: &mut Model, n: usize) -> Vec<Effect> {
+    if let Some(job) = &model.job {
+        let reason = s::busy(job.verb);
+        model.say(Level::Warn, reason);
+        return vec![];
+    }
+    if n < model.members.len() { vec![Effect::UseMember(n)] } else { vec![] }
+}
+
+fn copy(model: &mut Model) -> Vec<Effect> {
+    let ui = &model.ui;
+    let text = match ui.screen {
+        Screen::Programs if ui.pane == Pane::Programs => {
+            ui.program.selected().map(ToString::to_string)
+        }
+        Screen::Programs => ui.proposal.selected().map(ToString::to_string),
+        Screen::Proposal => ui
+            .proposal
+            .selected()
+            .and_then(|p| model.snapshot.proposal(p))
+            .map(|r| hex::encode(r.account.digest)),
+        Screen::Migration => {
+            let rows = ui.program.selected().and_then(|p| model.snapshot.records.get(p));
+            let row = rows.and_then(|rows| {
+                rows.iter().find(|r| Some(&r.pubkey) == model.ui.record.selected())
+            });
+            row.map(|r| r.account.account.to_string())
+        }
+        Screen::Audit => {
+            let rows = &model.snapshot.audit;
+            let row = rows.iter().find(|r| Some(&r.seq) == ui.audit.selected());
+            row.map(|r| r.signature.clone())
+        }
+        Screen::Sent => ui.sent.selected().cloned(),
+        Screen::Help => None,
+    };
+    match text {
+        Some(text) => {
+            model.say(Level::Info, format!("Copied {text}"));
+            vec![Effect::Copy(text)]
+        }
+        None => {
+            model.say(Level::Warn, "Nothing is selected that could be copied.");
+            vec![]
+        }
+    }
+}

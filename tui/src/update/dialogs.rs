@@ -1,0 +1,149 @@
+//! Inside a dialog. The rules of confirming stand in `model::dialog`; here they are obeyed.
+use crate::{
+    action::Edit,
+    effect::Effect,
+    keymap::Id,
+    model::{
+        Level, Model,
+        dialog::{CLOCK_STEPS, Confirm, Dialog, Focus, HELD, Need, Refusal},
+        job::Job,
+    },
+    strings as s,
+};
+
+/// Runs a command of the dialog's own.
+pub fn run(model: &mut Model, id: Id) -> Vec<Effect> {
+    let members = model.members.len();
+    match (id, model.dialog.as_mut()) {
+        (Id::DialogClose, _) => return close(model),
+        (Id::DialogNext, Some(Dialog::Confirm(c))) => toggle(&mut c.focus),
+        (Id::DialogNext, Some(Dialog::Quit { focus, .. })) => toggle(focus),
+        (Id::DialogDown, Some(Dialog::Confirm(c))) => {
+            c.scroll = c.scroll.saturating_add(1).min(model.ui.overflow);
+        }
+        (Id::DialogUp, Some(Dialog::Confirm(c))) => c.scroll = c.scroll.saturating_sub(1),
+        (Id::DialogDown, Some(Dialog::Members { at })) => {
+            *at = at.saturating_add(1).min(members.saturating_sub(1));
+        }
+        (Id::DialogDown, Some(Dialog::Clock { at })) => {
+            *at = at.saturating_add(1).min(CLOCK_STEPS.len().saturating_sub(1));
+        }
+        (Id::DialogUp, Some(Dialog::Members { at } | Dialog::Clock { at })) => {
+            *at = at.saturating_sub(1);
+        }
+        _ => {}
+    }
+    vec![]
+}
+
+fn toggle(focus: &mut Focus) {
+    *focus = match focus {
+        Focus::Cancel => Focus::Confirm,
+        Focus::Confirm => Focus::Cancel,
+    };
+}
+
+/// Closes without doing anything.
+fn close(model: &mut Model) -> Vec<Effect> {
+    match model.dialog.take() {
+        Some(Dialog::Confirm(c)) => vec![Effect::Discard(c.ticket)],
+        Some(Dialog::Preparing { ticket, .. }) => vec![Effect::Discard(ticket)],
+        _ => vec![],
+    }
+}
+
+/// Enter: presses the button with the focus.
+pub fn accept(model: &mut Model, repeat: bool) -> Vec<Effect> {
+    let now = model.now;
+    match model.dialog.as_mut() {
+        Some(Dialog::Confirm(c)) => {
+            let held =
+                repeat || c.last_enter.is_some_and(|at| now.saturating_duration_since(at) < HELD);
+            c.last_enter = Some(now);
+            match c.focus {
+                Focus::Cancel if repeat => vec![],
+                Focus::Cancel => close(model),
+                Focus::Confirm if held => refuse(model, Refusal::NotArmed),
+                Focus::Confirm => confirm(model),
+            }
+        }
+        Some(Dialog::Quit { focus, opened }) => match focus {
+            Focus::Cancel if !repeat => close(model),
+            Focus::Confirm
+                if !repeat
+                    && now.saturating_duration_since(*opened) >= crate::model::dialog::ARM =>
+            {
+                model.quit = true;
+                vec![]
+            }
+            _ => vec![],
+        },
+        Some(Dialog::Members { at }) if !repeat => {
+            let n = *at;
+            model.dialog = None;
+            super::commands::use_member(model, n)
+        }
+        Some(Dialog::Clock { at }) if !repeat => {
+            let step = CLOCK_STEPS.get(*at).map(|(_, seconds)| *seconds);
+            model.dialog = None;
+            step.map(|seconds| vec![Effect::MoveClock(seconds)]).unwrap_or_default()
+        }
+        _ => vec![],
+    }
+}
+
+/// `y`: confirms where no word has to be typed.
+pub fn yes(model: &mut Model, repeat: bool) -> Vec<Effect> {
+    match &model.dialog {
+        Some(Dialog::Confirm(_)) if repeat => refuse(model, Refusal::NotArmed),
+        Some(Dialog::Confirm(c)) if c.need != Need::Yes => refuse(model, Refusal::YesIsNotEnough),
+        Some(Dialog::Confirm(_)) => confirm(model),
+        _ => vec![],
+    }
+}
+
+/// Typing: into the field for the word, where there is one.
+pub fn edit(model: &mut Model, edit: &Edit) -> Vec<Effect> {
+    if let Some(Dialog::Confirm(c)) = model.dialog.as_mut()
+        && matches!(c.need, Need::Typed(_))
+    {
+        edit.apply(&mut c.input);
+    }
+    vec![]
+}
+
+fn confirm(model: &mut Model) -> Vec<Effect> {
+    let Some(Dialog::Confirm(c)) = &model.dialog else { return vec![] };
+    if let Err(refusal) = c.ready(model.now) {
+        return refuse(model, refusal);
+    }
+    // The last gate: what was true when the dialog opened may not be true any more.
+    if let Some(reason) = model.write_block() {
+        model.say(Level::Warn, reason);
+        return vec![];
+    }
+    let Some(Dialog::Confirm(c)) = model.dialog.take() else { return vec![] };
+    let Confirm { ticket, shown, .. } = *c;
+    model.job = Some(Job::new(ticket, shown.verb, shown.proposal, model.now));
+    model.message = None;
+    vec![Effect::Submit(ticket)]
+}
+
+fn refuse(model: &mut Model, refusal: Refusal) -> Vec<Effect> {
+    let word = match &model.dialog {
+        Some(Dialog::Confirm(c)) => match &c.need {
+            Need::Typed(word) => word.clone(),
+            Need::Yes => String::new(),
+        },
+        _ => return vec![],
+    };
+    let text = match refusal {
+        Refusal::NothingToSign => s::NOTHING_TO_SIGN.to_owned(),
+        Refusal::NotArmed => s::NOT_ARMED.to_owned(),
+        Refusal::Word | Refusal::YesIsNotEnough => {
+            format!("Not confirmed: type {word}, move to Confirm with Tab, then press Enter.")
+        }
+    };
+    model.say(Level::Warn, text);
+    vec![]
+}

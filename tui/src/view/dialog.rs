@@ -1,0 +1,207 @@
+//! Dialogs. The one before signing shows exactly what will be signed, scrolls when there is more of
+//! it than room, and keeps its buttons on view.
+use backend::Verdict;
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Rect},
+    text::{Line, Span},
+    widgets::{Clear, Paragraph},
+};
+
+use crate::{
+    model::{
+        Model,
+        dialog::{ARM, CLOCK_STEPS, Confirm, Dialog, Focus, Need},
+        job::Shown,
+    },
+    strings as s,
+    text::{age, clean, grouped},
+    theme::{Meaning, Theme},
+    widgets::panel,
+};
+
+/// Draws the dialog over `area`; returns the lines beyond it.
+pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> u16 {
+    let theme = model.theme;
+    match &model.dialog {
+        None => 0,
+        Some(Dialog::Preparing { verb, since, .. }) => {
+            let elapsed = age(model.now.saturating_duration_since(*since));
+            let lines = vec![
+                Line::raw(format!("Reading the chain and simulating.. {elapsed}")),
+                Line::styled("Nothing has been signed. Esc stops.", theme.style(Meaning::Muted)),
+            ];
+            small(frame, area, theme, s::title(*verb), lines);
+            0
+        }
+        Some(Dialog::Confirm(c)) => confirm(model, frame, area, c),
+        Some(Dialog::Members { at }) => {
+            let rows = model.members.iter().map(|m| {
+                let now = if Some(m.key) == model.signer { " (signs now)" } else { "" };
+                format!("{} {}{now}", m.name, m.key)
+            });
+            let lines = choices(theme, rows, *at);
+            small(frame, area, theme, "Whose key signs?", lines);
+            0
+        }
+        Some(Dialog::Clock { at }) => {
+            let rows = CLOCK_STEPS.iter().map(|(name, _)| format!("+ {name}"));
+            let mut lines = choices(theme, rows, *at);
+            lines.push(Line::styled("The clock goes forward only.", theme.style(Meaning::Muted)));
+            small(frame, area, theme, "Move the chain's clock", lines);
+            0
+        }
+        Some(Dialog::Quit { focus, .. }) => {
+            let running = model.job.as_ref().map(|j| s::title(j.verb)).unwrap_or("A job");
+            let lines = vec![
+                Line::raw(format!("{running} is running. What has been sent stays; the same key")),
+                Line::raw("continues it the next time."),
+                Line::default(),
+                buttons(theme, *focus, "Stay", "Quit", true),
+            ];
+            small(frame, area, theme, "Quit?", lines);
+            0
+        }
+    }
+}
+
+fn choices(theme: Theme, rows: impl Iterator<Item = String>, at: usize) -> Vec<Line<'static>> {
+    rows.enumerate()
+        .map(|(i, text)| {
+            let (mark, meaning) = if i == at {
+                (theme.glyph(Meaning::Selected), Meaning::Selected)
+            } else {
+                (" ", Meaning::Text)
+            };
+            Line::styled(format!("{mark} {text} "), theme.style(meaning))
+        })
+        .collect()
+}
+
+fn centred(area: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    Rect {
+        x: area.x.saturating_add(area.width.saturating_sub(width) / 2),
+        y: area.y.saturating_add(area.height.saturating_sub(height) / 2),
+        width,
+        height,
+    }
+}
+
+fn small(frame: &mut Frame, area: Rect, theme: Theme, title: &str, lines: Vec<Line<'static>>) {
+    let width = lines.iter().map(Line::width).max().unwrap_or(0).max(30);
+    let width = u16::try_from(width).unwrap_or(u16::MAX).saturating_add(4);
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let at = centred(area, width, height);
+    frame.render_widget(Clear, at);
+    let block = panel::block(theme, title.to_owned(), true);
+    let inner = block.inner(at);
+    frame.render_widget(block, at);
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+fn confirm(model: &Model, frame: &mut Frame, area: Rect, c: &Confirm) -> u16 {
+    let theme = model.theme;
+    let width = area.width.min(112);
+    let room = usize::from(width.saturating_sub(4));
+    let body = body(model, c, room);
+    let foot = foot(model, c, room);
+    let tall = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+    let height = tall(body.len()).saturating_add(tall(foot.len())).saturating_add(2);
+    let at = centred(area, width, height);
+    frame.render_widget(Clear, at);
+    let block = panel::block(theme, clean(&c.shown.title), true);
+    let inner = block.inner(at);
+    frame.render_widget(block, at);
+    let [text, below] =
+        Layout::vertical([Constraint::Min(1), Constraint::Length(tall(foot.len()))]).areas(inner);
+    let hidden = tall(body.len()).saturating_sub(text.height);
+    let overflow = panel::text(frame, text, body, c.scroll);
+    frame.render_widget(Paragraph::new(foot), below);
+    if hidden > 0 && at.height > 0 {
+        let note = format!(
+            " line {}/{} Up Down scroll ",
+            c.scroll.min(overflow).saturating_add(text.height),
+            hidden.saturating_add(text.height)
+        );
+        let line = Rect { y: at.y.saturating_add(at.height).saturating_sub(1), height: 1, ..at };
+        let line =
+            Rect { x: line.x.saturating_add(2), width: line.width.saturating_sub(4), ..line };
+        frame.render_widget(Paragraph::new(Line::styled(note, theme.style(Meaning::Warn))), line);
+    }
+    overflow
+}
+
+fn body(model: &Model, c: &Confirm, width: usize) -> Vec<Line<'static>> {
+    let theme = model.theme;
+    let mut lines = vec![];
+    for fact in &c.shown.facts {
+        let (label, value) = (clean(&fact.label), clean(&fact.value));
+        lines.extend(panel::fact(theme, &label, &value, Meaning::Text, 18, width));
+    }
+    lines.extend(checks(theme, &c.shown, width));
+    lines
+}
+
+/// The checks and the simulation in words.
+pub(super) fn checks(theme: Theme, shown: &Shown, width: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![];
+    for check in &shown.checks {
+        let (meaning, word) = match check.verdict {
+            Verdict::Pass => (Meaning::Ok, "pass"),
+            Verdict::Warn => (Meaning::Warn, "warn"),
+            Verdict::Fail => (Meaning::Danger, "FAIL"),
+        };
+        lines.extend(panel::marked(theme, meaning, word, &clean(&check.sentence), width));
+    }
+    if let Some(sim) = &shown.simulation {
+        let units = grouped(sim.units);
+        let (meaning, text) = match &sim.error {
+            None => (Meaning::Text, format!("succeeds with {units} compute units")),
+            Some(error) => (Meaning::Danger, format!("fails: {}", clean(error))),
+        };
+        lines.extend(panel::fact(theme, "Simulation", &text, meaning, 18, width));
+        let logs: &[String] = if sim.error.is_some() { &sim.logs } else { &[] };
+        for log in logs.iter().skip(logs.len().saturating_sub(4)) {
+            lines.extend(panel::fact(theme, "  log", &clean(log), Meaning::Muted, 18, width));
+        }
+    }
+    lines
+}
+
+fn foot(model: &Model, c: &Confirm, width: usize) -> Vec<Line<'static>> {
+    let theme = model.theme;
+    let mut lines = vec![Line::default()];
+    if !c.shown.sendable {
+        lines.extend(panel::marked(theme, Meaning::Danger, "STOP", s::NOTHING_TO_SIGN, width));
+        lines.push(Line::styled("[ Close ]", theme.style(Meaning::Selected)));
+        return lines;
+    }
+    let many = match c.shown.transactions {
+        1 => "1 transaction will be signed.".to_owned(),
+        n => format!("About {n} transactions will be signed."),
+    };
+    let how = match &c.need {
+        Need::Yes => format!("{many} y confirms, Esc cancels."),
+        Need::Typed(word) => format!("{many} Type {word} to confirm: {}_", c.input),
+    };
+    lines.push(Line::styled(how, theme.style(Meaning::Title)));
+    let armed = model.now.saturating_duration_since(c.opened) >= ARM;
+    lines.push(buttons(theme, c.focus, "Cancel", "Confirm", armed && c.typed()));
+    lines
+}
+
+fn buttons(theme: Theme, focus: Focus, no: &str, yes: &str, on: bool) -> Line<'static> {
+    let style = |is: bool, on: bool| match (is, on) {
+        (true, _) => theme.style(Meaning::Selected),
+        (false, true) => theme.style(Meaning::Text),
+        (false, false) => theme.style(Meaning::Muted),
+    };
+    let mark = |is: bool| if is { theme.glyph(Meaning::Selected) } else { " " };
+    let (c, y) = (focus == Focus::Cancel, focus == Focus::Confirm);
+    Line::from(vec![
+        Span::styled(format!("{}[ {no} ]", mark(c)), style(c, true)),
+        Span::raw("   "),
+        Span::styled(format!("{}[ {yes} ]", mark(y)), style(y, on)),
+    ])
+}

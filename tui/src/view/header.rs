@@ -1,0 +1,85 @@
+//! The two lines on top: which chain, how the connection is, how old the data is, whose key signs.
+use indexer::Conn;
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+    widgets::Paragraph,
+};
+use unicode_width::UnicodeWidthStr;
+
+use crate::{
+    keymap::{Id, command},
+    model::{Model, cluster::Kind, ui::Screen},
+    text::{age, fit, grouped},
+    theme::Meaning,
+};
+
+pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
+    let width = usize::from(area.width);
+    let (state, meaning) = connection(model);
+    let cluster = &model.cluster;
+    let chain = format!(" control-room  {} {}", cluster.name, cluster.node);
+    let left = fit(&chain, width.saturating_sub(state.width()).saturating_sub(1));
+    let gap = width.saturating_sub(left.width()).saturating_sub(state.width());
+    let danger = if cluster.kind == Kind::Shared { Meaning::Warn } else { Meaning::Title };
+    let first = Line::from(vec![
+        Span::styled(left, model.theme.style(danger)),
+        Span::raw(" ".repeat(gap)),
+        Span::styled(state, model.theme.style(meaning)),
+    ]);
+    frame.render_widget(Paragraph::new(vec![first, tabs(model, width)]), area);
+}
+
+fn tabs(model: &Model, width: usize) -> Line<'static> {
+    let mut spans = vec![Span::raw(" ")];
+    let mut used = 1usize;
+    for screen in Screen::ALL {
+        let id = if screen == Screen::Help { Id::Help } else { Id::Show(screen) };
+        let key = command(id).and_then(|c| c.keys.first()).copied().unwrap_or_default();
+        let label = format!("{key} {}", screen.name());
+        let is = model.ui.screen == screen;
+        let text = if is { format!("[{label}]") } else { format!(" {label} ") };
+        used = used.saturating_add(text.width());
+        let meaning = if is { Meaning::Selected } else { Meaning::Text };
+        spans.push(Span::styled(text, model.theme.style(meaning)));
+    }
+    let who = match (model.read_only, &model.signer) {
+        (true, _) => "READ-ONLY ".to_owned(),
+        (false, Some(key)) => format!("key {} ", model.name(key)),
+        (false, None) => "no key ".to_owned(),
+    };
+    let who = fit(&who, width.saturating_sub(used));
+    let gap = width.saturating_sub(used).saturating_sub(who.width());
+    spans.push(Span::raw(" ".repeat(gap)));
+    spans.push(Span::styled(who, model.theme.style(Meaning::Key)));
+    Line::from(spans)
+}
+
+/// The connection and the data's age in words.
+fn connection(model: &Model) -> (String, Meaning) {
+    let health = &model.health;
+    let word = match &health.conn {
+        Conn::Connecting => "Connecting".to_owned(),
+        Conn::Live => "Live".to_owned(),
+        Conn::Reconnecting { attempt, retry_at } => {
+            let wait = retry_at.saturating_duration_since(model.now).as_secs();
+            format!("Reconnecting in {wait} s (attempt {attempt})")
+        }
+        Conn::Stopped { .. } => "Offline".to_owned(),
+    };
+    let meaning = match &health.conn {
+        Conn::Live if model.is_stale() => Meaning::Warn,
+        Conn::Live => Meaning::Ok,
+        Conn::Connecting => Meaning::Pending,
+        Conn::Reconnecting { .. } => Meaning::Warn,
+        Conn::Stopped { .. } => Meaning::Danger,
+    };
+    let data = match model.data_age() {
+        None => "no data yet".to_owned(),
+        Some(d) if model.is_stale() => format!("stale, {} old", age(d)),
+        Some(d) => format!("{} s old", d.as_secs()),
+    };
+    let glyph = model.theme.glyph(meaning);
+    (format!("{glyph} {word}  slot {}  {data} ", grouped(health.slot)), meaning)
+}

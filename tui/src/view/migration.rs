@@ -1,0 +1,157 @@
+//! Migration progress: bars, rate, about how long, what failed, and the accounts.
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Rect},
+    text::Line,
+};
+use upgrade_manager::state::{AccountStatus, ProgramUpgradeState};
+
+use super::{Drawn, filtered};
+use crate::{
+    model::Model,
+    strings as s,
+    text::{age, clean, countdown, fit, short},
+    theme::Meaning,
+    widgets::{
+        meter, panel,
+        table::{self, Column, Look, col, rest},
+    },
+};
+
+const COLUMNS: [Column; 6] = [
+    rest("Account", 11),
+    col("Status", 13, 0),
+    col("Version", 9, 0),
+    col("Bytes", 12, 1),
+    col("Changed", 8, 2),
+    col("Hash now", 10, 3),
+];
+
+pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
+    let width = usize::from(area.width).saturating_sub(4);
+    let lines = summary(model, width);
+    let height = u16::try_from(lines.len()).unwrap_or(0).saturating_add(2);
+    let [top, bottom] = Layout::vertical([
+        Constraint::Length(height.min(area.height.saturating_sub(6))),
+        Constraint::Min(4),
+    ])
+    .areas(area);
+    let program = model.ui.program.selected();
+    let whose = program.map(|p| model.name(p)).unwrap_or_default();
+    let block = panel::block(model.theme, format!("Migration of {whose}"), false);
+    let inner = block.inner(top);
+    frame.render_widget(block, top);
+    panel::text(frame, inner, lines, 0);
+    Drawn { overflow: 0, page: accounts(model, frame, bottom) }
+}
+
+fn summary(model: &Model, width: usize) -> Vec<Line<'static>> {
+    let theme = model.theme;
+    let state = model.ui.program.selected().and_then(|p| model.snapshot.program(p));
+    let Some(state) = state else {
+        return vec![Line::styled("No program is selected.", theme.style(Meaning::Muted))];
+    };
+    let c = &state.counters;
+    let total = u64::from(c.total);
+    let bar = u16::try_from(width / 3).unwrap_or(20).clamp(8, 40);
+    let row = |n: u64, word: &str, meaning| meter::line(theme, n, total, word, bar, meaning);
+    let mut lines = vec![phase(model, state, width)];
+    lines.push(row(c.on_new_layout(), "migrated", Meaning::Ok));
+    lines.push(row(u64::from(c.verified), "verified", Meaning::Ok));
+    if c.restored > 0 || state.phase == upgrade_manager::state::Phase::RollingBack {
+        lines.push(row(u64::from(c.restored), "restored", Meaning::Warn));
+    }
+    if c.quarantined > 0 || c.closed > 0 {
+        let text = format!("{} quarantined, {} closed before migration", c.quarantined, c.closed);
+        lines.push(Line::styled(text, theme.style(Meaning::Warn)));
+    }
+    lines.push(pace(model));
+    lines.extend(failures(model, width));
+    lines
+}
+
+fn phase(model: &Model, state: &ProgramUpgradeState, width: usize) -> Line<'static> {
+    let status = model
+        .ui
+        .proposal
+        .selected()
+        .and_then(|p| model.snapshot.proposal(p))
+        .map(|r| format!("proposal {} {}", r.account.terms.id, r.account.status.name()))
+        .unwrap_or_default();
+    let text = format!("{}, running v{}, {status}", state.phase.name(), state.version);
+    Line::styled(fit(&text, width), model.theme.style(Meaning::Title))
+}
+
+fn pace(model: &Model) -> Line<'static> {
+    let theme = model.theme;
+    let Some(job) = &model.job else {
+        let text = match &model.report {
+            Some(r) => format!("Last: {} in {}. {}", s::title(r.verb), age(r.took), r.summary),
+            None => "No job runs here; m migrates, v verifies, R rolls back.".to_owned(),
+        };
+        return Line::styled(clean(&text), theme.style(Meaning::Muted));
+    };
+    let text = match (&job.step, job.rate.per_second()) {
+        (Some(step), Some(rate)) => {
+            let left = job.rate.seconds_for(step.total.saturating_sub(step.done));
+            let left = left.map(|s| format!(", about {} left", countdown(s))).unwrap_or_default();
+            format!("{rate:.1} accounts/s{left}, {} transactions sent", job.sent)
+        }
+        _ => format!("{} transactions sent", job.sent),
+    };
+    Line::styled(text, theme.style(Meaning::Pending))
+}
+
+fn failures(model: &Model, width: usize) -> Vec<Line<'static>> {
+    let theme = model.theme;
+    let Some(report) = model.report.as_ref().filter(|r| !r.failures.is_empty()) else {
+        return vec![];
+    };
+    let mut lines = vec![panel::heading(theme, &format!("{} failures", report.failures.len()))];
+    for failure in &report.failures {
+        lines.extend(panel::marked(theme, Meaning::Danger, "fail", &clean(failure), width));
+    }
+    lines
+}
+
+fn accounts(model: &Model, frame: &mut Frame, area: Rect) -> u16 {
+    let ids = model.record_ids();
+    let theme = model.theme;
+    let rows = model
+        .ui
+        .program
+        .selected()
+        .and_then(|p| model.snapshot.records.get(p))
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let look = Look {
+        title: filtered(model, "Accounts"),
+        columns: &COLUMNS,
+        empty: "No account of this program has been migrated yet.",
+        focused: true,
+    };
+    let selected = model.ui.record.index(&ids);
+    table::draw(frame, area, theme, &look, ids.len(), selected, |at| {
+        let Some(row) = ids.get(at).and_then(|id| rows.iter().find(|r| r.pubkey == *id)) else {
+            return vec![];
+        };
+        let r = &row.account;
+        let meaning = match r.status {
+            AccountStatus::Verified => Meaning::Ok,
+            AccountStatus::Migrated | AccountStatus::Pending => Meaning::Pending,
+            AccountStatus::Restored | AccountStatus::Closed => Meaning::Warn,
+            AccountStatus::Quarantined => Meaning::Danger,
+        };
+        let arrow = theme.arrow();
+        let (key, touched) = (r.account.to_string(), if r.touched { "by users" } else { "" });
+        let key = if area.width >= 100 { key } else { short(&key) };
+        vec![
+            (key, Meaning::Text),
+            (format!("{} {}", theme.glyph(meaning), r.status.name()), meaning),
+            (format!("v{} {arrow} v{}", r.previous_version, r.version), Meaning::Text),
+            (format!("{} {arrow} {}", r.old_len, r.new_len), Meaning::Text),
+            (touched.to_owned(), Meaning::Warn),
+            (short(&hex::encode(r.new_hash)), Meaning::Muted),
+        ]
+    })
+}

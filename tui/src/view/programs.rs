@@ -1,0 +1,204 @@
+//! The first screen: programs, the proposals of the selected one, and where the selected proposal
+//! stands.
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Rect},
+};
+
+use super::{Drawn, filtered, tally};
+use crate::{
+    model::{
+        Model,
+        timing::{status_meaning, timing},
+        ui::Pane,
+    },
+    strings as s,
+    text::{fit, utc},
+    theme::Meaning,
+    widgets::{
+        panel,
+        table::{self, Column, Look, col, rest},
+    },
+};
+
+const PROGRAMS: [Column; 6] = [
+    rest("Program", 14),
+    col("Version", 7, 0),
+    col("Phase", 12, 0),
+    col("Proposals", 9, 3),
+    col("Migrated", 11, 1),
+    col("Verified", 11, 2),
+];
+const PROPOSALS: [Column; 5] = [
+    col("Id", 4, 0),
+    col("Upgrade", 10, 0),
+    col("Status", 12, 0),
+    col("Votes", 7, 0),
+    rest("Time", 24),
+];
+
+pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
+    let programs = model.program_ids();
+    let proposals = model.proposal_ids();
+    let detail = detail(model, usize::from(area.width).saturating_sub(4));
+    let rows = u16::try_from(programs.len()).unwrap_or(u16::MAX).clamp(1, area.height / 4);
+    let below = u16::try_from(detail.len()).unwrap_or(0).saturating_add(2);
+    let below = if area.height >= 12 { below.min(area.height / 2) } else { 0 };
+    let [top, middle, bottom] = Layout::vertical([
+        Constraint::Length(rows.saturating_add(3)),
+        Constraint::Min(4),
+        Constraint::Length(below),
+    ])
+    .areas(area);
+    let first = table_of_programs(model, frame, top, &programs);
+    let second = table_of_proposals(model, frame, middle, &proposals);
+    if below > 0 {
+        let title = selected_title(model);
+        let block = panel::block(model.theme, title, false);
+        let inner = block.inner(bottom);
+        frame.render_widget(block, bottom);
+        panel::text(frame, inner, detail, 0);
+    }
+    let page = if model.ui.pane == Pane::Programs { first } else { second };
+    Drawn { overflow: 0, page }
+}
+
+fn table_of_programs(
+    model: &Model,
+    frame: &mut Frame,
+    area: Rect,
+    ids: &[solana_pubkey::Pubkey],
+) -> u16 {
+    let look = Look {
+        title: filtered(model, "Programs"),
+        columns: &PROGRAMS,
+        empty: if model.loaded {
+            "No program is registered with the manager on this chain, or the filter hides it."
+        } else {
+            s::LOADING
+        },
+        focused: model.ui.pane == Pane::Programs,
+    };
+    let selected = model.ui.program.index(ids);
+    table::draw(frame, area, model.theme, &look, ids.len(), selected, |at| {
+        let Some(state) = ids.get(at).and_then(|id| model.snapshot.program(id)) else {
+            return vec![];
+        };
+        let c = &state.counters;
+        let phase = match state.phase {
+            upgrade_manager::state::Phase::Steady => Meaning::Ok,
+            _ => Meaning::Pending,
+        };
+        vec![
+            (model.name(&state.program), Meaning::Title),
+            (format!("v{}", state.version), Meaning::Text),
+            (format!("{} {}", model.theme.glyph(phase), state.phase.name()), phase),
+            (model.snapshot.proposals(&state.program).len().to_string(), Meaning::Text),
+            (format!("{}/{}", c.on_new_layout(), c.total), Meaning::Text),
+            (format!("{}/{}", c.verified, c.total), Meaning::Text),
+        ]
+    })
+}
+
+fn table_of_proposals(
+    model: &Model,
+    frame: &mut Frame,
+    area: Rect,
+    ids: &[solana_pubkey::Pubkey],
+) -> u16 {
+    let whose = model.ui.program.selected().map(|p| model.name(p)).unwrap_or_default();
+    let look = Look {
+        title: if whose.is_empty() { "Proposals".into() } else { format!("Proposals of {whose}") },
+        columns: &PROPOSALS,
+        empty: if model.loaded { "No proposal has been made." } else { s::LOADING },
+        focused: model.ui.pane == Pane::Proposals,
+    };
+    let now = model.chain_now();
+    let selected = model.ui.proposal.index(ids);
+    table::draw(frame, area, model.theme, &look, ids.len(), selected, |at| {
+        let Some(row) = ids.get(at).and_then(|id| model.snapshot.proposal(id)) else {
+            return vec![];
+        };
+        let p = &row.account;
+        let team = model.snapshot.team(p);
+        let time = timing(p, team, model.snapshot.program(&p.terms.program), now);
+        let status = status_meaning(p.status);
+        let votes = p.ballot.count(upgrade_manager::state::Choice::Approve);
+        let voters = team.map_or(0, |t| t.voters());
+        let arrow = model.theme.arrow();
+        vec![
+            (format!("#{}", p.terms.id), Meaning::Title),
+            (format!("v{} {arrow} v{}", p.terms.from_version, p.terms.to_version), Meaning::Text),
+            (p.status.name().to_owned(), status),
+            (format!("{votes}/{voters}"), Meaning::Text),
+            (format!("{} {}", model.theme.glyph(time.meaning()), time.phrase()), time.meaning()),
+        ]
+    })
+}
+
+fn selected_title(model: &Model) -> String {
+    match model.ui.proposal.selected().and_then(|id| model.snapshot.proposal(id)) {
+        Some(row) => {
+            format!(
+                "Proposal {} of {}",
+                row.account.terms.id,
+                model.name(&row.account.terms.program)
+            )
+        }
+        None => "Proposal".to_owned(),
+    }
+}
+
+fn detail(model: &Model, width: usize) -> Vec<ratatui::text::Line<'static>> {
+    let Some(row) = model.ui.proposal.selected().and_then(|id| model.snapshot.proposal(id)) else {
+        return vec![];
+    };
+    let p = &row.account;
+    let theme = model.theme;
+    let mut lines = vec![status_line(model, p, width)];
+    lines.extend(tally::lines(model, p, width));
+    if let Some(state) = model
+        .snapshot
+        .program(&p.terms.program)
+        .filter(|s| s.last_executed == Some(row.pubkey) || s.live_proposal == Some(row.pubkey))
+        && p.status.is_executed()
+    {
+        let c = &state.counters;
+        let text = format!(
+            "{}/{} migrated, {}/{} verified",
+            c.on_new_layout(),
+            c.total,
+            c.verified,
+            c.total
+        );
+        lines.extend(panel::fact(theme, "accounts", &text, Meaning::Text, 12, width));
+    }
+    lines
+}
+
+/// `Timelocked: executable in 47:59:58 (2026-01-03 10:00:00 UTC)`.
+pub(super) fn status_line(
+    model: &Model,
+    p: &upgrade_manager::state::UpgradeProposal,
+    width: usize,
+) -> ratatui::text::Line<'static> {
+    let time = timing(
+        p,
+        model.snapshot.team(p),
+        model.snapshot.program(&p.terms.program),
+        model.chain_now(),
+    );
+    let until = match time {
+        crate::model::timing::Timing::Waiting(_) => format!(" ({})", utc(p.eta)),
+        crate::model::timing::Timing::Ready(_) => format!(" (until {})", utc(p.window_end)),
+        crate::model::timing::Timing::Executed(_) => format!(" (until {})", utc(p.rollback_until)),
+        crate::model::timing::Timing::Voting(_) => format!(" ({})", utc(p.deadline())),
+        _ => String::new(),
+    };
+    let text = match time {
+        crate::model::timing::Timing::Ended => p.status.name().to_owned(),
+        _ => format!("{}: {}{until}", p.status.name(), time.phrase()),
+    };
+    let style = model.theme.style(status_meaning(p.status));
+    ratatui::text::Line::styled(fit(&text, width), style)
+}

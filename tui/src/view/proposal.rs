@@ -1,0 +1,183 @@
+//! One proposal in full: nothing here is shortened, because people compare these values with what
+//! they were told elsewhere.
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Rect},
+    text::Line,
+};
+use upgrade_manager::state::{PinnedElf, UpgradeProposal};
+
+use super::{Drawn, dialog, programs::status_line, tally};
+use crate::{
+    model::{Model, ui::Screen},
+    strings as s,
+    text::{age, clean, grouped, span, utc},
+    theme::Meaning,
+    widgets::panel,
+};
+
+/// Column of the labels.
+const INDENT: usize = 17;
+
+pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
+    let theme = model.theme;
+    let row = model.ui.proposal.selected().and_then(|id| model.snapshot.proposal(id));
+    let Some(row) = row else {
+        let block = panel::block(theme, "Proposal".to_owned(), true);
+        let inner = block.inner(area);
+        frame.render_widget(block, area);
+        panel::text(
+            frame,
+            inner,
+            vec![Line::styled(s::NO_PROPOSAL, theme.style(Meaning::Muted))],
+            0,
+        );
+        return Drawn::default();
+    };
+    let p = &row.account;
+    let title = format!("Proposal {} of {}", p.terms.id, model.name(&p.terms.program));
+    let block = panel::block(theme, title, true);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let scroll = model.ui.scroll.get(&Screen::Proposal).copied().unwrap_or(0);
+    let page = inner.height;
+    if inner.width < 130 {
+        let width = usize::from(inner.width);
+        let mut lines = standing(model, p, width);
+        lines.extend(checks(model, width));
+        lines.extend(terms(model, row.pubkey, p, width));
+        return Drawn { overflow: panel::text(frame, inner, lines, scroll), page };
+    }
+    let [left, _, right] =
+        Layout::horizontal([Constraint::Length(86), Constraint::Length(2), Constraint::Min(40)])
+            .areas(inner);
+    let lines = terms(model, row.pubkey, p, usize::from(left.width));
+    let first = panel::text(frame, left, lines, scroll);
+    let width = usize::from(right.width);
+    let mut lines = standing(model, p, width);
+    lines.extend(checks(model, width));
+    let second = panel::text(frame, right, lines, scroll);
+    Drawn { overflow: first.max(second), page }
+}
+
+fn standing(model: &Model, p: &UpgradeProposal, width: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![status_line(model, p, width)];
+    lines.extend(tally::lines(model, p, width));
+    lines.push(Line::default());
+    lines
+}
+
+fn checks(model: &Model, width: usize) -> Vec<Line<'static>> {
+    let theme = model.theme;
+    let id = model.ui.proposal.selected();
+    let checked = model.checked.as_ref().filter(|c| Some(&c.proposal) == id);
+    let Some(checked) = checked else { return vec![] };
+    let mut lines = vec![];
+    match &checked.result {
+        None => {
+            lines.push(panel::heading(theme, "Preflight"));
+            lines.push(Line::styled("Reading the chain..", theme.style(Meaning::Pending)));
+        }
+        Some(Err(error)) => {
+            lines.push(panel::heading(theme, "Preflight"));
+            lines.extend(panel::marked(theme, Meaning::Danger, "error", &clean(error), width));
+        }
+        Some(Ok(shown)) => {
+            let old = age(model.now.saturating_duration_since(checked.at));
+            let title =
+                format!("Preflight of {}, {old} ago (p runs it again)", s::title(shown.verb));
+            lines.push(panel::heading(theme, &title));
+            lines.extend(dialog::checks(theme, shown, width));
+        }
+    }
+    lines.push(Line::default());
+    lines
+}
+
+fn terms(
+    model: &Model,
+    address: solana_pubkey::Pubkey,
+    p: &UpgradeProposal,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let theme = model.theme;
+    let t = &p.terms;
+    let mut lines = vec![];
+    let mut fact = |label: &str, value: String| {
+        lines.extend(panel::fact(theme, label, &clean(&value), Meaning::Text, INDENT, width));
+    };
+    fact("digest", hex::encode(p.digest));
+    fact("proposal", address.to_string());
+    fact("program", model.full_name(&t.program));
+    fact("program data", t.program_data.to_string());
+    fact("version", format!("{} {} {}", t.from_version, theme.arrow(), t.to_version));
+    elf(model, &mut fact, "upgrade", &t.upgrade);
+    elf(model, &mut fact, "rollback", &t.rollback);
+    fact("spill", t.spill.to_string());
+    fact("manifest", format!("{} accounts", grouped(u64::from(t.manifest.count))));
+    fact("manifest root", hex::encode(t.manifest.root));
+    for rule in &t.type_rules {
+        let range = |r: upgrade_manager::state::LenRange| {
+            if r.min == r.max { r.min.to_string() } else { format!("{}..{}", r.min, r.max) }
+        };
+        fact(
+            "type rule",
+            format!(
+                "{}: {} {} {} bytes, version at byte {} ({} bytes)",
+                hex::encode(rule.discriminator),
+                range(rule.old_len),
+                theme.arrow(),
+                range(rule.new_len),
+                rule.version_offset,
+                rule.version_width
+            ),
+        );
+    }
+    for (label, text) in
+        [("source", &t.source.link), ("commit", &t.source.commit), ("image", &t.source.image)]
+    {
+        fact(label, if text.is_empty() { "not given".to_owned() } else { text.clone() });
+    }
+    fact("proposer", model.full_name(&p.proposer));
+    fact("proposed", utc(p.proposed_at));
+    fact("expires", utc(t.expires_at));
+    let time = |at: i64| if at == 0 { "not yet".to_owned() } else { utc(at) };
+    fact("approved", time(p.approved_at));
+    fact("executable from", time(p.eta));
+    fact("executable until", time(p.window_end));
+    fact("executed", time(p.executed_at));
+    fact("rollback until", time(p.rollback_until));
+    fact("multisig", model.full_name(&t.multisig));
+    if let Some(team) = model.snapshot.team(p) {
+        let policy = format!(
+            "{} of {}, timelock {}, execution window {}, rollback window {}",
+            team.threshold,
+            team.voters(),
+            span(team.timelock),
+            span(team.execution_window),
+            span(team.rollback_window)
+        );
+        fact("policy", policy);
+        let stale = if team.config_epoch == t.config_epoch { "current" } else { "STALE" };
+        fact("config epoch", format!("{} ({stale})", t.config_epoch));
+    }
+    lines
+}
+
+fn elf(model: &Model, fact: &mut impl FnMut(&str, String), label: &str, elf: &PinnedElf) {
+    fact(&format!("{label} buffer"), elf.buffer.to_string());
+    fact(&format!("{label} hash"), hex::encode(elf.sha256));
+    let attested = match model.snapshot.attestation(&elf.buffer) {
+        Some(row) if row.account.attested && row.account.sha256 == elf.sha256 => {
+            format!(
+                "attested on chain as {} in slot {}",
+                row.account.role.name(),
+                grouped(row.account.attested_slot)
+            )
+        }
+        Some(_) => "NOT attested with this hash".to_owned(),
+        None => "attestation not mirrored".to_owned(),
+    };
+    let size = grouped(u64::from(elf.trimmed_len));
+    fact(&format!("{label} size"), format!("{size} bytes, {attested}"));
+}

@@ -1,0 +1,255 @@
+use std::time::{Duration, Instant};
+
+use backend::{Check, Verb};
+use ratatui::{Terminal, backend::TestBackend, buffer::Buffer};
+
+use super::*;
+use crate::{
+    action::Action,
+    fixtures,
+    keymap::Id,
+    model::{
+        dialog::{Confirm, Dialog, Focus, Need},
+        job::{Job, Report, Step},
+    },
+    theme::{Theme, ThemeName},
+    update::update,
+};
+
+fn paint(model: &Model, width: u16, height: u16) -> Buffer {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| drop(draw(model, frame))).unwrap();
+    terminal.backend().buffer().clone()
+}
+
+fn text(buffer: &Buffer) -> String {
+    let area = buffer.area;
+    let row = |y| (0..area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+    (0..area.height).map(|y| row(y).trim_end().to_owned() + "\n").collect()
+}
+
+fn screen(model: &Model, width: u16, height: u16) -> String {
+    text(&paint(model, width, height))
+}
+
+fn go(model: &mut Model, id: Id) {
+    let now = model.now;
+    update(model, Action::Run(id), now);
+}
+
+fn confirm(model: &Model, need: Need) -> Dialog {
+    Dialog::Confirm(Box::new(Confirm::new(1, fixtures::shown(Verb::Execute), need, model.now)))
+}
+
+/// Every screen worth looking at, by name.
+fn gallery() -> Vec<(&'static str, Model)> {
+    let now = Instant::now();
+    let at = |f: &fixtures::Fixture, id| {
+        let mut model = fixtures::model(f, now);
+        go(&mut model, Id::Show(id));
+        model
+    };
+    let mut list = vec![
+        ("programs", fixtures::model(&fixtures::active(2), now)),
+        ("programs_timelocked", fixtures::model(&fixtures::timelocked(), now)),
+        ("proposal", at(&fixtures::timelocked(), Screen::Proposal)),
+        ("audit", at(&fixtures::active(1), Screen::Audit)),
+        ("sent", at(&fixtures::active(1), Screen::Sent)),
+        ("help", at(&fixtures::active(1), Screen::Help)),
+    ];
+    let mut model = at(&fixtures::migrating(120, 0), Screen::Migration);
+    let mut job = Job::new(1, Verb::Migrate, fixtures::key(40), now);
+    let step = |done| Step { label: "migrate".into(), done, total: 200, failed: 0 };
+    job.advance(step(0), now - Duration::from_secs(6));
+    job.advance(step(120), now);
+    model.job = Some(job);
+    list.push(("migration", model));
+    let mut model = fixtures::model(&fixtures::timelocked(), now);
+    model.dialog = Some(confirm(&model, Need::Yes));
+    list.push(("confirm", model));
+    let mut model = fixtures::shared(&fixtures::timelocked(), now);
+    model.dialog = Some(confirm(&model, Need::Typed("demo-vault".into())));
+    list.push(("confirm_typed", model));
+    let mut model = fixtures::model(&fixtures::active(1), now);
+    model.health.conn =
+        indexer::Conn::Reconnecting { attempt: 3, retry_at: now + fixtures::SECOND * 5 };
+    model.now = now + fixtures::SECOND * 42;
+    model.health.conn =
+        indexer::Conn::Reconnecting { attempt: 3, retry_at: model.now + fixtures::SECOND * 5 };
+    go(&mut model, Id::Approve);
+    list.push(("reconnecting", model));
+    let empty = Model::new(
+        crate::model::cluster::Cluster::judge("x", "http://localhost:8899", false),
+        Theme::default(),
+        now,
+    );
+    list.push(("empty", empty));
+    list
+}
+
+#[test]
+fn screens_look_as_they_did_at_80x24_and_160x50() {
+    for (name, model) in gallery() {
+        for (width, height) in [(80, 24), (160, 50)] {
+            insta::assert_snapshot!(
+                format!("{name}_{width}x{height}"),
+                screen(&model, width, height)
+            );
+        }
+    }
+}
+
+#[test]
+fn styles_of_the_dialog_look_as_they_did_in_every_theme() {
+    for name in [ThemeName::Default, ThemeName::ColourBlind, ThemeName::Mono] {
+        let mut model = fixtures::model(&fixtures::timelocked(), Instant::now());
+        model.theme = Theme::new(name, false);
+        model.dialog = Some(confirm(&model, Need::Yes));
+        insta::assert_snapshot!(
+            format!("confirm_styles_{name:?}"),
+            format!("{:?}", paint(&model, 80, 24))
+        );
+    }
+}
+
+#[test]
+fn the_words_that_people_search_for_are_there() {
+    let now = Instant::now();
+    let model = fixtures::model(&fixtures::active(2), now);
+    let seen = screen(&model, 80, 24);
+    for word in
+        ["Approvals 2/5 (3 needed)", "approved by member-1, member-2", "missing", "member-5"]
+    {
+        assert!(seen.contains(word), "{word} in\n{seen}");
+    }
+    let f = fixtures::timelocked();
+    let mut model = fixtures::model(&f, now);
+    assert!(screen(&model, 80, 24).contains("Timelocked: executable in 1d 23:00:00"));
+    let floor = f.proposal.slot_floor(f.multisig.timelock);
+    model.health = fixtures::live(now, f.proposal.eta, floor);
+    assert!(screen(&model, 80, 24).contains("ready to execute"));
+    let mut model = fixtures::model(&fixtures::migrating(0, 200), now);
+    go(&mut model, Id::Show(Screen::Migration));
+    let seen = screen(&model, 80, 24);
+    assert!(seen.contains("200/200 migrated") && seen.contains("200/200 verified"), "{seen}");
+    let mut f = fixtures::migrating(0, 0);
+    f.proposal.status = upgrade_manager::state::ProposalStatus::RolledBack;
+    assert!(screen(&fixtures::model(&f, now), 80, 24).contains("RolledBack"));
+}
+
+#[test]
+fn connection_and_age_are_on_every_screen() {
+    for (name, mut model) in gallery() {
+        let seen = screen(&model, 80, 24);
+        let head = seen.lines().next().unwrap();
+        assert!(
+            ["Live", "Reconnecting", "Connecting"].iter().any(|w| head.contains(w)),
+            "{name}: {head}"
+        );
+        if model.health.read_at.is_some() {
+            assert!(head.contains(" old"), "{name}: {head}");
+            model.now += fixtures::SECOND * 30;
+            let later = screen(&model, 80, 24);
+            assert!(later.lines().next().unwrap().contains("stale"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn old_data_stays_readable_while_reconnecting_and_writing_says_why_not() {
+    let (_, model) = gallery().into_iter().find(|(name, _)| *name == "reconnecting").unwrap();
+    let seen = screen(&model, 80, 24);
+    assert!(seen.contains("Approvals 1/5 (3 needed)"));
+    assert!(seen.contains("Reconnecting in 5 s (attempt 3)"), "{seen}");
+    assert!(seen.contains("Approve refused. Not connected to the chain"), "{seen}");
+}
+
+#[test]
+fn a_terminal_that_is_too_small_says_so() {
+    let model = fixtures::model(&fixtures::active(1), Instant::now());
+    for (w, h) in [(20, 5), (59, 24), (80, 14)] {
+        let seen = screen(&model, w, h).replace('\n', " ");
+        assert!(seen.contains("terminal too small"), "{seen}");
+    }
+    assert!(!screen(&model, 60, 15).contains("too small"));
+    for (w, h) in [(0, 0), (1, 1), (3, 1)] {
+        paint(&model, w, h);
+    }
+}
+
+#[test]
+fn cancel_has_the_focus_and_a_failed_check_leaves_no_confirm() {
+    let now = Instant::now();
+    let mut model = fixtures::model(&fixtures::timelocked(), now);
+    model.dialog = Some(confirm(&model, Need::Yes));
+    let seen = screen(&model, 80, 24);
+    assert!(seen.contains("▶[ Cancel ]") && seen.contains(" [ Confirm ]"), "{seen}");
+    if let Some(Dialog::Confirm(c)) = model.dialog.as_mut() {
+        c.focus = Focus::Confirm;
+    }
+    assert!(screen(&model, 80, 24).contains("▶[ Confirm ]"));
+    if let Some(Dialog::Confirm(c)) = model.dialog.as_mut() {
+        c.shown.sendable = false;
+        c.shown.checks.push(Check::fail("The timelock is not over: 47:59:58 left."));
+    }
+    let seen = screen(&model, 80, 24);
+    assert!(
+        !seen.contains("Confirm ]") && seen.contains("FAIL") && seen.contains("STOP"),
+        "{seen}"
+    );
+}
+
+#[test]
+fn a_long_dialog_keeps_its_buttons_and_scrolls() {
+    let mut model = fixtures::model(&fixtures::timelocked(), Instant::now());
+    let mut c = Confirm::new(1, fixtures::shown(Verb::Execute), Need::Yes, model.now);
+    c.shown.checks = (0..60).map(|i| Check::pass(format!("Check number {i} holds."))).collect();
+    model.dialog = Some(Dialog::Confirm(Box::new(c)));
+    let seen = screen(&model, 80, 24);
+    assert!(seen.contains("[ Cancel ]") && seen.contains("scroll"), "{seen}");
+    assert!(!seen.contains("number 59"));
+    if let Some(Dialog::Confirm(c)) = model.dialog.as_mut() {
+        c.scroll = u16::MAX;
+    }
+    assert!(screen(&model, 80, 24).contains("number 59"));
+}
+
+#[test]
+fn failures_are_listed_by_account() {
+    let mut model = fixtures::model(&fixtures::migrating(199, 0), Instant::now());
+    go(&mut model, Id::Show(Screen::Migration));
+    model.report = Some(Report {
+        verb: Verb::Migrate,
+        proposal: fixtures::key(40),
+        summary: "199 of 200 accounts migrated.".into(),
+        failures: vec!["Account 7Np4 is not at the old version.".into()],
+        took: fixtures::SECOND * 9,
+    });
+    let seen = screen(&model, 80, 24);
+    assert!(seen.contains("1 failures") && seen.contains("Account 7Np4"), "{seen}");
+}
+
+#[test]
+fn help_names_every_command_and_every_status() {
+    let mut model = fixtures::model(&fixtures::active(1), Instant::now());
+    go(&mut model, Id::Help);
+    let seen = screen(&model, 160, 120);
+    for c in crate::keymap::COMMANDS {
+        assert!(seen.contains(c.help), "{}", c.help);
+    }
+    for status in upgrade_manager::state::ProposalStatus::ALL {
+        assert!(seen.contains(status.name()), "{}", status.name());
+    }
+    model.members.clear();
+    assert!(!screen(&model, 160, 120).contains("Sandbox only"));
+}
+
+#[test]
+fn ascii_screens_are_ascii() {
+    for (name, mut model) in gallery() {
+        model.theme = Theme::new(ThemeName::Default, true);
+        let seen = screen(&model, 100, 40);
+        let odd: String = seen.chars().filter(|c| !c.is_ascii()).collect();
+        assert!(odd.is_empty(), "{name}: {odd}");
+    }
+}

@@ -1,0 +1,90 @@
+//! A framed area with a title, and text in it that can be scrolled.
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+    widgets::{Block, Paragraph},
+};
+
+use crate::{
+    text::wrap,
+    theme::{Meaning, Theme},
+};
+
+/// A frame with `title`; the focused one is marked by more than colour.
+pub fn block(theme: Theme, title: String, focused: bool) -> Block<'static> {
+    let meaning = if focused { Meaning::Title } else { Meaning::Muted };
+    let mark = if focused { theme.glyph(Meaning::Selected) } else { "" };
+    let title = if mark.is_empty() { format!(" {title} ") } else { format!(" {mark} {title} ") };
+    Block::bordered()
+        .border_set(theme.border())
+        .border_style(theme.style(meaning))
+        .title(Span::styled(title, theme.style(Meaning::Title)))
+}
+
+/// Draws `lines` from line `scroll` on; returns how many lines lie beyond the area.
+pub fn text(frame: &mut Frame, area: Rect, lines: Vec<Line<'static>>, scroll: u16) -> u16 {
+    let total = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+    let overflow = total.saturating_sub(area.height);
+    let from = usize::from(scroll.min(overflow));
+    let shown: Vec<_> = lines.into_iter().skip(from).take(usize::from(area.height)).collect();
+    frame.render_widget(Paragraph::new(shown), area);
+    overflow
+}
+
+/// `label` in a column of `indent`, then `value`, wrapped at `width`; never shortened.
+pub fn fact(
+    theme: Theme,
+    label: &str,
+    value: &str,
+    meaning: Meaning,
+    indent: usize,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let room = width.saturating_sub(indent).max(8);
+    let mut parts = wrap(value, room);
+    if parts.is_empty() {
+        parts.push("-".to_owned());
+    }
+    let pad = indent.saturating_sub(1);
+    parts
+        .into_iter()
+        .enumerate()
+        .map(|(i, part)| {
+            let head = if i == 0 { crate::text::fit(label, pad) } else { String::new() };
+            Line::from(vec![
+                Span::styled(format!("{head:pad$} "), theme.style(Meaning::Muted)),
+                Span::styled(part, theme.style(meaning)),
+            ])
+        })
+        .collect()
+}
+
+/// A sentence with a mark and a word in front, wrapped under itself.
+pub fn marked(
+    theme: Theme,
+    meaning: Meaning,
+    word: &str,
+    sentence: &str,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let head = format!("{} {word:<5}", theme.glyph(meaning));
+    let indent = head.chars().count().saturating_add(1);
+    let parts = wrap(sentence, width.saturating_sub(indent).max(8));
+    parts
+        .into_iter()
+        .enumerate()
+        .map(|(i, part)| {
+            let head = if i == 0 { head.clone() } else { String::new() };
+            Line::from(vec![
+                Span::styled(format!("{head:<indent$}"), theme.style(meaning)),
+                Span::styled(part, theme.style(Meaning::Text)),
+            ])
+        })
+        .collect()
+}
+
+/// A heading.
+pub fn heading(theme: Theme, title: &str) -> Line<'static> {
+    Line::styled(title.to_owned(), theme.style(Meaning::Title))
+}
