@@ -53,10 +53,9 @@ impl Args {
                 "--arch" => parsed.arch = arch(&value()?)?,
                 "--keep-asm" => parsed.keep_asm = true,
                 "-O0" | "-O1" => parsed.opt_level = OptLevel::Less,
-                "-O2" => parsed.opt_level = OptLevel::Default,
+                // For size, rustc marks the functions; LLVM 23 has no such levels any more.
+                "-O2" | "-Os" | "-Oz" => parsed.opt_level = OptLevel::Default,
                 "-O3" => parsed.opt_level = OptLevel::Aggressive,
-                "-Os" => parsed.opt_level = OptLevel::Size,
-                "-Oz" => parsed.opt_level = OptLevel::SizeMin,
                 // Fixed here, whatever rustc says: bitcode in, one sBPF ELF out.
                 "-L" | "--target" | "--emit" | "--cpu" | "--cpu-features" => drop(value()?),
                 "--debug" => {}
