@@ -45,7 +45,7 @@ pub struct Quarantine<'info> {
         bump = proposal.bump,
     )]
     pub proposal: Box<Account<'info, UpgradeProposal>>,
-    /// CHECK: the account; `from_status` looks at it.
+    /// CHECK: the account; `leaves` looks at it.
     pub account: UncheckedAccount<'info>,
     /// CHECK: its record; made or read by hand.
     #[account(mut)]
@@ -63,7 +63,7 @@ impl<'info> Quarantine<'info> {
 
     /// The status the account leaves. One that was not migrated must be of a pinned type at the old
     /// version; one that was must have lost its new layout without being closed.
-    fn from_status(&self, record: &AccountVersion) -> Result<AccountStatus> {
+    fn leaves(&self, record: &AccountVersion) -> Result<AccountStatus> {
         let (key, terms) = (self.proposal.key(), &self.proposal.terms);
         let data = self.account.try_borrow_data()?;
         let rule = rule_for(&terms.type_rules, &data);
@@ -89,7 +89,7 @@ impl<'info> Quarantine<'info> {
             Payer { payer: &accounts.payer, system_program: &accounts.system_program, rent: &rent };
         let (program, version) = (&terms.program, terms.from_version);
         let mut record = record::load_or_create(program, &account, version, &accounts.record, &by)?;
-        let from = accounts.from_status(&record)?;
+        let from = accounts.leaves(&record)?;
         let seen = hash(&accounts.account.try_borrow_data()?).to_bytes();
         record.set_aside(AccountStatus::Quarantined, key, terms, seen, slot);
         record::save(&accounts.record, &record)?;
