@@ -68,6 +68,7 @@ pub(crate) struct FrozenRequest {
     pub request: ProposeRequest,
     pub expires_at: i64,
     pub manifest: upgrade_manager::state::Manifest,
+    pub leaves: Vec<crate::archive::ManifestLeaf>,
 }
 
 impl Intent {

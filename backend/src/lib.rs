@@ -2,21 +2,38 @@
 //! chain before it signs, shows what it will sign, and refuses when anything differs. It draws
 //! nothing, keeps no mirror, and repeats no rule that `upgrade-manager` already states.
 pub mod archive;
+mod backend;
+mod code;
 pub mod elf;
 pub mod error;
 pub mod gateway;
 pub mod instructions;
 mod intent;
+pub mod lookup;
+mod migration;
+pub mod multisig;
 mod operation;
+mod patience;
+mod plan;
 mod preflight;
+mod proposals;
 mod receipt;
+mod rollback;
 pub mod signer;
+pub mod timelock;
+mod words;
 
 pub use archive::{Archive, FileArchive, ManifestLeaf};
+pub use backend::Backend;
 pub use error::{BackendError, Result};
 pub use gateway::{ChainTime, Filter, Gateway, GatewayConfig, RawAccount};
 pub use intent::Intent;
+pub use migration::MigrationManager;
+pub use multisig::MultisigCoordinator;
 pub use operation::{Danger, Operation, ProposeRequest, Verb};
 pub use preflight::{Check, Fact, Preflight, Simulation, Verdict};
+pub use proposals::ProposalManager;
 pub use receipt::{Progress, Receipt, SentTx};
+pub use rollback::RollbackHandler;
 pub use signer::{FileSigner, KeypairSigner, Signer};
+pub use timelock::TimelockManager;

@@ -17,6 +17,7 @@ use crate::error::{BackendError, Result};
 pub use explain::{Blame, Failure, explain};
 pub use manager_errors::manager_error;
 pub use read::{ChainTime, Filter, RawAccount};
+pub(crate) use send::Landed;
 pub use simulate::{MAX_UNITS, PACKET, Simulated, transaction_size, with_budget};
 
 /// How often a harmless question is asked in all.

@@ -1,0 +1,68 @@
+//! The migration itself: look, archive, send, look again, until nothing is left that can migrate.
+use std::collections::BTreeMap;
+
+use solana_pubkey::Pubkey;
+use upgrade_manager::error::ManagerError;
+
+use super::{
+    Failed, Lane, MigrationManager, PASSES, closed,
+    survey::{self, Eligible},
+};
+use crate::{
+    backend::Reporter, error::Result, instructions, lookup::Scene, receipt::Receipt, signer::Signer,
+};
+
+impl MigrationManager {
+    pub(super) async fn migrate(
+        &self,
+        proposal: Pubkey,
+        key: &dyn Signer,
+        reporter: &Reporter,
+    ) -> Result<Receipt> {
+        let (mut sent, mut done) = (vec![], 0u64);
+        let mut failed: BTreeMap<Pubkey, Failed> = BTreeMap::new();
+        for _ in 0..PASSES {
+            let scene = Scene::load(self.backend.gateway(), proposal).await?;
+            let gateway = self.backend.gateway();
+            let terms = &scene.proposal.terms;
+            let open = survey::open_accounts(gateway, terms, &proposal, false).await?;
+            let todo: Vec<Eligible> =
+                open.into_iter().filter(|e| !failed.contains_key(&e.address)).collect();
+            if todo.is_empty() {
+                break;
+            }
+            self.archive(terms.program, &todo).await?;
+            let counters = &scene.state.counters;
+            let payer = key.pubkey();
+            let lane = Lane {
+                backend: &self.backend,
+                key,
+                reporter,
+                what: "migrate accounts",
+                label: "Migrating accounts",
+                before: counters.settled().saturating_add(u64::from(counters.migrated)),
+                failed: u64::try_from(failed.len()).unwrap_or(u64::MAX),
+            };
+            let targets: Vec<Pubkey> = todo.iter().map(|e| e.address).collect();
+            let build = |t: &[Pubkey]| vec![instructions::migrate_accounts(&payer, terms, t)];
+            let outcome = lane.run(targets, |t| *t, build).await?;
+            sent.extend(outcome.sent);
+            done = done.saturating_add(outcome.done);
+            // Somebody else's migration of the same account is as good as ours.
+            let ours = |f: &Failed| f.manager != Some(ManagerError::AlreadyMigrated);
+            failed.extend(outcome.failed.into_iter().filter(ours).map(|f| (f.account, f)));
+        }
+        let scene = Scene::load(self.backend.gateway(), proposal).await?;
+        let gone = closed::mark_all(&self.backend, &scene, key, reporter).await?;
+        sent.extend(gone.sent);
+        let mut failures: Vec<String> = failed.values().map(ToString::to_string).collect();
+        failures.extend(gone.failed.iter().map(ToString::to_string));
+        let summary = format!(
+            "{done} accounts migrated, {} accounted for as closed, {} failed.{}",
+            gone.done,
+            failures.len(),
+            if failures.is_empty() { " Verify them next." } else { " See the list." }
+        );
+        Ok(Receipt { sent, summary, failures })
+    }
+}

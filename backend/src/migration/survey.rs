@@ -1,0 +1,149 @@
+//! Looking at a program's accounts: which can migrate, which have moved, which are gone. Reads the
+//! chain each time; the answer is never kept.
+use std::{collections::BTreeMap, time::Duration};
+
+use sha2::{Digest, Sha256};
+use solana_pubkey::Pubkey;
+use solana_sdk_ids::system_program;
+use upgrade_manager::state::{AccountStatus, AccountVersion, Terms, TypeRule};
+
+use crate::{
+    archive::ManifestLeaf,
+    backend::{Backend, Reporter},
+    error::{BackendError, Result},
+    gateway::{Filter, Gateway, RawAccount},
+    lookup,
+};
+
+/// Longest wait for a slot to be finalized.
+const FINALITY: Duration = Duration::from_secs(120);
+const FINALITY_POLL: Duration = Duration::from_millis(500);
+
+/// One account that can migrate.
+#[derive(Clone, Debug)]
+pub(crate) struct Eligible {
+    pub address: Pubkey,
+    pub hash: [u8; 32],
+    pub lamports: u64,
+    pub data: Vec<u8>,
+}
+
+/// What a scan saw.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scan {
+    /// Accounts that can migrate, by address.
+    pub eligible: Vec<Eligible>,
+    /// Accounts of a listed type and version whose length no rule allows.
+    pub misfits: usize,
+}
+
+/// A scan as a manifest pins it.
+#[derive(Clone, Debug)]
+pub(crate) struct Survey {
+    pub leaves: Vec<ManifestLeaf>,
+    pub misfits: usize,
+}
+
+impl Survey {
+    pub(crate) fn count(&self) -> Result<u32> {
+        u32::try_from(self.leaves.len()).map_err(|_| BackendError::Range("counting accounts"))
+    }
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// Whether there is nothing at an address any more.
+pub(crate) fn is_gone(account: Option<&RawAccount>) -> bool {
+    account.is_none_or(|a| a.owner == system_program::ID && a.data.is_empty())
+}
+
+fn filters(rule: &TypeRule, from: u16) -> Vec<Filter> {
+    let version = from.to_le_bytes();
+    let width = usize::from(rule.version_width).min(version.len());
+    vec![
+        Filter::Bytes { at: 0, bytes: rule.discriminator.to_vec() },
+        Filter::Bytes {
+            at: usize::from(rule.version_offset),
+            bytes: version.get(..width).unwrap_or_default().to_vec(),
+        },
+    ]
+}
+
+/// Every account of `program` that `rules` let migrate from version `from`.
+pub(crate) async fn scan(
+    gateway: &Gateway,
+    program: &Pubkey,
+    rules: &[TypeRule],
+    from: u16,
+    finalized: bool,
+) -> Result<Scan> {
+    let mut found = BTreeMap::new();
+    let mut misfits = 0usize;
+    for rule in rules {
+        let filters = filters(rule, from);
+        let listed = if finalized {
+            gateway.finalized_program_accounts(program, &filters).await?
+        } else {
+            gateway.program_accounts(program, &filters).await?
+        };
+        for (address, raw) in listed {
+            if rule.eligible(&raw.data, from) {
+                let (hash, lamports) = (sha256(&raw.data), raw.lamports);
+                found.insert(address, Eligible { address, hash, lamports, data: raw.data });
+            } else if rule.version(&raw.data) == Some(from) {
+                misfits = misfits.saturating_add(1);
+            }
+        }
+    }
+    Ok(Scan { eligible: found.into_values().collect(), misfits })
+}
+
+/// The accounts that `terms` let migrate and whose record does not forbid it.
+pub(crate) async fn open_accounts(
+    gateway: &Gateway,
+    terms: &Terms,
+    proposal: &Pubkey,
+    finalized: bool,
+) -> Result<Vec<Eligible>> {
+    let rules = &terms.type_rules;
+    let seen = scan(gateway, &terms.program, rules, terms.from_version, finalized).await?;
+    let records = records(gateway, &terms.program, proposal).await?;
+    let open = |e: &Eligible| {
+        !matches!(
+            records.get(&e.address).map(|r| r.status),
+            Some(AccountStatus::Quarantined | AccountStatus::Closed)
+        )
+    };
+    Ok(seen.eligible.into_iter().filter(open).collect())
+}
+
+/// The records that `proposal` has touched, by account.
+pub(crate) async fn records(
+    gateway: &Gateway,
+    program: &Pubkey,
+    proposal: &Pubkey,
+) -> Result<BTreeMap<Pubkey, AccountVersion>> {
+    let all = lookup::records(gateway, program).await?;
+    let touched = |r: &AccountVersion| r.status_under(proposal) != AccountStatus::Pending;
+    Ok(all.into_iter().filter(touched).map(|r| (r.account, r)).collect())
+}
+
+/// Waits until `slot` is finalized, so that a finalized scan sees everything up to it.
+pub(crate) async fn wait_final(backend: &Backend, slot: u64, reporter: &Reporter) -> Result<u64> {
+    let started = std::time::Instant::now();
+    loop {
+        let finalized = backend.gateway().finalized_slot().await?;
+        reporter.step("Waiting for finality", finalized.min(slot), slot, 0).await;
+        if finalized >= slot {
+            return Ok(finalized);
+        }
+        if started.elapsed() > FINALITY {
+            return Err(BackendError::Refused(format!(
+                "slot {slot} is not finalized after {FINALITY:?}; the cluster is slow. Try again."
+            )));
+        }
+        tokio::time::sleep(FINALITY_POLL).await;
+    }
+}

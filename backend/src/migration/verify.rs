@@ -1,0 +1,129 @@
+//! Verification and the proof of completeness: every migrated account is looked at again, then a
+//! finalized scan must find no account at the old version before anyone may call it complete.
+use std::collections::BTreeMap;
+
+use solana_pubkey::Pubkey;
+use upgrade_manager::{
+    error::ManagerError,
+    state::{AccountStatus, ProposalStatus, role},
+};
+
+use super::{Failed, Lane, MigrationManager, PASSES, records, survey};
+use crate::{
+    backend::Reporter,
+    error::Result,
+    gateway::{MAX_UNITS, with_budget},
+    instructions::{self, ProposalKeys},
+    lookup::Scene,
+    receipt::{Receipt, SentTx},
+    signer::Signer,
+};
+
+impl MigrationManager {
+    pub(super) async fn verify(
+        &self,
+        proposal: Pubkey,
+        key: &dyn Signer,
+        reporter: &Reporter,
+    ) -> Result<Receipt> {
+        let mut failed: BTreeMap<Pubkey, Failed> = BTreeMap::new();
+        let (mut sent, mut done) = (vec![], 0u64);
+        for _ in 0..PASSES {
+            let pass = self.verify_pass(proposal, key, reporter, &failed).await?;
+            let Some(outcome) = pass else { break };
+            sent.extend(outcome.sent);
+            done = done.saturating_add(outcome.done);
+            // A record that somebody else has verified meanwhile needs no second look.
+            let ours = |f: &Failed| f.manager != Some(ManagerError::RecordStatus);
+            failed.extend(outcome.failed.into_iter().filter(ours).map(|f| (f.account, f)));
+        }
+        let mut failures: Vec<String> = failed.values().map(ToString::to_string).collect();
+        let ending = if failures.is_empty() {
+            self.finish(proposal, key, reporter, &mut sent, &mut failures).await?
+        } else {
+            "the migration is not complete".into()
+        };
+        let summary = format!("{done} accounts verified; {ending}.");
+        Ok(Receipt { sent, summary, failures })
+    }
+
+    async fn verify_pass(
+        &self,
+        proposal: Pubkey,
+        key: &dyn Signer,
+        reporter: &Reporter,
+        failed: &BTreeMap<Pubkey, Failed>,
+    ) -> Result<Option<super::Outcome>> {
+        let gateway = self.backend.gateway();
+        let scene = Scene::load(gateway, proposal).await?;
+        let under = records(gateway, &scene.program(), &proposal).await?;
+        let targets: Vec<Pubkey> = under
+            .values()
+            .filter(|r| r.status == AccountStatus::Migrated && !failed.contains_key(&r.account))
+            .map(|r| r.account)
+            .collect();
+        if targets.is_empty() {
+            return Ok(None);
+        }
+        let lane = Lane {
+            backend: &self.backend,
+            key,
+            reporter,
+            what: "verify accounts",
+            label: "Verifying accounts",
+            before: scene.state.counters.settled(),
+            failed: u64::try_from(failed.len()).unwrap_or(u64::MAX),
+        };
+        let keys = ProposalKeys::of(&scene.proposal.terms);
+        let build = |t: &[Pubkey]| vec![instructions::verify_accounts(&keys, t)];
+        lane.run(targets, |t| *t, build).await.map(Some)
+    }
+
+    /// Proves completeness and completes; says in words what is in the way.
+    async fn finish(
+        &self,
+        proposal: Pubkey,
+        key: &dyn Signer,
+        reporter: &Reporter,
+        sent: &mut Vec<SentTx>,
+        failures: &mut Vec<String>,
+    ) -> Result<String> {
+        let gateway = self.backend.gateway();
+        let scene = Scene::load(gateway, proposal).await?;
+        let finalized = survey::wait_final(&self.backend, scene.now.slot, reporter).await?;
+        let terms = &scene.proposal.terms;
+        let left = survey::open_accounts(gateway, terms, &proposal, true).await?;
+        failures.extend(left.iter().map(|e| {
+            format!("Account {}: it is still at the old version; migrate it first.", e.address)
+        }));
+        if !left.is_empty() {
+            return Ok("the migration is not complete".into());
+        }
+        let proof = format!("a finalized scan at slot {finalized} found no account left behind");
+        if scene.proposal.status == ProposalStatus::Completed {
+            return Ok(format!("{proof}, and the migration was completed before"));
+        }
+        let scene = Scene::load(gateway, proposal).await?;
+        let counters = &scene.state.counters;
+        if !counters.is_complete() {
+            failures.push(format!(
+                "{} of the manifest's {} accounts are neither verified, quarantined nor closed: \
+                 run migrate again to account for closed ones.",
+                u64::from(counters.total).saturating_sub(counters.settled()),
+                counters.total
+            ));
+            return Ok(format!("{proof}, but the counters do not add up"));
+        }
+        if scene.multisig.require_role(&key.pubkey(), role::EXECUTE).is_err() {
+            return Ok(format!("{proof}; an executor can complete the migration now"));
+        }
+        let keys = ProposalKeys::of(&scene.proposal.terms);
+        let ix = instructions::complete(&key.pubkey(), &keys);
+        let price = gateway.config().unit_price;
+        let message = with_budget(&[ix], MAX_UNITS, price);
+        let done = self.backend.send_patiently("complete", &message, key).await?.succeeded()?;
+        reporter.sent(&done).await;
+        sent.push(done);
+        Ok(format!("{proof}, and the migration is complete"))
+    }
+}

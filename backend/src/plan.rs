@@ -1,0 +1,167 @@
+//! What a verb would do, before it is simulated: facts, checks, pins and the transaction. Every
+//! module makes plans; only `backend.rs` turns one into a preflight and only `submit` into a send.
+use solana_instruction::Instruction;
+use solana_pubkey::Pubkey;
+use upgrade_manager::state::UpgradeProposal;
+
+use crate::{
+    backend::Backend,
+    intent::{FrozenRequest, Shown},
+    lookup::Scene,
+    multisig::{self, Needs},
+    operation::Verb,
+    preflight::{Check, Fact, Verdict},
+};
+
+/// How a plan is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// One transaction, exactly as planned.
+    One,
+    /// Many transactions, planned again from the chain while it runs; the first stands for all.
+    Job,
+}
+
+/// What a verb would do now.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub verb: Verb,
+    pub proposal: Pubkey,
+    pub title: String,
+    pub facts: Vec<Fact>,
+    pub checks: Vec<Check>,
+    pub shown: Shown,
+    pub work: Work,
+    /// The transaction, or a job's first; empty when there is none to send.
+    pub instructions: Vec<Instruction>,
+    pub transactions: usize,
+    /// A unit limit that the simulation must not lower.
+    pub unit_limit: Option<u32>,
+    pub request: Option<Box<FrozenRequest>>,
+}
+
+impl Plan {
+    pub(crate) fn new(verb: Verb, proposal: Pubkey, title: impl Into<String>) -> Self {
+        Self {
+            verb,
+            proposal,
+            title: title.into(),
+            facts: vec![],
+            checks: vec![],
+            shown: Shown::default(),
+            work: Work::One,
+            instructions: vec![],
+            transactions: 1,
+            unit_limit: None,
+            request: None,
+        }
+    }
+
+    pub(crate) fn fact(&mut self, label: &str, value: impl ToString) {
+        self.facts.push(Fact { label: label.into(), value: value.to_string() });
+    }
+
+    pub(crate) fn check(&mut self, check: Check) {
+        self.checks.push(check);
+    }
+
+    pub(crate) fn failed(&self) -> Option<&Check> {
+        self.checks.iter().find(|c| c.verdict == Verdict::Fail)
+    }
+}
+
+/// A plan for a verb on an existing proposal, with what every such verb shows, checks and pins.
+pub(crate) fn on_scene(backend: &Backend, verb: Verb, scene: &Scene) -> Plan {
+    let proposal = &scene.proposal;
+    let title = format!(
+        "{} proposal {} of program {}",
+        capital(verb.name()),
+        proposal.terms.id,
+        scene.program()
+    );
+    let mut plan = Plan::new(verb, scene.address, title);
+    describe(&mut plan, scene);
+    plan.facts.extend(multisig::vote_facts(scene));
+    check_signer(&mut plan, backend, scene, multisig::needs(verb));
+    plan.check(check_genesis(proposal, backend.gateway().genesis_hash()));
+    plan.check(check_digest(proposal));
+    plan.shown.pin("the digest", hex::encode(proposal.digest));
+    plan.shown.pin("the proposal's status", proposal.status.name());
+    plan.shown.pin("the program's phase", scene.state.phase.name());
+    plan.shown.pin("the code that runs", hex::encode(scene.state.elf_hash));
+    plan
+}
+
+fn describe(plan: &mut Plan, scene: &Scene) {
+    let (proposal, terms) = (&scene.proposal, &scene.proposal.terms);
+    plan.fact("Proposal", scene.address);
+    plan.fact("Status", proposal.status.name());
+    plan.fact("Program", terms.program);
+    plan.fact("Multisig", terms.multisig);
+    plan.fact("Digest", hex::encode(proposal.digest));
+    plan.fact("Version", format!("{} to {}", terms.from_version, terms.to_version));
+    plan.fact("New code, sha256", hex::encode(terms.upgrade.sha256));
+    plan.fact("New code, buffer", terms.upgrade.buffer);
+    plan.fact("Old code, sha256", hex::encode(terms.rollback.sha256));
+    plan.fact("Old code, buffer", terms.rollback.buffer);
+    plan.fact("Surplus lamports to", terms.spill);
+    plan.fact("Accounts in manifest", terms.manifest.count);
+    plan.fact("Manifest root", hex::encode(terms.manifest.root));
+    plan.fact("Proposer", proposal.proposer);
+    let source = &terms.source;
+    for (label, value) in
+        [("Source", &source.link), ("Commit", &source.commit), ("Build image", &source.image)]
+    {
+        if !value.is_empty() {
+            plan.fact(label, value);
+        }
+    }
+}
+
+/// The loaded key and its role.
+pub(crate) fn check_signer(plan: &mut Plan, backend: &Backend, scene: &Scene, needs: Needs) {
+    let Some(signer) = backend.signer() else {
+        plan.check(Check::fail("No key is loaded; start with --keypair to sign."));
+        return;
+    };
+    plan.fact("Signer", signer);
+    if let Needs::Role(bits) = needs {
+        plan.check(multisig::check_role(&scene.multisig, &signer, bits));
+    }
+}
+
+fn check_genesis(proposal: &UpgradeProposal, genesis: [u8; 32]) -> Check {
+    Check::when(
+        proposal.terms.genesis_hash == genesis,
+        "The proposal was made for this cluster.",
+        format!(
+            "The proposal names the cluster with genesis {}, but this one has {}: do not sign.",
+            solana_hash::Hash::new_from_array(proposal.terms.genesis_hash),
+            solana_hash::Hash::new_from_array(genesis)
+        ),
+    )
+}
+
+fn check_digest(proposal: &UpgradeProposal) -> Check {
+    let same = proposal.terms.digest().is_ok_and(|digest| digest == proposal.digest);
+    Check::when(
+        same,
+        "The digest, computed here from the terms, equals the proposal's.",
+        "The digest computed here from the terms differs from the proposal's: the node or the \
+         account lies. Do not sign.",
+    )
+}
+
+/// The terms were made under the multisig's present configuration.
+pub(crate) fn check_fresh(scene: &Scene) -> Check {
+    Check::when(
+        scene.proposal.require_fresh(&scene.multisig).is_ok(),
+        "The multisig has not changed since the proposal was made.",
+        "The multisig has changed since the proposal was made: it is stale. Propose again.",
+    )
+}
+
+pub(crate) fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}

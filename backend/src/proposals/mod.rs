@@ -1,0 +1,39 @@
+//! Everything about a proposal but its accounts: set-up before it, votes on it, execution, closing.
+//! Verbs on a proposal are plans and go through `Backend::prepare`; set-up and closing act directly.
+mod close;
+mod execute;
+mod propose;
+mod setup;
+mod votes;
+
+pub(crate) use execute::check_archive;
+
+use crate::{
+    backend::Backend,
+    error::Result,
+    lookup::Scene,
+    operation::{Operation, Verb},
+    plan::Plan,
+};
+
+/// Makes, decides, executes and closes proposals.
+#[derive(Clone)]
+pub struct ProposalManager {
+    backend: Backend,
+}
+
+impl ProposalManager {
+    /// Over the gateway and the key of `backend`.
+    #[must_use]
+    pub fn new(backend: &Backend) -> Self {
+        Self { backend: backend.clone() }
+    }
+
+    pub(crate) async fn plan(&self, operation: Operation) -> Result<Plan> {
+        let scene = Scene::load(self.backend.gateway(), operation.proposal).await?;
+        match operation.verb {
+            Verb::Execute => self.plan_execute(&scene).await,
+            verb => Ok(self.plan_vote(verb, &scene)),
+        }
+    }
+}

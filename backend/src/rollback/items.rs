@@ -1,0 +1,127 @@
+//! For each account on the new layout, how it comes back: its archived bytes while nobody has
+//! changed it since its migration, else the target's own inverse.
+use solana_pubkey::Pubkey;
+use upgrade_manager::{
+    instructions::RestoreItem,
+    state::{AccountStatus, AccountVersion},
+};
+
+use crate::{
+    backend::Backend,
+    error::Result,
+    gateway::{MAX_UNITS, PACKET, RawAccount, transaction_size, with_budget},
+    instructions::{self, Restore},
+    lookup::Scene,
+    migration::{archived, is_gone, records, sha256},
+    plan::Plan,
+    preflight::Check,
+};
+
+/// How a rollback would treat every account.
+#[derive(Debug, Default)]
+pub(super) struct Items {
+    /// Accounts to restore, by address.
+    pub restores: Vec<Restore>,
+    /// Migrated accounts that no longer exist.
+    pub gone: Vec<Pubkey>,
+    /// Of the restores, accounts that users have changed since.
+    pub touched: usize,
+    /// Of the restores, accounts whose old bytes are not in the archive.
+    pub unarchived: usize,
+    /// Of the restores, accounts whose old bytes do not fit into a transaction.
+    pub too_large: usize,
+}
+
+/// Looks at every account that holds the new layout.
+pub(super) async fn plan_items(backend: &Backend, scene: &Scene) -> Result<Items> {
+    let gateway = backend.gateway();
+    let under = records(gateway, &scene.program(), &scene.address).await?;
+    let on_new: Vec<AccountVersion> = under
+        .into_values()
+        .filter(|r| matches!(r.status, AccountStatus::Migrated | AccountStatus::Verified))
+        .collect();
+    let addresses: Vec<Pubkey> = on_new.iter().map(|r| r.account).collect();
+    let accounts = gateway.accounts(&addresses).await?;
+    let mut items = Items::default();
+    for (record, account) in on_new.iter().zip(accounts) {
+        match account {
+            Some(account) if !is_gone(Some(&account)) => {
+                let item = item(backend, scene, record, &account, &mut items).await?;
+                let (account, rent_refund) = (record.account, record.rent_payer);
+                items.restores.push(Restore { account, rent_refund, item });
+            }
+            _ => items.gone.push(record.account),
+        }
+    }
+    Ok(items)
+}
+
+async fn item(
+    backend: &Backend,
+    scene: &Scene,
+    record: &AccountVersion,
+    account: &RawAccount,
+    items: &mut Items,
+) -> Result<RestoreItem> {
+    if sha256(&account.data) != record.new_hash {
+        items.touched = items.touched.saturating_add(1);
+        return Ok(RestoreItem::Down);
+    }
+    let Some(bytes) = archived(backend.archive(), record.program, record.old_hash).await? else {
+        items.unarchived = items.unarchived.saturating_add(1);
+        return Ok(RestoreItem::Down);
+    };
+    let exact = RestoreItem::Bytes(bytes);
+    if fits(backend, scene, record, &exact) {
+        return Ok(exact);
+    }
+    items.too_large = items.too_large.saturating_add(1);
+    Ok(RestoreItem::Down)
+}
+
+/// Whether the item fits into a transaction of its own.
+fn fits(backend: &Backend, scene: &Scene, record: &AccountVersion, item: &RestoreItem) -> bool {
+    // Any payer but the refunded one makes the largest transaction.
+    let payer = Pubkey::new_from_array([0xee; 32]);
+    let one =
+        Restore { account: record.account, rent_refund: record.rent_payer, item: item.clone() };
+    let ix = instructions::restore_accounts(&payer, &payer, &scene.proposal.terms, &[one]);
+    let price = backend.gateway().config().unit_price;
+    transaction_size(&with_budget(&[ix], MAX_UNITS, price), &payer) <= PACKET
+}
+
+/// Says in the plan what would happen to the accounts.
+pub(super) fn describe(plan: &mut Plan, items: &Items) {
+    let inverse = items.restores.iter().filter(|r| r.item == RestoreItem::Down).count();
+    let exact = items.restores.len().saturating_sub(inverse);
+    plan.fact("Accounts restored byte by byte", exact);
+    plan.fact("Accounts restored by migrate-down", inverse);
+    plan.fact("Migrated accounts that were closed since", items.gone.len());
+    if items.touched > 0 {
+        plan.check(Check::warn(format!(
+            "{} accounts were changed by users since their migration: their present content is \
+             kept and converted by the program's own migrate-down.",
+            items.touched
+        )));
+    }
+    if items.unarchived > 0 {
+        plan.check(Check::warn(format!(
+            "The old bytes of {} accounts are not in this archive: they come back by \
+             migrate-down. Copy the archive of the machine that migrated them to restore exactly.",
+            items.unarchived
+        )));
+    }
+    if items.too_large > 0 {
+        plan.check(Check::warn(format!(
+            "The old bytes of {} accounts do not fit into a transaction: they come back by \
+             migrate-down.",
+            items.too_large
+        )));
+    }
+    if inverse == 0 && !items.restores.is_empty() {
+        plan.check(Check::pass(
+            "Every account is untouched since its migration and its old bytes are archived and \
+             verified.",
+        ));
+    }
+}

@@ -1,0 +1,181 @@
+//! The rollback itself: accounts that are gone are written down as closed, the others restored in
+//! batches, what came back is compared with what was archived, and only then the old code returns.
+use std::collections::BTreeMap;
+
+use solana_pubkey::Pubkey;
+use upgrade_manager::{
+    error::ManagerError,
+    loader::{self, PROGRAM_DATA_HEADER},
+    state::{AccountStatus, Phase, ProposalStatus},
+};
+
+use super::{RollbackHandler, items};
+use crate::{
+    backend::Reporter,
+    elf,
+    error::Result,
+    gateway::{MAX_UNITS, with_budget},
+    instructions::{self, ProposalKeys, Restore},
+    lookup::Scene,
+    migration::{Failed, Lane, records, sha256},
+    receipt::{Receipt, SentTx},
+    signer::Signer,
+};
+
+/// Most looks at the chain in one run.
+const PASSES: u32 = 8;
+
+/// How the restored accounts compare with what they were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Comparison {
+    equal: u64,
+    different: u64,
+}
+
+impl RollbackHandler {
+    pub(super) async fn restore_all(
+        &self,
+        proposal: Pubkey,
+        give_up: bool,
+        key: &dyn Signer,
+        reporter: &Reporter,
+    ) -> Result<Receipt> {
+        let mut sent = vec![];
+        let mut failed: BTreeMap<Pubkey, Failed> = BTreeMap::new();
+        for _ in 0..PASSES {
+            if !self.pass(proposal, key, reporter, &mut sent, &mut failed).await? {
+                break;
+            }
+        }
+        let scene = Scene::load(self.backend.gateway(), proposal).await?;
+        let compared = self.compare(&scene, reporter).await?;
+        let mut failures: Vec<String> = failed.values().map(ToString::to_string).collect();
+        let accounts = format!(
+            "{} accounts hold their old bytes again, compared by sha256; {} came back by \
+             migrate-down with other bytes",
+            compared.equal, compared.different
+        );
+        let left = scene.state.counters.on_new_layout();
+        let given_up = give_up && scene.proposal.ballot.may_give_up(scene.multisig.threshold);
+        if left > 0 && !given_up {
+            failures.push(format!(
+                "{left} accounts still hold the new layout, so the old code stays out: restore \
+                 them, or let the threshold vote for rollback with giving up."
+            ));
+            return Ok(Receipt {
+                sent,
+                summary: format!("{accounts}; the code is not rolled back."),
+                failures,
+            });
+        }
+        let code = self.roll_code_back(&scene, key, reporter, &mut sent).await?;
+        let lost = if left > 0 { format!("; {left} were given up") } else { String::new() };
+        Ok(Receipt { sent, summary: format!("{accounts}{lost}; {code}."), failures })
+    }
+
+    /// One look at the chain and everything that follows from it; false when nothing was left.
+    async fn pass(
+        &self,
+        proposal: Pubkey,
+        key: &dyn Signer,
+        reporter: &Reporter,
+        sent: &mut Vec<SentTx>,
+        failed: &mut BTreeMap<Pubkey, Failed>,
+    ) -> Result<bool> {
+        let scene = Scene::load(self.backend.gateway(), proposal).await?;
+        let items = items::plan_items(&self.backend, &scene).await?;
+        let open = |a: &Pubkey| !failed.contains_key(a);
+        let gone: Vec<Pubkey> = items.gone.into_iter().filter(open).collect();
+        let todo: Vec<Restore> = items.restores.into_iter().filter(|r| open(&r.account)).collect();
+        if gone.is_empty() && todo.is_empty() {
+            return Ok(false);
+        }
+        let lane = |what, label| Lane {
+            backend: &self.backend,
+            key,
+            reporter,
+            what,
+            label,
+            before: u64::from(scene.state.counters.restored),
+            failed: u64::try_from(failed.len()).unwrap_or(u64::MAX),
+        };
+        let terms = &scene.proposal.terms;
+        let (keys, payer) = (ProposalKeys::of(terms), key.pubkey());
+        let verify = |t: &[Pubkey]| vec![instructions::verify_accounts(&keys, t)];
+        let closed = lane("verify closed accounts", "Accounting for closed accounts")
+            .run(gone, |t| *t, verify)
+            .await?;
+        let restore =
+            |t: &[Restore]| vec![instructions::restore_accounts(&payer, &payer, terms, t)];
+        let restored = lane("restore accounts", "Restoring accounts")
+            .run(todo, |t| t.account, restore)
+            .await?;
+        sent.extend(closed.sent);
+        sent.extend(restored.sent);
+        // An account that a user changed meanwhile comes back another way with the next look; one
+        // that somebody else restored needs nothing more.
+        let ours = |f: &Failed| {
+            !matches!(f.manager, Some(ManagerError::Touched | ManagerError::RecordStatus))
+        };
+        let bad = closed.failed.into_iter().chain(restored.failed).filter(ours);
+        failed.extend(bad.map(|f| (f.account, f)));
+        Ok(true)
+    }
+
+    /// Compares every restored account with the hash it had before its migration.
+    async fn compare(&self, scene: &Scene, reporter: &Reporter) -> Result<Comparison> {
+        let gateway = self.backend.gateway();
+        let restored: Vec<_> = records(gateway, &scene.program(), &scene.address)
+            .await?
+            .into_values()
+            .filter(|r| r.status == AccountStatus::Restored)
+            .collect();
+        let addresses: Vec<Pubkey> = restored.iter().map(|r| r.account).collect();
+        let accounts = gateway.accounts(&addresses).await?;
+        let mut out = Comparison::default();
+        for (record, account) in restored.iter().zip(accounts) {
+            if account.is_some_and(|a| sha256(&a.data) == record.old_hash) {
+                out.equal = out.equal.saturating_add(1);
+            } else {
+                out.different = out.different.saturating_add(1);
+            }
+        }
+        let total = out.equal.saturating_add(out.different);
+        reporter.step("Comparing with the old bytes", out.equal, total, 0).await;
+        Ok(out)
+    }
+
+    /// Installs the old code and reads back that it is what was attested.
+    async fn roll_code_back(
+        &self,
+        scene: &Scene,
+        key: &dyn Signer,
+        reporter: &Reporter,
+        sent: &mut Vec<SentTx>,
+    ) -> Result<String> {
+        let (gateway, terms) = (self.backend.gateway(), &scene.proposal.terms);
+        if scene.proposal.status != ProposalStatus::RolledBack
+            && scene.state.phase == Phase::RollingBack
+        {
+            reporter.step("Installing the old code", 0, 1, 0).await;
+            let ix = instructions::rollback_program(&key.pubkey(), terms);
+            let message = with_budget(&[ix], MAX_UNITS, gateway.config().unit_price);
+            let what = "roll program back";
+            let done = self.backend.send_patiently(what, &message, key).await?.succeeded()?;
+            reporter.sent(&done).await;
+            sent.push(done);
+            reporter.step("Installing the old code", 1, 1, 0).await;
+        }
+        let live = gateway.account(&terms.program_data).await?;
+        let same = live.is_some_and(|a| {
+            a.owner == loader::ID
+                && elf::verify_hash(a.data.get(PROGRAM_DATA_HEADER..).unwrap_or_default())
+                    == terms.rollback.sha256
+        });
+        Ok(if same {
+            "the old code is back, hashed here".into()
+        } else {
+            "the code in ProgramData does not have the old hash: look at the program".into()
+        })
+    }
+}
