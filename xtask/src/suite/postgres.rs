@@ -174,4 +174,22 @@ mod tests {
         assert_eq!(User::find(passwd, "nobody"), Some(User { uid: 65534, gid: 65533 }));
         assert_eq!(User::find(passwd, "nobod"), None);
     }
+
+    #[test]
+    #[ignore = "needs Postgres on this machine, which `cargo xtask test` installs"]
+    fn a_cluster_answers_until_it_is_dropped_and_leaves_nothing() {
+        let postgres = Postgres::start().unwrap();
+        let home = std::env::temp_dir().join(format!("control-room-postgres-{}", postgres.port));
+        let ask = |url: &str| {
+            let psql = binaries().unwrap().join("psql");
+            Command::new(psql).args([url, "-Atc", "select 40 + 2"]).output().unwrap()
+        };
+        let answer = ask(&postgres.url());
+        assert_eq!(String::from_utf8_lossy(&answer.stdout).trim(), "42", "{answer:?}");
+        let stranger = postgres.url().replace(&postgres.password, "guess");
+        assert!(!ask(&stranger).status.success());
+        let url = postgres.url();
+        drop(postgres);
+        assert!(!ask(&url).status.success() && !home.exists());
+    }
 }
