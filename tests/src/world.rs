@@ -45,6 +45,9 @@ pub const LIFE: i64 = 14 * 24 * 3600;
 /// Vaults at planning.
 pub const VAULTS: u32 = 6;
 
+/// First bytes of an event's self-call: Anchor's `EVENT_IX_TAG_LE`.
+pub const EVENT_TAG: &[u8] = anchor_lang::event::EVENT_IX_TAG_LE;
+
 /// How far a world has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
@@ -96,6 +99,15 @@ pub struct World {
     pub before: HashMap<Pubkey, Account>,
     /// Id of the proposal under test.
     pub id: u64,
+    /// Discriminators of the manager's events so far, of what went through [`World::run`].
+    pub events: Vec<[u8; 8]>,
+}
+
+/// Discriminators of the events in the inner instructions of a transaction.
+pub fn events(meta: &TransactionMetadata) -> Vec<[u8; 8]> {
+    let inner = meta.inner_instructions.iter().flatten();
+    let event = |data: &[u8]| data.strip_prefix(EVENT_TAG)?.first_chunk().copied();
+    inner.filter_map(|i| event(&i.instruction.data)).collect()
 }
 
 /// sha256 of `bytes`.
@@ -149,7 +161,7 @@ impl World {
         loader::deploy(&mut chain, &program_key("upgrade-manager"), &dev, manager, manager.len());
         let room = elf::v1().len().max(elf::v2().len()) + 4_096;
         loader::deploy(&mut chain, &program_key("demo-vault"), &dev, elf::v1(), room);
-        Self { chain, vaults: vec![], before: HashMap::new(), id: 0 }
+        Self { chain, vaults: vec![], before: HashMap::new(), id: 0, events: vec![] }
     }
 
     fn advance(&mut self, to: Stage) {
@@ -183,6 +195,7 @@ impl World {
     ) -> TransactionMetadata {
         let meta = self.chain.ok(&[instruction], signers);
         println!("units {what}: {}", meta.compute_units_consumed);
+        self.events.extend(events(&meta));
         meta
     }
 

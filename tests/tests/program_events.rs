@@ -1,0 +1,101 @@
+//! The trail: every change leaves one event that nobody else can make.
+use e2e::{
+    chain::Chain,
+    keys::key,
+    world::{DECIDING, EVENT_TAG, Stage, World, events, sha256},
+};
+use solana_instruction::{AccountMeta, Instruction};
+use solana_signer::Signer;
+use upgrade_manager::{error::ManagerError, seeds};
+
+/// Anchor's code for a signature that is missing.
+const SIGNER_MISSING: u32 = 2002;
+
+fn discriminator(event: &str) -> [u8; 8] {
+    sha256(format!("event:{event}").as_bytes())[..8].try_into().unwrap()
+}
+
+#[test]
+fn a_whole_life_leaves_one_event_for_every_change() {
+    let mut w = World::at(Stage::Completed);
+    w.vote_rollback(&DECIDING, false);
+    w.restore_all();
+    w.roll_back();
+    w.close_buffers(&["upgrade", "rollback"]);
+    let close = w.close_proposal_ix("stranger");
+    w.run("close_proposal", close, &[&key("stranger")]);
+    let expected = [
+        "MultisigCreated",
+        "ProgramRegistered",
+        "BufferFrozen",
+        "BufferAttested",
+        "BufferFrozen",
+        "BufferAttested",
+        "ProposalCreated",
+        "VoteCast",
+        "VoteCast",
+        "VoteCast",
+        "UpgradeExecuted",
+        "AccountsMoved",
+        "AccountsMoved",
+        "MigrationCompleted",
+        "RollbackVoted",
+        "RollbackVoted",
+        "RollbackVoted",
+        "AccountsMoved",
+        "ProgramRolledBack",
+        "AccountClosed",
+        "AccountClosed",
+        "AccountClosed",
+    ];
+    assert_eq!(w.events, expected.map(discriminator));
+}
+
+#[test]
+fn votes_against_and_ends_leave_their_events_too() {
+    let mut w = World::at(Stage::Proposed);
+    let (anna, ben) = (key("anna"), key("ben"));
+    for (ix, who, event) in [
+        (w.reject_ix("ben"), &ben, "VoteCast"),
+        (w.revoke_ix("ben"), &ben, "VoteRevoked"),
+        (w.cancel_ix("anna"), &anna, "CancelRequested"),
+    ] {
+        let meta = w.chain.ok(&[ix], &[who]);
+        assert_eq!(events(&meta), [discriminator(event)]);
+    }
+    let mut w = World::at(Stage::Proposed);
+    w.chain.pass_until(w.proposal().terms.expires_at + 1);
+    let expire = w.expire_ix();
+    assert_eq!(events(&w.chain.ok(&[expire], &[])), [discriminator("ProposalExpired")]);
+}
+
+#[test]
+fn what_is_refused_leaves_no_event() {
+    let mut w = World::at(Stage::Proposed);
+    w.approve_by(&["anna"]);
+    let seen = w.events.len();
+    let again = w.approve_ix("anna");
+    w.chain.refuse(ManagerError::AlreadyVoted, &[again], &[&key("anna")]);
+    assert_eq!(w.events.len(), seen);
+    assert_eq!(w.proposal().ballot.votes.len(), 1);
+}
+
+#[test]
+fn nobody_else_makes_the_managers_events() {
+    let w = World::at(Stage::Team);
+    let mut chain: Chain = w.chain;
+    let data = [EVENT_TAG, &discriminator("UpgradeExecuted"), &[0; 162]].concat();
+    let forged = |authority, signs| Instruction {
+        program_id: upgrade_manager::ID,
+        accounts: vec![AccountMeta::new_readonly(authority, signs)],
+        data: data.clone(),
+    };
+    let stranger = key("stranger");
+    let unsigned = forged(seeds::event_authority(), false);
+    let refused = chain.send(&[unsigned], &[]).expect_err("unsigned");
+    assert_eq!(refused.code(), Some(SIGNER_MISSING), "{refused:?}");
+    assert!(
+        chain.send(&[forged(stranger.pubkey(), true)], &[&stranger]).is_err(),
+        "another signer"
+    );
+}
