@@ -66,6 +66,21 @@ fn u16_at(bytes: &[u8], at: usize) -> Result<u16, ElfProblem> {
     field.map(|b| u16::from_le_bytes(*b)).ok_or(ElfProblem::Truncated)
 }
 
+/// Where the section headers end: offset, and size times number of entries.
+fn sections_end(bytes: &[u8]) -> Option<u64> {
+    let offset = u64::from_le_bytes(*bytes.get(40..)?.first_chunk::<8>()?);
+    let (size, count) = (u16_at(bytes, 58).ok()?, u16_at(bytes, 60).ok()?);
+    Some(offset.saturating_add(u64::from(size).saturating_mul(u64::from(count))))
+}
+
+/// Length of the file at the start of `bytes`, behind which only padding follows: up to the last
+/// byte that is not zero, or to the end of its section headers, which may end in zeros.
+#[must_use]
+pub fn file_len(bytes: &[u8]) -> usize {
+    let headers = sections_end(bytes).and_then(|end| usize::try_from(end).ok()).unwrap_or_default();
+    trimmed(bytes).len().max(headers).min(bytes.len())
+}
+
 /// Reads the header of `bytes`.
 ///
 /// # Errors
@@ -84,9 +99,7 @@ pub fn inspect(bytes: &[u8]) -> Result<ElfInfo, ElfProblem> {
         return Err(ElfProblem::WrongMachine(machine));
     }
     let flags = bytes.get(48..).and_then(<[u8]>::first_chunk::<4>).ok_or(ElfProblem::Truncated)?;
-    let offset = bytes.get(40..).and_then(<[u8]>::first_chunk::<8>).ok_or(ElfProblem::Truncated)?;
-    let sections = u64::from(u16_at(bytes, 58)?).saturating_mul(u64::from(u16_at(bytes, 60)?));
-    let end = u64::from_le_bytes(*offset).saturating_add(sections);
+    let end = sections_end(bytes).ok_or(ElfProblem::Truncated)?;
     if u64::try_from(bytes.len()).is_ok_and(|len| end > len) {
         return Err(ElfProblem::SectionsMissing { end, len: bytes.len() });
     }
@@ -143,6 +156,18 @@ mod tests {
         let info = inspect(&elf(3, b"code\0\0")).unwrap();
         assert_eq!((info.len, info.trimmed_len, info.sbpf_version), (70, 68, 3));
         assert_eq!(info.sha256, verify_hash(&elf(3, b"code")));
+    }
+
+    #[test]
+    fn a_file_keeps_the_zeros_that_its_section_headers_need_and_no_others() {
+        let mut bytes = elf(0, &[0; 200]);
+        bytes[40..48].copy_from_slice(&64u64.to_le_bytes());
+        bytes[60] = 2;
+        assert_eq!(file_len(&bytes), 64 + 128);
+        bytes[250] = 1;
+        assert_eq!(file_len(&bytes), 251);
+        assert_eq!(file_len(&bytes[..100]), 100);
+        assert_eq!(file_len(b"\0\0"), 0);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! nothing, keeps no mirror, and repeats no rule that `upgrade-manager` already states.
 pub mod archive;
 mod backend;
+pub mod build;
 mod code;
 pub mod elf;
 pub mod error;
@@ -25,6 +26,7 @@ mod words;
 
 pub use archive::{Archive, FileArchive, ManifestLeaf};
 pub use backend::Backend;
+pub use build::ProgramBuilder;
 pub use error::{BackendError, Result};
 pub use gateway::{ChainTime, Filter, Gateway, GatewayConfig, RawAccount};
 pub use intent::Intent;

@@ -2,7 +2,7 @@
 use upgrade_manager::error::ManagerError as E;
 
 /// Every error in the order of its code, which starts at Anchor's 6000.
-const ALL: [E; 71] = [
+const ALL: [E; 72] = [
     E::MemberCount,
     E::MembersNotSortedUnique,
     E::MemberIsZero,
@@ -74,6 +74,7 @@ const ALL: [E; 71] = [
     E::AuthorityLost,
     E::NotBufferAuthority,
     E::AlreadyAttested,
+    E::ElfCutShort,
 ];
 
 /// The manager's error with this code.

@@ -112,7 +112,12 @@ mod tests {
             let batches = pack(all.clone(), |t| size(build(t), 0) <= PACKET);
             prop_assert_eq!(batches.concat(), all);
             for batch in &batches {
-                prop_assert!(size(build(batch), 0) <= PACKET);
+                prop_assert!(batch.len() == 1 || size(build(batch), 0) <= PACKET);
+            }
+            for (batch, next) in batches.iter().zip(batches.iter().skip(1)) {
+                let mut more = batch.clone();
+                more.push(next[0].clone());
+                prop_assert!(size(build(&more), 0) > PACKET);
             }
         }
     }
