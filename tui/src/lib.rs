@@ -6,14 +6,90 @@ mod config;
 mod effect;
 #[cfg(test)]
 mod fixtures;
+mod headless;
 mod keymap;
 mod logging;
 mod model;
 mod notify;
 mod redact;
+mod runtime;
+mod sandbox;
+mod session;
 mod strings;
 mod text;
 mod theme;
 mod update;
 mod view;
 mod widgets;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+use crate::{
+    cli::{Cli, Command},
+    config::Settings,
+    redact::Secrets,
+    runtime::{Extras, Fail},
+    session::Session,
+};
+
+/// Reads the command line, does what it says, and returns the exit code: 0 done, 1 failed, 2 not
+/// confirmed or wrong usage, 128 and the signal's number when a signal ended the screens.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let json = headless::wants_json(cli.command.as_ref());
+    let mut secrets = Secrets::default();
+    match start(cli, &mut secrets) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            headless::fail(&error, json, &secrets);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(cli: Cli, secrets: &mut Secrets) -> Result<u8> {
+    if let Some(Command::Config(command)) = &cli.command {
+        return headless::config(command, cli.common.config.as_deref());
+    }
+    let settings = Settings::load(&cli.common)?;
+    let urls = [Some(&settings.rpc_url), Some(&settings.ws_url), settings.database_url.as_ref()];
+    *secrets = Secrets::new(urls.into_iter().flatten().map(String::as_str));
+    logging::start(&settings, secrets)?;
+    let system = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("The system gives no threads.")?;
+    let code = system.block_on(run(cli, settings, secrets.clone()));
+    // Whatever still waits for a node must not keep the shell waiting.
+    system.shutdown_background();
+    code
+}
+
+async fn run(cli: Cli, settings: Settings, secrets: Secrets) -> Result<u8> {
+    let fail = match (cli.debug_panic, cli.debug_error) {
+        (true, _) => Some(Fail::Panic),
+        (_, true) => Some(Fail::Error),
+        _ => None,
+    };
+    match cli.command {
+        Some(Command::Sandbox(args)) if args.headless => sandbox::headless(&args).await,
+        Some(Command::Sandbox(args)) => {
+            let keep = cli.common.data_dir.is_some();
+            sandbox::screens(&args, settings, keep, fail).await
+        }
+        Some(command) => {
+            let session = Session::open(settings, secrets).await?;
+            headless::run(&session, command).await
+        }
+        None => {
+            let session = Session::open(settings, secrets).await?;
+            let signer = session.signer()?;
+            runtime::run(session, signer, Extras { members: vec![], fail }).await
+        }
+    }
+}

@@ -27,11 +27,6 @@ impl<K: Clone + PartialEq> Cursor<K> {
         ids.iter().position(|id| id == selected)
     }
 
-    /// Selects `id`.
-    pub fn select(&mut self, id: K) {
-        self.selected = Some(id);
-    }
-
     /// After `ids` changed: keeps the item where it exists, else takes the neighbour of its last
     /// place.
     pub fn keep(&mut self, ids: &[K]) {

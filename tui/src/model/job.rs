@@ -96,8 +96,6 @@ impl Job {
 pub struct Report {
     /// What it did.
     pub verb: Verb,
-    /// To which proposal.
-    pub proposal: Pubkey,
     /// One sentence.
     pub summary: String,
     /// What did not work, one sentence each.

@@ -2,7 +2,7 @@
 //! it never asks the store.
 use std::collections::BTreeMap;
 
-use indexer::{AuditRow, ProgressRow, Row, SentRow, View};
+use indexer::{AuditRow, Row, SentRow, View};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{
     AccountVersion, BufferAttestation, MultisigConfig, ProgramUpgradeState, UpgradeProposal,
@@ -66,10 +66,5 @@ impl Snapshot {
     /// What is known of `buffer`.
     pub fn attestation(&self, buffer: &Pubkey) -> Option<&Row<BufferAttestation>> {
         self.view.attestations.iter().find(|r| r.account.buffer == *buffer)
-    }
-
-    /// Version records that `proposal` moved last, by status.
-    pub fn moved(&self, proposal: &Pubkey) -> ProgressRow {
-        self.view.moved.get(proposal).copied().unwrap_or_default()
     }
 }

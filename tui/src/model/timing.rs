@@ -98,11 +98,6 @@ impl Timing {
             Self::Unknown | Self::Executed(_) | Self::Ended => Meaning::Muted,
         }
     }
-
-    /// Whether its phrase changes with every second.
-    pub fn runs(self) -> bool {
-        !matches!(self, Self::Unknown | Self::Over | Self::RollingBack | Self::Ended)
-    }
 }
 
 /// What a status means for the eye.

@@ -40,11 +40,6 @@ impl Screen {
             Self::Help => "Help",
         }
     }
-
-    /// Whether its rows can be filtered.
-    pub fn filters(self) -> bool {
-        !matches!(self, Self::Proposal)
-    }
 }
 
 /// The two tables of the first screen.

@@ -6,7 +6,7 @@ mod escape;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::deliver::{Outcome, Surroundings, deliver};
+pub use self::deliver::{Surroundings, deliver};
 use crate::{
     model::{Model, timing::ChainNow},
     text::{clean, utc},

@@ -146,7 +146,6 @@ fn finished(model: &mut Model, ticket: Ticket, result: Result<Receipt, String>) 
         None => format!("{verb}: {summary}"),
     };
     model.say(level, text);
-    let (verb, proposal) = (job.verb, job.proposal);
-    model.report = Some(Report { verb, proposal, summary, failures, took });
+    model.report = Some(Report { verb: job.verb, summary, failures, took });
     if model.ui.screen == Screen::Proposal { commands::check(model) } else { vec![] }
 }

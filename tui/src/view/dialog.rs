@@ -137,10 +137,15 @@ fn body(model: &Model, c: &Confirm, width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![];
     for fact in &c.shown.facts {
         let (label, value) = (clean(&fact.label), clean(&fact.value));
-        lines.extend(panel::fact(theme, &label, &value, Meaning::Text, 18, width));
+        lines.extend(panel::fact(theme, &label, &value, Meaning::Text, indent(width), width));
     }
     lines.extend(checks(theme, &c.shown, width));
     lines
+}
+
+/// Column of the values: a hash fits behind it in one line, even in 80 columns.
+fn indent(width: usize) -> usize {
+    if width < 90 { 12 } else { 26 }
 }
 
 /// The checks and the simulation in words.
@@ -160,10 +165,17 @@ pub(super) fn checks(theme: Theme, shown: &Shown, width: usize) -> Vec<Line<'sta
             None => (Meaning::Text, format!("succeeds with {units} compute units")),
             Some(error) => (Meaning::Danger, format!("fails: {}", clean(error))),
         };
-        lines.extend(panel::fact(theme, "Simulation", &text, meaning, 18, width));
+        lines.extend(panel::fact(theme, "Simulation", &text, meaning, indent(width), width));
         let logs: &[String] = if sim.error.is_some() { &sim.logs } else { &[] };
         for log in logs.iter().skip(logs.len().saturating_sub(4)) {
-            lines.extend(panel::fact(theme, "  log", &clean(log), Meaning::Muted, 18, width));
+            lines.extend(panel::fact(
+                theme,
+                "  log",
+                &clean(log),
+                Meaning::Muted,
+                indent(width),
+                width,
+            ));
         }
     }
     lines

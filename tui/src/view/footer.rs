@@ -57,8 +57,10 @@ pub(super) fn job(model: &Model, frame: &mut Frame, area: Rect) {
     let Some(job) = &model.job else { return };
     let theme = model.theme;
     let elapsed = age(model.now.saturating_duration_since(job.since));
+    let row = model.snapshot.proposal(&job.proposal);
+    let which = row.map(|r| format!(" #{}", r.account.terms.id)).unwrap_or_default();
     let mut spans = vec![Span::styled(
-        format!(" {} {}: ", theme.glyph(Meaning::Pending), s::title(job.verb)),
+        format!(" {} {}{which}: ", theme.glyph(Meaning::Pending), s::title(job.verb)),
         theme.style(Meaning::Pending),
     )];
     match &job.step {

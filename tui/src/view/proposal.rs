@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Column of the labels.
-const INDENT: usize = 17;
+const INDENT: usize = 14;
 
 pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     let theme = model.theme;
@@ -111,8 +111,9 @@ fn terms(
     fact("program", model.full_name(&t.program));
     fact("program data", t.program_data.to_string());
     fact("version", format!("{} {} {}", t.from_version, theme.arrow(), t.to_version));
-    elf(model, &mut fact, "upgrade", &t.upgrade);
-    elf(model, &mut fact, "rollback", &t.rollback);
+    elf(model, &mut fact, ["buffer", "elf hash", "elf size"], &t.upgrade);
+    let rollback = ["rollback", "rollback hash", "rollback size"];
+    elf(model, &mut fact, rollback, &t.rollback);
     fact("spill", t.spill.to_string());
     fact("manifest", format!("{} accounts", grouped(u64::from(t.manifest.count))));
     fact("manifest root", hex::encode(t.manifest.root));
@@ -143,8 +144,8 @@ fn terms(
     fact("expires", utc(t.expires_at));
     let time = |at: i64| if at == 0 { "not yet".to_owned() } else { utc(at) };
     fact("approved", time(p.approved_at));
-    fact("executable from", time(p.eta));
-    fact("executable until", time(p.window_end));
+    fact("eta", time(p.eta));
+    fact("window end", time(p.window_end));
     fact("executed", time(p.executed_at));
     fact("rollback until", time(p.rollback_until));
     fact("multisig", model.full_name(&t.multisig));
@@ -164,9 +165,14 @@ fn terms(
     lines
 }
 
-fn elf(model: &Model, fact: &mut impl FnMut(&str, String), label: &str, elf: &PinnedElf) {
-    fact(&format!("{label} buffer"), elf.buffer.to_string());
-    fact(&format!("{label} hash"), hex::encode(elf.sha256));
+fn elf(
+    model: &Model,
+    fact: &mut impl FnMut(&str, String),
+    [buffer, hash, bytes]: [&str; 3],
+    elf: &PinnedElf,
+) {
+    fact(buffer, elf.buffer.to_string());
+    fact(hash, hex::encode(elf.sha256));
     let attested = match model.snapshot.attestation(&elf.buffer) {
         Some(row) if row.account.attested && row.account.sha256 == elf.sha256 => {
             format!(
@@ -179,5 +185,5 @@ fn elf(model: &Model, fact: &mut impl FnMut(&str, String), label: &str, elf: &Pi
         None => "attestation not mirrored".to_owned(),
     };
     let size = grouped(u64::from(elf.trimmed_len));
-    fact(&format!("{label} size"), format!("{size} bytes, {attested}"));
+    fact(bytes, format!("{size} bytes, {attested}"));
 }

@@ -220,7 +220,6 @@ fn failures_are_listed_by_account() {
     go(&mut model, Id::Show(Screen::Migration));
     model.report = Some(Report {
         verb: Verb::Migrate,
-        proposal: fixtures::key(40),
         summary: "199 of 200 accounts migrated.".into(),
         failures: vec!["Account 7Np4 is not at the old version.".into()],
         took: fixtures::SECOND * 9,

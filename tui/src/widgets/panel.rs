@@ -5,6 +5,7 @@ use ratatui::{
     text::{Line, Span},
     widgets::{Block, Paragraph},
 };
+use unicode_width::UnicodeWidthStr;
 
 use crate::{
     text::wrap,
@@ -32,7 +33,8 @@ pub fn text(frame: &mut Frame, area: Rect, lines: Vec<Line<'static>>, scroll: u1
     overflow
 }
 
-/// `label` in a column of `indent`, then `value`, wrapped at `width`; never shortened.
+/// `label` in a column of `indent`, or above when it is longer, then `value`, wrapped at `width`;
+/// neither is ever shortened.
 pub fn fact(
     theme: Theme,
     label: &str,
@@ -47,17 +49,21 @@ pub fn fact(
         parts.push("-".to_owned());
     }
     let pad = indent.saturating_sub(1);
-    parts
-        .into_iter()
-        .enumerate()
-        .map(|(i, part)| {
-            let head = if i == 0 { crate::text::fit(label, pad) } else { String::new() };
-            Line::from(vec![
-                Span::styled(format!("{head:pad$} "), theme.style(Meaning::Muted)),
-                Span::styled(part, theme.style(meaning)),
-            ])
-        })
-        .collect()
+    let above = label.width() > pad;
+    let mut lines = vec![];
+    if above {
+        lines.extend(
+            wrap(label, width).into_iter().map(|l| Line::styled(l, theme.style(Meaning::Muted))),
+        );
+    }
+    lines.extend(parts.into_iter().enumerate().map(|(i, part)| {
+        let head = if i == 0 && !above { label } else { "" };
+        Line::from(vec![
+            Span::styled(format!("{head:pad$} "), theme.style(Meaning::Muted)),
+            Span::styled(part, theme.style(meaning)),
+        ])
+    }));
+    lines
 }
 
 /// A sentence with a mark and a word in front, wrapped under itself.

@@ -1,0 +1,276 @@
+//! Commands that sign: print what would be signed, and sign only with `--yes`.
+use anyhow::{Result, anyhow, bail};
+use backend::{Backend, Operation, Preflight, Progress, Receipt, Verb, Verdict};
+use serde_json::{Value, json};
+use solana_pubkey::Pubkey;
+use tokio::sync::mpsc;
+
+use super::{NOT_CONFIRMED, fresh, print, print_json};
+use crate::{
+    cli::{Act, Command},
+    model::snapshot::Snapshot,
+    session::Session,
+    strings as s,
+    text::{clean, grouped},
+};
+
+/// The verb of a command and its arguments; `None` for commands that do not sign.
+pub(super) fn verb(command: Command) -> Option<(Verb, Act)> {
+    Some(match command {
+        Command::Approve(act) => (Verb::Approve, act),
+        Command::Reject(act) => (Verb::Reject, act),
+        Command::Revoke(act) => (Verb::Revoke, act),
+        Command::Cancel(act) => (Verb::Cancel, act),
+        Command::Expire(act) => (Verb::Expire, act),
+        Command::Execute(act) => (Verb::Execute, act),
+        Command::Migrate(act) => (Verb::Migrate, act),
+        Command::Verify(act) => (Verb::Verify, act),
+        Command::Quarantine(q) => (Verb::Quarantine { account: q.account }, q.act),
+        Command::Rollback(r) => (Verb::RollBack { give_up: r.give_up }, r.act),
+        _ => return None,
+    })
+}
+
+pub(super) async fn run(session: &Session, verb: Verb, args: &Act) -> Result<u8> {
+    let signer = session.signer()?;
+    let backend = session.backend(signer).await?;
+    let snapshot = fresh(session).await?;
+    let proposal = choose(&snapshot, verb, args)?;
+    let operation = Operation { verb, proposal };
+    let preflight = backend.prepare(operation).await.map_err(|e| session.clean(&e))?;
+    confirm(session, &backend, preflight, args.yes, args.output.json).await
+}
+
+/// The proposal that the arguments mean.
+fn choose(snapshot: &Snapshot, verb: Verb, args: &Act) -> Result<Pubkey> {
+    let wanted = args.proposal.as_deref();
+    if let Some(address) = wanted.and_then(|w| w.parse::<Pubkey>().ok()) {
+        return Ok(address);
+    }
+    let programs: Vec<_> = snapshot
+        .programs()
+        .into_iter()
+        .map(|r| &r.account)
+        .filter(|s| args.program.is_none_or(|p| p == s.program))
+        .collect();
+    let state = match programs.as_slice() {
+        [one] => *one,
+        [] => bail!("No such program is registered with the manager on this chain."),
+        _ => bail!("Several programs are registered; say which one with --program ADDRESS."),
+    };
+    if let Some(id) = wanted {
+        let id: u64 = id
+            .parse()
+            .map_err(|_| anyhow!("{} is neither an address nor an id of a proposal.", clean(id)))?;
+        let rows = snapshot.proposals(&state.program);
+        let row = rows.iter().find(|r| r.account.terms.id == id);
+        let none = || anyhow!("The program {} has no proposal {id}.", state.program);
+        return row.map(|r| r.pubkey).ok_or_else(none);
+    }
+    let after = matches!(verb, Verb::RollBack { .. }).then_some(state.last_executed).flatten();
+    state.live_proposal.or(after).ok_or_else(|| {
+        anyhow!(
+            "The program {} has no live proposal; name one with --proposal. `control-room status` lists them.",
+            state.program
+        )
+    })
+}
+
+/// Prints the preflight and, with `yes`, signs it.
+pub(super) async fn confirm(
+    session: &Session,
+    backend: &Backend,
+    mut preflight: Preflight,
+    yes: bool,
+    json: bool,
+) -> Result<u8> {
+    let intent = preflight.intent.take();
+    if !json {
+        describe(&preflight)?;
+    }
+    let verb = s::title(preflight.verb);
+    let Some(intent) = intent else {
+        if json {
+            print_json(&described(&preflight, None, false))?;
+        }
+        let reason = preflight.failures().next().map(|c| c.sentence.clone());
+        let reason = reason.unwrap_or_else(|| s::NO_KEY.to_owned());
+        bail!("{verb} cannot be signed. {reason}");
+    };
+    if session.settings.read_only {
+        bail!("{}", s::READ_ONLY);
+    }
+    if !yes {
+        if json {
+            print_json(&described(&preflight, None, true))?;
+        }
+        eprintln!("Nothing was signed. Add --yes to sign and send this.");
+        return Ok(NOT_CONFIRMED);
+    }
+    let proposal = preflight.proposal;
+    let (news, heard) = mpsc::channel(256);
+    let listener = tokio::spawn(follow(session.clone(), proposal, heard, json));
+    let result = backend.submit(intent, Some(news)).await;
+    let written = listener.await.unwrap_or_default();
+    let receipt = result.map_err(|e| session.clean(&e))?;
+    for tx in receipt.sent.iter().filter(|tx| !written.contains(&tx.signature)) {
+        session.record(proposal, tx).await?;
+        if !json {
+            print(&sent(tx))?;
+        }
+    }
+    report(&preflight, &receipt, json)
+}
+
+fn report(preflight: &Preflight, receipt: &Receipt, json: bool) -> Result<u8> {
+    if json {
+        print_json(&described(preflight, Some(receipt), true))?;
+    } else {
+        print(&clean(&receipt.summary))?;
+        for failure in &receipt.failures {
+            print(&format!("failed: {}", clean(failure)))?;
+        }
+    }
+    match receipt.failures.first() {
+        None => Ok(0),
+        Some(first) => {
+            let n = receipt.failures.len();
+            bail!("{n} of the steps failed; the first: {first}")
+        }
+    }
+}
+
+/// Writes down and prints what is sent, as it is sent; returns the signatures.
+async fn follow(
+    session: Session,
+    proposal: Pubkey,
+    mut heard: mpsc::Receiver<Progress>,
+    json: bool,
+) -> std::collections::HashSet<String> {
+    let mut written = std::collections::HashSet::new();
+    while let Some(progress) = heard.recv().await {
+        match progress {
+            Progress::Sent(tx) => {
+                if let Err(e) = session.record(proposal, &tx).await {
+                    eprintln!("{e:#}");
+                }
+                if !json {
+                    let _ = print(&sent(&tx));
+                }
+                written.insert(tx.signature);
+            }
+            Progress::Step { label, done, total, failed } if !json => {
+                let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+                eprintln!("{} {done}/{total}{failed}", clean(&label));
+            }
+            Progress::Step { .. } => {}
+        }
+    }
+    written
+}
+
+fn sent(tx: &backend::SentTx) -> String {
+    let units = tx.units.map(|u| format!(", {} units", grouped(u))).unwrap_or_default();
+    let how = match &tx.error {
+        None => String::new(),
+        Some(e) => format!(", FAILED: {}", clean(e)),
+    };
+    format!(
+        "sent {} {} slot {}{units}, {} bytes, {} ms{how}",
+        clean(&tx.verb),
+        tx.signature,
+        tx.slot,
+        tx.bytes,
+        tx.elapsed.as_millis()
+    )
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Warn => "warn",
+        Verdict::Fail => "FAIL",
+    }
+}
+
+fn describe(p: &Preflight) -> Result<()> {
+    print(&clean(&p.title))?;
+    for fact in &p.facts {
+        print(&format!("  {:<28} {}", clean(&fact.label), clean(&fact.value)))?;
+    }
+    for check in &p.checks {
+        print(&format!("  {:<4}  {}", word(check.verdict), clean(&check.sentence)))?;
+    }
+    if let Some(sim) = &p.simulation {
+        let text = match &sim.error {
+            None => format!("succeeds with {} compute units", grouped(sim.units)),
+            Some(error) => format!("fails: {}", clean(error)),
+        };
+        print(&format!("  simulation {text}"))?;
+    }
+    Ok(())
+}
+
+fn described(p: &Preflight, receipt: Option<&Receipt>, sendable: bool) -> Value {
+    json!({
+        "verb": p.verb.name(),
+        "proposal": p.proposal.to_string(),
+        "title": p.title,
+        "facts": p.facts.iter().map(|f| json!({"label": f.label, "value": f.value})).collect::<Vec<_>>(),
+        "checks": p.checks.iter()
+            .map(|c| json!({"verdict": word(c.verdict).to_lowercase(), "sentence": c.sentence}))
+            .collect::<Vec<_>>(),
+        "simulation": p.simulation.as_ref()
+            .map(|s| json!({"units": s.units, "error": s.error, "logs": s.logs})),
+        "transactions": p.transactions,
+        "sendable": sendable,
+        "signed": receipt.is_some(),
+        "receipt": receipt,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{self, key};
+
+    fn act(proposal: Option<&str>, program: Option<Pubkey>) -> Act {
+        let output = crate::cli::Output::default();
+        Act { proposal: proposal.map(str::to_owned), program, yes: false, output }
+    }
+
+    #[test]
+    fn a_proposal_is_named_by_address_by_id_or_not_at_all() {
+        let snapshot = fixtures::snapshot(&fixtures::active(1));
+        let pick = |p, program| choose(&snapshot, Verb::Approve, &act(p, program));
+        assert_eq!(pick(None, None).unwrap(), key(40));
+        assert_eq!(pick(Some("0"), None).unwrap(), key(40));
+        let address = key(77).to_string();
+        assert_eq!(pick(Some(&address), None).unwrap(), key(77));
+        assert!(pick(Some("1"), None).unwrap_err().to_string().contains("no proposal 1"));
+        assert!(pick(Some("x"), None).unwrap_err().to_string().contains("neither"));
+        assert!(pick(None, Some(key(1))).unwrap_err().to_string().contains("No such program"));
+    }
+
+    #[test]
+    fn with_several_programs_nothing_is_guessed() {
+        let mut snapshot = (*fixtures::snapshot(&fixtures::active(1))).clone();
+        let mut other = snapshot.view.programs[0].clone();
+        other.account.program = key(99);
+        snapshot.view.programs.push(other);
+        let picked = choose(&snapshot, Verb::Approve, &act(None, None));
+        assert!(picked.unwrap_err().to_string().contains("--program"));
+        assert!(choose(&snapshot, Verb::Approve, &act(None, Some(key(30)))).is_ok());
+    }
+
+    #[test]
+    fn rollback_alone_falls_back_to_what_was_executed_last() {
+        let mut f = fixtures::migrating(0, 200);
+        f.state.live_proposal = None;
+        let snapshot = fixtures::snapshot(&f);
+        let none = act(None, None);
+        let back = Verb::RollBack { give_up: false };
+        assert_eq!(choose(&snapshot, back, &none).unwrap(), key(40));
+        assert!(choose(&snapshot, Verb::Approve, &none).is_err());
+    }
+}

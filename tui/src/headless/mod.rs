@@ -1,0 +1,114 @@
+//! Commands without screens. Each prints text or one JSON value, and ends with 0, 1 or 2.
+mod act;
+mod audit;
+mod index;
+mod propose;
+mod show;
+mod status;
+
+use std::{io::Write, sync::Arc};
+
+use anyhow::{Context, Result};
+use indexer::backfill_once;
+
+use crate::{
+    cli::{Command, Config},
+    config,
+    model::snapshot::Snapshot,
+    redact::Secrets,
+    runtime::loader,
+    session::Session,
+};
+
+/// The exit code of something that was not confirmed.
+pub const NOT_CONFIRMED: u8 = 2;
+
+/// Runs a command that needs the store.
+///
+/// # Errors
+/// One sentence for the operator.
+pub async fn run(session: &Session, command: Command) -> Result<u8> {
+    match command {
+        Command::Status(output) => status::run(session, output.json).await,
+        Command::Audit(args) => audit::run(session, &args).await,
+        Command::Index(args) => index::run(session, &args).await,
+        Command::Propose(args) => propose::run(session, &args).await,
+        other => match act::verb(other) {
+            Some((verb, args)) => act::run(session, verb, &args).await,
+            None => Ok(0),
+        },
+    }
+}
+
+/// Whether the command was asked for JSON, so that its failure is JSON as well.
+pub fn wants_json(command: Option<&Command>) -> bool {
+    match command {
+        Some(Command::Status(o)) => o.json,
+        Some(Command::Propose(a)) => a.output.json,
+        Some(Command::Audit(a)) => a.output.json,
+        Some(Command::Index(a)) => a.output.json,
+        Some(Command::Quarantine(a)) => a.act.output.json,
+        Some(Command::Rollback(a)) => a.act.output.json,
+        Some(
+            Command::Approve(a)
+            | Command::Reject(a)
+            | Command::Revoke(a)
+            | Command::Cancel(a)
+            | Command::Expire(a)
+            | Command::Execute(a)
+            | Command::Migrate(a)
+            | Command::Verify(a),
+        ) => a.output.json,
+        Some(Command::Sandbox(_) | Command::Config(_)) | None => false,
+    }
+}
+
+/// Runs a command about the configuration file.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn config(command: &Config, path: Option<&std::path::Path>) -> Result<u8> {
+    match command {
+        Config::PrintDefault => print(config::PRINTED.trim_end())?,
+        Config::Check => {
+            let path = path.map_or_else(config::default_path, |p| Ok(p.to_owned()))?;
+            if path.exists() {
+                config::check(&path)?;
+                print(&format!("{} is fine.", path.display()))?;
+            } else {
+                print(&format!("There is no {}; the defaults are used.", path.display()))?;
+            }
+        }
+    }
+    Ok(0)
+}
+
+/// Prints a line; a reader that went away is not an error worth a message.
+fn print(text: &str) -> Result<()> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("The output cannot be written."),
+    }
+}
+
+fn print_json(value: &serde_json::Value) -> Result<()> {
+    print(&serde_json::to_string_pretty(value).context("The output cannot be written.")?)
+}
+
+/// Brings the mirror up to date and reads it.
+async fn fresh(session: &Session) -> Result<Snapshot> {
+    backfill_once(session.source(), Arc::clone(&session.store))
+        .await
+        .map_err(|e| session.clean(&e))?;
+    Ok(loader::read(&*session.store).await?)
+}
+
+/// An error for the terminal, and as JSON where JSON was asked for.
+pub fn fail(error: &anyhow::Error, json: bool, secrets: &Secrets) {
+    let text = secrets.scrub(&format!("{error:#}"));
+    let text = crate::text::clean(&text);
+    if json {
+        let _ = print_json(&serde_json::json!({ "error": text }));
+    }
+    let _ = writeln!(std::io::stderr().lock(), "control-room: {text}");
+}

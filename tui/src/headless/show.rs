@@ -1,0 +1,96 @@
+//! Chain values as JSON and as lines. Statuses are spelled as on chain; addresses are base58,
+//! hashes hex, times seconds since 1970.
+use serde_json::{Value, json};
+use solana_pubkey::Pubkey;
+use upgrade_manager::state::{Choice, Counters, ProgramUpgradeState, UpgradeProposal};
+
+use crate::model::{snapshot::Snapshot, timing::ChainNow};
+
+fn keys(keys: &[Pubkey]) -> Vec<String> {
+    keys.iter().map(ToString::to_string).collect()
+}
+
+/// The counters.
+pub fn counters(c: &Counters) -> Value {
+    json!({
+        "total": c.total,
+        "on_new_layout": c.on_new_layout(),
+        "migrated": c.migrated,
+        "verified": c.verified,
+        "restored": c.restored,
+        "quarantined": c.quarantined,
+        "closed": c.closed,
+    })
+}
+
+/// One program.
+pub fn program(s: &ProgramUpgradeState) -> Value {
+    json!({
+        "program": s.program.to_string(),
+        "program_data": s.program_data.to_string(),
+        "multisig": s.multisig.to_string(),
+        "version": s.version,
+        "elf_hash": hex::encode(s.elf_hash),
+        "previous_version": s.previous_version,
+        "phase": s.phase.name(),
+        "live_proposal": s.live_proposal.map(|k| k.to_string()),
+        "last_executed": s.last_executed.map(|k| k.to_string()),
+        "counters": counters(&s.counters),
+    })
+}
+
+/// Members who voted `choice`.
+pub fn voters(p: &UpgradeProposal, choice: Choice) -> Vec<Pubkey> {
+    p.ballot.votes.iter().filter(|v| v.choice == choice).map(|v| v.member).collect()
+}
+
+/// Whether the proposal could be executed at `now`.
+pub fn ready(snapshot: &Snapshot, p: &UpgradeProposal, now: ChainNow) -> bool {
+    snapshot.team(p).is_some_and(|t| p.require_executable(t, now.unix, now.slot).is_ok())
+}
+
+/// One proposal.
+pub fn proposal(
+    snapshot: &Snapshot,
+    address: &Pubkey,
+    p: &UpgradeProposal,
+    now: ChainNow,
+) -> Value {
+    let team = snapshot.team(p);
+    let t = &p.terms;
+    json!({
+        "proposal": address.to_string(),
+        "id": t.id,
+        "program": t.program.to_string(),
+        "multisig": t.multisig.to_string(),
+        "status": p.status.name(),
+        "ready": ready(snapshot, p, now),
+        "approvals": p.ballot.count(Choice::Approve),
+        "rejections": p.ballot.count(Choice::Reject),
+        "threshold": team.map(|t| t.threshold),
+        "voters": team.map(|t| t.voters()),
+        "approved_by": keys(&voters(p, Choice::Approve)),
+        "rejected_by": keys(&voters(p, Choice::Reject)),
+        "missing": team.map(|t| keys(&p.ballot.missing(t))),
+        "cancel_votes": keys(&p.ballot.cancel),
+        "rollback_votes": p.ballot.rollback.len(),
+        "proposer": p.proposer.to_string(),
+        "digest": hex::encode(p.digest),
+        "from_version": t.from_version,
+        "to_version": t.to_version,
+        "buffer": t.upgrade.buffer.to_string(),
+        "elf_hash": hex::encode(t.upgrade.sha256),
+        "rollback_buffer": t.rollback.buffer.to_string(),
+        "rollback_elf_hash": hex::encode(t.rollback.sha256),
+        "spill": t.spill.to_string(),
+        "manifest_root": hex::encode(t.manifest.root),
+        "manifest_count": t.manifest.count,
+        "proposed_at": p.proposed_at,
+        "expires_at": t.expires_at,
+        "approved_at": p.approved_at,
+        "eta": p.eta,
+        "window_end": p.window_end,
+        "executed_at": p.executed_at,
+        "rollback_until": p.rollback_until,
+    })
+}

@@ -1,0 +1,76 @@
+//! `status`: programs, proposals and progress, from a mirror that was just brought up to date.
+use anyhow::Result;
+use serde_json::json;
+use upgrade_manager::state::Choice;
+
+use super::{fresh, print, print_json, show};
+use crate::{
+    model::timing::{ChainNow, timing},
+    session::Session,
+    text::utc,
+};
+
+pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
+    let backend = session.backend(None).await?;
+    let snapshot = fresh(session).await?;
+    let time = backend.gateway().chain_time().await.map_err(|e| session.clean(&e))?;
+    let now = ChainNow { unix: time.unix, slot: time.slot };
+    let genesis = backend.gateway().genesis_hash();
+    let cluster = session.cluster(Some(genesis));
+    let live = snapshot.view.proposals.iter().filter(|r| r.closed_slot.is_none());
+    if json {
+        print_json(&json!({
+            "cluster": cluster.name,
+            "node": cluster.node,
+            "genesis_hash": solana_pubkey::Pubkey::new_from_array(genesis).to_string(),
+            "slot": now.slot,
+            "chain_time": now.unix,
+            "programs": snapshot.programs().iter().map(|r| show::program(&r.account)).collect::<Vec<_>>(),
+            "proposals": live.map(|r| show::proposal(&snapshot, &r.pubkey, &r.account, now)).collect::<Vec<_>>(),
+        }))?;
+        return Ok(0);
+    }
+    print(&format!("{} {}, slot {}, {}", cluster.name, cluster.node, now.slot, utc(now.unix)))?;
+    if snapshot.programs().is_empty() {
+        print("No program is registered with the manager on this chain.")?;
+    }
+    for row in snapshot.programs() {
+        let s = &row.account;
+        let c = &s.counters;
+        print(&format!("\nprogram {} v{} {}", s.program, s.version, s.phase.name()))?;
+        print(&format!(
+            "  accounts: {}/{} migrated, {}/{} verified, {} restored, {} quarantined, {} closed",
+            c.on_new_layout(),
+            c.total,
+            c.verified,
+            c.total,
+            c.restored,
+            c.quarantined,
+            c.closed
+        ))?;
+        for row in snapshot.proposals(&s.program) {
+            let p = &row.account;
+            let team = snapshot.team(p);
+            let phrase = timing(p, team, Some(s), Some(now)).phrase();
+            print(&format!(
+                "  proposal {} {} v{} -> v{} {}, {phrase}",
+                p.terms.id,
+                row.pubkey,
+                p.terms.from_version,
+                p.terms.to_version,
+                p.status.name()
+            ))?;
+            let n = p.ballot.count(Choice::Approve);
+            if let Some(team) = team {
+                print(&format!("    Approvals {n}/{} ({} needed)", team.voters(), team.threshold))?;
+                for key in show::voters(p, Choice::Approve) {
+                    print(&format!("    approved by {key}"))?;
+                }
+                for key in p.ballot.missing(team).iter().filter(|_| p.status.is_voting()) {
+                    print(&format!("    missing     {key}"))?;
+                }
+            }
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,226 @@
+//! Carries out what the model wishes, off the drawing thread, and answers with actions. Keeps the
+//! intents: the model only ever knows their tickets.
+use std::{
+    collections::{BTreeMap, HashSet},
+    future::Future,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use backend::{Backend, FileSigner, Intent, Operation, Progress, Signer};
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::{
+    action::Action,
+    effect::Effect,
+    model::{Level, Ticket, job::Shown},
+    notify::{self, Notice, Surroundings},
+    session::Session,
+    strings as s,
+};
+
+/// Everything effects need.
+#[derive(Clone)]
+pub struct Hands {
+    /// Settings and store.
+    pub session: Session,
+    /// The backend, once the node was reached.
+    pub backend: watch::Receiver<Option<Backend>>,
+    /// Key files of the sandbox's members.
+    pub members: Vec<PathBuf>,
+    /// Where answers go.
+    pub actions: mpsc::Sender<Action>,
+    /// Bytes for the terminal, written between two frames.
+    pub bytes: mpsc::Sender<Vec<u8>>,
+    /// Makes the loader read again.
+    pub poke: Arc<Notify>,
+    intents: Arc<Mutex<BTreeMap<Ticket, Intent>>>,
+}
+
+impl Hands {
+    /// Hands without any intent.
+    pub fn new(
+        session: Session,
+        backend: watch::Receiver<Option<Backend>>,
+        members: Vec<PathBuf>,
+        actions: mpsc::Sender<Action>,
+        bytes: mpsc::Sender<Vec<u8>>,
+    ) -> Self {
+        let (poke, intents) = (Arc::default(), Arc::default());
+        Self { session, backend, members, actions, bytes, poke, intents }
+    }
+
+    /// Starts `effect`; returns at once.
+    pub fn start(&self, effect: Effect) {
+        let hands = self.clone();
+        match effect {
+            Effect::Prepare(ticket, operation) => {
+                let died = Action::Prepared { ticket, result: Err(died("The preparation")) };
+                self.spawn(died, async move { hands.prepare(ticket, operation).await });
+            }
+            Effect::Check(ticket, operation) => {
+                let died = Action::Checked { ticket, result: Err(died("The check")) };
+                self.spawn(died, async move {
+                    let result = hands.read(operation).await.map(|p| Shown::from(&p));
+                    Action::Checked { ticket, result }
+                });
+            }
+            Effect::Discard(ticket) => drop(self.intent(ticket)),
+            Effect::Submit(ticket) => {
+                let died = Action::Finished { ticket, result: Err(died("The job")) };
+                self.spawn(died, async move { hands.submit(ticket).await });
+            }
+            Effect::UseMember(n) => {
+                let died = Action::Say(Level::Error, died("Changing the key"));
+                self.spawn(died, async move { hands.use_member(n) });
+            }
+            Effect::MoveClock(seconds) => {
+                let died = Action::Say(Level::Error, died("Moving the clock"));
+                self.spawn(died, async move { hands.move_clock(seconds).await });
+            }
+            Effect::Notify(notices) => {
+                let keys = notices.iter().map(|n| n.key.clone()).collect();
+                self.spawn(Action::NoticesFailed(keys), async move { hands.give(notices).await });
+            }
+            // These two belong to whoever owns the terminal.
+            Effect::Copy(_) | Effect::Suspend => {}
+        }
+    }
+
+    /// Runs `work` and sends what it returns, or `died` when it panics.
+    fn spawn(&self, died: Action, work: impl Future<Output = Action> + Send + 'static) {
+        let actions = self.actions.clone();
+        tokio::spawn(async move {
+            let action = tokio::spawn(work).await.unwrap_or(died);
+            let _ = actions.send(action).await;
+        });
+    }
+
+    fn intent(&self, ticket: Ticket) -> Option<Intent> {
+        self.intents.lock().unwrap_or_else(PoisonError::into_inner).remove(&ticket)
+    }
+
+    fn backend(&self) -> Result<Backend, String> {
+        self.backend.borrow().clone().ok_or_else(|| s::NOT_YET_CONNECTED.to_owned())
+    }
+
+    fn clean(&self, error: &impl std::fmt::Display) -> String {
+        self.session.secrets.scrub(&error.to_string())
+    }
+
+    async fn read(&self, operation: Operation) -> Result<backend::Preflight, String> {
+        self.backend()?.prepare(operation).await.map_err(|e| self.clean(&e))
+    }
+
+    async fn prepare(&self, ticket: Ticket, operation: Operation) -> Action {
+        let result = self.read(operation).await.map(|mut preflight| {
+            let shown = Shown::from(&preflight);
+            if let Some(intent) = preflight.intent.take() {
+                let mut intents = self.intents.lock().unwrap_or_else(PoisonError::into_inner);
+                intents.insert(ticket, intent);
+            }
+            shown
+        });
+        Action::Prepared { ticket, result }
+    }
+
+    async fn submit(&self, ticket: Ticket) -> Action {
+        let result = self.send(ticket).await;
+        self.poke.notify_one();
+        Action::Finished { ticket, result }
+    }
+
+    async fn send(&self, ticket: Ticket) -> Result<backend::Receipt, String> {
+        // The last line: whatever a screen believed, nothing is signed in read-only mode.
+        if self.session.settings.read_only {
+            return Err(s::READ_ONLY.to_owned());
+        }
+        let intent = self.intent(ticket).ok_or("Nothing was prepared for this; try again.")?;
+        let proposal = intent.proposal();
+        let backend = self.backend()?;
+        let (news, mut heard) = mpsc::channel(256);
+        let hands = self.clone();
+        let listener = tokio::spawn(async move {
+            let mut written = HashSet::new();
+            while let Some(progress) = heard.recv().await {
+                if let Progress::Sent(tx) = &progress {
+                    if let Err(e) = hands.session.record(proposal, tx).await {
+                        tracing::warn!("{e:#}");
+                    }
+                    written.insert(tx.signature.clone());
+                    hands.poke.notify_one();
+                }
+                let _ = hands.actions.send(Action::Progress { ticket, progress }).await;
+            }
+            written
+        });
+        let result = backend.submit(intent, Some(news)).await;
+        let written = listener.await.unwrap_or_default();
+        if let Ok(receipt) = &result {
+            for tx in receipt.sent.iter().filter(|tx| !written.contains(&tx.signature)) {
+                if let Err(e) = self.session.record(proposal, tx).await {
+                    tracing::warn!("{e:#}");
+                }
+            }
+        }
+        result.map_err(|e| self.clean(&e))
+    }
+
+    fn use_member(&self, n: usize) -> Action {
+        let change = || -> Result<_, String> {
+            let path = self.members.get(n).ok_or("There is no such member.")?;
+            let signer: Arc<dyn Signer> =
+                Arc::new(FileSigner::open(path).map_err(|e| self.clean(&e))?);
+            let key = signer.pubkey();
+            self.backend()?.set_signer(Some(signer));
+            Ok(key)
+        };
+        match change() {
+            Ok(key) => Action::SignerChanged(Some(key)),
+            Err(e) => Action::Say(Level::Error, e),
+        }
+    }
+
+    async fn move_clock(&self, seconds: u32) -> Action {
+        match crate::sandbox::move_clock(&self.session.settings.rpc_url, seconds).await {
+            Ok(unix) => {
+                let text = format!("The chain's clock shows {}.", crate::text::utc(unix));
+                Action::Say(Level::Info, text)
+            }
+            Err(e) => Action::Say(Level::Error, self.clean(&format!("{e:#}"))),
+        }
+    }
+
+    /// Claims each notice in the store and gives those that nobody has given yet, as one.
+    async fn give(&self, notices: Vec<Notice>) -> Action {
+        let mut ours = vec![];
+        let mut failed = vec![];
+        for notice in notices {
+            match self.session.store.claim_notice(&notice.key).await {
+                Ok(true) => ours.push(notice),
+                Ok(false) => {}
+                Err(e) => {
+                    tracing::warn!("a notice could not be claimed: {e}");
+                    failed.push(notice.key);
+                }
+            }
+        }
+        if !failed.is_empty() {
+            let _ = self.actions.send(Action::NoticesFailed(failed)).await;
+        }
+        let Some(notice) = notify::summary(&ours) else { return Action::None };
+        let way = self.session.settings.notify;
+        let outcome = notify::deliver(&notice, way, &Surroundings::read()).await;
+        tracing::info!(how = outcome.how, "{}: {}", notice.title, notice.body);
+        if !outcome.bytes.is_empty() {
+            let _ = self.bytes.send(outcome.bytes).await;
+        }
+        Action::Noticed(format!("{}. {}", notice.title, notice.body))
+    }
+}
+
+fn died(what: &str) -> String {
+    format!(
+        "{what} failed inside the control room; the log has the details. Look at the proposal before trying again."
+    )
+}

@@ -1,0 +1,105 @@
+//! Reads the mirror whenever it has changed and hands the screens a new snapshot. Asks the store
+//! for its revision as well: another process may write to the same mirror.
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use indexer::{RecordQuery, Row, Store, StoreError};
+use tokio::sync::{Notify, mpsc, watch};
+use upgrade_manager::state::{AccountStatus, AccountVersion};
+
+use crate::{
+    action::Action,
+    model::{
+        Level,
+        snapshot::{HISTORY, RECORDS, Snapshot},
+    },
+};
+
+/// Least time between two snapshots.
+const PACE: Duration = Duration::from_millis(120);
+/// How often the store's own revision is asked for.
+const ASK: Duration = Duration::from_secs(2);
+
+/// Runs until the receiver of the snapshots is gone.
+pub async fn run(
+    store: Arc<dyn Store>,
+    mut revision: watch::Receiver<u64>,
+    poke: Arc<Notify>,
+    actions: mpsc::Sender<Action>,
+) {
+    let mut seen = None;
+    let mut failing = false;
+    loop {
+        match read_if_new(&*store, seen).await {
+            Ok(None) => {}
+            Ok(Some((now, snapshot))) => {
+                seen = Some(now);
+                if std::mem::take(&mut failing) {
+                    let text = "The mirror answers again.".to_owned();
+                    let _ = actions.send(Action::Say(Level::Info, text)).await;
+                }
+                if actions.send(Action::Loaded(Arc::new(snapshot))).await.is_err() {
+                    return;
+                }
+            }
+            Err(e) if !std::mem::replace(&mut failing, true) => {
+                if actions.send(Action::Say(Level::Error, e.to_string())).await.is_err() {
+                    return;
+                }
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(PACE).await;
+        tokio::select! {
+            changed = revision.changed() => if changed.is_err() {
+                tokio::time::sleep(ASK).await;
+            },
+            () = poke.notified() => seen = None,
+            () = tokio::time::sleep(ASK) => {}
+        }
+    }
+}
+
+async fn read_if_new(
+    store: &dyn Store,
+    seen: Option<u64>,
+) -> Result<Option<(u64, Snapshot)>, StoreError> {
+    let now = store.revision().await?;
+    if seen == Some(now) {
+        return Ok(None);
+    }
+    Ok(Some((now, read(store).await?)))
+}
+
+/// Reads everything a screen shows.
+///
+/// # Errors
+/// The store's sentence.
+pub async fn read(store: &dyn Store) -> Result<Snapshot, StoreError> {
+    let view = store.view().await?;
+    let mut audit = store.audit(None, HISTORY).await?;
+    audit.reverse();
+    let sent = store.sent(HISTORY).await?;
+    let mut records = BTreeMap::new();
+    for program in &view.programs {
+        let program = program.account.program;
+        records.insert(program, of_program(store, &program).await?);
+    }
+    Ok(Snapshot { view, audit, sent, records })
+}
+
+/// Records of one program, those that need a look first.
+async fn of_program(
+    store: &dyn Store,
+    program: &solana_pubkey::Pubkey,
+) -> Result<Vec<Row<AccountVersion>>, StoreError> {
+    let query = RecordQuery { status: None, after: None, limit: RECORDS };
+    let mut rows = store.account_versions(program, query).await?;
+    let rank = |status| match status {
+        AccountStatus::Quarantined => 0,
+        AccountStatus::Pending => 1,
+        AccountStatus::Closed => 2,
+        _ => 3,
+    };
+    rows.sort_by_key(|r| (rank(r.account.status), !r.account.touched, r.account.account));
+    Ok(rows)
+}

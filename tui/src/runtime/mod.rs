@@ -1,0 +1,311 @@
+//! The running screens: one loop that waits for signals, keys, news and the next second, changes the
+//! model, and draws when something changed. Everything slow happens elsewhere.
+mod connect;
+mod effects;
+pub mod loader;
+mod signals;
+pub mod term;
+
+use std::{
+    future::pending,
+    io::{self, BufWriter, Stdout, Write, stdout},
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use backend::Signer;
+use crossterm::{
+    clipboard::CopyToClipboard,
+    event::{Event, EventStream, MouseEventKind},
+    execute, queue,
+    terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate, SetTitle},
+};
+use futures_util::StreamExt;
+use ratatui::{Terminal, backend::CrosstermBackend};
+use tokio::sync::{mpsc, watch};
+
+use self::{
+    effects::Hands,
+    signals::{Asked, Signals},
+    term::Guard,
+};
+use crate::{
+    action::Action,
+    effect::Effect,
+    keymap,
+    model::{Level, Member, Model},
+    session::Session,
+    theme::{Theme, ThemeName},
+    update::{next_wake, update},
+    view,
+};
+
+/// Least time between two frames.
+const FRAME: Duration = Duration::from_millis(16);
+
+/// What the sandbox adds.
+#[derive(Clone, Debug, Default)]
+pub struct Extras {
+    /// Key files of the members, with their keys.
+    pub members: Vec<(PathBuf, Member)>,
+    /// For tests: what to fail with after the first frame.
+    pub fail: Option<Fail>,
+}
+
+/// How to fail after the first frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fail {
+    /// With a panic.
+    Panic,
+    /// With an error.
+    Error,
+}
+
+type Screen = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
+
+/// Runs the screens; returns the exit code.
+///
+/// # Errors
+/// When the terminal cannot be used.
+pub async fn run(session: Session, signer: Option<Arc<dyn Signer>>, extras: Extras) -> Result<u8> {
+    let (send, actions) = mpsc::channel(1_024);
+    let (send_bytes, bytes) = mpsc::channel(16);
+    let (found, backend) = watch::channel(None);
+    let indexer = indexer::spawn(session.source(), Arc::clone(&session.store));
+    let members = extras.members.iter().map(|(path, _)| path.clone()).collect();
+    let hands = Hands::new(session.clone(), backend, members, send.clone(), send_bytes);
+    let mut model = model(&session, signer.as_deref(), &extras);
+
+    tokio::spawn(connect::reach(session.clone(), signer, found, send.clone()));
+    tokio::spawn(connect::watch_health(session.clone(), indexer.health.clone(), send.clone()));
+    tokio::spawn(keep_loading(session.clone(), indexer.revision.clone(), hands.clone(), send));
+
+    term::install_panic_hook();
+    let signals = Signals::listen().context("The signals of the system cannot be received.")?;
+    let guard = Guard::enter(session.settings.mouse).context(
+        "The screens need a terminal. Use a headless command instead: `control-room --help` lists them.",
+    )?;
+    let room = Room {
+        screen: open().context("The terminal cannot be drawn on.")?,
+        input: EventStream::new(),
+        signals,
+        actions,
+        bytes,
+        hands,
+        guard,
+        title: String::new(),
+    };
+    let result = room.stay(&mut model, extras.fail).await;
+    term::restore();
+    // What has arrived is written; a node that hangs must not keep the shell waiting.
+    let _ = tokio::time::timeout(Duration::from_secs(3), indexer.shutdown()).await;
+    result
+}
+
+/// Reads the mirror, and starts over when reading it dies.
+async fn keep_loading(
+    session: Session,
+    revision: watch::Receiver<u64>,
+    hands: Hands,
+    actions: mpsc::Sender<Action>,
+) {
+    let mut pause = Duration::from_secs(1);
+    loop {
+        let work = loader::run(
+            session.store.clone(),
+            revision.clone(),
+            hands.poke.clone(),
+            actions.clone(),
+        );
+        if tokio::spawn(work).await.is_ok() {
+            return;
+        }
+        let text = format!(
+            "Reading the mirror failed inside the control room; trying again in {} s.",
+            pause.as_secs()
+        );
+        let _ = actions.send(Action::Say(Level::Error, text)).await;
+        tokio::time::sleep(pause).await;
+        pause = pause.saturating_mul(2).min(Duration::from_secs(60));
+    }
+}
+
+fn model(session: &Session, signer: Option<&dyn Signer>, extras: &Extras) -> Model {
+    let settings = &session.settings;
+    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    if no_colour {
+        // crossterm 0.29 turns a reversed cell into a reset when NO_COLOR is set; the mono theme
+        // names no colour, so letting it through is what NO_COLOR asks for.
+        crossterm::style::force_color_output(true);
+    }
+    let name = if no_colour { ThemeName::Mono } else { settings.theme };
+    let theme = Theme::new(name, settings.ascii);
+    let mut model = Model::new(session.cluster(None), theme, Instant::now());
+    model.read_only = settings.read_only;
+    model.signer = signer.map(Signer::pubkey);
+    model.names = settings.names.clone();
+    for (_, member) in &extras.members {
+        model.names.entry(member.key).or_insert_with(|| member.name.clone());
+        model.members.push(member.clone());
+    }
+    model
+}
+
+fn open() -> io::Result<Screen> {
+    Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(64 * 1_024, stdout())))
+}
+
+struct Room {
+    screen: Screen,
+    input: EventStream,
+    signals: Signals,
+    actions: mpsc::Receiver<Action>,
+    bytes: mpsc::Receiver<Vec<u8>>,
+    hands: Hands,
+    guard: Guard,
+    title: String,
+}
+
+impl Room {
+    async fn stay(mut self, model: &mut Model, fail: Option<Fail>) -> Result<u8> {
+        let mut dirty = true;
+        let mut drawn: Option<Instant> = None;
+        loop {
+            let may_draw = drawn.is_none_or(|at| at.elapsed() >= FRAME);
+            if dirty && may_draw {
+                model.now = Instant::now();
+                self.draw(model)?;
+                (dirty, drawn) = (false, Some(Instant::now()));
+                fail_if_asked(fail)?;
+            }
+            if model.quit {
+                return Ok(0);
+            }
+            let wake = match (dirty, drawn) {
+                (true, Some(at)) => Some(at + FRAME),
+                _ => next_wake(model),
+            };
+            dirty |= tokio::select! {
+                biased;
+                asked = self.signals.next() => match asked {
+                    Asked::Leave(signal) => return Ok(u8::try_from(128 + signal).unwrap_or(1)),
+                    Asked::Stop => self.suspend()?,
+                    Asked::Continue => self.take_back()?,
+                },
+                event = self.input.next() => match event {
+                    Some(event) => self.take(model, event.context("The terminal is gone.")?)?,
+                    None => bail!("The terminal is gone."),
+                },
+                Some(bytes) = self.bytes.recv() => {
+                    self.raw(&bytes)?;
+                    false
+                }
+                Some(action) = self.actions.recv() => {
+                    self.apply(model, action)?;
+                    while let Ok(action) = self.actions.try_recv() {
+                        self.apply(model, action)?;
+                    }
+                    true
+                }
+                () = sleep_until(wake) => {
+                    self.apply(model, Action::Tick)?;
+                    true
+                }
+            };
+        }
+    }
+
+    fn apply(&mut self, model: &mut Model, action: Action) -> Result<()> {
+        for effect in update(model, action, Instant::now()) {
+            match effect {
+                Effect::Suspend => drop(self.suspend()?),
+                Effect::Copy(text) => {
+                    execute!(self.screen.backend_mut(), CopyToClipboard::to_clipboard_from(text))?;
+                }
+                other => self.hands.start(other),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes an event of the terminal; says whether to draw.
+    fn take(&mut self, model: &mut Model, event: Event) -> Result<bool> {
+        let action = match event {
+            Event::Key(key) => keymap::action(model, &key),
+            Event::Paste(text) => Action::Paste(text),
+            Event::FocusGained => Action::Focus(true),
+            Event::FocusLost => Action::Focus(false),
+            Event::Mouse(mouse) => match mouse.kind {
+                MouseEventKind::ScrollDown => Action::Wheel(1),
+                MouseEventKind::ScrollUp => Action::Wheel(-1),
+                _ => Action::None,
+            },
+            Event::Resize(_, _) => Action::Tick,
+        };
+        self.apply(model, action)?;
+        Ok(true)
+    }
+
+    fn draw(&mut self, model: &mut Model) -> Result<()> {
+        self.set_title(model)?;
+        let mut found = view::Drawn::default();
+        queue!(self.screen.backend_mut(), BeginSynchronizedUpdate)?;
+        let result = self.screen.draw(|frame| found = view::draw(model, frame)).map(drop);
+        execute!(self.screen.backend_mut(), EndSynchronizedUpdate)?;
+        result.context("The terminal cannot be drawn on.")?;
+        let action = Action::Drawn { overflow: found.overflow, page: found.page };
+        self.apply(model, action)
+    }
+
+    fn set_title(&mut self, model: &Model) -> Result<()> {
+        let title = match model.unseen {
+            0 => format!("control-room {}", model.cluster.name),
+            n => format!("({n}) control-room {}", model.cluster.name),
+        };
+        if title != self.title {
+            queue!(self.screen.backend_mut(), SetTitle(&title))?;
+            self.title = title;
+        }
+        Ok(())
+    }
+
+    fn raw(&mut self, bytes: &[u8]) -> Result<()> {
+        let out = self.screen.backend_mut();
+        out.write_all(bytes)?;
+        Ok(Write::flush(out)?)
+    }
+
+    /// Puts the terminal back and stops; goes on here when continued.
+    fn suspend(&mut self) -> Result<bool> {
+        term::restore();
+        signals::stop_here()?;
+        self.take_back()
+    }
+
+    /// Takes the terminal over once more and draws everything anew.
+    fn take_back(&mut self) -> Result<bool> {
+        term::restore();
+        self.guard.resume().context("The terminal is gone.")?;
+        self.screen = open().context("The terminal cannot be drawn on.")?;
+        self.title.clear();
+        Ok(true)
+    }
+}
+
+async fn sleep_until(wake: Option<Instant>) {
+    match wake {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => pending().await,
+    }
+}
+
+#[allow(clippy::panic, reason = "a hidden switch for the tests of the terminal's restoration")]
+fn fail_if_asked(fail: Option<Fail>) -> Result<()> {
+    match fail {
+        None => Ok(()),
+        Some(Fail::Panic) => panic!("asked to panic by --debug-panic"),
+        Some(Fail::Error) => bail!("Asked to fail by --debug-error."),
+    }
+}

@@ -1,0 +1,62 @@
+//! Signals as values. Nothing is done inside a handler.
+use std::io;
+
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGSTOP, SIGTERM, SIGTSTP};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// What the system asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Leave; the number is the signal's.
+    Leave(i32),
+    /// Stop until continued.
+    Stop,
+    /// We were continued.
+    Continue,
+}
+
+/// The signals that matter.
+#[derive(Debug)]
+pub struct Signals {
+    term: Signal,
+    hup: Signal,
+    int: Signal,
+    stop: Signal,
+    cont: Signal,
+}
+
+impl Signals {
+    /// Starts listening.
+    ///
+    /// # Errors
+    /// When the system refuses a handler.
+    pub fn listen() -> io::Result<Self> {
+        let on = |n| signal(SignalKind::from_raw(n));
+        Ok(Self {
+            term: on(SIGTERM)?,
+            hup: on(SIGHUP)?,
+            int: on(SIGINT)?,
+            stop: on(SIGTSTP)?,
+            cont: on(SIGCONT)?,
+        })
+    }
+
+    /// The next one. Can be dropped and called again without losing any.
+    pub async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.term.recv() => Asked::Leave(SIGTERM),
+            _ = self.hup.recv() => Asked::Leave(SIGHUP),
+            _ = self.int.recv() => Asked::Leave(SIGINT),
+            _ = self.stop.recv() => Asked::Stop,
+            _ = self.cont.recv() => Asked::Continue,
+        }
+    }
+}
+
+/// Stops this process until somebody continues it.
+///
+/// # Errors
+/// When the system refuses.
+pub fn stop_here() -> io::Result<()> {
+    signal_hook::low_level::raise(SIGSTOP)
+}

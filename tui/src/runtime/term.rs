@@ -1,0 +1,111 @@
+//! Owns the terminal: raw mode, alternate screen, mouse, paste, focus, cursor, title. Everything is
+//! put back exactly once, whichever way the program ends. Nothing else may change these modes.
+use std::{
+    io::{self, Write, stdout},
+    panic,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use crossterm::{
+    cursor::{Hide, Show},
+    event::{
+        DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste,
+        EnableFocusChange, EnableMouseCapture,
+    },
+    execute,
+    style::Print,
+    terminal::{
+        Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+        disable_raw_mode, enable_raw_mode,
+    },
+};
+
+/// Whether the modes are changed at the moment.
+static CHANGED: AtomicBool = AtomicBool::new(false);
+
+/// Saves the window's title on the terminal's stack, and takes it back.
+const PUSH_TITLE: &str = "\u{1b}[22;0t";
+const POP_TITLE: &str = "\u{1b}[23;0t";
+
+/// Puts the terminal back when dropped.
+#[derive(Debug)]
+pub struct Guard {
+    mouse: bool,
+}
+
+impl Guard {
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    /// When there is no terminal.
+    pub fn enter(mouse: bool) -> io::Result<Self> {
+        let guard = Self { mouse };
+        guard.resume()?;
+        Ok(guard)
+    }
+
+    /// Takes the terminal over again after [`restore`].
+    ///
+    /// # Errors
+    /// When there is no terminal any more.
+    pub fn resume(&self) -> io::Result<()> {
+        CHANGED.store(true, Ordering::SeqCst);
+        enable_raw_mode()?;
+        execute!(
+            stdout(),
+            Print(PUSH_TITLE),
+            EnterAlternateScreen,
+            EnableBracketedPaste,
+            EnableFocusChange,
+            Hide,
+            Clear(ClearType::All)
+        )?;
+        if self.mouse {
+            execute!(stdout(), EnableMouseCapture)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Puts the terminal back; does nothing when it is back already. Errors are ignored: the terminal
+/// may be gone, and there is nobody left to tell.
+pub fn restore() {
+    if !CHANGED.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let mut out = stdout();
+    let _ = execute!(
+        out,
+        EndSynchronizedUpdate,
+        DisableMouseCapture,
+        DisableFocusChange,
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        Show,
+        Print(POP_TITLE)
+    );
+    let _ = disable_raw_mode();
+    let _ = out.flush();
+}
+
+/// Makes a panic of this thread put the terminal back before its message is printed. A panic of any
+/// other thread goes to the log: the screens live on, and say what died.
+pub fn install_panic_hook() {
+    let drawing = thread::current().id();
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if thread::current().id() == drawing || !CHANGED.load(Ordering::SeqCst) {
+            restore();
+            before(info);
+        } else {
+            tracing::error!("a background task panicked: {info}");
+        }
+    }));
+}

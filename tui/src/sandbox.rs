@@ -1,0 +1,214 @@
+//! The sandbox: starts the chain as a child process, learns where it is, and moves its clock. Only
+//! `control-room sandbox` comes here.
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use backend::{FileSigner, Signer as _};
+use serde::Deserialize;
+use solana_pubkey::Pubkey;
+use solana_rpc_client::{
+    api::{config::CommitmentConfig, request::RpcRequest},
+    nonblocking::rpc_client::RpcClient,
+};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+use crate::{
+    cli::Sandbox,
+    config::Settings,
+    model::Member,
+    redact::Secrets,
+    runtime::{self, Extras},
+    session::Session,
+};
+
+/// The binary that holds the chain.
+const BINARY: &str = "control-room-sandbox";
+/// How long the chain may take until it is seeded.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What the child says when it is ready.
+#[derive(Debug, Deserialize)]
+struct Ready {
+    http: String,
+    ws: String,
+    program: Pubkey,
+    members: Vec<PathBuf>,
+    genesis_hash: String,
+    archive: PathBuf,
+}
+
+fn binary() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("CONTROL_ROOM_SANDBOX_BIN") {
+        return Ok(path.into());
+    }
+    let own = std::env::current_exe().context("The folder of this program is not known.")?;
+    let beside = own.with_file_name(BINARY);
+    if beside.exists() {
+        return Ok(beside);
+    }
+    bail!(
+        "There is no {BINARY} beside {}. Build it with `cargo build -p sandbox`, or name it in CONTROL_ROOM_SANDBOX_BIN.",
+        own.display()
+    )
+}
+
+fn command(args: &Sandbox) -> Result<Command> {
+    let mut command = Command::new(binary()?);
+    if let Some(dir) = &args.elf_dir {
+        command.arg("--elf-dir").arg(dir);
+    }
+    if let Some(n) = args.vaults {
+        command.arg("--vaults").arg(n.to_string());
+    }
+    if let Some(ms) = args.slot_ms {
+        command.arg("--slot-ms").arg(ms.to_string());
+    }
+    Ok(command)
+}
+
+/// Runs the child's own flow and returns its exit code.
+///
+/// # Errors
+/// When it cannot be started.
+pub async fn headless(args: &Sandbox) -> Result<u8> {
+    let mut command = command(args)?;
+    let mut child = command.arg("--headless").spawn().context("The sandbox cannot be started.")?;
+    let status = child.wait().await.context("The sandbox is gone.")?;
+    Ok(status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(1))
+}
+
+/// Starts the chain and opens the screens on it. Without `--data-dir` everything is forgotten at
+/// the end.
+///
+/// # Errors
+/// When the chain does not come up, with what it said last.
+pub async fn screens(
+    args: &Sandbox,
+    mut settings: Settings,
+    keep: bool,
+    fail: Option<runtime::Fail>,
+) -> Result<u8> {
+    let temporary = tempfile::Builder::new()
+        .prefix("control-room-")
+        .tempdir()
+        .context("There is no folder for temporary files.")?;
+    let base = if keep { settings.data_dir.clone() } else { temporary.path().to_owned() };
+    std::fs::create_dir_all(&base)
+        .with_context(|| format!("The folder {} cannot be made.", base.display()))?;
+    eprintln!("Starting the local chain..");
+    let (child, ready) = start(args, &base).await?;
+    // Every sandbox chain has a genesis of its own, and a mirror follows one chain only.
+    let short: String = ready.genesis_hash.chars().take(8).collect();
+    settings.data_dir = base.join(format!("mirror-{short}"));
+    (settings.rpc_url, settings.ws_url) = (ready.http.clone(), ready.ws.clone());
+    settings.database_url = None;
+    settings.names.entry(ready.program).or_insert_with(|| "demo-vault".to_owned());
+    let members = members(&ready.members)?;
+    settings.keypair = settings.keypair.or_else(|| ready.members.first().cloned());
+    let secrets = Secrets::new([settings.rpc_url.as_str(), settings.ws_url.as_str()]);
+    let mut session = Session::open(settings, secrets).await?;
+    (session.sandbox, session.archive) = (true, ready.archive);
+    let signer = session.signer()?;
+    let code = runtime::run(session, signer, Extras { members, fail }).await;
+    stop(child).await;
+    code
+}
+
+fn members(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Member)>> {
+    let member = |(i, path): (usize, &PathBuf)| {
+        let key = FileSigner::open(path)?.pubkey();
+        let name = format!("member-{}", i.saturating_add(1));
+        Ok((path.clone(), Member { name, key }))
+    };
+    paths.iter().enumerate().map(member).collect()
+}
+
+async fn start(args: &Sandbox, base: &Path) -> Result<(Child, Ready)> {
+    let log = base.join("sandbox.log");
+    let errors = std::fs::File::create(&log)
+        .with_context(|| format!("The file {} cannot be written.", log.display()))?;
+    let mut child = command(args)?
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(errors)
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .context("The sandbox cannot be started.")?;
+    let out = child.stdout.take().ok_or_else(|| anyhow!("The sandbox has no output."))?;
+    let mut lines = BufReader::new(out).lines();
+    let first = async {
+        // Whatever else it prints, the line that matters is an object.
+        while let Some(line) = lines.next_line().await? {
+            if line.starts_with('{') {
+                return Ok::<_, std::io::Error>(Some(line));
+            }
+        }
+        Ok(None)
+    };
+    let line = tokio::select! {
+        line = tokio::time::timeout(PATIENCE, first) => line,
+        _ = tokio::signal::ctrl_c() => bail!("Stopped before the chain was ready."),
+    };
+    let line = match line {
+        Ok(Ok(Some(line))) => line,
+        Ok(_) => bail!("The local chain did not come up: {}", last_words(&log)),
+        Err(_) => bail!(
+            "The local chain is not ready after {} s: {}",
+            PATIENCE.as_secs(),
+            last_words(&log)
+        ),
+    };
+    // The pipe must be read on, or the child could stop at a full one.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    let ready = serde_json::from_str(&line).context(
+        "The sandbox speaks another version of this protocol. Build both from one source.",
+    )?;
+    Ok((child, ready))
+}
+
+/// What the child said last, for a person.
+fn last_words(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<_> = text.lines().filter(|l| !l.trim().is_empty()).collect();
+    let last = lines.iter().rev().take(3).rev().copied().collect::<Vec<_>>().join(" ");
+    if last.is_empty() { "it said nothing.".to_owned() } else { crate::text::clean(&last) }
+}
+
+/// Closes the child's input, which ends it, and waits a moment.
+async fn stop(mut child: Child) {
+    drop(child.stdin.take());
+    if tokio::time::timeout(Duration::from_secs(3), child.wait()).await.is_err() {
+        let _ = child.kill().await;
+    }
+}
+
+/// Moves the chain's clock `seconds` forward and returns what it shows then.
+///
+/// # Errors
+/// When the chain refuses.
+pub async fn move_clock(rpc_url: &str, seconds: u32) -> Result<i64> {
+    let rpc = RpcClient::new_with_commitment(rpc_url.to_owned(), CommitmentConfig::processed());
+    let unix = clock(&rpc).await?.saturating_add(i64::from(seconds));
+    // The surfnet takes milliseconds.
+    let target = serde_json::json!([{ "absoluteTimestamp": unix.saturating_mul(1_000) }]);
+    rpc.send::<serde_json::Value>(RpcRequest::Custom { method: "surfnet_timeTravel" }, target)
+        .await
+        .context("The local chain refused to move its clock.")?;
+    clock(&rpc).await
+}
+
+/// The `Clock` sysvar: unix time at 32..40, little-endian.
+async fn clock(rpc: &RpcClient) -> Result<i64> {
+    let sysvar = solana_pubkey::pubkey!("SysvarC1ock11111111111111111111111111111111");
+    let account = rpc.get_account(&sysvar).await.context("The local chain does not answer.")?;
+    let unix = account.data.get(32..).and_then(|d| d.first_chunk::<8>());
+    unix.map(|b| i64::from_le_bytes(*b)).ok_or_else(|| anyhow!("The clock account is too short."))
+}

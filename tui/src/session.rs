@@ -1,0 +1,115 @@
+//! What every command opens: the store, the key, the way to the chain. Opens things in the order in
+//! which their failure is cheapest, and writes nothing before all that is needed is there.
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, Result, anyhow};
+use backend::{
+    Backend, FileArchive, FileSigner, Signer,
+    gateway::{Gateway, GatewayConfig},
+};
+use indexer::{PostgresStore, SentRow, SourceConfig, SqliteStore, Store};
+use solana_pubkey::Pubkey;
+
+use crate::{config::Settings, model::cluster::Cluster, redact::Secrets};
+
+/// Longest wait for one answer of the node.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Settings, secrets and the store.
+#[derive(Clone)]
+pub struct Session {
+    /// What was settled.
+    pub settings: Settings,
+    /// What must not be repeated.
+    pub secrets: Secrets,
+    /// The mirror.
+    pub store: Arc<dyn Store>,
+    /// Whether this is the sandbox's chain.
+    pub sandbox: bool,
+    /// Where old account bytes are kept.
+    pub archive: std::path::PathBuf,
+}
+
+impl Session {
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// The store's sentence.
+    pub async fn open(settings: Settings, secrets: Secrets) -> Result<Self> {
+        let store: Arc<dyn Store> = match &settings.database_url {
+            Some(url) => Arc::new(PostgresStore::connect(url).await?),
+            None => Arc::new(SqliteStore::open(settings.data_dir.join("mirror.sqlite"))?),
+        };
+        let archive = settings.data_dir.join("archive");
+        Ok(Self { settings, secrets, store, sandbox: false, archive })
+    }
+
+    /// The key file that signs; `None` without one, and in read-only mode.
+    ///
+    /// # Errors
+    /// The key file's sentence.
+    pub fn signer(&self) -> Result<Option<Arc<dyn Signer>>> {
+        match &self.settings.keypair {
+            Some(path) if !self.settings.read_only => {
+                let signer: Arc<dyn Signer> = Arc::new(FileSigner::open(path)?);
+                Ok(Some(signer))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// What the indexer needs.
+    pub fn source(&self) -> SourceConfig {
+        let s = &self.settings;
+        let mut source =
+            SourceConfig::new(s.rpc_url.clone(), s.ws_url.clone(), upgrade_manager::ID);
+        source.timeout = TIMEOUT;
+        source
+    }
+
+    /// Reaches the chain.
+    ///
+    /// # Errors
+    /// The backend's sentence.
+    pub async fn backend(&self, signer: Option<Arc<dyn Signer>>) -> Result<Backend> {
+        let mut config = GatewayConfig::new(self.settings.rpc_url.clone());
+        config.timeout = TIMEOUT;
+        let gateway = Gateway::connect(config).await.map_err(|e| self.clean(&e))?;
+        let archive = FileArchive::open(&self.archive)?;
+        Ok(Backend::new(gateway, Arc::new(archive), signer))
+    }
+
+    /// Which chain it is.
+    pub fn cluster(&self, genesis: Option<[u8; 32]>) -> Cluster {
+        let genesis = genesis.map(|g| Pubkey::new_from_array(g).to_string()).unwrap_or_default();
+        let node = indexer::source::shown(&self.settings.rpc_url);
+        Cluster::judge(&genesis, &node, self.sandbox)
+    }
+
+    /// An error as a sentence without secrets.
+    pub fn clean(&self, error: &impl std::fmt::Display) -> anyhow::Error {
+        anyhow!(self.secrets.scrub(&error.to_string()))
+    }
+
+    /// Writes down what was sent.
+    ///
+    /// # Errors
+    /// The store's sentence.
+    pub async fn record(&self, proposal: Pubkey, tx: &backend::SentTx) -> Result<()> {
+        let row = SentRow {
+            at_ms: chrono::Utc::now().timestamp_millis(),
+            verb: tx.verb.clone(),
+            proposal: Some(proposal),
+            signature: tx.signature.clone(),
+            slot: tx.slot,
+            units: tx.units,
+            bytes: u64::try_from(tx.bytes).unwrap_or(u64::MAX),
+            elapsed_ms: u64::try_from(tx.elapsed.as_millis()).unwrap_or(u64::MAX),
+            error: tx.error.clone(),
+        };
+        self.store
+            .record_sent(&row)
+            .await
+            .context("The sent transaction could not be written down.")
+    }
+}
