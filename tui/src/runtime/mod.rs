@@ -70,6 +70,8 @@ type Screen = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
 /// # Errors
 /// When the terminal cannot be used.
 pub async fn run(session: Session, signer: Option<Arc<dyn Signer>>, extras: Extras) -> Result<u8> {
+    term::require()?;
+    term::install_panic_hook();
     let (send, actions) = mpsc::channel(1_024);
     let (send_bytes, bytes) = mpsc::channel(16);
     let (found, backend) = watch::channel(None);
@@ -82,11 +84,9 @@ pub async fn run(session: Session, signer: Option<Arc<dyn Signer>>, extras: Extr
     tokio::spawn(connect::watch_health(session.clone(), indexer.health.clone(), send.clone()));
     tokio::spawn(keep_loading(session.clone(), indexer.revision.clone(), hands.clone(), send));
 
-    term::install_panic_hook();
     let signals = Signals::listen().context("The signals of the system cannot be received.")?;
-    let guard = Guard::enter(session.settings.mouse).context(
-        "The screens need a terminal. Use a headless command instead: `control-room --help` lists them.",
-    )?;
+    let guard =
+        Guard::enter(session.settings.mouse).context("The terminal cannot be taken over.")?;
     let room = Room {
         screen: open().context("The terminal cannot be drawn on.")?,
         input: EventStream::new(),

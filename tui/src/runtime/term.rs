@@ -1,12 +1,13 @@
 //! Owns the terminal: raw mode, alternate screen, mouse, paste, focus, cursor, title. Everything is
 //! put back exactly once, whichever way the program ends. Nothing else may change these modes.
 use std::{
-    io::{self, Write, stdout},
+    io::{self, IsTerminal, Write, stdout},
     panic,
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
+use anyhow::{Result, ensure};
 use crossterm::{
     cursor::{Hide, Show},
     event::{
@@ -27,6 +28,18 @@ static CHANGED: AtomicBool = AtomicBool::new(false);
 /// Saves the window's title on the terminal's stack, and takes it back.
 const PUSH_TITLE: &str = "\u{1b}[22;0t";
 const POP_TITLE: &str = "\u{1b}[23;0t";
+
+/// Refuses where there is no terminal, before anything is written.
+///
+/// # Errors
+/// A sentence.
+pub fn require() -> Result<()> {
+    ensure!(
+        io::stdin().is_terminal() && stdout().is_terminal(),
+        "The screens need a terminal. Use a headless command instead: `control-room --help` lists them."
+    );
+    Ok(())
+}
 
 /// Puts the terminal back when dropped.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use crate::{
     keymap::{COMMANDS, Command, Id, label},
     model::{Level, Model},
     strings as s,
-    text::{age, countdown, fit, wrap},
+    text::{age, clean, countdown, fit, wrap},
     theme::Meaning,
     widgets::meter,
 };
@@ -20,10 +20,14 @@ use crate::{
 /// Most lines of a message.
 const MOST: usize = 4;
 
-/// The last thing said, wrapped.
+/// The last thing said, or what is wrong with the mirror, wrapped.
 pub(super) fn message_lines(model: &Model, width: u16) -> Vec<Line<'static>> {
-    let Some(message) = &model.message else { return vec![] };
-    let (meaning, word) = match message.level {
+    let (level, text) = match (&model.message, &model.health.error) {
+        (Some(message), _) => (message.level, message.text.clone()),
+        (None, Some(error)) => (Level::Warn, clean(error)),
+        (None, None) => return vec![],
+    };
+    let (meaning, word) = match level {
         Level::Info => (Meaning::Key, "info"),
         Level::Ok => (Meaning::Ok, "done"),
         Level::Warn => (Meaning::Warn, "note"),
@@ -31,7 +35,7 @@ pub(super) fn message_lines(model: &Model, width: u16) -> Vec<Line<'static>> {
     };
     let head = format!(" {} {word}: ", model.theme.glyph(meaning));
     let room = usize::from(width).saturating_sub(head.width()).saturating_sub(1);
-    let mut parts = wrap(&message.text, room);
+    let mut parts = wrap(&text, room);
     if parts.len() > MOST {
         parts.truncate(MOST);
         if let Some(last) = parts.last_mut() {

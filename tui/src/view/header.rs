@@ -19,8 +19,10 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let width = usize::from(area.width);
     let (state, meaning) = connection(model);
     let cluster = &model.cluster;
-    let chain = format!(" control-room  {} {}", cluster.name, cluster.node);
-    let left = fit(&chain, width.saturating_sub(state.width()).saturating_sub(1));
+    let room = width.saturating_sub(state.width()).saturating_sub(1);
+    let chain = format!(" {} {}", cluster.name, cluster.node);
+    let whole = format!(" control-room {chain}");
+    let left = if whole.width() <= room { whole } else { fit(&chain, room) };
     let gap = width.saturating_sub(left.width()).saturating_sub(state.width());
     let danger = if cluster.kind == Kind::Shared { Meaning::Warn } else { Meaning::Title };
     let first = Line::from(vec![
