@@ -96,11 +96,12 @@ pub async fn run(session: Session, signer: Option<Arc<dyn Signer>>, extras: Extr
         hands,
         guard,
         title: String::new(),
+        stopped: false,
     };
     let result = room.stay(&mut model, extras.fail).await;
     term::restore();
-    // What has arrived is written; a node that hangs must not keep the shell waiting.
-    let _ = tokio::time::timeout(Duration::from_secs(3), indexer.shutdown()).await;
+    // A mirror that is cut off stays whole, so a node that hangs need not keep the shell waiting.
+    let _ = tokio::time::timeout(Duration::from_millis(500), indexer.shutdown()).await;
     result
 }
 
@@ -166,6 +167,8 @@ struct Room {
     hands: Hands,
     guard: Guard,
     title: String,
+    /// Whether the next SIGCONT is the one that ended our own stop.
+    stopped: bool,
 }
 
 impl Room {
@@ -192,6 +195,8 @@ impl Room {
                 asked = self.signals.next() => match asked {
                     Asked::Leave(signal) => return Ok(u8::try_from(128 + signal).unwrap_or(1)),
                     Asked::Stop => self.suspend()?,
+                    // The one that ended our own stop was answered when we went on.
+                    Asked::Continue if std::mem::take(&mut self.stopped) => false,
                     Asked::Continue => self.take_back()?,
                 },
                 event = self.input.next() => match event {
@@ -280,6 +285,7 @@ impl Room {
     /// Puts the terminal back and stops; goes on here when continued.
     fn suspend(&mut self) -> Result<bool> {
         term::restore();
+        self.stopped = true;
         signals::stop_here()?;
         self.take_back()
     }

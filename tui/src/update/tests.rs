@@ -229,7 +229,8 @@ fn a_second_action_waits_for_the_first() {
 #[test]
 fn writing_is_refused_with_a_reason() {
     use indexer::Conn;
-    let cases: [(fn(&mut Model), &str); 4] = [
+    type Spoil = fn(&mut Model);
+    let cases: [(Spoil, &str); 4] = [
         (|m| m.read_only = true, "read-only"),
         (|m| m.signer = None, "--keypair"),
         (|m| m.health.conn = Conn::Connecting, "Not connected"),

@@ -18,7 +18,11 @@ use crate::{
 
 fn paint(model: &Model, width: u16, height: u16) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| drop(draw(model, frame))).unwrap();
+    terminal
+        .draw(|frame| {
+            draw(model, frame);
+        })
+        .unwrap();
     terminal.backend().buffer().clone()
 }
 
