@@ -1,0 +1,224 @@
+//! A chain with one proposal, held in memory: accounts can be changed under the backend's feet.
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use anchor_lang::AccountSerialize;
+use backend::{
+    Archive, Backend, FileArchive, Gateway, GatewayConfig, KeypairSigner, Signer,
+    instructions::ProposalKeys,
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+use solana_keypair::Keypair;
+use solana_pubkey::Pubkey;
+use upgrade_manager::{
+    seeds,
+    state::{
+        Counters, Manifest, Member, MultisigConfig, Phase, PinnedElf, ProgramUpgradeState,
+        ProposalKind, Source, Terms, UpgradeProposal, role,
+    },
+};
+
+use crate::fake_node::{FakeNode, Reply};
+
+pub const NOW: i64 = 1_800_000_000;
+pub const SLOT: u64 = 1_000;
+
+type Accounts = Arc<Mutex<BTreeMap<Pubkey, (Pubkey, Vec<u8>)>>>;
+
+/// The chain, the key that acts, and everything that was written.
+pub struct FakeChain {
+    pub node: FakeNode,
+    pub backend: Backend,
+    pub proposal: Pubkey,
+    pub others: Vec<Pubkey>,
+    accounts: Accounts,
+    config: Pubkey,
+    _dir: tempfile::TempDir,
+}
+
+fn encode(account: &impl AccountSerialize) -> Vec<u8> {
+    let mut bytes = vec![];
+    account.try_serialize(&mut bytes).unwrap();
+    bytes
+}
+
+fn clock() -> Vec<u8> {
+    let mut bytes = SLOT.to_le_bytes().to_vec();
+    bytes.extend([0; 24]);
+    bytes.extend(NOW.to_le_bytes());
+    bytes
+}
+
+fn answer(accounts: &Accounts, method: &str, params: &Value) -> Reply {
+    let context = |value: Value| Reply::Result(json!({"context": {"slot": SLOT}, "value": value}));
+    match method {
+        "getGenesisHash" => {
+            Reply::Result(json!(solana_hash::Hash::new_from_array([7; 32]).to_string()))
+        }
+        "getMultipleAccounts" => {
+            let accounts = accounts.lock().unwrap();
+            let one = |key: &Value| {
+                let key: Pubkey = key.as_str().unwrap().parse().unwrap();
+                accounts.get(&key).map(|(owner, data)| {
+                    json!({
+                        "lamports": 10_000_000_000u64, "owner": owner.to_string(), "executable": false,
+                        "rentEpoch": 0, "space": data.len(),
+                        "data": [BASE64_STANDARD.encode(data), "base64"],
+                    })
+                })
+            };
+            context(json!(params[0].as_array().unwrap().iter().map(one).collect::<Vec<_>>()))
+        }
+        "simulateTransaction" => context(json!({"err": null, "logs": [], "unitsConsumed": 5000})),
+        "getLatestBlockhash" => {
+            let hash = solana_hash::Hash::new_from_array([5; 32]).to_string();
+            context(json!({"blockhash": hash, "lastValidBlockHeight": 100}))
+        }
+        "getBlockHeight" => Reply::Result(json!(50)),
+        "sendTransaction" => {
+            let bytes = BASE64_STANDARD.decode(params[0].as_str().unwrap()).unwrap();
+            let first: [u8; 64] = bytes[1..65].try_into().unwrap();
+            Reply::Result(json!(solana_signature::Signature::from(first).to_string()))
+        }
+        "getSignatureStatuses" => context(json!([{
+            "slot": SLOT + 1, "confirmations": 1, "err": null, "status": {"Ok": null},
+            "confirmationStatus": "confirmed",
+        }])),
+        _ => Reply::Error(-32601, "unknown"),
+    }
+}
+
+impl FakeChain {
+    /// Three of five, one proposal with no votes; the loaded key is a member.
+    pub async fn start() -> Self {
+        let signer = KeypairSigner::new(Keypair::new());
+        let others: Vec<_> = (1..5).map(|i| Pubkey::new_from_array([i; 32])).collect();
+        let mut keys = others.clone();
+        keys.push(signer.pubkey());
+        keys.sort();
+        let create_key = Pubkey::new_from_array([40; 32]);
+        let config_key = seeds::multisig(&create_key).0;
+        let config = MultisigConfig {
+            layout: 1,
+            bump: 0,
+            create_key,
+            config_epoch: 0,
+            threshold: 3,
+            open_cap: 2,
+            allow_durable_nonce: false,
+            timelock_floor: 3_600,
+            timelock: 172_800,
+            execution_window: 86_400,
+            rollback_window: 604_800,
+            treasury: Pubkey::new_from_array([41; 32]),
+            next_proposal: 1,
+            members: keys.iter().map(|k| Member { key: *k, roles: role::ALL, open: 0 }).collect(),
+            reserved: [0; 128],
+        };
+        let program = Pubkey::new_from_array([42; 32]);
+        let at = ProposalKeys::new(config_key, program, 0);
+        let proposal = UpgradeProposal::new(
+            terms(config_key, program, &config),
+            0,
+            (others[0], others[0]),
+            &config,
+            NOW,
+        )
+        .unwrap();
+        let accounts: Accounts = Arc::default();
+        {
+            let mut map = accounts.lock().unwrap();
+            let manager = upgrade_manager::ID;
+            map.insert(config_key, (manager, encode(&config)));
+            map.insert(at.proposal, (manager, encode(&proposal)));
+            map.insert(at.state, (manager, encode(&state(config_key, program, at.proposal))));
+            map.insert(solana_sdk_ids::sysvar::clock::ID, (manager, clock()));
+            map.insert(signer.pubkey(), (solana_sdk_ids::system_program::ID, vec![]));
+        }
+        let shared = Arc::clone(&accounts);
+        let node = FakeNode::start(move |method, params, _| answer(&shared, method, params)).await;
+        let gateway = Gateway::connect(GatewayConfig::new(&node.url)).await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let archive: Arc<dyn Archive> = Arc::new(FileArchive::open(dir.path()).unwrap());
+        let backend = Backend::new(gateway, archive, Some(Arc::new(signer)));
+        Self {
+            node,
+            backend,
+            proposal: at.proposal,
+            others,
+            accounts,
+            config: config_key,
+            _dir: dir,
+        }
+    }
+
+    /// Changes the proposal as some other transaction would.
+    pub fn change(&self, change: impl FnOnce(&mut UpgradeProposal, &MultisigConfig)) {
+        use anchor_lang::AccountDeserialize;
+        let mut map = self.accounts.lock().unwrap();
+        let config = MultisigConfig::try_deserialize(&mut &map[&self.config].1[..]).unwrap();
+        let held = map.get_mut(&self.proposal).unwrap();
+        let mut proposal = UpgradeProposal::try_deserialize(&mut &held.1[..]).unwrap();
+        change(&mut proposal, &config);
+        held.1 = encode(&proposal);
+    }
+
+    /// Transactions that reached the node.
+    pub fn sent(&self) -> usize {
+        self.node.asked("sendTransaction").len()
+    }
+}
+
+fn terms(multisig: Pubkey, program: Pubkey, config: &MultisigConfig) -> Terms {
+    let elf = |i| PinnedElf {
+        buffer: Pubkey::new_from_array([i; 32]),
+        len: 9,
+        trimmed_len: 9,
+        sha256: [i; 32],
+    };
+    Terms {
+        kind: ProposalKind::Upgrade,
+        id: 0,
+        genesis_hash: [7; 32],
+        multisig,
+        config_epoch: 0,
+        program,
+        program_data: Pubkey::new_from_array([43; 32]),
+        upgrade: elf(44),
+        rollback: elf(45),
+        spill: config.treasury,
+        from_version: 1,
+        to_version: 2,
+        type_rules: vec![],
+        manifest: Manifest::default(),
+        expires_at: NOW + 30 * 86_400,
+        source: Source::default(),
+    }
+}
+
+fn state(multisig: Pubkey, program: Pubkey, live: Pubkey) -> ProgramUpgradeState {
+    ProgramUpgradeState {
+        layout: 1,
+        bump: 0,
+        authority_bump: 0,
+        migrator_bump: 0,
+        multisig,
+        program,
+        program_data: Pubkey::new_from_array([43; 32]),
+        version: 1,
+        elf_hash: [45; 32],
+        previous_version: 1,
+        previous_elf_hash: [45; 32],
+        phase: Phase::Steady,
+        live_proposal: Some(live),
+        last_executed: None,
+        executed_slot: 0,
+        executed_at: 0,
+        counters: Counters::default(),
+        payer: Pubkey::default(),
+        reserved: [0; 64],
+    }
+}

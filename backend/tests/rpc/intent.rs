@@ -1,0 +1,130 @@
+//! What was shown is what is signed, or nothing is.
+use std::sync::Arc;
+
+use backend::{BackendError, KeypairSigner, Operation, Preflight, Verb};
+use solana_keypair::Keypair;
+use upgrade_manager::state::{Choice, Manifest};
+
+use crate::fake_chain::{FakeChain, NOW, SLOT};
+
+async fn prepare(chain: &FakeChain, verb: Verb) -> Preflight {
+    let operation = Operation { verb, proposal: chain.proposal };
+    chain.backend.prepare(operation).await.unwrap()
+}
+
+fn failed(shown: &Preflight) -> String {
+    shown.failures().map(|c| c.sentence.clone()).collect::<Vec<_>>().join(" | ")
+}
+
+#[tokio::test]
+async fn what_was_shown_is_signed_once() {
+    let chain = FakeChain::start().await;
+    let shown = prepare(&chain, Verb::Approve).await;
+    assert_eq!(failed(&shown), "");
+    let digest = shown.facts.iter().find(|f| f.label == "Digest").unwrap();
+    assert_eq!(digest.value.len(), 64, "never shortened");
+    let receipt = chain.backend.submit(shown.intent.unwrap(), None).await.unwrap();
+    assert_eq!(receipt.sent.len(), 1);
+    assert!(receipt.failures.is_empty() && receipt.summary.contains("1001"), "{}", receipt.summary);
+    assert_eq!(chain.sent(), 1);
+}
+
+#[tokio::test]
+async fn a_vote_by_somebody_else_between_look_and_signature_is_named_and_nothing_is_signed() {
+    let chain = FakeChain::start().await;
+    let intent = prepare(&chain, Verb::Approve).await.intent.unwrap();
+    let other = chain.others[1];
+    chain.change(|p, config| p.cast(other, Choice::Reject, config, (NOW, SLOT)).unwrap());
+    let error = chain.backend.submit(intent, None).await.unwrap_err();
+    assert!(matches!(error, BackendError::Changed(_)), "{error}");
+    let said = error.to_string();
+    assert!(said.contains("list of votes") && said.contains(&other.to_string()), "{said}");
+    assert_eq!(chain.sent(), 0);
+}
+
+#[tokio::test]
+async fn other_terms_at_the_same_address_are_refused_before_and_after_the_look() {
+    let chain = FakeChain::start().await;
+    let intent = prepare(&chain, Verb::Approve).await.intent.unwrap();
+    // A node that shows other terms under the old digest.
+    chain.change(|p, _| p.terms.manifest = Manifest { root: [1; 32], count: 9 });
+    let error = chain.backend.submit(intent, None).await.unwrap_err();
+    assert!(error.to_string().contains("digest"), "{error}");
+    let shown = prepare(&chain, Verb::Approve).await;
+    assert!(shown.intent.is_none() && failed(&shown).contains("digest"), "{}", failed(&shown));
+    // A node that shows other terms and their own digest.
+    let chain = FakeChain::start().await;
+    let intent = prepare(&chain, Verb::Approve).await.intent.unwrap();
+    chain.change(|p, _| {
+        p.terms.to_version = 9;
+        p.digest = p.terms.digest().unwrap();
+    });
+    let error = chain.backend.submit(intent, None).await.unwrap_err();
+    assert!(error.to_string().contains("the digest was"), "{error}");
+    assert_eq!(chain.sent(), 0);
+}
+
+#[tokio::test]
+async fn an_intent_belongs_to_the_key_it_was_made_with() {
+    let chain = FakeChain::start().await;
+    let intent = prepare(&chain, Verb::Approve).await.intent.unwrap();
+    chain.backend.set_signer(Some(Arc::new(KeypairSigner::new(Keypair::new()))));
+    let error = chain.backend.submit(intent.clone(), None).await.unwrap_err();
+    assert!(error.to_string().contains("the key was"), "{error}");
+    chain.backend.set_signer(None);
+    let error = chain.backend.submit(intent, None).await.unwrap_err();
+    assert!(matches!(error, BackendError::NoSigner), "{error}");
+    assert_eq!(chain.sent(), 0);
+}
+
+#[tokio::test]
+async fn a_preflight_says_in_words_what_would_fail_and_leaves_nothing_to_sign() {
+    let chain = FakeChain::start().await;
+    let me = chain.backend.signer().unwrap();
+    let revoke = prepare(&chain, Verb::Revoke).await;
+    assert!(revoke.intent.is_none() && failed(&revoke).contains("no vote"), "{}", failed(&revoke));
+    let expire = prepare(&chain, Verb::Expire).await;
+    assert!(
+        expire.intent.is_none() && failed(&expire).contains("not expired"),
+        "{}",
+        failed(&expire)
+    );
+    chain.change(|p, config| p.cast(me, Choice::Approve, config, (NOW, SLOT)).unwrap());
+    let again = prepare(&chain, Verb::Approve).await;
+    assert!(again.intent.is_none() && failed(&again).contains("already"), "{}", failed(&again));
+    let reject = prepare(&chain, Verb::Reject).await;
+    assert!(reject.intent.is_some(), "a change of mind: {}", failed(&reject));
+    chain.backend.set_signer(Some(Arc::new(KeypairSigner::new(Keypair::new()))));
+    let stranger = prepare(&chain, Verb::Approve).await;
+    assert!(stranger.intent.is_none());
+    assert!(failed(&stranger).contains("not a member"), "{}", failed(&stranger));
+    chain.backend.set_signer(None);
+    let nobody = prepare(&chain, Verb::Approve).await;
+    assert!(nobody.intent.is_none() && nobody.simulation.is_none());
+    assert!(failed(&nobody).contains("No key is loaded"), "{}", failed(&nobody));
+}
+
+#[tokio::test]
+async fn the_deciding_vote_is_announced_with_its_timelock() {
+    let chain = FakeChain::start().await;
+    for other in [chain.others[0], chain.others[1]] {
+        chain.change(|p, config| p.cast(other, Choice::Approve, config, (NOW, SLOT)).unwrap());
+    }
+    let shown = prepare(&chain, Verb::Approve).await;
+    let follows = shown.facts.iter().find(|f| f.label == "What follows").unwrap();
+    assert!(follows.value.contains("timelock of 2 d starts"), "{}", follows.value);
+    assert!(follows.value.contains("3 of 3 approvals"), "{}", follows.value);
+}
+
+#[tokio::test]
+async fn the_same_wish_has_the_same_hashes_and_another_has_not() {
+    let chain = FakeChain::start().await;
+    let one = prepare(&chain, Verb::Approve).await.intent.unwrap();
+    let two = prepare(&chain, Verb::Approve).await.intent.unwrap();
+    let other = prepare(&chain, Verb::Reject).await.intent.unwrap();
+    assert_eq!(one.message_hash(), two.message_hash());
+    assert_eq!(one.state_hash(), two.state_hash());
+    assert_ne!(one.message_hash(), other.message_hash());
+    assert_eq!(one.signer(), chain.backend.signer().unwrap());
+    assert_eq!((one.verb(), one.proposal()), (Verb::Approve, chain.proposal));
+}

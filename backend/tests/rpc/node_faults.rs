@@ -1,0 +1,145 @@
+//! What an operator reads when the node is down, slow, counting, lying or cut short.
+use std::time::Duration;
+
+use crate::fake_node::{FakeNode, Reply};
+use backend::{BackendError, Filter, Gateway, GatewayConfig};
+use serde_json::{Value, json};
+use solana_pubkey::Pubkey;
+
+const GENESIS: [u8; 32] = [7; 32];
+
+fn genesis() -> Value {
+    json!(solana_hash::Hash::new_from_array(GENESIS).to_string())
+}
+
+fn config(url: &str) -> GatewayConfig {
+    GatewayConfig { timeout: Duration::from_secs(5), ..GatewayConfig::new(url) }
+}
+
+async fn connected(node: &FakeNode) -> Gateway {
+    Gateway::connect(config(&node.url)).await.unwrap()
+}
+
+fn account(owner: &Pubkey, data: &[u8], space: usize) -> Value {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    json!({
+        "lamports": 5, "owner": owner.to_string(), "executable": false, "rentEpoch": 0,
+        "space": space, "data": [BASE64_STANDARD.encode(data), "base64"],
+    })
+}
+
+fn context(value: Value) -> Value {
+    json!({"context": {"slot": 9}, "value": value})
+}
+
+#[tokio::test]
+async fn a_node_that_is_down_is_named_with_what_the_network_says() {
+    let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let error = Gateway::connect(config(&format!("http://{port}"))).await.err().unwrap();
+    assert!(matches!(error, BackendError::Unreachable { .. }), "{error}");
+    let said = error.to_string();
+    assert!(said.contains(&port.to_string()) && said.contains("refused"), "{said}");
+}
+
+#[tokio::test]
+async fn a_node_that_never_answers_is_slow_not_silent() {
+    let node = FakeNode::start(|_, _, _| Reply::Hang).await;
+    let config = GatewayConfig { timeout: Duration::from_millis(200), ..config(&node.url) };
+    let error = Gateway::connect(config).await.err().unwrap();
+    assert!(matches!(error, BackendError::Slow { .. }), "{error}");
+    assert!(error.to_string().contains("200ms"), "{error}");
+}
+
+#[tokio::test]
+async fn too_many_requests_are_called_that() {
+    let node = FakeNode::start(|_, _, _| Reply::Status(429)).await;
+    let error = Gateway::connect(config(&node.url)).await.err().unwrap();
+    assert!(matches!(error, BackendError::RateLimited { .. }), "{error}");
+    assert!(error.to_string().contains("429"), "{error}");
+}
+
+#[tokio::test]
+async fn another_cluster_is_refused_with_both_genesis_hashes() {
+    let node = FakeNode::start(|_, _, _| Reply::Result(genesis())).await;
+    let expected = GatewayConfig { genesis_hash: Some([8; 32]), ..config(&node.url) };
+    let error = Gateway::connect(expected).await.err().unwrap();
+    let said = error.to_string();
+    assert!(matches!(error, BackendError::WrongCluster { .. }), "{said}");
+    for hash in [GENESIS, [8; 32]] {
+        assert!(said.contains(&solana_hash::Hash::new_from_array(hash).to_string()), "{said}");
+    }
+    let same = GatewayConfig { genesis_hash: Some(GENESIS), ..config(&node.url) };
+    assert_eq!(Gateway::connect(same).await.unwrap().genesis_hash(), GENESIS);
+}
+
+#[tokio::test]
+async fn a_read_is_asked_again_after_a_hiccup() {
+    let node = FakeNode::start(|method, _, before| match (method, before) {
+        ("getGenesisHash", 0) => Reply::Status(503),
+        ("getGenesisHash", 1) => Reply::Cut,
+        ("getGenesisHash", _) => Reply::Result(genesis()),
+        _ => Reply::Error(-32601, "unknown"),
+    })
+    .await;
+    connected(&node).await;
+    assert_eq!(node.asked("getGenesisHash").len(), 3);
+}
+
+#[tokio::test]
+async fn the_nodes_own_refusal_keeps_its_words_and_is_not_asked_again() {
+    let node = FakeNode::start(|method, _, _| match method {
+        "getGenesisHash" => Reply::Result(genesis()),
+        _ => Reply::Error(-32010, "key excluded from secondary indexes"),
+    })
+    .await;
+    let gateway = connected(&node).await;
+    let error = gateway.program_accounts(&Pubkey::default(), &[]).await.err().unwrap();
+    assert!(error.to_string().contains("key excluded from secondary indexes"), "{error}");
+    assert_eq!(node.asked("getProgramAccounts").len(), 1);
+}
+
+#[tokio::test]
+async fn an_account_cut_short_never_reaches_a_hash() {
+    let wanted = Pubkey::new_from_array([3; 32]);
+    let node = FakeNode::start(move |method, _, _| match method {
+        "getGenesisHash" => Reply::Result(genesis()),
+        _ => Reply::Result(context(json!([account(&wanted, &[1, 2, 3], 10)]))),
+    })
+    .await;
+    let error = connected(&node).await.account(&wanted).await.err().unwrap();
+    assert!(matches!(error, BackendError::BadAccount { .. }), "{error}");
+    let said = error.to_string();
+    assert!(said.contains(&wanted.to_string()) && said.contains("3 of its 10 bytes"), "{said}");
+}
+
+#[tokio::test]
+async fn fewer_accounts_than_asked_for_are_not_taken_for_missing_ones() {
+    let node = FakeNode::start(|method, _, _| match method {
+        "getGenesisHash" => Reply::Result(genesis()),
+        _ => Reply::Result(context(json!([null]))),
+    })
+    .await;
+    let keys = [Pubkey::new_from_array([1; 32]), Pubkey::new_from_array([2; 32])];
+    let error = connected(&node).await.accounts(&keys).await.err().unwrap();
+    assert!(error.to_string().contains("1 accounts instead of 2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_listed_account_of_another_program_is_an_error_and_one_that_does_not_match_is_left_out() {
+    let (owner, other) = (Pubkey::new_from_array([1; 32]), Pubkey::new_from_array([2; 32]));
+    let listed = move |owner: Pubkey, data: &[u8]| json!([{"pubkey": other.to_string(), "account": account(&owner, data, data.len())}]);
+    let node = FakeNode::start(move |method, _, before| match (method, before) {
+        ("getGenesisHash", _) => Reply::Result(genesis()),
+        (_, 0) => Reply::Result(listed(other, &[9, 9])),
+        (_, 1) => Reply::Result(listed(owner, &[9, 8])),
+        _ => Reply::Result(listed(owner, &[9, 9])),
+    })
+    .await;
+    let gateway = connected(&node).await;
+    let filters = [Filter::Bytes { at: 0, bytes: vec![9, 9] }];
+    let error = gateway.program_accounts(&owner, &filters).await.err().unwrap();
+    assert!(matches!(error, BackendError::ForeignOwner { .. }), "{error}");
+    assert!(error.to_string().contains(&other.to_string()), "{error}");
+    assert!(gateway.program_accounts(&owner, &filters).await.unwrap().is_empty());
+    assert_eq!(gateway.program_accounts(&owner, &filters).await.unwrap().len(), 1);
+}
