@@ -9,14 +9,13 @@ use backend::{
 };
 use solana_instruction::Instruction;
 use solana_message::Message;
-use solana_rpc_client::api::config::{RpcSendTransactionConfig, RpcTransactionConfig};
-use solana_signature::Signature;
+use solana_rpc_client::api::config::RpcSendTransactionConfig;
 use solana_transaction::Transaction;
-use solana_transaction_status_client_types::{
-    UiTransactionEncoding, option_serializer::OptionSerializer,
-};
 
-use crate::local::client;
+use crate::{
+    landed::{Landed, landed},
+    local::client,
+};
 
 /// How long the chain may take to say no.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -58,7 +57,7 @@ pub async fn send(
     let Some(error) = error else {
         bail!("The chain took the transaction {signature} ({verb}), which it had to refuse.")
     };
-    let (units, logs) = outcome(gateway, &signature).await?;
+    let Landed { units, logs } = landed(gateway, &signature).await?;
     Ok(SentTx {
         verb: verb.into(),
         signature: signature.to_string(),
@@ -68,24 +67,4 @@ pub async fn send(
         elapsed,
         error: Some(explain(&error, &logs, &programs).sentence),
     })
-}
-
-/// Compute units and log of a confirmed transaction.
-async fn outcome(gateway: &Gateway, signature: &Signature) -> Result<(Option<u64>, Vec<String>)> {
-    let rpc = client(gateway);
-    let config = RpcTransactionConfig {
-        encoding: Some(UiTransactionEncoding::Base64),
-        commitment: Some(rpc.commitment()),
-        max_supported_transaction_version: Some(0),
-    };
-    let found = rpc
-        .get_transaction_with_config(signature, config)
-        .await
-        .with_context(|| format!("The chain does not show the transaction {signature}."))?;
-    let Some(meta) = found.transaction.meta else { return Ok((None, vec![])) };
-    let logs = match meta.log_messages {
-        OptionSerializer::Some(logs) => logs,
-        _ => vec![],
-    };
-    Ok((meta.compute_units_consumed.into(), logs))
 }

@@ -1,6 +1,8 @@
 //! What only a local chain does on request: make lamports, move its clock, and take a transaction
 //! that is known to fail. Nothing here works on a real cluster, and nothing outside the sandbox may
 //! need it.
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, bail};
 use backend::gateway::{ChainTime, Gateway};
 use serde_json::json;
@@ -10,6 +12,11 @@ use solana_rpc_client::{api::request::RpcRequest, nonblocking::rpc_client::RpcCl
 
 /// Lamports of one SOL.
 pub const SOL: u64 = 1_000_000_000;
+
+/// How long a slot or an airdrop may take.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Pause between two looks.
+const POLL: Duration = Duration::from_millis(20);
 
 /// A client for the requests the gateway does not make.
 #[must_use]
@@ -58,4 +65,19 @@ pub async fn move_clock_to(gateway: &Gateway, unix: i64) -> Result<ChainTime> {
 pub async fn advance_clock(gateway: &Gateway, seconds: u32) -> Result<ChainTime> {
     let unix = gateway.chain_time().await?.unix.saturating_add(i64::from(seconds));
     move_clock_to(gateway, unix).await
+}
+
+/// Returns once the open slot is `slot` or later.
+///
+/// # Errors
+/// The chain does not answer, or makes no slots.
+pub async fn wait_for_slot(gateway: &Gateway, slot: u64) -> Result<()> {
+    let started = Instant::now();
+    while gateway.chain_time().await?.slot < slot {
+        if started.elapsed() > PATIENCE {
+            bail!("The chain has not reached slot {slot} within {PATIENCE:?}.");
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(())
 }

@@ -1,1 +1,108 @@
-fn main() {}
+//! `control-room-sandbox`: a child process of the control room. Stdout belongs to whoever started
+//! it: one line of JSON, or the table of the headless run. Everything else goes to stderr.
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    time::Instant,
+};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use sandbox::{
+    args::Args,
+    chain::ChainConfig,
+    elves::Elves,
+    flow, life,
+    scenario::{Setup, World},
+};
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    match live(&args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("control-room-sandbox: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The work, unless somebody asks it to stop first. A stop is not a failure.
+async fn live(args: &Args) -> Result<()> {
+    let mut stop = life::Stop::listen()?;
+    tokio::select! {
+        done = work(args) => done,
+        () = stop.asked() => Ok(()),
+    }
+}
+
+async fn work(args: &Args) -> Result<()> {
+    let started = Instant::now();
+    let elf_dir = match &args.elf_dir {
+        Some(dir) => dir.clone(),
+        None => Elves::default_dir()?,
+    };
+    let elves = Elves::find(&elf_dir)?;
+    let data = DataDir::open(args.data_dir.clone())?;
+    let chain =
+        ChainConfig { slot_ms: args.slot_ms(), http_port: args.http_port, ws_port: args.ws_port };
+    let setup = Setup { elves, data_dir: data.path(), vaults: args.vaults, chain };
+    let world = World::create(&setup).await?;
+    eprintln!("the sandbox is ready after {:.1} s", started.elapsed().as_secs_f64());
+    if args.headless {
+        flow::run(&world, io::stdout()).await?;
+        eprintln!("the whole flow took {:.1} s", started.elapsed().as_secs_f64());
+        if !args.hold {
+            return Ok(());
+        }
+    }
+    announce(&world).context("Stdout is closed; nobody would know where the chain is.")?;
+    if args.until_ready {
+        return Ok(());
+    }
+    life::stdin_closed().await
+}
+
+fn announce(world: &World) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, &world.ready())?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+/// The folder of this run: a given one stays, a temporary one goes with the process.
+enum DataDir {
+    Given(PathBuf),
+    Temporary(tempfile::TempDir),
+}
+
+impl DataDir {
+    fn open(given: Option<PathBuf>) -> Result<Self> {
+        match given {
+            Some(dir) => {
+                std::fs::create_dir_all(&dir).with_context(|| {
+                    format!("The data folder {} cannot be made.", dir.display())
+                })?;
+                Ok(Self::Given(dir))
+            }
+            None => Ok(Self::Temporary(
+                tempfile::Builder::new()
+                    .prefix("control-room-sandbox-")
+                    .tempdir()
+                    .context("No temporary folder can be made: give one with --data-dir.")?,
+            )),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        match self {
+            Self::Given(dir) => dir.clone(),
+            Self::Temporary(dir) => dir.path().to_owned(),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The command line of `control-room-sandbox`.
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Milliseconds of a slot while a person watches.
+pub const SLOT_MS: u64 = 400;
+/// Milliseconds of a slot while nobody waits for anything but the work.
+pub const FAST_SLOT_MS: u64 = 50;
+
+/// A local Solana chain with a program upgrade that waits for votes.
+///
+/// Starts a chain on loopback ports, deploys the upgrade manager and a demo vault, creates five
+/// members, a 3-of-5 multisig with a 48 h timelock and vaults with balances, and proposes an upgrade
+/// with one approval. Then it prints one line of JSON that says where everything is, and lives until
+/// its stdin is closed or it gets SIGTERM or SIGINT.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "control-room-sandbox", version, about, long_about)]
+pub struct Args {
+    /// Folder of the three ELFs [default: what `cargo xtask build-sbf` fills]
+    #[arg(long, env = "CONTROL_ROOM_ELF_DIR", value_name = "DIR")]
+    pub elf_dir: Option<PathBuf>,
+
+    /// Folder for key files and the archive [default: a temporary one, removed at the end]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Vault accounts to create
+    #[arg(long, default_value_t = 200, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub vaults: u32,
+
+    /// Milliseconds of a slot once the chain is seeded [default: 400, with --headless 50]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(10..=60_000))]
+    pub slot_ms: Option<u64>,
+
+    /// Port of the JSON-RPC on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    pub http_port: u16,
+
+    /// Port of the websocket on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    pub ws_port: u16,
+
+    /// Run the whole flow – votes, timelock, upgrade, migration, rollback – print every transaction,
+    /// and exit: 0 when everything came out as it must, 1 with a sentence when not
+    #[arg(long)]
+    pub headless: bool,
+
+    /// With --headless: afterwards print the line of JSON and keep the chain until stdin is closed
+    #[arg(long, requires = "headless")]
+    pub hold: bool,
+
+    /// Print the line of JSON and exit at once: to measure the start
+    #[arg(long, conflicts_with = "headless")]
+    pub until_ready: bool,
+}
+
+impl Args {
+    /// Milliseconds of a slot once the chain is seeded.
+    #[must_use]
+    pub fn slot_ms(&self) -> u64 {
+        self.slot_ms.unwrap_or(if self.headless { FAST_SLOT_MS } else { SLOT_MS })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound_and_explains_itself() {
+        Args::command().debug_assert();
+        let help = Args::command().render_long_help().to_string();
+        for flag in ["elf-dir", "data-dir", "vaults", "slot-ms", "headless", "hold", "until-ready"]
+        {
+            assert!(help.contains(&format!("--{flag}")), "{flag}");
+        }
+    }
+
+    #[test]
+    fn people_get_slow_slots_and_machines_fast_ones() {
+        let args = |line: &str| Args::try_parse_from(line.split(' ')).unwrap();
+        assert_eq!(args("sandbox").slot_ms(), SLOT_MS);
+        assert_eq!(args("sandbox --headless").slot_ms(), FAST_SLOT_MS);
+        assert_eq!(args("sandbox --headless --slot-ms 400").slot_ms(), 400);
+        assert!(Args::try_parse_from(["sandbox", "--hold"]).is_err());
+        assert!(Args::try_parse_from(["sandbox", "--vaults", "0"]).is_err());
+    }
+}

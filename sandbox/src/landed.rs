@@ -1,0 +1,42 @@
+//! What a confirmed transaction really used and logged, asked from the chain afterwards.
+use anyhow::{Context, Result};
+use backend::Gateway;
+use solana_rpc_client::api::config::RpcTransactionConfig;
+use solana_signature::Signature;
+use solana_transaction_status_client_types::{
+    UiTransactionEncoding, option_serializer::OptionSerializer,
+};
+
+use crate::local::client;
+
+/// Compute units and log of a confirmed transaction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Landed {
+    /// Compute units it used.
+    pub units: Option<u64>,
+    /// Its log.
+    pub logs: Vec<String>,
+}
+
+/// Looks up `signature`.
+///
+/// # Errors
+/// The chain does not know it.
+pub async fn landed(gateway: &Gateway, signature: &Signature) -> Result<Landed> {
+    let rpc = client(gateway);
+    let config = RpcTransactionConfig {
+        encoding: Some(UiTransactionEncoding::Base64),
+        commitment: Some(rpc.commitment()),
+        max_supported_transaction_version: Some(0),
+    };
+    let found = rpc
+        .get_transaction_with_config(signature, config)
+        .await
+        .with_context(|| format!("The chain does not show the transaction {signature}."))?;
+    let Some(meta) = found.transaction.meta else { return Ok(Landed::default()) };
+    let logs = match meta.log_messages {
+        OptionSerializer::Some(logs) => logs,
+        _ => vec![],
+    };
+    Ok(Landed { units: meta.compute_units_consumed.into(), logs })
+}

@@ -1,0 +1,105 @@
+//! Does to the chain what an operator does, by the control room's own way: prepare, look, submit.
+use std::{io::Write, str::FromStr, sync::Arc};
+
+use anyhow::{Context, Result, bail};
+use backend::{Archive, Backend, Gateway, Operation, Preflight, Progress, Receipt, SentTx, Verb};
+use solana_pubkey::Pubkey;
+use solana_signature::Signature;
+use tokio::sync::mpsc;
+
+use crate::{keys::Saved, landed::landed, ledger::Ledger};
+
+/// News a submission may be ahead of the printed table.
+const NEWS: usize = 64;
+
+/// One desk at which the members take turns, and the table of what they sent.
+pub struct Operator<W> {
+    backend: Backend,
+    proposal: Pubkey,
+    ledger: Ledger<W>,
+}
+
+impl<W: Write> Operator<W> {
+    /// A desk for `proposal`.
+    #[must_use]
+    pub fn new(
+        gateway: &Gateway,
+        archive: Arc<dyn Archive>,
+        proposal: Pubkey,
+        ledger: Ledger<W>,
+    ) -> Self {
+        Self { backend: Backend::new(gateway.clone(), archive, None), proposal, ledger }
+    }
+
+    /// What the control room would show `member` before `verb`.
+    ///
+    /// # Errors
+    /// The chain does not answer.
+    pub async fn prepare(&self, member: &Saved, verb: Verb) -> Result<Preflight> {
+        self.backend.set_signer(Some(member.signer.clone()));
+        let operation = Operation { verb, proposal: self.proposal };
+        Ok(self.backend.prepare(operation).await?)
+    }
+
+    /// `verb` by `member`, to its end.
+    ///
+    /// # Errors
+    /// A check that fails, a refusal, or any failure in the receipt.
+    pub async fn act(&mut self, member: &Saved, verb: Verb) -> Result<Receipt> {
+        let shown = self.prepare(member, verb).await?;
+        let Some(intent) = shown.intent else {
+            let reasons: Vec<_> =
+                shown.checks.iter().filter(|c| c.verdict == backend::Verdict::Fail).collect();
+            let said: Vec<_> = reasons.iter().map(|c| c.sentence.as_str()).collect();
+            bail!("The preflight of {} finds: {}", verb.name(), said.join(" "));
+        };
+        let (sender, mut news) = mpsc::channel(NEWS);
+        let backend = self.backend.clone();
+        let submit = backend.submit(intent, Some(sender));
+        let print = async {
+            while let Some(message) = news.recv().await {
+                if let Progress::Sent(tx) = message {
+                    self.record(tx).await?;
+                }
+            }
+            anyhow::Ok(())
+        };
+        let (receipt, printed) = tokio::join!(submit, print);
+        let receipt = receipt.with_context(|| format!("{} did not end well.", verb.name()))?;
+        printed?;
+        match receipt.failures.as_slice() {
+            [] => Ok(receipt),
+            [first, ..] => {
+                bail!("{} of {} failed: {first}", receipt.failures.len(), verb.name())
+            }
+        }
+    }
+
+    /// Adds `tx` to the table, with the compute units that the chain counted.
+    ///
+    /// # Errors
+    /// The chain does not know the transaction, or stdout is closed.
+    pub async fn record(&mut self, mut tx: SentTx) -> Result<()> {
+        let signature = Signature::from_str(&tx.signature)
+            .with_context(|| format!("{} is not a signature.", tx.signature))?;
+        tx.units = landed(self.backend.gateway(), &signature).await?.units;
+        self.ledger.row(&tx).context("Stdout is closed.")
+    }
+
+    /// A line between the transactions.
+    ///
+    /// # Errors
+    /// Stdout is closed.
+    pub fn note(&mut self, text: &str) -> Result<()> {
+        self.ledger.note(text).context("Stdout is closed.")
+    }
+
+    /// The last line.
+    ///
+    /// # Errors
+    /// Stdout is closed.
+    pub fn finish(mut self) -> Result<()> {
+        let summary = self.ledger.summary();
+        self.note(&summary)
+    }
+}

@@ -1,0 +1,95 @@
+//! The seeded chain: two programs, a team, users with money in vaults, and an upgrade that waits for
+//! two more votes. Everything an operator would do goes through the backend as an operator's would.
+use std::path::PathBuf;
+
+use anyhow::Result;
+use backend::{Gateway, GatewayConfig, SentTx};
+use solana_pubkey::Pubkey;
+
+use crate::{
+    chain::{ChainConfig, LocalChain},
+    elves::Elves,
+    keys::Keys,
+    ready::Ready,
+    seed::seed,
+    steps::step,
+};
+
+/// Milliseconds of a slot while the chain is seeded: every confirmation waits for one.
+const SEED_SLOT_MS: u64 = 25;
+
+/// What the scenario made, and what it sent for it beside code and users' transactions.
+#[derive(Clone, Debug)]
+pub struct Seeded {
+    /// The program that is to be upgraded.
+    pub program: Pubkey,
+    /// Its team.
+    pub multisig: Pubkey,
+    /// The proposal.
+    pub proposal: Pubkey,
+    /// The manager's transactions, in order.
+    pub sent: Vec<SentTx>,
+}
+
+/// A chain with everything on it. The chain stops when this is dropped.
+pub struct World {
+    /// The way to it.
+    pub gateway: Gateway,
+    /// Who is who.
+    pub keys: Keys,
+    /// Where old account bytes are kept.
+    pub archive: PathBuf,
+    /// What is on it.
+    pub seeded: Seeded,
+    chain: LocalChain,
+}
+
+/// What a caller may choose.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The ELFs.
+    pub elves: Elves,
+    /// Folder of key files and archive.
+    pub data_dir: PathBuf,
+    /// Vaults to create.
+    pub vaults: u32,
+    /// The chain, as it shall be once it is seeded.
+    pub chain: ChainConfig,
+}
+
+impl World {
+    /// Starts a chain and seeds it, saying each step on stderr.
+    ///
+    /// # Errors
+    /// The first step that fails, in a sentence.
+    pub async fn create(setup: &Setup) -> Result<Self> {
+        let keys = Keys::create(&setup.data_dir)?;
+        let archive = setup.data_dir.join("archive");
+        let (chain, gateway) = step("starting the local chain", start(setup.chain)).await?;
+        let seeded = seed(&gateway, &keys, &archive, setup).await?;
+        chain.set_slot_time(setup.chain.slot_ms)?;
+        Ok(Self { gateway, keys, archive, seeded, chain })
+    }
+
+    /// Where everything is.
+    #[must_use]
+    pub fn ready(&self) -> Ready {
+        Ready {
+            http: self.chain.http().into(),
+            ws: self.chain.ws().into(),
+            program: self.seeded.program.to_string(),
+            multisig: self.seeded.multisig.to_string(),
+            proposal: self.seeded.proposal.to_string(),
+            members: self.keys.members.iter().map(|m| m.path.clone()).collect(),
+            genesis_hash: Pubkey::new_from_array(self.gateway.genesis_hash()).to_string(),
+            archive: self.archive.clone(),
+        }
+    }
+}
+
+async fn start(config: ChainConfig) -> Result<(LocalChain, Gateway)> {
+    let slot_ms = config.slot_ms.min(SEED_SLOT_MS);
+    let chain = LocalChain::start(ChainConfig { slot_ms, ..config })?;
+    let gateway = Gateway::connect(GatewayConfig::new(chain.http())).await?;
+    Ok((chain, gateway))
+}

@@ -1,0 +1,245 @@
+//! The steps that fill a fresh chain, in the order of an operator's runbook. Code, vaults and money
+//! go side by side where nothing depends on the order, because every confirmation waits for a slot.
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use backend::{
+    Archive, Backend, FileArchive, Gateway, Operation, Preflight, ProgramBuilder, ProposalManager,
+    ProposeRequest, SentTx, Verb, build::BuiltElf,
+};
+use futures_util::future::{try_join, try_join_all, try_join3};
+use solana_pubkey::Pubkey;
+use upgrade_manager::{
+    instructions::{CreateMultisigArgs, MemberArgs},
+    state::{BufferRole, LenRange, Source, TypeRule, role},
+};
+
+use crate::{
+    elves::kib,
+    keys::{Keys, new_key, program_key},
+    local::{self, SOL},
+    scenario::{Seeded, Setup},
+    steps::step,
+    vaults,
+};
+
+const HOUR: u32 = 3600;
+const DAY: u32 = 24 * HOUR;
+/// How long the proposal can be executed at the latest: 60 days.
+const LIFE: Duration = Duration::from_secs(60 * 24 * 3600);
+/// Version of the demo vault before and after the upgrade.
+const VERSIONS: [u16; 2] = [demo_vault::v1::VERSION, demo_vault::v2::VERSION];
+
+/// Fills the chain behind `gateway`.
+///
+/// # Errors
+/// The first step that fails, in a sentence.
+pub async fn seed(gateway: &Gateway, keys: &Keys, archive: &Path, setup: &Setup) -> Result<Seeded> {
+    let archive: Arc<dyn Archive> = Arc::new(FileArchive::open(archive)?);
+    let deployer =
+        Backend::new(gateway.clone(), archive.clone(), Some(keys.deployer.signer.clone()));
+    let seeder = Seeder { gateway, keys, setup, deployer, archive };
+    seeder.run().await
+}
+
+struct Seeder<'a> {
+    gateway: &'a Gateway,
+    keys: &'a Keys,
+    setup: &'a Setup,
+    deployer: Backend,
+    archive: Arc<dyn Archive>,
+}
+
+/// The frozen and attested buffers, and the transactions that made them so.
+struct Buffers {
+    upgrade: Pubkey,
+    rollback: Pubkey,
+    sent: Vec<SentTx>,
+}
+
+impl Seeder<'_> {
+    async fn run(&self) -> Result<Seeded> {
+        let (setup, program) = (self.setup, demo_vault::ID);
+        let elves = &setup.elves;
+        step("funding the keys", self.fund()).await?;
+        let room = self.room().await?;
+        let manager = step(
+            format!("deploying the upgrade manager ({})", kib(&elves.manager)),
+            self.deploy("upgrade-manager", &upgrade_manager::ID, &elves.manager, 0),
+        );
+        let vault = step(
+            format!("deploying the demo vault, first layout ({})", kib(&elves.vault_v1)),
+            self.deploy("demo-vault", &program, &elves.vault_v1, room),
+        );
+        let upgrade = step(
+            format!("uploading the demo vault, second layout ({})", kib(&elves.vault_v2)),
+            self.upload_file("upgrade", &elves.vault_v2),
+        );
+        let then_rollback = async {
+            vault.await?;
+            let rollback =
+                step("uploading a copy of what runs, to go back to", self.upload_live(&program));
+            let users = step(format!("filling {} vaults", setup.vaults), self.fill_vaults());
+            Ok(try_join(rollback, users).await?.0)
+        };
+        let ((), upgrade, rollback) = try_join3(manager, upgrade, then_rollback).await?;
+        let (multisig, mut sent) =
+            step("creating the multisig and registering the program", self.register(&program))
+                .await?;
+        let buffers =
+            step("freezing and attesting both buffers", self.freeze(upgrade, rollback)).await?;
+        sent.extend(buffers.sent.iter().cloned());
+        let (proposal, votes) =
+            step("proposing, with one approval", self.propose(&program, &buffers)).await?;
+        sent.extend(votes);
+        Ok(Seeded { program, multisig, proposal, sent })
+    }
+
+    /// Enough for everybody: rent of the code for the deployer, fees and rent of growth for members.
+    async fn fund(&self) -> Result<()> {
+        let members = self.keys.members.iter().map(|m| (m.signer.pubkey(), 100 * SOL));
+        let mut shares: Vec<_> = members.collect();
+        shares.push((self.keys.deployer.signer.pubkey(), 1_000 * SOL));
+        shares.push((self.keys.treasury, SOL));
+        let drops = shares.iter().map(|(to, lamports)| local::airdrop(self.gateway, to, *lamports));
+        try_join_all(drops).await?;
+        Ok(())
+    }
+
+    /// Bytes the vault's ProgramData must have room for: the longer of the two layouts' code.
+    async fn room(&self) -> Result<usize> {
+        let len =
+            |path: &Path| -> Result<usize> { Ok(self.builder().check_file(path)?.bytes.len()) };
+        Ok(len(&self.setup.elves.vault_v1)?.max(len(&self.setup.elves.vault_v2)?))
+    }
+
+    fn builder(&self) -> ProgramBuilder {
+        ProgramBuilder::new(&self.deployer)
+    }
+
+    fn setup_desk(&self) -> ProposalManager {
+        ProposalManager::new(&self.deployer)
+    }
+
+    async fn upload(&self, name: &str, elf: &BuiltElf) -> Result<Pubkey> {
+        let file = self.setup.data_dir.join("keys").join(format!("buffer-{name}.json"));
+        Ok(self.builder().upload(elf, &file, None).await?.buffer)
+    }
+
+    async fn upload_file(&self, name: &str, elf: &Path) -> Result<Pubkey> {
+        self.upload(name, &self.builder().check_file(elf)?).await
+    }
+
+    async fn upload_live(&self, program: &Pubkey) -> Result<Pubkey> {
+        let live = self.builder().live_elf(program).await?;
+        self.upload("rollback", &live).await
+    }
+
+    async fn deploy(&self, name: &str, id: &Pubkey, elf: &Path, room: usize) -> Result<()> {
+        let key = program_key(name, id)?;
+        let built = self.builder().check_file(elf)?;
+        let buffer = self.upload(name, &built).await?;
+        self.builder().deploy(&*key, &buffer, built.bytes.len().max(room)).await?;
+        Ok(())
+    }
+
+    async fn fill_vaults(&self) -> Result<()> {
+        try_join_all(vaults::plan(self.setup.vaults).into_iter().map(|user| async move {
+            local::airdrop(self.gateway, &user.address(), user.funds()).await?;
+            let signer = &*user.signer;
+            self.gateway.send_and_confirm("open vaults", &user.instructions(), &[signer]).await?;
+            anyhow::Ok(())
+        }))
+        .await?;
+        Ok(())
+    }
+
+    async fn register(&self, program: &Pubkey) -> Result<(Pubkey, Vec<SentTx>)> {
+        let members = self.keys.members.iter();
+        let args = CreateMultisigArgs {
+            threshold: 3,
+            open_cap: 4,
+            allow_durable_nonce: false,
+            timelock_floor: 24 * HOUR,
+            timelock: 48 * HOUR,
+            execution_window: 7 * DAY,
+            rollback_window: 7 * DAY,
+            treasury: self.keys.treasury,
+            members: members
+                .map(|m| MemberArgs { key: m.signer.pubkey(), roles: role::ALL })
+                .collect(),
+        };
+        let (desk, deployer) = (self.setup_desk(), &*self.keys.deployer.signer);
+        let (multisig, made) = desk.create_multisig(&*new_key(), args).await?;
+        let [version, _] = VERSIONS;
+        let taken = desk.register_program(deployer, &multisig, program, version).await?;
+        Ok((multisig, vec![made, taken]))
+    }
+
+    async fn freeze(&self, upgrade: Pubkey, rollback: Pubkey) -> Result<Buffers> {
+        let (desk, deployer) = (self.setup_desk(), &*self.keys.deployer.signer);
+        let one = |buffer: Pubkey, role| {
+            let desk = &desk;
+            async move {
+                let frozen = desk.freeze(deployer, &demo_vault::ID, &buffer, role).await?;
+                anyhow::Ok([frozen, desk.attest(&buffer).await?])
+            }
+        };
+        let both = try_join(one(upgrade, BufferRole::Upgrade), one(rollback, BufferRole::Rollback));
+        let (new, old) = both.await?;
+        Ok(Buffers { upgrade, rollback, sent: new.into_iter().chain(old).collect() })
+    }
+
+    async fn propose(&self, program: &Pubkey, buffers: &Buffers) -> Result<(Pubkey, Vec<SentTx>)> {
+        let proposer = self.keys.members.first().context("The multisig has no members.")?;
+        let backend =
+            Backend::new(self.gateway.clone(), self.archive.clone(), Some(proposer.signer.clone()));
+        let [_, to_version] = VERSIONS;
+        let request = ProposeRequest {
+            program: *program,
+            buffer: buffers.upgrade,
+            rollback_buffer: buffers.rollback,
+            to_version,
+            type_rules: vec![vault_rule()],
+            expires_in: LIFE,
+            source: Source {
+                link: "the demo-vault program of this repository".into(),
+                commit: "built from the working copy".into(),
+                image: "none: built on this machine".into(),
+            },
+        };
+        let shown = backend.prepare_propose(request).await?;
+        let proposal = shown.proposal;
+        let mut sent = submit(&backend, shown).await?;
+        let vote = Operation { verb: Verb::Approve, proposal };
+        sent.extend(submit(&backend, backend.prepare(vote).await?).await?);
+        Ok((proposal, sent))
+    }
+}
+
+async fn submit(backend: &Backend, shown: Preflight) -> Result<Vec<SentTx>> {
+    let verb = shown.verb.name();
+    let failed: Vec<String> = shown.failures().map(|c| c.sentence.clone()).collect();
+    let Some(intent) = shown.intent else {
+        bail!("The preflight of {verb} finds: {}", failed.join(" "));
+    };
+    let receipt = backend.submit(intent, None).await?;
+    if let Some(failure) = receipt.failures.first() {
+        bail!("{verb} failed: {failure}");
+    }
+    Ok(receipt.sent)
+}
+
+/// What the proposal says about vaults.
+fn vault_rule() -> TypeRule {
+    let rule = demo_vault::client::type_rule();
+    let range = |(min, max)| LenRange { min, max };
+    TypeRule {
+        discriminator: rule.discriminator,
+        version_offset: rule.version_offset,
+        version_width: rule.version_width,
+        old_len: range(rule.old_len),
+        new_len: range(rule.new_len),
+        flags: 0,
+    }
+}
