@@ -36,3 +36,9 @@ pub fn v2() -> &'static [u8] {
     static ELF: OnceLock<Vec<u8>> = OnceLock::new();
     ELF.get_or_init(|| read("demo_vault_v2.so"))
 }
+
+/// The target that breaks the rules, to be installed in place of the demo vault.
+pub fn hostile() -> &'static [u8] {
+    static ELF: OnceLock<Vec<u8>> = OnceLock::new();
+    ELF.get_or_init(|| read("hostile_target.so"))
+}

@@ -215,7 +215,7 @@ impl World {
     /// Index of the owner's vault at `vault`.
     pub fn index_of(&self, vault: &Pubkey) -> u32 {
         let of = |i: &u32| client::vault_address(&address("owner"), *i) == *vault;
-        (0..1_000).find(of).expect("a vault of the owner's")
+        (0..2_000).find(of).expect("a vault of the owner's")
     }
 
     fn create_team(&mut self) {

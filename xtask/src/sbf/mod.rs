@@ -39,6 +39,8 @@ pub enum Program {
     /// The demo target in its second layout
     #[value(name = "demo_vault_v2")]
     DemoVaultV2,
+    /// The target that the manager's tests expect the worst of
+    HostileTarget,
     /// The toolchain's test program
     ElfSelftest,
 }
@@ -46,6 +48,8 @@ pub enum Program {
 impl Program {
     /// The programs of the product.
     pub const PRODUCT: [Self; 3] = [Self::UpgradeManager, Self::DemoVaultV1, Self::DemoVaultV2];
+    /// The programs that only tests run.
+    pub const TEST: [Self; 2] = [Self::HostileTarget, Self::ElfSelftest];
 
     /// The name of the ELF, without `.so`.
     pub fn name(self) -> &'static str {
@@ -53,6 +57,7 @@ impl Program {
             Self::UpgradeManager => "upgrade_manager",
             Self::DemoVaultV1 => "demo_vault_v1",
             Self::DemoVaultV2 => "demo_vault_v2",
+            Self::HostileTarget => "hostile_target",
             Self::ElfSelftest => "elf_selftest",
         }
     }
@@ -62,6 +67,7 @@ impl Program {
         match self {
             Self::UpgradeManager => "programs/upgrade-manager",
             Self::DemoVaultV1 | Self::DemoVaultV2 => "programs/demo-vault",
+            Self::HostileTarget => "programs/hostile-target",
             Self::ElfSelftest => "xtask/elf-selftest",
         }
     }
@@ -71,6 +77,7 @@ impl Program {
         match self {
             Self::UpgradeManager => "upgrade_manager",
             Self::DemoVaultV1 | Self::DemoVaultV2 => "demo_vault",
+            Self::HostileTarget => "hostile_target",
             Self::ElfSelftest => "elf_selftest",
         }
     }

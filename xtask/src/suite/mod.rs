@@ -58,7 +58,7 @@ fn all(options: &Test, steps: &mut Steps) -> Result<Counts> {
         cargo(&places, &[&checked[..], &["--", "-D", "warnings"]].concat(), "cargo clippy")
     })?;
     steps.step("ELFs", || {
-        let programs = [&Program::PRODUCT[..], &[Program::ElfSelftest]].concat();
+        let programs = [&Program::PRODUCT[..], &Program::TEST].concat();
         sbf::build(&places, &toolchain, &programs, &progress)
     })?;
     steps.step("binaries", || binaries(&places, &progress))?;
