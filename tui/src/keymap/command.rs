@@ -4,7 +4,11 @@ use backend::Verb;
 use upgrade_manager::state::{Phase, ProposalStatus, UpgradeProposal};
 
 use crate::{
-    model::{Model, ui::Screen},
+    model::{
+        Model,
+        dialog::{Dialog, Need},
+        ui::Screen,
+    },
     strings as s,
 };
 
@@ -248,7 +252,7 @@ pub static COMMANDS: &[Command] = &[
         group: Group::Move,
         word: "back",
         help: "Back; also clears the filter and the message",
-        footer: Some(3),
+        footer: Some(27),
     },
     Command {
         id: Id::Filter,
@@ -257,7 +261,7 @@ pub static COMMANDS: &[Command] = &[
         group: Group::Look,
         word: "filter",
         help: "Filter the rows: words that must all occur; Enter keeps, Esc clears",
-        footer: Some(2),
+        footer: Some(18),
     },
     Command {
         id: Id::Check,
@@ -266,7 +270,7 @@ pub static COMMANDS: &[Command] = &[
         group: Group::Look,
         word: "check",
         help: "Run the checks of the next step again, signing nothing",
-        footer: Some(2),
+        footer: Some(4),
     },
     Command {
         id: Id::Copy,
@@ -284,7 +288,7 @@ pub static COMMANDS: &[Command] = &[
         group: Group::Look,
         word: "help",
         help: "This screen",
-        footer: Some(4),
+        footer: Some(2),
     },
     Command {
         id: Id::Suspend,
@@ -302,7 +306,7 @@ pub static COMMANDS: &[Command] = &[
         group: Group::Look,
         word: "quit",
         help: "Leave the control room",
-        footer: Some(5),
+        footer: Some(3),
     },
     in_dialog(
         Id::DialogNext,
@@ -357,6 +361,9 @@ impl Command {
             Scope::Any => model.dialog.is_none(),
             Scope::On(screens) => model.dialog.is_none() && screens.contains(&model.ui.screen),
             Scope::Sandbox => model.dialog.is_none() && !model.members.is_empty(),
+            Scope::Dialog if self.id == Id::DialogYes => {
+                matches!(&model.dialog, Some(Dialog::Confirm(c)) if c.need == Need::Yes)
+            }
             Scope::Dialog => model.dialog.is_some(),
         }
     }

@@ -1,7 +1,10 @@
 use std::{collections::BTreeSet, time::Instant};
 
 use super::*;
-use crate::{fixtures, model::ui::Screen};
+use crate::{
+    fixtures,
+    model::{dialog::Confirm, ui::Screen},
+};
 
 fn press(code: KeyCode) -> KeyEvent {
     KeyEvent::new(code, KeyModifiers::NONE)
@@ -54,7 +57,9 @@ fn every_command_is_reached_by_its_own_keys() {
             let mut model = fixtures::model(&fixtures::active(1), now);
             model.ui.screen = screen;
             if c.scope == Scope::Dialog {
-                model.dialog = Some(Dialog::Members { at: 0 });
+                let shown = fixtures::shown(backend::Verb::Approve);
+                model.dialog =
+                    Some(Dialog::Confirm(Box::new(Confirm::new(1, shown, Need::Yes, now))));
             }
             c.keys.iter().all(|key| match Chord::parse(key) {
                 Some(Chord::One(code, modifiers)) => {

@@ -60,8 +60,6 @@ pub enum Refusal {
     NotArmed,
     /// The word is missing or wrong.
     Word,
-    /// `y` is not enough here.
-    YesIsNotEnough,
 }
 
 impl Confirm {

@@ -95,8 +95,8 @@ pub fn accept(model: &mut Model, repeat: bool) -> Vec<Effect> {
 /// `y`: confirms where no word has to be typed.
 pub fn yes(model: &mut Model, repeat: bool) -> Vec<Effect> {
     match &model.dialog {
+        Some(Dialog::Confirm(c)) if c.need != Need::Yes => vec![],
         Some(Dialog::Confirm(_)) if repeat => refuse(model, Refusal::NotArmed),
-        Some(Dialog::Confirm(c)) if c.need != Need::Yes => refuse(model, Refusal::YesIsNotEnough),
         Some(Dialog::Confirm(_)) => confirm(model),
         _ => vec![],
     }
@@ -140,7 +140,7 @@ fn refuse(model: &mut Model, refusal: Refusal) -> Vec<Effect> {
     let text = match refusal {
         Refusal::NothingToSign => s::NOTHING_TO_SIGN.to_owned(),
         Refusal::NotArmed => s::NOT_ARMED.to_owned(),
-        Refusal::Word | Refusal::YesIsNotEnough => {
+        Refusal::Word => {
             format!("Not confirmed: type {word}, move to Confirm with Tab, then press Enter.")
         }
     };
