@@ -1,6 +1,9 @@
 //! The operator's side of the backend: prepare shows, submit does. Submit plans again from the
 //! chain and signs only what equals the plan that was shown.
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use sha2::{Digest, Sha256};
 use solana_hash::Hash;
@@ -19,7 +22,7 @@ use crate::{
     plan::{Plan, Work},
     preflight::{Check, Preflight, Simulation},
     proposals::ProposalManager,
-    receipt::{Progress, Receipt},
+    receipt::{Progress, Receipt, SentTx},
     rollback::RollbackHandler,
     signer::Signer,
 };
@@ -224,7 +227,7 @@ impl Backend {
         if let Some(check) = plan.failed() {
             return Err(BackendError::Changed(format!("a check fails now: {}", check.sentence)));
         }
-        let reporter = Reporter(progress);
+        let reporter = Reporter::new(progress);
         match plan.work {
             Work::One => self.submit_one(&intent, &plan, &*key, &reporter).await,
             Work::Job => match intent.verb {
@@ -250,13 +253,17 @@ impl Backend {
         if message_hash(&message, &intent.signer) != intent.message_hash {
             return Err(BackendError::Changed("the transaction is not the one shown".into()));
         }
+        let again = self.gateway().simulate(&message, &intent.signer).await?;
+        if let Some(failure) = again.failure.filter(|f| f.blame != Blame::Slot) {
+            return Err(BackendError::Changed(format!("the simulation fails now: {failure}")));
+        }
         match intent.verb {
             Verb::Execute => MigrationManager::new(self).archive_all(intent.proposal).await?,
             Verb::Propose => MigrationManager::new(self).archive_manifest(intent).await?,
             _ => {}
         }
         let what = intent.verb.name();
-        let landed = self.send_patiently(what, &message, key).await?;
+        let landed = self.send_patiently(what, &message, key, Some(again.units)).await?;
         reporter.sent(&landed.sent).await;
         let failures = landed.failure.map(|f| f.sentence).into_iter().collect::<Vec<_>>();
         let summary = match failures.first() {
@@ -289,22 +296,29 @@ fn message_hash(instructions: &[Instruction], payer: &Pubkey) -> [u8; 32] {
     Sha256::digest(message.serialize()).into()
 }
 
-/// Tells whoever listens how far the work is; nobody has to.
+/// Longest wait for a listener that does not listen; the receipt holds everything anyway.
+const LISTENER: Duration = Duration::from_secs(2);
+
+/// Tells whoever listens how far the work is; nobody has to, and nobody can stop it by not
+/// listening.
 pub(crate) struct Reporter(Option<mpsc::Sender<Progress>>);
 
 impl Reporter {
-    pub(crate) async fn step(&self, label: &str, done: u64, total: u64, failed: u64) {
-        self.tell(Progress::Step { label: label.into(), done, total, failed }).await;
+    pub(crate) fn new(listener: Option<mpsc::Sender<Progress>>) -> Self {
+        Self(listener)
     }
 
-    pub(crate) async fn sent(&self, sent: &crate::receipt::SentTx) {
-        self.tell(Progress::Sent(sent.clone())).await;
-    }
-
-    async fn tell(&self, news: Progress) {
+    /// A step that finds no room is left out: the next one says more.
+    pub(crate) fn step(&self, label: &str, done: u64, total: u64, failed: u64) {
         if let Some(listener) = &self.0 {
-            // A listener that has gone away does not stop the work.
-            let _ = listener.send(news).await;
+            let news = Progress::Step { label: label.into(), done, total, failed };
+            let _ = listener.try_send(news);
+        }
+    }
+
+    pub(crate) async fn sent(&self, sent: &SentTx) {
+        if let Some(listener) = &self.0 {
+            let _ = listener.send_timeout(Progress::Sent(sent.clone()), LISTENER).await;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Everything that can go wrong between an operator and the chain, as a sentence: what failed, on
 //! which account, what to do next. No variant ever carries key material.
-use std::{io, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use solana_pubkey::Pubkey;
 
@@ -17,7 +17,7 @@ pub enum BackendError {
         "The RPC node {url} does not answer: {reason}. Check the address and the network, then try again."
     )]
     Unreachable {
-        /// The node.
+        /// The node, without what may be an access key.
         url: String,
         /// What the network said.
         reason: String,
@@ -27,7 +27,7 @@ pub enum BackendError {
         "The RPC node {url} did not answer within {timeout:?}. Try again, or use a faster node."
     )]
     Slow {
-        /// The node.
+        /// The node, without what may be an access key.
         url: String,
         /// The configured time.
         timeout: Duration,
@@ -37,7 +37,7 @@ pub enum BackendError {
         "The RPC node {url} refuses because of too many requests (HTTP 429). Wait a minute, or use a node with a higher limit."
     )]
     RateLimited {
-        /// The node.
+        /// The node, without what may be an access key.
         url: String,
     },
     /// The node is on another cluster than the one expected.
@@ -45,7 +45,7 @@ pub enum BackendError {
         "The RPC node {url} is on the cluster with genesis {found}, but {expected} is expected. Nothing was signed; check the address."
     )]
     WrongCluster {
-        /// The node.
+        /// The node, without what may be an access key.
         url: String,
         /// Its genesis hash.
         found: String,
@@ -194,16 +194,6 @@ pub enum BackendError {
     /// A number left its range.
     #[error("A number left its range while {0}. Report this.")]
     Range(&'static str),
-    /// A file operation failed.
-    #[error("{what} {path} failed: {source}.", path = path.display())]
-    Io {
-        /// What was done.
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The system's words.
-        source: io::Error,
-    },
 }
 
 impl BackendError {

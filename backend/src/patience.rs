@@ -23,10 +23,11 @@ impl Backend {
         what: &str,
         message: &[Instruction],
         key: &dyn Signer,
+        units: Option<u64>,
     ) -> Result<Landed> {
         let mut tries = 1;
         loop {
-            let outcome = self.gateway().send_exactly(what, message, &[key], None).await;
+            let outcome = self.gateway().send_exactly(what, message, &[key], units).await;
             let failure = match &outcome {
                 Ok(landed) => landed.failure.as_ref(),
                 Err(BackendError::Transaction { failure, .. }) => Some(failure),

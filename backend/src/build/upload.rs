@@ -11,6 +11,7 @@ use upgrade_manager::loader::{self, BUFFER_HEADER};
 
 use super::{BuiltElf, ProgramBuilder};
 use crate::{
+    backend::Reporter,
     error::{BackendError, Result},
     gateway::{PACKET, RawAccount, transaction_size, with_budget},
     receipt::{Progress, SentTx},
@@ -46,6 +47,7 @@ impl ProgramBuilder {
         key_file: &Path,
         progress: Option<mpsc::Sender<Progress>>,
     ) -> Result<Uploaded> {
+        let reporter = Reporter::new(progress);
         let payer = self.backend.require_key()?;
         let buffer = if key_file.exists() {
             FileSigner::open(key_file)?
@@ -69,7 +71,7 @@ impl ProgramBuilder {
             if todo.is_empty() {
                 return Ok(Uploaded { buffer: address, sent });
             }
-            self.write(&address, &*payer, todo, chunks.len(), &progress, &mut sent).await?;
+            self.write(&address, &*payer, todo, chunks.len(), &reporter, &mut sent).await?;
         }
         Err(BackendError::Refused(format!(
             "the buffer {address} does not hold the file after {PASSES} runs; somebody else may \
@@ -103,7 +105,7 @@ impl ProgramBuilder {
         payer: &dyn Signer,
         todo: Vec<(usize, Vec<u8>)>,
         total: usize,
-        progress: &Option<mpsc::Sender<Progress>>,
+        reporter: &Reporter,
         sent: &mut Vec<SentTx>,
     ) -> Result<()> {
         let (gateway, price) = (self.backend.gateway(), self.price());
@@ -118,7 +120,9 @@ impl ProgramBuilder {
             match outcome {
                 Ok(tx) => {
                     done = done.saturating_add(1);
-                    tell(progress, done, total, &tx).await;
+                    let n = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+                    reporter.step("Writing the buffer", n(done), n(total), 0);
+                    reporter.sent(&tx).await;
                     sent.push(tx);
                 }
                 // Known to be dead: the next run over the buffer writes it again.
@@ -127,17 +131,6 @@ impl ProgramBuilder {
             }
         }
         Ok(())
-    }
-}
-
-async fn tell(progress: &Option<mpsc::Sender<Progress>>, done: usize, total: usize, tx: &SentTx) {
-    if let Some(listener) = progress {
-        let n = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        let label = "Writing the buffer".into();
-        let step = Progress::Step { label, done: n(done), total: n(total), failed: 0 };
-        // A listener that has gone away does not stop the work.
-        let _ = listener.send(step).await;
-        let _ = listener.send(Progress::Sent(tx.clone())).await;
     }
 }
 

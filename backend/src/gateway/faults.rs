@@ -16,7 +16,7 @@ pub(super) fn translate(
     method: &'static str,
     error: &ClientError,
 ) -> BackendError {
-    let url = config.rpc_url.clone();
+    let url = config.site();
     let bad = |reason: String| BackendError::BadAnswer { method: method.into(), reason };
     match error.kind() {
         ClientErrorKind::Reqwest(e) if e.is_timeout() => {
@@ -25,8 +25,8 @@ pub(super) fn translate(
         ClientErrorKind::Reqwest(e) => match e.status().map(|s| s.as_u16()) {
             Some(429) => BackendError::RateLimited { url },
             Some(status) => BackendError::Unreachable { url, reason: format!("HTTP {status}") },
-            None if e.is_decode() || e.is_body() => bad(innermost(e)),
-            None => BackendError::Unreachable { url, reason: innermost(e) },
+            None if e.is_decode() || e.is_body() => bad(innermost(config, e)),
+            None => BackendError::Unreachable { url, reason: innermost(config, e) },
         },
         ClientErrorKind::Io(e) => BackendError::Unreachable { url, reason: e.to_string() },
         ClientErrorKind::Middleware(e) => BackendError::Unreachable { url, reason: e.to_string() },
@@ -54,11 +54,12 @@ pub(super) fn worth_another_try(error: &BackendError) -> bool {
     }
 }
 
-/// The last cause: "Connection refused" says more than "error sending request".
-fn innermost(error: &dyn std::error::Error) -> String {
+/// The last cause: "Connection refused" says more than "error sending request". An address may hold
+/// an access key, so only its host is repeated.
+fn innermost(config: &GatewayConfig, error: &dyn std::error::Error) -> String {
     let mut at = error;
     while let Some(cause) = at.source() {
         at = cause;
     }
-    at.to_string()
+    at.to_string().replace(&config.rpc_url, &config.site())
 }

@@ -26,7 +26,7 @@ const ATTEMPTS: u32 = 4;
 const BACKOFF: Duration = Duration::from_millis(200);
 
 /// Which node, and what is expected of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct GatewayConfig {
     /// Address of the node's JSON-RPC.
     pub rpc_url: String,
@@ -51,6 +51,29 @@ impl GatewayConfig {
             commitment: CommitmentConfig::confirmed(),
             unit_price: 0,
         }
+    }
+}
+
+impl GatewayConfig {
+    /// The node without path, query and password, where access keys are: what operators are shown.
+    #[must_use]
+    pub fn site(&self) -> String {
+        let (scheme, rest) = self.rpc_url.split_once("://").unwrap_or(("http", &self.rpc_url));
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        format!("{scheme}://{host}")
+    }
+}
+
+impl std::fmt::Debug for GatewayConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GatewayConfig")
+            .field("node", &self.site())
+            .field("genesis_hash", &self.genesis_hash.map(hex::encode))
+            .field("timeout", &self.timeout)
+            .field("commitment", &self.commitment.commitment)
+            .field("unit_price", &self.unit_price)
+            .finish()
     }
 }
 
@@ -83,7 +106,7 @@ impl Gateway {
             && expected != genesis_hash
         {
             return Err(BackendError::WrongCluster {
-                url: config.rpc_url,
+                url: config.site(),
                 found: found.to_string(),
                 expected: solana_hash::Hash::new_from_array(expected).to_string(),
             });
@@ -114,7 +137,7 @@ impl Gateway {
             return Ok(());
         }
         Err(BackendError::WrongCluster {
-            url: self.config().rpc_url.clone(),
+            url: self.config().site(),
             found: found.to_string(),
             expected: solana_hash::Hash::new_from_array(self.inner.genesis_hash).to_string(),
         })
@@ -139,7 +162,7 @@ async fn once<T>(
     match tokio::time::timeout(config.timeout, ask).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(faults::translate(config, method, &error)),
-        Err(_) => Err(BackendError::Slow { url: config.rpc_url.clone(), timeout: config.timeout }),
+        Err(_) => Err(BackendError::Slow { url: config.site(), timeout: config.timeout }),
     }
 }
 
@@ -157,4 +180,24 @@ where
         pause = pause.saturating_mul(2);
     }
     once(config, method, ask()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_access_key_in_the_address_is_never_shown() {
+        for url in [
+            "https://rpc.example.org/secret",
+            "https://rpc.example.org?api-key=secret",
+            "https://user:secret@rpc.example.org",
+            "https://rpc.example.org/v1/secret?x=secret#secret",
+        ] {
+            let config = GatewayConfig::new(url);
+            assert_eq!(config.site(), "https://rpc.example.org");
+            assert!(!format!("{config:?}").contains("secret"));
+        }
+        assert_eq!(GatewayConfig::new("http://127.0.0.1:8899").site(), "http://127.0.0.1:8899");
+    }
 }

@@ -47,8 +47,6 @@ pub enum Filter {
         /// The bytes.
         bytes: Vec<u8>,
     },
-    /// This many bytes.
-    Len(u64),
 }
 
 impl Filter {
@@ -57,14 +55,12 @@ impl Filter {
             Self::Bytes { at, bytes } => {
                 RpcFilterType::Memcmp(Memcmp::new_base58_encoded(*at, bytes))
             }
-            Self::Len(len) => RpcFilterType::DataSize(*len),
         }
     }
 
     fn holds(&self, data: &[u8]) -> bool {
         match self {
             Self::Bytes { at, bytes } => data.get(*at..).is_some_and(|d| d.starts_with(bytes)),
-            Self::Len(len) => u64::try_from(data.len()).is_ok_and(|n| n == *len),
         }
     }
 }

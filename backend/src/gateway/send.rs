@@ -215,28 +215,29 @@ impl Gateway {
         }
     }
 
-    async fn outcome(&self, signature: &Signature, last_valid: u64) -> Result<Outcome> {
-        // The height first: a transaction that is missing afterwards cannot have come between.
-        let commitment = self.config().commitment;
-        let height = once(
-            self.config(),
-            "getBlockHeight",
-            self.rpc().get_block_height_with_commitment(commitment),
-        )
-        .await?;
-        let statuses = once(
-            self.config(),
-            "getSignatureStatuses",
-            self.rpc().get_signature_statuses(std::slice::from_ref(signature)),
-        )
-        .await?;
-        match statuses.value.into_iter().next().flatten() {
-            Some(status) if status.satisfies_commitment(commitment) => {
-                Ok(Outcome::Landed(status.slot, status.err))
+    async fn status(&self, signature: &Signature) -> Result<Option<Outcome>> {
+        let ask = self.rpc().get_signature_statuses(std::slice::from_ref(signature));
+        let statuses = once(self.config(), "getSignatureStatuses", ask).await?;
+        Ok(statuses.value.into_iter().next().flatten().map(|status| {
+            if status.satisfies_commitment(self.config().commitment) {
+                Outcome::Landed(status.slot, status.err)
+            } else {
+                Outcome::Waiting
             }
-            None if height > last_valid => Ok(Outcome::Dead),
-            _ => Ok(Outcome::Waiting),
+        }))
+    }
+
+    async fn outcome(&self, signature: &Signature, last_valid: u64) -> Result<Outcome> {
+        if let Some(known) = self.status(signature).await? {
+            return Ok(known);
         }
+        let commitment = self.config().commitment;
+        let ask = self.rpc().get_block_height_with_commitment(commitment);
+        if once(self.config(), "getBlockHeight", ask).await? <= last_valid {
+            return Ok(Outcome::Waiting);
+        }
+        // Once more: it may have landed between the two answers. After this height it cannot.
+        Ok(self.status(signature).await?.unwrap_or(Outcome::Dead))
     }
 
     /// The failed transaction's log, where the node still has it, tells which program refused.

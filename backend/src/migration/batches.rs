@@ -91,7 +91,7 @@ impl Lane<'_> {
             pack(items, fits).into_iter().map(|items| Batch { items, tries: 1 }).collect();
         let (mut under_way, mut outcome, mut stop) =
             (FuturesUnordered::new(), Outcome::default(), None);
-        self.tell(&outcome, total).await;
+        self.tell(&outcome, total);
         loop {
             while stop.is_none()
                 && under_way.len() < IN_FLIGHT
@@ -121,7 +121,7 @@ impl Lane<'_> {
                 // What is under way is waited for: its outcome must be known.
                 Verdict::Stop(error) => stop = Some(stop.unwrap_or(error)),
             }
-            self.tell(&outcome, total).await;
+            self.tell(&outcome, total);
         }
         match stop {
             Some(error) => Err(error),
@@ -136,10 +136,10 @@ impl Lane<'_> {
         }
     }
 
-    async fn tell(&self, outcome: &Outcome, total: u64) {
+    fn tell(&self, outcome: &Outcome, total: u64) {
         let failed = u64::try_from(outcome.failed.len()).unwrap_or(u64::MAX);
         let done = self.before.saturating_add(outcome.done);
-        self.reporter.step(self.label, done, total, self.failed.saturating_add(failed)).await;
+        self.reporter.step(self.label, done, total, self.failed.saturating_add(failed));
     }
 
     async fn attempt<T: Clone + Send + Sync>(

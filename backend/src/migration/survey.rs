@@ -135,7 +135,7 @@ pub(crate) async fn wait_final(backend: &Backend, slot: u64, reporter: &Reporter
     let started = std::time::Instant::now();
     loop {
         let finalized = backend.gateway().finalized_slot().await?;
-        reporter.step("Waiting for finality", finalized.min(slot), slot, 0).await;
+        reporter.step("Waiting for finality", finalized.min(slot), slot, 0);
         if finalized >= slot {
             return Ok(finalized);
         }

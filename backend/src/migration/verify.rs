@@ -121,7 +121,8 @@ impl MigrationManager {
         let ix = instructions::complete(&key.pubkey(), &keys);
         let price = gateway.config().unit_price;
         let message = with_budget(&[ix], MAX_UNITS, price);
-        let done = self.backend.send_patiently("complete", &message, key).await?.succeeded()?;
+        let done =
+            self.backend.send_patiently("complete", &message, key, None).await?.succeeded()?;
         reporter.sent(&done).await;
         sent.push(done);
         Ok(format!("{proof}, and the migration is complete"))

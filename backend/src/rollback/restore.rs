@@ -141,7 +141,7 @@ impl RollbackHandler {
             }
         }
         let total = out.equal.saturating_add(out.different);
-        reporter.step("Comparing with the old bytes", out.equal, total, 0).await;
+        reporter.step("Comparing with the old bytes", out.equal, total, 0);
         Ok(out)
     }
 
@@ -157,14 +157,14 @@ impl RollbackHandler {
         if scene.proposal.status != ProposalStatus::RolledBack
             && scene.state.phase == Phase::RollingBack
         {
-            reporter.step("Installing the old code", 0, 1, 0).await;
+            reporter.step("Installing the old code", 0, 1, 0);
             let ix = instructions::rollback_program(&key.pubkey(), terms);
             let message = with_budget(&[ix], MAX_UNITS, gateway.config().unit_price);
             let what = "roll program back";
-            let done = self.backend.send_patiently(what, &message, key).await?.succeeded()?;
+            let done = self.backend.send_patiently(what, &message, key, None).await?.succeeded()?;
             reporter.sent(&done).await;
             sent.push(done);
-            reporter.step("Installing the old code", 1, 1, 0).await;
+            reporter.step("Installing the old code", 1, 1, 0);
         }
         let live = gateway.account(&terms.program_data).await?;
         let same = live.is_some_and(|a| {
