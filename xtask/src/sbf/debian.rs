@@ -94,6 +94,7 @@ impl Packages {
 struct Apt {
     folder: PathBuf,
     config: PathBuf,
+    mirror: Mirror,
 }
 
 impl Apt {
@@ -103,7 +104,7 @@ impl Apt {
         }
         let (mirror, keyring) = (Mirror::find()?, keyring()?);
         let lines: String = sources.iter().map(|source| source.line(&mirror, &keyring)).collect();
-        let apt = Self { folder: folder.to_path_buf(), config: folder.join("apt.conf") };
+        let apt = Self { folder: folder.to_path_buf(), config: folder.join("apt.conf"), mirror };
         let config = apt.config_text(&proxies());
         for (path, content) in
             [(folder.join("sources.list"), &lines), (apt.config.clone(), &config)]
@@ -113,9 +114,15 @@ impl Apt {
         }
         fs::write(folder.join("status"), "")
             .with_context(|| format!("cannot write to {}", folder.display()))?;
-        quietly(apt.command().arg("update"), "reading Debian's package lists").with_context(
-            || format!("check the network, or name a Debian mirror in {MIRROR_VARIABLE}"),
-        )?;
+        // Without this, apt takes an archive that cannot be reached for an empty one.
+        let update = ["update", "--option", "APT::Update::Error-Mode=any"];
+        quietly(apt.command().args(update), "apt-get update").with_context(|| {
+            format!(
+                "{} cannot be read: check the network, or name another Debian mirror in \
+                 {MIRROR_VARIABLE}",
+                apt.mirror.main
+            )
+        })?;
         Ok(apt)
     }
 
@@ -156,9 +163,13 @@ impl Apt {
         folder::create(&folder)?;
         let mut command = self.command();
         command.arg("download").args(names).current_dir(&folder);
-        quietly(&mut command, "downloading Debian packages").context(
-            "try again; if a package is gone, this version is too old for Debian's archive",
-        )?;
+        quietly(&mut command, "apt-get download").with_context(|| {
+            format!(
+                "packages cannot be downloaded from {}: try again, or name another Debian mirror in \
+                 {MIRROR_VARIABLE}",
+                self.mirror.main
+            )
+        })?;
         files(&folder, &[])
     }
 }
