@@ -55,7 +55,8 @@ fn build(places: &Places, progress: &Progress) -> Result<()> {
 
 /// Compiles every binary of the workspace.
 pub fn binaries(places: &Places, progress: &Progress) -> Result<()> {
-    progress.say("compiling the control room and the sandbox (cold: 8 to 15 minutes)");
+    let cold = if binary(places, "control-room").exists() { "" } else { ": 8 to 15 minutes" };
+    progress.say(&format!("compiling the control room and the sandbox{cold}"));
     let mut cargo = command::cargo(&places.root, &places.target());
     cargo.args(["build", "--workspace", "--bins", "--locked"]);
     command::run(&mut cargo, "compiling the workspace")
