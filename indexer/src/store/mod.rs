@@ -46,8 +46,9 @@ pub trait Store: Send + Sync {
     async fn apply(&self, batch: Batch) -> Result<Applied>;
 
     /// Ends a complete snapshot at `slot`: every live row older than it and not in `present` is
-    /// closed, and from now on nothing older than `slot` is accepted. Unless it is `trusted`, a
-    /// snapshot that lacks most of the mirror changes nothing.
+    /// closed, and from now on nothing older than `slot` is accepted. A snapshot that is not newer
+    /// than the last one changes nothing; unless it is `trusted`, neither does one that lacks most
+    /// of the mirror.
     ///
     /// # Errors
     /// When the store does not answer.

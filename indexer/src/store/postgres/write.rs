@@ -233,6 +233,9 @@ pub async fn tombstone_missing(
     trusted: bool,
 ) -> Outcome<Closing> {
     let state = lock(tx).await?;
+    if slot <= state.snapshot_slot {
+        return Ok(Closing::Closed(0));
+    }
     let rows = sqlx::query(
         "SELECT pubkey, kind, program, proposal, status FROM accounts
          WHERE closed_slot IS NULL AND slot < $1",

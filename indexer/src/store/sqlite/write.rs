@@ -185,6 +185,9 @@ pub fn tombstone_missing(
     present: &HashSet<Pubkey>,
     trusted: bool,
 ) -> Outcome<Closing> {
+    if slot <= read::state_number(tx, "snapshot_slot")? {
+        return Ok(Closing::Closed(0));
+    }
     let mut deltas = Deltas::default();
     let gone: Vec<(Pubkey, Option<_>)> = tx
         .prepare_cached(

@@ -1,0 +1,222 @@
+//! Which write wins, what a snapshot closes, and what is counted.
+use std::{collections::HashSet, sync::Arc};
+
+use indexer::{Batch, Quarantined, RecordQuery, Store, Update, store::Closing};
+use solana_pubkey::Pubkey;
+use upgrade_manager::state::{AccountStatus, ProposalStatus};
+
+use crate::{
+    common::fixtures::{
+        attestation, bytes, key, multisig, program, proposal, record, record_update, update,
+    },
+    on_both_stores,
+};
+
+async fn write(store: &Arc<dyn Store>, updates: Vec<Update>) -> indexer::Applied {
+    store.apply(Batch { updates, ..Batch::default() }).await.unwrap()
+}
+
+async fn status_of(store: &Arc<dyn Store>, n: u8) -> Option<AccountStatus> {
+    let query = RecordQuery { limit: 100, ..RecordQuery::default() };
+    let rows = store.account_versions(&key(50), query).await.unwrap();
+    rows.into_iter().find(|r| r.pubkey == key(n)).map(|r| r.account.status)
+}
+
+fn keys(of: &[u8]) -> Arc<HashSet<Pubkey>> {
+    Arc::new(of.iter().map(|n| key(*n)).collect())
+}
+
+async fn complete(store: &Arc<dyn Store>, slot: u64, present: &[u8]) -> u64 {
+    match store.tombstone_missing(slot, keys(present), true).await.unwrap() {
+        Closing::Closed(n) => n,
+        suspect => panic!("{suspect:?}"),
+    }
+}
+
+/// Counters are what the rows say.
+async fn counted(store: &Arc<dyn Store>) {
+    assert_eq!(store.progress(false).await.unwrap(), store.progress(true).await.unwrap());
+}
+
+use AccountStatus::{Migrated, Pending, Restored, Verified};
+
+on_both_stores! {
+    async fn every_kind_comes_back_as_it_was_on_chain(place) {
+        let store = place.open().await;
+        write(&store, vec![
+            update(key(40), 3, 0, bytes(&multisig())),
+            update(key(41), 4, 0, bytes(&program(1))),
+            update(key(60), 5, 0, bytes(&proposal(ProposalStatus::Active))),
+            update(key(61), 6, 0, bytes(&attestation())),
+            record_update(1, Migrated, 7, 0),
+        ]).await;
+        drop(store);
+        let store = place.open().await;
+        let view = store.view().await.unwrap();
+        assert_eq!((view.multisigs[0].account.clone(), view.multisigs[0].slot), (multisig(), 3));
+        assert_eq!((view.programs[0].account.clone(), view.programs[0].pubkey), (program(1), key(41)));
+        assert_eq!(view.proposals[0].account, proposal(ProposalStatus::Active));
+        assert_eq!(view.attestations[0].account, attestation());
+        assert_eq!(view.progress[&key(50)].migrated, 1);
+        assert_eq!(view.moved[&key(60)].migrated, 1);
+        let query = RecordQuery { limit: 9, ..RecordQuery::default() };
+        let rows = store.account_versions(&key(50), query).await.unwrap();
+        assert_eq!(rows[0].account, record(1, Migrated));
+    }
+
+    async fn an_older_write_never_wins_and_arrival_breaks_a_tie_within_a_slot(place) {
+        let store = place.open().await;
+        write(&store, vec![record_update(1, Migrated, 10, 5)]).await;
+        for (slot, wv) in [(9, 99), (10, 4), (10, 0), (10, 5)] {
+            let applied = write(&store, vec![record_update(1, Restored, slot, wv)]).await;
+            assert_eq!((applied.written, applied.stale), (0, 1), "({slot}, {wv})");
+        }
+        write(&store, vec![record_update(1, Verified, 10, 6)]).await;
+        assert_eq!(status_of(&store, 1).await, Some(Verified));
+        counted(&store).await;
+    }
+
+    async fn several_states_of_one_account_in_a_batch_end_with_the_newest(place) {
+        let store = place.open().await;
+        let applied = write(&store, vec![
+            record_update(1, Verified, 10, 3),
+            record_update(1, Pending, 10, 1),
+            record_update(1, Migrated, 10, 2),
+        ]).await;
+        assert_eq!((applied.written, applied.stale), (1, 2));
+        assert_eq!(status_of(&store, 1).await, Some(Verified));
+        counted(&store).await;
+    }
+
+    async fn a_later_snapshot_corrects_a_row_that_its_own_slot_could_not(place) {
+        let store = place.open().await;
+        write(&store, vec![record_update(1, Migrated, 10, 5)]).await;
+        write(&store, vec![record_update(1, Verified, 10, 0)]).await;
+        assert_eq!(status_of(&store, 1).await, Some(Migrated), "the stream wins within a slot");
+        write(&store, vec![record_update(1, Verified, 11, 0)]).await;
+        assert_eq!(status_of(&store, 1).await, Some(Verified), "the next snapshot wins");
+    }
+
+    async fn an_unchanged_account_is_not_written_again_and_changes_no_revision(place) {
+        let store = place.open().await;
+        let first = write(&store, vec![record_update(1, Migrated, 10, 0)]).await;
+        let again = write(&store, vec![record_update(1, Migrated, 20, 0)]).await;
+        assert_eq!((again.written, again.unchanged, again.rev), (0, 1, first.rev));
+        let told = write(&store, vec![record_update(1, Migrated, 21, 3)]).await;
+        assert_eq!((told.written, told.unchanged, told.rev), (0, 1, first.rev));
+        // The order moved with what was told: an older state does not come back.
+        let old = write(&store, vec![record_update(1, Pending, 21, 2)]).await;
+        assert_eq!(old.stale, 1);
+    }
+
+    async fn only_a_complete_snapshot_closes_and_nothing_late_resurrects(place) {
+        let store = place.open().await;
+        write(&store, (1..=3).map(|n| record_update(n, Migrated, 10, u64::from(n))).collect()).await;
+        write(&store, vec![record_update(4, Migrated, 20, 4)]).await;
+        assert_eq!(complete(&store, 20, &[1]).await, 2, "2 and 3; 4 is as new as the snapshot");
+        assert_eq!(status_of(&store, 2).await, None);
+        assert_eq!(status_of(&store, 4).await, Some(Migrated));
+        counted(&store).await;
+        let late = write(&store, vec![record_update(2, Verified, 19, 9), record_update(9, Verified, 19, 9)]).await;
+        assert_eq!(late.stale, 2, "told before the snapshot, heard after it");
+        assert_eq!(status_of(&store, 2).await, None);
+        assert_eq!(complete(&store, 20, &[1]).await, 0, "once");
+        counted(&store).await;
+    }
+
+    async fn an_older_snapshot_that_comes_late_closes_nothing(place) {
+        let store = place.open().await;
+        // Made at 4, closed at 5, made again with the same bytes at 8: the snapshot of 9 finds
+        // nothing to write, so only the floor says that the row is newer than 5.
+        write(&store, vec![record_update(1, Migrated, 4, 1)]).await;
+        write(&store, vec![record_update(1, Migrated, 9, 0)]).await;
+        assert_eq!(complete(&store, 9, &[1]).await, 0);
+        assert_eq!(complete(&store, 5, &[]).await, 0);
+        assert_eq!(status_of(&store, 1).await, Some(Migrated));
+        let late = write(&store, vec![record_update(2, Migrated, 8, 2)]).await;
+        assert_eq!(late.stale, 1, "the floor did not fall");
+    }
+
+    async fn an_account_that_is_made_again_lives_again(place) {
+        let store = place.open().await;
+        write(&store, vec![record_update(1, Migrated, 10, 1), record_update(2, Migrated, 10, 2)]).await;
+        complete(&store, 20, &[2]).await;
+        write(&store, vec![record_update(1, Migrated, 21, 3)]).await;
+        assert_eq!(status_of(&store, 1).await, Some(Migrated), "the same bytes as before");
+        counted(&store).await;
+        let view = store.view().await.unwrap();
+        assert_eq!(view.moved[&key(60)].migrated, 2);
+    }
+
+    async fn a_closed_proposal_stays_readable_with_the_slot_it_was_missed_at(place) {
+        let store = place.open().await;
+        write(&store, vec![update(key(60), 5, 1, bytes(&proposal(ProposalStatus::Rejected)))]).await;
+        write(&store, vec![update(key(40), 5, 2, bytes(&multisig()))]).await;
+        complete(&store, 30, &[40]).await;
+        let view = store.view().await.unwrap();
+        assert_eq!((view.proposals[0].slot, view.proposals[0].closed_slot), (5, Some(30)));
+        assert_eq!(view.frontier, 30);
+    }
+
+    async fn a_snapshot_that_lacks_most_of_the_mirror_closes_nothing(place) {
+        let store = place.open().await;
+        write(&store, (1..=20).map(|n| record_update(n, Migrated, 10, 1)).collect()).await;
+        for present in [&[] as &[u8], &[1, 2, 3, 4, 5, 6, 7, 8, 9]] {
+            let done = store.tombstone_missing(20, keys(present), false).await.unwrap();
+            assert_eq!(done, Closing::Suspect { known: 20 });
+        }
+        assert_eq!(store.rows(None, 100).await.unwrap().len(), 20);
+        let late = write(&store, vec![record_update(1, Verified, 19, 1)]).await;
+        assert_eq!(late.written, 1, "a snapshot that is not believed sets no floor");
+        let many: Vec<u8> = (1..=12).collect();
+        let done = store.tombstone_missing(20, keys(&many), false).await.unwrap();
+        assert_eq!(done, Closing::Closed(8));
+        counted(&store).await;
+    }
+
+    async fn an_unreadable_account_is_kept_with_its_bytes_until_it_is_readable_or_gone(place) {
+        let store = place.open().await;
+        let bad = |n: u8, slot: u64| Quarantined {
+            pubkey: key(n), slot, owner: key(77), error: format!("Account {n} is odd."), raw: vec![n; 5],
+        };
+        let put = |q: Vec<Quarantined>| Batch { quarantined: q, ..Batch::default() };
+        write(&store, vec![record_update(1, Migrated, 10, 1)]).await;
+        let before = store.revision().await.unwrap();
+        store.apply(put(vec![bad(1, 11), bad(2, 11), bad(3, 11)])).await.unwrap();
+        assert!(store.revision().await.unwrap() > before);
+        assert_eq!(store.quarantined().await.unwrap(), [bad(1, 11), bad(2, 11), bad(3, 11)]);
+        write(&store, vec![record_update(1, Verified, 12, 2)]).await;
+        complete(&store, 13, &[1, 2]).await;
+        assert_eq!(store.quarantined().await.unwrap(), [bad(2, 11)], "1 is readable, 3 is gone");
+        store.apply(put(vec![bad(1, 11)])).await.unwrap();
+        assert_eq!(store.quarantined().await.unwrap(), [bad(2, 11)], "older than what is known");
+    }
+
+    async fn records_are_paged_by_address_and_filtered_by_status(place) {
+        let store = place.open().await;
+        write(&store, (1..=9).map(|n| {
+            record_update(n, if n % 2 == 0 { Verified } else { Migrated }, 10, 1)
+        }).collect()).await;
+        let page = |status, after: Option<u8>, limit| {
+            let query = RecordQuery { status, after: after.map(key), limit };
+            let store = Arc::clone(&store);
+            async move {
+                let rows = store.account_versions(&key(50), query).await.unwrap();
+                rows.iter().map(|r| r.pubkey.to_bytes()[0]).collect::<Vec<u8>>()
+            }
+        };
+        assert_eq!(page(None, None, 4).await, [1, 2, 3, 4]);
+        assert_eq!(page(None, Some(4), 9).await, [5, 6, 7, 8, 9]);
+        assert_eq!(page(Some(Verified), Some(2), 2).await, [4, 6]);
+        assert_eq!(page(Some(Restored), None, 9).await, [] as [u8; 0]);
+    }
+
+    async fn a_number_that_sql_cannot_hold_is_refused_whole(place) {
+        let store = place.open().await;
+        let odd = vec![record_update(1, Migrated, 5, 1), record_update(2, Migrated, u64::MAX, 1)];
+        assert!(store.apply(Batch { updates: odd, ..Batch::default() }).await.is_err());
+        assert_eq!(store.rows(None, 9).await.unwrap(), [], "the good one of the batch neither");
+        write(&store, vec![record_update(1, Migrated, i64::MAX as u64, 1)]).await;
+        assert_eq!(store.rows(None, 9).await.unwrap()[0].slot, i64::MAX as u64);
+    }
+}

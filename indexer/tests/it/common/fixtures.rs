@@ -1,0 +1,170 @@
+//! Accounts as they are on chain, made by the program's own types.
+use anchor_lang::AccountSerialize;
+use indexer::{Update, decode};
+use solana_pubkey::Pubkey;
+use upgrade_manager::state::{
+    AccountStatus, AccountVersion, Ballot, BufferAttestation, BufferRole, Choice, Counters,
+    LenRange, Manifest, Member, MultisigConfig, Phase, PinnedElf, ProgramUpgradeState,
+    ProposalKind, ProposalStatus, Source, Terms, TypeRule, UpgradeProposal, Vote, role,
+};
+
+pub const PROGRAM_ID: Pubkey = upgrade_manager::ID;
+
+pub fn key(n: u8) -> Pubkey {
+    Pubkey::new_from_array([n; 32])
+}
+
+pub fn bytes(account: &impl AccountSerialize) -> Vec<u8> {
+    let mut out = vec![];
+    account.try_serialize(&mut out).unwrap();
+    out
+}
+
+pub fn multisig() -> MultisigConfig {
+    MultisigConfig {
+        layout: 1,
+        bump: 255,
+        create_key: key(9),
+        config_epoch: 3,
+        threshold: 2,
+        open_cap: 2,
+        allow_durable_nonce: false,
+        timelock_floor: 3_600,
+        timelock: 172_800,
+        execution_window: 86_400,
+        rollback_window: 604_800,
+        treasury: key(8),
+        next_proposal: 1,
+        members: (1..=3).map(|n| Member { key: key(n), roles: role::ALL, open: 0 }).collect(),
+        reserved: [0; 128],
+    }
+}
+
+pub fn program(version: u16) -> ProgramUpgradeState {
+    ProgramUpgradeState {
+        layout: 1,
+        bump: 254,
+        authority_bump: 253,
+        migrator_bump: 252,
+        multisig: key(40),
+        program: key(50),
+        program_data: key(51),
+        version,
+        elf_hash: [7; 32],
+        previous_version: 1,
+        previous_elf_hash: [6; 32],
+        phase: Phase::Steady,
+        live_proposal: Some(key(60)),
+        last_executed: None,
+        executed_slot: 5,
+        executed_at: 1_700_000_000,
+        counters: Counters { total: 200, migrated: 3, ..Counters::default() },
+        payer: key(1),
+        reserved: [0; 64],
+    }
+}
+
+pub fn proposal(status: ProposalStatus) -> UpgradeProposal {
+    let elf = |n: u8| PinnedElf { buffer: key(n), len: 900, trimmed_len: 880, sha256: [n; 32] };
+    let range = LenRange { min: 60, max: 90 };
+    UpgradeProposal {
+        layout: 1,
+        bump: 251,
+        status,
+        proposer: key(1),
+        payer: key(1),
+        proposed_at: 1_700_000_000,
+        digest: [5; 32],
+        terms: Terms {
+            kind: ProposalKind::Upgrade,
+            id: 0,
+            genesis_hash: [1; 32],
+            multisig: key(40),
+            config_epoch: 3,
+            program: key(50),
+            program_data: key(51),
+            upgrade: elf(70),
+            rollback: elf(71),
+            spill: key(8),
+            from_version: 1,
+            to_version: 2,
+            type_rules: vec![TypeRule {
+                discriminator: [3; 8],
+                version_offset: 8,
+                version_width: 2,
+                old_len: range,
+                new_len: range,
+                flags: 0,
+            }],
+            manifest: Manifest { root: [4; 32], count: 200 },
+            expires_at: 1_710_000_000,
+            source: Source { link: "https://example.org/r".into(), ..Source::default() },
+        },
+        ballot: Ballot {
+            votes: vec![Vote { member: key(2), choice: Choice::Approve, at: 1_700_000_100 }],
+            ..Ballot::default()
+        },
+        approved_at: 0,
+        approved_slot: 0,
+        eta: 0,
+        window_end: 0,
+        executed_at: 0,
+        executed_slot: 0,
+        rollback_until: 0,
+        rollback_approved_at: 0,
+        reserved: [0; 32],
+    }
+}
+
+pub fn attestation() -> BufferAttestation {
+    BufferAttestation {
+        layout: 1,
+        bump: 250,
+        buffer: key(70),
+        program: key(50),
+        role: BufferRole::Upgrade,
+        len: 900,
+        trimmed_len: 880,
+        sha256: [70; 32],
+        attested: true,
+        attested_slot: 4,
+        proposal: Some(key(60)),
+        refund: key(1),
+        payer: key(1),
+        reserved: [0; 48],
+    }
+}
+
+/// The record of account `n`, moved to `status` by the proposal at `key(60)`.
+pub fn record(n: u8, status: AccountStatus) -> AccountVersion {
+    AccountVersion {
+        layout: 1,
+        bump: 249,
+        program: key(50),
+        account: key(n),
+        status,
+        version: 2,
+        previous_version: 1,
+        old_hash: [n; 32],
+        new_hash: [n.wrapping_add(1); 32],
+        old_len: 60,
+        new_len: 90,
+        touched: false,
+        proposal: key(60),
+        slot: 12,
+        rent_paid: 208_800,
+        rent_payer: key(1),
+        payer: key(1),
+    }
+}
+
+/// `data` at `address`, as the store takes it.
+pub fn update(address: Pubkey, slot: u64, wv: u64, data: Vec<u8>) -> Update {
+    let raw = decode::Raw { pubkey: address, owner: PROGRAM_ID, slot, wv, data };
+    decode::decode(&PROGRAM_ID, raw).unwrap()
+}
+
+/// The record of account `n` at address `key(n)`.
+pub fn record_update(n: u8, status: AccountStatus, slot: u64, wv: u64) -> Update {
+    update(key(n), slot, wv, bytes(&record(n, status)))
+}

@@ -1,0 +1,156 @@
+//! Where a test's store lives, and the same test on both kinds.
+pub mod fake;
+pub mod fixtures;
+pub mod http;
+
+use std::{
+    io::Write,
+    sync::{
+        Arc, Once,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use indexer::{PostgresStore, SqliteStore, Store};
+use sqlx::{Connection, PgConnection, raw_sql};
+use tempfile::TempDir;
+
+/// Names the server on which Postgres tests make their databases.
+pub const POSTGRES: &str = "CONTROL_ROOM_TEST_POSTGRES";
+
+/// A store that can be opened again.
+pub enum Place {
+    Sqlite(TempDir),
+    Postgres { admin: String, name: String },
+}
+
+impl Place {
+    pub fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    /// A fresh database, or `None`, said aloud, where there is no server.
+    pub async fn postgres() -> Option<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let Ok(admin) = std::env::var(POSTGRES) else {
+            // Past the test harness, which swallows what a passing test prints.
+            static TOLD: Once = Once::new();
+            TOLD.call_once(|| {
+                let line =
+                    format!("\nNOT RUN: the Postgres half of these tests; set {POSTGRES}.\n");
+                std::io::stderr().write_all(line.as_bytes()).unwrap();
+            });
+            return None;
+        };
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("indexer_{}_{number}", std::process::id());
+        let place = Self::Postgres { admin, name };
+        place.admin(&format!("CREATE DATABASE {}", place.name())).await;
+        Some(place)
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Sqlite(_) => "mirror.db",
+            Self::Postgres { name, .. } => name,
+        }
+    }
+
+    pub fn path(&self) -> std::path::PathBuf {
+        match self {
+            Self::Sqlite(dir) => dir.path().join(self.name()),
+            Self::Postgres { .. } => panic!("a Postgres store has no path"),
+        }
+    }
+
+    pub fn url(&self) -> String {
+        match self {
+            Self::Sqlite(_) => panic!("a SQLite store has no address"),
+            Self::Postgres { admin, name } => {
+                let (server, _) = admin.rsplit_once('/').unwrap();
+                format!("{server}/{name}")
+            }
+        }
+    }
+
+    async fn admin(&self, sql: &str) {
+        let Self::Postgres { admin, .. } = self else { return };
+        let mut connection = PgConnection::connect(admin).await.unwrap();
+        raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+    }
+
+    pub async fn open(&self) -> Arc<dyn Store> {
+        self.try_open().await.unwrap()
+    }
+
+    pub async fn try_open(&self) -> indexer::store::Result<Arc<dyn Store>> {
+        Ok(match self {
+            Self::Sqlite(_) => Arc::new(SqliteStore::open(self.path())?),
+            Self::Postgres { .. } => Arc::new(PostgresStore::connect(&self.url()).await?),
+        })
+    }
+
+    /// Runs `sql` behind the store's back.
+    pub async fn sql(&self, sql: &str) -> Result<(), String> {
+        match self {
+            Self::Sqlite(_) => {
+                let connection = rusqlite::Connection::open(self.path()).unwrap();
+                connection.busy_timeout(Duration::from_secs(5)).unwrap();
+                connection.execute_batch(sql).map_err(|e| e.to_string())
+            }
+            Self::Postgres { .. } => {
+                let mut connection = PgConnection::connect(&self.url()).await.unwrap();
+                let done = raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await;
+                done.map(|_| ()).map_err(|e| e.to_string())
+            }
+        }
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres { .. })
+    }
+
+    /// Removes the database; a SQLite store's folder removes itself.
+    pub async fn remove(self) {
+        self.admin(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name())).await;
+    }
+}
+
+/// The same test on both stores.
+#[macro_export]
+macro_rules! on_both_stores {
+    ($($(#[$meta:meta])* async fn $name:ident($place:ident) $body:block)*) => {$(
+        $(#[$meta])*
+        mod $name {
+            #[allow(unused_imports, reason = "not every test needs all of its module")]
+            use super::*;
+            use $crate::common::Place;
+
+            async fn body($place: &Place) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                body(&Place::sqlite()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                let Some(place) = Place::postgres().await else { return };
+                body(&place).await;
+                place.remove().await;
+            }
+        }
+    )*};
+}
+
+/// Waits until `done`, at most ten seconds; what for is in the panic.
+pub async fn until<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() -> F) {
+    for _ in 0..500 {
+        if done().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("did not happen within ten seconds: {what}");
+}

@@ -1,0 +1,175 @@
+//! Stream and snapshot together, against a scripted node: whatever the order, the mirror ends equal.
+use std::{sync::Arc, time::Duration};
+
+use indexer::{Conn, RecordQuery, SqliteStore, Store, backfill_once, spawn};
+use upgrade_manager::state::AccountStatus::{Migrated, Pending, Restored, Verified};
+
+use crate::{
+    common::{
+        fake::Fake,
+        fixtures::{bytes, key, multisig, record},
+        until,
+    },
+    on_both_stores,
+};
+
+/// Whether the store's live rows are the node's accounts, byte for byte.
+pub async fn equal(store: &Arc<dyn Store>, fake: &Fake) -> bool {
+    let rows = store.rows(None, 10_000).await.unwrap();
+    let rows: Vec<_> = rows.into_iter().map(|r| (r.pubkey, r.raw)).collect();
+    let chain: Vec<_> =
+        fake.state().accounts.iter().map(|(k, (_, data))| (*k, data.clone())).collect();
+    rows == chain
+}
+
+pub async fn live(indexer: &indexer::Indexer) {
+    let mut health = indexer.health.clone();
+    let wait = health.wait_for(|h| h.conn == Conn::Live);
+    let waited = tokio::time::timeout(Duration::from_secs(10), wait).await;
+    assert!(waited.is_ok(), "not live: {:?}", indexer.health.borrow());
+}
+
+async fn memory() -> Arc<dyn Store> {
+    Arc::new(SqliteStore::open_in_memory().unwrap())
+}
+
+on_both_stores! {
+    async fn what_is_there_what_changes_and_what_is_closed_reaches_the_store(place) {
+        let (fake, store) = (Fake::start().await, place.open().await);
+        fake.set(key(40), bytes(&multisig()));
+        for n in 1..=20 {
+            fake.set(key(n), bytes(&record(n, Pending)));
+        }
+        let config = indexer::SourceConfig { reconcile: Duration::from_millis(200), ..fake.config() };
+        let indexer = spawn(config, Arc::clone(&store));
+        live(&indexer).await;
+        assert!(equal(&store, &fake).await, "the snapshot is in the store before it says Live");
+        let before = *indexer.revision.borrow();
+        for n in 1..=20 {
+            fake.set(key(n), bytes(&record(n, Migrated)));
+        }
+        fake.set(key(30), bytes(&record(30, Migrated)));
+        until("updates reach the store", || equal(&store, &fake)).await;
+        assert!(*indexer.revision.borrow() > before);
+        fake.close_account(&key(7));
+        until("a close is found by reading everything again", || equal(&store, &fake)).await;
+        let progress = store.progress(false).await.unwrap();
+        assert_eq!(progress, store.progress(true).await.unwrap());
+        assert_eq!(progress[&(key(50), key(60))].migrated, 20);
+        let health = indexer.health.borrow().clone();
+        assert!(health.slot > 100 && health.root >= 68 && health.chain_time.is_some());
+        assert!(health.last_frame.is_some() && health.read_at.is_some() && health.error.is_none());
+        let mut last = indexer.health.clone();
+        indexer.shutdown().await;
+        assert!(matches!(last.borrow_and_update().conn, Conn::Stopped { .. }));
+    }
+
+    async fn a_restart_reads_what_it_missed_closes_included(place) {
+        let (fake, store) = (Fake::start().await, place.open().await);
+        for n in 1..=5 {
+            fake.set(key(n), bytes(&record(n, Pending)));
+        }
+        let indexer = spawn(fake.config(), Arc::clone(&store));
+        live(&indexer).await;
+        indexer.shutdown().await;
+        drop(store);
+        fake.set(key(1), bytes(&record(1, Migrated)));
+        fake.close_account(&key(2));
+        fake.set(key(6), bytes(&record(6, Migrated)));
+        fake.tick();
+        let store = place.open().await;
+        let indexer = spawn(fake.config(), Arc::clone(&store));
+        live(&indexer).await;
+        assert!(equal(&store, &fake).await);
+        indexer.shutdown().await;
+    }
+
+    async fn one_reading_without_a_websocket_fills_the_store(place) {
+        let (fake, store) = (Fake::start().await, place.open().await);
+        for n in 1..=9 {
+            fake.set(key(n), bytes(&record(n, Verified)));
+        }
+        let done = backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
+        assert_eq!((done.accounts, done.written, done.closed), (9, 9, 0));
+        fake.close_account(&key(9));
+        fake.tick();
+        let again = backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
+        assert_eq!((again.accounts, again.written, again.closed), (8, 0, 1));
+        assert!(equal(&store, &fake).await);
+        assert_eq!(fake.state().connections, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_that_overtakes_a_slow_snapshot_is_not_undone_by_it() {
+    let (fake, store) = (Fake::start().await, memory().await);
+    fake.set(key(1), bytes(&record(1, Pending)));
+    fake.set(key(2), bytes(&record(2, Pending)));
+    fake.state().snapshot_delay = Duration::from_millis(400);
+    let indexer = spawn(fake.config(), Arc::clone(&store));
+    until("the snapshot is taken", || async { fake.state().snapshots == 1 }).await;
+    // The answer on its way holds the old state; these are told before it arrives.
+    fake.tick();
+    fake.set(key(1), bytes(&record(1, Migrated)));
+    fake.set(key(1), bytes(&record(1, Verified)));
+    fake.set(key(3), bytes(&record(3, Migrated)));
+    live(&indexer).await;
+    until("both sides are in the store", || equal(&store, &fake)).await;
+    let query = RecordQuery { limit: 9, ..RecordQuery::default() };
+    let rows = store.account_versions(&key(50), query).await.unwrap();
+    let statuses: Vec<_> = rows.iter().map(|r| r.account.status).collect();
+    assert_eq!(statuses, [Verified, Pending, Migrated]);
+    indexer.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_changes_in_one_slot_end_with_the_one_told_last() {
+    let (fake, store) = (Fake::start().await, memory().await);
+    let indexer = spawn(fake.config(), Arc::clone(&store));
+    live(&indexer).await;
+    let slot = fake.state().slot + 5;
+    for status in [Migrated, Verified, Restored] {
+        fake.tell(key(1), slot, upgrade_manager::ID, &bytes(&record(1, status)));
+    }
+    fake.tell(key(1), slot - 1, upgrade_manager::ID, &bytes(&record(1, Pending)));
+    let expected = bytes(&record(1, Restored));
+    until("the last one wins", || async {
+        store.rows(None, 9).await.unwrap().first().is_some_and(|r| r.raw == expected)
+    })
+    .await;
+    indexer.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_has_not_reached_the_slot_is_asked_again() {
+    let (fake, store) = (Fake::start().await, memory().await);
+    fake.set(key(1), bytes(&record(1, Pending)));
+    fake.state().not_reached = 3;
+    let indexer = spawn(fake.config(), Arc::clone(&store));
+    live(&indexer).await;
+    assert!(equal(&store, &fake).await);
+    assert_eq!(fake.state().not_reached, 0);
+    assert_eq!(fake.state().connections, 1, "on one connection");
+    indexer.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_of_chain_time_may_pass_at_once() {
+    let (fake, store) = (Fake::start().await, memory().await);
+    let indexer = spawn(fake.config(), Arc::clone(&store));
+    live(&indexer).await;
+    let before = fake.state().unix;
+    {
+        let mut state = fake.state();
+        state.slot += 432_000;
+        state.unix += 2 * 86_400;
+    }
+    fake.set(key(1), bytes(&record(1, Migrated)));
+    until("the store follows", || equal(&store, &fake)).await;
+    let mut health = indexer.health.clone();
+    let jumped = health.wait_for(|h| h.chain_time >= Some(before + 2 * 86_400));
+    tokio::time::timeout(Duration::from_secs(10), jumped).await.unwrap().unwrap();
+    assert_eq!(indexer.health.borrow().conn, Conn::Live);
+    assert_eq!(fake.state().connections, 1, "the connection was not given up");
+    indexer.shutdown().await;
+}

@@ -1,0 +1,79 @@
+//! Killed without warning in the middle of writing, a store opens again and holds whole batches.
+use std::{
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use indexer::{Batch, SqliteStore, Store};
+use solana_pubkey::Pubkey;
+use upgrade_manager::state::AccountStatus;
+
+use crate::common::{
+    Place,
+    fixtures::{PROGRAM_ID, bytes, record, update},
+};
+
+const CHILD: &str = "INDEXER_TEST_KILL_CHILD";
+/// Rows of one batch of the child.
+const ROWS: u64 = 50;
+
+fn rows(batch: u64) -> Vec<indexer::Update> {
+    let status = AccountStatus::Migrated;
+    let one = |n: u64| {
+        let mut address = [0; 32];
+        address[..8].copy_from_slice(&(batch * ROWS + n).to_be_bytes());
+        update(Pubkey::new_from_array(address), batch + 1, 1, bytes(&record(1, status)))
+    };
+    (0..ROWS).map(one).collect()
+}
+
+#[tokio::test]
+#[ignore = "not a test: the process that gets killed"]
+async fn child_that_writes_until_it_is_killed() {
+    let Ok(path) = std::env::var(CHILD) else { return };
+    let store = SqliteStore::open(path).unwrap();
+    for batch in 0.. {
+        store
+            .apply(Batch { updates: rows(batch), frontier: Some(batch + 1), ..Batch::default() })
+            .await
+            .unwrap();
+        store.claim_notice(&format!("batch/{batch}")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn kill_9_in_the_middle_of_writing_leaves_whole_batches() {
+    let place = Place::sqlite();
+    for round in 0..4u64 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "kill::child_that_writes_until_it_is_killed", "--ignored"])
+            .env(CHILD, place.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let store = loop {
+            tokio::time::sleep(Duration::from_millis(100 + 37 * round)).await;
+            match SqliteStore::open(place.path()) {
+                Ok(store) if store.view().await.is_ok_and(|v| v.frontier > 3) => break store,
+                _ => {}
+            }
+        };
+        drop(store);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let store = SqliteStore::open(place.path()).unwrap();
+        let frontier = store.view().await.unwrap().frontier;
+        let counted = store.progress(true).await.unwrap();
+        assert_eq!(store.progress(false).await.unwrap(), counted);
+        let total: u64 = counted.values().map(|row| row.migrated).sum();
+        assert_eq!(total, frontier * ROWS, "rows, counters and frontier are of one batch");
+        assert!(store.begin_run(&PROGRAM_ID, &[1; 32]).await.is_ok());
+        drop(store);
+        let sound: String = rusqlite::Connection::open(place.path())
+            .unwrap()
+            .query_row("PRAGMA integrity_check", [], |r| r.get(0))
+            .unwrap();
+        assert_eq!(sound, "ok");
+    }
+}

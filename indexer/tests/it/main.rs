@@ -1,0 +1,22 @@
+//! Tests of the indexer against both stores and against a scripted node. Every test that touches a
+//! store runs on SQLite, and on Postgres when `CONTROL_ROOM_TEST_POSTGRES` names a server.
+#[cfg(test)]
+mod accounts;
+#[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod common;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod history;
+#[cfg(test)]
+mod join;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod opening;
+#[cfg(test)]
+mod order;
+#[cfg(test)]
+mod verify;
