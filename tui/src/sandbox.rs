@@ -38,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 struct Ready {
     http: String,
     ws: String,
-    program: Pubkey,
+    program: String,
     members: Vec<PathBuf>,
     genesis_hash: String,
     archive: PathBuf,
@@ -109,7 +109,8 @@ pub async fn screens(
     settings.data_dir = base.join(format!("mirror-{short}"));
     (settings.rpc_url, settings.ws_url) = (ready.http.clone(), ready.ws.clone());
     settings.database_url = None;
-    settings.names.entry(ready.program).or_insert_with(|| "demo-vault".to_owned());
+    let program: Pubkey = ready.program.parse().context("The sandbox names no program.")?;
+    settings.names.entry(program).or_insert_with(|| "demo-vault".to_owned());
     let members = members(&ready.members)?;
     settings.keypair = settings.keypair.or_else(|| ready.members.first().cloned());
     let secrets = Secrets::new([settings.rpc_url.as_str(), settings.ws_url.as_str()]);
@@ -211,4 +212,19 @@ async fn clock(rpc: &RpcClient) -> Result<i64> {
     let account = rpc.get_account(&sysvar).await.context("The local chain does not answer.")?;
     let unix = account.data.get(32..).and_then(|d| d.first_chunk::<8>());
     unix.map(|b| i64::from_le_bytes(*b)).ok_or_else(|| anyhow!("The clock account is too short."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_of_the_child_is_understood() {
+        let line = r#"{"http":"http://127.0.0.1:1","ws":"ws://127.0.0.1:2",
+            "program":"9JMMhcLpSH5xUAtGWEGCbmBzQgkevWebJruGmGCCN67","multisig":"x","proposal":"y",
+            "members":["/tmp/a.json"],"genesis_hash":"z","archive":"/tmp/archive"}"#;
+        let ready: Ready = serde_json::from_str(line).unwrap();
+        assert!(ready.program.parse::<Pubkey>().is_ok());
+        assert_eq!(ready.members, [PathBuf::from("/tmp/a.json")]);
+    }
 }

@@ -10,10 +10,17 @@ use backend::{
 use indexer::{PostgresStore, SentRow, SourceConfig, SqliteStore, Store};
 use solana_pubkey::Pubkey;
 
-use crate::{config::Settings, model::cluster::Cluster, redact::Secrets};
+use crate::{
+    config::Settings,
+    model::cluster::{Cluster, Kind},
+    redact::Secrets,
+};
 
 /// Longest wait for one answer of the node.
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How often all accounts of a local chain are read again.
+const LOCAL_RECONCILE: Duration = Duration::from_secs(1);
 
 /// Settings, secrets and the store.
 #[derive(Clone)]
@@ -64,6 +71,11 @@ impl Session {
         let mut source =
             SourceConfig::new(s.rpc_url.clone(), s.ws_url.clone(), upgrade_manager::ID);
         source.timeout = TIMEOUT;
+        // A local chain is read again often: that costs nothing there, and the surfnet stamps what
+        // it tells of accounts with the slot of the subscription, which the mirror must not believe.
+        if self.cluster(None).kind != Kind::Shared {
+            source.reconcile = LOCAL_RECONCILE;
+        }
         source
     }
 

@@ -134,12 +134,14 @@ fn confirm(model: &Model, frame: &mut Frame, area: Rect, c: &Confirm) -> u16 {
 
 fn body(model: &Model, c: &Confirm, width: usize) -> Vec<Line<'static>> {
     let theme = model.theme;
-    let mut lines = vec![];
+    // What is wrong comes first: nobody scrolls to find out that something is.
+    let mut lines = verdicts(theme, &c.shown, width, |v| v != Verdict::Pass);
     for fact in &c.shown.facts {
         let (label, value) = (clean(&fact.label), clean(&fact.value));
         lines.extend(panel::fact(theme, &label, &value, Meaning::Text, indent(width), width));
     }
-    lines.extend(checks(theme, &c.shown, width));
+    lines.extend(simulation(theme, &c.shown, width));
+    lines.extend(verdicts(theme, &c.shown, width, |v| v == Verdict::Pass));
     lines
 }
 
@@ -148,10 +150,22 @@ fn indent(width: usize) -> usize {
     if width < 90 { 12 } else { 26 }
 }
 
-/// The checks and the simulation in words.
+/// The checks and the simulation in words, what is wrong first.
 pub(super) fn checks(theme: Theme, shown: &Shown, width: usize) -> Vec<Line<'static>> {
+    let mut lines = verdicts(theme, shown, width, |v| v != Verdict::Pass);
+    lines.extend(verdicts(theme, shown, width, |v| v == Verdict::Pass));
+    lines.extend(simulation(theme, shown, width));
+    lines
+}
+
+fn verdicts(
+    theme: Theme,
+    shown: &Shown,
+    width: usize,
+    wanted: impl Fn(Verdict) -> bool,
+) -> Vec<Line<'static>> {
     let mut lines = vec![];
-    for check in &shown.checks {
+    for check in shown.checks.iter().filter(|c| wanted(c.verdict)) {
         let (meaning, word) = match check.verdict {
             Verdict::Pass => (Meaning::Ok, "pass"),
             Verdict::Warn => (Meaning::Warn, "warn"),
@@ -159,31 +173,53 @@ pub(super) fn checks(theme: Theme, shown: &Shown, width: usize) -> Vec<Line<'sta
         };
         lines.extend(panel::marked(theme, meaning, word, &clean(&check.sentence), width));
     }
-    if let Some(sim) = &shown.simulation {
-        let units = grouped(sim.units);
-        let (meaning, text) = match &sim.error {
-            None => (Meaning::Text, format!("succeeds with {units} compute units")),
-            Some(error) => (Meaning::Danger, format!("fails: {}", clean(error))),
-        };
-        lines.extend(panel::fact(theme, "Simulation", &text, meaning, indent(width), width));
-        let logs: &[String] = if sim.error.is_some() { &sim.logs } else { &[] };
-        for log in logs.iter().skip(logs.len().saturating_sub(4)) {
-            lines.extend(panel::fact(
-                theme,
-                "  log",
-                &clean(log),
-                Meaning::Muted,
-                indent(width),
-                width,
-            ));
-        }
+    lines
+}
+
+fn simulation(theme: Theme, shown: &Shown, width: usize) -> Vec<Line<'static>> {
+    let Some(sim) = &shown.simulation else { return vec![] };
+    let units = grouped(sim.units);
+    let (meaning, text) = match &sim.error {
+        None => (Meaning::Text, format!("succeeds with {units} compute units")),
+        Some(error) => (Meaning::Danger, format!("fails: {}", clean(error))),
+    };
+    let mut lines = panel::fact(theme, "Simulation", &text, meaning, indent(width), width);
+    let logs: &[String] = if sim.error.is_some() { &sim.logs } else { &[] };
+    for log in logs.iter().skip(logs.len().saturating_sub(4)) {
+        lines.extend(panel::fact(
+            theme,
+            "  log",
+            &clean(log),
+            Meaning::Muted,
+            indent(width),
+            width,
+        ));
     }
     lines
 }
 
+/// `Checks: 12 pass, 1 warn. Simulation: 23,456 units.`
+fn tally(shown: &Shown) -> String {
+    let n = |v| shown.checks.iter().filter(|c| c.verdict == v).count();
+    let mut text = format!("Checks: {} pass", n(Verdict::Pass));
+    for (count, word) in [(n(Verdict::Warn), "warn"), (n(Verdict::Fail), "FAIL")] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {word}"));
+        }
+    }
+    match &shown.simulation {
+        Some(sim) if sim.error.is_none() => {
+            text.push_str(&format!(". Simulation: {} units.", grouped(sim.units)));
+        }
+        Some(_) => text.push_str(". Simulation: FAILS."),
+        None => text.push('.'),
+    }
+    text
+}
+
 fn foot(model: &Model, c: &Confirm, width: usize) -> Vec<Line<'static>> {
     let theme = model.theme;
-    let mut lines = vec![Line::default()];
+    let mut lines = vec![Line::styled(tally(&c.shown), theme.style(Meaning::Muted))];
     if !c.shown.sendable {
         lines.extend(panel::marked(theme, Meaning::Danger, "STOP", s::NOTHING_TO_SIGN, width));
         lines.push(Line::styled("[ Close ]", theme.style(Meaning::Selected)));

@@ -69,7 +69,7 @@ pub(super) fn job(model: &Model, frame: &mut Frame, area: Rect) {
     )];
     match &job.step {
         Some(step) => {
-            spans.extend(meter::bar(theme, step.done, step.total, 16, Meaning::Ok));
+            spans.extend(meter::bar(theme, step.done, step.total, 10, Meaning::Ok));
             let failed = match step.failed {
                 0 => String::new(),
                 n => format!(", {n} failed"),

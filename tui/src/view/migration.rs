@@ -95,7 +95,7 @@ fn pace(model: &Model) -> Line<'static> {
         (Some(step), Some(rate)) => {
             let left = job.rate.seconds_for(step.total.saturating_sub(step.done));
             let left = left.map(|s| format!(", about {} left", countdown(s))).unwrap_or_default();
-            format!("{rate:.1} accounts/s{left}, {} transactions sent", job.sent)
+            format!("{}: {rate:.1}/s{left}, {} transactions sent", clean(&step.label), job.sent)
         }
         _ => format!("{} transactions sent", job.sent),
     };

@@ -4,12 +4,13 @@ use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
 };
+use unicode_width::UnicodeWidthStr;
 
 use super::{Drawn, filtered, tally};
 use crate::{
     model::{
         Model,
-        timing::{status_meaning, timing},
+        timing::{Timing, status_meaning, timing},
         ui::Pane,
     },
     strings as s,
@@ -189,16 +190,18 @@ pub(super) fn status_line(
         model.chain_now(),
     );
     let until = match time {
-        crate::model::timing::Timing::Waiting(_) => format!(" ({})", utc(p.eta)),
-        crate::model::timing::Timing::Ready(_) => format!(" (until {})", utc(p.window_end)),
-        crate::model::timing::Timing::Executed(_) => format!(" (until {})", utc(p.rollback_until)),
-        crate::model::timing::Timing::Voting(_) => format!(" ({})", utc(p.deadline())),
+        Timing::Waiting(_) => format!(" ({})", utc(p.eta)),
+        Timing::Ready(_) => format!(" (until {})", utc(p.window_end)),
+        Timing::Executed(_) => format!(" (until {})", utc(p.rollback_until)),
+        Timing::Voting(_) => format!(" ({})", utc(p.deadline())),
         _ => String::new(),
     };
     let text = match time {
-        crate::model::timing::Timing::Ended => p.status.name().to_owned(),
+        Timing::Ended => p.status.name().to_owned(),
         _ => format!("{}: {}{until}", p.status.name(), time.phrase()),
     };
+    // The date says the same once more: it goes where there is no room.
+    let text = if text.width() > width { text.replace(&until, "") } else { text };
     let style = model.theme.style(status_meaning(p.status));
     ratatui::text::Line::styled(fit(&text, width), style)
 }

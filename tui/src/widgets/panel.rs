@@ -49,6 +49,13 @@ pub fn fact(
         parts.push("-".to_owned());
     }
     let pad = indent.saturating_sub(1);
+    if label.width() > pad && label.width().saturating_add(value.width()) < width {
+        // A long label with a short value shares its line.
+        return vec![Line::from(vec![
+            Span::styled(format!("{label} "), theme.style(Meaning::Muted)),
+            Span::styled(value.to_owned(), theme.style(meaning)),
+        ])];
+    }
     let above = label.width() > pad;
     let mut lines = vec![];
     if above {
