@@ -4,10 +4,8 @@ use solana_pubkey::Pubkey;
 use upgrade_manager::state::{Choice, MultisigConfig, UpgradeProposal, role};
 
 use crate::{
-    backend::Backend,
-    error::Result,
     intent::Shown,
-    lookup::{Scene, decode},
+    lookup::Scene,
     operation::Verb,
     preflight::{Check, Fact},
 };
@@ -21,23 +19,8 @@ pub enum Needs {
     Role(u8),
 }
 
-/// What `verb` asks of its signer.
-#[must_use]
-pub fn needs(verb: Verb) -> Needs {
-    match verb {
-        Verb::Propose => Needs::Role(role::PROPOSE),
-        Verb::Approve | Verb::Reject | Verb::Revoke => Needs::Role(role::VOTE),
-        Verb::Execute | Verb::Quarantine { .. } => Needs::Role(role::EXECUTE),
-        // Who may cancel or roll back depends on the step, and is checked there.
-        Verb::Cancel | Verb::RollBack { .. } | Verb::Expire | Verb::Migrate | Verb::Verify => {
-            Needs::Nobody
-        }
-    }
-}
-
 /// A role's bits in words.
-#[must_use]
-pub fn role_name(bits: u8) -> &'static str {
+fn role_name(bits: u8) -> &'static str {
     match bits {
         role::PROPOSE => "propose",
         role::VOTE => "vote",
@@ -46,56 +29,54 @@ pub fn role_name(bits: u8) -> &'static str {
     }
 }
 
-/// Reads teams and says where they stand.
-#[derive(Clone)]
-pub struct MultisigCoordinator {
-    backend: Backend,
-}
+/// Answers who may do what and where the votes stand.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MultisigCoordinator;
 
 impl MultisigCoordinator {
-    /// Over the gateway of `backend`.
+    /// What `verb` asks of its signer.
     #[must_use]
-    pub fn new(backend: &Backend) -> Self {
-        Self { backend: backend.clone() }
-    }
-
-    /// The team at `address`.
-    ///
-    /// # Errors
-    /// The network's, or what is wrong with the account.
-    pub async fn config(&self, address: &Pubkey) -> Result<MultisigConfig> {
-        let raw = self.backend.gateway().account(address).await?;
-        decode("multisig", *address, raw.as_ref())
-    }
-}
-
-/// Whether `signer` is a member with `bits`.
-#[must_use]
-pub fn check_role(config: &MultisigConfig, signer: &Pubkey, bits: u8) -> Check {
-    match config.member(signer) {
-        None => Check::fail(format!(
-            "The signer {signer} is not a member of this multisig; use a member's key."
-        )),
-        Some(member) if member.may(bits) => {
-            Check::pass(format!("The signer is a member who may {}.", role_name(bits)))
+    pub fn needs(verb: Verb) -> Needs {
+        match verb {
+            Verb::Propose => Needs::Role(role::PROPOSE),
+            Verb::Approve | Verb::Reject | Verb::Revoke => Needs::Role(role::VOTE),
+            Verb::Execute | Verb::Quarantine { .. } => Needs::Role(role::EXECUTE),
+            // Who may cancel or roll back depends on the step, and is checked there.
+            Verb::Cancel | Verb::RollBack { .. } | Verb::Expire | Verb::Migrate | Verb::Verify => {
+                Needs::Nobody
+            }
         }
-        Some(_) => Check::fail(format!(
-            "The signer {signer} is a member, but may not {}; ask one who may.",
-            role_name(bits)
-        )),
     }
-}
 
-/// Where the votes stand, in one line.
-#[must_use]
-pub fn standing(config: &MultisigConfig, proposal: &UpgradeProposal) -> String {
-    let (yes, no) = (proposal.ballot.count(Choice::Approve), proposal.ballot.count(Choice::Reject));
-    format!(
-        "{yes} of {} approvals, {no} rejections, {} of {} voters have not voted",
-        config.threshold,
-        proposal.ballot.missing(config).len(),
-        config.voters()
-    )
+    /// Whether `signer` is a member with `bits`.
+    #[must_use]
+    pub fn check_role(config: &MultisigConfig, signer: &Pubkey, bits: u8) -> Check {
+        match config.member(signer) {
+            None => Check::fail(format!(
+                "The signer {signer} is not a member of this multisig; use a member's key."
+            )),
+            Some(member) if member.may(bits) => {
+                Check::pass(format!("The signer is a member who may {}.", role_name(bits)))
+            }
+            Some(_) => Check::fail(format!(
+                "The signer {signer} is a member, but may not {}; ask one who may.",
+                role_name(bits)
+            )),
+        }
+    }
+
+    /// Where the votes stand, in one line.
+    #[must_use]
+    pub fn standing(config: &MultisigConfig, proposal: &UpgradeProposal) -> String {
+        let (yes, no) =
+            (proposal.ballot.count(Choice::Approve), proposal.ballot.count(Choice::Reject));
+        format!(
+            "{yes} of {} approvals, {no} rejections, {} of {} voters have not voted",
+            config.threshold,
+            proposal.ballot.missing(config).len(),
+            config.voters()
+        )
+    }
 }
 
 /// Pins who has voted what: a vote by somebody else changes what a signer decides.
@@ -116,9 +97,45 @@ pub(crate) fn pin_votes(scene: &Scene, shown: &mut Shown) {
 /// Every vote and every voter who is missing, with full keys.
 pub(crate) fn vote_facts(scene: &Scene) -> Vec<Fact> {
     let fact = |label: &str, value: String| Fact { label: label.into(), value };
-    let mut facts = vec![fact("Votes", standing(&scene.multisig, &scene.proposal))];
+    let mut facts =
+        vec![fact("Votes", MultisigCoordinator::standing(&scene.multisig, &scene.proposal))];
     for vote in &scene.proposal.ballot.votes {
         facts.push(fact(vote.choice.name(), vote.member.to_string()));
     }
     facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preflight::Verdict;
+    use upgrade_manager::state::Member;
+
+    #[test]
+    fn a_stranger_and_a_member_without_the_role_are_told_apart() {
+        let key = |i| Pubkey::new_from_array([i; 32]);
+        let config = MultisigConfig {
+            layout: 1,
+            bump: 0,
+            create_key: key(9),
+            config_epoch: 0,
+            threshold: 1,
+            open_cap: 1,
+            allow_durable_nonce: false,
+            timelock_floor: 1,
+            timelock: 1,
+            execution_window: 3_600,
+            rollback_window: 3_600,
+            treasury: key(8),
+            next_proposal: 0,
+            members: vec![Member { key: key(1), roles: role::VOTE, open: 0 }],
+            reserved: [0; 128],
+        };
+        let check = |i, bits| MultisigCoordinator::check_role(&config, &key(i), bits);
+        assert_eq!(check(1, role::VOTE).verdict, Verdict::Pass);
+        let lacks = check(1, role::EXECUTE);
+        assert!(lacks.verdict == Verdict::Fail && lacks.sentence.contains("may not execute"));
+        let stranger = check(2, role::VOTE);
+        assert!(stranger.verdict == Verdict::Fail && stranger.sentence.contains("not a member"));
+    }
 }

@@ -8,7 +8,7 @@ use crate::{
     backend::Backend,
     intent::{FrozenRequest, Shown},
     lookup::Scene,
-    multisig::{self, Needs},
+    multisig::{self, MultisigCoordinator, Needs},
     operation::Verb,
     preflight::{Check, Fact, Verdict},
 };
@@ -82,7 +82,7 @@ pub(crate) fn on_scene(backend: &Backend, verb: Verb, scene: &Scene) -> Plan {
     let mut plan = Plan::new(verb, scene.address, title);
     describe(&mut plan, scene);
     plan.facts.extend(multisig::vote_facts(scene));
-    check_signer(&mut plan, backend, scene, multisig::needs(verb));
+    check_signer(&mut plan, backend, scene, MultisigCoordinator::needs(verb));
     plan.check(check_genesis(proposal, backend.gateway().genesis_hash()));
     plan.check(check_digest(proposal));
     plan.shown.pin("the digest", hex::encode(proposal.digest));
@@ -126,7 +126,7 @@ pub(crate) fn check_signer(plan: &mut Plan, backend: &Backend, scene: &Scene, ne
     };
     plan.fact("Signer", signer);
     if let Needs::Role(bits) = needs {
-        plan.check(multisig::check_role(&scene.multisig, &signer, bits));
+        plan.check(MultisigCoordinator::check_role(&scene.multisig, &signer, bits));
     }
 }
 

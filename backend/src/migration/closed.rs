@@ -31,26 +31,12 @@ pub(super) async fn mark_all(
     key: &dyn Signer,
     reporter: &Reporter,
 ) -> Result<Outcome> {
-    let counters = &scene.state.counters;
-    let seen = counters.settled().saturating_add(u64::from(counters.migrated));
-    if seen >= u64::from(counters.total) {
+    let (terms, gateway) = (&scene.proposal.terms, backend.gateway());
+    if terms.manifest.count == 0 {
         return Ok(Outcome::default());
     }
-    let (terms, gateway) = (&scene.proposal.terms, backend.gateway());
     let Some(leaves) = backend.archive().get_manifest(&terms.program, &terms.manifest.root)? else {
-        let missing = u64::from(counters.total).saturating_sub(seen);
-        return Ok(Outcome {
-            failed: vec![Failed {
-                account: scene.address,
-                reason: format!(
-                    "{missing} accounts of the manifest are not accounted for, and the manifest's \
-                     leaves are not in the archive {}: copy them from the machine that proposed.",
-                    backend.archive().location()
-                ),
-                manager: None,
-            }],
-            ..Outcome::default()
-        });
+        return Ok(without_leaves(backend, scene));
     };
     let known = records(gateway, &terms.program, &scene.address).await?;
     let hashes = manifest_hashes(&leaves);
@@ -100,4 +86,21 @@ pub(super) async fn mark_all(
     let mut outcome = lane.run(gone, |g| g.account, build).await?;
     outcome.failed.extend(odd);
     Ok(outcome)
+}
+
+/// Without the leaves nothing can be proved; that matters only while the counters are short.
+fn without_leaves(backend: &Backend, scene: &Scene) -> Outcome {
+    let counters = &scene.state.counters;
+    let seen = counters.settled().saturating_add(u64::from(counters.migrated));
+    let missing = u64::from(counters.total).saturating_sub(seen);
+    let failed = (missing > 0).then(|| Failed {
+        account: scene.address,
+        reason: format!(
+            "{missing} accounts of the manifest are not accounted for, and the manifest's leaves \
+             are not in the archive {}: copy them from the machine that proposed.",
+            backend.archive().location()
+        ),
+        manager: None,
+    });
+    Outcome { failed: failed.into_iter().collect(), ..Outcome::default() }
 }

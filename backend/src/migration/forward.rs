@@ -61,7 +61,11 @@ impl MigrationManager {
             "{done} accounts migrated, {} accounted for as closed, {} failed.{}",
             gone.done,
             failures.len(),
-            if failures.is_empty() { " Verify them next." } else { " See the list." }
+            if failures.is_empty() {
+                " Verify them next."
+            } else {
+                " An account that cannot migrate can be set aside with quarantine."
+            }
         );
         Ok(Receipt { sent, summary, failures })
     }

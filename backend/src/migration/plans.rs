@@ -12,7 +12,7 @@ use crate::{
     gateway::{Gateway, MAX_UNITS, PACKET, transaction_size, with_budget},
     instructions::{self, ProposalKeys},
     lookup::Scene,
-    multisig,
+    multisig::MultisigCoordinator,
     operation::Verb,
     plan::{self, Plan, Work},
     preflight::Check,
@@ -191,7 +191,7 @@ impl Plan {
     /// Adds the check of a role that only some steps of a verb need.
     pub(crate) fn check_role(&mut self, scene: &Scene, signer: Option<Pubkey>, bits: u8) {
         if let Some(signer) = signer {
-            self.check(multisig::check_role(&scene.multisig, &signer, bits));
+            self.check(MultisigCoordinator::check_role(&scene.multisig, &signer, bits));
         }
     }
 }

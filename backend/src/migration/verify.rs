@@ -94,7 +94,11 @@ impl MigrationManager {
         let terms = &scene.proposal.terms;
         let left = survey::open_accounts(gateway, terms, &proposal, true).await?;
         failures.extend(left.iter().map(|e| {
-            format!("Account {}: it is still at the old version; migrate it first.", e.address)
+            format!(
+                "Account {}: it is still at the old version; migrate it, or set it aside with \
+                 quarantine when it cannot migrate.",
+                e.address
+            )
         }));
         if !left.is_empty() {
             return Ok("the migration is not complete".into());

@@ -1,13 +1,15 @@
 //! Giving rent back. Acts directly: what may be closed is decided by the chain alone, and nothing
 //! here can end a proposal.
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::UpgradeProposal;
+use upgrade_manager::state::{AccountVersion, UpgradeProposal};
 
 use super::ProposalManager;
 use crate::{
+    backend::Reporter,
     error::Result,
     instructions,
     lookup::{self, decode},
+    migration::Lane,
     receipt::SentTx,
 };
 
@@ -45,17 +47,21 @@ impl ProposalManager {
         program: &Pubkey,
     ) -> Result<(Vec<SentTx>, Vec<String>)> {
         let key = self.backend.require_key()?;
-        let (mut sent, mut failures) = (vec![], vec![]);
-        for record in lookup::records(self.backend.gateway(), program).await? {
-            let ix = instructions::close_account_version(&key.pubkey(), &record);
-            let done =
-                self.backend.gateway().send_and_confirm("close record", &[ix], &[&*key]).await;
-            match done {
-                Ok(tx) => sent.push(tx),
-                Err(error) if error.is_transient() => return Err(error),
-                Err(error) => failures.push(format!("Record of {}: {error}", record.account)),
-            }
-        }
-        Ok((sent, failures))
+        let closer = key.pubkey();
+        let all = lookup::records(self.backend.gateway(), program).await?;
+        let lane = Lane {
+            backend: &self.backend,
+            key: &*key,
+            reporter: &Reporter::new(None),
+            what: "close records",
+            label: "Closing records",
+            before: 0,
+            failed: 0,
+        };
+        let close = |t: &[AccountVersion]| {
+            t.iter().map(|r| instructions::close_account_version(&closer, r)).collect()
+        };
+        let outcome = lane.run(all, |r| r.account, close).await?;
+        Ok((outcome.sent, outcome.failed.iter().map(ToString::to_string).collect()))
     }
 }

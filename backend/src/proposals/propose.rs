@@ -20,7 +20,7 @@ use crate::{
     intent::FrozenRequest,
     lookup::{self, decode},
     migration::MigrationManager,
-    multisig,
+    multisig::MultisigCoordinator,
     operation::{ProposeRequest, Verb},
     plan::Plan,
     preflight::Check,
@@ -193,7 +193,7 @@ fn checks(basis: &Basis, terms: &Terms, signer: Option<Pubkey>) -> Vec<Check> {
     let (state, config) = (&basis.state, &basis.multisig);
     let mut out = vec![];
     if let Some(signer) = signer {
-        out.push(multisig::check_role(config, &signer, role::PROPOSE));
+        out.push(MultisigCoordinator::check_role(config, &signer, role::PROPOSE));
         let opened = config.clone().open_proposal(&signer);
         out.push(words::rule(&opened, "The signer has fewer open proposals than the cap."));
     }

@@ -6,7 +6,7 @@ use super::ProposalManager;
 use crate::{
     instructions::{self, ProposalKeys},
     lookup::Scene,
-    multisig,
+    multisig::{self, MultisigCoordinator},
     operation::Verb,
     plan::{self, Plan},
     preflight::Check,
@@ -77,7 +77,7 @@ fn check_time(scene: &Scene, verb: Verb) -> Check {
 }
 
 fn consequence(scene: &Scene, after: &upgrade_manager::state::UpgradeProposal) -> String {
-    let standing = multisig::standing(&scene.multisig, after);
+    let standing = MultisigCoordinator::standing(&scene.multisig, after);
     match (scene.proposal.status, after.status) {
         (ProposalStatus::Active, ProposalStatus::Timelocked) => format!(
             "The proposal is approved and the timelock of {} starts ({standing}).",
