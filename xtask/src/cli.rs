@@ -38,8 +38,8 @@ pub enum Task {
 /// Build the on-chain programs to ELFs and print size, sBPF version and hash of each.
 ///
 /// Uses `cargo build-sbf` where it is on PATH. Elsewhere it sets up a toolchain of its own from
-/// Debian's packages and crates.io: once, without root, in 2 to 5 minutes. ELFs whose sources did not
-/// change are not built again. The hash is the one that `solana-verify` shows for the file.
+/// Debian's packages and cargo's registry: once, without root, in 2 to 5 minutes. ELFs whose sources
+/// did not change are not built again. The hash is the one that `solana-verify` shows for the file.
 #[derive(Debug, Args)]
 #[command(after_help = ENVIRONMENT)]
 pub struct BuildSbf {

@@ -109,6 +109,6 @@ fn quotient(s: f32, t: f32) -> u64 {
 /// A bit for each comparison that holds, single and double.
 fn float_comparisons(x: f64, y: f64, s: f32, t: f32) -> u64 {
     let nothing = f64::NAN + x;
-    let holds = [x < y, x == y, x >= y, s < t, s == t, -s > t, nothing < x, nothing != nothing];
+    let holds = [x < y, x == y, x >= y, s < t, s == t, -s > t, nothing < x, nothing.is_nan()];
     holds.iter().fold(0, |bits, holds| bits << 1 | u64::from(*holds))
 }
