@@ -35,6 +35,15 @@ impl<K: Clone + PartialEq> Cursor<K> {
         self.selected = ids.get(at).cloned();
     }
 
+    /// As [`Self::keep`], but who reads the newest row goes on reading the newest row. For lists
+    /// that nothing is done to, newest first.
+    pub fn keep_newest(&mut self, ids: &[K]) {
+        if self.last == 0 {
+            self.selected = None;
+        }
+        self.keep(ids);
+    }
+
     /// Moves by `step` rows, staying within `ids`.
     pub fn step(&mut self, ids: &[K], step: isize) {
         self.keep(ids);
@@ -68,6 +77,17 @@ mod tests {
         assert_eq!(cursor.selected(), None);
         cursor.keep(&["x"]);
         assert_eq!(cursor.selected(), Some(&"x"));
+    }
+
+    #[test]
+    fn a_log_follows_its_newest_row_until_somebody_moves() {
+        let mut log = Cursor::default();
+        log.keep_newest(&[1]);
+        log.keep_newest(&[2, 1]);
+        assert_eq!(log.selected(), Some(&2));
+        log.step(&[2, 1], 1);
+        log.keep_newest(&[3, 2, 1]);
+        assert_eq!(log.selected(), Some(&1));
     }
 
     proptest! {

@@ -164,7 +164,7 @@ impl Model {
 
     /// Tells the operator something.
     pub fn say(&mut self, level: Level, text: impl Into<String>) {
-        let text = crate::text::clean(&text.into());
+        let text = self.named(&crate::text::clean(&text.into()));
         self.message = Some(Message { level, text, at: self.now });
     }
 
@@ -189,6 +189,26 @@ impl Model {
     /// The name of an address, or its short form.
     pub fn name(&self, key: &Pubkey) -> String {
         self.names.get(key).cloned().unwrap_or_else(|| short(&key.to_string()))
+    }
+
+    /// What an address is called where it may be a proposal, a team or a buffer as well.
+    pub fn called(&self, key: &Pubkey) -> String {
+        if let Some(row) = self.snapshot.proposal(key) {
+            return format!("proposal {}", row.account.terms.id);
+        }
+        match self.snapshot.multisig(key) {
+            Some(_) if !self.names.contains_key(key) => format!("team {}", short(&key.to_string())),
+            _ => self.name(key),
+        }
+    }
+
+    /// `text` with addresses replaced by their names, for sentences; never for what is signed.
+    pub fn named(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (key, name) in &self.names {
+            text = text.replace(&key.to_string(), name);
+        }
+        text
     }
 
     /// The name and the full address.

@@ -148,7 +148,7 @@ impl Model {
     pub fn audit_ids(&self) -> Vec<u64> {
         let needle = self.needle_of(Screen::Audit);
         let key =
-            |k: Option<Pubkey>| k.map(|k| format!("{k} {}", self.name(&k))).unwrap_or_default();
+            |k: Option<Pubkey>| k.map(|k| format!("{k} {}", self.called(&k))).unwrap_or_default();
         let rows = self.snapshot.audit.iter();
         rows.filter(|r| matches(&needle, &[&r.kind, &key(r.actor), &key(r.subject), &r.signature]))
             .map(|r| r.seq)
@@ -176,8 +176,8 @@ impl Model {
         let ids = self.record_ids();
         self.ui.record.keep(&ids);
         let ids = self.audit_ids();
-        self.ui.audit.keep(&ids);
+        self.ui.audit.keep_newest(&ids);
         let ids = self.sent_ids();
-        self.ui.sent.keep(&ids);
+        self.ui.sent.keep_newest(&ids);
     }
 }

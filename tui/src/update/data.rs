@@ -65,7 +65,7 @@ pub fn take(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::SignerChanged(signer) => {
             model.signer = signer;
             if let Some(key) = signer {
-                let text = format!("Signing as {}.", model.full_name(&key));
+                let text = format!("Signing as {}.", model.name(&key));
                 model.say(Level::Info, text);
             }
             if model.ui.screen == Screen::Proposal { commands::check(model) } else { vec![] }

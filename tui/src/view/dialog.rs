@@ -110,7 +110,7 @@ fn confirm(model: &Model, frame: &mut Frame, area: Rect, c: &Confirm) -> u16 {
     let height = tall(body.len()).saturating_add(tall(foot.len())).saturating_add(2);
     let at = centred(area, width, height);
     frame.render_widget(Clear, at);
-    let block = panel::block(theme, clean(&c.shown.title), true);
+    let block = panel::block(theme, model.named(&clean(&c.shown.title)), true);
     let inner = block.inner(at);
     frame.render_widget(block, at);
     let [text, below] =

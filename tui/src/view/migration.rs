@@ -10,7 +10,7 @@ use super::{Drawn, filtered};
 use crate::{
     model::Model,
     strings as s,
-    text::{age, clean, countdown, fit, short},
+    text::{age, clean, countdown, fit, short, wrap},
     theme::Meaning,
     widgets::{
         meter, panel,
@@ -65,7 +65,7 @@ fn summary(model: &Model, width: usize) -> Vec<Line<'static>> {
         let text = format!("{} quarantined, {} closed before migration", c.quarantined, c.closed);
         lines.push(Line::styled(text, theme.style(Meaning::Warn)));
     }
-    lines.push(pace(model));
+    lines.extend(pace(model, width));
     lines.extend(failures(model, width));
     lines
 }
@@ -82,14 +82,16 @@ fn phase(model: &Model, state: &ProgramUpgradeState, width: usize) -> Line<'stat
     Line::styled(fit(&text, width), model.theme.style(Meaning::Title))
 }
 
-fn pace(model: &Model) -> Line<'static> {
+fn pace(model: &Model, width: usize) -> Vec<Line<'static>> {
     let theme = model.theme;
     let Some(job) = &model.job else {
         let text = match &model.report {
             Some(r) => format!("Last: {} in {}. {}", s::title(r.verb), age(r.took), r.summary),
             None => "No job runs here; m migrates, v verifies, R rolls back.".to_owned(),
         };
-        return Line::styled(clean(&text), theme.style(Meaning::Muted));
+        let style = theme.style(Meaning::Muted);
+        let lines = wrap(&model.named(&clean(&text)), width);
+        return lines.into_iter().map(|l| Line::styled(l, style)).collect();
     };
     let text = match (&job.step, job.rate.per_second()) {
         (Some(step), Some(rate)) => {
@@ -99,7 +101,7 @@ fn pace(model: &Model) -> Line<'static> {
         }
         _ => format!("{} transactions sent", job.sent),
     };
-    Line::styled(text, theme.style(Meaning::Pending))
+    vec![Line::styled(fit(&text, width), theme.style(Meaning::Pending))]
 }
 
 fn failures(model: &Model, width: usize) -> Vec<Line<'static>> {
@@ -145,13 +147,21 @@ fn accounts(model: &Model, frame: &mut Frame, area: Rect) -> u16 {
         let arrow = theme.arrow();
         let (key, touched) = (r.account.to_string(), if r.touched { "by users" } else { "" });
         let key = if area.width >= 100 { key } else { short(&key) };
+        // A restored record still tells of the migration that was undone.
+        let restored = r.status == AccountStatus::Restored;
+        let (version, bytes, hash) = if restored {
+            (format!("v{}", r.version), r.old_len.to_string(), r.old_hash)
+        } else {
+            let version = format!("v{} {arrow} v{}", r.previous_version, r.version);
+            (version, format!("{} {arrow} {}", r.old_len, r.new_len), r.new_hash)
+        };
         vec![
             (key, Meaning::Text),
             (format!("{} {}", theme.glyph(meaning), r.status.name()), meaning),
-            (format!("v{} {arrow} v{}", r.previous_version, r.version), Meaning::Text),
-            (format!("{} {arrow} {}", r.old_len, r.new_len), Meaning::Text),
+            (version, Meaning::Text),
+            (bytes, Meaning::Text),
             (touched.to_owned(), Meaning::Warn),
-            (short(&hex::encode(r.new_hash)), Meaning::Muted),
+            (short(&hex::encode(hash)), Meaning::Muted),
         ]
     })
 }
