@@ -92,14 +92,22 @@ pub fn program_key(program: &str, expected: &Pubkey) -> Result<Arc<dyn Signer>> 
     Ok(Arc::new(signer))
 }
 
-/// A new key in `path`, in place of what an earlier chain may have left there.
-fn fresh(path: &Path) -> Result<Arc<dyn Signer>> {
+/// Removes the key file that an earlier chain may have left at `path`.
+///
+/// # Errors
+/// It cannot be removed.
+pub fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => {
-            return Err(e).with_context(|| format!("{} cannot be replaced.", path.display()));
+            Err(e).with_context(|| format!("{} cannot be replaced.", path.display()))
         }
-        _ => {}
+        _ => Ok(()),
     }
+}
+
+/// A new key in `path`, in place of an earlier chain's.
+fn fresh(path: &Path) -> Result<Arc<dyn Signer>> {
+    remove(path)?;
     Ok(Arc::new(FileSigner::create(path)?))
 }
 

@@ -54,7 +54,7 @@ impl<W: Write> Ledger<W> {
     #[must_use]
     pub fn summary(&self) -> String {
         format!(
-            "{} transactions, {} of them refused as they should be, {} compute units",
+            "{} transactions, {} of them refused by the chain as it had to be, {} compute units",
             self.sent,
             self.refused,
             grouped(self.units)
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(lines[1].find("5sig"), Some(column), "{text}");
         assert!(lines[1].contains("8,123") && lines[1].contains("1,052 ms"), "{text}");
         assert!(lines[3].contains("refused by the chain: The timelock is not over."), "{text}");
-        assert!(ledger.summary().starts_with("2 transactions, 1 of them refused"));
+        assert!(ledger.summary().starts_with("2 transactions, 1 of them refused by the chain"));
     }
 
     #[test]

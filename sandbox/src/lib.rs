@@ -3,7 +3,8 @@
 //!
 //! | the chain | what is on it | the headless flow |
 //! |---|---|---|
-//! | [`chain`], [`local`] | [`scenario`], [`seed`], [`keys`], [`elves`], [`vaults`] | [`flow`], [`operator`], [`expect`], [`snapshot`], [`doomed`], [`landed`], [`ledger`] |
+//! | [`chain`], [`local`] | [`scenario`], [`seed`], [`ahead`], [`keys`], [`elves`], [`vaults`] | [`flow`], [`operator`], [`expect`], [`snapshot`], [`doomed`], [`landed`], [`ledger`] |
+pub mod ahead;
 pub mod args;
 pub mod chain;
 pub mod doomed;

@@ -15,8 +15,9 @@ use crate::{
     steps::step,
 };
 
-/// Milliseconds of a slot while the chain is seeded: every confirmation waits for one.
-const SEED_SLOT_MS: u64 = 25;
+/// Milliseconds of a slot while the chain is seeded. Every confirmation waits for one, and a blockhash
+/// lives for 150 of them: much shorter ones would expire on a busy machine.
+const SEED_SLOT_MS: u64 = 50;
 
 /// What the scenario made, and what it sent for it beside code and users' transactions.
 #[derive(Clone, Debug)]

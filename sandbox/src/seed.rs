@@ -15,8 +15,9 @@ use upgrade_manager::{
 };
 
 use crate::{
+    ahead,
     elves::kib,
-    keys::{Keys, new_key, program_key},
+    keys::{Keys, new_key, program_key, remove},
     local::{self, SOL},
     scenario::{Seeded, Setup},
     steps::step,
@@ -123,6 +124,9 @@ impl Seeder<'_> {
 
     async fn upload(&self, name: &str, elf: &BuiltElf) -> Result<Pubkey> {
         let file = self.setup.data_dir.join("keys").join(format!("buffer-{name}.json"));
+        remove(&file)?;
+        let payer = &*self.keys.deployer.signer;
+        ahead::fill(self.gateway, payer, &file, &elf.bytes).await?;
         Ok(self.builder().upload(elf, &file, None).await?.buffer)
     }
 

@@ -3,6 +3,7 @@
 pub mod chain;
 pub mod elf;
 pub mod keys;
+pub mod live;
 pub mod loader;
 pub mod robot;
 pub mod verbs;

@@ -1,5 +1,8 @@
-//! Version records by hand: their addresses come in as remaining accounts, which Anchor does not
-//! load. Creates, reads and writes them; knows no rule about their contents.
+//! Accounts of the manager that are read and written by hand: version records, whose addresses come
+//! in as remaining accounts, and those of a vote, for speed. Knows no rule about their contents.
+use std::io::{self, Write};
+use std::mem;
+
 use anchor_lang::prelude::*;
 use anchor_lang::solana_program::program::{invoke, invoke_signed};
 use anchor_lang::solana_program::{system_instruction, system_program};
@@ -27,8 +30,7 @@ pub(crate) fn load(
     account: &Pubkey,
     info: &AccountInfo,
 ) -> Result<AccountVersion> {
-    require_keys_eq!(*info.owner, crate::ID, ManagerError::WrongAccount);
-    let record = AccountVersion::try_deserialize(&mut &info.try_borrow_data()?[..])?;
+    let record: AccountVersion = read(info)?;
     // Records are made at their own address only, so that their fields identify them.
     require!(record.program == *program && record.account == *account, ManagerError::WrongAccount);
     Ok(record)
@@ -52,9 +54,40 @@ pub(crate) fn load_or_create<'info>(
     Ok(AccountVersion::new(*program, *account, version, bump, *by.payer.key))
 }
 
-/// Writes `record` into its account.
-pub(crate) fn save(info: &AccountInfo, record: &AccountVersion) -> Result<()> {
-    record.try_serialize(&mut &mut info.try_borrow_mut_data()?[..])
+/// The account in `info`, which the manager must own: it makes each kind at one address only.
+pub(crate) fn read<T: AccountDeserialize>(info: &AccountInfo) -> Result<T> {
+    require_keys_eq!(*info.owner, crate::ID, ManagerError::WrongAccount);
+    T::try_deserialize(&mut &info.try_borrow_data()?[..])
+}
+
+/// Writes `value` into its account.
+pub(crate) fn write<T: AccountSerialize>(info: &AccountInfo, value: &T) -> Result<()> {
+    value.try_serialize(&mut Room(&mut info.try_borrow_mut_data()?))
+}
+
+/// Room that is left to write into. Unlike the standard library's writer for slices it writes all
+/// or nothing, so that a field of known length becomes a few stores instead of a call.
+struct Room<'a>(&'a mut [u8]);
+
+impl Write for Room<'_> {
+    #[inline(always)]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    #[inline(always)]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let room = mem::take(&mut self.0).split_at_mut_checked(bytes.len());
+        let (here, rest) = room.ok_or(io::ErrorKind::WriteZero)?;
+        here.copy_from_slice(bytes);
+        self.0 = rest;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Makes the account at a derived address. Anyone may have sent lamports there before, which the

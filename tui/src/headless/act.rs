@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
 
-use super::{NOT_CONFIRMED, fresh, print, print_json};
+use super::{NOT_CONFIRMED, failed, fresh, print, print_json};
 use crate::{
     cli::{Act, Command},
     model::snapshot::Snapshot,
@@ -13,6 +13,9 @@ use crate::{
     strings as s,
     text::{clean, grouped},
 };
+
+/// What is said when `--yes` is missing.
+const UNCONFIRMED: &str = "Nothing was signed. Add --yes to sign and send this.";
 
 /// The verb of a command and its arguments; `None` for commands that do not sign.
 pub(super) fn verb(command: Command) -> Option<(Verb, Act)> {
@@ -89,22 +92,20 @@ pub(super) async fn confirm(
         describe(&preflight)?;
     }
     let verb = s::title(preflight.verb);
-    let Some(intent) = intent else {
-        if json {
-            print_json(&described(&preflight, None, false))?;
-        }
-        let reason = preflight.failures().next().map(|c| c.sentence.clone());
-        let reason = reason.unwrap_or_else(|| s::NO_KEY.to_owned());
-        bail!("{verb} cannot be signed. {reason}");
-    };
-    if session.settings.read_only {
-        bail!("{}", s::READ_ONLY);
+    let described = |error: &str| json.then(|| described(&preflight, None, Some(error)));
+    if yes && session.settings.read_only {
+        return failed(s::READ_ONLY.to_owned(), described(s::READ_ONLY).as_ref());
     }
+    let Some(intent) = intent else {
+        let reason = preflight.failures().next().map(|c| c.sentence.clone());
+        let reason = format!("{verb} cannot be signed. {}", reason.as_deref().unwrap_or(s::NO_KEY));
+        return failed(reason.clone(), described(&reason).as_ref());
+    };
     if !yes {
-        if json {
-            print_json(&described(&preflight, None, true))?;
+        if let Some(value) = described(UNCONFIRMED) {
+            print_json(&value)?;
         }
-        eprintln!("Nothing was signed. Add --yes to sign and send this.");
+        eprintln!("{UNCONFIRMED}");
         return Ok(NOT_CONFIRMED);
     }
     let proposal = preflight.proposal;
@@ -123,19 +124,22 @@ pub(super) async fn confirm(
 }
 
 fn report(preflight: &Preflight, receipt: &Receipt, json: bool) -> Result<u8> {
-    if json {
-        print_json(&described(preflight, Some(receipt), true))?;
-    } else {
+    let error = receipt
+        .failures
+        .first()
+        .map(|first| format!("{} of the steps failed; the first: {first}", receipt.failures.len()));
+    if !json {
         print(&clean(&receipt.summary))?;
         for failure in &receipt.failures {
             print(&format!("failed: {}", clean(failure)))?;
         }
     }
-    match receipt.failures.first() {
-        None => Ok(0),
-        Some(first) => {
-            let n = receipt.failures.len();
-            bail!("{n} of the steps failed; the first: {first}")
+    let value = json.then(|| described(preflight, Some(receipt), error.as_deref()));
+    match error {
+        Some(error) => failed(error, value.as_ref()),
+        None => {
+            value.as_ref().map_or(Ok(()), print_json)?;
+            Ok(0)
         }
     }
 }
@@ -211,7 +215,7 @@ fn describe(p: &Preflight) -> Result<()> {
     Ok(())
 }
 
-fn described(p: &Preflight, receipt: Option<&Receipt>, sendable: bool) -> Value {
+fn described(p: &Preflight, receipt: Option<&Receipt>, error: Option<&str>) -> Value {
     json!({
         "verb": p.verb.name(),
         "proposal": p.proposal.to_string(),
@@ -223,9 +227,9 @@ fn described(p: &Preflight, receipt: Option<&Receipt>, sendable: bool) -> Value 
         "simulation": p.simulation.as_ref()
             .map(|s| json!({"units": s.units, "error": s.error, "logs": s.logs})),
         "transactions": p.transactions,
-        "sendable": sendable,
         "signed": receipt.is_some(),
         "receipt": receipt,
+        "error": error,
     })
 }
 

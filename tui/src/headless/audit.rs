@@ -1,9 +1,9 @@
 //! `audit`: the log of events, and whether its chain of hashes holds.
-use anyhow::{Result, bail};
+use anyhow::Result;
 use indexer::{AuditRow, audit::check_chain};
 use serde_json::json;
 
-use super::{print, print_json};
+use super::{failed, print, print_json};
 use crate::{
     cli::Audit,
     session::Session,
@@ -14,12 +14,13 @@ pub(super) async fn run(session: &Session, args: &Audit) -> Result<u8> {
     super::fresh(session).await?;
     let rows = session.store.audit(args.after, args.limit).await?;
     let fault = if args.check { check_chain(&*session.store).await? } else { None };
+    let mut value = None;
     if args.output.json {
-        print_json(&json!({
+        value = Some(json!({
             "rows": rows.iter().map(row).collect::<Vec<_>>(),
             "checked": args.check,
-            "fault": fault.as_ref().map(|f| json!({"seq": f.seq, "what": f.what})),
-        }))?;
+            "error": fault.as_ref().map(|f| json!({"seq": f.seq, "what": f.what})),
+        }));
     } else {
         for r in &rows {
             let time = r.time.map_or_else(|| "-".to_owned(), utc);
@@ -41,8 +42,11 @@ pub(super) async fn run(session: &Session, args: &Audit) -> Result<u8> {
         }
     }
     match fault {
-        None => Ok(0),
-        Some(fault) => bail!("The audit log is broken: {}", fault.what),
+        None => {
+            value.as_ref().map_or(Ok(()), print_json)?;
+            Ok(0)
+        }
+        Some(fault) => failed(format!("The audit log is broken: {}", fault.what), value.as_ref()),
     }
 }
 

@@ -6,7 +6,7 @@ use indexer::{Conn, backfill_once, verify};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{print, print_json};
+use super::{failed, print, print_json};
 use crate::{cli::Index, session::Session, text::grouped};
 
 pub(super) async fn run(session: &Session, args: &Index) -> Result<u8> {
@@ -39,8 +39,16 @@ async fn backfill(session: &Session) -> Result<indexer::Backfill> {
 async fn compare(session: &Session, json: bool) -> Result<u8> {
     backfill(session).await?;
     let report = verify(&session.source(), &*session.store).await.map_err(|e| session.clean(&e))?;
+    let error = match report.differences.len() {
+        0 => None,
+        n => Some(format!(
+            "The mirror differs from the chain in {n} fields. Move the store away and run `control-room index --once`."
+        )),
+    };
+    let mut value = None;
     if json {
-        print_json(&json!({
+        value = Some(json!({
+            "error": error,
             "slot": report.slot,
             "compared": report.compared,
             "equal": report.equal,
@@ -50,7 +58,7 @@ async fn compare(session: &Session, json: bool) -> Result<u8> {
                 "mirror": d.mirror,
                 "chain": d.chain,
             })).collect::<Vec<_>>(),
-        }))?;
+        }));
     } else {
         for d in &report.differences {
             print(&format!("{} {}: mirror {}, chain {}", d.pubkey, d.field, d.mirror, d.chain))?;
@@ -62,11 +70,12 @@ async fn compare(session: &Session, json: bool) -> Result<u8> {
             report.equal
         ))?;
     }
-    match report.differences.len() {
-        0 => Ok(0),
-        n => bail!(
-            "The mirror differs from the chain in {n} fields. Move the store away and run `control-room index --once`."
-        ),
+    match error {
+        Some(error) => failed(error, value.as_ref()),
+        None => {
+            value.as_ref().map_or(Ok(()), print_json)?;
+            Ok(0)
+        }
     }
 }
 

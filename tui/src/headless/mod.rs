@@ -8,7 +8,7 @@ mod status;
 
 use std::{io::Write, sync::Arc};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use indexer::backfill_once;
 
 use crate::{
@@ -103,11 +103,27 @@ async fn fresh(session: &Session) -> Result<Snapshot> {
     Ok(loader::read(&*session.store).await?)
 }
 
+/// A failure whose JSON was printed already: one command, one value.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Told(String);
+
+/// Fails with `reason`; `value`, which tells it as well, is printed first where JSON was asked for.
+fn failed<T>(reason: String, json: Option<&serde_json::Value>) -> Result<T> {
+    match json {
+        Some(value) => {
+            print_json(value)?;
+            Err(Told(reason).into())
+        }
+        None => bail!(reason),
+    }
+}
+
 /// An error for the terminal, and as JSON where JSON was asked for.
 pub fn fail(error: &anyhow::Error, json: bool, secrets: &Secrets) {
     let text = secrets.scrub(&format!("{error:#}"));
     let text = crate::text::clean(&text);
-    if json {
+    if json && !error.is::<Told>() {
         let _ = print_json(&serde_json::json!({ "error": text }));
     }
     let _ = writeln!(std::io::stderr().lock(), "control-room: {text}");

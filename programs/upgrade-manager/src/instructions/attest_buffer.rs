@@ -20,6 +20,7 @@ pub struct AttestBuffer<'info> {
     /// What the manager knows about the buffer.
     #[account(
         mut,
+        dup,
         seeds = [seeds::ATTESTATION, buffer.key().as_ref()],
         bump = attestation.bump,
         constraint = attestation.program == state.program @ ManagerError::WrongAccount,

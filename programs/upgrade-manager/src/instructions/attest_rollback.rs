@@ -24,6 +24,7 @@ pub struct AttestRollback<'info> {
     /// What the manager knows about the buffer.
     #[account(
         mut,
+        dup,
         seeds = [seeds::ATTESTATION, buffer.key().as_ref()],
         bump = attestation.bump,
         constraint = attestation.program == state.program @ ManagerError::WrongAccount,

@@ -17,6 +17,7 @@ pub struct Cancel<'info> {
     /// The team.
     #[account(
         mut,
+        dup,
         seeds = [seeds::MULTISIG, multisig.create_key.as_ref()],
         bump = multisig.bump,
     )]
@@ -24,6 +25,7 @@ pub struct Cancel<'info> {
     /// The program.
     #[account(
         mut,
+        dup,
         seeds = [seeds::PROGRAM, state.program.as_ref()],
         bump = state.bump,
         has_one = multisig @ ManagerError::WrongAccount,
@@ -32,6 +34,7 @@ pub struct Cancel<'info> {
     /// The proposal.
     #[account(
         mut,
+        dup,
         seeds = [
             seeds::PROPOSAL,
             state.program.as_ref(),

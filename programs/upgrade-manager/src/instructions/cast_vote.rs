@@ -1,12 +1,17 @@
 //! Approve, reject, and take a vote back: three verbs on the same accounts. A vote names the digest
 //! that its voter saw.
+//!
+//! A vote may take 10,000 compute units. Deriving three addresses again, and writing back two
+//! accounts that only a rejection changes, would take half of that. So the accounts are read by
+//! hand here, and tied to each other by the keys they hold: the manager owns them and makes each
+//! kind at one address only.
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::{VoteCast, VoteRevoked};
 use crate::nonce;
-use crate::seeds;
+use crate::record;
 use crate::state::{
     Choice, MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal, role,
 };
@@ -17,63 +22,61 @@ use crate::state::{
 pub struct CastVote<'info> {
     /// Votes.
     pub voter: Signer<'info>,
-    /// The team.
-    #[account(
-        mut,
-        seeds = [seeds::MULTISIG, multisig.create_key.as_ref()],
-        bump = multisig.bump,
-    )]
-    pub multisig: Box<Account<'info, MultisigConfig>>,
-    /// The program.
-    #[account(
-        mut,
-        seeds = [seeds::PROGRAM, state.program.as_ref()],
-        bump = state.bump,
-        has_one = multisig @ ManagerError::WrongAccount,
-    )]
-    pub state: Box<Account<'info, ProgramUpgradeState>>,
-    /// The proposal.
-    #[account(
-        mut,
-        seeds = [
-            seeds::PROPOSAL,
-            state.program.as_ref(),
-            &proposal.terms.id.to_le_bytes(),
-        ],
-        bump = proposal.bump,
-    )]
-    pub proposal: Box<Account<'info, UpgradeProposal>>,
+    /// CHECK: the team; `load` reads it, and the program's state names it.
+    #[account(mut)]
+    pub multisig: UncheckedAccount<'info>,
+    /// CHECK: the program's state; `load` reads it.
+    #[account(mut)]
+    pub state: UncheckedAccount<'info>,
+    /// CHECK: the proposal; `load` reads it, and the program's state names it.
+    #[account(mut)]
+    pub proposal: UncheckedAccount<'info>,
     /// CHECK: the instructions sysvar.
     #[account(address = nonce::INSTRUCTIONS)]
     pub instructions_sysvar: UncheckedAccount<'info>,
 }
 
+/// What the three accounts hold.
+struct Loaded {
+    multisig: Box<MultisigConfig>,
+    state: Box<ProgramUpgradeState>,
+    proposal: Box<UpgradeProposal>,
+}
+
 impl<'info> CastVote<'info> {
-    fn validate(&self, now: i64) -> Result<()> {
-        self.multisig.require_role(&self.voter.key(), role::VOTE)?;
-        self.proposal.require_voting(now)?;
-        self.state.require_live(&self.proposal.key())?;
-        self.proposal.require_fresh(&self.multisig)?;
-        nonce::require_allowed(&self.multisig, &self.instructions_sysvar)
+    fn load(&self) -> Result<Loaded> {
+        let state: Box<ProgramUpgradeState> = Box::new(record::read(&self.state)?);
+        require_keys_eq!(state.multisig, self.multisig.key(), ManagerError::WrongAccount);
+        let multisig = Box::new(record::read(&self.multisig)?);
+        let proposal = Box::new(record::read(&self.proposal)?);
+        Ok(Loaded { multisig, state, proposal })
+    }
+
+    fn validate(&self, on: &Loaded, now: i64) -> Result<()> {
+        on.multisig.require_role(self.voter.key, role::VOTE)?;
+        on.proposal.require_voting(now)?;
+        on.state.require_live(self.proposal.key)?;
+        on.proposal.require_fresh(&on.multisig)?;
+        nonce::require_allowed(&on.multisig, &self.instructions_sysvar)
     }
 
     /// Casts a vote for what `digest` stands for.
     pub(crate) fn cast(ctx: Context<'info, Self>, choice: Choice, digest: &[u8; 32]) -> Result<()> {
         let (accounts, clock) = (ctx.accounts, Clock::get()?);
+        let mut on = accounts.load()?;
+        accounts.validate(&on, clock.unix_timestamp)?;
+        on.proposal.require_digest(digest)?;
         let (voter, now) = (accounts.voter.key(), (clock.unix_timestamp, clock.slot));
-        accounts.validate(clock.unix_timestamp)?;
-        accounts.proposal.require_digest(digest)?;
-        accounts.proposal.cast(voter, choice, &accounts.multisig, now)?;
-        accounts.end_if_rejected();
-        let proposal = &accounts.proposal;
+        on.proposal.cast(voter, choice, &on.multisig, now)?;
+        accounts.store(&mut on)?;
         let event = VoteCast {
-            proposal: proposal.key(),
-            program: proposal.terms.program,
+            proposal: accounts.proposal.key(),
+            program: on.state.program,
             member: voter,
             choice,
-            approvals: proposal.ballot.approvals(),
-            status: proposal.status,
-            eta: proposal.eta,
+            approvals: on.proposal.ballot.approvals(),
+            status: on.proposal.status,
+            eta: on.proposal.eta,
         };
         emit(&accounts.event_authority, &event)
     }
@@ -81,24 +84,30 @@ impl<'info> CastVote<'info> {
     /// Takes the voter's vote back.
     pub(crate) fn revoke(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, clock) = (ctx.accounts, Clock::get()?);
+        let mut on = accounts.load()?;
+        accounts.validate(&on, clock.unix_timestamp)?;
         let (voter, now) = (accounts.voter.key(), (clock.unix_timestamp, clock.slot));
-        accounts.validate(clock.unix_timestamp)?;
-        accounts.proposal.revoke(&voter, &accounts.multisig, now)?;
-        let proposal = &accounts.proposal;
+        on.proposal.revoke(&voter, &on.multisig, now)?;
+        accounts.store(&mut on)?;
         let event = VoteRevoked {
-            proposal: proposal.key(),
-            program: proposal.terms.program,
+            proposal: accounts.proposal.key(),
+            program: on.state.program,
             member: voter,
-            approvals: proposal.ballot.approvals(),
-            status: proposal.status,
+            approvals: on.proposal.ballot.approvals(),
+            status: on.proposal.status,
         };
         emit(&accounts.event_authority, &event)
     }
 
-    fn end_if_rejected(&mut self) {
-        if self.proposal.status == ProposalStatus::Rejected {
-            self.state.end(&self.proposal.key());
-            self.multisig.end_proposal(&self.proposal.proposer);
+    /// Writes the proposal, and the rest when the vote has ended it.
+    fn store(&self, on: &mut Loaded) -> Result<()> {
+        record::write(&self.proposal, &*on.proposal)?;
+        if on.proposal.status != ProposalStatus::Rejected {
+            return Ok(());
         }
+        on.state.end(self.proposal.key);
+        on.multisig.end_proposal(&on.proposal.proposer);
+        record::write(&self.state, &*on.state)?;
+        record::write(&self.multisig, &*on.multisig)
     }
 }

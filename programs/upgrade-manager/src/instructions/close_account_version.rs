@@ -19,6 +19,7 @@ pub struct CloseAccountVersion<'info> {
     /// The record.
     #[account(
         mut,
+        dup,
         close = payer,
         seeds = [seeds::VERSION, state.program.as_ref(), record.account.as_ref()],
         bump = record.bump,

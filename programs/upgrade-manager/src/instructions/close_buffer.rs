@@ -23,6 +23,7 @@ pub struct CloseBuffer<'info> {
     /// What the manager knows about it.
     #[account(
         mut,
+        dup,
         close = payer,
         seeds = [seeds::ATTESTATION, buffer.key().as_ref()],
         bump = attestation.bump,

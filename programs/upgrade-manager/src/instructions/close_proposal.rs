@@ -19,6 +19,7 @@ pub struct CloseProposal<'info> {
     /// The proposal.
     #[account(
         mut,
+        dup,
         close = payer,
         seeds = [
             seeds::PROPOSAL,

@@ -20,6 +20,7 @@ pub struct Complete<'info> {
     /// The program's state.
     #[account(
         mut,
+        dup,
         seeds = [seeds::PROGRAM, state.program.as_ref()],
         bump = state.bump,
         has_one = multisig @ ManagerError::WrongAccount,
@@ -28,6 +29,7 @@ pub struct Complete<'info> {
     /// The proposal.
     #[account(
         mut,
+        dup,
         seeds = [
             seeds::PROPOSAL,
             state.program.as_ref(),

@@ -19,6 +19,7 @@ pub struct ExecuteUpgrade<'info> {
     /// The team.
     #[account(
         mut,
+        dup,
         seeds = [seeds::MULTISIG, multisig.create_key.as_ref()],
         bump = multisig.bump,
     )]
@@ -26,6 +27,7 @@ pub struct ExecuteUpgrade<'info> {
     /// The program's state.
     #[account(
         mut,
+        dup,
         seeds = [seeds::PROGRAM, state.program.as_ref()],
         bump = state.bump,
         has_one = multisig @ ManagerError::WrongAccount,
@@ -34,6 +36,7 @@ pub struct ExecuteUpgrade<'info> {
     /// The proposal.
     #[account(
         mut,
+        dup,
         seeds = [
             seeds::PROPOSAL,
             state.program.as_ref(),

@@ -14,6 +14,7 @@ pub struct Expire<'info> {
     /// The team.
     #[account(
         mut,
+        dup,
         seeds = [seeds::MULTISIG, multisig.create_key.as_ref()],
         bump = multisig.bump,
     )]
@@ -21,6 +22,7 @@ pub struct Expire<'info> {
     /// The program.
     #[account(
         mut,
+        dup,
         seeds = [seeds::PROGRAM, state.program.as_ref()],
         bump = state.bump,
         has_one = multisig @ ManagerError::WrongAccount,
@@ -29,6 +31,7 @@ pub struct Expire<'info> {
     /// The proposal.
     #[account(
         mut,
+        dup,
         seeds = [
             seeds::PROPOSAL,
             state.program.as_ref(),

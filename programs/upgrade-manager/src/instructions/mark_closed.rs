@@ -20,6 +20,7 @@ pub struct MarkClosed<'info> {
     /// The program's state.
     #[account(
         mut,
+        dup,
         seeds = [seeds::PROGRAM, state.program.as_ref()],
         bump = state.bump,
     )]
@@ -27,6 +28,7 @@ pub struct MarkClosed<'info> {
     /// The proposal.
     #[account(
         mut,
+        dup,
         seeds = [
             seeds::PROPOSAL,
             state.program.as_ref(),
@@ -74,7 +76,7 @@ impl<'info> MarkClosed<'info> {
         let mut record = record::load_or_create(program, &account, version, &accounts.record, &by)?;
         let from = record.require_untouched(&key)?;
         record.set_aside(AccountStatus::Closed, key, terms, old_hash, slot);
-        record::save(&accounts.record, &record)?;
+        record::write(&accounts.record, &record)?;
         accounts.state.counters.shift(from, AccountStatus::Closed)?;
         let event = AccountsMoved {
             proposal: key,

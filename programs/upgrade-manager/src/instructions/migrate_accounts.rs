@@ -22,6 +22,7 @@ pub struct MigrateAccounts<'info> {
     /// The program's state.
     #[account(
         mut,
+        dup,
         seeds = [seeds::PROGRAM, state.program.as_ref()],
         bump = state.bump,
     )]
@@ -29,6 +30,7 @@ pub struct MigrateAccounts<'info> {
     /// The proposal.
     #[account(
         mut,
+        dup,
         seeds = [
             seeds::PROPOSAL,
             state.program.as_ref(),
@@ -104,7 +106,7 @@ impl<'info> MigrateAccounts<'info> {
         };
         let done = target.migrate(account, payer)?;
         record.migrate(&done, terms, key, *payer.key, slot);
-        record::save(info, &record)?;
+        record::write(info, &record)?;
         self.state.counters.shift(from, AccountStatus::Migrated)?;
         Ok(AccountMove { account: *account.key, before: done.old_hash, after: done.new_hash })
     }

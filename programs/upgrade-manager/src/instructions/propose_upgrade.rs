@@ -41,6 +41,7 @@ pub struct ProposeUpgrade<'info> {
     /// The team.
     #[account(
         mut,
+        dup,
         seeds = [seeds::MULTISIG, multisig.create_key.as_ref()],
         bump = multisig.bump,
     )]
@@ -48,6 +49,7 @@ pub struct ProposeUpgrade<'info> {
     /// The program.
     #[account(
         mut,
+        dup,
         seeds = [seeds::PROGRAM, state.program.as_ref()],
         bump = state.bump,
         has_one = multisig @ ManagerError::WrongAccount,

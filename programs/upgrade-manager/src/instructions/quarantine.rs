@@ -29,6 +29,7 @@ pub struct Quarantine<'info> {
     /// The program's state.
     #[account(
         mut,
+        dup,
         seeds = [seeds::PROGRAM, state.program.as_ref()],
         bump = state.bump,
         has_one = multisig @ ManagerError::WrongAccount,
@@ -37,6 +38,7 @@ pub struct Quarantine<'info> {
     /// The proposal.
     #[account(
         mut,
+        dup,
         seeds = [
             seeds::PROPOSAL,
             state.program.as_ref(),
@@ -92,7 +94,7 @@ impl<'info> Quarantine<'info> {
         let from = accounts.leaves(&record)?;
         let seen = hash(&accounts.account.try_borrow_data()?).to_bytes();
         record.set_aside(AccountStatus::Quarantined, key, terms, seen, slot);
-        record::save(&accounts.record, &record)?;
+        record::write(&accounts.record, &record)?;
         accounts.state.counters.shift(from, AccountStatus::Quarantined)?;
         let event = AccountsMoved {
             proposal: key,

@@ -27,6 +27,7 @@ pub struct RestoreAccounts<'info> {
     /// The program's state.
     #[account(
         mut,
+        dup,
         seeds = [seeds::PROGRAM, state.program.as_ref()],
         bump = state.bump,
         has_one = multisig @ ManagerError::WrongAccount,
@@ -107,7 +108,7 @@ impl<'info> RestoreAccounts<'info> {
         };
         let (before, after, freed) = target.restore(&record, item, account, refund, &self.payer)?;
         record.restore(freed, slot);
-        record::save(info, &record)?;
+        record::write(info, &record)?;
         self.state.counters.shift(from, AccountStatus::Restored)?;
         Ok(AccountMove { account: *account.key, before, after })
     }

@@ -24,6 +24,7 @@ pub struct RollbackProgram<'info> {
     /// The program's state.
     #[account(
         mut,
+        dup,
         seeds = [seeds::PROGRAM, state.program.as_ref()],
         bump = state.bump,
         has_one = multisig @ ManagerError::WrongAccount,
@@ -32,6 +33,7 @@ pub struct RollbackProgram<'info> {
     /// The proposal.
     #[account(
         mut,
+        dup,
         seeds = [
             seeds::PROPOSAL,
             state.program.as_ref(),

@@ -19,6 +19,7 @@ pub struct VerifyAccounts<'info> {
     /// The program's state.
     #[account(
         mut,
+        dup,
         seeds = [seeds::PROGRAM, state.program.as_ref()],
         bump = state.bump,
     )]
@@ -79,7 +80,7 @@ impl<'info> VerifyAccounts<'info> {
             record.verify(hash(&data).to_bytes(), slot);
             hash(&data).to_bytes()
         };
-        record::save(info, &record)?;
+        record::write(info, &record)?;
         self.state.counters.shift(from, record.status)?;
         Ok((record.status, AccountMove { account: *account.key, before, after }))
     }

@@ -1,0 +1,130 @@
+//! A seeded chain in a process of its own, and the control room's headless commands against it.
+use std::{
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+
+use backend::gateway::{Gateway, GatewayConfig};
+use sandbox::{local, ready::Ready};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::{elf, robot};
+
+/// A sandbox chain that lives as long as this value.
+pub struct Live {
+    child: Child,
+    /// Where everything is on it.
+    pub ready: Ready,
+    folder: TempDir,
+    runtime: Runtime,
+}
+
+impl Live {
+    /// Starts a chain with `vaults` accounts, slots of `slot_ms` milliseconds and `more` arguments.
+    pub fn start(vaults: u32, slot_ms: u64, more: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let log = folder.path().join("sandbox.log");
+        let mut child = Command::new(robot::sandbox())
+            .arg("--elf-dir")
+            .arg(elf::dir())
+            .arg("--data-dir")
+            .arg(folder.path().join("chain"))
+            .args(["--vaults", &vaults.to_string(), "--slot-ms", &slot_ms.to_string()])
+            .args(more)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(&log).expect("a log file"))
+            .spawn()
+            .expect("the sandbox starts");
+        let out = BufReader::new(child.stdout.take().expect("a pipe"));
+        let line =
+            out.lines().map_while(Result::ok).find(|line| line.starts_with('{')).unwrap_or_else(
+                || panic!("no chain: {}", std::fs::read_to_string(&log).unwrap_or_default()),
+            );
+        let ready = serde_json::from_str(&line).expect("the sandbox's line");
+        let runtime = Runtime::new().expect("a runtime");
+        Self { child, ready, folder, runtime }
+    }
+
+    /// A folder that ends with the chain.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Key file of member `n`, from 1.
+    pub fn key(&self, n: usize) -> String {
+        self.ready.members[n - 1].display().to_string()
+    }
+
+    /// A gateway to the chain.
+    pub fn gateway(&self) -> Gateway {
+        let config = GatewayConfig { rpc_url: self.ready.http.clone(), ..GatewayConfig::default() };
+        self.run(Gateway::connect(config)).expect("the chain answers")
+    }
+
+    /// Runs a future to its end.
+    pub fn run<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// Moves the chain's clock.
+    pub fn advance(&self, seconds: u32) {
+        let gateway = self.gateway();
+        self.run(local::advance_clock(&gateway, seconds)).expect("the clock moves");
+    }
+
+    /// Arguments that point the control room at this chain, with the store in folder `store` and the
+    /// key of member `n`.
+    pub fn flags(&self, store: &str, n: usize) -> Vec<String> {
+        let folder = self.folder(store).display().to_string();
+        let flags = ["--rpc-url", &self.ready.http, "--ws-url", &self.ready.ws];
+        let more = ["--data-dir", &folder, "--keypair", &self.key(n), "--log-level", "debug"];
+        let log = ["--log-file", &format!("{folder}.log")];
+        flags.iter().chain(&more).chain(&log).map(|s| (*s).to_owned()).collect()
+    }
+
+    /// Runs a headless command as member `n`.
+    pub fn command(&self, n: usize, args: &[&str]) -> Output {
+        Command::new(robot::control_room())
+            .args(self.flags("mirror", n))
+            .args(args)
+            .output()
+            .expect("the control room starts")
+    }
+
+    /// Runs a headless command as member `n` that must succeed, and returns its one JSON value.
+    pub fn done(&self, n: usize, args: &[&str]) -> serde_json::Value {
+        let out = self.command(n, &[args, &["--json"]].concat());
+        let (text, errors) =
+            (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        assert!(out.status.success(), "{args:?}: {}\n{text}\n{errors}", out.status);
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{args:?}: {e}\n{text}"))
+    }
+
+    /// Three approvals, 48 hours, execution, all by headless commands.
+    pub fn execute_upgrade(&self) {
+        for member in [2, 3] {
+            self.done(member, &["approve", "--yes"]);
+        }
+        self.advance(48 * 3600 + 60);
+        self.done(4, &["execute", "--yes"]);
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        // Its stdin closes: it ends by itself.
+        drop(self.child.stdin.take());
+        for _ in 0..250 {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,96 @@
+//! Kill -9 in the middle of a migration: the next start finds what is left on the chain itself.
+use std::{
+    collections::BTreeMap,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anchor_lang::AccountDeserialize;
+use backend::gateway::Gateway;
+use e2e::{
+    live::Live,
+    robot::{self, PATIENCE, Robot},
+};
+use solana_pubkey::Pubkey;
+use upgrade_manager::{seeds, state::ProgramUpgradeState};
+
+fn migrated(chain: &Live, gateway: &Gateway) -> u32 {
+    let program: Pubkey = chain.ready.program.parse().expect("an address");
+    let (state, _) = seeds::program_state(&program);
+    let account = chain.run(gateway.account(&state)).expect("the chain answers").expect("a state");
+    let state =
+        ProgramUpgradeState::try_deserialize(&mut account.data.as_slice()).expect("a state");
+    state.counters.migrated
+}
+
+fn open(chain: &Live) -> Robot {
+    let flags = chain.flags("mirror", 3);
+    let args: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let env = [("CONTROL_ROOM_NOTIFY", "off")];
+    let robot = Robot::start(&robot::control_room(), &args, &env, (120, 40));
+    robot.expect("Live");
+    robot.expect("#0");
+    robot
+}
+
+/// Presses `m` and confirms: on a cluster that is not the sandbox by typing the program's name.
+fn migrate(robot: &Robot) {
+    robot.press("m");
+    robot.expect("Migrate proposal 0");
+    let screen = robot.expect("to confirm");
+    thread::sleep(Duration::from_millis(700));
+    let name = screen
+        .lines()
+        .find_map(|line| line.split_once("Type ").and_then(|(_, rest)| rest.split(' ').next()))
+        .unwrap_or_else(|| panic!("no word to type:\n{screen}"));
+    robot.press(name);
+    thread::sleep(Duration::from_millis(200));
+    robot.press("\t");
+    robot.expect("▶[ Confirm ]");
+    robot.press("\r");
+}
+
+#[test]
+fn a_migration_killed_half_way_ends_with_every_account_migrated_once() {
+    // Slow slots, so that the kill meets a migration under way.
+    let chain = Live::start(200, 700, &[]);
+    chain.execute_upgrade();
+    let gateway = chain.gateway();
+
+    let mut robot = open(&chain);
+    migrate(&robot);
+    let end = Instant::now() + PATIENCE;
+    let at_kill = loop {
+        let n = migrated(&chain, &gateway);
+        if n > 0 {
+            break n;
+        }
+        assert!(Instant::now() < end, "the migration does not start:\n{}", robot.screen());
+        thread::sleep(Duration::from_millis(30));
+    };
+    robot.signal("KILL");
+    robot.exit();
+    assert!(at_kill < 200, "all {at_kill} were migrated before the kill: nothing was shown");
+
+    let mut robot = open(&chain);
+    migrate(&robot);
+    robot.press("3");
+    robot.expect("200/200 migrated");
+    robot.press("q");
+    assert!(robot.exit().success());
+
+    // Each account is in exactly one event of the chain's own record.
+    chain.done(3, &["index", "--once"]);
+    let audit = chain.done(3, &["audit", "--limit", "1000"]);
+    let mut times: BTreeMap<String, u32> = BTreeMap::new();
+    for row in audit["rows"].as_array().expect("rows") {
+        if row["kind"] == "AccountsMoved" {
+            for moved in row["detail"]["accounts"].as_array().expect("accounts") {
+                *times.entry(moved["account"].as_str().expect("a key").to_owned()).or_default() +=
+                    1;
+            }
+        }
+    }
+    assert_eq!(times.len(), 200);
+    assert!(times.values().all(|n| *n == 1), "an account was migrated twice");
+}

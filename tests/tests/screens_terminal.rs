@@ -1,0 +1,75 @@
+//! Whatever happens, the shell gets its terminal back; and no size of it does harm.
+use e2e::{
+    live::Live,
+    robot::{self, Robot},
+};
+
+/// What leaves the alternate screen, shows the cursor and stops mouse, paste and focus reports.
+const RESTORED: [&str; 2] = ["\x1b[?1049l", "\x1b[?25h"];
+
+fn start(chain: &Live, more: &[&str], size: (u16, u16)) -> Robot {
+    let flags = chain.flags("mirror", 2);
+    let args: Vec<&str> = flags.iter().map(String::as_str).chain(more.iter().copied()).collect();
+    Robot::start(&robot::control_room(), &args, &[("CONTROL_ROOM_NOTIFY", "off")], size)
+}
+
+/// Every mode that was switched on has been switched off, the alternate screen exactly once.
+fn assert_restored(robot: &Robot) {
+    let raw = String::from_utf8_lossy(&robot.raw()).into_owned();
+    for code in RESTORED {
+        assert!(raw.contains(code), "{code:?} is missing");
+    }
+    assert_eq!(raw.matches("\x1b[?1049h").count(), raw.matches("\x1b[?1049l").count());
+    for mode in ["1000", "1002", "1003", "1004", "1006", "2004"] {
+        let on = raw.rfind(&format!("\x1b[?{mode}h"));
+        let off = raw.rfind(&format!("\x1b[?{mode}l"));
+        assert!(on.is_none() || off > on, "mode {mode} stays on");
+    }
+}
+
+#[test]
+fn the_terminal_is_restored_on_quit_error_panic_and_signals() {
+    let chain = Live::start(2, 400, &[]);
+    let mut robot = start(&chain, &[], (80, 24));
+    robot.expect("#0");
+    robot.press("q");
+    assert!(robot.exit().success());
+    assert_restored(&robot);
+
+    for (flag, word) in [("--debug-error", "error"), ("--debug-panic", "panic")] {
+        let mut robot = start(&chain, &[flag], (80, 24));
+        assert!(!robot.exit().success(), "{word} must not look like success");
+        assert_restored(&robot);
+    }
+
+    for signal in ["TERM", "HUP", "INT"] {
+        let mut robot = start(&chain, &[], (80, 24));
+        robot.expect("#0");
+        robot.signal(signal);
+        robot.exit();
+        assert_restored(&robot);
+    }
+}
+
+#[test]
+fn no_size_of_the_terminal_does_harm() {
+    let chain = Live::start(2, 400, &[]);
+    let mut robot = start(&chain, &[], (80, 24));
+    robot.expect("#0");
+    for size in [(20, 5), (1, 1), (200, 60), (59, 14), (3, 200), (160, 50), (80, 24)] {
+        robot.resize(size.0, size.1);
+        std::thread::sleep(std::time::Duration::from_millis(150));
+    }
+    robot.expect("#0");
+    robot.resize(20, 5);
+    robot.expect("too small");
+    robot.resize(80, 24);
+    robot.expect("#0");
+    robot.press("q");
+    assert!(robot.exit().success());
+
+    let mut small = start(&chain, &[], (20, 5));
+    small.expect("too small");
+    small.press("q");
+    assert!(small.exit().success());
+}
