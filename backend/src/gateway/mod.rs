@@ -54,6 +54,13 @@ impl GatewayConfig {
     }
 }
 
+impl Default for GatewayConfig {
+    /// A node on this machine, at its usual port.
+    fn default() -> Self {
+        Self::new("http://127.0.0.1:8899")
+    }
+}
+
 impl GatewayConfig {
     /// The node without path, query and password, where access keys are: what operators are shown.
     #[must_use]
