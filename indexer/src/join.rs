@@ -138,11 +138,14 @@ pub async fn merge(link: &Link, snapshot: Snapshot, trusted: bool) -> Result<Joi
 /// # Errors
 /// Why the connection is of no more use.
 pub async fn session(link: &Link, intake: &mut Intake, floor: &mut u64) -> Result<()> {
+    let stamps_slots = !link.rpc.is_surfnet().await?;
     let mut socket = Socket::connect(&link.config).await?;
     let mut session = Session {
         link,
         intake,
         floor,
+        stamps_slots,
+        heard: 0,
         root: 0,
         flush_at: None,
         reconcile_at: None,
@@ -201,6 +204,10 @@ struct Session<'a> {
     link: &'a Link,
     intake: &'a mut Intake,
     floor: &'a mut u64,
+    /// Whether the slot in an account's message is that of its state, see `Rpc::is_surfnet`.
+    stamps_slots: bool,
+    /// Newest slot on this socket.
+    heard: u64,
     root: u64,
     flush_at: Option<Instant>,
     reconcile_at: Option<Instant>,
@@ -223,7 +230,7 @@ impl Session<'_> {
         self.link.heard(&frame);
         match frame {
             Frame::Slot { slot, root } => {
-                self.root = self.root.max(root);
+                (self.heard, self.root) = (slot, self.root.max(root));
                 Ok(self.min_slot.replace(self.min_slot.unwrap_or(slot)).is_none())
             }
             Frame::Account { slot, keyed } => {
@@ -231,6 +238,8 @@ impl Session<'_> {
                     url: crate::source::shown(&self.link.config.ws_url),
                     what: format!("told of {:?}, which is no address", keyed.pubkey),
                 })?;
+                // Messages come in order: one that is heard now is of this slot or one before.
+                let slot = if self.stamps_slots { slot } else { self.heard.max(*self.floor) };
                 self.intake.take(pubkey, slot, &keyed.account);
                 self.flush_at.get_or_insert_with(|| Instant::now() + LINGER);
                 if self.intake.len() >= ROWS {

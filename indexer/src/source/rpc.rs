@@ -102,6 +102,17 @@ impl Rpc {
         Ok(hash.map_err(self.failed("getGenesisHash"))?.to_bytes())
     }
 
+    /// Whether the node is a surfnet. Up to 1.6 it stamps every account that it tells of with the
+    /// slot of the subscription, so the stream's slots are of no use there.
+    ///
+    /// # Errors
+    /// [`IndexerError::Rpc`].
+    pub async fn is_surfnet(&self) -> Result<bool> {
+        let version = self.client.send::<Value>(RpcRequest::GetVersion, Value::Null).await;
+        let version = version.map_err(self.failed("getVersion"))?;
+        Ok(version.get("surfnet-version").is_some())
+    }
+
     /// Every account of the manager at a confirmed slot of at least `min_slot`.
     ///
     /// # Errors

@@ -173,3 +173,20 @@ async fn days_of_chain_time_may_pass_at_once() {
     assert_eq!(fake.state().connections, 1, "the connection was not given up");
     indexer.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_surfnet_that_stamps_accounts_with_an_old_slot_is_followed_all_the_same() {
+    let (fake, store) = (Fake::start().await, memory().await);
+    fake.set(key(1), bytes(&record(1, Pending)));
+    fake.state().surfnet = Some(100);
+    let indexer = spawn(fake.config(), Arc::clone(&store));
+    live(&indexer).await;
+    until("slots pass", || async { indexer.health.borrow().slot > 110 }).await;
+    for status in [Migrated, Restored, Verified] {
+        fake.set(key(1), bytes(&record(1, status)));
+        fake.set(key(2), bytes(&record(2, status)));
+        until("the stream alone brings it", || equal(&store, &fake)).await;
+    }
+    assert_eq!(fake.state().snapshots, 1);
+    indexer.shutdown().await;
+}

@@ -54,6 +54,8 @@ pub struct State {
     pub not_reached: u32,
     /// Accounts that a snapshot leaves out, from the end.
     pub cut: usize,
+    /// Be a surfnet, which stamps every account that it tells of with this slot.
+    pub surfnet: Option<u64>,
     /// A transaction that the node lists and no longer has.
     pub lost: Option<String>,
     /// Websocket connections so far.
@@ -95,6 +97,7 @@ impl Fake {
             snapshot_delay: Duration::ZERO,
             not_reached: 0,
             cut: 0,
+            surfnet: None,
             lost: None,
             connections: 0,
             snapshots: 0,
@@ -160,7 +163,7 @@ impl Fake {
         let mut state = self.state();
         state.accounts.insert(pubkey, (PROGRAM_ID, data.clone()));
         if state.tells {
-            let slot = state.slot;
+            let slot = state.surfnet.unwrap_or(state.slot);
             drop(state);
             self.tell(pubkey, slot, PROGRAM_ID, &data);
         }
@@ -252,6 +255,10 @@ impl Fake {
         let mut state = self.state();
         Ok(match method {
             "getGenesisHash" => json!(bs58::encode(state.genesis).into_string()),
+            "getVersion" => match state.surfnet {
+                Some(_) => json!({"solana-core": "4.2.1", "surfnet-version": "1.6.1"}),
+                None => json!({"solana-core": "3.1.0", "feature-set": 1}),
+            },
             "getSlot" => json!(state.finalized),
             "getAccountInfo" => {
                 let mut clock = [0; 40];
