@@ -1,4 +1,5 @@
 //! Rules out a local chain that does not start, does not stop, or whose clock goes backwards.
+#![allow(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
 use std::time::{Duration, Instant};
 
 use backend::gateway::{Gateway, GatewayConfig};

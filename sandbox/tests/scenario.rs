@@ -1,5 +1,6 @@
 //! Rules out a sandbox that does not hold what it says, and a headless flow that passes without the
 //! chain having done it. Needs the ELFs: `cargo xtask build-sbf`, or CONTROL_ROOM_ELF_DIR.
+#![allow(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
 use std::{
     io::{BufRead, BufReader, Read},
     path::PathBuf,
