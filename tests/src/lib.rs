@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: a chain in this process, real ELFs, a team with a program to
 //! upgrade, and a robot at a terminal. Tests live in `../tests`; nothing here asserts a rule.
 pub mod chain;
+pub mod desktop;
 pub mod elf;
 pub mod keys;
 pub mod live;

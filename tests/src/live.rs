@@ -61,7 +61,7 @@ impl Live {
 
     /// A gateway to the chain.
     pub fn gateway(&self) -> Gateway {
-        let config = GatewayConfig { rpc_url: self.ready.http.clone(), ..GatewayConfig::default() };
+        let config = GatewayConfig::new(self.ready.http.clone());
         self.run(Gateway::connect(config)).expect("the chain answers")
     }
 
