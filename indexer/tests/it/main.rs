@@ -19,4 +19,6 @@ mod opening;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod verify;
