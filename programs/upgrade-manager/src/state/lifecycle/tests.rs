@@ -1,0 +1,181 @@
+//! A proposal's life under the rules of `lifecycle`, without a chain.
+use super::*;
+use crate::state::{Manifest, Member, PinnedElf, ProposalKind, Source};
+
+const NOW: i64 = 1_000_000;
+
+fn key(i: u8) -> Pubkey {
+    Pubkey::new_from_array([i; 32])
+}
+
+fn config() -> MultisigConfig {
+    let members = [1, 2, 3, 4, 5];
+    MultisigConfig {
+        layout: LAYOUT,
+        bump: 0,
+        create_key: key(9),
+        config_epoch: 0,
+        threshold: 3,
+        open_cap: 2,
+        allow_durable_nonce: false,
+        timelock_floor: 3600,
+        timelock: 48 * 3600,
+        execution_window: 24 * 3600,
+        rollback_window: 7 * 24 * 3600,
+        treasury: key(8),
+        next_proposal: 0,
+        members: members.map(|i| Member { key: key(i), roles: role::ALL, open: 0 }).to_vec(),
+        reserved: [0; 128],
+    }
+}
+
+fn terms() -> Terms {
+    let elf = |i| PinnedElf { buffer: key(i), len: 8, trimmed_len: 8, sha256: [i; 32] };
+    Terms {
+        kind: ProposalKind::Upgrade,
+        id: 0,
+        genesis_hash: [1; 32],
+        multisig: key(10),
+        config_epoch: 0,
+        program: key(11),
+        program_data: key(12),
+        upgrade: elf(13),
+        rollback: elf(14),
+        spill: key(8),
+        from_version: 1,
+        to_version: 2,
+        type_rules: vec![],
+        manifest: Manifest::default(),
+        expires_at: NOW + 10 * 24 * 3600,
+        source: Source::default(),
+    }
+}
+
+fn proposal() -> UpgradeProposal {
+    UpgradeProposal::new(terms(), 0, (key(1), key(7)), &config(), NOW).unwrap()
+}
+
+fn approved() -> UpgradeProposal {
+    let mut p = proposal();
+    for i in 1..=3 {
+        p.cast(key(i), Choice::Approve, &config(), (NOW + 60, 500)).unwrap();
+    }
+    p
+}
+
+fn state() -> ProgramUpgradeState {
+    ProgramUpgradeState {
+        layout: LAYOUT,
+        bump: 0,
+        authority_bump: 0,
+        migrator_bump: 0,
+        multisig: key(10),
+        program: key(11),
+        program_data: key(12),
+        version: 1,
+        elf_hash: [14; 32],
+        previous_version: 1,
+        previous_elf_hash: [14; 32],
+        phase: Phase::Steady,
+        live_proposal: Some(key(20)),
+        last_executed: None,
+        executed_slot: 0,
+        executed_at: 0,
+        counters: Counters::default(),
+        payer: key(7),
+        reserved: [0; 64],
+    }
+}
+
+#[test]
+fn the_deciding_approval_starts_the_timelock_and_its_loss_stops_it() {
+    let (mut p, config) = (approved(), config());
+    assert_eq!(p.status, ProposalStatus::Timelocked);
+    assert_eq!(p.eta, NOW + 60 + 48 * 3600);
+    assert_eq!(p.window_end, p.eta + 24 * 3600);
+    let floor = p.slot_floor(config.timelock);
+    assert!(p.require_executable(&config, p.eta - 1, floor).is_err());
+    assert!(p.require_executable(&config, p.eta, floor - 1).is_err());
+    assert!(p.require_executable(&config, p.eta, floor).is_ok());
+    assert!(p.require_executable(&config, p.window_end + 1, floor).is_err());
+
+    p.revoke(&key(2), &config, (NOW + 90, 600)).unwrap();
+    assert_eq!((p.status, p.eta), (ProposalStatus::Active, 0));
+    p.cast(key(4), Choice::Approve, &config, (NOW + 100, 700)).unwrap();
+    assert_eq!(p.eta, NOW + 100 + 48 * 3600, "the timelock starts again");
+}
+
+#[test]
+fn a_proposal_is_rejected_once_approval_is_out_of_reach() {
+    let (mut p, config) = (proposal(), config());
+    for (i, status) in
+        [(1, ProposalStatus::Active), (2, ProposalStatus::Active), (3, ProposalStatus::Rejected)]
+    {
+        p.cast(key(i), Choice::Reject, &config, (NOW, 1)).unwrap();
+        assert_eq!(p.status, status, "after {i}");
+    }
+    assert!(p.require_voting(NOW).is_err());
+}
+
+#[test]
+fn the_proposer_cancels_alone_only_before_any_vote() {
+    let config = config();
+    let mut p = proposal();
+    p.cancel(key(1), &config).unwrap();
+    assert_eq!(p.status, ProposalStatus::Cancelled);
+    assert!(p.cancel(key(1), &config).is_err(), "it is over");
+
+    let mut p = approved();
+    for i in 1..=2 {
+        p.cancel(key(i), &config).unwrap();
+        assert_eq!(p.status, ProposalStatus::Timelocked);
+    }
+    assert!(p.cancel(key(2), &config).is_err(), "one member, one vote");
+    assert!(p.cancel(key(6), &config).is_err(), "not a member");
+    p.cancel(key(3), &config).unwrap();
+    assert_eq!(p.status, ProposalStatus::Cancelled);
+}
+
+#[test]
+fn a_rollback_that_was_voted_in_time_can_still_be_widened_later() {
+    let (mut p, config) = (approved(), config());
+    assert!(p.require_rollback_vote(NOW).is_err(), "not executed");
+    p.execute(&config, NOW, 9).unwrap();
+    assert!(p.require_rollback_vote(p.rollback_until).is_ok());
+    assert!(p.require_rollback_vote(p.rollback_until + 1).is_err());
+    for (i, decides) in [(1, false), (2, false), (3, true), (4, false)] {
+        assert_eq!(p.cast_rollback(key(i), false, &config, NOW).unwrap(), decides, "{i}");
+    }
+    assert_eq!(p.rollback_approved_at, NOW);
+    assert!(p.require_rollback_vote(p.rollback_until + 1).is_ok(), "give-up votes may follow");
+    assert!(p.require_ended(i64::MAX).is_err(), "a rollback is owed");
+}
+
+#[test]
+fn upgrade_and_rollback_mirror_each_other() {
+    let (proposal, terms) = (key(20), terms());
+    let mut s = state();
+    s.require_runs(&terms).unwrap();
+    s.upgrade(proposal, &terms, NOW, 50);
+    assert_eq!((s.version, s.elf_hash), (2, [13; 32]));
+    assert!(s.require_steady().is_err());
+    assert!(s.require_callable(50).is_err() && s.require_callable(51).is_ok());
+    assert!(s.require_migrating(&proposal).is_ok() && s.require_migrating(&key(21)).is_err());
+    assert!(s.require_rolling_back(&proposal).is_err());
+
+    s.phase = Phase::RollingBack;
+    assert!(s.require_migrating(&proposal).is_err());
+    s.roll_back(&proposal, 60);
+    assert_eq!((s.version, s.elf_hash, s.live_proposal), (1, [14; 32], None));
+    assert!(s.require_last(&proposal).is_err(), "once per execution");
+    assert!(s.require_runs(&terms).is_ok());
+}
+
+#[test]
+fn ending_one_proposal_leaves_another_alive() {
+    let mut s = state();
+    s.end(&key(21));
+    assert!(s.require_live(&key(20)).is_ok());
+    s.complete(&key(20));
+    assert!(s.require_live(&key(20)).is_err());
+}
