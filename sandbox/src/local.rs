@@ -9,6 +9,7 @@ use serde_json::json;
 use solana_commitment_config::CommitmentConfig;
 use solana_pubkey::Pubkey;
 use solana_rpc_client::{api::request::RpcRequest, nonblocking::rpc_client::RpcClient};
+use solana_sdk_ids::bpf_loader_upgradeable;
 
 /// Lamports of one SOL.
 pub const SOL: u64 = 1_000_000_000;
@@ -34,6 +35,34 @@ pub async fn airdrop(gateway: &Gateway, to: &Pubkey, lamports: u64) -> Result<()
         .request_airdrop(to, lamports)
         .await
         .with_context(|| format!("The local chain gives {to} no lamports."))?;
+    Ok(())
+}
+
+/// Puts a loader buffer with `code`, held by `authority`, at `buffer`.
+///
+/// # Errors
+/// The chain refuses, or does not answer.
+pub async fn place_buffer(
+    gateway: &Gateway,
+    buffer: &Pubkey,
+    authority: &Pubkey,
+    code: &[u8],
+) -> Result<()> {
+    // The loader's own layout: state 1 (buffer), an authority is there, the authority.
+    let data = [&[1, 0, 0, 0, 1], authority.as_ref(), code].concat();
+    let lamports = gateway.rent(data.len()).await?;
+    let account = json!({
+        "lamports": lamports,
+        "owner": bpf_loader_upgradeable::ID.to_string(),
+        "data": hex::encode(data),
+    });
+    client(gateway)
+        .send::<serde_json::Value>(
+            RpcRequest::Custom { method: "surfnet_setAccount" },
+            json!([buffer.to_string(), account]),
+        )
+        .await
+        .context("The local chain does not take a buffer.")?;
     Ok(())
 }
 
