@@ -4,7 +4,7 @@
 use anchor_lang::prelude::*;
 use anchor_lang::solana_program::instruction::Instruction;
 use anchor_lang::solana_program::program::{invoke, invoke_signed};
-use anchor_lang::solana_program::system_instruction;
+use anchor_lang::solana_program::{system_instruction, system_program};
 use migration_interface::{Header, MIGRATE, MIGRATE_DOWN, RESTORE};
 use solana_sha256_hasher::hash;
 
@@ -68,6 +68,9 @@ impl<'info> Target<'_, 'info> {
         let rented = self.rent.minimum_balance(before.len).min(before.lamports);
         let growth = self.rent.minimum_balance(after.len).saturating_sub(rented);
         require!(spent <= growth && after.lamports >= before.lamports, ManagerError::LamportsMoved);
+        // The payer signs for the target, which could assign its account to itself and empty it later.
+        let kept = *payer.owner == system_program::ID && payer.data_is_empty();
+        require!(kept, ManagerError::LamportsMoved);
         let len = |bytes| u32::try_from(bytes).map_err(|_| ManagerError::Overflow);
         Ok(Migration {
             old_hash: before.hash,
@@ -207,5 +210,5 @@ pub(crate) fn groups<'a, 'info, const N: usize>(
 
 /// Whether an account has ceased to exist.
 pub(crate) fn is_gone(account: &AccountInfo) -> bool {
-    *account.owner == anchor_lang::solana_program::system_program::ID && account.data_is_empty()
+    *account.owner == system_program::ID && account.data_is_empty()
 }
