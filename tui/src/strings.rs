@@ -25,6 +25,9 @@ pub const TOO_SMALL: &str = "terminal too small";
 /// Writes go nowhere before Postgres or SQLite has been read once.
 pub const LOADING: &str = "Reading the mirror...";
 
+/// When the chain has never been heard of.
+pub const NOTHING_MIRRORED: &str = "Nothing is mirrored yet; waiting for the chain.";
+
 /// Why a second action is refused.
 pub fn busy(verb: Verb) -> String {
     format!("{} is running; wait until it has ended.", title(verb))

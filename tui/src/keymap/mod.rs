@@ -2,13 +2,15 @@
 //! everything but text is looked up in the one command table.
 mod chord;
 pub mod command;
+mod table;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use self::chord::Chord;
 pub use self::{
     chord::label,
-    command::{COMMANDS, Command, Group, Id, Scope, command},
+    command::{Command, Group, Id, Scope, command},
+    table::COMMANDS,
 };
 use crate::{
     action::{Action, Edit},

@@ -170,6 +170,9 @@ impl Model {
 
     /// The chain's clock, carried on from the last reading.
     pub fn chain_now(&self) -> Option<ChainNow> {
+        if matches!(self.health.conn, Conn::Stopped { .. }) {
+            return None;
+        }
         let (unix, read_at) = (self.health.chain_time?, self.health.read_at?);
         let since = self.now.saturating_duration_since(read_at).as_secs();
         let since = i64::try_from(since).unwrap_or(0);

@@ -4,6 +4,7 @@ mod deliver;
 mod desktop;
 mod escape;
 
+use indexer::Conn;
 use serde::{Deserialize, Serialize};
 
 pub use self::deliver::{Surroundings, deliver};
@@ -45,7 +46,10 @@ pub struct Notice {
 /// Every notice whose moment has come, whether or not it was given before. Uses the clock as it was
 /// read from the chain, not carried on: the chain may stand still.
 pub fn due(model: &Model) -> Vec<Notice> {
-    let Some(unix) = model.health.chain_time else { return vec![] };
+    // A clock of another chain than the mirror's says nothing about the mirror's proposals.
+    let Some(unix) = model.health.chain_time.filter(|_| model.health.conn == Conn::Live) else {
+        return vec![];
+    };
     let now = ChainNow { unix, slot: model.health.slot };
     let rows = model.snapshot.view.proposals.iter().filter(|r| r.closed_slot.is_none());
     rows.filter_map(|row| {

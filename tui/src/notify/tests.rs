@@ -65,6 +65,17 @@ fn our_own_clock_announces_nothing() {
 }
 
 #[test]
+fn nothing_is_announced_by_the_clock_of_a_chain_that_is_not_mirrored() {
+    let f = fixtures::timelocked();
+    let mut model = fixtures::model(&f, Instant::now());
+    let floor = f.proposal.slot_floor(f.multisig.timelock);
+    model.health = fixtures::live(model.now, f.proposal.eta, floor);
+    assert_eq!(due(&model).len(), 1);
+    model.health.conn = Conn::Stopped { reason: "Another cluster.".into() };
+    assert!(due(&model).is_empty() && model.chain_now().is_none());
+}
+
+#[test]
 fn several_missed_ones_interrupt_once() {
     let notice = |n: u8| Notice { key: n.to_string(), title: "t".into(), body: format!("b{n}") };
     assert_eq!(summary(&[]), None);

@@ -73,10 +73,12 @@ fn table_of_programs(
     let look = Look {
         title: filtered(model, "Programs"),
         columns: &PROGRAMS,
-        empty: if model.loaded {
-            "No program is registered with the manager on this chain, or the filter hides it."
-        } else {
-            s::LOADING
+        empty: match (model.loaded, model.health.read_at) {
+            (false, _) => s::LOADING,
+            (true, None) => s::NOTHING_MIRRORED,
+            (true, Some(_)) => {
+                "No program is registered with the manager on this chain, or the filter hides it."
+            }
         },
         focused: model.ui.pane == Pane::Programs,
     };
@@ -85,13 +87,15 @@ fn table_of_programs(
         let Some(state) = ids.get(at).and_then(|id| model.snapshot.program(id)) else {
             return vec![];
         };
+        let wide = area.width >= 130;
+        let name = if wide { model.full_name(&state.program) } else { model.name(&state.program) };
         let c = &state.counters;
         let phase = match state.phase {
             upgrade_manager::state::Phase::Steady => Meaning::Ok,
             _ => Meaning::Pending,
         };
         vec![
-            (model.name(&state.program), Meaning::Title),
+            (name, Meaning::Title),
             (format!("v{}", state.version), Meaning::Text),
             (format!("{} {}", model.theme.glyph(phase), state.phase.name()), phase),
             (model.snapshot.proposals(&state.program).len().to_string(), Meaning::Text),
@@ -111,7 +115,11 @@ fn table_of_proposals(
     let look = Look {
         title: if whose.is_empty() { "Proposals".into() } else { format!("Proposals of {whose}") },
         columns: &PROPOSALS,
-        empty: if model.loaded { "No proposal has been made." } else { s::LOADING },
+        empty: match (model.loaded, model.health.read_at) {
+            (false, _) => s::LOADING,
+            (true, None) => s::NOTHING_MIRRORED,
+            (true, Some(_)) => "No proposal has been made.",
+        },
         focused: model.ui.pane == Pane::Proposals,
     };
     let now = model.chain_now();
