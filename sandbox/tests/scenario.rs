@@ -111,6 +111,28 @@ fn the_child_says_where_it_is_and_ends_with_its_parents_pipe() {
 }
 
 #[test]
+fn sigterm_ends_the_child_well_and_leaves_no_key_behind() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut child = Command::new(BIN)
+        .args(["--vaults", "3", "--slot-ms", "50"])
+        .env("CONTROL_ROOM_ELF_DIR", elf_dir())
+        .env("TMPDIR", temporary.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let ready: Ready = serde_json::from_str(&line).unwrap();
+    assert!(ready.members.iter().all(|m| m.starts_with(temporary.path()) && m.exists()));
+    let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(asked.success());
+    assert!(child.wait().unwrap().success());
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn missing_elves_are_said_in_one_sentence() {
     let empty = tempfile::tempdir().unwrap();
     let out = Command::new(BIN)
