@@ -150,45 +150,46 @@ fn websocket_of(rpc: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-    use crate::cli::Cli;
 
-    fn load(args: &[&str], text: &str) -> Result<Settings> {
+    /// Made by hand, so that no variable of the environment gets in.
+    fn load(flags: Common, text: &str) -> Result<Settings> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
         std::fs::write(&path, text).unwrap();
-        let config = path.display().to_string();
-        let head = ["control-room", "--config", &config, "--data-dir", "/tmp/x"];
-        let cli = Cli::try_parse_from(head.iter().chain(args)).unwrap();
-        Settings::load(&cli.common)
+        let data_dir = Some(dir.path().to_owned());
+        Settings::load(&Common { config: Some(path), data_dir, ..flags })
+    }
+
+    fn rpc(url: &str) -> Common {
+        Common { rpc_url: Some(url.to_owned()), ..Common::default() }
     }
 
     #[test]
     fn flags_come_before_the_file_and_the_file_before_the_defaults() {
         let file = "rpc_url = 'https://a.example'\nread_only = true\n";
-        let s = load(&[], file).unwrap();
+        let s = load(Common::default(), file).unwrap();
         assert_eq!((s.rpc_url.as_str(), s.read_only), ("https://a.example", true));
         assert_eq!(s.ws_url, "wss://a.example");
-        let s = load(&["--rpc-url", "http://b.example:9000/key"], file).unwrap();
+        let s = load(rpc("http://b.example:9000/key"), file).unwrap();
         assert_eq!(s.rpc_url, "http://b.example:9000/key");
         assert_eq!(s.ws_url, "ws://b.example:9001/key");
-        assert_eq!(load(&[], "").unwrap().rpc_url, "http://127.0.0.1:8899");
+        assert_eq!(load(Common::default(), "").unwrap().rpc_url, "http://127.0.0.1:8899");
     }
 
     #[test]
     fn an_unknown_key_is_an_error_with_its_line() {
-        let error = load(&[], "read_only = true\n\nrpcurl = 'x'\n").unwrap_err();
+        let error = load(Common::default(), "read_only = true\n\nrpcurl = 'x'\n").unwrap_err();
         let text = format!("{error:#}");
         assert!(text.contains("line 3") && text.contains("rpcurl"), "{text}");
     }
 
     #[test]
     fn an_address_that_cannot_be_right_is_refused() {
-        let error = load(&["--rpc-url", "example.com"], "").unwrap_err();
+        let error = load(rpc("example.com"), "").unwrap_err();
         assert!(format!("{error:#}").contains("--rpc-url"));
-        assert!(load(&["--ws-url", "http://x"], "").is_err());
+        let ws = Common { ws_url: Some("http://x".to_owned()), ..Common::default() };
+        assert!(load(ws, "").is_err());
     }
 
     #[test]

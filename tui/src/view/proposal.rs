@@ -147,7 +147,7 @@ fn terms(
     fact("eta", time(p.eta));
     fact("window end", time(p.window_end));
     fact("executed", time(p.executed_at));
-    fact("rollback until", time(p.rollback_until));
+    fact("rollback end", time(p.rollback_until));
     fact("multisig", model.full_name(&t.multisig));
     if let Some(team) = model.snapshot.team(p) {
         let policy = format!(
