@@ -6,6 +6,9 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
 
+/// The entrypoint's name among the symbols.
+const ENTRYPOINT: &[u8] = b"\0entrypoint\0";
+
 /// Facts about one ELF.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Facts {
@@ -27,6 +30,10 @@ impl Facts {
     fn of(elf: &[u8]) -> Result<Self> {
         if !elf.starts_with(b"\x7fELF\x02\x01") {
             bail!("it is not a 64-bit little-endian ELF");
+        }
+        // A program that others depend on is linked for them, too, without its entrypoint.
+        if !elf.windows(ENTRYPOINT.len()).any(|name| name == ENTRYPOINT) {
+            bail!("it has no entrypoint: is the feature `no-entrypoint` on?");
         }
         let Some(flags) = elf.get(48..52).and_then(|flags| flags.try_into().ok()) else {
             bail!("its header is cut off");
@@ -62,15 +69,17 @@ mod tests {
     fn the_version_comes_from_the_header() {
         let mut elf = vec![0; 64];
         elf.splice(..6, *b"\x7fELF\x02\x01");
+        elf.extend(ENTRYPOINT);
         assert_eq!(Facts::of(&elf).unwrap().version, 0);
         elf.splice(48..52, [3, 0, 0, 0]);
         assert_eq!(Facts::of(&elf).unwrap().version, 3);
-        assert_eq!(Facts::of(&elf).unwrap().size, 64);
+        assert_eq!(Facts::of(&elf).unwrap().size, 64 + ENTRYPOINT.len());
     }
 
     #[test]
     fn other_files_are_refused() {
-        for bytes in [&b"#!/bin/sh"[..], b"\x7fELF\x02\x01", b""] {
+        let nothing_to_start = [&b"\x7fELF\x02\x01"[..], &[0; 90]].concat();
+        for bytes in [&b"#!/bin/sh"[..], b"\x7fELF\x02\x01", b"", &nothing_to_start] {
             assert!(Facts::of(bytes).is_err());
         }
     }

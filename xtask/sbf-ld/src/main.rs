@@ -50,9 +50,6 @@ fn main() -> ExitCode {
 fn link(args: &Args) -> Result<()> {
     let listing = args.output.with_extension("s");
     let assembly = generate(args, &listing)?;
-    if !assembly.lines().any(|line| asm::label(line) == Some("entrypoint")) {
-        bail!("the program has no entrypoint: is its feature `no-entrypoint` on?");
-    }
     let lowered = stack_args::lower(&float_results::extend(&assembly))?;
     let mut text = lowered.text;
     text.push_str(&adapters::int128(&text));

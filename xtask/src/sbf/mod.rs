@@ -171,6 +171,7 @@ pub fn build(
         }
         progress.say(&format!("building {}.so with {}", program.name(), toolchain.name()));
         let built = toolchain.compile(*program)?;
+        Facts::read(&built)?;
         // The key goes first and comes last: a half-replaced pair never looks current.
         match fs::remove_file(&stamp) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

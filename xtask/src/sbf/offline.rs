@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::Program;
 use crate::{
     command::{isolate, text},
+    folder,
     places::Places,
 };
 
@@ -35,8 +36,14 @@ pub const FLAGS: [&str; 9] = [
 /// The sBPF version of the ELFs: the one that every cluster and test chain of today runs.
 const ARCH: &str = "--arch=v0";
 
-/// Compiles `program`; the ELF.
-pub fn compile(places: &Places, program: Program) -> Result<PathBuf> {
+/// Compiles `program` with the toolchain of `key`; the ELF.
+pub fn compile(places: &Places, program: Program, key: &str) -> Result<PathBuf> {
+    // Cargo does not look at the linker, nor at std's files where they became older: what another
+    // toolchain left behind would pass for new.
+    let target = places.sbf_target().join("programs");
+    if !folder::is_current(&target, key) {
+        folder::replace(&target, key, |_| Ok(()))?;
+    }
     let mut cargo = cargo(places, "programs", &link_flags(places));
     cargo.args(["build", "--lib", "-Zbuild-std=std,panic_abort"]);
     common_options(&mut cargo, places);
@@ -51,6 +58,7 @@ pub fn compile(places: &Places, program: Program) -> Result<PathBuf> {
 
 /// Compiles the run-time helpers; their library.
 pub fn compile_builtins(places: &Places) -> Result<PathBuf> {
+    folder::remove(&places.sbf_target().join("builtins"))?;
     let mut cargo = cargo(places, "builtins", &[]);
     cargo.args(["build", "--package", "sbf-builtins", "-Zbuild-std=core,compiler_builtins"]);
     common_options(&mut cargo, places);

@@ -117,7 +117,7 @@ impl Toolchain {
         if self.official {
             official::compile(&self.places, program)
         } else {
-            offline::compile(&self.places, program)
+            offline::compile(&self.places, program, &self.key()?)
         }
     }
 
