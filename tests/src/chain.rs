@@ -1,6 +1,6 @@
 //! A chain in this process: the real loader, runtime and programs of LiteSVM, and a clock that only
 //! the test moves. One thing differs from a validator: new code answers in the slot it was deployed.
-use anchor_lang::AccountDeserialize;
+use anchor_lang::{AccountDeserialize, AccountSerialize};
 use litesvm::{LiteSVM, types::TransactionMetadata};
 use solana_account::Account;
 use solana_clock::Clock;
@@ -217,6 +217,17 @@ impl Chain {
     #[track_caller]
     pub fn read<T: AccountDeserialize>(&self, key: &Pubkey) -> T {
         T::try_deserialize(&mut &self.data(key)[..]).unwrap_or_else(|e| panic!("{key}: {e}"))
+    }
+
+    /// Changes an account of an Anchor type by force.
+    pub fn rewrite<T: AccountSerialize + AccountDeserialize>(
+        &mut self,
+        key: &Pubkey,
+        change: impl FnOnce(&mut T),
+    ) {
+        let mut value: T = self.read(key);
+        change(&mut value);
+        self.tamper(key, |data| value.try_serialize(&mut &mut data[..]).expect("it fits"));
     }
 
     /// Puts an account there by force: for states that no instruction may reach.

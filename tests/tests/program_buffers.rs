@@ -105,6 +105,24 @@ fn neither_a_script_nor_half_an_elf_is_attested() {
 }
 
 #[test]
+fn two_mebibytes_are_hashed_in_one_transaction_and_not_a_byte_more() {
+    const MOST: usize = 2 * 1024 * 1024;
+    for (len, fits) in [(MOST, true), (MOST + 1, false)] {
+        let mut w = World::at(Stage::Registered);
+        w.upload("upgrade", elf::v2());
+        let buffer = w.buffer_key("upgrade").pubkey();
+        w.chain.tamper(&buffer, |data| data.resize(37 + len, 7));
+        w.freeze("upgrade", BufferRole::Upgrade);
+        let attest = w.attest_ix("upgrade");
+        if fits {
+            w.run("attest_buffer (2 MiB)", attest, &[]);
+        } else {
+            w.chain.refuse(ManagerError::ElfTooLarge, &[attest], &[]);
+        }
+    }
+}
+
+#[test]
 fn a_rollback_copy_that_differs_in_one_byte_or_could_not_be_deployed_is_no_copy() {
     let live = elf::v1();
     let (mut first, mut last) = (live.to_vec(), live.to_vec());
@@ -146,6 +164,10 @@ fn a_buffer_serves_only_the_role_it_was_frozen_for() {
         let propose = w.propose_with_ix("anna", w.propose_args(), upgrade, rollback);
         assert!(w.chain.send(&[propose], &signers).is_err(), "{upgrade}, {rollback}");
     }
+    w.upload("copy", elf::v1());
+    w.freeze("copy", BufferRole::Upgrade);
+    let as_rollback = w.attest_rollback_ix("copy");
+    w.chain.refuse(ManagerError::WrongBufferRole, &[as_rollback], &[]);
     let propose = w.propose_with_ix("anna", w.propose_args(), "upgrade", "other");
     w.chain.refuse(ManagerError::NotAttested, &[propose], &signers);
 }

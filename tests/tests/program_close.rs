@@ -113,6 +113,25 @@ fn everything_is_closed_to_who_paid_for_it_when_a_proposal_has_ended() {
 }
 
 #[test]
+fn the_end_of_one_proposal_does_not_free_the_buffers_of_another() {
+    let mut w = World::at(Stage::Proposed);
+    let ended = w.proposal_address();
+    let cancel = w.cancel_ix("anna");
+    w.chain.ok(&[cancel], &[&key("anna")]);
+    w.stage_upgrade("upgrade-2", elf::v2());
+    w.stage_rollback("rollback-2", elf::v1());
+    let propose = w.propose_with_ix("anna", w.propose_args(), "upgrade-2", "rollback-2");
+    w.chain.ok(&[propose], &[&key("anna"), &key("payer")]);
+    w.id = 1;
+    for name in ["upgrade-2", "rollback-2"] {
+        let mut close = w.close_buffer_ix("stranger", name);
+        let at = close.accounts.iter().position(|m| m.pubkey == w.proposal_address()).unwrap();
+        close.accounts[at].pubkey = ended;
+        w.chain.refuse(ManagerError::WrongAccount, &[close], &[&key("stranger")]);
+    }
+}
+
+#[test]
 fn a_closed_proposal_never_comes_back() {
     let mut w = World::at(Stage::Proposed);
     let cancel = w.cancel_ix("anna");

@@ -166,7 +166,18 @@ fn after_a_rollback_the_same_upgrade_can_be_proposed_and_migrated_again() {
 
 #[test]
 fn a_later_upgrade_ends_the_rollback_of_the_one_before() {
-    let mut w = World::at(Stage::Completed);
+    let mut w = World::at(Stage::Ready);
+    w.open_vault(60, SOL);
+    let straggler = demo_vault::client::vault_address(&address("owner"), 60);
+    w.vaults.retain(|v| *v != straggler);
+    w.execute();
+    w.chain.next_slot();
+    w.migrate_all();
+    w.verify_all();
+    w.complete();
+    // Overlooked at completion, migrated after it, and never verified.
+    let migrate = w.migrate_ix(&[straggler]);
+    w.chain.ok(&[migrate], &[&key("cranker")]);
     let first = w.clone();
     w.stage_upgrade("upgrade-2", elf::v2());
     w.stage_rollback("rollback-2", elf::v2());
@@ -186,6 +197,10 @@ fn a_later_upgrade_ends_the_rollback_of_the_one_before() {
     assert_eq!(w.state().phase, Phase::Migrating);
     let late = first.approve_rollback_ix("anna", false);
     w.chain.refuse(ManagerError::Superseded, &[late], &[&key("anna")]);
+    let late = first.verify_ix(&[straggler]);
+    w.chain.refuse(ManagerError::Superseded, &[late], &[]);
+    let late = first.migrate_ix(&[straggler]);
+    w.chain.refuse(ManagerError::Superseded, &[late], &[&key("cranker")]);
     w.complete();
     assert_eq!((w.state().version, w.state().phase), (3, Phase::Steady));
 }

@@ -12,7 +12,7 @@ use solana_signer::Signer;
 use solana_system_interface::instruction::transfer;
 use upgrade_manager::{
     error::ManagerError,
-    instructions::RestoreItem,
+    instructions::{ProposeArgs, RestoreItem},
     state::{AccountStatus, Phase, ProposalStatus},
 };
 
@@ -99,6 +99,8 @@ fn once_a_rollback_is_voted_nothing_migrates_and_nothing_completes() {
     w.chain.refuse(ManagerError::RollingBack, &[aside], &[&key("dan"), &key("payer")]);
     let complete = w.complete_ix("dan");
     w.chain.refuse(ManagerError::RollingBack, &[complete], &[&key("dan")]);
+    let mark = w.mark_closed_ix(&vaults[3]);
+    w.chain.refuse(ManagerError::RollingBack, &[mark], &[&key("cranker")]);
     let restore = w.restore_ix("dan", &w.old_bytes(&vaults[..3]));
     w.chain.ok(&[restore], &[&key("dan"), &key("payer")]);
     w.roll_back();
@@ -252,6 +254,30 @@ fn a_rollback_happens_once_and_not_in_the_slot_of_the_upgrade() {
     let vote = w.approve_rollback_ix("eve", false);
     w.chain.refuse(ManagerError::NotExecuted, &[vote], &[&key("eve")]);
     assert_eq!(w.live_code(), backend::elf::trimmed(e2e::elf::v1()));
+}
+
+#[test]
+fn nothing_is_restored_into_a_program_the_manager_no_longer_holds() {
+    let mut w = rolling_back();
+    let (vaults, dev) = (w.vaults.clone(), address("dev").to_bytes());
+    let data = w.state().program_data;
+    w.chain.tamper(&data, |data| data[13..45].copy_from_slice(&dev));
+    let items = w.old_bytes(&vaults);
+    refuse_restore(&mut w, ManagerError::AuthorityLost, &items);
+    w.vote_rollback(&DECIDING, true);
+    let back = w.rollback_ix("dan");
+    w.chain.refuse(ManagerError::AuthorityLost, &[back], &[&key("dan")]);
+}
+
+#[test]
+fn nothing_is_proposed_while_a_completed_upgrade_is_rolled_back() {
+    let mut w = World::at(Stage::Completed);
+    w.stage_upgrade("upgrade-2", e2e::elf::v2());
+    w.stage_rollback("rollback-2", e2e::elf::v2());
+    w.vote_rollback(&DECIDING, false);
+    let args = ProposeArgs { to_version: 3, ..w.propose_args() };
+    let propose = w.propose_with_ix("anna", args, "upgrade-2", "rollback-2");
+    w.chain.refuse(ManagerError::NotSteady, &[propose], &[&key("anna"), &key("payer")]);
 }
 
 #[test]

@@ -111,6 +111,17 @@ fn registration_takes_only_what_the_program_itself_points_to() {
     let mut foreign = good.clone();
     foreign.accounts[at(data)].pubkey = other;
     w.chain.refuse(ManagerError::WrongAccount, &[foreign], &signers);
+    // An account of a stranger's program that looks like a program of the loader.
+    let mut lookalike = w.chain.account(&demo_vault::ID).unwrap();
+    (lookalike.owner, lookalike.executable) = (address("stranger"), false);
+    let fake = address("fake-program");
+    w.chain.plant(&fake, lookalike);
+    let (dev, payer, team) = (address("dev"), address("payer"), w.multisig());
+    let mut posing = backend::instructions::register_program(&dev, &payer, &team, &fake, 1, len);
+    let derived = backend::instructions::program_data_address(&fake);
+    let at = posing.accounts.iter().position(|m| m.pubkey == derived).unwrap();
+    posing.accounts[at].pubkey = data;
+    w.chain.refuse(ManagerError::NotALoaderAccount, &[posing], &signers);
     for wrong in [len - 1, len + 1] {
         let (dev, payer) = (address("dev"), address("payer"));
         let (team, id) = (w.multisig(), demo_vault::ID);

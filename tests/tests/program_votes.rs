@@ -10,7 +10,7 @@ use solana_signer::Signer;
 use solana_system_interface::instruction::{advance_nonce_account, create_nonce_account};
 use upgrade_manager::{
     error::ManagerError,
-    state::{Choice, ProposalStatus, role},
+    state::{Choice, MultisigConfig, ProposalStatus, role},
 };
 
 /// Anchor's code for a signature that is missing.
@@ -232,6 +232,33 @@ fn a_vote_signed_in_advance_with_a_durable_nonce_does_not_count() {
     let vote = w.approve_ix("anna");
     with_durable_nonce(&mut w, vote, "anna").unwrap();
     assert_eq!(w.proposal().ballot.count(Choice::Approve), 1);
+}
+
+#[test]
+fn approvals_given_under_another_team_decide_nothing() {
+    // No instruction changes a team yet; the rule binds the first one that will.
+    let change = |w: &mut World| {
+        let team = w.multisig();
+        w.chain.rewrite::<MultisigConfig>(&team, |config| config.config_epoch += 1);
+    };
+    let mut w = World::at(Stage::Proposed);
+    change(&mut w);
+    for ix in [w.approve_ix("anna"), w.reject_ix("anna"), w.revoke_ix("anna")] {
+        w.chain.refuse(ManagerError::StaleProposal, &[ix], &[&key("anna")]);
+    }
+    let mut w = World::at(Stage::Ready);
+    change(&mut w);
+    let execute = w.execute_ix("dan");
+    w.chain.refuse(ManagerError::StaleProposal, &[execute], &[&key("dan")]);
+    for member in DECIDING {
+        let cancel = w.cancel_ix(member);
+        w.chain.ok(&[cancel], &[&key(member)]);
+    }
+    assert_eq!(w.proposal().status, ProposalStatus::Cancelled, "it can still be cleared away");
+    let mut w = World::at(Stage::Migrated);
+    change(&mut w);
+    let vote = w.approve_rollback_ix("anna", false);
+    w.chain.refuse(ManagerError::StaleProposal, &[vote], &[&key("anna")]);
 }
 
 #[test]
