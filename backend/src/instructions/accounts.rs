@@ -22,7 +22,7 @@ pub fn migrate_accounts(payer: &Pubkey, terms: &Terms, targets: &[Pubkey]) -> In
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    let mut ix = build(&accounts, &instruction::MigrateAccounts {});
+    let mut ix = build(accounts, instruction::MigrateAccounts {});
     for target in targets {
         let record = seeds::account_version(&keys.program, target).0;
         ix.accounts.push(AccountMeta::new(*target, false));
@@ -40,7 +40,7 @@ pub fn verify_accounts(keys: &ProposalKeys, targets: &[Pubkey]) -> Instruction {
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    let mut ix = build(&accounts, &instruction::VerifyAccounts {});
+    let mut ix = build(accounts, instruction::VerifyAccounts {});
     for target in targets {
         let record = seeds::account_version(&keys.program, target).0;
         ix.accounts.push(AccountMeta::new_readonly(*target, false));
@@ -70,7 +70,7 @@ pub fn mark_closed(
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    build(&accounts, &instruction::MarkClosed { index, old_hash, proof })
+    build(accounts, instruction::MarkClosed { index, old_hash, proof })
 }
 
 /// Sets `account` aside, which cannot migrate. `executor` and `payer` sign.
@@ -93,7 +93,7 @@ pub fn quarantine(
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    build(&accounts, &instruction::Quarantine {})
+    build(accounts, instruction::Quarantine {})
 }
 
 /// Ends the migration. `executor` signs.
@@ -107,7 +107,7 @@ pub fn complete(executor: &Pubkey, keys: &ProposalKeys) -> Instruction {
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    build(&accounts, &instruction::Complete {})
+    build(accounts, instruction::Complete {})
 }
 
 /// One account to bring back.
@@ -144,7 +144,7 @@ pub fn restore_accounts(
         program: manager(),
     };
     let items = targets.iter().map(|t| t.item.clone()).collect();
-    let mut ix = build(&accounts, &instruction::RestoreAccounts { items });
+    let mut ix = build(accounts, instruction::RestoreAccounts { items });
     for target in targets {
         let record = seeds::account_version(&keys.program, &target.account).0;
         ix.accounts.push(AccountMeta::new(target.account, false));

@@ -26,7 +26,7 @@ pub fn close_buffer(closer: &Pubkey, attestation: &BufferAttestation) -> Instruc
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    build(&accounts, &instruction::CloseBuffer {})
+    build(accounts, instruction::CloseBuffer {})
 }
 
 /// Closes an ended proposal whose buffers are closed. `closer` signs; anyone may.
@@ -43,7 +43,7 @@ pub fn close_proposal(closer: &Pubkey, proposal: &UpgradeProposal) -> Instructio
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    build(&accounts, &instruction::CloseProposal {})
+    build(accounts, instruction::CloseProposal {})
 }
 
 /// Closes a version record that no rollback can need. `closer` signs; anyone may.
@@ -58,5 +58,5 @@ pub fn close_account_version(closer: &Pubkey, record: &AccountVersion) -> Instru
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    build(&accounts, &instruction::CloseAccountVersion {})
+    build(accounts, instruction::CloseAccountVersion {})
 }

@@ -29,7 +29,7 @@ pub fn execute_upgrade(executor: &Pubkey, terms: &Terms) -> Instruction {
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    build(&accounts, &instruction::ExecuteUpgrade {})
+    build(accounts, instruction::ExecuteUpgrade {})
 }
 
 /// A vote to roll back the proposal with this digest. `voter` signs.
@@ -49,7 +49,7 @@ pub fn approve_rollback(
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    build(&accounts, &instruction::ApproveRollback { digest, give_up })
+    build(accounts, instruction::ApproveRollback { digest, give_up })
 }
 
 /// Installs the old code again. `executor` signs.
@@ -73,5 +73,5 @@ pub fn rollback_program(executor: &Pubkey, terms: &Terms) -> Instruction {
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    build(&accounts, &instruction::RollbackProgram {})
+    build(accounts, instruction::RollbackProgram {})
 }

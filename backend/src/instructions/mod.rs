@@ -10,10 +10,15 @@ pub mod code;
 pub mod setup;
 pub mod voting;
 
+use std::sync::{Arc, LazyLock};
+
+use anchor_client::{RequestBuilder, ThreadSafeSigner};
 use anchor_lang::{InstructionData, ToAccountMetas};
+use solana_client::nonblocking::rpc_client::RpcClient;
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_sdk_ids::bpf_loader_upgradeable;
+use solana_signer::null_signer::NullSigner;
 use upgrade_manager::{
     seeds,
     state::{Terms, UpgradeProposal},
@@ -65,12 +70,16 @@ pub fn program_data_address(program: &Pubkey) -> Pubkey {
     Pubkey::find_program_address(&[program.as_ref()], &bpf_loader_upgradeable::ID).0
 }
 
-fn build(accounts: &impl ToAccountMetas, data: &impl InstructionData) -> Instruction {
-    Instruction {
-        program_id: upgrade_manager::ID,
-        accounts: accounts.to_account_metas(None),
-        data: data.data(),
-    }
+/// One instruction of the manager. anchor-client's request is used as a builder only: its payer
+/// never signs and its client never connects, because sending is the gateway's part.
+fn build(accounts: impl ToAccountMetas, args: impl InstructionData) -> Instruction {
+    static NOWHERE: LazyLock<RpcClient> = LazyLock::new(|| RpcClient::new(String::new()));
+    let nobody = Arc::new(NullSigner::new(&Pubkey::default()));
+    let request: RequestBuilder<_, Arc<dyn ThreadSafeSigner>> =
+        RequestBuilder::from(manager(), "", nobody, None, &NOWHERE);
+    let built = request.accounts(accounts).args(args).instructions();
+    // A request with arguments holds exactly one instruction; an empty one the chain would refuse.
+    built.into_iter().next().unwrap_or_else(|| Instruction::new_with_bytes(manager(), &[], vec![]))
 }
 
 fn manager() -> Pubkey {

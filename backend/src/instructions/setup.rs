@@ -23,7 +23,7 @@ pub fn create_multisig(
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    build(&accounts, &instruction::CreateMultisig { args })
+    build(accounts, instruction::CreateMultisig { args })
 }
 
 /// Hands the upgrade authority of `program` over. `current_authority` and `payer` sign.
@@ -49,7 +49,7 @@ pub fn register_program(
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    build(&accounts, &instruction::RegisterProgram { version, trimmed_len })
+    build(accounts, instruction::RegisterProgram { version, trimmed_len })
 }
 
 /// Fixes the bytes of `buffer` for `program`. `current_authority` and `payer` sign.
@@ -73,7 +73,7 @@ pub fn freeze_buffer(
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    build(&accounts, &instruction::FreezeBuffer { role })
+    build(accounts, instruction::FreezeBuffer { role })
 }
 
 /// Takes the hash of a frozen upgrade buffer. Anyone pays.
@@ -86,7 +86,7 @@ pub fn attest_buffer(program: &Pubkey, buffer: &Pubkey, trimmed_len: u32) -> Ins
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    build(&accounts, &instruction::AttestBuffer { trimmed_len })
+    build(accounts, instruction::AttestBuffer { trimmed_len })
 }
 
 /// Proves that a frozen rollback buffer equals what runs. Anyone pays.
@@ -100,5 +100,5 @@ pub fn attest_rollback(program: &Pubkey, buffer: &Pubkey, trimmed_len: u32) -> I
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    build(&accounts, &instruction::AttestRollback { trimmed_len })
+    build(accounts, instruction::AttestRollback { trimmed_len })
 }

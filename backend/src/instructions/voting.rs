@@ -31,7 +31,7 @@ pub fn propose_upgrade(
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    build(&accounts, &instruction::ProposeUpgrade { args })
+    build(accounts, instruction::ProposeUpgrade { args })
 }
 
 fn cast_vote(voter: &Pubkey, keys: &ProposalKeys) -> accounts::CastVote {
@@ -49,19 +49,19 @@ fn cast_vote(voter: &Pubkey, keys: &ProposalKeys) -> accounts::CastVote {
 /// A vote for the terms with this digest. `voter` signs.
 #[must_use]
 pub fn approve(voter: &Pubkey, keys: &ProposalKeys, digest: [u8; 32]) -> Instruction {
-    build(&cast_vote(voter, keys), &instruction::Approve { digest })
+    build(cast_vote(voter, keys), instruction::Approve { digest })
 }
 
 /// A vote against the terms with this digest. `voter` signs.
 #[must_use]
 pub fn reject(voter: &Pubkey, keys: &ProposalKeys, digest: [u8; 32]) -> Instruction {
-    build(&cast_vote(voter, keys), &instruction::Reject { digest })
+    build(cast_vote(voter, keys), instruction::Reject { digest })
 }
 
 /// Takes the vote of `voter` back, who signs.
 #[must_use]
 pub fn revoke(voter: &Pubkey, keys: &ProposalKeys) -> Instruction {
-    build(&cast_vote(voter, keys), &instruction::Revoke {})
+    build(cast_vote(voter, keys), instruction::Revoke {})
 }
 
 /// Cancels, or votes to. `member` signs.
@@ -75,7 +75,7 @@ pub fn cancel(member: &Pubkey, keys: &ProposalKeys) -> Instruction {
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    build(&accounts, &instruction::Cancel {})
+    build(accounts, instruction::Cancel {})
 }
 
 /// Records that the proposal ran out of time. Anyone pays.
@@ -88,5 +88,5 @@ pub fn expire(keys: &ProposalKeys) -> Instruction {
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    build(&accounts, &instruction::Expire {})
+    build(accounts, instruction::Expire {})
 }
