@@ -44,7 +44,9 @@ fn at_migration(wrong: Wrong) -> Option<Fate> {
         | Wrong::TooLong
         | Wrong::GiveAway
         | Wrong::Underfund => Named(ManagerError::TargetBroke),
-        Wrong::Overcharge | Wrong::TakeFromUser => Named(ManagerError::LamportsMoved),
+        Wrong::Overcharge | Wrong::TakeFromUser | Wrong::TakePayer => {
+            Named(ManagerError::LamportsMoved)
+        }
         // Neither the manager nor the loader is among the accounts that a target gets.
         Wrong::CallManager | Wrong::MoveAuthority => Runtime("MissingAccount"),
         Wrong::RestoreOther | Wrong::RestoreNothing | Wrong::RestoreTooMuch => return None,

@@ -1,20 +1,16 @@
-//! What migration may touch, who pays, and when it counts as done.
+//! What migration may touch, and who pays for it.
 use demo_vault::{
-    client::{close_ix, deposit_ix, open_ix, set_limit_ix, vault_address, withdraw_ix},
+    client::{deposit_ix, open_ix, vault_address, withdraw_ix},
     v1, v2,
 };
 use e2e::{
     keys::{address, key},
-    world::{DECIDING, SOL, Stage, VAULTS, World, sha256},
+    world::{DECIDING, Stage, VAULTS, World},
 };
 use solana_account::Account;
 use solana_instruction::AccountMeta;
 use solana_pubkey::Pubkey;
-use upgrade_manager::{
-    error::ManagerError,
-    seeds,
-    state::{AccountStatus, Phase, ProposalStatus},
-};
+use upgrade_manager::{error::ManagerError, seeds, state::ProposalStatus};
 
 /// Anchor's code for an address that its seeds do not give.
 const SEEDS: u32 = 2006;
@@ -217,174 +213,7 @@ fn a_program_the_manager_no_longer_holds_is_not_called() {
     refuse_migration(&mut w, ManagerError::AuthorityLost, &vaults);
 }
 
-#[test]
-fn verification_marks_what_users_changed_and_refuses_what_did_not_migrate() {
-    let mut w = World::at(Stage::Executed);
-    let vaults = w.vaults.clone();
-    let none = w.verify_ix(&vaults[..1]);
-    w.chain.refuse(ManagerError::WrongAccount, &[none], &[]);
-    let migrate = w.migrate_ix(&vaults[..4]);
-    w.chain.ok(&[migrate], &[&key("cranker")]);
-    let (owner, index) = (key("owner"), w.index_of(&vaults[1]));
-    w.chain.ok(&[set_limit_ix(&address("owner"), index, 9)], &[&owner]);
-    let verify = w.verify_ix(&vaults[..4]);
-    w.run("verify_accounts (4)", verify.clone(), &[]);
-    for (i, vault) in vaults[..4].iter().enumerate() {
-        let record = w.record(vault);
-        assert_eq!((record.status, record.touched), (AccountStatus::Verified, i == 1));
-    }
-    w.chain.refuse(ManagerError::RecordStatus, &[verify], &[]);
-    assert_eq!(w.state().counters.verified, 4);
-}
-
-#[test]
-fn a_migrated_vault_that_lost_its_layout_is_not_verified() {
-    let mut w = World::at(Stage::Migrated);
-    let vault = w.vaults[0];
-    w.chain.tamper(&vault, |data| data.truncate(v1::LEN));
-    let verify = w.verify_ix(&[vault]);
-    w.chain.refuse(ManagerError::TargetBroke, &[verify], &[]);
-}
-
-#[test]
-fn completion_waits_for_every_account_of_the_manifest() {
-    let mut w = World::at(Stage::Executed);
-    let (vaults, complete) = (w.vaults.clone(), w.complete_ix("dan"));
-    w.chain.refuse(ManagerError::NotComplete, &[complete.clone()], &[&key("dan")]);
-    w.migrate_all();
-    w.chain.refuse(ManagerError::NotComplete, &[complete.clone()], &[&key("dan")]);
-    let verify = w.verify_ix(&vaults[..5]);
-    w.chain.ok(&[verify], &[]);
-    w.chain.refuse(ManagerError::NotComplete, &[complete.clone()], &[&key("dan")]);
-    let verify = w.verify_ix(&vaults[5..]);
-    w.chain.ok(&[verify], &[]);
-    let stranger = w.complete_ix("stranger");
-    w.chain.refuse(ManagerError::NotAMember, &[stranger], &[&key("stranger")]);
-    w.chain.ok(&[complete.clone()], &[&key("dan")]);
-    w.chain.refuse(ManagerError::NotExecuted, &[complete], &[&key("dan")]);
-}
-
 /// A world in which the owner closed one vault after planning; its address.
-fn with_closed_vault() -> (World, Pubkey) {
-    let mut w = World::at(Stage::Ready);
-    let vault = w.vaults[3];
-    let index = w.index_of(&vault);
-    w.chain.ok(&[close_ix(&address("owner"), index)], &[&key("owner")]);
-    w.execute();
-    w.chain.next_slot();
-    (w, vault)
-}
-
-#[test]
-fn a_vault_closed_since_planning_is_counted_by_its_proof_alone() {
-    let (mut w, gone) = with_closed_vault();
-    let cranker = key("cranker");
-    let good = w.mark_closed_ix(&gone);
-    let (keys, hash) = (w.keys(), sha256(&w.before[&gone].data));
-    let proof = |i| upgrade_manager::state::manifest::proof(&w.leaves(), i).unwrap();
-    let mark = |account, index, hash, proof| {
-        let payer = address("cranker");
-        backend::instructions::mark_closed(&payer, &keys, account, index, hash, proof)
-    };
-    let never_there = address("never-there");
-    let mut long = proof(3);
-    long.push([0; 32]);
-    let bad = [
-        mark(&gone, 2, hash, proof(3)),
-        mark(&gone, 3, hash, proof(2)),
-        mark(&gone, 3, [0; 32], proof(3)),
-        mark(&gone, 3, hash, vec![]),
-        mark(&gone, 3, hash, long),
-        mark(&gone, VAULTS, hash, proof(3)),
-        mark(&never_there, 3, hash, proof(3)),
-    ];
-    for ix in bad {
-        w.chain.refuse(ManagerError::BadProof, &[ix], &[&cranker]);
-    }
-    w.run("mark_closed", good.clone(), &[&cranker]);
-    w.chain.refuse(ManagerError::RecordStatus, &[good], &[&cranker]);
-    assert_eq!(w.record(&gone).status, AccountStatus::Closed);
-    w.vaults.remove(3);
-    w.migrate_all();
-    w.verify_all();
-    w.complete();
-    let counters = w.state().counters;
-    assert_eq!((counters.closed, counters.verified), (1, VAULTS - 1));
-}
-
-#[test]
-fn a_vault_that_still_exists_is_not_marked_closed() {
-    let mut w = World::at(Stage::Executed);
-    for vault in w.vaults.clone() {
-        let mark = w.mark_closed_ix(&vault);
-        w.chain.refuse(ManagerError::AccountExists, &[mark], &[&key("cranker")]);
-    }
-    w.migrate_all();
-    let mark = w.mark_closed_ix(&w.vaults[0].clone());
-    w.chain.refuse(ManagerError::AccountExists, &[mark], &[&key("cranker")]);
-}
-
-#[test]
-fn a_closed_vault_refilled_with_lamports_is_still_closed() {
-    let (mut w, gone) = with_closed_vault();
-    w.chain.fund(&gone, SOL);
-    let mark = w.mark_closed_ix(&gone);
-    w.chain.ok(&[mark], &[&key("cranker")]);
-}
-
-#[test]
-fn a_vault_closed_after_its_migration_does_not_stand_in_the_way() {
-    let mut w = World::at(Stage::Migrated);
-    let (vault, owner) = (w.vaults[1], key("owner"));
-    let index = w.index_of(&vault);
-    w.chain.ok(&[close_ix(&address("owner"), index)], &[&owner]);
-    w.verify_all();
-    assert_eq!(w.record(&vault).status, AccountStatus::Closed);
-    let counters = w.state().counters;
-    assert_eq!((counters.verified, counters.closed, counters.migrated), (VAULTS - 1, 1, 0));
-    w.complete();
-}
-
-#[test]
-fn only_an_executor_sets_an_account_aside_and_only_one_that_is_stuck() {
-    let mut w = World::at(Stage::Executed);
-    let vaults = w.vaults.clone();
-    let payer = key("payer");
-    let outside = w.quarantine_ix("stranger", &vaults[0]);
-    w.chain.refuse(ManagerError::NotAMember, &[outside], &[&key("stranger"), &payer]);
-    let foreign = w.quarantine_ix("dan", &w.multisig());
-    w.chain.refuse(ManagerError::NotEligible, &[foreign], &[&key("dan"), &payer]);
-    let aside = w.quarantine_ix("dan", &vaults[0]);
-    w.run("quarantine", aside.clone(), &[&key("dan"), &payer]);
-    w.chain.refuse(ManagerError::RecordStatus, &[aside], &[&key("dan"), &payer]);
-    refuse_migration(&mut w, ManagerError::RecordStatus, &vaults);
-    let migrate = w.migrate_ix(&vaults[1..]);
-    w.chain.ok(&[migrate], &[&key("cranker")]);
-    let sound = w.quarantine_ix("dan", &vaults[1]);
-    w.chain.refuse(ManagerError::RecordStatus, &[sound], &[&key("dan"), &payer]);
-    let verify = w.verify_ix(&vaults[1..]);
-    w.chain.ok(&[verify], &[]);
-    w.complete();
-    let counters = w.state().counters;
-    assert_eq!((counters.quarantined, counters.verified), (1, VAULTS - 1));
-}
-
-#[test]
-fn nothing_is_proposed_while_accounts_are_on_their_way() {
-    let mut w = World::at(Stage::Executed);
-    w.stage_upgrade("upgrade-2", e2e::elf::v2());
-    w.stage_rollback("rollback-2", e2e::elf::v2());
-    let propose =
-        |w: &World| w.propose_with_ix("anna", w.propose_args(), "upgrade-2", "rollback-2");
-    let (early, signers) = (propose(&w), [&key("anna"), &key("payer")]);
-    w.chain.refuse(ManagerError::LiveProposal, &[early], &signers);
-    w.migrate_all();
-    w.vote_rollback(&DECIDING, false);
-    assert_eq!(w.state().phase, Phase::RollingBack);
-    let early = propose(&w);
-    w.chain.refuse(ManagerError::LiveProposal, &[early], &signers);
-}
-
 #[test]
 fn a_vault_in_use_keeps_its_money_through_its_migration() {
     let mut w = World::at(Stage::Executed);

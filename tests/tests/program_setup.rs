@@ -30,7 +30,7 @@ fn team(change: impl FnOnce(&mut CreateMultisigArgs)) -> (World, CreateMultisigA
 #[test]
 fn a_team_that_breaks_a_rule_is_not_made() {
     type Change = fn(&mut CreateMultisigArgs);
-    let cases: [(ManagerError, Change); 14] = [
+    let cases: [(ManagerError, Change); 15] = [
         (ManagerError::MemberCount, |a| a.members.clear()),
         (ManagerError::MembersNotSortedUnique, |a| a.members.reverse()),
         (ManagerError::MembersNotSortedUnique, |a| a.members[1] = a.members[0]),
@@ -39,6 +39,7 @@ fn a_team_that_breaks_a_rule_is_not_made() {
         (ManagerError::MemberRoles, |a| a.members[0].roles = 8),
         (ManagerError::Threshold, |a| a.threshold = 2),
         (ManagerError::Threshold, |a| a.threshold = 6),
+        (ManagerError::NobodyProposes, |a| a.members.iter_mut().for_each(|m| m.roles = 6)),
         (ManagerError::NobodyExecutes, |a| a.members.iter_mut().for_each(|m| m.roles = 3)),
         (ManagerError::Timelock, |a| a.timelock = a.timelock_floor - 1),
         (ManagerError::Timelock, |a| (a.timelock, a.timelock_floor) = (0, 0)),
@@ -221,7 +222,7 @@ fn a_vote_for_one_program_does_not_pass_for_another() {
         ix
     };
     for ix in [swap(own.state, other.state), swap(own.proposal, other.proposal)] {
-        w.chain.refuse(SEEDS, &[ix], &[&key("anna")]);
+        w.chain.refuse(ManagerError::WrongAccount, &[ix], &[&key("anna")]);
     }
     let mut both = swap(own.state, other.state);
     let at = both.accounts.iter().position(|m| m.pubkey == own.proposal).unwrap();

@@ -33,6 +33,8 @@ pub enum Wrong {
     TakeFromUser,
     /// Leaves an account that is not rent-exempt.
     Underfund,
+    /// Migrates well, and uses the payer's signature to make the payer's account its own.
+    TakePayer,
     /// Calls the manager back.
     CallManager,
     /// Uses the migrator's signature to move the program's authority.
@@ -47,7 +49,7 @@ pub enum Wrong {
 
 impl Wrong {
     /// Every wrong: vault [`FIRST`] + i suffers the i-th.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::DoNothing,
         Self::FlipVersion,
         Self::OtherType,
@@ -57,6 +59,7 @@ impl Wrong {
         Self::Overcharge,
         Self::TakeFromUser,
         Self::Underfund,
+        Self::TakePayer,
         Self::CallManager,
         Self::MoveAuthority,
         Self::RestoreOther,
@@ -119,6 +122,10 @@ fn migrate<'info>(
         Some(Wrong::Underfund) => {}
         Some(Wrong::Overcharge) => pay(rent, vault, growth.saturating_add(1))?,
         _ => pay(rent, vault, growth)?,
+    }
+    if wrong == Some(Wrong::TakePayer) {
+        let assign = system_instruction::assign(rent.key, &demo_vault::ID);
+        invoke(&assign, std::slice::from_ref(rent))?;
     }
     write(vault, &bytes)
 }
