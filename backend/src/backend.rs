@@ -171,7 +171,7 @@ impl Backend {
         })
     }
 
-    async fn check_balance(
+    pub(crate) async fn check_balance(
         &self,
         instructions: &[Instruction],
         payer: &Pubkey,
@@ -274,7 +274,7 @@ impl Backend {
     }
 }
 
-fn check_simulation(simulated: &Simulated, work: Work) -> Check {
+pub(crate) fn check_simulation(simulated: &Simulated, work: Work) -> Check {
     let Some(failure) = &simulated.failure else {
         return Check::pass("The node's simulation succeeds.");
     };
@@ -291,7 +291,7 @@ fn check_simulation(simulated: &Simulated, work: Work) -> Check {
 }
 
 /// sha256 of the message over `instructions` with its blockhash left zero.
-fn message_hash(instructions: &[Instruction], payer: &Pubkey) -> [u8; 32] {
+pub(crate) fn message_hash(instructions: &[Instruction], payer: &Pubkey) -> [u8; 32] {
     let message = Message::new_with_blockhash(instructions, Some(payer), &Hash::default());
     Sha256::digest(message.serialize()).into()
 }

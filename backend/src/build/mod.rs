@@ -8,6 +8,7 @@ use std::path::Path;
 use solana_pubkey::Pubkey;
 
 pub use upload::Uploaded;
+pub(crate) use upload::usable;
 
 use crate::{
     backend::Backend,

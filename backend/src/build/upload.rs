@@ -134,7 +134,7 @@ impl ProgramBuilder {
     }
 }
 
-fn usable(raw: &RawAccount, buffer: &Pubkey, owner: &Pubkey, len: usize) -> Result<Vec<u8>> {
+pub(crate) fn usable(raw: &RawAccount, buffer: &Pubkey, owner: &Pubkey, len: usize) -> Result<Vec<u8>> {
     let (what, address) = ("buffer", *buffer);
     let bad = |reason: String| BackendError::BadAccount { what, address, reason };
     let held = loader::buffer(&raw.owner, &raw.data).map_err(|e| bad(words::sentence(&e)))?;

@@ -1,0 +1,197 @@
+//! Buffers: what is in one, who holds it, and how it becomes something a proposal can pin.
+use anchor_lang::AccountDeserialize;
+use solana_loader_v3_interface::instruction as loader_instruction;
+use solana_pubkey::Pubkey;
+use upgrade_manager::{
+    loader, seeds,
+    state::{BufferAttestation, BufferRole},
+};
+
+use super::{SetupManager, SetupPreflight};
+use crate::{
+    code,
+    elf::{self, ElfInfo, ElfProblem},
+    error::{BackendError, Result},
+    instructions::{self, program_data_address},
+    preflight::Check,
+    words,
+};
+
+/// A loader buffer and what the manager knows about it.
+#[derive(Clone, Debug)]
+pub struct BufferView {
+    /// The buffer.
+    pub address: Pubkey,
+    /// Who may write to it; a manager's address once it is frozen.
+    pub authority: Option<Pubkey>,
+    /// What it holds, or why that is not code that can be deployed.
+    pub elf: std::result::Result<ElfInfo, ElfProblem>,
+    /// sha256 without trailing zeros, computed here.
+    pub sha256: [u8; 32],
+    /// Its lamports.
+    pub lamports: u64,
+    /// What the manager knows.
+    pub attestation: Option<BufferAttestation>,
+    bytes: Vec<u8>,
+}
+
+impl BufferView {
+    /// Whether the manager holds it, so that its bytes are fixed.
+    #[must_use]
+    pub fn frozen(&self) -> bool {
+        let program = self.attestation.as_ref().map(|a| a.program);
+        program.is_some_and(|p| self.authority == Some(seeds::authority(&p).0))
+    }
+}
+
+impl SetupManager {
+    /// Reads and hashes a buffer.
+    ///
+    /// # Errors
+    /// The network's, or why it is not a buffer.
+    pub async fn buffer(&self, address: &Pubkey) -> Result<BufferView> {
+        let (what, key) = ("buffer", seeds::attestation(address).0);
+        let got = self.backend.gateway().accounts(&[*address, key]).await?;
+        let [Some(raw), known] = got.as_slice() else {
+            return Err(BackendError::NoAccount { what, address: *address });
+        };
+        let held = loader::buffer(&raw.owner, &raw.data).map_err(|e| BackendError::BadAccount {
+            what,
+            address: *address,
+            reason: words::sentence(&e),
+        })?;
+        let ours = known.as_ref().filter(|a| a.owner == upgrade_manager::ID);
+        Ok(BufferView {
+            address: *address,
+            authority: held.authority,
+            elf: elf::inspect(held.elf),
+            sha256: elf::verify_hash(held.elf),
+            lamports: raw.lamports,
+            attestation: ours
+                .and_then(|a| BufferAttestation::try_deserialize(&mut a.data.as_slice()).ok()),
+            bytes: held.elf.to_vec(),
+        })
+    }
+
+    /// Prepares to fix the bytes of `buffer`, which the loaded key must hold, for `program`, and to
+    /// take their hash, in one transaction. A buffer that is only frozen is only attested.
+    ///
+    /// # Errors
+    /// The network's, or what is wrong with an account.
+    pub async fn freeze(
+        &self,
+        buffer: &Pubkey,
+        program: &Pubkey,
+        role: BufferRole,
+    ) -> Result<SetupPreflight> {
+        self.registered(program).await?;
+        let view = self.buffer(buffer).await?;
+        let title = format!("Freeze and attest the buffer {buffer}");
+        let mut shown = self.start("buffer freeze", title);
+        shown.subject = Some(*buffer);
+        let what = match role {
+            BufferRole::Upgrade => "new",
+            BufferRole::Rollback => "old",
+        };
+        shown.fact("Buffer", buffer);
+        shown.fact("Role", role.name());
+        shown.fact("Program", program);
+        shown.fact("Size", format!("{} bytes", view.bytes.len()));
+        shown.fact("solana-verify hash, sha256", hex::encode(view.sha256));
+        shown.fact("Authority now", view.authority.map_or("nobody".into(), |k| k.to_string()));
+        shown.fact("Authority afterwards", seeds::authority(program).0);
+        shown.check(code::check_elf(&view.bytes, what));
+        let live = code::live_elf(self.backend.gateway(), &program_data_address(program)).await?;
+        shown.check(match role {
+            BufferRole::Rollback => words::rule(
+                &loader::require_same_code(elf::trimmed(&view.bytes), &live),
+                "The buffer, compared byte by byte here, equals the code that runs.",
+            ),
+            BufferRole::Upgrade if elf::verify_hash(&live) == view.sha256 => {
+                Check::warn("The buffer holds the code that runs already.")
+            }
+            BufferRole::Upgrade => Check::pass("The buffer holds other code than what runs."),
+        });
+        shown.check(check_state(&view, program, role, shown.signer));
+        let len = u32::try_from(elf::trimmed(&view.bytes).len())
+            .map_err(|_| BackendError::Range("trimming an ELF"))?;
+        let Some(signer) = shown.signer else { return Ok(shown) };
+        let mut instructions = vec![];
+        if view.attestation.is_none() {
+            let freeze = instructions::freeze_buffer(&signer, &signer, program, buffer, role);
+            instructions.push(freeze);
+        }
+        instructions.push(match role {
+            BufferRole::Upgrade => instructions::attest_buffer(program, buffer, len),
+            BufferRole::Rollback => instructions::attest_rollback(program, buffer, len),
+        });
+        self.seal(shown, &instructions, vec![]).await
+    }
+
+    /// Prepares to close a buffer that no proposal has pinned; its rent goes to whoever held it.
+    ///
+    /// # Errors
+    /// The network's, or why it is not a buffer.
+    pub async fn close_unused(&self, buffer: &Pubkey) -> Result<SetupPreflight> {
+        let view = self.buffer(buffer).await?;
+        let mut shown = self.start("close", format!("Close the buffer {buffer}"));
+        shown.subject = Some(*buffer);
+        shown.fact("Buffer", buffer);
+        shown.fact("solana-verify hash, sha256", hex::encode(view.sha256));
+        shown.fact("Lamports", view.lamports);
+        let holder = view.attestation.as_ref().map_or(view.authority, |a| Some(a.refund));
+        shown.fact("Rent back to", holder.map_or("nobody".into(), |k| k.to_string()));
+        let pinned = view.attestation.as_ref().and_then(|a| a.proposal);
+        shown.check(match pinned {
+            None => Check::pass("No proposal has pinned the buffer."),
+            Some(proposal) => Check::fail(format!(
+                "The proposal {proposal} has pinned the buffer: close that one, once it has ended."
+            )),
+        });
+        if let (Some(holder), Some(signer)) = (holder, shown.signer) {
+            shown.check(Check::when(
+                holder == signer,
+                "The signer gets the rent back.",
+                format!("Only {holder} can close the buffer, not the signer {signer}."),
+            ));
+        }
+        let Some(signer) = shown.signer else { return Ok(shown) };
+        let ix = match &view.attestation {
+            Some(known) => instructions::close_buffer(&signer, known),
+            None => loader_instruction::close(buffer, &signer, &signer),
+        };
+        self.seal(shown, &[ix], vec![]).await
+    }
+}
+
+fn check_state(
+    view: &BufferView,
+    program: &Pubkey,
+    role: BufferRole,
+    signer: Option<Pubkey>,
+) -> Check {
+    if let Some(known) = &view.attestation {
+        if known.attested {
+            return Check::fail(format!("The buffer {} is attested already.", view.address));
+        }
+        return Check::when(
+            known.program == *program && known.role == role && view.frozen(),
+            "The buffer is frozen already; only its hash is taken.",
+            format!(
+                "The buffer {} was frozen for program {} as {}.",
+                view.address,
+                known.program,
+                known.role.name()
+            ),
+        );
+    }
+    match (view.authority, signer) {
+        (Some(held), Some(signer)) => Check::when(
+            held == signer,
+            "The signer holds the buffer.",
+            format!("The buffer's authority is {held}, not the signer {signer}."),
+        ),
+        (Some(held), None) => Check::fail(format!("The key of {held} must sign.")),
+        (None, _) => Check::fail("The buffer has no authority: it cannot be frozen."),
+    }
+}

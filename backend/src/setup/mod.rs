@@ -1,0 +1,218 @@
+//! Set-up around proposals, shown before it is signed: teams, registration, room, buffers, closing.
+//! What is signed is the very message that was shown; nothing here decides about a proposal.
+mod buffer;
+mod close;
+mod program;
+mod team;
+mod upload;
+
+use std::{path::PathBuf, sync::Arc};
+
+use solana_instruction::Instruction;
+use solana_pubkey::Pubkey;
+use tokio::sync::mpsc;
+use upgrade_manager::state::ProgramUpgradeState;
+
+pub use buffer::BufferView;
+pub use upload::UploadRequest;
+
+use crate::{
+    backend::{Backend, Reporter, check_simulation, message_hash},
+    build::BuiltElf,
+    error::{BackendError, Result},
+    gateway::{Blame, MAX_UNITS, transaction_size, with_budget},
+    lookup,
+    plan::Work as Extent,
+    preflight::{Check, Fact, Simulation, Verdict},
+    receipt::{Progress, Receipt, SentTx},
+    signer::Signer,
+};
+
+/// What will be sent once it is confirmed.
+enum Work {
+    /// Nothing can be.
+    Nothing,
+    /// Exactly this message, signed by the loaded key and `with`.
+    One { message: Vec<Instruction>, with: Vec<Arc<dyn Signer>> },
+    /// The bytes of an ELF; the key file goes when they are there, where it is ours.
+    Upload { elf: Box<BuiltElf>, key_file: PathBuf, ours: bool },
+    /// Everything of a proposal that has ended.
+    Close { proposal: Pubkey },
+}
+
+/// Everything an operator sees before set-up is signed.
+pub struct SetupPreflight {
+    /// What will be done, the same in print and in JSON.
+    pub verb: &'static str,
+    /// One line.
+    pub title: String,
+    /// What it makes or changes, where its address is known before.
+    pub subject: Option<Pubkey>,
+    /// Exactly what will be signed.
+    pub facts: Vec<Fact>,
+    /// What was checked.
+    pub checks: Vec<Check>,
+    /// What the node said about the first transaction.
+    pub simulation: Option<Simulation>,
+    /// Transactions that will be sent, as far as can be told now.
+    pub transactions: usize,
+    signer: Option<Pubkey>,
+    work: Work,
+}
+
+/// How set-up ended.
+#[derive(Clone, Debug)]
+pub struct SetupReceipt {
+    /// What was sent.
+    pub receipt: Receipt,
+    /// What was made or changed.
+    pub subject: Option<Pubkey>,
+}
+
+impl SetupPreflight {
+    fn new(verb: &'static str, title: impl Into<String>, signer: Option<Pubkey>) -> Self {
+        let mut shown = Self {
+            verb,
+            title: title.into(),
+            subject: None,
+            facts: vec![],
+            checks: vec![],
+            simulation: None,
+            transactions: 1,
+            signer,
+            work: Work::Nothing,
+        };
+        match signer {
+            Some(key) => shown.fact("Signer", key),
+            None => shown.check(Check::fail("No key is loaded; start with --keypair to sign.")),
+        }
+        shown
+    }
+
+    fn fact(&mut self, label: &str, value: impl ToString) {
+        self.facts.push(Fact { label: label.into(), value: value.to_string() });
+    }
+
+    fn check(&mut self, check: Check) {
+        self.checks.push(check);
+    }
+
+    /// The first check that failed.
+    #[must_use]
+    pub fn failed(&self) -> Option<&Check> {
+        self.checks.iter().find(|c| c.verdict == Verdict::Fail)
+    }
+}
+
+/// Prepares and carries out what comes before a proposal and after its end.
+#[derive(Clone)]
+pub struct SetupManager {
+    backend: Backend,
+}
+
+impl SetupManager {
+    /// Over the gateway and the key of `backend`.
+    #[must_use]
+    pub fn new(backend: &Backend) -> Self {
+        Self { backend: backend.clone() }
+    }
+
+    fn start(&self, verb: &'static str, title: impl Into<String>) -> SetupPreflight {
+        SetupPreflight::new(verb, title, self.backend.signer())
+    }
+
+    /// The state of a program that must be registered.
+    async fn registered(&self, program: &Pubkey) -> Result<ProgramUpgradeState> {
+        lookup::program_state(self.backend.gateway(), program).await.map_err(|e| match e {
+            BackendError::NoAccount { .. } => BackendError::Refused(format!(
+                "the program {program} is not registered with the manager; run `control-room \
+                 program register` first."
+            )),
+            other => other,
+        })
+    }
+
+    /// Simulates `instructions` and makes them the message that will be signed.
+    async fn seal(
+        &self,
+        mut shown: SetupPreflight,
+        instructions: &[Instruction],
+        with: Vec<Arc<dyn Signer>>,
+    ) -> Result<SetupPreflight> {
+        let Some(payer) = shown.signer else { return Ok(shown) };
+        let gateway = self.backend.gateway();
+        let price = gateway.config().unit_price;
+        let full = with_budget(instructions, MAX_UNITS, price);
+        let simulated = gateway.simulate(&full, &payer).await?;
+        shown.check(check_simulation(&simulated, Extent::One));
+        shown.check(self.backend.check_balance(instructions, &payer, &simulated).await?);
+        let limit = simulated.unit_limit();
+        let message = with_budget(instructions, limit, price);
+        shown.fact("Compute units", format!("{} simulated, limit {limit}", simulated.units));
+        shown.fact("Transaction size", format!("{} bytes", transaction_size(&message, &payer)));
+        let hash = message_hash(&message, &payer);
+        shown.fact("Message sha256, blockhash zero", hex::encode(hash));
+        shown.simulation = Some(Simulation {
+            units: simulated.units,
+            error: simulated.failure.map(|f| f.sentence),
+            logs: simulated.logs,
+        });
+        shown.work = Work::One { message, with };
+        Ok(shown)
+    }
+
+    /// Signs what was shown, sends and confirms. Jobs can be started again after any interruption.
+    ///
+    /// # Errors
+    /// [`BackendError::Refused`] and [`BackendError::Changed`] before anything is signed; else what
+    /// stopped the work.
+    pub async fn submit(
+        &self,
+        shown: SetupPreflight,
+        progress: Option<mpsc::Sender<Progress>>,
+    ) -> Result<SetupReceipt> {
+        let key = self.backend.require_key()?;
+        if shown.signer != Some(key.pubkey()) {
+            return Err(BackendError::Changed("the key is another one now".into()));
+        }
+        if let Some(check) = shown.failed() {
+            return Err(BackendError::Refused(check.sentence.clone()));
+        }
+        self.backend.gateway().recheck_genesis().await?;
+        let SetupPreflight { verb, title, subject, work, .. } = shown;
+        match work {
+            Work::Nothing => Err(BackendError::Refused("there is nothing to send.".into())),
+            Work::One { message, with } => {
+                let sent = self.send(verb, &message, &*key, &with).await?;
+                Reporter::new(progress).sent(&sent).await;
+                let summary = format!("{title} is confirmed in slot {}.", sent.slot);
+                let receipt = Receipt { sent: vec![sent], summary, failures: vec![] };
+                Ok(SetupReceipt { receipt, subject })
+            }
+            Work::Upload { elf, key_file, ours } => {
+                self.run_upload(&elf, &key_file, ours, progress).await
+            }
+            Work::Close { proposal } => {
+                let receipt = self.run_close(&proposal, progress).await?;
+                Ok(SetupReceipt { receipt, subject })
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        verb: &'static str,
+        message: &[Instruction],
+        key: &dyn Signer,
+        with: &[Arc<dyn Signer>],
+    ) -> Result<SentTx> {
+        let gateway = self.backend.gateway();
+        let again = gateway.simulate(message, &key.pubkey()).await?;
+        if let Some(failure) = again.failure.filter(|f| f.blame != Blame::Slot) {
+            return Err(BackendError::Changed(format!("the simulation fails now: {failure}")));
+        }
+        let signers: Vec<&dyn Signer> =
+            std::iter::once(key).chain(with.iter().map(|s| &**s)).collect();
+        gateway.send_exactly(verb, message, &signers, Some(again.units)).await?.succeeded()
+    }
+}

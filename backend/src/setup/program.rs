@@ -1,0 +1,154 @@
+//! A program comes under the manager, and gets room for larger code.
+use solana_loader_v3_interface::instruction as loader_instruction;
+use solana_pubkey::Pubkey;
+use upgrade_manager::{loader::PROGRAM_DATA_HEADER, seeds, state::MultisigConfig};
+
+use super::{SetupManager, SetupPreflight};
+use crate::{
+    code::{self, MIN_EXTEND},
+    elf,
+    error::{BackendError, Result},
+    instructions::{self, program_data_address},
+    lookup::decode,
+    preflight::Check,
+    timelock::span,
+};
+
+/// Most bytes of any account: 10 MiB.
+const MAX_ACCOUNT: usize = 10 * 1024 * 1024;
+
+impl SetupManager {
+    /// Prepares to hand the upgrade authority of `program`, which the loaded key must hold, to the
+    /// manager; `version` is what its accounts have now.
+    ///
+    /// # Errors
+    /// The network's, or what is wrong with an account.
+    pub async fn register(
+        &self,
+        program: &Pubkey,
+        team: &Pubkey,
+        version: u16,
+    ) -> Result<SetupPreflight> {
+        let gateway = self.backend.gateway();
+        let data = program_data_address(program);
+        let raw = gateway.account(team).await?;
+        let config: MultisigConfig = decode("multisig", *team, raw.as_ref())?;
+        let live = code::live_elf(gateway, &data).await?;
+        let holder = code::live_authority(gateway, &data).await?;
+        let taker = seeds::authority(program).0;
+        let state = seeds::program_state(program).0;
+        let mut shown = self.start("program register", format!("Register the program {program}"));
+        shown.subject = Some(*program);
+        shown.fact("Program", program);
+        shown.fact("ProgramData", data);
+        shown.fact("Version", version);
+        shown.fact("Code that runs, sha256", hex::encode(elf::verify_hash(&live)));
+        shown.fact("Upgrade authority now", name(holder));
+        shown.fact("Upgrade authority AFTERWARDS", taker);
+        shown.fact("Team", team);
+        shown.fact("Approvals needed", format!("{} of {}", config.threshold, config.voters()));
+        shown.fact("Timelock", span(config.timelock.into()));
+        shown.check(Check::warn(format!(
+            "THE UPGRADE AUTHORITY MOVES from {} to the manager's address {taker}. From then on \
+             only proposals of the team {team} can upgrade the program, and no command here gives \
+             the authority back.",
+            name(holder)
+        )));
+        shown.check(check_holder(holder, shown.signer));
+        shown.check(Check::when(
+            gateway.account(&state).await?.is_none(),
+            "The program is not registered yet.",
+            format!("The program {program} is registered already; its state is {state}."),
+        ));
+        shown.check(match elf::inspect(live.get(..elf::file_len(&live)).unwrap_or(&live)) {
+            Ok(info) => Check::pass(format!("The code that runs is sBPF v{}.", info.sbpf_version)),
+            Err(problem) => Check::fail(format!("The code that runs cannot be pinned: {problem}.")),
+        });
+        let manager = program_data_address(&upgrade_manager::ID);
+        let held = code::live_authority(gateway, &manager).await?;
+        shown.check(match held {
+            None => Check::pass("The manager itself is final: nobody can change its rules."),
+            Some(key) => Check::warn(format!(
+                "The manager itself can be upgraded by {key}: whoever holds that key can change \
+                 every rule."
+            )),
+        });
+        let Some(signer) = shown.signer else { return Ok(shown) };
+        let trimmed = u32::try_from(elf::trimmed(&live).len())
+            .map_err(|_| BackendError::Range("trimming an ELF"))?;
+        let ix = instructions::register_program(&signer, &signer, team, program, version, trimmed);
+        self.seal(shown, &[ix], vec![]).await
+    }
+
+    /// Prepares to make ProgramData of `program` larger by at least `bytes`. The loaded key pays;
+    /// nobody's permission is needed.
+    ///
+    /// # Errors
+    /// The network's, or what is wrong with an account.
+    pub async fn extend(&self, program: &Pubkey, bytes: u32) -> Result<SetupPreflight> {
+        let gateway = self.backend.gateway();
+        let data = program_data_address(program);
+        let room = code::live_elf(gateway, &data).await?.len();
+        let wanted = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let added = wanted.max(MIN_EXTEND);
+        let after = room.saturating_add(added);
+        let held = gateway.account(&data).await?.map_or(0, |a| a.lamports);
+        let rent = gateway.rent(after.saturating_add(PROGRAM_DATA_HEADER)).await?;
+        let mut shown = self.start("program extend", format!("Extend the program {program}"));
+        shown.subject = Some(*program);
+        shown.fact("Program", program);
+        shown.fact("ProgramData", data);
+        shown.fact("Room for code now", format!("{room} bytes"));
+        shown.fact("Room for code afterwards", format!("{after} bytes"));
+        shown.fact("Rent, from the signer", format!("{} lamports", rent.saturating_sub(held)));
+        if added > wanted {
+            shown.check(Check::warn(format!(
+                "Clusters extend by at least {MIN_EXTEND} bytes; that many are added."
+            )));
+        }
+        shown.check(Check::when(
+            after.saturating_add(PROGRAM_DATA_HEADER) <= MAX_ACCOUNT,
+            "ProgramData stays within what an account may hold.",
+            format!("ProgramData would have {after} bytes; an account holds {MAX_ACCOUNT}."),
+        ));
+        shown.check(Check::warn(
+            "The program cannot be upgraded in the slot in which it is extended, and room is never \
+             given back.",
+        ));
+        let Some(signer) = shown.signer else { return Ok(shown) };
+        let added = u32::try_from(added).map_err(|_| BackendError::Range("extending a program"))?;
+        let ix = loader_instruction::extend_program(program, Some(&signer), added);
+        self.seal(shown, &[ix], vec![]).await
+    }
+}
+
+fn name(holder: Option<Pubkey>) -> String {
+    holder.map_or("nobody: the program is final".into(), |k| k.to_string())
+}
+
+fn check_holder(holder: Option<Pubkey>, signer: Option<Pubkey>) -> Check {
+    match (holder, signer) {
+        (None, _) => Check::fail("The program is final: nobody can upgrade it any more."),
+        (Some(key), Some(signer)) => Check::when(
+            key == signer,
+            "The signer holds the program's upgrade authority.",
+            format!("The upgrade authority is {key}, not the signer {signer}: sign with its key."),
+        ),
+        (Some(key), None) => Check::fail(format!("The key of {key} must sign.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preflight::Verdict;
+
+    #[test]
+    fn only_the_holder_of_the_authority_can_register() {
+        let (a, b) = (Pubkey::new_from_array([1; 32]), Pubkey::new_from_array([2; 32]));
+        assert_eq!(check_holder(Some(a), Some(a)).verdict, Verdict::Pass);
+        for (holder, signer) in [(Some(a), Some(b)), (None, Some(a)), (Some(a), None)] {
+            assert_eq!(check_holder(holder, signer).verdict, Verdict::Fail);
+        }
+    }
+}

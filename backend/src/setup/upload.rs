@@ -1,0 +1,141 @@
+//! An ELF goes into a buffer. The buffer's key is only needed until the buffer exists, but its file
+//! says where an interrupted upload goes on.
+use std::path::{Path, PathBuf};
+
+use solana_pubkey::Pubkey;
+use tokio::sync::mpsc;
+use upgrade_manager::loader::BUFFER_HEADER;
+
+use super::{SetupManager, SetupPreflight, SetupReceipt, Work};
+use crate::{
+    build::{BuiltElf, ProgramBuilder, usable},
+    code, elf,
+    error::{BackendError, Result},
+    instructions::program_data_address,
+    preflight::{Check, Verdict},
+    receipt::{Progress, Receipt},
+    signer::{FileSigner, Signer},
+};
+
+/// Bytes that one write carries, about: how many there will be is known once they are cut.
+const WRITE: usize = 1_000;
+
+/// What is uploaded, and where an interrupted run left off.
+#[derive(Clone, Debug)]
+pub struct UploadRequest {
+    /// The code.
+    pub elf: BuiltElf,
+    /// The program it is for, where that is known.
+    pub program: Option<Pubkey>,
+    /// File of the buffer's key; made where it is missing.
+    pub key_file: PathBuf,
+    /// Whether the file may go once the buffer is complete.
+    pub ours: bool,
+}
+
+impl SetupManager {
+    /// Prepares an upload; the loaded key pays and holds the buffer. Makes no key file.
+    ///
+    /// # Errors
+    /// The network's, the key file's, or why a buffer that exists cannot be used.
+    pub async fn upload(&self, request: UploadRequest) -> Result<SetupPreflight> {
+        let UploadRequest { elf, program, key_file, ours } = request;
+        let gateway = self.backend.gateway();
+        let mut shown = self.start("buffer upload", "Upload code into a buffer");
+        let info = elf.info;
+        shown.fact("Size", format!("{} bytes", info.len));
+        shown.fact("sBPF version", info.sbpf_version);
+        shown.fact("solana-verify hash, sha256", hex::encode(info.sha256));
+        shown.fact("Buffer's key file", key_file.display());
+        let known = if key_file.exists() { Some(FileSigner::open(&key_file)?) } else { None };
+        let signer = shown.signer.unwrap_or_default();
+        let mut present = None;
+        match &known {
+            None => shown.fact("Buffer", "a fresh address, made when this is signed"),
+            Some(buffer) => {
+                let address = buffer.pubkey();
+                shown.subject = Some(address);
+                shown.fact("Buffer", address);
+                if let Some(raw) = gateway.account(&address).await? {
+                    present = Some(usable(&raw, &address, &signer, elf.bytes.len())?);
+                }
+            }
+        }
+        let left = match &present {
+            None => elf.bytes.len(),
+            Some(held) => held.iter().zip(&elf.bytes).filter(|(a, b)| a != b).count(),
+        };
+        shown.transactions = left.div_ceil(WRITE).saturating_add(usize::from(present.is_none()));
+        shown.fact("Bytes to write", format!("{left} of {}", info.len));
+        let space = elf.bytes.len().saturating_add(BUFFER_HEADER);
+        let rent = if present.is_none() { gateway.rent(space).await? } else { 0 };
+        shown.fact("Rent of the buffer", format!("{rent} lamports, back when it is closed"));
+        shown.check(code::check_elf(&elf.bytes, "new"));
+        if let Some(program) = program {
+            self.check_target(&mut shown, &elf, &program).await?;
+        }
+        if let Some(payer) = shown.signer {
+            let lamports = gateway.account(&payer).await?.map_or(0, |a| a.lamports);
+            let sends = u64::try_from(shown.transactions).unwrap_or(u64::MAX).saturating_add(1);
+            let need = rent.saturating_add(sends.saturating_mul(5_000));
+            shown.check(Check::when(
+                lamports >= need,
+                format!("The signer holds {lamports} lamports; {need} are needed."),
+                format!("The signer holds {lamports} lamports, {need} are needed: fund {payer}."),
+            ));
+            shown.work = Work::Upload { elf: Box::new(elf), key_file, ours };
+        }
+        Ok(shown)
+    }
+
+    async fn check_target(
+        &self,
+        shown: &mut SetupPreflight,
+        elf: &BuiltElf,
+        program: &Pubkey,
+    ) -> Result<()> {
+        let live = code::live_elf(self.backend.gateway(), &program_data_address(program)).await?;
+        shown.fact("Program", program);
+        let same = elf::verify_hash(&live) == elf.info.sha256;
+        shown.fact("Same as the code that runs", if same { "yes" } else { "no" });
+        let room = code::check_room(live.len(), elf.info.len, program);
+        // The program can still be extended before execution.
+        shown.check(match room.verdict {
+            Verdict::Fail => Check::warn(format!(
+                "{} `control-room program extend --program {program}` does that.",
+                room.sentence
+            )),
+            _ => room,
+        });
+        Ok(())
+    }
+
+    pub(super) async fn run_upload(
+        &self,
+        elf: &BuiltElf,
+        key_file: &Path,
+        ours: bool,
+        progress: Option<mpsc::Sender<Progress>>,
+    ) -> Result<SetupReceipt> {
+        let builder = ProgramBuilder::new(&self.backend);
+        let done = builder.upload(elf, key_file, progress).await?;
+        if ours {
+            // The signer holds the buffer now; the buffer's own key is good for nothing more.
+            std::fs::remove_file(key_file).map_err(|e| BackendError::Key {
+                path: key_file.to_owned(),
+                reason: format!(
+                    "the buffer {} is complete, but its key file stays: {e}",
+                    done.buffer
+                ),
+            })?;
+        }
+        let (n, hash) = (done.sent.len(), hex::encode(elf.info.sha256));
+        let summary = format!(
+            "The buffer {} holds the code with sha256 {hash}, read back and compared; {n} \
+             transactions. Freeze it next.",
+            done.buffer
+        );
+        let receipt = Receipt { sent: done.sent, summary, failures: vec![] };
+        Ok(SetupReceipt { receipt, subject: Some(done.buffer) })
+    }
+}
