@@ -1,4 +1,6 @@
 //! The command line. Values only; nothing is read or opened here.
+pub mod setup;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -94,6 +96,15 @@ pub struct Common {
 pub enum Command {
     /// Print programs, proposals and progress
     Status(Output),
+    /// Teams
+    #[command(subcommand)]
+    Team(setup::Team),
+    /// Programs under the manager
+    #[command(subcommand)]
+    Program(setup::Program),
+    /// Buffers that hold code
+    #[command(subcommand)]
+    Buffer(setup::Buffer),
     /// Propose an upgrade from two frozen and attested buffers
     Propose(Propose),
     /// Vote for a proposal
@@ -116,6 +127,8 @@ pub enum Command {
     Quarantine(Quarantine),
     /// Vote for rollback; once approved, restore the accounts and the old code
     Rollback(Rollback),
+    /// Close what is left of a proposal that has ended; the rent goes back to who paid it
+    Close(setup::Close),
     /// Print the audit log
     Audit(Audit),
     /// Mirror the chain without screens, until Ctrl-C

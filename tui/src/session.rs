@@ -107,11 +107,15 @@ impl Session {
     ///
     /// # Errors
     /// The store's sentence.
-    pub async fn record(&self, proposal: Pubkey, tx: &backend::SentTx) -> Result<()> {
+    pub async fn record(
+        &self,
+        proposal: impl Into<Option<Pubkey>>,
+        tx: &backend::SentTx,
+    ) -> Result<()> {
         let row = SentRow {
             at_ms: chrono::Utc::now().timestamp_millis(),
             verb: tx.verb.clone(),
-            proposal: Some(proposal),
+            proposal: proposal.into(),
             signature: tx.signature.clone(),
             slot: tx.slot,
             units: tx.units,

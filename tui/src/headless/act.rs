@@ -1,6 +1,8 @@
 //! Commands that sign: print what would be signed, and sign only with `--yes`.
 use anyhow::{Result, anyhow, bail};
-use backend::{Backend, Operation, Preflight, Progress, Receipt, Verb, Verdict};
+use backend::{
+    Backend, Check, Fact, Operation, Preflight, Progress, Receipt, Simulation, Verb, Verdict,
+};
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
@@ -15,7 +17,7 @@ use crate::{
 };
 
 /// What is said when `--yes` is missing.
-const UNCONFIRMED: &str = "Nothing was signed. Add --yes to sign and send this.";
+pub(super) const UNCONFIRMED: &str = "Nothing was signed. Add --yes to sign and send this.";
 
 /// The verb of a command and its arguments; `None` for commands that do not sign.
 pub(super) fn verb(command: Command) -> Option<(Verb, Act)> {
@@ -45,7 +47,7 @@ pub(super) async fn run(session: &Session, verb: Verb, args: &Act) -> Result<u8>
 }
 
 /// The proposal that the arguments mean.
-fn choose(snapshot: &Snapshot, verb: Verb, args: &Act) -> Result<Pubkey> {
+pub(super) fn choose(snapshot: &Snapshot, verb: Verb, args: &Act) -> Result<Pubkey> {
     let wanted = args.proposal.as_deref();
     if let Some(address) = wanted.and_then(|w| w.parse::<Pubkey>().ok()) {
         return Ok(address);
@@ -89,7 +91,8 @@ pub(super) async fn confirm(
 ) -> Result<u8> {
     let intent = preflight.intent.take();
     if !json {
-        describe(&preflight)?;
+        let p = &preflight;
+        describe(&p.title, &p.facts, &p.checks, p.simulation.as_ref())?;
     }
     let verb = s::title(preflight.verb);
     let described = |error: &str| json.then(|| described(&preflight, None, Some(error)));
@@ -173,7 +176,7 @@ async fn follow(
     written
 }
 
-fn sent(tx: &backend::SentTx) -> String {
+pub(super) fn sent(tx: &backend::SentTx) -> String {
     let units = tx.units.map(|u| format!(", {} units", grouped(u))).unwrap_or_default();
     let how = match &tx.error {
         None => String::new(),
@@ -189,7 +192,7 @@ fn sent(tx: &backend::SentTx) -> String {
     )
 }
 
-fn word(verdict: Verdict) -> &'static str {
+pub(super) fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "pass",
         Verdict::Warn => "warn",
@@ -197,15 +200,21 @@ fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-fn describe(p: &Preflight) -> Result<()> {
-    print(&clean(&p.title))?;
-    for fact in &p.facts {
+/// Prints what would be signed.
+pub(super) fn describe(
+    title: &str,
+    facts: &[Fact],
+    checks: &[Check],
+    simulation: Option<&Simulation>,
+) -> Result<()> {
+    print(&clean(title))?;
+    for fact in facts {
         print(&format!("  {:<28} {}", clean(&fact.label), clean(&fact.value)))?;
     }
-    for check in &p.checks {
+    for check in checks {
         print(&format!("  {:<4}  {}", word(check.verdict), clean(&check.sentence)))?;
     }
-    if let Some(sim) = &p.simulation {
+    if let Some(sim) = simulation {
         let text = match &sim.error {
             None => format!("succeeds with {} compute units", grouped(sim.units)),
             Some(error) => format!("fails: {}", clean(error)),

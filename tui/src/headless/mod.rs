@@ -3,6 +3,7 @@ mod act;
 mod audit;
 mod index;
 mod propose;
+mod setup;
 mod show;
 mod status;
 
@@ -33,6 +34,10 @@ pub async fn run(session: &Session, command: Command) -> Result<u8> {
         Command::Audit(args) => audit::run(session, &args).await,
         Command::Index(args) => index::run(session, &args).await,
         Command::Propose(args) => propose::run(session, &args).await,
+        Command::Team(team) => setup::team(session, &team).await,
+        Command::Program(program) => setup::program(session, &program).await,
+        Command::Buffer(buffer) => setup::buffer(session, &buffer).await,
+        Command::Close(args) => setup::close(session, &args).await,
         other => match act::verb(other) {
             Some((verb, args)) => act::run(session, verb, &args).await,
             None => Ok(0),
@@ -45,6 +50,9 @@ pub fn wants_json(command: Option<&Command>) -> bool {
     match command {
         Some(Command::Status(o)) => o.json,
         Some(Command::Propose(a)) => a.output.json,
+        Some(
+            c @ (Command::Team(_) | Command::Program(_) | Command::Buffer(_) | Command::Close(_)),
+        ) => setup::wants_json(c),
         Some(Command::Audit(a)) => a.output.json,
         Some(Command::Index(a)) => a.output.json,
         Some(Command::Quarantine(a)) => a.act.output.json,

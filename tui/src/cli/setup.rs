@@ -1,0 +1,237 @@
+//! The command line of what comes before a proposal and after its end. Values only.
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use solana_pubkey::Pubkey;
+use upgrade_manager::state::{BufferRole, role};
+
+use super::Output;
+
+/// Whether to sign, and how to print.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Go {
+    /// Sign and send; without it only the preflight is printed
+    #[arg(long)]
+    pub yes: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Teams.
+#[derive(Subcommand, Debug)]
+pub enum Team {
+    /// Make a team that decides about upgrades; its rules cannot be changed afterwards
+    Create(TeamCreate),
+}
+
+/// A new team.
+#[derive(Args, Debug)]
+pub struct TeamCreate {
+    /// Approvals that lock a proposal; more than half of the voters
+    #[arg(long, value_name = "N")]
+    pub threshold: u8,
+    /// Hours between the deciding approval and the earliest execution
+    #[arg(long, value_name = "HOURS", default_value_t = 48)]
+    pub timelock_hours: u16,
+    /// Hours below which the timelock can never be set [default: 24, or the timelock if shorter]
+    #[arg(long, value_name = "HOURS")]
+    pub timelock_floor_hours: Option<u16>,
+    /// Hours after the timelock in which a proposal can be executed
+    #[arg(long, value_name = "HOURS", default_value_t = 168)]
+    pub window_hours: u16,
+    /// Days after execution in which members can vote to roll back
+    #[arg(long, value_name = "DAYS", default_value_t = 7)]
+    pub rollback_window_days: u16,
+    /// The only account that surplus lamports of upgrades go to
+    #[arg(long, value_name = "ADDRESS")]
+    pub treasury: Pubkey,
+    /// A member, with every role or with some: ADDRESS[:propose+vote+execute]; give it once for
+    /// each member
+    #[arg(long = "member", value_name = "ADDRESS[:ROLES]", required = true, value_parser = member)]
+    pub members: Vec<Member>,
+    /// Proposals one member may have open at once
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub open_cap: u8,
+    /// Let votes in durable-nonce transactions count, as offline signers need
+    #[arg(long)]
+    pub allow_durable_nonce: bool,
+    /// The rest.
+    #[command(flatten)]
+    pub go: Go,
+}
+
+/// A member to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The key that signs.
+    pub key: Pubkey,
+    /// Bits of [`role`].
+    pub roles: u8,
+}
+
+fn member(text: &str) -> Result<Member, String> {
+    let (key, roles) = text.split_once(':').unwrap_or((text, "propose+vote+execute"));
+    let key = key.parse().map_err(|_| format!("{key} is not an address"))?;
+    let mut bits = 0;
+    for name in roles.split('+') {
+        bits |= match name {
+            "propose" => role::PROPOSE,
+            "vote" => role::VOTE,
+            "execute" => role::EXECUTE,
+            _ => return Err(format!("{name:?} is not a role: propose, vote or execute")),
+        };
+    }
+    Ok(Member { key, roles: bits })
+}
+
+/// Programs.
+#[derive(Subcommand, Debug)]
+pub enum Program {
+    /// Hand a program's upgrade authority to the manager; signed by who holds it now
+    Register(Register),
+    /// Make room for larger code; anyone may pay
+    Extend(Extend),
+}
+
+/// A program to register.
+#[derive(Args, Debug)]
+pub struct Register {
+    /// The program
+    #[arg(long, value_name = "ADDRESS")]
+    pub program: Pubkey,
+    /// The team that will decide about its upgrades
+    #[arg(long, value_name = "ADDRESS")]
+    pub team: Pubkey,
+    /// Version of its accounts now
+    #[arg(long = "version", value_name = "N")]
+    pub number: u16,
+    /// The rest.
+    #[command(flatten)]
+    pub go: Go,
+}
+
+/// A program to extend.
+#[derive(Args, Debug)]
+pub struct Extend {
+    /// The program
+    #[arg(long, value_name = "ADDRESS")]
+    pub program: Pubkey,
+    /// Bytes to add; clusters add at least 10240
+    #[arg(long, value_name = "N")]
+    pub bytes: u32,
+    /// The rest.
+    #[command(flatten)]
+    pub go: Go,
+}
+
+/// Buffers.
+#[derive(Subcommand, Debug)]
+pub enum Buffer {
+    /// Upload code into a new buffer; an interrupted upload goes on when the command is run again
+    Upload(Upload),
+    /// Fix a buffer's bytes for a program and take their hash
+    Freeze(Freeze),
+    /// Print what a buffer holds and who holds it
+    Show(Show),
+}
+
+/// Code to upload.
+#[derive(Args, Debug)]
+pub struct Upload {
+    /// The ELF, as `cargo build-sbf` writes it
+    #[arg(value_name = "FILE", required_unless_present = "live", conflicts_with = "live")]
+    pub file: Option<PathBuf>,
+    /// Upload a copy of the code that --program runs now, to roll back to
+    #[arg(long, requires = "program")]
+    pub live: bool,
+    /// The program the code is for: also checks whether it has room
+    #[arg(long, value_name = "ADDRESS")]
+    pub program: Option<Pubkey>,
+    /// Go on with the buffer of this key file [default: one in the data folder, kept until the
+    /// upload is complete]
+    #[arg(long, value_name = "BUFFER-KEY-FILE")]
+    pub resume: Option<PathBuf>,
+    /// The rest.
+    #[command(flatten)]
+    pub go: Go,
+}
+
+/// What a buffer is for.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It holds the new code
+    Upgrade,
+    /// It holds a copy of the code that runs
+    Rollback,
+}
+
+impl From<Role> for BufferRole {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Upgrade => Self::Upgrade,
+            Role::Rollback => Self::Rollback,
+        }
+    }
+}
+
+/// A buffer to freeze.
+#[derive(Args, Debug)]
+pub struct Freeze {
+    /// The buffer
+    #[arg(long, value_name = "ADDRESS")]
+    pub buffer: Pubkey,
+    /// The program it is for
+    #[arg(long, value_name = "ADDRESS")]
+    pub program: Pubkey,
+    /// What it is for
+    #[arg(long, value_name = "ROLE")]
+    pub role: Role,
+    /// The rest.
+    #[command(flatten)]
+    pub go: Go,
+}
+
+/// A buffer to look at.
+#[derive(Args, Debug)]
+pub struct Show {
+    /// The buffer
+    #[arg(value_name = "ADDRESS")]
+    pub buffer: Pubkey,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// What to close.
+#[derive(Args, Debug)]
+pub struct Close {
+    /// Address of the proposal, or its id [default: the one that is left]
+    #[arg(long, value_name = "ADDRESS|ID")]
+    pub proposal: Option<String>,
+    /// Program that an id is meant for; needed with several programs
+    #[arg(long, value_name = "ADDRESS")]
+    pub program: Option<Pubkey>,
+    /// A buffer that no proposal has pinned, instead of a proposal
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["proposal", "program"])]
+    pub buffer: Option<Pubkey>,
+    /// The rest.
+    #[command(flatten)]
+    pub go: Go,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_has_every_role_or_those_named() {
+        let key = Pubkey::new_from_array([7; 32]);
+        assert_eq!(member(&key.to_string()), Ok(Member { key, roles: role::ALL }));
+        let some = member(&format!("{key}:vote+execute")).unwrap();
+        assert_eq!(some.roles, role::VOTE | role::EXECUTE);
+        for bad in [format!("{key}:"), format!("{key}:vote,execute"), "x:vote".to_owned()] {
+            assert!(member(&bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! `buffer upload`: code goes into a buffer. Where an interrupted upload goes on is in a key file in
+//! the data folder, named after the code, so that the same command finds it again.
+use std::{
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use backend::{ProgramBuilder, SetupManager, UploadRequest, build::BuiltElf};
+
+use super::confirm;
+use crate::{cli::setup::Upload, headless::fresh, session::Session};
+
+/// Folder of key files of uploads that are not complete, in the data folder.
+const FOLDER: &str = "buffers";
+
+pub(super) async fn run(session: &Session, args: &Upload) -> Result<u8> {
+    let signer = session.signer()?;
+    let backend = session.backend(signer).await?;
+    fresh(session).await?;
+    let builder = ProgramBuilder::new(&backend);
+    let elf = match (&args.file, args.program) {
+        (Some(file), _) => builder.check_file(file),
+        (None, Some(program)) => builder.live_elf(&program).await,
+        (None, None) => bail!("Name a file, or --live with --program."),
+    };
+    let elf = elf.map_err(|e| session.clean(&e))?;
+    let folder = session.settings.data_dir.join(FOLDER);
+    let key_file = match &args.resume {
+        Some(path) if !path.exists() => {
+            bail!(
+                "There is no buffer key file {}: leave --resume away to start anew.",
+                path.display()
+            )
+        }
+        Some(path) => path.clone(),
+        None => key_file(&folder, &elf, args.live),
+    };
+    let ours = key_file.starts_with(&folder);
+    if args.go.yes && ours && !session.settings.read_only {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .with_context(|| format!("The folder {} cannot be made.", folder.display()))?;
+    }
+    let desk = SetupManager::new(&backend);
+    let request = UploadRequest { elf, program: args.program, key_file: key_file.clone(), ours };
+    let shown = desk.upload(request).await.map_err(|e| session.clean(&e))?;
+    let code = confirm::run(session, &desk, shown, args.go, "buffer").await;
+    if code.is_err() && key_file.exists() {
+        eprintln!(
+            "What is uploaded stays. Run the same command again to go on; the buffer's key is in {}.",
+            key_file.display()
+        );
+    }
+    code
+}
+
+/// The key file of an upload of `elf`: a copy of what runs has one of its own.
+fn key_file(folder: &Path, elf: &BuiltElf, live: bool) -> PathBuf {
+    let kind = if live { "live" } else { "file" };
+    folder.join(format!("{kind}-{}.json", hex::encode(elf.info.sha256)))
+}

@@ -1,0 +1,75 @@
+//! `close`: what is left of a proposal that has ended, or a buffer that was never used.
+use anyhow::{Result, bail};
+use backend::Verb;
+use solana_pubkey::Pubkey;
+
+use super::{confirm, desk};
+use crate::{
+    cli::{Act, setup::Close},
+    headless::{act, fresh},
+    model::snapshot::Snapshot,
+    session::Session,
+};
+
+pub(super) async fn run(session: &Session, args: &Close) -> Result<u8> {
+    let desk = desk(session).await?;
+    if let Some(buffer) = args.buffer {
+        let shown = desk.close_unused(&buffer).await.map_err(|e| session.clean(&e))?;
+        return confirm::run(session, &desk, shown, args.go, "buffer").await;
+    }
+    let proposal = choose(&fresh(session).await?, args)?;
+    let shown = desk.close(&proposal).await.map_err(|e| session.clean(&e))?;
+    confirm::run(session, &desk, shown, args.go, "proposal").await
+}
+
+/// The named proposal, or the only one that is not live and not closed.
+fn choose(snapshot: &Snapshot, args: &Close) -> Result<Pubkey> {
+    if args.proposal.is_some() {
+        let (proposal, program) = (args.proposal.clone(), args.program);
+        let act = Act { proposal, program, yes: args.go.yes, output: args.go.output };
+        // Which verb it is only matters where no proposal is named.
+        return act::choose(snapshot, Verb::Expire, &act);
+    }
+    let live: Vec<_> = snapshot.programs().iter().filter_map(|r| r.account.live_proposal).collect();
+    let left: Vec<_> = snapshot
+        .view
+        .proposals
+        .iter()
+        .filter(|r| r.closed_slot.is_none() && !live.contains(&r.pubkey))
+        .filter(|r| args.program.is_none_or(|p| p == r.account.terms.program))
+        .collect();
+    match left.as_slice() {
+        [one] => Ok(one.pubkey),
+        [] => bail!("No proposal has ended that is not closed yet."),
+        _ => bail!(
+            "Several proposals have ended; name one with --proposal. `control-room status` lists them."
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{cli::setup::Go, fixtures};
+
+    #[test]
+    fn a_live_proposal_is_never_chosen_and_one_of_several_is_not_guessed() {
+        let close = |proposal: Option<&str>| Close {
+            proposal: proposal.map(str::to_owned),
+            program: None,
+            buffer: None,
+            go: Go::default(),
+        };
+        let live = fixtures::snapshot(&fixtures::active(1));
+        assert!(choose(&live, &close(None)).unwrap_err().to_string().contains("has ended"));
+        let mut f = fixtures::migrating(0, 200);
+        f.state.live_proposal = None;
+        let mut ended = (*fixtures::snapshot(&f)).clone();
+        assert_eq!(choose(&ended, &close(None)).unwrap(), fixtures::key(40));
+        assert_eq!(choose(&ended, &close(Some("0"))).unwrap(), fixtures::key(40));
+        let mut other = ended.view.proposals[0].clone();
+        other.pubkey = fixtures::key(41);
+        ended.view.proposals.push(other);
+        assert!(choose(&ended, &close(None)).unwrap_err().to_string().contains("Several"));
+    }
+}

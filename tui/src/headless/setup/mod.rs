@@ -1,0 +1,69 @@
+//! Commands around proposals: what comes before one and after its end. Like every command that
+//! signs, each prints first what would be signed, and signs only with `--yes`.
+mod buffer_freeze;
+mod buffer_show;
+mod buffer_upload;
+mod close;
+mod confirm;
+mod program_extend;
+mod program_register;
+mod team_create;
+
+use anyhow::Result;
+use backend::SetupManager;
+
+use crate::{
+    cli::{
+        Command,
+        setup::{Buffer, Close, Program, Team},
+    },
+    session::Session,
+};
+
+pub(super) async fn team(session: &Session, command: &Team) -> Result<u8> {
+    match command {
+        Team::Create(args) => team_create::run(session, args).await,
+    }
+}
+
+pub(super) async fn program(session: &Session, command: &Program) -> Result<u8> {
+    match command {
+        Program::Register(args) => program_register::run(session, args).await,
+        Program::Extend(args) => program_extend::run(session, args).await,
+    }
+}
+
+pub(super) async fn buffer(session: &Session, command: &Buffer) -> Result<u8> {
+    match command {
+        Buffer::Upload(args) => buffer_upload::run(session, args).await,
+        Buffer::Freeze(args) => buffer_freeze::run(session, args).await,
+        Buffer::Show(args) => buffer_show::run(session, args).await,
+    }
+}
+
+pub(super) async fn close(session: &Session, args: &Close) -> Result<u8> {
+    close::run(session, args).await
+}
+
+/// Whether a set-up command was asked for JSON.
+pub(super) fn wants_json(command: &Command) -> bool {
+    let output = match command {
+        Command::Team(Team::Create(a)) => a.go.output,
+        Command::Program(Program::Register(a)) => a.go.output,
+        Command::Program(Program::Extend(a)) => a.go.output,
+        Command::Buffer(Buffer::Upload(a)) => a.go.output,
+        Command::Buffer(Buffer::Freeze(a)) => a.go.output,
+        Command::Buffer(Buffer::Show(a)) => a.output,
+        Command::Close(a) => a.go.output,
+        _ => return false,
+    };
+    output.json
+}
+
+/// The loaded key and the chain that the mirror follows: another cluster is refused here.
+async fn desk(session: &Session) -> Result<SetupManager> {
+    let signer = session.signer()?;
+    let backend = session.backend(signer).await?;
+    super::fresh(session).await?;
+    Ok(SetupManager::new(&backend))
+}
