@@ -34,6 +34,11 @@ pub struct Args {
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(10..=60_000))]
     pub slot_ms: Option<u64>,
 
+    /// Only deploy the two programs, fund the keys and fill the vaults: no team, no proposal. The
+    /// deployer holds the demo vault's upgrade authority, and ProgramData has no room to spare
+    #[arg(long, conflicts_with = "headless")]
+    pub bare: bool,
+
     /// Port of the JSON-RPC on 127.0.0.1; 0 takes a free one
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     pub http_port: u16,
@@ -74,7 +79,8 @@ mod tests {
     fn the_command_line_is_sound_and_explains_itself() {
         Args::command().debug_assert();
         let help = Args::command().render_long_help().to_string();
-        for flag in ["elf-dir", "data-dir", "vaults", "slot-ms", "headless", "hold", "until-ready"]
+        for flag in
+            ["elf-dir", "data-dir", "vaults", "slot-ms", "bare", "headless", "hold", "until-ready"]
         {
             assert!(help.contains(&format!("--{flag}")), "{flag}");
         }
@@ -87,6 +93,7 @@ mod tests {
         assert_eq!(args("sandbox --headless").slot_ms(), FAST_SLOT_MS);
         assert_eq!(args("sandbox --headless --slot-ms 400").slot_ms(), 400);
         assert!(Args::try_parse_from(["sandbox", "--hold"]).is_err());
+        assert!(Args::try_parse_from(["sandbox", "--bare", "--headless"]).is_err());
         assert!(Args::try_parse_from(["sandbox", "--vaults", "0"]).is_err());
     }
 }

@@ -43,7 +43,8 @@ impl<'a> Cast<'a> {
 /// # Errors
 /// The first thing that did not come out as it must, in a sentence.
 pub async fn run(world: &World, out: impl Write) -> Result<()> {
-    let (gateway, seeded) = (&world.gateway, &world.seeded);
+    let gateway = &world.gateway;
+    let seeded = world.seeded.as_ref().context("The chain is bare: there is nothing to run.")?;
     let cast = Cast::of(&world.keys.members)?;
     let archive = Arc::new(FileArchive::open(&world.archive)?);
     let ledger = Ledger::start(out).context("Stdout is closed.")?;

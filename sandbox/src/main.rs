@@ -51,7 +51,8 @@ async fn work(args: &Args) -> Result<()> {
     let data = DataDir::open(args.data_dir.clone())?;
     let chain =
         ChainConfig { slot_ms: args.slot_ms(), http_port: args.http_port, ws_port: args.ws_port };
-    let setup = Setup { elves, data_dir: data.path(), vaults: args.vaults, chain };
+    let (data_dir, vaults, bare) = (data.path(), args.vaults, args.bare);
+    let setup = Setup { elves, data_dir, vaults, bare, chain };
     let world = World::create(&setup).await?;
     eprintln!("the sandbox is ready after {:.1} s", started.elapsed().as_secs_f64());
     if args.headless {

@@ -12,10 +12,14 @@ pub struct Ready {
     pub ws: String,
     /// The program that is to be upgraded.
     pub program: String,
-    /// Its team.
-    pub multisig: String,
-    /// The proposal that waits for votes.
-    pub proposal: String,
+    /// Its team; none on a bare chain.
+    pub multisig: Option<String>,
+    /// The proposal that waits for votes; none on a bare chain.
+    pub proposal: Option<String>,
+    /// Key file of who deployed the programs.
+    pub deployer: PathBuf,
+    /// Who shall get the surplus lamports of upgrades.
+    pub treasury: String,
     /// The members' key files, in the order of their addresses.
     pub members: Vec<PathBuf>,
     /// Genesis hash of this chain, unlike every other chain's.

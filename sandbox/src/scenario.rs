@@ -40,8 +40,8 @@ pub struct World {
     pub keys: Keys,
     /// Where old account bytes are kept.
     pub archive: PathBuf,
-    /// What is on it.
-    pub seeded: Seeded,
+    /// What is on it beside the two programs and the vaults; nothing on a bare chain.
+    pub seeded: Option<Seeded>,
     chain: LocalChain,
 }
 
@@ -54,6 +54,8 @@ pub struct Setup {
     pub data_dir: PathBuf,
     /// Vaults to create.
     pub vaults: u32,
+    /// Whether there shall be no team and no proposal.
+    pub bare: bool,
     /// The chain, as it shall be once it is seeded.
     pub chain: ChainConfig,
 }
@@ -78,9 +80,11 @@ impl World {
         Ready {
             http: self.chain.http().into(),
             ws: self.chain.ws().into(),
-            program: self.seeded.program.to_string(),
-            multisig: self.seeded.multisig.to_string(),
-            proposal: self.seeded.proposal.to_string(),
+            program: demo_vault::ID.to_string(),
+            multisig: self.seeded.as_ref().map(|s| s.multisig.to_string()),
+            proposal: self.seeded.as_ref().map(|s| s.proposal.to_string()),
+            deployer: self.keys.deployer.path.clone(),
+            treasury: self.keys.treasury.to_string(),
             members: self.keys.members.iter().map(|m| m.path.clone()).collect(),
             genesis_hash: Pubkey::new_from_array(self.gateway.genesis_hash()).to_string(),
             archive: self.archive.clone(),

@@ -35,12 +35,21 @@ const VERSIONS: [u16; 2] = [demo_vault::v1::VERSION, demo_vault::v2::VERSION];
 ///
 /// # Errors
 /// The first step that fails, in a sentence.
-pub async fn seed(gateway: &Gateway, keys: &Keys, archive: &Path, setup: &Setup) -> Result<Seeded> {
+pub async fn seed(
+    gateway: &Gateway,
+    keys: &Keys,
+    archive: &Path,
+    setup: &Setup,
+) -> Result<Option<Seeded>> {
     let archive: Arc<dyn Archive> = Arc::new(FileArchive::open(archive)?);
     let deployer =
         Backend::new(gateway.clone(), archive.clone(), Some(keys.deployer.signer.clone()));
     let seeder = Seeder { gateway, keys, setup, deployer, archive };
-    seeder.run().await
+    if setup.bare {
+        seeder.deploy_only().await?;
+        return Ok(None);
+    }
+    seeder.run().await.map(Some)
 }
 
 struct Seeder<'a> {
@@ -94,6 +103,23 @@ impl Seeder<'_> {
             step("proposing, with one approval", self.propose(&program, &buffers)).await?;
         sent.extend(votes);
         Ok(Seeded { program, multisig, proposal, sent })
+    }
+
+    /// What a team finds that has not heard of the manager yet: its program with users, and the
+    /// manager somebody deployed.
+    async fn deploy_only(&self) -> Result<()> {
+        let elves = &self.setup.elves;
+        step("funding the keys", self.fund()).await?;
+        let manager = step(
+            format!("deploying the upgrade manager ({})", kib(&elves.manager)),
+            self.deploy("upgrade-manager", &upgrade_manager::ID, &elves.manager, 0),
+        );
+        let vault = step(
+            format!("deploying the demo vault, first layout ({})", kib(&elves.vault_v1)),
+            self.deploy("demo-vault", &demo_vault::ID, &elves.vault_v1, 0),
+        );
+        try_join(manager, vault).await?;
+        step(format!("filling {} vaults", self.setup.vaults), self.fill_vaults()).await
     }
 
     /// Enough for everybody: rent of the code for the deployer, fees and rent of growth for members.

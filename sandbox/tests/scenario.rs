@@ -31,6 +31,7 @@ fn setup(dir: &std::path::Path, vaults: u32) -> Setup {
         elves: Elves::find(&elf_dir()).unwrap(),
         data_dir: dir.to_owned(),
         vaults,
+        bare: false,
         chain: ChainConfig::with_slots_of(50),
     }
 }
@@ -40,7 +41,7 @@ async fn the_seeded_chain_holds_what_it_says() {
     use anchor_lang::AccountDeserialize;
     let dir = tempfile::tempdir().unwrap();
     let world = World::create(&setup(dir.path(), 9)).await.unwrap();
-    let scene = Scene::load(&world.gateway, world.seeded.proposal).await.unwrap();
+    let scene = Scene::load(&world.gateway, world.seeded.as_ref().unwrap().proposal).await.unwrap();
 
     let team = &scene.multisig;
     assert_eq!((team.threshold, team.timelock, team.members.len()), (3, 48 * 3600, 5));
