@@ -27,7 +27,7 @@ const ROWS: usize = 1_000;
 /// How long an update may wait for others.
 const LINGER: Duration = Duration::from_millis(100);
 /// How soon a snapshot that is not believed is read again.
-const RECHECK: Duration = Duration::from_secs(5);
+pub const RECHECK: Duration = Duration::from_secs(5);
 
 /// What has arrived and is not written yet: the newest state of each account.
 pub struct Intake {

@@ -17,7 +17,7 @@ use crate::{
     Conn, Health, IndexerError, Result, SourceConfig, Store, StoreError,
     audit::event::closes_an_account,
     backoff::Backoff,
-    join::{Intake, merge, session},
+    join::{Intake, RECHECK, merge, session},
     source::{history, rpc::Rpc, shown, socket::Frame},
     store::{Applied, Batch, Closing, Run},
 };
@@ -356,8 +356,18 @@ pub async fn backfill_once(config: SourceConfig, store: Arc<dyn Store>) -> Resul
     let genesis = link.rpc.genesis_hash().await?;
     let run = begin(&link, &genesis).await?;
     let snapshot = link.rpc.snapshot(run.snapshot_slot).await?;
-    let slot = snapshot.slot;
-    let joined = merge(&link, snapshot, false).await?;
+    let mut slot = snapshot.slot;
+    let joined = match merge(&link, snapshot, false).await {
+        // As on a connection: the same answer twice is believed, unless it is an empty one.
+        Err(IndexerError::Suspect { seen, .. }) if seen > 0 => {
+            tokio::time::sleep(RECHECK.min(link.config.reconcile)).await;
+            let again = link.rpc.snapshot(slot).await?;
+            slot = again.slot;
+            let same = u64::try_from(again.accounts.len()).is_ok_and(|n| n == seen);
+            merge(&link, again, same).await?
+        }
+        joined => joined?,
+    };
     let events = read_history(&link).await?;
     let crate::join::Joined { accounts, written, closed } = joined;
     Ok(Backfill { slot, accounts, written, closed, events })

@@ -1,7 +1,7 @@
 //! Stream and snapshot together, against a scripted node: whatever the order, the mirror ends equal.
 use std::{sync::Arc, time::Duration};
 
-use indexer::{Conn, RecordQuery, SqliteStore, Store, backfill_once, spawn};
+use indexer::{Conn, RecordQuery, SourceConfig, SqliteStore, Store, backfill_once, spawn};
 use upgrade_manager::state::AccountStatus::{Migrated, Pending, Restored, Verified};
 
 use crate::{
@@ -82,6 +82,27 @@ on_both_stores! {
         live(&indexer).await;
         assert!(equal(&store, &fake).await);
         indexer.shutdown().await;
+    }
+
+    async fn a_reading_after_most_was_closed_is_believed_and_an_empty_one_never(place) {
+        let (fake, store) = (Fake::start().await, place.open().await);
+        for n in 1..=20 {
+            fake.set(key(n), bytes(&record(n, Verified)));
+        }
+        let config = || SourceConfig { reconcile: Duration::from_millis(50), ..fake.config() };
+        backfill_once(config(), Arc::clone(&store)).await.unwrap();
+        fake.tick();
+        fake.state().cut = 20;
+        let error = backfill_once(config(), Arc::clone(&store)).await.unwrap_err();
+        assert!(error.to_string().contains("returned 0 of the 20"), "{error}");
+        fake.state().cut = 0;
+        for n in 1..=18 {
+            fake.close_account(&key(n));
+        }
+        fake.tick();
+        let done = backfill_once(config(), Arc::clone(&store)).await.unwrap();
+        assert_eq!((done.accounts, done.closed), (2, 18));
+        assert!(equal(&store, &fake).await);
     }
 
     async fn one_reading_without_a_websocket_fills_the_store(place) {
