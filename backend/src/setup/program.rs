@@ -48,6 +48,11 @@ impl SetupManager {
         shown.fact("Team", team);
         shown.fact("Approvals needed", format!("{} of {}", config.threshold, config.voters()));
         shown.fact("Timelock", span(config.timelock.into()));
+        shown.check(Check::when(
+            gateway.account(&state).await?.is_none(),
+            "The program is not registered yet.",
+            format!("The program {program} is registered already; its state is {state}."),
+        ));
         shown.check(Check::warn(format!(
             "THE UPGRADE AUTHORITY MOVES from {} to the manager's address {taker}. From then on \
              only proposals of the team {team} can upgrade the program, and no command here gives \
@@ -55,11 +60,6 @@ impl SetupManager {
             name(holder)
         )));
         shown.check(check_holder(holder, shown.signer));
-        shown.check(Check::when(
-            gateway.account(&state).await?.is_none(),
-            "The program is not registered yet.",
-            format!("The program {program} is registered already; its state is {state}."),
-        ));
         shown.check(match elf::inspect(live.get(..elf::file_len(&live)).unwrap_or(&live)) {
             Ok(info) => Check::pass(format!("The code that runs is sBPF v{}.", info.sbpf_version)),
             Err(problem) => Check::fail(format!("The code that runs cannot be pinned: {problem}.")),

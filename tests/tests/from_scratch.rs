@@ -1,0 +1,330 @@
+//! A team with a program and nothing else: every step from an empty manager to closed accounts, by
+//! the control room's commands alone.
+use std::{
+    process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anchor_lang::AccountDeserialize;
+use backend::{
+    FileSigner, Signer, elf,
+    gateway::{Gateway, RawAccount},
+    instructions::program_data_address,
+};
+use e2e::{live::Live, robot};
+use serde_json::Value;
+use solana_pubkey::Pubkey;
+use upgrade_manager::{
+    seeds,
+    state::{MultisigConfig, Phase, ProgramUpgradeState, UpgradeProposal, role},
+};
+
+const VAULTS: u32 = 20;
+const HOUR: u32 = 3_600;
+const DAY: u32 = 24 * HOUR;
+
+/// The bare chain, and the one who deployed everything on it.
+struct Desk {
+    chain: Live,
+    gateway: Gateway,
+    program: Pubkey,
+    deployer: Pubkey,
+}
+
+impl Desk {
+    fn open() -> Self {
+        let chain = Live::start(VAULTS, 200, &["--bare"]);
+        assert!(chain.ready.multisig.is_none() && chain.ready.proposal.is_none());
+        let gateway = chain.gateway();
+        let program = chain.ready.program.parse().expect("an address");
+        let deployer = FileSigner::open(&chain.ready.deployer).expect("a key").pubkey();
+        Self { chain, gateway, program, deployer }
+    }
+
+    /// A command under the deployer's key.
+    fn command(&self, args: &[&str]) -> Command {
+        let mut flags = self.chain.flags("mirror", 1);
+        let at = flags.iter().position(|f| f == "--keypair").expect("a key");
+        flags[at + 1] = self.chain.ready.deployer.display().to_string();
+        let mut command = Command::new(robot::control_room());
+        command.args(flags).args(args);
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().expect("the control room starts")
+    }
+
+    /// The command that prints first and signs nothing, then signs with `--yes`.
+    fn signs(&self, args: &[&str]) -> Value {
+        let shown = self.run(&[args, &["--json"]].concat());
+        let value = json(&shown);
+        assert_eq!(shown.status.code(), Some(2), "{args:?}: {value:#}");
+        assert_eq!((&value["signed"], &value["receipt"]), (&Value::from(false), &Value::Null));
+        let out = self.run(&[args, &["--json", "--yes"]].concat());
+        let value = json(&out);
+        assert_eq!(out.status.code(), Some(0), "{args:?}: {value:#}");
+        assert_eq!((&value["signed"], &value["error"]), (&Value::from(true), &Value::Null));
+        value
+    }
+
+    /// The command fails with `word` in its sentence.
+    fn refuses(&self, args: &[&str], word: &str) -> Value {
+        let out = self.run(&[args, &["--json", "--yes"]].concat());
+        let value = json(&out);
+        assert_eq!(out.status.code(), Some(1), "{args:?}: {value:#}");
+        let said = value["error"].as_str().unwrap_or_default();
+        assert!(said.contains(word), "{word:?} is missing in {said:?}");
+        value
+    }
+
+    fn raw(&self, address: &Pubkey) -> Option<RawAccount> {
+        self.chain.run(self.gateway.account(address)).expect("the chain answers")
+    }
+
+    fn read<T: AccountDeserialize>(&self, address: &Pubkey) -> T {
+        let raw = self.raw(address).expect("an account");
+        T::try_deserialize(&mut raw.data.as_slice()).expect("the manager's account")
+    }
+
+    fn state(&self) -> ProgramUpgradeState {
+        self.read(&seeds::program_state(&self.program).0)
+    }
+
+    fn lamports(&self, address: &Pubkey) -> u64 {
+        self.raw(address).map_or(0, |a| a.lamports)
+    }
+
+    fn show(&self, buffer: &str) -> Value {
+        json(&self.run(&["buffer", "show", buffer, "--json"]))
+    }
+}
+
+fn json(out: &Output) -> Value {
+    let text = String::from_utf8_lossy(&out.stdout);
+    let errors = String::from_utf8_lossy(&out.stderr);
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}:\n{text}\n{errors}"))
+}
+
+fn fact<'a>(value: &'a Value, label: &str) -> &'a str {
+    let facts = value["facts"].as_array().expect("facts");
+    let found = facts.iter().find(|f| f["label"] == label);
+    found.and_then(|f| f["value"].as_str()).unwrap_or_else(|| panic!("no {label} in {value:#}"))
+}
+
+/// A check of the preflight that says `words`, and how it ended.
+fn verdict<'a>(value: &'a Value, words: &str) -> &'a str {
+    let checks = value["checks"].as_array().expect("checks");
+    let says = |c: &&Value| c["sentence"].as_str().is_some_and(|s| s.contains(words));
+    let found = checks.iter().find(says).unwrap_or_else(|| panic!("no {words:?} in {value:#}"));
+    found["verdict"].as_str().expect("a verdict")
+}
+
+fn address(value: &Value) -> Pubkey {
+    value.as_str().and_then(|s| s.parse().ok()).unwrap_or_else(|| panic!("no address: {value}"))
+}
+
+/// A 3-of-5 team; one member may only vote.
+fn create_team(desk: &Desk) -> Pubkey {
+    let keys: Vec<String> = (1..=5)
+        .map(|n| FileSigner::open(desk.chain.key(n).as_ref()).expect("a key").pubkey().to_string())
+        .collect();
+    let roles = |n: usize| if n == 4 { ":vote" } else { "" };
+    let members: Vec<String> =
+        keys.iter().enumerate().map(|(n, key)| format!("{key}{}", roles(n))).collect();
+    let treasury = desk.chain.ready.treasury.clone();
+    let mut args = vec!["team", "create", "--timelock-hours", "48", "--window-hours", "72"];
+    args.extend(["--rollback-window-days", "3", "--treasury", &treasury, "--open-cap", "2"]);
+    for member in &members {
+        args.extend(["--member", member]);
+    }
+    desk.refuses(&[&args[..], &["--threshold", "2"]].concat(), "threshold");
+    let made = desk.signs(&[&args[..], &["--threshold", "3"]].concat());
+    let team = address(&made["team"]);
+    let config: MultisigConfig = desk.read(&team);
+    assert_eq!((config.threshold, config.members.len(), config.open_cap), (3, 5, 2));
+    assert_eq!((config.timelock, config.timelock_floor), (48 * HOUR, 24 * HOUR));
+    assert_eq!((config.execution_window, config.rollback_window), (72 * HOUR, 3 * DAY));
+    assert_eq!(config.treasury.to_string(), treasury);
+    let voter = keys[4].parse().expect("an address");
+    assert_eq!(config.member(&voter).map(|m| m.roles), Some(role::VOTE));
+    team
+}
+
+fn register(desk: &Desk, team: &Pubkey) {
+    let (program, team_arg) = (desk.program.to_string(), team.to_string());
+    let register =
+        ["program", "register", "--program", &program, "--team", &team_arg, "--version", "1"];
+    // A member is not the upgrade authority.
+    let wrong = desk.chain.command(2, &[&register[..], &["--yes", "--json"]].concat());
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(json(&wrong)["error"].as_str().is_some_and(|s| s.contains("upgrade authority")));
+    let done = desk.signs(&register);
+    let authority = seeds::authority(&desk.program).0.to_string();
+    assert_eq!(fact(&done, "Upgrade authority AFTERWARDS"), authority);
+    assert_eq!(verdict(&done, "THE UPGRADE AUTHORITY MOVES"), "warn");
+    let live = desk.raw(&program_data_address(&desk.program)).expect("code");
+    assert_eq!(live.data[13..45], *seeds::authority(&desk.program).0.as_ref());
+    let state = desk.state();
+    assert_eq!((state.version, state.multisig, state.phase), (1, *team, Phase::Steady));
+    assert_eq!(state.elf_hash, elf::verify_hash(e2e::elf::v1()));
+    desk.refuses(&register, "registered already");
+}
+
+/// Uploads the new code, killed half way and started again; makes the room that it needs.
+fn upload_new(desk: &Desk) -> String {
+    let file = e2e::elf::dir().join("demo_vault_v2.so").display().to_string();
+    let program = desk.program.to_string();
+    let upload = ["buffer", "upload", &file, "--program", &program, "--json"];
+    let shown = json(&desk.run(&upload));
+    assert_eq!(verdict(&shown, "program extend --program"), "warn", "v2 is longer than v1");
+    let hash = hex::encode(elf::verify_hash(e2e::elf::v2()));
+    let key_file = desk.chain.folder("mirror").join(format!("buffers/file-{hash}.json"));
+    assert!(!key_file.exists(), "nothing is written before --yes");
+
+    let mut killed = desk
+        .command(&[&upload[..], &["--yes"]].concat())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the control room starts");
+    let end = Instant::now() + Duration::from_secs(60);
+    let half = loop {
+        if key_file.exists()
+            && let Ok(key) = FileSigner::open(&key_file)
+            && desk.raw(&key.pubkey()).is_some()
+        {
+            break key.pubkey();
+        }
+        assert!(Instant::now() < end, "the upload does not start");
+        thread::sleep(Duration::from_millis(5));
+    };
+    killed.kill().expect("a process to kill");
+    killed.wait().expect("its end");
+    assert!(key_file.exists(), "it was complete before the kill: nothing was shown");
+
+    let done = desk.signs(&upload[..5]);
+    assert_eq!(address(&done["buffer"]), half, "the same buffer goes on");
+    assert_eq!(fact(&done, "solana-verify hash, sha256"), hash);
+    assert!(!key_file.exists(), "the key file goes when the buffer is complete");
+
+    let (v1, v2) = (e2e::elf::v1().len(), e2e::elf::v2().len());
+    let bytes = (v2 - v1).to_string();
+    let extend = ["program", "extend", "--program", &program, "--bytes", &bytes];
+    desk.signs(&extend);
+    let room = desk.raw(&program_data_address(&desk.program)).expect("code").data.len() - 45;
+    assert!(room >= v2, "{room} bytes for {v2}");
+    half.to_string()
+}
+
+fn upload_live(desk: &Desk) -> String {
+    let program = desk.program.to_string();
+    let done = desk.signs(&["buffer", "upload", "--live", "--program", &program]);
+    let hash = hex::encode(elf::verify_hash(e2e::elf::v1()));
+    assert_eq!(fact(&done, "solana-verify hash, sha256"), hash);
+    assert_eq!(fact(&done, "Same as the code that runs"), "yes");
+    done["buffer"].as_str().expect("an address").to_owned()
+}
+
+fn freeze(desk: &Desk, buffer: &str, role: &str) {
+    let program = desk.program.to_string();
+    let before = desk.show(buffer);
+    assert_eq!(before["authority"], desk.deployer.to_string());
+    assert_eq!((&before["frozen"], &before["attested"]), (&false.into(), &false.into()));
+    let args = ["buffer", "freeze", "--buffer", buffer, "--program", &program, "--role", role];
+    let done = desk.signs(&args);
+    let sent = done["receipt"]["sent"].as_array().map(Vec::len);
+    assert_eq!(sent, Some(1), "frozen and attested in one transaction: {done:#}");
+    let after = desk.show(buffer);
+    assert_eq!(after["authority"], seeds::authority(&desk.program).0.to_string());
+    assert_eq!((&after["frozen"], &after["attested"]), (&true.into(), &true.into()));
+    assert_eq!(after["sha256"], before["sha256"]);
+    assert_eq!(after["role"].as_str().map(str::to_lowercase).as_deref(), Some(role));
+    desk.refuses(&args, "attested already");
+}
+
+fn propose(desk: &Desk, new: &str, old: &str) -> Pubkey {
+    let rule = demo_vault::client::type_rule();
+    let rule = format!(
+        "{}:{}:{}:{}-{}:{}-{}",
+        hex::encode(rule.discriminator),
+        rule.version_offset,
+        rule.version_width,
+        rule.old_len.0,
+        rule.old_len.1,
+        rule.new_len.0,
+        rule.new_len.1
+    );
+    let program = desk.program.to_string();
+    let mut args = vec!["propose", "--program", &program, "--buffer", new];
+    args.extend(["--rollback-buffer", old, "--to-version", "2", "--type-rule", &rule, "--yes"]);
+    let made = desk.chain.done(1, &args);
+    assert_eq!(fact(&made, "Accounts in manifest"), VAULTS.to_string());
+    assert_eq!(desk.show(new)["proposal"], made["proposal"], "pinned");
+    address(&made["proposal"])
+}
+
+#[test]
+fn a_team_comes_from_nothing_to_a_closed_upgrade_by_commands_alone() {
+    let desk = Desk::open();
+    let status = desk.chain.done(1, &["status"]);
+    assert_eq!(status["programs"].as_array().map(Vec::len), Some(0), "{status}");
+    let program = desk.program.to_string();
+
+    let team = create_team(&desk);
+    register(&desk, &team);
+    let new = upload_new(&desk);
+    let old = upload_live(&desk);
+    // The copy of what runs is no new code, and new code is no way back.
+    let swapped = ["buffer", "freeze", "--buffer", &new, "--program", &program];
+    desk.refuses(&[&swapped[..], &["--role", "rollback"]].concat(), "code that runs");
+    freeze(&desk, &new, "upgrade");
+    freeze(&desk, &old, "rollback");
+    let proposal = propose(&desk, &new, &old);
+    desk.refuses(&["close", "--buffer", &new], "has pinned the buffer");
+    desk.refuses(&["close", "--proposal", &proposal.to_string()], "when its proposal has ended");
+
+    for member in [1, 2, 3] {
+        desk.chain.done(member, &["approve", "--yes"]);
+    }
+    desk.chain.advance(48 * HOUR + 60);
+    desk.chain.done(2, &["execute", "--yes"]);
+    desk.chain.done(3, &["migrate", "--yes"]);
+    desk.chain.done(1, &["verify", "--yes"]);
+    let state = desk.state();
+    assert_eq!((state.version, state.phase), (2, Phase::Steady));
+    assert_eq!(state.elf_hash, elf::verify_hash(e2e::elf::v2()));
+    assert_eq!((state.counters.verified, state.counters.total), (VAULTS, VAULTS));
+
+    close(&desk, &proposal, [&new, &old]);
+}
+
+/// Not before the rollback window is over; then every lamport goes back to who paid it.
+fn close(desk: &Desk, proposal: &Pubkey, buffers: [&str; 2]) {
+    desk.refuses(&["close"], "can still be rolled back");
+    desk.chain.advance(3 * DAY + 60);
+    let known: UpgradeProposal = desk.read(proposal);
+    let attestations = buffers.map(|b| seeds::attestation(&b.parse().expect("an address")).0);
+    let rollback: Pubkey = buffers[1].parse().expect("an address");
+    let due: u64 = attestations.iter().chain([&rollback]).map(|a| desk.lamports(a)).sum();
+    let (payer_due, before) = (desk.lamports(proposal), desk.lamports(&desk.deployer));
+    let payer_before = desk.lamports(&known.payer);
+
+    let done = desk.signs(&["close"]);
+    assert_eq!(done["proposal"], proposal.to_string());
+    assert_eq!(fact(&done, "Version records"), VAULTS.to_string());
+    let sent = done["receipt"]["sent"].as_array().expect("transactions");
+    let fees = 5_000 * sent.len() as u64;
+    assert_eq!(desk.lamports(&desk.deployer), before + due - fees, "the deployer's rent");
+    assert_eq!(desk.lamports(&known.payer), payer_before + payer_due, "the proposer's rent");
+    for gone in attestations.iter().chain([proposal, &rollback]) {
+        assert!(desk.raw(gone).is_none(), "{gone} is still there");
+    }
+    desk.refuses(&["close"], "No proposal has ended");
+    let left = desk.chain.run(desk.gateway.program_accounts(&upgrade_manager::ID, &[]));
+    let left = left.expect("the chain answers");
+    assert_eq!(left.len(), 2, "the team and the program's state alone stay");
+    let report = desk.chain.done(1, &["index", "--verify"]);
+    assert_eq!((&report["compared"], &report["equal"]), (&2.into(), &2.into()), "{report}");
+}
