@@ -1,6 +1,7 @@
 //! From a file to code on the chain: checks an ELF, uploads it into a buffer that can be resumed,
 //! deploys a new program, extends an existing one. It never upgrades: that is what proposals are for.
 mod deploy;
+mod fill;
 mod upload;
 
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! The one way to the chain: a JSON-RPC node, asked with timeouts, asked again where that is
 //! harmless, and never trusted about anything that can be checked.
+mod burst;
 mod explain;
 mod faults;
 mod manager_errors;
@@ -14,6 +15,7 @@ use solana_commitment_config::CommitmentConfig;
 
 use crate::error::{BackendError, Result};
 
+pub(crate) use burst::Signed;
 pub use explain::{Blame, Failure, explain};
 pub use manager_errors::manager_error;
 pub use read::{ChainTime, Filter, RawAccount};

@@ -8,6 +8,7 @@ use solana_client::{
     rpc_response::{RpcSimulateTransactionResult, TransactionError},
 };
 use solana_commitment_config::CommitmentConfig;
+use solana_hash::Hash;
 use solana_instruction::Instruction;
 use solana_message::Message;
 use solana_rpc_client_api::request::{RpcError, RpcResponseErrorData};
@@ -103,12 +104,7 @@ impl Gateway {
         if bytes > PACKET {
             return Err(BackendError::TooLarge { what: what.into(), bytes, limit: PACKET });
         }
-        let commitment = self.config().commitment;
-        let (blockhash, last_valid) = self
-            .read("getLatestBlockhash", || {
-                self.rpc().get_latest_blockhash_with_commitment(commitment)
-            })
-            .await?;
+        let (blockhash, last_valid) = self.fresh_blockhash().await?;
         let message = Message::new_with_blockhash(instructions, Some(&payer), &blockhash);
         let transaction = sign(message, signers)?;
         let signature = transaction.signatures.first().copied().unwrap_or_default();
@@ -130,6 +126,13 @@ impl Gateway {
         };
         tracing::info!(verb = what, %signature, slot, error = sent.error, "transaction confirmed");
         Ok(Landed { sent, failure })
+    }
+
+    /// A blockhash, and the last block height at which it can be used.
+    pub(super) async fn fresh_blockhash(&self) -> Result<(Hash, u64)> {
+        let commitment = self.config().commitment;
+        let ask = || self.rpc().get_latest_blockhash_with_commitment(commitment);
+        self.read("getLatestBlockhash", ask).await
     }
 
     async fn deliver(
@@ -173,7 +176,7 @@ impl Gateway {
         }
     }
 
-    async fn broadcast(
+    pub(super) async fn broadcast(
         &self,
         transaction: &Transaction,
         skip_preflight: bool,
@@ -231,9 +234,7 @@ impl Gateway {
         if let Some(known) = self.status(signature).await? {
             return Ok(known);
         }
-        let commitment = self.config().commitment;
-        let ask = self.rpc().get_block_height_with_commitment(commitment);
-        if once(self.config(), "getBlockHeight", ask).await? <= last_valid {
+        if self.block_height().await? <= last_valid {
             return Ok(Outcome::Waiting);
         }
         // Once more: it may have landed between the two answers. After this height it cannot.
@@ -271,7 +272,7 @@ pub(crate) fn refused(what: &str, failure: Failure, logs: Vec<String>) -> Backen
     BackendError::Transaction { what: what.into(), failure, signature: None, logs }
 }
 
-fn sign(message: Message, signers: &[&dyn Signer]) -> Result<Transaction> {
+pub(super) fn sign(message: Message, signers: &[&dyn Signer]) -> Result<Transaction> {
     let bytes = message.serialize();
     let needed = usize::from(message.header.num_required_signatures);
     let mut signatures = Vec::with_capacity(needed);

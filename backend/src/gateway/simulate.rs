@@ -50,7 +50,11 @@ pub fn with_budget(instructions: &[Instruction], limit: u32, price: u64) -> Vec<
 /// Bytes of the signed legacy transaction over `instructions`.
 #[must_use]
 pub fn transaction_size(instructions: &[Instruction], payer: &Pubkey) -> usize {
-    let message = Message::new(instructions, Some(payer));
+    size_of(&Message::new(instructions, Some(payer)))
+}
+
+/// Bytes of the signed transaction over `message`.
+pub(super) fn size_of(message: &Message) -> usize {
     let signatures = usize::from(message.header.num_required_signatures);
     // One byte counts up to 127 signatures; a packet holds far fewer.
     message.serialize().len().saturating_add(1).saturating_add(signatures.saturating_mul(64))

@@ -10,3 +10,4 @@ mod fake_node;
 mod intent;
 mod node_faults;
 mod sending;
+mod upload;

@@ -1,0 +1,230 @@
+//! One run over the parts of a buffer that still differ: all writes are sent, then the buffer is
+//! read until it holds them or their blockhash is dead. A write may be sent twice and lands once.
+use std::time::{Duration, Instant};
+
+use solana_instruction::Instruction;
+use solana_loader_v3_interface::instruction as loader_instruction;
+use solana_pubkey::Pubkey;
+
+use super::upload::held;
+use crate::{
+    backend::Reporter,
+    error::{BackendError, Result},
+    gateway::{Gateway, PACKET, Signed, transaction_size, with_budget},
+    receipt::SentTx,
+    signer::Signer,
+};
+
+/// What each write is called.
+const WHAT: &str = "write buffer";
+/// Compute units of one write: the loader's fixed 2,370 and the budget instructions' own.
+const WRITE_UNITS: u32 = 5_000;
+/// Writes under one blockhash, which can expire within seconds where slots are short.
+const GROUP: usize = 256;
+/// First pause between two looks at the buffer; grows by half up to the last.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+const LAST_LOOK: Duration = Duration::from_secs(2);
+/// Pause between two sends of what is still missing.
+const RESEND: Duration = Duration::from_secs(2);
+/// How long the node may be gone.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Some bytes of the file, and where they belong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Chunk {
+    pub at: usize,
+    pub len: usize,
+}
+
+impl Chunk {
+    fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(self.at..self.at.saturating_add(self.len)).unwrap_or_default()
+    }
+}
+
+/// A chunk on its way.
+struct Write {
+    chunk: Chunk,
+    signed: Signed,
+}
+
+/// Fills one buffer.
+pub(super) struct Filler<'a> {
+    pub gateway: &'a Gateway,
+    pub payer: &'a dyn Signer,
+    pub buffer: Pubkey,
+    pub elf: &'a [u8],
+    pub reporter: &'a Reporter,
+}
+
+impl Filler<'_> {
+    /// Every chunk of the file, each as long as one transaction can carry.
+    pub(super) fn chunks(&self) -> Vec<Chunk> {
+        chunks(&self.payer.pubkey(), self.elf.len(), self.gateway.config().unit_price)
+    }
+
+    /// The chunks of `all` that the buffer does not hold yet.
+    pub(super) async fn missing(&self, all: &[Chunk]) -> Result<Vec<Chunk>> {
+        let present = self.held().await?;
+        Ok(all.iter().filter(|c| c.of(&present) != c.of(self.elf)).copied().collect())
+    }
+
+    async fn held(&self) -> Result<Vec<u8>> {
+        let owner = self.payer.pubkey();
+        let found = held(self.gateway, &self.buffer, &owner, self.elf.len()).await?;
+        // A node that has not seen the buffer yet: a write to no buffer fails in its rehearsal.
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Writes `todo`, of `total` chunks, and reports what landed. What did not is for the next run.
+    pub(super) async fn run(
+        &self,
+        todo: &[Chunk],
+        total: usize,
+        sent: &mut Vec<SentTx>,
+    ) -> Result<()> {
+        let messages = todo.iter().map(|c| self.write(*c)).collect::<Result<Vec<_>>>()?;
+        self.rehearse(&messages).await?;
+        self.tell(todo.len(), total);
+        let mut open = Vec::with_capacity(todo.len());
+        for (chunks, messages) in todo.chunks(GROUP).zip(messages.chunks(GROUP)) {
+            let signed = self.gateway.sign_all(messages, &[self.payer]).await?;
+            self.gateway.send_all(signed.iter()).await?;
+            let write = |(chunk, signed): (&Chunk, Signed)| Write { chunk: *chunk, signed };
+            open.extend(chunks.iter().zip(signed).map(write));
+        }
+        self.settle(open, total, sent).await
+    }
+
+    /// Nobody looks at single writes, so what fails for all of them must be known before.
+    async fn rehearse(&self, messages: &[Vec<Instruction>]) -> Result<()> {
+        let Some(first) = messages.first() else { return Ok(()) };
+        let payer = self.payer.pubkey();
+        let simulated = self.gateway.simulate(first, &payer).await?;
+        if let Some(failure) = simulated.failure {
+            let (what, logs) = (WHAT.into(), simulated.logs);
+            return Err(BackendError::Transaction { what, failure, signature: None, logs });
+        }
+        let price = self.gateway.config().unit_price;
+        let priority = u64::from(WRITE_UNITS).saturating_mul(price).div_ceil(1_000_000);
+        let writes = u64::try_from(messages.len()).unwrap_or(u64::MAX);
+        let need = writes.saturating_mul(priority.saturating_add(5_000));
+        let have = self.gateway.account(&payer).await?.map_or(0, |a| a.lamports);
+        if have >= need {
+            return Ok(());
+        }
+        Err(BackendError::Refused(format!(
+            "the signer holds {have} lamports, and {writes} writes take {need}: fund {payer} \
+             first, then start again with the same key file."
+        )))
+    }
+
+    /// Reads the buffer until nothing is open; sends again what is missing and not dead.
+    async fn settle(
+        &self,
+        mut open: Vec<Write>,
+        total: usize,
+        sent: &mut Vec<SentTx>,
+    ) -> Result<()> {
+        let (mut pause, mut resent, mut seen) = (FIRST_LOOK, Instant::now(), Instant::now());
+        while !open.is_empty() {
+            tokio::time::sleep(pause).await;
+            pause = pause.saturating_add(pause / 2).min(LAST_LOOK);
+            match self.look(&mut open, sent).await {
+                Ok(()) => seen = Instant::now(),
+                Err(error) if error.is_transient() && seen.elapsed() < PATIENCE => continue,
+                Err(error) => return Err(error),
+            }
+            self.tell(open.len(), total);
+            if resent.elapsed() >= RESEND {
+                // Whatever the node says, the buffer decides.
+                let _ = self.gateway.send_all(open.iter().map(|w| &w.signed)).await;
+                resent = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes out of `open` what the buffer holds, what is dead, and what the chain has decided.
+    async fn look(&self, open: &mut Vec<Write>, sent: &mut Vec<SentTx>) -> Result<()> {
+        // Before the buffer: what is dead by this height and missing afterwards never lands.
+        let height = self.gateway.block_height().await?;
+        let present = self.held().await?;
+        let signatures: Vec<_> = open.iter().map(|w| w.signed.signature()).collect();
+        let fates = self.gateway.fates(&signatures).await?;
+        let mut failed = None;
+        let mut left = vec![];
+        for (write, fate) in std::mem::take(open).into_iter().zip(fates) {
+            let there = write.chunk.of(&present) == write.chunk.of(self.elf);
+            if let Some(fate) = fate.filter(|f| there || f.error.is_some()) {
+                let report = write.signed.report(WHAT, &fate);
+                self.reporter.sent(&report).await;
+                sent.push(report);
+                if let Some(error) = fate.error.filter(|_| !there) {
+                    failed = Some((write.signed.failure(&error), write.signed.signature()));
+                }
+            } else if !there && write.signed.last_valid >= height {
+                left.push(write);
+            }
+        }
+        *open = left;
+        match failed {
+            None => Ok(()),
+            Some((failure, signature)) => Err(BackendError::Transaction {
+                what: WHAT.into(),
+                failure,
+                signature: Some(signature.to_string()),
+                logs: vec![],
+            }),
+        }
+    }
+
+    fn tell(&self, open: usize, total: usize) {
+        let n = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        self.reporter.step("Writing the buffer", n(total.saturating_sub(open)), n(total), 0);
+    }
+
+    fn write(&self, chunk: Chunk) -> Result<Vec<Instruction>> {
+        let bytes = chunk.of(self.elf).to_vec();
+        let ix = write_at(&self.buffer, &self.payer.pubkey(), chunk.at, bytes)?;
+        Ok(with_budget(&[ix], WRITE_UNITS, self.gateway.config().unit_price))
+    }
+}
+
+fn write_at(buffer: &Pubkey, owner: &Pubkey, at: usize, bytes: Vec<u8>) -> Result<Instruction> {
+    let offset = u32::try_from(at).map_err(|_| BackendError::Range("writing a buffer"))?;
+    Ok(loader_instruction::write(buffer, owner, offset, bytes))
+}
+
+fn chunks(payer: &Pubkey, len: usize, price: u64) -> Vec<Chunk> {
+    let other = Pubkey::new_from_array([0xbb; 32]);
+    let empty = loader_instruction::write(&other, payer, 0, vec![]);
+    let bare = transaction_size(&with_budget(&[empty], WRITE_UNITS, price), payer);
+    // One byte more than an empty write needs to count the bytes of a long instruction.
+    let most = PACKET.saturating_sub(bare).saturating_sub(1).max(1);
+    let chunk = |at: usize| Chunk { at, len: most.min(len.saturating_sub(at)) };
+    (0..len).step_by(most).map(chunk).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn chunks_cover_every_byte_once_and_fill_a_packet(len in 0usize..9_000, price in 0u64..2) {
+            let payer = Pubkey::new_from_array([1; 32]);
+            let mut next = 0;
+            for Chunk { at, len: n } in chunks(&payer, len, price) {
+                prop_assert_eq!(at, next);
+                next += n;
+                let ix = write_at(&Pubkey::new_from_array([2; 32]), &payer, at, vec![7; n]).unwrap();
+                let size = transaction_size(&with_budget(&[ix], WRITE_UNITS, price), &payer);
+                prop_assert!(size <= PACKET);
+                prop_assert!(next == len || size == PACKET, "{} bytes are left free", PACKET - size);
+            }
+            prop_assert_eq!(next, len);
+        }
+    }
+}

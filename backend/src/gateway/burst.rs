@@ -1,0 +1,137 @@
+//! Many transactions whose effect can be read back and whose repetition changes nothing: sent with
+//! bounded concurrency and not asked about one by one. What became of them, the caller reads.
+use std::time::Instant;
+
+use futures_util::{StreamExt, stream};
+use solana_client::rpc_response::TransactionError;
+use solana_instruction::Instruction;
+use solana_message::Message;
+use solana_signature::Signature;
+use solana_transaction::Transaction;
+
+use super::{Failure, Gateway, explain, faults, once, send, simulate};
+use crate::{
+    error::{BackendError, Result},
+    receipt::SentTx,
+    signer::Signer,
+};
+
+/// Sends under way at once.
+const IN_FLIGHT: usize = 32;
+/// Most signatures of one `getSignatureStatuses`.
+const STATUSES: usize = 256;
+
+/// A signed transaction; its bytes may be sent any number of times and take effect once at most.
+pub(crate) struct Signed {
+    transaction: Transaction,
+    /// The last block height at which it can still be included.
+    pub last_valid: u64,
+    made: Instant,
+}
+
+/// What the node knows of a transaction.
+#[derive(Clone, Debug)]
+pub(crate) struct Fate {
+    pub slot: u64,
+    pub error: Option<TransactionError>,
+}
+
+impl Signed {
+    pub(crate) fn signature(&self) -> Signature {
+        self.transaction.signatures.first().copied().unwrap_or_default()
+    }
+
+    /// Why it failed, without its log.
+    pub(crate) fn failure(&self, error: &TransactionError) -> Failure {
+        let message = &self.transaction.message;
+        let program = |ix: &solana_message::compiled_instruction::CompiledInstruction| {
+            let key = message.account_keys.get(usize::from(ix.program_id_index));
+            key.copied().unwrap_or_default()
+        };
+        let programs: Vec<_> = message.instructions.iter().map(program).collect();
+        explain(error, &[], &programs)
+    }
+
+    /// What is reported of it.
+    pub(crate) fn report(&self, verb: &str, fate: &Fate) -> SentTx {
+        SentTx {
+            verb: verb.into(),
+            signature: self.signature().to_string(),
+            slot: fate.slot,
+            units: None,
+            bytes: simulate::size_of(&self.transaction.message),
+            elapsed: self.made.elapsed(),
+            error: fate.error.as_ref().map(|e| self.failure(e).sentence),
+        }
+    }
+}
+
+impl Gateway {
+    /// Signs each of `messages` over one fresh blockhash. The first signer pays.
+    pub(crate) async fn sign_all(
+        &self,
+        messages: &[Vec<Instruction>],
+        signers: &[&dyn Signer],
+    ) -> Result<Vec<Signed>> {
+        let payer = signers.first().ok_or(BackendError::NoSigner)?.pubkey();
+        let (blockhash, last_valid) = self.fresh_blockhash().await?;
+        let one = |instructions: &Vec<Instruction>| {
+            let message = Message::new_with_blockhash(instructions, Some(&payer), &blockhash);
+            let transaction = send::sign(message, signers)?;
+            Ok(Signed { transaction, last_valid, made: Instant::now() })
+        };
+        messages.iter().map(one).collect()
+    }
+
+    /// Sends all of `signed`, some at once. A node that refuses every one of them is an error; one
+    /// that loses some, or does not answer, is not, because only the effect counts.
+    pub(crate) async fn send_all(&self, signed: impl Iterator<Item = &Signed>) -> Result<()> {
+        let send = |s| async move { self.hand_over(s).await };
+        let mut answers = stream::iter(signed.map(send)).buffer_unordered(IN_FLIGHT);
+        let (mut taken, mut refused) = (false, None);
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Ok(()) => taken = true,
+                Err(error) => refused = Some(error),
+            }
+        }
+        match refused {
+            Some(error) if !taken && !error.is_transient() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn hand_over(&self, signed: &Signed) -> Result<()> {
+        let sent = self.broadcast(&signed.transaction, true);
+        match tokio::time::timeout(self.config().timeout, sent).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(faults::translate(self.config(), "sendTransaction", &error)),
+            Err(_) => {
+                let (url, timeout) = (self.config().site(), self.config().timeout);
+                Err(BackendError::Slow { url, timeout })
+            }
+        }
+    }
+
+    /// What the node knows of each signature, in their order.
+    pub(crate) async fn fates(&self, signatures: &[Signature]) -> Result<Vec<Option<Fate>>> {
+        let method = "getSignatureStatuses";
+        let mut out = Vec::with_capacity(signatures.len());
+        for chunk in signatures.chunks(STATUSES) {
+            let got = self.read(method, || self.rpc().get_signature_statuses(chunk)).await?.value;
+            if got.len() != chunk.len() {
+                let reason = format!("{} statuses instead of {}", got.len(), chunk.len());
+                return Err(BackendError::BadAnswer { method: method.into(), reason });
+            }
+            out.extend(got.into_iter().map(|s| s.map(|s| Fate { slot: s.slot, error: s.err })));
+        }
+        Ok(out)
+    }
+
+    /// The height that decides which blockhashes are dead.
+    pub(crate) async fn block_height(&self) -> Result<u64> {
+        let commitment = self.config().commitment;
+        let ask = self.rpc().get_block_height_with_commitment(commitment);
+        once(self.config(), "getBlockHeight", ask).await
+    }
+}
