@@ -1,10 +1,9 @@
-//! The loader's own top-level instructions: a first deployment, and room for larger code.
+//! The loader's own deployment of a new program.
 use solana_loader_v3_interface::instruction as loader_instruction;
 use solana_pubkey::Pubkey;
 
 use super::ProgramBuilder;
 use crate::{
-    code::MIN_EXTEND,
     error::{BackendError, Result},
     receipt::SentTx,
     signer::Signer,
@@ -38,18 +37,5 @@ impl ProgramBuilder {
         )
         .map_err(|_| BackendError::Range("deploying a program"))?;
         gateway.send_and_confirm("deploy program", &make, &[&*key, program]).await
-    }
-
-    /// Makes ProgramData of `program` larger by at least `bytes`, or by the cluster's least amount.
-    /// The loaded key pays; nobody's permission is needed. Not in the slot of an upgrade.
-    ///
-    /// # Errors
-    /// The network's, or why the loader refuses.
-    pub async fn extend(&self, program: &Pubkey, bytes: usize) -> Result<SentTx> {
-        let key = self.backend.require_key()?;
-        let bytes = u32::try_from(bytes.max(MIN_EXTEND))
-            .map_err(|_| BackendError::Range("extending a program"))?;
-        let ix = loader_instruction::extend_program(program, Some(&key.pubkey()), bytes);
-        self.backend.gateway().send_and_confirm("extend program", &[ix], &[&*key]).await
     }
 }

@@ -1,6 +1,6 @@
-//! Everything about a proposal but its accounts: set-up before it, votes on it, execution, closing.
-//! Verbs on a proposal are plans and go through `Backend::prepare`; set-up and closing act directly.
-mod close;
+//! Everything about a proposal but its accounts: set-up before it, votes on it, execution. Verbs on a
+//! proposal are plans and go through `Backend::prepare`; set-up here acts directly, for scripts that
+//! have nobody to ask. For an operator, `SetupManager` shows it first.
 mod execute;
 mod propose;
 mod setup;
@@ -16,7 +16,7 @@ use crate::{
     plan::Plan,
 };
 
-/// Makes, decides, executes and closes proposals.
+/// Makes, decides and executes proposals.
 #[derive(Clone)]
 pub struct ProposalManager {
     backend: Backend,
