@@ -2,13 +2,14 @@
 //! the control room's commands alone.
 use std::{
     process::{Command, Output, Stdio},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use anchor_lang::AccountDeserialize;
 use backend::{
-    FileSigner, Signer, elf,
+    Backend, FileArchive, FileSigner, ProposalManager, Signer, elf,
     gateway::{Gateway, RawAccount},
     instructions::program_data_address,
 };
@@ -17,7 +18,7 @@ use serde_json::Value;
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
     seeds,
-    state::{MultisigConfig, Phase, ProgramUpgradeState, UpgradeProposal, role},
+    state::{BufferRole, MultisigConfig, Phase, ProgramUpgradeState, UpgradeProposal, role},
 };
 
 const VAULTS: u32 = 20;
@@ -177,6 +178,10 @@ fn upload_new(desk: &Desk) -> String {
     let file = e2e::elf::dir().join("demo_vault_v2.so").display().to_string();
     let program = desk.program.to_string();
     let upload = ["buffer", "upload", &file, "--program", &program, "--json"];
+    let other = desk.chain.ready.deployer.display().to_string();
+    desk.refuses(&["buffer", "upload", &other], "does not start like an ELF");
+    desk.refuses(&["--read-only", "buffer", "upload", &file], "read-only");
+    desk.refuses(&["buffer", "upload", &file, "--resume", "/nowhere/key.json"], "/nowhere");
     let shown = json(&desk.run(&upload));
     assert_eq!(verdict(&shown, "program extend --program"), "warn", "v2 is longer than v1");
     let hash = hex::encode(elf::verify_hash(e2e::elf::v2()));
@@ -298,6 +303,7 @@ fn a_team_comes_from_nothing_to_a_closed_upgrade_by_commands_alone() {
     assert_eq!((state.counters.verified, state.counters.total), (VAULTS, VAULTS));
 
     close(&desk, &proposal, [&new, &old]);
+    unused_buffers(&desk);
 }
 
 /// Not before the rollback window is over; then every lamport goes back to who paid it.
@@ -327,4 +333,38 @@ fn close(desk: &Desk, proposal: &Pubkey, buffers: [&str; 2]) {
     assert_eq!(left.len(), 2, "the team and the program's state alone stay");
     let report = desk.chain.done(1, &["index", "--verify"]);
     assert_eq!((&report["compared"], &report["equal"]), (&2.into(), &2.into()), "{report}");
+}
+
+/// Buffers that no proposal pins: one as it was uploaded, one frozen by a run that then stopped.
+fn unused_buffers(desk: &Desk) {
+    let program = desk.program.to_string();
+    let upload = || {
+        let done = desk.signs(&["buffer", "upload", "--live", "--program", &program]);
+        done["buffer"].as_str().expect("an address").to_owned()
+    };
+    let plain = upload();
+    let before = desk.lamports(&desk.deployer);
+    let rent = desk.lamports(&plain.parse().expect("an address"));
+    desk.signs(&["close", "--buffer", &plain]);
+    assert_eq!(desk.lamports(&desk.deployer), before + rent - 5_000);
+
+    let half = upload();
+    let address: Pubkey = half.parse().expect("an address");
+    let key: Arc<dyn Signer> =
+        Arc::new(FileSigner::open(&desk.chain.ready.deployer).expect("a key"));
+    let archive = Arc::new(FileArchive::open(&desk.chain.folder("archive")).expect("a folder"));
+    let backend = Backend::new(desk.gateway.clone(), archive, Some(key.clone()));
+    let manager = ProposalManager::new(&backend);
+    let frozen = manager.freeze(&*key, &desk.program, &address, BufferRole::Rollback);
+    desk.chain.run(frozen).expect("a frozen buffer");
+    assert_eq!(desk.show(&half)["attested"], false);
+    let args = ["buffer", "freeze", "--buffer", &half, "--program", &program, "--role"];
+    desk.refuses(&[&args[..], &["upgrade"]].concat(), "was frozen for program");
+    let done = desk.signs(&[&args[..], &["rollback"]].concat());
+    assert_eq!(verdict(&done, "only its hash is taken"), "pass");
+    assert_eq!(desk.show(&half)["attested"], true);
+    let wrong = desk.chain.command(2, &["close", "--buffer", &half, "--yes", "--json"]);
+    assert_eq!(wrong.status.code(), Some(1), "only who held it gets its rent");
+    desk.signs(&["close", "--buffer", &half]);
+    assert!(desk.raw(&address).is_none() && desk.raw(&seeds::attestation(&address).0).is_none());
 }

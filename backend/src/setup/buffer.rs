@@ -58,7 +58,7 @@ impl SetupManager {
         let held = loader::buffer(&raw.owner, &raw.data).map_err(|e| BackendError::BadAccount {
             what,
             address: *address,
-            reason: words::sentence(&e),
+            reason: words::sentence(&e).trim_end_matches('.').to_owned(),
         })?;
         let ours = known.as_ref().filter(|a| a.owner == upgrade_manager::ID);
         Ok(BufferView {

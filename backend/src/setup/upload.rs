@@ -70,7 +70,7 @@ impl SetupManager {
         let space = elf.bytes.len().saturating_add(BUFFER_HEADER);
         let rent = if present.is_none() { gateway.rent(space).await? } else { 0 };
         shown.fact("Rent of the buffer", format!("{rent} lamports, back when it is closed"));
-        shown.check(code::check_elf(&elf.bytes, "new"));
+        shown.check(code::check_elf(&elf.bytes, "uploaded"));
         if let Some(program) = program {
             self.check_target(&mut shown, &elf, &program).await?;
         }

@@ -1,4 +1,6 @@
 //! The one way from a set-up preflight to a signature: it is printed, and signed with `--yes`.
+use std::collections::HashSet;
+
 use anyhow::Result;
 use backend::{Progress, SentTx, SetupManager, SetupPreflight, SetupReceipt};
 use serde_json::{Value, json};
@@ -50,15 +52,15 @@ pub(super) async fn run(
     }
     let proposal = (name == "proposal").then_some(shown.subject).flatten();
     let (news, heard) = mpsc::channel(256);
-    let listener = tokio::spawn(follow(json, heard));
+    let listener = tokio::spawn(follow(session.clone(), proposal, heard, json));
     let result = desk.submit(shown, Some(news)).await;
-    let printed = listener.await.unwrap_or_default();
+    let written = listener.await.unwrap_or_default();
     let SetupReceipt { receipt, subject } = result.map_err(|e| session.clean(&e))?;
     let (writes, listed): (Vec<_>, Vec<_>) =
         receipt.sent.iter().partition(|tx| tx.verb == WRITE && tx.error.is_none());
-    for tx in &listed {
+    for tx in listed.iter().filter(|tx| !written.contains(&tx.signature)) {
         session.record(proposal, tx).await?;
-        if !json && !printed.contains(&tx.signature) {
+        if !json {
             print(&act::sent(tx))?;
         }
     }
@@ -79,14 +81,25 @@ pub(super) async fn run(
     }
 }
 
-/// Says how it goes: each transaction but writes, and each twentieth of a long step.
-async fn follow(json: bool, mut heard: mpsc::Receiver<Progress>) -> Vec<String> {
-    let (mut printed, mut last) = (vec![], (String::new(), u64::MAX));
+/// Writes down and prints each transaction but writes as it is sent, and each twentieth of a long
+/// step; returns the signatures.
+async fn follow(
+    session: Session,
+    proposal: Option<Pubkey>,
+    mut heard: mpsc::Receiver<Progress>,
+    json: bool,
+) -> HashSet<String> {
+    let (mut written, mut last) = (HashSet::new(), (String::new(), u64::MAX));
     while let Some(progress) = heard.recv().await {
         match progress {
-            Progress::Sent(tx) if tx.verb != WRITE && !json => {
-                let _ = print(&act::sent(&tx));
-                printed.push(tx.signature);
+            Progress::Sent(tx) if tx.verb != WRITE => {
+                if let Err(e) = session.record(proposal, &tx).await {
+                    eprintln!("{e:#}");
+                }
+                if !json {
+                    let _ = print(&act::sent(&tx));
+                }
+                written.insert(tx.signature);
             }
             Progress::Step { label, done, total, .. } if !json => {
                 let part = done.saturating_mul(20).checked_div(total).unwrap_or(20);
@@ -99,7 +112,7 @@ async fn follow(json: bool, mut heard: mpsc::Receiver<Progress>) -> Vec<String> 
             Progress::Sent(_) | Progress::Step { .. } => {}
         }
     }
-    printed
+    written
 }
 
 fn described(shown: &SetupPreflight, name: &str) -> Value {
