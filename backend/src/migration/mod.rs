@@ -17,7 +17,7 @@ use upgrade_manager::state::TypeRule;
 pub(crate) use batches::{Failed, Lane, Outcome};
 pub(crate) use pack::pack;
 pub(crate) use plans::{check_callable, counters};
-pub(crate) use survey::{Survey, is_gone, records, sha256};
+pub(crate) use survey::{Survey, born_new, is_gone, records, sha256};
 
 use crate::{
     archive::{Archive, ManifestLeaf},

@@ -1,6 +1,9 @@
 //! Looking at a program's accounts: which can migrate, which have moved, which are gone. Reads the
 //! chain each time; the answer is never kept.
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
@@ -98,6 +101,28 @@ pub(crate) async fn scan(
         }
     }
     Ok(Scan { eligible: found.into_values().collect(), misfits })
+}
+
+/// The accounts of a listed type that hold the new version without a record of `proposal`: made on
+/// the new layout after execution. The chain does not restore them, and the old code cannot read them.
+pub(crate) async fn born_new(
+    gateway: &Gateway,
+    terms: &Terms,
+    proposal: &Pubkey,
+) -> Result<BTreeSet<Pubkey>> {
+    let mut there = BTreeSet::new();
+    for rule in &terms.type_rules {
+        let filters = filters(rule, terms.to_version);
+        let listed = gateway.program_accounts(&terms.program, &filters).await?;
+        let new = |raw: &RawAccount| rule.version(&raw.data) == Some(terms.to_version);
+        there.extend(listed.iter().filter(|(_, raw)| new(raw)).map(|(at, _)| *at));
+    }
+    if !there.is_empty() {
+        // Read after the accounts: one that is migrated meanwhile has its record by now.
+        let known = records(gateway, &terms.program, proposal).await?;
+        there.retain(|account| !known.contains_key(account));
+    }
+    Ok(there)
 }
 
 /// The accounts that `terms` let migrate and whose record does not forbid it.

@@ -1,6 +1,7 @@
 //! The way back: votes first, then accounts, then code. Accounts come back first because only the
 //! new code can write them; exact old bytes where nobody has touched them since, the target's own
 //! inverse where somebody has.
+mod born;
 mod items;
 mod restore;
 
@@ -64,6 +65,10 @@ impl RollbackHandler {
                 Step::Restore => "the rollback itself",
             },
         );
+        let terms = &scene.proposal.terms;
+        let new = migration::born_new(self.backend.gateway(), terms, &proposal).await?;
+        plan.fact("Accounts made on the new layout, not restored", new.len());
+        plan.checks.extend(born::warning(&new));
         match step {
             Step::Vote => {
                 self.plan_vote(&mut plan, &scene, give_up);

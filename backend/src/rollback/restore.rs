@@ -9,7 +9,7 @@ use upgrade_manager::{
     state::{AccountStatus, Phase, ProposalStatus},
 };
 
-use super::{RollbackHandler, items};
+use super::{RollbackHandler, born, items};
 use crate::{
     backend::Reporter,
     elf,
@@ -17,7 +17,7 @@ use crate::{
     gateway::{MAX_UNITS, with_budget},
     instructions::{self, ProposalKeys, Restore},
     lookup::Scene,
-    migration::{Failed, Lane, records, sha256},
+    migration::{Failed, Lane, born_new, records, sha256},
     receipt::{Receipt, SentTx},
     signer::Signer,
 };
@@ -70,7 +70,13 @@ impl RollbackHandler {
         }
         let code = self.roll_code_back(&scene, key, reporter, &mut sent).await?;
         let lost = if left > 0 { format!("; {left} were given up") } else { String::new() };
-        Ok(Receipt { sent, summary: format!("{accounts}{lost}; {code}."), failures })
+        // The rollback is done: a node that fails now must not make it look undone.
+        let terms = &scene.proposal.terms;
+        let new = match born_new(self.backend.gateway(), terms, &proposal).await {
+            Ok(new) => born::afterwards(&new),
+            Err(error) => format!("; accounts made on the new layout were not counted: {error}"),
+        };
+        Ok(Receipt { sent, summary: format!("{accounts}{lost}; {code}{new}."), failures })
     }
 
     /// One look at the chain and everything that follows from it; false when nothing was left.

@@ -72,6 +72,20 @@ fn answer(accounts: &Accounts, method: &str, params: &Value) -> Reply {
             };
             context(json!(params[0].as_array().unwrap().iter().map(one).collect::<Vec<_>>()))
         }
+        // Every account of the program: what is asked for, the gateway picks itself.
+        "getProgramAccounts" => {
+            let accounts = accounts.lock().unwrap();
+            let owner: Pubkey = params[0].as_str().unwrap().parse().unwrap();
+            let listed =
+                accounts.iter().filter(|(_, (of, _))| *of == owner).map(|(key, (_, data))| {
+                    json!({"pubkey": key.to_string(), "account": {
+                        "lamports": 5, "owner": owner.to_string(), "executable": false,
+                        "rentEpoch": 0, "space": data.len(),
+                        "data": [BASE64_STANDARD.encode(data), "base64"],
+                    }})
+                });
+            Reply::Result(json!(listed.collect::<Vec<_>>()))
+        }
         "simulateTransaction" => context(json!({"err": null, "logs": [], "unitsConsumed": 5000})),
         "getLatestBlockhash" => {
             let hash = solana_hash::Hash::new_from_array([5; 32]).to_string();
@@ -164,6 +178,11 @@ impl FakeChain {
         let mut proposal = UpgradeProposal::try_deserialize(&mut &held.1[..]).unwrap();
         change(&mut proposal, &config);
         held.1 = encode(&proposal);
+    }
+
+    /// Puts an account there.
+    pub fn put(&self, at: Pubkey, owner: Pubkey, data: Vec<u8>) {
+        self.accounts.lock().unwrap().insert(at, (owner, data));
     }
 
     /// Transactions that reached the node.

@@ -5,6 +5,7 @@
     clippy::panic,
     reason = "helpers of a test fail the test, as its own lines do"
 )]
+mod born;
 mod fake_chain;
 mod fake_node;
 mod intent;
