@@ -101,7 +101,12 @@ const KNOWN_LINES: [(&str, &str, Blame); 8] = [
 pub fn explain(error: &TransactionError, logs: &[String], programs: &[Pubkey]) -> Failure {
     let plain = |sentence: String| Failure { sentence, manager: None, blame: Blame::Account };
     let TransactionError::InstructionError(index, inner) = error else {
-        return Failure { blame: Blame::Everything, ..plain(explain_outer(error)) };
+        // Only the payer, always the first account, is in every transaction of a step.
+        let blame = match error {
+            TransactionError::InsufficientFundsForRent { account_index: 1.. } => Blame::Account,
+            _ => Blame::Everything,
+        };
+        return Failure { blame, ..plain(explain_outer(error)) };
     };
     let program = failing_program(logs).or_else(|| programs.get(usize::from(*index)).copied());
     let known = KNOWN_LINES.iter().find(|(line, ..)| logs.iter().any(|l| l.contains(line)));
@@ -149,8 +154,8 @@ fn explain_outer(error: &TransactionError) -> String {
             "The signer's balance does not cover the fee: fund it first.".into()
         }
         TransactionError::InsufficientFundsForRent { account_index } => format!(
-            "Account number {account_index} of the transaction would keep too few lamports for \
-             its rent: fund the signer first."
+            "Account number {account_index} of the transaction, counted from 0 for the signer, would \
+             keep too few lamports for its rent: fund it first."
         ),
         TransactionError::ProgramAccountNotFound => {
             "A program that the transaction calls does not exist on this cluster.".into()
@@ -244,6 +249,10 @@ mod tests {
         let said = explain(&custom(1), &logs, &[TARGET, system_program::ID]);
         assert!(said.sentence.contains("insufficient lamports 5, need 7"), "{said}");
         assert_eq!(said.blame, Blame::Everything);
+        for (account_index, expected) in [(0, Blame::Everything), (4, Blame::Account)] {
+            let error = TransactionError::InsufficientFundsForRent { account_index };
+            assert_eq!(explain(&error, &[], &[]).blame, expected);
+        }
         let said = explain(&TransactionError::AccountNotFound, &[], &[]).sentence;
         assert!(said.contains("fund"), "{said}");
     }

@@ -1,16 +1,19 @@
 //! For each account on the new layout, how it comes back: its archived bytes while nobody has
 //! changed it since its migration, else the target's own inverse.
+use std::collections::BTreeMap;
+
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
     instructions::RestoreItem,
     state::{AccountStatus, AccountVersion},
 };
 
+use super::refunds::{self, Opening, Order, Purse};
 use crate::{
     backend::Backend,
     error::Result,
     gateway::{MAX_UNITS, PACKET, RawAccount, transaction_size, with_budget},
-    instructions::{self, Restore},
+    instructions::Restore,
     lookup::Scene,
     migration::{archived, is_gone, records, sha256},
     plan::Plan,
@@ -22,6 +25,10 @@ use crate::{
 pub(super) struct Items {
     /// Accounts to restore, by address.
     pub restores: Vec<Restore>,
+    /// Lamports that each of them gives back.
+    refunds: BTreeMap<Pubkey, u64>,
+    /// Who gets lamports back and holds too little to take them.
+    poor: BTreeMap<Pubkey, Purse>,
     /// Migrated accounts that no longer exist.
     pub gone: Vec<Pubkey>,
     /// Of the restores, accounts that users have changed since.
@@ -30,6 +37,13 @@ pub(super) struct Items {
     pub unarchived: usize,
     /// Of the restores, accounts whose old bytes do not fit into a transaction.
     pub too_large: usize,
+}
+
+impl Items {
+    /// The restores in the order in which every refund can arrive.
+    pub(super) fn order(&self) -> Order {
+        refunds::order(self.restores.clone(), &self.refunds, &self.poor)
+    }
 }
 
 /// Looks at every account that holds the new layout.
@@ -42,7 +56,11 @@ pub(super) async fn plan_items(backend: &Backend, scene: &Scene) -> Result<Items
         .collect();
     let addresses: Vec<Pubkey> = on_new.iter().map(|r| r.account).collect();
     let accounts = gateway.accounts(&addresses).await?;
-    let mut items = Items::default();
+    let mut items = Items {
+        refunds: on_new.iter().map(|r| (r.account, r.rent_paid)).collect(),
+        poor: refunds::poor(gateway, &on_new, backend.signer()).await?,
+        ..Items::default()
+    };
     for (record, account) in on_new.iter().zip(accounts) {
         match account {
             Some(account) if !is_gone(Some(&account)) => {
@@ -79,15 +97,15 @@ async fn item(
     Ok(RestoreItem::Down)
 }
 
-/// Whether the item fits into a transaction of its own.
+/// Whether the item fits into a transaction of its own, with a transfer before it.
 fn fits(backend: &Backend, scene: &Scene, record: &AccountVersion, item: &RestoreItem) -> bool {
     // Any payer but the refunded one makes the largest transaction.
     let payer = Pubkey::new_from_array([0xee; 32]);
-    let one =
+    let restore =
         Restore { account: record.account, rent_refund: record.rent_payer, item: item.clone() };
-    let ix = instructions::restore_accounts(&payer, &payer, &scene.proposal.terms, &[one]);
+    let message = refunds::open(&payer, &scene.proposal.terms, &[Opening { restore, missing: 1 }]);
     let price = backend.gateway().config().unit_price;
-    transaction_size(&with_budget(&[ix], MAX_UNITS, price), &payer) <= PACKET
+    transaction_size(&with_budget(&message, MAX_UNITS, price), &payer) <= PACKET
 }
 
 /// Says in the plan what would happen to the accounts.
@@ -97,6 +115,16 @@ pub(super) fn describe(plan: &mut Plan, items: &Items) {
     plan.fact("Accounts restored byte by byte", exact);
     plan.fact("Accounts restored by migrate-down", inverse);
     plan.fact("Migrated accounts that were closed since", items.gone.len());
+    for opening in items.order().first.iter().filter(|o| o.missing > 0) {
+        plan.fact(
+            "Sent before its refund",
+            format!(
+                "{} lamports from the signer to {}, which paid for growth, was emptied and could \
+                 not take its rent back otherwise",
+                opening.missing, opening.restore.rent_refund
+            ),
+        );
+    }
     if items.touched > 0 {
         plan.check(Check::warn(format!(
             "{} accounts were changed by users since their migration: their present content is \

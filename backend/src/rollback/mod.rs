@@ -3,8 +3,10 @@
 //! inverse where somebody has.
 mod born;
 mod items;
+mod refunds;
 mod restore;
 
+use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{Phase, role};
 
@@ -137,14 +139,19 @@ impl RollbackHandler {
         let Some(payer) = self.backend.signer() else { return Ok(plan) };
         let price = self.backend.gateway().config().unit_price;
         let build = |t: &[Restore]| instructions::restore_accounts(&payer, &payer, terms, t);
-        let batches = pack(items.restores, |t| {
-            transaction_size(&with_budget(&[build(t)], MAX_UNITS, price), &payer) <= PACKET
-        });
-        plan.transactions = batches.len().saturating_add(1);
-        plan.instructions = vec![match batches.first() {
-            Some(first) => build(first),
-            None => instructions::rollback_program(&payer, terms),
-        }];
+        let fits = |message: &[Instruction]| {
+            transaction_size(&with_budget(message, MAX_UNITS, price), &payer) <= PACKET
+        };
+        let order = items.order();
+        let openings = pack(order.first, |t| fits(&refunds::open(&payer, terms, t)));
+        let others: Vec<Restore> = order.free.into_iter().chain(order.waiting).collect();
+        let batches = pack(others, |t| fits(&[build(t)]));
+        plan.transactions = openings.len().saturating_add(batches.len()).saturating_add(1);
+        plan.instructions = match (openings.first(), batches.first()) {
+            (Some(first), _) => refunds::open(&payer, terms, first),
+            (None, Some(first)) => vec![build(first)],
+            (None, None) => vec![instructions::rollback_program(&payer, terms)],
+        };
         Ok(plan)
     }
 

@@ -9,7 +9,10 @@ use upgrade_manager::{
     state::{AccountStatus, Phase, ProposalStatus},
 };
 
-use super::{RollbackHandler, born, items};
+use super::{
+    RollbackHandler, born, items,
+    refunds::{self, Opening, Order},
+};
 use crate::{
     backend::Reporter,
     elf,
@@ -89,11 +92,13 @@ impl RollbackHandler {
         failed: &mut BTreeMap<Pubkey, Failed>,
     ) -> Result<bool> {
         let scene = Scene::load(self.backend.gateway(), proposal).await?;
-        let items = items::plan_items(&self.backend, &scene).await?;
+        let mut items = items::plan_items(&self.backend, &scene).await?;
         let open = |a: &Pubkey| !failed.contains_key(a);
-        let gone: Vec<Pubkey> = items.gone.into_iter().filter(open).collect();
-        let todo: Vec<Restore> = items.restores.into_iter().filter(|r| open(&r.account)).collect();
-        if gone.is_empty() && todo.is_empty() {
+        let gone: Vec<Pubkey> = items.gone.iter().copied().filter(open).collect();
+        items.restores.retain(|r| open(&r.account));
+        // What waits for an opening comes with the next look.
+        let Order { first, free, .. } = items.order();
+        if gone.is_empty() && items.restores.is_empty() {
             return Ok(false);
         }
         let lane = |what, label| Lane {
@@ -111,19 +116,25 @@ impl RollbackHandler {
         let closed = lane("verify closed accounts", "Accounting for closed accounts")
             .run(gone, |t| *t, verify)
             .await?;
+        let opening = |t: &[Opening]| refunds::open(&payer, terms, t);
+        let opened = lane("restore accounts", "Restoring accounts")
+            .run(first, |t| t.restore.account, opening)
+            .await?;
         let restore =
             |t: &[Restore]| vec![instructions::restore_accounts(&payer, &payer, terms, t)];
         let restored = lane("restore accounts", "Restoring accounts")
-            .run(todo, |t| t.account, restore)
+            .run(free, |t| t.account, restore)
             .await?;
         sent.extend(closed.sent);
+        sent.extend(opened.sent);
         sent.extend(restored.sent);
         // An account that a user changed meanwhile comes back another way with the next look; one
         // that somebody else restored needs nothing more.
         let ours = |f: &Failed| {
             !matches!(f.manager, Some(ManagerError::Touched | ManagerError::RecordStatus))
         };
-        let bad = closed.failed.into_iter().chain(restored.failed).filter(ours);
+        let bad =
+            closed.failed.into_iter().chain(opened.failed).chain(restored.failed).filter(ours);
         failed.extend(bad.map(|f| (f.account, f)));
         Ok(true)
     }
