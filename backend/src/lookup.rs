@@ -62,6 +62,7 @@ impl Scene {
     pub async fn load(gateway: &Gateway, address: Pubkey) -> Result<Self> {
         let first = gateway.account(&address).await?;
         let known: UpgradeProposal = decode("proposal", address, first.as_ref())?;
+        require_own_address(address, &known)?;
         let (team, program) = (known.terms.multisig, known.terms.program);
         let state_key = seeds::program_state(&program).0;
         let got = gateway.accounts(&[address, team, state_key, clock::ID]).await?;
@@ -70,9 +71,11 @@ impl Scene {
         };
         let clock =
             clock.as_ref().ok_or(BackendError::NoAccount { what: "clock", address: clock::ID })?;
+        let proposal = decode("proposal", address, proposal.as_ref())?;
+        require_own_address(address, &proposal)?;
         Ok(Self {
             address,
-            proposal: decode("proposal", address, proposal.as_ref())?,
+            proposal,
             multisig: decode("multisig", team, multisig.as_ref())?,
             state: decode("program state", state_key, state.as_ref())?,
             now: clock.chain_time()?,
@@ -84,6 +87,21 @@ impl Scene {
     pub fn program(&self) -> Pubkey {
         self.proposal.terms.program
     }
+}
+
+/// What is signed is built from the terms: a node that shows one proposal at the address of another
+/// must not get a signature for it.
+fn require_own_address(address: Pubkey, proposal: &UpgradeProposal) -> Result<()> {
+    let terms = &proposal.terms;
+    let own = seeds::proposal(&terms.program, terms.id).0;
+    if own == address {
+        return Ok(());
+    }
+    Err(BackendError::BadAccount {
+        what: "proposal",
+        address,
+        reason: format!("its terms belong to {own}; the node lies, do not sign"),
+    })
 }
 
 /// The state of `program`.

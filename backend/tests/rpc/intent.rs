@@ -128,3 +128,16 @@ async fn the_same_wish_has_the_same_hashes_and_another_has_not() {
     assert_eq!(one.signer(), chain.backend.signer().unwrap());
     assert_eq!((one.verb(), one.proposal()), (Verb::Approve, chain.proposal));
 }
+
+#[tokio::test]
+async fn another_proposal_at_this_address_is_refused_before_anything_is_shown() {
+    let chain = FakeChain::start().await;
+    chain.change(|p, _| {
+        p.terms.id = 5;
+        p.digest = p.terms.digest().unwrap();
+    });
+    let operation = Operation { verb: Verb::Approve, proposal: chain.proposal };
+    let error = chain.backend.prepare(operation).await.unwrap_err();
+    assert!(matches!(error, BackendError::BadAccount { .. }), "{error}");
+    assert!(error.to_string().contains("belong to"), "{error}");
+}
