@@ -173,6 +173,8 @@ impl Gateway {
             }
         }
         out.sort_by_key(|(address, _)| *address);
+        // An account that a node lists twice must not be counted, or sent, twice.
+        out.dedup_by_key(|(address, _)| *address);
         Ok(out)
     }
 

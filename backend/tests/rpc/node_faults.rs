@@ -143,3 +143,17 @@ async fn a_listed_account_of_another_program_is_an_error_and_one_that_does_not_m
     assert!(gateway.program_accounts(&owner, &filters).await.unwrap().is_empty());
     assert_eq!(gateway.program_accounts(&owner, &filters).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn an_account_that_is_listed_twice_is_one_account() {
+    let (owner, at) = (Pubkey::new_from_array([1; 32]), Pubkey::new_from_array([2; 32]));
+    let node = FakeNode::start(move |method, _, _| {
+        let one = json!({"pubkey": at.to_string(), "account": account(&owner, &[9], 1)});
+        match method {
+            "getGenesisHash" => Reply::Result(genesis()),
+            _ => Reply::Result(json!([one, one])),
+        }
+    })
+    .await;
+    assert_eq!(connected(&node).await.program_accounts(&owner, &[]).await.unwrap().len(), 1);
+}
