@@ -10,6 +10,9 @@ use zeroize::Zeroizing;
 
 use crate::error::{BackendError, Result};
 
+/// Most bytes of a key file: 64 numbers, with room for anybody's spaces.
+const LONGEST: u64 = 4_096;
+
 /// Something that can sign a message: a key file, an agent, a device.
 pub trait Signer: Send + Sync {
     /// The key's address.
@@ -69,6 +72,9 @@ impl FileSigner {
             return Err(bad("it is not a file".into()));
         }
         refuse_open_permissions(&meta).map_err(bad)?;
+        if meta.len() > LONGEST {
+            return Err(bad(format!("it has {} bytes, which no key file has", meta.len())));
+        }
         let text = Zeroizing::new(fs::read(path).map_err(|e| bad(e.to_string()))?);
         let bytes = parse(&text).map_err(|reason| bad(reason.into()))?;
         let key = Keypair::try_from(bytes.as_slice())
@@ -87,7 +93,8 @@ impl FileSigner {
         let bytes = Zeroizing::new(key.to_bytes().to_vec());
         let numbers: Zeroizing<Vec<String>> =
             Zeroizing::new(bytes.iter().map(ToString::to_string).collect());
-        let text = Zeroizing::new(format!("[{}]", numbers.join(",")));
+        let list = Zeroizing::new(numbers.join(","));
+        let text = Zeroizing::new(format!("[{}]", *list));
         let mut options = fs::OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -167,7 +174,9 @@ mod tests {
         swapped[32..].copy_from_slice(Keypair::new().pubkey().as_ref());
         let swapped = serde_json::to_string(&swapped).unwrap();
         let secret = list(&good);
-        let cases: [(&str, u32, &str); 7] = [
+        let long = " ".repeat(5_000);
+        let cases: [(&str, u32, &str); 8] = [
+            (&long, 0o600, "5000 bytes"),
             ("", 0o600, "JSON"),
             ("not json", 0o600, "JSON"),
             ("[1,2,3]", 0o600, "64"),
