@@ -6,7 +6,7 @@ use upgrade_manager::state::AccountStatus::{Migrated, Pending, Verified};
 
 use crate::{
     common::{
-        Place,
+        PATIENCE, Place,
         fake::Fake,
         fixtures::{PROGRAM_ID, bytes, key, record},
         until,
@@ -34,7 +34,7 @@ async fn started_with(
 async fn health(indexer: &Indexer, what: &str, test: impl FnMut(&Health) -> bool) -> Health {
     let mut health = indexer.health.clone();
     let wait = health.wait_for(test);
-    match tokio::time::timeout(Duration::from_secs(10), wait).await {
+    match tokio::time::timeout(PATIENCE, wait).await {
         Ok(found) => found.unwrap().clone(),
         Err(_) => panic!("{what}: {:?}", indexer.health.borrow()),
     }
@@ -56,12 +56,13 @@ fn change_in_the_dark(fake: &Fake) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_half_open_socket_is_given_up_and_everything_read_again() {
-    let (fake, store, indexer) = started().await;
-    fake.state().heartbeat = false;
+    let brief = |c| SourceConfig { silence: Duration::from_millis(600), ..c };
+    let (fake, store, indexer) = started_with(brief).await;
+    (fake.state().heartbeat, fake.state().hold) = (false, true);
     change_in_the_dark(&fake);
     let seen = health(&indexer, "silence is noticed", is_reconnecting).await;
     assert!(seen.error.unwrap().contains("said nothing for 0.6 s"));
-    fake.state().heartbeat = true;
+    (fake.state().heartbeat, fake.state().hold) = (true, false);
     live(&indexer).await;
     assert!(equal(&store, &fake).await);
     assert!(indexer.health.borrow().error.is_none(), "{:?}", indexer.health.borrow());
@@ -71,13 +72,17 @@ async fn a_half_open_socket_is_given_up_and_everything_read_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_is_cut_or_closed_is_made_again() {
     let (fake, store, indexer) = started().await;
+    fake.state().hold = true;
     fake.drop_sockets();
     change_in_the_dark(&fake);
     health(&indexer, "the cut is noticed", is_reconnecting).await;
+    fake.state().hold = false;
     live(&indexer).await;
     assert!(equal(&store, &fake).await);
+    fake.state().hold = true;
     fake.close_sockets(1012);
     let seen = health(&indexer, "the close is noticed", is_reconnecting).await;
+    fake.state().hold = false;
     assert!(seen.error.clone().unwrap().contains("code 1012: going away"), "{seen:?}");
     live(&indexer).await;
     assert_eq!(fake.state().connections, 3);
@@ -88,8 +93,10 @@ async fn a_connection_that_is_cut_or_closed_is_made_again() {
 async fn a_message_that_cannot_be_read_ends_the_connection_instead_of_being_skipped() {
     let (fake, store, indexer) = started().await;
     change_in_the_dark(&fake);
+    fake.state().hold = true;
     fake.babble();
     let seen = health(&indexer, "it is noticed", is_reconnecting).await;
+    fake.state().hold = false;
     assert!(seen.error.unwrap().contains("cannot be read"));
     live(&indexer).await;
     assert!(equal(&store, &fake).await);

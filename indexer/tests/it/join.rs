@@ -6,6 +6,7 @@ use upgrade_manager::state::AccountStatus::{Migrated, Pending, Restored, Verifie
 
 use crate::{
     common::{
+        PATIENCE,
         fake::Fake,
         fixtures::{bytes, key, multisig, record},
         until,
@@ -25,7 +26,7 @@ pub async fn equal(store: &Arc<dyn Store>, fake: &Fake) -> bool {
 pub async fn live(indexer: &indexer::Indexer) {
     let mut health = indexer.health.clone();
     let wait = health.wait_for(|h| h.conn == Conn::Live);
-    let waited = tokio::time::timeout(Duration::from_secs(10), wait).await;
+    let waited = tokio::time::timeout(PATIENCE, wait).await;
     assert!(waited.is_ok(), "not live: {:?}", indexer.health.borrow());
 }
 
@@ -189,7 +190,7 @@ async fn days_of_chain_time_may_pass_at_once() {
     until("the store follows", || equal(&store, &fake)).await;
     let mut health = indexer.health.clone();
     let jumped = health.wait_for(|h| h.chain_time >= Some(before + 2 * 86_400));
-    tokio::time::timeout(Duration::from_secs(10), jumped).await.unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, jumped).await.unwrap().unwrap();
     assert_eq!(indexer.health.borrow().conn, Conn::Live);
     assert_eq!(fake.state().connections, 1, "the connection was not given up");
     indexer.shutdown().await;

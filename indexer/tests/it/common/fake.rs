@@ -56,6 +56,8 @@ pub struct State {
     pub cut: usize,
     /// Be a surfnet, which stamps every account that it tells of with this slot.
     pub surfnet: Option<u64>,
+    /// Answers nothing about its cluster until this is off, so nobody gets through a new connection.
+    pub hold: bool,
     /// A transaction that the node lists and no longer has.
     pub lost: Option<String>,
     /// Websocket connections so far.
@@ -98,6 +100,7 @@ impl Fake {
             not_reached: 0,
             cut: 0,
             surfnet: None,
+            hold: false,
             lost: None,
             connections: 0,
             snapshots: 0,
@@ -136,8 +139,7 @@ impl Fake {
 
     pub fn config(&self) -> SourceConfig {
         SourceConfig {
-            timeout: Duration::from_secs(5),
-            silence: Duration::from_millis(600),
+            silence: Duration::from_secs(20),
             reconcile: Duration::from_secs(60),
             clock: Duration::from_millis(50),
             history: Duration::from_millis(50),
@@ -235,6 +237,9 @@ impl Fake {
         let mut buffer = vec![];
         while let Some(request) = http::request(&mut stream, &mut buffer).await {
             let method = request["method"].as_str().unwrap_or_default().to_owned();
+            while method == "getGenesisHash" && self.state().hold {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
             let answer = self.answer(&method, &request["params"]);
             if method == "getProgramAccounts" {
                 let delay = self.state().snapshot_delay;

@@ -144,13 +144,14 @@ macro_rules! on_both_stores {
     )*};
 }
 
-/// Waits until `done`, at most ten seconds; what for is in the panic.
+/// How long a test waits for what must happen. Only a failure takes that long.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until `done`; what for is in the panic.
 pub async fn until<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() -> F) {
-    for _ in 0..500 {
-        if done().await {
-            return;
-        }
+    let end = tokio::time::Instant::now() + PATIENCE;
+    while !done().await {
+        assert!(tokio::time::Instant::now() < end, "did not happen in time: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("did not happen within ten seconds: {what}");
 }
