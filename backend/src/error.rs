@@ -92,9 +92,9 @@ pub enum BackendError {
         /// The owner it should have.
         expected: Pubkey,
     },
-    /// An account's bytes cannot be decoded.
+    /// An account's bytes cannot be used.
     #[error(
-        "The {what} {address} cannot be decoded: {reason}. The node may have cut it short, or the program may be newer than this tool."
+        "The {what} {address} cannot be read: {reason}. The node may have cut it short, or the program may be newer than this tool."
     )]
     BadAccount {
         /// What it should be.

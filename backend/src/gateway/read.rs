@@ -68,9 +68,11 @@ impl Filter {
 fn decode(address: Pubkey, ui: &UiAccount) -> Result<RawAccount> {
     let bad = |reason: String| BackendError::BadAccount { what: "account", address, reason };
     let data = ui.data.decode().ok_or_else(|| bad("its data is not base64".into()))?;
-    if let Some(space) = ui.space
-        && u64::try_from(data.len()).is_ok_and(|len| len != space)
-    {
+    // Every node since Agave 1.15 says how long an account is; without that, bytes that were cut
+    // off leave no trace.
+    let space =
+        ui.space.ok_or_else(|| bad("the node does not say how many bytes it has".into()))?;
+    if u64::try_from(data.len()).ok() != Some(space) {
         return Err(bad(format!("the node sent {} of its {space} bytes", data.len())));
     }
     let owner = ui.owner.parse().map_err(|_| bad("its owner is not an address".into()))?;

@@ -113,6 +113,29 @@ async fn an_account_cut_short_never_reaches_a_hash() {
 }
 
 #[tokio::test]
+async fn an_account_whose_length_the_node_keeps_to_itself_is_refused_by_name() {
+    let (owner, wanted) = (Pubkey::new_from_array([1; 32]), Pubkey::new_from_array([3; 32]));
+    let node = FakeNode::start(move |method, _, _| {
+        let mut account = account(&owner, &[1, 2, 3], 3);
+        account.as_object_mut().unwrap().remove("space");
+        match method {
+            "getGenesisHash" => Reply::Result(genesis()),
+            "getMultipleAccounts" => Reply::Result(context(json!([account]))),
+            _ => Reply::Result(json!([{"pubkey": wanted.to_string(), "account": account}])),
+        }
+    })
+    .await;
+    let gateway = connected(&node).await;
+    let one = gateway.account(&wanted).await.err().unwrap();
+    let listed = gateway.program_accounts(&owner, &[]).await.err().unwrap();
+    for error in [one, listed] {
+        assert!(matches!(error, BackendError::BadAccount { .. }), "{error}");
+        let said = error.to_string();
+        assert!(said.contains(&wanted.to_string()) && said.contains("how many bytes"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn fewer_accounts_than_asked_for_are_not_taken_for_missing_ones() {
     let node = FakeNode::start(|method, _, _| match method {
         "getGenesisHash" => Reply::Result(genesis()),
