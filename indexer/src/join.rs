@@ -14,7 +14,7 @@ use crate::{
     IndexerError, Result,
     decode::{Raw, decode},
     health::Conn,
-    run::{Link, Origin},
+    link::{Link, Origin},
     source::{
         rpc::Snapshot,
         socket::{Frame, Socket},
@@ -164,7 +164,7 @@ pub async fn session(link: &Link, intake: &mut Intake, floor: &mut u64) -> Resul
             }
             frame = socket.next() => {
                 if session.frame(frame?).await? {
-                    reading = Some(Box::pin(link.rpc.snapshot(session.oldest())));
+                    reading = Some(Box::pin(link.snapshot(session.oldest())));
                 }
             }
             () = at(flush), if flush.is_some() => session.flush().await?,
@@ -174,7 +174,7 @@ pub async fn session(link: &Link, intake: &mut Intake, floor: &mut u64) -> Resul
             }
             () = at(due), if due.is_some() && reading.is_none() => {
                 session.reconcile_at = None;
-                reading = Some(Box::pin(link.rpc.snapshot(session.oldest())));
+                reading = Some(Box::pin(link.snapshot(session.oldest())));
             }
             () = link.reread.notified(), if due.is_some() && reading.is_none() => {
                 session.reconcile_at = Some(Instant::now());
@@ -263,7 +263,7 @@ impl Session<'_> {
     async fn snapshot(&mut self, answer: Result<Snapshot>) -> Result<()> {
         let snapshot = match answer {
             Ok(snapshot) => snapshot,
-            Err(e) if self.joined => {
+            Err(e) if self.joined && e.is_transient() => {
                 // The stream still flows: the mirror is fresh, only closes go unnoticed for longer.
                 self.link.report(Origin::Connection, Some(e.to_string()));
                 self.reconcile_at = Some(Instant::now() + RECHECK.min(self.link.config.reconcile));

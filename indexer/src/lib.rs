@@ -11,6 +11,7 @@ pub mod describe;
 pub mod error;
 pub mod health;
 pub mod join;
+mod link;
 mod run;
 pub mod source;
 pub mod store;

@@ -166,3 +166,33 @@ async fn a_transaction_that_the_node_no_longer_has_stops_the_log_instead_of_leav
     backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
     assert_eq!(read(&store).await.len(), 3);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_of_another_cluster_behind_the_same_address_is_never_logged() {
+    let fake = Fake::start().await;
+    let store: Arc<dyn Store> = Arc::new(indexer::SqliteStore::open_in_memory().unwrap());
+    fake.set(key(1), bytes(&record(1, Migrated)));
+    let indexer = spawn(fake.config(), Arc::clone(&store));
+    live(&indexer).await;
+    // The websocket still stands: only the reading itself can notice.
+    let slot = {
+        let mut state = fake.state();
+        state.genesis = [8; 32];
+        let slot = state.finalized;
+        state.history.push(tx(slot, 9, vec![vote(1, 1)]));
+        slot
+    };
+    until("it is noticed", || async {
+        let error = indexer.health.borrow().error.clone();
+        error.is_some_and(|e| e.contains("now belongs to the cluster"))
+    })
+    .await;
+    fake.drop_sockets();
+    until("the mirror gives up", || async {
+        matches!(indexer.health.borrow().conn, indexer::Conn::Stopped { .. })
+    })
+    .await;
+    until("time passes", || async { fake.state().finalized > slot + 20 }).await;
+    assert_eq!(store.audit(None, 9).await.unwrap(), []);
+    indexer.shutdown().await;
+}

@@ -176,6 +176,28 @@ async fn a_node_that_has_not_reached_the_slot_is_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_of_another_cluster_behind_the_same_address_is_not_merged() {
+    let (fake, store) = (Fake::start().await, memory().await);
+    fake.set(key(1), bytes(&record(1, Pending)));
+    let often = SourceConfig { reconcile: Duration::from_millis(100), ..fake.config() };
+    let indexer = spawn(often, Arc::clone(&store));
+    live(&indexer).await;
+    {
+        let mut state = fake.state();
+        (state.genesis, state.tells) = ([8; 32], false);
+    }
+    fake.set(key(2), bytes(&record(2, Pending)));
+    until("the mirror gives up", || async {
+        matches!(indexer.health.borrow().conn, Conn::Stopped { .. })
+    })
+    .await;
+    let rows = store.rows(None, 9).await.unwrap();
+    assert_eq!(rows.iter().map(|r| r.pubkey).collect::<Vec<_>>(), [key(1)]);
+    assert_eq!(fake.state().connections, 1);
+    indexer.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn days_of_chain_time_may_pass_at_once() {
     let (fake, store) = (Fake::start().await, memory().await);
     let indexer = spawn(fake.config(), Arc::clone(&store));
