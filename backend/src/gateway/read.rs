@@ -7,13 +7,15 @@ use solana_client::{
 };
 use solana_commitment_config::CommitmentConfig;
 use solana_pubkey::Pubkey;
-use solana_sdk_ids::sysvar::clock;
+use solana_sdk_ids::sysvar::{self, clock};
 
 use super::Gateway;
 use crate::error::{BackendError, Result};
 
 /// Most accounts of one `getMultipleAccounts`.
 const MULTIPLE: usize = 100;
+/// Bytes of the Clock sysvar: slot, epoch start, epoch, leader schedule epoch, time; 8 each.
+const CLOCK_LEN: usize = 40;
 
 /// What the chain's clock says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,21 +211,49 @@ impl Gateway {
 }
 
 impl RawAccount {
-    /// Decodes the Clock sysvar.
+    /// Decodes the Clock sysvar. Timelocks and windows are shown by it, so nothing else may pass
+    /// for it.
     ///
     /// # Errors
-    /// [`BackendError::BadAccount`].
+    /// [`BackendError::ForeignOwner`] or [`BackendError::BadAccount`].
     pub fn chain_time(&self) -> Result<ChainTime> {
+        let (what, address) = ("clock", clock::ID);
+        if self.owner != sysvar::ID {
+            let (found, expected) = (self.owner, sysvar::ID);
+            return Err(BackendError::ForeignOwner { what, address, found, expected });
+        }
         let field = |at: usize| self.data.get(at..).and_then(<[u8]>::first_chunk::<8>).copied();
-        match (field(0), field(32)) {
-            (Some(slot), Some(unix)) => {
+        match (self.data.len(), field(0), field(32)) {
+            (CLOCK_LEN, Some(slot), Some(unix)) => {
                 Ok(ChainTime { slot: u64::from_le_bytes(slot), unix: i64::from_le_bytes(unix) })
             }
-            _ => Err(BackendError::BadAccount {
-                what: "clock",
-                address: clock::ID,
-                reason: format!("it has {} bytes", self.data.len()),
-            }),
+            (len, ..) => {
+                let reason = format!("it has {len} bytes instead of {CLOCK_LEN}");
+                Err(BackendError::BadAccount { what, address, reason })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_clock_sysvar_tells_the_time() {
+        let account = |owner, len: usize| {
+            let mut data = vec![0; len];
+            (data[0], data[32]) = (7, 9);
+            RawAccount { owner, lamports: 1, data, executable: false }
+        };
+        let time = account(sysvar::ID, CLOCK_LEN).chain_time().unwrap();
+        assert_eq!(time, ChainTime { slot: 7, unix: 9 });
+        let foreign = account(Pubkey::new_from_array([3; 32]), CLOCK_LEN).chain_time().unwrap_err();
+        assert!(matches!(foreign, BackendError::ForeignOwner { .. }), "{foreign}");
+        for len in [CLOCK_LEN - 1, CLOCK_LEN + 1] {
+            let error = account(sysvar::ID, len).chain_time().unwrap_err();
+            assert!(matches!(error, BackendError::BadAccount { .. }), "{error}");
+            assert!(error.to_string().contains(&clock::ID.to_string()), "{error}");
         }
     }
 }

@@ -13,6 +13,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
+use solana_sdk_ids::sysvar;
 use upgrade_manager::{
     seeds,
     state::{
@@ -149,7 +150,7 @@ impl FakeChain {
             map.insert(config_key, (manager, encode(&config)));
             map.insert(at.proposal, (manager, encode(&proposal)));
             map.insert(at.state, (manager, encode(&state(config_key, program, at.proposal))));
-            map.insert(solana_sdk_ids::sysvar::clock::ID, (manager, clock()));
+            map.insert(sysvar::clock::ID, (sysvar::ID, clock()));
             map.insert(signer.pubkey(), (solana_sdk_ids::system_program::ID, vec![]));
         }
         let shared = Arc::clone(&accounts);
