@@ -11,6 +11,10 @@ pub const ARM: Duration = Duration::from_millis(500);
 /// the keyboard protocol report repeats as presses.
 pub const HELD: Duration = Duration::from_millis(150);
 
+/// How long nothing may be pressed after a press that came too early: longer than the pause a
+/// keyboard makes before it repeats a key that is held down.
+pub const CALM: Duration = Duration::from_millis(1_000);
+
 /// Which button has the focus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Focus {
@@ -47,8 +51,10 @@ pub struct Confirm {
     pub scroll: u16,
     /// When it opened.
     pub opened: Instant,
-    /// The last press of Enter, to tell holding from pressing.
-    pub last_enter: Option<Instant>,
+    /// The last press of Enter or `y`, to tell holding from pressing.
+    pub last_press: Option<Instant>,
+    /// Whether that press came too early, so that a pause must follow it.
+    pub hasty: bool,
 }
 
 /// Why a press did not confirm.
@@ -73,7 +79,8 @@ impl Confirm {
             input: String::new(),
             scroll: 0,
             opened: now,
-            last_enter: None,
+            last_press: None,
+            hasty: false,
         }
     }
 
@@ -83,6 +90,19 @@ impl Confirm {
             Need::Yes => true,
             Need::Typed(word) => self.input.trim() == word,
         }
+    }
+
+    /// Notes a press of a confirming key at `now` and says whether it counts: not when the key is
+    /// held down, and not in the wake of a press that came too early – a key that was held before
+    /// the dialog opened goes on into it.
+    pub fn press(&mut self, now: Instant, repeat: bool) -> bool {
+        let since = self.last_press.map(|at| now.saturating_duration_since(at));
+        let pause = if self.hasty { CALM } else { HELD };
+        let early = now.saturating_duration_since(self.opened) < ARM;
+        let held = repeat || since.is_some_and(|since| since < pause);
+        self.last_press = Some(now);
+        self.hasty = early || held;
+        !self.hasty
     }
 
     /// Whether it can be confirmed at `now` by Enter on Confirm.

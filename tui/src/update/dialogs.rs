@@ -5,7 +5,7 @@ use crate::{
     keymap::Id,
     model::{
         Level, Model,
-        dialog::{CLOCK_STEPS, Confirm, Dialog, Focus, HELD, Need, Refusal},
+        dialog::{CLOCK_STEPS, Confirm, Dialog, Focus, Need, Refusal},
         job::Job,
     },
     strings as s,
@@ -56,17 +56,14 @@ fn close(model: &mut Model) -> Vec<Effect> {
 pub fn accept(model: &mut Model, repeat: bool) -> Vec<Effect> {
     let now = model.now;
     match model.dialog.as_mut() {
-        Some(Dialog::Confirm(c)) => {
-            let held =
-                repeat || c.last_enter.is_some_and(|at| now.saturating_duration_since(at) < HELD);
-            c.last_enter = Some(now);
-            match c.focus {
-                Focus::Cancel if repeat => vec![],
-                Focus::Cancel => close(model),
-                Focus::Confirm if held => refuse(model, Refusal::NotArmed),
-                Focus::Confirm => confirm(model),
+        Some(Dialog::Confirm(c)) => match c.focus {
+            Focus::Cancel if repeat => vec![],
+            Focus::Cancel => close(model),
+            Focus::Confirm => {
+                let counts = c.press(now, repeat);
+                pressed(model, counts)
             }
-        }
+        },
         Some(Dialog::Quit { focus, opened }) => match focus {
             Focus::Cancel if !repeat => close(model),
             Focus::Confirm
@@ -94,12 +91,19 @@ pub fn accept(model: &mut Model, repeat: bool) -> Vec<Effect> {
 
 /// `y`: confirms where no word has to be typed.
 pub fn yes(model: &mut Model, repeat: bool) -> Vec<Effect> {
-    match &model.dialog {
+    let now = model.now;
+    match model.dialog.as_mut() {
         Some(Dialog::Confirm(c)) if c.need != Need::Yes => vec![],
-        Some(Dialog::Confirm(_)) if repeat => refuse(model, Refusal::NotArmed),
-        Some(Dialog::Confirm(_)) => confirm(model),
+        Some(Dialog::Confirm(c)) => {
+            let counts = c.press(now, repeat);
+            pressed(model, counts)
+        }
         _ => vec![],
     }
+}
+
+fn pressed(model: &mut Model, counts: bool) -> Vec<Effect> {
+    if counts { confirm(model) } else { refuse(model, Refusal::NotArmed) }
 }
 
 /// Typing: into the field for the word, where there is one.

@@ -108,7 +108,7 @@ fn a_held_enter_confirms_nothing_wherever_the_focus_is() {
         r.wait(30).press(KeyCode::Enter);
         assert!(!r.submitted(), "held down on a terminal that reports presses");
     }
-    r.wait(400).press(KeyCode::Enter);
+    r.wait(1_000).press(KeyCode::Enter);
     assert!(r.submitted(), "let go and pressed again");
 }
 
@@ -117,7 +117,7 @@ fn confirm_needs_the_focus_and_half_a_second() {
     let mut r = sandbox(&fixtures::active(1));
     r.open('a').press(KeyCode::Tab).wait(499).press(KeyCode::Enter);
     assert!(!r.submitted() && r.said().contains("just opened"));
-    r.wait(200).press(KeyCode::Enter);
+    r.wait(1_000).press(KeyCode::Enter);
     assert!(r.submitted());
     assert_eq!(r.model.job.as_ref().map(|j| j.verb), Some(Verb::Approve));
 }
@@ -140,8 +140,25 @@ fn y_confirms_in_the_sandbox_but_not_while_held() {
     assert!(!r.submitted(), "too early");
     r.wait(600).hold(KeyCode::Char('y'));
     assert!(!r.submitted(), "held");
-    r.keys("y");
+    r.wait(1_000).keys("y");
     assert!(r.submitted());
+}
+
+#[test]
+fn a_y_held_since_before_the_dialog_confirms_nothing() {
+    let mut r = sandbox(&ready());
+    r.open('x');
+    for _ in 0..100 {
+        r.wait(30).keys("y");
+        assert!(!r.submitted(), "held down on a terminal that reports presses");
+    }
+    r.wait(1_000).keys("y");
+    assert!(r.submitted(), "let go, read, and pressed again");
+
+    let mut r = sandbox(&ready());
+    r.open('x').wait(100).keys("y").wait(660).keys("y");
+    assert!(!r.submitted(), "the keyboard's pause before it repeats is no second press");
+    assert!(r.said().contains("Read it"), "{}", r.said());
 }
 
 #[test]
