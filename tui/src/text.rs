@@ -16,12 +16,17 @@ pub fn short(key: &str) -> String {
     format!("{head}..{tail}")
 }
 
-/// `text` without characters that could steer a terminal: control characters and the marks that
-/// reorder text.
+/// `text` without characters that could steer a terminal or deceive who reads it: control
+/// characters, the marks that reorder text, and those that cannot be seen.
 pub fn clean(text: &str) -> String {
     let steers = |c: char| {
         c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(
+                c,
+                '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                    | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+                    | '\u{e0000}'..='\u{e007f}'
+            )
     };
     text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
 }
@@ -179,6 +184,16 @@ mod tests {
     #[test]
     fn text_from_the_chain_cannot_steer_the_terminal() {
         assert_eq!(clean("a\u{1b}[31mb\u{202e}c\n"), "a [31mb c ");
+        assert_eq!(clean("x\u{9b}2Jy\u{7f}"), "x 2Jy ", "nor by the eight-bit forms");
+    }
+
+    #[test]
+    fn two_texts_that_differ_do_not_look_the_same() {
+        for hidden in
+            ['\u{200b}', '\u{200d}', '\u{2060}', '\u{feff}', '\u{ad}', '\u{61c}', '\u{e0061}']
+        {
+            assert_eq!(clean(&format!("release{hidden}-1")), "release -1", "{hidden:?}");
+        }
     }
 
     proptest! {
