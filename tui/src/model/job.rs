@@ -7,6 +7,9 @@ use solana_pubkey::Pubkey;
 
 use super::{Ticket, rate::Rate};
 
+/// After how long without progress a job says so.
+const STALLED: Duration = Duration::from_secs(10);
+
 /// What a preflight shows, without the intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
@@ -79,6 +82,13 @@ impl Job {
     /// A job that starts now.
     pub fn new(ticket: Ticket, verb: Verb, proposal: Pubkey, now: Instant) -> Self {
         Self { ticket, verb, proposal, since: now, step: None, rate: Rate::default(), sent: 0 }
+    }
+
+    /// For how long nothing has moved, once that is long enough to be worth saying. What the job
+    /// still needs is then anybody's guess.
+    pub fn stalled(&self, now: Instant) -> Option<Duration> {
+        let still = now.saturating_duration_since(self.rate.still_since()?);
+        (still >= STALLED).then_some(still)
     }
 
     /// Takes news of a step.

@@ -31,6 +31,12 @@ impl Rate {
         }
     }
 
+    /// Since when nothing more has been done, `None` before the first sample.
+    pub fn still_since(&self) -> Option<Instant> {
+        let (_, last) = self.samples.back()?;
+        self.samples.iter().find(|(_, done)| done == last).map(|(at, _)| *at)
+    }
+
     /// Items a second, `None` before two samples tell.
     pub fn per_second(&self) -> Option<f64> {
         let ((t0, n0), (t1, n1)) = (self.samples.front()?, self.samples.back()?);

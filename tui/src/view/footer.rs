@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::{
     keymap::{COMMANDS, Command, Id, label},
-    model::{Level, Model},
+    model::{Level, Model, job::Job},
     strings as s,
     text::{age, clean, countdown, fit, wrap},
     theme::Meaning,
@@ -56,6 +56,16 @@ pub(super) fn message_lines(model: &Model, width: u16) -> Vec<Line<'static>> {
         .collect()
 }
 
+/// About how long `job` still takes, or for how long it has stood still.
+pub(super) fn time_left(model: &Model, job: &Job) -> String {
+    if let Some(still) = job.stalled(model.now) {
+        return format!(", no progress for {}", age(still));
+    }
+    let left = job.step.as_ref().map(|step| step.total.saturating_sub(step.done));
+    let left = left.filter(|left| *left > 0).and_then(|left| job.rate.seconds_for(left));
+    left.map(|s| format!(", about {} left", countdown(s))).unwrap_or_default()
+}
+
 /// The running job in one line.
 pub(super) fn job(model: &Model, frame: &mut Frame, area: Rect) {
     let Some(job) = &model.job else { return };
@@ -74,8 +84,7 @@ pub(super) fn job(model: &Model, frame: &mut Frame, area: Rect) {
                 0 => String::new(),
                 n => format!(", {n} failed"),
             };
-            let left = job.rate.seconds_for(step.total.saturating_sub(step.done));
-            let left = left.map(|s| format!(", about {} left", countdown(s))).unwrap_or_default();
+            let left = time_left(model, job);
             spans.push(Span::raw(format!(
                 " {} {}/{}{failed}{left}, {elapsed}",
                 step.label, step.done, step.total

@@ -6,11 +6,11 @@ use ratatui::{
 };
 use upgrade_manager::state::{AccountStatus, ProgramUpgradeState};
 
-use super::{Drawn, filtered};
+use super::{Drawn, filtered, footer};
 use crate::{
     model::Model,
     strings as s,
-    text::{age, clean, countdown, fit, short, wrap},
+    text::{age, clean, fit, short, wrap},
     theme::Meaning,
     widgets::{
         meter, panel,
@@ -95,9 +95,12 @@ fn pace(model: &Model, width: usize) -> Vec<Line<'static>> {
     };
     let text = match (&job.step, job.rate.per_second()) {
         (Some(step), Some(rate)) => {
-            let left = job.rate.seconds_for(step.total.saturating_sub(step.done));
-            let left = left.map(|s| format!(", about {} left", countdown(s))).unwrap_or_default();
-            format!("{}: {rate:.1}/s{left}, {} transactions sent", clean(&step.label), job.sent)
+            let rate = match job.stalled(model.now) {
+                Some(_) => String::new(),
+                None => format!(": {rate:.1}/s"),
+            };
+            let left = footer::time_left(model, job);
+            format!("{}{rate}{left}, {} transactions sent", clean(&step.label), job.sent)
         }
         _ => format!("{} transactions sent", job.sent),
     };

@@ -256,3 +256,20 @@ fn ascii_screens_are_ascii() {
         assert!(odd.is_empty(), "{name}: {odd}");
     }
 }
+
+#[test]
+fn a_job_that_stands_still_promises_no_end() {
+    let now = Instant::now();
+    let mut model = fixtures::model(&fixtures::migrating(120, 0), now);
+    go(&mut model, Id::Show(Screen::Migration));
+    let mut job = Job::new(1, Verb::Migrate, fixtures::key(40), now);
+    let step = |done| Step { label: "migrate".into(), done, total: 200, failed: 0 };
+    job.advance(step(0), now - Duration::from_secs(6));
+    job.advance(step(120), now);
+    model.job = Some(job);
+    assert!(screen(&model, 120, 30).contains("about 00:04 left"));
+    model.now = now + Duration::from_secs(40);
+    let text = screen(&model, 120, 30);
+    assert_eq!(text.matches("no progress for 40 s").count(), 2, "{text}");
+    assert!(!text.contains("left") && !text.contains("/s,"), "{text}");
+}
