@@ -73,12 +73,12 @@ impl Settings {
             .clone()
             .or(file.rpc_url)
             .unwrap_or_else(|| "http://127.0.0.1:8899".to_owned());
+        check_scheme(&rpc_url, HTTP, RPC)?;
         let ws_url = match flags.ws_url.clone().or(file.ws_url) {
             Some(url) => url,
-            None => websocket_of(&rpc_url)?,
+            None => websocket_of(&rpc_url),
         };
-        check_scheme(&rpc_url, &["http", "https"], "--rpc-url")?;
-        check_scheme(&ws_url, &["ws", "wss"], "--ws-url")?;
+        check_scheme(&ws_url, WS, WEBSOCKET)?;
         Ok(Self {
             rpc_url,
             ws_url,
@@ -114,28 +114,33 @@ pub fn default_path() -> Result<PathBuf> {
 /// # Errors
 /// What is wrong with it, with its line.
 pub fn check(path: &Path) -> Result<()> {
-    File::read(path).map(drop)
+    let file = File::read(path)?;
+    let rpc = file.rpc_url.as_deref().map_or(Ok(()), |url| check_scheme(url, HTTP, RPC));
+    let ws = file.ws_url.as_deref().map_or(Ok(()), |url| check_scheme(url, WS, WEBSOCKET));
+    rpc.and(ws).with_context(|| format!("The configuration {} cannot work", path.display()))
 }
 
-fn check_scheme(url: &str, schemes: &[&str], flag: &str) -> Result<()> {
+/// Schemes of a node's address, and what that address is called wherever it was given.
+const HTTP: &[&str] = &["http", "https"];
+const RPC: &str = "the node (rpc_url, --rpc-url or CONTROL_ROOM_RPC_URL)";
+/// The same for its websocket.
+const WS: &[&str] = &["ws", "wss"];
+const WEBSOCKET: &str = "the websocket (ws_url, --ws-url or CONTROL_ROOM_WS_URL)";
+
+fn check_scheme(url: &str, schemes: &[&str], what: &str) -> Result<()> {
     let scheme = url.split_once("://").map(|(scheme, _)| scheme);
     if scheme.is_some_and(|s| schemes.contains(&s)) {
         return Ok(());
     }
     let wanted = schemes.iter().map(|s| format!("{s}://")).collect::<Vec<_>>().join(" or ");
-    Err(anyhow!("The address given by {flag} must start with {wanted}."))
+    Err(anyhow!("The address of {what} must start with {wanted}."))
 }
 
 /// The websocket that belongs to a node's RPC address: the next port where one is given, as a
 /// validator has it, else the same address.
-fn websocket_of(rpc: &str) -> Result<String> {
-    let no = || anyhow!("The address given by --rpc-url must start with http:// or https://.");
-    let (scheme, rest) = rpc.split_once("://").ok_or_else(no)?;
-    let scheme = match scheme {
-        "http" => "ws",
-        "https" => "wss",
-        _ => return Err(no()),
-    };
+fn websocket_of(rpc: &str) -> String {
+    let (scheme, rest) = rpc.split_once("://").unwrap_or(("http", rpc));
+    let scheme = if scheme == "https" { "wss" } else { "ws" };
     let split = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(split);
     let authority = match authority.rsplit_once(':') {
@@ -145,7 +150,7 @@ fn websocket_of(rpc: &str) -> Result<String> {
         },
         None => authority.to_owned(),
     };
-    Ok(format!("{scheme}://{authority}{path}"))
+    format!("{scheme}://{authority}{path}")
 }
 
 #[cfg(test)]
@@ -190,6 +195,21 @@ mod tests {
         assert!(format!("{error:#}").contains("--rpc-url"));
         let ws = Common { ws_url: Some("http://x".to_owned()), ..Common::default() };
         assert!(load(ws, "").is_err());
+    }
+
+    #[test]
+    fn a_file_that_cannot_work_is_not_called_fine() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        for (text, name) in
+            [("rpc_url = 'example.com'", "rpc_url"), ("ws_url = 'http://x'", "ws_url")]
+        {
+            std::fs::write(&path, text).unwrap();
+            let error = format!("{:#}", check(&path).unwrap_err());
+            assert!(error.contains(name) && error.contains("config.toml"), "{error}");
+        }
+        std::fs::write(&path, PRINTED).unwrap();
+        check(&path).unwrap();
     }
 
     #[test]
