@@ -101,7 +101,7 @@ pub(super) async fn confirm(
     }
     let Some(intent) = intent else {
         let reason = preflight.failures().next().map(|c| c.sentence.clone());
-        let reason = format!("{verb} cannot be signed. {}", reason.as_deref().unwrap_or(s::NO_KEY));
+        let reason = unsignable(session.settings.read_only, verb, reason.as_deref());
         return failed(reason.clone(), described(&reason).as_ref());
     };
     if !yes {
@@ -124,6 +124,14 @@ pub(super) async fn confirm(
         }
     }
     report(&preflight, &receipt, json)
+}
+
+/// Why there is nothing to sign. In read-only mode no key was loaded, whatever the checks say of it.
+fn unsignable(read_only: bool, verb: &str, failure: Option<&str>) -> String {
+    match read_only {
+        true => s::READ_ONLY.to_owned(),
+        false => format!("{verb} cannot be signed. {}", failure.unwrap_or(s::NO_KEY)),
+    }
 }
 
 fn report(preflight: &Preflight, receipt: &Receipt, json: bool) -> Result<u8> {
@@ -263,6 +271,13 @@ mod tests {
         assert!(pick(Some("1"), None).unwrap_err().to_string().contains("no proposal 1"));
         assert!(pick(Some("x"), None).unwrap_err().to_string().contains("neither"));
         assert!(pick(None, Some(key(1))).unwrap_err().to_string().contains("No such program"));
+    }
+
+    #[test]
+    fn read_only_mode_does_not_send_the_operator_after_a_key() {
+        assert_eq!(unsignable(true, "Approve", Some(s::NO_KEY)), s::READ_ONLY);
+        let failed = unsignable(false, "Approve", Some("The vote is cast already."));
+        assert_eq!(failed, "Approve cannot be signed. The vote is cast already.");
     }
 
     #[test]
