@@ -104,6 +104,18 @@ pub enum BackendError {
         /// Why.
         reason: String,
     },
+    /// An account's content belongs to another address.
+    #[error(
+        "The {what} at {address} belongs at {own}: the RPC node mixes accounts up, or lies. Nothing was signed; use another node."
+    )]
+    Misplaced {
+        /// What it should be.
+        what: &'static str,
+        /// Where the node says it is.
+        address: Pubkey,
+        /// Where alone its content can be.
+        own: Pubkey,
+    },
     /// A key file cannot be used.
     #[error("The key file {path} cannot be used: {reason}.", path = path.display())]
     Key {

@@ -18,11 +18,49 @@ use crate::{
 /// Where an [`AccountVersion`] holds its program: behind discriminator, layout and bump.
 const RECORD_PROGRAM_AT: usize = 8 + 2;
 
-/// Decodes one account of the manager.
+/// An account of the manager whose content says at which address alone it can be.
+pub trait Located {
+    /// The canonical address.
+    fn own_address(&self) -> Pubkey;
+}
+
+impl Located for UpgradeProposal {
+    fn own_address(&self) -> Pubkey {
+        seeds::proposal(&self.terms.program, self.terms.id).0
+    }
+}
+
+impl Located for MultisigConfig {
+    fn own_address(&self) -> Pubkey {
+        seeds::multisig(&self.create_key).0
+    }
+}
+
+impl Located for ProgramUpgradeState {
+    fn own_address(&self) -> Pubkey {
+        seeds::program_state(&self.program).0
+    }
+}
+
+impl Located for BufferAttestation {
+    fn own_address(&self) -> Pubkey {
+        seeds::attestation(&self.buffer).0
+    }
+}
+
+impl Located for AccountVersion {
+    fn own_address(&self) -> Pubkey {
+        seeds::account_version(&self.program, &self.account).0
+    }
+}
+
+/// Decodes one account of the manager. What is signed is built from the content, so a node that
+/// shows one account at the address of another must not get far.
 ///
 /// # Errors
-/// [`BackendError::NoAccount`], [`BackendError::ForeignOwner`] or [`BackendError::BadAccount`].
-pub fn decode<T: AccountDeserialize>(
+/// [`BackendError::NoAccount`], [`BackendError::ForeignOwner`], [`BackendError::BadAccount`] or
+/// [`BackendError::Misplaced`].
+pub fn decode<T: AccountDeserialize + Located>(
     what: &'static str,
     address: Pubkey,
     raw: Option<&RawAccount>,
@@ -32,11 +70,10 @@ pub fn decode<T: AccountDeserialize>(
         let expected = upgrade_manager::ID;
         return Err(BackendError::ForeignOwner { what, address, found: raw.owner, expected });
     }
-    T::try_deserialize(&mut raw.data.as_slice()).map_err(|e| BackendError::BadAccount {
-        what,
-        address,
-        reason: e.to_string(),
-    })
+    let account = T::try_deserialize(&mut raw.data.as_slice())
+        .map_err(|e| BackendError::BadAccount { what, address, reason: e.to_string() })?;
+    let own = account.own_address();
+    if own == address { Ok(account) } else { Err(BackendError::Misplaced { what, address, own }) }
 }
 
 /// Everything that decides about one proposal, as of one slot.
@@ -62,7 +99,6 @@ impl Scene {
     pub async fn load(gateway: &Gateway, address: Pubkey) -> Result<Self> {
         let first = gateway.account(&address).await?;
         let known: UpgradeProposal = decode("proposal", address, first.as_ref())?;
-        require_own_address(address, &known)?;
         let (team, program) = (known.terms.multisig, known.terms.program);
         let state_key = seeds::program_state(&program).0;
         let got = gateway.accounts(&[address, team, state_key, clock::ID]).await?;
@@ -71,11 +107,9 @@ impl Scene {
         };
         let clock =
             clock.as_ref().ok_or(BackendError::NoAccount { what: "clock", address: clock::ID })?;
-        let proposal = decode("proposal", address, proposal.as_ref())?;
-        require_own_address(address, &proposal)?;
         Ok(Self {
             address,
-            proposal,
+            proposal: decode("proposal", address, proposal.as_ref())?,
             multisig: decode("multisig", team, multisig.as_ref())?,
             state: decode("program state", state_key, state.as_ref())?,
             now: clock.chain_time()?,
@@ -87,21 +121,6 @@ impl Scene {
     pub fn program(&self) -> Pubkey {
         self.proposal.terms.program
     }
-}
-
-/// What is signed is built from the terms: a node that shows one proposal at the address of another
-/// must not get a signature for it.
-fn require_own_address(address: Pubkey, proposal: &UpgradeProposal) -> Result<()> {
-    let terms = &proposal.terms;
-    let own = seeds::proposal(&terms.program, terms.id).0;
-    if own == address {
-        return Ok(());
-    }
-    Err(BackendError::BadAccount {
-        what: "proposal",
-        address,
-        reason: format!("its terms belong to {own}; the node lies, do not sign"),
-    })
 }
 
 /// The state of `program`.
@@ -172,5 +191,42 @@ mod tests {
         assert!(matches!(short, BackendError::BadAccount { .. }));
         assert!(matches!(decode(None).unwrap_err(), BackendError::NoAccount { .. }));
         assert!(foreign.to_string().contains(&address.to_string()));
+    }
+
+    #[test]
+    fn an_account_is_taken_at_its_canonical_address_only() {
+        let key = |i: u8| Pubkey::new_from_array([i; 32]);
+        let (own, bump) = seeds::account_version(&key(5), &key(6));
+        let mut data = vec![];
+        let mut put = |record: &AccountVersion| {
+            data.clear();
+            record.try_serialize(&mut data).unwrap();
+            RawAccount {
+                owner: upgrade_manager::ID,
+                lamports: 1,
+                data: data.clone(),
+                executable: false,
+            }
+        };
+        let raw = put(&AccountVersion::new(key(5), key(6), 1, bump, key(7)));
+        assert_eq!(
+            decode::<AccountVersion>("version record", own, Some(&raw)).unwrap().account,
+            key(6)
+        );
+        // Another derivable address of the same seeds, which its own stored bump leads to.
+        let (second, low) = (0..bump)
+            .rev()
+            .find_map(|bump| {
+                let seeds: [&[u8]; 4] = [seeds::VERSION, &[5; 32], &[6; 32], &[bump]];
+                Some((Pubkey::create_program_address(&seeds, &upgrade_manager::ID).ok()?, bump))
+            })
+            .unwrap();
+        let raw_low = put(&AccountVersion::new(key(5), key(6), 1, low, key(7)));
+        for (at, raw) in [(key(9), &raw), (second, &raw_low)] {
+            let error = decode::<AccountVersion>("version record", at, Some(raw)).unwrap_err();
+            assert!(matches!(error, BackendError::Misplaced { .. }), "{error}");
+            let said = error.to_string();
+            assert!(said.contains(&at.to_string()) && said.contains(&own.to_string()), "{said}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Accounts that a rollback would leave behind are named before it.
 use anchor_lang::AccountSerialize;
-use backend::{Operation, Preflight, Verb, Verdict};
+use backend::{BackendError, Operation, Preflight, Verb, Verdict, lookup};
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
     seeds,
@@ -60,5 +60,21 @@ async fn only_an_account_without_a_record_of_this_proposal_is_left_behind() {
     assert!(said.contains("2 accounts were made on the new layout"), "{said}");
     for (at, named) in [(old, false), (migrated, false), (earlier, true), (born, true)] {
         assert_eq!(said.contains(&at.to_string()), named, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_record_at_another_address_than_its_own_stops_the_scan() {
+    let chain = FakeChain::start().await;
+    let (account, at) = (Pubkey::new_from_array([100; 32]), Pubkey::new_from_array([101; 32]));
+    let own = seeds::account_version(&PROGRAM, &account).0;
+    chain.put(own, upgrade_manager::ID, record(account, chain.proposal));
+    let gateway = chain.backend.gateway();
+    assert_eq!(lookup::records(gateway, &PROGRAM).await.unwrap().len(), 1);
+    chain.put(at, upgrade_manager::ID, record(account, chain.proposal));
+    let error = lookup::records(gateway, &PROGRAM).await.unwrap_err();
+    assert!(matches!(error, BackendError::Misplaced { .. }), "{error}");
+    for key in [at, own] {
+        assert!(error.to_string().contains(&key.to_string()), "{error}");
     }
 }

@@ -138,6 +138,6 @@ async fn another_proposal_at_this_address_is_refused_before_anything_is_shown() 
     });
     let operation = Operation { verb: Verb::Approve, proposal: chain.proposal };
     let error = chain.backend.prepare(operation).await.unwrap_err();
-    assert!(matches!(error, BackendError::BadAccount { .. }), "{error}");
-    assert!(error.to_string().contains("belong to"), "{error}");
+    assert!(matches!(error, BackendError::Misplaced { .. }), "{error}");
+    assert!(error.to_string().contains(&chain.proposal.to_string()), "{error}");
 }
