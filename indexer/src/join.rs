@@ -132,18 +132,34 @@ pub async fn merge(link: &Link, snapshot: Snapshot, trusted: bool) -> Result<Joi
     }
 }
 
+/// What a connection leaves behind for the next.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Held {
+    /// Slot of the last complete snapshot.
+    pub floor: u64,
+    /// Since when the connection was live; `None` if it never was.
+    pub live_since: Option<Instant>,
+}
+
 /// One connection, from subscribing to its end. Returns only when it failed or was told to stop.
-/// No snapshot older than `floor` is taken; it rises with each one.
+/// No snapshot older than the floor of `held` is taken; it rises with each one.
 ///
 /// # Errors
 /// Why the connection is of no more use.
-pub async fn session(link: &Link, intake: &mut Intake, floor: &mut u64) -> Result<()> {
-    let stamps_slots = !link.rpc.is_surfnet().await?;
-    let mut socket = Socket::connect(&link.config).await?;
+pub async fn session(link: &Link, intake: &mut Intake, held: &mut Held) -> Result<()> {
+    held.live_since = None;
+    let opening = async {
+        let stamps_slots = !link.rpc.is_surfnet().await?;
+        Ok::<_, IndexerError>((stamps_slots, Socket::connect(&link.config).await?))
+    };
+    let (stamps_slots, mut socket) = tokio::select! {
+        opened = opening => opened?,
+        () = link.stopped() => return Ok(()),
+    };
     let mut session = Session {
         link,
         intake,
-        floor,
+        held,
         stamps_slots,
         heard: 0,
         root: 0,
@@ -203,7 +219,7 @@ where
 struct Session<'a> {
     link: &'a Link,
     intake: &'a mut Intake,
-    floor: &'a mut u64,
+    held: &'a mut Held,
     /// Whether the slot in an account's message is that of its state, see `Rpc::is_surfnet`.
     stamps_slots: bool,
     /// Newest slot on this socket.
@@ -222,7 +238,7 @@ struct Session<'a> {
 impl Session<'_> {
     /// The oldest slot at which a snapshot is of use.
     fn oldest(&self) -> u64 {
-        self.min_slot.unwrap_or(0).max(*self.floor)
+        self.min_slot.unwrap_or(0).max(self.held.floor)
     }
 
     /// Takes a message in; whether it is the one after which the first snapshot can be read.
@@ -239,7 +255,7 @@ impl Session<'_> {
                     what: format!("told of {:?}, which is no address", keyed.pubkey),
                 })?;
                 // Messages come in order: one that is heard now is of this slot or one before.
-                let slot = if self.stamps_slots { slot } else { self.heard.max(*self.floor) };
+                let slot = if self.stamps_slots { slot } else { self.heard.max(self.held.floor) };
                 self.intake.take(pubkey, slot, &keyed.account);
                 self.flush_at.get_or_insert_with(|| Instant::now() + LINGER);
                 if self.intake.len() >= ROWS {
@@ -275,10 +291,16 @@ impl Session<'_> {
         let seen = u64::try_from(snapshot.accounts.len()).unwrap_or(u64::MAX);
         // Twice the same answer is believed, unless it is an empty one.
         let trusted = seen > 0 && self.doubted == Some(seen);
-        let pause = match merge(self.link, snapshot, trusted).await {
+        let merged = tokio::select! {
+            merged = merge(self.link, snapshot, trusted) => merged,
+            // What is merged halfway is as if the snapshot had come in smaller parts.
+            () = self.link.stopped() => return Ok(()),
+        };
+        let pause = match merged {
             Ok(_) => {
                 (self.doubted, self.joined) = (None, true);
-                *self.floor = (*self.floor).max(slot);
+                self.held.floor = self.held.floor.max(slot);
+                self.held.live_since.get_or_insert_with(Instant::now);
                 self.link.report(Origin::Connection, None);
                 self.link.connection(Conn::Live);
                 let usual = self.link.config.reconcile;

@@ -1,19 +1,22 @@
 //! Runs the mirror: one task for the connection, one for the clock, one for history. They share the
 //! link to node and store, and say how they do through one health value.
-use std::{sync::Arc, time::Instant};
+use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::watch, task::JoinSet};
-use tracing::info;
+use tokio::{sync::watch, task::JoinSet, time::Instant};
+use tracing::{info, warn};
 
 use crate::{
     Conn, Health, IndexerError, Result, SourceConfig, Store,
     audit::event::closes_an_account,
     backoff::Backoff,
-    join::{Intake, RECHECK, merge, session},
+    join::{Held, Intake, RECHECK, merge, session},
     link::{Link, Origin},
     source::history,
     store::Run,
 };
+
+/// How long the end waits for the store.
+const DRAIN: Duration = Duration::from_secs(8);
 
 /// A running mirror. Dropping it ends the mirror at once; the store stays whole either way.
 pub struct Indexer {
@@ -26,10 +29,15 @@ pub struct Indexer {
 }
 
 impl Indexer {
-    /// Ends the mirror after writing what has arrived.
+    /// Ends the mirror after writing what has arrived. A store that does not take it is not waited
+    /// for longer than a few seconds: what was not written is read again at the next start.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
-        while self.tasks.join_next().await.is_some() {}
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, ended).await.is_err() {
+            warn!("the store took too long to write what had arrived; the mirror ends without it");
+            self.tasks.shutdown().await;
+        }
     }
 }
 
@@ -51,7 +59,6 @@ async fn supervise(link: Arc<Link>) {
     let mut backoff = Backoff::default();
     let mut begun: Option<Begun> = None;
     loop {
-        let started = Instant::now();
         let ended = connect(&link, &mut begun).await;
         if link.is_stopping() {
             break link.connection(Conn::Stopped { reason: "The mirror was shut down.".into() });
@@ -62,9 +69,13 @@ async fn supervise(link: Arc<Link>) {
             link.over.send_replace(true);
             break link.connection(Conn::Stopped { reason: error.to_string() });
         }
-        backoff.settle(started, Instant::now());
+        // Only time in which the mirror was live counts: a node that takes half a minute to say
+        // nothing did not hold.
+        if let Some(since) = begun.as_ref().and_then(|b| b.held.live_since) {
+            backoff.settle(since.into_std(), Instant::now().into_std());
+        }
         let wait = backoff.next(&mut rand::thread_rng());
-        let retry_at = Instant::now() + wait;
+        let retry_at = std::time::Instant::now() + wait;
         link.connection(Conn::Reconnecting { attempt: backoff.attempt(), retry_at });
         link.pause(wait).await;
     }
@@ -73,13 +84,22 @@ async fn supervise(link: Arc<Link>) {
 /// What outlives one connection.
 struct Begun {
     intake: Intake,
-    /// Slot of the last complete snapshot.
-    floor: u64,
+    held: Held,
 }
 
 async fn connect(link: &Link, begun: &mut Option<Begun>) -> Result<()> {
-    let begun = match begun {
+    let begun = tokio::select! {
+        opened = open(link, begun) => opened?,
+        () = link.stopped() => return Ok(()),
+    };
+    session(link, &mut begun.intake, &mut begun.held).await
+}
+
+/// Makes sure that node and store belong together.
+async fn open<'a>(link: &Link, begun: &'a mut Option<Begun>) -> Result<&'a mut Begun> {
+    Ok(match begun {
         Some(begun) => {
+            begun.held.live_since = None;
             link.same_cluster().await?;
             begun
         }
@@ -88,10 +108,10 @@ async fn connect(link: &Link, begun: &mut Option<Begun>) -> Result<()> {
             let run = begin(link, &genesis).await?;
             info!(run = run.id, rpc = link.rpc.shown(), "mirror starts");
             let intake = Intake::new(run, link.config.program_id);
-            begun.insert(Begun { intake, floor: run.snapshot_slot })
+            let held = Held { floor: run.snapshot_slot, live_since: None };
+            begun.insert(Begun { intake, held })
         }
-    };
-    session(link, &mut begun.intake, &mut begun.floor).await
+    })
 }
 
 async fn begin(link: &Link, genesis: &[u8; 32]) -> Result<Run> {
@@ -117,7 +137,7 @@ async fn keep_clock(link: &Link) {
                 link.report(Origin::Clock, None);
                 link.health.send_modify(|h| {
                     h.chain_time = Some(clock.unix);
-                    h.read_at = Some(Instant::now());
+                    h.read_at = Some(std::time::Instant::now());
                     if h.slot < clock.slot {
                         h.slot = clock.slot;
                     }

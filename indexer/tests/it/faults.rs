@@ -2,6 +2,7 @@
 use std::{sync::Arc, time::Duration};
 
 use indexer::{Conn, Health, Indexer, SourceConfig, SqliteStore, Store, spawn};
+use sqlx::Connection as _;
 use upgrade_manager::state::AccountStatus::{Migrated, Pending, Verified};
 
 use crate::{
@@ -281,4 +282,64 @@ async fn a_locked_file_is_waited_for_and_loses_no_update() {
     until("the update is there", || equal(&store, &fake)).await;
     health(&indexer, "and all is well", |h| h.error.is_none()).await;
     indexer.shutdown().await;
+}
+
+/// An address that takes connections and requests and never answers.
+async fn mute() -> (String, tokio::net::TcpListener) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    (format!("http://{}", listener.local_addr().unwrap()), listener)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_takes_half_a_minute_to_say_nothing_is_not_taken_for_a_good_connection() {
+    let (url, _listener) = mute().await;
+    let config = SourceConfig {
+        timeout: Duration::from_secs(45),
+        ..SourceConfig::new(url, "ws://127.0.0.1:1".into(), PROGRAM_ID)
+    };
+    let indexer = spawn(config, Arc::new(SqliteStore::open_in_memory().unwrap()));
+    let mut health = indexer.health.clone();
+    let fourth = |h: &Health| matches!(h.conn, Conn::Reconnecting { attempt: 4, .. });
+    // Virtual time: it passes at once while nothing else happens.
+    let waited = tokio::time::timeout(Duration::from_secs(3_600), health.wait_for(fourth)).await;
+    assert!(waited.is_ok(), "{:?}", indexer.health.borrow());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_never_answers_does_not_hold_up_the_end() {
+    let (url, listener) = mute().await;
+    let config = SourceConfig {
+        timeout: Duration::from_secs(600),
+        ..SourceConfig::new(url, "ws://127.0.0.1:1".into(), PROGRAM_ID)
+    };
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open_in_memory().unwrap());
+    let indexer = spawn(config, store);
+    let _asked = listener.accept().await.unwrap();
+    let mut last = indexer.health.clone();
+    tokio::time::timeout(PATIENCE, indexer.shutdown()).await.unwrap();
+    assert!(matches!(last.borrow_and_update().conn, Conn::Stopped { .. }), "on its own accord");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_hangs_does_not_hold_up_the_end() {
+    let Some(place) = Place::postgres().await else { return };
+    let (fake, store) = (Fake::start().await, place.open().await);
+    let indexer = spawn(fake.config(), Arc::clone(&store));
+    live(&indexer).await;
+    let mut other = sqlx::PgConnection::connect(&place.url()).await.unwrap();
+    let lock = "BEGIN; LOCK TABLE mirror_state IN ACCESS EXCLUSIVE MODE";
+    sqlx::raw_sql(lock).execute(&mut other).await.unwrap();
+    fake.set(key(1), bytes(&record(1, Migrated)));
+    until("the mirror waits for the lock", || async {
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let mut watcher = sqlx::PgConnection::connect(&place.url()).await.unwrap();
+        let n: i64 = sqlx::query_scalar(waiting).fetch_one(&mut watcher).await.unwrap();
+        n > 0
+    })
+    .await;
+    tokio::time::timeout(PATIENCE, indexer.shutdown()).await.unwrap();
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    drop(store);
+    place.remove().await;
 }
