@@ -1,5 +1,5 @@
 //! From an account's bytes to one of the manager's types, or to quarantine with the reason in
-//! words. Nothing that arrives is dropped here.
+//! words. Nothing that arrives is dropped here but blank accounts, see [`Raw::is_blank`].
 use anchor_lang::{AccountDeserialize, Discriminator};
 use solana_account_decoder::UiAccount;
 use solana_pubkey::Pubkey;
@@ -42,6 +42,14 @@ impl Raw {
             .decode()
             .ok_or_else(|| format!("The node sent the data of {pubkey} in an unknown encoding."))?;
         Ok(Self { pubkey, owner, slot, wv, data })
+    }
+
+    /// Whether the account holds nothing: anyone can have the System program make such accounts
+    /// and give them to the manager, but only the manager itself can write into them. They are
+    /// none of its accounts, and a stranger must not be able to fill quarantine with them.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.data.iter().all(|byte| *byte == 0)
     }
 }
 

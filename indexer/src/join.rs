@@ -50,6 +50,7 @@ impl Intake {
         self.seq = self.seq.saturating_add(1);
         let wv = self.run.write_order(self.seq);
         match Raw::from_ui(pubkey, ui, slot, wv) {
+            Ok(raw) if raw.is_blank() => {}
             Ok(raw) => match decode(&self.program_id, raw) {
                 Ok(update) => self.keep(update),
                 Err(bad) => self.bad.push(*bad),

@@ -113,7 +113,7 @@ impl Rpc {
         Ok(version.get("surfnet-version").is_some())
     }
 
-    /// Every account of the manager at a confirmed slot of at least `min_slot`.
+    /// Every account of the manager that is not blank, at a confirmed slot of at least `min_slot`.
     ///
     /// # Errors
     /// [`IndexerError::Rpc`]; [`IndexerError::Behind`] when the node does not get there in time.
@@ -154,7 +154,9 @@ impl Rpc {
             Raw::from_ui(pubkey, &keyed.account, slot, 0)
                 .map_err(|why| self.wrong("getProgramAccounts", &why))
         };
-        Ok(Snapshot { slot, accounts: answer.value.into_iter().map(read).collect::<Result<_>>()? })
+        let mut accounts = answer.value.into_iter().map(read).collect::<Result<Vec<_>>>()?;
+        accounts.retain(|raw| !raw.is_blank());
+        Ok(Snapshot { slot, accounts })
     }
 
     /// The error for a node at `slot` when `seen` is needed.

@@ -106,6 +106,26 @@ on_both_stores! {
         assert!(equal(&store, &fake).await);
     }
 
+    async fn blank_accounts_that_strangers_gave_to_the_manager_are_not_its_accounts(place) {
+        let (fake, store) = (Fake::start().await, place.open().await);
+        fake.set(key(1), bytes(&record(1, Verified)));
+        fake.set(key(2), vec![]);
+        fake.set(key(3), vec![0; 165]);
+        let indexer = spawn(fake.config(), Arc::clone(&store));
+        live(&indexer).await;
+        fake.set(key(4), vec![0; 8]);
+        fake.set(key(5), bytes(&record(5, Verified)));
+        until("what is told after it arrives", || async {
+            store.rows(None, 9).await.unwrap().len() == 2
+        })
+        .await;
+        assert_eq!(store.quarantined().await.unwrap(), []);
+        assert_eq!(indexer.health.borrow().error, None);
+        let report = indexer::verify(&fake.config(), store.as_ref()).await.unwrap();
+        assert_eq!((report.compared, report.differences), (2, vec![]));
+        indexer.shutdown().await;
+    }
+
     async fn one_reading_without_a_websocket_fills_the_store(place) {
         let (fake, store) = (Fake::start().await, place.open().await);
         for n in 1..=9 {
