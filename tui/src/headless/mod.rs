@@ -127,12 +127,44 @@ fn failed<T>(reason: String, json: Option<&serde_json::Value>) -> Result<T> {
     }
 }
 
+/// An error and its causes as sentences; what an outer one says already is not said again.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for link in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = link;
+        } else if !text.contains(&link) {
+            let between = if text.ends_with('.') { " The cause: " } else { ": " };
+            text.push_str(between);
+            text.push_str(&link);
+        }
+    }
+    text
+}
+
 /// An error for the terminal, and as JSON where JSON was asked for.
 pub fn fail(error: &anyhow::Error, json: bool, secrets: &Secrets) {
-    let text = secrets.scrub(&format!("{error:#}"));
+    let text = secrets.scrub(&sentence(error));
     let text = crate::text::clean(&text);
     if json && !error.is::<Told>() {
         let _ = print_json(&serde_json::json!({ "error": text }));
     }
     let _ = writeln!(std::io::stderr().lock(), "control-room: {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_and_its_cause_read_as_sentences() {
+        let inner = || anyhow::anyhow!("No such file");
+        let told = |outer: &'static str| sentence(&inner().context(outer));
+        assert_eq!(
+            told("It cannot be read. Check it."),
+            "It cannot be read. Check it. The cause: No such file"
+        );
+        assert_eq!(told("It cannot be read"), "It cannot be read: No such file");
+        assert_eq!(told("No such file here."), "No such file here.", "not twice");
+    }
 }
