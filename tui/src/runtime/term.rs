@@ -1,6 +1,7 @@
 //! Owns the terminal: raw mode, alternate screen, mouse, paste, focus, cursor, title. Everything is
 //! put back exactly once, whichever way the program ends. Nothing else may change these modes.
 use std::{
+    ffi::OsStr,
     io::{self, IsTerminal, Write, stdout},
     panic,
     sync::atomic::{AtomicBool, Ordering},
@@ -38,7 +39,16 @@ pub fn require() -> Result<()> {
         io::stdin().is_terminal() && stdout().is_terminal(),
         "The screens need a terminal. Use a headless command instead: `control-room --help` lists them."
     );
+    ensure!(
+        can_draw(std::env::var_os("TERM").as_deref()),
+        "The terminal calls itself dumb (TERM) and cannot show screens. Use another one, or a headless command: `control-room --help` lists them."
+    );
     Ok(())
+}
+
+/// Whether a terminal of this name understands more than lines.
+fn can_draw(term: Option<&OsStr>) -> bool {
+    term.is_none_or(|term| term != "dumb")
 }
 
 /// Puts the terminal back when dropped.
@@ -121,4 +131,15 @@ pub fn install_panic_hook() {
             tracing::error!("a background task panicked: {info}");
         }
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dumb_terminal_gets_no_escape_sequences() {
+        assert!(!can_draw(Some(OsStr::new("dumb"))));
+        assert!(can_draw(Some(OsStr::new("xterm-256color"))) && can_draw(None));
+    }
 }
