@@ -92,8 +92,21 @@ async fn of_program(
     store: &dyn Store,
     program: &solana_pubkey::Pubkey,
 ) -> Result<Vec<Row<AccountVersion>>, StoreError> {
-    let query = RecordQuery { status: None, after: None, limit: RECORDS };
-    let mut rows = store.account_versions(program, query).await?;
+    let query = |status| RecordQuery { status, after: None, limit: RECORDS };
+    let mut rows = store.account_versions(program, query(None)).await?;
+    if u32::try_from(rows.len()).is_ok_and(|n| n >= RECORDS) {
+        // More records than a screen takes: those that need a look must not be among the missing.
+        for status in [AccountStatus::Quarantined, AccountStatus::Pending, AccountStatus::Closed] {
+            rows.extend(store.account_versions(program, query(Some(status))).await?);
+        }
+    }
+    Ok(ranked(rows))
+}
+
+/// Each record once, those that need a look first.
+fn ranked(mut rows: Vec<Row<AccountVersion>>) -> Vec<Row<AccountVersion>> {
+    rows.sort_by_key(|r| r.pubkey);
+    rows.dedup_by_key(|r| r.pubkey);
     let rank = |status| match status {
         AccountStatus::Quarantined => 0,
         AccountStatus::Pending => 1,
@@ -101,5 +114,23 @@ async fn of_program(
         _ => 3,
     };
     rows.sort_by_key(|r| (rank(r.account.status), !r.account.touched, r.account.account));
-    Ok(rows)
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures;
+
+    #[test]
+    fn what_needs_a_look_comes_first_and_nothing_comes_twice() {
+        let snapshot = fixtures::snapshot(&fixtures::migrating(4, 0));
+        let mut rows = snapshot.records[&fixtures::key(30)].clone();
+        rows[2].account.status = AccountStatus::Quarantined;
+        let again = rows[2].clone();
+        let wanted = again.pubkey;
+        rows.push(again);
+        let got = ranked(rows);
+        assert_eq!((got.len(), got[0].pubkey), (4, wanted));
+    }
 }
