@@ -142,9 +142,10 @@ fn finished(model: &mut Model, ticket: Ticket, result: Result<Receipt, String>) 
         Err(error) => (Level::Error, error, vec![]),
     };
     let text = match failures.first() {
-        Some(first) => format!("{verb}: {summary} First of {} failures: {first}", failures.len()),
-        None => format!("{verb}: {summary}"),
+        Some(first) => format!("{summary} First of {} failures: {first}", failures.len()),
+        None => summary.clone(),
     };
+    let text = if text.starts_with(verb) { text } else { format!("{verb}: {text}") };
     model.say(level, text);
     model.report = Some(Report { verb: job.verb, summary, failures, took });
     if model.ui.screen == Screen::Proposal { commands::check(model) } else { vec![] }

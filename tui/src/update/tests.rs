@@ -232,6 +232,17 @@ fn a_refusal_of_the_backend_is_told_and_stays() {
 }
 
 #[test]
+fn what_was_done_is_said_once() {
+    let mut r = sandbox(&fixtures::active(1));
+    r.open('a').wait(600).keys("y");
+    let ticket = r.model.job.as_ref().map(|j| j.ticket).unwrap();
+    let summary = "Approve proposal 0 is confirmed in slot 9.".to_owned();
+    let receipt = Receipt { sent: vec![], summary: summary.clone(), failures: vec![] };
+    r.act(Action::Finished { ticket, result: Ok(receipt) });
+    assert_eq!(r.said(), summary);
+}
+
+#[test]
 fn a_second_action_waits_for_the_first() {
     let mut r = sandbox(&fixtures::migrating(10, 0));
     r.model.job = Some(Job::new(99, Verb::Migrate, key(40), r.now));
