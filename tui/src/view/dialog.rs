@@ -15,7 +15,7 @@ use crate::{
         job::Shown,
     },
     strings as s,
-    text::{age, clean, grouped},
+    text::{age, clean, grouped, wrap},
     theme::{Meaning, Theme},
     widgets::panel,
 };
@@ -233,7 +233,8 @@ fn foot(model: &Model, c: &Confirm, width: usize) -> Vec<Line<'static>> {
         Need::Yes => format!("{many} y confirms, Esc cancels."),
         Need::Typed(word) => format!("{many} Type {word} to confirm: {}_", c.input),
     };
-    lines.push(Line::styled(how, theme.style(Meaning::Title)));
+    let style = theme.style(Meaning::Title);
+    lines.extend(wrap(&how, width).into_iter().map(|l| Line::styled(l, style)));
     let armed = model.now.saturating_duration_since(c.opened) >= ARM;
     lines.push(buttons(theme, c.focus, "Cancel", "Confirm", armed && c.typed()));
     lines

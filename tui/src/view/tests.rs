@@ -258,6 +258,23 @@ fn ascii_screens_are_ascii() {
 }
 
 #[test]
+fn what_has_to_be_typed_and_what_was_typed_are_on_view_however_long() {
+    let word = "the-longest-name-that-a-file-has";
+    for (width, height) in [(80, 24), (60, 15)] {
+        let mut model = fixtures::shared(&fixtures::timelocked(), Instant::now());
+        let Dialog::Confirm(mut c) = confirm(&model, Need::Typed(word.into())) else { panic!() };
+        c.input = format!("{word}-x");
+        model.dialog = Some(Dialog::Confirm(c));
+        let text = screen(&model, width, height);
+        assert!(
+            text.contains(&format!("{word} to")) || text.contains(&format!("Type {word}")),
+            "{text}"
+        );
+        assert!(text.contains(&format!("{word}-x_")) && text.contains("Confirm ]"), "{text}");
+    }
+}
+
+#[test]
 fn a_job_that_stands_still_promises_no_end() {
     let now = Instant::now();
     let mut model = fixtures::model(&fixtures::migrating(120, 0), now);
