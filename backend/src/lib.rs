@@ -10,6 +10,7 @@ pub mod error;
 pub mod gateway;
 pub mod instructions;
 mod intent;
+mod key_file;
 pub mod lookup;
 mod migration;
 pub mod multisig;

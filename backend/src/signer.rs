@@ -1,17 +1,16 @@
 //! Who signs. Keys stay behind the trait: they are never printed, never cloned out, and the bytes
 //! they were read from are zeroed.
-use std::{fmt, fs, io::Write as _, path::Path};
+use std::{fmt, path::Path};
 
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 use solana_signer::Signer as _;
-use zeroize::Zeroizing;
 
-use crate::error::{BackendError, Result};
-
-/// Most bytes of a key file: 64 numbers, with room for anybody's spaces.
-const LONGEST: u64 = 4_096;
+use crate::{
+    error::{BackendError, Result},
+    key_file,
+};
 
 /// Something that can sign a message: a key file, an agent, a device.
 pub trait Signer: Send + Sync {
@@ -65,43 +64,20 @@ impl FileSigner {
     /// [`BackendError::Key`] with a sentence when the file is missing, readable by others, not a
     /// key, or when its public half does not belong to its secret half.
     pub fn open(path: &Path) -> Result<Self> {
-        let bad = |reason: String| BackendError::Key { path: path.to_owned(), reason };
-        let meta = fs::metadata(path)
-            .map_err(|e| bad(format!("{e}. Make one with `solana-keygen new`, or name another")))?;
-        if !meta.is_file() {
-            return Err(bad("it is not a file".into()));
-        }
-        refuse_open_permissions(&meta).map_err(bad)?;
-        if meta.len() > LONGEST {
-            return Err(bad(format!("it has {} bytes, which no key file has", meta.len())));
-        }
-        let text = Zeroizing::new(fs::read(path).map_err(|e| bad(e.to_string()))?);
-        let bytes = parse(&text).map_err(|reason| bad(reason.into()))?;
-        let key = Keypair::try_from(bytes.as_slice())
-            .map_err(|_| bad("its public half does not belong to its secret half".into()))?;
+        let key = key_file::read(path)
+            .map_err(|reason| BackendError::Key { path: path.to_owned(), reason })?;
         Ok(Self(KeypairSigner::new(key)))
     }
 
-    /// Writes a fresh key to `path`, readable by its owner only, before anything uses it.
+    /// Writes a fresh key to `path`, readable by its owner only, before anything uses it. Killed
+    /// while it does, it leaves no file there or the whole one.
     ///
     /// # Errors
     /// [`BackendError::Key`], also when the file exists.
     pub fn create(path: &Path) -> Result<Self> {
-        let bad =
-            |e: std::io::Error| BackendError::Key { path: path.to_owned(), reason: e.to_string() };
         let key = Keypair::new();
-        let bytes = Zeroizing::new(key.to_bytes().to_vec());
-        let numbers: Zeroizing<Vec<String>> =
-            Zeroizing::new(bytes.iter().map(ToString::to_string).collect());
-        let list = Zeroizing::new(numbers.join(","));
-        let text = Zeroizing::new(format!("[{}]", *list));
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path).map_err(bad)?;
-        file.write_all(text.as_bytes()).map_err(bad)?;
-        file.sync_all().map_err(bad)?;
+        key_file::write(path, &key)
+            .map_err(|e| BackendError::Key { path: path.to_owned(), reason: e.to_string() })?;
         Ok(Self(KeypairSigner::new(key)))
     }
 }
@@ -116,31 +92,10 @@ impl Signer for FileSigner {
     }
 }
 
-#[cfg(unix)]
-fn refuse_open_permissions(meta: &fs::Metadata) -> std::result::Result<(), String> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = meta.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
-        return Ok(());
-    }
-    Err(format!("others can read it (mode {mode:03o}); run `chmod 600` on it"))
-}
-
-#[cfg(not(unix))]
-fn refuse_open_permissions(_: &fs::Metadata) -> std::result::Result<(), String> {
-    Ok(())
-}
-
-/// The 64 bytes of the list; messages never quote the content.
-fn parse(text: &[u8]) -> std::result::Result<Zeroizing<Vec<u8>>, &'static str> {
-    let bytes: Vec<u8> = serde_json::from_slice(text)
-        .map_err(|_| "it is not a JSON list of numbers from 0 to 255, as `solana-keygen` writes")?;
-    let bytes = Zeroizing::new(bytes);
-    if bytes.len() == 64 { Ok(bytes) } else { Err("it does not hold exactly 64 numbers") }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn write(name: &str, text: &str, mode: u32) -> (tempfile::TempDir, std::path::PathBuf) {
@@ -174,9 +129,15 @@ mod tests {
         swapped[32..].copy_from_slice(Keypair::new().pubkey().as_ref());
         let swapped = serde_json::to_string(&swapped).unwrap();
         let secret = list(&good);
-        let long = " ".repeat(5_000);
-        let cases: [(&str, u32, &str); 8] = [
-            (&long, 0o600, "5000 bytes"),
+        let long = " ".repeat(4_097);
+        let (one_more, after) = (secret.replace(']', ",1]"), format!("{secret}[]"));
+        let half = secret[..secret.len() / 2].to_owned();
+        let cases: [(&str, u32, &str); 12] = [
+            (&one_more, 0o600, "64"),
+            (&after, 0o600, "64"),
+            (&half, 0o600, "64"),
+            ("{\"0\":1}", 0o600, "64"),
+            (&long, 0o600, "more than 4096 bytes"),
             ("", 0o600, "JSON"),
             ("not json", 0o600, "JSON"),
             ("[1,2,3]", 0o600, "64"),
@@ -202,8 +163,42 @@ mod tests {
         let path = dir.path().join("buffer.json");
         let made = FileSigner::create(&path).unwrap().pubkey();
         assert_eq!(FileSigner::open(&path).unwrap().pubkey(), made);
-        assert!(FileSigner::create(&path).is_err());
+        let again = FileSigner::create(&path).unwrap_err().to_string();
+        assert!(again.contains("buffer.json") && again.contains("exists"), "{again}");
         assert_eq!(FileSigner::open(&path).unwrap().pubkey(), made);
+        // Nothing but the key stays in the folder, not even after a refusal.
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        fs::write(&path, "").unwrap();
+        assert!(FileSigner::create(&path).is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_key_is_whole_and_closed_to_others_from_the_moment_its_file_exists() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let watched = dir.path().to_owned();
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let watcher = std::thread::spawn(move || {
+            loop {
+                let last = stopped.try_recv().is_ok();
+                for entry in fs::read_dir(&watched).unwrap().flatten() {
+                    let Ok(meta) = entry.metadata() else { continue };
+                    assert_eq!(meta.permissions().mode() & 0o077, 0);
+                    if entry.path().extension().is_some_and(|e| e == "json") {
+                        FileSigner::open(&entry.path()).unwrap();
+                    }
+                }
+                if last {
+                    return;
+                }
+            }
+        });
+        for i in 0..200 {
+            FileSigner::create(&dir.path().join(format!("{i}.json"))).unwrap();
+        }
+        let _ = stop.send(());
+        watcher.join().unwrap();
     }
 
     #[test]

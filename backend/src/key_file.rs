@@ -1,0 +1,127 @@
+//! Key files as the Solana command line writes them: a JSON list of 64 numbers. Every buffer that
+//! holds a part of the secret is zeroed, none grows, and no message quotes the content.
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use solana_keypair::Keypair;
+use solana_signer::Signer as _;
+use zeroize::Zeroizing;
+
+/// Most bytes of a key file: 64 numbers, with room for anybody's spaces.
+const LONGEST: usize = 4_096;
+/// Most bytes of the list as it is written here: 64 times three digits and a comma, two brackets.
+const WRITTEN: usize = 64 * 4 + 2;
+
+type Said<T> = Result<T, String>;
+
+/// Reads and checks the key in `path`.
+pub(crate) fn read(path: &Path) -> Said<Keypair> {
+    // Asked before it is opened: opening a pipe would wait for its writer.
+    let meta = fs::metadata(path)
+        .map_err(|e| format!("{e}. Make one with `solana-keygen new`, or name another"))?;
+    if !meta.is_file() {
+        return Err("it is not a file".into());
+    }
+    let mut file = fs::File::open(path).map_err(|e| e.to_string())?;
+    let meta = file.metadata().map_err(|e| e.to_string())?;
+    refuse_open_permissions(&meta)?;
+    // One byte more than allowed, so that a file that is too long shows.
+    let mut room = Zeroizing::new([0; LONGEST + 1]);
+    let mut filled = 0;
+    while let Some(free) = room.get_mut(filled..).filter(|free| !free.is_empty()) {
+        match file.read(free) {
+            Ok(0) => break,
+            Ok(n) => filled = filled.saturating_add(n),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e.to_string()),
+        }
+    }
+    if filled > LONGEST {
+        return Err(format!("it has more than {LONGEST} bytes, which no key file has"));
+    }
+    let mut bytes = Zeroizing::new([0; 64]);
+    parse(room.get(..filled).unwrap_or_default(), &mut bytes)?;
+    Keypair::try_from(bytes.as_slice())
+        .map_err(|_| "its public half does not belong to its secret half".into())
+}
+
+/// Writes `key` to `path`, readable by its owner only. A kill at any moment leaves no file or the
+/// whole one there, and a file that is there already stays.
+pub(crate) fn write(path: &Path, key: &Keypair) -> io::Result<()> {
+    let name = path.file_name().ok_or_else(|| io::Error::other("it does not name a file"))?;
+    let folder = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    // The address makes the name one that nothing else uses; what a kill leaves never gets used.
+    let temp = folder.join(format!(".{}.{}.tmp", name.display(), key.pubkey()));
+    let done = write_new(&temp, &list(key)).and_then(|()| {
+        // A link, not a rename: a rename would replace what is there.
+        fs::hard_link(&temp, path)
+    });
+    let cleared = fs::remove_file(&temp);
+    done.and(cleared)?;
+    sync_folder(folder)
+}
+
+fn write_new(path: &PathBuf, text: &str) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn list(key: &Keypair) -> Zeroizing<String> {
+    let bytes = Zeroizing::new(key.to_bytes());
+    let mut text = Zeroizing::new(String::with_capacity(WRITTEN));
+    for (i, byte) in bytes.iter().enumerate() {
+        text.push(if i == 0 { '[' } else { ',' });
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte}");
+    }
+    text.push(']');
+    text
+}
+
+#[cfg(unix)]
+fn refuse_open_permissions(meta: &fs::Metadata) -> Said<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = meta.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(format!("others can read it (mode {mode:03o}); run `chmod 600` on it"))
+}
+
+#[cfg(not(unix))]
+fn refuse_open_permissions(_: &fs::Metadata) -> Said<()> {
+    Ok(())
+}
+
+/// The 64 numbers of the list.
+fn parse(text: &[u8], bytes: &mut [u8; 64]) -> Said<()> {
+    let list: Vec<u8> = serde_json::from_slice(text).unwrap_or_default();
+    let list = Zeroizing::new(list);
+    let whole = list.as_slice().try_into().map_err(|_| {
+        "it is not a JSON list of 64 numbers from 0 to 255, as `solana-keygen` writes"
+    })?;
+    *bytes = whole;
+    Ok(())
+}
