@@ -1,12 +1,13 @@
 //! Key files as the Solana command line writes them: a JSON list of 64 numbers. Every buffer that
 //! holds a part of the secret is zeroed, none grows, and no message quotes the content.
 use std::{
-    fmt::Write as _,
+    fmt::{self, Write as _},
     fs,
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
+use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor};
 use solana_keypair::Keypair;
 use solana_signer::Signer as _;
 use zeroize::Zeroizing;
@@ -115,13 +116,38 @@ fn refuse_open_permissions(_: &fs::Metadata) -> Said<()> {
     Ok(())
 }
 
-/// The 64 numbers of the list.
+/// The 64 numbers of the list, straight into `bytes`.
 fn parse(text: &[u8], bytes: &mut [u8; 64]) -> Said<()> {
-    let list: Vec<u8> = serde_json::from_slice(text).unwrap_or_default();
-    let list = Zeroizing::new(list);
-    let whole = list.as_slice().try_into().map_err(|_| {
-        "it is not a JSON list of 64 numbers from 0 to 255, as `solana-keygen` writes"
-    })?;
-    *bytes = whole;
-    Ok(())
+    let mut json = serde_json::Deserializer::from_slice(text);
+    Into64(bytes).deserialize(&mut json).and_then(|()| json.end()).map_err(|_| {
+        "it is not a JSON list of 64 numbers from 0 to 255, as `solana-keygen` writes".into()
+    })
+}
+
+struct Into64<'a>(&'a mut [u8; 64]);
+
+impl<'de> DeserializeSeed<'de> for Into64<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Into64<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("64 numbers from 0 to 255")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        for (i, byte) in self.0.iter_mut().enumerate() {
+            *byte = seq.next_element()?.ok_or_else(|| A::Error::custom(i))?;
+        }
+        match seq.next_element::<u8>()? {
+            None => Ok(()),
+            Some(_) => Err(A::Error::custom("more than 64")),
+        }
+    }
 }
