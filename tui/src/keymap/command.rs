@@ -150,10 +150,21 @@ impl Command {
             Scope::Any => model.dialog.is_none(),
             Scope::On(screens) => model.dialog.is_none() && screens.contains(&model.ui.screen),
             Scope::Sandbox => model.dialog.is_none() && !model.members.is_empty(),
-            Scope::Dialog if self.id == Id::DialogYes => {
-                matches!(&model.dialog, Some(Dialog::Confirm(c)) if c.need == Need::Yes)
+            Scope::Dialog => model.dialog.as_ref().is_some_and(|d| self.works_in(d)),
+        }
+    }
+
+    /// Whether a dialog's command does something in this one.
+    fn works_in(&self, dialog: &Dialog) -> bool {
+        match (self.id, dialog) {
+            (Id::DialogYes, Dialog::Confirm(c)) => c.need == Need::Yes && c.shown.sendable,
+            (Id::DialogYes, _) => false,
+            (Id::DialogNext, d) => matches!(d, Dialog::Confirm(_) | Dialog::Quit { .. }),
+            (Id::DialogAccept, d) => !matches!(d, Dialog::Preparing { .. }),
+            (Id::DialogUp | Id::DialogDown, d) => {
+                !matches!(d, Dialog::Preparing { .. } | Dialog::Quit { .. })
             }
-            Scope::Dialog => model.dialog.is_some(),
+            _ => true,
         }
     }
 

@@ -275,6 +275,20 @@ fn what_has_to_be_typed_and_what_was_typed_are_on_view_however_long() {
 }
 
 #[test]
+fn the_footer_of_a_dialog_names_only_keys_that_do_something_there() {
+    let mut model = fixtures::model(&fixtures::active(1), Instant::now());
+    let last = |model: &Model| screen(model, 120, 30).lines().last().unwrap().to_owned();
+    model.dialog = Some(Dialog::Clock { at: 0 });
+    assert!(!last(&model).contains("Tab") && last(&model).contains("Enter"), "{}", last(&model));
+    model.dialog = Some(Dialog::Preparing { ticket: 1, verb: Verb::Approve, since: model.now });
+    assert!(!last(&model).contains("Enter") && last(&model).contains("Esc"), "{}", last(&model));
+    let Dialog::Confirm(mut c) = confirm(&model, Need::Yes) else { panic!() };
+    c.shown.sendable = false;
+    model.dialog = Some(Dialog::Confirm(c));
+    assert!(!last(&model).contains("y confirm"), "{}", last(&model));
+}
+
+#[test]
 fn a_job_that_stands_still_promises_no_end() {
     let now = Instant::now();
     let mut model = fixtures::model(&fixtures::migrating(120, 0), now);
