@@ -4,9 +4,9 @@ use ratatui::{
     layout::{Constraint, Layout, Rect},
 };
 
-use super::{Drawn, filtered};
+use super::{Drawn, capped, filtered};
 use crate::{
-    model::Model,
+    model::{Model, snapshot::HISTORY},
     text::{clean, grouped, short, utc},
     theme::Meaning,
     widgets::{
@@ -31,13 +31,13 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
         Constraint::Length(if area.height >= 16 { area.height / 3 } else { 0 }),
     ])
     .areas(area);
+    let rows = &model.snapshot.audit;
     let look = Look {
-        title: filtered(model, "Audit log"),
+        title: filtered(model, &capped("Audit log", "the newest", rows.len(), HISTORY)),
         columns: &COLUMNS,
         empty: "No event has been read yet; finalised events appear here.",
         focused: true,
     };
-    let rows = &model.snapshot.audit;
     let selected = model.ui.audit.index(&ids);
     let page = table::draw(frame, top, model.theme, &look, ids.len(), selected, |at| {
         let Some(row) = ids.get(at).and_then(|id| rows.iter().find(|r| r.seq == *id)) else {

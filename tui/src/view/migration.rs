@@ -6,9 +6,9 @@ use ratatui::{
 };
 use upgrade_manager::state::{AccountStatus, ProgramUpgradeState};
 
-use super::{Drawn, filtered, footer};
+use super::{Drawn, capped, filtered, footer};
 use crate::{
-    model::Model,
+    model::{Model, snapshot::RECORDS},
     strings as s,
     text::{age, clean, fit, short, wrap},
     theme::Meaning,
@@ -130,7 +130,7 @@ fn accounts(model: &Model, frame: &mut Frame, area: Rect) -> u16 {
         .map(Vec::as_slice)
         .unwrap_or_default();
     let look = Look {
-        title: filtered(model, "Accounts"),
+        title: filtered(model, &capped("Accounts", "the first", rows.len(), RECORDS)),
         columns: &COLUMNS,
         empty: "No account of this program has been migrated yet.",
         focused: true,

@@ -23,6 +23,7 @@ use ratatui::{
 use crate::{
     model::{Model, ui::Screen},
     strings as s,
+    text::grouped,
     theme::Meaning,
 };
 
@@ -91,6 +92,12 @@ fn too_small(model: &Model, frame: &mut Frame, area: Rect) {
     let style = model.theme.style(Meaning::Warn);
     let lines: Vec<_> = lines.into_iter().map(|l| Line::styled(l, style)).collect();
     frame.render_widget(Paragraph::new(lines), area);
+}
+
+/// The title of a table that does not hold all there is, and says so.
+fn capped(title: &str, which: &str, rows: usize, most: u32) -> String {
+    let full = u32::try_from(rows).unwrap_or(u32::MAX) >= most;
+    if full { format!("{title}, {which} {}", grouped(u64::from(most))) } else { title.to_owned() }
 }
 
 /// The title of a table whose rows are filtered.

@@ -4,9 +4,9 @@ use ratatui::{
     layout::{Constraint, Layout, Rect},
 };
 
-use super::{Drawn, filtered};
+use super::{Drawn, capped, filtered};
 use crate::{
-    model::Model,
+    model::{Model, snapshot::HISTORY},
     text::{clean, grouped, short, time_of_day},
     theme::Meaning,
     widgets::{
@@ -36,7 +36,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     ])
     .areas(area);
     let look = Look {
-        title: filtered(model, "Sent transactions"),
+        title: filtered(model, &capped("Sent transactions", "the newest", rows.len(), HISTORY)),
         columns: &COLUMNS,
         empty: "Nothing has been sent from here yet.",
         focused: true,

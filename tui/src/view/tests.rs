@@ -289,6 +289,20 @@ fn the_footer_of_a_dialog_names_only_keys_that_do_something_there() {
 }
 
 #[test]
+fn a_table_that_is_cut_off_says_so() {
+    use crate::model::snapshot::HISTORY;
+    let mut model = fixtures::model(&fixtures::active(1), Instant::now());
+    go(&mut model, Id::Show(Screen::Audit));
+    assert!(!screen(&model, 120, 30).contains("newest"));
+    let mut snapshot = (*model.snapshot).clone();
+    let one = snapshot.audit[0].clone();
+    snapshot.audit =
+        (0..u64::from(HISTORY)).map(|seq| indexer::AuditRow { seq, ..one.clone() }).collect();
+    model.snapshot = std::sync::Arc::new(snapshot);
+    assert!(screen(&model, 120, 30).contains("Audit log, the newest 2,000"));
+}
+
+#[test]
 fn a_job_that_stands_still_promises_no_end() {
     let now = Instant::now();
     let mut model = fixtures::model(&fixtures::migrating(120, 0), now);
