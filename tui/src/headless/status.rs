@@ -48,7 +48,9 @@ pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
             c.quarantined,
             c.closed
         ))?;
-        for row in snapshot.proposals(&s.program) {
+        // Closed ones are history: `audit` tells it.
+        let open = snapshot.proposals(&s.program).into_iter().filter(|r| r.closed_slot.is_none());
+        for row in open {
             let p = &row.account;
             let team = snapshot.team(p);
             let phrase = timing(p, team, Some(s), Some(now)).phrase();

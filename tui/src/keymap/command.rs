@@ -179,6 +179,12 @@ impl Command {
         }
         let selected = model.ui.proposal.selected();
         let row = selected.and_then(|p| model.snapshot.proposal(p)).ok_or(s::NO_PROPOSAL)?;
+        if row.closed_slot.is_some() {
+            return Err(format!(
+                "The account of proposal {} is closed; nothing can be done with it any more.",
+                row.account.terms.id
+            ));
+        }
         let state = model.snapshot.program(&row.account.terms.program);
         fits(verb, &row.account, state.map(|s| s.phase))
     }

@@ -140,7 +140,13 @@ fn table_of_proposals(
             (format!("v{} {arrow} v{}", p.terms.from_version, p.terms.to_version), Meaning::Text),
             (p.status.name().to_owned(), status),
             (format!("{votes}/{voters}"), Meaning::Text),
-            (format!("{} {}", model.theme.glyph(time.meaning()), time.phrase()), time.meaning()),
+            match row.closed_slot {
+                Some(_) => ("account closed".to_owned(), Meaning::Muted),
+                None => {
+                    let mark = model.theme.glyph(time.meaning());
+                    (format!("{mark} {}", time.phrase()), time.meaning())
+                }
+            },
         ]
     })
 }

@@ -303,6 +303,21 @@ fn a_table_that_is_cut_off_says_so() {
 }
 
 #[test]
+fn a_closed_proposal_is_called_closed_and_takes_no_action() {
+    let mut model = fixtures::model(&fixtures::active(1), Instant::now());
+    let mut snapshot = (*model.snapshot).clone();
+    snapshot.view.proposals[0].closed_slot = Some(9);
+    model.snapshot = std::sync::Arc::new(snapshot);
+    let now = model.now;
+    let effects = update(&mut model, Action::Run(Id::Approve), now);
+    let text = screen(&model, 120, 30);
+    assert!(effects.is_empty() && text.contains("is closed"), "{text}");
+    assert!(
+        text.contains("account closed") && !text.contains("#0   v1 → v2    Active       1/5     ◷")
+    );
+}
+
+#[test]
 fn a_job_that_stands_still_promises_no_end() {
     let now = Instant::now();
     let mut model = fixtures::model(&fixtures::migrating(120, 0), now);
