@@ -79,7 +79,8 @@ fn checks(model: &Model, width: usize) -> Vec<Line<'static>> {
             lines.push(Line::styled("Reading the chain..", theme.style(Meaning::Pending)));
         }
         Some(Err(error)) => {
-            lines.push(panel::heading(theme, "Preflight"));
+            let old = age(model.now.saturating_duration_since(checked.at));
+            lines.push(panel::heading(theme, &format!("Preflight, {old} ago (p runs it again)")));
             lines.extend(panel::marked(theme, Meaning::Danger, "error", &clean(error), width));
         }
         Some(Ok(shown)) => {
