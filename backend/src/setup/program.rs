@@ -8,6 +8,7 @@ use crate::{
     code::{self, MIN_EXTEND},
     elf,
     error::{BackendError, Result},
+    gateway::RawAccount,
     instructions::{self, program_data_address},
     lookup::decode,
     preflight::Check,
@@ -48,11 +49,7 @@ impl SetupManager {
         shown.fact("Team", team);
         shown.fact("Approvals needed", format!("{} of {}", config.threshold, config.voters()));
         shown.fact("Timelock", span(config.timelock.into()));
-        shown.check(Check::when(
-            gateway.account(&state).await?.is_none(),
-            "The program is not registered yet.",
-            format!("The program {program} is registered already; its state is {state}."),
-        ));
+        shown.check(check_free(gateway.account(&state).await?.as_ref(), program, &state));
         shown.check(Check::warn(format!(
             "THE UPGRADE AUTHORITY MOVES from {} to the manager's address {taker}. From then on \
              only proposals of the team {team} can upgrade the program, and no command here gives \
@@ -122,6 +119,16 @@ impl SetupManager {
     }
 }
 
+/// Anyone can send lamports to the state's address before it is made: only the manager's own account
+/// there means that the program is registered.
+fn check_free(found: Option<&RawAccount>, program: &Pubkey, state: &Pubkey) -> Check {
+    Check::when(
+        found.is_none_or(|raw| raw.owner != upgrade_manager::ID),
+        "The program is not registered yet.",
+        format!("The program {program} is registered already; its state is {state}."),
+    )
+}
+
 fn name(holder: Option<Pubkey>) -> String {
     holder.map_or("nobody: the program is final".into(), |k| k.to_string())
 }
@@ -142,6 +149,17 @@ fn check_holder(holder: Option<Pubkey>, signer: Option<Pubkey>) -> Check {
 mod tests {
     use super::*;
     use crate::preflight::Verdict;
+
+    #[test]
+    fn lamports_sent_to_the_state_do_not_stop_a_registration() {
+        let (program, state) = (Pubkey::new_from_array([1; 32]), Pubkey::new_from_array([2; 32]));
+        let raw = |owner| RawAccount { owner, lamports: 1, data: vec![], executable: false };
+        let dust = raw(Pubkey::default());
+        assert_eq!(check_free(None, &program, &state).verdict, Verdict::Pass);
+        assert_eq!(check_free(Some(&dust), &program, &state).verdict, Verdict::Pass);
+        let taken = check_free(Some(&raw(upgrade_manager::ID)), &program, &state);
+        assert_eq!(taken.verdict, Verdict::Fail);
+    }
 
     #[test]
     fn only_the_holder_of_the_authority_can_register() {
