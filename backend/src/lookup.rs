@@ -76,6 +76,20 @@ pub fn decode<T: AccountDeserialize + Located>(
     if own == address { Ok(account) } else { Err(BackendError::Misplaced { what, address, own }) }
 }
 
+/// The same where the account need not exist. Lamports that somebody sent to its address before it
+/// was made do not make it one; an account of the manager that cannot be read is an error.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_if_made<T: AccountDeserialize + Located>(
+    what: &'static str,
+    address: Pubkey,
+    raw: Option<&RawAccount>,
+) -> Result<Option<T>> {
+    let ours = raw.filter(|raw| raw.owner == upgrade_manager::ID);
+    ours.map(|raw| decode(what, address, Some(raw))).transpose()
+}
+
 /// Everything that decides about one proposal, as of one slot.
 #[derive(Clone, Debug)]
 pub struct Scene {
@@ -191,6 +205,19 @@ mod tests {
         assert!(matches!(short, BackendError::BadAccount { .. }));
         assert!(matches!(decode(None).unwrap_err(), BackendError::NoAccount { .. }));
         assert!(foreign.to_string().contains(&address.to_string()));
+    }
+
+    #[test]
+    fn an_account_of_the_manager_that_cannot_be_read_is_not_a_missing_one() {
+        let address = Pubkey::new_from_array([1; 32]);
+        let raw = |owner| RawAccount { owner, lamports: 1, data: vec![], executable: false };
+        let look = |raw: Option<&RawAccount>| {
+            decode_if_made::<BufferAttestation>("buffer attestation", address, raw)
+        };
+        assert!(look(None).unwrap().is_none());
+        assert!(look(Some(&raw(Pubkey::default()))).unwrap().is_none());
+        let error = look(Some(&raw(upgrade_manager::ID))).unwrap_err();
+        assert!(matches!(error, BackendError::BadAccount { .. }), "{error}");
     }
 
     #[test]

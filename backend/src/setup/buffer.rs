@@ -1,5 +1,4 @@
 //! Buffers: what is in one, who holds it, and how it becomes something a proposal can pin.
-use anchor_lang::AccountDeserialize;
 use solana_loader_v3_interface::instruction as loader_instruction;
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
@@ -13,6 +12,7 @@ use crate::{
     elf::{self, ElfInfo, ElfProblem},
     error::{BackendError, Result},
     instructions::{self, program_data_address},
+    lookup,
     preflight::Check,
     words,
 };
@@ -60,15 +60,13 @@ impl SetupManager {
             address: *address,
             reason: words::sentence(&e).trim_end_matches('.').to_owned(),
         })?;
-        let ours = known.as_ref().filter(|a| a.owner == upgrade_manager::ID);
         Ok(BufferView {
             address: *address,
             authority: held.authority,
             elf: elf::inspect(held.elf),
             sha256: elf::verify_hash(held.elf),
             lamports: raw.lamports,
-            attestation: ours
-                .and_then(|a| BufferAttestation::try_deserialize(&mut a.data.as_slice()).ok()),
+            attestation: lookup::decode_if_made("buffer attestation", key, known.as_ref())?,
             bytes: held.elf.to_vec(),
         })
     }

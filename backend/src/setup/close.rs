@@ -2,12 +2,11 @@
 //! payers that the accounts name; nobody chooses.
 use std::collections::BTreeMap;
 
-use anchor_lang::AccountDeserialize;
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
 use upgrade_manager::{
     seeds,
-    state::{AccountVersion, BufferAttestation, UpgradeProposal},
+    state::{AccountVersion, BufferAttestation, ProposalStatus, UpgradeProposal},
 };
 
 use super::{SetupManager, SetupPreflight, Work};
@@ -53,7 +52,8 @@ impl SetupManager {
         }
         let mut ended = words::rule(&known.require_ended(now), "The proposal has ended.");
         let wait = known.rollback_until.saturating_sub(now);
-        if ended.verdict == Verdict::Fail && known.status.name() == "Completed" && wait >= 0 {
+        if ended.verdict == Verdict::Fail && known.status == ProposalStatus::Completed && wait >= 0
+        {
             ended.sentence = format!(
                 "The proposal can still be rolled back: it can be closed in {}.",
                 span(wait.saturating_add(1))
@@ -88,13 +88,12 @@ impl SetupManager {
         let terms = &scene.proposal.terms;
         let keys = [terms.upgrade.buffer, terms.rollback.buffer].map(|b| seeds::attestation(&b).0);
         let found = gateway.accounts(&keys).await?;
-        let buffers = found
-            .iter()
-            .flatten()
-            .filter(|raw| raw.owner == upgrade_manager::ID)
-            .filter_map(|raw| BufferAttestation::try_deserialize(&mut raw.data.as_slice()).ok())
-            .filter(|known| known.proposal == Some(*proposal))
-            .collect();
+        let mut buffers = vec![];
+        for (key, raw) in keys.iter().zip(&found) {
+            let known: Option<BufferAttestation> =
+                lookup::decode_if_made("buffer attestation", *key, raw.as_ref())?;
+            buffers.extend(known.filter(|known| known.proposal == Some(*proposal)));
+        }
         Ok(Remains { scene, records, buffers })
     }
 
