@@ -34,8 +34,9 @@ enum Work {
     Nothing,
     /// Exactly this message, signed by the loaded key and `with`.
     One { message: Vec<Instruction>, with: Vec<Arc<dyn Signer>> },
-    /// The bytes of an ELF; the key file goes when they are there, where it is ours.
-    Upload { elf: Box<BuiltElf>, key_file: PathBuf, ours: bool },
+    /// The bytes of an ELF, into the buffer that was shown, or a fresh one where none was; the key
+    /// file goes when they are there, where it is ours.
+    Upload { elf: Box<BuiltElf>, key_file: PathBuf, buffer: Option<Pubkey>, ours: bool },
     /// Everything of a proposal that has ended.
     Close { proposal: Pubkey },
 }
@@ -189,7 +190,8 @@ impl SetupManager {
                 let receipt = Receipt { sent: vec![sent], summary, failures: vec![] };
                 Ok(SetupReceipt { receipt, subject })
             }
-            Work::Upload { elf, key_file, ours } => {
+            Work::Upload { elf, key_file, buffer, ours } => {
+                upload::require_shown(&key_file, buffer)?;
                 self.run_upload(&elf, &key_file, ours, progress).await
             }
             Work::Close { proposal } => {

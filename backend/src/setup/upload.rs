@@ -48,7 +48,6 @@ impl SetupManager {
         shown.fact("solana-verify hash, sha256", hex::encode(info.sha256));
         shown.fact("Buffer's key file", key_file.display());
         let known = if key_file.exists() { Some(FileSigner::open(&key_file)?) } else { None };
-        let signer = shown.signer.unwrap_or_default();
         let mut present = None;
         match &known {
             None => shown.fact("Buffer", "a fresh address, made when this is signed"),
@@ -56,7 +55,10 @@ impl SetupManager {
                 let address = buffer.pubkey();
                 shown.subject = Some(address);
                 shown.fact("Buffer", address);
-                if let Some(raw) = gateway.account(&address).await? {
+                // Without a signer nobody knows whose the buffer should be.
+                if let Some(signer) = shown.signer
+                    && let Some(raw) = gateway.account(&address).await?
+                {
                     present = Some(usable(&raw, &address, &signer, elf.bytes.len())?);
                 }
             }
@@ -83,7 +85,8 @@ impl SetupManager {
                 format!("The signer holds {lamports} lamports; {need} are needed."),
                 format!("The signer holds {lamports} lamports, {need} are needed: fund {payer}."),
             ));
-            shown.work = Work::Upload { elf: Box::new(elf), key_file, ours };
+            let buffer = known.map(|key| key.pubkey());
+            shown.work = Work::Upload { elf: Box::new(elf), key_file, buffer, ours };
         }
         Ok(shown)
     }
@@ -119,15 +122,13 @@ impl SetupManager {
     ) -> Result<SetupReceipt> {
         let builder = ProgramBuilder::new(&self.backend);
         let done = builder.upload(elf, key_file, progress).await?;
-        if ours {
-            // The signer holds the buffer now; the buffer's own key is good for nothing more.
-            std::fs::remove_file(key_file).map_err(|e| BackendError::Key {
-                path: key_file.to_owned(),
-                reason: format!(
-                    "the buffer {} is complete, but its key file stays: {e}",
-                    done.buffer
-                ),
-            })?;
+        let mut failures = vec![];
+        // The signer holds the buffer now; the buffer's own key is good for nothing more.
+        if ours && let Err(e) = std::fs::remove_file(key_file) {
+            failures.push(format!(
+                "The buffer is complete, but its key file {} stays: {e}. Remove it.",
+                key_file.display()
+            ));
         }
         let (n, hash) = (done.sent.len(), hex::encode(elf.info.sha256));
         let summary = format!(
@@ -135,7 +136,45 @@ impl SetupManager {
              transactions. Freeze it next.",
             done.buffer
         );
-        let receipt = Receipt { sent: done.sent, summary, failures: vec![] };
+        let receipt = Receipt { sent: done.sent, summary, failures };
         Ok(SetupReceipt { receipt, subject: Some(done.buffer) })
+    }
+}
+
+/// The key file still leads to the buffer that was shown: a file that came, went or changed since
+/// would send the code elsewhere, or be removed though nobody was told of it.
+pub(super) fn require_shown(key_file: &Path, buffer: Option<Pubkey>) -> Result<()> {
+    let now = if key_file.exists() { Some(FileSigner::open(key_file)?.pubkey()) } else { None };
+    if now == buffer {
+        return Ok(());
+    }
+    let named = |key: Option<Pubkey>| key.map_or("no buffer".into(), |k| k.to_string());
+    Err(BackendError::Changed(format!(
+        "the key file {} was of {} and is of {} now",
+        key_file.display(),
+        named(buffer),
+        named(now)
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_file_that_came_went_or_changed_stops_the_upload() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("buffer.json");
+        let other = Pubkey::new_from_array([1; 32]);
+        require_shown(&file, None).unwrap();
+        let gone = require_shown(&file, Some(other)).unwrap_err();
+        let key = FileSigner::create(&file).unwrap().pubkey();
+        require_shown(&file, Some(key)).unwrap();
+        let came = require_shown(&file, None).unwrap_err();
+        let changed = require_shown(&file, Some(other)).unwrap_err();
+        for error in [gone, came, changed] {
+            assert!(matches!(error, BackendError::Changed(_)), "{error}");
+            assert!(error.to_string().contains("buffer.json"), "{error}");
+        }
     }
 }
