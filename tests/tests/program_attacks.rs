@@ -1,0 +1,250 @@
+//! What somebody who knows the program well would try: to leave a team stuck, to keep its rent, to
+//! bring a closed account back to life, to use a number at the end of its range.
+use backend::instructions::{self as ix, Restore};
+use demo_vault::client::close_ix;
+use e2e::{
+    elf,
+    keys::{address, key},
+    loader,
+    world::{DECIDING, SOL, Stage, TIMELOCK, World},
+};
+use solana_pubkey::Pubkey;
+use solana_signer::Signer;
+use solana_system_interface::instruction::transfer;
+use upgrade_manager::{
+    error::ManagerError,
+    instructions::{ProposeArgs, RestoreItem},
+    seeds,
+    state::{AccountStatus, BufferRole, Phase, ProposalStatus},
+};
+
+/// Anchor's code for an account that the manager does not own.
+const OTHER_OWNER: u32 = 3007;
+
+/// The owner closes a vault. Returns its index, under which it can be opened again.
+fn close(w: &mut World, vault: &Pubkey) -> u32 {
+    let index = w.index_of(vault);
+    w.chain.ok(&[close_ix(&address("owner"), index)], &[&key("owner")]);
+    index
+}
+
+#[test]
+fn one_wallet_may_play_every_part() {
+    // Anchor refuses an account that is passed twice and written to, unless it was told not to.
+    let mut w = World::at(Stage::Registered);
+    let (anna, program) = (key("anna"), demo_vault::ID);
+    let who = anna.pubkey();
+    for (name, code, role) in
+        [("upgrade", elf::v2(), BufferRole::Upgrade), ("rollback", elf::v1(), BufferRole::Rollback)]
+    {
+        let buffer = w.buffer_key(name);
+        loader::upload(&mut w.chain, &buffer, &anna, code);
+        let freeze = ix::freeze_buffer(&who, &who, &program, &buffer.pubkey(), role);
+        w.chain.ok(&[freeze], &[&anna]);
+    }
+    w.attest("upgrade");
+    w.attest_rollback("rollback");
+    w.before = w.snapshot();
+    let (up, back) = (w.buffer_key("upgrade").pubkey(), w.buffer_key("rollback").pubkey());
+    let propose = ix::propose_upgrade(&who, &who, &w.keys(), &up, &back, w.propose_args());
+    w.chain.ok(&[propose], &[&anna]);
+    w.approve_by(&DECIDING);
+    w.chain.pass(i64::from(TIMELOCK));
+    let execute = w.execute_ix("anna");
+    w.chain.ok(&[execute], &[&anna]);
+    w.chain.next_slot();
+    let (vaults, terms) = (w.vaults.clone(), w.proposal().terms);
+    let migrate = ix::migrate_accounts(&who, &terms, &vaults[1..]);
+    let aside = ix::quarantine(&who, &who, &w.keys(), &vaults[0]);
+    w.chain.ok(&[migrate, aside], &[&anna]);
+    w.vote_rollback(&DECIDING, false);
+    let item = |v: &Pubkey| {
+        let item = RestoreItem::Bytes(w.before[v].data.clone());
+        Restore { account: *v, rent_refund: who, item }
+    };
+    let items: Vec<_> = vaults[1..].iter().map(item).collect();
+    let restore = ix::restore_accounts(&who, &who, &terms, &items);
+    let back = w.rollback_ix("anna");
+    w.chain.ok(&[restore, back], &[&anna]);
+    assert_eq!(w.snapshot(), w.before);
+    let mut close: Vec<_> = vaults.iter().map(|v| w.close_record_ix("anna", v)).collect();
+    close.extend(["upgrade", "rollback"].map(|name| w.close_buffer_ix("anna", name)));
+    close.push(w.close_proposal_ix("anna"));
+    w.chain.ok(&close, &[&anna]);
+    assert!(w.chain.account(&w.proposal_address()).is_none());
+}
+
+#[test]
+fn a_rollback_stops_the_proposal_that_was_to_follow_and_the_team_goes_on() {
+    let mut w = World::at(Stage::Completed);
+    let first = w.id;
+    w.stage_upgrade("upgrade-2", elf::v2());
+    w.stage_rollback("rollback-2", elf::v2());
+    w.id = w.config().next_proposal;
+    let args = ProposeArgs { to_version: 3, ..w.propose_args() };
+    let propose = w.propose_with_ix("anna", args, "upgrade-2", "rollback-2");
+    w.chain.ok(&[propose], &[&key("anna"), &key("payer")]);
+    w.approve_by(&DECIDING);
+    w.chain.pass(i64::from(TIMELOCK));
+    let (second, dan) = (w.id, key("dan"));
+
+    w.id = first;
+    w.vote_rollback(&DECIDING, false);
+    w.id = second;
+    let execute = w.execute_ix("dan");
+    w.chain.refuse(ManagerError::NotSteady, &[execute.clone()], &[&dan]);
+    w.id = first;
+    w.restore_all();
+    w.roll_back();
+    w.chain.next_slot();
+    assert_eq!(w.state().live_proposal, Some(seeds::proposal(&demo_vault::ID, second).0));
+    w.chain.refuse(ManagerError::Superseded, &[execute], &[&dan]);
+
+    w.id = second;
+    for member in DECIDING {
+        let cancel = w.cancel_ix(member);
+        w.chain.ok(&[cancel], &[&key(member)]);
+    }
+    w.id = first;
+    w.close_buffers(&["upgrade", "rollback"]);
+    w.stage_buffers(elf::v2(), elf::v1());
+    w.propose();
+    assert_eq!(w.proposal().status, ProposalStatus::Active);
+}
+
+#[test]
+fn a_vault_that_follows_after_completion_keeps_the_old_code_away_until_it_is_restored() {
+    let mut w = World::at(Stage::Proposed);
+    let planned = w.vaults.clone();
+    w.open_vault(50, SOL);
+    let late = *w.vaults.iter().find(|v| !planned.contains(v)).unwrap();
+    w.before.insert(late, w.chain.account(&late).unwrap());
+    w.vaults = planned;
+    w.approve_by(&DECIDING);
+    w.chain.pass(i64::from(TIMELOCK));
+    w.execute();
+    w.chain.next_slot();
+    w.migrate_all();
+    w.verify_all();
+    w.complete();
+    let follow = w.migrate_ix(&[late]);
+    w.chain.ok(&[follow], &[&key("cranker")]);
+    assert_eq!((w.proposal().status, w.state().phase), (ProposalStatus::Completed, Phase::Steady));
+    w.vote_rollback(&DECIDING, false);
+    w.restore_all();
+    let back = w.rollback_ix("dan");
+    w.chain.refuse(ManagerError::NotRestored, &[back.clone()], &[&key("dan")]);
+    let last = w.restore_ix("dan", &w.old_bytes(&[late]));
+    w.chain.ok(&[last, back], &[&key("dan"), &key("payer")]);
+    w.vaults.push(late);
+    assert_eq!(w.snapshot(), w.before);
+}
+
+#[test]
+fn what_is_closed_and_refilled_in_one_transaction_is_empty_all_the_same() {
+    let mut w = World::at(Stage::Proposed);
+    let cancel = w.cancel_ix("anna");
+    w.chain.ok(&[cancel], &[&key("anna")]);
+    let (stranger, ended) = (key("stranger"), w.proposal_address());
+    let approve = w.approve_ix("ben");
+    let attestation = seeds::attestation(&w.buffer_key("upgrade").pubkey()).0;
+    let mut all: Vec<_> =
+        ["upgrade", "rollback"].map(|name| w.close_buffer_ix("stranger", name)).to_vec();
+    all.push(w.close_proposal_ix("stranger"));
+    for at in [attestation, ended] {
+        all.push(transfer(&stranger.pubkey(), &at, SOL));
+    }
+    w.chain.ok(&all, &[&stranger]);
+    for at in [attestation, ended] {
+        let left = w.chain.account(&at).unwrap();
+        assert!(left.data.is_empty() && left.owner == solana_system_interface::program::ID);
+    }
+    w.chain.refuse(ManagerError::WrongAccount, &[approve], &[&key("ben")]);
+    let cancel = ix::cancel(&address("anna"), &w.keys());
+    w.chain.refuse(OTHER_OWNER, &[cancel], &[&key("anna")]);
+    // A squatter at the attestation's address does not stop the next one there.
+    w.stage_buffers(elf::v2(), elf::v1());
+    w.propose();
+}
+
+#[test]
+fn a_record_closed_and_revived_in_one_transaction_forgets_everything() {
+    let mut w = World::at(Stage::Migrated);
+    w.vote_rollback(&DECIDING, false);
+    w.restore_all();
+    w.roll_back();
+    let (vault, stranger) = (w.vaults[0], key("stranger"));
+    let record = seeds::account_version(&demo_vault::ID, &vault).0;
+    let revive = transfer(&stranger.pubkey(), &record, SOL);
+    let close = w.close_record_ix("stranger", &vault);
+    w.chain.ok(&[close.clone(), revive], &[&stranger]);
+    assert!(w.chain.account(&record).unwrap().data.is_empty());
+    w.chain.refuse(OTHER_OWNER, &[close], &[&stranger]);
+}
+
+#[test]
+fn nobody_registers_a_program_twice_nor_for_another_team() {
+    let mut w = World::at(Stage::Registered);
+    let second = w.second_team();
+    let (before, signers) = (w.state(), [&key("dev"), &key("payer")]);
+    let again = w.register_ix();
+    assert!(w.chain.send(&[again.clone()], &signers).is_err());
+    let mut other = again;
+    let from = w.multisig();
+    other.accounts.iter_mut().filter(|m| m.pubkey == from).for_each(|m| m.pubkey = second);
+    assert!(w.chain.send(&[other], &signers).is_err());
+    assert_eq!(w.state(), before);
+}
+
+#[test]
+fn times_at_the_ends_of_their_range_are_refused_and_nothing_wraps() {
+    let mut w = World::at(Stage::Attested);
+    let signers = [&key("anna"), &key("payer")];
+    for (expires_at, error) in [
+        (i64::MIN, ManagerError::Overflow),
+        (i64::MAX, ManagerError::ExpiryOutOfRange),
+        (0, ManagerError::ExpiryOutOfRange),
+    ] {
+        let propose = w.propose_ix("anna", ProposeArgs { expires_at, ..w.propose_args() });
+        w.chain.refuse(error, &[propose], &signers);
+    }
+    let args = ProposeArgs { expires_at: i64::MAX, ..w.propose_args() };
+    w.chain.set_time(i64::MAX - 2 * i64::from(TIMELOCK));
+    let propose = w.propose_ix("anna", args);
+    w.chain.ok(&[propose], &signers);
+    w.chain.set_time(i64::MAX - 1);
+    w.approve_by(&["anna", "ben"]);
+    let decisive = w.approve_ix("chloe");
+    w.chain.refuse(ManagerError::Overflow, &[decisive], &[&key("chloe")]);
+    assert_eq!((w.proposal().status, w.proposal().eta), (ProposalStatus::Active, 0));
+}
+
+#[test]
+fn the_largest_batch_of_looks_fits_the_heap_with_both_its_events() {
+    // 64 accounts is what a transaction may lock: 28 vaults and records, and the fixed ones.
+    const MOST: u32 = 28;
+    let mut w = World::at(Stage::Registered);
+    (100..100 + MOST).for_each(|index| w.open_vault(index, 0));
+    w.vaults = w.vaults.iter().copied().filter(|v| w.index_of(v) >= 100).collect();
+    w.stage_buffers(elf::v2(), elf::v1());
+    w.propose();
+    w.approve_by(&DECIDING);
+    w.chain.pass(i64::from(TIMELOCK));
+    w.execute();
+    w.chain.next_slot();
+    let vaults = w.vaults.clone();
+    for batch in vaults.chunks(14) {
+        let migrate = w.migrate_ix(batch);
+        w.chain.ok(&[migrate], &[&key("cranker")]);
+    }
+    for vault in vaults.iter().step_by(2) {
+        close(&mut w, vault);
+    }
+    let seen = w.events.len();
+    w.verify_all();
+    assert_eq!(w.events.len(), seen + 2);
+    let counters = w.state().counters;
+    assert_eq!((counters.closed, counters.verified), (MOST / 2, MOST / 2));
+    assert_eq!(w.record(&vaults[0]).status, AccountStatus::Closed);
+    w.complete();
+}
