@@ -1,12 +1,12 @@
 //! What somebody who knows the program well would try: to leave a team stuck, to keep its rent, to
 //! bring a closed account back to life, to use a number at the end of its range.
 use backend::instructions::{self as ix, Restore};
-use demo_vault::client::close_ix;
+use demo_vault::client::{close_ix, open_ix};
 use e2e::{
     elf,
     keys::{address, key},
     loader,
-    world::{DECIDING, SOL, Stage, TIMELOCK, World},
+    world::{DECIDING, SOL, Stage, TIMELOCK, VAULTS, World},
 };
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
@@ -26,6 +26,29 @@ fn close(w: &mut World, vault: &Pubkey) -> u32 {
     let index = w.index_of(vault);
     w.chain.ok(&[close_ix(&address("owner"), index)], &[&key("owner")]);
     index
+}
+
+#[test]
+fn a_vault_closed_and_made_again_on_the_new_layout_does_not_hold_the_team_up() {
+    let mut w = World::at(Stage::Ready);
+    let vault = w.vaults[2];
+    let index = close(&mut w, &vault);
+    w.execute();
+    w.chain.next_slot();
+    w.chain.ok(&[open_ix(&address("owner"), index)], &[&key("owner")]);
+    let others: Vec<_> = w.vaults.iter().copied().filter(|v| *v != vault).collect();
+    let both = [w.migrate_ix(&others), w.verify_ix(&others)];
+    w.chain.ok(&both, &[&key("cranker")]);
+    let complete = w.complete_ix("dan");
+    w.chain.refuse(ManagerError::NotComplete, &[complete], &[&key("dan")]);
+    let migrate = w.migrate_ix(&[vault]);
+    w.chain.refuse(ManagerError::NotEligible, &[migrate], &[&key("cranker")]);
+    let mark = w.mark_closed_ix(&vault);
+    w.run("mark_closed", mark.clone(), &[&key("cranker")]);
+    w.chain.refuse(ManagerError::RecordStatus, &[mark], &[&key("cranker")]);
+    w.complete();
+    let counters = w.state().counters;
+    assert_eq!((counters.closed, counters.verified), (1, VAULTS - 1));
 }
 
 #[test]

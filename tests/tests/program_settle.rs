@@ -116,7 +116,7 @@ fn a_vault_that_still_exists_is_not_marked_closed() {
     }
     w.migrate_all();
     let mark = w.mark_closed_ix(&w.vaults[0].clone());
-    w.chain.refuse(ManagerError::AccountExists, &[mark], &[&key("cranker")]);
+    w.chain.refuse(ManagerError::AlreadyMigrated, &[mark], &[&key("cranker")]);
 }
 
 #[test]

@@ -208,6 +208,13 @@ pub(crate) fn groups<'a, 'info, const N: usize>(
     Ok(groups)
 }
 
+/// Whether `account` is of a pinned type and holds the version that `terms` migrate from.
+pub(crate) fn is_old(account: &AccountInfo, terms: &Terms) -> Result<bool> {
+    let data = account.try_borrow_data()?;
+    let version = rule_for(&terms.type_rules, &data).and_then(|rule| rule.version(&data));
+    Ok(*account.owner == terms.program && version == Some(terms.from_version))
+}
+
 /// Whether an account has ceased to exist.
 pub(crate) fn is_gone(account: &AccountInfo) -> bool {
     *account.owner == system_program::ID && account.data_is_empty()

@@ -1,5 +1,7 @@
 //! Counts an account that was closed before it could migrate. The chain cannot see what it was, so a
-//! proof leads from it to the manifest that the members approved.
+//! proof leads from it to the manifest that the members approved. Its owner may have made another at
+//! its address since, which was born on the new layout: that one needs no migration, and without
+//! this nobody could ever complete the one before.
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
@@ -8,7 +10,7 @@ use crate::events::{AccountMove, AccountsMoved};
 use crate::record::{self, Payer};
 use crate::seeds;
 use crate::state::{AccountStatus, ProgramUpgradeState, UpgradeProposal, manifest};
-use crate::target::is_gone;
+use crate::target::is_old;
 
 /// Accounts of `mark_closed`.
 #[event_cpi]
@@ -37,7 +39,7 @@ pub struct MarkClosed<'info> {
         bump = proposal.bump,
     )]
     pub proposal: Box<Account<'info, UpgradeProposal>>,
-    /// CHECK: the account that is gone; `validate` checks that and the proof.
+    /// CHECK: the account that is gone, or not old any more; `validate` checks that and the proof.
     pub account: UncheckedAccount<'info>,
     /// CHECK: its record; made or read by hand.
     #[account(mut)]
@@ -50,15 +52,15 @@ impl<'info> MarkClosed<'info> {
     fn validate(&self, index: u32, old_hash: &[u8; 32], proof: &[[u8; 32]]) -> Result<()> {
         self.proposal.require_executed()?;
         self.state.require_migrating(&self.proposal.key())?;
-        require!(is_gone(&self.account), ManagerError::AccountExists);
-        let (seen, leaf) =
-            (&self.proposal.terms.manifest, manifest::leaf(index, self.account.key, old_hash));
+        let terms = &self.proposal.terms;
+        require!(!is_old(&self.account, terms)?, ManagerError::AccountExists);
+        let (seen, leaf) = (&terms.manifest, manifest::leaf(index, self.account.key, old_hash));
         let leads = manifest::verify(&seen.root, seen.count, index, leaf, proof);
         require!(leads, ManagerError::BadProof);
         Ok(())
     }
 
-    /// Writes down that the account is gone.
+    /// Writes down that the account is gone; one that was migrated is not.
     pub(crate) fn handle(
         ctx: Context<'info, Self>,
         index: u32,

@@ -12,7 +12,7 @@ use crate::state::{
     AccountStatus, AccountVersion, MultisigConfig, ProgramUpgradeState, UpgradeProposal, role,
     rule_for,
 };
-use crate::target::is_gone;
+use crate::target::{is_gone, is_old};
 
 /// Accounts of `quarantine`.
 #[event_cpi]
@@ -75,8 +75,7 @@ impl<'info> Quarantine<'info> {
             require!(!sound && !is_gone(&self.account), ManagerError::RecordStatus);
             return Ok(status);
         }
-        let old = rule.and_then(|rule| rule.version(&data)) == Some(terms.from_version);
-        require!(owned && old, ManagerError::NotEligible);
+        require!(is_old(&self.account, terms)?, ManagerError::NotEligible);
         record.require_untouched(&key)
     }
 
