@@ -52,6 +52,33 @@ fn a_vault_closed_and_made_again_on_the_new_layout_does_not_hold_the_team_up() {
 }
 
 #[test]
+fn a_rollback_copy_longer_than_the_program_could_never_come_back() {
+    let mut w = World::at(Stage::Registered);
+    let room = loader::live(&w.chain, &demo_vault::ID).len();
+    for (name, len, fits) in [("long", room + 1, false), ("rollback", room, true)] {
+        let mut padded = elf::v1().to_vec();
+        padded.resize(len, 0);
+        w.upload(name, &padded);
+        w.freeze(name, BufferRole::Rollback);
+        let attest = w.attest_rollback_ix(name);
+        if fits {
+            w.chain.ok(&[attest], &[]);
+        } else {
+            w.chain.refuse(ManagerError::RollbackNotLive, &[attest], &[]);
+        }
+    }
+    w.stage_upgrade("upgrade", elf::v2());
+    w.propose();
+    w.approve_by(&DECIDING);
+    w.chain.pass(i64::from(TIMELOCK));
+    w.execute();
+    w.vote_rollback(&DECIDING, false);
+    w.chain.next_slot();
+    w.roll_back();
+    assert_eq!(w.live_code(), backend::elf::trimmed(elf::v1()));
+}
+
+#[test]
 fn one_wallet_may_play_every_part() {
     // Anchor refuses an account that is passed twice and written to, unless it was told not to.
     let mut w = World::at(Stage::Registered);
