@@ -79,6 +79,20 @@ fn a_rollback_copy_longer_than_the_program_could_never_come_back() {
 }
 
 #[test]
+fn a_buffer_that_is_its_own_authority_would_keep_its_rent_for_ever() {
+    let mut w = World::at(Stage::Registered);
+    let buffer = w.buffer_key("upgrade");
+    w.chain.fund(&buffer.pubkey(), SOL);
+    w.upload("other", elf::v2());
+    let mut data = w.chain.account(&w.buffer_key("other").pubkey()).unwrap();
+    data.data[5..37].copy_from_slice(buffer.pubkey().as_ref());
+    w.chain.plant(&buffer.pubkey(), data);
+    let (at, payer) = (buffer.pubkey(), key("payer"));
+    let freeze = ix::freeze_buffer(&at, &payer.pubkey(), &demo_vault::ID, &at, BufferRole::Upgrade);
+    w.chain.refuse(ManagerError::WrongAccount, &[freeze], &[&buffer, &payer]);
+}
+
+#[test]
 fn one_wallet_may_play_every_part() {
     // Anchor refuses an account that is passed twice and written to, unless it was told not to.
     let mut w = World::at(Stage::Registered);
