@@ -6,7 +6,7 @@ use e2e::{
     elf,
     keys::{address, key},
     loader,
-    world::{DECIDING, SOL, Stage, TIMELOCK, VAULTS, World},
+    world::{DECIDING, SOL, Stage, TIMELOCK, VAULTS, World, type_rule},
 };
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
@@ -15,7 +15,7 @@ use upgrade_manager::{
     error::ManagerError,
     instructions::{ProposeArgs, RestoreItem},
     seeds,
-    state::{AccountStatus, BufferRole, Phase, ProposalStatus},
+    state::{AccountStatus, BufferRole, Phase, ProposalStatus, TypeRule},
 };
 
 /// Anchor's code for an account that the manager does not own.
@@ -90,6 +90,22 @@ fn a_buffer_that_is_its_own_authority_would_keep_its_rent_for_ever() {
     let (at, payer) = (buffer.pubkey(), key("payer"));
     let freeze = ix::freeze_buffer(&at, &payer.pubkey(), &demo_vault::ID, &at, BufferRole::Upgrade);
     w.chain.refuse(ManagerError::WrongAccount, &[freeze], &[&buffer, &payer]);
+}
+
+#[test]
+fn a_version_that_its_place_in_the_account_cannot_hold_is_not_proposed() {
+    let mut w = World::at(Stage::Attested);
+    let narrow = TypeRule { version_width: 1, ..type_rule() };
+    for (to_version, fits) in [(256, false), (255, true)] {
+        let args = ProposeArgs { to_version, type_rules: vec![narrow], ..w.propose_args() };
+        let propose = w.propose_ix("anna", args);
+        let signers = [&key("anna"), &key("payer")];
+        if fits {
+            w.chain.ok(&[propose], &signers);
+        } else {
+            w.chain.refuse(ManagerError::TypeRule, &[propose], &signers);
+        }
+    }
 }
 
 #[test]

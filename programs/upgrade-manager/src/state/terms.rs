@@ -118,7 +118,8 @@ impl Terms {
             rule.invariant()?;
             let twice =
                 self.type_rules.iter().take(i).any(|r| r.discriminator == rule.discriminator);
-            require!(!twice, ManagerError::TypeRule);
+            let fits = rule.version_width == 2 || self.to_version <= u16::from(u8::MAX);
+            require!(!twice && fits, ManagerError::TypeRule);
         }
         let empty = self.manifest.count == 0;
         require!(empty == (self.manifest.root == [0; 32]), ManagerError::Manifest);
