@@ -103,8 +103,9 @@ pub(crate) async fn scan(
     Ok(Scan { eligible: found.into_values().collect(), misfits })
 }
 
-/// The accounts of a listed type that hold the new version without a record of `proposal`: made on
-/// the new layout after execution. The chain does not restore them, and the old code cannot read them.
+/// The accounts of a listed type that hold the new version and that `proposal` has not moved there:
+/// made on the new layout after execution, also where an account with a record was closed. The chain
+/// does not restore them, and the old code cannot read them.
 pub(crate) async fn born_new(
     gateway: &Gateway,
     terms: &Terms,
@@ -120,7 +121,10 @@ pub(crate) async fn born_new(
     if !there.is_empty() {
         // Read after the accounts: one that is migrated meanwhile has its record by now.
         let known = records(gateway, &terms.program, proposal).await?;
-        there.retain(|account| !known.contains_key(account));
+        let comes_back = |r: &AccountVersion| {
+            matches!(r.status, AccountStatus::Migrated | AccountStatus::Verified)
+        };
+        there.retain(|account| !known.get(account).is_some_and(comes_back));
     }
     Ok(there)
 }

@@ -17,9 +17,9 @@ fn account(version: u8) -> Vec<u8> {
     data
 }
 
-fn record(account: Pubkey, proposal: Pubkey) -> Vec<u8> {
+fn record(account: Pubkey, proposal: Pubkey, status: AccountStatus) -> Vec<u8> {
     let mut record = AccountVersion::new(PROGRAM, account, 2, 255, PROGRAM);
-    (record.status, record.proposal) = (AccountStatus::Migrated, proposal);
+    (record.status, record.proposal) = (status, proposal);
     let mut bytes = vec![];
     record.try_serialize(&mut bytes).unwrap();
     bytes
@@ -31,7 +31,7 @@ fn warnings(shown: &Preflight) -> String {
 }
 
 #[tokio::test]
-async fn only_an_account_without_a_record_of_this_proposal_is_left_behind() {
+async fn only_an_account_that_this_proposal_did_not_move_is_left_behind() {
     let chain = FakeChain::start().await;
     let lens = LenRange { min: 10, max: 20 };
     chain.change(|p, _| {
@@ -46,20 +46,29 @@ async fn only_an_account_without_a_record_of_this_proposal_is_left_behind() {
         p.digest = p.terms.digest().unwrap();
     });
     let key = |i: u8| Pubkey::new_from_array([i; 32]);
-    let [old, migrated, earlier, born] = [key(100), key(101), key(102), key(103)];
+    let [old, migrated, verified, earlier, anew, born] = [100, 101, 102, 103, 104, 105].map(key);
     chain.put(old, PROGRAM, account(1));
-    for at in [migrated, earlier, born] {
+    for at in [migrated, verified, earlier, anew, born] {
         chain.put(at, PROGRAM, account(2));
     }
-    let manager = upgrade_manager::ID;
-    for (at, proposal) in [(migrated, chain.proposal), (earlier, key(99))] {
-        chain.put(seeds::account_version(&PROGRAM, &at).0, manager, record(at, proposal));
+    for (at, proposal, status) in [
+        (migrated, chain.proposal, AccountStatus::Migrated),
+        (verified, chain.proposal, AccountStatus::Verified),
+        (earlier, key(99), AccountStatus::Migrated),
+        // Closed by its owner, written down, and opened anew at the same address.
+        (anew, chain.proposal, AccountStatus::Closed),
+    ] {
+        let data = record(at, proposal, status);
+        chain.put(seeds::account_version(&PROGRAM, &at).0, upgrade_manager::ID, data);
     }
     let operation = Operation { verb: Verb::RollBack { give_up: false }, proposal: chain.proposal };
     let said = warnings(&chain.backend.prepare(operation).await.unwrap());
-    assert!(said.contains("2 accounts were made on the new layout"), "{said}");
-    for (at, named) in [(old, false), (migrated, false), (earlier, true), (born, true)] {
-        assert_eq!(said.contains(&at.to_string()), named, "{said}");
+    assert!(said.contains("3 accounts were made on the new layout"), "{said}");
+    for at in [earlier, anew, born] {
+        assert!(said.contains(&at.to_string()), "{said}");
+    }
+    for at in [old, migrated, verified] {
+        assert!(!said.contains(&at.to_string()), "{said}");
     }
 }
 
@@ -68,10 +77,10 @@ async fn a_record_at_another_address_than_its_own_stops_the_scan() {
     let chain = FakeChain::start().await;
     let (account, at) = (Pubkey::new_from_array([100; 32]), Pubkey::new_from_array([101; 32]));
     let own = seeds::account_version(&PROGRAM, &account).0;
-    chain.put(own, upgrade_manager::ID, record(account, chain.proposal));
+    chain.put(own, upgrade_manager::ID, record(account, chain.proposal, AccountStatus::Migrated));
     let gateway = chain.backend.gateway();
     assert_eq!(lookup::records(gateway, &PROGRAM).await.unwrap().len(), 1);
-    chain.put(at, upgrade_manager::ID, record(account, chain.proposal));
+    chain.put(at, upgrade_manager::ID, record(account, chain.proposal, AccountStatus::Migrated));
     let error = lookup::records(gateway, &PROGRAM).await.unwrap_err();
     assert!(matches!(error, BackendError::Misplaced { .. }), "{error}");
     for key in [at, own] {
