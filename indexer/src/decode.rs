@@ -9,6 +9,7 @@ use upgrade_manager::state::{
 
 use crate::{
     account::{Kind, ManagerAccount},
+    source::plain,
     store::{Quarantined, Update},
 };
 
@@ -36,7 +37,7 @@ impl Raw {
         let owner = ui
             .owner
             .parse()
-            .map_err(|_| format!("The node named {:?} as owner of {pubkey}.", ui.owner))?;
+            .map_err(|_| format!("The node named {:?} as owner of {pubkey}.", plain(&ui.owner)))?;
         let data = ui
             .data
             .decode()

@@ -16,6 +16,7 @@ use crate::{
     health::Conn,
     link::{Link, Origin},
     source::{
+        plain,
         rpc::Snapshot,
         socket::{Frame, Socket},
     },
@@ -247,13 +248,13 @@ impl Session<'_> {
         self.link.heard(&frame);
         match frame {
             Frame::Slot { slot, root } => {
-                (self.heard, self.root) = (slot, self.root.max(root));
+                (self.heard, self.root) = (slot, self.root.max(root.min(slot)));
                 Ok(self.min_slot.replace(self.min_slot.unwrap_or(slot)).is_none())
             }
             Frame::Account { slot, keyed } => {
                 let pubkey = keyed.pubkey.parse().map_err(|_| IndexerError::Socket {
                     url: crate::source::shown(&self.link.config.ws_url),
-                    what: format!("told of {:?}, which is no address", keyed.pubkey),
+                    what: format!("told of {:?}, which is no address", plain(&keyed.pubkey)),
                 })?;
                 // Messages come in order: one that is heard now is of this slot or one before.
                 let slot = if self.stamps_slots { slot } else { self.heard.max(self.held.floor) };

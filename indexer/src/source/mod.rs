@@ -3,12 +3,12 @@ pub mod history;
 pub mod rpc;
 pub mod socket;
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use solana_pubkey::Pubkey;
 
 /// Which node to read, and how patient to be with it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SourceConfig {
     /// Address of the JSON-RPC service.
     pub rpc_url: String,
@@ -26,6 +26,24 @@ pub struct SourceConfig {
     pub clock: Duration,
     /// How often history is read.
     pub history: Duration,
+}
+
+impl fmt::Debug for SourceConfig {
+    /// Without the access keys that addresses may hold.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rpc_url, ws_url, program_id, timeout, silence, reconcile, clock, history } =
+            self;
+        f.debug_struct("SourceConfig")
+            .field("rpc_url", &shown(rpc_url))
+            .field("ws_url", &shown(ws_url))
+            .field("program_id", program_id)
+            .field("timeout", timeout)
+            .field("silence", silence)
+            .field("reconcile", reconcile)
+            .field("clock", clock)
+            .field("history", history)
+            .finish()
+    }
 }
 
 impl SourceConfig {
@@ -54,16 +72,41 @@ pub fn shown(url: &str) -> String {
     if scheme.is_empty() { host.to_owned() } else { format!("{scheme}://{host}") }
 }
 
-/// `text` without any part of `url` that [`shown`] leaves out.
+/// `text` of a node as it may be shown: without any part of `url` that [`shown`] leaves out, and
+/// [`plain`].
 fn scrubbed(text: &str, url: &str) -> String {
-    let short = shown(url);
-    let mut text = text.replace(url, &short);
-    if let Some(secret) = url.split_once("://").map(|(_, rest)| rest) {
-        for part in secret.split(['/', '?', '&', '=', '@', ':']).skip(1).filter(|p| p.len() >= 12) {
-            text = text.replace(part, "…");
-        }
+    let mut text = text.replace(url, &shown(url));
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    let parts = user.split(':').chain(behind.split(['/', '?', '#', '&', '=']));
+    // Shorter parts are words like "v1", and no key.
+    for part in parts.filter(|p| p.len() >= 6) {
+        text = text.replace(part, "…");
     }
-    text
+    plain(&text)
+}
+
+/// `text` of a stranger on one line of bounded length, without anything that a terminal obeys.
+pub(crate) fn plain(text: &str) -> String {
+    const MOST: usize = 400;
+    let mut out: String =
+        text.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(MOST).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+/// The newest slot that a store can hold; no chain gets near it.
+const LAST_SLOT: u64 = i64::MAX.unsigned_abs();
+
+/// `slot` as a node named it.
+///
+/// # Errors
+/// The rest of a sentence when no chain can be there.
+fn possible(slot: u64) -> std::result::Result<u64, String> {
+    if slot <= LAST_SLOT { Ok(slot) } else { Err(format!("named slot {slot}, which cannot be")) }
 }
 
 #[cfg(test)]
@@ -84,5 +127,18 @@ mod tests {
             assert!(!said.contains("0123456789abcdef") && !said.contains("fedcba98"), "{said}");
         }
         assert_eq!(shown("ws://127.0.0.1:8900"), "ws://127.0.0.1:8900");
+        for url in ["https://k3y4me@rpc.example.org/", "https://rpc.example.org/v2/k3y4me"] {
+            let said = scrubbed("cannot reach HTTPS://k3y4me@RPC.example.org:443/v2/k3y4me", url);
+            assert!(!said.contains("k3y4me"), "{said}");
+            let config = SourceConfig::new(url.into(), url.into(), Pubkey::default());
+            let said = format!("{config:?}");
+            assert!(!said.contains("k3y4me") && said.contains("rpc.example.org"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_nodes_words_cannot_drive_a_terminal_or_fill_it() {
+        let said = scrubbed(&format!("\u{1b}]0;owned\u{7}{}", "x".repeat(1 << 20)), "http://a");
+        assert!(!said.chars().any(char::is_control) && said.chars().count() < 500, "{said}");
     }
 }

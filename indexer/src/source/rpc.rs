@@ -20,7 +20,7 @@ use solana_transaction_status_client_types::{
     EncodedConfirmedTransactionWithStatusMeta, TransactionDetails, UiTransactionEncoding,
 };
 
-use super::{SourceConfig, scrubbed, shown};
+use super::{SourceConfig, possible, scrubbed, shown};
 use crate::{IndexerError, Result, decode::Raw};
 
 /// "Minimum context slot has not been reached": the node has not got there yet.
@@ -93,6 +93,10 @@ impl Rpc {
         IndexerError::Rpc { url: self.shown(), method, detail: scrubbed(detail, &self.url) }
     }
 
+    fn possible(&self, method: &'static str, slot: u64) -> Result<u64> {
+        possible(slot).map_err(|why| self.wrong(method, &format!("the node {why}")))
+    }
+
     /// Hash of the cluster's first block.
     ///
     /// # Errors
@@ -146,7 +150,7 @@ impl Rpc {
     }
 
     fn accounts(&self, answer: Response<Vec<RpcKeyedAccount>>) -> Result<Snapshot> {
-        let slot = answer.context.slot;
+        let slot = self.possible("getProgramAccounts", answer.context.slot)?;
         let read = |keyed: RpcKeyedAccount| {
             let pubkey = keyed.pubkey.parse().map_err(|_| {
                 self.wrong("getProgramAccounts", &format!("{:?} is no address", keyed.pubkey))
@@ -195,7 +199,7 @@ impl Rpc {
     /// [`IndexerError::Rpc`].
     pub async fn finalized_slot(&self) -> Result<u64> {
         let slot = self.client.get_slot_with_commitment(CommitmentConfig::finalized()).await;
-        slot.map_err(self.failed("getSlot"))
+        self.possible("getSlot", slot.map_err(self.failed("getSlot"))?)
     }
 
     /// Up to 1,000 transactions that name the manager, newest first, older than `before`.

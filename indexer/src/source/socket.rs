@@ -13,7 +13,7 @@ use tokio_tungstenite::{
     tungstenite::{Error as WsError, Message, protocol::CloseFrame},
 };
 
-use super::{SourceConfig, scrubbed, shown};
+use super::{SourceConfig, possible, scrubbed, shown};
 use crate::{IndexerError, Result};
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -124,6 +124,9 @@ async fn acknowledged(stream: &mut Stream) -> Result<Vec<Frame>, String> {
         match stream.next().await {
             Some(Ok(Message::Text(text))) => match parse(&text)? {
                 Parsed::Ack(id) => open.retain(|o| *o != id),
+                Parsed::Frame(_) if early.len() >= WAITING => {
+                    return Err("told of too much before it acknowledged".to_owned());
+                }
                 Parsed::Frame(frame) => early.push(frame),
                 Parsed::Other => {}
             },
@@ -244,12 +247,12 @@ fn parse(text: &str) -> Result<Parsed, String> {
     Ok(match (envelope.method.as_deref(), envelope.id) {
         (Some("slotNotification"), _) => {
             let SlotInfo { slot, root } = serde_json::from_value(result).map_err(unreadable)?;
-            Parsed::Frame(Frame::Slot { slot, root })
+            Parsed::Frame(Frame::Slot { slot: possible(slot)?, root: possible(root)? })
         }
         (Some("programNotification"), _) => {
             let told: Notification = serde_json::from_value(result).map_err(unreadable)?;
             let keyed = Box::new(told.value);
-            Parsed::Frame(Frame::Account { slot: told.context.slot, keyed })
+            Parsed::Frame(Frame::Account { slot: possible(told.context.slot)?, keyed })
         }
         (None, Some(id)) => Parsed::Ack(id),
         _ => Parsed::Other,

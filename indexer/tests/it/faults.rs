@@ -343,3 +343,24 @@ async fn a_database_that_hangs_does_not_hold_up_the_end() {
     drop(store);
     place.remove().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_cannot_be_is_the_nodes_fault_and_ends_the_connection_only() {
+    let (fake, store, indexer) = started().await;
+    for nonsense in [u64::MAX, 1 << 63] {
+        fake.state().hold = true;
+        fake.tell(key(1), nonsense, PROGRAM_ID, &bytes(&record(1, Migrated)));
+        let seen = health(&indexer, "it is noticed", is_reconnecting).await;
+        let error = seen.error.unwrap();
+        assert!(error.contains("websocket") && error.contains("which cannot be"), "{error}");
+        fake.state().hold = false;
+        live(&indexer).await;
+    }
+    assert!(equal(&store, &fake).await);
+    indexer.shutdown().await;
+    fake.state().slot = u64::MAX;
+    fake.state().ticks = false;
+    let error = indexer::backfill_once(fake.config(), Arc::clone(&store)).await.unwrap_err();
+    assert!(error.to_string().contains("getProgramAccounts"), "{error}");
+    assert!(store.view().await.unwrap().frontier < 1 << 40);
+}
