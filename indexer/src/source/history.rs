@@ -1,7 +1,7 @@
 //! Finalised transactions of the manager, in order, and the events in them. An event is an inner
 //! instruction that the manager sent to itself under its event authority: nobody else can sign that
 //! address, so unlike a log line it can be neither forged nor cut off.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anchor_lang::event::EVENT_IX_TAG_LE;
 use futures_util::future::try_join_all;
@@ -35,6 +35,7 @@ pub struct SlotHistory {
 pub async fn between(rpc: &Rpc, after: u64, upto: u64) -> Result<Vec<SlotHistory>> {
     let mut slots: BTreeMap<u64, Vec<Signature>> = BTreeMap::new();
     let mut before = None;
+    let mut asked = HashSet::new();
     loop {
         let page = rpc.signatures(before).await?;
         let oldest = page.last().map(|e| (e.slot, e.signature.clone()));
@@ -51,7 +52,11 @@ pub async fn between(rpc: &Rpc, after: u64, upto: u64) -> Result<Vec<SlotHistory
         }
         match oldest {
             Some((slot, signature)) if slot > after => {
-                before = Some(signature.parse().map_err(|_| garbled(rpc))?);
+                let next = signature.parse().map_err(|_| garbled(rpc))?;
+                if !asked.insert(next) {
+                    return Err(wrong(rpc, "getSignaturesForAddress", "its pages go in a circle"));
+                }
+                before = Some(next);
             }
             _ => break,
         }
@@ -65,11 +70,11 @@ pub async fn between(rpc: &Rpc, after: u64, upto: u64) -> Result<Vec<SlotHistory
 }
 
 fn garbled(rpc: &Rpc) -> IndexerError {
-    IndexerError::Rpc {
-        url: rpc.shown(),
-        method: "getSignaturesForAddress",
-        detail: "a signature cannot be read".to_owned(),
-    }
+    wrong(rpc, "getSignaturesForAddress", "a signature cannot be read")
+}
+
+fn wrong(rpc: &Rpc, method: &'static str, detail: &str) -> IndexerError {
+    IndexerError::Rpc { url: rpc.shown(), method, detail: detail.to_owned() }
 }
 
 /// The block says in which order; the list of signatures is only near it.
@@ -77,11 +82,17 @@ async fn ordered(rpc: &Rpc, slot: u64, newest_first: Vec<Signature>) -> Result<V
     let mut signatures: Vec<Signature> = newest_first.into_iter().rev().collect();
     if signatures.len() > 1 {
         let block = rpc.block_signatures(slot).await?;
-        let place = |s: &Signature| {
-            let text = s.to_string();
-            block.iter().position(|b| *b == text).unwrap_or(usize::MAX)
-        };
-        signatures.sort_by_cached_key(place);
+        let places: HashMap<&str, usize> =
+            block.iter().enumerate().map(|(at, s)| (s.as_str(), at)).collect();
+        let place = |s: Signature| places.get(s.to_string().as_str()).map(|at| (*at, s));
+        // A guess would go into the hashes.
+        let mut placed: Vec<(usize, Signature)> =
+            signatures.into_iter().map(place).collect::<Option<_>>().ok_or_else(|| {
+                let detail = format!("block {slot} lacks a transaction that the node lists there");
+                wrong(rpc, "getBlock", &detail)
+            })?;
+        placed.sort_unstable_by_key(|(at, _)| *at);
+        signatures = placed.into_iter().map(|(_, signature)| signature).collect();
     }
     Ok(signatures)
 }
@@ -143,7 +154,10 @@ pub fn events_of(
         return Ok(vec![]);
     }
     let keys = account_keys(answer)?;
-    let OptionSerializer::Some(groups) = &meta.inner_instructions else { return Ok(vec![]) };
+    // Null means that the node did not keep them, not that there were none.
+    let OptionSerializer::Some(groups) = &meta.inner_instructions else {
+        return Err("came without its inner instructions, which this node does not keep".to_owned());
+    };
     let mut out = vec![];
     for group in groups {
         for (inner_index, instruction) in (0u32..).zip(&group.instructions) {

@@ -16,7 +16,8 @@ use upgrade_manager::{
 
 use crate::{
     common::{
-        fake::{Fake, Tx, emitted},
+        PATIENCE,
+        fake::{Fake, Quirk, Tx, emitted},
         fixtures::{PROGRAM_ID, bytes, key, record},
         until,
     },
@@ -195,4 +196,25 @@ async fn history_of_another_cluster_behind_the_same_address_is_never_logged() {
     until("time passes", || async { fake.state().finalized > slot + 20 }).await;
     assert_eq!(store.audit(None, 9).await.unwrap(), []);
     indexer.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_that_cannot_be_told_for_sure_is_refused_and_not_guessed() {
+    let fake = Fake::start().await;
+    let store: Arc<dyn Store> = Arc::new(indexer::SqliteStore::open_in_memory().unwrap());
+    fake.state().history = vec![tx(20, 2, vec![vote(1, 1)]), tx(20, 3, vec![revoked(1)])];
+    for (quirk, said) in [
+        (Quirk::Circle, "go in a circle"),
+        (Quirk::NoBlock, "block 20 lacks a transaction"),
+        (Quirk::NoInner, "without its inner instructions"),
+    ] {
+        fake.state().quirk = quirk;
+        let reading = backfill_once(fake.config(), Arc::clone(&store));
+        let error = tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
+        assert_eq!((read(&store).await.len(), store.history_mark().await.unwrap()), (0, 0));
+    }
+    fake.state().quirk = Quirk::None;
+    backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
+    assert_eq!(read(&store).await.len(), 2);
 }

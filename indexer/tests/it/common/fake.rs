@@ -6,8 +6,6 @@ use std::{
     time::Duration,
 };
 
-use anchor_lang::{Event, event::EVENT_IX_TAG_LE};
-use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::{SinkExt, StreamExt};
 use indexer::SourceConfig;
 use serde_json::{Value, json};
@@ -21,16 +19,23 @@ use tokio_tungstenite::tungstenite::{
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
-use super::{fixtures::PROGRAM_ID, http};
+pub use super::wire::{Tx, emitted};
+use super::{
+    fixtures::PROGRAM_ID,
+    http,
+    wire::{account, notification, transaction},
+};
 
-/// One transaction of the node's history.
-#[derive(Clone)]
-pub struct Tx {
-    pub slot: u64,
-    pub signature: String,
-    pub failed: bool,
-    /// Inner instructions: program, first account, data.
-    pub inner: Vec<(Pubkey, Pubkey, Vec<u8>)>,
+/// What is wrong with the node's history.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Quirk {
+    None,
+    /// Every page of signatures is the first.
+    Circle,
+    /// Blocks come without their signatures.
+    NoBlock,
+    /// Transactions come without their inner instructions.
+    NoInner,
 }
 
 /// What the node knows and how it misbehaves.
@@ -58,6 +63,8 @@ pub struct State {
     pub surfnet: Option<u64>,
     /// Answers nothing about its cluster until this is off, so nobody gets through a new connection.
     pub hold: bool,
+    /// How history is answered.
+    pub quirk: Quirk,
     /// A transaction that the node lists and no longer has.
     pub lost: Option<String>,
     /// Websocket connections so far.
@@ -101,6 +108,7 @@ impl Fake {
             cut: 0,
             surfnet: None,
             hold: false,
+            quirk: Quirk::None,
             lost: None,
             connections: 0,
             snapshots: 0,
@@ -287,7 +295,7 @@ impl Fake {
                 json!({"context": {"slot": state.slot}, "value": all})
             }
             "getSignaturesForAddress" => {
-                let before = params[1]["before"].as_str();
+                let before = params[1]["before"].as_str().filter(|_| state.quirk != Quirk::Circle);
                 let newest_first = state.history.iter().rev();
                 let mut seen = before.is_none();
                 let mut out = vec![];
@@ -306,7 +314,10 @@ impl Fake {
             "getBlock" => {
                 let slot = params[0].as_u64();
                 let of_slot = state.history.iter().filter(|t| Some(t.slot) == slot);
-                let signatures: Vec<&String> = of_slot.map(|t| &t.signature).collect();
+                let mut signatures: Vec<&String> = of_slot.map(|t| &t.signature).collect();
+                if state.quirk == Quirk::NoBlock {
+                    signatures.clear();
+                }
                 json!({
                     "blockhash": bs58::encode([2; 32]).into_string(), "blockTime": 9,
                     "previousBlockhash": bs58::encode([1; 32]).into_string(),
@@ -317,6 +328,11 @@ impl Fake {
                 let signature = params[0].as_str().unwrap_or_default();
                 match state.history.iter().find(|t| t.signature == signature) {
                     Some(tx) if state.lost.as_deref() == Some(&tx.signature) => Value::Null,
+                    Some(tx) if state.quirk == Quirk::NoInner => {
+                        let mut answer = transaction(tx);
+                        answer["meta"]["innerInstructions"] = Value::Null;
+                        answer
+                    }
                     Some(tx) => transaction(tx),
                     None => Value::Null,
                 }
@@ -324,69 +340,4 @@ impl Fake {
             _ => return Err((-32_601, "Method not found")),
         })
     }
-}
-
-fn notification(method: &str, result: &Value) -> String {
-    let params = json!({"result": result, "subscription": 77});
-    json!({"jsonrpc": "2.0", "method": method, "params": params}).to_string()
-}
-
-fn account(owner: &Pubkey, data: &[u8]) -> Value {
-    json!({
-        "lamports": 1, "data": [BASE64_STANDARD.encode(data), "base64"],
-        "owner": owner.to_string(), "executable": false, "rentEpoch": 0, "space": data.len(),
-    })
-}
-
-/// The inner instruction by which the manager emits `event`.
-pub fn emitted(event: &impl Event) -> (Pubkey, Pubkey, Vec<u8>) {
-    let data = [EVENT_IX_TAG_LE, &event.data()].concat();
-    (PROGRAM_ID, upgrade_manager::seeds::event_authority(), data)
-}
-
-fn transaction(tx: &Tx) -> Value {
-    let mut keys = vec![Pubkey::new_from_array([200; 32]), PROGRAM_ID];
-    let mut place = |key: &Pubkey| {
-        let at = keys.iter().position(|k| k == key).unwrap_or_else(|| {
-            keys.push(*key);
-            keys.len() - 1
-        });
-        u8::try_from(at).unwrap()
-    };
-    let inner: Vec<Value> = tx
-        .inner
-        .iter()
-        .map(|(program, first, data)| {
-            json!({
-                "programIdIndex": place(program), "accounts": [place(first)],
-                "data": bs58::encode(data).into_string(), "stackHeight": 2,
-            })
-        })
-        .collect();
-    let error = json!({"Err": "AccountInUse"});
-    json!({
-        "slot": tx.slot, "blockTime": 1_700_000_000, "version": "legacy",
-        "transaction": {
-            "signatures": [tx.signature],
-            "message": {
-                "header": {
-                    "numRequiredSignatures": 1, "numReadonlySignedAccounts": 0,
-                    "numReadonlyUnsignedAccounts": 1,
-                },
-                "accountKeys": keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "recentBlockhash": bs58::encode([3; 32]).into_string(),
-                "instructions": [
-                    {"programIdIndex": 1, "accounts": [0], "data": "", "stackHeight": 1},
-                ],
-            },
-        },
-        "meta": {
-            "err": tx.failed.then(|| json!("AccountInUse")),
-            "status": if tx.failed { error } else { json!({"Ok": null}) },
-            "fee": 5000, "preBalances": [], "postBalances": [],
-            "innerInstructions": [{"index": 0, "instructions": inner}],
-            "logMessages": [], "preTokenBalances": [], "postTokenBalances": [], "rewards": [],
-            "loadedAddresses": {"writable": [], "readonly": []}, "computeUnitsConsumed": 1,
-        },
-    })
 }

@@ -2,6 +2,7 @@
 pub mod fake;
 pub mod fixtures;
 pub mod http;
+pub mod wire;
 
 use std::{
     io::Write,

@@ -1,0 +1,82 @@
+//! A node's answers and messages as JSON, and the transactions of its history.
+use anchor_lang::{Event, event::EVENT_IX_TAG_LE};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+use solana_pubkey::Pubkey;
+
+use super::fixtures::PROGRAM_ID;
+
+/// One transaction of the node's history.
+#[derive(Clone)]
+pub struct Tx {
+    pub slot: u64,
+    pub signature: String,
+    pub failed: bool,
+    /// Inner instructions: program, first account, data.
+    pub inner: Vec<(Pubkey, Pubkey, Vec<u8>)>,
+}
+
+pub fn notification(method: &str, result: &Value) -> String {
+    let params = json!({"result": result, "subscription": 77});
+    json!({"jsonrpc": "2.0", "method": method, "params": params}).to_string()
+}
+
+pub fn account(owner: &Pubkey, data: &[u8]) -> Value {
+    json!({
+        "lamports": 1, "data": [BASE64_STANDARD.encode(data), "base64"],
+        "owner": owner.to_string(), "executable": false, "rentEpoch": 0, "space": data.len(),
+    })
+}
+
+/// The inner instruction by which the manager emits `event`.
+pub fn emitted(event: &impl Event) -> (Pubkey, Pubkey, Vec<u8>) {
+    let data = [EVENT_IX_TAG_LE, &event.data()].concat();
+    (PROGRAM_ID, upgrade_manager::seeds::event_authority(), data)
+}
+
+pub fn transaction(tx: &Tx) -> Value {
+    let mut keys = vec![Pubkey::new_from_array([200; 32]), PROGRAM_ID];
+    let mut place = |key: &Pubkey| {
+        let at = keys.iter().position(|k| k == key).unwrap_or_else(|| {
+            keys.push(*key);
+            keys.len() - 1
+        });
+        u8::try_from(at).unwrap()
+    };
+    let inner: Vec<Value> = tx
+        .inner
+        .iter()
+        .map(|(program, first, data)| {
+            json!({
+                "programIdIndex": place(program), "accounts": [place(first)],
+                "data": bs58::encode(data).into_string(), "stackHeight": 2,
+            })
+        })
+        .collect();
+    let error = json!({"Err": "AccountInUse"});
+    json!({
+        "slot": tx.slot, "blockTime": 1_700_000_000, "version": "legacy",
+        "transaction": {
+            "signatures": [tx.signature],
+            "message": {
+                "header": {
+                    "numRequiredSignatures": 1, "numReadonlySignedAccounts": 0,
+                    "numReadonlyUnsignedAccounts": 1,
+                },
+                "accountKeys": keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "recentBlockhash": bs58::encode([3; 32]).into_string(),
+                "instructions": [
+                    {"programIdIndex": 1, "accounts": [0], "data": "", "stackHeight": 1},
+                ],
+            },
+        },
+        "meta": {
+            "err": tx.failed.then(|| json!("AccountInUse")),
+            "status": if tx.failed { error } else { json!({"Ok": null}) },
+            "fee": 5000, "preBalances": [], "postBalances": [],
+            "innerInstructions": [{"index": 0, "instructions": inner}],
+            "logMessages": [], "preTokenBalances": [], "postTokenBalances": [], "rewards": [],
+            "loadedAddresses": {"writable": [], "readonly": []}, "computeUnitsConsumed": 1,
+        },
+    })
+}
