@@ -122,14 +122,7 @@ impl SetupManager {
     ) -> Result<SetupReceipt> {
         let builder = ProgramBuilder::new(&self.backend);
         let done = builder.upload(elf, key_file, progress).await?;
-        let mut failures = vec![];
-        // The signer holds the buffer now; the buffer's own key is good for nothing more.
-        if ours && let Err(e) = std::fs::remove_file(key_file) {
-            failures.push(format!(
-                "The buffer is complete, but its key file {} stays: {e}. Remove it.",
-                key_file.display()
-            ));
-        }
+        let failures = if ours { spent(key_file) } else { vec![] };
         let (n, hash) = (done.sent.len(), hex::encode(elf.info.sha256));
         let summary = format!(
             "The buffer {} holds the code with sha256 {hash}, read back and compared; {n} \
@@ -139,6 +132,16 @@ impl SetupManager {
         let receipt = Receipt { sent: done.sent, summary, failures };
         Ok(SetupReceipt { receipt, subject: Some(done.buffer) })
     }
+}
+
+/// Removes a key that is good for nothing more, since the signer holds the buffer now. Where that
+/// fails, the upload is complete all the same.
+fn spent(key_file: &Path) -> Vec<String> {
+    let stays = |e| {
+        let file = key_file.display();
+        format!("The buffer is complete, but its key file {file} stays: {e}. Remove it.")
+    };
+    std::fs::remove_file(key_file).map_err(stays).err().into_iter().collect()
 }
 
 /// The key file still leads to the buffer that was shown: a file that came, went or changed since
@@ -176,5 +179,17 @@ mod tests {
             assert!(matches!(error, BackendError::Changed(_)), "{error}");
             assert!(error.to_string().contains("buffer.json"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_key_file_that_stays_is_named_and_does_not_undo_the_upload() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("buffer.json");
+        FileSigner::create(&file).unwrap();
+        assert!(spent(&file).is_empty() && !file.exists());
+        // A folder cannot be removed as a file is, not even by root.
+        std::fs::create_dir(&file).unwrap();
+        let said = spent(&file);
+        assert!(matches!(said.as_slice(), [one] if one.contains("buffer.json")), "{said:?}");
     }
 }

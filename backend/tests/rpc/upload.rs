@@ -6,8 +6,8 @@ use std::{
 };
 
 use backend::{
-    Archive, Backend, BackendError, FileArchive, Gateway, GatewayConfig, KeypairSigner,
-    ProgramBuilder, Signer, build::Uploaded,
+    Archive, Backend, BackendError, FileArchive, FileSigner, Gateway, GatewayConfig, KeypairSigner,
+    ProgramBuilder, SetupManager, Signer, UploadRequest, build::Uploaded,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
@@ -273,4 +273,23 @@ async fn a_second_run_writes_only_what_differs() {
     let chain = world.chain();
     assert_eq!(chain.writes.len(), before + 1);
     assert_eq!(chain.buffer.as_ref().unwrap()[HEADER..], world.elf);
+}
+
+#[tokio::test]
+async fn without_a_key_an_upload_is_shown_and_the_buffer_is_nobodys_fault() {
+    let world = World::start(1_000, |_, _| Write::Lands).await;
+    world.upload().await.unwrap();
+    let gateway = Gateway::connect(GatewayConfig::new(&world.node.url)).await.unwrap();
+    let archive: Arc<dyn Archive> = Arc::new(FileArchive::open(world.dir.path()).unwrap());
+    let request = UploadRequest {
+        elf: world.builder.check_file(&world.dir.path().join("program.so")).unwrap(),
+        program: None,
+        key_file: world.dir.path().join("buffer.json"),
+        ours: false,
+    };
+    let key = FileSigner::open(&request.key_file).unwrap().pubkey();
+    let desk = SetupManager::new(&Backend::new(gateway, archive, None));
+    let shown = desk.upload(request).await.unwrap();
+    assert_eq!(shown.subject, Some(key));
+    assert!(shown.failed().unwrap().sentence.contains("No key is loaded"));
 }
