@@ -146,13 +146,7 @@ impl SetupManager {
                 "The proposal {proposal} has pinned the buffer: close that one, once it has ended."
             )),
         });
-        if let (Some(holder), Some(signer)) = (holder, shown.signer) {
-            shown.check(Check::when(
-                holder == signer,
-                "The signer gets the rent back.",
-                format!("Only {holder} can close the buffer, not the signer {signer}."),
-            ));
-        }
+        shown.check(check_refund(holder, shown.signer));
         let Some(signer) = shown.signer else { return Ok(shown) };
         let ix = match &view.attestation {
             Some(known) => instructions::close_buffer(&signer, known),
@@ -191,5 +185,32 @@ fn check_state(
         ),
         (Some(held), None) => Check::fail(format!("The key of {held} must sign.")),
         (None, _) => Check::fail("The buffer has no authority: it cannot be frozen."),
+    }
+}
+
+fn check_refund(holder: Option<Pubkey>, signer: Option<Pubkey>) -> Check {
+    match (holder, signer) {
+        (None, _) => Check::fail("The buffer has no authority: nobody can close it."),
+        (Some(held), Some(signer)) => Check::when(
+            held == signer,
+            "The signer gets the rent back.",
+            format!("Only {held} can close the buffer, not the signer {signer}."),
+        ),
+        (Some(held), None) => Check::fail(format!("The key of {held} must sign.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preflight::Verdict;
+
+    #[test]
+    fn only_who_held_a_buffer_can_close_it() {
+        let (a, b) = (Pubkey::new_from_array([1; 32]), Pubkey::new_from_array([2; 32]));
+        assert_eq!(check_refund(Some(a), Some(a)).verdict, Verdict::Pass);
+        for (holder, signer) in [(Some(a), Some(b)), (None, Some(a)), (Some(a), None)] {
+            assert_eq!(check_refund(holder, signer).verdict, Verdict::Fail);
+        }
     }
 }
