@@ -90,7 +90,8 @@ impl SetupManager {
         let added = wanted.max(MIN_EXTEND);
         let after = room.saturating_add(added);
         let held = gateway.account(&data).await?.map_or(0, |a| a.lamports);
-        let rent = gateway.rent(after.saturating_add(PROGRAM_DATA_HEADER)).await?;
+        let size = after.saturating_add(PROGRAM_DATA_HEADER);
+        let rent = gateway.rent(size).await?;
         let mut shown = self.start("program extend", format!("Extend the program {program}"));
         shown.subject = Some(*program);
         shown.fact("Program", program);
@@ -104,9 +105,9 @@ impl SetupManager {
             )));
         }
         shown.check(Check::when(
-            after.saturating_add(PROGRAM_DATA_HEADER) <= MAX_ACCOUNT,
+            size <= MAX_ACCOUNT,
             "ProgramData stays within what an account may hold.",
-            format!("ProgramData would have {after} bytes; an account holds {MAX_ACCOUNT}."),
+            format!("ProgramData would have {size} bytes; an account holds {MAX_ACCOUNT}."),
         ));
         shown.check(Check::warn(
             "The program cannot be upgraded in the slot in which it is extended, and room is never \
