@@ -18,13 +18,14 @@ use std::{
 
 use indexer::{Conn, Health};
 use solana_pubkey::Pubkey;
+use upgrade_manager::state::UpgradeProposal;
 
 use self::{
     cluster::Cluster,
     dialog::Dialog,
     job::{Job, Report, Shown},
     snapshot::Snapshot,
-    timing::ChainNow,
+    timing::{ChainNow, Timing, timing},
     ui::Ui,
 };
 use crate::{text::short, theme::Theme};
@@ -77,6 +78,10 @@ pub struct Checked {
     pub proposal: Pubkey,
     /// Slot of the proposal's row at that time; another slot makes the checks old.
     pub row_slot: u64,
+    /// What time meant for it: the end of a timelock makes the checks old as well.
+    pub stage: std::mem::Discriminant<Timing>,
+    /// Whether the connection was up; without it the checks tell of the connection only.
+    pub live: bool,
     /// The result, `None` while it is being made.
     pub result: Option<Result<Shown, String>>,
     /// When.
@@ -177,6 +182,12 @@ impl Model {
         let since = self.now.saturating_duration_since(read_at).as_secs();
         let since = i64::try_from(since).unwrap_or(0);
         Some(ChainNow { unix: unix.saturating_add(since), slot: self.health.slot })
+    }
+
+    /// What time means for `proposal` at present.
+    pub fn timing(&self, proposal: &UpgradeProposal) -> Timing {
+        let state = self.snapshot.program(&proposal.terms.program);
+        timing(proposal, self.snapshot.team(proposal), state, self.chain_now())
     }
 
     /// How old the data is, `None` before the first reading.

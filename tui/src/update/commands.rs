@@ -1,5 +1,8 @@
 //! Commands on a screen: moving about, and opening the dialogs of the actions. Nothing here signs.
+use std::mem::discriminant;
+
 use backend::Operation;
+use indexer::Conn;
 
 use super::neighbour;
 use crate::{
@@ -147,7 +150,12 @@ pub fn needs_check(model: &Model) -> bool {
     let Some(id) = model.ui.proposal.selected() else { return false };
     let Some(row) = model.snapshot.proposal(id) else { return false };
     match &model.checked {
-        Some(c) => c.proposal != *id || (c.row_slot != row.slot && c.result.is_some()),
+        Some(c) if c.proposal != *id => true,
+        Some(c) => {
+            let live = model.health.conn == Conn::Live;
+            let moved = discriminant(&model.timing(&row.account)) != c.stage;
+            c.result.is_some() && (c.row_slot != row.slot || (live && (moved || !c.live)))
+        }
         None => true,
     }
 }
@@ -166,8 +174,17 @@ pub fn check(model: &mut Model) -> Vec<Effect> {
         model.checked = None;
         return vec![];
     };
+    let stage = discriminant(&model.timing(&row.account));
     let ticket = model.ticket();
-    model.checked = Some(Checked { ticket, proposal: id, row_slot, result: None, at: model.now });
+    model.checked = Some(Checked {
+        ticket,
+        proposal: id,
+        row_slot,
+        stage,
+        live: model.health.conn == Conn::Live,
+        result: None,
+        at: model.now,
+    });
     vec![Effect::Check(ticket, Operation { verb, proposal: id })]
 }
 

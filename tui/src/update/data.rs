@@ -24,18 +24,11 @@ pub fn take(model: &mut Model, action: Action) -> Vec<Effect> {
             model.snapshot = snapshot;
             model.loaded = true;
             model.keep_selections();
-            let mut effects = due(model);
-            if model.ui.screen == Screen::Proposal
-                && model.dialog.is_none()
-                && commands::needs_check(model)
-            {
-                effects.extend(commands::check(model));
-            }
-            effects
+            told(model)
         }
         Action::Health(health) => {
             model.health = health;
-            due(model)
+            told(model)
         }
         Action::Prepared { ticket, result } => prepared(model, ticket, result),
         Action::Checked { ticket, result } => {
@@ -85,6 +78,17 @@ pub fn take(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         _ => vec![],
     }
+}
+
+/// What news of the mirror or of the connection call for: notices, and new checks where those on
+/// view have become old.
+fn told(model: &mut Model) -> Vec<Effect> {
+    let mut effects = due(model);
+    if model.ui.screen == Screen::Proposal && model.dialog.is_none() && commands::needs_check(model)
+    {
+        effects.extend(commands::check(model));
+    }
+    effects
 }
 
 /// Notices that have become due by the chain's clock as it was read, never by our own.

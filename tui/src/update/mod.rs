@@ -4,6 +4,8 @@ mod commands;
 mod data;
 mod dialogs;
 #[cfg(test)]
+mod recheck;
+#[cfg(test)]
 mod storm;
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ use crate::{
 pub(super) struct Robot {
     pub model: Model,
     pub now: Instant,
-    wished: Vec<Effect>,
+    pub wished: Vec<Effect>,
 }
 
 impl Robot {
