@@ -289,6 +289,19 @@ fn the_footer_of_a_dialog_names_only_keys_that_do_something_there() {
 }
 
 #[test]
+fn an_error_of_the_checks_has_an_age_and_a_way_on() {
+    let mut model = fixtures::model(&fixtures::active(1), Instant::now());
+    let now = model.now;
+    update(&mut model, Action::Run(Id::Show(Screen::Proposal)), now);
+    let ticket = model.checked.as_ref().unwrap().ticket;
+    let result = Err("The node does not answer.".to_owned());
+    update(&mut model, Action::Checked { ticket, result }, now);
+    model.now += Duration::from_secs(30);
+    let text = screen(&model, 80, 24);
+    assert!(text.contains("Preflight, 30 s ago (p runs it again)"), "{text}");
+}
+
+#[test]
 fn a_table_that_is_cut_off_says_so() {
     use crate::model::snapshot::HISTORY;
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
