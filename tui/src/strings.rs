@@ -19,6 +19,8 @@ pub const NOTHING_TO_SIGN: &str =
     "A check failed, so nothing can be signed. Read the checks, press Esc, fix the cause.";
 /// Why a dialog cannot be confirmed yet.
 pub const NOT_ARMED: &str = "Not confirmed: the dialog has just opened, or the key is held down. Read it, wait a second, then confirm.";
+/// When a filter hides every row.
+pub const NO_MATCH: &str = "No row passes the filter; Esc clears it.";
 /// Too small a terminal.
 pub const TOO_SMALL: &str = "terminal too small";
 /// Writes go nowhere before Postgres or SQLite has been read once.

@@ -4,7 +4,7 @@ use ratatui::{
     layout::{Constraint, Layout, Rect},
 };
 
-use super::{Drawn, capped, filtered};
+use super::{Drawn, capped, empty, filtered};
 use crate::{
     model::{Model, snapshot::HISTORY},
     text::{clean, grouped, short, utc},
@@ -35,7 +35,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     let look = Look {
         title: filtered(model, &capped("Audit log", "the newest", rows.len(), HISTORY)),
         columns: &COLUMNS,
-        empty: "No event has been read yet; finalised events appear here.",
+        empty: empty(model, "No event has been read yet; finalised events appear here."),
         focused: true,
     };
     let selected = model.ui.audit.index(&ids);

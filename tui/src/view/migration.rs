@@ -6,7 +6,7 @@ use ratatui::{
 };
 use upgrade_manager::state::{AccountStatus, ProgramUpgradeState};
 
-use super::{Drawn, capped, filtered, footer};
+use super::{Drawn, capped, empty, filtered, footer};
 use crate::{
     model::{Model, snapshot::RECORDS},
     strings as s,
@@ -132,7 +132,7 @@ fn accounts(model: &Model, frame: &mut Frame, area: Rect) -> u16 {
     let look = Look {
         title: filtered(model, &capped("Accounts", "the first", rows.len(), RECORDS)),
         columns: &COLUMNS,
-        empty: "No account of this program has been migrated yet.",
+        empty: empty(model, "No account of this program has been migrated yet."),
         focused: true,
     };
     let selected = model.ui.record.index(&ids);

@@ -100,6 +100,11 @@ fn capped(title: &str, which: &str, rows: usize, most: u32) -> String {
     if full { format!("{title}, {which} {}", grouped(u64::from(most))) } else { title.to_owned() }
 }
 
+/// What a table without rows says: with a filter, nothing more than that.
+fn empty<'a>(model: &Model, otherwise: &'a str) -> &'a str {
+    if model.ui.needle().trim().is_empty() { otherwise } else { s::NO_MATCH }
+}
+
 /// The title of a table whose rows are filtered.
 fn filtered(model: &Model, title: &str) -> String {
     match model.ui.filter.get(&model.ui.screen) {

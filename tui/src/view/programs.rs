@@ -6,7 +6,7 @@ use ratatui::{
 };
 use unicode_width::UnicodeWidthStr;
 
-use super::{Drawn, filtered, tally};
+use super::{Drawn, empty, filtered, tally};
 use crate::{
     model::{
         Model,
@@ -77,7 +77,7 @@ fn table_of_programs(
             (false, _) => s::LOADING,
             (true, None) => s::NOTHING_MIRRORED,
             (true, Some(_)) => {
-                "No program is registered with the manager on this chain, or the filter hides it."
+                empty(model, "No program is registered with the manager on this chain.")
             }
         },
         focused: model.ui.pane == Pane::Programs,

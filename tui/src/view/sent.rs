@@ -4,7 +4,7 @@ use ratatui::{
     layout::{Constraint, Layout, Rect},
 };
 
-use super::{Drawn, capped, filtered};
+use super::{Drawn, capped, empty, filtered};
 use crate::{
     model::{Model, snapshot::HISTORY},
     text::{clean, grouped, short, time_of_day},
@@ -38,7 +38,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     let look = Look {
         title: filtered(model, &capped("Sent transactions", "the newest", rows.len(), HISTORY)),
         columns: &COLUMNS,
-        empty: "Nothing has been sent from here yet.",
+        empty: empty(model, "Nothing has been sent from here yet."),
         focused: true,
     };
     let selected = model.ui.sent.index(&ids);

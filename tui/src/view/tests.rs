@@ -302,6 +302,21 @@ fn an_error_of_the_checks_has_an_age_and_a_way_on() {
 }
 
 #[test]
+fn a_filter_that_hides_every_row_is_not_taken_for_there_being_none() {
+    for id in [Screen::Programs, Screen::Migration, Screen::Audit, Screen::Sent] {
+        let mut model = fixtures::model(&fixtures::migrating(9, 0), Instant::now());
+        go(&mut model, Id::Show(id));
+        model.ui.filter.insert(id, "no such thing".to_owned());
+        model.keep_selections();
+        let text = screen(&model, 100, 30);
+        assert!(text.contains("No row passes the filter"), "{text}");
+        for untrue in ["has been sent", "has been read", "been migrated", "is registered"] {
+            assert!(!text.contains(untrue), "{text}");
+        }
+    }
+}
+
+#[test]
 fn a_table_that_is_cut_off_says_so() {
     use crate::model::snapshot::HISTORY;
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
