@@ -85,10 +85,11 @@ pub(super) fn job(model: &Model, frame: &mut Frame, area: Rect) {
                 n => format!(", {n} failed"),
             };
             let left = time_left(model, job);
-            spans.push(Span::raw(format!(
-                " {} {}/{}{failed}{left}, {elapsed}",
-                step.label, step.done, step.total
-            )));
+            let text =
+                format!(" {} {}/{}{failed}{left}, {elapsed}", step.label, step.done, step.total);
+            // A number that is cut off reads as another number.
+            let used: usize = spans.iter().map(Span::width).sum();
+            spans.push(Span::raw(fit(&text, usize::from(area.width).saturating_sub(used))));
         }
         None => spans.push(Span::raw(format!("sending, {elapsed}"))),
     }

@@ -361,3 +361,15 @@ fn a_job_that_stands_still_promises_no_end() {
     assert_eq!(text.matches("no progress for 40 s").count(), 2, "{text}");
     assert!(!text.contains("left") && !text.contains("/s,"), "{text}");
 }
+
+#[test]
+fn a_number_of_the_running_job_is_never_cut_in_two() {
+    let mut model = fixtures::model(&fixtures::migrating(0, 0), Instant::now());
+    let mut job = Job::new(1, Verb::Verify, fixtures::key(40), model.now);
+    let label = "Waiting for finality of everything that was sent so far".to_owned();
+    job.advance(Step { label, done: 432_103, total: 432_129, failed: 0 }, model.now);
+    model.job = Some(job);
+    let text = screen(&model, 80, 24);
+    let line = text.lines().find(|l| l.contains("Waiting for finality")).unwrap();
+    assert!(line.ends_with(".."), "{line}");
+}
