@@ -87,6 +87,24 @@ fn a_file_of_something_else_is_named_and_left_alone() {
 }
 
 #[test]
+fn a_new_file_may_be_opened_by_many_at_once() {
+    for _ in 0..20 {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("mirror.db");
+        let start = std::sync::Barrier::new(6);
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    start.wait();
+                    let opened = SqliteStore::open(&path);
+                    assert!(opened.is_ok(), "{}", opened.err().unwrap());
+                });
+            }
+        });
+    }
+}
+
+#[test]
 fn a_folder_that_cannot_be_made_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");

@@ -8,11 +8,11 @@ use std::{
     collections::{BTreeMap, HashSet},
     path::Path,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::AccountVersion;
@@ -29,6 +29,16 @@ const STEPS: &[M<'static>] =
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 /// How long a writer waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// How long to wait before a file that another process is making is looked at again.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// Whether `e` can come from another process that makes the same file right now.
+fn is_of_the_moment(e: &rusqlite::Error) -> bool {
+    use ErrorCode::{DatabaseBusy, DatabaseLocked, SchemaChanged, Unknown};
+    // Unknown is SQLite's plain "error", here for a table that is there by now.
+    matches!(e.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | SchemaChanged | Unknown))
+}
 
 /// The mirror in a SQLite file.
 pub struct SqliteStore {
@@ -79,28 +89,41 @@ impl SqliteStore {
         Worker::start("store-writer", connection, place)
     }
 
+    /// Two processes may make the same file at the same time. SQLite does not wait for a change of
+    /// the journal mode, and the one that comes second finds half of its work done: it tries again.
     fn prepare(connection: &mut Connection, place: &str) -> Result<(), Fault> {
         connection.busy_timeout(BUSY)?;
-        let found: i64 = connection.pragma_query_value(None, "user_version", |r| r.get(0))?;
+        let end = Instant::now() + BUSY;
+        loop {
+            match Self::bring_up_to_date(connection, place) {
+                Err(Fault::Sql(e)) if is_of_the_moment(&e) && Instant::now() < end => {
+                    std::thread::sleep(AGAIN);
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn bring_up_to_date(connection: &mut Connection, place: &str) -> Result<(), Fault> {
+        // One reading, or another process's tables could be seen without their number.
+        let (found, tables): (i64, i64) = connection.query_row(
+            "SELECT (SELECT user_version FROM pragma_user_version),
+                 (SELECT count(*) FROM sqlite_schema)",
+            [],
+            |r| Ok((r.get(0)?, r.get(1)?)),
+        )?;
         if found > SCHEMA {
             let place = place.to_owned();
             return Err(StoreError::NewerSchema { place, found, known: SCHEMA }.into());
+        }
+        if found == 0 && tables > 0 {
+            let detail = "it holds tables of another program".to_owned();
+            return Err(StoreError::NotAStore { place: place.to_owned(), detail }.into());
         }
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
         connection.set_prepared_statement_cache_capacity(64);
-        if found == 0 {
-            let tables: i64 =
-                connection.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
-            if tables > 0 {
-                return Err(StoreError::NotAStore {
-                    place: place.to_owned(),
-                    detail: "it holds tables of another program".to_owned(),
-                }
-                .into());
-            }
-        }
         MIGRATIONS.to_latest(connection).map_err(|e| match e {
             rusqlite_migration::Error::RusqliteError { err, .. } => Fault::Sql(err),
             other => Fault::Corrupt(format!("its schema could not be brought up to date: {other}")),
