@@ -90,5 +90,14 @@ on_both_stores! {
         place.sql("DELETE FROM audit_log WHERE seq = 3").await.unwrap();
         let fault = check_chain(store.as_ref()).await.unwrap().unwrap();
         assert_eq!((fault.seq, fault.what.contains("missing")), (4, true), "{fault:?}");
+        // Not in the hash, but on the screen.
+        place.sql("UPDATE audit_log SET actor = subject WHERE seq = 2").await.unwrap();
+        let fault = check_chain(store.as_ref()).await.unwrap().unwrap();
+        assert_eq!((fault.seq, fault.what.contains("changed after")), (2, true), "{fault:?}");
+        place.sql("UPDATE audit_log SET kind = 'VoteRevoked' WHERE seq = 1").await.unwrap();
+        assert_eq!(check_chain(store.as_ref()).await.unwrap().unwrap().seq, 1);
+        let right = "UPDATE audit_log SET kind = 'VoteCast', actor = NULL, subject = NULL";
+        place.sql(&format!("{right} WHERE seq < 3")).await.unwrap();
+        assert_eq!(check_chain(store.as_ref()).await.unwrap().unwrap().seq, 1, "left out");
     }
 }
