@@ -43,7 +43,7 @@ pub enum Task {
 #[derive(Debug, Args)]
 #[command(after_help = ENVIRONMENT)]
 pub struct BuildSbf {
-    /// The programs to build [default: all but elf_selftest]
+    /// The programs to build [default: the manager, and the demo vault in both layouts]
     #[arg(value_enum, value_name = "PROGRAM")]
     pub programs: Vec<Program>,
     /// Copy the ELFs into this folder as well [default: leave them in the cache folder]

@@ -1,16 +1,18 @@
-//! Accounts of the manifest that no longer exist: the chain cannot see what they were, so each is
-//! accounted for with a proof from the archived leaves.
+//! Accounts of the manifest that no longer exist, or that their owner closed and made anew on the new
+//! layout: the chain cannot see what they were, so each is accounted for with a proof from the
+//! archived leaves.
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{AccountStatus, manifest, rule_for};
+use upgrade_manager::state::{AccountStatus, Terms, manifest, rule_for};
 
 use super::{
     batches::{Failed, Lane, Outcome},
-    survey::{is_gone, records},
+    survey::records,
 };
 use crate::{
     archive::manifest_hashes,
     backend::{Backend, Reporter},
     error::Result,
+    gateway::RawAccount,
     instructions::{self, ProposalKeys},
     lookup::Scene,
     signer::Signer,
@@ -48,24 +50,12 @@ pub(super) async fn mark_all(
         .collect();
     let keys: Vec<Pubkey> = missing.iter().map(|(_, leaf)| leaf.account).collect();
     let accounts = gateway.accounts(&keys).await?;
-    let (mut gone, mut odd) = (vec![], vec![]);
-    for ((index, leaf), account) in missing.into_iter().zip(accounts) {
-        if is_gone(account.as_ref()) {
-            let proof = manifest::proof(&hashes, index).unwrap_or_default();
-            gone.push(Gone { account: leaf.account, index, old_hash: leaf.old_hash, proof });
-        } else if account.is_some_and(|a| {
-            rule_for(&terms.type_rules, &a.data).and_then(|r| r.version(&a.data))
-                != Some(terms.from_version)
-        }) {
-            odd.push(Failed {
-                account: leaf.account,
-                reason: "it is in the manifest and exists, but neither at the old version nor \
-                         with a record: it was made anew after the upgrade."
-                    .into(),
-                manager: None,
-            });
-        }
-    }
+    let gone = missing.into_iter().zip(accounts).filter(|(_, account)| !is_old(account, terms));
+    let gone = gone.map(|((index, leaf), _)| {
+        let proof = manifest::proof(&hashes, index).unwrap_or_default();
+        Gone { account: leaf.account, index, old_hash: leaf.old_hash, proof }
+    });
+    let gone: Vec<Gone> = gone.collect();
     let (payer, keys) = (key.pubkey(), ProposalKeys::of(terms));
     let lane = Lane {
         backend,
@@ -83,9 +73,16 @@ pub(super) async fn mark_all(
         };
         items.iter().map(mark).collect()
     };
-    let mut outcome = lane.run(gone, |g| g.account, build).await?;
-    outcome.failed.extend(odd);
-    Ok(outcome)
+    lane.run(gone, |g| g.account, build).await
+}
+
+/// Whether the chain still takes `account` for one that can migrate: the program's own, of a pinned
+/// type, at the old version.
+fn is_old(account: &Option<RawAccount>, terms: &Terms) -> bool {
+    account.as_ref().is_some_and(|a| {
+        let version = rule_for(&terms.type_rules, &a.data).and_then(|r| r.version(&a.data));
+        a.owner == terms.program && version == Some(terms.from_version)
+    })
 }
 
 /// Without the leaves nothing can be proved; that matters only while the counters are short.
