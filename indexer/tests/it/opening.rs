@@ -57,6 +57,14 @@ on_both_stores! {
         assert!(!place.open().await.claim_notice("eta/1").await.unwrap());
     }
 
+    async fn a_nodes_error_text_is_kept_whatever_is_in_it(place) {
+        let store = place.open().await;
+        let odd = SentRow { error: Some("Custom:\0 6001".into()), ..sent(1) };
+        store.record_sent(&odd).await.unwrap();
+        let kept = store.sent(1).await.unwrap()[0].error.clone().unwrap();
+        assert!(kept.starts_with("Custom:") && kept.ends_with("6001"), "{kept:?}");
+    }
+
     async fn sent_transactions_come_back_newest_first_and_complete(place) {
         let store = place.open().await;
         let before = store.revision().await.unwrap();

@@ -353,6 +353,11 @@ pub async fn append_audit(
     Ok(added)
 }
 
+/// `words` of a node without NUL, the one character that Postgres takes in no text.
+fn text(words: &str) -> String {
+    words.replace('\0', "\u{fffd}")
+}
+
 pub async fn record_sent(tx: &mut PgConnection, row: &SentRow) -> Outcome<()> {
     let state = lock(tx).await?;
     sqlx::query(
@@ -367,7 +372,7 @@ pub async fn record_sent(tx: &mut PgConnection, row: &SentRow) -> Outcome<()> {
     .bind(row.units.map(int).transpose()?)
     .bind(int(row.bytes)?)
     .bind(int(row.elapsed_ms)?)
-    .bind(row.error.as_deref())
+    .bind(row.error.as_deref().map(text))
     .execute(&mut *tx)
     .await?;
     revise(tx, &state, true).await?;
