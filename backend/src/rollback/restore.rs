@@ -72,7 +72,12 @@ impl RollbackHandler {
             });
         }
         let code = self.roll_code_back(&scene, key, reporter, &mut sent).await?;
-        let lost = if left > 0 { format!("; {left} were given up") } else { String::new() };
+        // What the members gave up by vote is no failure any more, but its reasons are told.
+        let mut lost = String::new();
+        if left > 0 {
+            let reasons = std::mem::take(&mut failures).join(" ");
+            lost = format!("; {left} were given up ({reasons})").replace(" ()", "");
+        }
         // The rollback is done: a node that fails now must not make it look undone.
         let terms = &scene.proposal.terms;
         let new = match born_new(self.backend.gateway(), terms, &proposal).await {
