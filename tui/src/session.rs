@@ -71,8 +71,8 @@ impl Session {
         let mut source =
             SourceConfig::new(s.rpc_url.clone(), s.ws_url.clone(), upgrade_manager::ID);
         source.timeout = TIMEOUT;
-        // A local chain is read again often: that costs nothing there, and the surfnet stamps what
-        // it tells of accounts with the slot of the subscription, which the mirror must not believe.
+        // A local chain is read again often: that costs nothing there, and no subscription tells of
+        // closed accounts, nor of one that another process's newer reading has overtaken.
         if self.cluster(None).kind != Kind::Shared {
             source.reconcile = LOCAL_RECONCILE;
         }
