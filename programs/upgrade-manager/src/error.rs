@@ -223,4 +223,104 @@ pub enum ManagerError {
     /// 6071
     #[msg("The ELF is cut short: upload it with the zeros at its end, which its headers need.")]
     ElfCutShort,
+    /// 6072
+    #[msg("The account must sign.")]
+    SignatureMissing,
+    /// 6073
+    #[msg("Members must send this themselves: a program in between could hide what they sign.")]
+    CalledByProgram,
+    /// 6074
+    #[msg("The guardian has paused this team; wait until the pause ends or vote to lift it.")]
+    Paused,
+    /// 6075
+    #[msg("The signer is not the guardian of this team.")]
+    NotGuardian,
+    /// 6076
+    #[msg("The guardian may pause again only after a rest as long as the pause.")]
+    PauseTooSoon,
+    /// 6077
+    #[msg("Nothing is paused.")]
+    NotPaused,
+    /// 6078
+    #[msg("A proposal that changes nothing but the guardian cannot be vetoed by the guardian.")]
+    GuardianCannotVeto,
+    /// 6079
+    #[msg("The guardian must be neither a member nor all zero.")]
+    GuardianIsMember,
+    /// 6080
+    #[msg("The account is not the Squads multisig that this team's vault belongs to.")]
+    SquadsAccount,
+    /// 6081
+    #[msg("The Squads multisig has a config authority that can change its members at once.")]
+    SquadsControlled,
+    /// 6082
+    #[msg("The Squads multisig has fewer voters or a lower threshold than this team demands.")]
+    SquadsPolicy,
+    /// 6083
+    #[msg(
+        "The vault must be the only voter, with a threshold of one, and its policy a majority of at least two."
+    )]
+    SquadsVoter,
+    /// 6084
+    #[msg(
+        "The manager's own upgrades need five voters, four fifths of them, a lock of seven days and no Squads vault."
+    )]
+    CriticalPolicy,
+    /// 6085
+    #[msg("The timelock floor is at least 48 hours and can never be lowered.")]
+    TimelockFloor,
+    /// 6086
+    #[msg("The proposal is of another kind than this instruction.")]
+    NotThisKind,
+    /// 6087
+    #[msg("The team still holds programs or open proposals; transfer and end them first.")]
+    ProgramsRegistered,
+    /// 6088
+    #[msg("The team was dissolved.")]
+    Dissolved,
+    /// 6089
+    #[msg("The program is still under the manager's care.")]
+    NotReleased,
+    /// 6090
+    #[msg("The new authority must sign, and be neither all zero nor the manager's own address.")]
+    NewAuthority,
+    /// 6091
+    #[msg("A roll-forward needs an upgrade that is not complete and no other roll-forward.")]
+    RollForward,
+    /// 6092
+    #[msg("The note is too long.")]
+    NoteTooLong,
+    /// 6093
+    #[msg("The chunks of a buffer are attested one after the other, each once.")]
+    ChunkOutOfOrder,
+    /// 6094
+    #[msg("The ELF is larger than 2 MiB: attest it chunk by chunk.")]
+    NeedsChunks,
+    /// 6095
+    #[msg("The treasury must not be the program, its code or one of the buffers.")]
+    SpillTarget,
+    /// 6096
+    #[msg("An older backup of this account is still there; close it first.")]
+    BackupExists,
+    /// 6097
+    #[msg("The account's type is critical: its backup must come with it.")]
+    BackupMissing,
+    /// 6098
+    #[msg("The account's type is not critical: it has no backup.")]
+    NotCritical,
+    /// 6099
+    #[msg("There is an account at this address already.")]
+    AddressTaken,
+    /// 6100
+    #[msg("The buffer is known to the manager: close it with its attestation.")]
+    BufferKnown,
+    /// 6101
+    #[msg("An account that nobody changed must come back byte by byte.")]
+    NotExact,
+    /// 6102
+    #[msg("An instruction names a program that is not the one it calls.")]
+    WrongProgram,
+    /// 6103
+    #[msg("The oldest version a proposal migrates from is at most the one that runs.")]
+    OldestVersion,
 }

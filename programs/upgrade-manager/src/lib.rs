@@ -17,6 +17,10 @@
 )]
 use anchor_lang::prelude::*;
 
+#[macro_use]
+#[warn(missing_docs)]
+pub mod control;
+
 mod emit;
 #[warn(missing_docs)]
 pub mod error;
@@ -32,6 +36,7 @@ mod record;
 pub mod seeds;
 #[warn(missing_docs)]
 pub mod state;
+mod stored;
 mod target;
 
 use instructions::*;

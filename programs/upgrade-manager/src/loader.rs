@@ -63,7 +63,7 @@ pub fn program_data_address(owner: &Pubkey, data: &[u8]) -> Result<Pubkey> {
         let rest = data.strip_prefix(&2u32.to_le_bytes())?;
         Some(Pubkey::new_from_array(*rest.first_chunk::<32>()?))
     };
-    require_keys_eq!(*owner, ID, ManagerError::NotALoaderAccount);
+    control!(*owner == ID, ManagerError::NotALoaderAccount);
     Ok(address().ok_or(ManagerError::NotALoaderAccount)?)
 }
 
@@ -86,7 +86,7 @@ fn held<'a>(
         };
         Some(Held { authority, elf })
     };
-    require_keys_eq!(*owner, ID, ManagerError::NotALoaderAccount);
+    control!(*owner == ID, ManagerError::NotALoaderAccount);
     Ok(parse().ok_or(ManagerError::NotALoaderAccount)?)
 }
 
@@ -96,7 +96,7 @@ impl<'a> Held<'a> {
     /// # Errors
     /// [`ManagerError::BufferNotFrozen`].
     pub fn require_frozen(self, authority: &Pubkey) -> Result<&'a [u8]> {
-        require!(self.authority == Some(*authority), ManagerError::BufferNotFrozen);
+        control!(self.authority == Some(*authority), ManagerError::BufferNotFrozen);
         Ok(self.elf)
     }
 }
@@ -128,7 +128,7 @@ pub fn trimmed(elf: &[u8], trimmed_len: u32) -> Result<&[u8]> {
     let len = usize::try_from(trimmed_len).map_err(|_| ManagerError::TrimmedLength)?;
     let (body, tail) = elf.split_at_checked(len).ok_or(ManagerError::TrimmedLength)?;
     let ends = body.last().is_some_and(|byte| *byte != 0);
-    require!(ends && all_zero(tail), ManagerError::TrimmedLength);
+    control!(ends && all_zero(tail), ManagerError::TrimmedLength);
     Ok(body)
 }
 
@@ -137,15 +137,15 @@ pub fn trimmed(elf: &[u8], trimmed_len: u32) -> Result<&[u8]> {
 /// # Errors
 /// [`ManagerError::NotAnElf`] or [`ManagerError::ElfTooLarge`].
 pub fn elf_hash(trimmed: &[u8]) -> Result<[u8; 32]> {
-    require!(trimmed.starts_with(ELF_MAGIC), ManagerError::NotAnElf);
-    require!(trimmed.len() <= MAX_ELF, ManagerError::ElfTooLarge);
+    control!(trimmed.starts_with(ELF_MAGIC), ManagerError::NotAnElf);
+    control!(trimmed.len() <= MAX_ELF, ManagerError::ElfTooLarge);
     Ok(hash(trimmed).to_bytes())
 }
 
 /// `buffer` is frozen under `authority` and as long as `pinned` says; its ELF without trailing zeros.
 fn pinned_elf<'a>(held: Held<'a>, pinned: &PinnedElf, authority: &Pubkey) -> Result<&'a [u8]> {
     let elf = held.require_frozen(authority)?;
-    require!(u32::try_from(elf.len()) == Ok(pinned.len), ManagerError::HashMismatch);
+    control!(u32::try_from(elf.len()) == Ok(pinned.len), ManagerError::HashMismatch);
     trimmed(elf, pinned.trimmed_len)
 }
 
@@ -156,7 +156,7 @@ fn pinned_elf<'a>(held: Held<'a>, pinned: &PinnedElf, authority: &Pubkey) -> Res
 pub fn require_pinned(info: &AccountInfo, pinned: &PinnedElf, authority: &Pubkey) -> Result<()> {
     let data = info.try_borrow_data()?;
     let elf = pinned_elf(buffer(info.owner, &data)?, pinned, authority)?;
-    require!(elf_hash(elf)? == pinned.sha256, ManagerError::HashMismatch);
+    control!(elf_hash(elf)? == pinned.sha256, ManagerError::HashMismatch);
     Ok(())
 }
 
@@ -173,7 +173,7 @@ pub fn require_live(
     let (copy, live_data) = (info.try_borrow_data()?, live.try_borrow_data()?);
     let copy = pinned_elf(buffer(info.owner, &copy)?, pinned, authority)?;
     let live = program_data(live.owner, &live_data)?;
-    require!(live.authority == Some(*authority), ManagerError::AuthorityLost);
+    control!(live.authority == Some(*authority), ManagerError::AuthorityLost);
     require_same_code(copy, live.elf)
 }
 
@@ -183,7 +183,7 @@ pub fn require_live(
 /// [`ManagerError::AuthorityLost`].
 pub fn require_authority(live: &AccountInfo, authority: &Pubkey) -> Result<()> {
     let held = program_data(live.owner, &live.try_borrow_data()?)?.authority;
-    require!(held == Some(*authority), ManagerError::AuthorityLost);
+    control!(held == Some(*authority), ManagerError::AuthorityLost);
     Ok(())
 }
 
@@ -193,7 +193,7 @@ pub fn require_authority(live: &AccountInfo, authority: &Pubkey) -> Result<()> {
 /// [`ManagerError::RollbackNotLive`].
 pub fn require_same_code(copy: &[u8], live: &[u8]) -> Result<()> {
     let (code, padding) = live.split_at_checked(copy.len()).ok_or(ManagerError::RollbackNotLive)?;
-    require!(equal(code, copy) && all_zero(padding), ManagerError::RollbackNotLive);
+    control!(equal(code, copy) && all_zero(padding), ManagerError::RollbackNotLive);
     Ok(())
 }
 

@@ -20,7 +20,7 @@ pub fn require_allowed(config: &MultisigConfig, sysvar: &AccountInfo) -> Result<
         return Ok(());
     }
     let durable = is_durable(&sysvar.try_borrow_data()?).ok_or(ManagerError::WrongAccount)?;
-    require!(!durable, ManagerError::DurableNonce);
+    control!(!durable, ManagerError::DurableNonce);
     Ok(())
 }
 

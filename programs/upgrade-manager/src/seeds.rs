@@ -14,8 +14,12 @@ pub const AUTHORITY: &[u8] = b"authority";
 pub const MIGRATOR: &[u8] = migration_interface::MIGRATOR_SEED;
 /// `[PROPOSAL, program id, id as u64 LE]`.
 pub const PROPOSAL: &[u8] = b"proposal";
+/// `[GOVERNANCE, multisig, id as u64 LE]`.
+pub const GOVERNANCE: &[u8] = b"governance";
 /// `[VERSION, program id, account]`.
 pub const VERSION: &[u8] = b"version";
+/// `[BACKUP, program id, account]`.
+pub const BACKUP: &[u8] = b"backup";
 /// `[ATTESTATION, buffer]`.
 pub const ATTESTATION: &[u8] = b"attestation";
 /// `[EVENT_AUTHORITY]`: Anchor's signer of `emit_cpi!`.
@@ -51,10 +55,22 @@ pub fn proposal(program: &Pubkey, id: u64) -> (Pubkey, u8) {
     Pubkey::find_program_address(&[PROPOSAL, program.as_ref(), &id.to_le_bytes()], &ID)
 }
 
+/// Address and bump of proposal `id` of `multisig` about the team or who holds a program.
+#[must_use]
+pub fn governance(multisig: &Pubkey, id: u64) -> (Pubkey, u8) {
+    Pubkey::find_program_address(&[GOVERNANCE, multisig.as_ref(), &id.to_le_bytes()], &ID)
+}
+
 /// Address and bump of the version record of `account` of `program`.
 #[must_use]
 pub fn account_version(program: &Pubkey, account: &Pubkey) -> (Pubkey, u8) {
     Pubkey::find_program_address(&[VERSION, program.as_ref(), account.as_ref()], &ID)
+}
+
+/// Address and bump of the backup of `account` of `program`.
+#[must_use]
+pub fn backup(program: &Pubkey, account: &Pubkey) -> (Pubkey, u8) {
+    Pubkey::find_program_address(&[BACKUP, program.as_ref(), account.as_ref()], &ID)
 }
 
 /// Address and bump of the attestation of `buffer`.

@@ -51,10 +51,10 @@ impl<'info> Target<'_, 'info> {
         account: &AccountInfo<'info>,
         payer: &AccountInfo<'info>,
     ) -> Result<Migration> {
-        require_keys_neq!(*account.key, *payer.key, ManagerError::WrongAccount);
+        control!(*account.key != *payer.key, ManagerError::WrongAccount);
         let (from, to) = (self.terms.from_version, self.terms.to_version);
         let rule = *self.rule(account)?;
-        require!(rule.eligible(&account.try_borrow_data()?, from), ManagerError::NotEligible);
+        control!(rule.eligible(&account.try_borrow_data()?, from), ManagerError::NotEligible);
         let before = Seen::of(account)?;
         let purse = payer.lamports();
 
@@ -62,15 +62,15 @@ impl<'info> Target<'_, 'info> {
         self.call(header.encode(MIGRATE).to_vec(), account, payer, true)?;
 
         let after = self.look_again(account)?;
-        require!(rule.arrived(&account.try_borrow_data()?, to), ManagerError::TargetBroke);
+        control!(rule.arrived(&account.try_borrow_data()?, to), ManagerError::TargetBroke);
         let spent = purse.saturating_sub(payer.lamports());
         // What the account holds beyond its old rent may be a user's: growth is not paid from it.
         let rented = self.rent.minimum_balance(before.len).min(before.lamports);
         let growth = self.rent.minimum_balance(after.len).saturating_sub(rented);
-        require!(spent <= growth && after.lamports >= before.lamports, ManagerError::LamportsMoved);
+        control!(spent <= growth && after.lamports >= before.lamports, ManagerError::LamportsMoved);
         // The payer signs for the target, which could assign its account to itself and empty it later.
         let kept = *payer.owner == system_program::ID && payer.data_is_empty();
-        require!(kept, ManagerError::LamportsMoved);
+        control!(kept, ManagerError::LamportsMoved);
         let len = |bytes| u32::try_from(bytes).map_err(|_| ManagerError::Overflow);
         Ok(Migration {
             old_hash: before.hash,
@@ -91,10 +91,10 @@ impl<'info> Target<'_, 'info> {
         refund: &AccountInfo<'info>,
         payer: &AccountInfo<'info>,
     ) -> Result<([u8; 32], [u8; 32], u64)> {
-        require_keys_neq!(*account.key, *refund.key, ManagerError::WrongAccount);
+        control!(*account.key != *refund.key, ManagerError::WrongAccount);
         let (from, to) = (self.terms.to_version, self.terms.from_version);
         let rule = *self.rule(account)?;
-        require!(
+        control!(
             rule.version(&account.try_borrow_data()?) == Some(from),
             ManagerError::NotEligible
         );
@@ -106,8 +106,8 @@ impl<'info> Target<'_, 'info> {
         let exact = matches!(item, RestoreItem::Bytes(_));
         let data = match item {
             RestoreItem::Bytes(bytes) => {
-                require!(before.hash == record.new_hash, ManagerError::Touched);
-                require!(hash(&bytes).to_bytes() == record.old_hash, ManagerError::WrongBytes);
+                control!(before.hash == record.new_hash, ManagerError::Touched);
+                control!(hash(&bytes).to_bytes() == record.old_hash, ManagerError::WrongBytes);
                 [&header.encode(RESTORE)[..], &bytes].concat()
             }
             RestoreItem::Down => header.encode(MIGRATE_DOWN).to_vec(),
@@ -120,18 +120,18 @@ impl<'info> Target<'_, 'info> {
         } else {
             rule.eligible(&account.try_borrow_data()?, to)
         };
-        require!(back, ManagerError::TargetBroke);
+        control!(back, ManagerError::TargetBroke);
         let freed = before.lamports.checked_sub(after.lamports);
         let freed = freed.filter(|freed| *freed <= record.rent_paid);
         let freed = freed.ok_or(ManagerError::LamportsMoved)?;
-        require!(refund.lamports().checked_sub(purse) == Some(freed), ManagerError::LamportsMoved);
+        control!(refund.lamports().checked_sub(purse) == Some(freed), ManagerError::LamportsMoved);
         Ok((before.hash, after.hash, freed))
     }
 
     /// The rule for `account`, which the target must own.
     fn rule(&self, account: &AccountInfo) -> Result<&TypeRule> {
-        require_keys_eq!(*account.owner, self.terms.program, ManagerError::NotEligible);
-        require!(!account.executable, ManagerError::NotEligible);
+        control!(*account.owner == self.terms.program, ManagerError::NotEligible);
+        control!(!account.executable, ManagerError::NotEligible);
         let data = account.try_borrow_data()?;
         Ok(rule_for(&self.terms.type_rules, &data).ok_or(ManagerError::NotEligible)?)
     }
@@ -141,7 +141,7 @@ impl<'info> Target<'_, 'info> {
         let after = Seen::of(account)?;
         let kept = *account.owner == self.terms.program && !account.executable;
         let exempt = after.lamports >= self.rent.minimum_balance(after.len);
-        require!(kept && exempt, ManagerError::TargetBroke);
+        control!(kept && exempt, ManagerError::TargetBroke);
         Ok(after)
     }
 
@@ -204,7 +204,7 @@ pub(crate) fn groups<'a, 'info, const N: usize>(
     let ascending = groups
         .windows(2)
         .all(|pair| matches!(pair, [a, b] if a.first().map(|i| i.key) < b.first().map(|i| i.key)));
-    require!(!groups.is_empty() && rest.is_empty() && ascending, ManagerError::BadBatch);
+    control!(!groups.is_empty() && rest.is_empty() && ascending, ManagerError::BadBatch);
     Ok(groups)
 }
 

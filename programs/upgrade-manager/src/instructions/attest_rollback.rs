@@ -45,7 +45,7 @@ impl<'info> AttestRollback<'info> {
         loader::require_same_code(elf, live.elf)?;
         // The loader does not install a buffer that is longer than the program's account, were it
         // by zeros alone, and that account cannot always be extended far enough.
-        require!(whole.len() <= live.elf.len(), ManagerError::RollbackNotLive);
+        control!(whole.len() <= live.elf.len(), ManagerError::RollbackNotLive);
         let sha256 = loader::elf_hash(elf)?;
         loader::require_whole(whole)?;
         Ok(sha256)

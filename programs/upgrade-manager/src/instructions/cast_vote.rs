@@ -11,10 +11,10 @@ use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::{VoteCast, VoteRevoked};
 use crate::nonce;
-use crate::record;
 use crate::state::{
     Choice, MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal, role,
 };
+use crate::stored;
 
 /// Accounts of `approve`, `reject` and `revoke`.
 #[event_cpi]
@@ -45,10 +45,10 @@ struct Loaded {
 
 impl<'info> CastVote<'info> {
     fn load(&self) -> Result<Loaded> {
-        let state: Box<ProgramUpgradeState> = Box::new(record::read(&self.state)?);
-        require_keys_eq!(state.multisig, self.multisig.key(), ManagerError::WrongAccount);
-        let multisig = Box::new(record::read(&self.multisig)?);
-        let proposal = Box::new(record::read(&self.proposal)?);
+        let state: Box<ProgramUpgradeState> = stored::read(&self.state)?;
+        control!(state.multisig == self.multisig.key(), ManagerError::WrongAccount);
+        let multisig = stored::read(&self.multisig)?;
+        let proposal = stored::read(&self.proposal)?;
         Ok(Loaded { multisig, state, proposal })
     }
 
@@ -101,13 +101,13 @@ impl<'info> CastVote<'info> {
 
     /// Writes the proposal, and the rest when the vote has ended it.
     fn store(&self, on: &mut Loaded) -> Result<()> {
-        record::write(&self.proposal, &*on.proposal)?;
+        stored::write(&self.proposal, &*on.proposal)?;
         if on.proposal.status != ProposalStatus::Rejected {
             return Ok(());
         }
         on.state.end(self.proposal.key);
         on.multisig.end_proposal(&on.proposal.proposer);
-        record::write(&self.state, &*on.state)?;
-        record::write(&self.multisig, &*on.multisig)
+        stored::write(&self.state, &*on.state)?;
+        stored::write(&self.multisig, &*on.multisig)
     }
 }

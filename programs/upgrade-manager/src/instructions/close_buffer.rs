@@ -51,14 +51,14 @@ impl<'info> CloseBuffer<'info> {
         match (&self.attestation.proposal, &self.proposal) {
             (None, _) => {
                 let closer = self.closer.key();
-                require_keys_eq!(closer, self.attestation.refund, ManagerError::NotRefund);
+                control!(closer == self.attestation.refund, ManagerError::NotRefund);
                 Ok(())
             }
             (Some(key), Some(proposal)) => {
-                require_keys_eq!(*key, proposal.key(), ManagerError::WrongAccount);
+                control!(*key == proposal.key(), ManagerError::WrongAccount);
                 proposal.require_ended(Clock::get()?.unix_timestamp)
             }
-            (Some(_), None) => err!(ManagerError::WrongAccount),
+            (Some(_), None) => Err(ManagerError::WrongAccount.into()),
         }
     }
 

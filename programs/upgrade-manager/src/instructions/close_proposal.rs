@@ -44,13 +44,13 @@ impl<'info> CloseProposal<'info> {
     fn validate(&self) -> Result<()> {
         let key = self.proposal.key();
         self.proposal.require_ended(Clock::get()?.unix_timestamp)?;
-        require!(self.state.live_proposal != Some(key), ManagerError::NotEnded);
+        control!(self.state.live_proposal != Some(key), ManagerError::NotEnded);
         for attestation in [&self.upgrade_attestation, &self.rollback_attestation] {
             if *attestation.owner == crate::ID {
                 let data = attestation.try_borrow_data()?;
                 let known = BufferAttestation::try_deserialize(&mut &data[..])?;
                 // Another buffer may have been made at the same address since.
-                require!(known.proposal != Some(key), ManagerError::BuffersOpen);
+                control!(known.proposal != Some(key), ManagerError::BuffersOpen);
             }
         }
         Ok(())

@@ -44,9 +44,9 @@ impl<'info> Complete<'info> {
     fn validate(&self) -> Result<()> {
         self.multisig.require_role(&self.executor.key(), role::EXECUTE)?;
         self.proposal.require_executed()?;
-        require!(self.proposal.status != ProposalStatus::Completed, ManagerError::NotExecuted);
+        control!(self.proposal.status != ProposalStatus::Completed, ManagerError::NotExecuted);
         self.state.require_migrating(&self.proposal.key())?;
-        require!(self.state.counters.is_complete(), ManagerError::NotComplete);
+        control!(self.state.counters.is_complete(), ManagerError::NotComplete);
         Ok(())
     }
 

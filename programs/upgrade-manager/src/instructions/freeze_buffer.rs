@@ -49,11 +49,11 @@ impl<'info> FreezeBuffer<'info> {
         let data = self.buffer.try_borrow_data()?;
         let held = loader::buffer(self.buffer.owner, &data)?;
         let current = Some(self.current_authority.key());
-        require!(held.authority == current, ManagerError::NotBufferAuthority);
+        control!(held.authority == current, ManagerError::NotBufferAuthority);
         // The loader does not close a buffer into itself: neither its rent nor that of its
         // proposal could ever go back.
         let (buffer, refund) = (self.buffer.key(), self.current_authority.key());
-        require_keys_neq!(buffer, refund, ManagerError::WrongAccount);
+        control!(buffer != refund, ManagerError::WrongAccount);
         Ok(u32::try_from(held.elf.len()).map_err(|_| ManagerError::ElfTooLarge)?)
     }
 

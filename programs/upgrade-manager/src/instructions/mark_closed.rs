@@ -7,9 +7,10 @@ use anchor_lang::prelude::*;
 use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::{AccountMove, AccountsMoved};
-use crate::record::{self, Payer};
+use crate::record;
 use crate::seeds;
 use crate::state::{AccountStatus, ProgramUpgradeState, UpgradeProposal, manifest};
+use crate::stored::{self, Payer};
 use crate::target::is_old;
 
 /// Accounts of `mark_closed`.
@@ -53,10 +54,10 @@ impl<'info> MarkClosed<'info> {
         self.proposal.require_executed()?;
         self.state.require_migrating(&self.proposal.key())?;
         let terms = &self.proposal.terms;
-        require!(!is_old(&self.account, terms)?, ManagerError::AccountExists);
+        control!(!is_old(&self.account, terms)?, ManagerError::AccountExists);
         let (seen, leaf) = (&terms.manifest, manifest::leaf(index, self.account.key, old_hash));
         let leads = manifest::verify(&seen.root, seen.count, index, leaf, proof);
-        require!(leads, ManagerError::BadProof);
+        control!(leads, ManagerError::BadProof);
         Ok(())
     }
 
@@ -78,7 +79,7 @@ impl<'info> MarkClosed<'info> {
         let mut record = record::load_or_create(program, &account, version, &accounts.record, &by)?;
         let from = record.require_untouched(&key)?;
         record.set_aside(AccountStatus::Closed, key, terms, old_hash, slot);
-        record::write(&accounts.record, &record)?;
+        stored::write(&accounts.record, &*record)?;
         accounts.state.counters.shift(from, AccountStatus::Closed)?;
         let event = AccountsMoved {
             proposal: key,

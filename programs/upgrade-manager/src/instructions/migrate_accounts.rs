@@ -6,9 +6,10 @@ use crate::emit::emit_sized;
 use crate::error::ManagerError;
 use crate::events::{AccountMove, AccountsMoved};
 use crate::loader;
-use crate::record::{self, Payer};
+use crate::record;
 use crate::seeds;
 use crate::state::{AccountStatus, ProgramUpgradeState, UpgradeProposal};
+use crate::stored::{self, Payer};
 use crate::target::{Target, groups};
 
 /// Accounts of `migrate_accounts`; behind them, for every account: the account `[w]` and its record
@@ -106,7 +107,7 @@ impl<'info> MigrateAccounts<'info> {
         };
         let done = target.migrate(account, payer)?;
         record.migrate(&done, terms, key, *payer.key, slot);
-        record::write(info, &record)?;
+        stored::write(info, &*record)?;
         self.state.counters.shift(from, AccountStatus::Migrated)?;
         Ok(AccountMove { account: *account.key, before: done.old_hash, after: done.new_hash })
     }

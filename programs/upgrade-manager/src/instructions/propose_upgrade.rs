@@ -93,12 +93,12 @@ pub struct ProposeUpgrade<'info> {
 impl<'info> ProposeUpgrade<'info> {
     fn validate(&self) -> Result<()> {
         self.multisig.require_role(&self.proposer.key(), role::PROPOSE)?;
-        require!(self.state.live_proposal.is_none(), ManagerError::LiveProposal);
+        control!(self.state.live_proposal.is_none(), ManagerError::LiveProposal);
         self.state.require_steady()?;
         let (upgrade, rollback) = (&self.upgrade_attestation, &self.rollback_attestation);
         upgrade.require_free(&self.state.program, BufferRole::Upgrade)?;
         rollback.require_free(&self.state.program, BufferRole::Rollback)?;
-        require!(rollback.sha256 == self.state.elf_hash, ManagerError::RollbackNotLive);
+        control!(rollback.sha256 == self.state.elf_hash, ManagerError::RollbackNotLive);
         let authority = self.state.authority()?;
         for buffer in [&self.upgrade_buffer, &self.rollback_buffer] {
             let data = buffer.try_borrow_data()?;

@@ -6,12 +6,13 @@ use solana_sha256_hasher::hash;
 use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::{AccountMove, AccountsMoved};
-use crate::record::{self, Payer};
+use crate::record;
 use crate::seeds;
 use crate::state::{
     AccountStatus, AccountVersion, MultisigConfig, ProgramUpgradeState, UpgradeProposal, role,
     rule_for,
 };
+use crate::stored::{self, Payer};
 use crate::target::{is_gone, is_old};
 
 /// Accounts of `quarantine`.
@@ -72,10 +73,10 @@ impl<'info> Quarantine<'info> {
         let owned = *self.account.owner == terms.program;
         if let Ok(status) = record.require_migrated(&key) {
             let sound = owned && rule.is_some_and(|rule| rule.arrived(&data, terms.to_version));
-            require!(!sound && !is_gone(&self.account), ManagerError::RecordStatus);
+            control!(!sound && !is_gone(&self.account), ManagerError::RecordStatus);
             return Ok(status);
         }
-        require!(is_old(&self.account, terms)?, ManagerError::NotEligible);
+        control!(is_old(&self.account, terms)?, ManagerError::NotEligible);
         record.require_untouched(&key)
     }
 
@@ -93,7 +94,7 @@ impl<'info> Quarantine<'info> {
         let from = accounts.leaves(&record)?;
         let seen = hash(&accounts.account.try_borrow_data()?).to_bytes();
         record.set_aside(AccountStatus::Quarantined, key, terms, seen, slot);
-        record::write(&accounts.record, &record)?;
+        stored::write(&accounts.record, &*record)?;
         accounts.state.counters.shift(from, AccountStatus::Quarantined)?;
         let event = AccountsMoved {
             proposal: key,

@@ -49,13 +49,13 @@ impl<'info> RegisterProgram<'info> {
     /// Checks the program and returns the hash of what runs.
     fn validate(&self, trimmed_len: u32) -> Result<[u8; 32]> {
         let program = &self.target_program;
-        require_keys_neq!(program.key(), crate::ID, ManagerError::SelfRegistration);
+        control!(program.key() != crate::ID, ManagerError::SelfRegistration);
         let points_to = loader::program_data_address(program.owner, &program.try_borrow_data()?)?;
-        require_keys_eq!(points_to, self.program_data.key(), ManagerError::WrongAccount);
+        control!(points_to == self.program_data.key(), ManagerError::WrongAccount);
         let data = self.program_data.try_borrow_data()?;
         let held = loader::program_data(self.program_data.owner, &data)?;
         let current = Some(self.current_authority.key());
-        require!(held.authority == current, ManagerError::NotUpgradeAuthority);
+        control!(held.authority == current, ManagerError::NotUpgradeAuthority);
         loader::elf_hash(loader::trimmed(held.elf, trimmed_len)?)
     }
 

@@ -9,6 +9,7 @@ use crate::loader;
 use crate::record;
 use crate::seeds;
 use crate::state::{AccountStatus, MultisigConfig, ProgramUpgradeState, UpgradeProposal, role};
+use crate::stored;
 use crate::target::{RestoreItem, Target, groups};
 
 /// Accounts of `restore_accounts`; behind them, for every account: the account `[w]`, its record
@@ -70,7 +71,7 @@ impl<'info> RestoreAccounts<'info> {
         let (accounts, slot) = (ctx.accounts, Clock::get()?.slot);
         accounts.validate(slot)?;
         let groups = groups::<3>(ctx.remaining_accounts)?;
-        require!(groups.len() == items.len(), ManagerError::BadBatch);
+        control!(groups.len() == items.len(), ManagerError::BadBatch);
         let mut moves = Vec::with_capacity(items.len());
         let rent = Rent::get()?;
         for (group, item) in groups.iter().zip(items) {
@@ -97,7 +98,7 @@ impl<'info> RestoreAccounts<'info> {
         let (key, terms) = (self.proposal.key(), &self.proposal.terms);
         let mut record = record::load(&terms.program, account.key, info)?;
         let from = record.require_migrated(&key)?;
-        require_keys_eq!(*refund.key, record.rent_payer, ManagerError::WrongAccount);
+        control!(*refund.key == record.rent_payer, ManagerError::WrongAccount);
         let target = Target {
             terms,
             migrator: &self.migrator,
@@ -108,7 +109,7 @@ impl<'info> RestoreAccounts<'info> {
         };
         let (before, after, freed) = target.restore(&record, item, account, refund, &self.payer)?;
         record.restore(freed, slot);
-        record::write(info, &record)?;
+        stored::write(info, &*record)?;
         self.state.counters.shift(from, AccountStatus::Restored)?;
         Ok(AccountMove { account: *account.key, before, after })
     }

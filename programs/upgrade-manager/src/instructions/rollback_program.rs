@@ -84,7 +84,7 @@ impl<'info> RollbackProgram<'info> {
         self.state.require_callable(slot)?;
         let restored = self.state.counters.on_new_layout() == 0;
         let given_up = proposal.ballot.may_give_up(self.multisig.threshold);
-        require!(restored || given_up, ManagerError::NotRestored);
+        control!(restored || given_up, ManagerError::NotRestored);
         self.rollback_attestation.require_taken_by(&key)?;
         loader::require_authority(&self.program_data, self.authority.key)?;
         let pinned = &proposal.terms.rollback;

@@ -9,6 +9,7 @@ use crate::events::{AccountMove, AccountsMoved};
 use crate::record;
 use crate::seeds;
 use crate::state::{AccountStatus, ProgramUpgradeState, UpgradeProposal, rule_for};
+use crate::stored;
 use crate::target::{groups, is_gone};
 
 /// Accounts of `verify_accounts`; behind them, for every account: the account and its record `[w]`,
@@ -72,15 +73,15 @@ impl<'info> VerifyAccounts<'info> {
             record.set_aside(AccountStatus::Closed, key, terms, before, slot);
             [0; 32]
         } else {
-            require!(from == AccountStatus::Migrated, ManagerError::RecordStatus);
+            control!(from == AccountStatus::Migrated, ManagerError::RecordStatus);
             let data = account.try_borrow_data()?;
             let arrived = rule_for(&terms.type_rules, &data)
                 .is_some_and(|rule| rule.arrived(&data, terms.to_version));
-            require!(arrived && *account.owner == terms.program, ManagerError::TargetBroke);
+            control!(arrived && *account.owner == terms.program, ManagerError::TargetBroke);
             record.verify(hash(&data).to_bytes(), slot);
             hash(&data).to_bytes()
         };
-        record::write(info, &record)?;
+        stored::write(info, &*record)?;
         self.state.counters.shift(from, record.status)?;
         Ok((record.status, AccountMove { account: *account.key, before, after }))
     }

@@ -14,7 +14,7 @@ const SECTION: usize = 40;
 /// # Errors
 /// [`ManagerError::ElfCutShort`].
 pub fn require_whole(elf: &[u8]) -> Result<()> {
-    require!(is_whole(elf) == Some(true), ManagerError::ElfCutShort);
+    control!(is_whole(elf) == Some(true), ManagerError::ElfCutShort);
     Ok(())
 }
 

@@ -147,9 +147,11 @@ impl AccountVersion {
         match status {
             AccountStatus::Pending | AccountStatus::Restored => Ok(status),
             AccountStatus::Migrated | AccountStatus::Verified => {
-                err!(ManagerError::AlreadyMigrated)
+                Err(ManagerError::AlreadyMigrated.into())
             }
-            AccountStatus::Quarantined | AccountStatus::Closed => err!(ManagerError::RecordStatus),
+            AccountStatus::Quarantined | AccountStatus::Closed => {
+                Err(ManagerError::RecordStatus.into())
+            }
         }
     }
 
@@ -160,7 +162,7 @@ impl AccountVersion {
     pub fn require_migrated(&self, proposal: &Pubkey) -> Result<AccountStatus> {
         let status = self.status_under(proposal);
         let migrated = matches!(status, AccountStatus::Migrated | AccountStatus::Verified);
-        require!(migrated, ManagerError::RecordStatus);
+        control!(migrated, ManagerError::RecordStatus);
         Ok(status)
     }
 

@@ -66,8 +66,8 @@ impl BufferAttestation {
     /// # Errors
     /// [`ManagerError::WrongBufferRole`] or [`ManagerError::AlreadyAttested`].
     pub fn require_open(&self, role: BufferRole) -> Result<()> {
-        require!(self.role == role, ManagerError::WrongBufferRole);
-        require!(!self.attested, ManagerError::AlreadyAttested);
+        control!(self.role == role, ManagerError::WrongBufferRole);
+        control!(!self.attested, ManagerError::AlreadyAttested);
         Ok(())
     }
 
@@ -83,10 +83,10 @@ impl BufferAttestation {
     /// [`ManagerError::WrongAccount`], [`ManagerError::WrongBufferRole`],
     /// [`ManagerError::NotAttested`] or [`ManagerError::BufferTaken`].
     pub fn require_free(&self, program: &Pubkey, role: BufferRole) -> Result<()> {
-        require!(self.program == *program, ManagerError::WrongAccount);
-        require!(self.role == role, ManagerError::WrongBufferRole);
-        require!(self.attested, ManagerError::NotAttested);
-        require!(self.proposal.is_none(), ManagerError::BufferTaken);
+        control!(self.program == *program, ManagerError::WrongAccount);
+        control!(self.role == role, ManagerError::WrongBufferRole);
+        control!(self.attested, ManagerError::NotAttested);
+        control!(self.proposal.is_none(), ManagerError::BufferTaken);
         Ok(())
     }
 
@@ -95,7 +95,7 @@ impl BufferAttestation {
     /// # Errors
     /// [`ManagerError::WrongAccount`].
     pub fn require_taken_by(&self, proposal: &Pubkey) -> Result<()> {
-        require!(self.proposal == Some(*proposal), ManagerError::WrongAccount);
+        control!(self.proposal == Some(*proposal), ManagerError::WrongAccount);
         Ok(())
     }
 

@@ -77,7 +77,7 @@ impl UpgradeProposal {
     /// # Errors
     /// [`ManagerError::NotVoting`], [`ManagerError::AlreadyVoted`], or what the member lacks.
     pub fn cancel(&mut self, member: Pubkey, config: &MultisigConfig) -> Result<()> {
-        require!(self.status.is_voting(), ManagerError::NotVoting);
+        control!(self.status.is_voting(), ManagerError::NotVoting);
         let withdrawn = member == self.proposer && self.ballot.votes.is_empty();
         if !withdrawn {
             config.require_role(&member, role::VOTE)?;
@@ -93,7 +93,7 @@ impl UpgradeProposal {
     /// # Errors
     /// [`ManagerError::NotExecuted`].
     pub fn require_executed(&self) -> Result<()> {
-        require!(self.status.is_executed(), ManagerError::NotExecuted);
+        control!(self.status.is_executed(), ManagerError::NotExecuted);
         Ok(())
     }
 
@@ -144,7 +144,7 @@ impl ProgramUpgradeState {
     /// # Errors
     /// [`ManagerError::WrongAccount`].
     pub fn require_live(&self, proposal: &Pubkey) -> Result<()> {
-        require!(self.live_proposal == Some(*proposal), ManagerError::WrongAccount);
+        control!(self.live_proposal == Some(*proposal), ManagerError::WrongAccount);
         Ok(())
     }
 
@@ -153,7 +153,7 @@ impl ProgramUpgradeState {
     /// # Errors
     /// [`ManagerError::NotSteady`].
     pub fn require_steady(&self) -> Result<()> {
-        require!(self.phase == Phase::Steady, ManagerError::NotSteady);
+        control!(self.phase == Phase::Steady, ManagerError::NotSteady);
         Ok(())
     }
 
@@ -162,8 +162,8 @@ impl ProgramUpgradeState {
     /// # Errors
     /// [`ManagerError::RollbackNotLive`] or [`ManagerError::Superseded`].
     pub fn require_runs(&self, terms: &Terms) -> Result<()> {
-        require!(self.version == terms.from_version, ManagerError::Superseded);
-        require!(self.elf_hash == terms.rollback.sha256, ManagerError::RollbackNotLive);
+        control!(self.version == terms.from_version, ManagerError::Superseded);
+        control!(self.elf_hash == terms.rollback.sha256, ManagerError::RollbackNotLive);
         Ok(())
     }
 
@@ -172,7 +172,7 @@ impl ProgramUpgradeState {
     /// # Errors
     /// [`ManagerError::Superseded`].
     pub fn require_last(&self, proposal: &Pubkey) -> Result<()> {
-        require!(self.last_executed == Some(*proposal), ManagerError::Superseded);
+        control!(self.last_executed == Some(*proposal), ManagerError::Superseded);
         Ok(())
     }
 
@@ -182,7 +182,7 @@ impl ProgramUpgradeState {
     /// [`ManagerError::Superseded`] or [`ManagerError::RollingBack`].
     pub fn require_migrating(&self, proposal: &Pubkey) -> Result<()> {
         self.require_last(proposal)?;
-        require!(self.phase != Phase::RollingBack, ManagerError::RollingBack);
+        control!(self.phase != Phase::RollingBack, ManagerError::RollingBack);
         Ok(())
     }
 
@@ -192,7 +192,7 @@ impl ProgramUpgradeState {
     /// [`ManagerError::Superseded`] or [`ManagerError::RollbackNotApproved`].
     pub fn require_rolling_back(&self, proposal: &Pubkey) -> Result<()> {
         self.require_last(proposal)?;
-        require!(self.phase == Phase::RollingBack, ManagerError::RollbackNotApproved);
+        control!(self.phase == Phase::RollingBack, ManagerError::RollbackNotApproved);
         Ok(())
     }
 
@@ -201,7 +201,7 @@ impl ProgramUpgradeState {
     /// # Errors
     /// [`ManagerError::SameSlot`].
     pub fn require_callable(&self, slot: u64) -> Result<()> {
-        require!(slot > self.executed_slot, ManagerError::SameSlot);
+        control!(slot > self.executed_slot, ManagerError::SameSlot);
         Ok(())
     }
 

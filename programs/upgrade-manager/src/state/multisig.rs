@@ -90,34 +90,34 @@ impl MultisigConfig {
     /// The first rule that does not hold.
     pub fn invariant(&self) -> Result<()> {
         let n = self.members.len();
-        require!((1..=MAX_MEMBERS).contains(&n), ManagerError::MemberCount);
+        control!((1..=MAX_MEMBERS).contains(&n), ManagerError::MemberCount);
         let sorted = self.members.windows(2).all(|w| matches!(w, [a, b] if a.key < b.key));
-        require!(sorted, ManagerError::MembersNotSortedUnique);
+        control!(sorted, ManagerError::MembersNotSortedUnique);
         for member in &self.members {
-            require!(member.key != Pubkey::default(), ManagerError::MemberIsZero);
-            require!(
+            control!(member.key != Pubkey::default(), ManagerError::MemberIsZero);
+            control!(
                 member.roles != 0 && member.roles & !role::ALL == 0,
                 ManagerError::MemberRoles
             );
         }
         let voters = self.voters();
-        require!(
+        control!(
             usize::from(self.threshold) > voters / 2 && usize::from(self.threshold) <= voters,
             ManagerError::Threshold
         );
-        require!(self.with_role(role::PROPOSE) > 0, ManagerError::NobodyProposes);
-        require!(self.with_role(role::EXECUTE) > 0, ManagerError::NobodyExecutes);
-        require!(
+        control!(self.with_role(role::PROPOSE) > 0, ManagerError::NobodyProposes);
+        control!(self.with_role(role::EXECUTE) > 0, ManagerError::NobodyExecutes);
+        control!(
             self.timelock_floor > 0
                 && self.timelock >= self.timelock_floor
                 && self.timelock <= MAX_TIMELOCK,
             ManagerError::Timelock
         );
         for window in [self.execution_window, self.rollback_window] {
-            require!((MIN_WINDOW..=MAX_WINDOW).contains(&window), ManagerError::Window);
+            control!((MIN_WINDOW..=MAX_WINDOW).contains(&window), ManagerError::Window);
         }
-        require!((1..=MAX_OPEN_CAP).contains(&self.open_cap), ManagerError::OpenCap);
-        require!(self.treasury != Pubkey::default(), ManagerError::TreasuryIsZero);
+        control!((1..=MAX_OPEN_CAP).contains(&self.open_cap), ManagerError::OpenCap);
+        control!(self.treasury != Pubkey::default(), ManagerError::TreasuryIsZero);
         Ok(())
     }
 
@@ -144,7 +144,7 @@ impl MultisigConfig {
     /// [`ManagerError::NotAMember`] or [`ManagerError::RoleMissing`].
     pub fn require_role(&self, key: &Pubkey, role: u8) -> Result<()> {
         let member = self.member(key).ok_or(ManagerError::NotAMember)?;
-        require!(member.may(role), ManagerError::RoleMissing);
+        control!(member.may(role), ManagerError::RoleMissing);
         Ok(())
     }
 
@@ -155,7 +155,7 @@ impl MultisigConfig {
     pub fn open_proposal(&mut self, proposer: &Pubkey) -> Result<u64> {
         let cap = self.open_cap;
         let member = self.member_mut(proposer).ok_or(ManagerError::NotAMember)?;
-        require!(member.open < cap, ManagerError::TooManyOpen);
+        control!(member.open < cap, ManagerError::TooManyOpen);
         member.open = member.open.checked_add(1).ok_or(ManagerError::Overflow)?;
         let id = self.next_proposal;
         self.next_proposal = id.checked_add(1).ok_or(ManagerError::Overflow)?;

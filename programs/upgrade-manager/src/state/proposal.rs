@@ -135,7 +135,7 @@ impl UpgradeProposal {
     /// # Errors
     /// [`ManagerError::StaleProposal`].
     pub fn require_fresh(&self, config: &MultisigConfig) -> Result<()> {
-        require!(self.terms.config_epoch == config.config_epoch, ManagerError::StaleProposal);
+        control!(self.terms.config_epoch == config.config_epoch, ManagerError::StaleProposal);
         Ok(())
     }
 
@@ -144,7 +144,7 @@ impl UpgradeProposal {
     /// # Errors
     /// [`ManagerError::DigestMismatch`].
     pub fn require_digest(&self, digest: &[u8; 32]) -> Result<()> {
-        require!(self.digest == *digest, ManagerError::DigestMismatch);
+        control!(self.digest == *digest, ManagerError::DigestMismatch);
         Ok(())
     }
 
@@ -191,8 +191,8 @@ impl UpgradeProposal {
     /// # Errors
     /// [`ManagerError::NotVoting`] or [`ManagerError::Expired`].
     pub fn require_voting(&self, now: i64) -> Result<()> {
-        require!(self.status.is_voting(), ManagerError::NotVoting);
-        require!(now <= self.deadline(), ManagerError::Expired);
+        control!(self.status.is_voting(), ManagerError::NotVoting);
+        control!(now <= self.deadline(), ManagerError::Expired);
         Ok(())
     }
 
@@ -209,10 +209,10 @@ impl UpgradeProposal {
     /// [`ManagerError::NotTimelocked`], [`ManagerError::TimelockNotOver`],
     /// [`ManagerError::TooFewSlots`], [`ManagerError::Expired`].
     pub fn require_executable(&self, config: &MultisigConfig, now: i64, slot: u64) -> Result<()> {
-        require!(self.status == ProposalStatus::Timelocked, ManagerError::NotTimelocked);
-        require!(now >= self.eta, ManagerError::TimelockNotOver);
-        require!(slot >= self.slot_floor(config.timelock), ManagerError::TooFewSlots);
-        require!(now <= self.window_end, ManagerError::Expired);
+        control!(self.status == ProposalStatus::Timelocked, ManagerError::NotTimelocked);
+        control!(now >= self.eta, ManagerError::TimelockNotOver);
+        control!(slot >= self.slot_floor(config.timelock), ManagerError::TooFewSlots);
+        control!(now <= self.window_end, ManagerError::Expired);
         Ok(())
     }
 
@@ -221,8 +221,8 @@ impl UpgradeProposal {
     /// # Errors
     /// [`ManagerError::NotVoting`] or [`ManagerError::NotExpired`].
     pub fn require_expired(&self, now: i64) -> Result<()> {
-        require!(self.status.is_voting(), ManagerError::NotVoting);
-        require!(now > self.deadline(), ManagerError::NotExpired);
+        control!(self.status.is_voting(), ManagerError::NotVoting);
+        control!(now > self.deadline(), ManagerError::NotExpired);
         Ok(())
     }
 
@@ -233,9 +233,9 @@ impl UpgradeProposal {
     /// # Errors
     /// [`ManagerError::NotExecuted`] or [`ManagerError::RollbackWindowOver`].
     pub fn require_rollback_vote(&self, now: i64) -> Result<()> {
-        require!(self.status.is_executed(), ManagerError::NotExecuted);
+        control!(self.status.is_executed(), ManagerError::NotExecuted);
         let open = now <= self.rollback_until || self.rollback_approved_at != 0;
-        require!(open, ManagerError::RollbackWindowOver);
+        control!(open, ManagerError::RollbackWindowOver);
         Ok(())
     }
 
@@ -244,8 +244,8 @@ impl UpgradeProposal {
     /// # Errors
     /// [`ManagerError::NotExecuted`] or [`ManagerError::RollbackNotApproved`].
     pub fn require_rolling_back(&self) -> Result<()> {
-        require!(self.status.is_executed(), ManagerError::NotExecuted);
-        require!(self.rollback_approved_at != 0, ManagerError::RollbackNotApproved);
+        control!(self.status.is_executed(), ManagerError::NotExecuted);
+        control!(self.rollback_approved_at != 0, ManagerError::RollbackNotApproved);
         Ok(())
     }
 
@@ -257,7 +257,7 @@ impl UpgradeProposal {
         let completed = self.status == ProposalStatus::Completed
             && self.rollback_approved_at == 0
             && now > self.rollback_until;
-        require!(self.status.is_final() || completed, ManagerError::NotEnded);
+        control!(self.status.is_final() || completed, ManagerError::NotEnded);
         Ok(())
     }
 }

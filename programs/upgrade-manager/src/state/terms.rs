@@ -111,23 +111,23 @@ impl Terms {
     /// # Errors
     /// The first rule that does not hold.
     pub fn invariant(&self, now: i64, timelock: u32) -> Result<()> {
-        require!(self.to_version > self.from_version, ManagerError::VersionNotNewer);
-        require!(self.upgrade.buffer != self.rollback.buffer, ManagerError::SameBuffer);
-        require!(self.type_rules.len() <= MAX_TYPE_RULES, ManagerError::TypeRule);
+        control!(self.to_version > self.from_version, ManagerError::VersionNotNewer);
+        control!(self.upgrade.buffer != self.rollback.buffer, ManagerError::SameBuffer);
+        control!(self.type_rules.len() <= MAX_TYPE_RULES, ManagerError::TypeRule);
         for (i, rule) in self.type_rules.iter().enumerate() {
             rule.invariant()?;
             let twice =
                 self.type_rules.iter().take(i).any(|r| r.discriminator == rule.discriminator);
             let fits = rule.version_width == 2 || self.to_version <= u16::from(u8::MAX);
-            require!(!twice && fits, ManagerError::TypeRule);
+            control!(!twice && fits, ManagerError::TypeRule);
         }
         let empty = self.manifest.count == 0;
-        require!(empty == (self.manifest.root == [0; 32]), ManagerError::Manifest);
-        require!(empty || !self.type_rules.is_empty(), ManagerError::Manifest);
+        control!(empty == (self.manifest.root == [0; 32]), ManagerError::Manifest);
+        control!(empty || !self.type_rules.is_empty(), ManagerError::Manifest);
         let life = self.expires_at.checked_sub(now).ok_or(ManagerError::Overflow)?;
-        require!(life > i64::from(timelock) && life <= MAX_LIFE, ManagerError::ExpiryOutOfRange);
+        control!(life > i64::from(timelock) && life <= MAX_LIFE, ManagerError::ExpiryOutOfRange);
         let source = &self.source;
-        require!(
+        control!(
             source.link.len() <= MAX_SOURCE
                 && source.commit.len() <= 64
                 && source.image.len() <= MAX_SOURCE,

@@ -61,7 +61,7 @@ impl TypeRule {
             && self.new_len.min >= end
             && self.new_len.max.saturating_sub(self.old_len.min) <= MAX_GROWTH
             && self.old_len.max.saturating_sub(self.new_len.min) <= MAX_GROWTH;
-        require!(sound, ManagerError::TypeRule);
+        control!(sound, ManagerError::TypeRule);
         Ok(())
     }
 

@@ -122,7 +122,7 @@ impl Ballot {
     pub fn cast(&mut self, member: Pubkey, choice: Choice, at: i64) -> Result<()> {
         match self.votes.iter_mut().find(|v| v.member == member) {
             Some(vote) => {
-                require!(vote.choice != choice, ManagerError::AlreadyVoted);
+                control!(vote.choice != choice, ManagerError::AlreadyVoted);
                 *vote = Vote { member, choice, at };
             }
             None => self.votes.push(Vote { member, choice, at }),
@@ -137,7 +137,7 @@ impl Ballot {
     pub fn revoke(&mut self, member: &Pubkey) -> Result<()> {
         let before = self.votes.len();
         self.votes.retain(|v| v.member != *member);
-        require!(self.votes.len() < before, ManagerError::NoVote);
+        control!(self.votes.len() < before, ManagerError::NoVote);
         Ok(())
     }
 
@@ -146,7 +146,7 @@ impl Ballot {
     /// # Errors
     /// [`ManagerError::AlreadyVoted`].
     pub fn cast_cancel(&mut self, member: Pubkey, threshold: u8) -> Result<bool> {
-        require!(!self.cancel.contains(&member), ManagerError::AlreadyVoted);
+        control!(!self.cancel.contains(&member), ManagerError::AlreadyVoted);
         self.cancel.push(member);
         Ok(self.cancel.len() >= usize::from(threshold))
     }
@@ -158,7 +158,7 @@ impl Ballot {
     pub fn cast_rollback(&mut self, member: Pubkey, give_up: bool) -> Result<()> {
         match self.rollback.iter_mut().find(|v| v.member == member) {
             Some(vote) => {
-                require!(give_up && !vote.give_up, ManagerError::AlreadyVoted);
+                control!(give_up && !vote.give_up, ManagerError::AlreadyVoted);
                 vote.give_up = true;
             }
             None => self.rollback.push(RollbackVote { member, give_up }),

@@ -1,0 +1,103 @@
+//! Accounts of the manager, read, made, written and closed in one place. The manager makes each
+//! kind at one address only and owns what it made, so owner and discriminator prove what an account
+//! is; which one it is follows from the keys it holds. Knows no rule about contents.
+use std::io::{self, Write};
+use std::mem;
+
+use anchor_lang::prelude::*;
+use anchor_lang::solana_program::program::{invoke, invoke_signed};
+use anchor_lang::solana_program::{system_instruction, system_program};
+
+use crate::error::ManagerError;
+
+/// Who pays for a new account, and what that takes.
+pub(crate) struct Payer<'a, 'info> {
+    /// Signs and pays.
+    pub payer: &'a AccountInfo<'info>,
+    /// The system program.
+    pub system_program: &'a AccountInfo<'info>,
+    /// The cluster's rent.
+    pub rent: &'a Rent,
+}
+
+/// The account in `info`, which the manager must own.
+pub(crate) fn read<T: AccountDeserialize>(info: &AccountInfo) -> Result<Box<T>> {
+    control!(*info.owner == crate::ID, ManagerError::WrongAccount);
+    Ok(Box::new(T::try_deserialize(&mut &info.try_borrow_data()?[..])?))
+}
+
+/// As [`read`], for an account that may be closed: `None` when the manager does not own `info`.
+pub(crate) fn read_if_any<T: AccountDeserialize>(info: &AccountInfo) -> Result<Option<Box<T>>> {
+    if *info.owner == crate::ID { read(info).map(Some) } else { Ok(None) }
+}
+
+/// Writes `value` into its account.
+pub(crate) fn write<T: AccountSerialize>(info: &AccountInfo, value: &T) -> Result<()> {
+    value.try_serialize(&mut Room(&mut info.try_borrow_mut_data()?))
+}
+
+/// Makes an account of `space` bytes at `info`, the address that `seeds` and their canonical bump
+/// lead to. Returns the bump. Anyone may have sent lamports there before, which the system
+/// program's `CreateAccount` would refuse.
+pub(crate) fn create<'info>(
+    info: &AccountInfo<'info>,
+    seeds: &[&[u8]],
+    space: usize,
+    by: &Payer<'_, 'info>,
+) -> Result<u8> {
+    let (address, bump) = Pubkey::find_program_address(seeds, &crate::ID);
+    control!(*info.key == address, ManagerError::WrongAccount);
+    control!(*info.owner == system_program::ID, ManagerError::AddressTaken);
+    let bumps = [bump];
+    let signer = [seeds, &[&bumps]].concat();
+    let (len, need) = (space as u64, by.rent.minimum_balance(space));
+    let infos = [by.payer.clone(), info.clone(), by.system_program.clone()];
+    if info.lamports() == 0 {
+        let create =
+            system_instruction::create_account(by.payer.key, info.key, need, len, &crate::ID);
+        invoke_signed(&create, &infos, &[&signer])?;
+        return Ok(bump);
+    }
+    let missing = need.saturating_sub(info.lamports());
+    if missing > 0 {
+        invoke(&system_instruction::transfer(by.payer.key, info.key, missing), &infos)?;
+    }
+    invoke_signed(&system_instruction::allocate(info.key, len), &infos, &[&signer])?;
+    invoke_signed(&system_instruction::assign(info.key, &crate::ID), &infos, &[&signer])?;
+    Ok(bump)
+}
+
+/// Closes `info`: its lamports go to `refund`, its bytes and its owner are gone. Must be the last
+/// thing an instruction does to it.
+pub(crate) fn close<'info>(info: &AccountInfo<'info>, refund: &AccountInfo<'info>) -> Result<()> {
+    control!(info.key != refund.key, ManagerError::WrongAccount);
+    refund.add_lamports(info.lamports())?;
+    **info.try_borrow_mut_lamports()? = 0;
+    info.assign(&system_program::ID);
+    Ok(info.resize(0)?)
+}
+
+/// Room that is left to write into. Unlike the standard library's writer for slices it writes all
+/// or nothing, so that a field of known length becomes a few stores instead of a call.
+struct Room<'a>(&'a mut [u8]);
+
+impl Write for Room<'_> {
+    #[inline(always)]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    #[inline(always)]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let room = mem::take(&mut self.0).split_at_mut_checked(bytes.len());
+        let (here, rest) = room.ok_or(io::ErrorKind::WriteZero)?;
+        here.copy_from_slice(bytes);
+        self.0 = rest;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
