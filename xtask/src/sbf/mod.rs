@@ -43,13 +43,16 @@ pub enum Program {
     HostileTarget,
     /// The toolchain's test program
     ElfSelftest,
+    /// The published Squads v4 program, which tests govern upgrades with
+    #[value(name = "squads_v4")]
+    Squads,
 }
 
 impl Program {
     /// The programs of the product.
     pub const PRODUCT: [Self; 3] = [Self::UpgradeManager, Self::DemoVaultV1, Self::DemoVaultV2];
     /// The programs that only tests run.
-    pub const TEST: [Self; 2] = [Self::HostileTarget, Self::ElfSelftest];
+    pub const TEST: [Self; 3] = [Self::HostileTarget, Self::ElfSelftest, Self::Squads];
 
     /// The name of the ELF, without `.so`.
     pub fn name(self) -> &'static str {
@@ -59,6 +62,7 @@ impl Program {
             Self::DemoVaultV2 => "demo_vault_v2",
             Self::HostileTarget => "hostile_target",
             Self::ElfSelftest => "elf_selftest",
+            Self::Squads => "squads_v4",
         }
     }
 
@@ -69,6 +73,7 @@ impl Program {
             Self::DemoVaultV1 | Self::DemoVaultV2 => "programs/demo-vault",
             Self::HostileTarget => "programs/hostile-target",
             Self::ElfSelftest => "xtask/elf-selftest",
+            Self::Squads => "xtask/squads-elf",
         }
     }
 
@@ -79,7 +84,13 @@ impl Program {
             Self::DemoVaultV1 | Self::DemoVaultV2 => "demo_vault",
             Self::HostileTarget => "hostile_target",
             Self::ElfSelftest => "elf_selftest",
+            Self::Squads => "squads_elf",
         }
+    }
+
+    /// Whether its crate has a lock of its own, and so nothing of the workspace in it.
+    fn stands_alone(self) -> bool {
+        matches!(self, Self::ElfSelftest | Self::Squads)
     }
 
     /// The cargo features it is built with.
@@ -101,7 +112,7 @@ impl Program {
             .text(self.name())
             .text(&self.features().join(" "))
             .text(toolchain);
-        if self == Self::ElfSelftest {
+        if self.stands_alone() {
             let folder = places.root.join(self.crate_folder());
             return Ok(start.folder(&folder, &NOT_IN_THE_ELF)?.key());
         }

@@ -47,8 +47,9 @@ fn all(options: &Test, steps: &mut Steps) -> Result<Counts> {
     })?;
     steps.step("formatting", || {
         cargo(&places, &["fmt", "--all", "--check"], "cargo fmt")?;
-        for own_lock in ["xtask/sbf-ld/Cargo.toml", "xtask/elf-selftest/Cargo.toml"] {
-            let arguments = ["fmt", "--all", "--check", "--manifest-path", own_lock];
+        for own_lock in ["sbf-ld", "elf-selftest", "squads-elf"] {
+            let manifest = format!("xtask/{own_lock}/Cargo.toml");
+            let arguments = ["fmt", "--all", "--check", "--manifest-path", &manifest];
             cargo(&places, &arguments, "cargo fmt")?;
         }
         Ok(())
