@@ -6,6 +6,7 @@ mod command;
 mod elf;
 mod fingerprint;
 mod folder;
+mod mutants;
 mod places;
 mod progress;
 mod sandbox;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         cli::Task::BuildSbf(options) => sbf::run(&options),
         cli::Task::Sandbox(options) => sandbox::run(&options),
         cli::Task::Test(options) => suite::run(&options),
+        cli::Task::Mutants(options) => mutants::run(&options),
     };
     match outcome {
         Ok(code) => code,

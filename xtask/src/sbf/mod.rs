@@ -33,6 +33,9 @@ use toolchain::Toolchain;
 pub enum Program {
     /// The manager itself
     UpgradeManager,
+    /// The manager with a switch that turns one control off: for `cargo xtask mutants` alone
+    #[value(name = "upgrade_manager_mutants")]
+    ManagerMutants,
     /// The demo target in its first layout
     #[value(name = "demo_vault_v1")]
     DemoVaultV1,
@@ -58,6 +61,7 @@ impl Program {
     pub fn name(self) -> &'static str {
         match self {
             Self::UpgradeManager => "upgrade_manager",
+            Self::ManagerMutants => "upgrade_manager_mutants",
             Self::DemoVaultV1 => "demo_vault_v1",
             Self::DemoVaultV2 => "demo_vault_v2",
             Self::HostileTarget => "hostile_target",
@@ -69,7 +73,7 @@ impl Program {
     /// The folder of the crate, from the checkout.
     fn crate_folder(self) -> &'static str {
         match self {
-            Self::UpgradeManager => "programs/upgrade-manager",
+            Self::UpgradeManager | Self::ManagerMutants => "programs/upgrade-manager",
             Self::DemoVaultV1 | Self::DemoVaultV2 => "programs/demo-vault",
             Self::HostileTarget => "programs/hostile-target",
             Self::ElfSelftest => "xtask/elf-selftest",
@@ -80,7 +84,7 @@ impl Program {
     /// The name of the crate's library, which its ELF is named after.
     fn library(self) -> &'static str {
         match self {
-            Self::UpgradeManager => "upgrade_manager",
+            Self::UpgradeManager | Self::ManagerMutants => "upgrade_manager",
             Self::DemoVaultV1 | Self::DemoVaultV2 => "demo_vault",
             Self::HostileTarget => "hostile_target",
             Self::ElfSelftest => "elf_selftest",
@@ -97,6 +101,7 @@ impl Program {
     fn features(self) -> &'static [&'static str] {
         match self {
             Self::DemoVaultV2 => &["v2"],
+            Self::ManagerMutants => &["mutants"],
             _ => &[],
         }
     }
