@@ -27,7 +27,7 @@ pub enum ManagerError {
     #[msg("At least one member must be allowed to execute.")]
     NobodyExecutes,
     /// 6007
-    #[msg("The timelock must lie between its floor and 90 days, and the floor above zero.")]
+    #[msg("The timelock must lie between its floor and 90 days.")]
     Timelock,
     /// 6008
     #[msg("A window lasts from one hour to 90 days.")]

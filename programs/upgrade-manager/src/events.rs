@@ -2,7 +2,7 @@
 //! The audit trail is decoded from these inner instructions.
 use anchor_lang::prelude::*;
 
-use crate::state::{AccountStatus, BufferRole, Choice, Counters, ProposalStatus};
+use crate::state::{AccountStatus, ActionKind, BufferRole, Choice, Counters, ProposalStatus};
 
 /// A multisig was made.
 #[event]
@@ -94,7 +94,7 @@ pub struct ProposalCreated {
 pub struct VoteCast {
     /// The proposal.
     pub proposal: Pubkey,
-    /// The program.
+    /// The program; all zero when it is about the team itself.
     pub program: Pubkey,
     /// Who.
     pub member: Pubkey,
@@ -114,7 +114,7 @@ pub struct VoteCast {
 pub struct VoteRevoked {
     /// The proposal.
     pub proposal: Pubkey,
-    /// The program.
+    /// The program; all zero when it is about the team itself.
     pub program: Pubkey,
     /// Who.
     pub member: Pubkey,
@@ -130,7 +130,7 @@ pub struct VoteRevoked {
 pub struct CancelRequested {
     /// The proposal.
     pub proposal: Pubkey,
-    /// The program.
+    /// The program; all zero when it is about the team itself.
     pub program: Pubkey,
     /// Who.
     pub member: Pubkey,
@@ -144,7 +144,7 @@ pub struct CancelRequested {
 pub struct ProposalExpired {
     /// The proposal.
     pub proposal: Pubkey,
-    /// The program.
+    /// The program; all zero when it is about the team itself.
     pub program: Pubkey,
 }
 
@@ -255,6 +255,116 @@ pub struct ProgramRolledBack {
     pub given_up: u64,
 }
 
+/// A proposal about a team, or about who holds a program, was made.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GovernanceProposed {
+    /// The proposal.
+    pub proposal: Pubkey,
+    /// The team.
+    pub multisig: Pubkey,
+    /// Its id.
+    pub id: u64,
+    /// Who proposed.
+    pub proposer: Pubkey,
+    /// What votes must name.
+    pub digest: [u8; 32],
+    /// What it does.
+    pub kind: ActionKind,
+    /// The program it is about.
+    pub program: Option<Pubkey>,
+}
+
+/// A team has new rules; its proposals that had not ended are stale.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigChanged {
+    /// The proposal.
+    pub proposal: Pubkey,
+    /// The team.
+    pub multisig: Pubkey,
+    /// Who executed.
+    pub executor: Pubkey,
+    /// Epoch now.
+    pub config_epoch: u64,
+    /// Approvals it takes now.
+    pub threshold: u8,
+    /// Seconds of timelock now.
+    pub timelock: u32,
+    /// Its members' keys now.
+    pub members: Vec<Pubkey>,
+}
+
+/// A program's upgrade authority left the manager.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorityTransferred {
+    /// The proposal.
+    pub proposal: Pubkey,
+    /// The program.
+    pub program: Pubkey,
+    /// The team that decided.
+    pub multisig: Pubkey,
+    /// Who executed.
+    pub executor: Pubkey,
+    /// Who holds the authority now.
+    pub new_authority: Pubkey,
+}
+
+/// A team has ended.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TeamDissolved {
+    /// The proposal.
+    pub proposal: Pubkey,
+    /// The team.
+    pub multisig: Pubkey,
+    /// Who executed.
+    pub executor: Pubkey,
+}
+
+/// The guardian paused a team, or a member asked to lift the pause.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PauseChanged {
+    /// The team.
+    pub multisig: Pubkey,
+    /// Who.
+    pub actor: Pubkey,
+    /// Chain time until which it is paused now, 0 when the pause was lifted.
+    pub paused_until: i64,
+    /// Votes to lift the pause now, 0 once it is lifted.
+    pub votes: u8,
+}
+
+/// One chunk of a large frozen buffer was hashed.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChunkAttested {
+    /// The buffer.
+    pub buffer: Pubkey,
+    /// The program it is for.
+    pub program: Pubkey,
+    /// Which chunk, from 0.
+    pub chunk: u32,
+    /// Hash over this chunk and those before it.
+    pub accumulator: [u8; 32],
+}
+
+/// A buffer that was handed over without being frozen was closed.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BufferReclaimed {
+    /// The buffer.
+    pub buffer: Pubkey,
+    /// The program whose address held it.
+    pub program: Pubkey,
+    /// Who executed.
+    pub executor: Pubkey,
+    /// Who got the rent.
+    pub treasury: Pubkey,
+}
+
 /// What was closed.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClosedKind {
@@ -264,6 +374,14 @@ pub enum ClosedKind {
     Proposal,
     /// A version record.
     AccountVersion,
+    /// A program's state, after its authority was handed over.
+    ProgramState,
+    /// A team that was dissolved.
+    Multisig,
+    /// A proposal about a team.
+    Governance,
+    /// A backup of an account.
+    Backup,
 }
 
 /// An account of the manager, or a buffer, was closed.
@@ -274,7 +392,7 @@ pub struct AccountClosed {
     pub kind: ClosedKind,
     /// Its address.
     pub account: Pubkey,
-    /// The program it was for.
+    /// The program it was for; all zero for a team and its proposals.
     pub program: Pubkey,
     /// Who got the rent.
     pub refund: Pubkey,

@@ -35,12 +35,14 @@ mod record;
 #[warn(missing_docs)]
 pub mod seeds;
 #[warn(missing_docs)]
+pub mod squads;
+#[warn(missing_docs)]
 pub mod state;
 mod stored;
 mod target;
 
 use instructions::*;
-use state::{BufferRole, Choice};
+use state::{BufferRole, Choice, TeamRules};
 
 declare_id!("FAgtu5Zwcc36ufZQygkhYcE6MxUAHKvGagUmHBVRriGL");
 
@@ -52,9 +54,9 @@ pub mod upgrade_manager {
     /// Makes a team.
     pub fn create_multisig<'info>(
         ctx: Context<'info, CreateMultisig<'info>>,
-        args: CreateMultisigArgs,
+        rules: TeamRules,
     ) -> Result<()> {
-        CreateMultisig::handle(ctx, args)
+        CreateMultisig::handle(ctx, rules)
     }
 
     /// Takes over a program's upgrade authority, with the present authority's signature.

@@ -6,7 +6,7 @@ use crate::error::ManagerError;
 use crate::events::RollbackVoted;
 use crate::nonce;
 use crate::seeds;
-use crate::state::{MultisigConfig, Phase, ProgramUpgradeState, UpgradeProposal, role};
+use crate::state::{Course, MultisigConfig, Phase, ProgramUpgradeState, UpgradeProposal, role};
 
 /// Accounts of `approve_rollback`.
 #[event_cpi]

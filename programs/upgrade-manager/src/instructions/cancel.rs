@@ -6,7 +6,7 @@ use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::CancelRequested;
 use crate::seeds;
-use crate::state::{MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal};
+use crate::state::{Course, MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal};
 
 /// Accounts of `cancel`.
 #[event_cpi]

@@ -12,7 +12,7 @@ use crate::error::ManagerError;
 use crate::events::{VoteCast, VoteRevoked};
 use crate::nonce;
 use crate::state::{
-    Choice, MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal, role,
+    Choice, Course, MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal, role,
 };
 use crate::stored;
 

@@ -8,7 +8,9 @@ use crate::error::ManagerError;
 use crate::events::UpgradeExecuted;
 use crate::loader::{self, Authority, Install};
 use crate::seeds;
-use crate::state::{BufferAttestation, MultisigConfig, ProgramUpgradeState, UpgradeProposal, role};
+use crate::state::{
+    BufferAttestation, Course, MultisigConfig, ProgramUpgradeState, UpgradeProposal, role,
+};
 
 /// Accounts of `execute_upgrade`.
 #[event_cpi]

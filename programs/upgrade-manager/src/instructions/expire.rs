@@ -5,7 +5,7 @@ use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::ProposalExpired;
 use crate::seeds;
-use crate::state::{MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal};
+use crate::state::{Course, MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal};
 
 /// Accounts of `expire`.
 #[event_cpi]
@@ -46,7 +46,7 @@ impl<'info> Expire<'info> {
     /// Ends the proposal.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let accounts = ctx.accounts;
-        accounts.proposal.require_expired(Clock::get()?.unix_timestamp)?;
+        accounts.proposal.require_expired(&accounts.multisig, Clock::get()?.unix_timestamp)?;
         accounts.proposal.status = ProposalStatus::Expired;
         let (key, program) = (accounts.proposal.key(), accounts.state.program);
         accounts.state.end(&key);

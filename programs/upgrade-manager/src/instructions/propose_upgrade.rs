@@ -15,8 +15,12 @@ use crate::state::{
 /// What the proposer chooses; the rest of the terms is read from the accounts.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug, PartialEq, Eq)]
 pub struct ProposeArgs {
+    /// An upgrade, or one that takes the place of an unfinished one.
+    pub kind: ProposalKind,
     /// Genesis hash of the cluster.
     pub genesis_hash: [u8; 32],
+    /// Oldest version of an account that may be migrated.
+    pub oldest_version: u16,
     /// Version after the upgrade.
     pub to_version: u16,
     /// Which accounts may be migrated.
@@ -109,7 +113,7 @@ impl<'info> ProposeUpgrade<'info> {
 
     fn terms(&self, id: u64, args: ProposeArgs) -> Terms {
         Terms {
-            kind: ProposalKind::Upgrade,
+            kind: args.kind,
             id,
             genesis_hash: args.genesis_hash,
             multisig: self.multisig.key(),
@@ -120,6 +124,7 @@ impl<'info> ProposeUpgrade<'info> {
             rollback: self.rollback_attestation.pin(),
             spill: self.multisig.treasury,
             from_version: self.state.version,
+            oldest_version: args.oldest_version,
             to_version: args.to_version,
             type_rules: args.type_rules,
             manifest: args.manifest,

@@ -81,6 +81,7 @@ impl<'info> RegisterProgram<'info> {
             previous_elf_hash: elf_hash,
             phase: Phase::Steady,
             live_proposal: None,
+            roll_forward: None,
             last_executed: None,
             executed_slot: 0,
             executed_at: 0,

@@ -83,7 +83,7 @@ impl<'info> RollbackProgram<'info> {
         self.state.require_rolling_back(&key)?;
         self.state.require_callable(slot)?;
         let restored = self.state.counters.on_new_layout() == 0;
-        let given_up = proposal.ballot.may_give_up(self.multisig.threshold);
+        let given_up = proposal.ballot.may_give_up(&self.multisig);
         control!(restored || given_up, ManagerError::NotRestored);
         self.rollback_attestation.require_taken_by(&key)?;
         loader::require_authority(&self.program_data, self.authority.key)?;

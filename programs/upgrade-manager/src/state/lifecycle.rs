@@ -3,8 +3,8 @@
 use anchor_lang::prelude::*;
 
 use super::{
-    Ballot, Choice, Counters, LAYOUT, MultisigConfig, Phase, ProgramUpgradeState, ProposalStatus,
-    Terms, UpgradeProposal, role,
+    Ballot, Counters, LAYOUT, MultisigConfig, Phase, ProgramUpgradeState, ProposalKind,
+    ProposalStatus, Terms, UpgradeProposal,
 };
 use crate::error::ManagerError;
 
@@ -41,51 +41,6 @@ impl UpgradeProposal {
             rollback_approved_at: 0,
             reserved: [0; 32],
         })
-    }
-
-    /// Casts the vote of `member` and draws what follows.
-    ///
-    /// # Errors
-    /// [`ManagerError::AlreadyVoted`].
-    pub fn cast(
-        &mut self,
-        member: Pubkey,
-        choice: Choice,
-        config: &MultisigConfig,
-        (now, slot): (i64, u64),
-    ) -> Result<()> {
-        self.ballot.cast(member, choice, now)?;
-        self.settle(config, now, slot)
-    }
-
-    /// Takes the vote of `member` back and draws what follows.
-    ///
-    /// # Errors
-    /// [`ManagerError::NoVote`].
-    pub fn revoke(
-        &mut self,
-        member: &Pubkey,
-        config: &MultisigConfig,
-        (now, slot): (i64, u64),
-    ) -> Result<()> {
-        self.ballot.revoke(member)?;
-        self.settle(config, now, slot)
-    }
-
-    /// Cancels: at once for the proposer before any vote, else when enough voters ask for it.
-    ///
-    /// # Errors
-    /// [`ManagerError::NotVoting`], [`ManagerError::AlreadyVoted`], or what the member lacks.
-    pub fn cancel(&mut self, member: Pubkey, config: &MultisigConfig) -> Result<()> {
-        control!(self.status.is_voting(), ManagerError::NotVoting);
-        let withdrawn = member == self.proposer && self.ballot.votes.is_empty();
-        if !withdrawn {
-            config.require_role(&member, role::VOTE)?;
-        }
-        if withdrawn || self.ballot.cast_cancel(member, config.threshold)? {
-            self.status = ProposalStatus::Cancelled;
-        }
-        Ok(())
     }
 
     /// The new code is in place because of this proposal.
@@ -128,9 +83,8 @@ impl UpgradeProposal {
         config: &MultisigConfig,
         now: i64,
     ) -> Result<bool> {
-        self.ballot.cast_rollback(member, give_up)?;
-        let decides =
-            self.rollback_approved_at == 0 && self.ballot.rollback_approved(config.threshold);
+        self.ballot.cast_rollback(member, give_up, config)?;
+        let decides = self.rollback_approved_at == 0 && self.ballot.rollback_approved(config);
         if decides {
             self.rollback_approved_at = now;
         }
@@ -139,12 +93,13 @@ impl UpgradeProposal {
 }
 
 impl ProgramUpgradeState {
-    /// `proposal` is the one that has not ended.
+    /// `proposal` is the one that has not ended, or the roll-forward that has not.
     ///
     /// # Errors
     /// [`ManagerError::WrongAccount`].
     pub fn require_live(&self, proposal: &Pubkey) -> Result<()> {
-        control!(self.live_proposal == Some(*proposal), ManagerError::WrongAccount);
+        let live = self.live_proposal == Some(*proposal) || self.roll_forward == Some(*proposal);
+        control!(live, ManagerError::WrongAccount);
         Ok(())
     }
 
@@ -210,6 +165,49 @@ impl ProgramUpgradeState {
         if self.live_proposal == Some(*proposal) {
             self.live_proposal = None;
         }
+        if self.roll_forward == Some(*proposal) {
+            self.roll_forward = None;
+        }
+    }
+
+    /// A new proposal of `kind` may take its place among the proposals that have not ended.
+    ///
+    /// # Errors
+    /// [`ManagerError::LiveProposal`], [`ManagerError::NotSteady`], [`ManagerError::RollForward`].
+    pub fn require_room(&self, kind: ProposalKind) -> Result<()> {
+        match kind {
+            ProposalKind::Upgrade => {
+                control!(self.live_proposal.is_none(), ManagerError::LiveProposal);
+                control!(self.roll_forward.is_none(), ManagerError::LiveProposal);
+                self.require_steady()
+            }
+            ProposalKind::RollForward => {
+                let stuck = matches!(self.phase, Phase::Migrating | Phase::RollingBack);
+                control!(stuck && self.roll_forward.is_none(), ManagerError::RollForward);
+                Ok(())
+            }
+        }
+    }
+
+    /// `proposal`, a new one of `kind`, takes its place.
+    pub fn open(&mut self, proposal: Pubkey, kind: ProposalKind) {
+        match kind {
+            ProposalKind::Upgrade => self.live_proposal = Some(proposal),
+            ProposalKind::RollForward => self.roll_forward = Some(proposal),
+        }
+    }
+
+    /// The proposal whose place a roll-forward would take: the one that was executed and is neither
+    /// complete nor rolled back.
+    #[must_use]
+    pub fn unfinished(&self) -> Option<Pubkey> {
+        self.last_executed.filter(|_| self.phase != Phase::Steady)
+    }
+
+    /// The upgrade authority has left the manager.
+    pub fn release(&mut self) {
+        self.phase = Phase::Released;
+        (self.live_proposal, self.last_executed) = (None, None);
     }
 
     /// The code of `terms` goes in place now; its accounts are still to be migrated.
@@ -217,6 +215,8 @@ impl ProgramUpgradeState {
         (self.previous_version, self.previous_elf_hash) = (self.version, self.elf_hash);
         (self.version, self.elf_hash) = (terms.to_version, terms.upgrade.sha256);
         self.phase = Phase::Migrating;
+        self.end(&proposal);
+        self.live_proposal = Some(proposal);
         self.last_executed = Some(proposal);
         (self.executed_at, self.executed_slot) = (now, slot);
         self.counters = Counters { total: terms.manifest.count, ..Counters::default() };

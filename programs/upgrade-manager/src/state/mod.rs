@@ -2,20 +2,26 @@
 //! screens call these same functions.
 mod account_version;
 mod attestation;
+mod course;
+mod governance;
 mod lifecycle;
 pub mod manifest;
 mod multisig;
 mod program;
 mod proposal;
+mod rules;
 mod terms;
 mod type_rule;
 mod votes;
 
 pub use account_version::*;
 pub use attestation::*;
+pub use course::*;
+pub use governance::*;
 pub use multisig::*;
 pub use program::*;
 pub use proposal::*;
+pub use rules::*;
 pub use terms::*;
 pub use type_rule::*;
 pub use votes::*;

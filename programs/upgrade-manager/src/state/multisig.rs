@@ -2,12 +2,21 @@
 //! reads no clock and no other account.
 use anchor_lang::prelude::*;
 
+use super::{LAYOUT, MemberArgs, SquadsVault, TeamRules};
 use crate::error::ManagerError;
 
 /// Most members of one multisig.
 pub const MAX_MEMBERS: usize = 16;
 /// Longest timelock in seconds: 90 days, Squads v4's `MAX_TIME_LOCK`. A longer one can brick.
 pub const MAX_TIMELOCK: u32 = 90 * 24 * 3600;
+/// Lowest floor of a timelock in seconds: 48 hours.
+pub const MIN_TIMELOCK: u32 = 48 * 3600;
+/// Lowest floor of the timelock of the team that manages the manager itself, in seconds: 7 days.
+pub const MIN_CRITICAL_TIMELOCK: u32 = 7 * 24 * 3600;
+/// Fewest voters of the team that manages the manager itself.
+pub const MIN_CRITICAL_VOTERS: usize = 5;
+/// How long one pause lasts, in seconds: 72 hours. The guardian then rests as long.
+pub const MAX_PAUSE: i64 = 72 * 3600;
 /// Shortest execution and rollback window in seconds.
 pub const MIN_WINDOW: u32 = 3600;
 /// Longest execution and rollback window in seconds.
@@ -56,7 +65,8 @@ pub struct MultisigConfig {
     pub bump: u8,
     /// The key that signed the creation and seeds the address.
     pub create_key: Pubkey,
-    /// Counts the changes of this account; proposals of an older epoch are stale.
+    /// Slot of the creation, and one more for every change of the rules; proposals of an older epoch
+    /// are stale. A team made again at this address never repeats an epoch.
     pub config_epoch: u64,
     /// Approvals that lock a proposal.
     pub threshold: u8,
@@ -79,38 +89,136 @@ pub struct MultisigConfig {
     /// Members, sorted by key, unique.
     #[max_len(MAX_MEMBERS)]
     pub members: Vec<Member>,
-    /// Zero; room for a Squads vault, a guardian and a pause.
-    pub reserved: [u8; 128],
+    /// Who paid for this account.
+    pub payer: Pubkey,
+    /// May veto, pause for a while and roll back, and nothing else.
+    pub guardian: Option<Pubkey>,
+    /// The Squads vault that is the team's only voter.
+    pub squads: Option<SquadsVault>,
+    /// Chain time until which executions are paused, 0 when never.
+    pub paused_until: i64,
+    /// Chain time before which the guardian cannot pause again, 0 when never.
+    pub pause_again: i64,
+    /// Who wants to lift the pause: one bit a member, by its place in `members`.
+    pub unpause_votes: u16,
+    /// Programs that the team decides about.
+    pub programs: u32,
+    /// Proposals that have not ended, of past members too.
+    pub open_proposals: u32,
+    /// Whether the team manages the manager itself.
+    pub critical: bool,
+    /// Whether the team has ended.
+    pub dissolved: bool,
+    /// Zero; room for later.
+    pub reserved: [u8; 32],
 }
 
 impl MultisigConfig {
+    /// A new team, made in `slot`.
+    ///
+    /// # Errors
+    /// The first rule of [`Self::invariant`] that does not hold.
+    pub fn new(
+        rules: TeamRules,
+        (create_key, bump): (Pubkey, u8),
+        payer: Pubkey,
+        slot: u64,
+    ) -> Result<Self> {
+        let mut config = Self {
+            layout: LAYOUT,
+            bump,
+            create_key,
+            config_epoch: slot,
+            threshold: 0,
+            open_cap: 0,
+            allow_durable_nonce: false,
+            timelock_floor: 0,
+            timelock: 0,
+            execution_window: 0,
+            rollback_window: 0,
+            treasury: Pubkey::default(),
+            next_proposal: 0,
+            members: vec![],
+            payer,
+            guardian: None,
+            squads: None,
+            paused_until: 0,
+            pause_again: 0,
+            unpause_votes: 0,
+            programs: 0,
+            open_proposals: 0,
+            critical: false,
+            dissolved: false,
+            reserved: [0; 32],
+        };
+        config.adopt(rules);
+        config.invariant()?;
+        Ok(config)
+    }
+
+    /// The rules as they are now.
+    #[must_use]
+    pub fn rules(&self) -> TeamRules {
+        let args = |m: &Member| MemberArgs { key: m.key, roles: m.roles };
+        TeamRules {
+            threshold: self.threshold,
+            open_cap: self.open_cap,
+            allow_durable_nonce: self.allow_durable_nonce,
+            timelock_floor: self.timelock_floor,
+            timelock: self.timelock,
+            execution_window: self.execution_window,
+            rollback_window: self.rollback_window,
+            treasury: self.treasury,
+            guardian: self.guardian,
+            squads: self.squads,
+            members: self.members.iter().map(args).collect(),
+        }
+    }
+
+    /// Replaces the rules; every proposal that has not ended becomes stale.
+    ///
+    /// # Errors
+    /// [`ManagerError::TimelockFloor`] for a lower floor, or the first rule that does not hold.
+    pub fn change(&mut self, rules: TeamRules) -> Result<()> {
+        control!(rules.timelock_floor >= self.timelock_floor, ManagerError::TimelockFloor);
+        self.adopt(rules);
+        self.next_epoch()?;
+        self.invariant()
+    }
+
+    /// Makes every proposal that has not ended stale.
+    fn next_epoch(&mut self) -> Result<()> {
+        self.config_epoch = self.config_epoch.checked_add(1).ok_or(ManagerError::Overflow)?;
+        // The bits name places among the members, who may be others now.
+        self.unpause_votes = 0;
+        Ok(())
+    }
+
+    fn adopt(&mut self, rules: TeamRules) {
+        let open = |key: &Pubkey| self.member(key).map_or(0, |m| m.open);
+        let member = |m: &MemberArgs| Member { key: m.key, roles: m.roles, open: open(&m.key) };
+        self.members = rules.members.iter().map(member).collect();
+        self.threshold = rules.threshold;
+        self.open_cap = rules.open_cap;
+        self.allow_durable_nonce = rules.allow_durable_nonce;
+        self.timelock_floor = rules.timelock_floor;
+        self.timelock = rules.timelock;
+        self.execution_window = rules.execution_window;
+        self.rollback_window = rules.rollback_window;
+        self.treasury = rules.treasury;
+        self.guardian = rules.guardian;
+        self.squads = rules.squads;
+    }
+
     /// Every rule that must hold after any change.
     ///
     /// # Errors
     /// The first rule that does not hold.
     pub fn invariant(&self) -> Result<()> {
-        let n = self.members.len();
-        control!((1..=MAX_MEMBERS).contains(&n), ManagerError::MemberCount);
-        let sorted = self.members.windows(2).all(|w| matches!(w, [a, b] if a.key < b.key));
-        control!(sorted, ManagerError::MembersNotSortedUnique);
-        for member in &self.members {
-            control!(member.key != Pubkey::default(), ManagerError::MemberIsZero);
-            control!(
-                member.roles != 0 && member.roles & !role::ALL == 0,
-                ManagerError::MemberRoles
-            );
-        }
-        let voters = self.voters();
+        self.members_invariant()?;
+        control!(self.timelock_floor >= MIN_TIMELOCK, ManagerError::TimelockFloor);
         control!(
-            usize::from(self.threshold) > voters / 2 && usize::from(self.threshold) <= voters,
-            ManagerError::Threshold
-        );
-        control!(self.with_role(role::PROPOSE) > 0, ManagerError::NobodyProposes);
-        control!(self.with_role(role::EXECUTE) > 0, ManagerError::NobodyExecutes);
-        control!(
-            self.timelock_floor > 0
-                && self.timelock >= self.timelock_floor
-                && self.timelock <= MAX_TIMELOCK,
+            (self.timelock_floor..=MAX_TIMELOCK).contains(&self.timelock),
             ManagerError::Timelock
         );
         for window in [self.execution_window, self.rollback_window] {
@@ -118,6 +226,53 @@ impl MultisigConfig {
         }
         control!((1..=MAX_OPEN_CAP).contains(&self.open_cap), ManagerError::OpenCap);
         control!(self.treasury != Pubkey::default(), ManagerError::TreasuryIsZero);
+        if let Some(guardian) = &self.guardian {
+            let apart = *guardian != Pubkey::default() && self.member(guardian).is_none();
+            control!(apart, ManagerError::GuardianIsMember);
+        }
+        if let Some(squads) = &self.squads {
+            self.squads_invariant(squads)?;
+        }
+        if self.critical {
+            self.critical_invariant()?;
+        }
+        Ok(())
+    }
+
+    fn members_invariant(&self) -> Result<()> {
+        let n = self.members.len();
+        control!((1..=MAX_MEMBERS).contains(&n), ManagerError::MemberCount);
+        let sorted = self.members.windows(2).all(|w| matches!(w, [a, b] if a.key < b.key));
+        control!(sorted, ManagerError::MembersNotSortedUnique);
+        for member in &self.members {
+            control!(member.key != Pubkey::default(), ManagerError::MemberIsZero);
+            let known = member.roles != 0 && member.roles & !role::ALL == 0;
+            control!(known, ManagerError::MemberRoles);
+        }
+        let (voters, threshold) = (self.voters(), usize::from(self.threshold));
+        control!(threshold > voters / 2 && threshold <= voters, ManagerError::Threshold);
+        control!(self.with_role(role::PROPOSE) > 0, ManagerError::NobodyProposes);
+        control!(self.with_role(role::EXECUTE) > 0, ManagerError::NobodyExecutes);
+        Ok(())
+    }
+
+    /// The vault is the only voter, and the majority of at least two is among the members behind it.
+    fn squads_invariant(&self, squads: &SquadsVault) -> Result<()> {
+        let votes = self.member(&squads.vault()).is_some_and(|m| m.may(role::VOTE));
+        control!(votes && self.voters() == 1, ManagerError::SquadsVoter);
+        let (threshold, voters) = (squads.min_threshold, squads.min_voters);
+        let majority = threshold >= 2 && threshold > voters / 2 && threshold <= voters;
+        control!(majority, ManagerError::SquadsVoter);
+        Ok(())
+    }
+
+    /// What a team must be to decide about the manager itself.
+    fn critical_invariant(&self) -> Result<()> {
+        let voters = self.voters();
+        let four_fifths = usize::from(self.threshold).saturating_mul(5) >= voters.saturating_mul(4);
+        let strict = self.squads.is_none() && voters >= MIN_CRITICAL_VOTERS && four_fifths;
+        control!(strict, ManagerError::CriticalPolicy);
+        control!(self.timelock_floor >= MIN_CRITICAL_TIMELOCK, ManagerError::CriticalPolicy);
         Ok(())
     }
 
@@ -148,6 +303,116 @@ impl MultisigConfig {
         Ok(())
     }
 
+    /// `key` may vote now.
+    #[must_use]
+    pub fn may_vote(&self, key: &Pubkey) -> bool {
+        self.member(key).is_some_and(|m| m.may(role::VOTE))
+    }
+
+    /// `key` is the guardian.
+    ///
+    /// # Errors
+    /// [`ManagerError::NotGuardian`].
+    pub fn require_guardian(&self, key: &Pubkey) -> Result<()> {
+        control!(self.guardian == Some(*key), ManagerError::NotGuardian);
+        Ok(())
+    }
+
+    /// `key` may carry out a rollback that was decided: an executor, or the guardian.
+    ///
+    /// # Errors
+    /// [`ManagerError::NotAMember`] or [`ManagerError::RoleMissing`].
+    pub fn require_restorer(&self, key: &Pubkey) -> Result<()> {
+        if self.guardian == Some(*key) { Ok(()) } else { self.require_role(key, role::EXECUTE) }
+    }
+
+    /// The team has not ended.
+    ///
+    /// # Errors
+    /// [`ManagerError::Dissolved`].
+    pub fn require_alive(&self) -> Result<()> {
+        control!(!self.dissolved, ManagerError::Dissolved);
+        Ok(())
+    }
+
+    /// No pause is on.
+    ///
+    /// # Errors
+    /// [`ManagerError::Paused`].
+    pub fn require_not_paused(&self, now: i64) -> Result<()> {
+        control!(now >= self.paused_until, ManagerError::Paused);
+        Ok(())
+    }
+
+    /// Pauses executions from `now` on; the guardian then has to rest as long as the pause lasts.
+    ///
+    /// # Errors
+    /// [`ManagerError::Paused`], [`ManagerError::PauseTooSoon`] or [`ManagerError::Overflow`].
+    pub fn pause(&mut self, now: i64) -> Result<()> {
+        self.require_not_paused(now)?;
+        control!(now >= self.pause_again, ManagerError::PauseTooSoon);
+        self.paused_until = now.checked_add(MAX_PAUSE).ok_or(ManagerError::Overflow)?;
+        self.pause_again =
+            self.paused_until.checked_add(MAX_PAUSE).ok_or(ManagerError::Overflow)?;
+        self.unpause_votes = 0;
+        Ok(())
+    }
+
+    /// Counts the wish of `member` to lift the pause, and lifts it when enough voters share it.
+    ///
+    /// # Errors
+    /// [`ManagerError::NotPaused`], [`ManagerError::AlreadyVoted`], or what the member lacks.
+    pub fn unpause(&mut self, member: &Pubkey, now: i64) -> Result<()> {
+        self.require_role(member, role::VOTE)?;
+        control!(now < self.paused_until, ManagerError::NotPaused);
+        let place = self.members.iter().position(|m| m.key == *member);
+        let bit = place.and_then(|at| 1u16.checked_shl(u32::try_from(at).ok()?));
+        let bit = bit.ok_or(ManagerError::NotAMember)?;
+        control!(self.unpause_votes & bit == 0, ManagerError::AlreadyVoted);
+        self.unpause_votes |= bit;
+        if self.unpause_votes.count_ones() >= u32::from(self.threshold) {
+            (self.paused_until, self.unpause_votes) = (0, 0);
+        }
+        Ok(())
+    }
+
+    /// Takes one more program into the team's care; the manager itself only under stricter rules.
+    ///
+    /// # Errors
+    /// [`ManagerError::Dissolved`], [`ManagerError::CriticalPolicy`], [`ManagerError::Overflow`].
+    pub fn take_program(&mut self, program: &Pubkey) -> Result<()> {
+        self.require_alive()?;
+        if *program == crate::ID {
+            self.critical_invariant()?;
+            self.critical = true;
+        }
+        self.programs = self.programs.checked_add(1).ok_or(ManagerError::Overflow)?;
+        Ok(())
+    }
+
+    /// Lets `program` go.
+    ///
+    /// # Errors
+    /// [`ManagerError::Overflow`].
+    pub fn release_program(&mut self, program: &Pubkey) -> Result<()> {
+        self.programs = self.programs.checked_sub(1).ok_or(ManagerError::Overflow)?;
+        if *program == crate::ID {
+            self.critical = false;
+        }
+        Ok(())
+    }
+
+    /// Ends the team; nothing of it may be left.
+    ///
+    /// # Errors
+    /// [`ManagerError::ProgramsRegistered`] or [`ManagerError::Overflow`].
+    pub fn dissolve(&mut self) -> Result<()> {
+        let empty = self.programs == 0 && self.open_proposals == 0;
+        control!(empty, ManagerError::ProgramsRegistered);
+        self.dissolved = true;
+        self.next_epoch()
+    }
+
     /// Counts a new proposal of `proposer` and returns its id.
     ///
     /// # Errors
@@ -157,6 +422,7 @@ impl MultisigConfig {
         let member = self.member_mut(proposer).ok_or(ManagerError::NotAMember)?;
         control!(member.open < cap, ManagerError::TooManyOpen);
         member.open = member.open.checked_add(1).ok_or(ManagerError::Overflow)?;
+        self.open_proposals = self.open_proposals.checked_add(1).ok_or(ManagerError::Overflow)?;
         let id = self.next_proposal;
         self.next_proposal = id.checked_add(1).ok_or(ManagerError::Overflow)?;
         Ok(id)
@@ -164,6 +430,7 @@ impl MultisigConfig {
 
     /// Counts an ended proposal of `proposer`; a proposer who is no longer a member has no count.
     pub fn end_proposal(&mut self, proposer: &Pubkey) {
+        self.open_proposals = self.open_proposals.saturating_sub(1);
         if let Some(member) = self.member_mut(proposer) {
             member.open = member.open.saturating_sub(1);
         }
@@ -176,77 +443,4 @@ impl MultisigConfig {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config(voters: u8, threshold: u8) -> MultisigConfig {
-        let members = (1..=voters)
-            .map(|i| Member { key: Pubkey::new_from_array([i; 32]), roles: role::ALL, open: 0 })
-            .collect();
-        MultisigConfig {
-            layout: 1,
-            bump: 0,
-            create_key: Pubkey::new_from_array([9; 32]),
-            config_epoch: 0,
-            threshold,
-            open_cap: 2,
-            allow_durable_nonce: false,
-            timelock_floor: 3600,
-            timelock: 48 * 3600,
-            execution_window: 24 * 3600,
-            rollback_window: 7 * 24 * 3600,
-            treasury: Pubkey::new_from_array([8; 32]),
-            next_proposal: 0,
-            members,
-            reserved: [0; 128],
-        }
-    }
-
-    #[test]
-    fn a_threshold_is_a_majority_of_the_voters() {
-        for n in 1..=16u8 {
-            for t in 0..=17u8 {
-                let fits = t > n / 2 && t <= n;
-                assert_eq!(config(n, t).invariant().is_ok(), fits, "{t} of {n}");
-            }
-        }
-    }
-
-    #[test]
-    fn members_are_sorted_unique_and_not_zero() {
-        let mut c = config(3, 2);
-        c.members.swap(0, 1);
-        assert!(c.invariant().is_err());
-        let mut c = config(3, 2);
-        c.members[1] = c.members[0];
-        assert!(c.invariant().is_err());
-        let mut c = config(3, 2);
-        c.members[0].key = Pubkey::default();
-        assert!(c.invariant().is_err());
-        let mut c = config(3, 2);
-        c.members[0].roles = 8;
-        assert!(c.invariant().is_err());
-    }
-
-    #[test]
-    fn the_timelock_never_falls_below_its_floor() {
-        let mut c = config(3, 2);
-        c.timelock = c.timelock_floor - 1;
-        assert!(c.invariant().is_err());
-        c.timelock = c.timelock_floor;
-        assert!(c.invariant().is_ok());
-        c.timelock = MAX_TIMELOCK + 1;
-        assert!(c.invariant().is_err());
-    }
-
-    #[test]
-    fn a_member_cannot_open_more_than_the_cap() {
-        let mut c = config(3, 2);
-        let who = c.members[1].key;
-        assert_eq!(c.open_proposal(&who).unwrap(), 0);
-        assert_eq!(c.open_proposal(&who).unwrap(), 1);
-        assert!(c.open_proposal(&who).is_err());
-        c.end_proposal(&who);
-        assert_eq!(c.open_proposal(&who).unwrap(), 2);
-    }
-}
+mod tests;

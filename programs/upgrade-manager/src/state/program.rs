@@ -17,6 +17,8 @@ pub enum Phase {
     Migrating,
     /// The members voted for rollback: accounts are being restored.
     RollingBack,
+    /// The upgrade authority was handed over: the manager decides nothing about it any more.
+    Released,
 }
 
 impl Phase {
@@ -27,6 +29,7 @@ impl Phase {
             Self::Steady => "Steady",
             Self::Migrating => "Migrating",
             Self::RollingBack => "RollingBack",
+            Self::Released => "Released",
         }
     }
 }
@@ -126,6 +129,9 @@ pub struct ProgramUpgradeState {
     pub phase: Phase,
     /// The proposal that has not ended, at most one.
     pub live_proposal: Option<Pubkey>,
+    /// The roll-forward that has not been executed and has not ended, at most one: it may replace an
+    /// upgrade that cannot be completed, next to which it is voted on.
+    pub roll_forward: Option<Pubkey>,
     /// The proposal that was executed last and not rolled back: the only one that can be.
     pub last_executed: Option<Pubkey>,
     /// Slot of the last execution or rollback; its new code is not callable before the next slot.

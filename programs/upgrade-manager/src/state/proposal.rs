@@ -1,13 +1,9 @@
-//! One proposal: its terms, its votes and its times. Every question of the form "may this happen
-//! now" is a function here, answered from the fields and the chain's clock alone.
+//! One upgrade proposal: its terms, its votes and its times. What may happen to it once it was
+//! executed is asked here; what happens before, it shares with other proposals (`course`).
 use anchor_lang::prelude::*;
 
-use super::{Ballot, MultisigConfig, Tally, Terms};
+use super::{Ballot, Terms};
 use crate::error::ManagerError;
-
-/// Slots that must pass per second of timelock, as a fraction of a half: even if the chain's clock
-/// ran ahead, a timelock lasts as many slots as if each had taken 800 ms.
-pub const SLOT_FLOOR_PER_1000_SECONDS: u64 = 1_250;
 
 /// Where a proposal stands. "Ready" is not stored: it is `Timelocked` with `eta` behind.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +26,13 @@ pub enum ProposalStatus {
     Expired,
     /// The old code is back.
     RolledBack,
+    /// A roll-forward took its place.
+    Superseded,
 }
 
 impl ProposalStatus {
     /// Every status, in the order of the account's encoding.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Active,
         Self::Timelocked,
         Self::Executed,
@@ -44,6 +42,7 @@ impl ProposalStatus {
         Self::Cancelled,
         Self::Expired,
         Self::RolledBack,
+        Self::Superseded,
     ];
 
     /// The status's name, the same on chain, in SQL, on screen and in JSON.
@@ -59,6 +58,7 @@ impl ProposalStatus {
             Self::Cancelled => "Cancelled",
             Self::Expired => "Expired",
             Self::RolledBack => "RolledBack",
+            Self::Superseded => "Superseded",
         }
     }
 
@@ -83,7 +83,10 @@ impl ProposalStatus {
     /// Whether nothing can happen any more but closing. `Completed` can still be rolled back.
     #[must_use]
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Rejected | Self::Cancelled | Self::Expired | Self::RolledBack)
+        matches!(
+            self,
+            Self::Rejected | Self::Cancelled | Self::Expired | Self::RolledBack | Self::Superseded
+        )
     }
 }
 
@@ -130,102 +133,6 @@ pub struct UpgradeProposal {
 }
 
 impl UpgradeProposal {
-    /// The proposal must belong to the config's present epoch.
-    ///
-    /// # Errors
-    /// [`ManagerError::StaleProposal`].
-    pub fn require_fresh(&self, config: &MultisigConfig) -> Result<()> {
-        control!(self.terms.config_epoch == config.config_epoch, ManagerError::StaleProposal);
-        Ok(())
-    }
-
-    /// The voter must have seen these very terms.
-    ///
-    /// # Errors
-    /// [`ManagerError::DigestMismatch`].
-    pub fn require_digest(&self, digest: &[u8; 32]) -> Result<()> {
-        control!(self.digest == *digest, ManagerError::DigestMismatch);
-        Ok(())
-    }
-
-    /// Last chain time at which the proposal can be executed.
-    #[must_use]
-    pub fn deadline(&self) -> i64 {
-        if self.status == ProposalStatus::Timelocked {
-            self.window_end
-        } else {
-            self.terms.expires_at
-        }
-    }
-
-    /// Brings status and times in line with the votes.
-    ///
-    /// # Errors
-    /// [`ManagerError::Overflow`].
-    pub fn settle(&mut self, config: &MultisigConfig, now: i64, slot: u64) -> Result<()> {
-        match (self.ballot.tally(config), self.status) {
-            (Tally::Approved, ProposalStatus::Active) => {
-                let eta =
-                    now.checked_add(i64::from(config.timelock)).ok_or(ManagerError::Overflow)?;
-                let end = eta
-                    .checked_add(i64::from(config.execution_window))
-                    .ok_or(ManagerError::Overflow)?;
-                self.status = ProposalStatus::Timelocked;
-                (self.approved_at, self.approved_slot) = (now, slot);
-                (self.eta, self.window_end) = (eta, end.min(self.terms.expires_at));
-            }
-            (Tally::Open, ProposalStatus::Timelocked) => {
-                self.status = ProposalStatus::Active;
-                (self.approved_at, self.approved_slot, self.eta, self.window_end) = (0, 0, 0, 0);
-            }
-            (Tally::Rejected, ProposalStatus::Active | ProposalStatus::Timelocked) => {
-                self.status = ProposalStatus::Rejected;
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// A vote may be cast now.
-    ///
-    /// # Errors
-    /// [`ManagerError::NotVoting`] or [`ManagerError::Expired`].
-    pub fn require_voting(&self, now: i64) -> Result<()> {
-        control!(self.status.is_voting(), ManagerError::NotVoting);
-        control!(now <= self.deadline(), ManagerError::Expired);
-        Ok(())
-    }
-
-    /// First slot at which the timelock of `timelock` seconds can be over.
-    #[must_use]
-    pub fn slot_floor(&self, timelock: u32) -> u64 {
-        let slots = u64::from(timelock).saturating_mul(SLOT_FLOOR_PER_1000_SECONDS) / 1000;
-        self.approved_slot.saturating_add(slots)
-    }
-
-    /// The timelock is over and the window open.
-    ///
-    /// # Errors
-    /// [`ManagerError::NotTimelocked`], [`ManagerError::TimelockNotOver`],
-    /// [`ManagerError::TooFewSlots`], [`ManagerError::Expired`].
-    pub fn require_executable(&self, config: &MultisigConfig, now: i64, slot: u64) -> Result<()> {
-        control!(self.status == ProposalStatus::Timelocked, ManagerError::NotTimelocked);
-        control!(now >= self.eta, ManagerError::TimelockNotOver);
-        control!(slot >= self.slot_floor(config.timelock), ManagerError::TooFewSlots);
-        control!(now <= self.window_end, ManagerError::Expired);
-        Ok(())
-    }
-
-    /// Anyone may call the proposal expired.
-    ///
-    /// # Errors
-    /// [`ManagerError::NotVoting`] or [`ManagerError::NotExpired`].
-    pub fn require_expired(&self, now: i64) -> Result<()> {
-        control!(self.status.is_voting(), ManagerError::NotVoting);
-        control!(now > self.deadline(), ManagerError::NotExpired);
-        Ok(())
-    }
-
     /// Members may vote for rollback now. What the threshold voted for in time can be finished
     /// later: a rollback that had to stop half-way would be worse than a late one. So members may
     /// then still agree to give up what cannot be restored.

@@ -17,6 +17,8 @@ pub const MAX_SOURCE: usize = 160;
 pub enum ProposalKind {
     /// Replace the program's code and migrate its accounts.
     Upgrade,
+    /// The same while an earlier upgrade is not complete: newer code takes its place.
+    RollForward,
 }
 
 impl ProposalKind {
@@ -25,6 +27,7 @@ impl ProposalKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Upgrade => "Upgrade",
+            Self::RollForward => "RollForward",
         }
     }
 }
@@ -92,6 +95,8 @@ pub struct Terms {
     pub spill: Pubkey,
     /// Version that runs now.
     pub from_version: u16,
+    /// Oldest version of an account that may be migrated: what was left behind earlier can follow.
+    pub oldest_version: u16,
     /// Version after the upgrade.
     pub to_version: u16,
     /// Which accounts may be migrated.
@@ -112,6 +117,7 @@ impl Terms {
     /// The first rule that does not hold.
     pub fn invariant(&self, now: i64, timelock: u32) -> Result<()> {
         control!(self.to_version > self.from_version, ManagerError::VersionNotNewer);
+        control!(self.oldest_version <= self.from_version, ManagerError::OldestVersion);
         control!(self.upgrade.buffer != self.rollback.buffer, ManagerError::SameBuffer);
         control!(self.type_rules.len() <= MAX_TYPE_RULES, ManagerError::TypeRule);
         for (i, rule) in self.type_rules.iter().enumerate() {

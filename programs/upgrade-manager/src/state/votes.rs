@@ -141,21 +141,30 @@ impl Ballot {
         Ok(())
     }
 
-    /// Records that `member` wants to cancel and says whether that reaches the threshold.
+    /// Records that `member` wants to cancel and says whether enough voters of `config` do. Who is no
+    /// voter any more does not count.
     ///
     /// # Errors
     /// [`ManagerError::AlreadyVoted`].
-    pub fn cast_cancel(&mut self, member: Pubkey, threshold: u8) -> Result<bool> {
+    pub fn cast_cancel(&mut self, member: Pubkey, config: &MultisigConfig) -> Result<bool> {
+        self.cancel.retain(|key| config.may_vote(key));
         control!(!self.cancel.contains(&member), ManagerError::AlreadyVoted);
         self.cancel.push(member);
-        Ok(self.cancel.len() >= usize::from(threshold))
+        Ok(self.cancel.len() >= usize::from(config.threshold))
     }
 
-    /// Records that `member` wants to roll back. A second vote may only add `give_up`.
+    /// Records that `member` wants to roll back. A second vote may only add `give_up`. Drops who is
+    /// no voter of `config` any more: there is room for its members only.
     ///
     /// # Errors
     /// [`ManagerError::AlreadyVoted`].
-    pub fn cast_rollback(&mut self, member: Pubkey, give_up: bool) -> Result<()> {
+    pub fn cast_rollback(
+        &mut self,
+        member: Pubkey,
+        give_up: bool,
+        config: &MultisigConfig,
+    ) -> Result<()> {
+        self.rollback.retain(|v| config.may_vote(&v.member));
         match self.rollback.iter_mut().find(|v| v.member == member) {
             Some(vote) => {
                 control!(give_up && !vote.give_up, ManagerError::AlreadyVoted);
@@ -166,15 +175,17 @@ impl Ballot {
         Ok(())
     }
 
-    /// Whether `threshold` members want to roll back.
+    /// Whether enough voters of `config` want to roll back.
     #[must_use]
-    pub fn rollback_approved(&self, threshold: u8) -> bool {
-        self.rollback.len() >= usize::from(threshold)
+    pub fn rollback_approved(&self, config: &MultisigConfig) -> bool {
+        let votes = self.rollback.iter().filter(|v| config.may_vote(&v.member));
+        votes.count() >= usize::from(config.threshold)
     }
 
-    /// Whether `threshold` members agreed to give up what cannot be restored.
+    /// Whether enough voters of `config` agreed to give up what cannot be restored.
     #[must_use]
-    pub fn may_give_up(&self, threshold: u8) -> bool {
-        self.rollback.iter().filter(|v| v.give_up).count() >= usize::from(threshold)
+    pub fn may_give_up(&self, config: &MultisigConfig) -> bool {
+        let votes = self.rollback.iter().filter(|v| v.give_up && config.may_vote(&v.member));
+        votes.count() >= usize::from(config.threshold)
     }
 }

@@ -1,6 +1,6 @@
 //! A proposal's life under the rules of `lifecycle`, without a chain.
 use super::*;
-use crate::state::{Manifest, Member, PinnedElf, ProposalKind, Source};
+use crate::state::{Choice, Course, Manifest, MemberArgs, PinnedElf, Source, TeamRules, role};
 
 const NOW: i64 = 1_000_000;
 
@@ -9,24 +9,20 @@ fn key(i: u8) -> Pubkey {
 }
 
 fn config() -> MultisigConfig {
-    let members = [1, 2, 3, 4, 5];
-    MultisigConfig {
-        layout: LAYOUT,
-        bump: 0,
-        create_key: key(9),
-        config_epoch: 0,
+    let rules = TeamRules {
         threshold: 3,
         open_cap: 2,
         allow_durable_nonce: false,
-        timelock_floor: 3600,
+        timelock_floor: 48 * 3600,
         timelock: 48 * 3600,
         execution_window: 24 * 3600,
         rollback_window: 7 * 24 * 3600,
         treasury: key(8),
-        next_proposal: 0,
-        members: members.map(|i| Member { key: key(i), roles: role::ALL, open: 0 }).to_vec(),
-        reserved: [0; 128],
-    }
+        guardian: Some(key(60)),
+        squads: None,
+        members: (1..=5).map(|i| MemberArgs { key: key(i), roles: role::ALL }).collect(),
+    };
+    MultisigConfig::new(rules, (key(9), 0), key(7), 0).unwrap()
 }
 
 fn terms() -> Terms {
@@ -43,6 +39,7 @@ fn terms() -> Terms {
         rollback: elf(14),
         spill: key(8),
         from_version: 1,
+        oldest_version: 1,
         to_version: 2,
         type_rules: vec![],
         manifest: Manifest::default(),
@@ -78,6 +75,7 @@ fn state() -> ProgramUpgradeState {
         previous_elf_hash: [14; 32],
         phase: Phase::Steady,
         live_proposal: Some(key(20)),
+        roll_forward: None,
         last_executed: None,
         executed_slot: 0,
         executed_at: 0,

@@ -1,0 +1,294 @@
+//! The voting life that both kinds of proposals share: votes, timelock, window, cancelling and
+//! expiring. One implementation; the clock comes in, nothing is read or written elsewhere.
+use anchor_lang::prelude::*;
+
+use super::{
+    Action, Ballot, Choice, GovernanceProposal, MultisigConfig, ProposalStatus, Tally,
+    UpgradeProposal, role,
+};
+use crate::error::ManagerError;
+
+/// Slots that must pass per 1,000 seconds of timelock: even if the chain's clock ran ahead, a
+/// timelock lasts as many slots as if each had taken 800 ms.
+pub const SLOT_FLOOR_PER_1000_SECONDS: u64 = 1_250;
+
+/// What moves while members vote and wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// Where the proposal stands.
+    pub status: ProposalStatus,
+    /// Chain time of the deciding approval, 0 before.
+    pub approved_at: i64,
+    /// Slot of the deciding approval, 0 before.
+    pub approved_slot: u64,
+    /// Earliest chain time of execution, 0 before the deciding approval.
+    pub eta: i64,
+    /// Latest chain time of execution, 0 before the deciding approval.
+    pub window_end: i64,
+}
+
+/// A proposal that members vote on, whatever it proposes.
+pub trait Course {
+    /// What moves while members vote and wait.
+    fn stage(&self) -> Stage;
+    /// Puts a new stage in place.
+    fn set_stage(&mut self, stage: Stage);
+    /// The votes.
+    fn ballot(&self) -> &Ballot;
+    /// The votes, to be changed.
+    fn ballot_mut(&mut self) -> &mut Ballot;
+    /// Who proposed.
+    fn proposer(&self) -> Pubkey;
+    /// The team.
+    fn multisig(&self) -> Pubkey;
+    /// The program it is about, if any.
+    fn program(&self) -> Option<Pubkey>;
+    /// The team's epoch at proposal.
+    fn config_epoch(&self) -> u64;
+    /// Chain time after which nobody can execute.
+    fn expires_at(&self) -> i64;
+    /// What votes must name.
+    fn voted_digest(&self) -> &[u8; 32];
+    /// Whether the guardian of `config` may veto it.
+    fn may_be_vetoed(&self, config: &MultisigConfig) -> bool;
+
+    /// The proposal must belong to the config's present epoch.
+    ///
+    /// # Errors
+    /// [`ManagerError::StaleProposal`].
+    fn require_fresh(&self, config: &MultisigConfig) -> Result<()> {
+        control!(self.config_epoch() == config.config_epoch, ManagerError::StaleProposal);
+        Ok(())
+    }
+
+    /// The voter must have seen these very terms.
+    ///
+    /// # Errors
+    /// [`ManagerError::DigestMismatch`].
+    fn require_digest(&self, digest: &[u8; 32]) -> Result<()> {
+        control!(self.voted_digest() == digest, ManagerError::DigestMismatch);
+        Ok(())
+    }
+
+    /// Last chain time at which the proposal can be executed.
+    #[must_use]
+    fn deadline(&self) -> i64 {
+        let stage = self.stage();
+        if stage.status == ProposalStatus::Timelocked {
+            stage.window_end
+        } else {
+            self.expires_at()
+        }
+    }
+
+    /// Brings status and times in line with the votes.
+    ///
+    /// # Errors
+    /// [`ManagerError::Overflow`].
+    fn settle(&mut self, config: &MultisigConfig, now: i64, slot: u64) -> Result<()> {
+        let mut stage = self.stage();
+        match (self.ballot().tally(config), stage.status) {
+            (Tally::Approved, ProposalStatus::Active) => {
+                let eta =
+                    now.checked_add(i64::from(config.timelock)).ok_or(ManagerError::Overflow)?;
+                let end = eta
+                    .checked_add(i64::from(config.execution_window))
+                    .ok_or(ManagerError::Overflow)?;
+                let status = ProposalStatus::Timelocked;
+                let window_end = end.min(self.expires_at());
+                stage = Stage { status, approved_at: now, approved_slot: slot, eta, window_end };
+            }
+            (Tally::Open, ProposalStatus::Timelocked) => {
+                let status = ProposalStatus::Active;
+                stage = Stage { status, approved_at: 0, approved_slot: 0, eta: 0, window_end: 0 };
+            }
+            (Tally::Rejected, ProposalStatus::Active | ProposalStatus::Timelocked) => {
+                stage.status = ProposalStatus::Rejected;
+            }
+            _ => return Ok(()),
+        }
+        self.set_stage(stage);
+        Ok(())
+    }
+
+    /// Casts the vote of `member` and draws what follows.
+    ///
+    /// # Errors
+    /// [`ManagerError::AlreadyVoted`].
+    fn cast(
+        &mut self,
+        member: Pubkey,
+        choice: Choice,
+        config: &MultisigConfig,
+        (now, slot): (i64, u64),
+    ) -> Result<()> {
+        self.ballot_mut().cast(member, choice, now)?;
+        self.settle(config, now, slot)
+    }
+
+    /// Takes the vote of `member` back and draws what follows.
+    ///
+    /// # Errors
+    /// [`ManagerError::NoVote`].
+    fn revoke(
+        &mut self,
+        member: &Pubkey,
+        config: &MultisigConfig,
+        (now, slot): (i64, u64),
+    ) -> Result<()> {
+        self.ballot_mut().revoke(member)?;
+        self.settle(config, now, slot)
+    }
+
+    /// A vote may be cast now.
+    ///
+    /// # Errors
+    /// [`ManagerError::NotVoting`] or [`ManagerError::Expired`].
+    fn require_voting(&self, now: i64) -> Result<()> {
+        control!(self.stage().status.is_voting(), ManagerError::NotVoting);
+        control!(now <= self.deadline(), ManagerError::Expired);
+        Ok(())
+    }
+
+    /// First slot at which the timelock of `timelock` seconds can be over.
+    #[must_use]
+    fn slot_floor(&self, timelock: u32) -> u64 {
+        let slots = u64::from(timelock).saturating_mul(SLOT_FLOOR_PER_1000_SECONDS) / 1000;
+        self.stage().approved_slot.saturating_add(slots)
+    }
+
+    /// The timelock is over and the window open.
+    ///
+    /// # Errors
+    /// [`ManagerError::NotTimelocked`], [`ManagerError::TimelockNotOver`],
+    /// [`ManagerError::TooFewSlots`], [`ManagerError::Expired`].
+    fn require_executable(&self, config: &MultisigConfig, now: i64, slot: u64) -> Result<()> {
+        let stage = self.stage();
+        control!(stage.status == ProposalStatus::Timelocked, ManagerError::NotTimelocked);
+        control!(now >= stage.eta, ManagerError::TimelockNotOver);
+        control!(slot >= self.slot_floor(config.timelock), ManagerError::TooFewSlots);
+        control!(now <= stage.window_end, ManagerError::Expired);
+        Ok(())
+    }
+
+    /// Cancels: at once for the proposer before any vote and for the guardian, else when enough
+    /// voters ask for it.
+    ///
+    /// # Errors
+    /// [`ManagerError::NotVoting`], [`ManagerError::GuardianCannotVeto`],
+    /// [`ManagerError::AlreadyVoted`], or what the member lacks.
+    fn cancel(&mut self, member: Pubkey, config: &MultisigConfig) -> Result<()> {
+        control!(self.stage().status.is_voting(), ManagerError::NotVoting);
+        let withdrawn = member == self.proposer() && self.ballot().votes.is_empty();
+        let vetoed = !withdrawn && config.guardian == Some(member);
+        if vetoed {
+            control!(self.may_be_vetoed(config), ManagerError::GuardianCannotVeto);
+        } else if !withdrawn {
+            config.require_role(&member, role::VOTE)?;
+        }
+        if withdrawn || vetoed || self.ballot_mut().cast_cancel(member, config)? {
+            self.end(ProposalStatus::Cancelled);
+        }
+        Ok(())
+    }
+
+    /// Anyone may call the proposal expired: it ran out of time, or the team has changed since.
+    ///
+    /// # Errors
+    /// [`ManagerError::NotVoting`] or [`ManagerError::NotExpired`].
+    fn require_expired(&self, config: &MultisigConfig, now: i64) -> Result<()> {
+        control!(self.stage().status.is_voting(), ManagerError::NotVoting);
+        let stale = self.config_epoch() != config.config_epoch;
+        control!(stale || now > self.deadline(), ManagerError::NotExpired);
+        Ok(())
+    }
+
+    /// Ends with `status`; the times stay as they are.
+    fn end(&mut self, status: ProposalStatus) {
+        let stage = self.stage();
+        self.set_stage(Stage { status, ..stage });
+    }
+}
+
+/// The accessors of [`Course`] for a type whose fields have the common names.
+macro_rules! common_fields {
+    () => {
+        #[inline]
+        fn stage(&self) -> Stage {
+            Stage {
+                status: self.status,
+                approved_at: self.approved_at,
+                approved_slot: self.approved_slot,
+                eta: self.eta,
+                window_end: self.window_end,
+            }
+        }
+
+        #[inline]
+        fn set_stage(&mut self, stage: Stage) {
+            self.status = stage.status;
+            (self.approved_at, self.approved_slot) = (stage.approved_at, stage.approved_slot);
+            (self.eta, self.window_end) = (stage.eta, stage.window_end);
+        }
+
+        fn ballot(&self) -> &Ballot {
+            &self.ballot
+        }
+
+        fn ballot_mut(&mut self) -> &mut Ballot {
+            &mut self.ballot
+        }
+
+        fn proposer(&self) -> Pubkey {
+            self.proposer
+        }
+
+        fn multisig(&self) -> Pubkey {
+            self.terms.multisig
+        }
+
+        fn config_epoch(&self) -> u64 {
+            self.terms.config_epoch
+        }
+
+        fn expires_at(&self) -> i64 {
+            self.terms.expires_at
+        }
+
+        fn voted_digest(&self) -> &[u8; 32] {
+            &self.digest
+        }
+    };
+}
+
+impl Course for UpgradeProposal {
+    common_fields!();
+
+    fn program(&self) -> Option<Pubkey> {
+        Some(self.terms.program)
+    }
+
+    fn may_be_vetoed(&self, _config: &MultisigConfig) -> bool {
+        true
+    }
+}
+
+impl Course for GovernanceProposal {
+    common_fields!();
+
+    fn program(&self) -> Option<Pubkey> {
+        self.terms.action.program()
+    }
+
+    /// Anything but a change of the guardian alone: a guardian must not keep itself in place.
+    fn may_be_vetoed(&self, config: &MultisigConfig) -> bool {
+        match &self.terms.action {
+            Action::ConfigChange(rules) => {
+                let mut same = config.rules();
+                same.guardian = rules.guardian;
+                same != *rules
+            }
+            Action::TransferAuthority(_) | Action::Dissolve => true,
+        }
+    }
+}

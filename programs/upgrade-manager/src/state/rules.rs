@@ -1,0 +1,63 @@
+//! What a team agrees on: what `create_multisig` takes and a config change replaces, as a whole.
+use anchor_lang::prelude::*;
+
+use super::MAX_MEMBERS;
+use crate::squads;
+
+/// One member to be.
+#[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberArgs {
+    /// The key that signs.
+    pub key: Pubkey,
+    /// Bits of [`super::role`].
+    pub roles: u8,
+}
+
+/// A Squads v4 vault that votes for a team, and what its multisig must at least demand.
+#[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SquadsVault {
+    /// The Squads multisig.
+    pub multisig: Pubkey,
+    /// Which of its vaults.
+    pub vault_index: u8,
+    /// Lowest threshold of the Squads multisig that is still accepted.
+    pub min_threshold: u16,
+    /// Fewest members with the right to vote there that are still accepted.
+    pub min_voters: u16,
+}
+
+impl SquadsVault {
+    /// The address of the vault: the key that votes.
+    #[must_use]
+    pub fn vault(&self) -> Pubkey {
+        squads::vault(&self.multisig, self.vault_index)
+    }
+}
+
+/// Everything a team decides about itself.
+#[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Debug, PartialEq, Eq)]
+pub struct TeamRules {
+    /// Approvals that lock a proposal.
+    pub threshold: u8,
+    /// Proposals one member may have open at once.
+    pub open_cap: u8,
+    /// Whether votes in durable-nonce transactions count.
+    pub allow_durable_nonce: bool,
+    /// Seconds below which the timelock can never be set; a change may raise it only.
+    pub timelock_floor: u32,
+    /// Seconds between the deciding approval and the earliest execution.
+    pub timelock: u32,
+    /// Seconds after that in which a proposal can be executed.
+    pub execution_window: u32,
+    /// Seconds after execution in which members can vote for rollback.
+    pub rollback_window: u32,
+    /// The only account that an upgrade's surplus lamports go to.
+    pub treasury: Pubkey,
+    /// May veto, pause for a while and roll back, and nothing else.
+    pub guardian: Option<Pubkey>,
+    /// The Squads vault that is the team's only voter.
+    pub squads: Option<SquadsVault>,
+    /// Members, sorted by key.
+    #[max_len(MAX_MEMBERS)]
+    pub members: Vec<MemberArgs>,
+}
