@@ -42,3 +42,9 @@ pub fn hostile() -> &'static [u8] {
     static ELF: OnceLock<Vec<u8>> = OnceLock::new();
     ELF.get_or_init(|| read("hostile_target.so"))
 }
+
+/// The published Squads v4 program.
+pub fn squads() -> &'static [u8] {
+    static ELF: OnceLock<Vec<u8>> = OnceLock::new();
+    ELF.get_or_init(|| read("squads_v4.so"))
+}

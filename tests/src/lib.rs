@@ -7,5 +7,6 @@ pub mod keys;
 pub mod live;
 pub mod loader;
 pub mod robot;
+pub mod squads;
 pub mod verbs;
 pub mod world;

@@ -1,0 +1,28 @@
+//! Changes that a team makes to itself by a config transaction. Spending limits and the rent
+//! collector are left out: nothing here needs them.
+use solana_pubkey::Pubkey;
+
+/// One change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigAction {
+    /// A new member, with permissions.
+    AddMember(Pubkey, u8),
+    /// A member leaves.
+    RemoveMember(Pubkey),
+    /// Another number of approvals.
+    ChangeThreshold(u16),
+    /// Another wait between approval and execution, in seconds.
+    SetTimeLock(u32),
+}
+
+impl ConfigAction {
+    /// Borsh: a tag, then the fields.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::AddMember(key, permissions) => [&[0][..], key.as_ref(), &[*permissions]].concat(),
+            Self::RemoveMember(key) => [&[1][..], key.as_ref()].concat(),
+            Self::ChangeThreshold(threshold) => [&[2][..], &threshold.to_le_bytes()].concat(),
+            Self::SetTimeLock(seconds) => [&[3][..], &seconds.to_le_bytes()].concat(),
+        }
+    }
+}

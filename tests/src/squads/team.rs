@@ -1,0 +1,188 @@
+//! A Squads multisig and its members, who agree on everything they are asked.
+use solana_instruction::Instruction;
+use solana_keypair::Keypair;
+use solana_pubkey::Pubkey;
+use solana_signer::Signer;
+
+use super::{
+    ALL, ConfigAction, MultisigArgs, TransactionMessage, calls, config_transaction_create,
+    config_transaction_execute, install, multisig, multisig_create_v2, proposal_create,
+    vault_transaction_create,
+};
+use crate::{
+    chain::Chain,
+    keys::{address, key},
+};
+
+/// Lamports for each member's rents, and for the vault's.
+const MONEY: u64 = 10_000_000_000;
+/// Where a multisig account says how many transactions it has had.
+const TRANSACTION_INDEX: usize = 78;
+
+/// Compute units of each step, of the whole transaction. One instruction in it is the request for
+/// units, which takes 150 of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Units {
+    /// Storing the transaction.
+    pub create: u64,
+    /// Putting it to the vote.
+    pub propose: u64,
+    /// The approvals, in their order.
+    pub approve: Vec<u64>,
+    /// The execution, with everything that the vault called; 0 before.
+    pub execute: u64,
+}
+
+/// A vault transaction that the team agreed on and nobody executed.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// Its index.
+    pub index: u64,
+    /// What the vault is to sign.
+    pub message: TransactionMessage,
+    /// What it has cost so far.
+    pub units: Units,
+}
+
+/// The team.
+#[derive(Clone, Debug)]
+pub struct SquadsTeam {
+    /// Address of the multisig account.
+    pub multisig: Pubkey,
+    /// Names of the members' keys; the first creates and executes, the first ones approve.
+    pub members: Vec<String>,
+    /// Approvals that decide.
+    pub threshold: u16,
+    /// Seconds between the deciding approval and the earliest execution.
+    pub time_lock: u32,
+    /// Compute units of the creation, as in [`Units`].
+    pub created: u64,
+}
+
+impl SquadsTeam {
+    /// A team of the keys called `members`, each with all permissions, that governs itself. Installs
+    /// the program where it is missing, and gives money to the members and the vault.
+    #[track_caller]
+    pub fn create(chain: &mut Chain, members: &[&str], threshold: u16, time_lock: u32) -> Self {
+        Self::create_as(chain, members, |args| {
+            args.threshold = threshold;
+            args.time_lock = time_lock;
+        })
+    }
+
+    /// A team as `change` wants it; without it, one approval decides and nothing waits.
+    #[track_caller]
+    pub fn create_as(
+        chain: &mut Chain,
+        members: &[&str],
+        change: impl FnOnce(&mut MultisigArgs),
+    ) -> Self {
+        install(chain);
+        let mut args = MultisigArgs {
+            config_authority: None,
+            threshold: 1,
+            members: members.iter().map(|name| (address(name), ALL)).collect(),
+            time_lock: 0,
+            rent_collector: None,
+        };
+        change(&mut args);
+        for (member, _) in &args.members {
+            chain.fund(member, MONEY);
+        }
+        // Teams of the same people on one chain must differ in something else.
+        let label = format!("{}-{}-{}", members.join("-"), args.threshold, args.time_lock);
+        let create_key = key(&format!("squads-create-{label}"));
+        let creator = key(members[0]);
+        let call = multisig_create_v2(&create_key.pubkey(), &creator.pubkey(), &args);
+        let created = chain.ok(&[call], &[&create_key, &creator]).compute_units_consumed;
+        let team = Self {
+            multisig: multisig(&create_key.pubkey()),
+            members: members.iter().map(ToString::to_string).collect(),
+            threshold: args.threshold,
+            time_lock: args.time_lock,
+            created,
+        };
+        chain.fund(&team.vault(), MONEY);
+        team
+    }
+
+    /// The team's vault: the address that signs what the team agrees on.
+    pub fn vault(&self) -> Pubkey {
+        super::vault(&self.multisig, 0)
+    }
+
+    /// Lets the vault sign and send `instructions`: stores them, puts them to the vote, collects the
+    /// approvals, waits out the time lock, executes.
+    #[track_caller]
+    pub fn run(&self, chain: &mut Chain, instructions: &[Instruction]) -> Units {
+        let mut pending = self.agree(chain, instructions);
+        chain.pass(i64::from(self.time_lock));
+        let call = self.execute_ix(&pending);
+        let meta = chain.ok(&[call], &[&self.executor()]);
+        pending.units.execute = meta.compute_units_consumed;
+        pending.units
+    }
+
+    /// The same up to the deciding approval.
+    #[track_caller]
+    pub fn agree(&self, chain: &mut Chain, instructions: &[Instruction]) -> Pending {
+        let message = TransactionMessage::new(&self.vault(), instructions);
+        let (index, who) = (self.next(chain), self.executor());
+        let store = vault_transaction_create(&self.multisig, index, &who.pubkey(), &message);
+        let mut units = Units {
+            create: chain.ok(&[store], &[&who]).compute_units_consumed,
+            ..Units::default()
+        };
+        self.vote(chain, index, &mut units);
+        Pending { index, message, units }
+    }
+
+    /// The execution of `pending` by [`Self::executor`]. Whoever else the vault's instructions name as
+    /// a signer must sign as well.
+    pub fn execute_ix(&self, pending: &Pending) -> Instruction {
+        let who = self.executor().pubkey();
+        calls::vault_transaction_execute(&self.multisig, pending.index, &who, &pending.message)
+    }
+
+    /// The member who creates and executes.
+    pub fn executor(&self) -> Keypair {
+        key(&self.members[0])
+    }
+
+    /// Changes the team itself by its own vote, time lock included. The fields here stay what they
+    /// were: say so where the change is about them.
+    #[track_caller]
+    pub fn reconfigure(&self, chain: &mut Chain, actions: &[ConfigAction]) -> Units {
+        let (index, who) = (self.next(chain), self.executor());
+        let store = config_transaction_create(&self.multisig, index, &who.pubkey(), actions);
+        let mut units = Units {
+            create: chain.ok(&[store], &[&who]).compute_units_consumed,
+            ..Units::default()
+        };
+        self.vote(chain, index, &mut units);
+        chain.pass(i64::from(self.time_lock));
+        let call = config_transaction_execute(&self.multisig, index, &who.pubkey());
+        units.execute = chain.ok(&[call], &[&who]).compute_units_consumed;
+        units
+    }
+
+    /// Puts transaction `index` to the vote and approves it as often as it takes.
+    #[track_caller]
+    fn vote(&self, chain: &mut Chain, index: u64, units: &mut Units) {
+        let who = self.executor();
+        let propose = proposal_create(&self.multisig, index, &who.pubkey());
+        units.propose = chain.ok(&[propose], &[&who]).compute_units_consumed;
+        for name in self.members.iter().take(usize::from(self.threshold)) {
+            let approve = calls::proposal_approve(&self.multisig, index, &address(name));
+            units.approve.push(chain.ok(&[approve], &[&key(name)]).compute_units_consumed);
+        }
+    }
+
+    /// The index of the next transaction.
+    #[track_caller]
+    fn next(&self, chain: &Chain) -> u64 {
+        let data = chain.data(&self.multisig);
+        let bytes = data[TRANSACTION_INDEX..].first_chunk().expect("a multisig account");
+        u64::from_le_bytes(*bytes) + 1
+    }
+}
