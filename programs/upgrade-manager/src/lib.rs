@@ -26,6 +26,7 @@ mod emit;
 pub mod error;
 #[warn(missing_docs)]
 pub mod events;
+mod install;
 pub mod instructions;
 #[warn(missing_docs)]
 pub mod loader;
@@ -40,6 +41,7 @@ pub mod squads;
 pub mod state;
 mod stored;
 mod target;
+mod team;
 
 use instructions::*;
 use state::{BufferRole, Choice, TeamRules};
@@ -100,6 +102,14 @@ pub mod upgrade_manager {
         ProposeUpgrade::handle(ctx, args)
     }
 
+    /// Pins what the members will vote on about the team itself, or about who holds a program.
+    pub fn propose_governance<'info>(
+        ctx: Context<'info, ProposeGovernance<'info>>,
+        args: GovernanceArgs,
+    ) -> Result<()> {
+        ProposeGovernance::handle(ctx, args)
+    }
+
     /// Votes for what `digest` stands for.
     pub fn approve<'info>(ctx: Context<'info, CastVote<'info>>, digest: [u8; 32]) -> Result<()> {
         CastVote::cast(ctx, Choice::Approve, &digest)
@@ -128,6 +138,28 @@ pub mod upgrade_manager {
     /// Installs the new code.
     pub fn execute_upgrade<'info>(ctx: Context<'info, ExecuteUpgrade<'info>>) -> Result<()> {
         ExecuteUpgrade::handle(ctx)
+    }
+
+    /// Puts new rules of a team in force, or ends it.
+    pub fn execute_config_change<'info>(
+        ctx: Context<'info, ExecuteConfigChange<'info>>,
+    ) -> Result<()> {
+        ExecuteConfigChange::handle(ctx)
+    }
+
+    /// Hands a program's upgrade authority over.
+    pub fn execute_transfer<'info>(ctx: Context<'info, ExecuteTransfer<'info>>) -> Result<()> {
+        ExecuteTransfer::handle(ctx)
+    }
+
+    /// Stops executions for a while.
+    pub fn pause<'info>(ctx: Context<'info, Pause<'info>>) -> Result<()> {
+        Pause::handle(ctx)
+    }
+
+    /// Votes to lift a pause.
+    pub fn unpause<'info>(ctx: Context<'info, Unpause<'info>>) -> Result<()> {
+        Unpause::handle(ctx)
     }
 
     /// Brings a batch of accounts to the new layout.
@@ -197,5 +229,20 @@ pub mod upgrade_manager {
         ctx: Context<'info, CloseAccountVersion<'info>>,
     ) -> Result<()> {
         CloseAccountVersion::handle(ctx)
+    }
+
+    /// Closes the state of a program that was handed over.
+    pub fn close_program_state<'info>(ctx: Context<'info, CloseProgramState<'info>>) -> Result<()> {
+        CloseProgramState::handle(ctx)
+    }
+
+    /// Closes a team that was dissolved.
+    pub fn close_multisig<'info>(ctx: Context<'info, CloseMultisig<'info>>) -> Result<()> {
+        CloseMultisig::handle(ctx)
+    }
+
+    /// Closes a proposal about a team that has ended.
+    pub fn close_governance<'info>(ctx: Context<'info, CloseGovernance<'info>>) -> Result<()> {
+        CloseGovernance::handle(ctx)
     }
 }

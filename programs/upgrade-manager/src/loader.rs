@@ -227,6 +227,25 @@ impl<'info> Authority<'_, 'info> {
         self.call(SET_AUTHORITY_CHECKED, metas, &infos)
     }
 
+    /// Hands `held`, a ProgramData account, over to `new`, who signs too.
+    ///
+    /// # Errors
+    /// Whatever the loader refuses.
+    pub fn give(
+        &self,
+        held: &AccountInfo<'info>,
+        new: &AccountInfo<'info>,
+        loader: &AccountInfo<'info>,
+    ) -> Result<()> {
+        let metas = vec![
+            AccountMeta::new(*held.key, false),
+            AccountMeta::new_readonly(*self.info.key, true),
+            AccountMeta::new_readonly(*new.key, true),
+        ];
+        let infos = [held.clone(), self.info.clone(), new.clone(), loader.clone()];
+        self.call(SET_AUTHORITY_CHECKED, metas, &infos)
+    }
+
     /// Closes a frozen buffer; its lamports go to `refund`.
     ///
     /// # Errors

@@ -14,8 +14,9 @@ const ADVANCE_NONCE: [u8; 4] = [4, 0, 0, 0];
 /// The transaction is of a kind that `config` counts votes of.
 ///
 /// # Errors
-/// [`ManagerError::DurableNonce`].
+/// [`ManagerError::WrongProgram`] or [`ManagerError::DurableNonce`].
 pub fn require_allowed(config: &MultisigConfig, sysvar: &AccountInfo) -> Result<()> {
+    control!(*sysvar.key == INSTRUCTIONS, ManagerError::WrongProgram);
     if config.allow_durable_nonce {
         return Ok(());
     }

@@ -1,77 +1,84 @@
-//! Votes for going back. There is no timelock: only code that ran before can come back.
+//! Votes for going back. There is no timelock: only code that ran before can come back. The guardian
+//! decides for it alone, inside the window and giving nothing up.
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
-use crate::error::ManagerError;
 use crate::events::RollbackVoted;
 use crate::nonce;
-use crate::seeds;
+use crate::squads;
 use crate::state::{Course, MultisigConfig, Phase, ProgramUpgradeState, UpgradeProposal, role};
+use crate::stored;
+use crate::team;
 
-/// Accounts of `approve_rollback`.
+/// Accounts of `approve_rollback`; behind them the Squads multisig, when its vault votes.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct ApproveRollback<'info> {
     /// Votes.
     pub voter: Signer<'info>,
-    /// The team.
-    #[account(seeds = [seeds::MULTISIG, multisig.create_key.as_ref()], bump = multisig.bump)]
-    pub multisig: Box<Account<'info, MultisigConfig>>,
-    /// The program's state.
-    #[account(
-        mut,
-        dup,
-        seeds = [seeds::PROGRAM, state.program.as_ref()],
-        bump = state.bump,
-        has_one = multisig @ ManagerError::WrongAccount,
-    )]
-    pub state: Box<Account<'info, ProgramUpgradeState>>,
-    /// The executed proposal.
-    #[account(
-        mut,
-        dup,
-        seeds = [
-            seeds::PROPOSAL,
-            state.program.as_ref(),
-            &proposal.terms.id.to_le_bytes(),
-        ],
-        bump = proposal.bump,
-    )]
-    pub proposal: Box<Account<'info, UpgradeProposal>>,
-    /// CHECK: the instructions sysvar.
-    #[account(address = nonce::INSTRUCTIONS)]
+    /// CHECK: the team; `handle` reads it.
+    pub multisig: UncheckedAccount<'info>,
+    /// CHECK: the program's state; `handle` reads it.
+    #[account(mut)]
+    pub state: UncheckedAccount<'info>,
+    /// CHECK: the executed proposal; `handle` reads it.
+    #[account(mut)]
+    pub proposal: UncheckedAccount<'info>,
+    /// CHECK: the instructions sysvar; `nonce` checks that.
     pub instructions_sysvar: UncheckedAccount<'info>,
 }
 
 impl<'info> ApproveRollback<'info> {
-    fn validate(&self, digest: &[u8; 32], now: i64) -> Result<()> {
-        self.multisig.require_role(&self.voter.key(), role::VOTE)?;
-        self.proposal.require_rollback_vote(now)?;
-        self.proposal.require_fresh(&self.multisig)?;
-        self.proposal.require_digest(digest)?;
-        self.state.require_last(&self.proposal.key())?;
-        nonce::require_allowed(&self.multisig, &self.instructions_sysvar)
+    /// What holds for members and guardian alike. A change of the team since does not matter: votes
+    /// count under the rules of now.
+    fn validate(
+        &self,
+        config: &MultisigConfig,
+        state: &ProgramUpgradeState,
+        proposal: &UpgradeProposal,
+        now: i64,
+    ) -> Result<()> {
+        team::require_direct(config)?;
+        proposal.require_rollback_vote(now)?;
+        state.require_last(self.proposal.key)?;
+        nonce::require_allowed(config, &self.instructions_sysvar)
     }
 
-    /// Counts the vote; the one that reaches the threshold ends migration.
+    /// Counts the vote; the one that decides ends migration.
     pub(crate) fn handle(
         ctx: Context<'info, Self>,
         digest: &[u8; 32],
         give_up: bool,
     ) -> Result<()> {
         let (accounts, now) = (ctx.accounts, Clock::get()?.unix_timestamp);
-        accounts.validate(digest, now)?;
-        let (member, config) = (accounts.voter.key(), &accounts.multisig);
-        if accounts.proposal.cast_rollback(member, give_up, config, now)? {
-            accounts.state.phase = Phase::RollingBack;
+        let (config, mut state) = team::governed(&accounts.multisig, &accounts.state)?;
+        let mut proposal = team::upgrade_of(&state, &accounts.proposal)?;
+        let member = accounts.voter.key();
+        let guards = config.guardian == Some(member);
+        if !guards {
+            config.require_role(&member, role::VOTE)?;
+            squads::require_policy(&config, ctx.remaining_accounts)?;
+        }
+        accounts.validate(&config, &state, &proposal, now)?;
+        proposal.require_digest(digest)?;
+        let decides = if guards {
+            proposal.guardian_rollback(give_up, now)?;
+            true
+        } else {
+            proposal.cast_rollback(member, give_up, &config, now)?
+        };
+        stored::write(&accounts.proposal, &*proposal)?;
+        if decides {
+            state.phase = Phase::RollingBack;
+            stored::write(&accounts.state, &*state)?;
         }
         let event = RollbackVoted {
             proposal: accounts.proposal.key(),
-            program: accounts.state.program,
+            program: state.program,
             member,
             give_up,
-            votes: accounts.proposal.ballot.rollback_votes(),
-            approved: accounts.proposal.rollback_approved_at != 0,
+            votes: proposal.ballot.rollback_votes(),
+            approved: proposal.rollback_approved_at != 0,
         };
         emit(&accounts.event_authority, &event)
     }

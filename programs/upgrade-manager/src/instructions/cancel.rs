@@ -1,63 +1,66 @@
-//! Withdraws a proposal: its proposer alone before any vote, otherwise as many voters as it takes to
-//! approve one.
+//! Withdraws a proposal of either kind: its proposer alone before any vote, the guardian while votes
+//! count, otherwise as many voters as it takes to approve one.
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
-use crate::error::ManagerError;
 use crate::events::CancelRequested;
-use crate::seeds;
-use crate::state::{Course, MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal};
+use crate::nonce;
+use crate::squads;
+use crate::state::{Course, GovernanceProposal, UpgradeProposal};
+use crate::team::{self, Voted};
 
-/// Accounts of `cancel`.
+/// Accounts of `cancel`; behind them the Squads multisig, when its vault asks.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct Cancel<'info> {
     /// Asks.
     pub member: Signer<'info>,
-    /// The team.
-    #[account(
-        mut,
-        dup,
-        seeds = [seeds::MULTISIG, multisig.create_key.as_ref()],
-        bump = multisig.bump,
-    )]
-    pub multisig: Box<Account<'info, MultisigConfig>>,
-    /// The program.
-    #[account(
-        mut,
-        dup,
-        seeds = [seeds::PROGRAM, state.program.as_ref()],
-        bump = state.bump,
-        has_one = multisig @ ManagerError::WrongAccount,
-    )]
-    pub state: Box<Account<'info, ProgramUpgradeState>>,
-    /// The proposal.
-    #[account(
-        mut,
-        dup,
-        seeds = [
-            seeds::PROPOSAL,
-            state.program.as_ref(),
-            &proposal.terms.id.to_le_bytes(),
-        ],
-        bump = proposal.bump,
-    )]
-    pub proposal: Box<Account<'info, UpgradeProposal>>,
+    /// CHECK: the team; `Voted` reads it, and the proposal names it.
+    #[account(mut)]
+    pub multisig: UncheckedAccount<'info>,
+    /// CHECK: the state of the program that the proposal is about, if any; `Voted` ties them.
+    #[account(mut)]
+    pub state: Option<UncheckedAccount<'info>>,
+    /// CHECK: the proposal; `Voted` reads it.
+    #[account(mut)]
+    pub proposal: UncheckedAccount<'info>,
+    /// CHECK: the instructions sysvar; `nonce` checks that.
+    pub instructions_sysvar: UncheckedAccount<'info>,
 }
 
 impl<'info> Cancel<'info> {
     /// Counts the member's wish, and ends the proposal when that suffices.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
-        let accounts = ctx.accounts;
-        let (member, key) = (accounts.member.key(), accounts.proposal.key());
-        accounts.proposal.cancel(member, &accounts.multisig)?;
-        let status = accounts.proposal.status;
-        if status == ProposalStatus::Cancelled {
-            accounts.state.end(&key);
-            accounts.multisig.end_proposal(&accounts.proposal.proposer);
+        if team::is_governance(&ctx.accounts.proposal)? {
+            Self::on::<GovernanceProposal>(&ctx)
+        } else {
+            Self::on::<UpgradeProposal>(&ctx)
         }
-        let program = accounts.state.program;
-        let event = CancelRequested { proposal: key, program, member, status };
+    }
+
+    #[inline(never)]
+    fn on<P>(ctx: &Context<'info, Self>) -> Result<()>
+    where
+        P: Course + AccountSerialize + AccountDeserialize,
+    {
+        let (accounts, member) = (&*ctx.accounts, ctx.accounts.member.key());
+        let state = accounts.state.as_deref();
+        let voted = Voted { multisig: &accounts.multisig, state, proposal: &accounts.proposal };
+        let (mut config, mut proposal) = voted.read::<P>()?;
+        team::require_direct(&config)?;
+        nonce::require_allowed(&config, &accounts.instructions_sysvar)?;
+        // Neither the guardian's veto nor a withdrawal hangs on the Squads multisig.
+        if config.may_vote(&member) {
+            squads::require_policy(&config, ctx.remaining_accounts)?;
+        }
+        proposal.cancel(member, &config)?;
+        voted.write(&mut config, &*proposal)?;
+        let event = CancelRequested {
+            proposal: accounts.proposal.key(),
+            program: proposal.program().unwrap_or_default(),
+            member,
+            status: proposal.stage().status,
+        };
         emit(&accounts.event_authority, &event)
     }
 }

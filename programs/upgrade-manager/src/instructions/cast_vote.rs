@@ -1,113 +1,107 @@
-//! Approve, reject, and take a vote back: three verbs on the same accounts. A vote names the digest
-//! that its voter saw.
-//!
-//! A vote may take 10,000 compute units. Deriving three addresses again, and writing back two
-//! accounts that only a rejection changes, would take half of that. So the accounts are read by
-//! hand here, and tied to each other by the keys they hold: the manager owns them and makes each
-//! kind at one address only.
+//! Approve, reject, and take a vote back: three verbs on the same accounts, for either kind of
+//! proposal. A vote names the digest that its voter saw, and may take 10,000 compute units.
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
-use crate::error::ManagerError;
 use crate::events::{VoteCast, VoteRevoked};
 use crate::nonce;
+use crate::squads;
 use crate::state::{
-    Choice, Course, MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal, role,
+    Choice, Course, GovernanceProposal, MultisigConfig, ProposalStatus, UpgradeProposal, role,
 };
-use crate::stored;
+use crate::team::{self, Voted};
 
-/// Accounts of `approve`, `reject` and `revoke`.
+/// Accounts of `approve`, `reject` and `revoke`; behind them the Squads multisig, for a team that
+/// has one.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct CastVote<'info> {
     /// Votes.
     pub voter: Signer<'info>,
-    /// CHECK: the team; `load` reads it, and the program's state names it.
+    /// CHECK: the team; `Voted` reads it, and the proposal names it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
-    /// CHECK: the program's state; `load` reads it.
+    /// CHECK: the state of the program that the proposal is about, if any; `Voted` ties them.
     #[account(mut)]
-    pub state: UncheckedAccount<'info>,
-    /// CHECK: the proposal; `load` reads it, and the program's state names it.
+    pub state: Option<UncheckedAccount<'info>>,
+    /// CHECK: the proposal; `Voted` reads it.
     #[account(mut)]
     pub proposal: UncheckedAccount<'info>,
-    /// CHECK: the instructions sysvar.
-    #[account(address = nonce::INSTRUCTIONS)]
+    /// CHECK: the instructions sysvar; `nonce` checks that.
     pub instructions_sysvar: UncheckedAccount<'info>,
 }
 
-/// What the three accounts hold.
-struct Loaded {
-    multisig: Box<MultisigConfig>,
-    state: Box<ProgramUpgradeState>,
-    proposal: Box<UpgradeProposal>,
+/// What is done to a vote.
+#[derive(Clone, Copy)]
+enum Verb<'a> {
+    Cast(Choice, &'a [u8; 32]),
+    Revoke,
 }
 
 impl<'info> CastVote<'info> {
-    fn load(&self) -> Result<Loaded> {
-        let state: Box<ProgramUpgradeState> = stored::read(&self.state)?;
-        control!(state.multisig == self.multisig.key(), ManagerError::WrongAccount);
-        let multisig = stored::read(&self.multisig)?;
-        let proposal = stored::read(&self.proposal)?;
-        Ok(Loaded { multisig, state, proposal })
-    }
-
-    fn validate(&self, on: &Loaded, now: i64) -> Result<()> {
-        on.multisig.require_role(self.voter.key, role::VOTE)?;
-        on.proposal.require_voting(now)?;
-        on.state.require_live(self.proposal.key)?;
-        on.proposal.require_fresh(&on.multisig)?;
-        nonce::require_allowed(&on.multisig, &self.instructions_sysvar)
-    }
-
     /// Casts a vote for what `digest` stands for.
     pub(crate) fn cast(ctx: Context<'info, Self>, choice: Choice, digest: &[u8; 32]) -> Result<()> {
-        let (accounts, clock) = (ctx.accounts, Clock::get()?);
-        let mut on = accounts.load()?;
-        accounts.validate(&on, clock.unix_timestamp)?;
-        on.proposal.require_digest(digest)?;
-        let (voter, now) = (accounts.voter.key(), (clock.unix_timestamp, clock.slot));
-        on.proposal.cast(voter, choice, &on.multisig, now)?;
-        accounts.store(&mut on)?;
-        let event = VoteCast {
-            proposal: accounts.proposal.key(),
-            program: on.state.program,
-            member: voter,
-            choice,
-            approvals: on.proposal.ballot.approvals(),
-            status: on.proposal.status,
-            eta: on.proposal.eta,
-        };
-        emit(&accounts.event_authority, &event)
+        Self::handle(&ctx, Verb::Cast(choice, digest))
     }
 
     /// Takes the voter's vote back.
     pub(crate) fn revoke(ctx: Context<'info, Self>) -> Result<()> {
-        let (accounts, clock) = (ctx.accounts, Clock::get()?);
-        let mut on = accounts.load()?;
-        accounts.validate(&on, clock.unix_timestamp)?;
-        let (voter, now) = (accounts.voter.key(), (clock.unix_timestamp, clock.slot));
-        on.proposal.revoke(&voter, &on.multisig, now)?;
-        accounts.store(&mut on)?;
-        let event = VoteRevoked {
-            proposal: accounts.proposal.key(),
-            program: on.state.program,
-            member: voter,
-            approvals: on.proposal.ballot.approvals(),
-            status: on.proposal.status,
-        };
-        emit(&accounts.event_authority, &event)
+        Self::handle(&ctx, Verb::Revoke)
     }
 
-    /// Writes the proposal, and the rest when the vote has ended it.
-    fn store(&self, on: &mut Loaded) -> Result<()> {
-        stored::write(&self.proposal, &*on.proposal)?;
-        if on.proposal.status != ProposalStatus::Rejected {
-            return Ok(());
+    fn handle(ctx: &Context<'info, Self>, verb: Verb) -> Result<()> {
+        if team::is_governance(&ctx.accounts.proposal)? {
+            Self::on::<GovernanceProposal>(ctx, verb)
+        } else {
+            Self::on::<UpgradeProposal>(ctx, verb)
         }
-        on.state.end(self.proposal.key);
-        on.multisig.end_proposal(&on.proposal.proposer);
-        stored::write(&self.state, &*on.state)?;
-        stored::write(&self.multisig, &*on.multisig)
+    }
+
+    #[inline(never)]
+    fn on<P>(ctx: &Context<'info, Self>, verb: Verb) -> Result<()>
+    where
+        P: Course + AccountSerialize + AccountDeserialize,
+    {
+        let (accounts, clock) = (&*ctx.accounts, Clock::get()?);
+        let state = accounts.state.as_deref();
+        let voted = Voted { multisig: &accounts.multisig, state, proposal: &accounts.proposal };
+        let (mut config, mut proposal) = voted.read::<P>()?;
+        accounts.validate(&config, &*proposal, clock.unix_timestamp)?;
+        squads::require_policy(&config, ctx.remaining_accounts)?;
+        let (voter, now) = (accounts.voter.key(), (clock.unix_timestamp, clock.slot));
+        match verb {
+            Verb::Cast(choice, digest) => {
+                proposal.require_digest(digest)?;
+                proposal.cast(voter, choice, &config, now)?;
+            }
+            Verb::Revoke => proposal.revoke(&voter, &config, now)?,
+        }
+        voted.write(&mut config, &*proposal)?;
+        accounts.tell(verb, &*proposal)
+    }
+
+    fn validate<P: Course>(&self, config: &MultisigConfig, proposal: &P, now: i64) -> Result<()> {
+        team::require_direct(config)?;
+        config.require_role(self.voter.key, role::VOTE)?;
+        proposal.require_voting(now)?;
+        proposal.require_fresh(config)?;
+        nonce::require_allowed(config, &self.instructions_sysvar)
+    }
+
+    fn tell<P: Course>(&self, verb: Verb, on: &P) -> Result<()> {
+        let (proposal, member) = (self.proposal.key(), self.voter.key());
+        let (program, approvals) = (on.program().unwrap_or_default(), on.ballot().approvals());
+        let status: ProposalStatus = on.stage().status;
+        match verb {
+            Verb::Cast(choice, _) => {
+                let eta = on.stage().eta;
+                let event = VoteCast { proposal, program, member, choice, approvals, status, eta };
+                emit(&self.event_authority, &event)
+            }
+            Verb::Revoke => {
+                let event = VoteRevoked { proposal, program, member, approvals, status };
+                emit(&self.event_authority, &event)
+            }
+        }
     }
 }

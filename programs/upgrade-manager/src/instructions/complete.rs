@@ -5,8 +5,9 @@ use anchor_lang::prelude::*;
 use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::MigrationCompleted;
-use crate::seeds;
 use crate::state::{MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal, role};
+use crate::stored;
+use crate::team;
 
 /// Accounts of `complete`.
 #[event_cpi]
@@ -14,54 +15,47 @@ use crate::state::{MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeP
 pub struct Complete<'info> {
     /// Says so.
     pub executor: Signer<'info>,
-    /// The team.
-    #[account(seeds = [seeds::MULTISIG, multisig.create_key.as_ref()], bump = multisig.bump)]
-    pub multisig: Box<Account<'info, MultisigConfig>>,
-    /// The program's state.
-    #[account(
-        mut,
-        dup,
-        seeds = [seeds::PROGRAM, state.program.as_ref()],
-        bump = state.bump,
-        has_one = multisig @ ManagerError::WrongAccount,
-    )]
-    pub state: Box<Account<'info, ProgramUpgradeState>>,
-    /// The proposal.
-    #[account(
-        mut,
-        dup,
-        seeds = [
-            seeds::PROPOSAL,
-            state.program.as_ref(),
-            &proposal.terms.id.to_le_bytes(),
-        ],
-        bump = proposal.bump,
-    )]
-    pub proposal: Box<Account<'info, UpgradeProposal>>,
+    /// CHECK: the team; `handle` reads it.
+    pub multisig: UncheckedAccount<'info>,
+    /// CHECK: the program's state; `handle` reads it.
+    #[account(mut)]
+    pub state: UncheckedAccount<'info>,
+    /// CHECK: the proposal; `handle` reads it.
+    #[account(mut)]
+    pub proposal: UncheckedAccount<'info>,
 }
 
 impl<'info> Complete<'info> {
-    fn validate(&self) -> Result<()> {
-        self.multisig.require_role(&self.executor.key(), role::EXECUTE)?;
-        self.proposal.require_executed()?;
-        control!(self.proposal.status != ProposalStatus::Completed, ManagerError::NotExecuted);
-        self.state.require_migrating(&self.proposal.key())?;
-        control!(self.state.counters.is_complete(), ManagerError::NotComplete);
+    fn validate(
+        &self,
+        config: &MultisigConfig,
+        state: &ProgramUpgradeState,
+        proposal: &UpgradeProposal,
+    ) -> Result<()> {
+        config.require_role(self.executor.key, role::EXECUTE)?;
+        proposal.require_executed()?;
+        control!(proposal.status != ProposalStatus::Completed, ManagerError::NotExecuted);
+        state.require_migrating(self.proposal.key)?;
+        control!(state.counters.is_complete(), ManagerError::NotComplete);
         Ok(())
     }
 
     /// Makes the program steady again.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, slot) = (ctx.accounts, Clock::get()?.slot);
-        accounts.validate()?;
+        let (config, mut state) = team::governed(&accounts.multisig, &accounts.state)?;
+        let mut proposal = team::upgrade_of(&state, &accounts.proposal)?;
+        accounts.validate(&config, &state, &proposal)?;
         let key = accounts.proposal.key();
-        accounts.proposal.status = ProposalStatus::Completed;
-        accounts.state.complete(&key);
+        proposal.status = ProposalStatus::Completed;
+        state.complete(&key);
+        stored::write(&accounts.proposal, &*proposal)?;
+        stored::write(&accounts.state, &*state)?;
         let event = MigrationCompleted {
             proposal: key,
-            program: accounts.state.program,
+            program: state.program,
             executor: accounts.executor.key(),
-            counters: accounts.state.counters,
+            counters: state.counters,
             slot,
         };
         emit(&accounts.event_authority, &event)

@@ -4,9 +4,11 @@ use anchor_lang::prelude::*;
 use crate::emit::emit;
 use crate::events::MultisigCreated;
 use crate::seeds;
+use crate::squads;
 use crate::state::{MultisigConfig, TeamRules};
+use crate::stored::{self, Payer};
 
-/// Accounts of `create_multisig`.
+/// Accounts of `create_multisig`; behind them the Squads multisig, for a team that has one.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct CreateMultisig<'info> {
@@ -15,15 +17,9 @@ pub struct CreateMultisig<'info> {
     /// Pays for the account.
     #[account(mut)]
     pub payer: Signer<'info>,
-    /// The new multisig.
-    #[account(
-        init,
-        payer = payer,
-        space = 8 + MultisigConfig::INIT_SPACE,
-        seeds = [seeds::MULTISIG, create_key.key().as_ref()],
-        bump,
-    )]
-    pub multisig: Box<Account<'info, MultisigConfig>>,
+    /// CHECK: the new multisig; `stored::create` makes it at its address.
+    #[account(mut)]
+    pub multisig: UncheckedAccount<'info>,
     /// Makes the account.
     pub system_program: Program<'info, System>,
 }
@@ -32,15 +28,25 @@ impl<'info> CreateMultisig<'info> {
     /// Checks every rule about a team and writes it down.
     pub(crate) fn handle(ctx: Context<'info, Self>, rules: TeamRules) -> Result<()> {
         let accounts = ctx.accounts;
-        let seed = (accounts.create_key.key(), ctx.bumps.multisig);
-        let config = MultisigConfig::new(rules, seed, accounts.payer.key(), Clock::get()?.slot)?;
+        let (create_key, payer) = (accounts.create_key.key(), accounts.payer.key());
+        let new = MultisigConfig::new(rules, (create_key, 0), payer, Clock::get()?.slot)?;
+        let mut config = Box::new(new);
+        squads::require_policy(&config, ctx.remaining_accounts)?;
+        config.bump = accounts.create(&create_key)?;
+        stored::write(&accounts.multisig, &*config)?;
         let event = MultisigCreated {
             multisig: accounts.multisig.key(),
             members: config.members.iter().map(|m| m.key).collect(),
             threshold: config.threshold,
             timelock: config.timelock,
         };
-        accounts.multisig.set_inner(config);
         emit(&accounts.event_authority, &event)
+    }
+
+    fn create(&self, create_key: &Pubkey) -> Result<u8> {
+        let (payer, system_program) = (&self.payer, &self.system_program);
+        let by = Payer { payer, system_program, rent: &Rent::get()? };
+        let seeds = [seeds::MULTISIG, create_key.as_ref()];
+        stored::create(&self.multisig, &seeds, 8 + MultisigConfig::INIT_SPACE, &by)
     }
 }

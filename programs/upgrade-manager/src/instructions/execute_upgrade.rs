@@ -1,145 +1,157 @@
 //! Installs the new code: after the timelock, inside the window, from the very buffer that was
 //! approved, and only while the way back is proved to hold what runs.
 use anchor_lang::prelude::*;
-use anchor_lang::solana_program::sysvar::SysvarId;
 
 use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::UpgradeExecuted;
-use crate::loader::{self, Authority, Install};
-use crate::seeds;
+use crate::install::{self, Loader};
+use crate::loader;
+use crate::squads;
 use crate::state::{
-    BufferAttestation, Course, MultisigConfig, ProgramUpgradeState, UpgradeProposal, role,
+    BufferAttestation, Course, MultisigConfig, ProgramUpgradeState, ProposalStatus,
+    UpgradeProposal, role,
 };
+use crate::stored;
+use crate::team;
 
-/// Accounts of `execute_upgrade`.
+/// Accounts of `execute_upgrade`; behind them the Squads multisig, for a team that has one.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct ExecuteUpgrade<'info> {
     /// Executes.
     pub executor: Signer<'info>,
-    /// The team.
-    #[account(
-        mut,
-        dup,
-        seeds = [seeds::MULTISIG, multisig.create_key.as_ref()],
-        bump = multisig.bump,
-    )]
-    pub multisig: Box<Account<'info, MultisigConfig>>,
-    /// The program's state.
-    #[account(
-        mut,
-        dup,
-        seeds = [seeds::PROGRAM, state.program.as_ref()],
-        bump = state.bump,
-        has_one = multisig @ ManagerError::WrongAccount,
-    )]
-    pub state: Box<Account<'info, ProgramUpgradeState>>,
-    /// The proposal.
-    #[account(
-        mut,
-        dup,
-        seeds = [
-            seeds::PROPOSAL,
-            state.program.as_ref(),
-            &proposal.terms.id.to_le_bytes(),
-        ],
-        bump = proposal.bump,
-    )]
-    pub proposal: Box<Account<'info, UpgradeProposal>>,
-    /// CHECK: the program.
-    #[account(mut, address = state.program @ ManagerError::WrongAccount)]
+    /// CHECK: the team; `handle` reads it.
+    #[account(mut)]
+    pub multisig: UncheckedAccount<'info>,
+    /// CHECK: the program's state; `handle` reads it.
+    #[account(mut)]
+    pub state: UncheckedAccount<'info>,
+    /// CHECK: the proposal; `handle` reads it.
+    #[account(mut)]
+    pub proposal: UncheckedAccount<'info>,
+    /// CHECK: the program; `install` ties it to the state.
+    #[account(mut)]
     pub target_program: UncheckedAccount<'info>,
-    /// CHECK: its code; `validate` reads it.
-    #[account(mut, address = state.program_data @ ManagerError::WrongAccount)]
+    /// CHECK: its code; `install` ties it to the state.
+    #[account(mut)]
     pub program_data: UncheckedAccount<'info>,
-    /// CHECK: the new code; `validate` reads it.
-    #[account(mut, address = proposal.terms.upgrade.buffer @ ManagerError::WrongAccount)]
+    /// CHECK: the new code; `require_code` reads it.
+    #[account(mut)]
     pub upgrade_buffer: UncheckedAccount<'info>,
-    /// What is known of it.
-    #[account(
-        seeds = [seeds::ATTESTATION, upgrade_buffer.key().as_ref()],
-        bump = upgrade_attestation.bump,
-    )]
-    pub upgrade_attestation: Box<Account<'info, BufferAttestation>>,
-    /// CHECK: the way back; `validate` compares it with what runs.
-    #[account(address = proposal.terms.rollback.buffer @ ManagerError::WrongAccount)]
+    /// CHECK: what is known of it; `require_code` reads it.
+    pub upgrade_attestation: UncheckedAccount<'info>,
+    /// CHECK: the way back; `require_code` compares it with what runs.
     pub rollback_buffer: UncheckedAccount<'info>,
-    /// What is known of it.
-    #[account(
-        seeds = [seeds::ATTESTATION, rollback_buffer.key().as_ref()],
-        bump = rollback_attestation.bump,
-    )]
-    pub rollback_attestation: Box<Account<'info, BufferAttestation>>,
-    /// CHECK: gets surplus lamports; it is the treasury that was approved.
-    #[account(mut, address = proposal.terms.spill @ ManagerError::WrongAccount)]
+    /// CHECK: what is known of it; `require_code` reads it.
+    pub rollback_attestation: UncheckedAccount<'info>,
+    /// CHECK: gets surplus lamports; `install` compares it with the treasury that was approved.
+    #[account(mut)]
     pub spill: UncheckedAccount<'info>,
-    /// CHECK: an address that signs loader calls and holds nothing.
-    #[account(seeds = [seeds::AUTHORITY, state.program.as_ref()], bump = state.authority_bump)]
+    /// CHECK: an address that signs loader calls and holds nothing; `install` derives it.
     pub authority: UncheckedAccount<'info>,
     /// CHECK: the rent sysvar, for the loader.
-    #[account(address = Rent::id())]
     pub rent: UncheckedAccount<'info>,
     /// CHECK: the clock sysvar, for the loader.
-    #[account(address = Clock::id())]
     pub clock: UncheckedAccount<'info>,
     /// CHECK: the upgradeable loader.
-    #[account(address = loader::ID)]
     pub loader: UncheckedAccount<'info>,
+    /// CHECK: the unfinished proposal whose place a roll-forward takes; `replace` reads it.
+    #[account(mut)]
+    pub superseded: Option<UncheckedAccount<'info>>,
 }
 
 impl<'info> ExecuteUpgrade<'info> {
-    fn validate(&self, clock: &Clock) -> Result<()> {
-        let (key, terms) = (self.proposal.key(), &self.proposal.terms);
-        self.multisig.require_role(&self.executor.key(), role::EXECUTE)?;
-        let (now, slot) = (clock.unix_timestamp, clock.slot);
-        self.proposal.require_executable(&self.multisig, now, slot)?;
-        self.proposal.require_fresh(&self.multisig)?;
-        self.state.require_live(&key)?;
-        self.state.require_steady()?;
-        self.state.require_runs(terms)?;
-        self.upgrade_attestation.require_taken_by(&key)?;
-        self.rollback_attestation.require_taken_by(&key)?;
+    fn validate(
+        &self,
+        config: &MultisigConfig,
+        state: &ProgramUpgradeState,
+        proposal: &UpgradeProposal,
+        clock: &Clock,
+    ) -> Result<()> {
+        team::require_direct(config)?;
+        config.require_role(self.executor.key, role::EXECUTE)?;
+        proposal.require_executable(config, clock.unix_timestamp, clock.slot)?;
+        proposal.require_fresh(config)?;
+        config.require_not_paused(clock.unix_timestamp)?;
+        let replaced = self.superseded.as_ref().map(|info| *info.key);
+        state.require_turn(self.proposal.key, proposal.terms.kind, replaced)?;
+        state.require_runs(&proposal.terms)
+    }
+
+    /// Both buffers are the ones that were attested and approved, and hold what they held then.
+    #[inline(never)]
+    fn require_code(&self, proposal: &UpgradeProposal) -> Result<()> {
+        let (key, terms) = (self.proposal.key, &proposal.terms);
+        control!(self.upgrade_buffer.key() == terms.upgrade.buffer, ManagerError::WrongAccount);
+        control!(self.rollback_buffer.key() == terms.rollback.buffer, ManagerError::WrongAccount);
+        let pairs = [
+            (&self.upgrade_attestation, &terms.upgrade.buffer),
+            (&self.rollback_attestation, &terms.rollback.buffer),
+        ];
+        for (info, buffer) in pairs {
+            let known: Box<BufferAttestation> = stored::read(info)?;
+            control!(known.buffer == *buffer, ManagerError::WrongAccount);
+            known.require_taken_by(key)?;
+        }
         let (authority, live) = (self.authority.key, &self.program_data);
         loader::require_live(&self.rollback_buffer, &terms.rollback, live, authority)?;
         loader::require_pinned(&self.upgrade_buffer, &terms.upgrade, authority)
     }
 
-    /// Moves every status, then installs the code.
-    pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
-        let (accounts, clock) = (ctx.accounts, Clock::get()?);
-        accounts.validate(&clock)?;
-        let (key, previous_elf_hash) = (accounts.proposal.key(), accounts.state.elf_hash);
-        let (now, slot) = (clock.unix_timestamp, clock.slot);
-        accounts.state.upgrade(key, &accounts.proposal.terms, now, slot);
-        accounts.proposal.execute(&accounts.multisig, now, slot)?;
-        accounts.multisig.end_proposal(&accounts.proposal.proposer);
-        accounts.install()?;
-        let event = UpgradeExecuted {
-            proposal: key,
-            program: accounts.state.program,
-            executor: accounts.executor.key(),
-            elf_hash: accounts.state.elf_hash,
-            previous_elf_hash,
-            version: accounts.state.version,
-        };
-        emit(&accounts.event_authority, &event)
+    /// The proposal whose place this one takes can be carried on no more.
+    fn replace(&self, state: &ProgramUpgradeState) -> Result<()> {
+        let Some(info) = &self.superseded else { return Ok(()) };
+        let mut replaced = team::upgrade_of(state, info)?;
+        replaced.require_executed()?;
+        replaced.status = ProposalStatus::Superseded;
+        stored::write(info, &*replaced)
     }
 
-    fn install(&self) -> Result<()> {
-        let authority = Authority {
-            info: &self.authority,
-            program: &self.state.program,
-            bump: self.state.authority_bump,
+    /// Moves every status, then installs the code: an event behind that could not be emitted when
+    /// the code is the manager's own.
+    pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
+        let (accounts, clock) = (&*ctx.accounts, Clock::get()?);
+        let (mut config, mut state) = team::governed(&accounts.multisig, &accounts.state)?;
+        let mut proposal = team::upgrade_of(&state, &accounts.proposal)?;
+        accounts.validate(&config, &state, &proposal, &clock)?;
+        squads::require_policy(&config, ctx.remaining_accounts)?;
+        let loader = accounts.loader();
+        install::require_accounts(&loader, &state, &proposal.terms)?;
+        accounts.require_code(&proposal)?;
+        accounts.replace(&state)?;
+        let (now, slot) = (clock.unix_timestamp, clock.slot);
+        state.upgrade(accounts.proposal.key(), &proposal.terms, now, slot);
+        proposal.execute(&config, now, slot)?;
+        config.end_proposal(&proposal.proposer);
+        stored::write(&accounts.state, &*state)?;
+        stored::write(&accounts.proposal, &*proposal)?;
+        stored::write(&accounts.multisig, &*config)?;
+        accounts.tell(&state)?;
+        install::install(&loader, &state, &accounts.upgrade_buffer)
+    }
+
+    fn tell(&self, state: &ProgramUpgradeState) -> Result<()> {
+        let event = UpgradeExecuted {
+            proposal: self.proposal.key(),
+            program: state.program,
+            executor: self.executor.key(),
+            elf_hash: state.elf_hash,
+            previous_elf_hash: state.previous_elf_hash,
+            version: state.version,
         };
-        authority.install(&Install {
-            program_data: &self.program_data,
+        emit(&self.event_authority, &event)
+    }
+
+    fn loader(&self) -> Loader<'_, 'info> {
+        Loader {
             program: &self.target_program,
-            buffer: &self.upgrade_buffer,
+            program_data: &self.program_data,
             spill: &self.spill,
+            authority: &self.authority,
             rent: &self.rent,
             clock: &self.clock,
             loader: &self.loader,
-        })
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Pins everything a vote will agree to: code, rollback, accounts, times. One proposal lives at a
-//! time, and it starts from what runs now.
+//! time, and it starts from what runs now; next to an upgrade that cannot be completed, one that
+//! rolls forward may be voted on.
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
@@ -7,10 +8,13 @@ use crate::error::ManagerError;
 use crate::events::ProposalCreated;
 use crate::loader;
 use crate::seeds;
+use crate::squads;
 use crate::state::{
     BufferAttestation, BufferRole, Manifest, MultisigConfig, ProgramUpgradeState, ProposalKind,
     Source, Terms, TypeRule, UpgradeProposal, role,
 };
+use crate::stored::{self, Payer};
+use crate::team::{self, Governed};
 
 /// What the proposer chooses; the rest of the terms is read from the accounts.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug, PartialEq, Eq)]
@@ -33,7 +37,7 @@ pub struct ProposeArgs {
     pub source: Source,
 }
 
-/// Accounts of `propose_upgrade`.
+/// Accounts of `propose_upgrade`; behind them the Squads multisig, for a team that has one.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct ProposeUpgrade<'info> {
@@ -42,129 +46,157 @@ pub struct ProposeUpgrade<'info> {
     /// Pays for the proposal.
     #[account(mut)]
     pub payer: Signer<'info>,
-    /// The team.
-    #[account(
-        mut,
-        dup,
-        seeds = [seeds::MULTISIG, multisig.create_key.as_ref()],
-        bump = multisig.bump,
-    )]
-    pub multisig: Box<Account<'info, MultisigConfig>>,
-    /// The program.
-    #[account(
-        mut,
-        dup,
-        seeds = [seeds::PROGRAM, state.program.as_ref()],
-        bump = state.bump,
-        has_one = multisig @ ManagerError::WrongAccount,
-    )]
-    pub state: Box<Account<'info, ProgramUpgradeState>>,
-    /// What is known of the buffer with the new code.
-    #[account(
-        mut,
-        seeds = [seeds::ATTESTATION, upgrade_buffer.key().as_ref()],
-        bump = upgrade_attestation.bump,
-    )]
-    pub upgrade_attestation: Box<Account<'info, BufferAttestation>>,
-    /// What is known of the buffer with the code that runs.
-    #[account(
-        mut,
-        seeds = [seeds::ATTESTATION, rollback_buffer.key().as_ref()],
-        bump = rollback_attestation.bump,
-    )]
-    pub rollback_attestation: Box<Account<'info, BufferAttestation>>,
-    /// CHECK: the new code; its attestation's address names it and `validate` reads it.
+    /// CHECK: the team; `handle` reads it.
+    #[account(mut)]
+    pub multisig: UncheckedAccount<'info>,
+    /// CHECK: the program's state; `handle` reads it.
+    #[account(mut)]
+    pub state: UncheckedAccount<'info>,
+    /// CHECK: what is known of the buffer with the new code; `handle` reads it.
+    #[account(mut)]
+    pub upgrade_attestation: UncheckedAccount<'info>,
+    /// CHECK: what is known of the buffer with the code that runs; `handle` reads it.
+    #[account(mut)]
+    pub rollback_attestation: UncheckedAccount<'info>,
+    /// CHECK: the new code; its attestation names it and `require_buffer` reads it.
     pub upgrade_buffer: UncheckedAccount<'info>,
-    /// CHECK: the code that runs; its attestation's address names it and `validate` reads it.
+    /// CHECK: the code that runs; its attestation names it and `require_buffer` reads it.
     pub rollback_buffer: UncheckedAccount<'info>,
-    /// The new proposal.
-    #[account(
-        init,
-        payer = payer,
-        space = 8 + UpgradeProposal::INIT_SPACE,
-        seeds = [
-            seeds::PROPOSAL,
-            state.program.as_ref(),
-            &multisig.next_proposal.to_le_bytes(),
-        ],
-        bump,
-    )]
-    pub proposal: Box<Account<'info, UpgradeProposal>>,
+    /// CHECK: the new proposal; `stored::create` makes it at its address.
+    #[account(mut)]
+    pub proposal: UncheckedAccount<'info>,
     /// Makes the account.
     pub system_program: Program<'info, System>,
 }
 
+/// What is known of the two buffers.
+struct Pair {
+    upgrade: Box<BufferAttestation>,
+    rollback: Box<BufferAttestation>,
+}
+
 impl<'info> ProposeUpgrade<'info> {
-    fn validate(&self) -> Result<()> {
-        self.multisig.require_role(&self.proposer.key(), role::PROPOSE)?;
-        control!(self.state.live_proposal.is_none(), ManagerError::LiveProposal);
-        self.state.require_steady()?;
-        let (upgrade, rollback) = (&self.upgrade_attestation, &self.rollback_attestation);
-        upgrade.require_free(&self.state.program, BufferRole::Upgrade)?;
-        rollback.require_free(&self.state.program, BufferRole::Rollback)?;
-        control!(rollback.sha256 == self.state.elf_hash, ManagerError::RollbackNotLive);
-        let authority = self.state.authority()?;
-        for buffer in [&self.upgrade_buffer, &self.rollback_buffer] {
-            let data = buffer.try_borrow_data()?;
-            loader::buffer(buffer.owner, &data)?.require_frozen(&authority)?;
-        }
-        Ok(())
+    fn validate(&self, (config, state): &Governed, kind: ProposalKind) -> Result<()> {
+        team::require_direct(config)?;
+        config.require_alive()?;
+        config.require_role(self.proposer.key, role::PROPOSE)?;
+        state.require_room(kind)
     }
 
-    fn terms(&self, id: u64, args: ProposeArgs) -> Terms {
-        Terms {
-            kind: args.kind,
-            id,
-            genesis_hash: args.genesis_hash,
-            multisig: self.multisig.key(),
-            config_epoch: self.multisig.config_epoch,
-            program: self.state.program,
-            program_data: self.state.program_data,
-            upgrade: self.upgrade_attestation.pin(),
-            rollback: self.rollback_attestation.pin(),
-            spill: self.multisig.treasury,
-            from_version: self.state.version,
-            oldest_version: args.oldest_version,
-            to_version: args.to_version,
-            type_rules: args.type_rules,
-            manifest: args.manifest,
-            expires_at: args.expires_at,
-            source: args.source,
-        }
+    /// The two buffers, frozen, attested and free, the second with what runs.
+    #[inline(never)]
+    fn buffers(&self, state: &ProgramUpgradeState) -> Result<Pair> {
+        let upgrade: Box<BufferAttestation> = stored::read(&self.upgrade_attestation)?;
+        let rollback: Box<BufferAttestation> = stored::read(&self.rollback_attestation)?;
+        upgrade.require_free(&state.program, BufferRole::Upgrade)?;
+        rollback.require_free(&state.program, BufferRole::Rollback)?;
+        control!(rollback.sha256 == state.elf_hash, ManagerError::RollbackNotLive);
+        let authority = state.authority()?;
+        require_buffer(&self.upgrade_buffer, &upgrade, &authority)?;
+        require_buffer(&self.rollback_buffer, &rollback, &authority)?;
+        Ok(Pair { upgrade, rollback })
+    }
+
+    /// Surplus lamports must go where somebody has them, and the manager's own code has no accounts
+    /// to migrate.
+    fn require_sound(&self, (config, state): &Governed, args: &ProposeArgs) -> Result<()> {
+        let (upgrade, rollback) = (self.upgrade_buffer.key(), self.rollback_buffer.key());
+        let lost = [state.program, state.program_data, upgrade, rollback, state.authority()?];
+        control!(!lost.contains(&config.treasury), ManagerError::SpillTarget);
+        let own = state.program == crate::ID;
+        control!(!own || args.type_rules.is_empty(), ManagerError::TypeRule);
+        Ok(())
     }
 
     /// Writes the proposal down and takes its buffers.
     pub(crate) fn handle(ctx: Context<'info, Self>, args: ProposeArgs) -> Result<()> {
-        let accounts = ctx.accounts;
-        accounts.validate()?;
-        let (proposer, payer) = (accounts.proposer.key(), accounts.payer.key());
-        let id = accounts.multisig.open_proposal(&proposer)?;
-        let key = accounts.proposal.key();
-        accounts.state.live_proposal = Some(key);
-        accounts.upgrade_attestation.proposal = Some(key);
-        accounts.rollback_attestation.proposal = Some(key);
-        accounts.proposal.set_inner(UpgradeProposal::new(
-            accounts.terms(id, args),
-            ctx.bumps.proposal,
-            (proposer, payer),
-            &accounts.multisig,
-            Clock::get()?.unix_timestamp,
-        )?);
-        emit(&accounts.event_authority, &accounts.event())
+        let (accounts, kind) = (ctx.accounts, args.kind);
+        let mut governed = team::governed(&accounts.multisig, &accounts.state)?;
+        accounts.validate(&governed, kind)?;
+        squads::require_policy(&governed.0, ctx.remaining_accounts)?;
+        let mut pair = accounts.buffers(&governed.1)?;
+        accounts.require_sound(&governed, &args)?;
+        let event = accounts.create(&mut governed, &pair, args)?;
+        let (key, (config, mut state)) = (accounts.proposal.key(), governed);
+        state.open(key, kind);
+        (pair.upgrade.proposal, pair.rollback.proposal) = (Some(key), Some(key));
+        stored::write(&accounts.multisig, &*config)?;
+        stored::write(&accounts.state, &*state)?;
+        stored::write(&accounts.upgrade_attestation, &*pair.upgrade)?;
+        stored::write(&accounts.rollback_attestation, &*pair.rollback)?;
+        emit(&accounts.event_authority, &event)
     }
 
-    fn event(&self) -> ProposalCreated {
-        let terms = &self.proposal.terms;
+    /// Makes the proposal, which counts for its proposer from now on.
+    #[inline(never)]
+    fn create(
+        &self,
+        (config, state): &mut Governed,
+        pair: &Pair,
+        args: ProposeArgs,
+    ) -> Result<ProposalCreated> {
+        let (proposer, payer) = (self.proposer.key(), self.payer.key());
+        let id = config.open_proposal(&proposer)?;
+        let terms = terms(id, (config, state), pair, args);
+        let now = Clock::get()?.unix_timestamp;
+        let new = UpgradeProposal::new(terms, 0, (proposer, payer), config, now)?;
+        let mut proposal = Box::new(new);
+        let by =
+            Payer { payer: &self.payer, system_program: &self.system_program, rent: &Rent::get()? };
+        let id = id.to_le_bytes();
+        let seeds = [seeds::PROPOSAL, state.program.as_ref(), &id];
+        let space = 8 + UpgradeProposal::INIT_SPACE;
+        proposal.bump = stored::create(&self.proposal, &seeds, space, &by)?;
+        stored::write(&self.proposal, &*proposal)?;
+        Ok(self.event(&proposal))
+    }
+
+    fn event(&self, proposal: &UpgradeProposal) -> ProposalCreated {
+        let terms = &proposal.terms;
         ProposalCreated {
             proposal: self.proposal.key(),
             program: terms.program,
             id: terms.id,
-            proposer: self.proposal.proposer,
-            digest: self.proposal.digest,
+            proposer: proposal.proposer,
+            digest: proposal.digest,
             elf_hash: terms.upgrade.sha256,
             from_version: terms.from_version,
             to_version: terms.to_version,
             accounts: terms.manifest.count,
         }
     }
+}
+
+fn terms(
+    id: u64,
+    (config, state): (&MultisigConfig, &ProgramUpgradeState),
+    pair: &Pair,
+    args: ProposeArgs,
+) -> Terms {
+    Terms {
+        kind: args.kind,
+        id,
+        genesis_hash: args.genesis_hash,
+        multisig: state.multisig,
+        config_epoch: config.config_epoch,
+        program: state.program,
+        program_data: state.program_data,
+        upgrade: pair.upgrade.pin(),
+        rollback: pair.rollback.pin(),
+        spill: config.treasury,
+        from_version: state.version,
+        oldest_version: args.oldest_version,
+        to_version: args.to_version,
+        type_rules: args.type_rules,
+        manifest: args.manifest,
+        expires_at: args.expires_at,
+        source: args.source,
+    }
+}
+
+/// `info` is the buffer that `known` is about, and still frozen.
+fn require_buffer(info: &AccountInfo, known: &BufferAttestation, authority: &Pubkey) -> Result<()> {
+    control!(*info.key == known.buffer, ManagerError::WrongAccount);
+    loader::buffer(info.owner, &info.try_borrow_data()?)?.require_frozen(authority)?;
+    Ok(())
 }

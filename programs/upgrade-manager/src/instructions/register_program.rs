@@ -5,11 +5,13 @@ use anchor_lang::prelude::*;
 use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::ProgramRegistered;
-use crate::loader::{self, Authority};
+use crate::loader::{self, Authority, MAX_ELF};
 use crate::seeds;
+use crate::squads;
 use crate::state::{Counters, LAYOUT, MultisigConfig, Phase, ProgramUpgradeState};
+use crate::stored::{self, Payer};
 
-/// Accounts of `register_program`.
+/// Accounts of `register_program`; behind them the Squads multisig, for a team that has one.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct RegisterProgram<'info> {
@@ -18,63 +20,79 @@ pub struct RegisterProgram<'info> {
     /// Pays for the state.
     #[account(mut)]
     pub payer: Signer<'info>,
-    /// The team that decides from now on.
-    #[account(seeds = [seeds::MULTISIG, multisig.create_key.as_ref()], bump = multisig.bump)]
-    pub multisig: Box<Account<'info, MultisigConfig>>,
+    /// CHECK: the team that decides from now on; `handle` reads it.
+    #[account(mut)]
+    pub multisig: UncheckedAccount<'info>,
     /// CHECK: the program; `validate` reads it as a program of the loader.
     pub target_program: UncheckedAccount<'info>,
     /// CHECK: its ProgramData account; `validate` checks that the program points to it.
     #[account(mut)]
     pub program_data: UncheckedAccount<'info>,
-    /// CHECK: an address that signs loader calls and holds nothing.
-    #[account(seeds = [seeds::AUTHORITY, target_program.key().as_ref()], bump)]
+    /// CHECK: an address that signs loader calls and holds nothing; `handle` derives it.
     pub authority: UncheckedAccount<'info>,
-    /// The program's new state.
-    #[account(
-        init,
-        payer = payer,
-        space = 8 + ProgramUpgradeState::INIT_SPACE,
-        seeds = [seeds::PROGRAM, target_program.key().as_ref()],
-        bump,
-    )]
-    pub state: Box<Account<'info, ProgramUpgradeState>>,
+    /// CHECK: the program's new state; `stored::create` makes it at its address.
+    #[account(mut)]
+    pub state: UncheckedAccount<'info>,
     /// CHECK: the upgradeable loader.
-    #[account(address = loader::ID)]
     pub loader: UncheckedAccount<'info>,
     /// Makes the account.
     pub system_program: Program<'info, System>,
 }
 
 impl<'info> RegisterProgram<'info> {
-    /// Checks the program and returns the hash of what runs.
+    /// Checks the program and returns the hash of what runs; zero for code that is too large to be
+    /// hashed here, which the first rollback buffer then proves.
     fn validate(&self, trimmed_len: u32) -> Result<[u8; 32]> {
+        control!(*self.loader.key == loader::ID, ManagerError::WrongProgram);
         let program = &self.target_program;
-        control!(program.key() != crate::ID, ManagerError::SelfRegistration);
         let points_to = loader::program_data_address(program.owner, &program.try_borrow_data()?)?;
         control!(points_to == self.program_data.key(), ManagerError::WrongAccount);
         let data = self.program_data.try_borrow_data()?;
         let held = loader::program_data(self.program_data.owner, &data)?;
         let current = Some(self.current_authority.key());
         control!(held.authority == current, ManagerError::NotUpgradeAuthority);
-        loader::elf_hash(loader::trimmed(held.elf, trimmed_len)?)
+        let elf = loader::trimmed(held.elf, trimmed_len)?;
+        if elf.len() > MAX_ELF { Ok([0; 32]) } else { loader::elf_hash(elf) }
     }
 
     /// Takes the authority over and writes down what runs.
     pub(crate) fn handle(ctx: Context<'info, Self>, version: u16, trimmed_len: u32) -> Result<()> {
-        let (accounts, bumps) = (ctx.accounts, &ctx.bumps);
+        let accounts = ctx.accounts;
         let elf_hash = accounts.validate(trimmed_len)?;
         let program = accounts.target_program.key();
-        let authority =
-            Authority { info: &accounts.authority, program: &program, bump: bumps.authority };
+        let mut config: Box<MultisigConfig> = stored::read(&accounts.multisig)?;
+        squads::require_policy(&config, ctx.remaining_accounts)?;
+        config.take_program(&program)?;
+        let (address, bump) = seeds::authority(&program);
+        control!(accounts.authority.key() == address, ManagerError::WrongAccount);
+        let authority = Authority { info: &accounts.authority, program: &program, bump };
         authority.take(&accounts.program_data, &accounts.current_authority, &accounts.loader)?;
-        accounts.state.set_inner(ProgramUpgradeState {
-            layout: LAYOUT,
-            bump: bumps.state,
-            authority_bump: bumps.authority,
-            migrator_bump: seeds::migrator(&program).1,
-            multisig: accounts.multisig.key(),
+        stored::write(&accounts.multisig, &*config)?;
+        accounts.create(bump, version, elf_hash)?;
+        let event = ProgramRegistered {
             program,
-            program_data: accounts.program_data.key(),
+            multisig: accounts.multisig.key(),
+            previous_authority: accounts.current_authority.key(),
+            version,
+            elf_hash,
+        };
+        emit(&accounts.event_authority, &event)
+    }
+
+    fn create(&self, authority_bump: u8, version: u16, elf_hash: [u8; 32]) -> Result<()> {
+        let program = self.target_program.key();
+        let (payer, system_program) = (&self.payer, &self.system_program);
+        let by = Payer { payer, system_program, rent: &Rent::get()? };
+        let (seeds, space) =
+            ([seeds::PROGRAM, program.as_ref()], 8 + ProgramUpgradeState::INIT_SPACE);
+        let state = Box::new(ProgramUpgradeState {
+            layout: LAYOUT,
+            bump: stored::create(&self.state, &seeds, space, &by)?,
+            authority_bump,
+            migrator_bump: seeds::migrator(&program).1,
+            multisig: self.multisig.key(),
+            program,
+            program_data: self.program_data.key(),
             version,
             elf_hash,
             previous_version: version,
@@ -86,16 +104,9 @@ impl<'info> RegisterProgram<'info> {
             executed_slot: 0,
             executed_at: 0,
             counters: Counters::default(),
-            payer: accounts.payer.key(),
+            payer: self.payer.key(),
             reserved: [0; 64],
         });
-        let event = ProgramRegistered {
-            program,
-            multisig: accounts.multisig.key(),
-            previous_authority: accounts.current_authority.key(),
-            version,
-            elf_hash,
-        };
-        emit(&accounts.event_authority, &event)
+        stored::write(&self.state, &*state)
     }
 }

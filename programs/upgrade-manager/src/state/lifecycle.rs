@@ -72,6 +72,21 @@ impl UpgradeProposal {
         }
     }
 
+    /// The guardian decides for rollback alone: inside the window, once, giving nothing up, and not
+    /// for the manager itself.
+    ///
+    /// # Errors
+    /// [`ManagerError::RoleMissing`], [`ManagerError::CriticalPolicy`],
+    /// [`ManagerError::AlreadyVoted`] or [`ManagerError::RollbackWindowOver`].
+    pub fn guardian_rollback(&mut self, give_up: bool, now: i64) -> Result<()> {
+        control!(!give_up, ManagerError::RoleMissing);
+        control!(self.terms.program != crate::ID, ManagerError::CriticalPolicy);
+        control!(self.rollback_approved_at == 0, ManagerError::AlreadyVoted);
+        control!(now <= self.rollback_until, ManagerError::RollbackWindowOver);
+        self.rollback_approved_at = now;
+        Ok(())
+    }
+
     /// Casts a vote for rollback; true when it is the one that reaches the threshold.
     ///
     /// # Errors
@@ -93,13 +108,48 @@ impl UpgradeProposal {
 }
 
 impl ProgramUpgradeState {
-    /// `proposal` is the one that has not ended, or the roll-forward that has not.
+    /// `proposal` is the one that has not ended.
     ///
     /// # Errors
     /// [`ManagerError::WrongAccount`].
     pub fn require_live(&self, proposal: &Pubkey) -> Result<()> {
-        let live = self.live_proposal == Some(*proposal) || self.roll_forward == Some(*proposal);
-        control!(live, ManagerError::WrongAccount);
+        control!(self.live_proposal == Some(*proposal), ManagerError::WrongAccount);
+        Ok(())
+    }
+
+    /// The code of `proposal`, of `kind`, may go in place, and `replaced` is the proposal whose
+    /// place it takes.
+    ///
+    /// # Errors
+    /// [`ManagerError::WrongAccount`] or [`ManagerError::NotSteady`].
+    pub fn require_turn(
+        &self,
+        proposal: &Pubkey,
+        kind: ProposalKind,
+        replaced: Option<Pubkey>,
+    ) -> Result<()> {
+        match kind {
+            ProposalKind::Upgrade => {
+                self.require_live(proposal)?;
+                self.require_steady()?;
+            }
+            ProposalKind::RollForward => {
+                control!(self.roll_forward == Some(*proposal), ManagerError::WrongAccount);
+            }
+        }
+        control!(replaced == self.unfinished(), ManagerError::WrongAccount);
+        Ok(())
+    }
+
+    /// The authority may leave by `proposal`.
+    ///
+    /// # Errors
+    /// [`ManagerError::WrongAccount`], [`ManagerError::NotSteady`] or
+    /// [`ManagerError::LiveProposal`].
+    pub fn require_releasable(&self, proposal: &Pubkey) -> Result<()> {
+        self.require_live(proposal)?;
+        self.require_steady()?;
+        control!(self.roll_forward.is_none(), ManagerError::LiveProposal);
         Ok(())
     }
 
@@ -184,6 +234,10 @@ impl ProgramUpgradeState {
             ProposalKind::RollForward => {
                 let stuck = matches!(self.phase, Phase::Migrating | Phase::RollingBack);
                 control!(stuck && self.roll_forward.is_none(), ManagerError::RollForward);
+                // Another than the unfinished one would lose its place, and could never end.
+                let alone =
+                    self.live_proposal.is_none() || self.live_proposal == self.last_executed;
+                control!(alone, ManagerError::LiveProposal);
                 Ok(())
             }
         }

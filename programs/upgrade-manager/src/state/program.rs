@@ -1,4 +1,5 @@
 //! One program under the manager's care: what runs, what ran before, and how far a migration is.
+use anchor_lang::Discriminator;
 use anchor_lang::prelude::*;
 
 use super::AccountStatus;
@@ -146,7 +147,19 @@ pub struct ProgramUpgradeState {
     pub reserved: [u8; 64],
 }
 
+/// Where the program's key is in the account: behind discriminator, four bytes and the team's key.
+const PROGRAM_AT: usize = 8 + 4 + 32;
+
 impl ProgramUpgradeState {
+    /// The program whose state `data` holds, read without the rest; `None` for another account.
+    #[must_use]
+    pub fn program_in(data: &[u8]) -> Option<Pubkey> {
+        if !data.starts_with(Self::DISCRIMINATOR) {
+            return None;
+        }
+        Some(Pubkey::new_from_array(*data.get(PROGRAM_AT..)?.first_chunk::<32>()?))
+    }
+
     /// The address that holds the program's upgrade authority.
     ///
     /// # Errors

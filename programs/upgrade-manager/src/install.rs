@@ -1,0 +1,62 @@
+//! The last step of an upgrade and of a rollback: the accounts that the loader needs, which must be
+//! the ones that were approved, and the call.
+use anchor_lang::prelude::*;
+use anchor_lang::solana_program::sysvar::SysvarId;
+
+use crate::error::ManagerError;
+use crate::loader::{self, Authority, Install};
+use crate::state::{ProgramUpgradeState, Terms};
+
+/// What the loader needs besides the buffer.
+pub(crate) struct Loader<'a, 'info> {
+    /// The program.
+    pub program: &'a AccountInfo<'info>,
+    /// Its code.
+    pub program_data: &'a AccountInfo<'info>,
+    /// Gets surplus lamports.
+    pub spill: &'a AccountInfo<'info>,
+    /// Signs.
+    pub authority: &'a AccountInfo<'info>,
+    /// The rent sysvar.
+    pub rent: &'a AccountInfo<'info>,
+    /// The clock sysvar.
+    pub clock: &'a AccountInfo<'info>,
+    /// The loader.
+    pub loader: &'a AccountInfo<'info>,
+}
+
+/// Every account is the one that `state` and the approved `terms` name.
+#[inline(never)]
+pub(crate) fn require_accounts(
+    with: &Loader,
+    state: &ProgramUpgradeState,
+    terms: &Terms,
+) -> Result<()> {
+    control!(*with.program.key == state.program, ManagerError::WrongAccount);
+    control!(*with.program_data.key == state.program_data, ManagerError::WrongAccount);
+    control!(*with.spill.key == terms.spill, ManagerError::WrongAccount);
+    control!(*with.authority.key == state.authority()?, ManagerError::WrongAccount);
+    control!(*with.rent.key == Rent::id(), ManagerError::WrongProgram);
+    control!(*with.clock.key == Clock::id(), ManagerError::WrongProgram);
+    control!(*with.loader.key == loader::ID, ManagerError::WrongProgram);
+    Ok(())
+}
+
+/// Installs the code of `buffer`.
+pub(crate) fn install<'info>(
+    with: &Loader<'_, 'info>,
+    state: &ProgramUpgradeState,
+    buffer: &AccountInfo<'info>,
+) -> Result<()> {
+    let (program, bump) = (&state.program, state.authority_bump);
+    let authority = Authority { info: with.authority, program, bump };
+    authority.install(&Install {
+        program_data: with.program_data,
+        program: with.program,
+        buffer,
+        spill: with.spill,
+        rent: with.rent,
+        clock: with.clock,
+        loader: with.loader,
+    })
+}

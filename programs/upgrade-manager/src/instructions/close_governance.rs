@@ -1,0 +1,40 @@
+//! Closes a proposal about a team that has ended. Its id is never used again.
+use anchor_lang::prelude::*;
+
+use crate::emit::emit;
+use crate::error::ManagerError;
+use crate::events::{AccountClosed, ClosedKind};
+use crate::state::GovernanceProposal;
+use crate::stored;
+
+/// Accounts of `close_governance`.
+#[event_cpi]
+#[derive(Accounts)]
+pub struct CloseGovernance<'info> {
+    /// Asks.
+    pub closer: Signer<'info>,
+    /// CHECK: the proposal; `handle` reads it.
+    #[account(mut)]
+    pub proposal: UncheckedAccount<'info>,
+    /// CHECK: gets the rent: who paid for the account.
+    #[account(mut)]
+    pub payer: UncheckedAccount<'info>,
+}
+
+impl<'info> CloseGovernance<'info> {
+    /// Closes it; its rent goes to who paid for it.
+    pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
+        let accounts = ctx.accounts;
+        let held: Box<GovernanceProposal> = stored::read(&accounts.proposal)?;
+        held.require_over()?;
+        control!(accounts.payer.key() == held.payer, ManagerError::WrongAccount);
+        let event = AccountClosed {
+            kind: ClosedKind::Governance,
+            account: accounts.proposal.key(),
+            program: held.terms.action.program().unwrap_or_default(),
+            refund: accounts.payer.key(),
+        };
+        emit(&accounts.event_authority, &event)?;
+        stored::close(&accounts.proposal, &accounts.payer)
+    }
+}

@@ -1,0 +1,40 @@
+//! Closes a team that was dissolved.
+use anchor_lang::prelude::*;
+
+use crate::emit::emit;
+use crate::error::ManagerError;
+use crate::events::{AccountClosed, ClosedKind};
+use crate::state::MultisigConfig;
+use crate::stored;
+
+/// Accounts of `close_multisig`.
+#[event_cpi]
+#[derive(Accounts)]
+pub struct CloseMultisig<'info> {
+    /// Asks.
+    pub closer: Signer<'info>,
+    /// CHECK: the team; `handle` reads it.
+    #[account(mut)]
+    pub multisig: UncheckedAccount<'info>,
+    /// CHECK: gets the rent: who paid for the account.
+    #[account(mut)]
+    pub payer: UncheckedAccount<'info>,
+}
+
+impl<'info> CloseMultisig<'info> {
+    /// Closes it; its rent goes to who paid for it.
+    pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
+        let accounts = ctx.accounts;
+        let held: Box<MultisigConfig> = stored::read(&accounts.multisig)?;
+        control!(held.dissolved, ManagerError::ProgramsRegistered);
+        control!(accounts.payer.key() == held.payer, ManagerError::WrongAccount);
+        let event = AccountClosed {
+            kind: ClosedKind::Multisig,
+            account: accounts.multisig.key(),
+            program: Pubkey::default(),
+            refund: accounts.payer.key(),
+        };
+        emit(&accounts.event_authority, &event)?;
+        stored::close(&accounts.multisig, &accounts.payer)
+    }
+}

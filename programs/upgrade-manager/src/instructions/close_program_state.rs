@@ -1,0 +1,40 @@
+//! Closes the state of a program that the manager let go.
+use anchor_lang::prelude::*;
+
+use crate::emit::emit;
+use crate::error::ManagerError;
+use crate::events::{AccountClosed, ClosedKind};
+use crate::state::{Phase, ProgramUpgradeState};
+use crate::stored;
+
+/// Accounts of `close_program_state`.
+#[event_cpi]
+#[derive(Accounts)]
+pub struct CloseProgramState<'info> {
+    /// Asks.
+    pub closer: Signer<'info>,
+    /// CHECK: the state; `handle` reads it.
+    #[account(mut)]
+    pub state: UncheckedAccount<'info>,
+    /// CHECK: gets the rent: who paid for the account.
+    #[account(mut)]
+    pub payer: UncheckedAccount<'info>,
+}
+
+impl<'info> CloseProgramState<'info> {
+    /// Closes it; its rent goes to who paid for it.
+    pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
+        let accounts = ctx.accounts;
+        let held: Box<ProgramUpgradeState> = stored::read(&accounts.state)?;
+        control!(held.phase == Phase::Released, ManagerError::NotReleased);
+        control!(accounts.payer.key() == held.payer, ManagerError::WrongAccount);
+        let event = AccountClosed {
+            kind: ClosedKind::ProgramState,
+            account: accounts.state.key(),
+            program: held.program,
+            refund: accounts.payer.key(),
+        };
+        emit(&accounts.event_authority, &event)?;
+        stored::close(&accounts.state, &accounts.payer)
+    }
+}

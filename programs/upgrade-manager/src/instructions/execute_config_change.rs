@@ -1,0 +1,80 @@
+//! Puts new rules in force, or ends the team, under the old rules' votes and timelock. A pause does
+//! not stop it: it is how members get rid of a guardian.
+use anchor_lang::prelude::*;
+
+use crate::emit::emit;
+use crate::error::ManagerError;
+use crate::events::{ConfigChanged, TeamDissolved};
+use crate::squads;
+use crate::state::{Action, Course, GovernanceProposal, MultisigConfig, role};
+use crate::stored;
+use crate::team;
+
+/// Accounts of `execute_config_change`; behind them the Squads multisig of the team, and the one
+/// that takes its place.
+#[event_cpi]
+#[derive(Accounts)]
+pub struct ExecuteConfigChange<'info> {
+    /// Executes.
+    pub executor: Signer<'info>,
+    /// CHECK: the team; `handle` reads it.
+    #[account(mut)]
+    pub multisig: UncheckedAccount<'info>,
+    /// CHECK: the proposal; `handle` reads it.
+    #[account(mut)]
+    pub proposal: UncheckedAccount<'info>,
+}
+
+impl<'info> ExecuteConfigChange<'info> {
+    fn validate(
+        &self,
+        config: &MultisigConfig,
+        proposal: &GovernanceProposal,
+        clock: &Clock,
+    ) -> Result<()> {
+        team::require_direct(config)?;
+        config.require_role(self.executor.key, role::EXECUTE)?;
+        proposal.require_executable(config, clock.unix_timestamp, clock.slot)?;
+        proposal.require_fresh(config)
+    }
+
+    /// Replaces the rules, or ends the team.
+    pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
+        let (accounts, rest, clock) = (ctx.accounts, ctx.remaining_accounts, Clock::get()?);
+        let mut config: Box<MultisigConfig> = stored::read(&accounts.multisig)?;
+        let mut proposal = team::governance_of(accounts.multisig.key, &accounts.proposal)?;
+        accounts.validate(&config, &proposal, &clock)?;
+        squads::require_policy(&config, rest)?;
+        config.end_proposal(&proposal.proposer);
+        match &proposal.terms.action {
+            Action::ConfigChange(rules) => {
+                rules.squads.as_ref().map_or(Ok(()), |next| squads::require(next, rest))?;
+                config.change(rules.clone())?;
+            }
+            Action::Dissolve => config.dissolve()?,
+            Action::TransferAuthority(_) => return Err(ManagerError::NotThisKind.into()),
+        }
+        proposal.execute(clock.unix_timestamp, clock.slot);
+        stored::write(&accounts.proposal, &*proposal)?;
+        stored::write(&accounts.multisig, &*config)?;
+        accounts.tell(&config)
+    }
+
+    fn tell(&self, config: &MultisigConfig) -> Result<()> {
+        let (proposal, multisig) = (self.proposal.key(), self.multisig.key());
+        let executor = self.executor.key();
+        if config.dissolved {
+            return emit(&self.event_authority, &TeamDissolved { proposal, multisig, executor });
+        }
+        let event = ConfigChanged {
+            proposal,
+            multisig,
+            executor,
+            config_epoch: config.config_epoch,
+            threshold: config.threshold,
+            timelock: config.timelock,
+            members: config.members.iter().map(|m| m.key).collect(),
+        };
+        emit(&self.event_authority, &event)
+    }
+}

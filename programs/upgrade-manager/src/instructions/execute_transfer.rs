@@ -1,0 +1,104 @@
+//! Hands a program's upgrade authority over to whom the members chose, who signs too. The only way
+//! out of the manager.
+use anchor_lang::prelude::*;
+
+use crate::emit::emit;
+use crate::error::ManagerError;
+use crate::events::AuthorityTransferred;
+use crate::loader::{self, Authority};
+use crate::squads;
+use crate::state::{
+    Action, Course, GovernanceProposal, MultisigConfig, ProgramUpgradeState, Transfer, role,
+};
+use crate::stored;
+use crate::team;
+
+/// Accounts of `execute_transfer`; behind them the Squads multisig, for a team that has one.
+#[event_cpi]
+#[derive(Accounts)]
+pub struct ExecuteTransfer<'info> {
+    /// Executes.
+    pub executor: Signer<'info>,
+    /// Holds the upgrade authority from now on.
+    pub new_authority: Signer<'info>,
+    /// CHECK: the team; `handle` reads it.
+    #[account(mut)]
+    pub multisig: UncheckedAccount<'info>,
+    /// CHECK: the program's state; `handle` reads it.
+    #[account(mut)]
+    pub state: UncheckedAccount<'info>,
+    /// CHECK: the proposal; `handle` reads it.
+    #[account(mut)]
+    pub proposal: UncheckedAccount<'info>,
+    /// CHECK: the program's code; `validate` ties it to the state.
+    #[account(mut)]
+    pub program_data: UncheckedAccount<'info>,
+    /// CHECK: an address that signs loader calls and holds nothing; `validate` derives it.
+    pub authority: UncheckedAccount<'info>,
+    /// CHECK: the upgradeable loader.
+    pub loader: UncheckedAccount<'info>,
+}
+
+impl<'info> ExecuteTransfer<'info> {
+    fn validate(
+        &self,
+        config: &MultisigConfig,
+        state: &ProgramUpgradeState,
+        proposal: &GovernanceProposal,
+        clock: &Clock,
+    ) -> Result<()> {
+        team::require_direct(config)?;
+        config.require_role(self.executor.key, role::EXECUTE)?;
+        proposal.require_executable(config, clock.unix_timestamp, clock.slot)?;
+        proposal.require_fresh(config)?;
+        config.require_not_paused(clock.unix_timestamp)?;
+        state.require_releasable(self.proposal.key)?;
+        control!(*self.loader.key == loader::ID, ManagerError::WrongProgram);
+        control!(self.authority.key() == state.authority()?, ManagerError::WrongAccount);
+        control!(self.program_data.key() == state.program_data, ManagerError::WrongAccount);
+        loader::require_authority(&self.program_data, self.authority.key)
+    }
+
+    /// `transfer` is about the program of `state`, and its new authority signed.
+    fn require_agreed(&self, transfer: &Transfer, state: &ProgramUpgradeState) -> Result<()> {
+        control!(transfer.program == state.program, ManagerError::WrongAccount);
+        control!(transfer.program_data == state.program_data, ManagerError::WrongAccount);
+        control!(self.new_authority.key() == transfer.new_authority, ManagerError::NewAuthority);
+        Ok(())
+    }
+
+    /// Lets the program go.
+    pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
+        let (accounts, clock) = (ctx.accounts, Clock::get()?);
+        let (mut config, mut state) = team::governed(&accounts.multisig, &accounts.state)?;
+        let mut proposal = team::governance_of(accounts.multisig.key, &accounts.proposal)?;
+        let Action::TransferAuthority(transfer) = proposal.terms.action else {
+            return Err(ManagerError::NotThisKind.into());
+        };
+        accounts.validate(&config, &state, &proposal, &clock)?;
+        accounts.require_agreed(&transfer, &state)?;
+        squads::require_policy(&config, ctx.remaining_accounts)?;
+        state.release();
+        config.release_program(&state.program)?;
+        config.end_proposal(&proposal.proposer);
+        proposal.execute(clock.unix_timestamp, clock.slot);
+        stored::write(&accounts.state, &*state)?;
+        stored::write(&accounts.multisig, &*config)?;
+        stored::write(&accounts.proposal, &*proposal)?;
+        accounts.tell(&state.program)?;
+        let (program, bump) = (&state.program, state.authority_bump);
+        let authority = Authority { info: &accounts.authority, program, bump };
+        authority.give(&accounts.program_data, &accounts.new_authority, &accounts.loader)
+    }
+
+    fn tell(&self, program: &Pubkey) -> Result<()> {
+        let event = AuthorityTransferred {
+            proposal: self.proposal.key(),
+            program: *program,
+            multisig: self.multisig.key(),
+            executor: self.executor.key(),
+            new_authority: self.new_authority.key(),
+        };
+        emit(&self.event_authority, &event)
+    }
+}

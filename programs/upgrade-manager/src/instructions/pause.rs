@@ -1,0 +1,39 @@
+//! Stops executions of a team for a while. The guardian alone does it; it ends by itself.
+use anchor_lang::prelude::*;
+
+use crate::emit::emit;
+use crate::events::PauseChanged;
+use crate::state::MultisigConfig;
+use crate::stored;
+use crate::team;
+
+/// Accounts of `pause`.
+#[event_cpi]
+#[derive(Accounts)]
+pub struct Pause<'info> {
+    /// Pauses.
+    pub guardian: Signer<'info>,
+    /// CHECK: the team; `handle` reads it.
+    #[account(mut)]
+    pub multisig: UncheckedAccount<'info>,
+}
+
+impl<'info> Pause<'info> {
+    /// Starts the pause.
+    pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
+        let (accounts, now) = (ctx.accounts, Clock::get()?.unix_timestamp);
+        let mut config: Box<MultisigConfig> = stored::read(&accounts.multisig)?;
+        team::require_direct(&config)?;
+        config.require_alive()?;
+        config.require_guardian(accounts.guardian.key)?;
+        config.pause(now)?;
+        stored::write(&accounts.multisig, &*config)?;
+        let event = PauseChanged {
+            multisig: accounts.multisig.key(),
+            actor: accounts.guardian.key(),
+            paused_until: config.paused_until,
+            votes: 0,
+        };
+        emit(&accounts.event_authority, &event)
+    }
+}

@@ -1,0 +1,44 @@
+//! Votes to lift a pause before it ends by itself: as many voters as it takes to approve a proposal.
+use anchor_lang::prelude::*;
+
+use crate::emit::emit;
+use crate::events::PauseChanged;
+use crate::nonce;
+use crate::squads;
+use crate::state::MultisigConfig;
+use crate::stored;
+use crate::team;
+
+/// Accounts of `unpause`; behind them the Squads multisig, for a team that has one.
+#[event_cpi]
+#[derive(Accounts)]
+pub struct Unpause<'info> {
+    /// Votes.
+    pub member: Signer<'info>,
+    /// CHECK: the team; `handle` reads it.
+    #[account(mut)]
+    pub multisig: UncheckedAccount<'info>,
+    /// CHECK: the instructions sysvar; `nonce` checks that.
+    pub instructions_sysvar: UncheckedAccount<'info>,
+}
+
+impl<'info> Unpause<'info> {
+    /// Counts the vote; the one that reaches the threshold lifts the pause.
+    pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
+        let (accounts, now) = (ctx.accounts, Clock::get()?.unix_timestamp);
+        let mut config: Box<MultisigConfig> = stored::read(&accounts.multisig)?;
+        team::require_direct(&config)?;
+        nonce::require_allowed(&config, &accounts.instructions_sysvar)?;
+        squads::require_policy(&config, ctx.remaining_accounts)?;
+        config.unpause(accounts.member.key, now)?;
+        stored::write(&accounts.multisig, &*config)?;
+        let votes = config.unpause_votes.count_ones();
+        let event = PauseChanged {
+            multisig: accounts.multisig.key(),
+            actor: accounts.member.key(),
+            paused_until: config.paused_until,
+            votes: u8::try_from(votes).unwrap_or(u8::MAX),
+        };
+        emit(&accounts.event_authority, &event)
+    }
+}

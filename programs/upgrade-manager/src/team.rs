@@ -1,0 +1,112 @@
+//! A team, its programs and its proposals, read and tied to each other by the keys they hold. Knows
+//! which accounts belong together and who may call; what may happen to them the state types say.
+use anchor_lang::Discriminator;
+use anchor_lang::prelude::*;
+use anchor_lang::solana_program::instruction::{TRANSACTION_LEVEL_STACK_HEIGHT, get_stack_height};
+
+use crate::error::ManagerError;
+use crate::state::{
+    Course, GovernanceProposal, MultisigConfig, ProgramUpgradeState, UpgradeProposal,
+};
+use crate::stored;
+
+/// A team and one of its programs.
+pub(crate) type Governed = (Box<MultisigConfig>, Box<ProgramUpgradeState>);
+
+/// The team in `multisig` and the program in `state`, about which it decides.
+#[inline(never)]
+pub(crate) fn governed(multisig: &AccountInfo, state: &AccountInfo) -> Result<Governed> {
+    let state: Box<ProgramUpgradeState> = stored::read(state)?;
+    control!(state.multisig == *multisig.key, ManagerError::WrongAccount);
+    Ok((stored::read(multisig)?, state))
+}
+
+/// The upgrade proposal in `info`, which must be about the program of `state`, by its team.
+#[inline(never)]
+pub(crate) fn upgrade_of(
+    state: &ProgramUpgradeState,
+    info: &AccountInfo,
+) -> Result<Box<UpgradeProposal>> {
+    let proposal: Box<UpgradeProposal> = stored::read(info)?;
+    control!(proposal.terms.program == state.program, ManagerError::WrongAccount);
+    control!(proposal.terms.multisig == state.multisig, ManagerError::WrongAccount);
+    Ok(proposal)
+}
+
+/// The proposal about a team in `info`, which must be one of `multisig`.
+#[inline(never)]
+pub(crate) fn governance_of(
+    multisig: &Pubkey,
+    info: &AccountInfo,
+) -> Result<Box<GovernanceProposal>> {
+    let proposal: Box<GovernanceProposal> = stored::read(info)?;
+    control!(proposal.terms.multisig == *multisig, ManagerError::WrongAccount);
+    Ok(proposal)
+}
+
+/// Members sign what they send: no program stands in between, but for the one of a Squads vault,
+/// which cannot sign otherwise.
+pub(crate) fn require_direct(config: &MultisigConfig) -> Result<()> {
+    let direct = get_stack_height() <= TRANSACTION_LEVEL_STACK_HEIGHT;
+    control!(direct || config.squads.is_some(), ManagerError::CalledByProgram);
+    Ok(())
+}
+
+/// Whether `info` holds a proposal about a team, rather than one to upgrade a program.
+pub(crate) fn is_governance(info: &AccountInfo) -> Result<bool> {
+    Ok(info.try_borrow_data()?.starts_with(GovernanceProposal::DISCRIMINATOR))
+}
+
+/// The accounts of a proposal of either kind that members still vote on.
+pub(crate) struct Voted<'a, 'info> {
+    /// The team.
+    pub multisig: &'a AccountInfo<'info>,
+    /// The state of the program that the proposal is about, if it is about one.
+    pub state: Option<&'a AccountInfo<'info>>,
+    /// The proposal.
+    pub proposal: &'a AccountInfo<'info>,
+}
+
+impl Voted<'_, '_> {
+    /// The team and its proposal. Of the state only its identity is looked at: most votes do not
+    /// touch it.
+    pub(crate) fn read<P>(&self) -> Result<(Box<MultisigConfig>, Box<P>)>
+    where
+        P: Course + AccountDeserialize,
+    {
+        let proposal: Box<P> = stored::read(self.proposal)?;
+        control!(proposal.multisig() == *self.multisig.key, ManagerError::WrongAccount);
+        let right = match (self.state, proposal.program()) {
+            (None, None) => true,
+            (Some(info), Some(program)) => is_state_of(info, &program)?,
+            _ => false,
+        };
+        control!(right, ManagerError::WrongAccount);
+        Ok((stored::read(self.multisig)?, proposal))
+    }
+
+    /// Writes the proposal; when it has ended, it no longer counts for its proposer, and its
+    /// program is free for another.
+    pub(crate) fn write<P>(&self, config: &mut MultisigConfig, proposal: &P) -> Result<()>
+    where
+        P: Course + AccountSerialize,
+    {
+        stored::write(self.proposal, proposal)?;
+        if proposal.stage().status.is_voting() {
+            return Ok(());
+        }
+        if let Some(info) = self.state {
+            let mut state: Box<ProgramUpgradeState> = stored::read(info)?;
+            state.end(self.proposal.key);
+            stored::write(info, &*state)?;
+        }
+        config.end_proposal(&proposal.proposer());
+        stored::write(self.multisig, config)
+    }
+}
+
+/// Whether `info` is the state of `program`, told by the bytes alone.
+fn is_state_of(info: &AccountInfo, program: &Pubkey) -> Result<bool> {
+    let data = info.try_borrow_data()?;
+    Ok(*info.owner == crate::ID && ProgramUpgradeState::program_in(&data) == Some(*program))
+}
