@@ -2,15 +2,25 @@
 //! the mutation build (feature `mutants`, never deployed) can switch one of them off and show which
 //! test notices.
 
+use crate::error::ManagerError;
+
 /// Refuses with `$error` unless `$holds`.
 macro_rules! control {
     ($holds:expr, $error:expr $(,)?) => {
         if !($holds)
             && $crate::control::is_on(const { $crate::control::id(module_path!(), line!()) })
         {
-            return Err($error.into());
+            return Err($crate::control::refusal($error));
         }
     };
+}
+
+/// What a control answers. Out of line: an error carries two texts, and building them at every
+/// control would be a large part of the ELF.
+#[cold]
+#[inline(never)]
+pub(crate) fn refusal(error: ManagerError) -> anchor_lang::error::Error {
+    error.into()
 }
 
 /// The number of the control in line `line` of `module`: FNV-1a over `module:line`, the line in
