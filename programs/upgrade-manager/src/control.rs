@@ -39,7 +39,7 @@ pub const fn id(module: &str, line: u32) -> u32 {
     let mut unit = 1_000_000_000;
     while unit > 0 {
         if line >= unit {
-            hash = step(hash, b'0' + ((line / unit) % 10) as u8);
+            hash = step(hash, b'0'.wrapping_add(((line / unit) % 10) as u8));
         }
         unit /= 10;
     }

@@ -129,7 +129,7 @@ pub enum ManagerError {
     #[msg("The trimmed length does not end at the last byte that is not zero.")]
     TrimmedLength,
     /// 6041
-    #[msg("The ELF is larger than the 2 MiB that one transaction can hash.")]
+    #[msg("The ELF is larger than an account of 10 MiB can hold.")]
     ElfTooLarge,
     /// 6042
     #[msg("The bytes in the buffer do not start like an ELF.")]
@@ -323,4 +323,7 @@ pub enum ManagerError {
     /// 6103
     #[msg("The oldest version a proposal migrates from is at most the one that runs.")]
     OldestVersion,
+    /// 6104
+    #[msg("The ELF fits into one transaction: attest it whole.")]
+    NotChunked,
 }

@@ -21,6 +21,8 @@ use anchor_lang::prelude::*;
 #[warn(missing_docs)]
 pub mod control;
 
+mod backup;
+mod batch;
 mod emit;
 #[warn(missing_docs)]
 pub mod error;
@@ -28,6 +30,7 @@ pub mod error;
 pub mod events;
 mod install;
 pub mod instructions;
+mod known;
 #[warn(missing_docs)]
 pub mod loader;
 #[warn(missing_docs)]
@@ -84,6 +87,14 @@ pub mod upgrade_manager {
         trimmed_len: u32,
     ) -> Result<()> {
         AttestBuffer::handle(ctx, trimmed_len)
+    }
+
+    /// Takes the hash of the next chunk of a large frozen buffer.
+    pub fn attest_chunk<'info>(
+        ctx: Context<'info, AttestChunk<'info>>,
+        trimmed_len: u32,
+    ) -> Result<()> {
+        AttestChunk::handle(ctx, trimmed_len)
     }
 
     /// Proves that a frozen buffer holds the code that runs.
@@ -244,5 +255,15 @@ pub mod upgrade_manager {
     /// Closes a proposal about a team that has ended.
     pub fn close_governance<'info>(ctx: Context<'info, CloseGovernance<'info>>) -> Result<()> {
         CloseGovernance::handle(ctx)
+    }
+
+    /// Closes a backup that no rollback can need.
+    pub fn close_backup<'info>(ctx: Context<'info, CloseBackup<'info>>) -> Result<()> {
+        CloseBackup::handle(ctx)
+    }
+
+    /// Closes a buffer that was handed over without being frozen.
+    pub fn reclaim_buffer<'info>(ctx: Context<'info, ReclaimBuffer<'info>>) -> Result<()> {
+        ReclaimBuffer::handle(ctx)
     }
 }

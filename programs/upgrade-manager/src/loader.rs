@@ -12,7 +12,9 @@ use crate::error::ManagerError;
 use crate::seeds;
 use crate::state::PinnedElf;
 
+mod chunks;
 mod elf;
+pub use chunks::{CHUNK, add_chunk, chunked_hash, chunks};
 pub use elf::require_whole;
 
 /// The loader.
@@ -21,8 +23,11 @@ pub const ID: Pubkey = bpf_loader_upgradeable::ID;
 pub const BUFFER_HEADER: usize = 37;
 /// Bytes in front of the ELF in a ProgramData account: tag, slot, option, authority.
 pub const PROGRAM_DATA_HEADER: usize = 45;
-/// Largest ELF in bytes that one transaction can hash and install.
-pub const MAX_ELF: usize = 2 * 1024 * 1024;
+/// Largest ELF in bytes that one transaction can hash and install; a larger one is hashed chunk by
+/// chunk.
+pub const MAX_INLINE: usize = 2 * 1024 * 1024;
+/// Largest ELF in bytes that a program can have: an account's 10 MiB without the header.
+pub const MAX_ELF: usize = 10 * 1024 * 1024 - PROGRAM_DATA_HEADER;
 
 const ELF_MAGIC: &[u8] = b"\x7fELF";
 const UPGRADE: u8 = 3;
@@ -132,14 +137,41 @@ pub fn trimmed(elf: &[u8], trimmed_len: u32) -> Result<&[u8]> {
     Ok(body)
 }
 
-/// solana-verify's hash of an ELF without its trailing zeros.
+/// The bytes start like an ELF.
+///
+/// # Errors
+/// [`ManagerError::NotAnElf`].
+pub fn require_elf(trimmed: &[u8]) -> Result<()> {
+    control!(trimmed.starts_with(ELF_MAGIC), ManagerError::NotAnElf);
+    Ok(())
+}
+
+/// solana-verify's hash of an ELF without its trailing zeros, of a size that one transaction can
+/// hash.
+///
+/// # Errors
+/// [`ManagerError::NotAnElf`] or [`ManagerError::NeedsChunks`].
+pub fn elf_hash(trimmed: &[u8]) -> Result<[u8; 32]> {
+    require_elf(trimmed)?;
+    control!(trimmed.len() <= MAX_INLINE, ManagerError::NeedsChunks);
+    Ok(hash(trimmed).to_bytes())
+}
+
+/// The hash that the manager knows an ELF without its trailing zeros by: solana-verify's up to
+/// [`MAX_INLINE`], the chunked one above. For clients: no transaction could pay for a large one.
 ///
 /// # Errors
 /// [`ManagerError::NotAnElf`] or [`ManagerError::ElfTooLarge`].
-pub fn elf_hash(trimmed: &[u8]) -> Result<[u8; 32]> {
-    control!(trimmed.starts_with(ELF_MAGIC), ManagerError::NotAnElf);
+pub fn code_hash(trimmed: &[u8]) -> Result<[u8; 32]> {
+    if trimmed.len() <= MAX_INLINE {
+        return elf_hash(trimmed);
+    }
+    require_elf(trimmed)?;
     control!(trimmed.len() <= MAX_ELF, ManagerError::ElfTooLarge);
-    Ok(hash(trimmed).to_bytes())
+    let link = |acc, (index, chunk)| add_chunk(&acc, index, chunk);
+    let acc = (0u32..).zip(trimmed.chunks(CHUNK)).fold([0; 32], link);
+    let len = u32::try_from(trimmed.len()).map_err(|_| ManagerError::ElfTooLarge)?;
+    Ok(chunked_hash(&acc, len))
 }
 
 /// `buffer` is frozen under `authority` and as long as `pinned` says; its ELF without trailing zeros.
@@ -149,14 +181,18 @@ fn pinned_elf<'a>(held: Held<'a>, pinned: &PinnedElf, authority: &Pubkey) -> Res
     trimmed(elf, pinned.trimmed_len)
 }
 
-/// The frozen buffer still holds what was pinned.
+/// The frozen buffer still holds what was pinned. What one transaction can hash is hashed again; of
+/// a larger ELF its freezing vouches for the bytes that the attestation saw, because nothing but a
+/// closing can change them, and no buffer of a proposal closes before that has ended.
 ///
 /// # Errors
 /// What no longer holds, [`ManagerError::HashMismatch`] for other bytes.
 pub fn require_pinned(info: &AccountInfo, pinned: &PinnedElf, authority: &Pubkey) -> Result<()> {
     let data = info.try_borrow_data()?;
     let elf = pinned_elf(buffer(info.owner, &data)?, pinned, authority)?;
-    control!(elf_hash(elf)? == pinned.sha256, ManagerError::HashMismatch);
+    if elf.len() <= MAX_INLINE {
+        control!(elf_hash(elf)? == pinned.sha256, ManagerError::HashMismatch);
+    }
     Ok(())
 }
 
@@ -391,12 +427,22 @@ mod tests {
     }
 
     #[test]
-    fn only_an_elf_of_a_hashable_size_has_a_hash() {
+    fn an_elf_is_hashed_whole_while_a_transaction_can_and_chunk_by_chunk_above() {
         assert!(elf_hash(b"\x7fELF").is_ok());
         assert!(elf_hash(b"ELF\x7f").is_err());
         let mut large = vec![1; MAX_ELF + 1];
         large[..4].copy_from_slice(ELF_MAGIC);
-        assert!(elf_hash(&large).is_err());
-        assert!(elf_hash(&large[..MAX_ELF]).is_ok());
+        let (whole, above) = (&large[..MAX_INLINE], &large[..=MAX_INLINE]);
+        assert!(elf_hash(above).is_err());
+        assert_eq!(code_hash(whole).unwrap(), elf_hash(whole).unwrap());
+        let mut acc = [0; 32];
+        for (index, chunk) in [(0, 0..CHUNK), (1, CHUNK..2 * CHUNK), (2, 2 * CHUNK..above.len())] {
+            acc = add_chunk(&acc, index, &above[chunk]);
+        }
+        assert_eq!(code_hash(above).unwrap(), chunked_hash(&acc, above.len() as u32));
+        assert!(code_hash(&large[..MAX_ELF]).is_ok());
+        assert!(code_hash(&large).is_err(), "no program can have it");
+        large[0] = 0;
+        assert!(code_hash(&large[..=MAX_INLINE]).is_err(), "not an ELF");
     }
 }

@@ -19,6 +19,8 @@ pub enum RestoreItem {
     Bytes(Vec<u8>),
     /// The target computes the old layout from the new one.
     Down,
+    /// The account's exact old bytes from its on-chain backup, which comes behind the account.
+    Backup,
 }
 
 /// A target program and what it takes to call it.
@@ -44,21 +46,61 @@ struct Seen {
     lamports: u64,
 }
 
+/// How an account comes back, and the bytes it then gets.
+pub(crate) enum Way<'a> {
+    /// The account's exact old bytes.
+    Bytes(&'a [u8]),
+    /// The target computes the old layout from the new one.
+    Down,
+}
+
+/// What came of a restore.
+pub(crate) struct Restored {
+    /// sha256 before.
+    pub before: [u8; 32],
+    /// sha256 after.
+    pub after: [u8; 32],
+    /// Lamports that went back to who paid for the growth.
+    pub freed: u64,
+}
+
+/// What an account that is about to migrate looks like.
+pub(crate) struct Old {
+    rule: TypeRule,
+    version: u16,
+    seen: Seen,
+}
+
+impl Old {
+    /// sha256 of the account's bytes.
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        self.seen.hash
+    }
+}
+
 impl<'info> Target<'_, 'info> {
-    /// Migrates `account`; `payer` pays for its growth and for nothing else.
+    /// Looks at `account` before its migration: it must be of the type of `rule`, at a version that
+    /// the terms migrate from.
+    pub(crate) fn look(&self, account: &AccountInfo<'info>, rule: TypeRule) -> Result<Old> {
+        let versions = self.terms.migrates_from();
+        let version = rule.eligible(&account.try_borrow_data()?, &versions);
+        let version = version.ok_or(ManagerError::NotEligible)?;
+        Ok(Old { rule, version, seen: Seen::of(account)? })
+    }
+
+    /// Migrates `account`, which was looked at as `old`; `payer` pays for its growth and for nothing
+    /// else.
     pub(crate) fn migrate(
         &self,
+        old: Old,
         account: &AccountInfo<'info>,
         payer: &AccountInfo<'info>,
     ) -> Result<Migration> {
         control!(*account.key != *payer.key, ManagerError::WrongAccount);
-        let (from, to) = (self.terms.from_version, self.terms.to_version);
-        let rule = *self.rule(account)?;
-        control!(rule.eligible(&account.try_borrow_data()?, from), ManagerError::NotEligible);
-        let before = Seen::of(account)?;
+        let (Old { rule, version, seen: before }, to) = (old, self.terms.to_version);
         let purse = payer.lamports();
 
-        let header = Header { from, to, expected_sha256: before.hash };
+        let header = Header { from: version, to, expected_sha256: before.hash };
         self.call(header.encode(MIGRATE).to_vec(), account, payer, true)?;
 
         let after = self.look_again(account)?;
@@ -67,12 +109,15 @@ impl<'info> Target<'_, 'info> {
         // What the account holds beyond its old rent may be a user's: growth is not paid from it.
         let rented = self.rent.minimum_balance(before.len).min(before.lamports);
         let growth = self.rent.minimum_balance(after.len).saturating_sub(rented);
-        control!(spent <= growth && after.lamports >= before.lamports, ManagerError::LamportsMoved);
+        control!(spent <= growth, ManagerError::LamportsMoved);
+        control!(after.lamports >= before.lamports, ManagerError::LamportsMoved);
         // The payer signs for the target, which could assign its account to itself and empty it later.
         let kept = *payer.owner == system_program::ID && payer.data_is_empty();
         control!(kept, ManagerError::LamportsMoved);
         let len = |bytes| u32::try_from(bytes).map_err(|_| ManagerError::Overflow);
         Ok(Migration {
+            from: version,
+            to,
             old_hash: before.hash,
             new_hash: after.hash,
             old_len: len(before.len)?,
@@ -81,67 +126,62 @@ impl<'info> Target<'_, 'info> {
         })
     }
 
-    /// Brings the account of `record` back; what it then no longer needs goes to `refund`. Returns
-    /// the hashes before and after, and the lamports that went back.
+    /// Brings the account of `record` back; what it then no longer needs goes to `refund`.
     pub(crate) fn restore(
         &self,
         record: &AccountVersion,
-        item: RestoreItem,
+        way: &Way<'_>,
         account: &AccountInfo<'info>,
         refund: &AccountInfo<'info>,
         payer: &AccountInfo<'info>,
-    ) -> Result<([u8; 32], [u8; 32], u64)> {
+    ) -> Result<Restored> {
         control!(*account.key != *refund.key, ManagerError::WrongAccount);
-        let (from, to) = (self.terms.to_version, self.terms.from_version);
-        let rule = *self.rule(account)?;
-        control!(
-            rule.version(&account.try_borrow_data()?) == Some(from),
-            ManagerError::NotEligible
-        );
+        let (from, to) = (self.terms.to_version, record.previous_version);
+        let rule = self.rule(account)?;
+        let held = rule.version(&account.try_borrow_data()?);
+        control!(held == Some(from), ManagerError::NotEligible);
         self.top_up(record.old_len, account, payer)?;
         let before = Seen::of(account)?;
-        let purse = refund.lamports();
+        let (purse, untouched) = (refund.lamports(), before.hash == record.new_hash);
 
         let header = Header { from, to, expected_sha256: before.hash };
-        let exact = matches!(item, RestoreItem::Bytes(_));
-        let data = match item {
-            RestoreItem::Bytes(bytes) => {
-                control!(before.hash == record.new_hash, ManagerError::Touched);
-                control!(hash(&bytes).to_bytes() == record.old_hash, ManagerError::WrongBytes);
-                [&header.encode(RESTORE)[..], &bytes].concat()
+        let data = match way {
+            Way::Bytes(bytes) => {
+                control!(untouched, ManagerError::Touched);
+                control!(hash(bytes).to_bytes() == record.old_hash, ManagerError::WrongBytes);
+                [&header.encode(RESTORE)[..], bytes].concat()
             }
-            RestoreItem::Down => header.encode(MIGRATE_DOWN).to_vec(),
+            Way::Down => header.encode(MIGRATE_DOWN).to_vec(),
         };
         self.call(data, account, refund, false)?;
 
         let after = self.look_again(account)?;
-        let back = if exact {
-            after.hash == record.old_hash
-        } else {
-            rule.eligible(&account.try_borrow_data()?, to)
-        };
+        control!(!untouched || after.hash == record.old_hash, ManagerError::NotExact);
+        let back = rule.eligible(&account.try_borrow_data()?, &(to..=to)).is_some();
         control!(back, ManagerError::TargetBroke);
         let freed = before.lamports.checked_sub(after.lamports);
         let freed = freed.filter(|freed| *freed <= record.rent_paid);
         let freed = freed.ok_or(ManagerError::LamportsMoved)?;
         control!(refund.lamports().checked_sub(purse) == Some(freed), ManagerError::LamportsMoved);
-        Ok((before.hash, after.hash, freed))
+        Ok(Restored { before: before.hash, after: after.hash, freed })
     }
 
     /// The rule for `account`, which the target must own.
-    fn rule(&self, account: &AccountInfo) -> Result<&TypeRule> {
+    pub(crate) fn rule(&self, account: &AccountInfo) -> Result<TypeRule> {
         control!(*account.owner == self.terms.program, ManagerError::NotEligible);
         control!(!account.executable, ManagerError::NotEligible);
+        control!(*account.key != *self.migrator.key, ManagerError::NotEligible);
         let data = account.try_borrow_data()?;
-        Ok(rule_for(&self.terms.type_rules, &data).ok_or(ManagerError::NotEligible)?)
+        Ok(*rule_for(&self.terms.type_rules, &data).ok_or(ManagerError::NotEligible)?)
     }
 
     /// What holds after every call: still the target's, and exempt from rent.
     fn look_again(&self, account: &AccountInfo) -> Result<Seen> {
         let after = Seen::of(account)?;
         let kept = *account.owner == self.terms.program && !account.executable;
+        control!(kept, ManagerError::TargetBroke);
         let exempt = after.lamports >= self.rent.minimum_balance(after.len);
-        control!(kept && exempt, ManagerError::TargetBroke);
+        control!(exempt, ManagerError::TargetBroke);
         Ok(after)
     }
 
@@ -194,28 +234,4 @@ impl Seen {
         let hash = hash(&data).to_bytes();
         Ok(Self { hash, len: data.len(), lamports: account.lamports() })
     }
-}
-
-/// `accounts` as groups of `N`, in strictly ascending order of their first.
-pub(crate) fn groups<'a, 'info, const N: usize>(
-    accounts: &'a [AccountInfo<'info>],
-) -> Result<&'a [[AccountInfo<'info>; N]]> {
-    let (groups, rest) = accounts.as_chunks::<N>();
-    let ascending = groups
-        .windows(2)
-        .all(|pair| matches!(pair, [a, b] if a.first().map(|i| i.key) < b.first().map(|i| i.key)));
-    control!(!groups.is_empty() && rest.is_empty() && ascending, ManagerError::BadBatch);
-    Ok(groups)
-}
-
-/// Whether `account` is of a pinned type and holds the version that `terms` migrate from.
-pub(crate) fn is_old(account: &AccountInfo, terms: &Terms) -> Result<bool> {
-    let data = account.try_borrow_data()?;
-    let version = rule_for(&terms.type_rules, &data).and_then(|rule| rule.version(&data));
-    Ok(*account.owner == terms.program && version == Some(terms.from_version))
-}
-
-/// Whether an account has ceased to exist.
-pub(crate) fn is_gone(account: &AccountInfo) -> bool {
-    *account.owner == system_program::ID && account.data_is_empty()
 }

@@ -2,39 +2,35 @@
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
-use crate::error::ManagerError;
 use crate::events::BufferAttested;
-use crate::loader;
-use crate::seeds;
 use crate::state::{BufferAttestation, BufferRole, ProgramUpgradeState};
+use crate::{known, loader, stored};
 
 /// Accounts of `attest_buffer`.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct AttestBuffer<'info> {
-    /// The program that the buffer is for.
-    #[account(seeds = [seeds::PROGRAM, state.program.as_ref()], bump = state.bump)]
-    pub state: Box<Account<'info, ProgramUpgradeState>>,
-    /// CHECK: the buffer; the attestation's address names it and `validate` reads it.
+    /// CHECK: the state of the program that the buffer is for; `handle` reads it.
+    pub state: UncheckedAccount<'info>,
+    /// CHECK: the buffer; `validate` reads it.
     pub buffer: UncheckedAccount<'info>,
-    /// What the manager knows about the buffer.
-    #[account(
-        mut,
-        dup,
-        seeds = [seeds::ATTESTATION, buffer.key().as_ref()],
-        bump = attestation.bump,
-        constraint = attestation.program == state.program @ ManagerError::WrongAccount,
-    )]
-    pub attestation: Box<Account<'info, BufferAttestation>>,
+    /// CHECK: what the manager knows about the buffer; `handle` reads it.
+    #[account(mut)]
+    pub attestation: UncheckedAccount<'info>,
 }
 
 impl<'info> AttestBuffer<'info> {
     /// Checks the buffer and returns its hash.
-    fn validate(&self, trimmed_len: u32) -> Result<[u8; 32]> {
-        self.attestation.require_open(BufferRole::Upgrade)?;
+    fn validate(
+        &self,
+        state: &ProgramUpgradeState,
+        attestation: &BufferAttestation,
+        trimmed_len: u32,
+    ) -> Result<[u8; 32]> {
+        attestation.require_open(BufferRole::Upgrade)?;
         let data = self.buffer.try_borrow_data()?;
         let held = loader::buffer(self.buffer.owner, &data)?;
-        let elf = held.require_frozen(&self.state.authority()?)?;
+        let elf = held.require_frozen(&state.authority()?)?;
         let sha256 = loader::elf_hash(loader::trimmed(elf, trimmed_len)?)?;
         loader::require_whole(elf)?;
         Ok(sha256)
@@ -42,15 +38,14 @@ impl<'info> AttestBuffer<'info> {
 
     /// Writes the hash down.
     pub(crate) fn handle(ctx: Context<'info, Self>, trimmed_len: u32) -> Result<()> {
-        let accounts = ctx.accounts;
-        let sha256 = accounts.validate(trimmed_len)?;
-        accounts.attestation.attest(trimmed_len, sha256, Clock::get()?.slot);
-        let event = BufferAttested {
-            buffer: accounts.buffer.key(),
-            program: accounts.state.program,
-            role: BufferRole::Upgrade,
-            sha256,
-        };
-        emit(&accounts.event_authority, &event)
+        let accounts = &*ctx.accounts;
+        let state = known::program(&accounts.state)?;
+        let (info, buffer) = (&accounts.attestation, &accounts.buffer);
+        let mut attestation = known::attestation(info, buffer, &state.program)?;
+        let sha256 = accounts.validate(&state, &attestation, trimmed_len)?;
+        attestation.attest(trimmed_len, sha256, Clock::get()?.slot);
+        stored::write(info, &*attestation)?;
+        let (buffer, program, role) = (*buffer.key, state.program, BufferRole::Upgrade);
+        emit(&accounts.event_authority, &BufferAttested { buffer, program, role, sha256 })
     }
 }

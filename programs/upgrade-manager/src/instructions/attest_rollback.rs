@@ -1,44 +1,43 @@
 //! Proves that a frozen buffer holds the very code that runs, so that it can serve for a rollback.
-//! Anyone may call it: it only reads.
+//! Anyone may call it: it only reads. Of a program that is too large to be hashed in one
+//! transaction, the first buffer that proves to be its copy tells what runs.
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::BufferAttested;
-use crate::loader;
-use crate::seeds;
 use crate::state::{BufferAttestation, BufferRole, ProgramUpgradeState};
+use crate::{known, loader, stored};
 
 /// Accounts of `attest_rollback`.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct AttestRollback<'info> {
-    /// The program that the buffer is for.
-    #[account(seeds = [seeds::PROGRAM, state.program.as_ref()], bump = state.bump)]
-    pub state: Box<Account<'info, ProgramUpgradeState>>,
+    /// CHECK: the state of the program that the buffer is for; `handle` reads it.
+    #[account(mut)]
+    pub state: UncheckedAccount<'info>,
     /// CHECK: the code that runs; `validate` reads it.
-    #[account(address = state.program_data @ ManagerError::WrongAccount)]
     pub program_data: UncheckedAccount<'info>,
-    /// CHECK: the buffer; the attestation's address names it and `validate` reads it.
+    /// CHECK: the buffer; `validate` reads it.
     pub buffer: UncheckedAccount<'info>,
-    /// What the manager knows about the buffer.
-    #[account(
-        mut,
-        dup,
-        seeds = [seeds::ATTESTATION, buffer.key().as_ref()],
-        bump = attestation.bump,
-        constraint = attestation.program == state.program @ ManagerError::WrongAccount,
-    )]
-    pub attestation: Box<Account<'info, BufferAttestation>>,
+    /// CHECK: what the manager knows about the buffer; `handle` reads it.
+    #[account(mut)]
+    pub attestation: UncheckedAccount<'info>,
 }
 
 impl<'info> AttestRollback<'info> {
     /// Checks the buffer against the code that runs and returns its hash.
-    fn validate(&self, trimmed_len: u32) -> Result<[u8; 32]> {
-        self.attestation.require_open(BufferRole::Rollback)?;
+    fn validate(
+        &self,
+        state: &ProgramUpgradeState,
+        attestation: &BufferAttestation,
+        trimmed_len: u32,
+    ) -> Result<[u8; 32]> {
+        attestation.require_open(BufferRole::Rollback)?;
+        control!(*self.program_data.key == state.program_data, ManagerError::WrongAccount);
         let data = self.buffer.try_borrow_data()?;
         let held = loader::buffer(self.buffer.owner, &data)?;
-        let whole = held.require_frozen(&self.state.authority()?)?;
+        let whole = held.require_frozen(&state.authority()?)?;
         let elf = loader::trimmed(whole, trimmed_len)?;
         let live = self.program_data.try_borrow_data()?;
         let live = loader::program_data(self.program_data.owner, &live)?;
@@ -46,22 +45,25 @@ impl<'info> AttestRollback<'info> {
         // The loader does not install a buffer that is longer than the program's account, were it
         // by zeros alone, and that account cannot always be extended far enough.
         control!(whole.len() <= live.elf.len(), ManagerError::RollbackNotLive);
-        let sha256 = loader::elf_hash(elf)?;
+        let sha256 = attestation.code_hash(elf)?;
         loader::require_whole(whole)?;
         Ok(sha256)
     }
 
     /// Writes the hash down.
     pub(crate) fn handle(ctx: Context<'info, Self>, trimmed_len: u32) -> Result<()> {
-        let accounts = ctx.accounts;
-        let sha256 = accounts.validate(trimmed_len)?;
-        accounts.attestation.attest(trimmed_len, sha256, Clock::get()?.slot);
-        let event = BufferAttested {
-            buffer: accounts.buffer.key(),
-            program: accounts.state.program,
-            role: BufferRole::Rollback,
-            sha256,
-        };
-        emit(&accounts.event_authority, &event)
+        let accounts = &*ctx.accounts;
+        let mut state = known::program(&accounts.state)?;
+        let (info, buffer) = (&accounts.attestation, &accounts.buffer);
+        let mut attestation = known::attestation(info, buffer, &state.program)?;
+        let sha256 = accounts.validate(&state, &attestation, trimmed_len)?;
+        attestation.attest(trimmed_len, sha256, Clock::get()?.slot);
+        stored::write(info, &*attestation)?;
+        if state.elf_hash == [0; 32] {
+            (state.elf_hash, state.previous_elf_hash) = (sha256, sha256);
+            stored::write(&accounts.state, &*state)?;
+        }
+        let (buffer, program, role) = (*buffer.key, state.program, BufferRole::Rollback);
+        emit(&accounts.event_authority, &BufferAttested { buffer, program, role, sha256 })
     }
 }

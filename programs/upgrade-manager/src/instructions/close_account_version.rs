@@ -4,8 +4,8 @@ use anchor_lang::prelude::*;
 use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::{AccountClosed, ClosedKind};
-use crate::seeds;
-use crate::state::{AccountVersion, ProgramUpgradeState, UpgradeProposal};
+use crate::state::AccountVersion;
+use crate::{known, stored};
 
 /// Accounts of `close_account_version`.
 #[event_cpi]
@@ -13,48 +13,39 @@ use crate::state::{AccountVersion, ProgramUpgradeState, UpgradeProposal};
 pub struct CloseAccountVersion<'info> {
     /// Asks.
     pub closer: Signer<'info>,
-    /// The program.
-    #[account(seeds = [seeds::PROGRAM, state.program.as_ref()], bump = state.bump)]
-    pub state: Box<Account<'info, ProgramUpgradeState>>,
-    /// The record.
-    #[account(
-        mut,
-        dup,
-        close = payer,
-        seeds = [seeds::VERSION, state.program.as_ref(), record.account.as_ref()],
-        bump = record.bump,
-    )]
-    pub record: Box<Account<'info, AccountVersion>>,
+    /// CHECK: the program's state, which may be closed; `validate` looks.
+    pub state: UncheckedAccount<'info>,
+    /// CHECK: the record; `handle` reads it.
+    #[account(mut)]
+    pub record: UncheckedAccount<'info>,
     /// CHECK: the proposal that touched the account last, which may be closed; `validate` looks.
-    #[account(address = record.proposal @ ManagerError::WrongAccount)]
     pub proposal: UncheckedAccount<'info>,
-    /// CHECK: gets the rent.
-    #[account(mut, address = record.payer @ ManagerError::WrongAccount)]
+    /// CHECK: gets the rent; `validate` checks it.
+    #[account(mut)]
     pub payer: UncheckedAccount<'info>,
 }
 
 impl<'info> CloseAccountVersion<'info> {
-    fn validate(&self) -> Result<()> {
-        self.state.require_steady()?;
-        let needed = self.state.last_executed == Some(self.record.proposal);
-        if needed && *self.proposal.owner == crate::ID {
-            let data = self.proposal.try_borrow_data()?;
-            let proposal = UpgradeProposal::try_deserialize(&mut &data[..])?;
-            proposal.require_ended(Clock::get()?.unix_timestamp)?;
-        }
-        Ok(())
+    fn validate(&self, record: &AccountVersion) -> Result<()> {
+        control!(record.payer == *self.payer.key, ManagerError::WrongAccount);
+        let state = known::program_if_any(&self.state, &record.program)?;
+        let proposal = known::proposal_if_any(&self.proposal, &record.proposal)?;
+        let now = Clock::get()?.unix_timestamp;
+        record.require_spent(state.as_deref(), proposal.as_deref(), now)
     }
 
-    /// Says so; Anchor then closes the record.
+    /// Says so, then closes the record.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
-        let accounts = ctx.accounts;
-        accounts.validate()?;
+        let accounts = &*ctx.accounts;
+        let record: Box<AccountVersion> = stored::read(&accounts.record)?;
+        accounts.validate(&record)?;
         let event = AccountClosed {
             kind: ClosedKind::AccountVersion,
-            account: accounts.record.key(),
-            program: accounts.state.program,
-            refund: accounts.payer.key(),
+            account: *accounts.record.key,
+            program: record.program,
+            refund: record.payer,
         };
-        emit(&accounts.event_authority, &event)
+        emit(&accounts.event_authority, &event)?;
+        stored::close(&accounts.record, &accounts.payer)
     }
 }

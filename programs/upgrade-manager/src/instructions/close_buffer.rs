@@ -5,8 +5,8 @@ use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::{AccountClosed, ClosedKind};
 use crate::loader::{self, Authority};
-use crate::seeds;
-use crate::state::{BufferAttestation, ProgramUpgradeState, UpgradeProposal};
+use crate::state::BufferAttestation;
+use crate::{known, seeds, stored};
 
 /// Accounts of `close_buffer`.
 #[event_cpi]
@@ -14,52 +14,44 @@ use crate::state::{BufferAttestation, ProgramUpgradeState, UpgradeProposal};
 pub struct CloseBuffer<'info> {
     /// Asks; for a buffer that was never proposed, who gets the rent back.
     pub closer: Signer<'info>,
-    /// The program that the buffer was for.
-    #[account(seeds = [seeds::PROGRAM, state.program.as_ref()], bump = state.bump)]
-    pub state: Box<Account<'info, ProgramUpgradeState>>,
-    /// CHECK: the buffer, or what has become of it; the attestation's address names it.
+    /// CHECK: the state of the program that the buffer was for, which may be closed; `validate`
+    /// looks.
+    pub state: UncheckedAccount<'info>,
+    /// CHECK: the buffer, or what has become of it; its attestation names it.
     #[account(mut)]
     pub buffer: UncheckedAccount<'info>,
-    /// What the manager knows about it.
-    #[account(
-        mut,
-        dup,
-        close = payer,
-        seeds = [seeds::ATTESTATION, buffer.key().as_ref()],
-        bump = attestation.bump,
-        constraint = attestation.program == state.program @ ManagerError::WrongAccount,
-    )]
-    pub attestation: Box<Account<'info, BufferAttestation>>,
-    /// The proposal that pinned the buffer.
-    pub proposal: Option<Box<Account<'info, UpgradeProposal>>>,
-    /// CHECK: gets the buffer's rent.
-    #[account(mut, address = attestation.refund @ ManagerError::WrongAccount)]
+    /// CHECK: what the manager knows about it; `handle` reads it.
+    #[account(mut)]
+    pub attestation: UncheckedAccount<'info>,
+    /// CHECK: the proposal that pinned the buffer; `validate` reads it.
+    pub proposal: Option<UncheckedAccount<'info>>,
+    /// CHECK: gets the buffer's rent; `validate` checks it.
+    #[account(mut)]
     pub refund: UncheckedAccount<'info>,
-    /// CHECK: gets the attestation's rent.
-    #[account(mut, address = attestation.payer @ ManagerError::WrongAccount)]
+    /// CHECK: gets the attestation's rent; `validate` checks it.
+    #[account(mut)]
     pub payer: UncheckedAccount<'info>,
-    /// CHECK: an address that signs loader calls and holds nothing.
-    #[account(seeds = [seeds::AUTHORITY, state.program.as_ref()], bump = state.authority_bump)]
+    /// CHECK: an address that signs loader calls and holds nothing; `handle` checks it.
     pub authority: UncheckedAccount<'info>,
-    /// CHECK: the upgradeable loader.
-    #[account(address = loader::ID)]
+    /// CHECK: the upgradeable loader; `validate` checks it.
     pub loader: UncheckedAccount<'info>,
 }
 
 impl<'info> CloseBuffer<'info> {
-    fn validate(&self) -> Result<()> {
-        match (&self.attestation.proposal, &self.proposal) {
-            (None, _) => {
-                let closer = self.closer.key();
-                control!(closer == self.attestation.refund, ManagerError::NotRefund);
-                Ok(())
-            }
-            (Some(key), Some(proposal)) => {
-                control!(*key == proposal.key(), ManagerError::WrongAccount);
-                proposal.require_ended(Clock::get()?.unix_timestamp)
-            }
-            (Some(_), None) => Err(ManagerError::WrongAccount.into()),
-        }
+    fn validate(&self, attestation: &BufferAttestation) -> Result<()> {
+        control!(*self.loader.key == loader::ID, ManagerError::WrongProgram);
+        control!(attestation.buffer == *self.buffer.key, ManagerError::WrongAccount);
+        control!(attestation.refund == *self.refund.key, ManagerError::WrongAccount);
+        control!(attestation.payer == *self.payer.key, ManagerError::WrongAccount);
+        let state = known::program_if_any(&self.state, &attestation.program)?;
+        let Some(key) = &attestation.proposal else {
+            control!(*self.closer.key == attestation.refund, ManagerError::NotRefund);
+            return Ok(());
+        };
+        // A proposal stays until its attestations are closed.
+        let info = self.proposal.as_ref().ok_or(ManagerError::WrongAccount)?;
+        let proposal = known::proposal_if_any(info, key)?.ok_or(ManagerError::WrongAccount)?;
+        proposal.require_over(key, state.as_deref(), Clock::get()?.unix_timestamp)
     }
 
     /// An upgrade or a rollback may have emptied the buffer, and somebody else may have made
@@ -67,24 +59,24 @@ impl<'info> CloseBuffer<'info> {
     fn is_ours(&self) -> Result<bool> {
         let data = self.buffer.try_borrow_data()?;
         let held = loader::buffer(self.buffer.owner, &data);
-        Ok(held.is_ok_and(|held| held.authority == Some(self.authority.key())))
+        Ok(held.is_ok_and(|held| held.authority == Some(*self.authority.key)))
     }
 
-    /// Closes what is left of the buffer; Anchor then closes the attestation.
+    /// Closes what is left of the buffer, then the attestation.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
-        let accounts = ctx.accounts;
-        accounts.validate()?;
+        let accounts = &*ctx.accounts;
+        let attestation: Box<BufferAttestation> = stored::read(&accounts.attestation)?;
+        accounts.validate(&attestation)?;
+        let program = attestation.program;
+        let (address, bump) = seeds::authority(&program);
+        control!(*accounts.authority.key == address, ManagerError::WrongAccount);
         if accounts.is_ours()? {
-            let (program, bump) = (&accounts.state.program, accounts.state.authority_bump);
-            let authority = Authority { info: &accounts.authority, program, bump };
+            let authority = Authority { info: &accounts.authority, program: &program, bump };
             authority.close(&accounts.buffer, &accounts.refund, &accounts.loader)?;
         }
-        let event = AccountClosed {
-            kind: ClosedKind::Buffer,
-            account: accounts.buffer.key(),
-            program: accounts.state.program,
-            refund: accounts.refund.key(),
-        };
-        emit(&accounts.event_authority, &event)
+        let (kind, account) = (ClosedKind::Buffer, attestation.buffer);
+        let event = AccountClosed { kind, account, program, refund: attestation.refund };
+        emit(&accounts.event_authority, &event)?;
+        stored::close(&accounts.attestation, &accounts.payer)
     }
 }

@@ -1,11 +1,11 @@
-//! Closes a proposal that has ended, after its buffers. Its id is never used again.
+//! Closes a proposal that has ended, after its buffers.
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::{AccountClosed, ClosedKind};
-use crate::seeds;
-use crate::state::{BufferAttestation, ProgramUpgradeState, UpgradeProposal};
+use crate::state::UpgradeProposal;
+use crate::{known, stored};
 
 /// Accounts of `close_proposal`.
 #[event_cpi]
@@ -13,59 +13,50 @@ use crate::state::{BufferAttestation, ProgramUpgradeState, UpgradeProposal};
 pub struct CloseProposal<'info> {
     /// Asks.
     pub closer: Signer<'info>,
-    /// The program.
-    #[account(seeds = [seeds::PROGRAM, state.program.as_ref()], bump = state.bump)]
-    pub state: Box<Account<'info, ProgramUpgradeState>>,
-    /// The proposal.
-    #[account(
-        mut,
-        dup,
-        close = payer,
-        seeds = [
-            seeds::PROPOSAL,
-            state.program.as_ref(),
-            &proposal.terms.id.to_le_bytes(),
-        ],
-        bump = proposal.bump,
-    )]
-    pub proposal: Box<Account<'info, UpgradeProposal>>,
+    /// CHECK: the program's state, which may be closed; `validate` looks.
+    pub state: UncheckedAccount<'info>,
+    /// CHECK: the proposal; `handle` reads it.
+    #[account(mut)]
+    pub proposal: UncheckedAccount<'info>,
     /// CHECK: must not be this proposal's attestation any more; `validate` looks.
-    #[account(seeds = [seeds::ATTESTATION, proposal.terms.upgrade.buffer.as_ref()], bump)]
     pub upgrade_attestation: UncheckedAccount<'info>,
     /// CHECK: must not be this proposal's attestation any more; `validate` looks.
-    #[account(seeds = [seeds::ATTESTATION, proposal.terms.rollback.buffer.as_ref()], bump)]
     pub rollback_attestation: UncheckedAccount<'info>,
-    /// CHECK: gets the rent.
-    #[account(mut, address = proposal.payer @ ManagerError::WrongAccount)]
+    /// CHECK: gets the rent; `validate` checks it.
+    #[account(mut)]
     pub payer: UncheckedAccount<'info>,
 }
 
 impl<'info> CloseProposal<'info> {
-    fn validate(&self) -> Result<()> {
-        let key = self.proposal.key();
-        self.proposal.require_ended(Clock::get()?.unix_timestamp)?;
-        control!(self.state.live_proposal != Some(key), ManagerError::NotEnded);
-        for attestation in [&self.upgrade_attestation, &self.rollback_attestation] {
-            if *attestation.owner == crate::ID {
-                let data = attestation.try_borrow_data()?;
-                let known = BufferAttestation::try_deserialize(&mut &data[..])?;
-                // Another buffer may have been made at the same address since.
-                control!(known.proposal != Some(key), ManagerError::BuffersOpen);
-            }
+    fn validate(&self, proposal: &UpgradeProposal) -> Result<()> {
+        let (key, terms) = (*self.proposal.key, &proposal.terms);
+        control!(proposal.payer == *self.payer.key, ManagerError::WrongAccount);
+        let state = known::program_if_any(&self.state, &terms.program)?;
+        proposal.require_over(&key, state.as_deref(), Clock::get()?.unix_timestamp)?;
+        for (info, buffer) in [
+            (&self.upgrade_attestation, &terms.upgrade.buffer),
+            (&self.rollback_attestation, &terms.rollback.buffer),
+        ] {
+            let known = known::attestation_if_any(info, buffer)?;
+            // Another buffer may have been made at the same address since.
+            let ours = known.is_some_and(|known| known.proposal == Some(key));
+            control!(!ours, ManagerError::BuffersOpen);
         }
         Ok(())
     }
 
-    /// Says so; Anchor then closes the proposal.
+    /// Says so, then closes the proposal.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
-        let accounts = ctx.accounts;
-        accounts.validate()?;
+        let accounts = &*ctx.accounts;
+        let proposal: Box<UpgradeProposal> = stored::read(&accounts.proposal)?;
+        accounts.validate(&proposal)?;
         let event = AccountClosed {
             kind: ClosedKind::Proposal,
-            account: accounts.proposal.key(),
-            program: accounts.state.program,
-            refund: accounts.payer.key(),
+            account: *accounts.proposal.key,
+            program: proposal.terms.program,
+            refund: proposal.payer,
         };
-        emit(&accounts.event_authority, &event)
+        emit(&accounts.event_authority, &event)?;
+        stored::close(&accounts.proposal, &accounts.payer)
     }
 }

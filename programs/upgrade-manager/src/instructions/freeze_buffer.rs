@@ -6,8 +6,9 @@ use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::BufferFrozen;
 use crate::loader::{self, Authority};
-use crate::seeds;
-use crate::state::{BufferAttestation, BufferRole, LAYOUT, ProgramUpgradeState};
+use crate::state::{BufferAttestation, BufferRole, Frozen, ProgramUpgradeState};
+use crate::stored::{self, Payer};
+use crate::{known, seeds};
 
 /// Accounts of `freeze_buffer`.
 #[event_cpi]
@@ -18,26 +19,17 @@ pub struct FreezeBuffer<'info> {
     /// Pays for the attestation.
     #[account(mut)]
     pub payer: Signer<'info>,
-    /// The program that the buffer is for.
-    #[account(seeds = [seeds::PROGRAM, state.program.as_ref()], bump = state.bump)]
-    pub state: Box<Account<'info, ProgramUpgradeState>>,
+    /// CHECK: the state of the program that the buffer is for; `handle` reads it.
+    pub state: UncheckedAccount<'info>,
     /// CHECK: the buffer; `validate` reads it.
     #[account(mut)]
     pub buffer: UncheckedAccount<'info>,
-    /// CHECK: an address that signs loader calls and holds nothing.
-    #[account(seeds = [seeds::AUTHORITY, state.program.as_ref()], bump = state.authority_bump)]
+    /// CHECK: an address that signs loader calls and holds nothing; `validate` checks it.
     pub authority: UncheckedAccount<'info>,
-    /// What the manager will know about the buffer.
-    #[account(
-        init,
-        payer = payer,
-        space = 8 + BufferAttestation::INIT_SPACE,
-        seeds = [seeds::ATTESTATION, buffer.key().as_ref()],
-        bump,
-    )]
-    pub attestation: Box<Account<'info, BufferAttestation>>,
-    /// CHECK: the upgradeable loader.
-    #[account(address = loader::ID)]
+    /// CHECK: what the manager will know about the buffer; made by hand.
+    #[account(mut)]
+    pub attestation: UncheckedAccount<'info>,
+    /// CHECK: the upgradeable loader; `validate` checks it.
     pub loader: UncheckedAccount<'info>,
     /// Makes the account.
     pub system_program: Program<'info, System>,
@@ -45,42 +37,37 @@ pub struct FreezeBuffer<'info> {
 
 impl<'info> FreezeBuffer<'info> {
     /// Checks who has the buffer and returns the bytes behind its header.
-    fn validate(&self) -> Result<u32> {
+    fn validate(&self, state: &ProgramUpgradeState) -> Result<u32> {
+        control!(*self.loader.key == loader::ID, ManagerError::WrongProgram);
+        control!(*self.authority.key == state.authority()?, ManagerError::WrongAccount);
         let data = self.buffer.try_borrow_data()?;
         let held = loader::buffer(self.buffer.owner, &data)?;
-        let current = Some(self.current_authority.key());
+        let current = Some(*self.current_authority.key);
         control!(held.authority == current, ManagerError::NotBufferAuthority);
         // The loader does not close a buffer into itself: neither its rent nor that of its
         // proposal could ever go back.
-        let (buffer, refund) = (self.buffer.key(), self.current_authority.key());
-        control!(buffer != refund, ManagerError::WrongAccount);
+        control!(self.buffer.key != self.current_authority.key, ManagerError::WrongAccount);
         Ok(u32::try_from(held.elf.len()).map_err(|_| ManagerError::ElfTooLarge)?)
     }
 
     /// Takes the buffer over.
     pub(crate) fn handle(ctx: Context<'info, Self>, role: BufferRole) -> Result<()> {
-        let accounts = ctx.accounts;
-        let len = accounts.validate()?;
-        let (program, bump) = (accounts.state.program, accounts.state.authority_bump);
-        let authority = Authority { info: &accounts.authority, program: &program, bump };
+        let accounts = &*ctx.accounts;
+        let state = known::program(&accounts.state)?;
+        let len = accounts.validate(&state)?;
+        let (program, buffer, rent) = (state.program, *accounts.buffer.key, Rent::get()?);
+        let authority =
+            Authority { info: &accounts.authority, program: &program, bump: state.authority_bump };
         authority.take(&accounts.buffer, &accounts.current_authority, &accounts.loader)?;
-        let (buffer, refund) = (accounts.buffer.key(), accounts.current_authority.key());
-        accounts.attestation.set_inner(BufferAttestation {
-            layout: LAYOUT,
-            bump: ctx.bumps.attestation,
-            buffer,
-            program,
-            role,
-            len,
-            trimmed_len: 0,
-            sha256: [0; 32],
-            attested: false,
-            attested_slot: 0,
-            proposal: None,
-            refund,
-            payer: accounts.payer.key(),
-            reserved: [0; 48],
-        });
+        let by =
+            Payer { payer: &accounts.payer, system_program: &accounts.system_program, rent: &rent };
+        let (seeds, space) =
+            ([seeds::ATTESTATION, buffer.as_ref()], 8 + BufferAttestation::INIT_SPACE);
+        let bump = stored::create(&accounts.attestation, &seeds, space, &by)?;
+        let refund = *accounts.current_authority.key;
+        let frozen = Frozen { buffer, program, role, len, refund };
+        let attestation = BufferAttestation::new(&frozen, *accounts.payer.key, bump);
+        stored::write(&accounts.attestation, &attestation)?;
         let event = BufferFrozen { buffer, program, role, len, refund };
         emit(&accounts.event_authority, &event)
     }

@@ -4,14 +4,13 @@
 //! this nobody could ever complete the one before.
 use anchor_lang::prelude::*;
 
+use crate::batch::old_version;
 use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::{AccountMove, AccountsMoved};
-use crate::record;
-use crate::seeds;
 use crate::state::{AccountStatus, ProgramUpgradeState, UpgradeProposal, manifest};
 use crate::stored::{self, Payer};
-use crate::target::is_old;
+use crate::{known, record};
 
 /// Accounts of `mark_closed`.
 #[event_cpi]
@@ -20,26 +19,12 @@ pub struct MarkClosed<'info> {
     /// Pays for the record.
     #[account(mut)]
     pub payer: Signer<'info>,
-    /// The program's state.
-    #[account(
-        mut,
-        dup,
-        seeds = [seeds::PROGRAM, state.program.as_ref()],
-        bump = state.bump,
-    )]
-    pub state: Box<Account<'info, ProgramUpgradeState>>,
-    /// The proposal.
-    #[account(
-        mut,
-        dup,
-        seeds = [
-            seeds::PROPOSAL,
-            state.program.as_ref(),
-            &proposal.terms.id.to_le_bytes(),
-        ],
-        bump = proposal.bump,
-    )]
-    pub proposal: Box<Account<'info, UpgradeProposal>>,
+    /// CHECK: the program's state; `handle` reads it.
+    #[account(mut)]
+    pub state: UncheckedAccount<'info>,
+    /// CHECK: the proposal; `handle` reads it.
+    #[account(mut)]
+    pub proposal: UncheckedAccount<'info>,
     /// CHECK: the account that is gone, or not old any more; `validate` checks that and the proof.
     pub account: UncheckedAccount<'info>,
     /// CHECK: its record; made or read by hand.
@@ -49,14 +34,27 @@ pub struct MarkClosed<'info> {
     pub system_program: Program<'info, System>,
 }
 
+/// Where an account stood in the manifest, as its caller claims.
+struct Claim<'a> {
+    index: u32,
+    old_hash: [u8; 32],
+    proof: &'a [[u8; 32]],
+}
+
 impl<'info> MarkClosed<'info> {
-    fn validate(&self, index: u32, old_hash: &[u8; 32], proof: &[[u8; 32]]) -> Result<()> {
-        self.proposal.require_executed()?;
-        self.state.require_migrating(&self.proposal.key())?;
-        let terms = &self.proposal.terms;
-        control!(!is_old(&self.account, terms)?, ManagerError::AccountExists);
-        let (seen, leaf) = (&terms.manifest, manifest::leaf(index, self.account.key, old_hash));
-        let leads = manifest::verify(&seen.root, seen.count, index, leaf, proof);
+    fn validate(
+        &self,
+        state: &ProgramUpgradeState,
+        proposal: &UpgradeProposal,
+        claim: &Claim<'_>,
+    ) -> Result<()> {
+        proposal.require_executed()?;
+        state.require_migrating(self.proposal.key)?;
+        let terms = &proposal.terms;
+        control!(old_version(&self.account, terms)?.is_none(), ManagerError::AccountExists);
+        let leaf = manifest::leaf(claim.index, self.account.key, &claim.old_hash);
+        let seen = &terms.manifest;
+        let leads = manifest::verify(&seen.root, seen.count, claim.index, leaf, claim.proof);
         control!(leads, ManagerError::BadProof);
         Ok(())
     }
@@ -68,26 +66,30 @@ impl<'info> MarkClosed<'info> {
         old_hash: [u8; 32],
         proof: &[[u8; 32]],
     ) -> Result<()> {
-        let (accounts, slot) = (ctx.accounts, Clock::get()?.slot);
-        accounts.validate(index, &old_hash, proof)?;
-        accounts.proposal.start_migrating();
-        let (key, account) = (accounts.proposal.key(), accounts.account.key());
-        let (terms, rent) = (&accounts.proposal.terms, Rent::get()?);
-        let by =
+        let (accounts, slot) = (&*ctx.accounts, Clock::get()?.slot);
+        let (mut state, mut proposal) = known::proposed(&accounts.state, &accounts.proposal)?;
+        accounts.validate(&state, &proposal, &Claim { index, old_hash, proof })?;
+        proposal.start_migrating();
+        let by = proposal.executed_as(*accounts.proposal.key);
+        let (account, rent) = (accounts.account.key, Rent::get()?);
+        let payer =
             Payer { payer: &accounts.payer, system_program: &accounts.system_program, rent: &rent };
-        let (program, version) = (&terms.program, terms.from_version);
-        let mut record = record::load_or_create(program, &account, version, &accounts.record, &by)?;
-        let from = record.require_untouched(&key)?;
-        record.set_aside(AccountStatus::Closed, key, terms, old_hash, slot);
+        let (program, version) = (&state.program, proposal.terms.from_version);
+        let mut record =
+            record::load_or_create(program, account, version, &accounts.record, &payer)?;
+        let from = record.require_untouched(&by)?;
+        record.set_aside(AccountStatus::Closed, &by, version, old_hash, slot);
+        state.counters.shift(from, AccountStatus::Closed)?;
         stored::write(&accounts.record, &*record)?;
-        accounts.state.counters.shift(from, AccountStatus::Closed)?;
+        stored::write(&accounts.state, &*state)?;
+        stored::write(&accounts.proposal, &*proposal)?;
         let event = AccountsMoved {
-            proposal: key,
-            program: accounts.state.program,
-            actor: accounts.payer.key(),
+            proposal: *accounts.proposal.key,
+            program: state.program,
+            actor: *accounts.payer.key,
             status: AccountStatus::Closed,
-            accounts: vec![AccountMove { account, before: old_hash, after: [0; 32] }],
-            counters: accounts.state.counters,
+            accounts: vec![AccountMove { account: *account, before: old_hash, after: [0; 32] }],
+            counters: state.counters,
         };
         emit(&accounts.event_authority, &event)
     }

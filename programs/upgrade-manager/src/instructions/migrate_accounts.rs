@@ -1,114 +1,143 @@
 //! Migrates a batch of accounts. Anyone may call it: what happens to an account is fixed by the
-//! terms and checked after the target's call, and the caller pays.
+//! terms and checked after the target's call, and the caller pays. A user's transaction may begin
+//! with it for the one account that it goes on to use.
 use anchor_lang::prelude::*;
 
 use crate::emit::emit_sized;
 use crate::error::ManagerError;
 use crate::events::{AccountMove, AccountsMoved};
-use crate::loader;
-use crate::record;
-use crate::seeds;
-use crate::state::{AccountStatus, ProgramUpgradeState, UpgradeProposal};
+use crate::state::{
+    AccountStatus, Executed, MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal,
+};
 use crate::stored::{self, Payer};
-use crate::target::{Target, groups};
+use crate::target::Target;
+use crate::{backup, batch::Batch, known, loader, record, team};
 
-/// Accounts of `migrate_accounts`; behind them, for every account: the account `[w]` and its record
-/// `[w]`, in ascending order of the accounts.
+/// Accounts of `migrate_accounts`; behind them, for every account: the account `[w]`, its record
+/// `[w]` and, when its type is critical, its backup `[w]`, in ascending order of the accounts.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct MigrateAccounts<'info> {
-    /// Pays for growth and records.
+    /// Pays for growth, records and backups.
     #[account(mut)]
     pub payer: Signer<'info>,
-    /// The program's state.
-    #[account(
-        mut,
-        dup,
-        seeds = [seeds::PROGRAM, state.program.as_ref()],
-        bump = state.bump,
-    )]
-    pub state: Box<Account<'info, ProgramUpgradeState>>,
-    /// The proposal.
-    #[account(
-        mut,
-        dup,
-        seeds = [
-            seeds::PROPOSAL,
-            state.program.as_ref(),
-            &proposal.terms.id.to_le_bytes(),
-        ],
-        bump = proposal.bump,
-    )]
-    pub proposal: Box<Account<'info, UpgradeProposal>>,
+    /// CHECK: the team; `handle` reads it.
+    pub multisig: UncheckedAccount<'info>,
+    /// CHECK: the program's state; `handle` reads it.
+    #[account(mut)]
+    pub state: UncheckedAccount<'info>,
+    /// CHECK: the proposal; `handle` reads it.
+    #[account(mut)]
+    pub proposal: UncheckedAccount<'info>,
     /// CHECK: the program's code; `validate` checks who may change it.
-    #[account(address = state.program_data @ ManagerError::WrongAccount)]
     pub program_data: UncheckedAccount<'info>,
-    /// CHECK: an address that signs calls of the target and holds nothing.
-    #[account(seeds = [seeds::MIGRATOR, state.program.as_ref()], bump = state.migrator_bump)]
+    /// CHECK: an address that signs calls of the target and holds nothing; `validate` checks it.
     pub migrator: UncheckedAccount<'info>,
-    /// CHECK: the target.
-    #[account(address = state.program @ ManagerError::WrongAccount)]
+    /// CHECK: the target; `validate` checks it.
     pub target_program: UncheckedAccount<'info>,
     /// Makes records and moves rent.
     pub system_program: Program<'info, System>,
 }
 
 impl<'info> MigrateAccounts<'info> {
-    fn validate(&self, slot: u64) -> Result<()> {
-        self.proposal.require_executed()?;
-        self.state.require_migrating(&self.proposal.key())?;
-        self.state.require_callable(slot)?;
-        loader::require_authority(&self.program_data, &self.state.authority()?)
+    fn validate(
+        &self,
+        config: &MultisigConfig,
+        state: &ProgramUpgradeState,
+        proposal: &UpgradeProposal,
+        clock: &Clock,
+    ) -> Result<()> {
+        config.require_not_paused(clock.unix_timestamp)?;
+        proposal.require_executed()?;
+        state.require_migrating(self.proposal.key)?;
+        state.require_callable(clock.slot)?;
+        control!(*self.target_program.key == state.program, ManagerError::WrongAccount);
+        control!(*self.program_data.key == state.program_data, ManagerError::WrongAccount);
+        known::require_migrator(state, &self.migrator)?;
+        loader::require_authority(&self.program_data, &state.authority()?)
     }
 
     /// Migrates every account of the batch, or none.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
-        let (accounts, slot) = (ctx.accounts, Clock::get()?.slot);
-        accounts.validate(slot)?;
-        accounts.proposal.start_migrating();
-        let groups = groups::<2>(ctx.remaining_accounts)?;
-        let mut moves = Vec::with_capacity(groups.len());
+        let (accounts, clock) = (&*ctx.accounts, Clock::get()?);
+        let (config, mut state) = team::governed(&accounts.multisig, &accounts.state)?;
+        let mut proposal = team::upgrade_of(&state, &accounts.proposal)?;
+        accounts.validate(&config, &state, &proposal, &clock)?;
+        let mut batch = Batch::of(ctx.remaining_accounts)?;
+        let mut moves = Vec::with_capacity(ctx.remaining_accounts.len() / 2);
         let rent = Rent::get()?;
-        for [account, record] in groups {
-            moves.push(accounts.migrate(account, record, &rent, slot)?);
+        let by =
+            Payer { payer: &accounts.payer, system_program: &accounts.system_program, rent: &rent };
+        let target = Target {
+            terms: &proposal.terms,
+            migrator: &accounts.migrator,
+            migrator_bump: state.migrator_bump,
+            program: &accounts.target_program,
+            system_program: &accounts.system_program,
+            rent: &rent,
+        };
+        let as_executed = proposal.executed_as(*accounts.proposal.key);
+        let step = Step { target, by, executed: as_executed, slot: clock.slot };
+        while let Some([account, info]) = batch.next()? {
+            let (from, moved) = step.migrate(account, info, &mut batch)?;
+            state.counters.shift(from, AccountStatus::Migrated)?;
+            moves.push(moved);
+        }
+        stored::write(&accounts.state, &*state)?;
+        if proposal.status == ProposalStatus::Executed {
+            proposal.start_migrating();
+            stored::write(&accounts.proposal, &*proposal)?;
         }
         let event = AccountsMoved {
-            proposal: accounts.proposal.key(),
-            program: accounts.state.program,
-            actor: accounts.payer.key(),
+            proposal: *accounts.proposal.key,
+            program: state.program,
+            actor: *accounts.payer.key,
             status: AccountStatus::Migrated,
             accounts: moves,
-            counters: accounts.state.counters,
+            counters: state.counters,
         };
         emit_sized(&accounts.event_authority, &event, event.size())
     }
+}
 
+/// What the accounts of a batch have in common.
+struct Step<'a, 'info> {
+    target: Target<'a, 'info>,
+    by: Payer<'a, 'info>,
+    executed: Executed,
+    slot: u64,
+}
+
+impl<'info> Step<'_, 'info> {
+    /// Migrates `account`, whose record is in `info`. Returns the status it leaves, and the event.
+    #[inline(never)]
     fn migrate(
-        &mut self,
+        &self,
         account: &AccountInfo<'info>,
         info: &AccountInfo<'info>,
-        rent: &Rent,
-        slot: u64,
-    ) -> Result<AccountMove> {
-        let (key, terms) = (self.proposal.key(), &self.proposal.terms);
-        let payer: &AccountInfo<'info> = &self.payer;
-        let system_program: &AccountInfo<'info> = &self.system_program;
-        let by = Payer { payer, system_program, rent };
-        let mut record =
-            record::load_or_create(&terms.program, account.key, terms.from_version, info, &by)?;
-        let from = record.require_untouched(&key)?;
-        let target = Target {
-            terms,
-            migrator: &self.migrator,
-            migrator_bump: self.state.migrator_bump,
-            program: &self.target_program,
-            system_program,
-            rent,
-        };
-        let done = target.migrate(account, payer)?;
-        record.migrate(&done, terms, key, *payer.key, slot);
+        batch: &mut Batch<'_, 'info>,
+    ) -> Result<(AccountStatus, AccountMove)> {
+        let (terms, payer, proposal) = (self.target.terms, self.by.payer, self.executed.proposal);
+        let rule = self.target.rule(account)?;
+        let mut record = record::load_or_create(
+            &terms.program,
+            account.key,
+            terms.from_version,
+            info,
+            &self.by,
+        )?;
+        let from = record.require_untouched(&self.executed)?;
+        let old = self.target.look(account, rule)?;
+        if rule.is_critical() {
+            let of = (&terms.program, &proposal);
+            backup::keep(of, account, old.hash(), batch.backup()?, &self.by)?;
+        }
+        let done = self.target.migrate(old, account, payer)?;
+        record.migrate(&done, proposal, *payer.key, self.slot);
         stored::write(info, &*record)?;
-        self.state.counters.shift(from, AccountStatus::Migrated)?;
-        Ok(AccountMove { account: *account.key, before: done.old_hash, after: done.new_hash })
+        Ok((
+            from,
+            AccountMove { account: *account.key, before: done.old_hash, after: done.new_hash },
+        ))
     }
 }

@@ -3,17 +3,16 @@
 use anchor_lang::prelude::*;
 use solana_sha256_hasher::hash;
 
+use crate::batch::{is_gone, old_version};
 use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::{AccountMove, AccountsMoved};
-use crate::record;
-use crate::seeds;
 use crate::state::{
-    AccountStatus, AccountVersion, MultisigConfig, ProgramUpgradeState, UpgradeProposal, role,
-    rule_for,
+    AccountStatus, AccountVersion, Executed, MultisigConfig, ProgramUpgradeState, Terms,
+    UpgradeProposal, role, rule_for,
 };
 use crate::stored::{self, Payer};
-use crate::target::{is_gone, is_old};
+use crate::{record, team};
 
 /// Accounts of `quarantine`.
 #[event_cpi]
@@ -24,30 +23,14 @@ pub struct Quarantine<'info> {
     /// Pays for the record.
     #[account(mut)]
     pub payer: Signer<'info>,
-    /// The team.
-    #[account(seeds = [seeds::MULTISIG, multisig.create_key.as_ref()], bump = multisig.bump)]
-    pub multisig: Box<Account<'info, MultisigConfig>>,
-    /// The program's state.
-    #[account(
-        mut,
-        dup,
-        seeds = [seeds::PROGRAM, state.program.as_ref()],
-        bump = state.bump,
-        has_one = multisig @ ManagerError::WrongAccount,
-    )]
-    pub state: Box<Account<'info, ProgramUpgradeState>>,
-    /// The proposal.
-    #[account(
-        mut,
-        dup,
-        seeds = [
-            seeds::PROPOSAL,
-            state.program.as_ref(),
-            &proposal.terms.id.to_le_bytes(),
-        ],
-        bump = proposal.bump,
-    )]
-    pub proposal: Box<Account<'info, UpgradeProposal>>,
+    /// CHECK: the team; `handle` reads it.
+    pub multisig: UncheckedAccount<'info>,
+    /// CHECK: the program's state; `handle` reads it.
+    #[account(mut)]
+    pub state: UncheckedAccount<'info>,
+    /// CHECK: the proposal; `handle` reads it.
+    #[account(mut)]
+    pub proposal: UncheckedAccount<'info>,
     /// CHECK: the account; `leaves` looks at it.
     pub account: UncheckedAccount<'info>,
     /// CHECK: its record; made or read by hand.
@@ -58,51 +41,67 @@ pub struct Quarantine<'info> {
 }
 
 impl<'info> Quarantine<'info> {
-    fn validate(&self) -> Result<()> {
-        self.multisig.require_role(&self.executor.key(), role::EXECUTE)?;
-        self.proposal.require_executed()?;
-        self.state.require_migrating(&self.proposal.key())
+    fn validate(
+        &self,
+        config: &MultisigConfig,
+        state: &ProgramUpgradeState,
+        proposal: &UpgradeProposal,
+    ) -> Result<()> {
+        config.require_role(self.executor.key, role::EXECUTE)?;
+        proposal.require_executed()?;
+        state.require_migrating(self.proposal.key)
     }
 
-    /// The status the account leaves. One that was not migrated must be of a pinned type at the old
-    /// version; one that was must have lost its new layout without being closed.
-    fn leaves(&self, record: &AccountVersion) -> Result<AccountStatus> {
-        let (key, terms) = (self.proposal.key(), &self.proposal.terms);
-        let data = self.account.try_borrow_data()?;
-        let rule = rule_for(&terms.type_rules, &data);
-        let owned = *self.account.owner == terms.program;
-        if let Ok(status) = record.require_migrated(&key) {
-            let sound = owned && rule.is_some_and(|rule| rule.arrived(&data, terms.to_version));
-            control!(!sound && !is_gone(&self.account), ManagerError::RecordStatus);
-            return Ok(status);
+    /// The status and the version that the account leaves. One that was not migrated must be of a
+    /// pinned type at an old version; one that was must have lost its new layout without being
+    /// closed.
+    fn leaves(
+        &self,
+        terms: &Terms,
+        by: &Executed,
+        record: &AccountVersion,
+    ) -> Result<(AccountStatus, u16)> {
+        if let Ok(status) = record.require_migrated(by) {
+            let data = self.account.try_borrow_data()?;
+            let rule = rule_for(&terms.type_rules, &data);
+            let arrived = rule.is_some_and(|rule| rule.arrived(&data, terms.to_version));
+            let sound = arrived && *self.account.owner == terms.program;
+            control!(!sound, ManagerError::RecordStatus);
+            control!(!is_gone(&self.account), ManagerError::RecordStatus);
+            return Ok((status, record.version));
         }
-        control!(is_old(&self.account, terms)?, ManagerError::NotEligible);
-        record.require_untouched(&key)
+        let version = old_version(&self.account, terms)?.ok_or(ManagerError::NotEligible)?;
+        Ok((record.require_untouched(by)?, version))
     }
 
     /// Writes down that the account stays behind.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
-        let (accounts, slot) = (ctx.accounts, Clock::get()?.slot);
-        accounts.validate()?;
-        accounts.proposal.start_migrating();
-        let (key, account) = (accounts.proposal.key(), accounts.account.key());
-        let (terms, rent) = (&accounts.proposal.terms, Rent::get()?);
-        let by =
+        let (accounts, slot) = (&*ctx.accounts, Clock::get()?.slot);
+        let (config, mut state) = team::governed(&accounts.multisig, &accounts.state)?;
+        let mut proposal = team::upgrade_of(&state, &accounts.proposal)?;
+        accounts.validate(&config, &state, &proposal)?;
+        proposal.start_migrating();
+        let by = proposal.executed_as(*accounts.proposal.key);
+        let (account, terms, rent) = (accounts.account.key, &proposal.terms, Rent::get()?);
+        let payer =
             Payer { payer: &accounts.payer, system_program: &accounts.system_program, rent: &rent };
-        let (program, version) = (&terms.program, terms.from_version);
-        let mut record = record::load_or_create(program, &account, version, &accounts.record, &by)?;
-        let from = accounts.leaves(&record)?;
+        let (program, info) = (&state.program, &accounts.record);
+        let mut record =
+            record::load_or_create(program, account, terms.from_version, info, &payer)?;
+        let (from, version) = accounts.leaves(terms, &by, &record)?;
         let seen = hash(&accounts.account.try_borrow_data()?).to_bytes();
-        record.set_aside(AccountStatus::Quarantined, key, terms, seen, slot);
-        stored::write(&accounts.record, &*record)?;
-        accounts.state.counters.shift(from, AccountStatus::Quarantined)?;
+        record.set_aside(AccountStatus::Quarantined, &by, version, seen, slot);
+        state.counters.shift(from, AccountStatus::Quarantined)?;
+        stored::write(info, &*record)?;
+        stored::write(&accounts.state, &*state)?;
+        stored::write(&accounts.proposal, &*proposal)?;
         let event = AccountsMoved {
-            proposal: key,
-            program: accounts.state.program,
-            actor: accounts.executor.key(),
+            proposal: *accounts.proposal.key,
+            program: state.program,
+            actor: *accounts.executor.key,
             status: AccountStatus::Quarantined,
-            accounts: vec![AccountMove { account, before: seen, after: seen }],
-            counters: accounts.state.counters,
+            accounts: vec![AccountMove { account: *account, before: seen, after: seen }],
+            counters: state.counters,
         };
         emit(&accounts.event_authority, &event)
     }

@@ -5,7 +5,7 @@ use anchor_lang::prelude::*;
 use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::ProgramRegistered;
-use crate::loader::{self, Authority, MAX_ELF};
+use crate::loader::{self, Authority, MAX_INLINE};
 use crate::seeds;
 use crate::squads;
 use crate::state::{Counters, LAYOUT, MultisigConfig, Phase, ProgramUpgradeState};
@@ -52,7 +52,8 @@ impl<'info> RegisterProgram<'info> {
         let current = Some(self.current_authority.key());
         control!(held.authority == current, ManagerError::NotUpgradeAuthority);
         let elf = loader::trimmed(held.elf, trimmed_len)?;
-        if elf.len() > MAX_ELF { Ok([0; 32]) } else { loader::elf_hash(elf) }
+        loader::require_elf(elf)?;
+        if elf.len() > MAX_INLINE { Ok([0; 32]) } else { loader::elf_hash(elf) }
     }
 
     /// Takes the authority over and writes down what runs.

@@ -1,19 +1,18 @@
-//! Brings migrated accounts back to their old layout, once the members have voted for rollback: the
-//! exact old bytes while nobody has changed an account, the target's own computation otherwise.
+//! Brings migrated accounts back to their old layout, once a rollback was decided: the exact old
+//! bytes while nobody has changed an account, the target's own computation otherwise.
 use anchor_lang::prelude::*;
 
 use crate::emit::emit_sized;
 use crate::error::ManagerError;
 use crate::events::{AccountMove, AccountsMoved};
-use crate::loader;
-use crate::record;
-use crate::seeds;
-use crate::state::{AccountStatus, MultisigConfig, ProgramUpgradeState, UpgradeProposal, role};
+use crate::state::{AccountStatus, Executed, MultisigConfig, ProgramUpgradeState, UpgradeProposal};
 use crate::stored;
-use crate::target::{RestoreItem, Target, groups};
+use crate::target::{RestoreItem, Target, Way};
+use crate::{backup, batch::Batch, known, loader, record, team};
 
 /// Accounts of `restore_accounts`; behind them, for every account: the account `[w]`, its record
-/// `[w]` and who paid for its growth `[w]`, in ascending order of the accounts.
+/// `[w]`, who paid for its growth `[w]` and, when it comes back from it, its backup, in ascending
+/// order of the accounts.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct RestoreAccounts<'info> {
@@ -22,95 +21,113 @@ pub struct RestoreAccounts<'info> {
     /// Pays for accounts that were larger before.
     #[account(mut)]
     pub payer: Signer<'info>,
-    /// The team.
-    #[account(seeds = [seeds::MULTISIG, multisig.create_key.as_ref()], bump = multisig.bump)]
-    pub multisig: Box<Account<'info, MultisigConfig>>,
-    /// The program's state.
-    #[account(
-        mut,
-        dup,
-        seeds = [seeds::PROGRAM, state.program.as_ref()],
-        bump = state.bump,
-        has_one = multisig @ ManagerError::WrongAccount,
-    )]
-    pub state: Box<Account<'info, ProgramUpgradeState>>,
-    /// The proposal.
-    #[account(
-        seeds = [
-            seeds::PROPOSAL,
-            state.program.as_ref(),
-            &proposal.terms.id.to_le_bytes(),
-        ],
-        bump = proposal.bump,
-    )]
-    pub proposal: Box<Account<'info, UpgradeProposal>>,
+    /// CHECK: the team; `handle` reads it.
+    pub multisig: UncheckedAccount<'info>,
+    /// CHECK: the program's state; `handle` reads it.
+    #[account(mut)]
+    pub state: UncheckedAccount<'info>,
+    /// CHECK: the proposal; `handle` reads it.
+    pub proposal: UncheckedAccount<'info>,
     /// CHECK: the program's code; `validate` checks who may change it.
-    #[account(address = state.program_data @ ManagerError::WrongAccount)]
     pub program_data: UncheckedAccount<'info>,
-    /// CHECK: an address that signs calls of the target and holds nothing.
-    #[account(seeds = [seeds::MIGRATOR, state.program.as_ref()], bump = state.migrator_bump)]
+    /// CHECK: an address that signs calls of the target and holds nothing; `validate` checks it.
     pub migrator: UncheckedAccount<'info>,
-    /// CHECK: the target.
-    #[account(address = state.program @ ManagerError::WrongAccount)]
+    /// CHECK: the target; `validate` checks it.
     pub target_program: UncheckedAccount<'info>,
     /// Moves rent.
     pub system_program: Program<'info, System>,
 }
 
 impl<'info> RestoreAccounts<'info> {
-    fn validate(&self, slot: u64) -> Result<()> {
-        self.multisig.require_role(&self.executor.key(), role::EXECUTE)?;
-        self.proposal.require_rolling_back()?;
-        self.state.require_rolling_back(&self.proposal.key())?;
-        self.state.require_callable(slot)?;
-        loader::require_authority(&self.program_data, &self.state.authority()?)
+    fn validate(
+        &self,
+        config: &MultisigConfig,
+        state: &ProgramUpgradeState,
+        proposal: &UpgradeProposal,
+        slot: u64,
+    ) -> Result<()> {
+        config.require_restorer(self.executor.key)?;
+        proposal.require_rolling_back()?;
+        state.require_rolling_back(self.proposal.key)?;
+        state.require_callable(slot)?;
+        control!(*self.target_program.key == state.program, ManagerError::WrongAccount);
+        control!(*self.program_data.key == state.program_data, ManagerError::WrongAccount);
+        known::require_migrator(state, &self.migrator)?;
+        loader::require_authority(&self.program_data, &state.authority()?)
     }
 
     /// Restores every account of the batch, or none.
     pub(crate) fn handle(ctx: Context<'info, Self>, items: Vec<RestoreItem>) -> Result<()> {
-        let (accounts, slot) = (ctx.accounts, Clock::get()?.slot);
-        accounts.validate(slot)?;
-        let groups = groups::<3>(ctx.remaining_accounts)?;
-        control!(groups.len() == items.len(), ManagerError::BadBatch);
+        let (accounts, slot) = (&*ctx.accounts, Clock::get()?.slot);
+        let (config, mut state) = team::governed(&accounts.multisig, &accounts.state)?;
+        let proposal = team::upgrade_of(&state, &accounts.proposal)?;
+        accounts.validate(&config, &state, &proposal, slot)?;
+        let mut batch = Batch::of(ctx.remaining_accounts)?;
         let mut moves = Vec::with_capacity(items.len());
         let rent = Rent::get()?;
-        for (group, item) in groups.iter().zip(items) {
-            moves.push(accounts.restore(group, item, &rent, slot)?);
+        let target = Target {
+            terms: &proposal.terms,
+            migrator: &accounts.migrator,
+            migrator_bump: state.migrator_bump,
+            program: &accounts.target_program,
+            system_program: &accounts.system_program,
+            rent: &rent,
+        };
+        let executed = proposal.executed_as(*accounts.proposal.key);
+        let step = Step { target, payer: &accounts.payer, executed, slot };
+        for item in &items {
+            let group = batch.next()?.ok_or(ManagerError::BadBatch)?;
+            let (from, moved) = step.restore(group, item, &mut batch)?;
+            state.counters.shift(from, AccountStatus::Restored)?;
+            moves.push(moved);
         }
+        control!(batch.next::<3>()?.is_none(), ManagerError::BadBatch);
+        stored::write(&accounts.state, &*state)?;
         let event = AccountsMoved {
-            proposal: accounts.proposal.key(),
-            program: accounts.state.program,
-            actor: accounts.executor.key(),
+            proposal: *accounts.proposal.key,
+            program: state.program,
+            actor: *accounts.executor.key,
             status: AccountStatus::Restored,
             accounts: moves,
-            counters: accounts.state.counters,
+            counters: state.counters,
         };
         emit_sized(&accounts.event_authority, &event, event.size())
     }
+}
 
+/// What the accounts of a batch have in common.
+struct Step<'a, 'info> {
+    target: Target<'a, 'info>,
+    payer: &'a AccountInfo<'info>,
+    executed: Executed,
+    slot: u64,
+}
+
+impl<'info> Step<'_, 'info> {
+    /// Restores `account`, whose record is in `info`. Returns the status it leaves, and the event.
+    #[inline(never)]
     fn restore(
-        &mut self,
+        &self,
         [account, info, refund]: &[AccountInfo<'info>; 3],
-        item: RestoreItem,
-        rent: &Rent,
-        slot: u64,
-    ) -> Result<AccountMove> {
-        let (key, terms) = (self.proposal.key(), &self.proposal.terms);
-        let mut record = record::load(&terms.program, account.key, info)?;
-        let from = record.require_migrated(&key)?;
+        item: &RestoreItem,
+        batch: &mut Batch<'_, 'info>,
+    ) -> Result<(AccountStatus, AccountMove)> {
+        let program = &self.target.terms.program;
+        let mut record = record::load(program, account.key, info)?;
+        let from = record.require_migrated(&self.executed)?;
         control!(*refund.key == record.rent_payer, ManagerError::WrongAccount);
-        let target = Target {
-            terms,
-            migrator: &self.migrator,
-            migrator_bump: self.state.migrator_bump,
-            program: &self.target_program,
-            system_program: &self.system_program,
-            rent,
+        let back = |way: &Way<'_>| self.target.restore(&record, way, account, refund, self.payer);
+        let done = match item {
+            RestoreItem::Bytes(bytes) => back(&Way::Bytes(bytes))?,
+            RestoreItem::Down => back(&Way::Down)?,
+            RestoreItem::Backup => {
+                let kept = batch.backup()?;
+                let (of, data) = ((program, &self.executed.proposal), kept.try_borrow_data()?);
+                back(&Way::Bytes(backup::bytes(of, account.key, kept, &data)?))?
+            }
         };
-        let (before, after, freed) = target.restore(&record, item, account, refund, &self.payer)?;
-        record.restore(freed, slot);
+        record.restore(done.freed, self.slot);
         stored::write(info, &*record)?;
-        self.state.counters.shift(from, AccountStatus::Restored)?;
-        Ok(AccountMove { account: *account.key, before, after })
+        Ok((from, AccountMove { account: *account.key, before: done.before, after: done.after }))
     }
 }

@@ -1,7 +1,7 @@
 //! The record of one account of a target: which layout it holds and the hashes that prove it.
 use anchor_lang::prelude::*;
 
-use super::{LAYOUT, Terms};
+use super::{LAYOUT, UpgradeProposal};
 use crate::error::ManagerError;
 
 /// Where one account stands in a migration.
@@ -95,6 +95,10 @@ pub struct AccountVersion {
 /// What one migration did to one account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Migration {
+    /// Version before.
+    pub from: u16,
+    /// Version after.
+    pub to: u16,
     /// sha256 before.
     pub old_hash: [u8; 32],
     /// sha256 after.
@@ -105,6 +109,23 @@ pub struct Migration {
     pub new_len: u32,
     /// Lamports added for rent.
     pub rent_paid: u64,
+}
+
+/// A proposal that was executed, and when: what tells it from an earlier one at the same address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Executed {
+    /// Its address.
+    pub proposal: Pubkey,
+    /// Slot of its execution.
+    pub slot: u64,
+}
+
+impl UpgradeProposal {
+    /// This proposal, whose address is `key`, as the records of accounts refer to it.
+    #[must_use]
+    pub fn executed_as(&self, key: Pubkey) -> Executed {
+        Executed { proposal: key, slot: self.executed_slot }
+    }
 }
 
 impl AccountVersion {
@@ -132,50 +153,42 @@ impl AccountVersion {
         }
     }
 
-    /// Where the account stands under `proposal`; what an earlier one did to it does not count.
+    /// Where the account stands under the proposal `by`; what an earlier one did to it does not
+    /// count. That could have had the same address: another team numbers its proposals anew when a
+    /// program is handed over. Then it ended before this one was executed.
     #[must_use]
-    pub fn status_under(&self, proposal: &Pubkey) -> AccountStatus {
-        if self.proposal == *proposal { self.status } else { AccountStatus::Pending }
+    pub fn status_under(&self, by: &Executed) -> AccountStatus {
+        let counts = self.proposal == by.proposal && self.slot >= by.slot;
+        if counts { self.status } else { AccountStatus::Pending }
     }
 
-    /// Nothing has been done to the account under `proposal`, or it was undone. Returns its status.
+    /// Nothing has been done to the account under `by`, or it was undone. Returns its status.
     ///
     /// # Errors
     /// [`ManagerError::AlreadyMigrated`], or [`ManagerError::RecordStatus`] when it was set aside.
-    pub fn require_untouched(&self, proposal: &Pubkey) -> Result<AccountStatus> {
-        let status = self.status_under(proposal);
-        match status {
-            AccountStatus::Pending | AccountStatus::Restored => Ok(status),
-            AccountStatus::Migrated | AccountStatus::Verified => {
-                Err(ManagerError::AlreadyMigrated.into())
-            }
-            AccountStatus::Quarantined | AccountStatus::Closed => {
-                Err(ManagerError::RecordStatus.into())
-            }
-        }
+    pub fn require_untouched(&self, by: &Executed) -> Result<AccountStatus> {
+        let status = self.status_under(by);
+        let migrated = matches!(status, AccountStatus::Migrated | AccountStatus::Verified);
+        control!(!migrated, ManagerError::AlreadyMigrated);
+        let aside = matches!(status, AccountStatus::Quarantined | AccountStatus::Closed);
+        control!(!aside, ManagerError::RecordStatus);
+        Ok(status)
     }
 
-    /// The account holds the new layout of `proposal`. Returns its status.
+    /// The account holds the new layout of `by`. Returns its status.
     ///
     /// # Errors
     /// [`ManagerError::RecordStatus`].
-    pub fn require_migrated(&self, proposal: &Pubkey) -> Result<AccountStatus> {
-        let status = self.status_under(proposal);
+    pub fn require_migrated(&self, by: &Executed) -> Result<AccountStatus> {
+        let status = self.status_under(by);
         let migrated = matches!(status, AccountStatus::Migrated | AccountStatus::Verified);
         control!(migrated, ManagerError::RecordStatus);
         Ok(status)
     }
 
     /// The account was migrated under `proposal`, and `rent_payer` paid for its growth.
-    pub fn migrate(
-        &mut self,
-        done: &Migration,
-        terms: &Terms,
-        proposal: Pubkey,
-        rent_payer: Pubkey,
-        slot: u64,
-    ) {
-        (self.previous_version, self.version) = (terms.from_version, terms.to_version);
+    pub fn migrate(&mut self, done: &Migration, proposal: Pubkey, rent_payer: Pubkey, slot: u64) {
+        (self.previous_version, self.version) = (done.from, done.to);
         (self.old_hash, self.new_hash) = (done.old_hash, done.new_hash);
         (self.old_len, self.new_len) = (done.old_len, done.new_len);
         (self.rent_paid, self.rent_payer) = (done.rent_paid, rent_payer);
@@ -196,24 +209,24 @@ impl AccountVersion {
         (self.status, self.slot) = (AccountStatus::Restored, slot);
     }
 
-    /// The account takes no part in the migration of `proposal` any more: it is quarantined or
-    /// closed. `old_hash` is what is known of an account that was never migrated.
+    /// The account takes no part in the migration of `by` any more: it is quarantined or closed.
+    /// `version` and `old_hash` are what is known of an account that was never migrated.
     pub fn set_aside(
         &mut self,
         status: AccountStatus,
-        proposal: Pubkey,
-        terms: &Terms,
+        by: &Executed,
+        version: u16,
         old_hash: [u8; 32],
         slot: u64,
     ) {
-        if self.proposal != proposal {
-            (self.version, self.previous_version) = (terms.from_version, terms.from_version);
+        if self.status_under(by) == AccountStatus::Pending {
+            (self.version, self.previous_version) = (version, version);
             (self.old_hash, self.new_hash) = (old_hash, [0; 32]);
             (self.old_len, self.new_len) = (0, 0);
             (self.rent_paid, self.rent_payer) = (0, Pubkey::default());
             self.touched = false;
         }
-        (self.status, self.proposal, self.slot) = (status, proposal, slot);
+        (self.status, self.proposal, self.slot) = (status, by.proposal, slot);
     }
 }
 
@@ -225,18 +238,24 @@ mod tests {
         Pubkey::new_from_array([i; 32])
     }
 
+    const BY: Executed = Executed { proposal: Pubkey::new_from_array([4; 32]), slot: 10 };
+
     fn record(status: AccountStatus) -> AccountVersion {
         let new = AccountVersion::new(key(1), key(2), 1, 255, key(3));
-        AccountVersion { status, proposal: key(4), ..new }
+        AccountVersion { status, proposal: key(4), slot: 12, ..new }
     }
 
     #[test]
     fn what_an_earlier_proposal_did_does_not_bind_the_next() {
+        let other = Executed { proposal: key(5), slot: 10 };
+        let same_address = Executed { proposal: key(4), slot: 13 };
         for status in AccountStatus::ALL {
             let record = record(status);
-            assert_eq!(record.status_under(&key(4)), status);
-            assert_eq!(record.require_untouched(&key(5)).unwrap(), AccountStatus::Pending);
-            assert!(record.require_migrated(&key(5)).is_err());
+            assert_eq!(record.status_under(&BY), status);
+            for next in [other, same_address] {
+                assert_eq!(record.require_untouched(&next).unwrap(), AccountStatus::Pending);
+                assert!(record.require_migrated(&next).is_err());
+            }
         }
     }
 
@@ -244,15 +263,51 @@ mod tests {
     fn an_account_migrates_once_and_is_verified_or_restored_only_after() {
         use AccountStatus::{Closed, Migrated, Pending, Quarantined, Restored, Verified};
         for status in [Pending, Restored] {
-            assert!(record(status).require_untouched(&key(4)).is_ok());
+            assert!(record(status).require_untouched(&BY).is_ok());
         }
-        for status in [Migrated, Verified, Quarantined, Closed] {
-            assert!(record(status).require_untouched(&key(4)).is_err(), "{status:?}");
+        for (status, error) in [
+            (Migrated, ManagerError::AlreadyMigrated),
+            (Verified, ManagerError::AlreadyMigrated),
+            (Quarantined, ManagerError::RecordStatus),
+            (Closed, ManagerError::RecordStatus),
+        ] {
+            assert_eq!(record(status).require_untouched(&BY).unwrap_err(), error.into());
         }
         for status in AccountStatus::ALL {
             let migrated = matches!(status, Migrated | Verified);
-            assert_eq!(record(status).require_migrated(&key(4)).is_ok(), migrated, "{status:?}");
+            assert_eq!(record(status).require_migrated(&BY).is_ok(), migrated, "{status:?}");
         }
+    }
+
+    #[test]
+    fn a_record_remembers_the_version_that_its_account_really_held() {
+        let done = Migration {
+            from: 1,
+            to: 4,
+            old_hash: [1; 32],
+            new_hash: [2; 32],
+            old_len: 10,
+            new_len: 20,
+            rent_paid: 7,
+        };
+        let mut r = record(AccountStatus::Restored);
+        r.migrate(&done, key(6), key(7), 20);
+        assert_eq!((r.previous_version, r.version), (1, 4));
+        assert_eq!(r.status_under(&Executed { proposal: key(6), slot: 20 }), r.status);
+        r.restore(7, 21);
+        assert_eq!(r.version, 1);
+    }
+
+    #[test]
+    fn an_account_set_aside_keeps_what_is_known_of_its_migration() {
+        let mut r = record(AccountStatus::Verified);
+        (r.version, r.previous_version, r.rent_paid) = (2, 1, 10);
+        r.set_aside(AccountStatus::Closed, &BY, 9, [9; 32], 20);
+        assert_eq!((r.version, r.previous_version, r.rent_paid), (2, 1, 10));
+        let next = Executed { proposal: key(5), slot: 30 };
+        r.set_aside(AccountStatus::Quarantined, &next, 9, [9; 32], 31);
+        assert_eq!((r.version, r.previous_version, r.rent_paid), (9, 9, 0));
+        assert_eq!((r.old_hash, r.status_under(&next)), ([9; 32], AccountStatus::Quarantined));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //! CPI and the buffer's authority is an address that signs nothing else.
 use anchor_lang::prelude::*;
 
-use super::PinnedElf;
+use super::{LAYOUT, PinnedElf};
 use crate::error::ManagerError;
+use crate::loader;
 
 /// What a buffer is for.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +43,9 @@ pub struct BufferAttestation {
     pub role: BufferRole,
     /// Bytes behind the buffer's header.
     pub len: u32,
-    /// Bytes without trailing zeros, 0 before attestation.
+    /// Bytes without trailing zeros, 0 before attestation or its first chunk.
     pub trimmed_len: u32,
-    /// sha256 of the trimmed bytes, zero before attestation.
+    /// Hash of the trimmed bytes, see [`loader::code_hash`]; zero before attestation.
     pub sha256: [u8; 32],
     /// Whether the hash has been taken.
     pub attested: bool,
@@ -56,11 +57,54 @@ pub struct BufferAttestation {
     pub refund: Pubkey,
     /// Who paid for this account.
     pub payer: Pubkey,
-    /// Zero; room for a chunked hash.
-    pub reserved: [u8; 48],
+    /// Chunks hashed so far, of a buffer that is too large for one transaction.
+    pub chunks: u32,
+    /// What these chunks led to.
+    pub accumulator: [u8; 32],
+    /// Zero; room for later.
+    pub reserved: [u8; 12],
+}
+
+/// What is known of a buffer when it is frozen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frozen {
+    /// The buffer.
+    pub buffer: Pubkey,
+    /// The program it is for.
+    pub program: Pubkey,
+    /// What it is for.
+    pub role: BufferRole,
+    /// Bytes behind the buffer's header.
+    pub len: u32,
+    /// Who gets the buffer's rent back.
+    pub refund: Pubkey,
 }
 
 impl BufferAttestation {
+    /// A frozen buffer that nobody has hashed.
+    #[must_use]
+    pub fn new(frozen: &Frozen, payer: Pubkey, bump: u8) -> Self {
+        let Frozen { buffer, program, role, len, refund } = *frozen;
+        Self {
+            layout: LAYOUT,
+            bump,
+            buffer,
+            program,
+            role,
+            len,
+            trimmed_len: 0,
+            sha256: [0; 32],
+            attested: false,
+            attested_slot: 0,
+            proposal: None,
+            refund,
+            payer,
+            chunks: 0,
+            accumulator: [0; 32],
+            reserved: [0; 12],
+        }
+    }
+
     /// The buffer was frozen for `role` and has no hash yet.
     ///
     /// # Errors
@@ -69,6 +113,49 @@ impl BufferAttestation {
         control!(self.role == role, ManagerError::WrongBufferRole);
         control!(!self.attested, ManagerError::AlreadyAttested);
         Ok(())
+    }
+
+    /// Adds the next chunk of `elf`, the buffer's bytes without trailing zeros. Returns its number.
+    /// The first one fixes where these zeros begin.
+    ///
+    /// # Errors
+    /// [`ManagerError::AlreadyAttested`], [`ManagerError::NotChunked`] when one transaction can
+    /// hash `elf`, [`ManagerError::TrimmedLength`] when an earlier chunk saw another length, or
+    /// [`ManagerError::ChunkOutOfOrder`] behind the last.
+    pub fn add_chunk(&mut self, elf: &[u8]) -> Result<u32> {
+        control!(!self.attested, ManagerError::AlreadyAttested);
+        control!(elf.len() > loader::MAX_INLINE, ManagerError::NotChunked);
+        let (index, len) = (self.chunks, u32::try_from(elf.len()));
+        let len = len.map_err(|_| ManagerError::ElfTooLarge)?;
+        control!(index == 0 || self.trimmed_len == len, ManagerError::TrimmedLength);
+        let at = usize::try_from(index).map_err(|_| ManagerError::Overflow)?;
+        let chunk = elf.chunks(loader::CHUNK).nth(at).ok_or(ManagerError::ChunkOutOfOrder)?;
+        self.trimmed_len = len;
+        self.accumulator = loader::add_chunk(&self.accumulator, index, chunk);
+        self.chunks = index.checked_add(1).ok_or(ManagerError::Overflow)?;
+        Ok(index)
+    }
+
+    /// Hash over the chunks of a buffer of `trimmed_len` bytes, `None` while some are missing.
+    #[must_use]
+    pub fn chunked_hash(&self, trimmed_len: u32) -> Option<[u8; 32]> {
+        let all = usize::try_from(trimmed_len).ok().map(loader::chunks)?;
+        let complete = self.trimmed_len == trimmed_len && usize::try_from(self.chunks) == Ok(all);
+        complete.then(|| loader::chunked_hash(&self.accumulator, trimmed_len))
+    }
+
+    /// Hash of `elf`, the buffer's bytes without trailing zeros: taken here, or chunk by chunk
+    /// before.
+    ///
+    /// # Errors
+    /// [`ManagerError::NotAnElf`], or [`ManagerError::NeedsChunks`] while chunks are missing.
+    pub fn code_hash(&self, elf: &[u8]) -> Result<[u8; 32]> {
+        if elf.len() <= loader::MAX_INLINE {
+            return loader::elf_hash(elf);
+        }
+        loader::require_elf(elf)?;
+        let hash = u32::try_from(elf.len()).ok().and_then(|len| self.chunked_hash(len));
+        Ok(hash.ok_or(ManagerError::NeedsChunks)?)
     }
 
     /// The hash was taken in `slot`.
@@ -114,26 +201,26 @@ impl BufferAttestation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::loader::{CHUNK, MAX_INLINE};
+
+    fn key(i: u8) -> Pubkey {
+        Pubkey::new_from_array([i; 32])
+    }
+
+    fn frozen(role: BufferRole) -> BufferAttestation {
+        let of = Frozen { buffer: key(1), program: key(2), role, len: 10, refund: key(3) };
+        BufferAttestation::new(&of, key(4), 0)
+    }
+
+    fn elf(len: usize) -> Vec<u8> {
+        let mut elf: Vec<u8> = (0..len).map(|i| (i / 1_000) as u8 | 1).collect();
+        elf[..4].copy_from_slice(b"\x7fELF");
+        elf
+    }
 
     #[test]
     fn a_buffer_serves_one_proposal_of_one_program_in_one_role() {
-        let key = |i| Pubkey::new_from_array([i; 32]);
-        let mut a = BufferAttestation {
-            layout: 1,
-            bump: 0,
-            buffer: key(1),
-            program: key(2),
-            role: BufferRole::Upgrade,
-            len: 10,
-            trimmed_len: 0,
-            sha256: [0; 32],
-            attested: false,
-            attested_slot: 0,
-            proposal: None,
-            refund: key(3),
-            payer: key(4),
-            reserved: [0; 48],
-        };
+        let mut a = frozen(BufferRole::Upgrade);
         assert!(a.require_free(&key(2), BufferRole::Upgrade).is_err(), "no hash yet");
         assert!(a.require_open(BufferRole::Rollback).is_err());
         a.require_open(BufferRole::Upgrade).unwrap();
@@ -146,5 +233,40 @@ mod tests {
         assert!(a.require_free(&key(2), BufferRole::Upgrade).is_err());
         assert!(a.require_taken_by(&key(7)).is_err());
         a.require_taken_by(&key(6)).unwrap();
+    }
+
+    #[test]
+    fn chunks_in_order_lead_to_the_hash_that_clients_compute() {
+        let elf = elf(2 * CHUNK + 7);
+        let len = elf.len() as u32;
+        let mut a = frozen(BufferRole::Rollback);
+        for index in 0..3 {
+            assert_eq!(a.chunked_hash(len), None);
+            assert!(a.code_hash(&elf).is_err(), "before chunk {index}");
+            assert_eq!(a.add_chunk(&elf).unwrap(), index);
+        }
+        assert_eq!(a.code_hash(&elf).unwrap(), loader::code_hash(&elf).unwrap());
+        assert_eq!(a.chunked_hash(len + 1), None, "of another length");
+        assert_eq!(a.add_chunk(&elf).unwrap_err(), ManagerError::ChunkOutOfOrder.into());
+        a.attest(len, [1; 32], 5);
+        assert_eq!(a.add_chunk(&elf).unwrap_err(), ManagerError::AlreadyAttested.into());
+    }
+
+    #[test]
+    fn the_first_chunk_fixes_the_length() {
+        let (elf, longer) = (elf(2 * CHUNK + 7), elf(2 * CHUNK + 8));
+        let mut a = frozen(BufferRole::Upgrade);
+        a.add_chunk(&elf).unwrap();
+        assert_eq!(a.add_chunk(&longer).unwrap_err(), ManagerError::TrimmedLength.into());
+        assert_eq!(a.chunks, 1, "nothing was added");
+        a.add_chunk(&elf).unwrap();
+    }
+
+    #[test]
+    fn what_one_transaction_can_hash_has_no_chunks() {
+        let elf = elf(MAX_INLINE);
+        let mut a = frozen(BufferRole::Upgrade);
+        assert_eq!(a.add_chunk(&elf).unwrap_err(), ManagerError::NotChunked.into());
+        assert_eq!(a.code_hash(&elf).unwrap(), loader::elf_hash(&elf).unwrap());
     }
 }

@@ -293,4 +293,4 @@ impl ProgramUpgradeState {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -2,6 +2,8 @@
 //! screens call these same functions.
 mod account_version;
 mod attestation;
+mod backup;
+mod closing;
 mod course;
 mod governance;
 mod lifecycle;
@@ -16,6 +18,7 @@ mod votes;
 
 pub use account_version::*;
 pub use attestation::*;
+pub use backup::*;
 pub use course::*;
 pub use governance::*;
 pub use multisig::*;

@@ -1,4 +1,6 @@
 //! Everything a vote agrees to, and the one digest over it.
+use std::ops::RangeInclusive;
+
 use anchor_lang::prelude::*;
 use solana_sha256_hasher::hashv;
 
@@ -140,6 +142,12 @@ impl Terms {
             ManagerError::SourceTooLong
         );
         Ok(())
+    }
+
+    /// The versions that an account may be migrated from.
+    #[must_use]
+    pub fn migrates_from(&self) -> RangeInclusive<u16> {
+        self.oldest_version..=self.from_version
     }
 
     /// The digest that votes carry: sha256 over domain, manager id and the serialised terms.

@@ -1,12 +1,17 @@
 //! Which accounts of the target may be migrated, and what they must look like before and after.
+use std::ops::RangeInclusive;
+
 use anchor_lang::prelude::*;
 
+use super::MAX_BACKUP;
 use crate::error::ManagerError;
 
 /// Most type rules of one proposal.
 pub const MAX_TYPE_RULES: usize = 16;
 /// Most bytes one account may grow by: the runtime's limit for one instruction.
 pub const MAX_GROWTH: u32 = 10_240;
+/// Bit of [`TypeRule::flags`]: the old bytes of these accounts are kept on chain.
+pub const CRITICAL: u8 = 1;
 
 /// One account type of the target program.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +26,7 @@ pub struct TypeRule {
     pub old_len: LenRange,
     /// Least and most bytes after migration.
     pub new_len: LenRange,
-    /// Zero; room for flags.
+    /// [`CRITICAL`] or zero; room for more flags.
     pub flags: u8,
 }
 
@@ -54,7 +59,8 @@ impl TypeRule {
         let sound = self.discriminator != [0; 8]
             && matches!(self.version_width, 1 | 2)
             && self.version_offset >= 8
-            && self.flags == 0
+            && self.flags & !CRITICAL == 0
+            && (!self.is_critical() || self.old_len.max <= MAX_BACKUP)
             && self.old_len.min <= self.old_len.max
             && self.new_len.min <= self.new_len.max
             && self.old_len.min >= end
@@ -63,6 +69,12 @@ impl TypeRule {
             && self.old_len.max.saturating_sub(self.new_len.min) <= MAX_GROWTH;
         control!(sound, ManagerError::TypeRule);
         Ok(())
+    }
+
+    /// Whether an account of this type gets an on-chain backup when it migrates.
+    #[must_use]
+    pub fn is_critical(&self) -> bool {
+        self.flags & CRITICAL != 0
     }
 
     /// The version that `data` stores, `None` when `data` is not of this type or too short.
@@ -79,10 +91,12 @@ impl TypeRule {
         }
     }
 
-    /// Whether `data` is an account of this type, at version `from`, of an allowed old length.
+    /// The version of `data` when it is an account of this type, at one of the versions in `from`,
+    /// of an allowed old length.
     #[must_use]
-    pub fn eligible(&self, data: &[u8], from: u16) -> bool {
-        self.version(data) == Some(from) && self.old_len.holds(data.len())
+    pub fn eligible(&self, data: &[u8], from: &RangeInclusive<u16>) -> Option<u16> {
+        let held = self.version(data).filter(|held| from.contains(held));
+        held.filter(|_| self.old_len.holds(data.len()))
     }
 
     /// Whether `data` is an account of this type, at version `to`, of an allowed new length.
@@ -122,7 +136,7 @@ mod tests {
             TypeRule { version_offset: 7, ..rule() },
             TypeRule { version_offset: 19, ..rule() },
             TypeRule { discriminator: [0; 8], ..rule() },
-            TypeRule { flags: 1, ..rule() },
+            TypeRule { flags: 2, ..rule() },
             TypeRule { new_len: LenRange { min: 40, max: 30 }, ..rule() },
             TypeRule { new_len: LenRange { min: 30, max: 20 + MAX_GROWTH + 1 }, ..rule() },
         ] {
@@ -131,14 +145,27 @@ mod tests {
     }
 
     #[test]
+    fn a_critical_account_must_fit_into_its_backup() {
+        let len = |max| LenRange { min: 20, max };
+        let rule =
+            |max| TypeRule { flags: CRITICAL, old_len: len(max), new_len: len(max), ..rule() };
+        assert!(rule(MAX_BACKUP).is_critical());
+        assert!(rule(MAX_BACKUP).invariant().is_ok());
+        assert!(rule(MAX_BACKUP + 1).invariant().is_err());
+        assert!(TypeRule { flags: 0, ..rule(MAX_BACKUP + 1) }.invariant().is_ok());
+    }
+
+    #[test]
     fn eligibility_needs_type_version_and_length() {
         let mut data = vec![1; 20];
-        data[8..10].copy_from_slice(&1u16.to_le_bytes());
-        assert!(rule().eligible(&data, 1));
-        assert!(!rule().eligible(&data, 2));
-        assert!(!rule().eligible(&data[..19], 1));
+        data[8..10].copy_from_slice(&3u16.to_le_bytes());
+        for (from, held) in [(3..=3, true), (1..=3, true), (3..=4, true), (1..=2, false)] {
+            assert_eq!(rule().eligible(&data, &from), held.then_some(3), "{from:?}");
+        }
+        assert_eq!(rule().eligible(&data, &(4..=5)), None);
+        assert_eq!(rule().eligible(&data[..19], &(3..=3)), None);
         data[0] = 9;
-        assert!(!rule().eligible(&data, 1));
-        assert!(!rule().eligible(&[], 1));
+        assert_eq!(rule().eligible(&data, &(3..=3)), None);
+        assert_eq!(rule().eligible(&[], &(0..=u16::MAX)), None);
     }
 }

@@ -4,7 +4,7 @@ use crate::state::{Choice, Course, Manifest, MemberArgs, PinnedElf, Source, Team
 
 const NOW: i64 = 1_000_000;
 
-fn key(i: u8) -> Pubkey {
+pub(in crate::state) fn key(i: u8) -> Pubkey {
     Pubkey::new_from_array([i; 32])
 }
 
@@ -48,7 +48,7 @@ fn terms() -> Terms {
     }
 }
 
-fn proposal() -> UpgradeProposal {
+pub(in crate::state) fn proposal() -> UpgradeProposal {
     UpgradeProposal::new(terms(), 0, (key(1), key(7)), &config(), NOW).unwrap()
 }
 
@@ -60,7 +60,7 @@ fn approved() -> UpgradeProposal {
     p
 }
 
-fn state() -> ProgramUpgradeState {
+pub(in crate::state) fn state() -> ProgramUpgradeState {
     ProgramUpgradeState {
         layout: LAYOUT,
         bump: 0,

@@ -1,0 +1,55 @@
+//! Closes the backup of an account that is back on its old layout, or that no rollback can bring
+//! back any more.
+use anchor_lang::prelude::*;
+
+use crate::emit::emit;
+use crate::error::ManagerError;
+use crate::events::{AccountClosed, ClosedKind};
+use crate::state::AccountBackup;
+use crate::{known, stored};
+
+/// Accounts of `close_backup`.
+#[event_cpi]
+#[derive(Accounts)]
+pub struct CloseBackup<'info> {
+    /// Asks.
+    pub closer: Signer<'info>,
+    /// CHECK: the program's state, which may be closed; `validate` looks.
+    pub state: UncheckedAccount<'info>,
+    /// CHECK: the backup; `handle` reads it.
+    #[account(mut)]
+    pub backup: UncheckedAccount<'info>,
+    /// CHECK: the record of its account, which may be closed; `validate` looks.
+    pub record: UncheckedAccount<'info>,
+    /// CHECK: the proposal it was made for, which may be closed; `validate` looks.
+    pub proposal: UncheckedAccount<'info>,
+    /// CHECK: gets the rent; `validate` checks it.
+    #[account(mut)]
+    pub payer: UncheckedAccount<'info>,
+}
+
+impl<'info> CloseBackup<'info> {
+    fn validate(&self, backup: &AccountBackup) -> Result<()> {
+        control!(backup.payer == *self.payer.key, ManagerError::WrongAccount);
+        let state = known::program_if_any(&self.state, &backup.program)?;
+        let record = known::record_if_any(&self.record, &backup.program, &backup.account)?;
+        let proposal = known::proposal_if_any(&self.proposal, &backup.proposal)?;
+        let now = Clock::get()?.unix_timestamp;
+        backup.require_spent(state.as_deref(), record.as_deref(), proposal.as_deref(), now)
+    }
+
+    /// Says so, then closes the backup.
+    pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
+        let accounts = &*ctx.accounts;
+        let backup: Box<AccountBackup> = stored::read(&accounts.backup)?;
+        accounts.validate(&backup)?;
+        let event = AccountClosed {
+            kind: ClosedKind::Backup,
+            account: *accounts.backup.key,
+            program: backup.program,
+            refund: backup.payer,
+        };
+        emit(&accounts.event_authority, &event)?;
+        stored::close(&accounts.backup, &accounts.payer)
+    }
+}
