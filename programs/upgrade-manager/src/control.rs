@@ -26,6 +26,7 @@ pub(crate) fn refusal(error: ManagerError) -> anchor_lang::error::Error {
 /// The number of the control in line `line` of `module`: FNV-1a over `module:line`, the line in
 /// decimal digits. 32 bits of <http://www.isthe.com/chongo/tech/comp/fnv/>.
 #[must_use]
+#[allow(clippy::arithmetic_side_effects, reason = "a digit, and a unit that is at least one")]
 pub const fn id(module: &str, line: u32) -> u32 {
     const fn step(hash: u32, byte: u8) -> u32 {
         (hash ^ byte as u32).wrapping_mul(0x0100_0193)
@@ -39,7 +40,7 @@ pub const fn id(module: &str, line: u32) -> u32 {
     let mut unit = 1_000_000_000;
     while unit > 0 {
         if line >= unit {
-            hash = step(hash, b'0'.wrapping_add(((line / unit) % 10) as u8));
+            hash = step(hash, b'0' + ((line / unit) % 10) as u8);
         }
         unit /= 10;
     }
