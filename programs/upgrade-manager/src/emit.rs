@@ -18,6 +18,7 @@ where
 }
 
 /// As [`emit`], for an event of about `len` bytes.
+#[inline(never)]
 pub(crate) fn emit_sized<E>(authority: &AccountInfo, event: &E, len: usize) -> Result<()>
 where
     E: Discriminator + AnchorSerialize,

@@ -88,3 +88,6 @@ pub(crate) fn require(agreed: &SquadsVault, accounts: &[AccountInfo]) -> Result<
     let policy = Policy::read(info.owner, &info.try_borrow_data()?);
     policy.ok_or(ManagerError::SquadsAccount)?.require(agreed)
 }
+
+#[cfg(test)]
+mod tests;

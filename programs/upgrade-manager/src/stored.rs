@@ -21,6 +21,7 @@ pub(crate) struct Payer<'a, 'info> {
 }
 
 /// The account in `info`, which the manager must own.
+#[inline(never)]
 pub(crate) fn read<T: AccountDeserialize>(info: &AccountInfo) -> Result<Box<T>> {
     control!(*info.owner == crate::ID, ManagerError::WrongAccount);
     Ok(Box::new(T::try_deserialize(&mut &info.try_borrow_data()?[..])?))
@@ -32,6 +33,7 @@ pub(crate) fn read_if_any<T: AccountDeserialize>(info: &AccountInfo) -> Result<O
 }
 
 /// Writes `value` into its account.
+#[inline(never)]
 pub(crate) fn write<T: AccountSerialize>(info: &AccountInfo, value: &T) -> Result<()> {
     value.try_serialize(&mut Room(&mut info.try_borrow_mut_data()?))
 }
@@ -39,6 +41,7 @@ pub(crate) fn write<T: AccountSerialize>(info: &AccountInfo, value: &T) -> Resul
 /// Makes an account of `space` bytes at `info`, the address that `seeds` and their canonical bump
 /// lead to. Returns the bump. Anyone may have sent lamports there before, which the system
 /// program's `CreateAccount` would refuse.
+#[inline(never)]
 pub(crate) fn create<'info>(
     info: &AccountInfo<'info>,
     seeds: &[&[u8]],
@@ -69,6 +72,7 @@ pub(crate) fn create<'info>(
 
 /// Closes `info`: its lamports go to `refund`, its bytes and its owner are gone. Must be the last
 /// thing an instruction does to it.
+#[inline(never)]
 pub(crate) fn close<'info>(info: &AccountInfo<'info>, refund: &AccountInfo<'info>) -> Result<()> {
     control!(info.key != refund.key, ManagerError::WrongAccount);
     refund.add_lamports(info.lamports())?;

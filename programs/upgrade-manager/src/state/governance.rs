@@ -217,3 +217,6 @@ impl GovernanceProposal {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -177,3 +177,123 @@ fn ending_one_proposal_leaves_another_alive() {
     s.complete(&key(20));
     assert!(s.require_live(&key(20)).is_err());
 }
+
+#[test]
+fn a_roll_forward_has_a_place_of_its_own_next_to_an_unfinished_upgrade() {
+    let (upgrade, forward) = (key(20), key(21));
+    let mut s = state();
+    assert!(s.require_room(ProposalKind::Upgrade).is_err(), "one is live");
+    assert!(s.require_room(ProposalKind::RollForward).is_err(), "nothing is unfinished");
+    s.upgrade(upgrade, &terms(), NOW, 50);
+    assert_eq!(s.unfinished(), Some(upgrade));
+    s.require_room(ProposalKind::RollForward).unwrap();
+    s.open(forward, ProposalKind::RollForward);
+    assert!(s.require_room(ProposalKind::RollForward).is_err(), "one at a time");
+    assert_eq!((s.live_proposal, s.roll_forward), (Some(upgrade), Some(forward)));
+
+    let turn =
+        |s: &ProgramUpgradeState, key, kind, replaced| s.require_turn(&key, kind, replaced).is_ok();
+    assert!(turn(&s, forward, ProposalKind::RollForward, Some(upgrade)));
+    assert!(!turn(&s, forward, ProposalKind::RollForward, None), "which one it replaces");
+    assert!(!turn(&s, forward, ProposalKind::RollForward, Some(forward)));
+    assert!(!turn(&s, forward, ProposalKind::Upgrade, Some(upgrade)), "not by the other way");
+    assert!(!turn(&s, upgrade, ProposalKind::RollForward, Some(upgrade)));
+    s.phase = Phase::RollingBack;
+    assert!(turn(&s, forward, ProposalKind::RollForward, Some(upgrade)));
+
+    let next = Terms { from_version: 2, to_version: 3, ..terms() };
+    s.upgrade(forward, &next, NOW, 60);
+    assert_eq!((s.live_proposal, s.roll_forward), (Some(forward), None));
+    assert_eq!((s.phase, s.version, s.previous_version), (Phase::Migrating, 3, 2));
+}
+
+#[test]
+fn a_roll_forward_that_comes_after_the_end_of_a_migration_runs_like_an_upgrade() {
+    let (upgrade, forward) = (key(20), key(21));
+    let mut s = state();
+    s.upgrade(upgrade, &terms(), NOW, 50);
+    s.open(forward, ProposalKind::RollForward);
+    s.complete(&upgrade);
+    assert_eq!(s.unfinished(), None);
+    s.require_turn(&forward, ProposalKind::RollForward, None).unwrap();
+    assert!(s.require_turn(&forward, ProposalKind::RollForward, Some(upgrade)).is_err());
+    assert!(s.require_room(ProposalKind::Upgrade).is_err(), "its place is taken");
+    s.end(&forward);
+    s.require_room(ProposalKind::Upgrade).unwrap();
+}
+
+#[test]
+fn a_roll_forward_takes_no_place_from_a_proposal_that_is_still_voted_on() {
+    let mut s = state();
+    s.upgrade(key(20), &terms(), NOW, 50);
+    s.complete(&key(20));
+    s.open(key(22), ProposalKind::Upgrade);
+    s.phase = Phase::RollingBack;
+    assert!(s.require_room(ProposalKind::RollForward).is_err());
+    s.end(&key(22));
+    s.require_room(ProposalKind::RollForward).unwrap();
+}
+
+#[test]
+fn a_program_leaves_only_when_it_is_steady_and_nothing_else_is_live() {
+    let mut s = state();
+    s.require_releasable(&key(20)).unwrap();
+    assert!(s.require_releasable(&key(21)).is_err());
+    s.roll_forward = Some(key(21));
+    assert!(s.require_releasable(&key(20)).is_err());
+    s.roll_forward = None;
+    for phase in [Phase::Migrating, Phase::RollingBack, Phase::Released] {
+        s.phase = phase;
+        assert!(s.require_releasable(&key(20)).is_err(), "{phase:?}");
+    }
+    s.phase = Phase::Steady;
+    s.last_executed = Some(key(19));
+    s.release();
+    assert_eq!((s.phase, s.live_proposal, s.last_executed), (Phase::Released, None, None));
+    assert!(s.require_room(ProposalKind::Upgrade).is_err());
+    assert!(s.require_room(ProposalKind::RollForward).is_err());
+    assert!(s.require_last(&key(19)).is_err(), "no rollback of what is not ours");
+}
+
+#[test]
+fn the_guardian_rolls_back_once_in_the_window_and_gives_nothing_up() {
+    let (mut p, config) = (approved(), config());
+    p.execute(&config, NOW, 9).unwrap();
+    let mut wide = p.clone();
+    assert!(wide.guardian_rollback(true, NOW).is_err(), "only members give up");
+    let late = p.rollback_until + 1;
+    assert!(p.clone().guardian_rollback(false, late).is_err(), "after the window");
+    let mut own = p.clone();
+    own.terms.program = crate::ID;
+    assert!(own.guardian_rollback(false, NOW).is_err(), "never the manager itself");
+    p.guardian_rollback(false, p.rollback_until).unwrap();
+    assert!(p.guardian_rollback(false, NOW).is_err(), "once");
+    assert!(p.require_rolling_back().is_ok());
+    assert!(!p.ballot.may_give_up(&config));
+}
+
+#[test]
+fn votes_for_rollback_of_those_who_left_do_not_count_and_leave_room() {
+    let (mut p, mut config) = (approved(), config());
+    p.execute(&config, NOW, 9).unwrap();
+    p.cast_rollback(key(4), true, &config, NOW).unwrap();
+    p.cast_rollback(key(5), true, &config, NOW).unwrap();
+    let mut rules = config.rules();
+    rules.members.truncate(4);
+    config.change(rules).unwrap();
+    assert!(!p.cast_rollback(key(1), true, &config, NOW).unwrap());
+    assert_eq!(p.ballot.rollback.len(), 2);
+    assert!(!p.ballot.may_give_up(&config));
+    assert!(p.cast_rollback(key(2), true, &config, NOW).unwrap());
+    assert!(p.ballot.may_give_up(&config));
+}
+
+#[test]
+fn a_state_is_known_by_the_program_in_its_bytes() {
+    let mut data = vec![];
+    state().try_serialize(&mut data).unwrap();
+    assert_eq!(ProgramUpgradeState::program_in(&data), Some(key(11)));
+    assert_eq!(ProgramUpgradeState::program_in(&data[..75]), None);
+    data[0] ^= 1;
+    assert_eq!(ProgramUpgradeState::program_in(&data), None);
+}
