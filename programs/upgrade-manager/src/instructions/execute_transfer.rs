@@ -59,24 +59,19 @@ impl<'info> ExecuteTransfer<'info> {
         loader::require_authority(&self.program_data, self.authority.key)
     }
 
-    /// `transfer` is about the program of `state`, and its new authority signed.
-    fn require_agreed(&self, transfer: &Transfer, state: &ProgramUpgradeState) -> Result<()> {
-        control!(transfer.program == state.program, ManagerError::WrongAccount);
-        control!(transfer.program_data == state.program_data, ManagerError::WrongAccount);
-        control!(self.new_authority.key() == transfer.new_authority, ManagerError::NewAuthority);
-        Ok(())
-    }
-
     /// Lets the program go.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, clock) = (ctx.accounts, Clock::get()?);
         let (mut config, mut state) = team::governed(&accounts.multisig, &accounts.state)?;
         let mut proposal = team::governance_of(accounts.multisig.key, &accounts.proposal)?;
-        let Action::TransferAuthority(transfer) = proposal.terms.action else {
+        // The state names its proposal, which was made for this program and no other.
+        let Action::TransferAuthority(Transfer { new_authority, .. }) = proposal.terms.action
+        else {
             return Err(ManagerError::NotThisKind.into());
         };
         accounts.validate(&config, &state, &proposal, &clock)?;
-        accounts.require_agreed(&transfer, &state)?;
+        let agreed = accounts.new_authority.key() == new_authority;
+        control!(agreed, ManagerError::NewAuthority);
         squads::require_policy(&config, ctx.remaining_accounts)?;
         state.release();
         config.release_program(&state.program)?;

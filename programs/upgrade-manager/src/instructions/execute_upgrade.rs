@@ -6,11 +6,11 @@ use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::UpgradeExecuted;
 use crate::install::{self, Loader};
+use crate::known;
 use crate::loader;
 use crate::squads;
 use crate::state::{
-    BufferAttestation, Course, MultisigConfig, ProgramUpgradeState, ProposalStatus,
-    UpgradeProposal, role,
+    Course, MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal, role,
 };
 use crate::stored;
 use crate::team;
@@ -86,13 +86,11 @@ impl<'info> ExecuteUpgrade<'info> {
         control!(self.upgrade_buffer.key() == terms.upgrade.buffer, ManagerError::WrongAccount);
         control!(self.rollback_buffer.key() == terms.rollback.buffer, ManagerError::WrongAccount);
         let pairs = [
-            (&self.upgrade_attestation, &terms.upgrade.buffer),
-            (&self.rollback_attestation, &terms.rollback.buffer),
+            (&self.upgrade_attestation, &self.upgrade_buffer),
+            (&self.rollback_attestation, &self.rollback_buffer),
         ];
         for (info, buffer) in pairs {
-            let known: Box<BufferAttestation> = stored::read(info)?;
-            control!(known.buffer == *buffer, ManagerError::WrongAccount);
-            known.require_taken_by(key)?;
+            known::attestation(info, buffer, &terms.program)?.require_taken_by(key)?;
         }
         let (authority, live) = (self.authority.key, &self.program_data);
         loader::require_live(&self.rollback_buffer, &terms.rollback, live, authority)?;

@@ -6,6 +6,7 @@ use anchor_lang::prelude::*;
 use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::ProposalCreated;
+use crate::known;
 use crate::loader;
 use crate::seeds;
 use crate::squads;
@@ -58,9 +59,9 @@ pub struct ProposeUpgrade<'info> {
     /// CHECK: what is known of the buffer with the code that runs; `handle` reads it.
     #[account(mut)]
     pub rollback_attestation: UncheckedAccount<'info>,
-    /// CHECK: the new code; its attestation names it and `require_buffer` reads it.
+    /// CHECK: the new code; its attestation names it and `require_frozen` reads it.
     pub upgrade_buffer: UncheckedAccount<'info>,
-    /// CHECK: the code that runs; its attestation names it and `require_buffer` reads it.
+    /// CHECK: the code that runs; its attestation names it and `require_frozen` reads it.
     pub rollback_buffer: UncheckedAccount<'info>,
     /// CHECK: the new proposal; `stored::create` makes it at its address.
     #[account(mut)]
@@ -86,14 +87,15 @@ impl<'info> ProposeUpgrade<'info> {
     /// The two buffers, frozen, attested and free, the second with what runs.
     #[inline(never)]
     fn buffers(&self, state: &ProgramUpgradeState) -> Result<Pair> {
-        let upgrade: Box<BufferAttestation> = stored::read(&self.upgrade_attestation)?;
-        let rollback: Box<BufferAttestation> = stored::read(&self.rollback_attestation)?;
+        let (new, old, program) = (&self.upgrade_buffer, &self.rollback_buffer, &state.program);
+        let upgrade = known::attestation(&self.upgrade_attestation, new, program)?;
+        let rollback = known::attestation(&self.rollback_attestation, old, program)?;
         upgrade.require_free(&state.program, BufferRole::Upgrade)?;
         rollback.require_free(&state.program, BufferRole::Rollback)?;
         control!(rollback.sha256 == state.elf_hash, ManagerError::RollbackNotLive);
         let authority = state.authority()?;
-        require_buffer(&self.upgrade_buffer, &upgrade, &authority)?;
-        require_buffer(&self.rollback_buffer, &rollback, &authority)?;
+        require_frozen(new, &authority)?;
+        require_frozen(old, &authority)?;
         Ok(Pair { upgrade, rollback })
     }
 
@@ -194,9 +196,8 @@ fn terms(
     }
 }
 
-/// `info` is the buffer that `known` is about, and still frozen.
-fn require_buffer(info: &AccountInfo, known: &BufferAttestation, authority: &Pubkey) -> Result<()> {
-    control!(*info.key == known.buffer, ManagerError::WrongAccount);
+/// The buffer in `info` is still frozen.
+fn require_frozen(info: &AccountInfo, authority: &Pubkey) -> Result<()> {
     loader::buffer(info.owner, &info.try_borrow_data()?)?.require_frozen(authority)?;
     Ok(())
 }

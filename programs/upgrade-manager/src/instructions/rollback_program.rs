@@ -6,10 +6,9 @@ use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::ProgramRolledBack;
 use crate::install::{self, Loader};
+use crate::known;
 use crate::loader;
-use crate::state::{
-    BufferAttestation, MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal,
-};
+use crate::state::{MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal};
 use crate::stored;
 use crate::team;
 
@@ -75,8 +74,8 @@ impl<'info> RollbackProgram<'info> {
     fn require_code(&self, proposal: &UpgradeProposal) -> Result<()> {
         let pinned = &proposal.terms.rollback;
         control!(self.rollback_buffer.key() == pinned.buffer, ManagerError::WrongAccount);
-        let known: Box<BufferAttestation> = stored::read(&self.rollback_attestation)?;
-        control!(known.buffer == pinned.buffer, ManagerError::WrongAccount);
+        let (info, program) = (&self.rollback_attestation, &proposal.terms.program);
+        let known = known::attestation(info, &self.rollback_buffer, program)?;
         known.require_taken_by(self.proposal.key)?;
         loader::require_authority(&self.program_data, self.authority.key)?;
         loader::require_pinned(&self.rollback_buffer, pinned, self.authority.key)
