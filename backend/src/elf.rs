@@ -1,11 +1,12 @@
 //! What can be said about an ELF from its bytes alone: whether it is one, its sBPF version, its
 //! solana-verify hash. Pure; it does not verify the code.
 use sha2::{Digest, Sha256};
+use upgrade_manager::loader::{self, code_hash};
 
 /// ELF machine number of sBPF (`EM_BPF`) and of the older toolchain's own number.
 const MACHINES: [u16; 2] = [247, 263];
-/// Largest ELF that the manager hashes in one transaction.
-pub const MAX_ELF: usize = 2 * 1024 * 1024;
+/// Largest ELF that fits into a program's account.
+pub const MAX_ELF: usize = loader::MAX_ELF;
 
 /// What the bytes of one program say about themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub enum ElfProblem {
         len: usize,
     },
     /// Over the limit.
-    #[error("it has {0} bytes; one transaction can hash at most {MAX_ELF}")]
+    #[error("it has {0} bytes; a program's account holds at most {MAX_ELF}")]
     TooLarge(usize),
 }
 
@@ -55,10 +56,12 @@ pub fn trimmed(bytes: &[u8]) -> &[u8] {
     bytes.get(..end).unwrap_or_default()
 }
 
-/// solana-verify's hash of `bytes`: a file, a buffer or ProgramData behind its header.
+/// The chain's hash of `bytes`, a file, a buffer or ProgramData behind its header: solana-verify's
+/// up to 2 MiB, one over chunks above. What is no program gets a plain sha256.
 #[must_use]
 pub fn verify_hash(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(trimmed(bytes)).into()
+    let bytes = trimmed(bytes);
+    code_hash(bytes).unwrap_or_else(|_| Sha256::digest(bytes).into())
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Result<u16, ElfProblem> {

@@ -6,7 +6,8 @@ use solana_sdk_ids::sysvar::clock;
 use upgrade_manager::{
     seeds,
     state::{
-        AccountVersion, BufferAttestation, MultisigConfig, ProgramUpgradeState, UpgradeProposal,
+        AccountVersion, BufferAttestation, Executed, MultisigConfig, ProgramUpgradeState,
+        UpgradeProposal,
     },
 };
 
@@ -26,7 +27,7 @@ pub trait Located {
 
 impl Located for UpgradeProposal {
     fn own_address(&self) -> Pubkey {
-        seeds::proposal(&self.terms.program, self.terms.id).0
+        seeds::proposal(&self.terms.program, &self.terms.multisig, self.terms.id).0
     }
 }
 
@@ -134,6 +135,12 @@ impl Scene {
     #[must_use]
     pub fn program(&self) -> Pubkey {
         self.proposal.terms.program
+    }
+
+    /// The proposal as the records of accounts refer to it.
+    #[must_use]
+    pub fn executed(&self) -> Executed {
+        self.proposal.executed_as(self.address)
     }
 }
 

@@ -1,13 +1,14 @@
 //! The team: who may do what, who has voted, who is missing. Answers with the chain's own rules and
 //! adds only the words.
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{Choice, MultisigConfig, UpgradeProposal, role};
+use upgrade_manager::state::{Choice, Course, MultisigConfig, TeamRules, role};
 
 use crate::{
     intent::Shown,
     lookup::Scene,
     operation::Verb,
     preflight::{Check, Fact},
+    timelock::span,
 };
 
 /// What a verb asks of its signer.
@@ -67,13 +68,13 @@ impl MultisigCoordinator {
 
     /// Where the votes stand, in one line.
     #[must_use]
-    pub fn standing(config: &MultisigConfig, proposal: &UpgradeProposal) -> String {
-        let (yes, no) =
-            (proposal.ballot.count(Choice::Approve), proposal.ballot.count(Choice::Reject));
+    pub fn standing(config: &MultisigConfig, proposal: &impl Course) -> String {
+        let ballot = proposal.ballot();
+        let (yes, no) = (ballot.count(Choice::Approve), ballot.count(Choice::Reject));
         format!(
             "{yes} of {} approvals, {no} rejections, {} of {} voters have not voted",
             config.threshold,
-            proposal.ballot.missing(config).len(),
+            ballot.missing(config).len(),
             config.voters()
         )
     }
@@ -105,37 +106,117 @@ pub(crate) fn vote_facts(scene: &Scene) -> Vec<Fact> {
     facts
 }
 
+/// Everything a team agrees on, one line each.
+pub(crate) fn rule_facts(rules: &TeamRules) -> Vec<Fact> {
+    let mut facts = vec![];
+    let mut fact = |label: &str, value: String| facts.push(Fact { label: label.into(), value });
+    let voters = rules.members.iter().filter(|m| m.roles & role::VOTE != 0).count();
+    fact("Approvals needed", format!("{} of {voters}", rules.threshold));
+    for member in &rules.members {
+        fact("Member", format!("{} may {}", member.key, roles(member.roles)));
+    }
+    fact("Timelock", span(rules.timelock.into()));
+    fact("Timelock, never below", span(rules.timelock_floor.into()));
+    fact("Window to execute", span(rules.execution_window.into()));
+    fact("Window to roll back", span(rules.rollback_window.into()));
+    fact("Open proposals of a member", rules.open_cap.to_string());
+    fact("Durable-nonce votes count", rules.allow_durable_nonce.to_string());
+    fact("Treasury, gets surplus", rules.treasury.to_string());
+    let guardian = rules.guardian.map_or("nobody".into(), |k| k.to_string());
+    fact("Guardian, may veto and pause", guardian);
+    if let Some(squads) = &rules.squads {
+        fact("Voter is vault", format!("{} of Squads {}", squads.vault_index, squads.multisig));
+        fact("Squads must demand", format!("{} of {}", squads.min_threshold, squads.min_voters));
+    }
+    facts
+}
+
+/// What is allowed and still deserves a look.
+pub(crate) fn advice(rules: &TeamRules) -> Vec<Check> {
+    let mut out = vec![];
+    let voters = rules.members.iter().filter(|m| m.roles & role::VOTE != 0).count();
+    if usize::from(rules.threshold) == voters && rules.squads.is_none() {
+        out.push(Check::warn(
+            "Every voter must approve: one lost key stops all upgrades for good.",
+        ));
+    }
+    if rules.guardian.is_none() {
+        out.push(Check::warn(
+            "Nobody is guardian: only a vote of the members can stop a proposal or go back.",
+        ));
+    }
+    if rules.allow_durable_nonce {
+        out.push(Check::warn(
+            "Votes in durable-nonce transactions count: a signed vote can be kept and sent later.",
+        ));
+    }
+    out
+}
+
+fn roles(bits: u8) -> String {
+    let names = [(role::PROPOSE, "propose"), (role::VOTE, "vote"), (role::EXECUTE, "execute")];
+    let held: Vec<_> = names.iter().filter(|(b, _)| bits & b != 0).map(|(_, n)| *n).collect();
+    held.join("+")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::preflight::Verdict;
-    use upgrade_manager::state::Member;
+    use upgrade_manager::state::{MemberArgs, TeamRules};
 
     #[test]
     fn a_stranger_and_a_member_without_the_role_are_told_apart() {
         let key = |i| Pubkey::new_from_array([i; 32]);
-        let config = MultisigConfig {
-            layout: 1,
-            bump: 0,
-            create_key: key(9),
-            config_epoch: 0,
+        let rules = TeamRules {
             threshold: 1,
             open_cap: 1,
             allow_durable_nonce: false,
-            timelock_floor: 1,
-            timelock: 1,
+            timelock_floor: 172_800,
+            timelock: 172_800,
             execution_window: 3_600,
             rollback_window: 3_600,
             treasury: key(8),
-            next_proposal: 0,
-            members: vec![Member { key: key(1), roles: role::VOTE, open: 0 }],
-            reserved: [0; 128],
+            guardian: None,
+            squads: None,
+            members: vec![
+                MemberArgs { key: key(1), roles: role::VOTE },
+                MemberArgs { key: key(3), roles: role::PROPOSE | role::EXECUTE },
+            ],
         };
+        let config = MultisigConfig::new(rules, (key(9), 0), key(1), 0).unwrap();
         let check = |i, bits| MultisigCoordinator::check_role(&config, &key(i), bits);
         assert_eq!(check(1, role::VOTE).verdict, Verdict::Pass);
         let lacks = check(1, role::EXECUTE);
         assert!(lacks.verdict == Verdict::Fail && lacks.sentence.contains("may not execute"));
         let stranger = check(2, role::VOTE);
         assert!(stranger.verdict == Verdict::Fail && stranger.sentence.contains("not a member"));
+    }
+
+    #[test]
+    fn what_locks_a_team_out_is_said() {
+        let key = |n| Pubkey::new_from_array([n; 32]);
+        let member = |n| MemberArgs { key: key(n), roles: role::ALL };
+        let mut rules = TeamRules {
+            threshold: 3,
+            open_cap: 1,
+            allow_durable_nonce: false,
+            timelock_floor: 48 * 3600,
+            timelock: 48 * 3600,
+            execution_window: 7 * 86_400,
+            rollback_window: 7 * 86_400,
+            treasury: key(9),
+            guardian: Some(key(10)),
+            squads: None,
+            members: (1..=5).map(member).collect(),
+        };
+        assert!(MultisigConfig::new(rules.clone(), (key(8), 0), key(8), 0).is_ok());
+        assert!(advice(&rules).is_empty());
+        let said = rule_facts(&rules);
+        assert!(said.iter().any(|f| f.value == "3 of 5"), "{said:?}");
+        assert!(said.iter().any(|f| f.value == key(10).to_string()), "{said:?}");
+        (rules.threshold, rules.guardian, rules.allow_durable_nonce) = (5, None, true);
+        assert_eq!(advice(&rules).len(), 3);
+        assert_eq!(roles(role::PROPOSE | role::EXECUTE), "propose+execute");
     }
 }

@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{Source, TypeRule};
+use upgrade_manager::state::{ProposalKind, Source, TypeRule};
 
 /// How carefully a verb must be confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +103,10 @@ pub struct ProposeRequest {
     pub buffer: Pubkey,
     /// The frozen and attested buffer with the code that runs now.
     pub rollback_buffer: Pubkey,
+    /// An upgrade, or one that takes the place of an unfinished one.
+    pub kind: ProposalKind,
+    /// Oldest version of an account that may migrate; the program's own where none is named.
+    pub oldest_version: Option<u16>,
     /// Version after the upgrade.
     pub to_version: u16,
     /// Which accounts migrate.

@@ -2,7 +2,7 @@
 //! module makes plans; only `backend.rs` turns one into a preflight and only `submit` into a send.
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::UpgradeProposal;
+use upgrade_manager::state::{Course, UpgradeProposal};
 
 use crate::{
     backend::Backend,

@@ -2,7 +2,7 @@
 //! only the words and the seconds left.
 use upgrade_manager::{
     error::ManagerError,
-    state::{MultisigConfig, ProposalStatus, UpgradeProposal},
+    state::{Course, MultisigConfig, ProposalStatus},
 };
 
 use crate::{gateway::ChainTime, lookup::Scene, preflight::Check};
@@ -37,18 +37,19 @@ impl TimelockManager {
     #[must_use]
     pub fn timing(
         &self,
-        proposal: &UpgradeProposal,
+        proposal: &impl Course,
         config: &MultisigConfig,
         now: ChainTime,
     ) -> Timing {
-        if proposal.status != ProposalStatus::Timelocked {
+        let stage = proposal.stage();
+        if stage.status != ProposalStatus::Timelocked {
             return Timing::NotApproved;
         }
         match proposal.require_executable(config, now.unix, now.slot) {
-            Ok(()) => Timing::Ready { seconds: proposal.window_end.saturating_sub(now.unix) },
+            Ok(()) => Timing::Ready { seconds: stage.window_end.saturating_sub(now.unix) },
             Err(e) if e == ManagerError::Expired.into() => Timing::Over,
             Err(_) => Timing::Waiting {
-                seconds: proposal.eta.saturating_sub(now.unix).max(0),
+                seconds: stage.eta.saturating_sub(now.unix).max(0),
                 slots: proposal.slot_floor(config.timelock).saturating_sub(now.slot),
             },
         }

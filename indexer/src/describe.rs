@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{
     AccountVersion, Ballot, BufferAttestation, Counters, LenRange, Manifest, Member,
-    MultisigConfig, PinnedElf, ProgramUpgradeState, RollbackVote, Source, Terms, TypeRule,
-    UpgradeProposal, Vote,
+    MultisigConfig, PinnedElf, ProgramUpgradeState, RollbackVote, Source, SquadsVault, Terms,
+    TypeRule, UpgradeProposal, Vote,
 };
 
 use crate::account::ManagerAccount;
@@ -58,6 +58,16 @@ pub fn multisig(a: &MultisigConfig) -> Value {
         treasury,
         next_proposal,
         members,
+        payer,
+        guardian,
+        squads,
+        paused_until,
+        pause_again,
+        unpause_votes,
+        programs,
+        open_proposals,
+        critical,
+        dissolved,
         reserved,
     } = a;
     let members: Vec<Value> = members
@@ -70,7 +80,19 @@ pub fn multisig(a: &MultisigConfig) -> Value {
         "allow_durable_nonce": allow_durable_nonce, "timelock_floor": timelock_floor,
         "timelock": timelock, "execution_window": execution_window,
         "rollback_window": rollback_window, "treasury": key(treasury),
-        "next_proposal": next_proposal, "members": members, "reserved": hash(reserved),
+        "next_proposal": next_proposal, "members": members, "payer": key(payer),
+        "guardian": maybe(guardian.as_ref()), "squads": squads.as_ref().map(squads_vault),
+        "paused_until": paused_until, "pause_again": pause_again, "unpause_votes": unpause_votes,
+        "programs": programs, "open_proposals": open_proposals, "critical": critical,
+        "dissolved": dissolved, "reserved": hash(reserved),
+    })
+}
+
+fn squads_vault(v: &SquadsVault) -> Value {
+    let SquadsVault { multisig, vault_index, min_threshold, min_voters } = v;
+    json!({
+        "multisig": key(multisig), "vault_index": vault_index, "min_threshold": min_threshold,
+        "min_voters": min_voters,
     })
 }
 
@@ -91,6 +113,7 @@ pub fn program(a: &ProgramUpgradeState) -> Value {
         previous_elf_hash,
         phase,
         live_proposal,
+        roll_forward,
         last_executed,
         executed_slot,
         executed_at,
@@ -104,6 +127,7 @@ pub fn program(a: &ProgramUpgradeState) -> Value {
         "program_data": key(program_data), "version": version, "elf_hash": hash(elf_hash),
         "previous_version": previous_version, "previous_elf_hash": hash(previous_elf_hash),
         "phase": phase.name(), "live_proposal": maybe(live_proposal.as_ref()),
+        "roll_forward": maybe(roll_forward.as_ref()),
         "last_executed": maybe(last_executed.as_ref()), "executed_slot": executed_slot,
         "executed_at": executed_at, "counters": counters(c), "payer": key(payer),
         "reserved": hash(reserved),
@@ -167,6 +191,7 @@ fn terms(t: &Terms) -> Value {
         rollback,
         spill,
         from_version,
+        oldest_version,
         to_version,
         type_rules,
         manifest: Manifest { root, count },
@@ -177,7 +202,8 @@ fn terms(t: &Terms) -> Value {
         "kind": kind.name(), "id": id, "genesis_hash": hash(genesis_hash),
         "multisig": key(multisig), "config_epoch": config_epoch, "program": key(program),
         "program_data": key(program_data), "upgrade": elf(upgrade), "rollback": elf(rollback),
-        "spill": key(spill), "from_version": from_version, "to_version": to_version,
+        "spill": key(spill), "from_version": from_version, "oldest_version": oldest_version,
+        "to_version": to_version,
         "type_rules": type_rules.iter().map(type_rule).collect::<Vec<_>>(),
         "manifest": {"root": hash(root), "count": count}, "expires_at": expires_at,
         "source": {"link": link, "commit": commit, "image": image},
@@ -234,6 +260,8 @@ pub fn attestation(a: &BufferAttestation) -> Value {
         proposal,
         refund,
         payer,
+        chunks,
+        accumulator,
         reserved,
     } = a;
     json!({
@@ -241,7 +269,7 @@ pub fn attestation(a: &BufferAttestation) -> Value {
         "role": role.name(), "len": len, "trimmed_len": trimmed_len, "sha256": hash(sha256),
         "attested": attested, "attested_slot": attested_slot,
         "proposal": maybe(proposal.as_ref()), "refund": key(refund), "payer": key(payer),
-        "reserved": hash(reserved),
+        "chunks": chunks, "accumulator": hash(accumulator), "reserved": hash(reserved),
     })
 }
 

@@ -64,7 +64,7 @@ pub async fn run(world: &World, out: impl Write) -> Result<()> {
 
     expect::refused_by_preflight(&desk.prepare(cast.executor, Verb::Execute).await?)?;
     let terms = scene().await?.proposal.terms;
-    let early = instructions::execute_upgrade(&cast.executor.signer.pubkey(), &terms);
+    let early = instructions::execute_upgrade(&cast.executor.signer.pubkey(), &terms, None);
     let refused =
         doomed::send(gateway, "execute, too early", early, &*cast.executor.signer).await?;
     expect::too_early(&refused)?;

@@ -9,9 +9,8 @@ use backend::{
 };
 use futures_util::future::{try_join, try_join_all, try_join3};
 use solana_pubkey::Pubkey;
-use upgrade_manager::{
-    instructions::{CreateMultisigArgs, MemberArgs},
-    state::{BufferRole, LenRange, Source, TypeRule, role},
+use upgrade_manager::state::{
+    BufferRole, LenRange, MemberArgs, ProposalKind, Source, TeamRules, TypeRule, role,
 };
 
 use crate::{
@@ -190,15 +189,17 @@ impl Seeder<'_> {
 
     async fn register(&self, program: &Pubkey) -> Result<(Pubkey, Vec<SentTx>)> {
         let members = self.keys.members.iter();
-        let args = CreateMultisigArgs {
+        let args = TeamRules {
             threshold: 3,
             open_cap: 4,
             allow_durable_nonce: false,
-            timelock_floor: 24 * HOUR,
+            timelock_floor: 48 * HOUR,
             timelock: 48 * HOUR,
             execution_window: 7 * DAY,
             rollback_window: 7 * DAY,
             treasury: self.keys.treasury,
+            guardian: None,
+            squads: None,
             members: members
                 .map(|m| MemberArgs { key: m.signer.pubkey(), roles: role::ALL })
                 .collect(),
@@ -235,6 +236,8 @@ impl Seeder<'_> {
             rollback_buffer: buffers.rollback,
             to_version,
             type_rules: vec![vault_rule()],
+            kind: ProposalKind::Upgrade,
+            oldest_version: None,
             expires_in: LIFE,
             source: Source {
                 link: "the demo-vault program of this repository".into(),

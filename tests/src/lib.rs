@@ -8,5 +8,6 @@ pub mod live;
 pub mod loader;
 pub mod robot;
 pub mod squads;
+pub mod team;
 pub mod verbs;
 pub mod world;

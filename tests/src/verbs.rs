@@ -1,12 +1,12 @@
 //! The manager's instructions as the world's people would send them. Account lists come from the
 //! backend's builders; a test that wants a wrong one changes what it gets here.
-use backend::instructions::{self as ix, ProposalKeys, Restore};
+use backend::instructions::{self as ix, Migrate, ProposalKeys, Restore};
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use upgrade_manager::{
-    instructions::{CreateMultisigArgs, MemberArgs, ProposeArgs, RestoreItem},
-    state::{BufferRole, Choice, Source, manifest, role},
+    instructions::{ProposeArgs, RestoreItem},
+    state::{BufferRole, Choice, MemberArgs, ProposalKind, Source, TeamRules, manifest, role},
 };
 
 use crate::{
@@ -30,11 +30,11 @@ impl World {
     }
 
     /// What the five agree on.
-    pub fn team_args(&self) -> CreateMultisigArgs {
+    pub fn team_args(&self) -> TeamRules {
         let mut members: Vec<_> =
             MEMBERS.iter().map(|m| MemberArgs { key: address(m), roles: role::ALL }).collect();
         members.sort_by_key(|m| m.key);
-        CreateMultisigArgs {
+        TeamRules {
             threshold: 3,
             open_cap: 2,
             allow_durable_nonce: false,
@@ -43,17 +43,19 @@ impl World {
             execution_window: EXECUTION_WINDOW,
             rollback_window: ROLLBACK_WINDOW,
             treasury: address("treasury"),
+            guardian: Some(address("guardian")),
+            squads: None,
             members,
         }
     }
 
     /// `create_multisig`.
-    pub fn create_multisig_ix(&self, args: CreateMultisigArgs) -> Instruction {
+    pub fn create_multisig_ix(&self, args: TeamRules) -> Instruction {
         ix::create_multisig(&address("create"), &address("payer"), args)
     }
 
     /// A world with attested buffers whose team agreed on something else.
-    pub fn with_team(change: impl FnOnce(&mut CreateMultisigArgs)) -> Self {
+    pub fn with_team(change: impl FnOnce(&mut TeamRules)) -> Self {
         let mut world = Self::at(Stage::Deployed);
         let mut args = world.team_args();
         change(&mut args);
@@ -92,6 +94,13 @@ impl World {
         ix::attest_buffer(&demo_vault::ID, &buffer, len)
     }
 
+    /// `attest_chunk`: the next one, whichever it is.
+    pub fn attest_chunk_ix(&self, name: &str) -> Instruction {
+        let buffer = self.buffer(name);
+        let len = trimmed_len(&self.chain.data(&buffer)[37..]);
+        ix::attest_chunk(&demo_vault::ID, &buffer, len)
+    }
+
     /// `attest_rollback`.
     pub fn attest_rollback_ix(&self, name: &str) -> Instruction {
         let buffer = self.buffer(name);
@@ -102,7 +111,9 @@ impl World {
     /// Terms for the vaults' upgrade to the second layout.
     pub fn propose_args(&self) -> ProposeArgs {
         ProposeArgs {
+            kind: ProposalKind::Upgrade,
             genesis_hash: [7; 32],
+            oldest_version: self.state().version,
             to_version: 2,
             type_rules: vec![type_rule()],
             manifest: if self.before.is_empty() { Default::default() } else { self.manifest() },
@@ -169,12 +180,23 @@ impl World {
 
     /// `execute_upgrade`.
     pub fn execute_ix(&self, executor: &str) -> Instruction {
-        ix::execute_upgrade(&address(executor), &self.proposal().terms)
+        let replaced = self.state().unfinished();
+        ix::execute_upgrade(&address(executor), &self.proposal().terms, replaced)
     }
 
     /// `migrate_accounts`, paid by the cranker.
     pub fn migrate_ix(&self, accounts: &[Pubkey]) -> Instruction {
-        ix::migrate_accounts(&address("cranker"), &self.proposal().terms, accounts)
+        ix::migrate_accounts(&address("cranker"), &self.proposal().terms, &self.targets(accounts))
+    }
+
+    /// The accounts as `migrate_accounts` takes them: critical ones with their backup.
+    pub fn targets(&self, accounts: &[Pubkey]) -> Vec<Migrate> {
+        let terms = self.proposal().terms;
+        let of = |account: &Pubkey| {
+            let data = self.chain.account(account).map(|a| a.data).unwrap_or_default();
+            Migrate::of(*account, &data, &terms)
+        };
+        accounts.iter().map(of).collect()
     }
 
     /// `verify_accounts`.
@@ -240,6 +262,17 @@ impl World {
             let close = self.close_buffer_ix("stranger", name);
             self.run("close_buffer", close, &[&crate::keys::key("stranger")]);
         }
+    }
+
+    /// `close_backup`.
+    pub fn close_backup_ix(&self, closer: &str, account: &Pubkey) -> Instruction {
+        ix::close_backup(&address(closer), &self.backup(account))
+    }
+
+    /// `reclaim_buffer`.
+    pub fn reclaim_ix(&self, executor: &str, name: &str) -> Instruction {
+        let team = (&self.multisig(), &address("treasury"));
+        ix::reclaim_buffer(&address(executor), team, &demo_vault::ID, &self.buffer(name))
     }
 
     /// `close_proposal`.

@@ -16,8 +16,8 @@ use solana_signer::Signer;
 use upgrade_manager::{
     seeds,
     state::{
-        AccountVersion, BufferAttestation, BufferRole, LenRange, Manifest, MultisigConfig,
-        ProgramUpgradeState, TypeRule, UpgradeProposal, manifest,
+        AccountBackup, AccountVersion, BufferAttestation, BufferRole, LenRange, Manifest,
+        MultisigConfig, ProgramUpgradeState, TypeRule, UpgradeProposal, manifest,
     },
 };
 
@@ -152,7 +152,9 @@ impl World {
     /// The vault program as it runs before the first proposal, and people with money.
     fn deployed() -> Self {
         let mut chain = Chain::new();
-        for name in MEMBERS.iter().chain(&["dev", "payer", "cranker", "owner", "stranger"]) {
+        for name in
+            MEMBERS.iter().chain(&["dev", "payer", "cranker", "owner", "stranger", "guardian"])
+        {
             chain.fund(&address(name), 1_000 * SOL);
         }
         chain.fund(&address("treasury"), SOL);
@@ -363,7 +365,7 @@ impl World {
 
     /// Address of the proposal under test.
     pub fn proposal_address(&self) -> Pubkey {
-        seeds::proposal(&demo_vault::ID, self.id).0
+        seeds::proposal(&demo_vault::ID, &self.multisig(), self.id).0
     }
 
     /// The key pair of the buffer called `name`; buffers of one proposal are not those of the next.
@@ -389,6 +391,11 @@ impl World {
     /// The attestation of the buffer called `name`.
     pub fn attestation(&self, name: &str) -> BufferAttestation {
         self.chain.read(&seeds::attestation(&self.buffer_key(name).pubkey()).0)
+    }
+
+    /// The backup of `account`.
+    pub fn backup(&self, account: &Pubkey) -> AccountBackup {
+        self.chain.read(&seeds::backup(&demo_vault::ID, account).0)
     }
 
     /// The record of `account`.

@@ -134,7 +134,7 @@ fn one_wallet_may_play_every_part() {
     w.chain.ok(&[execute], &[&anna]);
     w.chain.next_slot();
     let (vaults, terms) = (w.vaults.clone(), w.proposal().terms);
-    let migrate = ix::migrate_accounts(&who, &terms, &vaults[1..]);
+    let migrate = ix::migrate_accounts(&who, &terms, &w.targets(&vaults[1..]));
     let aside = ix::quarantine(&who, &who, &w.keys(), &vaults[0]);
     w.chain.ok(&[migrate, aside], &[&anna]);
     w.vote_rollback(&DECIDING, false);
@@ -177,7 +177,10 @@ fn a_rollback_stops_the_proposal_that_was_to_follow_and_the_team_goes_on() {
     w.restore_all();
     w.roll_back();
     w.chain.next_slot();
-    assert_eq!(w.state().live_proposal, Some(seeds::proposal(&demo_vault::ID, second).0));
+    assert_eq!(
+        w.state().live_proposal,
+        Some(seeds::proposal(&demo_vault::ID, &w.multisig(), second).0)
+    );
     w.chain.refuse(ManagerError::Superseded, &[execute], &[&dan]);
 
     w.id = second;

@@ -142,7 +142,10 @@ fn a_closed_proposal_never_comes_back() {
     w.stage_buffers(elf::v2(), elf::v1());
     let old = w.proposal_address();
     let mut again = w.propose_ix("anna", w.propose_args());
-    let at = again.accounts.iter().position(|m| m.pubkey == seeds::proposal(&demo_vault::ID, 1).0);
+    let at = again
+        .accounts
+        .iter()
+        .position(|m| m.pubkey == seeds::proposal(&demo_vault::ID, &w.multisig(), 1).0);
     again.accounts[at.expect("the next id")].pubkey = old;
     assert!(w.chain.send(&[again], &[&key("anna"), &key("payer")]).is_err());
     w.propose();

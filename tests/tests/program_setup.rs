@@ -11,16 +11,16 @@ use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use upgrade_manager::{
     error::ManagerError,
-    instructions::{CreateMultisigArgs, MemberArgs, ProposeArgs},
+    instructions::ProposeArgs,
     seeds,
-    state::{BufferRole, Manifest},
+    state::{BufferRole, Manifest, MemberArgs, TeamRules},
 };
 
 /// Anchor's codes.
 const SIGNER_MISSING: u32 = 3010;
 const SEEDS: u32 = 2006;
 
-fn team(change: impl FnOnce(&mut CreateMultisigArgs)) -> (World, CreateMultisigArgs) {
+fn team(change: impl FnOnce(&mut TeamRules)) -> (World, TeamRules) {
     let w = World::at(Stage::Deployed);
     let mut args = w.team_args();
     change(&mut args);
@@ -29,7 +29,7 @@ fn team(change: impl FnOnce(&mut CreateMultisigArgs)) -> (World, CreateMultisigA
 
 #[test]
 fn a_team_that_breaks_a_rule_is_not_made() {
-    type Change = fn(&mut CreateMultisigArgs);
+    type Change = fn(&mut TeamRules);
     let cases: [(ManagerError, Change); 15] = [
         (ManagerError::MemberCount, |a| a.members.clear()),
         (ManagerError::MembersNotSortedUnique, |a| a.members.reverse()),
@@ -42,7 +42,7 @@ fn a_team_that_breaks_a_rule_is_not_made() {
         (ManagerError::NobodyProposes, |a| a.members.iter_mut().for_each(|m| m.roles = 6)),
         (ManagerError::NobodyExecutes, |a| a.members.iter_mut().for_each(|m| m.roles = 3)),
         (ManagerError::Timelock, |a| a.timelock = a.timelock_floor - 1),
-        (ManagerError::Timelock, |a| (a.timelock, a.timelock_floor) = (0, 0)),
+        (ManagerError::TimelockFloor, |a| (a.timelock, a.timelock_floor) = (0, 0)),
         (ManagerError::Window, |a| a.execution_window = 3_599),
         (ManagerError::OpenCap, |a| a.open_cap = 0),
         (ManagerError::TreasuryIsZero, |a| a.treasury = Default::default()),

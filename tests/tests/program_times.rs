@@ -3,7 +3,11 @@ use e2e::{
     keys::{address, key},
     world::{DECIDING, EXECUTION_WINDOW, LIFE, Stage, TIMELOCK, World},
 };
-use upgrade_manager::{error::ManagerError, instructions::ProposeArgs, state::ProposalStatus};
+use upgrade_manager::{
+    error::ManagerError,
+    instructions::ProposeArgs,
+    state::{Course, ProposalStatus},
+};
 
 #[test]
 fn execution_opens_at_eta_and_not_a_second_before() {

@@ -72,7 +72,7 @@ fn sixteen_members_and_sixteen_type_rules_fit_the_accounts_and_the_heap() {
         let mut keys: Vec<_> = names.iter().map(|name| address(name)).collect();
         keys.sort();
         let like = args.members[0];
-        let member = |key| upgrade_manager::instructions::MemberArgs { key, ..like };
+        let member = |key| upgrade_manager::state::MemberArgs { key, ..like };
         args.members = keys.into_iter().map(member).collect();
         args.threshold = 16;
     });

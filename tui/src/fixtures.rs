@@ -30,24 +30,22 @@ pub struct Fixture {
 }
 
 pub fn active(approvals: u8) -> Fixture {
-    let members = (1..=5).map(|i| Member_ { key: key(i), roles: role::ALL, open: 0 }).collect();
-    let multisig = MultisigConfig {
-        layout: LAYOUT,
-        bump: 255,
-        create_key: key(9),
-        config_epoch: 0,
+    let members = (1..=5).map(|i| MemberArgs { key: key(i), roles: role::ALL }).collect();
+    let rules = TeamRules {
         threshold: 3,
         open_cap: 2,
         allow_durable_nonce: false,
-        timelock_floor: 3_600,
+        timelock_floor: 48 * 3_600,
         timelock: 48 * 3_600,
         execution_window: 72 * 3_600,
         rollback_window: 7 * 24 * 3_600,
         treasury: key(8),
-        next_proposal: 1,
+        guardian: Some(key(7)),
+        squads: None,
         members,
-        reserved: [0; 128],
     };
+    let mut multisig = MultisigConfig::new(rules, (key(9), 255), key(1), 0).unwrap();
+    (multisig.next_proposal, multisig.programs, multisig.open_proposals) = (1, 1, 1);
     let elf =
         |n: u8| PinnedElf { buffer: key(n), len: 200_000, trimmed_len: 199_872, sha256: [n; 32] };
     let len = |n| LenRange { min: n, max: n };
@@ -63,6 +61,7 @@ pub fn active(approvals: u8) -> Fixture {
         rollback: elf(33),
         spill: key(8),
         from_version: 1,
+        oldest_version: 1,
         to_version: 2,
         type_rules: vec![TypeRule {
             discriminator: [1; 8],
@@ -114,6 +113,7 @@ pub fn active(approvals: u8) -> Fixture {
         previous_elf_hash: [33; 32],
         phase: Phase::Steady,
         live_proposal: Some(key(40)),
+        roll_forward: None,
         last_executed: None,
         executed_slot: 0,
         executed_at: 0,
@@ -142,8 +142,6 @@ pub fn migrating(migrated: u32, verified: u32) -> Fixture {
     f.state.counters = Counters { total: 200, migrated, verified, ..Counters::default() };
     f
 }
-
-type Member_ = upgrade_manager::state::Member;
 
 fn row<T>(pubkey: Pubkey, account: T) -> Row<T> {
     Row { pubkey, account, slot: SLOT, closed_slot: None }

@@ -3,16 +3,46 @@
 use solana_instruction::{AccountMeta, Instruction};
 use solana_pubkey::Pubkey;
 use solana_sdk_ids::system_program;
-use upgrade_manager::{accounts, instruction, instructions::RestoreItem, seeds, state::Terms};
+use upgrade_manager::{
+    accounts, instruction,
+    instructions::RestoreItem,
+    seeds,
+    state::{Terms, TypeRule, rule_for},
+};
 
 use super::{ProposalKeys, build, manager};
 
+/// One account to migrate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Migrate {
+    /// The account.
+    pub account: Pubkey,
+    /// Whether its type is critical, so that its old bytes are kept on chain.
+    pub critical: bool,
+}
+
+impl Migrate {
+    /// `account`, which holds `data`, under the type rules of `terms`.
+    #[must_use]
+    pub fn of(account: Pubkey, data: &[u8], terms: &Terms) -> Self {
+        let rule = rule_for(&terms.type_rules, data);
+        Self { account, critical: rule.is_some_and(TypeRule::is_critical) }
+    }
+
+    /// An account of a type that is not critical.
+    #[must_use]
+    pub fn plain(account: Pubkey) -> Self {
+        Self { account, critical: false }
+    }
+}
+
 /// Migrates `targets`. `payer` signs and pays for rent; anyone may.
 #[must_use]
-pub fn migrate_accounts(payer: &Pubkey, terms: &Terms, targets: &[Pubkey]) -> Instruction {
+pub fn migrate_accounts(payer: &Pubkey, terms: &Terms, targets: &[Migrate]) -> Instruction {
     let keys = ProposalKeys::of(terms);
     let accounts = accounts::MigrateAccounts {
         payer: *payer,
+        multisig: keys.multisig,
         state: keys.state,
         proposal: keys.proposal,
         program_data: terms.program_data,
@@ -23,10 +53,14 @@ pub fn migrate_accounts(payer: &Pubkey, terms: &Terms, targets: &[Pubkey]) -> In
         program: manager(),
     };
     let mut ix = build(accounts, instruction::MigrateAccounts {});
-    for target in targets {
-        let record = seeds::account_version(&keys.program, target).0;
-        ix.accounts.push(AccountMeta::new(*target, false));
+    for Migrate { account, critical } in targets {
+        let record = seeds::account_version(&keys.program, account).0;
+        ix.accounts.push(AccountMeta::new(*account, false));
         ix.accounts.push(AccountMeta::new(record, false));
+        if *critical {
+            let backup = seeds::backup(&keys.program, account).0;
+            ix.accounts.push(AccountMeta::new(backup, false));
+        }
     }
     ix
 }
@@ -150,6 +184,10 @@ pub fn restore_accounts(
         ix.accounts.push(AccountMeta::new(target.account, false));
         ix.accounts.push(AccountMeta::new(record, false));
         ix.accounts.push(AccountMeta::new(target.rent_refund, false));
+        if target.item == RestoreItem::Backup {
+            let backup = seeds::backup(&keys.program, &target.account).0;
+            ix.accounts.push(AccountMeta::new_readonly(backup, false));
+        }
     }
     ix
 }

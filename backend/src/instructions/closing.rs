@@ -4,7 +4,10 @@ use solana_pubkey::Pubkey;
 use solana_sdk_ids::bpf_loader_upgradeable;
 use upgrade_manager::{
     accounts, instruction, seeds,
-    state::{AccountVersion, BufferAttestation, UpgradeProposal},
+    state::{
+        AccountBackup, AccountVersion, BufferAttestation, GovernanceProposal, MultisigConfig,
+        ProgramUpgradeState, UpgradeProposal,
+    },
 };
 
 use super::{ProposalKeys, build, manager};
@@ -59,4 +62,84 @@ pub fn close_account_version(closer: &Pubkey, record: &AccountVersion) -> Instru
         program: manager(),
     };
     build(accounts, instruction::CloseAccountVersion {})
+}
+
+/// Closes the state of a program that was handed over. `closer` signs; anyone may.
+#[must_use]
+pub fn close_program_state(closer: &Pubkey, state: &ProgramUpgradeState) -> Instruction {
+    let accounts = accounts::CloseProgramState {
+        closer: *closer,
+        state: seeds::program_state(&state.program).0,
+        payer: state.payer,
+        event_authority: seeds::event_authority(),
+        program: manager(),
+    };
+    build(accounts, instruction::CloseProgramState {})
+}
+
+/// Closes a team that was dissolved. `closer` signs; anyone may.
+#[must_use]
+pub fn close_multisig(closer: &Pubkey, config: &MultisigConfig) -> Instruction {
+    let accounts = accounts::CloseMultisig {
+        closer: *closer,
+        multisig: seeds::multisig(&config.create_key).0,
+        payer: config.payer,
+        event_authority: seeds::event_authority(),
+        program: manager(),
+    };
+    build(accounts, instruction::CloseMultisig {})
+}
+
+/// Closes a proposal about a team that has ended. `closer` signs; anyone may.
+#[must_use]
+pub fn close_governance(closer: &Pubkey, proposal: &GovernanceProposal) -> Instruction {
+    let accounts = accounts::CloseGovernance {
+        closer: *closer,
+        proposal: seeds::governance(&proposal.terms.multisig, proposal.terms.id).0,
+        payer: proposal.payer,
+        event_authority: seeds::event_authority(),
+        program: manager(),
+    };
+    build(accounts, instruction::CloseGovernance {})
+}
+
+/// Closes the backup of an account that is restored, or that no rollback can need. `closer` signs;
+/// anyone may.
+#[must_use]
+pub fn close_backup(closer: &Pubkey, backup: &AccountBackup) -> Instruction {
+    let accounts = accounts::CloseBackup {
+        closer: *closer,
+        state: seeds::program_state(&backup.program).0,
+        backup: seeds::backup(&backup.program, &backup.account).0,
+        record: seeds::account_version(&backup.program, &backup.account).0,
+        proposal: backup.proposal,
+        payer: backup.payer,
+        event_authority: seeds::event_authority(),
+        program: manager(),
+    };
+    build(accounts, instruction::CloseBackup {})
+}
+
+/// Closes a buffer that was handed to the manager's address of `program` without being frozen; its
+/// rent goes to the `treasury` of `multisig`. `executor` signs.
+#[must_use]
+pub fn reclaim_buffer(
+    executor: &Pubkey,
+    (multisig, treasury): (&Pubkey, &Pubkey),
+    program: &Pubkey,
+    buffer: &Pubkey,
+) -> Instruction {
+    let accounts = accounts::ReclaimBuffer {
+        executor: *executor,
+        multisig: *multisig,
+        state: seeds::program_state(program).0,
+        buffer: *buffer,
+        attestation: seeds::attestation(buffer).0,
+        treasury: *treasury,
+        authority: seeds::authority(program).0,
+        loader: bpf_loader_upgradeable::ID,
+        event_authority: seeds::event_authority(),
+        program: manager(),
+    };
+    build(accounts, instruction::ReclaimBuffer {})
 }

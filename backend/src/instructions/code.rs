@@ -6,9 +6,14 @@ use upgrade_manager::{accounts, instruction, seeds, state::Terms};
 
 use super::{ProposalKeys, build, manager};
 
-/// Installs the new code. `executor` signs.
+/// Installs the new code. `executor` signs. `superseded` is the unfinished proposal whose place a
+/// roll-forward takes, which `ProgramUpgradeState::unfinished` names.
 #[must_use]
-pub fn execute_upgrade(executor: &Pubkey, terms: &Terms) -> Instruction {
+pub fn execute_upgrade(
+    executor: &Pubkey,
+    terms: &Terms,
+    superseded: Option<Pubkey>,
+) -> Instruction {
     let keys = ProposalKeys::of(terms);
     let accounts = accounts::ExecuteUpgrade {
         executor: *executor,
@@ -26,6 +31,7 @@ pub fn execute_upgrade(executor: &Pubkey, terms: &Terms) -> Instruction {
         rent: sysvar::rent::ID,
         clock: sysvar::clock::ID,
         loader: bpf_loader_upgradeable::ID,
+        superseded,
         event_authority: seeds::event_authority(),
         program: manager(),
     };

@@ -4,9 +4,12 @@
 //! | before a vote | the vote | afterwards |
 //! |---|---|---|
 //! | [`setup`] | [`voting`] | [`code`], [`accounts`], [`closing`] |
+//!
+//! What a team decides about itself, and about who holds a program, is in [`governance`].
 pub mod accounts;
 pub mod closing;
 pub mod code;
+pub mod governance;
 pub mod setup;
 pub mod voting;
 
@@ -15,18 +18,19 @@ use std::sync::{Arc, LazyLock};
 use anchor_client::{RequestBuilder, ThreadSafeSigner};
 use anchor_lang::{InstructionData, ToAccountMetas};
 use solana_client::nonblocking::rpc_client::RpcClient;
-use solana_instruction::Instruction;
+use solana_instruction::{AccountMeta, Instruction};
 use solana_pubkey::Pubkey;
 use solana_sdk_ids::bpf_loader_upgradeable;
 use solana_signer::null_signer::NullSigner;
 use upgrade_manager::{
     seeds,
-    state::{Terms, UpgradeProposal},
+    state::{GovernanceProposal, MultisigConfig, SquadsVault, Terms, UpgradeProposal},
 };
 
 pub use accounts::*;
 pub use closing::*;
 pub use code::*;
+pub use governance::*;
 pub use setup::*;
 pub use voting::*;
 
@@ -47,7 +51,7 @@ impl ProposalKeys {
     /// The addresses of proposal `id` of `program`, decided by `multisig`.
     #[must_use]
     pub fn new(multisig: Pubkey, program: Pubkey, id: u64) -> Self {
-        let proposal = seeds::proposal(&program, id).0;
+        let proposal = seeds::proposal(&program, &multisig, id).0;
         Self { multisig, program, state: seeds::program_state(&program).0, proposal }
     }
 
@@ -62,6 +66,67 @@ impl From<&UpgradeProposal> for ProposalKeys {
     fn from(proposal: &UpgradeProposal) -> Self {
         Self::of(&proposal.terms)
     }
+}
+
+/// The addresses that a vote on a proposal of either kind names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VotedKeys {
+    /// The team.
+    pub multisig: Pubkey,
+    /// The state of the program that the proposal is about, if it is about one.
+    pub state: Option<Pubkey>,
+    /// The proposal.
+    pub proposal: Pubkey,
+}
+
+/// Something that members vote on.
+pub trait Voted {
+    /// The addresses that a vote names.
+    fn voted(&self) -> VotedKeys;
+}
+
+impl Voted for VotedKeys {
+    fn voted(&self) -> VotedKeys {
+        *self
+    }
+}
+
+impl Voted for ProposalKeys {
+    fn voted(&self) -> VotedKeys {
+        let Self { multisig, state, proposal, .. } = *self;
+        VotedKeys { multisig, state: Some(state), proposal }
+    }
+}
+
+impl Voted for UpgradeProposal {
+    fn voted(&self) -> VotedKeys {
+        ProposalKeys::from(self).voted()
+    }
+}
+
+impl Voted for GovernanceProposal {
+    fn voted(&self) -> VotedKeys {
+        let multisig = self.terms.multisig;
+        VotedKeys {
+            multisig,
+            state: self.terms.action.program().map(|p| seeds::program_state(&p).0),
+            proposal: seeds::governance(&multisig, self.terms.id).0,
+        }
+    }
+}
+
+/// `ix` with the Squads multisig behind it, as the manager wants it of a team whose voter is a
+/// Squads vault; unchanged for any other team.
+#[must_use]
+pub fn with_squads(ix: Instruction, config: &MultisigConfig) -> Instruction {
+    behind(ix, config.squads.as_ref())
+}
+
+/// `ix` with the Squads multisig of `squads` as its last account.
+fn behind(mut ix: Instruction, squads: Option<&SquadsVault>) -> Instruction {
+    let account = squads.map(|s| AccountMeta::new_readonly(s.multisig, false));
+    ix.accounts.extend(account);
+    ix
 }
 
 /// Where the loader keeps the code of `program`.

@@ -3,18 +3,15 @@ use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_sdk_ids::{bpf_loader_upgradeable, system_program};
 use upgrade_manager::{
-    accounts, instruction, instructions::CreateMultisigArgs, seeds, state::BufferRole,
+    accounts, instruction, seeds,
+    state::{BufferRole, TeamRules},
 };
 
-use super::{build, manager, program_data_address};
+use super::{behind, build, manager, program_data_address};
 
 /// Makes a team. `create_key` signs and seeds its address; `payer` signs and pays.
 #[must_use]
-pub fn create_multisig(
-    create_key: &Pubkey,
-    payer: &Pubkey,
-    args: CreateMultisigArgs,
-) -> Instruction {
+pub fn create_multisig(create_key: &Pubkey, payer: &Pubkey, rules: TeamRules) -> Instruction {
     let accounts = accounts::CreateMultisig {
         create_key: *create_key,
         payer: *payer,
@@ -23,7 +20,8 @@ pub fn create_multisig(
         event_authority: seeds::event_authority(),
         program: manager(),
     };
-    build(accounts, instruction::CreateMultisig { args })
+    let squads = rules.squads;
+    behind(build(accounts, instruction::CreateMultisig { rules }), squads.as_ref())
 }
 
 /// Hands the upgrade authority of `program` over. `current_authority` and `payer` sign.
@@ -87,6 +85,20 @@ pub fn attest_buffer(program: &Pubkey, buffer: &Pubkey, trimmed_len: u32) -> Ins
         program: manager(),
     };
     build(accounts, instruction::AttestBuffer { trimmed_len })
+}
+
+/// Takes the hash of the next chunk of a frozen buffer above 2 MiB. Anyone pays. Two of these in a
+/// row are the same bytes, so each needs another blockhash, or a place of its own in a transaction.
+#[must_use]
+pub fn attest_chunk(program: &Pubkey, buffer: &Pubkey, trimmed_len: u32) -> Instruction {
+    let accounts = accounts::AttestChunk {
+        state: seeds::program_state(program).0,
+        buffer: *buffer,
+        attestation: seeds::attestation(buffer).0,
+        event_authority: seeds::event_authority(),
+        program: manager(),
+    };
+    build(accounts, instruction::AttestChunk { trimmed_len })
 }
 
 /// Proves that a frozen rollback buffer equals what runs. Anyone pays.

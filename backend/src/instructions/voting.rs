@@ -1,10 +1,10 @@
-//! From the proposal to its decision.
+//! From the proposal to its decision. Votes go to a proposal of either kind.
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_sdk_ids::{system_program, sysvar};
 use upgrade_manager::{accounts, instruction, instructions::ProposeArgs, seeds};
 
-use super::{ProposalKeys, build, manager};
+use super::{ProposalKeys, Voted, build, manager};
 
 /// Makes the proposal at `keys.proposal`, whose id must be the multisig's next one. `proposer` and
 /// `payer` sign.
@@ -34,7 +34,8 @@ pub fn propose_upgrade(
     build(accounts, instruction::ProposeUpgrade { args })
 }
 
-fn cast_vote(voter: &Pubkey, keys: &ProposalKeys) -> accounts::CastVote {
+fn cast_vote(voter: &Pubkey, keys: &impl Voted) -> accounts::CastVote {
+    let keys = keys.voted();
     accounts::CastVote {
         voter: *voter,
         multisig: keys.multisig,
@@ -48,30 +49,32 @@ fn cast_vote(voter: &Pubkey, keys: &ProposalKeys) -> accounts::CastVote {
 
 /// A vote for the terms with this digest. `voter` signs.
 #[must_use]
-pub fn approve(voter: &Pubkey, keys: &ProposalKeys, digest: [u8; 32]) -> Instruction {
+pub fn approve(voter: &Pubkey, keys: &impl Voted, digest: [u8; 32]) -> Instruction {
     build(cast_vote(voter, keys), instruction::Approve { digest })
 }
 
 /// A vote against the terms with this digest. `voter` signs.
 #[must_use]
-pub fn reject(voter: &Pubkey, keys: &ProposalKeys, digest: [u8; 32]) -> Instruction {
+pub fn reject(voter: &Pubkey, keys: &impl Voted, digest: [u8; 32]) -> Instruction {
     build(cast_vote(voter, keys), instruction::Reject { digest })
 }
 
 /// Takes the vote of `voter` back, who signs.
 #[must_use]
-pub fn revoke(voter: &Pubkey, keys: &ProposalKeys) -> Instruction {
+pub fn revoke(voter: &Pubkey, keys: &impl Voted) -> Instruction {
     build(cast_vote(voter, keys), instruction::Revoke {})
 }
 
-/// Cancels, or votes to. `member` signs.
+/// Cancels, or votes to; the guardian vetoes. `member` signs.
 #[must_use]
-pub fn cancel(member: &Pubkey, keys: &ProposalKeys) -> Instruction {
+pub fn cancel(member: &Pubkey, keys: &impl Voted) -> Instruction {
+    let keys = keys.voted();
     let accounts = accounts::Cancel {
         member: *member,
         multisig: keys.multisig,
         state: keys.state,
         proposal: keys.proposal,
+        instructions_sysvar: sysvar::instructions::ID,
         event_authority: seeds::event_authority(),
         program: manager(),
     };
@@ -80,7 +83,8 @@ pub fn cancel(member: &Pubkey, keys: &ProposalKeys) -> Instruction {
 
 /// Records that the proposal ran out of time. Anyone pays.
 #[must_use]
-pub fn expire(keys: &ProposalKeys) -> Instruction {
+pub fn expire(keys: &impl Voted) -> Instruction {
+    let keys = keys.voted();
     let accounts = accounts::Expire {
         multisig: keys.multisig,
         state: keys.state,

@@ -40,7 +40,7 @@ pub(super) async fn mark_all(
     let Some(leaves) = backend.archive().get_manifest(&terms.program, &terms.manifest.root)? else {
         return Ok(without_leaves(backend, scene));
     };
-    let known = records(gateway, &terms.program, &scene.address).await?;
+    let known = records(gateway, &terms.program, &scene.executed()).await?;
     let hashes = manifest_hashes(&leaves);
     let missing: Vec<_> = (0u32..)
         .zip(&leaves)
@@ -81,7 +81,7 @@ pub(super) async fn mark_all(
 fn is_old(account: &Option<RawAccount>, terms: &Terms) -> bool {
     account.as_ref().is_some_and(|a| {
         let version = rule_for(&terms.type_rules, &a.data).and_then(|r| r.version(&a.data));
-        a.owner == terms.program && version == Some(terms.from_version)
+        a.owner == terms.program && version.is_some_and(|v| terms.migrates_from().contains(&v))
     })
 }
 

@@ -9,7 +9,12 @@ use super::{
     survey::{self, Eligible},
 };
 use crate::{
-    backend::Reporter, error::Result, instructions, lookup::Scene, receipt::Receipt, signer::Signer,
+    backend::Reporter,
+    error::Result,
+    instructions::{self, Migrate},
+    lookup::Scene,
+    receipt::Receipt,
+    signer::Signer,
 };
 
 impl MigrationManager {
@@ -25,7 +30,7 @@ impl MigrationManager {
             let scene = Scene::load(self.backend.gateway(), proposal).await?;
             let gateway = self.backend.gateway();
             let terms = &scene.proposal.terms;
-            let open = survey::open_accounts(gateway, terms, &proposal, false).await?;
+            let open = survey::open_accounts(gateway, terms, &scene.executed(), false).await?;
             let todo: Vec<Eligible> =
                 open.into_iter().filter(|e| !failed.contains_key(&e.address)).collect();
             if todo.is_empty() {
@@ -43,9 +48,9 @@ impl MigrationManager {
                 before: counters.settled().saturating_add(u64::from(counters.migrated)),
                 failed: u64::try_from(failed.len()).unwrap_or(u64::MAX),
             };
-            let targets: Vec<Pubkey> = todo.iter().map(|e| e.address).collect();
-            let build = |t: &[Pubkey]| vec![instructions::migrate_accounts(&payer, terms, t)];
-            let outcome = lane.run(targets, |t| *t, build).await?;
+            let targets: Vec<Migrate> = todo.iter().map(Eligible::target).collect();
+            let build = |t: &[Migrate]| vec![instructions::migrate_accounts(&payer, terms, t)];
+            let outcome = lane.run(targets, |t| t.account, build).await?;
             sent.extend(outcome.sent);
             done = done.saturating_add(outcome.done);
             // Somebody else's migration of the same account is as good as ours.

@@ -9,7 +9,7 @@ mod plans;
 mod survey;
 mod verify;
 
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::TypeRule;
@@ -69,14 +69,14 @@ impl MigrationManager {
         }
     }
 
-    /// The accounts of `program` that would migrate from `version`, in the manifest's order.
+    /// The accounts of `program` that would migrate from `versions`, in the manifest's order.
     pub(crate) async fn survey(
         &self,
         program: &Pubkey,
         rules: &[TypeRule],
-        version: u16,
+        versions: &RangeInclusive<u16>,
     ) -> Result<Survey> {
-        let seen = survey::scan(self.backend.gateway(), program, rules, version, false).await?;
+        let seen = survey::scan(self.backend.gateway(), program, rules, versions, false).await?;
         let leaf = |e: &survey::Eligible| ManifestLeaf { account: e.address, old_hash: e.hash };
         Ok(Survey { leaves: seen.eligible.iter().map(leaf).collect(), misfits: seen.misfits })
     }
@@ -96,7 +96,8 @@ impl MigrationManager {
         let terms = &scene.proposal.terms;
         let rules = &terms.type_rules;
         let gateway = self.backend.gateway();
-        let seen = survey::scan(gateway, &terms.program, rules, terms.from_version, false).await?;
+        let from = terms.migrates_from();
+        let seen = survey::scan(gateway, &terms.program, rules, &from, false).await?;
         self.archive(terms.program, &seen.eligible).await
     }
 

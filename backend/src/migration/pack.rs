@@ -39,7 +39,11 @@ mod tests {
     };
 
     use crate::gateway::{MAX_UNITS, PACKET, transaction_size, with_budget};
-    use crate::instructions::{self, ProposalKeys, Restore};
+    use crate::instructions::{self, Migrate, ProposalKeys, Restore};
+
+    fn plain(keys: &[Pubkey]) -> Vec<Migrate> {
+        keys.iter().copied().map(Migrate::plain).collect()
+    }
 
     fn key(i: u16) -> Pubkey {
         let mut bytes = [7; 32];
@@ -61,6 +65,7 @@ mod tests {
             rollback: elf(60_005),
             spill: key(60_006),
             from_version: 1,
+            oldest_version: 1,
             to_version: 2,
             type_rules: vec![TypeRule {
                 discriminator: [1; 8],
@@ -85,7 +90,7 @@ mod tests {
         #[test]
         fn every_migration_batch_fits_and_none_could_take_the_next_account(n in 1u16..60, price in 0u64..2) {
             let (terms, payer) = (terms(), key(60_000));
-            let build = |t: &[Pubkey]| instructions::migrate_accounts(&payer, &terms, t);
+            let build = |t: &[Pubkey]| instructions::migrate_accounts(&payer, &terms, &plain(t));
             let all: Vec<_> = (0..n).map(key).collect();
             let batches = pack(all.clone(), |t| size(build(t), price) <= PACKET);
             prop_assert_eq!(batches.concat(), all);
@@ -125,7 +130,7 @@ mod tests {
     #[test]
     fn the_size_formula_is_the_serialised_size() {
         let (terms, payer) = (terms(), key(60_000));
-        let ix = instructions::migrate_accounts(&payer, &terms, &[key(1), key(2)]);
+        let ix = instructions::migrate_accounts(&payer, &terms, &plain(&[key(1), key(2)]));
         let message = solana_message::Message::new(std::slice::from_ref(&ix), Some(&payer));
         let signatures = vec![solana_signature::Signature::default()];
         let transaction = solana_transaction::Transaction { signatures, message };

@@ -2,7 +2,7 @@
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
     seeds,
-    state::{AccountStatus, AccountVersion, Terms, role},
+    state::{AccountBackup, AccountStatus, AccountVersion, Terms, role},
 };
 
 use super::{MigrationManager, pack, records, survey};
@@ -10,7 +10,7 @@ use crate::{
     code,
     error::Result,
     gateway::{Gateway, MAX_UNITS, PACKET, transaction_size, with_budget},
-    instructions::{self, ProposalKeys},
+    instructions::{self, Migrate, ProposalKeys},
     lookup::Scene,
     multisig::MultisigCoordinator,
     operation::Verb,
@@ -34,11 +34,11 @@ impl MigrationManager {
         plan.check(check_callable(scene));
         plan.check(check_authority(gateway, terms).await?);
         plan.check(check_archive(&self.backend));
-        let open = survey::open_accounts(gateway, terms, &scene.address, false).await?;
+        let open = survey::open_accounts(gateway, terms, &scene.executed(), false).await?;
         plan.fact("Accounts that can migrate now", open.len());
         let Some(payer) = self.backend.signer() else { return Ok(plan) };
-        let targets: Vec<Pubkey> = open.iter().map(|e| e.address).collect();
-        let build = |t: &[Pubkey]| instructions::migrate_accounts(&payer, terms, t);
+        let targets: Vec<Migrate> = open.iter().map(survey::Eligible::target).collect();
+        let build = |t: &[Migrate]| instructions::migrate_accounts(&payer, terms, t);
         let batches = batches(gateway, &payer, targets, build);
         plan.transactions = batches.len();
         plan.fact("Transactions", batches.len());
@@ -60,7 +60,7 @@ impl MigrationManager {
         plan.check(words::rule(&scene.proposal.require_executed(), "The new code is in place."));
         let last = scene.state.require_last(&scene.address);
         plan.check(words::rule(&last, "No later upgrade has replaced this one."));
-        let under = records(gateway, &terms.program, &scene.address).await?;
+        let under = records(gateway, &terms.program, &scene.executed()).await?;
         let targets: Vec<Pubkey> = under
             .values()
             .filter(|r| r.status == AccountStatus::Migrated)
@@ -129,8 +129,9 @@ impl MigrationManager {
         let growth: u64 = open.iter().fold(0, |sum, e| {
             sum.saturating_add(grown.saturating_sub(e.lamports)).saturating_add(record)
         });
+        let kept = self.backup_rent(open).await?;
         let fees = u64::try_from(transactions).unwrap_or(u64::MAX).saturating_mul(5_000);
-        let need = growth.saturating_add(fees);
+        let need = growth.saturating_add(kept).saturating_add(fees);
         let have = gateway.account(payer).await?.map_or(0, |a| a.lamports);
         Ok(Check::when(
             have >= need,
@@ -140,15 +141,25 @@ impl MigrationManager {
             ),
         ))
     }
+
+    /// What the backups of critical accounts will cost.
+    async fn backup_rent(&self, open: &[survey::Eligible]) -> Result<u64> {
+        let mut sum = 0u64;
+        for account in open.iter().filter(|e| e.critical) {
+            let space = account.data.len().saturating_add(AccountBackup::HEADER);
+            sum = sum.saturating_add(self.backend.gateway().rent(space).await?);
+        }
+        Ok(sum)
+    }
 }
 
 /// `targets` as they would be sent now.
-pub(crate) fn batches(
+pub(crate) fn batches<T>(
     gateway: &Gateway,
     payer: &Pubkey,
-    targets: Vec<Pubkey>,
-    build: impl Fn(&[Pubkey]) -> solana_instruction::Instruction,
-) -> Vec<Vec<Pubkey>> {
+    targets: Vec<T>,
+    build: impl Fn(&[T]) -> solana_instruction::Instruction,
+) -> Vec<Vec<T>> {
     let price = gateway.config().unit_price;
     pack(targets, |t| {
         transaction_size(&with_budget(&[build(t)], MAX_UNITS, price), payer) <= PACKET

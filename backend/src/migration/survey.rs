@@ -2,19 +2,21 @@
 //! chain each time; the answer is never kept.
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
     time::Duration,
 };
 
 use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
 use solana_sdk_ids::system_program;
-use upgrade_manager::state::{AccountStatus, AccountVersion, Terms, TypeRule};
+use upgrade_manager::state::{AccountStatus, AccountVersion, Executed, Terms, TypeRule};
 
 use crate::{
     archive::ManifestLeaf,
     backend::{Backend, Reporter},
     error::{BackendError, Result},
     gateway::{Filter, Gateway, RawAccount},
+    instructions::Migrate,
     lookup,
 };
 
@@ -29,6 +31,14 @@ pub(crate) struct Eligible {
     pub hash: [u8; 32],
     pub lamports: u64,
     pub data: Vec<u8>,
+    /// Whether its old bytes are kept on chain.
+    pub critical: bool,
+}
+
+impl Eligible {
+    pub(crate) fn target(&self) -> Migrate {
+        Migrate { account: self.address, critical: self.critical }
+    }
 }
 
 /// What a scan saw.
@@ -62,24 +72,24 @@ pub(crate) fn is_gone(account: Option<&RawAccount>) -> bool {
     account.is_none_or(|a| a.owner == system_program::ID && a.data.is_empty())
 }
 
-fn filters(rule: &TypeRule, from: u16) -> Vec<Filter> {
-    let version = from.to_le_bytes();
-    let width = usize::from(rule.version_width).min(version.len());
-    vec![
-        Filter::Bytes { at: 0, bytes: rule.discriminator.to_vec() },
-        Filter::Bytes {
-            at: usize::from(rule.version_offset),
-            bytes: version.get(..width).unwrap_or_default().to_vec(),
-        },
-    ]
+/// The node filters one version; of several it lists every account of the type.
+fn filters(rule: &TypeRule, from: &RangeInclusive<u16>) -> Vec<Filter> {
+    let mut filters = vec![Filter::Bytes { at: 0, bytes: rule.discriminator.to_vec() }];
+    if from.start() == from.end() {
+        let version = from.start().to_le_bytes();
+        let width = usize::from(rule.version_width).min(version.len());
+        let bytes = version.get(..width).unwrap_or_default().to_vec();
+        filters.push(Filter::Bytes { at: usize::from(rule.version_offset), bytes });
+    }
+    filters
 }
 
-/// Every account of `program` that `rules` let migrate from version `from`.
+/// Every account of `program` that `rules` let migrate from one of the versions in `from`.
 pub(crate) async fn scan(
     gateway: &Gateway,
     program: &Pubkey,
     rules: &[TypeRule],
-    from: u16,
+    from: &RangeInclusive<u16>,
     finalized: bool,
 ) -> Result<Scan> {
     let mut found = BTreeMap::new();
@@ -92,10 +102,12 @@ pub(crate) async fn scan(
             gateway.program_accounts(program, &filters).await?
         };
         for (address, raw) in listed {
-            if rule.eligible(&raw.data, from) {
+            if rule.eligible(&raw.data, from).is_some() {
                 let (hash, lamports) = (sha256(&raw.data), raw.lamports);
-                found.insert(address, Eligible { address, hash, lamports, data: raw.data });
-            } else if rule.version(&raw.data) == Some(from) {
+                let critical = rule.is_critical();
+                let data = raw.data;
+                found.insert(address, Eligible { address, hash, lamports, data, critical });
+            } else if rule.version(&raw.data).is_some_and(|held| from.contains(&held)) {
                 misfits = misfits.saturating_add(1);
             }
         }
@@ -103,24 +115,24 @@ pub(crate) async fn scan(
     Ok(Scan { eligible: found.into_values().collect(), misfits })
 }
 
-/// The accounts of a listed type that hold the new version and that `proposal` has not moved there:
+/// The accounts of a listed type that hold the new version and that the proposal `by` has not moved there:
 /// made on the new layout after execution, also where an account with a record was closed. The chain
 /// does not restore them, and the old code cannot read them.
 pub(crate) async fn born_new(
     gateway: &Gateway,
     terms: &Terms,
-    proposal: &Pubkey,
+    by: &Executed,
 ) -> Result<BTreeSet<Pubkey>> {
     let mut there = BTreeSet::new();
     for rule in &terms.type_rules {
-        let filters = filters(rule, terms.to_version);
+        let filters = filters(rule, &(terms.to_version..=terms.to_version));
         let listed = gateway.program_accounts(&terms.program, &filters).await?;
         let new = |raw: &RawAccount| rule.version(&raw.data) == Some(terms.to_version);
         there.extend(listed.iter().filter(|(_, raw)| new(raw)).map(|(at, _)| *at));
     }
     if !there.is_empty() {
         // Read after the accounts: one that is migrated meanwhile has its record by now.
-        let known = records(gateway, &terms.program, proposal).await?;
+        let known = records(gateway, &terms.program, by).await?;
         let comes_back = |r: &AccountVersion| {
             matches!(r.status, AccountStatus::Migrated | AccountStatus::Verified)
         };
@@ -133,12 +145,12 @@ pub(crate) async fn born_new(
 pub(crate) async fn open_accounts(
     gateway: &Gateway,
     terms: &Terms,
-    proposal: &Pubkey,
+    by: &Executed,
     finalized: bool,
 ) -> Result<Vec<Eligible>> {
     let rules = &terms.type_rules;
-    let seen = scan(gateway, &terms.program, rules, terms.from_version, finalized).await?;
-    let records = records(gateway, &terms.program, proposal).await?;
+    let seen = scan(gateway, &terms.program, rules, &terms.migrates_from(), finalized).await?;
+    let records = records(gateway, &terms.program, by).await?;
     let open = |e: &Eligible| {
         !matches!(
             records.get(&e.address).map(|r| r.status),
@@ -148,14 +160,14 @@ pub(crate) async fn open_accounts(
     Ok(seen.eligible.into_iter().filter(open).collect())
 }
 
-/// The records that `proposal` has touched, by account.
+/// The records that the proposal `by` has touched, by account.
 pub(crate) async fn records(
     gateway: &Gateway,
     program: &Pubkey,
-    proposal: &Pubkey,
+    by: &Executed,
 ) -> Result<BTreeMap<Pubkey, AccountVersion>> {
     let all = lookup::records(gateway, program).await?;
-    let touched = |r: &AccountVersion| r.status_under(proposal) != AccountStatus::Pending;
+    let touched = |r: &AccountVersion| r.status_under(by) != AccountStatus::Pending;
     Ok(all.into_iter().filter(touched).map(|r| (r.account, r)).collect())
 }
 

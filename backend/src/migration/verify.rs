@@ -56,7 +56,7 @@ impl MigrationManager {
     ) -> Result<Option<super::Outcome>> {
         let gateway = self.backend.gateway();
         let scene = Scene::load(gateway, proposal).await?;
-        let under = records(gateway, &scene.program(), &proposal).await?;
+        let under = records(gateway, &scene.program(), &scene.executed()).await?;
         let targets: Vec<Pubkey> = under
             .values()
             .filter(|r| r.status == AccountStatus::Migrated && !failed.contains_key(&r.account))
@@ -92,7 +92,7 @@ impl MigrationManager {
         let scene = Scene::load(gateway, proposal).await?;
         let finalized = survey::wait_final(&self.backend, scene.now.slot, reporter).await?;
         let terms = &scene.proposal.terms;
-        let left = survey::open_accounts(gateway, terms, &proposal, true).await?;
+        let left = survey::open_accounts(gateway, terms, &scene.executed(), true).await?;
         failures.extend(left.iter().map(|e| {
             format!(
                 "Account {}: it is still at the old version; migrate it, or set it aside with \

@@ -36,7 +36,8 @@ impl ProposalManager {
         plan.check(check_archive(&self.backend));
         plan.unit_limit = Some(MAX_UNITS);
         if let Some(signer) = self.backend.signer() {
-            plan.instructions = vec![instructions::execute_upgrade(&signer, terms)];
+            let replaced = scene.state.unfinished();
+            plan.instructions = vec![instructions::execute_upgrade(&signer, terms, replaced)];
         }
         Ok(plan)
     }

@@ -5,8 +5,7 @@ use upgrade_manager::{
     instructions::ProposeArgs,
     loader, seeds,
     state::{
-        BufferAttestation, BufferRole, Manifest, MultisigConfig, ProgramUpgradeState, ProposalKind,
-        Terms, role,
+        BufferAttestation, BufferRole, Manifest, MultisigConfig, ProgramUpgradeState, Terms, role,
     },
 };
 
@@ -44,8 +43,9 @@ impl ProposalManager {
     /// Scans the accounts for the manifest, keeps its leaves, then plans.
     pub(crate) async fn plan_propose(&self, request: ProposeRequest) -> Result<Plan> {
         let state = lookup::program_state(self.backend.gateway(), &request.program).await?;
+        let versions = request.oldest_version.unwrap_or(state.version)..=state.version;
         let seen = MigrationManager::new(&self.backend)
-            .survey(&request.program, &request.type_rules, state.version)
+            .survey(&request.program, &request.type_rules, &versions)
             .await?;
         let now = self.backend.gateway().chain_time().await?;
         let life = i64::try_from(request.expires_in.as_secs()).unwrap_or(i64::MAX);
@@ -91,6 +91,8 @@ impl ProposalManager {
         if let Some(signer) = signer {
             plan.fact("Signer", signer);
             let args = ProposeArgs {
+                kind: terms.kind,
+                oldest_version: terms.oldest_version,
                 genesis_hash: terms.genesis_hash,
                 to_version: terms.to_version,
                 type_rules: terms.type_rules.clone(),
@@ -137,7 +139,7 @@ impl ProposalManager {
 fn terms(basis: &Basis, frozen: &FrozenRequest, genesis_hash: [u8; 32]) -> Terms {
     let request = &frozen.request;
     Terms {
-        kind: ProposalKind::Upgrade,
+        kind: request.kind,
         id: basis.multisig.next_proposal,
         genesis_hash,
         multisig: basis.state.multisig,
@@ -148,6 +150,7 @@ fn terms(basis: &Basis, frozen: &FrozenRequest, genesis_hash: [u8; 32]) -> Terms
         rollback: basis.rollback.pin(),
         spill: basis.multisig.treasury,
         from_version: basis.state.version,
+        oldest_version: request.oldest_version.unwrap_or(basis.state.version),
         to_version: request.to_version,
         type_rules: request.type_rules.clone(),
         manifest: frozen.manifest,

@@ -2,10 +2,9 @@
 //! the keys it is given.
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
-    instructions::CreateMultisigArgs,
     loader::{self, BUFFER_HEADER},
     seeds,
-    state::BufferRole,
+    state::{BufferRole, TeamRules},
 };
 
 use super::ProposalManager;
@@ -25,7 +24,7 @@ impl ProposalManager {
     pub async fn create_multisig(
         &self,
         create_key: &dyn Signer,
-        mut args: CreateMultisigArgs,
+        mut args: TeamRules,
     ) -> Result<(Pubkey, SentTx)> {
         let key = self.backend.require_key()?;
         args.members.sort_by_key(|m| m.key);

@@ -1,6 +1,6 @@
 //! Votes, cancellation, expiry. The chain's own rules run here on a copy of the proposal, so the
 //! preflight knows what will follow.
-use upgrade_manager::state::{Choice, ProposalStatus};
+use upgrade_manager::state::{Choice, Course, ProposalStatus};
 
 use super::ProposalManager;
 use crate::{
@@ -21,7 +21,7 @@ impl ProposalManager {
         let cancels = scene.proposal.ballot.cancel.len();
         plan.shown.pin("the number of votes to cancel", cancels);
         if verb == Verb::Expire {
-            let over = scene.proposal.require_expired(scene.now.unix);
+            let over = scene.proposal.require_expired(&scene.multisig, scene.now.unix);
             plan.check(words::rule(&over, "The proposal's time is over."));
         } else {
             plan.check(check_time(scene, verb));

@@ -49,7 +49,7 @@ impl Items {
 /// Looks at every account that holds the new layout.
 pub(super) async fn plan_items(backend: &Backend, scene: &Scene) -> Result<Items> {
     let gateway = backend.gateway();
-    let under = records(gateway, &scene.program(), &scene.address).await?;
+    let under = records(gateway, &scene.program(), &scene.executed()).await?;
     let on_new: Vec<AccountVersion> = under
         .into_values()
         .filter(|r| matches!(r.status, AccountStatus::Migrated | AccountStatus::Verified))

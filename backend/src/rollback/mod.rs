@@ -68,7 +68,7 @@ impl RollbackHandler {
             },
         );
         let terms = &scene.proposal.terms;
-        let new = migration::born_new(self.backend.gateway(), terms, &proposal).await?;
+        let new = migration::born_new(self.backend.gateway(), terms, &scene.executed()).await?;
         plan.fact("Accounts made on the new layout, not restored", new.len());
         plan.checks.extend(born::warning(&new));
         match step {
@@ -129,7 +129,7 @@ impl RollbackHandler {
         plan.checks.extend(code.checks(terms, Direction::Back, scene.now.slot));
         let items = items::plan_items(&self.backend, scene).await?;
         items::describe(&mut plan, &items);
-        let may = proposal.ballot.may_give_up(scene.multisig.threshold);
+        let may = proposal.ballot.may_give_up(&scene.multisig);
         if give_up && !may {
             plan.check(Check::warn(
                 "Fewer members than the threshold agreed to give accounts up: if one cannot be \
@@ -179,7 +179,7 @@ fn next_step(scene: &Scene, signer: Option<Pubkey>, give_up: bool) -> Step {
             && !proposal.ballot.rollback.iter().any(|v| v.member == signer && v.give_up)
             && proposal.require_rollback_vote(scene.now.unix).is_ok()
     });
-    let decided = proposal.ballot.may_give_up(config.threshold);
+    let decided = proposal.ballot.may_give_up(config);
     if give_up && !decided && can_add { Step::Vote } else { Step::Restore }
 }
 

@@ -59,7 +59,7 @@ impl RollbackHandler {
             compared.equal, compared.different
         );
         let left = scene.state.counters.on_new_layout();
-        let given_up = give_up && scene.proposal.ballot.may_give_up(scene.multisig.threshold);
+        let given_up = give_up && scene.proposal.ballot.may_give_up(&scene.multisig);
         if left > 0 && !given_up {
             failures.push(format!(
                 "{left} accounts still hold the new layout, so the old code stays out: restore \
@@ -80,7 +80,7 @@ impl RollbackHandler {
         }
         // The rollback is done: a node that fails now must not make it look undone.
         let terms = &scene.proposal.terms;
-        let new = match born_new(self.backend.gateway(), terms, &proposal).await {
+        let new = match born_new(self.backend.gateway(), terms, &scene.executed()).await {
             Ok(new) => born::afterwards(&new),
             Err(error) => format!("; accounts made on the new layout were not counted: {error}"),
         };
@@ -147,7 +147,7 @@ impl RollbackHandler {
     /// Compares every restored account with the hash it had before its migration.
     async fn compare(&self, scene: &Scene, reporter: &Reporter) -> Result<Comparison> {
         let gateway = self.backend.gateway();
-        let restored: Vec<_> = records(gateway, &scene.program(), &scene.address)
+        let restored: Vec<_> = records(gateway, &scene.program(), &scene.executed())
             .await?
             .into_values()
             .filter(|r| r.status == AccountStatus::Restored)

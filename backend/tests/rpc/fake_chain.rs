@@ -17,8 +17,8 @@ use solana_sdk_ids::sysvar;
 use upgrade_manager::{
     seeds,
     state::{
-        Counters, Manifest, Member, MultisigConfig, Phase, PinnedElf, ProgramUpgradeState,
-        ProposalKind, Source, Terms, UpgradeProposal, role,
+        Counters, Manifest, MemberArgs, MultisigConfig, Phase, PinnedElf, ProgramUpgradeState,
+        ProposalKind, Source, TeamRules, Terms, UpgradeProposal, role,
     },
 };
 
@@ -116,23 +116,21 @@ impl FakeChain {
         keys.sort();
         let create_key = Pubkey::new_from_array([40; 32]);
         let config_key = seeds::multisig(&create_key).0;
-        let config = MultisigConfig {
-            layout: 1,
-            bump: 0,
-            create_key,
-            config_epoch: 0,
+        let rules = TeamRules {
             threshold: 3,
             open_cap: 2,
             allow_durable_nonce: false,
-            timelock_floor: 3_600,
+            timelock_floor: 172_800,
             timelock: 172_800,
             execution_window: 86_400,
             rollback_window: 604_800,
             treasury: Pubkey::new_from_array([41; 32]),
-            next_proposal: 1,
-            members: keys.iter().map(|k| Member { key: *k, roles: role::ALL, open: 0 }).collect(),
-            reserved: [0; 128],
+            guardian: None,
+            squads: None,
+            members: keys.iter().map(|k| MemberArgs { key: *k, roles: role::ALL }).collect(),
         };
+        let mut config = MultisigConfig::new(rules, (create_key, 0), others[0], 0).unwrap();
+        (config.next_proposal, config.programs, config.open_proposals) = (1, 1, 1);
         let program = Pubkey::new_from_array([42; 32]);
         let at = ProposalKeys::new(config_key, program, 0);
         let proposal = UpgradeProposal::new(
@@ -211,6 +209,7 @@ fn terms(multisig: Pubkey, program: Pubkey, config: &MultisigConfig) -> Terms {
         rollback: elf(45),
         spill: config.treasury,
         from_version: 1,
+        oldest_version: 1,
         to_version: 2,
         type_rules: vec![],
         manifest: Manifest::default(),
@@ -234,6 +233,7 @@ fn state(multisig: Pubkey, program: Pubkey, live: Pubkey) -> ProgramUpgradeState
         previous_elf_hash: [45; 32],
         phase: Phase::Steady,
         live_proposal: Some(live),
+        roll_forward: None,
         last_executed: None,
         executed_slot: 0,
         executed_at: 0,

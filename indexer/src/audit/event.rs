@@ -1,12 +1,15 @@
 //! From an event's bytes to its name, who did it, what it is about and its fields. The bytes are the
 //! truth; what is read here can be read again from them.
+mod governance;
+
 use anchor_lang::{AnchorDeserialize, Discriminator, Event};
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
 use upgrade_manager::events::{
-    AccountClosed, AccountMove, AccountsMoved, BufferAttested, BufferFrozen, CancelRequested,
-    ClosedKind, MigrationCompleted, MultisigCreated, ProgramRegistered, ProgramRolledBack,
-    ProposalCreated, ProposalExpired, RollbackVoted, UpgradeExecuted, VoteCast, VoteRevoked,
+    AccountClosed, AccountMove, AccountsMoved, BufferAttested, BufferFrozen, BufferReclaimed,
+    CancelRequested, ChunkAttested, ClosedKind, MigrationCompleted, MultisigCreated,
+    ProgramRegistered, ProgramRolledBack, ProposalCreated, ProposalExpired, RollbackVoted,
+    UpgradeExecuted, VoteCast, VoteRevoked,
 };
 
 use crate::describe::{counters, hash, key};
@@ -38,14 +41,13 @@ fn read<E: Event + AnchorDeserialize + Discriminator>(payload: &[u8]) -> Option<
 /// Reads `payload`; an unknown event keeps its bytes as detail, so that it is never lost.
 #[must_use]
 pub fn describe(payload: &[u8]) -> Described {
-    governance(payload).or_else(|| voting(payload)).or_else(|| execution(payload)).unwrap_or_else(
-        || Described {
-            kind: "Unknown",
-            actor: None,
-            subject: None,
-            detail: json!({ "bytes": hash(payload) }),
-        },
-    )
+    let known = setup(payload).or_else(|| voting(payload)).or_else(|| execution(payload));
+    known.or_else(|| governance::describe(payload)).unwrap_or_else(|| Described {
+        kind: "Unknown",
+        actor: None,
+        subject: None,
+        detail: json!({ "bytes": hash(payload) }),
+    })
 }
 
 /// Whether `payload` says that an account was closed: the websocket never does.
@@ -54,7 +56,7 @@ pub fn closes_an_account(payload: &[u8]) -> bool {
     read::<AccountClosed>(payload).is_some()
 }
 
-fn governance(payload: &[u8]) -> Option<Described> {
+fn setup(payload: &[u8]) -> Option<Described> {
     if let Some(MultisigCreated { multisig, members, threshold, timelock }) = read(payload) {
         let members: Vec<Value> = members.iter().map(key).collect();
         let detail = json!({
@@ -88,11 +90,29 @@ fn governance(payload: &[u8]) -> Option<Described> {
         });
         return Some(Described::new("BufferAttested", None, buffer, detail));
     }
+    if let Some(ChunkAttested { buffer, program, chunk, accumulator }) = read(payload) {
+        let detail = json!({
+            "buffer": key(&buffer), "program": key(&program), "chunk": chunk,
+            "accumulator": hash(&accumulator),
+        });
+        return Some(Described::new("ChunkAttested", None, buffer, detail));
+    }
+    if let Some(BufferReclaimed { buffer, program, executor, treasury }) = read(payload) {
+        let detail = json!({
+            "buffer": key(&buffer), "program": key(&program), "executor": key(&executor),
+            "treasury": key(&treasury),
+        });
+        return Some(Described::new("BufferReclaimed", Some(executor), buffer, detail));
+    }
     if let Some(AccountClosed { kind, account, program, refund }) = read(payload) {
         let kind = match kind {
             ClosedKind::Buffer => "Buffer",
             ClosedKind::Proposal => "Proposal",
             ClosedKind::AccountVersion => "AccountVersion",
+            ClosedKind::ProgramState => "ProgramState",
+            ClosedKind::Multisig => "Multisig",
+            ClosedKind::Governance => "Governance",
+            ClosedKind::Backup => "Backup",
         };
         let detail = json!({
             "kind": kind, "account": key(&account), "program": key(&program),

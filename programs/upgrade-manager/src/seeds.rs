@@ -12,7 +12,7 @@ pub const PROGRAM: &[u8] = b"program";
 pub const AUTHORITY: &[u8] = b"authority";
 /// `[MIGRATOR, program id]`: signs CPIs into the target only.
 pub const MIGRATOR: &[u8] = migration_interface::MIGRATOR_SEED;
-/// `[PROPOSAL, program id, id as u64 LE]`.
+/// `[PROPOSAL, program id, multisig, id as u64 LE]`: ids start anew with every team.
 pub const PROPOSAL: &[u8] = b"proposal";
 /// `[GOVERNANCE, multisig, id as u64 LE]`.
 pub const GOVERNANCE: &[u8] = b"governance";
@@ -49,10 +49,11 @@ pub fn migrator(program: &Pubkey) -> (Pubkey, u8) {
     Pubkey::find_program_address(&[MIGRATOR, program.as_ref()], &ID)
 }
 
-/// Address and bump of proposal `id` of `program`.
+/// Address and bump of proposal `id` of `multisig` to upgrade `program`.
 #[must_use]
-pub fn proposal(program: &Pubkey, id: u64) -> (Pubkey, u8) {
-    Pubkey::find_program_address(&[PROPOSAL, program.as_ref(), &id.to_le_bytes()], &ID)
+pub fn proposal(program: &Pubkey, multisig: &Pubkey, id: u64) -> (Pubkey, u8) {
+    let id = id.to_le_bytes();
+    Pubkey::find_program_address(&[PROPOSAL, program.as_ref(), multisig.as_ref(), &id], &ID)
 }
 
 /// Address and bump of proposal `id` of `multisig` about the team or who holds a program.

@@ -21,7 +21,7 @@ pub struct Go {
 /// Teams.
 #[derive(Subcommand, Debug)]
 pub enum Team {
-    /// Make a team that decides about upgrades; its rules cannot be changed afterwards
+    /// Make a team that decides about upgrades; only its own vote can change its rules afterwards
     Create(TeamCreate),
 }
 
@@ -34,7 +34,7 @@ pub struct TeamCreate {
     /// Hours between the deciding approval and the earliest execution
     #[arg(long, value_name = "HOURS", default_value_t = 48)]
     pub timelock_hours: u16,
-    /// Hours below which the timelock can never be set [default: 24, or the timelock if shorter]
+    /// Hours below which the timelock can never be set, at least 48 [default: 48]
     #[arg(long, value_name = "HOURS")]
     pub timelock_floor_hours: Option<u16>,
     /// Hours after the timelock in which a proposal can be executed
@@ -50,6 +50,9 @@ pub struct TeamCreate {
     /// each member
     #[arg(long = "member", value_name = "ADDRESS[:ROLES]", required = true, value_parser = member)]
     pub members: Vec<Member>,
+    /// Who may veto, pause for three days and roll back, and nothing else; not a member
+    #[arg(long, value_name = "ADDRESS")]
+    pub guardian: Option<Pubkey>,
     /// Proposals one member may have open at once
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub open_cap: u8,

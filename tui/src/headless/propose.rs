@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use backend::ProposeRequest;
-use upgrade_manager::state::{LenRange, Source, TypeRule};
+use upgrade_manager::state::{LenRange, ProposalKind, Source, TypeRule};
 
 use super::{act, fresh};
 use crate::{cli::Propose, session::Session, text::clean};
@@ -20,6 +20,8 @@ pub(super) async fn run(session: &Session, args: &Propose) -> Result<u8> {
         rollback_buffer: args.rollback_buffer,
         to_version: args.to_version,
         type_rules: rules,
+        kind: ProposalKind::Upgrade,
+        oldest_version: None,
         expires_in: Duration::from_secs(u64::from(args.expires_in).saturating_mul(86_400)),
         source: Source {
             link: args.source.clone(),

@@ -2,7 +2,7 @@
 //! hashes hex, times seconds since 1970.
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{Choice, Counters, ProgramUpgradeState, UpgradeProposal};
+use upgrade_manager::state::{Choice, Counters, Course, ProgramUpgradeState, UpgradeProposal};
 
 use crate::model::{snapshot::Snapshot, timing::ChainNow};
 

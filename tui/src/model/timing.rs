@@ -1,7 +1,7 @@
 //! What time means for a proposal: how long votes can be cast, how long to wait, how long it can be
 //! executed. Asks the chain's own rules with the chain's time; the operator's clock decides nothing.
 use upgrade_manager::state::{
-    MultisigConfig, Phase, ProgramUpgradeState, ProposalStatus, UpgradeProposal,
+    Course, MultisigConfig, Phase, ProgramUpgradeState, ProposalStatus, UpgradeProposal,
 };
 
 use crate::{text::countdown, theme::Meaning};
@@ -48,7 +48,7 @@ pub fn timing(
     let Some(now) = now else { return Timing::Unknown };
     let left = |until: i64| until.saturating_sub(now.unix);
     match proposal.status {
-        s if s.is_voting() && proposal.require_expired(now.unix).is_ok() => Timing::Over,
+        s if s.is_voting() && is_over(proposal, config, now) => Timing::Over,
         ProposalStatus::Active => Timing::Voting(left(proposal.deadline())),
         ProposalStatus::Timelocked if now.unix < proposal.eta => {
             Timing::Waiting(left(proposal.eta))
@@ -70,6 +70,14 @@ pub fn timing(
             }
         }
         _ => Timing::Ended,
+    }
+}
+
+/// Anyone may record that it came too late, or that the team has changed since.
+fn is_over(proposal: &impl Course, config: Option<&MultisigConfig>, now: ChainNow) -> bool {
+    match config {
+        Some(config) => proposal.require_expired(config, now.unix).is_ok(),
+        None => now.unix > proposal.deadline(),
     }
 }
 
@@ -107,7 +115,7 @@ pub fn status_meaning(status: ProposalStatus) -> Meaning {
             Meaning::Pending
         }
         ProposalStatus::Executed | ProposalStatus::Completed => Meaning::Ok,
-        ProposalStatus::RolledBack => Meaning::Warn,
+        ProposalStatus::RolledBack | ProposalStatus::Superseded => Meaning::Warn,
         ProposalStatus::Rejected | ProposalStatus::Cancelled | ProposalStatus::Expired => {
             Meaning::Muted
         }

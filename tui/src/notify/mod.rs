@@ -6,6 +6,7 @@ mod escape;
 
 use indexer::Conn;
 use serde::{Deserialize, Serialize};
+use upgrade_manager::state::Course;
 
 pub use self::deliver::{Surroundings, deliver};
 use crate::{

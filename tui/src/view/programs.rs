@@ -5,6 +5,7 @@ use ratatui::{
     layout::{Constraint, Layout, Rect},
 };
 use unicode_width::UnicodeWidthStr;
+use upgrade_manager::state::Course;
 
 use super::{Drawn, empty, filtered, tally};
 use crate::{

@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use backend::{Check, Verb};
 use ratatui::{Terminal, backend::TestBackend, buffer::Buffer};
+use upgrade_manager::state::Course;
 
 use super::*;
 use crate::{

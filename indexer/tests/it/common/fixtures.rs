@@ -29,14 +29,24 @@ pub fn multisig() -> MultisigConfig {
         threshold: 2,
         open_cap: 2,
         allow_durable_nonce: false,
-        timelock_floor: 3_600,
+        timelock_floor: 172_800,
         timelock: 172_800,
         execution_window: 86_400,
         rollback_window: 604_800,
         treasury: key(8),
         next_proposal: 1,
         members: (1..=3).map(|n| Member { key: key(n), roles: role::ALL, open: 0 }).collect(),
-        reserved: [0; 128],
+        payer: key(1),
+        guardian: Some(key(7)),
+        squads: None,
+        paused_until: 0,
+        pause_again: 0,
+        unpause_votes: 0,
+        programs: 1,
+        open_proposals: 1,
+        critical: false,
+        dissolved: false,
+        reserved: [0; 32],
     }
 }
 
@@ -55,6 +65,7 @@ pub fn program(version: u16) -> ProgramUpgradeState {
         previous_elf_hash: [6; 32],
         phase: Phase::Steady,
         live_proposal: Some(key(60)),
+        roll_forward: None,
         last_executed: None,
         executed_slot: 5,
         executed_at: 1_700_000_000,
@@ -87,6 +98,7 @@ pub fn proposal(status: ProposalStatus) -> UpgradeProposal {
             rollback: elf(71),
             spill: key(8),
             from_version: 1,
+            oldest_version: 1,
             to_version: 2,
             type_rules: vec![TypeRule {
                 discriminator: [3; 8],
@@ -131,7 +143,9 @@ pub fn attestation() -> BufferAttestation {
         proposal: Some(key(60)),
         refund: key(1),
         payer: key(1),
-        reserved: [0; 48],
+        chunks: 0,
+        accumulator: [0; 32],
+        reserved: [0; 12],
     }
 }
 

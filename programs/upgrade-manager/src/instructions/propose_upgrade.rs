@@ -146,7 +146,7 @@ impl<'info> ProposeUpgrade<'info> {
         let by =
             Payer { payer: &self.payer, system_program: &self.system_program, rent: &Rent::get()? };
         let id = id.to_le_bytes();
-        let seeds = [seeds::PROPOSAL, state.program.as_ref(), &id];
+        let seeds = [seeds::PROPOSAL, state.program.as_ref(), state.multisig.as_ref(), &id];
         let space = 8 + UpgradeProposal::INIT_SPACE;
         proposal.bump = stored::create(&self.proposal, &seeds, space, &by)?;
         stored::write(&self.proposal, &*proposal)?;

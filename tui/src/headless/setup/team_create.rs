@@ -1,6 +1,6 @@
 //! `team create`: a team that decides about upgrades.
 use anyhow::Result;
-use upgrade_manager::instructions::{CreateMultisigArgs, MemberArgs};
+use upgrade_manager::state::{MemberArgs, TeamRules};
 
 use super::{confirm, desk};
 use crate::{cli::setup::TeamCreate, session::Session};
@@ -8,7 +8,7 @@ use crate::{cli::setup::TeamCreate, session::Session};
 const HOUR: u32 = 3_600;
 const DAY: u32 = 24 * HOUR;
 /// Least timelock where none is named, in hours.
-const FLOOR: u16 = 24;
+const FLOOR: u16 = 48;
 
 pub(super) async fn run(session: &Session, args: &TeamCreate) -> Result<u8> {
     let desk = desk(session).await?;
@@ -16,10 +16,10 @@ pub(super) async fn run(session: &Session, args: &TeamCreate) -> Result<u8> {
     confirm::run(session, &desk, shown, args.go, "team").await
 }
 
-fn terms(args: &TeamCreate) -> CreateMultisigArgs {
+fn terms(args: &TeamCreate) -> TeamRules {
     let hours = |n: u16| u32::from(n).saturating_mul(HOUR);
-    let floor = args.timelock_floor_hours.unwrap_or_else(|| args.timelock_hours.min(FLOOR));
-    CreateMultisigArgs {
+    let floor = args.timelock_floor_hours.unwrap_or_else(|| FLOOR);
+    TeamRules {
         threshold: args.threshold,
         open_cap: args.open_cap,
         allow_durable_nonce: args.allow_durable_nonce,
@@ -28,6 +28,8 @@ fn terms(args: &TeamCreate) -> CreateMultisigArgs {
         execution_window: hours(args.window_hours),
         rollback_window: u32::from(args.rollback_window_days).saturating_mul(DAY),
         treasury: args.treasury,
+        guardian: args.guardian,
+        squads: None,
         members: args.members.iter().map(|m| MemberArgs { key: m.key, roles: m.roles }).collect(),
     }
 }
@@ -40,7 +42,7 @@ mod tests {
     use crate::cli::{Cli, Command, setup::Team};
 
     #[test]
-    fn hours_and_days_become_seconds_and_the_floor_never_exceeds_the_timelock() {
+    fn hours_and_days_become_seconds_and_the_floor_is_two_days_unless_told() {
         let key = solana_pubkey::Pubkey::new_from_array([3; 32]).to_string();
         let read = |more: &[&str]| {
             let line = ["control-room", "team", "create", "--threshold", "1", "--treasury", &key];
@@ -51,10 +53,12 @@ mod tests {
             }
         };
         let plain = read(&[]);
-        assert_eq!((plain.timelock, plain.timelock_floor), (48 * 3_600, 24 * 3_600));
+        assert_eq!((plain.timelock, plain.timelock_floor), (48 * 3_600, 48 * 3_600));
         assert_eq!((plain.execution_window, plain.rollback_window), (604_800, 604_800));
-        let short = read(&["--timelock-hours", "2", "--rollback-window-days", "1"]);
-        assert_eq!((short.timelock, short.timelock_floor), (7_200, 7_200));
-        assert_eq!(short.rollback_window, 86_400);
+        let long = read(&["--timelock-hours", "96", "--timelock-floor-hours", "72"]);
+        assert_eq!((long.timelock, long.timelock_floor), (96 * 3_600, 72 * 3_600));
+        assert_eq!(read(&["--rollback-window-days", "1"]).rollback_window, 86_400);
+        assert_eq!((plain.guardian, long.guardian), (None, None));
+        assert_eq!(read(&["--guardian", &key]).guardian.unwrap().to_string(), key);
     }
 }

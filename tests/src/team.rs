@@ -1,0 +1,162 @@
+//! What the world's team does about itself: new rules, a guardian's pause, a program that leaves, the
+//! end. Account lists come from the backend's builders, as in `verbs`.
+use backend::instructions::{self as ix, Voted, VotedKeys};
+use solana_instruction::Instruction;
+use solana_pubkey::Pubkey;
+use upgrade_manager::{
+    instructions::GovernanceArgs,
+    seeds,
+    state::{Action, Choice, GovernanceProposal, TeamRules, Transfer},
+};
+
+use crate::{
+    keys::{address, key},
+    world::{DECIDING, LIFE, TIMELOCK, World},
+};
+
+impl World {
+    /// The team's rules, changed by `change`; members are sorted afterwards.
+    pub fn new_rules(&self, change: impl FnOnce(&mut TeamRules)) -> Action {
+        let mut rules = self.config().rules();
+        change(&mut rules);
+        rules.members.sort_by_key(|m| m.key);
+        Action::ConfigChange(rules)
+    }
+
+    /// The vault program goes to `new_authority`.
+    pub fn hand_over(&self, new_authority: &str) -> Action {
+        let (program, program_data) = (demo_vault::ID, ix::program_data_address(&demo_vault::ID));
+        Action::TransferAuthority(Transfer {
+            program,
+            program_data,
+            new_authority: address(new_authority),
+        })
+    }
+
+    /// `propose_governance` for `action`, paid by the payer.
+    pub fn propose_team_ix(&self, proposer: &str, action: Action) -> Instruction {
+        let args = GovernanceArgs {
+            genesis_hash: [7; 32],
+            expires_at: self.chain.time() + LIFE,
+            note: "agreed on the call".into(),
+            action,
+        };
+        self.propose_team_with_ix(proposer, args)
+    }
+
+    /// `propose_governance` with these arguments.
+    pub fn propose_team_with_ix(&self, proposer: &str, args: GovernanceArgs) -> Instruction {
+        let (team, id) = (self.multisig(), self.config().next_proposal);
+        ix::propose_governance(&address(proposer), &address("payer"), &team, id, args)
+    }
+
+    /// Proposal `id` about the team.
+    pub fn team_proposal(&self, id: u64) -> GovernanceProposal {
+        self.chain.read(&seeds::governance(&self.multisig(), id).0)
+    }
+
+    /// The addresses of proposal `id` about the team.
+    pub fn team_keys(&self, id: u64) -> VotedKeys {
+        self.team_proposal(id).voted()
+    }
+
+    /// `approve` or `reject` of proposal `id` about the team.
+    pub fn team_vote_ix(&self, member: &str, id: u64, choice: Choice) -> Instruction {
+        let (keys, digest) = (self.team_keys(id), self.team_proposal(id).digest);
+        match choice {
+            Choice::Approve => ix::approve(&address(member), &keys, digest),
+            Choice::Reject => ix::reject(&address(member), &keys, digest),
+        }
+    }
+
+    /// `revoke` of a vote on proposal `id` about the team.
+    pub fn team_revoke_ix(&self, member: &str, id: u64) -> Instruction {
+        ix::revoke(&address(member), &self.team_keys(id))
+    }
+
+    /// `cancel` of proposal `id` about the team.
+    pub fn team_cancel_ix(&self, member: &str, id: u64) -> Instruction {
+        ix::cancel(&address(member), &self.team_keys(id))
+    }
+
+    /// `expire` of proposal `id` about the team.
+    pub fn team_expire_ix(&self, id: u64) -> Instruction {
+        ix::expire(&self.team_keys(id))
+    }
+
+    /// `execute_config_change` of proposal `id`.
+    pub fn execute_change_ix(&self, executor: &str, id: u64) -> Instruction {
+        ix::execute_config_change(&address(executor), &self.team_proposal(id).terms)
+    }
+
+    /// `execute_transfer` of proposal `id`.
+    pub fn execute_transfer_ix(&self, executor: &str, id: u64) -> Instruction {
+        let terms = self.team_proposal(id).terms;
+        let Action::TransferAuthority(transfer) = &terms.action else {
+            panic!("proposal {id} hands nothing over");
+        };
+        ix::execute_transfer(&address(executor), &terms, transfer)
+    }
+
+    /// `pause`.
+    pub fn pause_ix(&self, guardian: &str) -> Instruction {
+        ix::pause(&address(guardian), &self.multisig())
+    }
+
+    /// `unpause`.
+    pub fn unpause_ix(&self, member: &str) -> Instruction {
+        ix::unpause(&address(member), &self.multisig())
+    }
+
+    /// `close_program_state`.
+    pub fn close_state_ix(&self, closer: &str) -> Instruction {
+        ix::close_program_state(&address(closer), &self.state())
+    }
+
+    /// `close_multisig`.
+    pub fn close_team_ix(&self, closer: &str) -> Instruction {
+        ix::close_multisig(&address(closer), &self.config())
+    }
+
+    /// `close_governance` of proposal `id`.
+    pub fn close_team_proposal_ix(&self, closer: &str, id: u64) -> Instruction {
+        ix::close_governance(&address(closer), &self.team_proposal(id))
+    }
+
+    /// Proposes `action`. Returns the proposal's id.
+    pub fn propose_team(&mut self, action: Action) -> u64 {
+        let id = self.config().next_proposal;
+        let ix = self.propose_team_ix("anna", action);
+        self.run("propose_governance", ix, &[&key("anna"), &key("payer")]);
+        id
+    }
+
+    /// The three decide for proposal `id`, and its timelock passes.
+    pub fn agree_team(&mut self, id: u64) {
+        for member in DECIDING {
+            let ix = self.team_vote_ix(member, id, Choice::Approve);
+            self.run("approve", ix, &[&key(member)]);
+        }
+        self.chain.pass(i64::from(TIMELOCK));
+    }
+
+    /// Puts `change` in force by vote.
+    pub fn change_team(&mut self, change: impl FnOnce(&mut TeamRules)) {
+        let id = self.propose_team(self.new_rules(change));
+        self.agree_team(id);
+        self.run("execute_config_change", self.execute_change_ix("dan", id), &[&key("dan")]);
+    }
+
+    /// Hands the vault program over by vote.
+    pub fn transfer_to(&mut self, new_authority: &str) {
+        let id = self.propose_team(self.hand_over(new_authority));
+        self.agree_team(id);
+        let ix = self.execute_transfer_ix("dan", id);
+        self.run("execute_transfer", ix, &[&key("dan"), &key(new_authority)]);
+    }
+
+    /// Address of the vault program's ProgramData account.
+    pub fn program_data(&self) -> Pubkey {
+        ix::program_data_address(&demo_vault::ID)
+    }
+}
