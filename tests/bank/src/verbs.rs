@@ -1,0 +1,152 @@
+//! The manager's instructions as the world's people would send them. Account lists come from the
+//! backend's builders.
+use backend::{
+    elf::trimmed,
+    instructions::{self as ix, ProposalKeys, Restore},
+};
+use demo_vault::client;
+use solana_instruction::Instruction;
+use solana_pubkey::Pubkey;
+use solana_signer::Signer;
+use upgrade_manager::{
+    instructions::{CreateMultisigArgs, MemberArgs, ProposeArgs, RestoreItem},
+    state::{BufferRole, LenRange, Source, TypeRule, role},
+};
+
+use crate::{
+    keys::{address, key},
+    world::{EXECUTION_WINDOW, LIFE, MEMBERS, ROLLBACK_WINDOW, TIMELOCK, World},
+};
+
+/// Length of `bytes` without trailing zeros.
+fn trimmed_len(bytes: &[u8]) -> u32 {
+    u32::try_from(trimmed(bytes).len()).expect("an ELF")
+}
+
+/// The vaults' type rule, as a proposal says it.
+fn type_rule() -> TypeRule {
+    let rule = client::type_rule();
+    let range = |(min, max)| LenRange { min, max };
+    TypeRule {
+        discriminator: rule.discriminator,
+        version_offset: rule.version_offset,
+        version_width: rule.version_width,
+        old_len: range(rule.old_len),
+        new_len: range(rule.new_len),
+        flags: 0,
+    }
+}
+
+/// Address of the buffer called `name`.
+pub fn buffer(name: &str) -> Pubkey {
+    key(&format!("buffer-{name}")).pubkey()
+}
+
+impl World {
+    /// The addresses of the proposal under test.
+    pub fn keys(&self) -> ProposalKeys {
+        ProposalKeys::new(self.multisig(), demo_vault::ID, self.id)
+    }
+
+    /// `create_multisig`: three of five, 48 hours.
+    pub fn create_multisig_ix(&self) -> Instruction {
+        let mut members: Vec<_> =
+            MEMBERS.iter().map(|m| MemberArgs { key: address(m), roles: role::ALL }).collect();
+        members.sort_by_key(|m| m.key);
+        let args = CreateMultisigArgs {
+            threshold: 3,
+            open_cap: 2,
+            allow_durable_nonce: false,
+            timelock_floor: TIMELOCK,
+            timelock: TIMELOCK,
+            execution_window: EXECUTION_WINDOW,
+            rollback_window: ROLLBACK_WINDOW,
+            treasury: address("treasury"),
+            members,
+        };
+        ix::create_multisig(&address("create"), &address("payer"), args)
+    }
+
+    /// `register_program` by the developer.
+    pub fn register_ix(&self) -> Instruction {
+        let len = trimmed_len(&self.live_code());
+        let (dev, payer) = (address("dev"), address("payer"));
+        ix::register_program(&dev, &payer, &self.multisig(), &demo_vault::ID, 1, len)
+    }
+
+    /// `freeze_buffer` by the developer.
+    pub fn freeze_ix(&self, name: &str, role: BufferRole) -> Instruction {
+        let (dev, payer) = (address("dev"), address("payer"));
+        ix::freeze_buffer(&dev, &payer, &demo_vault::ID, &buffer(name), role)
+    }
+
+    fn buffer_len(&self, name: &str) -> u32 {
+        trimmed_len(&self.bank.data(&buffer(name))[37..])
+    }
+
+    /// `attest_buffer`.
+    pub fn attest_ix(&self, name: &str) -> Instruction {
+        ix::attest_buffer(&demo_vault::ID, &buffer(name), self.buffer_len(name))
+    }
+
+    /// `attest_rollback`.
+    pub fn attest_rollback_ix(&self, name: &str) -> Instruction {
+        ix::attest_rollback(&demo_vault::ID, &buffer(name), self.buffer_len(name))
+    }
+
+    /// `propose_upgrade` to the second layout, by anna.
+    pub fn propose_ix(&self) -> Instruction {
+        let args = ProposeArgs {
+            genesis_hash: [7; 32],
+            to_version: 2,
+            type_rules: vec![type_rule()],
+            manifest: self.manifest(),
+            expires_at: self.bank.time() + LIFE,
+            source: Source {
+                link: "https://example.org/vaults".into(),
+                commit: "0123456789abcdef".into(),
+                image: "example.org/build:1".into(),
+            },
+        };
+        let (upgrade, rollback) = (buffer("upgrade"), buffer("rollback"));
+        let (who, payer) = (address("anna"), address("payer"));
+        ix::propose_upgrade(&who, &payer, &self.keys(), &upgrade, &rollback, args)
+    }
+
+    /// `approve`.
+    pub fn approve_ix(&self, member: &str) -> Instruction {
+        ix::approve(&address(member), &self.keys(), self.proposal().digest)
+    }
+
+    /// `execute_upgrade` by dan.
+    pub fn execute_ix(&self) -> Instruction {
+        ix::execute_upgrade(&address("dan"), &self.proposal().terms)
+    }
+
+    /// `migrate_accounts` of every vault, paid by the cranker.
+    pub fn migrate_ix(&self) -> Instruction {
+        ix::migrate_accounts(&address("cranker"), &self.proposal().terms, &self.vaults)
+    }
+
+    /// `approve_rollback`.
+    pub fn approve_rollback_ix(&self, member: &str) -> Instruction {
+        ix::approve_rollback(&address(member), &self.keys(), self.proposal().digest, false)
+    }
+
+    /// `restore_accounts` of every vault to its bytes at planning, by dan.
+    pub fn restore_ix(&self) -> Instruction {
+        let restore = |vault: &Pubkey| Restore {
+            account: *vault,
+            rent_refund: self.record(vault).rent_payer,
+            item: RestoreItem::Bytes(self.before[vault].clone()),
+        };
+        let items: Vec<_> = self.vaults.iter().map(restore).collect();
+        let (who, payer) = (address("dan"), address("payer"));
+        ix::restore_accounts(&who, &payer, &self.proposal().terms, &items)
+    }
+
+    /// `rollback_program` by dan.
+    pub fn rollback_ix(&self) -> Instruction {
+        ix::rollback_program(&address("dan"), &self.proposal().terms)
+    }
+}

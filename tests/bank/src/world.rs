@@ -1,0 +1,179 @@
+//! A team of five with a program to upgrade, and the way from its first vault to an upgrade that can
+//! be executed.
+use std::collections::HashMap;
+
+use backend::instructions::program_data_address;
+use demo_vault::client;
+use sha2::{Digest, Sha256};
+use solana_instruction::Instruction;
+use solana_keypair::Keypair;
+use solana_pubkey::Pubkey;
+use upgrade_manager::{
+    seeds,
+    state::{
+        AccountVersion, BufferRole, Manifest, MultisigConfig, ProgramUpgradeState, UpgradeProposal,
+        manifest,
+    },
+};
+
+use crate::{
+    bank::{Bank, Genesis},
+    elf,
+    keys::{address, key},
+    verbs::buffer,
+};
+
+/// One SOL in lamports.
+pub const SOL: u64 = 1_000_000_000;
+/// The five members; three of them decide.
+pub const MEMBERS: [&str; 5] = ["anna", "ben", "chloe", "dan", "eve"];
+/// Members that decide.
+pub const DECIDING: [&str; 3] = ["anna", "ben", "chloe"];
+/// Seconds between the deciding approval and the earliest execution.
+pub const TIMELOCK: u32 = 48 * 3600;
+/// Seconds in which the proposal can then be executed.
+pub const EXECUTION_WINDOW: u32 = 24 * 3600;
+/// Seconds after execution in which members can vote for rollback.
+pub const ROLLBACK_WINDOW: u32 = 7 * 24 * 3600;
+/// Seconds from proposal to its expiry.
+pub const LIFE: i64 = 14 * 24 * 3600;
+/// Vaults of the owner.
+pub const VAULTS: u32 = 3;
+
+/// The team, its program and everything around it.
+pub struct World {
+    /// The bank.
+    pub bank: Bank,
+    /// The vaults, in ascending order of address.
+    pub vaults: Vec<Pubkey>,
+    /// The vaults' bytes at planning.
+    pub before: HashMap<Pubkey, Vec<u8>>,
+    /// Id of the proposal under test.
+    pub id: u64,
+}
+
+impl World {
+    /// The vault program in its first layout, with vaults, under its developer.
+    fn deployed() -> Self {
+        let mut genesis = Genesis::default();
+        for name in MEMBERS.iter().chain(&["dev", "payer", "cranker", "owner", "stranger"]) {
+            genesis.fund(&address(name), 1_000 * SOL);
+        }
+        genesis.fund(&address("treasury"), SOL);
+        let (manager, dev) = (elf::manager(), address("dev"));
+        genesis.deploy(&upgrade_manager::ID, &dev, manager, manager.len());
+        let room = elf::v1().len().max(elf::v2().len());
+        genesis.deploy(&demo_vault::ID, &dev, elf::v1(), room);
+        let bank = genesis.start();
+        let mut world = Self { bank, vaults: vec![], before: HashMap::new(), id: 0 };
+        let (owner, who) = (key("owner"), address("owner"));
+        for i in 0..VAULTS {
+            let open = [client::open_ix(&who, i), client::deposit_ix(&who, i, SOL)];
+            world.bank.ok(&open, &[&owner]);
+            world.vaults.push(client::vault_address(&who, i));
+        }
+        world.vaults.sort();
+        world
+    }
+
+    /// Under a team, with both buffers frozen and attested.
+    pub fn attested() -> Self {
+        let mut w = Self::deployed();
+        let (dev, payer) = (key("dev"), key("payer"));
+        w.run("create_multisig", w.create_multisig_ix(), &[&key("create"), &payer]);
+        w.run("register_program", w.register_ix(), &[&dev, &payer]);
+        let roles = [
+            ("upgrade", BufferRole::Upgrade, elf::v2()),
+            ("rollback", BufferRole::Rollback, elf::v1()),
+        ];
+        for (name, role, elf) in roles {
+            w.bank.place_buffer(&buffer(name), &address("dev"), elf);
+            w.run("freeze_buffer", w.freeze_ix(name, role), &[&dev, &payer]);
+        }
+        w.run("attest_buffer", w.attest_ix("upgrade"), &[]);
+        w.run("attest_rollback", w.attest_rollback_ix("rollback"), &[]);
+        w
+    }
+
+    /// An upgrade whose timelock is over.
+    pub fn ready() -> Self {
+        let mut w = Self::attested();
+        w.before = w.vaults.iter().map(|v| (*v, w.bank.data(v))).collect();
+        w.id = w.bank.read::<MultisigConfig>(&w.multisig()).next_proposal;
+        w.run("propose_upgrade", w.propose_ix(), &[&key("anna"), &key("payer")]);
+        for member in DECIDING {
+            w.run("approve", w.approve_ix(member), &[&key(member)]);
+        }
+        w.bank.pass(i64::from(TIMELOCK));
+        w
+    }
+
+    /// New code, one slot old.
+    pub fn executed() -> Self {
+        let mut w = Self::ready();
+        w.execute();
+        w.bank.next_slot();
+        w
+    }
+
+    /// Sends what must go through; prints and returns the compute units it took.
+    #[track_caller]
+    pub fn run(&mut self, what: &str, instruction: Instruction, signers: &[&Keypair]) -> u64 {
+        let units = self.bank.ok(&[instruction], signers);
+        println!("units {what}: {units}");
+        units
+    }
+
+    /// Installs the new code. Returns the compute units it took.
+    #[track_caller]
+    pub fn execute(&mut self) -> u64 {
+        self.run("execute_upgrade", self.execute_ix(), &[&key("dan")])
+    }
+
+    /// Votes for rollback.
+    #[track_caller]
+    pub fn vote_rollback(&mut self) {
+        for member in DECIDING {
+            self.run("approve_rollback", self.approve_rollback_ix(member), &[&key(member)]);
+        }
+    }
+
+    /// Puts the old code back. Returns the compute units it took.
+    #[track_caller]
+    pub fn roll_back(&mut self) -> u64 {
+        self.run("rollback_program", self.rollback_ix(), &[&key("dan")])
+    }
+
+    /// What runs, with the zeros behind it.
+    pub fn live_code(&self) -> Vec<u8> {
+        self.bank.data(&program_data_address(&demo_vault::ID))[45..].to_vec()
+    }
+
+    /// The manifest over the vaults as they were at planning.
+    pub fn manifest(&self) -> Manifest {
+        let leaf =
+            |(i, v): (u32, &Pubkey)| manifest::leaf(i, v, &Sha256::digest(&self.before[v]).into());
+        let leaves: Vec<_> = (0..).zip(&self.vaults).map(leaf).collect();
+        Manifest { root: manifest::root(&leaves), count: VAULTS }
+    }
+
+    /// Address of the multisig.
+    pub fn multisig(&self) -> Pubkey {
+        seeds::multisig(&address("create")).0
+    }
+
+    /// The vault program's state.
+    pub fn state(&self) -> ProgramUpgradeState {
+        self.bank.read(&seeds::program_state(&demo_vault::ID).0)
+    }
+
+    /// The proposal under test.
+    pub fn proposal(&self) -> UpgradeProposal {
+        self.bank.read(&seeds::proposal(&demo_vault::ID, self.id).0)
+    }
+
+    /// The record of `account`.
+    pub fn record(&self, account: &Pubkey) -> AccountVersion {
+        self.bank.read(&seeds::account_version(&demo_vault::ID, account).0)
+    }
+}
