@@ -14,6 +14,7 @@ Folders, all under ${XDG_CACHE_HOME:-~/.cache}/program-upgrade-control-room/:
   sbf-toolchain/  the toolchain of the offline path, 900 MB
   sbf-target/     its build folders
   target/         cargo's target folder for `sandbox` and `test`
+  bank-target/    build folder of the tests on a bank
 
 Environment:
   CARGO_TARGET_DIR              another target folder for `sandbox` and `test`
@@ -87,9 +88,10 @@ pub struct Sandbox {
 
 /// Run every check and every test.
 ///
-/// In this order: formatting, clippy, ELFs, a throwaway Postgres, and `cargo test` of the whole
-/// workspace in a D-Bus session of its own. Installs missing Debian packages first, which needs root
-/// or sudo. Ends with a line "N passed, N failed"; the exit code is 0 only if nothing failed.
+/// In this order: formatting, clippy, ELFs, a throwaway Postgres, `cargo test` of the whole workspace
+/// in a D-Bus session of its own, and the tests on a bank of Agave, which have a lock of their own.
+/// Installs missing Debian packages first, which needs root or sudo. Ends with a line "N passed, N
+/// failed"; the exit code is 0 only if nothing failed.
 #[derive(Debug, Args)]
 #[command(after_help = ENVIRONMENT)]
 pub struct Test {

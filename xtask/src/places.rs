@@ -43,6 +43,12 @@ impl Places {
         self.cache.join("sbf-target")
     }
 
+    /// Build folder of the tests on a bank, whose crates are built with other switches than the
+    /// workspace's.
+    pub fn bank_target(&self) -> PathBuf {
+        self.cache.join("bank-target")
+    }
+
     /// Cargo's target folder for the workspace: the user's choice, else one in the cache directory.
     pub fn target(&self) -> PathBuf {
         match env::var_os("CARGO_TARGET_DIR").filter(|value| !value.is_empty()) {

@@ -9,8 +9,10 @@ use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use upgrade_manager::{
-    instructions::{CreateMultisigArgs, MemberArgs, ProposeArgs, RestoreItem},
-    state::{BufferRole, LenRange, Source, TypeRule, role},
+    instructions::{ProposeArgs, RestoreItem},
+    state::{
+        BufferRole, LenRange, MemberArgs, ProposalKind, Source, TeamRules, TypeRule, role,
+    },
 };
 
 use crate::{
@@ -53,7 +55,7 @@ impl World {
         let mut members: Vec<_> =
             MEMBERS.iter().map(|m| MemberArgs { key: address(m), roles: role::ALL }).collect();
         members.sort_by_key(|m| m.key);
-        let args = CreateMultisigArgs {
+        let rules = TeamRules {
             threshold: 3,
             open_cap: 2,
             allow_durable_nonce: false,
@@ -62,9 +64,11 @@ impl World {
             execution_window: EXECUTION_WINDOW,
             rollback_window: ROLLBACK_WINDOW,
             treasury: address("treasury"),
+            guardian: None,
+            squads: None,
             members,
         };
-        ix::create_multisig(&address("create"), &address("payer"), args)
+        ix::create_multisig(&address("create"), &address("payer"), rules)
     }
 
     /// `register_program` by the developer.
@@ -97,7 +101,9 @@ impl World {
     /// `propose_upgrade` to the second layout, by anna.
     pub fn propose_ix(&self) -> Instruction {
         let args = ProposeArgs {
+            kind: ProposalKind::Upgrade,
             genesis_hash: [7; 32],
+            oldest_version: 1,
             to_version: 2,
             type_rules: vec![type_rule()],
             manifest: self.manifest(),
@@ -120,7 +126,7 @@ impl World {
 
     /// `execute_upgrade` by dan.
     pub fn execute_ix(&self) -> Instruction {
-        ix::execute_upgrade(&address("dan"), &self.proposal().terms)
+        ix::execute_upgrade(&address("dan"), &self.proposal().terms, None)
     }
 
     /// `migrate_accounts` of every vault, paid by the cranker.

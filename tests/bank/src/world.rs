@@ -169,7 +169,7 @@ impl World {
 
     /// The proposal under test.
     pub fn proposal(&self) -> UpgradeProposal {
-        self.bank.read(&seeds::proposal(&demo_vault::ID, self.id).0)
+        self.bank.read(&self.keys().proposal)
     }
 
     /// The record of `account`.

@@ -23,6 +23,9 @@ use crate::{
 use counts::Counts;
 use postgres::Postgres;
 
+/// The crate of the tests on a bank.
+const BANK: &str = "tests/bank";
+
 /// The command.
 pub fn run(options: &Test) -> Result<ExitCode> {
     let mut steps = Steps { progress: Progress::start(), number: 0 };
@@ -47,8 +50,8 @@ fn all(options: &Test, steps: &mut Steps) -> Result<Counts> {
     })?;
     steps.step("formatting", || {
         cargo(&places, &["fmt", "--all", "--check"], "cargo fmt")?;
-        for own_lock in ["sbf-ld", "elf-selftest", "squads-elf"] {
-            let manifest = format!("xtask/{own_lock}/Cargo.toml");
+        for own_lock in ["xtask/sbf-ld", "xtask/elf-selftest", "xtask/squads-elf", BANK] {
+            let manifest = format!("{own_lock}/Cargo.toml");
             let arguments = ["fmt", "--all", "--check", "--manifest-path", &manifest];
             cargo(&places, &arguments, "cargo fmt")?;
         }
@@ -76,7 +79,17 @@ fn all(options: &Test, steps: &mut Steps) -> Result<Counts> {
     counts += steps.step("tests of the workspace", || {
         counts::run(&mut workspace_tests(&places, options, &postgres.url()))
     })?;
+    counts += steps.step("tests on a bank", || counts::run(&mut bank_tests(&places, options)))?;
     Ok(counts)
+}
+
+/// `cargo test` of the crate with a lock of its own that runs the ELFs on a bank.
+fn bank_tests(places: &Places, options: &Test) -> Command {
+    // From its own folder: cargo reads the crate's settings only there.
+    let mut tests = command::cargo(&places.root.join(BANK), &places.bank_target());
+    tests.args(["test", "--locked", "--no-fail-fast"]).env("CONTROL_ROOM_ELF_DIR", places.elf());
+    select(&mut tests, options);
+    tests
 }
 
 /// `cargo test` of the whole workspace, with everything it finds its surroundings by.
