@@ -2,7 +2,7 @@
 //! backend's builders.
 use backend::{
     elf::trimmed,
-    instructions::{self as ix, ProposalKeys, Restore},
+    instructions::{self as ix, Migrate, ProposalKeys, Restore},
 };
 use demo_vault::client;
 use solana_instruction::Instruction;
@@ -10,9 +10,7 @@ use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use upgrade_manager::{
     instructions::{ProposeArgs, RestoreItem},
-    state::{
-        BufferRole, LenRange, MemberArgs, ProposalKind, Source, TeamRules, TypeRule, role,
-    },
+    state::{BufferRole, LenRange, MemberArgs, ProposalKind, Source, TeamRules, TypeRule, role},
 };
 
 use crate::{
@@ -131,7 +129,8 @@ impl World {
 
     /// `migrate_accounts` of every vault, paid by the cranker.
     pub fn migrate_ix(&self) -> Instruction {
-        ix::migrate_accounts(&address("cranker"), &self.proposal().terms, &self.vaults)
+        let vaults: Vec<_> = self.vaults.iter().copied().map(Migrate::plain).collect();
+        ix::migrate_accounts(&address("cranker"), &self.proposal().terms, &vaults)
     }
 
     /// `approve_rollback`.
