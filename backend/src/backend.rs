@@ -1,6 +1,7 @@
 //! The operator's side of the backend: prepare shows, submit does. Submit plans again from the
 //! chain and signs only what equals the plan that was shown.
 use std::{
+    iter::once,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -16,6 +17,7 @@ use crate::{
     archive::Archive,
     error::{BackendError, Result},
     gateway::{Blame, Gateway, MAX_UNITS, Simulated, transaction_size, with_budget},
+    governance,
     intent::Intent,
     migration::MigrationManager,
     operation::{Operation, ProposeRequest, Verb},
@@ -31,6 +33,7 @@ struct Inner {
     gateway: Gateway,
     archive: Arc<dyn Archive>,
     signer: RwLock<Option<Arc<dyn Signer>>>,
+    cosigner: RwLock<Option<Arc<dyn Signer>>>,
 }
 
 /// One gateway, one archive and at most one key. Clones share all three.
@@ -47,7 +50,8 @@ impl Backend {
         archive: Arc<dyn Archive>,
         signer: Option<Arc<dyn Signer>>,
     ) -> Self {
-        Self { inner: Arc::new(Inner { gateway, archive, signer: RwLock::new(signer) }) }
+        let (signer, cosigner) = (RwLock::new(signer), RwLock::new(None));
+        Self { inner: Arc::new(Inner { gateway, archive, signer, cosigner }) }
     }
 
     /// Address of the loaded key.
@@ -59,6 +63,21 @@ impl Backend {
     /// Loads another key, or none. Intents of the key before are refused from now on.
     pub fn set_signer(&self, signer: Option<Arc<dyn Signer>>) {
         *self.inner.signer.write().unwrap_or_else(PoisonError::into_inner) = signer;
+    }
+
+    /// Address of the key that signs beside the loaded one where a second signature is needed.
+    #[must_use]
+    pub fn cosigner(&self) -> Option<Pubkey> {
+        self.second().map(|s| s.pubkey())
+    }
+
+    /// Loads a key for transactions that need a second signature, or none.
+    pub fn set_cosigner(&self, signer: Option<Arc<dyn Signer>>) {
+        *self.inner.cosigner.write().unwrap_or_else(PoisonError::into_inner) = signer;
+    }
+
+    fn second(&self) -> Option<Arc<dyn Signer>> {
+        self.inner.cosigner.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The way to the chain.
@@ -109,7 +128,13 @@ impl Backend {
             | Verb::Revoke
             | Verb::Cancel
             | Verb::Expire
-            | Verb::Execute => ProposalManager::new(self).plan(operation).await,
+            | Verb::Execute => {
+                if governance::is_governance(self.gateway(), &operation.proposal).await? {
+                    governance::plan(self, operation).await
+                } else {
+                    ProposalManager::new(self).plan(operation).await
+                }
+            }
             Verb::Migrate | Verb::Verify | Verb::Quarantine { .. } => {
                 MigrationManager::new(self).plan(operation).await
             }
@@ -258,12 +283,16 @@ impl Backend {
             return Err(BackendError::Changed(format!("the simulation fails now: {failure}")));
         }
         match intent.verb {
-            Verb::Execute => MigrationManager::new(self).archive_all(intent.proposal).await?,
+            Verb::Execute if plan.archives => {
+                MigrationManager::new(self).archive_all(intent.proposal).await?;
+            }
             Verb::Propose => MigrationManager::new(self).archive_manifest(intent).await?,
             _ => {}
         }
         let what = intent.verb.name();
-        let landed = self.send_patiently(what, &message, key, Some(again.units)).await?;
+        let second = self.second().filter(|s| is_signed_by(&message, s.pubkey(), key.pubkey()));
+        let signers: Vec<&dyn Signer> = once(key).chain(second.as_deref()).collect();
+        let landed = self.send_patiently(what, &message, &signers, Some(again.units)).await?;
         reporter.sent(&landed.sent).await;
         let failures = landed.failure.map(|f| f.sentence).into_iter().collect::<Vec<_>>();
         let summary = match failures.first() {
@@ -272,6 +301,12 @@ impl Backend {
         };
         Ok(Receipt { sent: vec![landed.sent], summary, failures })
     }
+}
+
+/// Whether `message` needs the signature of `second` beside that of `first`.
+fn is_signed_by(message: &[Instruction], second: Pubkey, first: Pubkey) -> bool {
+    let metas = message.iter().flat_map(|ix| &ix.accounts);
+    second != first && metas.into_iter().any(|m| m.is_signer && m.pubkey == second)
 }
 
 pub(crate) fn check_simulation(simulated: &Simulated, work: Work) -> Check {

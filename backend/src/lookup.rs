@@ -6,8 +6,8 @@ use solana_sdk_ids::sysvar::clock;
 use upgrade_manager::{
     seeds,
     state::{
-        AccountVersion, BufferAttestation, Executed, MultisigConfig, ProgramUpgradeState,
-        UpgradeProposal,
+        AccountBackup, AccountVersion, BufferAttestation, Executed, GovernanceProposal,
+        MultisigConfig, ProgramUpgradeState, UpgradeProposal,
     },
 };
 
@@ -28,6 +28,18 @@ pub trait Located {
 impl Located for UpgradeProposal {
     fn own_address(&self) -> Pubkey {
         seeds::proposal(&self.terms.program, &self.terms.multisig, self.terms.id).0
+    }
+}
+
+impl Located for GovernanceProposal {
+    fn own_address(&self) -> Pubkey {
+        seeds::governance(&self.terms.multisig, self.terms.id).0
+    }
+}
+
+impl Located for AccountBackup {
+    fn own_address(&self) -> Pubkey {
+        seeds::backup(&self.program, &self.account).0
     }
 }
 

@@ -5,7 +5,6 @@ use upgrade_manager::state::{Choice, Course, MultisigConfig, TeamRules, role};
 
 use crate::{
     intent::Shown,
-    lookup::Scene,
     operation::Verb,
     preflight::{Check, Fact},
     timelock::span,
@@ -81,26 +80,24 @@ impl MultisigCoordinator {
 }
 
 /// Pins who has voted what: a vote by somebody else changes what a signer decides.
-pub(crate) fn pin_votes(scene: &Scene, shown: &mut Shown) {
-    let votes: Vec<_> = scene
-        .proposal
-        .ballot
+pub(crate) fn pin_votes(proposal: &impl Course, config: &MultisigConfig, shown: &mut Shown) {
+    let votes: Vec<_> = proposal
+        .ballot()
         .votes
         .iter()
         .map(|v| format!("{} by {}", v.choice.name(), v.member))
         .collect();
     let votes = if votes.is_empty() { "none".into() } else { votes.join(", ") };
     shown.pin("the list of votes", votes);
-    shown.pin("the multisig's epoch", scene.multisig.config_epoch);
-    shown.pin("the threshold", scene.multisig.threshold);
+    shown.pin("the multisig's epoch", config.config_epoch);
+    shown.pin("the threshold", config.threshold);
 }
 
 /// Every vote and every voter who is missing, with full keys.
-pub(crate) fn vote_facts(scene: &Scene) -> Vec<Fact> {
+pub(crate) fn vote_facts(config: &MultisigConfig, proposal: &impl Course) -> Vec<Fact> {
     let fact = |label: &str, value: String| Fact { label: label.into(), value };
-    let mut facts =
-        vec![fact("Votes", MultisigCoordinator::standing(&scene.multisig, &scene.proposal))];
-    for vote in &scene.proposal.ballot.votes {
+    let mut facts = vec![fact("Votes", MultisigCoordinator::standing(config, proposal))];
+    for vote in &proposal.ballot().votes {
         facts.push(fact(vote.choice.name(), vote.member.to_string()));
     }
     facts
@@ -113,7 +110,7 @@ pub(crate) fn rule_facts(rules: &TeamRules) -> Vec<Fact> {
     let voters = rules.members.iter().filter(|m| m.roles & role::VOTE != 0).count();
     fact("Approvals needed", format!("{} of {voters}", rules.threshold));
     for member in &rules.members {
-        fact("Member", format!("{} may {}", member.key, roles(member.roles)));
+        fact("Member", format!("{} may {}", member.key, role_list(member.roles)));
     }
     fact("Timelock", span(rules.timelock.into()));
     fact("Timelock, never below", span(rules.timelock_floor.into()));
@@ -153,7 +150,7 @@ pub(crate) fn advice(rules: &TeamRules) -> Vec<Check> {
     out
 }
 
-fn roles(bits: u8) -> String {
+pub(crate) fn role_list(bits: u8) -> String {
     let names = [(role::PROPOSE, "propose"), (role::VOTE, "vote"), (role::EXECUTE, "execute")];
     let held: Vec<_> = names.iter().filter(|(b, _)| bits & b != 0).map(|(_, n)| *n).collect();
     held.join("+")
@@ -217,6 +214,6 @@ mod tests {
         assert!(said.iter().any(|f| f.value == key(10).to_string()), "{said:?}");
         (rules.threshold, rules.guardian, rules.allow_durable_nonce) = (5, None, true);
         assert_eq!(advice(&rules).len(), 3);
-        assert_eq!(roles(role::PROPOSE | role::EXECUTE), "propose+execute");
+        assert_eq!(role_list(role::PROPOSE | role::EXECUTE), "propose+execute");
     }
 }

@@ -22,12 +22,12 @@ impl Backend {
         &self,
         what: &str,
         message: &[Instruction],
-        key: &dyn Signer,
+        signers: &[&dyn Signer],
         units: Option<u64>,
     ) -> Result<Landed> {
         let mut tries = 1;
         loop {
-            let outcome = self.gateway().send_exactly(what, message, &[key], units).await;
+            let outcome = self.gateway().send_exactly(what, message, signers, units).await;
             let failure = match &outcome {
                 Ok(landed) => landed.failure.as_ref(),
                 Err(BackendError::Transaction { failure, .. }) => Some(failure),

@@ -2,7 +2,7 @@
 //! module makes plans; only `backend.rs` turns one into a preflight and only `submit` into a send.
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{Course, UpgradeProposal};
+use upgrade_manager::state::{Course, MultisigConfig};
 
 use crate::{
     backend::Backend,
@@ -38,6 +38,8 @@ pub(crate) struct Plan {
     /// A unit limit that the simulation must not lower.
     pub unit_limit: Option<u32>,
     pub request: Option<Box<FrozenRequest>>,
+    /// Whether the accounts' present bytes are kept before it is sent.
+    pub archives: bool,
 }
 
 impl Plan {
@@ -54,6 +56,7 @@ impl Plan {
             transactions: 1,
             unit_limit: None,
             request: None,
+            archives: false,
         }
     }
 
@@ -81,10 +84,11 @@ pub(crate) fn on_scene(backend: &Backend, verb: Verb, scene: &Scene) -> Plan {
     );
     let mut plan = Plan::new(verb, scene.address, title);
     describe(&mut plan, scene);
-    plan.facts.extend(multisig::vote_facts(scene));
-    check_signer(&mut plan, backend, scene, MultisigCoordinator::needs(verb));
-    plan.check(check_genesis(proposal, backend.gateway().genesis_hash()));
-    plan.check(check_digest(proposal));
+    plan.facts.extend(multisig::vote_facts(&scene.multisig, proposal));
+    check_signer(&mut plan, backend, &scene.multisig, MultisigCoordinator::needs(verb));
+    let (made_for, here) = (proposal.terms.genesis_hash, backend.gateway().genesis_hash());
+    plan.check(check_genesis(made_for, here));
+    plan.check(check_digest(proposal.terms.digest().ok(), proposal.digest));
     plan.shown.pin("the digest", hex::encode(proposal.digest));
     plan.shown.pin("the proposal's status", proposal.status.name());
     plan.shown.pin("the program's phase", scene.state.phase.name());
@@ -119,33 +123,39 @@ fn describe(plan: &mut Plan, scene: &Scene) {
 }
 
 /// The loaded key and its role.
-pub(crate) fn check_signer(plan: &mut Plan, backend: &Backend, scene: &Scene, needs: Needs) {
+pub(crate) fn check_signer(
+    plan: &mut Plan,
+    backend: &Backend,
+    config: &MultisigConfig,
+    needs: Needs,
+) {
     let Some(signer) = backend.signer() else {
         plan.check(Check::fail("No key is loaded; start with --keypair to sign."));
         return;
     };
     plan.fact("Signer", signer);
     if let Needs::Role(bits) = needs {
-        plan.check(MultisigCoordinator::check_role(&scene.multisig, &signer, bits));
+        plan.check(MultisigCoordinator::check_role(config, &signer, bits));
     }
 }
 
-fn check_genesis(proposal: &UpgradeProposal, genesis: [u8; 32]) -> Check {
+/// A proposal that names the cluster `made_for` is about this one, `genesis`.
+pub(crate) fn check_genesis(made_for: [u8; 32], genesis: [u8; 32]) -> Check {
     Check::when(
-        proposal.terms.genesis_hash == genesis,
+        made_for == genesis,
         "The proposal was made for this cluster.",
         format!(
             "The proposal names the cluster with genesis {}, but this one has {}: do not sign.",
-            solana_hash::Hash::new_from_array(proposal.terms.genesis_hash),
+            solana_hash::Hash::new_from_array(made_for),
             solana_hash::Hash::new_from_array(genesis)
         ),
     )
 }
 
-fn check_digest(proposal: &UpgradeProposal) -> Check {
-    let same = proposal.terms.digest().is_ok_and(|digest| digest == proposal.digest);
+/// The digest `computed` here from the terms is the one `stored` with them.
+pub(crate) fn check_digest(computed: Option<[u8; 32]>, stored: [u8; 32]) -> Check {
     Check::when(
-        same,
+        computed == Some(stored),
         "The digest, computed here from the terms, equals the proposal's.",
         "The digest computed here from the terms differs from the proposal's: the node or the \
          account lies. Do not sign.",
@@ -153,9 +163,9 @@ fn check_digest(proposal: &UpgradeProposal) -> Check {
 }
 
 /// The terms were made under the multisig's present configuration.
-pub(crate) fn check_fresh(scene: &Scene) -> Check {
+pub(crate) fn check_fresh(proposal: &impl Course, config: &MultisigConfig) -> Check {
     Check::when(
-        scene.proposal.require_fresh(&scene.multisig).is_ok(),
+        proposal.require_fresh(config).is_ok(),
         "The multisig has not changed since the proposal was made.",
         "The multisig has changed since the proposal was made: it is stale. Propose again.",
     )

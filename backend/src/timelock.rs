@@ -5,7 +5,7 @@ use upgrade_manager::{
     state::{Course, MultisigConfig, ProposalStatus},
 };
 
-use crate::{gateway::ChainTime, lookup::Scene, preflight::Check};
+use crate::{gateway::ChainTime, preflight::Check};
 
 /// Where a proposal stands in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,9 +57,9 @@ impl TimelockManager {
 
     /// The same as a check before execution.
     #[must_use]
-    pub fn check(&self, scene: &Scene) -> Check {
-        let status = scene.proposal.status.name();
-        match self.timing(&scene.proposal, &scene.multisig, scene.now) {
+    pub fn check(&self, proposal: &impl Course, config: &MultisigConfig, now: ChainTime) -> Check {
+        let status = proposal.stage().status.name();
+        match self.timing(proposal, config, now) {
             Timing::NotApproved => Check::fail(format!(
                 "The proposal is {status}, not Timelocked: it cannot be executed."
             )),

@@ -1,9 +1,10 @@
 //! The manager's accounts as one type, and the few facts of each that the store keeps as columns.
 //! Layouts and names come from the program crate; nothing here repeats one.
+use anchor_lang::AnchorDeserialize;
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{
-    AccountStatus, AccountVersion, BufferAttestation, MultisigConfig, ProgramUpgradeState,
-    UpgradeProposal,
+    AccountBackup, AccountStatus, AccountVersion, BufferAttestation, GovernanceProposal,
+    MultisigConfig, ProgramUpgradeState, UpgradeProposal,
 };
 
 /// Which account type of the manager.
@@ -19,6 +20,10 @@ pub enum Kind {
     Attestation,
     /// [`AccountVersion`].
     AccountVersion,
+    /// [`GovernanceProposal`].
+    Governance,
+    /// [`AccountBackup`].
+    Backup,
 }
 
 impl Kind {
@@ -31,6 +36,8 @@ impl Kind {
             Self::Proposal => "UpgradeProposal",
             Self::Attestation => "BufferAttestation",
             Self::AccountVersion => "AccountVersion",
+            Self::Governance => "GovernanceProposal",
+            Self::Backup => "AccountBackup",
         }
     }
 }
@@ -48,6 +55,36 @@ pub enum ManagerAccount {
     Attestation(Box<BufferAttestation>),
     /// The record of one account of a target.
     AccountVersion(Box<AccountVersion>),
+    /// A proposal about a team.
+    Governance(Box<GovernanceProposal>),
+    /// The backup of one account of a target.
+    Backup(Box<BackupHead>),
+}
+
+/// An [`AccountBackup`] without the bytes it keeps: these stay on chain.
+#[derive(AnchorDeserialize, Clone, Debug, PartialEq, Eq)]
+pub struct BackupHead {
+    /// Layout number.
+    pub layout: u8,
+    /// Bump of the backup's address.
+    pub bump: u8,
+    /// The target program.
+    pub program: Pubkey,
+    /// The account.
+    pub account: Pubkey,
+    /// The proposal that migrated it.
+    pub proposal: Pubkey,
+    /// Who paid for the backup.
+    pub payer: Pubkey,
+    /// sha256 of the bytes.
+    pub sha256: [u8; 32],
+    /// How many bytes there are.
+    pub len: u32,
+}
+
+impl BackupHead {
+    /// Bytes of a backup that are mirrored, its discriminator included.
+    pub const SIZE: usize = AccountBackup::HEADER;
 }
 
 /// What the store keeps of an account beside its bytes.
@@ -59,7 +96,7 @@ pub struct Facets {
     pub program: Option<Pubkey>,
     /// The proposal it belongs to, where there is one.
     pub proposal: Option<Pubkey>,
-    /// The account or buffer it is about, where there is one.
+    /// The account, buffer or team it is about, where there is one.
     pub account: Option<Pubkey>,
     /// Name of its status, phase or role.
     pub status: Option<&'static str>,
@@ -126,6 +163,20 @@ impl ManagerAccount {
                 status: Some(a.status.name()),
                 version: Some(a.version),
                 tally: Some(Tally { program: a.program, proposal: a.proposal, status: a.status }),
+            },
+            Self::Governance(a) => Facets {
+                kind: Kind::Governance,
+                program: a.terms.action.program(),
+                account: Some(a.terms.multisig),
+                status: Some(a.status.name()),
+                ..none
+            },
+            Self::Backup(a) => Facets {
+                kind: Kind::Backup,
+                program: Some(a.program),
+                proposal: Some(a.proposal),
+                account: Some(a.account),
+                ..none
             },
         }
     }

@@ -1,14 +1,16 @@
 //! From an account's bytes to one of the manager's types, or to quarantine with the reason in
 //! words. Nothing that arrives is dropped here but blank accounts, see [`Raw::is_blank`].
-use anchor_lang::{AccountDeserialize, Discriminator};
+use anchor_lang::{AccountDeserialize, AnchorDeserialize, Discriminator};
+use sha2::{Digest, Sha256};
 use solana_account_decoder::UiAccount;
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{
-    AccountVersion, BufferAttestation, LAYOUT, MultisigConfig, ProgramUpgradeState, UpgradeProposal,
+    AccountBackup, AccountVersion, BufferAttestation, GovernanceProposal, LAYOUT, MultisigConfig,
+    ProgramUpgradeState, UpgradeProposal,
 };
 
 use crate::{
-    account::{Kind, ManagerAccount},
+    account::{BackupHead, Kind, ManagerAccount},
     source::plain,
     store::{Quarantined, Update},
 };
@@ -60,12 +62,15 @@ impl Raw {
 /// The account as it goes into quarantine.
 pub fn decode(program_id: &Pubkey, raw: Raw) -> Result<Update, Box<Quarantined>> {
     let read = if raw.owner == *program_id {
-        manager_account(&raw.data)
+        manager_account(&raw.data).and_then(|account| whole(account, &raw.data))
     } else {
         Err(format!("it belongs to {}, not to the manager program {program_id}", raw.owner))
     };
     match read {
-        Ok(account) => Ok(Update::new(raw.pubkey, raw.slot, raw.wv, &account, raw.data)),
+        Ok(account) => {
+            let kept = mirrored(&raw.data).to_vec();
+            Ok(Update::new(raw.pubkey, raw.slot, raw.wv, &account, kept))
+        }
         Err(why) => Err(Box::new(Quarantined {
             error: format!("Account {} cannot be mirrored: {why}.", raw.pubkey),
             pubkey: raw.pubkey,
@@ -76,7 +81,32 @@ pub fn decode(program_id: &Pubkey, raw: Raw) -> Result<Update, Box<Quarantined>>
     }
 }
 
-/// Decodes `data` by its discriminator.
+/// The part of an account's bytes that the mirror keeps: all but what a backup keeps.
+#[must_use]
+pub fn mirrored(data: &[u8]) -> &[u8] {
+    if data.starts_with(AccountBackup::DISCRIMINATOR) {
+        data.get(..BackupHead::SIZE).unwrap_or(data)
+    } else {
+        data
+    }
+}
+
+/// `account`, read from `data`, whose bytes must be those that it speaks of: the mirror keeps only
+/// what a backup says about its own.
+fn whole(account: ManagerAccount, data: &[u8]) -> Result<ManagerAccount, String> {
+    let ManagerAccount::Backup(head) = &account else { return Ok(account) };
+    let bytes = data.get(BackupHead::SIZE..).unwrap_or_default();
+    if u32::try_from(bytes.len()) != Ok(head.len) {
+        return Err(format!("it keeps {} bytes and speaks of {}", bytes.len(), head.len));
+    }
+    let hash: [u8; 32] = Sha256::digest(bytes).into();
+    if hash != head.sha256 {
+        return Err("the bytes it keeps do not have the sha256 it names".to_owned());
+    }
+    Ok(account)
+}
+
+/// Decodes `data`, all of an account's bytes or those that are [`mirrored`], by its discriminator.
 ///
 /// # Errors
 /// What is wrong with the bytes, as the rest of a sentence.
@@ -95,6 +125,10 @@ pub fn manager_account(data: &[u8]) -> Result<ManagerAccount, String> {
         Kind::Attestation
     } else if disc == AccountVersion::DISCRIMINATOR {
         Kind::AccountVersion
+    } else if disc == GovernanceProposal::DISCRIMINATOR {
+        Kind::Governance
+    } else if disc == AccountBackup::DISCRIMINATOR {
+        Kind::Backup
     } else {
         return Err(format!("its type {} is unknown to this build", hex::encode(disc)));
     };
@@ -113,12 +147,18 @@ pub fn manager_account(data: &[u8]) -> Result<ManagerAccount, String> {
         Kind::Proposal => ManagerAccount::Proposal(read(kind, data)?),
         Kind::Attestation => ManagerAccount::Attestation(read(kind, data)?),
         Kind::AccountVersion => ManagerAccount::AccountVersion(read(kind, data)?),
+        Kind::Governance => ManagerAccount::Governance(read(kind, data)?),
+        Kind::Backup => ManagerAccount::Backup(Box::new(
+            BackupHead::deserialize(&mut &*body).map_err(|_| cut_short(kind, data))?,
+        )),
     })
+}
+
+fn cut_short(kind: Kind, data: &[u8]) -> String {
+    format!("its {} bytes are cut short or are not a {}", data.len(), kind.name())
 }
 
 fn read<T: AccountDeserialize>(kind: Kind, data: &[u8]) -> Result<Box<T>, String> {
     let mut bytes = data;
-    T::try_deserialize(&mut bytes)
-        .map(Box::new)
-        .map_err(|_| format!("its {} bytes are cut short or are not a {}", data.len(), kind.name()))
+    T::try_deserialize(&mut bytes).map(Box::new).map_err(|_| cut_short(kind, data))
 }

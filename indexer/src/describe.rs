@@ -10,6 +10,10 @@ use upgrade_manager::state::{
 
 use crate::account::ManagerAccount;
 
+mod governance;
+
+pub use governance::{backup, proposal as governance_proposal, rules};
+
 /// `key` in base58.
 #[must_use]
 pub fn key(key: &Pubkey) -> Value {
@@ -37,6 +41,8 @@ pub fn account(account: &ManagerAccount) -> Value {
         ManagerAccount::Proposal(a) => proposal(a),
         ManagerAccount::Attestation(a) => attestation(a),
         ManagerAccount::AccountVersion(a) => account_version(a),
+        ManagerAccount::Governance(a) => governance::proposal(a),
+        ManagerAccount::Backup(a) => governance::backup(a),
     }
 }
 

@@ -17,7 +17,7 @@ pub mod source;
 pub mod store;
 pub mod verify;
 
-pub use account::{Facets, Kind, ManagerAccount};
+pub use account::{BackupHead, Facets, Kind, ManagerAccount};
 pub use audit::{AuditEntry, AuditRow, ChainFault};
 pub use error::{IndexerError, Result};
 pub use health::{Conn, Health};

@@ -17,7 +17,7 @@ use crate::{
         shown,
         socket::Frame,
     },
-    store::{Applied, Batch, Closing},
+    store::{Applied, Batch, Closing, Quarantined},
 };
 
 /// Where an error in [`Health::error`] comes from: each origin clears only its own.
@@ -207,12 +207,24 @@ impl Link {
             .insist(|| self.store.tombstone_missing(slot, Arc::clone(&present), trusted))
             .await?;
         let bad = self.insist(|| self.store.quarantined()).await?;
-        self.report(Origin::Quarantine, bad.first().map(|b| b.error.clone()));
+        self.report(Origin::Quarantine, set_aside(&bad));
         self.revised(self.insist(|| self.store.revision()).await?);
         Ok(done)
     }
 
     pub(crate) fn revised(&self, rev: u64) {
         self.revision.send_if_modified(|r| std::mem::replace(r, rev) != rev);
+    }
+}
+
+/// How many accounts cannot be mirrored, and why the first of them cannot.
+fn set_aside(bad: &[Quarantined]) -> Option<String> {
+    match bad {
+        [] => None,
+        [one] => Some(one.error.clone()),
+        [first, others @ ..] => {
+            let n = others.len();
+            Some(format!("{} {n} more cannot be mirrored either.", first.error))
+        }
     }
 }

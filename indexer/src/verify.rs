@@ -11,7 +11,7 @@ use upgrade_manager::state::AccountStatus;
 use crate::{
     ProgressRow, Result, SourceConfig, Store,
     audit::check_chain,
-    decode::manager_account,
+    decode::{manager_account, mirrored},
     describe::{account, leaves},
     source::rpc::Rpc,
 };
@@ -70,7 +70,7 @@ pub async fn verify(config: &SourceConfig, store: &dyn Store) -> Result<VerifyRe
 async fn compare(rpc: &Rpc, store: &dyn Store) -> Result<VerifyReport> {
     let snapshot = rpc.snapshot(0).await?;
     let chain: BTreeMap<Pubkey, Vec<u8>> =
-        snapshot.accounts.into_iter().map(|a| (a.pubkey, a.data)).collect();
+        snapshot.accounts.into_iter().map(|a| (a.pubkey, mirrored(&a.data).to_vec())).collect();
     let mut mirror: BTreeMap<Pubkey, Vec<u8>> = BTreeMap::new();
     loop {
         let after = mirror.last_key_value().map(|(k, _)| *k);

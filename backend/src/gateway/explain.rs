@@ -41,15 +41,22 @@ fn blame(reason: ManagerError) -> Blame {
     match reason {
         E::SameSlot => Blame::Slot,
         E::AuthorityLost
+        | E::CalledByProgram
         | E::DigestMismatch
+        | E::Dissolved
         | E::DurableNonce
         | E::Expired
         | E::NotAMember
         | E::NotExecuted
+        | E::NotGuardian
+        | E::Paused
         | E::RoleMissing
         | E::RollbackNotApproved
         | E::RollbackWindowOver
         | E::RollingBack
+        | E::SquadsAccount
+        | E::SquadsControlled
+        | E::SquadsPolicy
         | E::StaleProposal
         | E::Superseded => Blame::Everything,
         _ => Blame::Account,

@@ -2,7 +2,7 @@
 use upgrade_manager::error::ManagerError as E;
 
 /// Every error in the order of its code, which starts at Anchor's 6000.
-const ALL: [E; 72] = [
+const ALL: [E; 105] = [
     E::MemberCount,
     E::MembersNotSortedUnique,
     E::MemberIsZero,
@@ -75,6 +75,39 @@ const ALL: [E; 72] = [
     E::NotBufferAuthority,
     E::AlreadyAttested,
     E::ElfCutShort,
+    E::SignatureMissing,
+    E::CalledByProgram,
+    E::Paused,
+    E::NotGuardian,
+    E::PauseTooSoon,
+    E::NotPaused,
+    E::GuardianCannotVeto,
+    E::GuardianIsMember,
+    E::SquadsAccount,
+    E::SquadsControlled,
+    E::SquadsPolicy,
+    E::SquadsVoter,
+    E::CriticalPolicy,
+    E::TimelockFloor,
+    E::NotThisKind,
+    E::ProgramsRegistered,
+    E::Dissolved,
+    E::NotReleased,
+    E::NewAuthority,
+    E::RollForward,
+    E::NoteTooLong,
+    E::ChunkOutOfOrder,
+    E::NeedsChunks,
+    E::SpillTarget,
+    E::BackupExists,
+    E::BackupMissing,
+    E::NotCritical,
+    E::AddressTaken,
+    E::BufferKnown,
+    E::NotExact,
+    E::WrongProgram,
+    E::OldestVersion,
+    E::NotChunked,
 ];
 
 /// The manager's error with this code.

@@ -28,6 +28,8 @@ impl MigrationManager {
         counters(&mut plan, scene);
         // Another worker's first batch turns Executed into Migrating: that is no news to a signer.
         plan.shown.0.retain(|p| p.name != "the proposal's status");
+        let paused = scene.multisig.require_not_paused(scene.now.unix);
+        plan.check(words::rule(&paused, "The team is not paused."));
         plan.check(words::rule(&scene.proposal.require_executed(), "The new code is in place."));
         let under_way = scene.state.require_migrating(&scene.address);
         plan.check(words::rule(&under_way, "The program's accounts may move to the new layout."));

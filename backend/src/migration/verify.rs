@@ -126,7 +126,7 @@ impl MigrationManager {
         let price = gateway.config().unit_price;
         let message = with_budget(&[ix], MAX_UNITS, price);
         let done =
-            self.backend.send_patiently("complete", &message, key, None).await?.succeeded()?;
+            self.backend.send_patiently("complete", &message, &[key], None).await?.succeeded()?;
         reporter.sent(&done).await;
         sent.push(done);
         Ok(format!("{proof}, and the migration is complete"))

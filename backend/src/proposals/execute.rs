@@ -20,24 +20,35 @@ impl ProposalManager {
     pub(crate) async fn plan_execute(&self, scene: &Scene) -> Result<Plan> {
         let terms = &scene.proposal.terms;
         let mut plan = plan::on_scene(&self.backend, Verb::Execute, scene);
-        multisig::pin_votes(scene, &mut plan.shown);
-        plan.check(TimelockManager.check(scene));
-        plan.check(plan::check_fresh(scene));
+        let config = &scene.multisig;
+        multisig::pin_votes(&scene.proposal, config, &mut plan.shown);
+        plan.check(TimelockManager.check(&scene.proposal, config, scene.now));
+        plan.check(plan::check_fresh(&scene.proposal, config));
+        let paused = config.require_not_paused(scene.now.unix);
+        plan.check(words::rule(&paused, "The team is not paused."));
         plan.check(words::rule(
             &scene.state.require_runs(terms),
             "The version and the code that run are those the proposal starts from.",
         ));
-        plan.check(words::rule(&scene.state.require_steady(), "No other migration is under way."));
+        let replaced = scene.state.unfinished();
+        if let Some(unfinished) = replaced {
+            plan.fact("Takes the place of", unfinished);
+        }
+        plan.check(words::rule(
+            &scene.state.require_turn(&scene.address, terms.kind, replaced),
+            "It is this proposal's turn: nothing else of the program is under way.",
+        ));
         let executors = scene.multisig.members.iter().filter(|m| m.may(role::EXECUTE)).count();
         plan.fact("Members who may execute", executors);
         let code = Code::load(self.backend.gateway(), terms, Direction::Forward).await?;
         plan.checks.extend(code.checks(terms, Direction::Forward, scene.now.slot));
         code.pin(&mut plan.shown);
         plan.check(check_archive(&self.backend));
+        plan.archives = true;
         plan.unit_limit = Some(MAX_UNITS);
         if let Some(signer) = self.backend.signer() {
-            let replaced = scene.state.unfinished();
-            plan.instructions = vec![instructions::execute_upgrade(&signer, terms, replaced)];
+            let ix = instructions::execute_upgrade(&signer, terms, replaced);
+            plan.instructions = vec![instructions::with_squads(ix, config)];
         }
         Ok(plan)
     }

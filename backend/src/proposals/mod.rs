@@ -4,7 +4,7 @@
 mod execute;
 mod propose;
 mod setup;
-mod votes;
+pub(crate) mod votes;
 
 pub(crate) use execute::check_archive;
 

@@ -5,7 +5,8 @@ use upgrade_manager::{
     instructions::ProposeArgs,
     loader, seeds,
     state::{
-        BufferAttestation, BufferRole, Manifest, MultisigConfig, ProgramUpgradeState, Terms, role,
+        BufferAttestation, BufferRole, Manifest, MultisigConfig, ProgramUpgradeState, ProposalKind,
+        Terms, role,
     },
 };
 
@@ -22,7 +23,7 @@ use crate::{
     multisig::MultisigCoordinator,
     operation::{ProposeRequest, Verb},
     plan::Plan,
-    preflight::Check,
+    preflight::{Check, Verdict},
     timelock::span,
     words,
 };
@@ -102,7 +103,7 @@ impl ProposalManager {
             };
             let (new, old) = (terms.upgrade.buffer, terms.rollback.buffer);
             let ix = instructions::propose_upgrade(&signer, &signer, &keys, &new, &old, args);
-            plan.instructions = vec![ix];
+            plan.instructions = vec![instructions::with_squads(ix, &basis.multisig)];
         }
         Ok(plan)
     }
@@ -200,15 +201,17 @@ fn checks(basis: &Basis, terms: &Terms, signer: Option<Pubkey>) -> Vec<Check> {
         let opened = config.clone().open_proposal(&signer);
         out.push(words::rule(&opened, "The signer has fewer open proposals than the cap."));
     }
-    out.push(Check::when(
-        state.live_proposal.is_none(),
-        "The program has no other live proposal.",
-        format!(
-            "The program has the live proposal {}; end it first.",
-            state.live_proposal.unwrap_or_default()
-        ),
-    ));
-    out.push(words::rule(&state.require_steady(), "No migration is under way."));
+    let mut room = words::rule(
+        &state.require_room(terms.kind),
+        match terms.kind {
+            ProposalKind::Upgrade => "No proposal and no migration of the program is under way.",
+            ProposalKind::RollForward => "An upgrade is not complete, whose place this one takes.",
+        },
+    );
+    if let (Verdict::Fail, Some(live)) = (room.verdict, state.live_proposal) {
+        room.sentence = format!("{} The live one is {live}.", room.sentence);
+    }
+    out.push(room);
     let free = |a: &BufferAttestation, role| a.require_free(&state.program, role);
     out.push(words::rule(
         &free(&basis.upgrade, BufferRole::Upgrade),
@@ -235,7 +238,7 @@ fn checks(basis: &Basis, terms: &Terms, signer: Option<Pubkey>) -> Vec<Check> {
     let room = code::check_room(basis.live.len(), terms.upgrade.len, &state.program);
     // The program can still be extended before execution.
     out.push(match room.verdict {
-        crate::preflight::Verdict::Fail => Check::warn(room.sentence),
+        Verdict::Fail => Check::warn(room.sentence),
         _ => room,
     });
     out.push(words::rule(

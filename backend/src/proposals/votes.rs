@@ -1,10 +1,12 @@
 //! Votes, cancellation, expiry. The chain's own rules run here on a copy of the proposal, so the
 //! preflight knows what will follow.
-use upgrade_manager::state::{Choice, Course, ProposalStatus};
+use upgrade_manager::state::{Choice, Course, MultisigConfig, ProposalStatus};
 
 use super::ProposalManager;
 use crate::{
-    instructions::{self, ProposalKeys},
+    backend::Backend,
+    gateway::ChainTime,
+    instructions::{self, Voted, with_squads},
     lookup::Scene,
     multisig::{self, MultisigCoordinator},
     operation::Verb,
@@ -17,71 +19,78 @@ use crate::{
 impl ProposalManager {
     pub(crate) fn plan_vote(&self, verb: Verb, scene: &Scene) -> Plan {
         let mut plan = plan::on_scene(&self.backend, verb, scene);
-        multisig::pin_votes(scene, &mut plan.shown);
-        let cancels = scene.proposal.ballot.cancel.len();
-        plan.shown.pin("the number of votes to cancel", cancels);
-        if verb == Verb::Expire {
-            let over = scene.proposal.require_expired(&scene.multisig, scene.now.unix);
-            plan.check(words::rule(&over, "The proposal's time is over."));
-        } else {
-            plan.check(check_time(scene, verb));
-            if verb != Verb::Cancel {
-                plan.check(plan::check_fresh(scene));
-            }
-        }
-        let Some(signer) = self.backend.signer() else { return plan };
-        let keys = ProposalKeys::from(&scene.proposal);
-        let digest = scene.proposal.digest;
-        let mut after = scene.proposal.clone();
-        let now = (scene.now.unix, scene.now.slot);
-        let (outcome, instruction) = match verb {
-            Verb::Approve => (
-                after.cast(signer, Choice::Approve, &scene.multisig, now),
-                instructions::approve(&signer, &keys, digest),
-            ),
-            Verb::Reject => (
-                after.cast(signer, Choice::Reject, &scene.multisig, now),
-                instructions::reject(&signer, &keys, digest),
-            ),
-            Verb::Revoke => {
-                (after.revoke(&signer, &scene.multisig, now), instructions::revoke(&signer, &keys))
-            }
-            Verb::Cancel => {
-                (after.cancel(signer, &scene.multisig), instructions::cancel(&signer, &keys))
-            }
-            _ => (Ok(()), instructions::expire(&keys)),
-        };
-        if verb != Verb::Expire {
-            plan.check(words::rule(&outcome, "The chain's rules accept this from this signer."));
-            if outcome.is_ok() {
-                plan.fact("What follows", consequence(scene, &after));
-            }
-        }
-        plan.instructions = vec![instruction];
+        multisig::pin_votes(&scene.proposal, &scene.multisig, &mut plan.shown);
+        add(&mut plan, &self.backend, &scene.proposal, &scene.multisig, scene.now);
         plan
     }
 }
 
-fn check_time(scene: &Scene, verb: Verb) -> Check {
-    let now = scene.now.unix;
-    if verb == Verb::Cancel && scene.proposal.status.is_voting() {
+/// Adds to `plan` what its verb, a vote, would do to `proposal`, which may be of either kind.
+pub(crate) fn add<P: Course + Voted + Clone>(
+    plan: &mut Plan,
+    backend: &Backend,
+    proposal: &P,
+    config: &MultisigConfig,
+    now: ChainTime,
+) {
+    let verb = plan.verb;
+    plan.shown.pin("the number of votes to cancel", proposal.ballot().cancel.len());
+    if verb == Verb::Expire {
+        let over = proposal.require_expired(config, now.unix);
+        plan.check(words::rule(&over, "The proposal's time is over, or its team has changed."));
+    } else {
+        plan.check(check_time(proposal, verb, now.unix));
+        if verb != Verb::Cancel {
+            plan.check(plan::check_fresh(proposal, config));
+        }
+    }
+    let Some(signer) = backend.signer() else { return };
+    let (keys, digest) = (proposal.voted(), *proposal.voted_digest());
+    let mut after = proposal.clone();
+    let at = (now.unix, now.slot);
+    let (outcome, instruction) = match verb {
+        Verb::Approve => (
+            after.cast(signer, Choice::Approve, config, at),
+            instructions::approve(&signer, &keys, digest),
+        ),
+        Verb::Reject => (
+            after.cast(signer, Choice::Reject, config, at),
+            instructions::reject(&signer, &keys, digest),
+        ),
+        Verb::Revoke => (after.revoke(&signer, config, at), instructions::revoke(&signer, &keys)),
+        Verb::Cancel => (after.cancel(signer, config), instructions::cancel(&signer, &keys)),
+        _ => (Ok(()), instructions::expire(&keys)),
+    };
+    if verb != Verb::Expire {
+        plan.check(words::rule(&outcome, "The chain's rules accept this from this signer."));
+        if outcome.is_ok() {
+            let vetoes = verb == Verb::Cancel && config.guardian == Some(signer);
+            let veto = if vetoes { "The guardian vetoes. " } else { "" };
+            plan.fact("What follows", format!("{veto}{}", consequence(proposal, &after, config)));
+        }
+    }
+    plan.instructions = vec![with_squads(instruction, config)];
+}
+
+fn check_time(proposal: &impl Course, verb: Verb, now: i64) -> Check {
+    if verb == Verb::Cancel && proposal.stage().status.is_voting() {
         return Check::pass("The proposal is not executed yet: it can be cancelled.");
     }
-    match scene.proposal.require_voting(now) {
+    match proposal.require_voting(now) {
         Ok(()) => Check::pass(format!(
             "The proposal is open for another {}.",
-            span(scene.proposal.deadline().saturating_sub(now))
+            span(proposal.deadline().saturating_sub(now))
         )),
         Err(error) => Check::fail(words::sentence(&error)),
     }
 }
 
-fn consequence(scene: &Scene, after: &upgrade_manager::state::UpgradeProposal) -> String {
-    let standing = MultisigCoordinator::standing(&scene.multisig, after);
-    match (scene.proposal.status, after.status) {
+fn consequence(before: &impl Course, after: &impl Course, config: &MultisigConfig) -> String {
+    let standing = MultisigCoordinator::standing(config, after);
+    match (before.stage().status, after.stage().status) {
         (ProposalStatus::Active, ProposalStatus::Timelocked) => format!(
             "The proposal is approved and the timelock of {} starts ({standing}).",
-            span(i64::from(scene.multisig.timelock))
+            span(i64::from(config.timelock))
         ),
         (ProposalStatus::Timelocked, ProposalStatus::Active) => {
             format!(
@@ -90,11 +99,9 @@ fn consequence(scene: &Scene, after: &upgrade_manager::state::UpgradeProposal) -
         }
         (_, ProposalStatus::Rejected) => format!("The proposal is rejected ({standing})."),
         (_, ProposalStatus::Cancelled) => "The proposal is cancelled.".into(),
-        _ if after.ballot.cancel.len() > scene.proposal.ballot.cancel.len() => format!(
-            "{} of {} votes to cancel.",
-            after.ballot.cancel.len(),
-            scene.multisig.threshold
-        ),
+        _ if after.ballot().cancel.len() > before.ballot().cancel.len() => {
+            format!("{} of {} votes to cancel.", after.ballot().cancel.len(), config.threshold)
+        }
         _ => standing,
     }
 }

@@ -87,11 +87,16 @@ impl RollbackHandler {
             &proposal.require_rollback_vote(scene.now.unix),
             "The rollback window is open.",
         ));
-        plan.check(plan::check_fresh(scene));
         let Some(signer) = self.backend.signer() else { return };
-        plan.check_role(scene, Some(signer), role::VOTE);
         let mut after = proposal.clone();
-        let outcome = after.cast_rollback(signer, give_up, config, scene.now.unix);
+        let guards = config.guardian == Some(signer);
+        let outcome = if guards {
+            plan.check(Check::pass("The signer is the guardian, who decides alone, once."));
+            after.guardian_rollback(give_up, scene.now.unix).map(|()| true)
+        } else {
+            plan.check_role(scene, Some(signer), role::VOTE);
+            after.cast_rollback(signer, give_up, config, scene.now.unix)
+        };
         plan.check(words::rule(&outcome, "The chain's rules accept this vote from this signer."));
         if let Ok(decides) = outcome {
             let votes = after.ballot.rollback_votes();
@@ -106,8 +111,8 @@ impl RollbackHandler {
             );
         }
         let keys = ProposalKeys::from(proposal);
-        plan.instructions =
-            vec![instructions::approve_rollback(&signer, &keys, proposal.digest, give_up)];
+        let ix = instructions::approve_rollback(&signer, &keys, proposal.digest, give_up);
+        plan.instructions = vec![instructions::with_squads(ix, config)];
     }
 
     async fn plan_restore(&self, mut plan: Plan, scene: &Scene, give_up: bool) -> Result<Plan> {
@@ -123,7 +128,10 @@ impl RollbackHandler {
             "The program is rolling back.",
             "The program is not rolling back.",
         ));
-        plan.check_role(scene, self.backend.signer(), role::EXECUTE);
+        if let Some(signer) = self.backend.signer() {
+            let may = scene.multisig.require_restorer(&signer);
+            plan.check(words::rule(&may, "The signer may carry the rollback out."));
+        }
         plan.check(migration::check_callable(scene));
         let code = Code::load(self.backend.gateway(), terms, Direction::Back).await?;
         plan.checks.extend(code.checks(terms, Direction::Back, scene.now.slot));

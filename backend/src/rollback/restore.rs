@@ -183,7 +183,8 @@ impl RollbackHandler {
             let ix = instructions::rollback_program(&key.pubkey(), terms);
             let message = with_budget(&[ix], MAX_UNITS, gateway.config().unit_price);
             let what = "roll program back";
-            let done = self.backend.send_patiently(what, &message, key, None).await?.succeeded()?;
+            let done =
+                self.backend.send_patiently(what, &message, &[key], None).await?.succeeded()?;
             reporter.sent(&done).await;
             sent.push(done);
             reporter.step("Installing the old code", 1, 1, 0);

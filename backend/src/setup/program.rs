@@ -74,6 +74,7 @@ impl SetupManager {
         let trimmed = u32::try_from(elf::trimmed(&live).len())
             .map_err(|_| BackendError::Range("trimming an ELF"))?;
         let ix = instructions::register_program(&signer, &signer, team, program, version, trimmed);
+        let ix = instructions::with_squads(ix, &config);
         self.seal(shown, &[ix], vec![]).await
     }
 

@@ -179,6 +179,22 @@ impl FakeChain {
         held.1 = encode(&proposal);
     }
 
+    /// Address of the team.
+    pub fn multisig(&self) -> Pubkey {
+        self.config
+    }
+
+    /// The team, changed as some other transaction would.
+    pub fn team(&self, change: impl FnOnce(&mut MultisigConfig)) -> MultisigConfig {
+        use anchor_lang::AccountDeserialize;
+        let mut map = self.accounts.lock().unwrap();
+        let held = map.get_mut(&self.config).unwrap();
+        let mut config = MultisigConfig::try_deserialize(&mut &held.1[..]).unwrap();
+        change(&mut config);
+        held.1 = encode(&config);
+        config
+    }
+
     /// Puts an account there.
     pub fn put(&self, at: Pubkey, owner: Pubkey, data: Vec<u8>) {
         self.accounts.lock().unwrap().insert(at, (owner, data));

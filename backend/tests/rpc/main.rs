@@ -8,6 +8,7 @@
 mod born;
 mod fake_chain;
 mod fake_node;
+mod governance;
 mod intent;
 mod node_faults;
 mod sending;

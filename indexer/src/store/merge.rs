@@ -238,7 +238,8 @@ pub fn view(
             ManagerAccount::Program(a) => view.programs.push(stored.row(*a)),
             ManagerAccount::Proposal(a) => view.proposals.push(stored.row(*a)),
             ManagerAccount::Attestation(a) => view.attestations.push(stored.row(*a)),
-            ManagerAccount::AccountVersion(_) => {}
+            ManagerAccount::Governance(a) => view.governance.push(stored.row(*a)),
+            ManagerAccount::AccountVersion(_) | ManagerAccount::Backup(_) => {}
         }
     }
     Ok(view)

@@ -25,7 +25,7 @@ pub use types::{
 };
 
 /// Number of the newest file in `migrations/`.
-pub const SCHEMA: i64 = 1;
+pub const SCHEMA: i64 = 2;
 
 /// The mirror of one manager program on one cluster.
 ///
@@ -72,7 +72,7 @@ pub trait Store: Send + Sync {
     /// When the store does not answer.
     async fn history_mark(&self) -> Result<u64>;
 
-    /// Everything but the version records, closed rows included, and the counters.
+    /// Everything but the version records and backups, closed rows included, and the counters.
     ///
     /// # Errors
     /// When the store does not answer, or holds bytes it should never have accepted.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{
-    AccountStatus, BufferAttestation, MultisigConfig, ProgramUpgradeState, UpgradeProposal,
+    AccountStatus, BufferAttestation, GovernanceProposal, MultisigConfig, ProgramUpgradeState,
+    UpgradeProposal,
 };
 
 use crate::account::{Facets, ManagerAccount};
@@ -184,6 +185,8 @@ pub struct View {
     pub programs: Vec<Row<ProgramUpgradeState>>,
     /// Proposals.
     pub proposals: Vec<Row<UpgradeProposal>>,
+    /// Proposals about teams.
+    pub governance: Vec<Row<GovernanceProposal>>,
     /// Frozen buffers.
     pub attestations: Vec<Row<BufferAttestation>>,
     /// Version records of each program, by status.

@@ -1,13 +1,17 @@
 //! Which write wins, what a snapshot closes, and what is counted.
 use std::{collections::HashSet, sync::Arc};
 
-use indexer::{Batch, Quarantined, RecordQuery, Store, Update, store::Closing};
+use indexer::{
+    BackupHead, Batch, ManagerAccount, Quarantined, RecordQuery, Store, Update, decode,
+    store::Closing,
+};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{AccountStatus, ProposalStatus};
 
 use crate::{
     common::fixtures::{
-        attestation, bytes, key, multisig, program, proposal, record, record_update, update,
+        attestation, backup, bytes, governance, key, multisig, program, proposal, record,
+        record_update, update,
     },
     on_both_stores,
 };
@@ -48,6 +52,8 @@ on_both_stores! {
             update(key(41), 4, 0, bytes(&program(1))),
             update(key(60), 5, 0, bytes(&proposal(ProposalStatus::Active))),
             update(key(61), 6, 0, bytes(&attestation())),
+            update(key(62), 6, 0, bytes(&governance(ProposalStatus::Timelocked))),
+            update(key(63), 6, 0, bytes(&backup(9))),
             record_update(1, Migrated, 7, 0),
         ]).await;
         drop(store);
@@ -57,11 +63,24 @@ on_both_stores! {
         assert_eq!((view.programs[0].account.clone(), view.programs[0].pubkey), (program(1), key(41)));
         assert_eq!(view.proposals[0].account, proposal(ProposalStatus::Active));
         assert_eq!(view.attestations[0].account, attestation());
+        assert_eq!(view.governance[0].account, governance(ProposalStatus::Timelocked));
         assert_eq!(view.progress[&key(50)].migrated, 1);
         assert_eq!(view.moved[&key(60)].migrated, 1);
         let query = RecordQuery { limit: 9, ..RecordQuery::default() };
         let rows = store.account_versions(&key(50), query).await.unwrap();
         assert_eq!(rows[0].account, record(1, Migrated));
+    }
+
+    async fn a_backup_is_mirrored_without_the_bytes_it_keeps(place) {
+        let store = place.open().await;
+        write(&store, vec![update(key(63), 6, 0, bytes(&backup(9)))]).await;
+        let row = store.rows(None, 9).await.unwrap().remove(0);
+        assert_eq!(row.raw, bytes(&backup(9))[..BackupHead::SIZE]);
+        let ManagerAccount::Backup(head) = decode::manager_account(&row.raw).unwrap() else {
+            panic!("a backup");
+        };
+        assert_eq!((head.account, head.proposal, head.len), (key(9), key(60), 300));
+        assert_eq!(head.sha256, backup(9).sha256);
     }
 
     async fn an_older_write_never_wins_and_arrival_breaks_a_tie_within_a_slot(place) {
@@ -219,4 +238,22 @@ on_both_stores! {
         write(&store, vec![record_update(1, Migrated, i64::MAX as u64, 1)]).await;
         assert_eq!(store.rows(None, 9).await.unwrap()[0].slot, i64::MAX as u64);
     }
+}
+
+#[test]
+fn a_backup_that_does_not_keep_what_it_says_is_set_aside_with_the_reason() {
+    let read = |account: &upgrade_manager::state::AccountBackup| {
+        let (pubkey, owner, data) = (key(63), upgrade_manager::ID, bytes(account));
+        decode::decode(&owner, decode::Raw { pubkey, owner, slot: 1, wv: 0, data })
+    };
+    assert!(read(&backup(9)).is_ok());
+    let mut other = backup(9);
+    other.bytes[0] = 8;
+    assert!(read(&other).unwrap_err().error.contains("sha256"));
+    let mut cut = bytes(&backup(9));
+    cut.pop();
+    let raw =
+        decode::Raw { pubkey: key(63), owner: upgrade_manager::ID, slot: 1, wv: 0, data: cut };
+    let error = decode::decode(&upgrade_manager::ID, raw).unwrap_err().error;
+    assert!(error.contains("299 bytes") && error.contains("300"), "{error}");
 }

@@ -31,7 +31,7 @@ on_both_stores! {
         };
         place.sql(sql).await.unwrap();
         let error = place.try_open().await.err().unwrap();
-        assert!(matches!(error, StoreError::NewerSchema { found: 9, known: 1, .. }), "{error}");
+        assert!(matches!(error, StoreError::NewerSchema { found: 9, known: 2, .. }), "{error}");
         assert!(error.to_string().contains("Use a newer control room"), "{error}");
     }
 

@@ -7,7 +7,10 @@ use upgrade_manager::state::{AccountStatus::Migrated, ProposalStatus};
 use crate::{
     common::{
         fake::Fake,
-        fixtures::{attestation, bytes, key, multisig, program, proposal, record, record_update},
+        fixtures::{
+            attestation, backup, bytes, governance, key, multisig, program, proposal, record,
+            record_update,
+        },
     },
     on_both_stores,
 };
@@ -18,6 +21,8 @@ async fn filled(store: &Arc<dyn Store>) -> Fake {
     fake.set(key(41), bytes(&program(1)));
     fake.set(key(60), bytes(&proposal(ProposalStatus::Active)));
     fake.set(key(61), bytes(&attestation()));
+    fake.set(key(62), bytes(&governance(ProposalStatus::Active)));
+    fake.set(key(63), bytes(&backup(9)));
     for n in 1..=5 {
         fake.set(key(n), bytes(&record(n, Migrated)));
     }
@@ -30,7 +35,7 @@ on_both_stores! {
         let store = place.open().await;
         let fake = filled(&store).await;
         let report = verify(&fake.config(), store.as_ref()).await.unwrap();
-        assert_eq!((report.compared, report.equal, report.differences), (9, 9, vec![]));
+        assert_eq!((report.compared, report.equal, report.differences), (11, 11, vec![]));
     }
 
     async fn every_kind_of_difference_is_named(place) {
@@ -42,9 +47,15 @@ on_both_stores! {
         other.terms.upgrade.sha256 = [99; 32];
         other.ballot.votes.clear();
         fake.set(key(60), bytes(&other));
+        let mut change = governance(ProposalStatus::Rejected);
+        change.terms.note = "shorter".into();
+        fake.set(key(62), bytes(&change));
+        let mut kept = backup(9);
+        kept.proposal = key(64);
+        fake.set(key(63), bytes(&kept));
         place.sql("UPDATE progress SET migrated = 4").await.unwrap();
         let report = verify(&fake.config(), store.as_ref()).await.unwrap();
-        assert_eq!((report.compared, report.equal), (10, 7));
+        assert_eq!((report.compared, report.equal), (12, 7));
         let said = |pubkey, field: &str| {
             let found = report.differences.iter().find(|d| d.pubkey == pubkey && d.field == field);
             let found = found.unwrap_or_else(|| panic!("{field}: {:?}", report.differences));
@@ -55,6 +66,9 @@ on_both_stores! {
         assert_eq!(said(key(60), "status"), ("Active".into(), "Timelocked".into()));
         assert_eq!(said(key(60), "terms.upgrade.sha256").1, "63".repeat(32));
         assert_eq!(said(key(60), "ballot.votes.0.choice"), ("Approve".into(), "missing".into()));
+        assert_eq!(said(key(62), "status"), ("Active".into(), "Rejected".into()));
+        assert_eq!(said(key(62), "terms.note"), ("longer".into(), "shorter".into()));
+        assert_eq!(said(key(63), "proposal").1, key(64).to_string());
         let counter = format!("progress.{}.Migrated", key(60));
         assert_eq!(said(key(50), &counter), ("4".into(), "5 rows".into()));
     }
@@ -70,7 +84,7 @@ on_both_stores! {
         let row = if place.is_postgres() { format!("'\\x{keys}'") } else { format!("x'{keys}'") };
         place.sql(&format!("UPDATE accounts SET raw = {literal} WHERE pubkey = {row}")).await.unwrap();
         let report = verify(&fake.config(), store.as_ref()).await.unwrap();
-        assert_eq!((report.compared, report.equal, report.differences.len()), (9, 8, 1));
+        assert_eq!((report.compared, report.equal, report.differences.len()), (11, 10, 1));
         assert_eq!(report.differences[0].pubkey, key(2));
     }
 }

@@ -93,7 +93,7 @@ fn stored(r: &PgRow) -> Outcome<Stored> {
 pub async fn view(tx: &mut PgConnection) -> Outcome<View> {
     let rows = sqlx::query(
         "SELECT pubkey, raw, slot, closed_slot FROM accounts
-         WHERE kind <> 'AccountVersion' ORDER BY kind, pubkey",
+         WHERE kind <> 'AccountVersion' AND kind <> 'AccountBackup' ORDER BY kind, pubkey",
     )
     .fetch_all(&mut *tx)
     .await?;

@@ -24,8 +24,10 @@ use super::{
 };
 use crate::audit::{AuditEntry, AuditRow};
 
-const STEPS: &[M<'static>] =
-    &[M::up(include_str!("../../../../migrations/sqlite/0001_mirror.sql"))];
+const STEPS: &[M<'static>] = &[
+    M::up(include_str!("../../../../migrations/sqlite/0001_mirror.sql")),
+    M::up(include_str!("../../../../migrations/sqlite/0002_governance.sql")),
+];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 /// How long a writer waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(5);

@@ -57,7 +57,7 @@ pub fn view(tx: &Connection) -> Outcome<View> {
     let rows: Vec<Stored> = tx
         .prepare_cached(
             "SELECT pubkey, raw, slot, closed_slot FROM accounts
-             WHERE kind <> 'AccountVersion' ORDER BY kind, pubkey",
+             WHERE kind <> 'AccountVersion' AND kind <> 'AccountBackup' ORDER BY kind, pubkey",
         )?
         .query_map([], stored)?
         .collect::<Result<_, _>>()?;

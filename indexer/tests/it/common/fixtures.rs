@@ -3,9 +3,10 @@ use anchor_lang::AccountSerialize;
 use indexer::{Update, decode};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{
-    AccountStatus, AccountVersion, Ballot, BufferAttestation, BufferRole, Choice, Counters,
-    LenRange, Manifest, Member, MultisigConfig, Phase, PinnedElf, ProgramUpgradeState,
-    ProposalKind, ProposalStatus, Source, Terms, TypeRule, UpgradeProposal, Vote, role,
+    AccountBackup, AccountStatus, AccountVersion, Action, Ballot, BufferAttestation, BufferRole,
+    Choice, Counters, GovernanceProposal, GovernanceTerms, LenRange, Manifest, Member,
+    MultisigConfig, Phase, PinnedElf, ProgramUpgradeState, ProposalKind, ProposalStatus, Source,
+    Terms, TypeRule, UpgradeProposal, Vote, role,
 };
 
 pub const PROGRAM_ID: Pubkey = upgrade_manager::ID;
@@ -147,6 +148,37 @@ pub fn attestation() -> BufferAttestation {
         accumulator: [0; 32],
         reserved: [0; 12],
     }
+}
+
+/// A proposal that raises the team's timelock.
+pub fn governance(status: ProposalStatus) -> GovernanceProposal {
+    let config = multisig();
+    let mut rules = config.rules();
+    rules.timelock += 3_600;
+    let terms = GovernanceTerms {
+        id: 1,
+        genesis_hash: [1; 32],
+        multisig: key(40),
+        config_epoch: config.config_epoch,
+        expires_at: 1_701_000_000,
+        note: "longer".into(),
+        action: Action::ConfigChange(rules),
+    };
+    let by = (key(1), key(2));
+    let made = GovernanceProposal::new(terms, 200, by, &config, 1_700_000_000).unwrap();
+    GovernanceProposal { status, ..made }
+}
+
+/// The backup of account `n`, made for the proposal at `key(60)`, of bytes `7`.
+pub fn backup(n: u8) -> AccountBackup {
+    let bytes = vec![7; 300];
+    let of = (key(50), key(n), key(60));
+    AccountBackup { bytes: bytes.clone(), ..AccountBackup::new(of, sha256(&bytes), key(1), 201) }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(bytes).into()
 }
 
 /// The record of account `n`, moved to `status` by the proposal at `key(60)`.

@@ -1,0 +1,95 @@
+//! Execution of what a team decided about itself or about who holds a program: what the chain will
+//! check, checked before and in words.
+use upgrade_manager::{
+    seeds,
+    state::{Action, Transfer},
+};
+
+use super::{TeamScene, on_scene};
+use crate::{
+    backend::Backend,
+    code,
+    error::Result,
+    instructions::{self, with_squads},
+    operation::Verb,
+    plan::{self, Plan},
+    preflight::Check,
+    timelock::TimelockManager,
+    words,
+};
+
+pub(super) async fn plan(backend: &Backend, scene: &TeamScene) -> Result<Plan> {
+    let (proposal, config) = (&scene.proposal, &scene.multisig);
+    let mut plan = on_scene(backend, Verb::Execute, scene);
+    plan.check(TimelockManager.check(proposal, config, scene.now));
+    plan.check(plan::check_fresh(proposal, config));
+    match &proposal.terms.action {
+        Action::ConfigChange(rules) => {
+            let after = config.clone().change(rules.clone());
+            plan.check(words::rule(&after, "The new rules obey the chain's rules."));
+            plan.check(Check::warn(
+                "Every other proposal of this team that has not been executed becomes stale.",
+            ));
+        }
+        Action::Dissolve => plan.check(Check::when(
+            config.programs == 0 && config.open_proposals <= 1,
+            "The team holds no program and has no other open proposal.",
+            format!(
+                "The team holds {} programs and has {} open proposals, this one included: hand \
+                 the programs over and end the proposals first.",
+                config.programs, config.open_proposals
+            ),
+        )),
+        Action::TransferAuthority(transfer) => {
+            check_transfer(&mut plan, backend, scene, transfer).await?;
+        }
+    }
+    if let Some(signer) = backend.signer() {
+        let ix = match &proposal.terms.action {
+            Action::TransferAuthority(transfer) => {
+                instructions::execute_transfer(&signer, &proposal.terms, transfer)
+            }
+            Action::ConfigChange(_) | Action::Dissolve => {
+                instructions::execute_config_change(&signer, &proposal.terms)
+            }
+        };
+        plan.instructions = vec![with_squads(ix, config)];
+    }
+    Ok(plan)
+}
+
+async fn check_transfer(
+    plan: &mut Plan,
+    backend: &Backend,
+    scene: &TeamScene,
+    transfer: &Transfer,
+) -> Result<()> {
+    let now = scene.now.unix;
+    plan.check(words::rule(&scene.multisig.require_not_paused(now), "The team is not paused."));
+    plan.check(match &scene.state {
+        None => Check::fail("The program is no longer registered with the manager."),
+        Some(state) => words::rule(
+            &state.require_releasable(&scene.address),
+            "No migration and no other proposal of the program is under way.",
+        ),
+    });
+    let held = code::live_authority(backend.gateway(), &transfer.program_data).await?;
+    plan.check(Check::when(
+        held == Some(seeds::authority(&transfer.program).0),
+        "The manager's address holds the program's upgrade authority.",
+        "The program's upgrade authority is no longer the manager's address.",
+    ));
+    let new = transfer.new_authority;
+    let signs = backend.signer() == Some(new) || backend.cosigner() == Some(new);
+    plan.check(Check::when(
+        signs,
+        "The new authority signs as well, so it is nobody's typing error.",
+        format!("The new authority {new} must sign as well: load its key with --cosigner."),
+    ));
+    plan.check(Check::warn(format!(
+        "THE UPGRADE AUTHORITY LEAVES the manager for {new}, who can then change the program \
+         without any vote or timelock. No vote brings it back."
+    )));
+    plan.shown.pin("who holds the program", held.map_or("nobody".into(), |k| k.to_string()));
+    Ok(())
+}
