@@ -187,6 +187,7 @@ pub fn snapshot(f: &Fixture) -> Arc<Snapshot> {
         ..ProgressRow::default()
     };
     let view = View {
+        governance: vec![],
         multisigs: vec![row(key(20), f.multisig.clone())],
         programs: vec![row(key(30), f.state.clone())],
         proposals: vec![row(key(40), f.proposal.clone())],
