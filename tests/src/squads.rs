@@ -3,6 +3,7 @@
 //! published one, built for tests only. For tests and benches; the product reads Squads on its own.
 mod actions;
 mod calls;
+pub mod governed;
 mod message;
 mod team;
 
