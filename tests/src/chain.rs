@@ -5,6 +5,7 @@ use litesvm::{LiteSVM, types::TransactionMetadata};
 use solana_account::Account;
 use solana_clock::Clock;
 use solana_compute_budget_interface::ComputeBudgetInstruction;
+use solana_hash::Hash;
 use solana_instruction::{Instruction, error::InstructionError};
 use solana_keypair::Keypair;
 use solana_message::{Message, VersionedMessage};
@@ -84,9 +85,18 @@ impl Chain {
         self.svm.expire_blockhash();
     }
 
+    /// The blockhash that a transaction can name now.
+    pub fn blockhash(&self) -> Hash {
+        self.svm.latest_blockhash()
+    }
+
     /// Sends a message as it is.
     pub fn send_message(&mut self, message: Message, signers: &[&Keypair]) -> Outcome {
-        let message = VersionedMessage::Legacy(message);
+        self.send_versioned(VersionedMessage::Legacy(message), signers)
+    }
+
+    /// Sends a message of whatever version as it is.
+    pub fn send_versioned(&mut self, message: VersionedMessage, signers: &[&Keypair]) -> Outcome {
         let transaction =
             VersionedTransaction::try_new(message, signers).expect("all signers are here");
         self.svm

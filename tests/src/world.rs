@@ -196,7 +196,7 @@ impl World {
         signers: &[&Keypair],
     ) -> TransactionMetadata {
         let meta = self.chain.ok(&[instruction], signers);
-        println!("units {what}: {}", meta.compute_units_consumed);
+        eprintln!("units {what}: {}", meta.compute_units_consumed);
         self.events.extend(events(&meta));
         meta
     }

@@ -35,6 +35,7 @@ pub enum Task {
     Sandbox(Sandbox),
     Test(Test),
     Mutants(Mutants),
+    Bench(Bench),
 }
 
 /// Build the on-chain programs to ELFs and print size, sBPF version and hash of each.
@@ -122,6 +123,30 @@ impl Mutants {
     pub fn wants(&self, name: &str) -> bool {
         self.filters.is_empty() || self.filters.iter().any(|text| name.contains(text))
     }
+}
+
+/// Measure, and hold the figures against the bounds they must keep.
+///
+/// `program` prints compute units, bytes and accounts of every instruction of the manager, taken on
+/// the real ELFs on a chain in this process, side by side with the same steps of the real Squads v4,
+/// and below them every bound with "ok" or "ABOVE". No figure depends on the machine or its load. The
+/// exit code is 0 only if every bound is kept. Half a minute once everything is built.
+#[derive(Debug, Args)]
+#[command(after_help = ENVIRONMENT)]
+pub struct Bench {
+    /// What to measure
+    #[arg(value_enum, value_name = "SUBJECT")]
+    pub subject: Subject,
+    /// Print JSON instead of tables
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `bench` measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Subject {
+    /// The upgrade manager
+    Program,
 }
 
 #[cfg(test)]

@@ -7,6 +7,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+use crate::places::Places;
 
 /// How many of a failed command's last lines an error shows.
 const TAIL: usize = 30;
@@ -46,7 +49,8 @@ fn cannot_start(command: &Command) -> String {
     format!("cannot start {}: install it or put it on PATH", program.display())
 }
 
-fn tail(output: &Output) -> String {
+/// The last lines of what a command said.
+pub fn tail(output: &Output) -> String {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     // Compilers explain themselves on stderr.
@@ -70,6 +74,25 @@ pub fn cargo(root: &Path, target: &Path) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// Name and path of what `cargo` compiles for `arguments`.
+pub fn compiled(places: &Places, arguments: &[&str]) -> Result<Vec<(String, PathBuf)>> {
+    let mut build = cargo(&places.root, &places.target());
+    build.args(arguments).args([
+        "--locked",
+        "--no-run",
+        "--message-format=json-render-diagnostics",
+    ]);
+    let messages = text(&mut build, "compiling")?;
+    let mut found = Vec::new();
+    for message in messages.lines().filter_map(|l| serde_json::from_str::<Value>(l).ok()) {
+        let field = |pointer: &str| message.pointer(pointer).and_then(Value::as_str);
+        if let (Some(name), Some(path)) = (field("/target/name"), field("/executable")) {
+            found.push((name.to_owned(), PathBuf::from(path)));
+        }
+    }
+    Ok(found)
 }
 
 /// Cargo for a build that has to come out the same whatever the operator's environment says: only

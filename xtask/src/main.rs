@@ -1,6 +1,7 @@
-//! `cargo xtask`: builds the ELFs, sets up what is missing, runs the sandbox and every test.
+//! `cargo xtask`: builds the ELFs, sets up what is missing, runs the sandbox, every test and benches.
 //! May not know what the product does: it starts cargo, compilers and the product's own binaries.
 
+mod bench;
 mod cli;
 mod command;
 mod elf;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         cli::Task::Sandbox(options) => sandbox::run(&options),
         cli::Task::Test(options) => suite::run(&options),
         cli::Task::Mutants(options) => mutants::run(&options),
+        cli::Task::Bench(options) => bench::run(&options),
     };
     match outcome {
         Ok(code) => code,

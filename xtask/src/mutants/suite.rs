@@ -8,10 +8,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
-
 use crate::{command, places::Places};
+use anyhow::{Context as _, Result, ensure};
 
 /// Beginnings of the names of the test files that drive the ELF.
 const FILES: [&str; 3] = ["attack_", "controls_", "program_"];
@@ -39,9 +37,11 @@ pub struct Suite {
 impl Suite {
     /// Compiles the tests.
     pub fn build(places: &Places) -> Result<Self> {
-        let unit =
-            compiled(places, &["test", "-p", "upgrade-manager", "--lib", "--features", "mutants"])?;
-        let all = compiled(places, &["test", "-p", "e2e", "--tests"])?;
+        let unit = command::compiled(
+            places,
+            &["test", "-p", "upgrade-manager", "--lib", "--features", "mutants"],
+        )?;
+        let all = command::compiled(places, &["test", "-p", "e2e", "--tests"])?;
         let wanted =
             |name: &str| FILES.iter().any(|start| name.starts_with(start)) && !LONG.contains(&name);
         let mut binaries = BTreeMap::new();
@@ -138,25 +138,6 @@ pub struct Surroundings {
     pub elf: PathBuf,
     /// The number of the control that is off, 0 for none.
     pub off: u32,
-}
-
-/// Name and path of what `cargo` compiles for `arguments`.
-fn compiled(places: &Places, arguments: &[&str]) -> Result<Vec<(String, PathBuf)>> {
-    let mut cargo = command::cargo(&places.root, &places.target());
-    cargo.args(arguments).args([
-        "--locked",
-        "--no-run",
-        "--message-format=json-render-diagnostics",
-    ]);
-    let messages = command::text(&mut cargo, "compiling the tests")?;
-    let mut found = Vec::new();
-    for message in messages.lines().filter_map(|l| serde_json::from_str::<Value>(l).ok()) {
-        let text = |pointer: &str| message.pointer(pointer).and_then(Value::as_str);
-        if let (Some(name), Some(path)) = (text("/target/name"), text("/executable")) {
-            found.push((name.to_owned(), PathBuf::from(path)));
-        }
-    }
-    Ok(found)
 }
 
 /// The tests in a binary.

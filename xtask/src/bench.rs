@@ -1,0 +1,49 @@
+//! `cargo xtask bench`: builds what the figures are taken from and lets the package `benches` print
+//! them. Which figures there are and which bounds they keep is decided there.
+
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::{
+    cli::{Bench, Subject},
+    command,
+    places::Places,
+    progress::Progress,
+    sbf::{self, Program, toolchain::Toolchain},
+    system,
+};
+
+/// The command.
+pub fn run(options: &Bench) -> Result<ExitCode> {
+    let progress = Progress::start();
+    let places = Places::find()?;
+    match options.subject {
+        Subject::Program => program(options, &places, &progress),
+    }
+}
+
+/// The figures of the program. The exit code is the bench's: 1 when a bound is broken.
+fn program(options: &Bench, places: &Places, progress: &Progress) -> Result<ExitCode> {
+    system::ensure(&system::COMPILING, progress)?;
+    let toolchain = Toolchain::choose(places, sbf::DEFAULT)?;
+    let programs = [&Program::PRODUCT[..], &[Program::Squads]].concat();
+    sbf::build(places, &toolchain, &programs, progress)?;
+    progress.say("compiling the bench");
+    // By `cargo test`, in the profile that every other test is compiled in: compute units and bytes
+    // do not depend on how the code around the chain is optimised.
+    let bench = command::compiled(places, &["test", "-p", "benches", "--bench", "program"])?;
+    let (_, binary) = bench.into_iter().next().context("cargo built no bench of the program")?;
+    progress.say("measuring");
+    let mut measure = Command::new(&binary);
+    measure.env("CONTROL_ROOM_ELF_DIR", places.elf());
+    if options.json {
+        measure.arg("--json");
+    }
+    // What is said while the figures are taken is of interest only where there are none.
+    measure.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = measure.output().with_context(|| format!("cannot start {}", binary.display()))?;
+    ensure!(!output.stdout.is_empty(), "measuring failed:\n{}", command::tail(&output));
+    print!("{}", String::from_utf8_lossy(&output.stdout));
+    Ok(if output.status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
