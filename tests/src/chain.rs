@@ -1,8 +1,10 @@
 //! A chain in this process: the real loader, runtime and programs of LiteSVM, and a clock that only
 //! the test moves. One thing differs from a validator: new code answers in the slot it was deployed.
+use std::collections::BTreeMap;
+
 use anchor_lang::{AccountDeserialize, AccountSerialize};
 use litesvm::{LiteSVM, types::TransactionMetadata};
-use solana_account::Account;
+use solana_account::{Account, AccountSharedData, ReadableAccount};
 use solana_clock::Clock;
 use solana_compute_budget_interface::ComputeBudgetInstruction;
 use solana_hash::Hash;
@@ -18,6 +20,8 @@ use crate::keys::key;
 
 /// Chain time at the start of every test: 2026-10-15, 12:00 UTC.
 pub const START: i64 = 1_792_065_600;
+/// Owner of clock, blockhashes and their like, which move with every transaction.
+const SYSVARS: Pubkey = anchor_lang::pubkey!("Sysvar1111111111111111111111111111111111111");
 /// Slots per second that [`Chain::pass`] assumes: 400 ms each.
 const SLOTS_PER_TWO_SECONDS: u64 = 5;
 /// Compute units a transaction may ask for.
@@ -200,6 +204,28 @@ impl Chain {
     /// Lets time pass until `unix`.
     pub fn pass_until(&mut self, unix: i64) {
         self.pass(unix - self.time());
+    }
+
+    /// Every account but sysvars and the wallet that pays fees: what a refused transaction leaves
+    /// as it was. Copies share their bytes with the chain.
+    pub fn holdings(&self) -> BTreeMap<Pubkey, AccountSharedData> {
+        let (fees, accounts) = (key("fees").pubkey(), &self.svm.accounts_db().inner);
+        let kept = |(k, a): &(&Pubkey, &AccountSharedData)| **k != fees && *a.owner() != SYSVARS;
+        accounts.iter().filter(kept).map(|(k, a)| (*k, a.clone())).collect()
+    }
+
+    /// What differs from `before`.
+    pub fn changed(&self, before: &BTreeMap<Pubkey, AccountSharedData>) -> Vec<Pubkey> {
+        let after = self.holdings();
+        // Bytes that both share are not compared: an ELF has many.
+        let same = |a: &AccountSharedData, b: &AccountSharedData| {
+            (a.data().as_ptr() == b.data().as_ptr() && a.lamports() == b.lamports()) || a == b
+        };
+        let differs = |k: &&Pubkey| match (before.get(*k), after.get(*k)) {
+            (Some(a), Some(b)) => !same(a, b),
+            (a, b) => a.is_some() != b.is_some(),
+        };
+        before.keys().chain(after.keys()).filter(differs).copied().collect()
     }
 
     /// Rent of `len` bytes.

@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: a chain in this process, real ELFs, a team with a program to
 //! upgrade, and a robot at a terminal. Tests live in `../tests`; nothing here asserts a rule.
+pub mod attack;
 pub mod chain;
 pub mod desktop;
 pub mod elf;

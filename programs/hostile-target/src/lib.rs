@@ -1,5 +1,6 @@
 //! Code that a careless or bribed team might install in place of the demo vault's: it migrates and
-//! restores vaults, and does wrong to those whose index asks for it. For tests only; never deployed.
+//! restores vaults, and does wrong to those whose index asks for it. Called by anybody, it passes on
+//! whatever call it is given, with the signatures it has. For tests only; never deployed.
 use anchor_lang::{
     prelude::*,
     solana_program::{
@@ -9,69 +10,19 @@ use anchor_lang::{
 use demo_vault::{layout, v1, v2};
 use migration_interface::{Call, MANAGER_ID};
 
-/// Vaults with an index from here on name a wrong to do.
-pub const FIRST: u32 = 1_000;
+mod wrong;
 
-/// A wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wrong {
-    /// Says that it migrated.
-    DoNothing,
-    /// Raises the version and leaves the old layout.
-    FlipVersion,
-    /// Leaves another type of account behind.
-    OtherType,
-    /// Leaves a version that nobody agreed on.
-    OtherVersion,
-    /// Leaves more bytes than agreed.
-    TooLong,
-    /// Gives the account to the system program.
-    GiveAway,
-    /// Takes one lamport more from the payer than the growth costs.
-    Overcharge,
-    /// Pays for the growth, and one lamport to the payer, from the user's balance.
-    TakeFromUser,
-    /// Leaves an account that is not rent-exempt.
-    Underfund,
-    /// Migrates well, and uses the payer's signature to make the payer's account its own.
-    TakePayer,
-    /// Calls the manager back.
-    CallManager,
-    /// Uses the migrator's signature to move the program's authority.
-    MoveAuthority,
-    /// Migrates well, then restores other bytes than it was given.
-    RestoreOther,
-    /// Migrates well, then says that it restored.
-    RestoreNothing,
-    /// Migrates well, then pays the payer back from the user's balance too.
-    RestoreTooMuch,
-}
+pub use wrong::{FIRST, Wrong};
 
-impl Wrong {
-    /// Every wrong: vault [`FIRST`] + i suffers the i-th.
-    pub const ALL: [Self; 15] = [
-        Self::DoNothing,
-        Self::FlipVersion,
-        Self::OtherType,
-        Self::OtherVersion,
-        Self::TooLong,
-        Self::GiveAway,
-        Self::Overcharge,
-        Self::TakeFromUser,
-        Self::Underfund,
-        Self::TakePayer,
-        Self::CallManager,
-        Self::MoveAuthority,
-        Self::RestoreOther,
-        Self::RestoreNothing,
-        Self::RestoreTooMuch,
-    ];
-
-    fn of(index: u32) -> Option<Self> {
-        let at = usize::try_from(index.checked_sub(FIRST)?).ok()?;
-        Self::ALL.get(at).copied()
-    }
-}
+/// First bytes of a call that is to be passed on: to the first account's program, with the other
+/// accounts and the bytes behind these.
+pub const PASS_ON: [u8; 8] = *b"pass-on!";
+/// First bytes of `emit_cpi!`'s self-calls, Anchor's `EVENT_IX_TAG_LE`.
+const EVENT_TAG: [u8; 8] = 0x1d9a_cb51_2ea5_45e4_u64.to_le_bytes();
+/// The loader's instructions.
+const UPGRADE: u8 = 3;
+const SET_AUTHORITY: u8 = 4;
+const CLOSE: u8 = 5;
 
 #[cfg(not(feature = "no-entrypoint"))]
 anchor_lang::solana_program::entrypoint!(process);
@@ -81,6 +32,9 @@ anchor_lang::solana_program::entrypoint!(process);
 /// # Errors
 /// Only when even the wrong could not be done.
 pub fn process(_: &Pubkey, accounts: &[AccountInfo], data: &[u8]) -> ProgramResult {
+    if let Some(call) = data.strip_prefix(&PASS_ON) {
+        return pass_on(accounts, call);
+    }
     let [migrator, vault, rent, ..] = accounts else {
         return Err(ProgramError::NotEnoughAccountKeys);
     };
@@ -113,13 +67,29 @@ fn migrate<'info>(
             vault.assign(&system_program::ID);
             return Ok(());
         }
-        Some(Wrong::CallManager) => return call_manager(migrator),
-        Some(Wrong::MoveAuthority) => return move_authority(migrator),
+        Some(Wrong::CallManager) => return call_manager(migrator, &[0; 8]),
+        Some(Wrong::EmitAsManager) => return call_manager(migrator, &EVENT_TAG),
+        Some(Wrong::MoveAuthority) => return call_loader(migrator, vault, SET_AUTHORITY),
+        Some(Wrong::UpgradeItself) => return call_loader(migrator, vault, UPGRADE),
+        Some(Wrong::CloseItself) => return call_loader(migrator, vault, CLOSE),
+        Some(Wrong::BurnUnits) => {
+            // A log costs a unit a byte, which is soon done.
+            let noise = "x".repeat(10_000);
+            loop {
+                anchor_lang::solana_program::log::sol_log(&noise);
+            }
+        }
+        Some(Wrong::LogEvent) => {
+            let event = [&EVENT_TAG[..], &[0; 96]].concat();
+            anchor_lang::solana_program::log::sol_log_data(&[&event]);
+            msg!("Program data: {}", "A".repeat(128));
+        }
         _ => {}
     }
     match wrong {
         Some(Wrong::TakeFromUser) => move_lamports(vault, rent, 1)?,
         Some(Wrong::Underfund) => {}
+        Some(Wrong::Drain) => move_lamports(vault, rent, vault.lamports())?,
         Some(Wrong::Overcharge) => pay(rent, vault, growth.saturating_add(1))?,
         _ => pay(rent, vault, growth)?,
     }
@@ -130,7 +100,11 @@ fn migrate<'info>(
     write(vault, &bytes)
 }
 
-fn restore(vault: &AccountInfo, rent: &AccountInfo, bytes: &[u8]) -> ProgramResult {
+fn restore<'info>(
+    vault: &AccountInfo<'info>,
+    rent: &AccountInfo<'info>,
+    bytes: &[u8],
+) -> ProgramResult {
     let now = v2::Vault::try_deserialize(&mut &vault.try_borrow_data()?[..])?;
     let growth =
         Rent::get()?.minimum_balance(v2::LEN).saturating_sub(Rent::get()?.minimum_balance(v1::LEN));
@@ -140,27 +114,51 @@ fn restore(vault: &AccountInfo, rent: &AccountInfo, bytes: &[u8]) -> ProgramResu
         Some(Wrong::RestoreNothing) => return Ok(()),
         Some(Wrong::RestoreOther) => set_byte(&mut bytes, 54, 0x7f)?,
         Some(Wrong::RestoreTooMuch) => back = growth.saturating_add(1),
+        Some(Wrong::RestoreSpend) => pay(rent, vault, 1)?,
         _ => {}
     }
     write(vault, &bytes)?;
     move_lamports(vault, rent, back)
 }
 
-fn call_manager(migrator: &AccountInfo) -> ProgramResult {
+fn call_manager(migrator: &AccountInfo, data: &[u8]) -> ProgramResult {
     let accounts = vec![AccountMeta::new_readonly(*migrator.key, true)];
     let program_id = Pubkey::new_from_array(MANAGER_ID);
-    let back = Instruction { program_id, accounts, data: vec![0; 8] };
+    let back = Instruction { program_id, accounts, data: data.to_vec() };
     invoke(&back, std::slice::from_ref(migrator))
 }
 
-fn move_authority(migrator: &AccountInfo) -> ProgramResult {
-    const SET_AUTHORITY: [u8; 4] = [4, 0, 0, 0];
+fn call_loader<'info>(
+    migrator: &AccountInfo<'info>,
+    vault: &AccountInfo<'info>,
+    tag: u8,
+) -> ProgramResult {
     let loader = anchor_lang::solana_program::bpf_loader_upgradeable::ID;
     let data = Pubkey::find_program_address(&[demo_vault::ID.as_ref()], &loader).0;
-    let accounts =
-        vec![AccountMeta::new(data, false), AccountMeta::new_readonly(*migrator.key, true)];
-    let set = Instruction { program_id: loader, accounts, data: SET_AUTHORITY.to_vec() };
-    invoke(&set, std::slice::from_ref(migrator))
+    let signer = AccountMeta::new_readonly(*migrator.key, true);
+    let (code, rest) = (AccountMeta::new(data, false), AccountMeta::new(*vault.key, false));
+    let accounts = match tag {
+        SET_AUTHORITY => vec![code, signer],
+        CLOSE => vec![code, rest, signer, AccountMeta::new(demo_vault::ID, false)],
+        _ => vec![code, AccountMeta::new(demo_vault::ID, false), rest.clone(), rest, signer],
+    };
+    let call = Instruction { program_id: loader, accounts, data: vec![tag, 0, 0, 0] };
+    invoke(&call, &[migrator.clone(), vault.clone()])
+}
+
+/// Calls the first account's program as whoever called this one asks.
+fn pass_on(accounts: &[AccountInfo], data: &[u8]) -> ProgramResult {
+    let Some((program, rest)) = accounts.split_first() else {
+        return Err(ProgramError::NotEnoughAccountKeys);
+    };
+    let meta = |info: &AccountInfo| AccountMeta {
+        pubkey: *info.key,
+        is_signer: info.is_signer,
+        is_writable: info.is_writable,
+    };
+    let accounts_of = rest.iter().map(meta).collect();
+    let call = Instruction { program_id: *program.key, accounts: accounts_of, data: data.to_vec() };
+    invoke(&call, accounts)
 }
 
 fn pay<'info>(from: &AccountInfo<'info>, to: &AccountInfo<'info>, lamports: u64) -> ProgramResult {

@@ -1,0 +1,97 @@
+//! What the attack tests share: a transaction that must be refused by name and leave every account
+//! as it was, the same transaction without the attack, which must go through, and a second team
+//! with a second program that is like the first in everything but its keys.
+pub mod cases;
+pub mod slots;
+pub mod twin;
+
+use solana_instruction::Instruction;
+use solana_keypair::Keypair;
+use solana_pubkey::Pubkey;
+
+use crate::{chain::Refused, keys::key, world::World};
+
+/// Anchor's code for an instruction that the program does not know.
+pub const UNKNOWN_INSTRUCTION: u32 = 101;
+/// Anchor's code for instruction data that does not decode.
+pub const NOT_DECODED: u32 = 102;
+/// Anchor's code for a signature that is missing.
+pub const SIGNER_MISSING: u32 = 3010;
+
+/// The key pairs called `names`.
+pub fn keys(names: &[&str]) -> Vec<Keypair> {
+    names.iter().map(|name| key(name)).collect()
+}
+
+/// `instruction` with the account at `from` replaced by `to`, wherever it stands.
+#[track_caller]
+pub fn swap(instruction: &Instruction, from: &Pubkey, to: &Pubkey) -> Instruction {
+    let mut swapped = instruction.clone();
+    let mut found = false;
+    for meta in swapped.accounts.iter_mut().filter(|m| m.pubkey == *from) {
+        (meta.pubkey, found) = (*to, true);
+    }
+    assert!(found, "{from} is no account of this instruction");
+    swapped
+}
+
+impl World {
+    /// Sends what the chain must refuse; fails the test when it goes through, or when it is refused
+    /// and has changed an account all the same.
+    #[track_caller]
+    pub fn refused(&mut self, instructions: &[Instruction], signers: &[&Keypair]) -> Refused {
+        let before = self.chain.holdings();
+        match self.chain.send(instructions, signers) {
+            Ok(meta) => panic!("the attack went through\n{}", meta.logs.join("\n")),
+            Err(refused) => {
+                let changed = self.chain.changed(&before);
+                assert!(changed.is_empty(), "refused, and still these changed: {changed:?}");
+                refused
+            }
+        }
+    }
+
+    /// Sends what the chain must refuse with exactly `code`, without a trace.
+    #[track_caller]
+    pub fn attack(&mut self, code: impl Into<u32>, instructions: &[Instruction], signers: &[&str]) {
+        let signers = keys(signers);
+        self.attack_by(code, instructions, &signers.iter().collect::<Vec<_>>());
+    }
+
+    /// As [`World::attack`], signed by key pairs that have no name.
+    #[track_caller]
+    pub fn attack_by(
+        &mut self,
+        code: impl Into<u32>,
+        instructions: &[Instruction],
+        signers: &[&Keypair],
+    ) {
+        let (code, refused) = (code.into(), self.refused(instructions, signers));
+        let said = refused.logs.join("\n");
+        assert_eq!(refused.code(), Some(code), "{:?}\n{said}", refused.error);
+    }
+
+    /// Sends what the runtime or another program must refuse, saying `text`, without a trace.
+    #[track_caller]
+    pub fn attack_saying(&mut self, text: &str, instructions: &[Instruction], signers: &[&str]) {
+        let signers = keys(signers);
+        let refused = self.refused(instructions, &signers.iter().collect::<Vec<_>>());
+        let said = refused.logs.iter().any(|line| line.contains(text))
+            || format!("{:?}", refused.error).contains(text);
+        assert!(said, "{text:?}: {:?}\n{}", refused.error, refused.logs.join("\n"));
+    }
+
+    /// The control of an attack: the same without it goes through.
+    #[track_caller]
+    pub fn passes(&mut self, instructions: &[Instruction], signers: &[&str]) {
+        let signers = keys(signers);
+        let meta = self.chain.ok(instructions, &signers.iter().collect::<Vec<_>>());
+        self.events.extend(crate::world::events(&meta));
+    }
+
+    /// As [`World::passes`], on a copy that is then dropped.
+    #[track_caller]
+    pub fn would_pass(&self, instructions: &[Instruction], signers: &[&str]) {
+        self.clone().passes(instructions, signers);
+    }
+}
