@@ -35,7 +35,7 @@ pub(crate) fn require_accounts(
     control!(*with.program.key == state.program, ManagerError::WrongAccount);
     control!(*with.program_data.key == state.program_data, ManagerError::WrongAccount);
     control!(*with.spill.key == terms.spill, ManagerError::WrongAccount);
-    control!(*with.authority.key == state.authority()?, ManagerError::WrongAccount);
+    control!(*with.authority.key == state.authority(), ManagerError::WrongAccount);
     control!(*with.rent.key == Rent::id(), ManagerError::WrongProgram);
     control!(*with.clock.key == Clock::id(), ManagerError::WrongProgram);
     control!(*with.loader.key == loader::ID, ManagerError::WrongProgram);

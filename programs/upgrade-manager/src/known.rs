@@ -37,15 +37,6 @@ pub(crate) fn attestation(
     Ok(attestation)
 }
 
-/// `info` is the address that signs calls of the program of `state`.
-#[inline(never)]
-pub(crate) fn require_migrator(state: &ProgramUpgradeState, info: &AccountInfo) -> Result<()> {
-    let seeds: &[&[u8]] = &[seeds::MIGRATOR, state.program.as_ref(), &[state.migrator_bump]];
-    let address = Pubkey::create_program_address(seeds, &crate::ID);
-    control!(address == Ok(*info.key), ManagerError::WrongAccount);
-    Ok(())
-}
-
 /// The state of `program` in `info`, `None` when it is closed.
 pub(crate) fn program_if_any(
     info: &AccountInfo,

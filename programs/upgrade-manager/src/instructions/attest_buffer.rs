@@ -30,7 +30,7 @@ impl<'info> AttestBuffer<'info> {
         attestation.require_open(BufferRole::Upgrade)?;
         let data = self.buffer.try_borrow_data()?;
         let held = loader::buffer(self.buffer.owner, &data)?;
-        let elf = held.require_frozen(&state.authority()?)?;
+        let elf = held.require_frozen(&state.authority())?;
         let sha256 = loader::elf_hash(loader::trimmed(elf, trimmed_len)?)?;
         loader::require_whole(elf)?;
         Ok(sha256)

@@ -31,7 +31,7 @@ impl<'info> AttestChunk<'info> {
     ) -> Result<(u32, Option<[u8; 32]>)> {
         let data = self.buffer.try_borrow_data()?;
         let held = loader::buffer(self.buffer.owner, &data)?;
-        let whole = held.require_frozen(&state.authority()?)?;
+        let whole = held.require_frozen(&state.authority())?;
         let elf = loader::trimmed(whole, trimmed_len)?;
         loader::require_elf(elf)?;
         let chunk = attestation.add_chunk(elf)?;

@@ -37,7 +37,7 @@ impl<'info> AttestRollback<'info> {
         control!(*self.program_data.key == state.program_data, ManagerError::WrongAccount);
         let data = self.buffer.try_borrow_data()?;
         let held = loader::buffer(self.buffer.owner, &data)?;
-        let whole = held.require_frozen(&state.authority()?)?;
+        let whole = held.require_frozen(&state.authority())?;
         let elf = loader::trimmed(whole, trimmed_len)?;
         let live = self.program_data.try_borrow_data()?;
         let live = loader::program_data(self.program_data.owner, &live)?;

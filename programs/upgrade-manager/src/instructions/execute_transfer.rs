@@ -54,7 +54,7 @@ impl<'info> ExecuteTransfer<'info> {
         config.require_not_paused(clock.unix_timestamp)?;
         state.require_releasable(self.proposal.key)?;
         control!(*self.loader.key == loader::ID, ManagerError::WrongProgram);
-        control!(self.authority.key() == state.authority()?, ManagerError::WrongAccount);
+        control!(self.authority.key() == state.authority(), ManagerError::WrongAccount);
         control!(self.program_data.key() == state.program_data, ManagerError::WrongAccount);
         loader::require_authority(&self.program_data, self.authority.key)
     }

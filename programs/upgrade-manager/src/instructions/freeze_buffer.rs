@@ -39,7 +39,7 @@ impl<'info> FreezeBuffer<'info> {
     /// Checks who has the buffer and returns the bytes behind its header.
     fn validate(&self, state: &ProgramUpgradeState) -> Result<u32> {
         control!(*self.loader.key == loader::ID, ManagerError::WrongProgram);
-        control!(*self.authority.key == state.authority()?, ManagerError::WrongAccount);
+        control!(*self.authority.key == state.authority(), ManagerError::WrongAccount);
         let data = self.buffer.try_borrow_data()?;
         let held = loader::buffer(self.buffer.owner, &data)?;
         let current = Some(*self.current_authority.key);

@@ -11,7 +11,7 @@ use crate::state::{
 };
 use crate::stored::{self, Payer};
 use crate::target::Target;
-use crate::{backup, batch::Batch, known, loader, record, team};
+use crate::{backup, batch::Batch, loader, record, team};
 
 /// Accounts of `migrate_accounts`; behind them, for every account: the account `[w]`, its record
 /// `[w]` and, when its type is critical, its backup `[w]`, in ascending order of the accounts.
@@ -53,8 +53,8 @@ impl<'info> MigrateAccounts<'info> {
         state.require_callable(clock.slot)?;
         control!(*self.target_program.key == state.program, ManagerError::WrongAccount);
         control!(*self.program_data.key == state.program_data, ManagerError::WrongAccount);
-        known::require_migrator(state, &self.migrator)?;
-        loader::require_authority(&self.program_data, &state.authority()?)
+        control!(*self.migrator.key == state.migrator(), ManagerError::WrongAccount);
+        loader::require_authority(&self.program_data, &state.authority())
     }
 
     /// Migrates every account of the batch, or none.

@@ -143,7 +143,7 @@ fn require_sound(transfer: &Transfer, state: &ProgramUpgradeState) -> Result<()>
     control!(transfer.program == state.program, ManagerError::WrongAccount);
     control!(transfer.program_data == state.program_data, ManagerError::WrongAccount);
     let new = transfer.new_authority;
-    let other = new != Pubkey::default() && new != state.authority()?;
+    let other = new != Pubkey::default() && new != state.authority();
     control!(other, ManagerError::NewAuthority);
     Ok(())
 }

@@ -93,7 +93,7 @@ impl<'info> ProposeUpgrade<'info> {
         upgrade.require_free(&state.program, BufferRole::Upgrade)?;
         rollback.require_free(&state.program, BufferRole::Rollback)?;
         control!(rollback.sha256 == state.elf_hash, ManagerError::RollbackNotLive);
-        let authority = state.authority()?;
+        let authority = state.authority();
         require_frozen(new, &authority)?;
         require_frozen(old, &authority)?;
         Ok(Pair { upgrade, rollback })
@@ -103,7 +103,7 @@ impl<'info> ProposeUpgrade<'info> {
     /// to migrate.
     fn require_sound(&self, (config, state): &Governed, args: &ProposeArgs) -> Result<()> {
         let (upgrade, rollback) = (self.upgrade_buffer.key(), self.rollback_buffer.key());
-        let lost = [state.program, state.program_data, upgrade, rollback, state.authority()?];
+        let lost = [state.program, state.program_data, upgrade, rollback, state.authority()];
         control!(!lost.contains(&config.treasury), ManagerError::SpillTarget);
         let own = state.program == crate::ID;
         control!(!own || args.type_rules.is_empty(), ManagerError::TypeRule);

@@ -38,7 +38,7 @@ impl<'info> ReclaimBuffer<'info> {
         config.require_role(self.executor.key, role::EXECUTE)?;
         control!(config.treasury == *self.treasury.key, ManagerError::WrongAccount);
         control!(*self.loader.key == loader::ID, ManagerError::WrongProgram);
-        control!(*self.authority.key == state.authority()?, ManagerError::WrongAccount);
+        control!(*self.authority.key == state.authority(), ManagerError::WrongAccount);
         let known = known::attestation_if_any(&self.attestation, self.buffer.key)?;
         control!(known.is_none(), ManagerError::BufferKnown);
         let data = self.buffer.try_borrow_data()?;

@@ -8,7 +8,7 @@ use crate::events::{AccountMove, AccountsMoved};
 use crate::state::{AccountStatus, Executed, MultisigConfig, ProgramUpgradeState, UpgradeProposal};
 use crate::stored;
 use crate::target::{RestoreItem, Target, Way};
-use crate::{backup, batch::Batch, known, loader, record, team};
+use crate::{backup, batch::Batch, loader, record, team};
 
 /// Accounts of `restore_accounts`; behind them, for every account: the account `[w]`, its record
 /// `[w]`, who paid for its growth `[w]` and, when it comes back from it, its backup, in ascending
@@ -52,8 +52,8 @@ impl<'info> RestoreAccounts<'info> {
         state.require_callable(slot)?;
         control!(*self.target_program.key == state.program, ManagerError::WrongAccount);
         control!(*self.program_data.key == state.program_data, ManagerError::WrongAccount);
-        known::require_migrator(state, &self.migrator)?;
-        loader::require_authority(&self.program_data, &state.authority()?)
+        control!(*self.migrator.key == state.migrator(), ManagerError::WrongAccount);
+        loader::require_authority(&self.program_data, &state.authority())
     }
 
     /// Restores every account of the batch, or none.

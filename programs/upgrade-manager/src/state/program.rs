@@ -161,13 +161,15 @@ impl ProgramUpgradeState {
     }
 
     /// The address that holds the program's upgrade authority.
-    ///
-    /// # Errors
-    /// [`ManagerError::WrongAccount`] when the stored bump leads to none.
-    pub fn authority(&self) -> Result<Pubkey> {
-        let seeds: &[&[u8]] = &[seeds::AUTHORITY, self.program.as_ref(), &[self.authority_bump]];
-        let address = Pubkey::create_program_address(seeds, &crate::ID);
-        Ok(address.map_err(|_| ManagerError::WrongAccount)?)
+    #[must_use]
+    pub fn authority(&self) -> Pubkey {
+        seeds::derived(&[seeds::AUTHORITY, self.program.as_ref()], self.authority_bump)
+    }
+
+    /// The address that signs migrations of the program's accounts.
+    #[must_use]
+    pub fn migrator(&self) -> Pubkey {
+        seeds::derived(&[seeds::MIGRATOR, self.program.as_ref()], self.migrator_bump)
     }
 }
 
