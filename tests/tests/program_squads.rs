@@ -152,7 +152,7 @@ fn a_squads_multisig_that_demands_less_than_agreed_is_refused_at_creation() {
 }
 
 #[test]
-fn a_voter_that_is_not_the_vault_is_refused_at_creation() {
+fn a_voter_that_is_not_the_vault_or_no_majority_behind_it_is_refused_at_creation() {
     let mut w = World::at(Stage::Deployed);
     let signers = [&key("create"), &key("payer")];
     let squad = SquadsTeam::create(&mut w.chain, &SQUAD, 3, 0);
@@ -160,6 +160,12 @@ fn a_voter_that_is_not_the_vault_is_refused_at_creation() {
     let other_vault = squads::vault(&squad.multisig, 1);
     for voter in [other_vault, squad.multisig, address("sam")] {
         let create = w.create_multisig_ix(rules(&w, agreed, voter));
+        w.chain.refuse(ManagerError::SquadsVoter, &[create], &signers);
+    }
+    // A single Squads member, half of them, or more than there are, is no majority to agree on.
+    for (min_threshold, min_voters) in [(1, 1), (2, 4), (4, 3)] {
+        let agreed = SquadsVault { min_threshold, min_voters, ..agreed };
+        let create = w.create_multisig_ix(rules(&w, agreed, squad.vault()));
         w.chain.refuse(ManagerError::SquadsVoter, &[create], &signers);
     }
     // With its own index the other vault is as good as any.
