@@ -8,7 +8,7 @@ use bpf_linker::llvm_sys::{
     prelude::LLVMModuleRef, target_machine::LLVMCodeGenFileType,
 };
 
-use crate::{division, llvm};
+use crate::{division, llvm, memory_calls};
 
 /// What came of an attempt.
 pub enum Generated {
@@ -22,13 +22,14 @@ pub enum Generated {
 pub fn assembly(bitcode: &Path, listing: &Path) -> Result<Generated> {
     let context = llvm::Context::new();
     let module = read(&context, bitcode)?;
-    let missing = division::replace(&context, module)?;
+    llvm::run_passes(module, c"mergefunc,globaldce")?;
+    let mut missing = division::replace(&context, module)?;
+    missing.extend(memory_calls::replace(&context, module)?);
     if !missing.is_empty() {
         return Ok(Generated::Missing(missing));
     }
-    let features = c"+allows-misaligned-mem-access";
     let kind = LLVMCodeGenFileType::LLVMAssemblyFile;
-    llvm::emit(&context, module, features, kind, listing).map_err(explain)?;
+    llvm::emit(&context, module, llvm::CODE_FEATURES, kind, listing).map_err(explain)?;
     Ok(Generated::Assembly)
 }
 
@@ -41,7 +42,10 @@ fn read(context: &llvm::Context, bitcode: &Path) -> Result<LLVMModuleRef> {
             bail!("cannot read the linked bitcode: {}", llvm::message(error));
         }
         if LLVMParseBitcodeInContext2(context.raw(), buffer, &mut module) != 0 {
-            bail!("cannot parse the linked bitcode: {}", context.errors().join("\n"));
+            bail!(
+                "cannot parse the linked bitcode: {}",
+                context.errors().join("\n")
+            );
         }
     }
     Ok(module)
@@ -53,7 +57,10 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
     if !text.contains("BPF stack limit") {
         return error.context("LLVM cannot compile the program");
     }
-    let own: Vec<_> = text.lines().map(|l| l.split(" Please move").next().unwrap_or(l)).collect();
+    let own: Vec<_> = text
+        .lines()
+        .map(|l| l.split(" Please move").next().unwrap_or(l))
+        .collect();
     anyhow::anyhow!("{}", own.join("\n"))
         .context("a function needs more stack than a frame has: move large values into a Box")
 }
@@ -67,7 +74,10 @@ mod tests {
         let llvm = "in function f: Looks like the BPF stack limit is exceeded. Please move large on \
                     stack variables into BPF per-cpu array map.";
         let text = format!("{:#}", explain(anyhow::anyhow!(llvm)));
-        assert!(text.contains("Box") && text.contains("in function f"), "{text}");
+        assert!(
+            text.contains("Box") && text.contains("in function f"),
+            "{text}"
+        );
         assert!(!text.contains("per-cpu"), "{text}");
     }
 }

@@ -16,15 +16,20 @@ use bpf_linker::llvm_sys::{
         LLVMContextCreate, LLVMContextSetDiagnosticHandler, LLVMGetDiagInfoDescription,
         LLVMGetDiagInfoSeverity,
     },
+    error::LLVMGetErrorMessage,
     prelude::{LLVMContextRef, LLVMDiagnosticInfoRef, LLVMModuleRef},
     target_machine::{
         LLVMCodeGenFileType, LLVMCodeGenOptLevel, LLVMCodeModel, LLVMCreateTargetMachine,
         LLVMGetTargetFromTriple, LLVMRelocMode, LLVMTargetMachineEmitToFile, LLVMTargetMachineRef,
     },
+    transforms::pass_builder::{LLVMCreatePassBuilderOptions, LLVMRunPasses},
 };
 
 /// The triple of every module here.
 pub const TRIPLE: &CStr = c"bpfel";
+
+/// What the SVM can do beyond the BPF version: it reads and writes at any address.
+pub const CODE_FEATURES: &CStr = c"+allows-misaligned-mem-access";
 
 /// `path` for LLVM.
 pub fn c_path(path: &Path) -> Result<CString> {
@@ -38,7 +43,10 @@ pub fn message(message: *const c_char) -> String {
         return "LLVM gives no reason".to_owned();
     }
     // SAFETY: LLVM's messages are C strings.
-    unsafe { CStr::from_ptr(message) }.to_string_lossy().trim().to_owned()
+    unsafe { CStr::from_ptr(message) }
+        .to_string_lossy()
+        .trim()
+        .to_owned()
 }
 
 /// A context with the errors LLVM reported in it, each once.
@@ -78,7 +86,11 @@ extern "C" fn collect(info: LLVMDiagnosticInfoRef, errors: *mut c_void) {
     // SAFETY: LLVM passes a live diagnostic, and the address that `Context::new` gave it.
     let (severity, text, errors) = unsafe {
         let text = message(LLVMGetDiagInfoDescription(info));
-        (LLVMGetDiagInfoSeverity(info), text, &*errors.cast::<RefCell<Vec<String>>>())
+        (
+            LLVMGetDiagInfoSeverity(info),
+            text,
+            &*errors.cast::<RefCell<Vec<String>>>(),
+        )
     };
     let mut errors = errors.borrow_mut();
     if severity == LLVMDiagnosticSeverity::LLVMDSError && !errors.contains(&text) {
@@ -109,6 +121,23 @@ pub fn target_machine(features: &CStr) -> Result<LLVMTargetMachineRef> {
         bail!("LLVM cannot create a code generator for BPF");
     }
     Ok(machine)
+}
+
+/// Runs LLVM's `passes` over `module`.
+pub fn run_passes(module: LLVMModuleRef, passes: &CStr) -> Result<()> {
+    let machine = target_machine(CODE_FEATURES)?;
+    // SAFETY: `module` and `machine` are live; an error is read once.
+    unsafe {
+        let options = LLVMCreatePassBuilderOptions();
+        let error = LLVMRunPasses(module, passes.as_ptr(), machine, options);
+        if !error.is_null() {
+            bail!(
+                "LLVM's passes fail: {}",
+                message(LLVMGetErrorMessage(error))
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Generates code for `module` into `output`; an error where LLVM reported one in `context`.
