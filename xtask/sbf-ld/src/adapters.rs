@@ -9,9 +9,7 @@ use crate::asm::{Callee, callee};
 const HELPERS: [&str; 5] = ["multi3", "udivti3", "umodti3", "divti3", "modti3"];
 
 fn helper(symbol: &str) -> Option<&str> {
-    symbol
-        .strip_prefix("__")
-        .filter(|name| HELPERS.contains(name))
+    symbol.strip_prefix("__").filter(|name| HELPERS.contains(name))
 }
 
 /// Whether an adapter answers calls of `symbol`.
@@ -32,10 +30,7 @@ pub fn int128(assembly: &str) -> String {
     let mut text = String::from("\t.text\n");
     for name in HELPERS {
         let symbol = format!("__{name}");
-        if assembly
-            .lines()
-            .any(|line| callee(line) == Some(Callee::Symbol(&symbol)))
-        {
+        if assembly.lines().any(|line| callee(line) == Some(Callee::Symbol(&symbol))) {
             adapter(&mut text, name);
         }
     }

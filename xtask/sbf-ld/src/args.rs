@@ -77,8 +77,7 @@ impl Args {
 }
 
 fn number(text: &str) -> Result<u32> {
-    text.parse()
-        .with_context(|| format!("{text} is not a number"))
+    text.parse().with_context(|| format!("{text} is not a number"))
 }
 
 fn arch(name: &str) -> Result<SbpfArch> {

@@ -15,14 +15,12 @@ pub fn callee(line: &str) -> Option<Callee<'_>> {
     if let Some(register) = code.strip_prefix("callx ") {
         return Some(Callee::Register(register.trim()));
     }
-    code.strip_prefix("call ")
-        .map(|symbol| Callee::Symbol(symbol.trim()))
+    code.strip_prefix("call ").map(|symbol| Callee::Symbol(symbol.trim()))
 }
 
 /// The name of the label that `line` is, if it is one.
 pub fn label(line: &str) -> Option<&str> {
-    line.strip_suffix(':')
-        .filter(|name| !name.starts_with([' ', '\t']))
+    line.strip_suffix(':').filter(|name| !name.starts_with([' ', '\t']))
 }
 
 /// A use of LLVM's stack argument area: a memory operand on register r11.
@@ -41,11 +39,7 @@ pub fn stack_argument(line: &str) -> Option<StackArgument<'_>> {
     let (before, rest) = line.split_once("(r11 ")?;
     let (offset, after) = rest.split_once(')')?;
     let offset = offset.replace(' ', "").parse().ok()?;
-    Some(StackArgument {
-        before,
-        after,
-        offset,
-    })
+    Some(StackArgument { before, after, offset })
 }
 
 /// Whether `line` is an instruction, not a label or a directive.
@@ -55,8 +49,7 @@ pub fn is_instruction(line: &str) -> bool {
 
 /// Whether `line` mentions the register `name` as a word of its own.
 pub fn mentions(line: &str, name: &str) -> bool {
-    line.split(|c: char| !c.is_ascii_alphanumeric() && !"_.$".contains(c))
-        .any(|word| word == name)
+    line.split(|c: char| !c.is_ascii_alphanumeric() && !"_.$".contains(c)).any(|word| word == name)
 }
 
 /// A function and the lines between its label and its end.
@@ -68,18 +61,12 @@ pub struct Function<'a> {
 
 /// Every function in `lines`, in their order.
 pub fn functions<'a>(lines: &[&'a str]) -> Vec<Function<'a>> {
-    let names: HashSet<&str> = lines
-        .iter()
-        .filter_map(|line| declared_function(line))
-        .collect();
+    let names: HashSet<&str> = lines.iter().filter_map(|line| declared_function(line)).collect();
     let mut found: Vec<Function<'a>> = vec![];
     for (at, line) in lines.iter().enumerate() {
         let Some(name) = label(line) else { continue };
         if names.contains(name) {
-            found.push(Function {
-                name,
-                body: at + 1..lines.len(),
-            });
+            found.push(Function { name, body: at + 1..lines.len() });
         } else if name.starts_with(".Lfunc_end")
             && let Some(open) = found.last_mut()
         {
@@ -91,10 +78,7 @@ pub fn functions<'a>(lines: &[&'a str]) -> Vec<Function<'a>> {
 
 /// `NAME` of a directive `.type NAME,@function`.
 fn declared_function(line: &str) -> Option<&str> {
-    line.trim()
-        .strip_prefix(".type")?
-        .trim()
-        .strip_suffix(",@function")
+    line.trim().strip_prefix(".type")?.trim().strip_suffix(",@function")
 }
 
 #[cfg(test)]
@@ -111,15 +95,9 @@ mod tests {
     #[test]
     fn stack_arguments_in_loads_and_stores() {
         let load = stack_argument("\tr1 = *(u64 *)(r11 + 16)").unwrap();
-        assert_eq!(
-            (load.before, load.offset, load.after),
-            ("\tr1 = *(u64 *)", 16, "")
-        );
+        assert_eq!((load.before, load.offset, load.after), ("\tr1 = *(u64 *)", 16, ""));
         let store = stack_argument("\t*(u64 *)(r11 - 8) = r2").unwrap();
-        assert_eq!(
-            (store.before, store.offset, store.after),
-            ("\t*(u64 *)", -8, " = r2")
-        );
+        assert_eq!((store.before, store.offset, store.after), ("\t*(u64 *)", -8, " = r2"));
         assert_eq!(stack_argument("\tr1 = *(u64 *)(r10 - 8)"), None);
     }
 
@@ -135,10 +113,7 @@ mod tests {
         let text = "\t.type\ta,@function\na:\n\texit\n.Lfunc_end0:\n\t.type\tb,@function\nb:\n\
                     .LBB1_1:\n\texit\n.Lfunc_end1:";
         let lines: Vec<&str> = text.lines().collect();
-        let found: Vec<_> = functions(&lines)
-            .into_iter()
-            .map(|f| (f.name, f.body))
-            .collect();
+        let found: Vec<_> = functions(&lines).into_iter().map(|f| (f.name, f.body)).collect();
         assert_eq!(found, [("a", 2..3), ("b", 6..8)]);
     }
 }

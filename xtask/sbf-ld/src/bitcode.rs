@@ -39,11 +39,7 @@ impl<'a> Linker<'a> {
 
     /// Writes the program to `output`, keeping `helpers` although no bitcode calls them.
     pub fn link(&self, helpers: &BTreeSet<String>, output: &Path) -> Result<()> {
-        let inputs = self
-            .args
-            .inputs
-            .iter()
-            .map(|path| LinkerInput::new_from_file(path));
+        let inputs = self.args.inputs.iter().map(|path| LinkerInput::new_from_file(path));
         let exports = self.args.exports.iter().chain(helpers).map(String::as_str);
         self.linker
             .link_to_file(inputs, output, OutputType::Bitcode, exports)

@@ -42,10 +42,7 @@ fn read(context: &llvm::Context, bitcode: &Path) -> Result<LLVMModuleRef> {
             bail!("cannot read the linked bitcode: {}", llvm::message(error));
         }
         if LLVMParseBitcodeInContext2(context.raw(), buffer, &mut module) != 0 {
-            bail!(
-                "cannot parse the linked bitcode: {}",
-                context.errors().join("\n")
-            );
+            bail!("cannot parse the linked bitcode: {}", context.errors().join("\n"));
         }
     }
     Ok(module)
@@ -57,10 +54,7 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
     if !text.contains("BPF stack limit") {
         return error.context("LLVM cannot compile the program");
     }
-    let own: Vec<_> = text
-        .lines()
-        .map(|l| l.split(" Please move").next().unwrap_or(l))
-        .collect();
+    let own: Vec<_> = text.lines().map(|l| l.split(" Please move").next().unwrap_or(l)).collect();
     anyhow::anyhow!("{}", own.join("\n"))
         .context("a function needs more stack than a frame has: move large values into a Box")
 }
@@ -74,10 +68,7 @@ mod tests {
         let llvm = "in function f: Looks like the BPF stack limit is exceeded. Please move large on \
                     stack variables into BPF per-cpu array map.";
         let text = format!("{:#}", explain(anyhow::anyhow!(llvm)));
-        assert!(
-            text.contains("Box") && text.contains("in function f"),
-            "{text}"
-        );
+        assert!(text.contains("Box") && text.contains("in function f"), "{text}");
         assert!(!text.contains("per-cpu"), "{text}");
     }
 }

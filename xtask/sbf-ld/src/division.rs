@@ -96,14 +96,7 @@ unsafe fn call_instead(
         let mut operands = [0, 1]
             .map(|at| LLVMBuildSExtOrBitCast(builder, LLVMGetOperand(division, at), word, unnamed));
         let signature = LLVMGlobalGetValueType(helper);
-        let wide = LLVMBuildCall2(
-            builder,
-            signature,
-            helper,
-            operands.as_mut_ptr(),
-            2,
-            unnamed,
-        );
+        let wide = LLVMBuildCall2(builder, signature, helper, operands.as_mut_ptr(), 2, unnamed);
         let result = LLVMBuildTruncOrBitCast(builder, wide, LLVMTypeOf(division), unnamed);
         LLVMReplaceAllUsesWith(division, result);
         LLVMInstructionEraseFromParent(division);

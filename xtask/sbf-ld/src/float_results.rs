@@ -66,17 +66,13 @@ fn extension(symbol: &str) -> Option<Extension> {
 
 /// `sfsi`, `dfsi` and `tfsi`: from a float to a 32-bit integer.
 fn is_to_i32(conversion: &str) -> bool {
-    conversion
-        .strip_suffix("si")
-        .is_some_and(|from| ["sf", "df", "tf"].contains(&from))
+    conversion.strip_suffix("si").is_some_and(|from| ["sf", "df", "tf"].contains(&from))
 }
 
 /// `add` of `addsf3`, and whether its result is an `f32`.
 fn operation(name: &str) -> Option<(&str, bool)> {
     let name = name.strip_suffix(['2', '3'])?;
-    ["sf", "df", "tf"]
-        .into_iter()
-        .find_map(|kind| Some((name.strip_suffix(kind)?, kind == "sf")))
+    ["sf", "df", "tf"].into_iter().find_map(|kind| Some((name.strip_suffix(kind)?, kind == "sf")))
 }
 
 /// Adds what sets the upper half of r0 after each call that needs it.
@@ -103,34 +99,16 @@ mod tests {
 
     #[test]
     fn results_of_32_bits_are_extended_as_their_type_says() {
-        let zero = [
-            "__addsf3",
-            "__negsf2",
-            "__truncdfsf2",
-            "__floatundisf",
-            "__fixunsdfsi",
-            "sqrtf",
-        ];
+        let zero =
+            ["__addsf3", "__negsf2", "__truncdfsf2", "__floatundisf", "__fixunsdfsi", "sqrtf"];
         let sign = ["__ltdf2", "__unordsf2", "__fixsfsi", "__fixtfsi"];
-        assert!(
-            zero.iter()
-                .all(|name| extension(name) == Some(Extension::Zero))
-        );
-        assert!(
-            sign.iter()
-                .all(|name| extension(name) == Some(Extension::Sign))
-        );
+        assert!(zero.iter().all(|name| extension(name) == Some(Extension::Zero)));
+        assert!(sign.iter().all(|name| extension(name) == Some(Extension::Sign)));
     }
 
     #[test]
     fn wider_results_and_other_functions_are_left_alone() {
-        for name in [
-            "__adddf3",
-            "__extendsfdf2",
-            "__fixdfdi",
-            "__fixunssfdi",
-            "__floatdidf",
-        ] {
+        for name in ["__adddf3", "__extendsfdf2", "__fixdfdi", "__fixunssfdi", "__floatdidf"] {
             assert_eq!(extension(name), None, "{name}");
         }
         for name in ["__multi3", "f", "sqrt", "addsf3", "sol_memcpy_"] {

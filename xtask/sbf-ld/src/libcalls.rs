@@ -17,9 +17,8 @@ use crate::{
 const KNOWN: [&str; 2] = ["abort", "__bpf_trap"];
 
 /// Instructions of newer BPF versions, by what their text contains.
-const TOO_NEW: [&str; 8] = [
-    "gotol", "may_goto", "bswap", "(s8", "(s16", "(s32", "cmpxchg", "lock ",
-];
+const TOO_NEW: [&str; 8] =
+    ["gotol", "may_goto", "bswap", "(s8", "(s16", "(s32", "cmpxchg", "lock "];
 
 /// The functions that are called and not defined, by the names to look for in the run-time helpers.
 pub fn missing(assembly: &str) -> Result<BTreeSet<String>> {
@@ -47,8 +46,7 @@ pub fn missing(assembly: &str) -> Result<BTreeSet<String>> {
 
 /// Compiler helpers on 128-bit integers have "ti" in their names: `__udivti3`, `__fixdfti`.
 fn is_int128_helper(name: &str) -> bool {
-    name.strip_prefix("__")
-        .is_some_and(|name| name.len() <= 12 && name.contains("ti"))
+    name.strip_prefix("__").is_some_and(|name| name.len() <= 12 && name.contains("ti"))
 }
 
 fn is_too_new(code: &str) -> bool {
@@ -88,12 +86,9 @@ mod tests {
 
     #[test]
     fn newer_instructions_are_refused_and_names_are_not_instructions() {
-        for code in [
-            "w1 = 5",
-            "if w2 > 3 goto x",
-            "r1 = *(s32 *)(r2 + 0)",
-            "lock *(u64 *)(r1) += r2",
-        ] {
+        for code in
+            ["w1 = 5", "if w2 > 3 goto x", "r1 = *(s32 *)(r2 + 0)", "lock *(u64 *)(r1) += r2"]
+        {
             assert!(missing(&format!("\t{code}\n")).is_err(), "{code}");
         }
         assert!(names("\tr1 = w1 ll\n\t.asciz \"w1 lock bswap\"\n").is_empty());

@@ -43,10 +43,7 @@ pub fn message(message: *const c_char) -> String {
         return "LLVM gives no reason".to_owned();
     }
     // SAFETY: LLVM's messages are C strings.
-    unsafe { CStr::from_ptr(message) }
-        .to_string_lossy()
-        .trim()
-        .to_owned()
+    unsafe { CStr::from_ptr(message) }.to_string_lossy().trim().to_owned()
 }
 
 /// A context with the errors LLVM reported in it, each once.
@@ -86,11 +83,7 @@ extern "C" fn collect(info: LLVMDiagnosticInfoRef, errors: *mut c_void) {
     // SAFETY: LLVM passes a live diagnostic, and the address that `Context::new` gave it.
     let (severity, text, errors) = unsafe {
         let text = message(LLVMGetDiagInfoDescription(info));
-        (
-            LLVMGetDiagInfoSeverity(info),
-            text,
-            &*errors.cast::<RefCell<Vec<String>>>(),
-        )
+        (LLVMGetDiagInfoSeverity(info), text, &*errors.cast::<RefCell<Vec<String>>>())
     };
     let mut errors = errors.borrow_mut();
     if severity == LLVMDiagnosticSeverity::LLVMDSError && !errors.contains(&text) {
@@ -131,10 +124,7 @@ pub fn run_passes(module: LLVMModuleRef, passes: &CStr) -> Result<()> {
         let options = LLVMCreatePassBuilderOptions();
         let error = LLVMRunPasses(module, passes.as_ptr(), machine, options);
         if !error.is_null() {
-            bail!(
-                "LLVM's passes fail: {}",
-                message(LLVMGetErrorMessage(error))
-            );
+            bail!("LLVM's passes fail: {}", message(LLVMGetErrorMessage(error)));
         }
     }
     Ok(())

@@ -60,10 +60,7 @@ fn link(args: &Args) -> Result<()> {
     }
     if args.keep_asm {
         fs::write(&listing, &text).context("cannot write the assembly")?;
-        eprintln!(
-            "sbf-ld: {} functions take arguments on the stack",
-            lowered.functions
-        );
+        eprintln!("sbf-ld: {} functions take arguments on the stack", lowered.functions);
     }
     let object = assemble::object(&text, &args.output.with_extension("sbf.o"))?;
     let mut elf = assemble::layout(&object, args.arch)?;
@@ -99,10 +96,7 @@ fn generate(args: &Args, listing: &Path) -> Result<String> {
         helpers.extend(missing.iter().cloned());
         if helpers.len() == known {
             let names: Vec<_> = missing.into_iter().collect();
-            bail!(
-                "the program calls what nothing defines: {}",
-                names.join(", ")
-            );
+            bail!("the program calls what nothing defines: {}", names.join(", "));
         }
     }
 }

@@ -30,11 +30,8 @@ use crate::llvm;
 const LONGEST_IN_PLACE: u64 = 32;
 
 /// Starts of the names of LLVM's own operations, and the C functions that do the same.
-const OPERATIONS: [(&str, &CStr); 3] = [
-    ("llvm.memcpy.", c"memcpy"),
-    ("llvm.memmove.", c"memmove"),
-    ("llvm.memset.", c"memset"),
-];
+const OPERATIONS: [(&str, &CStr); 3] =
+    [("llvm.memcpy.", c"memcpy"), ("llvm.memmove.", c"memmove"), ("llvm.memset.", c"memset")];
 
 /// Rewrites every long copy and fill in `module`. Returns the functions that the module lacks; where
 /// there are any, it is not to be used.
@@ -106,9 +103,7 @@ unsafe fn operation(instruction: LLVMValueRef) -> Option<&'static CStr> {
 }
 
 fn function_for(name: &[u8]) -> Option<&'static CStr> {
-    let (_, function) = OPERATIONS
-        .iter()
-        .find(|(start, _)| name.starts_with(start.as_bytes()))?;
+    let (_, function) = OPERATIONS.iter().find(|(start, _)| name.starts_with(start.as_bytes()))?;
     Some(function)
 }
 
@@ -155,14 +150,7 @@ unsafe fn call_instead(
                 operand
             });
         }
-        LLVMBuildCall2(
-            builder,
-            signature,
-            function,
-            operands.as_mut_ptr(),
-            3,
-            unnamed,
-        );
+        LLVMBuildCall2(builder, signature, function, operands.as_mut_ptr(), 3, unnamed);
         LLVMInstructionEraseFromParent(operation);
     }
     Ok(())

@@ -46,10 +46,7 @@ pub fn remove(assembly: &str) -> (String, bool) {
 /// `elf` with the section as its last but the names'.
 pub fn append(elf: &[u8]) -> Result<Vec<u8>> {
     let start = find(elf, BEGIN).context("the program's security.txt got lost on the way")?;
-    let length = elf
-        .get(start..)
-        .and_then(|rest| find(rest, END))
-        .map(|at| at + END.len());
+    let length = elf.get(start..).and_then(|rest| find(rest, END)).map(|at| at + END.len());
     let length = length.context("the program's security.txt has no end")?;
 
     let headers_at = usize::try_from(number(elf, HEADERS_AT, 8)?)?;
@@ -59,8 +56,7 @@ pub fn append(elf: &[u8]) -> Result<Vec<u8>> {
         bail!("the section with the names is not the last one");
     }
     let part = |from: usize, length: usize| {
-        elf.get(from..from + length)
-            .context("a section lies outside of the ELF")
+        elf.get(from..from + length).context("a section lies outside of the ELF")
     };
     let headers = part(headers_at, names_index * HEADER)?;
     let mut names_header = part(headers_at + names_index * HEADER, HEADER)?.to_vec();
@@ -68,10 +64,7 @@ pub fn append(elf: &[u8]) -> Result<Vec<u8>> {
     let names = part(names_at, usize::try_from(number(&names_header, 32, 8)?)?)?;
 
     // Sections have to follow each other as their headers do: all as before, this one, the names.
-    let mut out = elf
-        .get(..names_at)
-        .context("the names lie outside of the ELF")?
-        .to_vec();
+    let mut out = elf.get(..names_at).context("the names lie outside of the ELF")?.to_vec();
     align(&mut out);
     let section_at = out.len();
     for value in [start, length] {
@@ -84,18 +77,10 @@ pub fn append(elf: &[u8]) -> Result<Vec<u8>> {
     out.extend(headers);
     out.extend(section_header(names.len(), section_at)?);
     put(&mut names_header, 24, &(new_names_at as u64).to_le_bytes())?;
-    put(
-        &mut names_header,
-        32,
-        &((names.len() + SECTION.len() + 1) as u64).to_le_bytes(),
-    )?;
+    put(&mut names_header, 32, &((names.len() + SECTION.len() + 1) as u64).to_le_bytes())?;
     out.extend(names_header);
     put(&mut out, HEADERS_AT, &(new_headers_at as u64).to_le_bytes())?;
-    put(
-        &mut out,
-        HEADER_COUNT,
-        &u16::try_from(count + 1)?.to_le_bytes(),
-    )?;
+    put(&mut out, HEADER_COUNT, &u16::try_from(count + 1)?.to_le_bytes())?;
     put(&mut out, NAMES_INDEX, &u16::try_from(count)?.to_le_bytes())?;
     Ok(out)
 }
@@ -114,24 +99,17 @@ fn section_header(name: usize, at: usize) -> Result<Vec<u8>> {
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes
-        .windows(wanted.len())
-        .position(|window| window == wanted)
+    bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
 /// The little-endian number of `width` bytes at `at`.
 fn number(bytes: &[u8], at: usize, width: usize) -> Result<u64> {
     let bytes = bytes.get(at..at + width).context("the ELF is cut off")?;
-    Ok(bytes
-        .iter()
-        .rev()
-        .fold(0, |value, byte| value << 8 | u64::from(*byte)))
+    Ok(bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
 }
 
 fn put(bytes: &mut [u8], at: usize, value: &[u8]) -> Result<()> {
-    let place = bytes
-        .get_mut(at..at + value.len())
-        .context("the ELF is cut off")?;
+    let place = bytes.get_mut(at..at + value.len()).context("the ELF is cut off")?;
     place.copy_from_slice(value);
     Ok(())
 }

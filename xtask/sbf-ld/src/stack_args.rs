@@ -57,17 +57,10 @@ pub fn lower(assembly: &str) -> Result<Lowered> {
         .filter(|f| offsets(&lines, f.body.clone()).any(|offset| offset > 0))
         .map(|f| f.name)
         .collect();
-    let mut out = Lowered {
-        text: String::new(),
-        functions: takers.len(),
-        needs_trampoline: false,
-    };
+    let mut out = Lowered { text: String::new(), functions: takers.len(), needs_trampoline: false };
     let mut next = 0;
     for function in &functions {
-        outside(
-            lines.get(next..function.body.start).unwrap_or_default(),
-            &mut out.text,
-        )?;
+        outside(lines.get(next..function.body.start).unwrap_or_default(), &mut out.text)?;
         if takers.contains(function.name) {
             push(&mut out.text, SAVE_CALLERS_FRAME);
         }
@@ -84,9 +77,7 @@ pub fn lower(assembly: &str) -> Result<Lowered> {
 
 fn offsets(lines: &[&str], body: std::ops::Range<usize>) -> impl Iterator<Item = i64> {
     let body = lines.get(body).unwrap_or_default();
-    body.iter()
-        .filter_map(|line| stack_argument(line))
-        .map(|argument| argument.offset)
+    body.iter().filter_map(|line| stack_argument(line)).map(|argument| argument.offset)
 }
 
 /// Lines of no function: they stay, and cannot hold a stack argument.
@@ -128,29 +119,20 @@ fn instruction(line: &str, takers: &HashSet<&str>, passes: bool, out: &mut Lower
 
 /// The same load or store in the reserved bytes of the frame that holds the argument.
 fn access(line: &str, argument: StackArgument<'_>, text: &mut String) -> Result<()> {
-    let StackArgument {
-        before,
-        after,
-        offset,
-    } = argument;
+    let StackArgument { before, after, offset } = argument;
     let position = offset.abs();
     if position == 0 || position % 8 != 0 || position >= RESERVED - 8 {
-        bail!(
-            "more arguments on the stack than fit into {RESERVED} bytes: {}",
-            line.trim()
-        );
+        bail!("more arguments on the stack than fit into {RESERVED} bytes: {}", line.trim());
     }
     let distance = FRAME - position;
     if offset < 0 {
         push(text, &format!("{before}(r10 - {distance}){after}"));
         return Ok(());
     }
-    let (target, _) = line.trim().split_once(" = ").with_context(|| {
-        format!(
-            "a read of a stack argument without a target: {}",
-            line.trim()
-        )
-    })?;
+    let (target, _) = line
+        .trim()
+        .split_once(" = ")
+        .with_context(|| format!("a read of a stack argument without a target: {}", line.trim()))?;
     // The 64-bit register of the same number, free because the load is about to write it.
     let base = target.replace('w', "r");
     push(text, &format!("\t{base} = *(u64 *)(r10 - {FRAME})"));
@@ -194,10 +176,7 @@ mod tests {
     #[test]
     fn a_caller_writes_into_its_own_frame_and_passes_it() {
         let taker = function("t", "\tr3 = *(u64 *)(r11 + 8)\n\texit\n");
-        let caller = function(
-            "c",
-            "\t*(u64 *)(r11 - 8) = r2\n\tcall t\n\tcall u\n\texit\n",
-        );
+        let caller = function("c", "\t*(u64 *)(r11 - 8) = r2\n\tcall t\n\tcall u\n\texit\n");
         let text = lower(&(taker + &caller)).unwrap().text;
         let body = "\t*(u64 *)(r10 - 4088) = r2\n\tr0 = r10\n\tcall t\n\tcall u\n\texit\n";
         assert!(text.ends_with(&function("c", body)), "{text}");
@@ -205,12 +184,8 @@ mod tests {
 
     #[test]
     fn a_call_at_the_top_of_a_taker_gets_both_insertions() {
-        let text = lower(&function(
-            "t",
-            "\tcall t\n\tr3 = *(u64 *)(r11 + 8)\n\texit\n",
-        ))
-        .unwrap()
-        .text;
+        let text =
+            lower(&function("t", "\tcall t\n\tr3 = *(u64 *)(r11 + 8)\n\texit\n")).unwrap().text;
         let start = "t:\n\t*(u64 *)(r10 - 4096) = r0\n\tr0 = r10\n\tcall t\n";
         assert!(text.contains(start), "{text}");
     }
@@ -218,12 +193,7 @@ mod tests {
     #[test]
     fn indirect_calls_pass_the_frame_only_where_something_was_passed() {
         let passing = function("p", "\t*(u64 *)(r11 - 8) = r2\n\tcallx r4\n\texit\n");
-        assert!(
-            lower(&passing)
-                .unwrap()
-                .text
-                .contains("\tr0 = r10\n\tcallx r4\n")
-        );
+        assert!(lower(&passing).unwrap().text.contains("\tr0 = r10\n\tcallx r4\n"));
         let plain = function("q", "\tcallx r0\n\texit\n");
         assert_eq!(lower(&plain).unwrap().text, plain);
     }
@@ -243,10 +213,7 @@ mod tests {
         assert!(lower(&fits).unwrap().text.contains("(r10 - 3984)"));
         let too_many = function("f", "\t*(u64 *)(r11 - 120) = r2\n");
         let error = format!("{:#}", lower(&too_many).unwrap_err());
-        assert!(
-            error.contains("in function f") && error.contains("128 bytes"),
-            "{error}"
-        );
+        assert!(error.contains("in function f") && error.contains("128 bytes"), "{error}");
     }
 
     #[test]
