@@ -13,6 +13,7 @@ Folders, all under ${XDG_CACHE_HOME:-~/.cache}/program-upgrade-control-room/:
   elf/            the ELFs, each with the key of the sources it was built from
   sbf-toolchain/  the toolchain of the offline path, 900 MB
   sbf-target/     its build folders
+  idl-target/     build folder of `idl`, 600 MB
   target/         cargo's target folder for `sandbox` and `test`
   bank-target/    build folder of the tests on a bank
 
@@ -32,6 +33,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Task {
     BuildSbf(BuildSbf),
+    Idl(Idl),
     Sandbox(Sandbox),
     Test(Test),
     Mutants(Mutants),
@@ -74,6 +76,17 @@ pub enum Choice {
     Offline,
 }
 
+/// Write the programs' interface descriptions to idl/, as `anchor idl build` would.
+///
+/// Compiles the programs for this machine, with a minute of work the first time. Needs neither Anchor's
+/// nor Solana's tools.
+#[derive(Debug, Args)]
+pub struct Idl {
+    /// Write nothing, and fail if what is committed is not what the programs say
+    #[arg(long)]
+    pub check: bool,
+}
+
 /// Open the control room on a local chain with a seeded upgrade.
 ///
 /// Installs and builds what is missing first and says at each step what it does: up to 25 minutes
@@ -89,10 +102,10 @@ pub struct Sandbox {
 
 /// Run every check and every test.
 ///
-/// In this order: formatting, clippy, ELFs, a throwaway Postgres, `cargo test` of the whole workspace
-/// in a D-Bus session of its own, and the tests on a bank of Agave, which have a lock of their own.
-/// Installs missing Debian packages first, which needs root or sudo. Ends with a line "N passed, N
-/// failed"; the exit code is 0 only if nothing failed.
+/// In this order: formatting, clippy, interface descriptions, ELFs, a throwaway Postgres, `cargo test`
+/// of the whole workspace in a D-Bus session of its own, and the tests on a bank of Agave, which have a
+/// lock of their own. Installs missing Debian packages first, which needs root or sudo. Ends with a
+/// line "N passed, N failed"; the exit code is 0 only if nothing failed.
 #[derive(Debug, Args)]
 #[command(after_help = ENVIRONMENT)]
 pub struct Test {

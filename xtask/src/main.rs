@@ -7,6 +7,7 @@ mod command;
 mod elf;
 mod fingerprint;
 mod folder;
+mod idl;
 mod mutants;
 mod places;
 mod progress;
@@ -22,6 +23,7 @@ use clap::Parser as _;
 fn main() -> ExitCode {
     let outcome = match cli::Cli::parse().task {
         cli::Task::BuildSbf(options) => sbf::run(&options),
+        cli::Task::Idl(options) => idl::run(&options),
         cli::Task::Sandbox(options) => sandbox::run(&options),
         cli::Task::Test(options) => suite::run(&options),
         cli::Task::Mutants(options) => mutants::run(&options),

@@ -49,6 +49,11 @@ impl Places {
         self.cache.join("bank-target")
     }
 
+    /// Build folder of the interface descriptions.
+    pub fn idl_target(&self) -> PathBuf {
+        self.cache.join("idl-target")
+    }
+
     /// Cargo's target folder for the workspace: the user's choice, else one in the cache directory.
     pub fn target(&self) -> PathBuf {
         match env::var_os("CARGO_TARGET_DIR").filter(|value| !value.is_empty()) {

@@ -28,6 +28,8 @@ mod emit;
 pub mod error;
 #[warn(missing_docs)]
 pub mod events;
+#[cfg(all(feature = "custom-heap", not(feature = "no-entrypoint"), target_os = "solana"))]
+mod heap;
 mod install;
 pub mod instructions;
 mod known;
@@ -36,6 +38,8 @@ pub mod loader;
 #[warn(missing_docs)]
 pub mod nonce;
 mod record;
+#[cfg(not(feature = "no-entrypoint"))]
+mod security;
 #[warn(missing_docs)]
 pub mod seeds;
 #[warn(missing_docs)]

@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result, bail};
 use bpf_linker::OptLevel;
 use sbpf_linker::SbpfArch;
 
+use crate::security_txt;
+
 /// What to link, and how.
 #[derive(Debug)]
 pub struct Args {
@@ -18,6 +20,8 @@ pub struct Args {
     pub exports: Vec<String>,
     pub opt_level: OptLevel,
     pub arch: SbpfArch,
+    /// How large a function may be, in LLVM's measure, to be copied to where it is called.
+    pub inline_threshold: u32,
     /// Leave the final assembly beside the output.
     pub keep_asm: bool,
 }
@@ -31,6 +35,7 @@ impl Args {
             exports: vec!["entrypoint".to_owned()],
             opt_level: OptLevel::Aggressive,
             arch: SbpfArch::V0,
+            inline_threshold: 225,
             keep_asm: false,
         };
         let mut arguments = arguments;
@@ -51,6 +56,7 @@ impl Args {
                 "--export" => parsed.exports.push(value()?),
                 "--export-symbols" => parsed.exports.extend(hooks(&value()?)?),
                 "--arch" => parsed.arch = arch(&value()?)?,
+                "--inline-threshold" => parsed.inline_threshold = number(&value()?)?,
                 "--keep-asm" => parsed.keep_asm = true,
                 "-O0" | "-O1" => parsed.opt_level = OptLevel::Less,
                 // For size, rustc marks the functions; LLVM 23 has no such levels any more.
@@ -70,6 +76,10 @@ impl Args {
     }
 }
 
+fn number(text: &str) -> Result<u32> {
+    text.parse().with_context(|| format!("{text} is not a number"))
+}
+
 fn arch(name: &str) -> Result<SbpfArch> {
     match name {
         "v0" => Ok(SbpfArch::V0),
@@ -78,11 +88,12 @@ fn arch(name: &str) -> Result<SbpfArch> {
     }
 }
 
-/// Of rustc's list of exported symbols, those the run time looks for. The rest would only keep dead
-/// code alive.
+/// Of rustc's list of exported symbols, those that the run time or a tool looks for. The rest would
+/// only keep dead code alive.
 fn hooks(list: &str) -> Result<Vec<String>> {
     let text = fs::read_to_string(list).with_context(|| format!("cannot read {list}"))?;
-    Ok(text.lines().filter(|name| *name == "custom_panic").map(str::to_owned).collect())
+    let is_hook = |name: &&str| ["custom_panic", security_txt::SYMBOL].contains(name);
+    Ok(text.lines().filter(is_hook).map(str::to_owned).collect())
 }
 
 #[cfg(test)]
@@ -101,6 +112,9 @@ mod tests {
         assert!(matches!(args.opt_level, OptLevel::Default));
         assert!(matches!(args.arch, SbpfArch::V3));
         assert!(!args.keep_asm);
+        assert_eq!(args.inline_threshold, 225);
+        let small = parse("a.o -o out.so --inline-threshold=25").unwrap();
+        assert_eq!(small.inline_threshold, 25);
     }
 
     #[test]
@@ -111,8 +125,14 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused() {
-        for line in ["a.o -o out.so --new-flag", "a.o", "-o out.so", "a.o -o", "a.o -o b --arch v9"]
-        {
+        for line in [
+            "a.o -o out.so --new-flag",
+            "a.o",
+            "-o out.so",
+            "a.o -o",
+            "a.o -o b --arch v9",
+            "a.o -o b --inline-threshold x",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, ffi::CString, path::Path};
 use anyhow::{Context as _, Result, bail};
 use bpf_linker::{Cpu, LinkerInput, LinkerOptions, OutputType};
 
-use crate::{FRAME, RESERVED, args::Args};
+use crate::{FRAME, RESERVED, args::Args, llvm};
 
 /// Links the same inputs as often as asked.
 pub struct Linker<'a> {
@@ -19,14 +19,16 @@ impl<'a> Linker<'a> {
     pub fn new(args: &'a Args) -> Result<Self> {
         let stack_size = CString::new(format!("--bpf-stack-size={}", FRAME - RESERVED))
             .context("the stack option is not a C string")?;
+        let threshold = CString::new(format!("--inline-threshold={}", args.inline_threshold))
+            .context("the inlining option is not a C string")?;
         let linker = bpf_linker::Linker::new(LinkerOptions {
             target: None,
             cpu: Cpu::V2,
-            cpu_features: c"+allows-misaligned-mem-access".to_owned(),
+            cpu_features: llvm::CODE_FEATURES.to_owned(),
             optimize: args.opt_level,
             unroll_loops: false,
             ignore_inline_never: false,
-            llvm_args: vec![stack_size],
+            llvm_args: vec![stack_size, threshold],
             disable_expand_memcpy_in_order: true,
             disable_memory_builtins: false,
             btf: false,

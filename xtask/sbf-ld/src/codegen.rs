@@ -8,7 +8,7 @@ use bpf_linker::llvm_sys::{
     prelude::LLVMModuleRef, target_machine::LLVMCodeGenFileType,
 };
 
-use crate::{division, llvm};
+use crate::{division, llvm, memory_calls};
 
 /// What came of an attempt.
 pub enum Generated {
@@ -22,13 +22,14 @@ pub enum Generated {
 pub fn assembly(bitcode: &Path, listing: &Path) -> Result<Generated> {
     let context = llvm::Context::new();
     let module = read(&context, bitcode)?;
-    let missing = division::replace(&context, module)?;
+    llvm::run_passes(module, c"mergefunc,globaldce")?;
+    let mut missing = division::replace(&context, module)?;
+    missing.extend(memory_calls::replace(&context, module)?);
     if !missing.is_empty() {
         return Ok(Generated::Missing(missing));
     }
-    let features = c"+allows-misaligned-mem-access";
     let kind = LLVMCodeGenFileType::LLVMAssemblyFile;
-    llvm::emit(&context, module, features, kind, listing).map_err(explain)?;
+    llvm::emit(&context, module, llvm::CODE_FEATURES, kind, listing).map_err(explain)?;
     Ok(Generated::Assembly)
 }
 

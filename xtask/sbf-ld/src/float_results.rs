@@ -81,7 +81,9 @@ pub fn extend(assembly: &str) -> String {
     for line in assembly.lines() {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{line}");
-        let Some(Callee::Symbol(symbol)) = callee(line) else { continue };
+        let Some(Callee::Symbol(symbol)) = callee(line) else {
+            continue;
+        };
         text.push_str(match extension(symbol) {
             Some(Extension::Zero) => "\tr0 <<= 32\n\tr0 >>= 32\n",
             Some(Extension::Sign) => "\tr0 <<= 32\n\tr0 s>>= 32\n",

@@ -16,15 +16,20 @@ use bpf_linker::llvm_sys::{
         LLVMContextCreate, LLVMContextSetDiagnosticHandler, LLVMGetDiagInfoDescription,
         LLVMGetDiagInfoSeverity,
     },
+    error::LLVMGetErrorMessage,
     prelude::{LLVMContextRef, LLVMDiagnosticInfoRef, LLVMModuleRef},
     target_machine::{
         LLVMCodeGenFileType, LLVMCodeGenOptLevel, LLVMCodeModel, LLVMCreateTargetMachine,
         LLVMGetTargetFromTriple, LLVMRelocMode, LLVMTargetMachineEmitToFile, LLVMTargetMachineRef,
     },
+    transforms::pass_builder::{LLVMCreatePassBuilderOptions, LLVMRunPasses},
 };
 
 /// The triple of every module here.
 pub const TRIPLE: &CStr = c"bpfel";
+
+/// What the SVM can do beyond the BPF version: it reads and writes at any address.
+pub const CODE_FEATURES: &CStr = c"+allows-misaligned-mem-access";
 
 /// `path` for LLVM.
 pub fn c_path(path: &Path) -> Result<CString> {
@@ -109,6 +114,20 @@ pub fn target_machine(features: &CStr) -> Result<LLVMTargetMachineRef> {
         bail!("LLVM cannot create a code generator for BPF");
     }
     Ok(machine)
+}
+
+/// Runs LLVM's `passes` over `module`.
+pub fn run_passes(module: LLVMModuleRef, passes: &CStr) -> Result<()> {
+    let machine = target_machine(CODE_FEATURES)?;
+    // SAFETY: `module` and `machine` are live; an error is read once.
+    unsafe {
+        let options = LLVMCreatePassBuilderOptions();
+        let error = LLVMRunPasses(module, passes.as_ptr(), machine, options);
+        if !error.is_null() {
+            bail!("LLVM's passes fail: {}", message(LLVMGetErrorMessage(error)));
+        }
+    }
+    Ok(())
 }
 
 /// Generates code for `module` into `output`; an error where LLVM reported one in `context`.

@@ -4,7 +4,7 @@
 //! is linked and optimised (`bitcode`), compiled to assembly (`codegen`), checked for what sBPF or
 //! its run time lacks (`libcalls`), rewritten where helpers return narrow floats (`float_results`) and
 //! where arguments are on the stack (`stack_args`), and assembled and laid out for the loader
-//! (`assemble`).
+//! (`assemble`, `security_txt`).
 //! May not decide which programs are built or where anything is installed: `cargo xtask` does.
 
 mod adapters;
@@ -17,6 +17,8 @@ mod division;
 mod float_results;
 mod libcalls;
 mod llvm;
+mod memory_calls;
+mod security_txt;
 mod stack_args;
 
 use std::{collections::BTreeSet, fs, path::Path, process::ExitCode};
@@ -49,7 +51,7 @@ fn main() -> ExitCode {
 
 fn link(args: &Args) -> Result<()> {
     let listing = args.output.with_extension("s");
-    let assembly = generate(args, &listing)?;
+    let (assembly, has_security_txt) = security_txt::remove(&generate(args, &listing)?);
     let lowered = stack_args::lower(&float_results::extend(&assembly))?;
     let mut text = lowered.text;
     text.push_str(&adapters::int128(&text));
@@ -61,7 +63,10 @@ fn link(args: &Args) -> Result<()> {
         eprintln!("sbf-ld: {} functions take arguments on the stack", lowered.functions);
     }
     let object = assemble::object(&text, &args.output.with_extension("sbf.o"))?;
-    let elf = assemble::layout(&object, args.arch)?;
+    let mut elf = assemble::layout(&object, args.arch)?;
+    if has_security_txt {
+        elf = security_txt::append(&elf)?;
+    }
     fs::write(&args.output, elf).with_context(|| format!("cannot write {}", args.output.display()))
 }
 

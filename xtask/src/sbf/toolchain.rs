@@ -108,7 +108,8 @@ impl Toolchain {
             .text(&self.versions("llvm")?)
             .text(&self.ld_key()?)
             .text(&self.builtins_key()?)
-            .text(&offline::FLAGS.join(" "));
+            .text(&offline::FLAGS.join(" "))
+            .text(&offline::INLINING.to_string());
         Ok(print.key())
     }
 

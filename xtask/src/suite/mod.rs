@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 
 use crate::{
     cli::Test,
-    command,
+    command, idl,
     places::Places,
     progress::Progress,
     sandbox::{binaries, binary},
@@ -61,6 +61,7 @@ fn all(options: &Test, steps: &mut Steps) -> Result<Counts> {
         let checked = ["clippy", "--workspace", "--all-targets", "--locked"];
         cargo(&places, &[&checked[..], &["--", "-D", "warnings"]].concat(), "cargo clippy")
     })?;
+    steps.step("interface descriptions", || idl::check(&places, &progress))?;
     steps.step("ELFs", || {
         let programs = [&Program::PRODUCT[..], &Program::TEST].concat();
         sbf::build(&places, &toolchain, &programs, &progress)
