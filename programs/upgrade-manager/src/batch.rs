@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 use anchor_lang::solana_program::system_program;
 
-use crate::error::ManagerError;
+use crate::error::{ManagerError, OrRefuse as _};
 use crate::state::{Terms, rule_for};
 
 /// The part of a batch that has not been taken.
@@ -24,7 +24,7 @@ impl<'a, 'info> Batch<'a, 'info> {
         if self.rest.is_empty() {
             return Ok(None);
         }
-        let (group, rest) = self.rest.split_first_chunk().ok_or(ManagerError::BadBatch)?;
+        let (group, rest) = self.rest.split_first_chunk().or_refuse(ManagerError::BadBatch)?;
         let key = group.first().map(|info| *info.key);
         control!(self.last < key, ManagerError::BadBatch);
         (self.rest, self.last) = (rest, key);
@@ -33,7 +33,7 @@ impl<'a, 'info> Batch<'a, 'info> {
 
     /// The backup behind the group that was taken last.
     pub(crate) fn backup(&mut self) -> Result<&'a AccountInfo<'info>> {
-        let (backup, rest) = self.rest.split_first().ok_or(ManagerError::BackupMissing)?;
+        let (backup, rest) = self.rest.split_first().or_refuse(ManagerError::BackupMissing)?;
         self.rest = rest;
         Ok(backup)
     }

@@ -2,7 +2,7 @@
 //! the mutation build (feature `mutants`, never deployed) can switch one of them off and show which
 //! test notices.
 
-use crate::error::ManagerError;
+pub(crate) use crate::error::refusal;
 
 /// Refuses with `$error` unless `$holds`.
 macro_rules! control {
@@ -13,14 +13,6 @@ macro_rules! control {
             return Err($crate::control::refusal($error));
         }
     };
-}
-
-/// What a control answers. Out of line: an error carries two texts, and building them at every
-/// control would be a large part of the ELF.
-#[cold]
-#[inline(never)]
-pub(crate) fn refusal(error: ManagerError) -> anchor_lang::error::Error {
-    error.into()
 }
 
 /// The number of the control in line `line` of `module`: FNV-1a over `module:line`, the line in

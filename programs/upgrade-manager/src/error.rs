@@ -1,329 +1,331 @@
 //! Every reason the program refuses, as a sentence an operator can act on.
+use anchor_lang::error::AnchorError;
 use anchor_lang::prelude::*;
 
-/// Codes start at 6000 in the order below; new ones go to the end.
-#[error_code]
-#[derive(PartialEq, Eq)]
-pub enum ManagerError {
+/// Declares [`ManagerError`] and, beside it, the texts that a refusal logs. What Anchor generates to
+/// look a name and a sentence up is a branch and an allocation for each, 22 KB of the ELF; these are
+/// one text and the lengths of its parts, without a pointer that the loader would have to fill in.
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident = $message:tt,)+) => {
+        /// Codes start at 6000 in the order below; new ones go to the end.
+        #[error_code]
+        #[derive(PartialEq, Eq)]
+        pub enum ManagerError {
+            $($(#[$doc])* #[msg($message)] $name,)+
+        }
+
+        /// Name and sentence of every refusal, one after the other.
+        const TEXTS: &str = concat!($(stringify!($name), $message),+);
+
+        /// How many bytes of [`TEXTS`] each takes.
+        const LENGTHS: &[[u8; 2]] =
+            &[$([length(stringify!($name)), length($message)]),+];
+
+        #[cfg(test)]
+        const ALL: &[ManagerError] = &[$(ManagerError::$name),+];
+    };
+}
+
+/// The length of a text in [`TEXTS`]; a longer one does not compile.
+const fn length(text: &str) -> u8 {
+    assert!(text.len() <= u8::MAX as usize, "a sentence is too long");
+    text.len() as u8
+}
+
+/// Name and sentence of `error`.
+fn texts(error: ManagerError) -> Option<(&'static str, &'static str)> {
+    let (at, size) = (error as usize, |text: &u8| usize::from(*text));
+    let [name, sentence] = LENGTHS.get(at)?;
+    let before = LENGTHS.iter().take(at).flatten().map(size).sum();
+    let (_, rest) = TEXTS.split_at_checked(before)?;
+    let (name, rest) = rest.split_at_checked(size(name))?;
+    Some((name, rest.get(..size(sentence))?))
+}
+
+/// What the program answers when it refuses with `error`: the same as Anchor's own conversion, for
+/// a fraction of its code. Out of line and never expected, so that places that refuse stay small.
+#[cold]
+#[inline(never)]
+pub(crate) fn refusal(error: ManagerError) -> Error {
+    let (name, sentence) = texts(error).unwrap_or_default();
+    AnchorError {
+        error_name: name.to_owned(),
+        error_code_number: error.into(),
+        error_msg: sentence.to_owned(),
+        error_origin: None,
+        compared_values: None,
+    }
+    .into()
+}
+
+/// What there must be.
+pub(crate) trait OrRefuse<T> {
+    /// The value, or the refusal.
+    fn or_refuse(self, error: ManagerError) -> Result<T>;
+}
+
+impl<T> OrRefuse<T> for Option<T> {
+    #[inline(always)]
+    fn or_refuse(self, error: ManagerError) -> Result<T> {
+        self.ok_or_else(
+            #[inline(always)]
+            || refusal(error),
+        )
+    }
+}
+
+impl<T, E> OrRefuse<T> for core::result::Result<T, E> {
+    #[inline(always)]
+    fn or_refuse(self, error: ManagerError) -> Result<T> {
+        self.map_err(
+            #[inline(always)]
+            |_| refusal(error),
+        )
+    }
+}
+
+refusals! {
     /// 6000
-    #[msg("A multisig has 1 to 16 members.")]
-    MemberCount,
+    MemberCount = "A multisig has 1 to 16 members.",
     /// 6001
-    #[msg("Members must be sorted by key and unique.")]
-    MembersNotSortedUnique,
+    MembersNotSortedUnique = "Members must be sorted by key and unique.",
     /// 6002
-    #[msg("A member key is all zero.")]
-    MemberIsZero,
+    MemberIsZero = "A member key is all zero.",
     /// 6003
-    #[msg("A member needs at least one of the roles propose, vote, execute, and no other bits.")]
-    MemberRoles,
+    MemberRoles =
+        "A member needs at least one of the roles propose, vote, execute, and no other bits.",
     /// 6004
-    #[msg("The threshold must be more than half of the voters and at most all of them.")]
-    Threshold,
+    Threshold = "The threshold must be more than half of the voters and at most all of them.",
     /// 6005
-    #[msg("At least one member must be allowed to propose.")]
-    NobodyProposes,
+    NobodyProposes = "At least one member must be allowed to propose.",
     /// 6006
-    #[msg("At least one member must be allowed to execute.")]
-    NobodyExecutes,
+    NobodyExecutes = "At least one member must be allowed to execute.",
     /// 6007
-    #[msg("The timelock must lie between its floor and 90 days.")]
-    Timelock,
+    Timelock = "The timelock must lie between its floor and 90 days.",
     /// 6008
-    #[msg("A window lasts from one hour to 90 days.")]
-    Window,
+    Window = "A window lasts from one hour to 90 days.",
     /// 6009
-    #[msg("The cap on open proposals is 1 to 16.")]
-    OpenCap,
+    OpenCap = "The cap on open proposals is 1 to 16.",
     /// 6010
-    #[msg("The treasury is all zero.")]
-    TreasuryIsZero,
+    TreasuryIsZero = "The treasury is all zero.",
     /// 6011
-    #[msg("The signer is not a member of this multisig.")]
-    NotAMember,
+    NotAMember = "The signer is not a member of this multisig.",
     /// 6012
-    #[msg("The member lacks the role for this.")]
-    RoleMissing,
+    RoleMissing = "The member lacks the role for this.",
     /// 6013
-    #[msg("The member has as many open proposals as the multisig allows; end one first.")]
-    TooManyOpen,
+    TooManyOpen = "The member has as many open proposals as the multisig allows; end one first.",
     /// 6014
-    #[msg("A number left its range.")]
-    Overflow,
+    Overflow = "A number left its range.",
     /// 6015
-    #[msg("A type rule is unsound: check discriminator, version position and lengths.")]
-    TypeRule,
+    TypeRule = "A type rule is unsound: check discriminator, version position and lengths.",
     /// 6016
-    #[msg("The new version must be higher than the one that runs.")]
-    VersionNotNewer,
+    VersionNotNewer = "The new version must be higher than the one that runs.",
     /// 6017
-    #[msg("Upgrade and rollback need two buffers.")]
-    SameBuffer,
+    SameBuffer = "Upgrade and rollback need two buffers.",
     /// 6018
-    #[msg("The manifest's root and count do not fit each other or the type rules.")]
-    Manifest,
+    Manifest = "The manifest's root and count do not fit each other or the type rules.",
     /// 6019
-    #[msg("The expiry must lie behind the timelock and at most 180 days ahead.")]
-    ExpiryOutOfRange,
+    ExpiryOutOfRange = "The expiry must lie behind the timelock and at most 180 days ahead.",
     /// 6020
-    #[msg("Source link, commit or image is too long.")]
-    SourceTooLong,
+    SourceTooLong = "Source link, commit or image is too long.",
     /// 6021
-    #[msg("The member has cast this vote already.")]
-    AlreadyVoted,
+    AlreadyVoted = "The member has cast this vote already.",
     /// 6022
-    #[msg("The member has no vote to take back.")]
-    NoVote,
+    NoVote = "The member has no vote to take back.",
     /// 6023
-    #[msg("The multisig has changed since this proposal was made; propose again.")]
-    StaleProposal,
+    StaleProposal = "The multisig has changed since this proposal was made; propose again.",
     /// 6024
-    #[msg("The vote names another digest than the proposal's: look at the proposal again.")]
-    DigestMismatch,
+    DigestMismatch =
+        "The vote names another digest than the proposal's: look at the proposal again.",
     /// 6025
-    #[msg("The proposal is not open for votes.")]
-    NotVoting,
+    NotVoting = "The proposal is not open for votes.",
     /// 6026
-    #[msg("The proposal has expired.")]
-    Expired,
+    Expired = "The proposal has expired.",
     /// 6027
-    #[msg("The proposal has not expired yet.")]
-    NotExpired,
+    NotExpired = "The proposal has not expired yet.",
     /// 6028
-    #[msg("The proposal is not approved and waiting.")]
-    NotTimelocked,
+    NotTimelocked = "The proposal is not approved and waiting.",
     /// 6029
-    #[msg("The timelock is not over.")]
-    TimelockNotOver,
+    TimelockNotOver = "The timelock is not over.",
     /// 6030
-    #[msg("The clock says the timelock is over, but too few slots have passed; wait.")]
-    TooFewSlots,
+    TooFewSlots = "The clock says the timelock is over, but too few slots have passed; wait.",
     /// 6031
-    #[msg("The proposal has not been executed, or is over.")]
-    NotExecuted,
+    NotExecuted = "The proposal has not been executed, or is over.",
     /// 6032
-    #[msg("The rollback window is over.")]
-    RollbackWindowOver,
+    RollbackWindowOver = "The rollback window is over.",
     /// 6033
-    #[msg("The members have not voted for rollback.")]
-    RollbackNotApproved,
+    RollbackNotApproved = "The members have not voted for rollback.",
     /// 6034
-    #[msg("This can be closed only when its proposal has ended and no rollback is possible.")]
-    NotEnded,
+    NotEnded = "This can be closed only when its proposal has ended and no rollback is possible.",
     /// 6035
-    #[msg("A vote in a durable-nonce transaction does not count for this multisig.")]
-    DurableNonce,
+    DurableNonce = "A vote in a durable-nonce transaction does not count for this multisig.",
     /// 6036
-    #[msg("The account is not owned by the upgradeable loader or not of the expected kind.")]
-    NotALoaderAccount,
+    NotALoaderAccount =
+        "The account is not owned by the upgradeable loader or not of the expected kind.",
     /// 6037
-    #[msg("The signer is not the upgrade authority of the program.")]
-    NotUpgradeAuthority,
+    NotUpgradeAuthority = "The signer is not the upgrade authority of the program.",
     /// 6038
-    #[msg("The buffer's authority is not the manager's address for this program: freeze it first.")]
-    BufferNotFrozen,
+    BufferNotFrozen =
+        "The buffer's authority is not the manager's address for this program: freeze it first.",
     /// 6039
-    #[msg("The buffer was not frozen for this role.")]
-    WrongBufferRole,
+    WrongBufferRole = "The buffer was not frozen for this role.",
     /// 6040
-    #[msg("The trimmed length does not end at the last byte that is not zero.")]
-    TrimmedLength,
+    TrimmedLength = "The trimmed length does not end at the last byte that is not zero.",
     /// 6041
-    #[msg("The ELF is larger than an account of 10 MiB can hold.")]
-    ElfTooLarge,
+    ElfTooLarge = "The ELF is larger than an account of 10 MiB can hold.",
     /// 6042
-    #[msg("The bytes in the buffer do not start like an ELF.")]
-    NotAnElf,
+    NotAnElf = "The bytes in the buffer do not start like an ELF.",
     /// 6043
-    #[msg("The buffer has not been attested.")]
-    NotAttested,
+    NotAttested = "The buffer has not been attested.",
     /// 6044
-    #[msg("The buffer's bytes do not have the hash that was attested.")]
-    HashMismatch,
+    HashMismatch = "The buffer's bytes do not have the hash that was attested.",
     /// 6045
-    #[msg("The rollback buffer does not equal the code that runs.")]
-    RollbackNotLive,
+    RollbackNotLive = "The rollback buffer does not equal the code that runs.",
     /// 6046
-    #[msg("Another proposal has pinned this buffer.")]
-    BufferTaken,
+    BufferTaken = "Another proposal has pinned this buffer.",
     /// 6047
-    #[msg("The program has a live proposal; end it first.")]
-    LiveProposal,
+    LiveProposal = "The program has a live proposal; end it first.",
     /// 6048
-    #[msg("Accounts of the program are on their way; finish the migration or the rollback first.")]
-    NotSteady,
+    NotSteady =
+        "Accounts of the program are on their way; finish the migration or the rollback first.",
     /// 6049
-    #[msg("An account does not belong to this proposal.")]
-    WrongAccount,
+    WrongAccount = "An account does not belong to this proposal.",
     /// 6050
-    #[msg("The new code is not callable in the slot of its upgrade; try again in the next slot.")]
-    SameSlot,
+    SameSlot =
+        "The new code is not callable in the slot of its upgrade; try again in the next slot.",
     /// 6051
-    #[msg("Accounts must come in pairs or triples, in ascending order, each once.")]
-    BadBatch,
+    BadBatch = "Accounts must come in pairs or triples, in ascending order, each once.",
     /// 6052
-    #[msg(
-        "The account is not of a pinned type, not owned by the target, or not at the old version."
-    )]
-    NotEligible,
+    NotEligible =
+        "The account is not of a pinned type, not owned by the target, or not at the old version.",
     /// 6053
-    #[msg("The account was migrated by this proposal already.")]
-    AlreadyMigrated,
+    AlreadyMigrated = "The account was migrated by this proposal already.",
     /// 6054
-    #[msg("After the target's call the account is not what its type rule demands.")]
-    TargetBroke,
+    TargetBroke = "After the target's call the account is not what its type rule demands.",
     /// 6055
-    #[msg("The target moved lamports that were not its to move.")]
-    LamportsMoved,
+    LamportsMoved = "The target moved lamports that were not its to move.",
     /// 6056
-    #[msg("The account's bytes have changed since its migration: restore it with migrate-down.")]
-    Touched,
+    Touched = "The account's bytes have changed since its migration: restore it with migrate-down.",
     /// 6057
-    #[msg("The bytes to restore do not have the hash recorded at migration.")]
-    WrongBytes,
+    WrongBytes = "The bytes to restore do not have the hash recorded at migration.",
     /// 6058
-    #[msg("The record is not at the status this needs.")]
-    RecordStatus,
+    RecordStatus = "The record is not at the status this needs.",
     /// 6059
-    #[msg("The account still exists.")]
-    AccountExists,
+    AccountExists = "The account still exists.",
     /// 6060
-    #[msg("The proof does not lead to the manifest's root.")]
-    BadProof,
+    BadProof = "The proof does not lead to the manifest's root.",
     /// 6061
-    #[msg("Not every account is verified, quarantined or closed.")]
-    NotComplete,
+    NotComplete = "Not every account is verified, quarantined or closed.",
     /// 6062
-    #[msg("Some accounts still hold the new layout; restore them, or give them up by vote.")]
-    NotRestored,
+    NotRestored = "Some accounts still hold the new layout; restore them, or give them up by vote.",
     /// 6063
-    #[msg("The members have voted for rollback; migration has ended.")]
-    RollingBack,
+    RollingBack = "The members have voted for rollback; migration has ended.",
     /// 6064
-    #[msg("The manager cannot be registered with itself under a common policy.")]
-    SelfRegistration,
+    SelfRegistration = "The manager cannot be registered with itself under a common policy.",
     /// 6065
-    #[msg("The buffers of this proposal must be closed first.")]
-    BuffersOpen,
+    BuffersOpen = "The buffers of this proposal must be closed first.",
     /// 6066
-    #[msg("Only the account that gets the rent back can close a buffer that was never proposed.")]
-    NotRefund,
+    NotRefund =
+        "Only the account that gets the rent back can close a buffer that was never proposed.",
     /// 6067
-    #[msg("A later upgrade has replaced the one this proposal made.")]
-    Superseded,
+    Superseded = "A later upgrade has replaced the one this proposal made.",
     /// 6068
-    #[msg("The program's upgrade authority is no longer the manager's address.")]
-    AuthorityLost,
+    AuthorityLost = "The program's upgrade authority is no longer the manager's address.",
     /// 6069
-    #[msg("The signer is not the authority of the buffer.")]
-    NotBufferAuthority,
+    NotBufferAuthority = "The signer is not the authority of the buffer.",
     /// 6070
-    #[msg("The buffer has been attested already.")]
-    AlreadyAttested,
+    AlreadyAttested = "The buffer has been attested already.",
     /// 6071
-    #[msg("The ELF is cut short: upload it with the zeros at its end, which its headers need.")]
-    ElfCutShort,
+    ElfCutShort =
+        "The ELF is cut short: upload it with the zeros at its end, which its headers need.",
     /// 6072
-    #[msg("The account must sign.")]
-    SignatureMissing,
+    SignatureMissing = "The account must sign.",
     /// 6073
-    #[msg("Members must send this themselves: a program in between could hide what they sign.")]
-    CalledByProgram,
+    CalledByProgram =
+        "Members must send this themselves: a program in between could hide what they sign.",
     /// 6074
-    #[msg("The guardian has paused this team; wait until the pause ends or vote to lift it.")]
-    Paused,
+    Paused = "The guardian has paused this team; wait until the pause ends or vote to lift it.",
     /// 6075
-    #[msg("The signer is not the guardian of this team.")]
-    NotGuardian,
+    NotGuardian = "The signer is not the guardian of this team.",
     /// 6076
-    #[msg("The guardian may pause again only after a rest as long as the pause.")]
-    PauseTooSoon,
+    PauseTooSoon = "The guardian may pause again only after a rest as long as the pause.",
     /// 6077
-    #[msg("Nothing is paused.")]
-    NotPaused,
+    NotPaused = "Nothing is paused.",
     /// 6078
-    #[msg("A proposal that changes nothing but the guardian cannot be vetoed by the guardian.")]
-    GuardianCannotVeto,
+    GuardianCannotVeto =
+        "A proposal that changes nothing but the guardian cannot be vetoed by the guardian.",
     /// 6079
-    #[msg("The guardian must be neither a member nor all zero.")]
-    GuardianIsMember,
+    GuardianIsMember = "The guardian must be neither a member nor all zero.",
     /// 6080
-    #[msg("The account is not the Squads multisig that this team's vault belongs to.")]
-    SquadsAccount,
+    SquadsAccount = "The account is not the Squads multisig that this team's vault belongs to.",
     /// 6081
-    #[msg("The Squads multisig has a config authority that can change its members at once.")]
-    SquadsControlled,
+    SquadsControlled =
+        "The Squads multisig has a config authority that can change its members at once.",
     /// 6082
-    #[msg("The Squads multisig has fewer voters or a lower threshold than this team demands.")]
-    SquadsPolicy,
+    SquadsPolicy =
+        "The Squads multisig has fewer voters or a lower threshold than this team demands.",
     /// 6083
-    #[msg(
-        "The vault must be the only voter, with a threshold of one, and its policy a majority of at least two."
-    )]
-    SquadsVoter,
+    SquadsVoter =
+        "The vault must be the only voter, with a threshold of one, and its policy a majority of at least two.",
     /// 6084
-    #[msg(
-        "The manager's own upgrades need five voters, four fifths of them, a lock of seven days and no Squads vault."
-    )]
-    CriticalPolicy,
+    CriticalPolicy =
+        "The manager's own upgrades need five voters, four fifths of them, a lock of seven days and no Squads vault.",
     /// 6085
-    #[msg("The timelock floor is at least 48 hours and can never be lowered.")]
-    TimelockFloor,
+    TimelockFloor = "The timelock floor is at least 48 hours and can never be lowered.",
     /// 6086
-    #[msg("The proposal is of another kind than this instruction.")]
-    NotThisKind,
+    NotThisKind = "The proposal is of another kind than this instruction.",
     /// 6087
-    #[msg("The team still holds programs or open proposals; transfer and end them first.")]
-    ProgramsRegistered,
+    ProgramsRegistered =
+        "The team still holds programs or open proposals; transfer and end them first.",
     /// 6088
-    #[msg("The team was dissolved.")]
-    Dissolved,
+    Dissolved = "The team was dissolved.",
     /// 6089
-    #[msg("The program is still under the manager's care.")]
-    NotReleased,
+    NotReleased = "The program is still under the manager's care.",
     /// 6090
-    #[msg("The new authority must sign, and be neither all zero nor the manager's own address.")]
-    NewAuthority,
+    NewAuthority =
+        "The new authority must sign, and be neither all zero nor the manager's own address.",
     /// 6091
-    #[msg("A roll-forward needs an upgrade that is not complete and no other roll-forward.")]
-    RollForward,
+    RollForward = "A roll-forward needs an upgrade that is not complete and no other roll-forward.",
     /// 6092
-    #[msg("The note is too long.")]
-    NoteTooLong,
+    NoteTooLong = "The note is too long.",
     /// 6093
-    #[msg("The chunks of a buffer are attested one after the other, each once.")]
-    ChunkOutOfOrder,
+    ChunkOutOfOrder = "The chunks of a buffer are attested one after the other, each once.",
     /// 6094
-    #[msg("The ELF is larger than 2 MiB: attest it chunk by chunk.")]
-    NeedsChunks,
+    NeedsChunks = "The ELF is larger than 2 MiB: attest it chunk by chunk.",
     /// 6095
-    #[msg("The treasury must not be the program, its code or one of the buffers.")]
-    SpillTarget,
+    SpillTarget = "The treasury must not be the program, its code or one of the buffers.",
     /// 6096
-    #[msg("An older backup of this account is still there; close it first.")]
-    BackupExists,
+    BackupExists = "An older backup of this account is still there; close it first.",
     /// 6097
-    #[msg("The account's type is critical: its backup must come with it.")]
-    BackupMissing,
+    BackupMissing = "The account's type is critical: its backup must come with it.",
     /// 6098
-    #[msg("The account's type is not critical: it has no backup.")]
-    NotCritical,
+    NotCritical = "The account's type is not critical: it has no backup.",
     /// 6099
-    #[msg("There is an account at this address already.")]
-    AddressTaken,
+    AddressTaken = "There is an account at this address already.",
     /// 6100
-    #[msg("The buffer is known to the manager: close it with its attestation.")]
-    BufferKnown,
+    BufferKnown = "The buffer is known to the manager: close it with its attestation.",
     /// 6101
-    #[msg("An account that nobody changed must come back byte by byte.")]
-    NotExact,
+    NotExact = "An account that nobody changed must come back byte by byte.",
     /// 6102
-    #[msg("An instruction names a program that is not the one it calls.")]
-    WrongProgram,
+    WrongProgram = "An instruction names a program that is not the one it calls.",
     /// 6103
-    #[msg("The oldest version a proposal migrates from is at most the one that runs.")]
-    OldestVersion,
+    OldestVersion = "The oldest version a proposal migrates from is at most the one that runs.",
     /// 6104
-    #[msg("The ELF fits into one transaction: attest it whole.")]
-    NotChunked,
+    NotChunked = "The ELF fits into one transaction: attest it whole.",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_what_anchors_own_conversion_says() {
+        assert_eq!(ALL.len(), LENGTHS.len());
+        for (code, error) in ALL.iter().enumerate() {
+            assert_eq!(*error as usize, code);
+            let (name, sentence) = texts(*error).unwrap();
+            assert_eq!((name, sentence), (&error.name()[..], &error.to_string()[..]));
+            assert_eq!(format!("{:?}", refusal(*error)), format!("{:?}", Error::from(*error)));
+        }
+    }
 }

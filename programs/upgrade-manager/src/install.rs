@@ -1,11 +1,15 @@
 //! The last step of an upgrade and of a rollback: the accounts that the loader needs, which must be
 //! the ones that were approved, and the call.
 use anchor_lang::prelude::*;
-use anchor_lang::solana_program::sysvar::SysvarId;
 
 use crate::error::ManagerError;
 use crate::loader::{self, Authority, Install};
 use crate::state::{ProgramUpgradeState, Terms};
+
+/// The rent sysvar. Spelled out, as the SDK would decode it from text at every call.
+const RENT: Pubkey = pubkey!("SysvarRent111111111111111111111111111111111");
+/// The clock sysvar.
+const CLOCK: Pubkey = pubkey!("SysvarC1ock11111111111111111111111111111111");
 
 /// What the loader needs besides the buffer.
 pub(crate) struct Loader<'a, 'info> {
@@ -36,8 +40,8 @@ pub(crate) fn require_accounts(
     control!(*with.program_data.key == state.program_data, ManagerError::WrongAccount);
     control!(*with.spill.key == terms.spill, ManagerError::WrongAccount);
     control!(*with.authority.key == state.authority(), ManagerError::WrongAccount);
-    control!(*with.rent.key == Rent::id(), ManagerError::WrongProgram);
-    control!(*with.clock.key == Clock::id(), ManagerError::WrongProgram);
+    control!(*with.rent.key == RENT, ManagerError::WrongProgram);
+    control!(*with.clock.key == CLOCK, ManagerError::WrongProgram);
     control!(*with.loader.key == loader::ID, ManagerError::WrongProgram);
     Ok(())
 }
@@ -59,4 +63,16 @@ pub(crate) fn install<'info>(
         clock: with.clock,
         loader: with.loader,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use anchor_lang::solana_program::sysvar::SysvarId as _;
+
+    use super::*;
+
+    #[test]
+    fn the_sysvars_are_the_sdks() {
+        assert_eq!((RENT, CLOCK), (Rent::id(), Clock::id()));
+    }
 }

@@ -47,6 +47,7 @@ pub mod squads;
 #[warn(missing_docs)]
 pub mod state;
 mod stored;
+mod system;
 mod target;
 mod team;
 

@@ -8,7 +8,7 @@ use anchor_lang::solana_program::{
 };
 use solana_sha256_hasher::hash;
 
-use crate::error::ManagerError;
+use crate::error::{ManagerError, OrRefuse as _};
 use crate::seeds;
 use crate::state::PinnedElf;
 
@@ -69,7 +69,7 @@ pub fn program_data_address(owner: &Pubkey, data: &[u8]) -> Result<Pubkey> {
         Some(Pubkey::new_from_array(*rest.first_chunk::<32>()?))
     };
     control!(*owner == ID, ManagerError::NotALoaderAccount);
-    Ok(address().ok_or(ManagerError::NotALoaderAccount)?)
+    Ok(address().or_refuse(ManagerError::NotALoaderAccount)?)
 }
 
 fn held<'a>(
@@ -92,7 +92,7 @@ fn held<'a>(
         Some(Held { authority, elf })
     };
     control!(*owner == ID, ManagerError::NotALoaderAccount);
-    Ok(parse().ok_or(ManagerError::NotALoaderAccount)?)
+    Ok(parse().or_refuse(ManagerError::NotALoaderAccount)?)
 }
 
 impl<'a> Held<'a> {
@@ -130,8 +130,8 @@ pub fn all_zero(bytes: &[u8]) -> bool {
 /// # Errors
 /// [`ManagerError::TrimmedLength`] when they start elsewhere.
 pub fn trimmed(elf: &[u8], trimmed_len: u32) -> Result<&[u8]> {
-    let len = usize::try_from(trimmed_len).map_err(|_| ManagerError::TrimmedLength)?;
-    let (body, tail) = elf.split_at_checked(len).ok_or(ManagerError::TrimmedLength)?;
+    let len = usize::try_from(trimmed_len).or_refuse(ManagerError::TrimmedLength)?;
+    let (body, tail) = elf.split_at_checked(len).or_refuse(ManagerError::TrimmedLength)?;
     let ends = body.last().is_some_and(|byte| *byte != 0);
     control!(ends && all_zero(tail), ManagerError::TrimmedLength);
     Ok(body)
@@ -170,7 +170,7 @@ pub fn code_hash(trimmed: &[u8]) -> Result<[u8; 32]> {
     control!(trimmed.len() <= MAX_ELF, ManagerError::ElfTooLarge);
     let link = |acc, (index, chunk)| add_chunk(&acc, index, chunk);
     let acc = (0u32..).zip(trimmed.chunks(CHUNK)).fold([0; 32], link);
-    let len = u32::try_from(trimmed.len()).map_err(|_| ManagerError::ElfTooLarge)?;
+    let len = u32::try_from(trimmed.len()).or_refuse(ManagerError::ElfTooLarge)?;
     Ok(chunked_hash(&acc, len))
 }
 
@@ -228,7 +228,8 @@ pub fn require_authority(live: &AccountInfo, authority: &Pubkey) -> Result<()> {
 /// # Errors
 /// [`ManagerError::RollbackNotLive`].
 pub fn require_same_code(copy: &[u8], live: &[u8]) -> Result<()> {
-    let (code, padding) = live.split_at_checked(copy.len()).ok_or(ManagerError::RollbackNotLive)?;
+    let (code, padding) =
+        live.split_at_checked(copy.len()).or_refuse(ManagerError::RollbackNotLive)?;
     control!(equal(code, copy) && all_zero(padding), ManagerError::RollbackNotLive);
     Ok(())
 }

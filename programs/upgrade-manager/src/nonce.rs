@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 use anchor_lang::solana_program::system_program;
 
-use crate::error::ManagerError;
+use crate::error::{ManagerError, OrRefuse as _};
 use crate::state::MultisigConfig;
 
 /// The instructions sysvar.
@@ -20,7 +20,7 @@ pub fn require_allowed(config: &MultisigConfig, sysvar: &AccountInfo) -> Result<
     if config.allow_durable_nonce {
         return Ok(());
     }
-    let durable = is_durable(&sysvar.try_borrow_data()?).ok_or(ManagerError::WrongAccount)?;
+    let durable = is_durable(&sysvar.try_borrow_data()?).or_refuse(ManagerError::WrongAccount)?;
     control!(!durable, ManagerError::DurableNonce);
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! it must demand of its own members. Reads one account by its byte layout; links no Squads code.
 use anchor_lang::prelude::*;
 
-use crate::error::ManagerError;
+use crate::error::{ManagerError, OrRefuse as _};
 use crate::state::{MultisigConfig, SquadsVault};
 
 /// Squads v4.
@@ -84,9 +84,9 @@ pub(crate) fn require_policy(config: &MultisigConfig, accounts: &[AccountInfo]) 
 /// The Squads multisig of `agreed` is among `accounts` and demands enough.
 pub(crate) fn require(agreed: &SquadsVault, accounts: &[AccountInfo]) -> Result<()> {
     let info = accounts.iter().find(|info| *info.key == agreed.multisig);
-    let info = info.ok_or(ManagerError::SquadsAccount)?;
+    let info = info.or_refuse(ManagerError::SquadsAccount)?;
     let policy = Policy::read(info.owner, &info.try_borrow_data()?);
-    policy.ok_or(ManagerError::SquadsAccount)?.require(agreed)
+    policy.or_refuse(ManagerError::SquadsAccount)?.require(agreed)
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use std::mem;
 
 use anchor_lang::prelude::*;
 use anchor_lang::solana_program::program::{invoke, invoke_signed};
-use anchor_lang::solana_program::{system_instruction, system_program};
+use anchor_lang::solana_program::system_program;
 
-use crate::error::ManagerError;
-use crate::seeds;
+use crate::error::{ManagerError, refusal};
+use crate::{seeds, system};
 
 /// Who pays for a new account, and what that takes.
 pub(crate) struct Payer<'a, 'info> {
@@ -23,13 +23,33 @@ pub(crate) struct Payer<'a, 'info> {
 
 /// The account in `info`, which the manager must own.
 #[inline(never)]
-pub(crate) fn read<T: AccountDeserialize>(info: &AccountInfo) -> Result<Box<T>> {
+pub(crate) fn read<T: AccountDeserialize + Discriminator>(info: &AccountInfo) -> Result<Box<T>> {
+    require_kind(info, T::DISCRIMINATOR)?;
+    Ok(Box::new(T::try_deserialize_unchecked(&mut &info.try_borrow_data()?[..])?))
+}
+
+/// The manager owns `info`, which is of the kind with `discriminator`: the errors are Anchor's own.
+/// For all kinds at once; Anchor's check is copied to each.
+#[inline(never)]
+fn require_kind(info: &AccountInfo, discriminator: &[u8]) -> Result<()> {
     control!(*info.owner == crate::ID, ManagerError::WrongAccount);
-    Ok(Box::new(T::try_deserialize(&mut &info.try_borrow_data()?[..])?))
+    let data = info.try_borrow_data()?;
+    if data.starts_with(discriminator) {
+        return Ok(());
+    }
+    let short = data.len() < discriminator.len();
+    Err(if short {
+        ErrorCode::AccountDiscriminatorNotFound.into()
+    } else {
+        ErrorCode::AccountDiscriminatorMismatch.into()
+    })
 }
 
 /// As [`read`], for an account that may be closed: `None` when the manager does not own `info`.
-pub(crate) fn read_if_any<T: AccountDeserialize>(info: &AccountInfo) -> Result<Option<Box<T>>> {
+pub(crate) fn read_if_any<T>(info: &AccountInfo) -> Result<Option<Box<T>>>
+where
+    T: AccountDeserialize + Discriminator,
+{
     if *info.owner == crate::ID { read(info).map(Some) } else { Ok(None) }
 }
 
@@ -56,17 +76,16 @@ pub(crate) fn create<'info>(
     let (len, need) = (space as u64, by.rent.minimum_balance(space));
     let infos = [by.payer.clone(), info.clone(), by.system_program.clone()];
     if info.lamports() == 0 {
-        let create =
-            system_instruction::create_account(by.payer.key, info.key, need, len, &crate::ID);
+        let create = system::create_account(by.payer.key, info.key, need, len);
         invoke_signed(&create, &infos, &[&signer])?;
         return Ok(bump);
     }
     let missing = need.saturating_sub(info.lamports());
     if missing > 0 {
-        invoke(&system_instruction::transfer(by.payer.key, info.key, missing), &infos)?;
+        invoke(&system::transfer(by.payer.key, info.key, missing), &infos)?;
     }
-    invoke_signed(&system_instruction::allocate(info.key, len), &infos, &[&signer])?;
-    invoke_signed(&system_instruction::assign(info.key, &crate::ID), &infos, &[&signer])?;
+    invoke_signed(&system::allocate(info.key, len), &infos, &[&signer])?;
+    invoke_signed(&system::assign(info.key), &infos, &[&signer])?;
     Ok(bump)
 }
 
@@ -82,7 +101,7 @@ fn canonical_bump(address: &Pubkey, seeds: &[&[u8]]) -> Result<u8> {
         let higher = Pubkey::create_program_address(&seeds::signer(seeds, &[bump]), &crate::ID);
         control!(higher.is_err(), ManagerError::WrongAccount);
     }
-    Err(ManagerError::WrongAccount.into())
+    Err(refusal(ManagerError::WrongAccount))
 }
 
 /// Closes `info`: its lamports go to `refund`, its bytes and its owner are gone. Must be the last

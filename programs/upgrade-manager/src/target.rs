@@ -4,11 +4,11 @@
 use anchor_lang::prelude::*;
 use anchor_lang::solana_program::instruction::Instruction;
 use anchor_lang::solana_program::program::{invoke, invoke_signed};
-use anchor_lang::solana_program::{system_instruction, system_program};
+use anchor_lang::solana_program::system_program;
 use migration_interface::{Header, MIGRATE, MIGRATE_DOWN, RESTORE};
 use solana_sha256_hasher::hash;
 
-use crate::error::ManagerError;
+use crate::error::{ManagerError, OrRefuse as _};
 use crate::seeds;
 use crate::state::{AccountVersion, Migration, Terms, TypeRule, rule_for};
 
@@ -84,7 +84,7 @@ impl<'info> Target<'_, 'info> {
     pub(crate) fn look(&self, account: &AccountInfo<'info>, rule: TypeRule) -> Result<Old> {
         let versions = self.terms.migrates_from();
         let version = rule.eligible(&account.try_borrow_data()?, &versions);
-        let version = version.ok_or(ManagerError::NotEligible)?;
+        let version = version.or_refuse(ManagerError::NotEligible)?;
         Ok(Old { rule, version, seen: Seen::of(account)? })
     }
 
@@ -114,7 +114,7 @@ impl<'info> Target<'_, 'info> {
         // The payer signs for the target, which could assign its account to itself and empty it later.
         let kept = *payer.owner == system_program::ID && payer.data_is_empty();
         control!(kept, ManagerError::LamportsMoved);
-        let len = |bytes| u32::try_from(bytes).map_err(|_| ManagerError::Overflow);
+        let len = |bytes| u32::try_from(bytes).or_refuse(ManagerError::Overflow);
         Ok(Migration {
             from: version,
             to,
@@ -161,7 +161,7 @@ impl<'info> Target<'_, 'info> {
         control!(back, ManagerError::TargetBroke);
         let freed = before.lamports.checked_sub(after.lamports);
         let freed = freed.filter(|freed| *freed <= record.rent_paid);
-        let freed = freed.ok_or(ManagerError::LamportsMoved)?;
+        let freed = freed.or_refuse(ManagerError::LamportsMoved)?;
         control!(refund.lamports().checked_sub(purse) == Some(freed), ManagerError::LamportsMoved);
         Ok(Restored { before: before.hash, after: after.hash, freed })
     }
@@ -172,7 +172,7 @@ impl<'info> Target<'_, 'info> {
         control!(!account.executable, ManagerError::NotEligible);
         control!(*account.key != *self.migrator.key, ManagerError::NotEligible);
         let data = account.try_borrow_data()?;
-        Ok(*rule_for(&self.terms.type_rules, &data).ok_or(ManagerError::NotEligible)?)
+        Ok(*rule_for(&self.terms.type_rules, &data).or_refuse(ManagerError::NotEligible)?)
     }
 
     /// What holds after every call: still the target's, and exempt from rent.
@@ -192,12 +192,12 @@ impl<'info> Target<'_, 'info> {
         account: &AccountInfo<'info>,
         payer: &AccountInfo<'info>,
     ) -> Result<()> {
-        let len = usize::try_from(old_len).map_err(|_| ManagerError::Overflow)?;
+        let len = usize::try_from(old_len).or_refuse(ManagerError::Overflow)?;
         let missing = self.rent.minimum_balance(len).saturating_sub(account.lamports());
         if missing == 0 {
             return Ok(());
         }
-        let transfer = system_instruction::transfer(payer.key, account.key, missing);
+        let transfer = crate::system::transfer(payer.key, account.key, missing);
         Ok(invoke(&transfer, &[payer.clone(), account.clone(), self.system_program.clone()])?)
     }
 

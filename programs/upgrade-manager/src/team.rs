@@ -6,7 +6,7 @@ use anchor_lang::solana_program::instruction::{TRANSACTION_LEVEL_STACK_HEIGHT, g
 
 use crate::error::ManagerError;
 use crate::state::{
-    Course, GovernanceProposal, MultisigConfig, ProgramUpgradeState, UpgradeProposal,
+    Ballot, Course, GovernanceProposal, MultisigConfig, ProgramUpgradeState, Stage, UpgradeProposal,
 };
 use crate::stored;
 
@@ -52,9 +52,79 @@ pub(crate) fn require_direct(config: &MultisigConfig) -> Result<()> {
     Ok(())
 }
 
-/// Whether `info` holds a proposal about a team, rather than one to upgrade a program.
-pub(crate) fn is_governance(info: &AccountInfo) -> Result<bool> {
-    Ok(info.try_borrow_data()?.starts_with(GovernanceProposal::DISCRIMINATOR))
+/// A proposal of either kind. Not a type parameter: what votes do would be in the ELF twice.
+pub(crate) enum Proposal {
+    /// To upgrade a program.
+    Upgrade(Box<UpgradeProposal>),
+    /// About a team.
+    Governance(Box<GovernanceProposal>),
+}
+
+macro_rules! either {
+    ($proposal:expr, $it:ident => $does:expr) => {
+        match $proposal {
+            Proposal::Upgrade($it) => $does,
+            Proposal::Governance($it) => $does,
+        }
+    };
+}
+
+impl Proposal {
+    /// The proposal in `info`.
+    fn read(info: &AccountInfo) -> Result<Self> {
+        let governance = info.try_borrow_data()?.starts_with(GovernanceProposal::DISCRIMINATOR);
+        Ok(if governance {
+            Self::Governance(stored::read(info)?)
+        } else {
+            Self::Upgrade(stored::read(info)?)
+        })
+    }
+}
+
+impl Course for Proposal {
+    fn stage(&self) -> Stage {
+        either!(self, it => it.stage())
+    }
+
+    fn set_stage(&mut self, stage: Stage) {
+        either!(self, it => it.set_stage(stage));
+    }
+
+    fn ballot(&self) -> &Ballot {
+        either!(self, it => it.ballot())
+    }
+
+    fn ballot_mut(&mut self) -> &mut Ballot {
+        either!(self, it => it.ballot_mut())
+    }
+
+    fn proposer(&self) -> Pubkey {
+        either!(self, it => it.proposer())
+    }
+
+    fn multisig(&self) -> Pubkey {
+        either!(self, it => it.multisig())
+    }
+
+    fn program(&self) -> Option<Pubkey> {
+        either!(self, it => it.program())
+    }
+
+    fn config_epoch(&self) -> u64 {
+        either!(self, it => it.config_epoch())
+    }
+
+    fn expires_at(&self) -> i64 {
+        either!(self, it => it.expires_at())
+    }
+
+    fn voted_digest(&self) -> &[u8; 32] {
+        either!(self, it => it.voted_digest())
+    }
+
+    fn may_be_vetoed(&self, config: &MultisigConfig) -> bool {
+        either!(self, it => it.may_be_vetoed(config))
+    }
 }
 
 /// The accounts of a proposal of either kind that members still vote on.
@@ -70,11 +140,9 @@ pub(crate) struct Voted<'a, 'info> {
 impl Voted<'_, '_> {
     /// The team and its proposal. Of the state only its identity is looked at: most votes do not
     /// touch it.
-    pub(crate) fn read<P>(&self) -> Result<(Box<MultisigConfig>, Box<P>)>
-    where
-        P: Course + AccountDeserialize,
-    {
-        let proposal: Box<P> = stored::read(self.proposal)?;
+    #[inline(never)]
+    pub(crate) fn read(&self) -> Result<(Box<MultisigConfig>, Proposal)> {
+        let proposal = Proposal::read(self.proposal)?;
         control!(proposal.multisig() == *self.multisig.key, ManagerError::WrongAccount);
         let right = match (self.state, proposal.program()) {
             (None, None) => true,
@@ -87,11 +155,9 @@ impl Voted<'_, '_> {
 
     /// Writes the proposal; when it has ended, it no longer counts for its proposer, and its
     /// program is free for another.
-    pub(crate) fn write<P>(&self, config: &mut MultisigConfig, proposal: &P) -> Result<()>
-    where
-        P: Course + AccountSerialize,
-    {
-        stored::write(self.proposal, proposal)?;
+    #[inline(never)]
+    pub(crate) fn write(&self, config: &mut MultisigConfig, proposal: &Proposal) -> Result<()> {
+        either!(proposal, it => stored::write(self.proposal, &**it))?;
         if proposal.stage().status.is_voting() {
             return Ok(());
         }

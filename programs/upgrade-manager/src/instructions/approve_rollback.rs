@@ -11,7 +11,6 @@ use crate::stored;
 use crate::team;
 
 /// Accounts of `approve_rollback`; behind them the Squads multisig, when its vault votes.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct ApproveRollback<'info> {
     /// Votes.
@@ -26,6 +25,10 @@ pub struct ApproveRollback<'info> {
     pub proposal: UncheckedAccount<'info>,
     /// CHECK: the instructions sysvar; `nonce` checks that.
     pub instructions_sysvar: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> ApproveRollback<'info> {

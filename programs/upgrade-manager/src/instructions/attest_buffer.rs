@@ -7,7 +7,6 @@ use crate::state::{BufferAttestation, BufferRole, ProgramUpgradeState};
 use crate::{known, loader, stored};
 
 /// Accounts of `attest_buffer`.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct AttestBuffer<'info> {
     /// CHECK: the state of the program that the buffer is for; `handle` reads it.
@@ -17,6 +16,10 @@ pub struct AttestBuffer<'info> {
     /// CHECK: what the manager knows about the buffer; `handle` reads it.
     #[account(mut)]
     pub attestation: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> AttestBuffer<'info> {

@@ -6,11 +6,10 @@ use crate::emit::emit;
 use crate::events::CancelRequested;
 use crate::nonce;
 use crate::squads;
-use crate::state::{Course, GovernanceProposal, UpgradeProposal};
+use crate::state::Course;
 use crate::team::{self, Voted};
 
 /// Accounts of `cancel`; behind them the Squads multisig, when its vault asks.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct Cancel<'info> {
     /// Asks.
@@ -26,27 +25,19 @@ pub struct Cancel<'info> {
     pub proposal: UncheckedAccount<'info>,
     /// CHECK: the instructions sysvar; `nonce` checks that.
     pub instructions_sysvar: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> Cancel<'info> {
     /// Counts the member's wish, and ends the proposal when that suffices.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
-        if team::is_governance(&ctx.accounts.proposal)? {
-            Self::on::<GovernanceProposal>(&ctx)
-        } else {
-            Self::on::<UpgradeProposal>(&ctx)
-        }
-    }
-
-    #[inline(never)]
-    fn on<P>(ctx: &Context<'info, Self>) -> Result<()>
-    where
-        P: Course + AccountSerialize + AccountDeserialize,
-    {
         let (accounts, member) = (&*ctx.accounts, ctx.accounts.member.key());
         let state = accounts.state.as_deref();
         let voted = Voted { multisig: &accounts.multisig, state, proposal: &accounts.proposal };
-        let (mut config, mut proposal) = voted.read::<P>()?;
+        let (mut config, mut proposal) = voted.read()?;
         team::require_direct(&config)?;
         nonce::require_allowed(&config, &accounts.instructions_sysvar)?;
         // Neither the guardian's veto nor a withdrawal hangs on the Squads multisig.
@@ -54,7 +45,7 @@ impl<'info> Cancel<'info> {
             squads::require_policy(&config, ctx.remaining_accounts)?;
         }
         proposal.cancel(member, &config)?;
-        voted.write(&mut config, &*proposal)?;
+        voted.write(&mut config, &proposal)?;
         let event = CancelRequested {
             proposal: accounts.proposal.key(),
             program: proposal.program().unwrap_or_default(),

@@ -6,14 +6,11 @@ use crate::emit::emit;
 use crate::events::{VoteCast, VoteRevoked};
 use crate::nonce;
 use crate::squads;
-use crate::state::{
-    Choice, Course, GovernanceProposal, MultisigConfig, ProposalStatus, UpgradeProposal, role,
-};
-use crate::team::{self, Voted};
+use crate::state::{Choice, Course, MultisigConfig, ProposalStatus, role};
+use crate::team::{self, Proposal, Voted};
 
 /// Accounts of `approve`, `reject` and `revoke`; behind them the Squads multisig, for a team that
 /// has one.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct CastVote<'info> {
     /// Votes.
@@ -29,6 +26,10 @@ pub struct CastVote<'info> {
     pub proposal: UncheckedAccount<'info>,
     /// CHECK: the instructions sysvar; `nonce` checks that.
     pub instructions_sysvar: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 /// What is done to a vote.
@@ -49,24 +50,13 @@ impl<'info> CastVote<'info> {
         Self::handle(&ctx, Verb::Revoke)
     }
 
-    fn handle(ctx: &Context<'info, Self>, verb: Verb) -> Result<()> {
-        if team::is_governance(&ctx.accounts.proposal)? {
-            Self::on::<GovernanceProposal>(ctx, verb)
-        } else {
-            Self::on::<UpgradeProposal>(ctx, verb)
-        }
-    }
-
     #[inline(never)]
-    fn on<P>(ctx: &Context<'info, Self>, verb: Verb) -> Result<()>
-    where
-        P: Course + AccountSerialize + AccountDeserialize,
-    {
+    fn handle(ctx: &Context<'info, Self>, verb: Verb) -> Result<()> {
         let (accounts, clock) = (&*ctx.accounts, Clock::get()?);
         let state = accounts.state.as_deref();
         let voted = Voted { multisig: &accounts.multisig, state, proposal: &accounts.proposal };
-        let (mut config, mut proposal) = voted.read::<P>()?;
-        accounts.validate(&config, &*proposal, clock.unix_timestamp)?;
+        let (mut config, mut proposal) = voted.read()?;
+        accounts.validate(&config, &proposal, clock.unix_timestamp)?;
         squads::require_policy(&config, ctx.remaining_accounts)?;
         let (voter, now) = (accounts.voter.key(), (clock.unix_timestamp, clock.slot));
         match verb {
@@ -76,11 +66,11 @@ impl<'info> CastVote<'info> {
             }
             Verb::Revoke => proposal.revoke(&voter, &config, now)?,
         }
-        voted.write(&mut config, &*proposal)?;
-        accounts.tell(verb, &*proposal)
+        voted.write(&mut config, &proposal)?;
+        accounts.tell(verb, &proposal)
     }
 
-    fn validate<P: Course>(&self, config: &MultisigConfig, proposal: &P, now: i64) -> Result<()> {
+    fn validate(&self, config: &MultisigConfig, proposal: &Proposal, now: i64) -> Result<()> {
         team::require_direct(config)?;
         config.require_role(self.voter.key, role::VOTE)?;
         proposal.require_voting(now)?;
@@ -88,7 +78,7 @@ impl<'info> CastVote<'info> {
         nonce::require_allowed(config, &self.instructions_sysvar)
     }
 
-    fn tell<P: Course>(&self, verb: Verb, on: &P) -> Result<()> {
+    fn tell(&self, verb: Verb, on: &Proposal) -> Result<()> {
         let (proposal, member) = (self.proposal.key(), self.voter.key());
         let (program, approvals) = (on.program().unwrap_or_default(), on.ballot().approvals());
         let status: ProposalStatus = on.stage().status;

@@ -8,7 +8,6 @@ use crate::state::AccountVersion;
 use crate::{known, stored};
 
 /// Accounts of `close_account_version`.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct CloseAccountVersion<'info> {
     /// Asks.
@@ -23,6 +22,10 @@ pub struct CloseAccountVersion<'info> {
     /// CHECK: gets the rent; `validate` checks it.
     #[account(mut)]
     pub payer: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> CloseAccountVersion<'info> {

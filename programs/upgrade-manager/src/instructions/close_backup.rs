@@ -9,7 +9,6 @@ use crate::state::AccountBackup;
 use crate::{known, stored};
 
 /// Accounts of `close_backup`.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct CloseBackup<'info> {
     /// Asks.
@@ -26,6 +25,10 @@ pub struct CloseBackup<'info> {
     /// CHECK: gets the rent; `validate` checks it.
     #[account(mut)]
     pub payer: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> CloseBackup<'info> {

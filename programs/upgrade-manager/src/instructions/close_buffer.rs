@@ -2,14 +2,13 @@
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
-use crate::error::ManagerError;
+use crate::error::{ManagerError, OrRefuse as _};
 use crate::events::{AccountClosed, ClosedKind};
 use crate::loader::{self, Authority};
 use crate::state::BufferAttestation;
 use crate::{known, seeds, stored};
 
 /// Accounts of `close_buffer`.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct CloseBuffer<'info> {
     /// Asks; for a buffer that was never proposed, who gets the rent back.
@@ -35,6 +34,10 @@ pub struct CloseBuffer<'info> {
     pub authority: UncheckedAccount<'info>,
     /// CHECK: the upgradeable loader; `validate` checks it.
     pub loader: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> CloseBuffer<'info> {
@@ -49,8 +52,8 @@ impl<'info> CloseBuffer<'info> {
             return Ok(());
         };
         // A proposal stays until its attestations are closed.
-        let info = self.proposal.as_ref().ok_or(ManagerError::WrongAccount)?;
-        let proposal = known::proposal_if_any(info, key)?.ok_or(ManagerError::WrongAccount)?;
+        let info = self.proposal.as_ref().or_refuse(ManagerError::WrongAccount)?;
+        let proposal = known::proposal_if_any(info, key)?.or_refuse(ManagerError::WrongAccount)?;
         proposal.require_over(key, state.as_deref(), Clock::get()?.unix_timestamp)
     }
 

@@ -8,7 +8,6 @@ use crate::state::{Phase, ProgramUpgradeState};
 use crate::stored;
 
 /// Accounts of `close_program_state`.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct CloseProgramState<'info> {
     /// Asks.
@@ -19,6 +18,10 @@ pub struct CloseProgramState<'info> {
     /// CHECK: gets the rent: who paid for the account.
     #[account(mut)]
     pub payer: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> CloseProgramState<'info> {

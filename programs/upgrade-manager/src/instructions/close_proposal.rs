@@ -8,7 +8,6 @@ use crate::state::UpgradeProposal;
 use crate::{known, stored};
 
 /// Accounts of `close_proposal`.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct CloseProposal<'info> {
     /// Asks.
@@ -25,6 +24,10 @@ pub struct CloseProposal<'info> {
     /// CHECK: gets the rent; `validate` checks it.
     #[account(mut)]
     pub payer: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> CloseProposal<'info> {

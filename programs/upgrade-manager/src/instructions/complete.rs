@@ -10,7 +10,6 @@ use crate::stored;
 use crate::team;
 
 /// Accounts of `complete`.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct Complete<'info> {
     /// Says so.
@@ -23,6 +22,10 @@ pub struct Complete<'info> {
     /// CHECK: the proposal; `handle` reads it.
     #[account(mut)]
     pub proposal: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> Complete<'info> {

@@ -9,7 +9,6 @@ use crate::state::{MultisigConfig, TeamRules};
 use crate::stored::{self, Payer};
 
 /// Accounts of `create_multisig`; behind them the Squads multisig, for a team that has one.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct CreateMultisig<'info> {
     /// Seeds the address.
@@ -22,6 +21,10 @@ pub struct CreateMultisig<'info> {
     pub multisig: UncheckedAccount<'info>,
     /// Makes the account.
     pub system_program: Program<'info, System>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> CreateMultisig<'info> {

@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
-use crate::error::ManagerError;
+use crate::error::{ManagerError, refusal};
 use crate::events::{ConfigChanged, TeamDissolved};
 use crate::squads;
 use crate::state::{Action, Course, GovernanceProposal, MultisigConfig, role};
@@ -12,7 +12,6 @@ use crate::team;
 
 /// Accounts of `execute_config_change`; behind them the Squads multisig of the team, and the one
 /// that takes its place.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct ExecuteConfigChange<'info> {
     /// Executes.
@@ -23,6 +22,10 @@ pub struct ExecuteConfigChange<'info> {
     /// CHECK: the proposal; `handle` reads it.
     #[account(mut)]
     pub proposal: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> ExecuteConfigChange<'info> {
@@ -52,7 +55,7 @@ impl<'info> ExecuteConfigChange<'info> {
                 config.change(rules.clone())?;
             }
             Action::Dissolve => config.dissolve()?,
-            Action::TransferAuthority(_) => return Err(ManagerError::NotThisKind.into()),
+            Action::TransferAuthority(_) => return Err(refusal(ManagerError::NotThisKind)),
         }
         proposal.execute(clock.unix_timestamp, clock.slot);
         stored::write(&accounts.proposal, &*proposal)?;

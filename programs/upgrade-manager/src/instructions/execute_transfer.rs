@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
-use crate::error::ManagerError;
+use crate::error::{ManagerError, refusal};
 use crate::events::AuthorityTransferred;
 use crate::loader::{self, Authority};
 use crate::squads;
@@ -14,7 +14,6 @@ use crate::stored;
 use crate::team;
 
 /// Accounts of `execute_transfer`; behind them the Squads multisig, for a team that has one.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct ExecuteTransfer<'info> {
     /// Executes.
@@ -37,6 +36,10 @@ pub struct ExecuteTransfer<'info> {
     pub authority: UncheckedAccount<'info>,
     /// CHECK: the upgradeable loader.
     pub loader: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> ExecuteTransfer<'info> {
@@ -67,7 +70,7 @@ impl<'info> ExecuteTransfer<'info> {
         // The state names its proposal, which was made for this program and no other.
         let Action::TransferAuthority(Transfer { new_authority, .. }) = proposal.terms.action
         else {
-            return Err(ManagerError::NotThisKind.into());
+            return Err(refusal(ManagerError::NotThisKind));
         };
         accounts.validate(&config, &state, &proposal, &clock)?;
         let agreed = accounts.new_authority.key() == new_authority;

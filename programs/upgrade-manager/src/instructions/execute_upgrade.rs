@@ -16,7 +16,6 @@ use crate::stored;
 use crate::team;
 
 /// Accounts of `execute_upgrade`; behind them the Squads multisig, for a team that has one.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct ExecuteUpgrade<'info> {
     /// Executes.
@@ -59,6 +58,10 @@ pub struct ExecuteUpgrade<'info> {
     /// CHECK: the unfinished proposal whose place a roll-forward takes; `replace` reads it.
     #[account(mut)]
     pub superseded: Option<UncheckedAccount<'info>>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> ExecuteUpgrade<'info> {

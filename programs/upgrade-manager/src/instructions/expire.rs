@@ -4,11 +4,10 @@ use anchor_lang::prelude::*;
 
 use crate::emit::emit;
 use crate::events::ProposalExpired;
-use crate::state::{Course, GovernanceProposal, ProposalStatus, UpgradeProposal};
-use crate::team::{self, Voted};
+use crate::state::{Course, ProposalStatus};
+use crate::team::Voted;
 
 /// Accounts of `expire`.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct Expire<'info> {
     /// CHECK: the team; `Voted` reads it, and the proposal names it.
@@ -20,30 +19,23 @@ pub struct Expire<'info> {
     /// CHECK: the proposal; `Voted` reads it.
     #[account(mut)]
     pub proposal: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> Expire<'info> {
     /// Frees what the proposal held.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
-        if team::is_governance(&ctx.accounts.proposal)? {
-            ctx.accounts.on::<GovernanceProposal>()
-        } else {
-            ctx.accounts.on::<UpgradeProposal>()
-        }
-    }
-
-    #[inline(never)]
-    fn on<P>(&self) -> Result<()>
-    where
-        P: Course + AccountSerialize + AccountDeserialize,
-    {
-        let state = self.state.as_deref();
-        let voted = Voted { multisig: &self.multisig, state, proposal: &self.proposal };
-        let (mut config, mut proposal) = voted.read::<P>()?;
+        let accounts = ctx.accounts;
+        let state = accounts.state.as_deref();
+        let voted = Voted { multisig: &accounts.multisig, state, proposal: &accounts.proposal };
+        let (mut config, mut proposal) = voted.read()?;
         proposal.require_expired(&config, Clock::get()?.unix_timestamp)?;
         proposal.end(ProposalStatus::Expired);
-        voted.write(&mut config, &*proposal)?;
-        let (key, program) = (self.proposal.key(), proposal.program().unwrap_or_default());
-        emit(&self.event_authority, &ProposalExpired { proposal: key, program })
+        voted.write(&mut config, &proposal)?;
+        let (key, program) = (accounts.proposal.key(), proposal.program().unwrap_or_default());
+        emit(&accounts.event_authority, &ProposalExpired { proposal: key, program })
     }
 }

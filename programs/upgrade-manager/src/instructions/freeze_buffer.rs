@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
-use crate::error::ManagerError;
+use crate::error::{ManagerError, OrRefuse as _};
 use crate::events::BufferFrozen;
 use crate::loader::{self, Authority};
 use crate::state::{BufferAttestation, BufferRole, Frozen, ProgramUpgradeState};
@@ -11,7 +11,6 @@ use crate::stored::{self, Payer};
 use crate::{known, seeds};
 
 /// Accounts of `freeze_buffer`.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct FreezeBuffer<'info> {
     /// Has the buffer now, and gets its rent back.
@@ -33,6 +32,10 @@ pub struct FreezeBuffer<'info> {
     pub loader: UncheckedAccount<'info>,
     /// Makes the account.
     pub system_program: Program<'info, System>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> FreezeBuffer<'info> {
@@ -47,7 +50,7 @@ impl<'info> FreezeBuffer<'info> {
         // The loader does not close a buffer into itself: neither its rent nor that of its
         // proposal could ever go back.
         control!(self.buffer.key != self.current_authority.key, ManagerError::WrongAccount);
-        Ok(u32::try_from(held.elf.len()).map_err(|_| ManagerError::ElfTooLarge)?)
+        Ok(u32::try_from(held.elf.len()).or_refuse(ManagerError::ElfTooLarge)?)
     }
 
     /// Takes the buffer over.

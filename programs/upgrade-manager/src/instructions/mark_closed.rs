@@ -13,7 +13,6 @@ use crate::stored::{self, Payer};
 use crate::{known, record};
 
 /// Accounts of `mark_closed`.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct MarkClosed<'info> {
     /// Pays for the record.
@@ -32,6 +31,10 @@ pub struct MarkClosed<'info> {
     pub record: UncheckedAccount<'info>,
     /// Makes the record.
     pub system_program: Program<'info, System>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 /// Where an account stood in the manifest, as its caller claims.

@@ -15,7 +15,6 @@ use crate::{backup, batch::Batch, loader, record, team};
 
 /// Accounts of `migrate_accounts`; behind them, for every account: the account `[w]`, its record
 /// `[w]` and, when its type is critical, its backup `[w]`, in ascending order of the accounts.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct MigrateAccounts<'info> {
     /// Pays for growth, records and backups.
@@ -37,6 +36,10 @@ pub struct MigrateAccounts<'info> {
     pub target_program: UncheckedAccount<'info>,
     /// Makes records and moves rent.
     pub system_program: Program<'info, System>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> MigrateAccounts<'info> {

@@ -8,7 +8,6 @@ use crate::stored;
 use crate::team;
 
 /// Accounts of `pause`.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct Pause<'info> {
     /// Pauses.
@@ -16,6 +15,10 @@ pub struct Pause<'info> {
     /// CHECK: the team; `handle` reads it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> Pause<'info> {

@@ -2,7 +2,7 @@
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
-use crate::error::ManagerError;
+use crate::error::{ManagerError, refusal};
 use crate::events::GovernanceProposed;
 use crate::seeds;
 use crate::squads;
@@ -28,7 +28,6 @@ pub struct GovernanceArgs {
 
 /// Accounts of `propose_governance`; behind them the Squads multisig of the team, and the one that
 /// a config change would put in its place.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct ProposeGovernance<'info> {
     /// Proposes.
@@ -47,6 +46,10 @@ pub struct ProposeGovernance<'info> {
     pub proposal: UncheckedAccount<'info>,
     /// Makes the account.
     pub system_program: Program<'info, System>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> ProposeGovernance<'info> {
@@ -71,7 +74,7 @@ impl<'info> ProposeGovernance<'info> {
                 Ok(None)
             }
             (Action::Dissolve, None) => Ok(None),
-            _ => Err(ManagerError::WrongAccount.into()),
+            _ => Err(refusal(ManagerError::WrongAccount)),
         }
     }
 

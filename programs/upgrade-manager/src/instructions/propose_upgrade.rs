@@ -39,7 +39,6 @@ pub struct ProposeArgs {
 }
 
 /// Accounts of `propose_upgrade`; behind them the Squads multisig, for a team that has one.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct ProposeUpgrade<'info> {
     /// Proposes.
@@ -68,6 +67,10 @@ pub struct ProposeUpgrade<'info> {
     pub proposal: UncheckedAccount<'info>,
     /// Makes the account.
     pub system_program: Program<'info, System>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 /// What is known of the two buffers.

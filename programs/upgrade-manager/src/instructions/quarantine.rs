@@ -5,7 +5,7 @@ use solana_sha256_hasher::hash;
 
 use crate::batch::{is_gone, old_version};
 use crate::emit::emit;
-use crate::error::ManagerError;
+use crate::error::{ManagerError, OrRefuse as _};
 use crate::events::{AccountMove, AccountsMoved};
 use crate::state::{
     AccountStatus, AccountVersion, Executed, MultisigConfig, ProgramUpgradeState, Terms,
@@ -15,7 +15,6 @@ use crate::stored::{self, Payer};
 use crate::{record, team};
 
 /// Accounts of `quarantine`.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct Quarantine<'info> {
     /// Answers for it.
@@ -38,6 +37,10 @@ pub struct Quarantine<'info> {
     pub record: UncheckedAccount<'info>,
     /// Makes the record.
     pub system_program: Program<'info, System>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> Quarantine<'info> {
@@ -70,7 +73,7 @@ impl<'info> Quarantine<'info> {
             control!(!is_gone(&self.account), ManagerError::RecordStatus);
             return Ok((status, record.version));
         }
-        let version = old_version(&self.account, terms)?.ok_or(ManagerError::NotEligible)?;
+        let version = old_version(&self.account, terms)?.or_refuse(ManagerError::NotEligible)?;
         Ok((record.require_untouched(by)?, version))
     }
 

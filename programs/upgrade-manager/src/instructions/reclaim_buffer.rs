@@ -10,7 +10,6 @@ use crate::state::{MultisigConfig, ProgramUpgradeState, role};
 use crate::{known, team};
 
 /// Accounts of `reclaim_buffer`.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct ReclaimBuffer<'info> {
     /// Executes.
@@ -31,6 +30,10 @@ pub struct ReclaimBuffer<'info> {
     pub authority: UncheckedAccount<'info>,
     /// CHECK: the upgradeable loader; `validate` checks it.
     pub loader: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> ReclaimBuffer<'info> {

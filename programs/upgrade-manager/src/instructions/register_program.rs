@@ -12,7 +12,6 @@ use crate::state::{Counters, LAYOUT, MultisigConfig, Phase, ProgramUpgradeState}
 use crate::stored::{self, Payer};
 
 /// Accounts of `register_program`; behind them the Squads multisig, for a team that has one.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct RegisterProgram<'info> {
     /// Has the upgrade authority now.
@@ -37,6 +36,10 @@ pub struct RegisterProgram<'info> {
     pub loader: UncheckedAccount<'info>,
     /// Makes the account.
     pub system_program: Program<'info, System>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> RegisterProgram<'info> {

@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::emit::emit_sized;
-use crate::error::ManagerError;
+use crate::error::{ManagerError, OrRefuse as _};
 use crate::events::{AccountMove, AccountsMoved};
 use crate::state::{AccountStatus, Executed, MultisigConfig, ProgramUpgradeState, UpgradeProposal};
 use crate::stored;
@@ -13,7 +13,6 @@ use crate::{backup, batch::Batch, loader, record, team};
 /// Accounts of `restore_accounts`; behind them, for every account: the account `[w]`, its record
 /// `[w]`, who paid for its growth `[w]` and, when it comes back from it, its backup, in ascending
 /// order of the accounts.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct RestoreAccounts<'info> {
     /// Restores.
@@ -36,6 +35,10 @@ pub struct RestoreAccounts<'info> {
     pub target_program: UncheckedAccount<'info>,
     /// Moves rent.
     pub system_program: Program<'info, System>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> RestoreAccounts<'info> {
@@ -76,7 +79,7 @@ impl<'info> RestoreAccounts<'info> {
         let executed = proposal.executed_as(*accounts.proposal.key);
         let step = Step { target, payer: &accounts.payer, executed, slot };
         for item in &items {
-            let group = batch.next()?.ok_or(ManagerError::BadBatch)?;
+            let group = batch.next()?.or_refuse(ManagerError::BadBatch)?;
             let (from, moved) = step.restore(group, item, &mut batch)?;
             state.counters.shift(from, AccountStatus::Restored)?;
             moves.push(moved);

@@ -14,7 +14,6 @@ use crate::team;
 
 /// Accounts of `rollback_program`. What was decided is carried out whatever has become of a Squads
 /// multisig since, so that none is asked for here.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct RollbackProgram<'info> {
     /// Executes.
@@ -49,6 +48,10 @@ pub struct RollbackProgram<'info> {
     pub clock: UncheckedAccount<'info>,
     /// CHECK: the upgradeable loader.
     pub loader: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> RollbackProgram<'info> {

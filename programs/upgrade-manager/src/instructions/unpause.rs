@@ -10,7 +10,6 @@ use crate::stored;
 use crate::team;
 
 /// Accounts of `unpause`; behind them the Squads multisig, for a team that has one.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct Unpause<'info> {
     /// Votes.
@@ -20,6 +19,10 @@ pub struct Unpause<'info> {
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: the instructions sysvar; `nonce` checks that.
     pub instructions_sysvar: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> Unpause<'info> {

@@ -12,7 +12,6 @@ use crate::{known, record, stored};
 
 /// Accounts of `verify_accounts`; behind them, for every account: the account and its record `[w]`,
 /// in ascending order of the accounts.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct VerifyAccounts<'info> {
     /// CHECK: the program's state; `handle` reads it.
@@ -20,6 +19,10 @@ pub struct VerifyAccounts<'info> {
     pub state: UncheckedAccount<'info>,
     /// CHECK: the proposal; `handle` reads it.
     pub proposal: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> VerifyAccounts<'info> {

@@ -4,7 +4,7 @@
 use anchor_lang::prelude::*;
 
 use super::{LAYOUT, PinnedElf};
-use crate::error::ManagerError;
+use crate::error::{ManagerError, OrRefuse as _};
 use crate::loader;
 
 /// What a buffer is for.
@@ -126,13 +126,13 @@ impl BufferAttestation {
         control!(!self.attested, ManagerError::AlreadyAttested);
         control!(elf.len() > loader::MAX_INLINE, ManagerError::NotChunked);
         let (index, len) = (self.chunks, u32::try_from(elf.len()));
-        let len = len.map_err(|_| ManagerError::ElfTooLarge)?;
+        let len = len.or_refuse(ManagerError::ElfTooLarge)?;
         control!(index == 0 || self.trimmed_len == len, ManagerError::TrimmedLength);
-        let at = usize::try_from(index).map_err(|_| ManagerError::Overflow)?;
-        let chunk = elf.chunks(loader::CHUNK).nth(at).ok_or(ManagerError::ChunkOutOfOrder)?;
+        let at = usize::try_from(index).or_refuse(ManagerError::Overflow)?;
+        let chunk = elf.chunks(loader::CHUNK).nth(at).or_refuse(ManagerError::ChunkOutOfOrder)?;
         self.trimmed_len = len;
         self.accumulator = loader::add_chunk(&self.accumulator, index, chunk);
-        self.chunks = index.checked_add(1).ok_or(ManagerError::Overflow)?;
+        self.chunks = index.checked_add(1).or_refuse(ManagerError::Overflow)?;
         Ok(index)
     }
 
@@ -155,7 +155,7 @@ impl BufferAttestation {
         }
         loader::require_elf(elf)?;
         let hash = u32::try_from(elf.len()).ok().and_then(|len| self.chunked_hash(len));
-        Ok(hash.ok_or(ManagerError::NeedsChunks)?)
+        Ok(hash.or_refuse(ManagerError::NeedsChunks)?)
     }
 
     /// The hash was taken in `slot`.

@@ -6,7 +6,7 @@ use super::{
     Action, Ballot, Choice, GovernanceProposal, MultisigConfig, ProposalStatus, Tally,
     UpgradeProposal, role,
 };
-use crate::error::ManagerError;
+use crate::error::{ManagerError, OrRefuse as _};
 
 /// Slots that must pass per 1,000 seconds of timelock: even if the chain's clock ran ahead, a
 /// timelock lasts as many slots as if each had taken 800 ms.
@@ -89,11 +89,12 @@ pub trait Course {
         let mut stage = self.stage();
         match (self.ballot().tally(config), stage.status) {
             (Tally::Approved, ProposalStatus::Active) => {
-                let eta =
-                    now.checked_add(i64::from(config.timelock)).ok_or(ManagerError::Overflow)?;
+                let eta = now
+                    .checked_add(i64::from(config.timelock))
+                    .or_refuse(ManagerError::Overflow)?;
                 let end = eta
                     .checked_add(i64::from(config.execution_window))
-                    .ok_or(ManagerError::Overflow)?;
+                    .or_refuse(ManagerError::Overflow)?;
                 let status = ProposalStatus::Timelocked;
                 let window_end = end.min(self.expires_at());
                 stage = Stage { status, approved_at: now, approved_slot: slot, eta, window_end };

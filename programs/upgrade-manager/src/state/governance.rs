@@ -4,7 +4,7 @@ use anchor_lang::prelude::*;
 use solana_sha256_hasher::hashv;
 
 use super::{Ballot, MAX_LIFE, MultisigConfig, ProposalStatus, TeamRules};
-use crate::error::ManagerError;
+use crate::error::{ManagerError, OrRefuse as _};
 
 /// Domain of the digest; changes with the layout of [`GovernanceTerms`].
 const DIGEST: &[u8] = b"upgrade-manager/governance/v1";
@@ -110,7 +110,7 @@ impl GovernanceTerms {
     /// The first rule that does not hold.
     pub fn invariant(&self, config: &MultisigConfig, now: i64) -> Result<()> {
         control!(self.note.len() <= MAX_NOTE, ManagerError::NoteTooLong);
-        let life = self.expires_at.checked_sub(now).ok_or(ManagerError::Overflow)?;
+        let life = self.expires_at.checked_sub(now).or_refuse(ManagerError::Overflow)?;
         let fits = life > i64::from(config.timelock) && life <= MAX_LIFE;
         control!(fits, ManagerError::ExpiryOutOfRange);
         if let Action::ConfigChange(rules) = &self.action {

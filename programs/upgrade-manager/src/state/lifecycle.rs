@@ -6,7 +6,7 @@ use super::{
     Ballot, Counters, LAYOUT, MultisigConfig, Phase, ProgramUpgradeState, ProposalKind,
     ProposalStatus, Terms, UpgradeProposal,
 };
-use crate::error::ManagerError;
+use crate::error::{ManagerError, OrRefuse as _};
 
 impl UpgradeProposal {
     /// A new proposal of `terms`.
@@ -58,7 +58,7 @@ impl UpgradeProposal {
     /// [`ManagerError::Overflow`].
     pub fn execute(&mut self, config: &MultisigConfig, now: i64, slot: u64) -> Result<()> {
         let window = i64::from(config.rollback_window);
-        self.rollback_until = now.checked_add(window).ok_or(ManagerError::Overflow)?;
+        self.rollback_until = now.checked_add(window).or_refuse(ManagerError::Overflow)?;
         (self.executed_at, self.executed_slot) = (now, slot);
         self.status = ProposalStatus::Executed;
         Ok(())

@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use super::{LAYOUT, MemberArgs, SquadsVault, TeamRules};
-use crate::error::ManagerError;
+use crate::error::{ManagerError, OrRefuse as _};
 
 /// Most members of one multisig.
 pub const MAX_MEMBERS: usize = 16;
@@ -188,7 +188,7 @@ impl MultisigConfig {
 
     /// Makes every proposal that has not ended stale.
     fn next_epoch(&mut self) -> Result<()> {
-        self.config_epoch = self.config_epoch.checked_add(1).ok_or(ManagerError::Overflow)?;
+        self.config_epoch = self.config_epoch.checked_add(1).or_refuse(ManagerError::Overflow)?;
         // The bits name places among the members, who may be others now.
         self.unpause_votes = 0;
         Ok(())
@@ -298,7 +298,7 @@ impl MultisigConfig {
     /// # Errors
     /// [`ManagerError::NotAMember`] or [`ManagerError::RoleMissing`].
     pub fn require_role(&self, key: &Pubkey, role: u8) -> Result<()> {
-        let member = self.member(key).ok_or(ManagerError::NotAMember)?;
+        let member = self.member(key).or_refuse(ManagerError::NotAMember)?;
         control!(member.may(role), ManagerError::RoleMissing);
         Ok(())
     }
@@ -351,9 +351,9 @@ impl MultisigConfig {
     pub fn pause(&mut self, now: i64) -> Result<()> {
         self.require_not_paused(now)?;
         control!(now >= self.pause_again, ManagerError::PauseTooSoon);
-        self.paused_until = now.checked_add(MAX_PAUSE).ok_or(ManagerError::Overflow)?;
+        self.paused_until = now.checked_add(MAX_PAUSE).or_refuse(ManagerError::Overflow)?;
         self.pause_again =
-            self.paused_until.checked_add(MAX_PAUSE).ok_or(ManagerError::Overflow)?;
+            self.paused_until.checked_add(MAX_PAUSE).or_refuse(ManagerError::Overflow)?;
         self.unpause_votes = 0;
         Ok(())
     }
@@ -367,7 +367,7 @@ impl MultisigConfig {
         control!(now < self.paused_until, ManagerError::NotPaused);
         let place = self.members.iter().position(|m| m.key == *member);
         let bit = place.and_then(|at| 1u16.checked_shl(u32::try_from(at).ok()?));
-        let bit = bit.ok_or(ManagerError::NotAMember)?;
+        let bit = bit.or_refuse(ManagerError::NotAMember)?;
         control!(self.unpause_votes & bit == 0, ManagerError::AlreadyVoted);
         self.unpause_votes |= bit;
         if self.unpause_votes.count_ones() >= u32::from(self.threshold) {
@@ -386,7 +386,7 @@ impl MultisigConfig {
             self.critical_invariant()?;
             self.critical = true;
         }
-        self.programs = self.programs.checked_add(1).ok_or(ManagerError::Overflow)?;
+        self.programs = self.programs.checked_add(1).or_refuse(ManagerError::Overflow)?;
         Ok(())
     }
 
@@ -395,7 +395,7 @@ impl MultisigConfig {
     /// # Errors
     /// [`ManagerError::Overflow`].
     pub fn release_program(&mut self, program: &Pubkey) -> Result<()> {
-        self.programs = self.programs.checked_sub(1).ok_or(ManagerError::Overflow)?;
+        self.programs = self.programs.checked_sub(1).or_refuse(ManagerError::Overflow)?;
         if *program == crate::ID {
             self.critical = false;
         }
@@ -419,12 +419,13 @@ impl MultisigConfig {
     /// [`ManagerError::TooManyOpen`] at the cap, [`ManagerError::NotAMember`].
     pub fn open_proposal(&mut self, proposer: &Pubkey) -> Result<u64> {
         let cap = self.open_cap;
-        let member = self.member_mut(proposer).ok_or(ManagerError::NotAMember)?;
+        let member = self.member_mut(proposer).or_refuse(ManagerError::NotAMember)?;
         control!(member.open < cap, ManagerError::TooManyOpen);
-        member.open = member.open.checked_add(1).ok_or(ManagerError::Overflow)?;
-        self.open_proposals = self.open_proposals.checked_add(1).ok_or(ManagerError::Overflow)?;
+        member.open = member.open.checked_add(1).or_refuse(ManagerError::Overflow)?;
+        self.open_proposals =
+            self.open_proposals.checked_add(1).or_refuse(ManagerError::Overflow)?;
         let id = self.next_proposal;
-        self.next_proposal = id.checked_add(1).ok_or(ManagerError::Overflow)?;
+        self.next_proposal = id.checked_add(1).or_refuse(ManagerError::Overflow)?;
         Ok(id)
     }
 

@@ -5,7 +5,7 @@ use anchor_lang::prelude::*;
 use solana_sha256_hasher::hashv;
 
 use super::{MAX_TYPE_RULES, TypeRule};
-use crate::error::ManagerError;
+use crate::error::{ManagerError, OrRefuse as _};
 
 /// Domain of the digest; changes with the layout of [`Terms`].
 const DIGEST: &[u8] = b"upgrade-manager/proposal/v1";
@@ -132,7 +132,7 @@ impl Terms {
         let empty = self.manifest.count == 0;
         control!(empty == (self.manifest.root == [0; 32]), ManagerError::Manifest);
         control!(empty || !self.type_rules.is_empty(), ManagerError::Manifest);
-        let life = self.expires_at.checked_sub(now).ok_or(ManagerError::Overflow)?;
+        let life = self.expires_at.checked_sub(now).or_refuse(ManagerError::Overflow)?;
         control!(life > i64::from(timelock) && life <= MAX_LIFE, ManagerError::ExpiryOutOfRange);
         let source = &self.source;
         control!(

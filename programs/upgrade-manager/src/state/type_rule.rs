@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use anchor_lang::prelude::*;
 
 use super::MAX_BACKUP;
-use crate::error::ManagerError;
+use crate::error::{ManagerError, OrRefuse as _};
 
 /// Most type rules of one proposal.
 pub const MAX_TYPE_RULES: usize = 16;
@@ -55,7 +55,7 @@ impl TypeRule {
     pub fn invariant(&self) -> Result<()> {
         let end = u32::from(self.version_offset)
             .checked_add(u32::from(self.version_width))
-            .ok_or(ManagerError::Overflow)?;
+            .or_refuse(ManagerError::Overflow)?;
         let sound = self.discriminator != [0; 8]
             && matches!(self.version_width, 1 | 2)
             && self.version_offset >= 8
