@@ -69,7 +69,7 @@ pub fn program_data_address(owner: &Pubkey, data: &[u8]) -> Result<Pubkey> {
         Some(Pubkey::new_from_array(*rest.first_chunk::<32>()?))
     };
     control!(*owner == ID, ManagerError::NotALoaderAccount);
-    Ok(address().or_refuse(ManagerError::NotALoaderAccount)?)
+    address().or_refuse(ManagerError::NotALoaderAccount)
 }
 
 fn held<'a>(
@@ -92,7 +92,7 @@ fn held<'a>(
         Some(Held { authority, elf })
     };
     control!(*owner == ID, ManagerError::NotALoaderAccount);
-    Ok(parse().or_refuse(ManagerError::NotALoaderAccount)?)
+    parse().or_refuse(ManagerError::NotALoaderAccount)
 }
 
 impl<'a> Held<'a> {

@@ -50,7 +50,7 @@ impl<'info> FreezeBuffer<'info> {
         // The loader does not close a buffer into itself: neither its rent nor that of its
         // proposal could ever go back.
         control!(self.buffer.key != self.current_authority.key, ManagerError::WrongAccount);
-        Ok(u32::try_from(held.elf.len()).or_refuse(ManagerError::ElfTooLarge)?)
+        u32::try_from(held.elf.len()).or_refuse(ManagerError::ElfTooLarge)
     }
 
     /// Takes the buffer over.

@@ -155,7 +155,7 @@ impl BufferAttestation {
         }
         loader::require_elf(elf)?;
         let hash = u32::try_from(elf.len()).ok().and_then(|len| self.chunked_hash(len));
-        Ok(hash.or_refuse(ManagerError::NeedsChunks)?)
+        hash.or_refuse(ManagerError::NeedsChunks)
     }
 
     /// The hash was taken in `slot`.
