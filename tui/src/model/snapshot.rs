@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use indexer::{AuditRow, Row, SentRow, View};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{
-    AccountVersion, BufferAttestation, MultisigConfig, ProgramUpgradeState, UpgradeProposal,
+    AccountVersion, BufferAttestation, GovernanceProposal, MultisigConfig, ProgramUpgradeState,
+    UpgradeProposal,
 };
 
 /// Rows of the audit log and of sent transactions that a snapshot carries.
@@ -41,6 +42,19 @@ impl Snapshot {
             self.view.proposals.iter().filter(|r| r.account.terms.program == *program).collect();
         rows.sort_by_key(|r| std::cmp::Reverse(r.account.terms.id));
         rows
+    }
+
+    /// Proposals about `team`, newest first.
+    pub fn team_proposals(&self, team: &Pubkey) -> Vec<&Row<GovernanceProposal>> {
+        let rows = self.view.governance.iter();
+        let mut rows: Vec<_> = rows.filter(|r| r.account.terms.multisig == *team).collect();
+        rows.sort_by_key(|r| std::cmp::Reverse(r.account.terms.id));
+        rows
+    }
+
+    /// One proposal about a team.
+    pub fn team_proposal(&self, address: &Pubkey) -> Option<&Row<GovernanceProposal>> {
+        self.view.governance.iter().find(|r| r.pubkey == *address)
     }
 
     /// One proposal.
