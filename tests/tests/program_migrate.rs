@@ -12,7 +12,6 @@ use solana_instruction::AccountMeta;
 use solana_pubkey::Pubkey;
 use upgrade_manager::{error::ManagerError, seeds, state::ProposalStatus};
 
-/// Anchor's code for an address that its seeds do not give.
 /// Accounts of `migrate_accounts` and of `verify_accounts` in front of the batch.
 const MIGRATE_HEAD: usize = 10;
 const VERIFY_HEAD: usize = 4;
