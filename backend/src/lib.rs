@@ -41,6 +41,6 @@ pub use preflight::{Check, Fact, Preflight, Simulation, Verdict};
 pub use proposals::ProposalManager;
 pub use receipt::{Progress, Receipt, SentTx};
 pub use rollback::RollbackHandler;
-pub use setup::{BufferView, SetupManager, SetupPreflight, SetupReceipt, UploadRequest};
+pub use setup::{BufferView, Motion, SetupManager, SetupPreflight, SetupReceipt, UploadRequest};
 pub use signer::{FileSigner, KeypairSigner, Signer};
 pub use timelock::TimelockManager;

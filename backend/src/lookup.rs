@@ -16,7 +16,7 @@ use crate::{
     gateway::{ChainTime, Filter, Gateway, RawAccount},
 };
 
-/// Where an [`AccountVersion`] holds its program: behind discriminator, layout and bump.
+/// Where an [`AccountVersion`] and an [`AccountBackup`] hold their program: behind discriminator, layout and bump.
 const RECORD_PROGRAM_AT: usize = 8 + 2;
 
 /// An account of the manager whose content says at which address alone it can be.
@@ -163,6 +163,33 @@ impl Scene {
 pub async fn program_state(gateway: &Gateway, program: &Pubkey) -> Result<ProgramUpgradeState> {
     let address = seeds::program_state(program).0;
     decode("program state", address, gateway.account(&address).await?.as_ref())
+}
+
+/// The team at `address`.
+///
+/// # Errors
+/// The network's, or what is wrong with the account.
+pub async fn multisig(gateway: &Gateway, address: &Pubkey) -> Result<MultisigConfig> {
+    decode("multisig", *address, gateway.account(address).await?.as_ref())
+}
+
+/// Every backup of accounts of `program`, sorted by the account it is of.
+///
+/// # Errors
+/// The network's, or what is wrong with an account.
+pub async fn backups(gateway: &Gateway, program: &Pubkey) -> Result<Vec<AccountBackup>> {
+    use anchor_lang::Discriminator;
+    let filters = [
+        Filter::Bytes { at: 0, bytes: AccountBackup::DISCRIMINATOR.to_vec() },
+        Filter::Bytes { at: RECORD_PROGRAM_AT, bytes: program.to_bytes().to_vec() },
+    ];
+    let found = gateway.program_accounts(&upgrade_manager::ID, &filters).await?;
+    let mut out = vec![];
+    for (address, raw) in found {
+        out.push(decode::<AccountBackup>("backup", address, Some(&raw))?);
+    }
+    out.sort_by_key(|b| b.account);
+    Ok(out)
 }
 
 /// The attestation of `buffer`.

@@ -7,6 +7,7 @@ pub mod elf;
 pub mod keys;
 pub mod live;
 pub mod loader;
+pub mod model;
 pub mod robot;
 pub mod squads;
 pub mod team;

@@ -18,9 +18,6 @@ use upgrade_manager::{
     state::{AccountStatus, BufferRole, Phase, ProposalStatus, TypeRule},
 };
 
-/// Anchor's code for an account that the manager does not own.
-const OTHER_OWNER: u32 = 3007;
-
 /// The owner closes a vault. Returns its index, under which it can be opened again.
 fn close(w: &mut World, vault: &Pubkey) -> u32 {
     let index = w.index_of(vault);
@@ -172,7 +169,7 @@ fn a_rollback_stops_the_proposal_that_was_to_follow_and_the_team_goes_on() {
     w.vote_rollback(&DECIDING, false);
     w.id = second;
     let execute = w.execute_ix("dan");
-    w.chain.refuse(ManagerError::NotSteady, &[execute.clone()], &[&dan]);
+    w.chain.refuse(ManagerError::NotSteady, &[execute], &[&dan]);
     w.id = first;
     w.restore_all();
     w.roll_back();
@@ -181,9 +178,10 @@ fn a_rollback_stops_the_proposal_that_was_to_follow_and_the_team_goes_on() {
         w.state().live_proposal,
         Some(seeds::proposal(&demo_vault::ID, &w.multisig(), second).0)
     );
+    w.id = second;
+    let execute = w.execute_ix("dan");
     w.chain.refuse(ManagerError::Superseded, &[execute], &[&dan]);
 
-    w.id = second;
     for member in DECIDING {
         let cancel = w.cancel_ix(member);
         w.chain.ok(&[cancel], &[&key(member)]);
@@ -244,7 +242,7 @@ fn what_is_closed_and_refilled_in_one_transaction_is_empty_all_the_same() {
     }
     w.chain.refuse(ManagerError::WrongAccount, &[approve], &[&key("ben")]);
     let cancel = ix::cancel(&address("anna"), &w.keys());
-    w.chain.refuse(OTHER_OWNER, &[cancel], &[&key("anna")]);
+    w.chain.refuse(ManagerError::WrongAccount, &[cancel], &[&key("anna")]);
     // A squatter at the attestation's address does not stop the next one there.
     w.stage_buffers(elf::v2(), elf::v1());
     w.propose();
@@ -262,7 +260,7 @@ fn a_record_closed_and_revived_in_one_transaction_forgets_everything() {
     let close = w.close_record_ix("stranger", &vault);
     w.chain.ok(&[close.clone(), revive], &[&stranger]);
     assert!(w.chain.account(&record).unwrap().data.is_empty());
-    w.chain.refuse(OTHER_OWNER, &[close], &[&stranger]);
+    w.chain.refuse(ManagerError::WrongAccount, &[close], &[&stranger]);
 }
 
 #[test]

@@ -14,9 +14,6 @@ use upgrade_manager::{
     state::{BufferRole, LenRange, Manifest, Source, TypeRule},
 };
 
-/// Anchor's code for an account that does not exist yet.
-const NOT_INITIALISED: u32 = 3012;
-
 #[test]
 fn nobody_writes_into_a_frozen_buffer_nor_installs_it_without_the_manager() {
     let mut w = World::at(Stage::Attested);
@@ -66,7 +63,7 @@ fn what_was_not_frozen_is_not_attested() {
     let mut w = World::at(Stage::Registered);
     w.upload("upgrade", elf::v2());
     let attest = w.attest_ix("upgrade");
-    w.chain.refuse(NOT_INITIALISED, &[attest], &[]);
+    w.chain.refuse(ManagerError::WrongAccount, &[attest], &[]);
 }
 
 #[test]
@@ -114,7 +111,7 @@ fn two_mebibytes_are_hashed_in_one_transaction_and_not_a_byte_more() {
         if fits {
             w.run("attest_buffer (2 MiB)", attest, &[]);
         } else {
-            w.chain.refuse(ManagerError::ElfTooLarge, &[attest], &[]);
+            w.chain.refuse(ManagerError::NeedsChunks, &[attest], &[]);
         }
     }
 }

@@ -12,10 +12,8 @@ use solana_instruction::AccountMeta;
 use solana_pubkey::Pubkey;
 use upgrade_manager::{error::ManagerError, seeds, state::ProposalStatus};
 
-/// Anchor's code for an address that its seeds do not give.
-const SEEDS: u32 = 2006;
 /// Accounts of `migrate_accounts` and of `verify_accounts` in front of the batch.
-const MIGRATE_HEAD: usize = 9;
+const MIGRATE_HEAD: usize = 10;
 const VERIFY_HEAD: usize = 4;
 
 #[track_caller]
@@ -189,7 +187,11 @@ fn the_target_is_called_only_as_itself_and_only_with_the_migrator() {
     let good = w.migrate_ix(&vaults);
     let swaps = [
         (demo_vault::ID, upgrade_manager::ID, u32::from(ManagerError::WrongAccount)),
-        (seeds::migrator(&demo_vault::ID).0, seeds::authority(&demo_vault::ID).0, SEEDS),
+        (
+            seeds::migrator(&demo_vault::ID).0,
+            seeds::authority(&demo_vault::ID).0,
+            ManagerError::WrongAccount.into(),
+        ),
         (
             w.state().program_data,
             backend::instructions::program_data_address(&upgrade_manager::ID),

@@ -16,9 +16,8 @@ use upgrade_manager::{
     state::{BufferRole, Manifest, MemberArgs, TeamRules},
 };
 
-/// Anchor's codes.
+/// Anchor's code for an account that did not sign.
 const SIGNER_MISSING: u32 = 3010;
-const SEEDS: u32 = 2006;
 
 fn team(change: impl FnOnce(&mut TeamRules)) -> (World, TeamRules) {
     let w = World::at(Stage::Deployed);
@@ -78,7 +77,7 @@ fn nobody_makes_a_team_at_anothers_address() {
     w.chain.refuse(SIGNER_MISSING, &[unsigned], &[&key("payer")]);
     let mut thief = w.create_multisig_ix(args.clone());
     thief.accounts[0].pubkey = address("stranger");
-    w.chain.refuse(SEEDS, &[thief], &[&key("stranger"), &key("payer")]);
+    w.chain.refuse(ManagerError::WrongAccount, &[thief], &[&key("stranger"), &key("payer")]);
     let create = w.create_multisig_ix(args);
     w.chain.ok(&[create.clone()], &[&key("create"), &key("payer")]);
     assert!(w.chain.send(&[create], &[&key("create"), &key("payer")]).is_err(), "made once");
@@ -138,7 +137,7 @@ fn the_manager_does_not_take_charge_of_itself() {
     let (dev, payer) = (address("dev"), address("payer"));
     let (team, id) = (w.multisig(), upgrade_manager::ID);
     let ix = backend::instructions::register_program(&dev, &payer, &team, &id, 1, len);
-    w.chain.refuse(ManagerError::SelfRegistration, &[ix], &[&key("dev"), &key("payer")]);
+    w.chain.refuse(ManagerError::CriticalPolicy, &[ix], &[&key("dev"), &key("payer")]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! The command line. Values only; nothing is read or opened here.
+pub mod governance;
 pub mod setup;
 
 use std::path::PathBuf;
@@ -115,10 +116,17 @@ pub enum Command {
     Revoke(Act),
     /// Cancel a proposal, or vote to cancel it
     Cancel(Act),
+    /// Cancel a proposal at once, as the team's guardian
+    Veto(Act),
+    /// Stop a team's executions for three days, as its guardian
+    Pause(governance::OfTeam),
+    /// Vote to lift a pause
+    Unpause(governance::OfTeam),
     /// Record that a proposal ran out of time
     Expire(Act),
-    /// Replace the program's code once the timelock is over
-    Execute(Act),
+    /// Carry a proposal out once its timelock is over: replace the program's code, put a team's new
+    /// rules in force, or hand a program over
+    Execute(Execute),
     /// Migrate the accounts; starts again where it stopped
     Migrate(Act),
     /// Verify every migrated account, then complete
@@ -165,6 +173,17 @@ pub struct Act {
     pub output: Output,
 }
 
+/// Carrying a proposal out.
+#[derive(Args, Debug)]
+pub struct Execute {
+    /// Key file of the new authority, where a program is handed over
+    #[arg(long, value_name = "FILE")]
+    pub cosigner: Option<PathBuf>,
+    /// The rest.
+    #[command(flatten)]
+    pub act: Act,
+}
+
 /// One account to set aside.
 #[derive(Args, Debug)]
 pub struct Quarantine {
@@ -202,8 +221,15 @@ pub struct Propose {
     /// Version after the upgrade
     #[arg(long, value_name = "N")]
     pub to_version: u16,
+    /// Take the place of an upgrade that is executed and not complete
+    #[arg(long)]
+    pub roll_forward: bool,
+    /// Oldest version of an account that may migrate [default: the program's own]
+    #[arg(long, value_name = "N")]
+    pub oldest_version: Option<u16>,
     /// Account type that migrates: discriminator:offset:width:oldmin-oldmax:newmin-newmax, the
-    /// discriminator as 16 hex digits; may be given several times
+    /// discriminator as 16 hex digits, with `:critical` behind it where the chain shall keep the
+    /// old bytes; may be given several times
     #[arg(long = "type-rule", value_name = "RULE")]
     pub type_rules: Vec<String>,
     /// Days from now after which nobody can execute

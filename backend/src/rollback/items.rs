@@ -1,11 +1,11 @@
 //! For each account on the new layout, how it comes back: its archived bytes while nobody has
 //! changed it since its migration, else the target's own inverse.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
     instructions::RestoreItem,
-    state::{AccountStatus, AccountVersion},
+    state::{AccountStatus, AccountVersion, TypeRule},
 };
 
 use super::refunds::{self, Opening, Order, Purse};
@@ -14,7 +14,7 @@ use crate::{
     error::Result,
     gateway::{MAX_UNITS, PACKET, RawAccount, transaction_size, with_budget},
     instructions::Restore,
-    lookup::Scene,
+    lookup::{self, Scene},
     migration::{archived, is_gone, records, sha256},
     plan::Plan,
     preflight::Check,
@@ -29,6 +29,8 @@ pub(super) struct Items {
     refunds: BTreeMap<Pubkey, u64>,
     /// Who gets lamports back and holds too little to take them.
     poor: BTreeMap<Pubkey, Purse>,
+    /// Accounts whose old bytes the chain keeps for this proposal.
+    backups: BTreeSet<Pubkey>,
     /// Migrated accounts that no longer exist.
     pub gone: Vec<Pubkey>,
     /// Of the restores, accounts that users have changed since.
@@ -54,11 +56,13 @@ pub(super) async fn plan_items(backend: &Backend, scene: &Scene) -> Result<Items
         .into_values()
         .filter(|r| matches!(r.status, AccountStatus::Migrated | AccountStatus::Verified))
         .collect();
+    let kept = backups(backend, scene).await?;
     let addresses: Vec<Pubkey> = on_new.iter().map(|r| r.account).collect();
     let accounts = gateway.accounts(&addresses).await?;
     let mut items = Items {
         refunds: on_new.iter().map(|r| (r.account, r.rent_paid)).collect(),
         poor: refunds::poor(gateway, &on_new, backend.signer()).await?,
+        backups: kept,
         ..Items::default()
     };
     for (record, account) in on_new.iter().zip(accounts) {
@@ -85,6 +89,10 @@ async fn item(
         items.touched = items.touched.saturating_add(1);
         return Ok(RestoreItem::Down);
     }
+    // The chain keeps the bytes of critical accounts: nothing has to be carried in the transaction.
+    if items.backups.contains(&record.account) {
+        return Ok(RestoreItem::Backup);
+    }
     let Some(bytes) = archived(backend.archive(), record.program, record.old_hash).await? else {
         items.unarchived = items.unarchived.saturating_add(1);
         return Ok(RestoreItem::Down);
@@ -95,6 +103,15 @@ async fn item(
     }
     items.too_large = items.too_large.saturating_add(1);
     Ok(RestoreItem::Down)
+}
+
+/// The accounts of critical types whose old bytes the chain keeps for this proposal.
+async fn backups(backend: &Backend, scene: &Scene) -> Result<BTreeSet<Pubkey>> {
+    if !scene.proposal.terms.type_rules.iter().any(TypeRule::is_critical) {
+        return Ok(BTreeSet::new());
+    }
+    let kept = lookup::backups(backend.gateway(), &scene.program()).await?;
+    Ok(kept.into_iter().filter(|b| b.proposal == scene.address).map(|b| b.account).collect())
 }
 
 /// Whether the item fits into a transaction of its own, with a transfer before it.

@@ -3,7 +3,7 @@ use solana_loader_v3_interface::instruction as loader_instruction;
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
     loader, seeds,
-    state::{BufferAttestation, BufferRole},
+    state::{BufferAttestation, BufferRole, role},
 };
 
 use super::{SetupManager, SetupPreflight};
@@ -13,6 +13,7 @@ use crate::{
     error::{BackendError, Result},
     instructions::{self, program_data_address},
     lookup,
+    multisig::MultisigCoordinator,
     preflight::Check,
     words,
 };
@@ -32,7 +33,7 @@ pub struct BufferView {
     pub lamports: u64,
     /// What the manager knows.
     pub attestation: Option<BufferAttestation>,
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl BufferView {
@@ -114,6 +115,9 @@ impl SetupManager {
         let len = u32::try_from(elf::trimmed(&view.bytes).len())
             .map_err(|_| BackendError::Range("trimming an ELF"))?;
         let Some(signer) = shown.signer else { return Ok(shown) };
+        if elf::trimmed(&view.bytes).len() > loader::MAX_INLINE {
+            return self.freeze_large(shown, &view, program, role, len).await;
+        }
         let mut instructions = vec![];
         if view.attestation.is_none() {
             let freeze = instructions::freeze_buffer(&signer, &signer, program, buffer, role);
@@ -152,6 +156,33 @@ impl SetupManager {
             Some(known) => instructions::close_buffer(&signer, known),
             None => loader_instruction::close(buffer, &signer, &signer),
         };
+        self.seal(shown, &[ix], vec![]).await
+    }
+
+    /// Prepares to close a buffer whose authority somebody set to the manager's address of
+    /// `program` without freezing it; its rent goes to the team's treasury.
+    ///
+    /// # Errors
+    /// The network's, or what is wrong with an account.
+    pub async fn reclaim(&self, buffer: &Pubkey, program: &Pubkey) -> Result<SetupPreflight> {
+        let state = self.registered(program).await?;
+        let config = lookup::multisig(self.backend.gateway(), &state.multisig).await?;
+        let view = self.buffer(buffer).await?;
+        let mut shown = self.start("close", format!("Reclaim the buffer {buffer}"));
+        shown.subject = Some(*buffer);
+        shown.fact("Buffer", buffer);
+        shown.fact("Program", program);
+        shown.fact("Lamports", view.lamports);
+        shown.fact("Rent to the team's treasury", config.treasury);
+        shown.check(Check::when(
+            view.attestation.is_none() && view.authority == Some(seeds::authority(program).0),
+            "The manager's address holds the buffer, which was never frozen.",
+            "The buffer was frozen, or the manager's address of this program does not hold it.",
+        ));
+        let Some(signer) = shown.signer else { return Ok(shown) };
+        shown.check(MultisigCoordinator::check_role(&config, &signer, role::EXECUTE));
+        let team = (&state.multisig, &config.treasury);
+        let ix = instructions::reclaim_buffer(&signer, team, program, buffer);
         self.seal(shown, &[ix], vec![]).await
     }
 }

@@ -6,15 +6,18 @@ use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
 use upgrade_manager::{
     seeds,
-    state::{AccountVersion, BufferAttestation, ProposalStatus, UpgradeProposal},
+    state::{
+        AccountBackup, AccountVersion, BufferAttestation, ProgramUpgradeState, ProposalStatus,
+        UpgradeProposal,
+    },
 };
 
 use super::{SetupManager, SetupPreflight, Work};
 use crate::{
     backend::Reporter,
     error::Result,
-    instructions,
-    lookup::{self, Scene},
+    governance::is_governance,
+    instructions, lookup,
     migration::Lane,
     preflight::{Check, Verdict},
     receipt::{Progress, Receipt},
@@ -24,9 +27,34 @@ use crate::{
 
 /// What is left of a proposal.
 struct Remains {
-    scene: Scene,
+    address: Pubkey,
+    proposal: UpgradeProposal,
+    /// `None` when the program was handed over and its state is closed.
+    state: Option<ProgramUpgradeState>,
+    now: i64,
     records: Vec<AccountVersion>,
+    backups: Vec<AccountBackup>,
     buffers: Vec<BufferAttestation>,
+}
+
+impl Remains {
+    /// The proposal can no longer change anything.
+    fn over(&self) -> std::result::Result<(), anchor_lang::error::Error> {
+        self.proposal.require_over(&self.address, self.state.as_ref(), self.now)
+    }
+
+    /// No rollback can need its records and backups.
+    fn spent(&self) -> std::result::Result<(), anchor_lang::error::Error> {
+        let (state, proposal) = (self.state.as_ref(), Some(&self.proposal));
+        for record in &self.records {
+            record.require_spent(state, proposal, self.now)?;
+        }
+        for backup in &self.backups {
+            let record = self.records.iter().find(|r| r.account == backup.account);
+            backup.require_spent(state, record, proposal, self.now)?;
+        }
+        Ok(())
+    }
 }
 
 impl SetupManager {
@@ -35,8 +63,11 @@ impl SetupManager {
     /// # Errors
     /// The network's, or what is wrong with an account.
     pub async fn close(&self, proposal: &Pubkey) -> Result<SetupPreflight> {
+        if is_governance(self.backend.gateway(), proposal).await? {
+            return self.close_team_proposal(proposal).await;
+        }
         let left = self.remains(proposal).await?;
-        let (known, now) = (&left.scene.proposal, left.scene.now.unix);
+        let (known, now) = (&left.proposal, left.now);
         let title = format!("Close proposal {} of {}", known.terms.id, known.terms.program);
         let mut shown = self.start("close", title);
         shown.subject = Some(*proposal);
@@ -44,13 +75,14 @@ impl SetupManager {
         shown.fact("Status", known.status.name());
         shown.fact("Program", known.terms.program);
         shown.fact("Version records", left.records.len());
+        shown.fact("Backups", left.backups.len());
         for buffer in &left.buffers {
             shown.fact(&format!("{} buffer", buffer.role.name()), buffer.buffer);
         }
         for (payer, lamports) in self.refunds(&left).await? {
             shown.fact("Rent back to", format!("{payer}: {lamports} lamports"));
         }
-        let mut ended = words::rule(&known.require_ended(now), "The proposal has ended.");
+        let mut ended = words::rule(&left.over(), "The proposal has ended.");
         let wait = known.rollback_until.saturating_sub(now);
         if ended.verdict == Verdict::Fail && known.status == ProposalStatus::Completed && wait >= 0
         {
@@ -60,20 +92,25 @@ impl SetupManager {
             );
         }
         shown.check(ended);
+        let live = left.state.as_ref().is_some_and(|state| {
+            [state.live_proposal, state.roll_forward].contains(&Some(*proposal))
+        });
         shown.check(Check::when(
-            left.scene.state.live_proposal != Some(*proposal),
+            !live,
             "The program is done with the proposal.",
             "The proposal is the program's live one.",
         ));
-        if !left.records.is_empty() {
+        if !left.records.is_empty() || !left.backups.is_empty() {
             shown.check(words::rule(
-                &left.scene.state.require_steady(),
-                "No migration is under way that could need the records.",
+                &left.spent(),
+                "No migration is under way that could need the records and backups.",
             ));
         }
         // Records share transactions; how many do is known only once they are packed.
-        shown.transactions =
-            left.records.len().div_ceil(4).saturating_add(left.buffers.len()).saturating_add(1);
+        shown.transactions = (left.records.len().saturating_add(left.backups.len()))
+            .div_ceil(4)
+            .saturating_add(left.buffers.len())
+            .saturating_add(1);
         if shown.signer.is_some() {
             shown.work = Work::Close { proposal: *proposal };
         }
@@ -82,10 +119,15 @@ impl SetupManager {
 
     async fn remains(&self, proposal: &Pubkey) -> Result<Remains> {
         let gateway = self.backend.gateway();
-        let scene = Scene::load(gateway, *proposal).await?;
-        let mut records = lookup::records(gateway, &scene.program()).await?;
+        let first = gateway.account(proposal).await?;
+        let known: UpgradeProposal = lookup::decode("proposal", *proposal, first.as_ref())?;
+        let terms = known.terms.clone();
+        let state_key = seeds::program_state(&terms.program).0;
+        let raw = gateway.account(&state_key).await?;
+        let mut records = lookup::records(gateway, &terms.program).await?;
         records.retain(|r| r.proposal == *proposal);
-        let terms = &scene.proposal.terms;
+        let mut backups = lookup::backups(gateway, &terms.program).await?;
+        backups.retain(|b| b.proposal == *proposal);
         let keys = [terms.upgrade.buffer, terms.rollback.buffer].map(|b| seeds::attestation(&b).0);
         let found = gateway.accounts(&keys).await?;
         let mut buffers = vec![];
@@ -94,19 +136,29 @@ impl SetupManager {
                 lookup::decode_if_made("buffer attestation", *key, raw.as_ref())?;
             buffers.extend(known.filter(|known| known.proposal == Some(*proposal)));
         }
-        Ok(Remains { scene, records, buffers })
+        Ok(Remains {
+            address: *proposal,
+            proposal: known,
+            state: lookup::decode_if_made("program state", state_key, raw.as_ref())?,
+            now: gateway.chain_time().await?.unix,
+            records,
+            backups,
+            buffers,
+        })
     }
 
     /// Who gets how many lamports, read from the accounts that will close.
     async fn refunds(&self, left: &Remains) -> Result<BTreeMap<Pubkey, u64>> {
-        let program = left.scene.program();
-        let mut from = vec![(left.scene.address, left.scene.proposal.payer)];
+        let program = left.proposal.terms.program;
+        let mut from = vec![(left.address, left.proposal.payer)];
         for known in &left.buffers {
             from.push((known.buffer, known.refund));
             from.push((seeds::attestation(&known.buffer).0, known.payer));
         }
         let record = |r: &AccountVersion| (seeds::account_version(&program, &r.account).0, r.payer);
         from.extend(left.records.iter().map(record));
+        let backup = |b: &AccountBackup| (seeds::backup(&program, &b.account).0, b.payer);
+        from.extend(left.backups.iter().map(backup));
         let keys: Vec<Pubkey> = from.iter().map(|(account, _)| *account).collect();
         let mut out = BTreeMap::<Pubkey, u64>::new();
         for ((_, to), raw) in from.iter().zip(self.backend.gateway().accounts(&keys).await?) {
@@ -135,15 +187,24 @@ impl SetupManager {
             before: 0,
             failed: 0,
         };
+        let backups = left.backups.len();
+        let build = |t: &[AccountBackup]| {
+            t.iter().map(|b| instructions::close_backup(&closer, b)).collect()
+        };
+        let first = Lane { what: "close backups", label: "Closing backups", ..lane };
+        let outcome = first.run(left.backups, |b| b.account, build).await?;
+        let mut sent = outcome.sent;
+        let mut failures: Vec<String> = outcome.failed.iter().map(ToString::to_string).collect();
         let records = left.records.len();
         let build = |t: &[AccountVersion]| {
             t.iter().map(|r| instructions::close_account_version(&closer, r)).collect()
         };
         let outcome = lane.run(left.records, |r| r.account, build).await?;
-        let mut sent = outcome.sent;
-        let failures: Vec<String> = outcome.failed.iter().map(ToString::to_string).collect();
+        sent.extend(outcome.sent);
+        failures.extend(outcome.failed.iter().map(ToString::to_string));
         if !failures.is_empty() {
-            let summary = "Some records could not be closed; the proposal stays open.".into();
+            let summary =
+                "Some records or backups could not be closed; the proposal stays open.".into();
             return Ok(Receipt { sent, summary, failures });
         }
         for known in &left.buffers {
@@ -152,13 +213,14 @@ impl SetupManager {
             reporter.sent(&tx).await;
             sent.push(tx);
         }
-        let known: &UpgradeProposal = &left.scene.proposal;
+        let known: &UpgradeProposal = &left.proposal;
         let ix = instructions::close_proposal(&closer, known);
         let tx = gateway.send_and_confirm("close proposal", &[ix], &[&*key]).await?;
         reporter.sent(&tx).await;
         sent.push(tx);
         let summary = format!(
-            "Proposal {} is closed, with {records} records and {} buffers; the rent is back.",
+            "Proposal {} is closed, with {records} records, {backups} backups and {} buffers; the rent \
+             is back.",
             known.terms.id,
             left.buffers.len()
         );

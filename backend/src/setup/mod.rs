@@ -1,7 +1,10 @@
 //! Set-up around proposals, shown before it is signed: teams, registration, room, buffers, closing.
 //! What is signed is the very message that was shown; nothing here decides about a proposal.
 mod buffer;
+mod chunks;
 mod close;
+mod close_team;
+mod governance;
 mod program;
 mod team;
 mod upload;
@@ -11,9 +14,10 @@ use std::{path::PathBuf, sync::Arc};
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
-use upgrade_manager::state::ProgramUpgradeState;
+use upgrade_manager::state::{BufferRole, ProgramUpgradeState};
 
 pub use buffer::BufferView;
+pub use governance::Motion;
 pub use upload::UploadRequest;
 
 use crate::{
@@ -39,6 +43,8 @@ enum Work {
     Upload { elf: Box<BuiltElf>, key_file: PathBuf, buffer: Option<Pubkey>, ours: bool },
     /// Everything of a proposal that has ended.
     Close { proposal: Pubkey },
+    /// A large buffer, frozen and hashed chunk by chunk; goes on where it stopped.
+    Attest { program: Pubkey, buffer: Pubkey, role: BufferRole },
 }
 
 /// Everything an operator sees before set-up is signed.
@@ -193,6 +199,10 @@ impl SetupManager {
             Work::Upload { elf, key_file, buffer, ours } => {
                 upload::require_shown(&key_file, buffer)?;
                 self.run_upload(&elf, &key_file, ours, progress).await
+            }
+            Work::Attest { program, buffer, role } => {
+                let receipt = self.run_attest(&program, &buffer, role, progress).await?;
+                Ok(SetupReceipt { receipt, subject })
             }
             Work::Close { proposal } => {
                 let receipt = self.run_close(&proposal, progress).await?;

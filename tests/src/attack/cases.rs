@@ -1,11 +1,16 @@
 //! Every instruction of the manager, each in a world where it goes through.
 use solana_instruction::Instruction;
-use upgrade_manager::state::BufferRole;
+use solana_loader_v3_interface::instruction::set_buffer_authority;
+use solana_signer::Signer;
+use upgrade_manager::{
+    instructions::{ProposeArgs, RestoreItem},
+    state::{Action, BufferRole, CRITICAL, Choice, TypeRule},
+};
 
 use crate::{
     elf,
     keys::{address, key},
-    world::{DECIDING, ROLLBACK_WINDOW, Stage, World},
+    world::{DECIDING, ROLLBACK_WINDOW, Stage, TIMELOCK, World, type_rule},
 };
 
 /// An instruction that goes through in its world.
@@ -33,7 +38,7 @@ fn case(
 
 /// Every instruction.
 pub fn all() -> Vec<Case> {
-    [setup(), voting(), code(), accounts(), closing()].concat()
+    [setup(), voting(), code(), accounts(), closing(), team(), backups()].concat()
 }
 
 fn setup() -> Vec<Case> {
@@ -132,5 +137,102 @@ fn closing() -> Vec<Case> {
         ),
         case("close_proposal", &cleared, |w| w.close_proposal_ix("stranger"), &["stranger"]),
         case("close_account_version", &closable, record, &["stranger"]),
+    ]
+}
+
+/// What a team decides about itself, and what becomes of it.
+fn team() -> Vec<Case> {
+    let registered = World::at(Stage::Registered);
+    let change = |w: &World| w.new_rules(|rules| rules.open_cap = 3);
+    let hand_over = |w: &World| w.hand_over("heir");
+    let mut changing = registered.clone();
+    let id = changing.propose_team(change(&changing));
+    let mut voted = changing.clone();
+    let vote = voted.team_vote_ix("anna", id, Choice::Approve);
+    voted.chain.ok(&[vote], &[&key("anna")]);
+    let mut expired = changing.clone();
+    expired.chain.pass_until(expired.team_proposal(id).terms.expires_at + 1);
+    let mut agreed = changing.clone();
+    agreed.agree_team(id);
+    let mut handing = registered.clone();
+    handing.propose_team(hand_over(&handing));
+    let mut handed = handing.clone();
+    handed.agree_team(id);
+    let mut released = handed.clone();
+    let transfer = released.execute_transfer_ix("dan", id);
+    released.chain.ok(&[transfer], &[&key("dan"), &key("heir")]);
+    let mut ended = released.clone();
+    let end = ended.propose_team(Action::Dissolve);
+    ended.agree_team(end);
+    let dissolve = ended.execute_change_ix("dan", end);
+    ended.chain.ok(&[dissolve], &[&key("dan")]);
+    let mut paused = registered.clone();
+    let pause = paused.pause_ix("guardian");
+    paused.chain.ok(&[pause], &[&key("guardian")]);
+    let approve = |w: &World| w.team_vote_ix("anna", id, Choice::Approve);
+    let both = ["anna", "payer"];
+    vec![
+        case("propose_governance", &registered, |w| w.propose_team_ix("anna", change(w)), &both),
+        case("propose_governance", &registered, |w| w.propose_team_ix("anna", hand_over(w)), &both),
+        case("approve", &changing, approve, &["anna"]),
+        case("approve", &handing, approve, &["anna"]),
+        case("reject", &changing, |w| w.team_vote_ix("anna", id, Choice::Reject), &["anna"]),
+        case("revoke", &voted, |w| w.team_revoke_ix("anna", id), &["anna"]),
+        case("cancel", &changing, |w| w.team_cancel_ix("anna", id), &["anna"]),
+        case("cancel", &changing, |w| w.team_cancel_ix("guardian", id), &["guardian"]),
+        case("expire", &expired, |w| w.team_expire_ix(id), &[]),
+        case("execute_config_change", &agreed, |w| w.execute_change_ix("dan", id), &["dan"]),
+        case("execute_transfer", &handed, |w| w.execute_transfer_ix("dan", id), &["dan", "heir"]),
+        case("pause", &registered, |w| w.pause_ix("guardian"), &["guardian"]),
+        case("unpause", &paused, |w| w.unpause_ix("anna"), &["anna"]),
+        case(
+            "close_governance",
+            &released,
+            |w| w.close_team_proposal_ix("stranger", id),
+            &["stranger"],
+        ),
+        case("close_program_state", &released, |w| w.close_state_ix("stranger"), &["stranger"]),
+        case("close_multisig", &ended, |w| w.close_team_ix("stranger"), &["stranger"]),
+    ]
+}
+
+/// Critical accounts with their backups, buffers larger than one transaction hashes, and one that
+/// was handed over unasked.
+fn backups() -> Vec<Case> {
+    let mut w = World::at(Stage::Attested);
+    w.before = w.snapshot();
+    w.id = w.config().next_proposal;
+    let type_rules = vec![TypeRule { flags: CRITICAL, ..type_rule() }];
+    let propose = w.propose_ix("anna", ProposeArgs { type_rules, ..w.propose_args() });
+    w.chain.ok(&[propose], &[&key("anna"), &key("payer")]);
+    w.approve_by(&DECIDING);
+    w.chain.pass(i64::from(TIMELOCK));
+    w.execute();
+    w.chain.next_slot();
+    let executed = w.clone();
+    w.migrate_all();
+    w.vote_rollback(&DECIDING, false);
+    let back = w.clone();
+    let some = |w: &World| w.vaults[..2].to_vec();
+    let kept =
+        |w: &World| some(w).into_iter().map(|v| (v, RestoreItem::Backup)).collect::<Vec<_>>();
+    let restore = w.restore_ix("dan", &kept(&w));
+    w.chain.ok(&[restore], &[&key("dan"), &key("payer")]);
+    let mut large = World::at(Stage::Registered);
+    large.upload("upgrade", elf::v2());
+    let buffer = large.buffer_key("upgrade").pubkey();
+    large.chain.tamper(&buffer, |data| data.resize(3 * 1024 * 1024, 7));
+    large.freeze("upgrade", BufferRole::Upgrade);
+    let mut stray = World::at(Stage::Registered);
+    stray.upload("stray", elf::v1());
+    let (at, dev) = (stray.buffer_key("stray").pubkey(), key("dev"));
+    let holder = upgrade_manager::seeds::authority(&demo_vault::ID).0;
+    stray.chain.ok(&[set_buffer_authority(&at, &dev.pubkey(), &holder)], &[&dev]);
+    vec![
+        case("migrate_accounts", &executed, |w| w.migrate_ix(&some(w)), &["cranker"]),
+        case("restore_accounts", &back, |w| w.restore_ix("dan", &kept(w)), &["dan", "payer"]),
+        case("close_backup", &w, |w| w.close_backup_ix("stranger", &w.vaults[0]), &["stranger"]),
+        case("attest_chunk", &large, |w| w.attest_chunk_ix("upgrade"), &[]),
+        case("reclaim_buffer", &stray, |w| w.reclaim_ix("dan", "stray"), &["dan"]),
     ]
 }

@@ -27,7 +27,8 @@ pub struct Attempt {
 
 /// Names of the addresses that tests of `w` know.
 pub fn names(w: &World) -> BTreeMap<Pubkey, String> {
-    let people = ["payer", "cranker", "dev", "owner", "stranger", "treasury", "create"];
+    let people =
+        ["payer", "cranker", "dev", "owner", "stranger", "treasury", "create", "guardian", "heir"];
     let mut out: BTreeMap<_, _> =
         people.iter().chain(&MEMBERS).map(|n| (address(n), (*n).to_owned())).collect();
     let own = demo_vault::ID;
@@ -51,7 +52,7 @@ pub fn names(w: &World) -> BTreeMap<Pubkey, String> {
         out.insert(seeds::proposal(&own, &w.multisig(), id).0, format!("proposal {id}"));
         out.insert(seeds::governance(&w.multisig(), id).0, format!("team proposal {id}"));
     }
-    for name in ["upgrade", "rollback", "upgrade-2", "rollback-2"] {
+    for name in ["upgrade", "rollback", "stray"] {
         let buffer = w.buffer_key(name).pubkey();
         out.insert(buffer, format!("{name} buffer"));
         out.insert(seeds::attestation(&buffer).0, format!("{name} attestation"));

@@ -6,6 +6,7 @@ use solana_pubkey::Pubkey;
 use upgrade_manager::state::{BufferRole, role};
 
 use super::Output;
+use super::governance::{ProposeChange, ProposeDissolve, ProposeTransfer};
 
 /// Whether to sign, and how to print.
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -23,6 +24,10 @@ pub struct Go {
 pub enum Team {
     /// Make a team that decides about upgrades; only its own vote can change its rules afterwards
     Create(TeamCreate),
+    /// Propose new rules: members, roles, threshold, times, guardian, treasury
+    ProposeChange(Box<ProposeChange>),
+    /// Propose to end a team, which must hold no program by then
+    ProposeDissolve(ProposeDissolve),
 }
 
 /// A new team.
@@ -73,7 +78,7 @@ pub struct Member {
     pub roles: u8,
 }
 
-fn member(text: &str) -> Result<Member, String> {
+pub(super) fn member(text: &str) -> Result<Member, String> {
     let (key, roles) = text.split_once(':').unwrap_or((text, "propose+vote+execute"));
     let key = key.parse().map_err(|_| format!("{key} is not an address"))?;
     let mut bits = 0;
@@ -95,6 +100,8 @@ pub enum Program {
     Register(Register),
     /// Make room for larger code; anyone may pay
     Extend(Extend),
+    /// Propose to hand a program's upgrade authority over
+    ProposeTransfer(ProposeTransfer),
 }
 
 /// A program to register.
@@ -215,9 +222,16 @@ pub struct Close {
     /// Program that an id is meant for; needed with several programs
     #[arg(long, value_name = "ADDRESS")]
     pub program: Option<Pubkey>,
-    /// A buffer that no proposal has pinned, instead of a proposal
-    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["proposal", "program"])]
+    /// A buffer that no proposal has pinned, instead of a proposal; with --program one that was
+    /// given to the manager's address of that program without being frozen
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "proposal")]
     pub buffer: Option<Pubkey>,
+    /// A team that has ended
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["proposal", "program", "buffer"])]
+    pub team: Option<Pubkey>,
+    /// The state of a program that was handed over
+    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["proposal", "program", "buffer", "team"])]
+    pub state: Option<Pubkey>,
     /// The rest.
     #[command(flatten)]
     pub go: Go,

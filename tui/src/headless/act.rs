@@ -1,7 +1,10 @@
 //! Commands that sign: print what would be signed, and sign only with `--yes`.
+use std::sync::Arc;
+
 use anyhow::{Result, anyhow, bail};
 use backend::{
-    Backend, Check, Fact, Operation, Preflight, Progress, Receipt, Simulation, Verb, Verdict,
+    Backend, Check, Fact, FileSigner, Operation, Preflight, Progress, Receipt, Signer, Simulation,
+    Verb, Verdict,
 };
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
@@ -9,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{NOT_CONFIRMED, failed, fresh, print, print_json};
 use crate::{
-    cli::{Act, Command},
+    cli::{Act, Command, Execute},
     model::snapshot::Snapshot,
     session::Session,
     strings as s,
@@ -25,9 +28,8 @@ pub(super) fn verb(command: Command) -> Option<(Verb, Act)> {
         Command::Approve(act) => (Verb::Approve, act),
         Command::Reject(act) => (Verb::Reject, act),
         Command::Revoke(act) => (Verb::Revoke, act),
-        Command::Cancel(act) => (Verb::Cancel, act),
+        Command::Cancel(act) | Command::Veto(act) => (Verb::Cancel, act),
         Command::Expire(act) => (Verb::Expire, act),
-        Command::Execute(act) => (Verb::Execute, act),
         Command::Migrate(act) => (Verb::Migrate, act),
         Command::Verify(act) => (Verb::Verify, act),
         Command::Quarantine(q) => (Verb::Quarantine { account: q.account }, q.act),
@@ -37,8 +39,30 @@ pub(super) fn verb(command: Command) -> Option<(Verb, Act)> {
 }
 
 pub(super) async fn run(session: &Session, verb: Verb, args: &Act) -> Result<u8> {
+    carry_out(session, verb, args, None).await
+}
+
+/// `execute`, with the new authority's signature where a program is handed over.
+pub(super) async fn execute(session: &Session, args: &Execute) -> Result<u8> {
+    let cosigner = match &args.cosigner {
+        Some(path) if !session.settings.read_only => {
+            let key: Arc<dyn Signer> = Arc::new(FileSigner::open(path)?);
+            Some(key)
+        }
+        _ => None,
+    };
+    carry_out(session, Verb::Execute, &args.act, cosigner).await
+}
+
+async fn carry_out(
+    session: &Session,
+    verb: Verb,
+    args: &Act,
+    cosigner: Option<Arc<dyn Signer>>,
+) -> Result<u8> {
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
+    backend.set_cosigner(cosigner);
     let snapshot = fresh(session).await?;
     let proposal = choose(&snapshot, verb, args)?;
     let operation = Operation { verb, proposal };
@@ -70,7 +94,10 @@ pub(super) fn choose(snapshot: &Snapshot, verb: Verb, args: &Act) -> Result<Pubk
         let rows = snapshot.proposals(&state.program);
         let row = rows.iter().find(|r| r.account.terms.id == id);
         let none = || anyhow!("The program {} has no proposal {id}.", state.program);
-        return row.map(|r| r.pubkey).ok_or_else(none);
+        // Proposals about the team are numbered in the same row.
+        let team = snapshot.team_proposals(&state.multisig);
+        let other = team.iter().find(|r| r.account.terms.id == id).map(|r| r.pubkey);
+        return row.map(|r| r.pubkey).or(other).ok_or_else(none);
     }
     let after = matches!(verb, Verb::RollBack { .. }).then_some(state.last_executed).flatten();
     state.live_proposal.or(after).ok_or_else(|| {

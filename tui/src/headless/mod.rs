@@ -38,6 +38,9 @@ pub async fn run(session: &Session, command: Command) -> Result<u8> {
         Command::Program(program) => setup::program(session, &program).await,
         Command::Buffer(buffer) => setup::buffer(session, &buffer).await,
         Command::Close(args) => setup::close(session, &args).await,
+        Command::Pause(args) => setup::pause(session, &args).await,
+        Command::Unpause(args) => setup::unpause(session, &args).await,
+        Command::Execute(args) => act::execute(session, &args).await,
         other => match act::verb(other) {
             Some((verb, args)) => act::run(session, verb, &args).await,
             None => Ok(0),
@@ -51,8 +54,14 @@ pub fn wants_json(command: Option<&Command>) -> bool {
         Some(Command::Status(o)) => o.json,
         Some(Command::Propose(a)) => a.output.json,
         Some(
-            c @ (Command::Team(_) | Command::Program(_) | Command::Buffer(_) | Command::Close(_)),
+            c @ (Command::Team(_)
+            | Command::Program(_)
+            | Command::Buffer(_)
+            | Command::Pause(_)
+            | Command::Unpause(_)
+            | Command::Close(_)),
         ) => setup::wants_json(c),
+        Some(Command::Execute(a)) => a.act.output.json,
         Some(Command::Audit(a)) => a.output.json,
         Some(Command::Index(a)) => a.output.json,
         Some(Command::Quarantine(a)) => a.act.output.json,
@@ -63,7 +72,7 @@ pub fn wants_json(command: Option<&Command>) -> bool {
             | Command::Revoke(a)
             | Command::Cancel(a)
             | Command::Expire(a)
-            | Command::Execute(a)
+            | Command::Veto(a)
             | Command::Migrate(a)
             | Command::Verify(a),
         ) => a.output.json,

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use backend::ProposeRequest;
-use upgrade_manager::state::{LenRange, ProposalKind, Source, TypeRule};
+use upgrade_manager::state::{CRITICAL, LenRange, ProposalKind, Source, TypeRule};
 
 use super::{act, fresh};
 use crate::{cli::Propose, session::Session, text::clean};
@@ -20,8 +20,8 @@ pub(super) async fn run(session: &Session, args: &Propose) -> Result<u8> {
         rollback_buffer: args.rollback_buffer,
         to_version: args.to_version,
         type_rules: rules,
-        kind: ProposalKind::Upgrade,
-        oldest_version: None,
+        kind: if args.roll_forward { ProposalKind::RollForward } else { ProposalKind::Upgrade },
+        oldest_version: args.oldest_version,
         expires_in: Duration::from_secs(u64::from(args.expires_in).saturating_mul(86_400)),
         source: Source {
             link: args.source.clone(),
@@ -41,6 +41,10 @@ fn rule(text: &str) -> Result<TypeRule> {
             clean(text)
         )
     };
+    let (text, flags) = match text.strip_suffix(":critical") {
+        Some(rest) => (rest, CRITICAL),
+        None => (text, 0),
+    };
     let parts: Vec<_> = text.split(':').collect();
     let [discriminator, offset, width, old, new] = parts.as_slice() else { bail!(bad()) };
     let range = |text: &str| -> Result<LenRange> {
@@ -56,7 +60,7 @@ fn rule(text: &str) -> Result<TypeRule> {
             version_width: width.parse()?,
             old_len: range(old)?,
             new_len: range(new)?,
-            flags: 0,
+            flags,
         })
     };
     let rule = read().with_context(bad)?;
@@ -82,6 +86,8 @@ mod tests {
         for bad in ["", "01:8:2:57:79", "0102030405060708:8:2:57", "0102030405060708:8:x:57:79"] {
             assert!(format!("{:#}", rule(bad).unwrap_err()).contains("for example"), "{bad}");
         }
+        assert_eq!((got.flags, got.is_critical()), (0, false));
+        assert!(rule("0102030405060708:8:2:57:79-90:critical").unwrap().is_critical());
         let unsound = rule("0000000000000000:8:2:57:79").unwrap_err();
         assert!(unsound.to_string().contains("unsound"));
     }

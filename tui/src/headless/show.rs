@@ -2,7 +2,10 @@
 //! hashes hex, times seconds since 1970.
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{Choice, Counters, Course, ProgramUpgradeState, UpgradeProposal};
+use upgrade_manager::state::{
+    Choice, Counters, Course, GovernanceProposal, MultisigConfig, ProgramUpgradeState,
+    UpgradeProposal,
+};
 
 use crate::model::{snapshot::Snapshot, timing::ChainNow};
 
@@ -39,9 +42,66 @@ pub fn program(s: &ProgramUpgradeState) -> Value {
     })
 }
 
+/// One team.
+pub fn team(address: &Pubkey, t: &MultisigConfig, now: ChainNow) -> Value {
+    let mut value = indexer::describe::rules(&t.rules());
+    let more = json!({
+        "team": address.to_string(),
+        "config_epoch": t.config_epoch,
+        "programs": t.programs,
+        "open_proposals": t.open_proposals,
+        "paused": now.unix < t.paused_until,
+        "paused_until": t.paused_until,
+        "unpause_votes": t.unpause_votes.count_ones(),
+        "critical": t.critical,
+        "dissolved": t.dissolved,
+    });
+    if let (Some(all), Value::Object(more)) = (value.as_object_mut(), more) {
+        all.extend(more);
+    }
+    value
+}
+
+/// One proposal about a team.
+pub fn team_proposal(
+    snapshot: &Snapshot,
+    address: &Pubkey,
+    p: &GovernanceProposal,
+    now: ChainNow,
+) -> Value {
+    let team = snapshot.multisig(&p.terms.multisig);
+    let ready = team.is_some_and(|t| p.require_executable(t, now.unix, now.slot).is_ok());
+    json!({
+        "proposal": address.to_string(),
+        "id": p.terms.id,
+        "multisig": p.terms.multisig.to_string(),
+        "kind": p.terms.action.name(),
+        "program": p.terms.action.program().map(|k| k.to_string()),
+        "terms": indexer::describe::governance_proposal(p).get("terms"),
+        "status": p.status.name(),
+        "ready": ready,
+        "approvals": p.ballot.count(Choice::Approve),
+        "rejections": p.ballot.count(Choice::Reject),
+        "threshold": team.map(|t| t.threshold),
+        "voters": team.map(|t| t.voters()),
+        "approved_by": keys(&voters(p, Choice::Approve)),
+        "rejected_by": keys(&voters(p, Choice::Reject)),
+        "missing": team.map(|t| keys(&p.ballot.missing(t))),
+        "cancel_votes": keys(&p.ballot.cancel),
+        "proposer": p.proposer.to_string(),
+        "digest": hex::encode(p.digest),
+        "proposed_at": p.proposed_at,
+        "expires_at": p.terms.expires_at,
+        "approved_at": p.approved_at,
+        "eta": p.eta,
+        "window_end": p.window_end,
+        "executed_at": p.executed_at,
+    })
+}
+
 /// Members who voted `choice`.
-pub fn voters(p: &UpgradeProposal, choice: Choice) -> Vec<Pubkey> {
-    p.ballot.votes.iter().filter(|v| v.choice == choice).map(|v| v.member).collect()
+pub fn voters(p: &impl Course, choice: Choice) -> Vec<Pubkey> {
+    p.ballot().votes.iter().filter(|v| v.choice == choice).map(|v| v.member).collect()
 }
 
 /// Whether the proposal could be executed at `now`.

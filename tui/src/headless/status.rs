@@ -1,11 +1,11 @@
 //! `status`: programs, proposals and progress, from a mirror that was just brought up to date.
 use anyhow::Result;
 use serde_json::json;
-use upgrade_manager::state::Choice;
+use upgrade_manager::state::{Choice, Course, MultisigConfig};
 
 use super::{fresh, print, print_json, show};
 use crate::{
-    model::timing::{ChainNow, timing},
+    model::timing::{ChainNow, team_timing, timing},
     session::Session,
     text::utc,
 };
@@ -18,6 +18,8 @@ pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
     let genesis = backend.gateway().genesis_hash();
     let cluster = session.cluster(Some(genesis));
     let live = snapshot.view.proposals.iter().filter(|r| r.closed_slot.is_none());
+    let teams = snapshot.view.multisigs.iter().filter(|r| r.closed_slot.is_none());
+    let changes = snapshot.view.governance.iter().filter(|r| r.closed_slot.is_none());
     if json {
         print_json(&json!({
             "cluster": cluster.name,
@@ -26,6 +28,8 @@ pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
             "slot": now.slot,
             "chain_time": now.unix,
             "programs": snapshot.programs().iter().map(|r| show::program(&r.account)).collect::<Vec<_>>(),
+            "teams": teams.map(|r| show::team(&r.pubkey, &r.account, now)).collect::<Vec<_>>(),
+            "team_proposals": changes.map(|r| show::team_proposal(&snapshot, &r.pubkey, &r.account, now)).collect::<Vec<_>>(),
             "proposals": live.map(|r| show::proposal(&snapshot, &r.pubkey, &r.account, now)).collect::<Vec<_>>(),
         }))?;
         return Ok(0);
@@ -62,17 +66,52 @@ pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
                 p.terms.to_version,
                 p.status.name()
             ))?;
-            let n = p.ballot.count(Choice::Approve);
             if let Some(team) = team {
-                print(&format!("    Approvals {n}/{} ({} needed)", team.voters(), team.threshold))?;
-                for key in show::voters(p, Choice::Approve) {
-                    print(&format!("    approved by {key}"))?;
-                }
-                for key in p.ballot.missing(team).iter().filter(|_| p.status.is_voting()) {
-                    print(&format!("    missing     {key}"))?;
-                }
+                votes(p, team)?;
+            }
+        }
+    }
+    for row in teams {
+        print(&format!("\nteam {}{}", row.pubkey, standing(&row.account, now)))?;
+        let open = snapshot.team_proposals(&row.pubkey).into_iter();
+        for row in open.filter(|r| r.closed_slot.is_none()) {
+            let (p, team) = (&row.account, snapshot.multisig(&row.account.terms.multisig));
+            let phrase = team_timing(p, team, Some(now)).phrase();
+            let (id, what) = (p.terms.id, p.terms.action.name());
+            let status = p.status.name();
+            print(&format!("  proposal {id} {} {what} {status}, {phrase}", row.pubkey))?;
+            if let Some(team) = team {
+                votes(p, team)?;
             }
         }
     }
     Ok(0)
+}
+
+/// What stands out about a team.
+fn standing(team: &MultisigConfig, now: ChainNow) -> String {
+    let mut text = format!(" {} of {}", team.threshold, team.voters());
+    if let Some(guardian) = team.guardian {
+        text.push_str(&format!(", guardian {guardian}"));
+    }
+    if now.unix < team.paused_until {
+        text.push_str(&format!(", PAUSED until {}", utc(team.paused_until)));
+    }
+    if team.dissolved {
+        text.push_str(", ended");
+    }
+    text
+}
+
+/// Who voted, and who has not.
+fn votes(p: &impl Course, team: &MultisigConfig) -> Result<()> {
+    let n = p.ballot().count(Choice::Approve);
+    print(&format!("    Approvals {n}/{} ({} needed)", team.voters(), team.threshold))?;
+    for key in show::voters(p, Choice::Approve) {
+        print(&format!("    approved by {key}"))?;
+    }
+    for key in p.ballot().missing(team).iter().filter(|_| p.stage().status.is_voting()) {
+        print(&format!("    missing     {key}"))?;
+    }
+    Ok(())
 }

@@ -1,12 +1,13 @@
 //! What a command is, where it applies, and why it is refused. Changes nothing.
 use backend::Verb;
-use upgrade_manager::state::{Phase, ProposalStatus, UpgradeProposal};
+use upgrade_manager::state::{GovernanceProposal, Phase, ProposalStatus, UpgradeProposal};
 
 use super::COMMANDS;
 use crate::{
     model::{
         Model,
         dialog::{Dialog, Need},
+        snapshot::Decision,
         ui::Screen,
     },
     strings as s,
@@ -178,15 +179,20 @@ impl Command {
             return Err(reason);
         }
         let selected = model.ui.proposal.selected();
-        let row = selected.and_then(|p| model.snapshot.proposal(p)).ok_or(s::NO_PROPOSAL)?;
-        if row.closed_slot.is_some() {
+        let decision = selected.and_then(|p| model.snapshot.decision(p)).ok_or(s::NO_PROPOSAL)?;
+        if decision.is_closed() {
             return Err(format!(
                 "The account of proposal {} is closed; nothing can be done with it any more.",
-                row.account.terms.id
+                decision.id()
             ));
         }
-        let state = model.snapshot.program(&row.account.terms.program);
-        fits(verb, &row.account, state.map(|s| s.phase))
+        match decision {
+            Decision::Upgrade(row) => {
+                let state = model.snapshot.program(&row.account.terms.program);
+                fits(verb, &row.account, state.map(|s| s.phase))
+            }
+            Decision::Team(row) => fits_team(verb, &row.account),
+        }
     }
 }
 
@@ -216,6 +222,30 @@ fn fits(verb: Verb, proposal: &UpgradeProposal, phase: Option<Phase>) -> Result<
         _ => "votes are open only while it is Active or Timelocked",
     };
     Err(format!("Proposal {} is {now}: {needs}.", proposal.terms.id))
+}
+
+/// The same for a proposal about a team.
+fn fits_team(verb: Verb, proposal: &GovernanceProposal) -> Result<(), String> {
+    let (status, id) = (proposal.status, proposal.terms.id);
+    let (fits, needs) = match verb {
+        Verb::Approve | Verb::Reject | Verb::Revoke | Verb::Cancel | Verb::Expire => {
+            (status.is_voting(), "votes are open only while it is Active or Timelocked")
+        }
+        Verb::Execute => {
+            (status == ProposalStatus::Timelocked, "only a Timelocked proposal can be executed")
+        }
+        _ => (false, "it is about the team, so no accounts migrate or roll back"),
+    };
+    if fits { Ok(()) } else { Err(format!("Proposal {id} is {}: {needs}.", status.name())) }
+}
+
+/// The step that comes next for a proposal about a team.
+pub fn next_team_step(proposal: &GovernanceProposal) -> Option<Verb> {
+    match proposal.status {
+        ProposalStatus::Active => Some(Verb::Approve),
+        ProposalStatus::Timelocked => Some(Verb::Execute),
+        _ => None,
+    }
 }
 
 /// The step that comes next for a proposal, whose checks the proposal's screen shows.

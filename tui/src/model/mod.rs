@@ -24,8 +24,8 @@ use self::{
     cluster::Cluster,
     dialog::Dialog,
     job::{Job, Report, Shown},
-    snapshot::Snapshot,
-    timing::{ChainNow, Timing, timing},
+    snapshot::{Decision, Snapshot},
+    timing::{ChainNow, Timing, team_timing, timing},
     ui::Ui,
 };
 use crate::{text::short, theme::Theme};
@@ -190,6 +190,17 @@ impl Model {
         timing(proposal, self.snapshot.team(proposal), state, self.chain_now())
     }
 
+    /// What time means for a proposal of either kind at present.
+    pub fn timing_of(&self, decision: Decision<'_>) -> Timing {
+        match decision {
+            Decision::Upgrade(row) => self.timing(&row.account),
+            Decision::Team(row) => {
+                let team = self.snapshot.multisig(&row.account.terms.multisig);
+                team_timing(&row.account, team, self.chain_now())
+            }
+        }
+    }
+
     /// How old the data is, `None` before the first reading.
     pub fn data_age(&self) -> Option<Duration> {
         self.health.read_at.map(|at| self.now.saturating_duration_since(at))
@@ -207,8 +218,8 @@ impl Model {
 
     /// What an address is called where it may be a proposal, a team or a buffer as well.
     pub fn called(&self, key: &Pubkey) -> String {
-        if let Some(row) = self.snapshot.proposal(key) {
-            return format!("proposal {}", row.account.terms.id);
+        if let Some(decision) = self.snapshot.decision(key) {
+            return format!("proposal {}", decision.id());
         }
         match self.snapshot.multisig(key) {
             Some(_) if !self.names.contains_key(key) => format!("team {}", short(&key.to_string())),

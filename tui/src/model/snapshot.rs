@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use indexer::{AuditRow, Row, SentRow, View};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{
-    AccountVersion, BufferAttestation, MultisigConfig, ProgramUpgradeState, UpgradeProposal,
+    AccountVersion, BufferAttestation, GovernanceProposal, MultisigConfig, ProgramUpgradeState,
+    ProposalStatus, UpgradeProposal,
 };
 
 /// Rows of the audit log and of sent transactions that a snapshot carries.
@@ -26,6 +27,65 @@ pub struct Snapshot {
     pub records: BTreeMap<Pubkey, Vec<Row<AccountVersion>>>,
 }
 
+/// A proposal of either kind.
+#[derive(Clone, Copy, Debug)]
+pub enum Decision<'a> {
+    /// To upgrade a program.
+    Upgrade(&'a Row<UpgradeProposal>),
+    /// About a team, or who holds a program.
+    Team(&'a Row<GovernanceProposal>),
+}
+
+impl Decision<'_> {
+    /// Its address.
+    pub fn address(&self) -> Pubkey {
+        match self {
+            Self::Upgrade(row) => row.pubkey,
+            Self::Team(row) => row.pubkey,
+        }
+    }
+
+    /// Its id, from one row for both kinds.
+    pub fn id(&self) -> u64 {
+        match self {
+            Self::Upgrade(row) => row.account.terms.id,
+            Self::Team(row) => row.account.terms.id,
+        }
+    }
+
+    /// Where it stands.
+    pub fn status(&self) -> ProposalStatus {
+        match self {
+            Self::Upgrade(row) => row.account.status,
+            Self::Team(row) => row.account.status,
+        }
+    }
+
+    /// Slot at which it was seen like this.
+    pub fn slot(&self) -> u64 {
+        match self {
+            Self::Upgrade(row) => row.slot,
+            Self::Team(row) => row.slot,
+        }
+    }
+
+    /// Whether its account is closed.
+    pub fn is_closed(&self) -> bool {
+        match self {
+            Self::Upgrade(row) => row.closed_slot.is_some(),
+            Self::Team(row) => row.closed_slot.is_some(),
+        }
+    }
+
+    /// What votes name.
+    pub fn digest(&self) -> [u8; 32] {
+        match self {
+            Self::Upgrade(row) => row.account.digest,
+            Self::Team(row) => row.account.digest,
+        }
+    }
+}
+
 impl Snapshot {
     /// Programs in the order of the table: those on the move first, then by address.
     pub fn programs(&self) -> Vec<&Row<ProgramUpgradeState>> {
@@ -41,6 +101,30 @@ impl Snapshot {
             self.view.proposals.iter().filter(|r| r.account.terms.program == *program).collect();
         rows.sort_by_key(|r| std::cmp::Reverse(r.account.terms.id));
         rows
+    }
+
+    /// Proposals about `team`, newest first.
+    pub fn team_proposals(&self, team: &Pubkey) -> Vec<&Row<GovernanceProposal>> {
+        let rows = self.view.governance.iter();
+        let mut rows: Vec<_> = rows.filter(|r| r.account.terms.multisig == *team).collect();
+        rows.sort_by_key(|r| std::cmp::Reverse(r.account.terms.id));
+        rows
+    }
+
+    /// Proposals to upgrade `program`, and about the team that decides on it, newest first.
+    pub fn decisions(&self, program: &Pubkey) -> Vec<Decision<'_>> {
+        let mut all: Vec<_> = self.proposals(program).into_iter().map(Decision::Upgrade).collect();
+        if let Some(state) = self.program(program) {
+            all.extend(self.team_proposals(&state.multisig).into_iter().map(Decision::Team));
+        }
+        all.sort_by_key(|d| std::cmp::Reverse(d.id()));
+        all
+    }
+
+    /// The proposal at `address`, of either kind.
+    pub fn decision(&self, address: &Pubkey) -> Option<Decision<'_>> {
+        let team = || self.view.governance.iter().find(|r| r.pubkey == *address);
+        self.proposal(address).map(Decision::Upgrade).or_else(|| team().map(Decision::Team))
     }
 
     /// One proposal.

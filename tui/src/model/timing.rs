@@ -1,7 +1,8 @@
 //! What time means for a proposal: how long votes can be cast, how long to wait, how long it can be
 //! executed. Asks the chain's own rules with the chain's time; the operator's clock decides nothing.
 use upgrade_manager::state::{
-    Course, MultisigConfig, Phase, ProgramUpgradeState, ProposalStatus, UpgradeProposal,
+    Course, GovernanceProposal, MultisigConfig, Phase, ProgramUpgradeState, ProposalStatus,
+    UpgradeProposal,
 };
 
 use crate::{text::countdown, theme::Meaning};
@@ -47,18 +48,10 @@ pub fn timing(
 ) -> Timing {
     let Some(now) = now else { return Timing::Unknown };
     let left = |until: i64| until.saturating_sub(now.unix);
+    if let Some(timing) = voting(proposal, config, now) {
+        return timing;
+    }
     match proposal.status {
-        s if s.is_voting() && is_over(proposal, config, now) => Timing::Over,
-        ProposalStatus::Active => Timing::Voting(left(proposal.deadline())),
-        ProposalStatus::Timelocked if now.unix < proposal.eta => {
-            Timing::Waiting(left(proposal.eta))
-        }
-        ProposalStatus::Timelocked => match config {
-            Some(c) if proposal.require_executable(c, now.unix, now.slot).is_err() => {
-                Timing::WaitingSlots(proposal.slot_floor(c.timelock).saturating_sub(now.slot))
-            }
-            _ => Timing::Ready(left(proposal.window_end)),
-        },
         s if s.is_executed() => {
             let rolling = state.is_some_and(|s| s.phase == Phase::RollingBack);
             if proposal.rollback_approved_at != 0 && rolling {
@@ -79,6 +72,37 @@ fn is_over(proposal: &impl Course, config: Option<&MultisigConfig>, now: ChainNo
         Some(config) => proposal.require_expired(config, now.unix).is_ok(),
         None => now.unix > proposal.deadline(),
     }
+}
+
+/// Where `proposal`, about a team, stands at `now`.
+pub fn team_timing(
+    proposal: &GovernanceProposal,
+    config: Option<&MultisigConfig>,
+    now: Option<ChainNow>,
+) -> Timing {
+    let Some(now) = now else { return Timing::Unknown };
+    voting(proposal, config, now).unwrap_or(Timing::Ended)
+}
+
+/// Where a proposal stands while members vote and wait; `None` afterwards.
+fn voting(
+    proposal: &impl Course,
+    config: Option<&MultisigConfig>,
+    now: ChainNow,
+) -> Option<Timing> {
+    let (stage, left) = (proposal.stage(), |until: i64| until.saturating_sub(now.unix));
+    Some(match stage.status {
+        s if s.is_voting() && is_over(proposal, config, now) => Timing::Over,
+        ProposalStatus::Active => Timing::Voting(left(proposal.deadline())),
+        ProposalStatus::Timelocked if now.unix < stage.eta => Timing::Waiting(left(stage.eta)),
+        ProposalStatus::Timelocked => match config {
+            Some(c) if proposal.require_executable(c, now.unix, now.slot).is_err() => {
+                Timing::WaitingSlots(proposal.slot_floor(c.timelock).saturating_sub(now.slot))
+            }
+            _ => Timing::Ready(left(stage.window_end)),
+        },
+        _ => return None,
+    })
 }
 
 impl Timing {

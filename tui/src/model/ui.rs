@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use solana_pubkey::Pubkey;
 
-use super::{Model, cursor::Cursor};
+use super::{Model, cursor::Cursor, snapshot::Decision};
 use crate::text::short;
 
 /// The screens.
@@ -47,7 +47,7 @@ impl Screen {
 pub enum Pane {
     /// Programs.
     Programs,
-    /// Proposals of the selected program.
+    /// Proposals of the selected program and of its team.
     #[default]
     Proposals,
 }
@@ -112,8 +112,8 @@ impl Model {
         rows.iter()
             .map(|r| (&r.account.program, r.account.phase.name()))
             .filter(|(program, phase)| {
-                let proposals = self.snapshot.proposals(program);
-                let status = proposals.iter().map(|p| p.account.status.name()).collect::<String>();
+                let proposals = self.snapshot.decisions(program);
+                let status = proposals.iter().map(|p| p.status().name()).collect::<String>();
                 let key = program.to_string();
                 matches(&needle, &[&key, &self.name(program), phase, &status])
             })
@@ -121,10 +121,12 @@ impl Model {
             .collect()
     }
 
-    /// Proposals of the selected program.
+    /// Proposals of the selected program and of its team.
     pub fn proposal_ids(&self) -> Vec<Pubkey> {
         match self.ui.program.selected() {
-            Some(program) => self.snapshot.proposals(program).iter().map(|r| r.pubkey).collect(),
+            Some(program) => {
+                self.snapshot.decisions(program).iter().map(Decision::address).collect()
+            }
             None => vec![],
         }
     }

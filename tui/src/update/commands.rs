@@ -7,10 +7,11 @@ use indexer::Conn;
 use super::neighbour;
 use crate::{
     effect::Effect,
-    keymap::{Id, command},
+    keymap::{self, Id, command},
     model::{
         Checked, Level, Model,
         dialog::{Dialog, Focus},
+        snapshot::Decision,
         ui::{Pane, Screen},
     },
     strings as s,
@@ -148,13 +149,13 @@ fn after_move(model: &mut Model) -> Vec<Effect> {
 /// Whether the checks on view belong to another proposal or to an older state of this one.
 pub fn needs_check(model: &Model) -> bool {
     let Some(id) = model.ui.proposal.selected() else { return false };
-    let Some(row) = model.snapshot.proposal(id) else { return false };
+    let Some(decision) = model.snapshot.decision(id) else { return false };
     match &model.checked {
         Some(c) if c.proposal != *id => true,
         Some(c) => {
             let live = model.health.conn == Conn::Live;
-            let moved = discriminant(&model.timing(&row.account)) != c.stage;
-            c.result.is_some() && (c.row_slot != row.slot || (live && (moved || !c.live)))
+            let moved = discriminant(&model.timing_of(decision)) != c.stage;
+            c.result.is_some() && (c.row_slot != decision.slot() || (live && (moved || !c.live)))
         }
         None => true,
     }
@@ -163,18 +164,14 @@ pub fn needs_check(model: &Model) -> bool {
 /// Asks for the checks of the selected proposal's next step.
 pub fn check(model: &mut Model) -> Vec<Effect> {
     let Some(id) = model.ui.proposal.selected().copied() else { return vec![] };
-    let Some(row) = model.snapshot.proposal(&id) else { return vec![] };
-    let (row_slot, state) = (row.slot, model.snapshot.program(&row.account.terms.program));
-    let unmigrated = state.is_some_and(|s| {
-        u64::from(s.counters.migrated).saturating_add(s.counters.settled())
-            < u64::from(s.counters.total)
-    });
-    let next = crate::keymap::command::next_step(&row.account, state.map(|s| s.phase), unmigrated);
+    let Some(decision) = model.snapshot.decision(&id) else { return vec![] };
+    let row_slot = decision.slot();
+    let next = next_step(model, decision);
     let Some(verb) = next.filter(|_| model.signer.is_some()) else {
         model.checked = None;
         return vec![];
     };
-    let stage = discriminant(&model.timing(&row.account));
+    let stage = discriminant(&model.timing_of(decision));
     let ticket = model.ticket();
     model.checked = Some(Checked {
         ticket,
@@ -186,6 +183,20 @@ pub fn check(model: &mut Model) -> Vec<Effect> {
         at: model.now,
     });
     vec![Effect::Check(ticket, Operation { verb, proposal: id })]
+}
+
+fn next_step(model: &Model, decision: Decision<'_>) -> Option<backend::Verb> {
+    match decision {
+        Decision::Upgrade(row) => {
+            let state = model.snapshot.program(&row.account.terms.program);
+            let unmigrated = state.is_some_and(|s| {
+                u64::from(s.counters.migrated).saturating_add(s.counters.settled())
+                    < u64::from(s.counters.total)
+            });
+            keymap::command::next_step(&row.account, state.map(|s| s.phase), unmigrated)
+        }
+        Decision::Team(row) => keymap::command::next_team_step(&row.account),
+    }
 }
 
 fn prepare(model: &mut Model, verb: backend::Verb) -> Vec<Effect> {
@@ -223,8 +234,8 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         Screen::Proposal => ui
             .proposal
             .selected()
-            .and_then(|p| model.snapshot.proposal(p))
-            .map(|r| hex::encode(r.account.digest)),
+            .and_then(|p| model.snapshot.decision(p))
+            .map(|d| hex::encode(d.digest())),
         Screen::Migration => {
             let rows = ui.program.selected().and_then(|p| model.snapshot.records.get(p));
             let row = rows.and_then(|rows| {

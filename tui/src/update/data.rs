@@ -12,6 +12,7 @@ use crate::{
         Level, Model, Ticket,
         dialog::{Confirm, Dialog, Need},
         job::{Report, Shown, Step},
+        snapshot::Decision,
         ui::Screen,
     },
     notify, strings as s,
@@ -126,7 +127,14 @@ fn prepared(model: &mut Model, ticket: Ticket, result: Result<Shown, String>) ->
 
 /// What has to be typed: the program's short name.
 fn program_word(model: &Model, shown: &Shown) -> String {
-    let program = model.snapshot.proposal(&shown.proposal).map(|r| r.account.terms.program);
+    let program = match model.snapshot.decision(&shown.proposal) {
+        Some(Decision::Upgrade(row)) => Some(row.account.terms.program),
+        // Of a program that leaves its name, of a change of the team the team's address.
+        Some(Decision::Team(row)) => {
+            row.account.terms.action.program().or(Some(row.account.terms.multisig))
+        }
+        None => None,
+    };
     match program {
         Some(program) => match model.names.get(&program) {
             Some(name) => name.clone(),

@@ -71,8 +71,8 @@ pub(super) fn job(model: &Model, frame: &mut Frame, area: Rect) {
     let Some(job) = &model.job else { return };
     let theme = model.theme;
     let elapsed = age(model.now.saturating_duration_since(job.since));
-    let row = model.snapshot.proposal(&job.proposal);
-    let which = row.map(|r| format!(" #{}", r.account.terms.id)).unwrap_or_default();
+    let which = model.snapshot.decision(&job.proposal).map(|d| format!(" #{}", d.id()));
+    let which = which.unwrap_or_default();
     let mut spans = vec![Span::styled(
         format!(" {} {}{which}: ", theme.glyph(Meaning::Pending), s::title(job.verb)),
         theme.style(Meaning::Pending),

@@ -10,16 +10,17 @@ use crate::{
 };
 
 /// What the statuses mean.
-const WORDS: [(&str, &str); 9] = [
+const WORDS: [(&str, &str); 10] = [
     ("Active", "Members vote. Enough approvals lock it."),
     ("Timelocked", "Approved; waits for its time, then says ready to execute."),
     ("Executed", "The new code is in place; no account has migrated."),
     ("Migrating", "Accounts are on their way to the new layout."),
     ("Completed", "Every account is accounted for; rollback stays open for its window."),
     ("Rejected", "Approval became impossible."),
-    ("Cancelled", "Withdrawn by its proposer or by the threshold."),
+    ("Cancelled", "Withdrawn by its proposer, by the threshold, or by the guardian's veto."),
     ("Expired", "Not executed in time."),
     ("RolledBack", "The old code is back, and the accounts' old bytes with it."),
+    ("Superseded", "A roll-forward took its place before it was complete."),
 ];
 
 pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {

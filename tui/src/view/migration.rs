@@ -75,8 +75,8 @@ fn phase(model: &Model, state: &ProgramUpgradeState, width: usize) -> Line<'stat
         .ui
         .proposal
         .selected()
-        .and_then(|p| model.snapshot.proposal(p))
-        .map(|r| format!("proposal {} {}", r.account.terms.id, r.account.status.name()))
+        .and_then(|p| model.snapshot.decision(p))
+        .map(|d| format!("proposal {} {}", d.id(), d.status().name()))
         .unwrap_or_default();
     let text = format!("{}, running v{}, {status}", state.phase.name(), state.version);
     Line::styled(fit(&text, width), model.theme.style(Meaning::Title))

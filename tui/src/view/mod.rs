@@ -10,6 +10,9 @@ mod programs;
 mod proposal;
 mod sent;
 mod tally;
+mod team;
+#[cfg(test)]
+mod team_tests;
 #[cfg(test)]
 mod tests;
 

@@ -5,12 +5,13 @@ use ratatui::{
     layout::{Constraint, Layout, Rect},
 };
 use unicode_width::UnicodeWidthStr;
-use upgrade_manager::state::Course;
+use upgrade_manager::state::{Choice, Course};
 
-use super::{Drawn, empty, filtered, tally};
+use super::{Drawn, empty, filtered, tally, team};
 use crate::{
     model::{
         Model,
+        snapshot::Decision,
         timing::{Timing, status_meaning, timing},
         ui::Pane,
     },
@@ -99,7 +100,7 @@ fn table_of_programs(
             (name, Meaning::Title),
             (format!("v{}", state.version), Meaning::Text),
             (format!("{} {}", model.theme.glyph(phase), state.phase.name()), phase),
-            (model.snapshot.proposals(&state.program).len().to_string(), Meaning::Text),
+            (model.snapshot.decisions(&state.program).len().to_string(), Meaning::Text),
             (format!("{}/{}", c.on_new_layout(), c.total), Meaning::Text),
             (format!("{}/{}", c.verified, c.total), Meaning::Text),
         ]
@@ -114,7 +115,11 @@ fn table_of_proposals(
 ) -> u16 {
     let whose = model.ui.program.selected().map(|p| model.name(p)).unwrap_or_default();
     let look = Look {
-        title: if whose.is_empty() { "Proposals".into() } else { format!("Proposals of {whose}") },
+        title: if whose.is_empty() {
+            "Proposals".into()
+        } else {
+            format!("Proposals of {whose}{}", team::standing(model))
+        },
         columns: &PROPOSALS,
         empty: match (model.loaded, model.health.read_at) {
             (false, _) => s::LOADING,
@@ -123,38 +128,47 @@ fn table_of_proposals(
         },
         focused: model.ui.pane == Pane::Proposals,
     };
-    let now = model.chain_now();
     let selected = model.ui.proposal.index(ids);
     table::draw(frame, area, model.theme, &look, ids.len(), selected, |at| {
-        let Some(row) = ids.get(at).and_then(|id| model.snapshot.proposal(id)) else {
+        let Some(decision) = ids.get(at).and_then(|id| model.snapshot.decision(id)) else {
             return vec![];
         };
-        let p = &row.account;
-        let team = model.snapshot.team(p);
-        let time = timing(p, team, model.snapshot.program(&p.terms.program), now);
-        let status = status_meaning(p.status);
-        let votes = p.ballot.count(upgrade_manager::state::Choice::Approve);
-        let voters = team.map_or(0, |t| t.voters());
-        let arrow = model.theme.arrow();
+        let (what, (votes, voters)) = match decision {
+            Decision::Upgrade(row) => {
+                let (t, arrow) = (&row.account.terms, model.theme.arrow());
+                let what = format!("v{} {arrow} v{}", t.from_version, t.to_version);
+                (what, votes(model, &row.account))
+            }
+            Decision::Team(row) => {
+                (team::short(&row.account.terms.action).to_owned(), votes(model, &row.account))
+            }
+        };
+        let time = model.timing_of(decision);
         vec![
-            (format!("#{}", p.terms.id), Meaning::Title),
-            (format!("v{} {arrow} v{}", p.terms.from_version, p.terms.to_version), Meaning::Text),
-            (p.status.name().to_owned(), status),
+            (format!("#{}", decision.id()), Meaning::Title),
+            (what, Meaning::Text),
+            (decision.status().name().to_owned(), status_meaning(decision.status())),
             (format!("{votes}/{voters}"), Meaning::Text),
-            match row.closed_slot {
-                Some(_) => ("account closed".to_owned(), Meaning::Muted),
-                None => {
-                    let mark = model.theme.glyph(time.meaning());
-                    (format!("{mark} {}", time.phrase()), time.meaning())
-                }
+            if decision.is_closed() {
+                ("account closed".to_owned(), Meaning::Muted)
+            } else {
+                let mark = model.theme.glyph(time.meaning());
+                (format!("{mark} {}", time.phrase()), time.meaning())
             },
         ]
     })
 }
 
+/// Approvals and voters.
+fn votes(model: &Model, proposal: &impl Course) -> (usize, usize) {
+    let team = model.snapshot.multisig(&proposal.multisig());
+    (proposal.ballot().count(Choice::Approve), team.map_or(0, |t| t.voters()))
+}
+
 fn selected_title(model: &Model) -> String {
-    match model.ui.proposal.selected().and_then(|id| model.snapshot.proposal(id)) {
-        Some(row) => {
+    match model.ui.proposal.selected().and_then(|id| model.snapshot.decision(id)) {
+        Some(Decision::Team(row)) => team::title(&row.account),
+        Some(Decision::Upgrade(row)) => {
             format!(
                 "Proposal {} of {}",
                 row.account.terms.id,
@@ -166,8 +180,10 @@ fn selected_title(model: &Model) -> String {
 }
 
 fn detail(model: &Model, width: usize) -> Vec<ratatui::text::Line<'static>> {
-    let Some(row) = model.ui.proposal.selected().and_then(|id| model.snapshot.proposal(id)) else {
-        return vec![];
+    let row = match model.ui.proposal.selected().and_then(|id| model.snapshot.decision(id)) {
+        Some(Decision::Upgrade(row)) => row,
+        Some(Decision::Team(row)) => return team::standing_lines(model, &row.account, width),
+        None => return vec![],
     };
     let p = &row.account;
     let theme = model.theme;

@@ -7,22 +7,25 @@ use ratatui::{
 };
 use upgrade_manager::state::{PinnedElf, UpgradeProposal};
 
-use super::{Drawn, dialog, programs::status_line, tally};
+use super::{Drawn, dialog, programs::status_line, tally, team};
 use crate::{
-    model::{Model, ui::Screen},
+    model::{Model, snapshot::Decision, ui::Screen},
     strings as s,
     text::{age, clean, grouped, span, utc},
     theme::Meaning,
     widgets::panel,
 };
 
+/// Lines of a part of the screen, for a width.
+type Lines<'a> = dyn Fn(usize) -> Vec<Line<'static>> + 'a;
+
 /// Column of the labels.
-const INDENT: usize = 14;
+pub(super) const INDENT: usize = 14;
 
 pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     let theme = model.theme;
-    let row = model.ui.proposal.selected().and_then(|id| model.snapshot.proposal(id));
-    let Some(row) = row else {
+    let row = model.ui.proposal.selected().and_then(|id| model.snapshot.decision(id));
+    let Some(decision) = row else {
         let block = panel::block(theme, "Proposal".to_owned(), true);
         let inner = block.inner(area);
         frame.render_widget(block, area);
@@ -34,8 +37,22 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
         );
         return Drawn::default();
     };
-    let p = &row.account;
-    let title = format!("Proposal {} of {}", p.terms.id, model.name(&p.terms.program));
+    let (title, terms, standing): (_, &Lines<'_>, &Lines<'_>) = match decision {
+        Decision::Upgrade(row) => (
+            format!("Proposal {} of {}", decision.id(), model.name(&row.account.terms.program)),
+            &|width| terms(model, row.pubkey, &row.account, width),
+            &|width| standing(model, &row.account, width),
+        ),
+        Decision::Team(row) => (
+            team::title(&row.account),
+            &|width| team::terms(model, row.pubkey, &row.account, width),
+            &|width| {
+                let mut lines = team::standing_lines(model, &row.account, width);
+                lines.push(Line::default());
+                lines
+            },
+        ),
+    };
     let block = panel::block(theme, title, true);
     let inner = block.inner(area);
     frame.render_widget(block, area);
@@ -43,18 +60,18 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     let page = inner.height;
     if inner.width < 130 {
         let width = usize::from(inner.width);
-        let mut lines = standing(model, p, width);
+        let mut lines = standing(width);
         lines.extend(checks(model, width));
-        lines.extend(terms(model, row.pubkey, p, width));
+        lines.extend(terms(width));
         return Drawn { overflow: panel::text(frame, inner, lines, scroll), page };
     }
     let [left, _, right] =
         Layout::horizontal([Constraint::Length(86), Constraint::Length(2), Constraint::Min(40)])
             .areas(inner);
-    let lines = terms(model, row.pubkey, p, usize::from(left.width));
+    let lines = terms(usize::from(left.width));
     let first = panel::text(frame, left, lines, scroll);
     let width = usize::from(right.width);
-    let mut lines = standing(model, p, width);
+    let mut lines = standing(width);
     lines.extend(checks(model, width));
     let second = panel::text(frame, right, lines, scroll);
     Drawn { overflow: first.max(second), page }

@@ -33,11 +33,11 @@ fn text(buffer: &Buffer) -> String {
     (0..area.height).map(|y| row(y).trim_end().to_owned() + "\n").collect()
 }
 
-fn screen(model: &Model, width: u16, height: u16) -> String {
+pub(super) fn screen(model: &Model, width: u16, height: u16) -> String {
     text(&paint(model, width, height))
 }
 
-fn go(model: &mut Model, id: Id) {
+pub(super) fn go(model: &mut Model, id: Id) {
     let now = model.now;
     update(model, Action::Run(id), now);
 }

@@ -20,6 +20,15 @@
 //! | 3, copies and allocator called, inlining 25 | 627,736 | 10,933 … 11,865 | 175,988 | 9,828 |
 //! | 3, so, equal functions merged, regions outlined | 577,168 | 11,400 … 12,339 | 177,196 | 10,061 |
 //!
+//! The manager whose accounts are read by hand, with all instructions; copies and allocator called,
+//! equal functions merged, opt-level s (the last line some commits later, at 57783d7):
+//!
+//! | inlining | bytes | `approve` | execute | migrate |
+//! |---|---|---|---|---|
+//! | 225 | 796,880 | 9,179 … 9,832 | 116,413 | 10,007 |
+//! | 60 | 557,680 | 10,369 … 11,119 | 118,030 | 10,280 |
+//! | 25 | 509,728 | 11,073 … 11,918 | 117,630 | 9,198 |
+//!
 //! Code was 97 % of that ELF: there are no symbols, debug sections or unwinding tables to drop, and a
 //! panic says nothing (`immediate-abort`), so its places are not in it either. What was chosen works on
 //! the code: opt-level s for the manager (root `Cargo.toml`, for Solana's toolchain as well), its

@@ -1,4 +1,5 @@
-//! `close`: what is left of a proposal that has ended, or a buffer that was never used.
+//! `close`: what is left of a proposal that has ended, of a team, of a program that was handed over,
+//! or a buffer that was never used.
 use anyhow::{Result, bail};
 use backend::Verb;
 use solana_pubkey::Pubkey;
@@ -13,8 +14,20 @@ use crate::{
 
 pub(super) async fn run(session: &Session, args: &Close) -> Result<u8> {
     let desk = desk(session).await?;
+    if let Some(team) = args.team {
+        let shown = desk.close_team(&team).await.map_err(|e| session.clean(&e))?;
+        return confirm::run(session, &desk, shown, args.go, "team").await;
+    }
+    if let Some(program) = args.state {
+        let shown = desk.close_state(&program).await.map_err(|e| session.clean(&e))?;
+        return confirm::run(session, &desk, shown, args.go, "program").await;
+    }
     if let Some(buffer) = args.buffer {
-        let shown = desk.close_unused(&buffer).await.map_err(|e| session.clean(&e))?;
+        let shown = match args.program {
+            None => desk.close_unused(&buffer).await,
+            Some(program) => desk.reclaim(&buffer, &program).await,
+        };
+        let shown = shown.map_err(|e| session.clean(&e))?;
         return confirm::run(session, &desk, shown, args.go, "buffer").await;
     }
     let proposal = choose(&fresh(session).await?, args)?;
@@ -58,6 +71,8 @@ mod tests {
             proposal: proposal.map(str::to_owned),
             program: None,
             buffer: None,
+            team: None,
+            state: None,
             go: Go::default(),
         };
         let live = fixtures::snapshot(&fixtures::active(1));

@@ -5,6 +5,7 @@ mod buffer_show;
 mod buffer_upload;
 mod close;
 mod confirm;
+mod governance;
 mod program_extend;
 mod program_register;
 mod team_create;
@@ -15,6 +16,7 @@ use backend::SetupManager;
 use crate::{
     cli::{
         Command,
+        governance::OfTeam,
         setup::{Buffer, Close, Program, Team},
     },
     session::Session,
@@ -23,6 +25,8 @@ use crate::{
 pub(super) async fn team(session: &Session, command: &Team) -> Result<u8> {
     match command {
         Team::Create(args) => team_create::run(session, args).await,
+        Team::ProposeChange(args) => governance::change(session, args).await,
+        Team::ProposeDissolve(args) => governance::dissolve(session, args).await,
     }
 }
 
@@ -30,6 +34,7 @@ pub(super) async fn program(session: &Session, command: &Program) -> Result<u8> 
     match command {
         Program::Register(args) => program_register::run(session, args).await,
         Program::Extend(args) => program_extend::run(session, args).await,
+        Program::ProposeTransfer(args) => governance::transfer(session, args).await,
     }
 }
 
@@ -41,6 +46,14 @@ pub(super) async fn buffer(session: &Session, command: &Buffer) -> Result<u8> {
     }
 }
 
+pub(super) async fn pause(session: &Session, args: &OfTeam) -> Result<u8> {
+    governance::pause(session, args).await
+}
+
+pub(super) async fn unpause(session: &Session, args: &OfTeam) -> Result<u8> {
+    governance::unpause(session, args).await
+}
+
 pub(super) async fn close(session: &Session, args: &Close) -> Result<u8> {
     close::run(session, args).await
 }
@@ -49,6 +62,10 @@ pub(super) async fn close(session: &Session, args: &Close) -> Result<u8> {
 pub(super) fn wants_json(command: &Command) -> bool {
     let output = match command {
         Command::Team(Team::Create(a)) => a.go.output,
+        Command::Team(Team::ProposeChange(a)) => a.go.output,
+        Command::Team(Team::ProposeDissolve(a)) => a.go.output,
+        Command::Program(Program::ProposeTransfer(a)) => a.go.output,
+        Command::Pause(a) | Command::Unpause(a) => a.go.output,
         Command::Program(Program::Register(a)) => a.go.output,
         Command::Program(Program::Extend(a)) => a.go.output,
         Command::Buffer(Buffer::Upload(a)) => a.go.output,

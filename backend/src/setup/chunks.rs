@@ -1,0 +1,169 @@
+//! A buffer above 2 MiB: no transaction could hash it, so it is frozen first and then hashed chunk by
+//! chunk. What is done is on the chain: an interrupted run goes on where it stopped.
+use solana_instruction::Instruction;
+use solana_pubkey::Pubkey;
+use tokio::sync::mpsc;
+use upgrade_manager::{
+    loader,
+    state::{BufferAttestation, BufferRole},
+};
+
+use super::{BufferView, SetupManager, SetupPreflight, Work};
+use crate::{
+    backend::Reporter,
+    elf,
+    error::{BackendError, Result},
+    gateway::{MAX_UNITS, with_budget},
+    instructions, lookup,
+    receipt::{Progress, Receipt},
+};
+
+/// The next transaction on the way to an attested buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Freeze,
+    Chunk(u32),
+    Compare,
+    Done,
+}
+
+/// What comes next for a buffer of `chunks` chunks.
+fn next_step(known: Option<&BufferAttestation>, role: BufferRole, chunks: u32) -> Step {
+    match known {
+        None => Step::Freeze,
+        Some(known) if known.attested => Step::Done,
+        Some(known) if known.chunks < chunks => Step::Chunk(known.chunks),
+        Some(_) if role == BufferRole::Rollback => Step::Compare,
+        Some(_) => Step::Done,
+    }
+}
+
+fn chunks(len: u32) -> Result<u32> {
+    let len = usize::try_from(len).map_err(|_| BackendError::Range("counting chunks"))?;
+    u32::try_from(len.div_ceil(loader::CHUNK)).map_err(|_| BackendError::Range("counting chunks"))
+}
+
+impl SetupManager {
+    /// Prepares the same as `freeze` for a buffer whose `len` bytes no transaction can hash.
+    pub(super) async fn freeze_large(
+        &self,
+        mut shown: SetupPreflight,
+        view: &BufferView,
+        program: &Pubkey,
+        role: BufferRole,
+        len: u32,
+    ) -> Result<SetupPreflight> {
+        let Some(signer) = shown.signer else { return Ok(shown) };
+        let all = chunks(len)?;
+        let done = view.attestation.as_ref().map_or(0, |known| known.chunks);
+        shown.fact("Hashed in chunks of 1 MiB", format!("{done} of {all} so far"));
+        let first = next_step(view.attestation.as_ref(), role, all);
+        let Some(ix) = instruction(first, &signer, program, &view.address, role, len) else {
+            return Ok(shown);
+        };
+        let mut shown = self.seal(shown, &[ix], vec![]).await?;
+        let ends = usize::from(first == Step::Freeze)
+            .saturating_add(usize::from(role == BufferRole::Rollback));
+        let left = usize::try_from(all.saturating_sub(done)).unwrap_or(usize::MAX);
+        shown.transactions = left.saturating_add(ends);
+        shown.work = Work::Attest { program: *program, buffer: view.address, role };
+        Ok(shown)
+    }
+
+    pub(super) async fn run_attest(
+        &self,
+        program: &Pubkey,
+        buffer: &Pubkey,
+        role: BufferRole,
+        progress: Option<mpsc::Sender<Progress>>,
+    ) -> Result<Receipt> {
+        let (key, reporter) = (self.backend.require_key()?, Reporter::new(progress));
+        let gateway = self.backend.gateway();
+        let view = self.buffer(buffer).await?;
+        let len = u32::try_from(elf::trimmed(&view.bytes).len())
+            .map_err(|_| BackendError::Range("trimming an ELF"))?;
+        let all = chunks(len)?;
+        let (mut known, mut sent) = (view.attestation, vec![]);
+        loop {
+            let step = next_step(known.as_ref(), role, all);
+            let Some(ix) = instruction(step, &key.pubkey(), program, buffer, role, len) else {
+                break;
+            };
+            // Two chunks are the same bytes: another limit makes each a transaction of its own.
+            let limit = match step {
+                Step::Chunk(index) => MAX_UNITS.saturating_sub(index),
+                _ => MAX_UNITS,
+            };
+            let message = with_budget(&[ix], limit, gateway.config().unit_price);
+            let what = name(step);
+            let done = gateway.send_exactly(what, &message, &[&*key], None).await?.succeeded()?;
+            reporter.sent(&done).await;
+            sent.push(done);
+            let after = lookup::attestation(gateway, buffer).await?;
+            if known.as_ref() == Some(&after) {
+                return Err(BackendError::Refused(format!(
+                    "the node does not show what {what} did; run the command again."
+                )));
+            }
+            reporter.step("Hashing chunks", after.chunks.into(), all.into(), 0);
+            known = Some(after);
+        }
+        let hash = known.map_or([0; 32], |known| known.sha256);
+        let summary =
+            format!("The buffer {buffer} is frozen and attested with hash {}.", hex::encode(hash));
+        Ok(Receipt { sent, summary, failures: vec![] })
+    }
+}
+
+fn name(step: Step) -> &'static str {
+    match step {
+        Step::Freeze => "freeze buffer",
+        Step::Chunk(_) => "attest chunk",
+        Step::Compare | Step::Done => "attest rollback",
+    }
+}
+
+fn instruction(
+    step: Step,
+    signer: &Pubkey,
+    program: &Pubkey,
+    buffer: &Pubkey,
+    role: BufferRole,
+    len: u32,
+) -> Option<Instruction> {
+    Some(match step {
+        Step::Freeze => instructions::freeze_buffer(signer, signer, program, buffer, role),
+        Step::Chunk(_) => instructions::attest_chunk(program, buffer, len),
+        Step::Compare => instructions::attest_rollback(program, buffer, len),
+        Step::Done => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use upgrade_manager::state::Frozen;
+
+    #[test]
+    fn a_large_buffer_is_frozen_then_hashed_in_order_and_a_copy_compared_at_last() {
+        let key = Pubkey::new_from_array([1; 32]);
+        let of = |role| {
+            let frozen = Frozen { buffer: key, program: key, role, len: 9, refund: key };
+            BufferAttestation::new(&frozen, key, 0)
+        };
+        for role in [BufferRole::Upgrade, BufferRole::Rollback] {
+            assert_eq!(next_step(None, role, 3), Step::Freeze);
+            let mut known = of(role);
+            for index in 0..3 {
+                known.chunks = index;
+                assert_eq!(next_step(Some(&known), role, 3), Step::Chunk(index));
+            }
+            known.chunks = 3;
+            let last = next_step(Some(&known), role, 3);
+            assert_eq!(last == Step::Compare, role == BufferRole::Rollback);
+            known.attested = true;
+            assert_eq!(next_step(Some(&known), role, 3), Step::Done);
+        }
+        assert_eq!(chunks(2 * 1024 * 1024 + 1).unwrap(), 3);
+    }
+}

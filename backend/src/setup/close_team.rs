@@ -1,0 +1,75 @@
+//! What is left of a team: its ended proposals, the states of programs it let go, itself. All rent
+//! goes back to who paid it.
+use solana_pubkey::Pubkey;
+use upgrade_manager::{
+    seeds,
+    state::{GovernanceProposal, Phase, ProgramUpgradeState},
+};
+
+use super::{SetupManager, SetupPreflight};
+use crate::{
+    error::Result,
+    instructions,
+    lookup::{self, decode},
+    preflight::Check,
+    words,
+};
+
+impl SetupManager {
+    /// Prepares to close a proposal about a team that has ended. Anyone may.
+    pub(super) async fn close_team_proposal(&self, address: &Pubkey) -> Result<SetupPreflight> {
+        let raw = self.backend.gateway().account(address).await?;
+        let known: GovernanceProposal = decode("team proposal", *address, raw.as_ref())?;
+        let title = format!("Close team proposal {} of {}", known.terms.id, known.terms.multisig);
+        let mut shown = self.start("close", title);
+        shown.subject = Some(*address);
+        shown.fact("Proposal", address);
+        shown.fact("Status", known.status.name());
+        shown.fact("What it does", known.terms.action.name());
+        let lamports = raw.map_or(0, |raw| raw.lamports);
+        shown.fact("Rent back to", format!("{}: {lamports} lamports", known.payer));
+        shown.check(words::rule(&known.require_over(), "The proposal has ended."));
+        let Some(signer) = shown.signer else { return Ok(shown) };
+        self.seal(shown, &[instructions::close_governance(&signer, &known)], vec![]).await
+    }
+
+    /// Prepares to close a team that has ended. Anyone may.
+    ///
+    /// # Errors
+    /// The network's, or what is wrong with the account.
+    pub async fn close_team(&self, team: &Pubkey) -> Result<SetupPreflight> {
+        let config = lookup::multisig(self.backend.gateway(), team).await?;
+        let mut shown = self.start("close", format!("Close the team {team}"));
+        shown.subject = Some(*team);
+        shown.fact("Team", team);
+        shown.fact("Rent back to", config.payer);
+        shown.check(Check::when(
+            config.dissolved,
+            "The team has ended.",
+            "The team has not ended: `control-room team propose-dissolve` begins that.",
+        ));
+        let Some(signer) = shown.signer else { return Ok(shown) };
+        self.seal(shown, &[instructions::close_multisig(&signer, &config)], vec![]).await
+    }
+
+    /// Prepares to close the state of `program`, which was handed over. Anyone may.
+    ///
+    /// # Errors
+    /// The network's, or what is wrong with the account.
+    pub async fn close_state(&self, program: &Pubkey) -> Result<SetupPreflight> {
+        let state: ProgramUpgradeState = self.registered(program).await?;
+        let mut shown = self.start("close", format!("Close the state of program {program}"));
+        shown.subject = Some(*program);
+        shown.fact("Program", program);
+        shown.fact("State", seeds::program_state(program).0);
+        shown.fact("Rent back to", state.payer);
+        shown.check(Check::when(
+            state.phase == Phase::Released,
+            "The program was handed over.",
+            "The program is still in the manager's care: `control-room program propose-transfer` \
+             begins a handover.",
+        ));
+        let Some(signer) = shown.signer else { return Ok(shown) };
+        self.seal(shown, &[instructions::close_program_state(&signer, &state)], vec![]).await
+    }
+}

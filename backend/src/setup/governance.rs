@@ -1,0 +1,230 @@
+//! What a team decides about itself: proposals of new rules, of a program that leaves, of the end;
+//! and the guardian's pause. The terms are built here as the chain will build them, so the digest that
+//! will be voted on is shown before anything is signed.
+use std::time::Duration;
+
+use solana_pubkey::Pubkey;
+use upgrade_manager::{
+    instructions::GovernanceArgs,
+    seeds,
+    state::{
+        Action, GovernanceTerms, MAX_PAUSE, MultisigConfig, ProgramUpgradeState, ProposalKind,
+        Transfer, role,
+    },
+};
+
+use super::{SetupManager, SetupPreflight};
+use crate::{
+    error::{BackendError, Result},
+    governance::{TeamChange, action_facts},
+    instructions::{self, with_squads},
+    lookup,
+    multisig::{MultisigCoordinator, advice},
+    preflight::Check,
+    timelock::span,
+    words,
+};
+
+/// What every proposal about a team says beside what it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Motion {
+    /// Why, for people.
+    pub note: String,
+    /// How long from now it can be executed at the latest.
+    pub expires_in: Duration,
+}
+
+impl SetupManager {
+    /// Prepares a proposal of new rules for `team`.
+    ///
+    /// # Errors
+    /// The network's, or a wish that makes no sense.
+    pub async fn propose_change(
+        &self,
+        team: &Pubkey,
+        change: &TeamChange,
+        motion: Motion,
+    ) -> Result<SetupPreflight> {
+        let config = lookup::multisig(self.backend.gateway(), team).await?;
+        let rules = change.apply(config.rules()).map_err(BackendError::Refused)?;
+        let same = rules == config.rules();
+        let warnings = advice(&rules);
+        let verb = "team propose-change";
+        let action = Action::ConfigChange(rules);
+        let mut shown = self.motion(verb, team, &config, action, motion).await?;
+        shown.checks.extend(warnings);
+        shown.check(Check::when(
+            !same,
+            "The rules differ from those in force.",
+            "Nothing would change: name what shall.",
+        ));
+        Ok(shown)
+    }
+
+    /// Prepares a proposal to end `team`.
+    ///
+    /// # Errors
+    /// The network's.
+    pub async fn propose_dissolve(&self, team: &Pubkey, motion: Motion) -> Result<SetupPreflight> {
+        let config = lookup::multisig(self.backend.gateway(), team).await?;
+        let verb = "team propose-dissolve";
+        let mut shown = self.motion(verb, team, &config, Action::Dissolve, motion).await?;
+        if config.programs > 0 {
+            shown.check(Check::warn(format!(
+                "The team still holds {} programs: they must be handed over before it can end.",
+                config.programs
+            )));
+        }
+        Ok(shown)
+    }
+
+    /// Prepares a proposal to hand the upgrade authority of `program` to `new_authority`.
+    ///
+    /// # Errors
+    /// The network's, or that the program is not registered.
+    pub async fn propose_transfer(
+        &self,
+        program: &Pubkey,
+        new_authority: &Pubkey,
+        motion: Motion,
+    ) -> Result<SetupPreflight> {
+        let state = self.registered(program).await?;
+        let config = lookup::multisig(self.backend.gateway(), &state.multisig).await?;
+        let transfer = Transfer {
+            program: *program,
+            program_data: state.program_data,
+            new_authority: *new_authority,
+        };
+        let (verb, team) = ("program propose-transfer", state.multisig);
+        let action = Action::TransferAuthority(transfer);
+        let mut shown = self.motion(verb, &team, &config, action, motion).await?;
+        check_transfer(&mut shown, &state, new_authority);
+        Ok(shown)
+    }
+
+    async fn motion(
+        &self,
+        verb: &'static str,
+        team: &Pubkey,
+        config: &MultisigConfig,
+        action: Action,
+        motion: Motion,
+    ) -> Result<SetupPreflight> {
+        let now = self.backend.gateway().chain_time().await?;
+        let life = i64::try_from(motion.expires_in.as_secs()).unwrap_or(i64::MAX);
+        let terms = GovernanceTerms {
+            id: config.next_proposal,
+            genesis_hash: self.backend.gateway().genesis_hash(),
+            multisig: *team,
+            config_epoch: config.config_epoch,
+            expires_at: now.unix.saturating_add(life),
+            note: motion.note,
+            action,
+        };
+        let digest = terms.digest().map_err(|e| BackendError::Refused(words::sentence(&e)))?;
+        let address = seeds::governance(team, terms.id).0;
+        let title = format!("Propose {} by team {team}", terms.action.name());
+        let mut shown = self.start(verb, title);
+        shown.subject = Some(address);
+        shown.fact("Proposal", address);
+        shown.fact("Team", team);
+        shown.fact("Digest that votes will name", hex::encode(digest));
+        shown.facts.extend(action_facts(&terms.action, config));
+        shown.fact("Note", &terms.note);
+        shown.fact("Expires in", span(life));
+        shown.fact("Approvals needed", format!("{} of {}", config.threshold, config.voters()));
+        shown.fact("Timelock until execution", span(config.timelock.into()));
+        let sound = words::rule(
+            &terms.invariant(config, now.unix),
+            "Rules, note and expiry obey the chain's rules.",
+        );
+        shown.check(sound);
+        shown.check(words::rule(&config.require_alive(), "The team has not ended."));
+        let Some(signer) = shown.signer else { return Ok(shown) };
+        shown.check(MultisigCoordinator::check_role(config, &signer, role::PROPOSE));
+        let opened = config.clone().open_proposal(&signer);
+        shown.check(words::rule(&opened, "The signer has fewer open proposals than the cap."));
+        if shown.failed().is_some() {
+            return Ok(shown);
+        }
+        let args = GovernanceArgs {
+            genesis_hash: terms.genesis_hash,
+            expires_at: terms.expires_at,
+            note: terms.note,
+            action: terms.action,
+        };
+        let ix = instructions::propose_governance(&signer, &signer, team, terms.id, args);
+        self.seal(shown, &[with_squads(ix, config)], vec![]).await
+    }
+
+    /// Prepares the guardian's pause of `team`.
+    ///
+    /// # Errors
+    /// The network's.
+    pub async fn pause(&self, team: &Pubkey) -> Result<SetupPreflight> {
+        let gateway = self.backend.gateway();
+        let config = lookup::multisig(gateway, team).await?;
+        let now = gateway.chain_time().await?.unix;
+        let mut shown = self.start("pause", format!("Pause the team {team}"));
+        shown.subject = Some(*team);
+        shown.fact("Team", team);
+        shown.fact("Guardian", config.guardian.map_or("nobody".into(), |k| k.to_string()));
+        shown.fact("Executions stop for", span(MAX_PAUSE));
+        shown.fact("Not stopped", "votes, changes of the team, verification, rollback");
+        shown.check(words::rule(
+            &config.clone().pause(now),
+            "Nothing is paused, and the guardian has rested since the last pause.",
+        ));
+        let Some(signer) = shown.signer else { return Ok(shown) };
+        let guards = config.require_guardian(&signer);
+        shown.check(words::rule(&guards, "The signer is the team's guardian."));
+        if shown.failed().is_some() {
+            return Ok(shown);
+        }
+        self.seal(shown, &[instructions::pause(&signer, team)], vec![]).await
+    }
+
+    /// Prepares a vote to lift the pause of `team`.
+    ///
+    /// # Errors
+    /// The network's.
+    pub async fn unpause(&self, team: &Pubkey) -> Result<SetupPreflight> {
+        let gateway = self.backend.gateway();
+        let config = lookup::multisig(gateway, team).await?;
+        let now = gateway.chain_time().await?.unix;
+        let mut shown = self.start("unpause", format!("Vote to lift the pause of team {team}"));
+        shown.subject = Some(*team);
+        shown.fact("Team", team);
+        shown.fact("Ends by itself in", span(config.paused_until.saturating_sub(now).max(0)));
+        let votes = config.unpause_votes.count_ones();
+        shown.fact("Votes so far", format!("{votes} of {}", config.threshold));
+        let Some(signer) = shown.signer else { return Ok(shown) };
+        let mut after = config.clone();
+        let outcome = after.unpause(&signer, now);
+        shown.check(words::rule(&outcome, "The chain's rules accept this vote from this signer."));
+        if shown.failed().is_some() {
+            return Ok(shown);
+        }
+        let lifted = after.paused_until == 0;
+        shown.fact("What follows", if lifted { "the pause ends" } else { "one more vote" });
+        let ix = with_squads(instructions::unpause(&signer, team), &config);
+        self.seal(shown, &[ix], vec![]).await
+    }
+}
+
+fn check_transfer(shown: &mut SetupPreflight, state: &ProgramUpgradeState, new: &Pubkey) {
+    shown.check(words::rule(
+        &state.require_room(ProposalKind::Upgrade),
+        "No proposal and no migration of the program is under way.",
+    ));
+    let own = seeds::authority(&state.program).0;
+    shown.check(Check::when(
+        *new != Pubkey::default() && *new != own,
+        "The new authority is another key than the manager's address.",
+        "The new authority must be neither all zero nor the manager's own address.",
+    ));
+    shown.check(Check::warn(format!(
+        "Once executed, {new} can change the program without any vote or timelock. It must sign \
+         the execution."
+    )));
+}

@@ -1,0 +1,291 @@
+//! A reference model of the manager, written from the specification and not from the program: it
+//! knows people, programs and buffers by number, and says of every operation whether the chain must
+//! take it, for which reasons it may refuse, and what it changes.
+//!
+//! [`op`] is what can be done, [`team`], [`course`] and [`program`] what there is, [`votes`],
+//! [`code`], [`accounts`] and [`closing`] the rules, [`generate`] makes sequences, [`wire`] and
+//! [`drive`] bring them to a chain, [`check`] compares.
+mod accounts;
+pub mod check;
+mod closing;
+mod code;
+mod compare;
+pub mod course;
+pub mod drive;
+pub mod elfs;
+pub mod generate;
+pub mod instructions;
+pub mod keys;
+pub mod op;
+pub mod program;
+pub mod sequence;
+pub mod stages;
+mod staging;
+pub mod team;
+mod votes;
+pub mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use course::{Now, Proposal, Upgrade};
+use op::{
+    BUFFERS, BufferId, Call, Code, DEV, Op, Pid, ProgramId, TeamId, VAULT_COUNT, VAULTS, VaultId,
+};
+use program::{Attestation, Backup, Buffer, Content, Holder, Phase, Program, Record};
+use team::Team;
+
+/// Everything there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    pub now: Now,
+    pub teams: BTreeMap<TeamId, Team>,
+    pub programs: Vec<Program>,
+    pub proposals: BTreeMap<Pid, Proposal>,
+    pub buffers: BTreeMap<BufferId, Buffer>,
+    pub attestations: BTreeMap<BufferId, Attestation>,
+    pub vaults: BTreeMap<VaultId, Content>,
+    pub records: BTreeMap<(ProgramId, VaultId), Record>,
+    pub backups: BTreeMap<(ProgramId, VaultId), Backup>,
+    /// A rule it does not know, for the test that the test can fail.
+    pub blind: Option<&'static str>,
+}
+
+/// Why the chain may refuse: every rule that is broken, whichever it meets first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// Names of the manager's errors.
+    pub broken: BTreeSet<&'static str>,
+    /// Whether something else than the manager's own rules may refuse too.
+    pub open: bool,
+    dry: bool,
+    blind: Option<&'static str>,
+}
+
+impl Faults {
+    /// Only looks: nothing changes even when all rules hold.
+    pub fn dry() -> Self {
+        Self { dry: true, ..Self::default() }
+    }
+
+    /// The rule behind `fault` must hold.
+    pub fn unless(&mut self, holds: bool, fault: &'static str) {
+        if !holds && self.blind != Some(fault) {
+            self.broken.insert(fault);
+        }
+    }
+
+    /// Refused, by whomever.
+    pub fn refuse(&mut self) {
+        self.open = true;
+    }
+
+    /// Refused by whomever unless it holds.
+    pub fn refuse_unless(&mut self, holds: bool) {
+        self.open |= !holds;
+    }
+
+    /// Whether the chain must take it.
+    pub fn none(&self) -> bool {
+        self.broken.is_empty() && !self.open
+    }
+
+    /// Whether nothing may change.
+    pub fn stop(&self) -> bool {
+        self.dry || !self.none()
+    }
+}
+
+/// Events that an accepted operation emits, by name.
+pub type Events = Vec<&'static str>;
+
+impl Model {
+    /// Programs that run, vaults that hold something, and nothing of the manager's.
+    pub fn new(time: i64, slot: u64) -> Self {
+        let program =
+            |code| Program { code, holder: Holder::Person(DEV), deployed: slot - 1, state: None };
+        Self {
+            now: Now { time, slot },
+            teams: BTreeMap::new(),
+            programs: vec![program(Code::First(0)), program(Code::First(0))],
+            proposals: BTreeMap::new(),
+            buffers: BTreeMap::new(),
+            attestations: BTreeMap::new(),
+            vaults: BTreeMap::new(),
+            records: BTreeMap::new(),
+            backups: BTreeMap::new(),
+            blind: None,
+        }
+    }
+
+    /// Whether the chain must take `op` now.
+    pub fn takes(&mut self, op: &Op) -> bool {
+        let mut faults = Faults::dry();
+        self.apply(op, &mut faults);
+        faults.none()
+    }
+
+    /// What `op` breaks, in `faults`; when nothing, it is done, and its events are returned.
+    pub fn apply(&mut self, op: &Op, f: &mut Faults) -> Events {
+        f.blind = self.blind;
+        match op {
+            Op::Pass { seconds, slots } => {
+                if !f.stop() {
+                    self.now.time += seconds;
+                    self.now.slot += slots;
+                }
+                vec![]
+            }
+            Op::Upload { buffer, code, by, given } => {
+                f.refuse_unless(*buffer < BUFFERS && !self.buffers.contains_key(buffer));
+                if !f.stop() {
+                    let holder = given.map_or(Holder::Person(*by), Holder::Manager);
+                    self.buffers.insert(*buffer, Buffer { code: *code, holder });
+                }
+                vec![]
+            }
+            Op::Open { vault } | Op::Close { vault } | Op::Deposit { vault } => {
+                self.use_vault(op, *vault, f);
+                vec![]
+            }
+            Op::Call { call, twist } => {
+                f.refuse_unless(twist.is_none());
+                self.call(call, f)
+            }
+        }
+    }
+
+    fn use_vault(&mut self, op: &Op, vault: VaultId, f: &mut Faults) {
+        let (layout, now) = (self.layout(), self.now.time);
+        let there = self.vaults.get(&vault).copied();
+        let usable = match op {
+            Op::Open { .. } => there.is_none() && vault < VAULT_COUNT,
+            _ => there.is_some_and(|content| content.layout == layout),
+        };
+        f.refuse_unless(usable);
+        if f.stop() {
+            return;
+        }
+        match (op, there) {
+            (Op::Open { .. }, _) => {
+                self.vaults.insert(vault, Content::new(layout));
+            }
+            (Op::Deposit { .. }, Some(content)) => {
+                let changed_at = if layout == 2 { now } else { 0 };
+                let deposits = content.deposits + 1;
+                self.vaults.insert(vault, Content { layout, deposits, changed_at });
+            }
+            _ => {
+                self.vaults.remove(&vault);
+            }
+        }
+    }
+
+    /// The layout that the vault program serves.
+    pub fn layout(&self) -> u16 {
+        self.programs.get(usize::from(VAULTS)).map_or(0, |p| p.code.layout())
+    }
+
+    fn call(&mut self, call: &Call, f: &mut Faults) -> Events {
+        match call {
+            Call::CreateTeam { .. }
+            | Call::ProposeTeam { .. }
+            | Call::Vote { .. }
+            | Call::Revoke { .. }
+            | Call::Cancel { .. }
+            | Call::Expire { .. }
+            | Call::ExecuteConfig { .. }
+            | Call::ExecuteTransfer { .. }
+            | Call::Pause { .. }
+            | Call::Unpause { .. } => self.team_call(call, f),
+            Call::Register { .. }
+            | Call::Freeze { .. }
+            | Call::Attest { .. }
+            | Call::AttestChunk { .. }
+            | Call::AttestRollback { .. }
+            | Call::Reclaim { .. }
+            | Call::Propose { .. }
+            | Call::Execute { .. }
+            | Call::VoteBack { .. }
+            | Call::RollBack { .. } => self.code_call(call, f),
+            Call::Migrate { .. }
+            | Call::Verify { .. }
+            | Call::MarkClosed { .. }
+            | Call::Quarantine { .. }
+            | Call::Complete { .. }
+            | Call::Restore { .. } => self.account_call(call, f),
+            Call::CloseBuffer { .. }
+            | Call::CloseProposal { .. }
+            | Call::CloseRecord { .. }
+            | Call::CloseBackup { .. }
+            | Call::CloseState { .. }
+            | Call::CloseTeam { .. } => self.closing_call(call, f),
+        }
+    }
+
+    /// The upgrade at `id`.
+    pub fn upgrade(&self, id: Pid) -> Option<&Upgrade> {
+        match self.proposals.get(&id) {
+            Some(Proposal::Upgrade(upgrade)) => Some(upgrade),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn upgrade_mut(&mut self, id: Pid) -> Option<&mut Upgrade> {
+        match self.proposals.get_mut(&id) {
+            Some(Proposal::Upgrade(upgrade)) => Some(upgrade),
+            _ => None,
+        }
+    }
+
+    /// What the manager knows of `program`.
+    pub fn state(&self, program: ProgramId) -> Option<&program::State> {
+        self.programs.get(usize::from(program))?.state.as_ref()
+    }
+
+    pub(crate) fn state_mut(&mut self, program: ProgramId) -> Option<&mut program::State> {
+        self.programs.get_mut(usize::from(program))?.state.as_mut()
+    }
+
+    /// What the manager holds of `program`, unless it let it go.
+    pub fn held(&self, program: ProgramId) -> Option<&program::State> {
+        self.state(program).filter(|s| s.phase != Phase::Released)
+    }
+
+    /// Open proposals of `team`.
+    pub fn open_proposals(&self, team: TeamId) -> usize {
+        let open = |p: &&Proposal| p.course().team == team && p.course().status.voting();
+        self.proposals.values().filter(open).count()
+    }
+
+    /// `id` has ended before its execution: its places are free.
+    pub(crate) fn end(&mut self, id: Pid) {
+        let Some(proposal) = self.proposals.get(&id) else { return };
+        let (team, proposer) = (proposal.course().team, proposal.course().proposer);
+        let program = course::program_of(id, proposal);
+        if let Some(state) = program.and_then(|program| self.state_mut(program)) {
+            for place in [&mut state.live, &mut state.forward] {
+                if *place == Some(id) {
+                    *place = None;
+                }
+            }
+        }
+        if let Some(team) = self.teams.get_mut(&team) {
+            team.end(proposer);
+        }
+    }
+}
+
+impl Code {
+    /// The layout that this build serves.
+    pub fn layout(self) -> u16 {
+        match self {
+            Self::First(_) | Self::Cut | Self::Junk => 1,
+            Self::Second(_) | Self::Large(_) => 2,
+        }
+    }
+
+    /// Whether it takes chunks.
+    pub fn large(self) -> bool {
+        matches!(self, Self::Large(_))
+    }
+}

@@ -1,0 +1,129 @@
+//! Random sequences of every instruction, by anyone at any time, on the real program against the
+//! reference model of `e2e::model`: after every step both must say the same.
+use std::{
+    env, fs,
+    io::Write as _,
+    path::PathBuf,
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+};
+
+use e2e::model::{
+    drive::Pair,
+    sequence::{Sequence, Sequences, count, total},
+    stages,
+};
+use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
+
+/// Threads that share the work.
+const THREADS: u32 = 2;
+
+/// Shortest and longest sequence.
+const STEPS: Sequences = Sequences { least: 20, most: 40 };
+
+fn failures() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("proptest-regressions/program_model.jsonl")
+}
+
+/// Runs `sequences` in [`THREADS`] threads, with every number `seed` leads to; random without one.
+fn explore(sequences: u32, seed: Option<u64>) -> Result<(), TestError<Sequence>> {
+    let steps = AtomicU32::new(0);
+    let first: Mutex<Option<TestError<Sequence>>> = Mutex::new(None);
+    let work = |thread: u32| {
+        let mut config = Config::with_cases(sequences / THREADS);
+        config.failure_persistence = None;
+        config.max_shrink_iters = 400;
+        if let Some(seed) = seed {
+            config.rng_seed = RngSeed::Fixed(seed.wrapping_add(thread.into()));
+        }
+        let outcome = TestRunner::new(config).run(&STEPS, |sequence| {
+            let ran = sequence.run(|_| {}).map_err(TestCaseError::fail)?;
+            steps.fetch_add(u32::try_from(sequence.ops.len()).unwrap_or(0), Ordering::Relaxed);
+            count(&ran);
+            Ok(())
+        });
+        if let Err(error) = outcome {
+            first.lock().unwrap().get_or_insert(error);
+        }
+    };
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            scope.spawn(move || work(thread));
+        }
+    });
+    println!("{sequences} sequences, {} steps", steps.into_inner());
+    first.into_inner().unwrap().map_or(Ok(()), Err)
+}
+
+fn explore_and_keep(sequences: u32) {
+    let seed = env::var("MODEL_SEED").ok().and_then(|seed| seed.parse().ok());
+    let outcome = explore(sequences, seed);
+    for (name, (accepted, refused)) in total().lock().unwrap().iter() {
+        println!("{name:22} {accepted:6} accepted, {refused:6} refused");
+    }
+    match outcome {
+        Ok(()) => {}
+        Err(TestError::Fail(why, sequence)) => {
+            let line = serde_json::to_string(&sequence).unwrap();
+            fs::create_dir_all(failures().parent().unwrap()).unwrap();
+            let mut file =
+                fs::OpenOptions::new().create(true).append(true).open(failures()).unwrap();
+            writeln!(file, "{line}").unwrap();
+            panic!(
+                "the program is not what the model says, kept in {}:\n{why}",
+                failures().display()
+            );
+        }
+        Err(TestError::Abort(why)) => panic!("{why}"),
+    }
+}
+
+#[test]
+fn what_once_differed_from_the_model_does_not_any_more() {
+    let kept = fs::read_to_string(failures()).unwrap_or_default();
+    for (i, line) in kept.lines().filter(|line| !line.is_empty()).enumerate() {
+        let sequence: Sequence = serde_json::from_str(line).unwrap();
+        if let Err(why) = sequence.run(|_| {}) {
+            panic!("kept sequence {i}: {why}");
+        }
+    }
+}
+
+#[test]
+fn every_stage_that_sequences_start_from_is_reached_by_model_and_program_alike() {
+    for stage in stages::START {
+        stages::at(stage);
+    }
+}
+
+#[test]
+fn three_hundred_random_sequences_end_as_the_model_says() {
+    explore_and_keep(300);
+}
+
+#[test]
+#[ignore = "half an hour; `cargo xtask test --long` runs it"]
+fn ten_thousand_random_sequences_end_as_the_model_says() {
+    explore_and_keep(10_000);
+}
+
+#[test]
+fn a_model_that_does_not_know_a_rule_is_found_out() {
+    let rules = ["TimelockNotOver", "AlreadyVoted", "RoleMissing"];
+    for rule in rules {
+        let mut config = Config::with_cases(1_000);
+        config.failure_persistence = None;
+        config.max_shrink_iters = 60;
+        config.rng_seed = RngSeed::Fixed(1);
+        let forget = |pair: &mut Pair| pair.model.blind = Some(rule);
+        let outcome = TestRunner::new(config)
+            .run(&STEPS, |sequence| sequence.run(forget).map(|_| ()).map_err(TestCaseError::fail));
+        match outcome {
+            Err(TestError::Fail(why, _)) => assert!(why.message().contains(rule), "{rule}: {why}"),
+            other => panic!("{rule}: nothing was found: {other:?}"),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Commands about a team itself: its rules, its pauses, its end, and programs that leave its care.
+use clap::Args;
+use solana_pubkey::Pubkey;
+
+use super::setup::{Go, Member, member};
+
+/// What every proposal about a team says beside what it does.
+#[derive(Args, Clone, Debug)]
+pub struct Motion {
+    /// Why, for people; at most 128 bytes
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub note: String,
+    /// Days from now after which nobody can execute
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=180))]
+    pub expires_in: u32,
+}
+
+/// New rules for a team; what is not named stays as it is.
+#[derive(Args, Debug)]
+pub struct ProposeChange {
+    /// The team [default: the only one]
+    #[arg(long, value_name = "ADDRESS")]
+    pub team: Option<Pubkey>,
+    /// Add a member, or change a member's roles: ADDRESS[:propose+vote+execute]; give it once for
+    /// each
+    #[arg(long = "add-member", value_name = "ADDRESS[:ROLES]", value_parser = member)]
+    pub add: Vec<Member>,
+    /// Remove a member; give it once for each
+    #[arg(long = "remove-member", value_name = "ADDRESS")]
+    pub remove: Vec<Pubkey>,
+    /// Approvals that lock a proposal
+    #[arg(long, value_name = "N")]
+    pub threshold: Option<u8>,
+    /// Hours between the deciding approval and the earliest execution
+    #[arg(long, value_name = "HOURS")]
+    pub timelock_hours: Option<u16>,
+    /// Hours below which the timelock can never be set; it can only rise
+    #[arg(long, value_name = "HOURS")]
+    pub timelock_floor_hours: Option<u16>,
+    /// Hours after the timelock in which a proposal can be executed
+    #[arg(long, value_name = "HOURS")]
+    pub window_hours: Option<u16>,
+    /// Days after execution in which members can vote to roll back
+    #[arg(long, value_name = "DAYS")]
+    pub rollback_window_days: Option<u16>,
+    /// Proposals one member may have open at once
+    #[arg(long, value_name = "N")]
+    pub open_cap: Option<u8>,
+    /// Who may veto, pause for three days and roll back
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_guardian")]
+    pub guardian: Option<Pubkey>,
+    /// Have no guardian any more
+    #[arg(long)]
+    pub no_guardian: bool,
+    /// The only account that surplus lamports of upgrades go to
+    #[arg(long, value_name = "ADDRESS")]
+    pub treasury: Option<Pubkey>,
+    /// The rest of the proposal.
+    #[command(flatten)]
+    pub motion: Motion,
+    /// The rest.
+    #[command(flatten)]
+    pub go: Go,
+}
+
+/// The end of a team.
+#[derive(Args, Debug)]
+pub struct ProposeDissolve {
+    /// The team [default: the only one]
+    #[arg(long, value_name = "ADDRESS")]
+    pub team: Option<Pubkey>,
+    /// The rest of the proposal.
+    #[command(flatten)]
+    pub motion: Motion,
+    /// The rest.
+    #[command(flatten)]
+    pub go: Go,
+}
+
+/// A program that shall leave the manager.
+#[derive(Args, Debug)]
+pub struct ProposeTransfer {
+    /// The program
+    #[arg(long, value_name = "ADDRESS")]
+    pub program: Pubkey,
+    /// Who holds its upgrade authority then; signs the execution
+    #[arg(long, value_name = "ADDRESS")]
+    pub new_authority: Pubkey,
+    /// The rest of the proposal.
+    #[command(flatten)]
+    pub motion: Motion,
+    /// The rest.
+    #[command(flatten)]
+    pub go: Go,
+}
+
+/// A team to pause, or whose pause to lift.
+#[derive(Args, Debug)]
+pub struct OfTeam {
+    /// The team [default: the only one]
+    #[arg(long, value_name = "ADDRESS")]
+    pub team: Option<Pubkey>,
+    /// The rest.
+    #[command(flatten)]
+    pub go: Go,
+}

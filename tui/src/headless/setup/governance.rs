@@ -1,0 +1,136 @@
+//! `team propose-change`, `team propose-dissolve`, `program propose-transfer`, `pause`, `unpause`.
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use backend::{SetupManager, TeamChange};
+use solana_pubkey::Pubkey;
+use upgrade_manager::state::MemberArgs;
+
+use super::{confirm, desk};
+use crate::{
+    cli::governance::{Motion, OfTeam, ProposeChange, ProposeDissolve, ProposeTransfer},
+    headless::fresh,
+    model::snapshot::Snapshot,
+    session::Session,
+};
+
+const HOUR: u32 = 3_600;
+const DAY: u32 = 24 * HOUR;
+
+fn motion(args: &Motion) -> backend::Motion {
+    let expires_in = Duration::from_secs(u64::from(args.expires_in).saturating_mul(86_400));
+    backend::Motion { note: args.note.clone(), expires_in }
+}
+
+/// The named team, or the only one that has not ended.
+fn choose(snapshot: &Snapshot, wanted: Option<Pubkey>) -> Result<Pubkey> {
+    if let Some(team) = wanted {
+        return Ok(team);
+    }
+    let rows = &snapshot.view.multisigs;
+    let alive: Vec<_> =
+        rows.iter().filter(|r| r.closed_slot.is_none() && !r.account.dissolved).collect();
+    match alive.as_slice() {
+        [one] => Ok(one.pubkey),
+        [] => bail!("There is no team on this chain."),
+        _ => bail!("There are several teams; say which one with --team ADDRESS."),
+    }
+}
+
+async fn of_team(session: &Session, wanted: Option<Pubkey>) -> Result<(SetupManager, Pubkey)> {
+    let desk = desk(session).await?;
+    let team = choose(&fresh(session).await?, wanted)?;
+    Ok((desk, team))
+}
+
+pub(super) async fn change(session: &Session, args: &ProposeChange) -> Result<u8> {
+    let (desk, team) = of_team(session, args.team).await?;
+    let shown = desk.propose_change(&team, &wishes(args), motion(&args.motion)).await;
+    confirm::run(session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
+}
+
+pub(super) async fn dissolve(session: &Session, args: &ProposeDissolve) -> Result<u8> {
+    let (desk, team) = of_team(session, args.team).await?;
+    let shown = desk.propose_dissolve(&team, motion(&args.motion)).await;
+    confirm::run(session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
+}
+
+pub(super) async fn transfer(session: &Session, args: &ProposeTransfer) -> Result<u8> {
+    let desk = desk(session).await?;
+    let motion = motion(&args.motion);
+    let shown = desk.propose_transfer(&args.program, &args.new_authority, motion).await;
+    confirm::run(session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
+}
+
+pub(super) async fn pause(session: &Session, args: &OfTeam) -> Result<u8> {
+    let (desk, team) = of_team(session, args.team).await?;
+    let shown = desk.pause(&team).await.map_err(|e| session.clean(&e))?;
+    confirm::run(session, &desk, shown, args.go, "team").await
+}
+
+pub(super) async fn unpause(session: &Session, args: &OfTeam) -> Result<u8> {
+    let (desk, team) = of_team(session, args.team).await?;
+    let shown = desk.unpause(&team).await.map_err(|e| session.clean(&e))?;
+    confirm::run(session, &desk, shown, args.go, "team").await
+}
+
+fn wishes(args: &ProposeChange) -> TeamChange {
+    let times = |n: u16, unit: u32| u32::from(n).saturating_mul(unit);
+    TeamChange {
+        add: args.add.iter().map(|m| MemberArgs { key: m.key, roles: m.roles }).collect(),
+        remove: args.remove.clone(),
+        threshold: args.threshold,
+        timelock: args.timelock_hours.map(|n| times(n, HOUR)),
+        timelock_floor: args.timelock_floor_hours.map(|n| times(n, HOUR)),
+        execution_window: args.window_hours.map(|n| times(n, HOUR)),
+        rollback_window: args.rollback_window_days.map(|n| times(n, DAY)),
+        open_cap: args.open_cap,
+        guardian: if args.no_guardian { Some(None) } else { args.guardian.map(Some) },
+        treasury: args.treasury,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::{
+        cli::{Cli, Command, setup::Team},
+        fixtures::{self, key},
+    };
+
+    fn read(more: &[&str]) -> TeamChange {
+        let line = [&["control-room", "team", "propose-change"], more].concat();
+        match Cli::try_parse_from(line).unwrap().command {
+            Some(Command::Team(Team::ProposeChange(args))) => wishes(&args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn flags_become_wishes_and_nothing_else_changes() {
+        assert_eq!(read(&[]), TeamChange::default());
+        let (a, b) = (key(1).to_string(), key(2).to_string());
+        let some = read(&["--add-member", &format!("{a}:vote"), "--remove-member", &b]);
+        assert_eq!((some.add.len(), some.remove), (1, vec![key(2)]));
+        let times = read(&["--timelock-hours", "72", "--rollback-window-days", "3"]);
+        assert_eq!((times.timelock, times.rollback_window), (Some(259_200), Some(259_200)));
+        assert_eq!(read(&["--guardian", &a]).guardian, Some(Some(key(1))));
+        assert_eq!(read(&["--no-guardian"]).guardian, Some(None));
+    }
+
+    #[test]
+    fn the_only_team_is_meant_and_of_several_none_is_guessed() {
+        let one = fixtures::snapshot(&fixtures::active(1));
+        assert_eq!(choose(&one, None).unwrap(), key(20));
+        assert_eq!(choose(&one, Some(key(3))).unwrap(), key(3));
+        let mut two = (*one).clone();
+        let mut other = two.view.multisigs[0].clone();
+        other.pubkey = key(21);
+        two.view.multisigs.push(other);
+        assert!(choose(&two, None).unwrap_err().to_string().contains("--team"));
+        two.view.multisigs[0].account.dissolved = true;
+        assert_eq!(choose(&two, None).unwrap(), key(21));
+    }
+}
