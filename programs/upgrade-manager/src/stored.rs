@@ -117,7 +117,7 @@ pub(crate) fn close<'info>(info: &AccountInfo<'info>, refund: &AccountInfo<'info
 
 /// Room that is left to write into. Unlike the standard library's writer for slices it writes all
 /// or nothing, so that a field of known length becomes a few stores instead of a call.
-struct Room<'a>(&'a mut [u8]);
+pub(crate) struct Room<'a>(pub &'a mut [u8]);
 
 impl Write for Room<'_> {
     #[inline(always)]
