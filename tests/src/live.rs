@@ -79,9 +79,13 @@ impl Live {
     /// Arguments that point the control room at this chain, with the store in folder `store` and the
     /// key of member `n`.
     pub fn flags(&self, store: &str, n: usize) -> Vec<String> {
+        self.flags_of(store, &self.key(n))
+    }
+
+    fn flags_of(&self, store: &str, key_file: &str) -> Vec<String> {
         let folder = self.folder(store).display().to_string();
         let flags = ["--rpc-url", &self.ready.http, "--ws-url", &self.ready.ws];
-        let more = ["--data-dir", &folder, "--keypair", &self.key(n), "--log-level", "debug"];
+        let more = ["--data-dir", &folder, "--keypair", key_file, "--log-level", "debug"];
         let log = ["--log-file", &format!("{folder}.log")];
         flags.iter().chain(&more).chain(&log).map(|s| (*s).to_owned()).collect()
     }
@@ -97,11 +101,22 @@ impl Live {
 
     /// Runs a headless command as member `n` that must succeed, and returns its one JSON value.
     pub fn done(&self, n: usize, args: &[&str]) -> serde_json::Value {
-        let out = self.command(n, &[args, &["--json"]].concat());
-        let (text, errors) =
-            (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-        assert!(out.status.success(), "{args:?}: {}\n{text}\n{errors}", out.status);
-        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{args:?}: {e}\n{text}"))
+        succeeded(args, &self.command(n, &[args, &["--json"]].concat()))
+    }
+
+    /// Runs a headless command under the deployer's key, who is no member.
+    pub fn outsider(&self, args: &[&str]) -> Output {
+        let key = self.ready.deployer.display().to_string();
+        Command::new(robot::control_room())
+            .args(self.flags_of("mirror", &key))
+            .args(args)
+            .output()
+            .expect("the control room starts")
+    }
+
+    /// The same for a command that must succeed.
+    pub fn outsider_done(&self, args: &[&str]) -> serde_json::Value {
+        succeeded(args, &self.outsider(&[args, &["--json"]].concat()))
     }
 
     /// Three approvals, 48 hours, execution, all by headless commands.
@@ -112,6 +127,14 @@ impl Live {
         self.advance(48 * 3600 + 60);
         self.done(4, &["execute", "--yes"]);
     }
+}
+
+/// The one JSON value of a command that succeeded.
+fn succeeded(args: &[&str], out: &Output) -> serde_json::Value {
+    let (text, errors) =
+        (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(out.status.success(), "{args:?}: {}\n{text}\n{errors}", out.status);
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{args:?}: {e}\n{text}"))
 }
 
 impl Drop for Live {

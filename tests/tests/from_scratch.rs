@@ -145,7 +145,7 @@ fn create_team(desk: &Desk) -> Pubkey {
     let team = address(&made["team"]);
     let config: MultisigConfig = desk.read(&team);
     assert_eq!((config.threshold, config.members.len(), config.open_cap), (3, 5, 2));
-    assert_eq!((config.timelock, config.timelock_floor), (48 * HOUR, 24 * HOUR));
+    assert_eq!((config.timelock, config.timelock_floor), (48 * HOUR, 48 * HOUR));
     assert_eq!((config.execution_window, config.rollback_window), (72 * HOUR, 3 * DAY));
     assert_eq!(config.treasury.to_string(), treasury);
     let voter = keys[4].parse().expect("an address");

@@ -105,7 +105,7 @@ fn three_hundred_random_sequences_end_as_the_model_says() {
 }
 
 #[test]
-#[ignore = "half an hour; `cargo xtask test --long` runs it"]
+#[ignore = "a quarter of an hour; `cargo xtask test --long` runs it"]
 fn ten_thousand_random_sequences_end_as_the_model_says() {
     explore_and_keep(10_000);
 }

@@ -21,8 +21,8 @@ macro_rules! refusals {
         const LENGTHS: &[[u8; 2]] =
             &[$([length(stringify!($name)), length($message)]),+];
 
-        #[cfg(test)]
-        const ALL: &[ManagerError] = &[$(ManagerError::$name),+];
+        /// Every refusal, in the order of the codes.
+        pub const ALL: &[ManagerError] = &[$(ManagerError::$name),+];
     };
 }
 

@@ -18,7 +18,7 @@ pub(super) async fn run(session: &Session, args: &TeamCreate) -> Result<u8> {
 
 fn terms(args: &TeamCreate) -> TeamRules {
     let hours = |n: u16| u32::from(n).saturating_mul(HOUR);
-    let floor = args.timelock_floor_hours.unwrap_or_else(|| FLOOR);
+    let floor = args.timelock_floor_hours.unwrap_or(FLOOR);
     TeamRules {
         threshold: args.threshold,
         open_cap: args.open_cap,
