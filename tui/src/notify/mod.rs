@@ -6,6 +6,7 @@ mod escape;
 
 use indexer::Conn;
 use serde::{Deserialize, Serialize};
+use solana_pubkey::Pubkey;
 use upgrade_manager::state::Course;
 
 pub use self::deliver::{Surroundings, deliver};
@@ -52,23 +53,34 @@ pub fn due(model: &Model) -> Vec<Notice> {
         return vec![];
     };
     let now = ChainNow { unix, slot: model.health.slot };
-    let rows = model.snapshot.view.proposals.iter().filter(|r| r.closed_slot.is_none());
-    rows.filter_map(|row| {
+    let view = &model.snapshot.view;
+    let upgrades = view.proposals.iter().filter(|r| r.closed_slot.is_none()).filter_map(|row| {
+        let (p, program) = (&row.account, clean(&model.name(&row.account.terms.program)));
+        ready(model, row.pubkey, p, &format!("{} of {program}", p.terms.id), now)
+    });
+    let changes = view.governance.iter().filter(|r| r.closed_slot.is_none()).filter_map(|row| {
         let p = &row.account;
-        let team = model.snapshot.team(p)?;
-        p.require_executable(team, now.unix, now.slot).ok()?;
-        let program = clean(&model.name(&p.terms.program));
-        Some(Notice {
-            key: format!("ready:{}:{}", row.pubkey, p.eta),
-            title: "Timelock expired".to_owned(),
-            body: format!(
-                "Proposal {} of {program} is ready to execute until {}.",
-                p.terms.id,
-                utc(p.window_end)
-            ),
-        })
+        ready(model, row.pubkey, p, &format!("{} ({})", p.terms.id, p.terms.action.name()), now)
+    });
+    upgrades.chain(changes).collect()
+}
+
+/// The notice that `proposal`, which `name` names, can be executed.
+fn ready(
+    model: &Model,
+    address: Pubkey,
+    proposal: &impl Course,
+    name: &str,
+    now: ChainNow,
+) -> Option<Notice> {
+    let team = model.snapshot.multisig(&proposal.multisig())?;
+    proposal.require_executable(team, now.unix, now.slot).ok()?;
+    let stage = proposal.stage();
+    Some(Notice {
+        key: format!("ready:{address}:{}", stage.eta),
+        title: "Timelock expired".to_owned(),
+        body: format!("Proposal {name} is ready to execute until {}.", utc(stage.window_end)),
     })
-    .collect()
 }
 
 /// Several notices as one: what was missed while nobody looked is one interruption, not ten.

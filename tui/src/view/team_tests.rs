@@ -65,9 +65,20 @@ fn a_change_of_the_team_is_listed_voted_on_and_shown_in_full() {
 
 #[test]
 fn an_approved_change_waits_and_is_then_executed_by_the_same_key() {
-    let model = model(ProposalStatus::Timelocked);
+    let mut model = model(ProposalStatus::Timelocked);
     assert_eq!(command(Id::Execute).unwrap().enabled(&model), Ok(()));
     assert_eq!(Id::Execute.verb(), Some(Verb::Execute));
+    let mut due = |eta: i64| {
+        let mut snapshot = (*model.snapshot).clone();
+        let p = &mut snapshot.view.governance[0].account;
+        (p.eta, p.window_end) = (eta, eta + 86_400);
+        model.snapshot = Arc::new(snapshot);
+        crate::notify::due(&model)
+    };
+    assert_eq!(due(START + 7_200), vec![], "the chain's clock is an hour behind");
+    let notices = due(START + 3_600);
+    assert_eq!(notices.len(), 1);
+    assert!(notices[0].body.starts_with("Proposal 1 (ConfigChange) is ready to execute until"));
 }
 
 #[test]
