@@ -10,7 +10,6 @@ use e2e::{
 };
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
-use solana_system_interface::instruction::transfer;
 use upgrade_manager::{
     error::ManagerError,
     instructions::{ProposeArgs, RestoreItem},
@@ -219,85 +218,6 @@ fn a_vault_that_follows_after_completion_keeps_the_old_code_away_until_it_is_res
     w.chain.ok(&[last, back], &[&key("dan"), &key("payer")]);
     w.vaults.push(late);
     assert_eq!(w.snapshot(), w.before);
-}
-
-#[test]
-fn what_is_closed_and_refilled_in_one_transaction_is_empty_all_the_same() {
-    let mut w = World::at(Stage::Proposed);
-    let cancel = w.cancel_ix("anna");
-    w.chain.ok(&[cancel], &[&key("anna")]);
-    let (stranger, ended) = (key("stranger"), w.proposal_address());
-    let approve = w.approve_ix("ben");
-    let attestation = seeds::attestation(&w.buffer_key("upgrade").pubkey()).0;
-    let mut all: Vec<_> =
-        ["upgrade", "rollback"].map(|name| w.close_buffer_ix("stranger", name)).to_vec();
-    all.push(w.close_proposal_ix("stranger"));
-    for at in [attestation, ended] {
-        all.push(transfer(&stranger.pubkey(), &at, SOL));
-    }
-    w.chain.ok(&all, &[&stranger]);
-    for at in [attestation, ended] {
-        let left = w.chain.account(&at).unwrap();
-        assert!(left.data.is_empty() && left.owner == solana_system_interface::program::ID);
-    }
-    w.chain.refuse(ManagerError::WrongAccount, &[approve], &[&key("ben")]);
-    let cancel = ix::cancel(&address("anna"), &w.keys());
-    w.chain.refuse(ManagerError::WrongAccount, &[cancel], &[&key("anna")]);
-    // A squatter at the attestation's address does not stop the next one there.
-    w.stage_buffers(elf::v2(), elf::v1());
-    w.propose();
-}
-
-#[test]
-fn a_record_closed_and_revived_in_one_transaction_forgets_everything() {
-    let mut w = World::at(Stage::Migrated);
-    w.vote_rollback(&DECIDING, false);
-    w.restore_all();
-    w.roll_back();
-    let (vault, stranger) = (w.vaults[0], key("stranger"));
-    let record = seeds::account_version(&demo_vault::ID, &vault).0;
-    let revive = transfer(&stranger.pubkey(), &record, SOL);
-    let close = w.close_record_ix("stranger", &vault);
-    w.chain.ok(&[close.clone(), revive], &[&stranger]);
-    assert!(w.chain.account(&record).unwrap().data.is_empty());
-    w.chain.refuse(ManagerError::WrongAccount, &[close], &[&stranger]);
-}
-
-#[test]
-fn nobody_registers_a_program_twice_nor_for_another_team() {
-    let mut w = World::at(Stage::Registered);
-    let second = w.second_team();
-    let (before, signers) = (w.state(), [&key("dev"), &key("payer")]);
-    let again = w.register_ix();
-    assert!(w.chain.send(&[again.clone()], &signers).is_err());
-    let mut other = again;
-    let from = w.multisig();
-    other.accounts.iter_mut().filter(|m| m.pubkey == from).for_each(|m| m.pubkey = second);
-    assert!(w.chain.send(&[other], &signers).is_err());
-    assert_eq!(w.state(), before);
-}
-
-#[test]
-fn times_at_the_ends_of_their_range_are_refused_and_nothing_wraps() {
-    let mut w = World::at(Stage::Attested);
-    let signers = [&key("anna"), &key("payer")];
-    for (expires_at, error) in [
-        (i64::MIN, ManagerError::Overflow),
-        (i64::MAX, ManagerError::ExpiryOutOfRange),
-        (0, ManagerError::ExpiryOutOfRange),
-    ] {
-        let propose = w.propose_ix("anna", ProposeArgs { expires_at, ..w.propose_args() });
-        w.chain.refuse(error, &[propose], &signers);
-    }
-    let args = ProposeArgs { expires_at: i64::MAX, ..w.propose_args() };
-    w.chain.set_time(i64::MAX - 2 * i64::from(TIMELOCK));
-    let propose = w.propose_ix("anna", args);
-    w.chain.ok(&[propose], &signers);
-    w.chain.set_time(i64::MAX - 1);
-    w.approve_by(&["anna", "ben"]);
-    let decisive = w.approve_ix("chloe");
-    w.chain.refuse(ManagerError::Overflow, &[decisive], &[&key("chloe")]);
-    assert_eq!((w.proposal().status, w.proposal().eta), (ProposalStatus::Active, 0));
 }
 
 #[test]

@@ -5,26 +5,12 @@ use e2e::{
     verbs::trimmed_len,
     world::{DECIDING, Stage, TIMELOCK, World},
 };
-use solana_loader_v3_interface::instruction::{upgrade, write};
 use solana_signer::Signer;
 use upgrade_manager::{
     error::ManagerError,
     instructions::ProposeArgs,
-    seeds,
     state::{BufferRole, LenRange, Manifest, Source, TypeRule},
 };
-
-#[test]
-fn nobody_writes_into_a_frozen_buffer_nor_installs_it_without_the_manager() {
-    let mut w = World::at(Stage::Attested);
-    let (dev, buffer) = (key("dev"), w.buffer_key("upgrade").pubkey());
-    let before = w.chain.data(&buffer);
-    let patch = write(&buffer, &dev.pubkey(), 100, vec![0xcc; 8]);
-    w.chain.refuse_saying("Incorrect buffer authority", &[patch], &[&dev]);
-    let install = upgrade(&demo_vault::ID, &buffer, &dev.pubkey(), &dev.pubkey());
-    w.chain.refuse_saying("authority", &[install], &[&dev]);
-    assert_eq!(w.chain.data(&buffer), before);
-}
 
 #[test]
 fn a_buffer_is_frozen_only_by_who_has_it() {
@@ -37,25 +23,6 @@ fn a_buffer_is_frozen_only_by_who_has_it() {
     w.freeze("upgrade", BufferRole::Upgrade);
     let again = w.freeze_ix("upgrade", BufferRole::Rollback);
     assert!(w.chain.send(&[again], &[&key("dev"), &payer]).is_err(), "the role is fixed");
-}
-
-#[test]
-fn only_loader_buffers_are_frozen() {
-    let mut w = World::at(Stage::Registered);
-    let program_data = backend::instructions::program_data_address(&demo_vault::ID);
-    for not_a_buffer in [demo_vault::ID, program_data, w.vaults[0]] {
-        let mut freeze = w.freeze_ix("upgrade", BufferRole::Upgrade);
-        let attestation = seeds::attestation(&w.buffer_key("upgrade").pubkey()).0;
-        for meta in &mut freeze.accounts {
-            if meta.pubkey == w.buffer_key("upgrade").pubkey() {
-                meta.pubkey = not_a_buffer;
-            } else if meta.pubkey == attestation {
-                meta.pubkey = seeds::attestation(&not_a_buffer).0;
-            }
-        }
-        let signers = [&key("dev"), &key("payer")];
-        w.chain.refuse(ManagerError::NotALoaderAccount, &[freeze], &signers);
-    }
 }
 
 #[test]
@@ -113,31 +80,6 @@ fn two_mebibytes_are_hashed_in_one_transaction_and_not_a_byte_more() {
         } else {
             w.chain.refuse(ManagerError::NeedsChunks, &[attest], &[]);
         }
-    }
-}
-
-#[test]
-fn a_rollback_copy_that_differs_in_one_byte_or_could_not_be_deployed_is_no_copy() {
-    let live = elf::v1();
-    let (mut first, mut last) = (live.to_vec(), live.to_vec());
-    let end = backend::elf::trimmed(live).len();
-    first[4096] ^= 1;
-    last[end - 1] ^= 1;
-    let cases = [
-        (first, ManagerError::RollbackNotLive),
-        (last, ManagerError::RollbackNotLive),
-        (live[..end - 1].to_vec(), ManagerError::RollbackNotLive),
-        ([live, &[1]].concat(), ManagerError::RollbackNotLive),
-        (elf::v2().to_vec(), ManagerError::RollbackNotLive),
-        (live[..end].to_vec(), ManagerError::ElfCutShort),
-    ];
-    for (i, (bytes, error)) in cases.into_iter().enumerate() {
-        let mut w = World::at(Stage::Registered);
-        w.upload("rollback", &bytes);
-        w.freeze("rollback", BufferRole::Rollback);
-        let attest = w.attest_rollback_ix("rollback");
-        println!("case {i}");
-        w.chain.refuse(error, &[attest], &[]);
     }
 }
 

@@ -132,28 +132,6 @@ fn the_end_of_one_proposal_does_not_free_the_buffers_of_another() {
 }
 
 #[test]
-fn a_closed_proposal_never_comes_back() {
-    let mut w = World::at(Stage::Proposed);
-    let cancel = w.cancel_ix("anna");
-    w.chain.ok(&[cancel], &[&key("anna")]);
-    w.close_buffers(&["upgrade", "rollback"]);
-    let close = w.close_proposal_ix("stranger");
-    w.chain.ok(&[close], &[&key("stranger")]);
-    w.stage_buffers(elf::v2(), elf::v1());
-    let old = w.proposal_address();
-    let mut again = w.propose_ix("anna", w.propose_args());
-    let at = again
-        .accounts
-        .iter()
-        .position(|m| m.pubkey == seeds::proposal(&demo_vault::ID, &w.multisig(), 1).0);
-    again.accounts[at.expect("the next id")].pubkey = old;
-    assert!(w.chain.send(&[again], &[&key("anna"), &key("payer")]).is_err());
-    w.propose();
-    assert_eq!(w.id, 1);
-    assert_ne!(w.proposal_address(), old);
-}
-
-#[test]
 fn records_stay_while_accounts_are_on_their_way() {
     let mut w = World::at(Stage::Migrated);
     let vault = w.vaults[0];

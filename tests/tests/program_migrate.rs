@@ -8,7 +8,6 @@ use e2e::{
     world::{DECIDING, Stage, VAULTS, World},
 };
 use solana_account::Account;
-use solana_instruction::AccountMeta;
 use solana_pubkey::Pubkey;
 use upgrade_manager::{error::ManagerError, seeds, state::ProposalStatus};
 
@@ -20,19 +19,6 @@ const VERIFY_HEAD: usize = 4;
 fn refuse_migration(w: &mut World, error: ManagerError, accounts: &[Pubkey]) {
     let migrate = w.migrate_ix(accounts);
     w.chain.refuse(error, &[migrate], &[&key("cranker")]);
-}
-
-#[test]
-fn nothing_migrates_before_execution_or_in_its_slot() {
-    let mut w = World::at(Stage::Ready);
-    let vaults = w.vaults.clone();
-    refuse_migration(&mut w, ManagerError::NotExecuted, &vaults);
-    w.execute();
-    refuse_migration(&mut w, ManagerError::SameSlot, &vaults);
-    w.chain.pass(0);
-    refuse_migration(&mut w, ManagerError::SameSlot, &vaults);
-    w.chain.next_slot();
-    w.migrate_all();
 }
 
 #[test]
@@ -81,17 +67,6 @@ fn a_gift_to_a_vault_before_its_migration_does_not_stop_its_restore() {
 }
 
 #[test]
-fn a_squatted_record_address_does_not_stop_a_migration() {
-    let mut w = World::at(Stage::Executed);
-    for (i, vault) in w.vaults.clone().iter().enumerate() {
-        let record = seeds::account_version(&demo_vault::ID, vault).0;
-        w.chain.fund(&record, 1_000_000 * (i as u64 * 4 + 1));
-    }
-    w.migrate_all();
-    assert_eq!(w.state().counters.migrated, VAULTS);
-}
-
-#[test]
 fn accounts_of_others_and_of_other_kinds_do_not_migrate() {
     let mut w = World::at(Stage::Executed);
     let stranger = address("stranger");
@@ -120,31 +95,6 @@ fn accounts_of_others_and_of_other_kinds_do_not_migrate() {
         refuse_migration(&mut w, ManagerError::NotEligible, &[own]);
     }
     assert_eq!(w.proposal().status, ProposalStatus::Executed);
-}
-
-#[test]
-fn a_batch_is_whole_ascending_and_without_repetition() {
-    let mut w = World::at(Stage::Executed);
-    let vaults = w.vaults.clone();
-    let reversed: Vec<_> = vaults.iter().rev().copied().collect();
-    for batch in
-        [vec![], reversed, vec![vaults[0], vaults[0]], vec![vaults[0], vaults[2], vaults[1]]]
-    {
-        refuse_migration(&mut w, ManagerError::BadBatch, &batch);
-    }
-    let mut half = w.migrate_ix(&vaults);
-    half.accounts.pop();
-    w.chain.refuse(ManagerError::BadBatch, &[half], &[&key("cranker")]);
-    let mut long = w.migrate_ix(&vaults);
-    long.accounts.push(AccountMeta::new(vaults[0], false));
-    w.chain.refuse(ManagerError::BadBatch, &[long], &[&key("cranker")]);
-
-    w.migrate_all();
-    let reversed: Vec<_> = vaults.iter().rev().copied().collect();
-    for batch in [vec![], reversed, vec![vaults[0], vaults[0]]] {
-        let verify = w.verify_ix(&batch);
-        w.chain.refuse(ManagerError::BadBatch, &[verify], &[]);
-    }
 }
 
 #[test]
@@ -178,41 +128,6 @@ fn a_record_of_another_account_is_not_taken() {
     let mut record = w.migrate_ix(&[a]);
     record.accounts[MIGRATE_HEAD + 1].pubkey = w.proposal_address();
     assert!(w.chain.send(&[record], &[&key("cranker")]).is_err());
-}
-
-#[test]
-fn the_target_is_called_only_as_itself_and_only_with_the_migrator() {
-    let mut w = World::at(Stage::Executed);
-    let vaults = w.vaults.clone();
-    let good = w.migrate_ix(&vaults);
-    let swaps = [
-        (demo_vault::ID, upgrade_manager::ID, u32::from(ManagerError::WrongAccount)),
-        (
-            seeds::migrator(&demo_vault::ID).0,
-            seeds::authority(&demo_vault::ID).0,
-            ManagerError::WrongAccount.into(),
-        ),
-        (
-            w.state().program_data,
-            backend::instructions::program_data_address(&upgrade_manager::ID),
-            ManagerError::WrongAccount.into(),
-        ),
-    ];
-    for (from, to, code) in swaps {
-        let mut ix = good.clone();
-        let at = ix.accounts.iter().position(|m| m.pubkey == from).unwrap();
-        ix.accounts[at].pubkey = to;
-        w.chain.refuse(code, &[ix], &[&key("cranker")]);
-    }
-}
-
-#[test]
-fn a_program_the_manager_no_longer_holds_is_not_called() {
-    let mut w = World::at(Stage::Executed);
-    let (vaults, dev) = (w.vaults.clone(), address("dev").to_bytes());
-    let data = w.state().program_data;
-    w.chain.tamper(&data, |data| data[13..45].copy_from_slice(&dev));
-    refuse_migration(&mut w, ManagerError::AuthorityLost, &vaults);
 }
 
 /// A world in which the owner closed one vault after planning; its address.

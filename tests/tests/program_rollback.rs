@@ -18,8 +18,6 @@ use upgrade_manager::{
 
 /// Anchor's code for a signature that is missing.
 const SIGNER_MISSING: u32 = 3010;
-/// Accounts of `restore_accounts` in front of the batch.
-const HEAD: usize = 11;
 
 /// A migrated world whose members voted for rollback.
 fn rolling_back() -> World {
@@ -183,21 +181,6 @@ fn bytes_do_not_overwrite_what_a_user_did_since() {
 }
 
 #[test]
-fn rent_goes_back_to_who_paid_it_and_to_nobody_else() {
-    let mut w = rolling_back();
-    let vaults = w.vaults.clone();
-    let mut theft = w.restore_ix("dan", &w.old_bytes(&vaults));
-    theft.accounts[HEAD + 2].pubkey = address("dan");
-    w.chain.refuse(ManagerError::WrongAccount, &[theft], &[&key("dan"), &key("payer")]);
-    let mut short = w.restore_ix("dan", &w.old_bytes(&vaults));
-    short.accounts.pop();
-    w.chain.refuse(ManagerError::BadBatch, &[short], &[&key("dan"), &key("payer")]);
-    let mut uneven = w.restore_ix("dan", &w.old_bytes(&vaults));
-    uneven.accounts.truncate(HEAD + 3);
-    w.chain.refuse(ManagerError::BadBatch, &[uneven], &[&key("dan"), &key("payer")]);
-}
-
-#[test]
 fn a_payer_who_emptied_the_wallet_delays_a_restore_only_until_somebody_funds_it() {
     let mut w = World::at(Stage::Executed);
     let vaults = w.vaults.clone();
@@ -257,19 +240,6 @@ fn a_rollback_happens_once_and_not_in_the_slot_of_the_upgrade() {
 }
 
 #[test]
-fn nothing_is_restored_into_a_program_the_manager_no_longer_holds() {
-    let mut w = rolling_back();
-    let (vaults, dev) = (w.vaults.clone(), address("dev").to_bytes());
-    let data = w.state().program_data;
-    w.chain.tamper(&data, |data| data[13..45].copy_from_slice(&dev));
-    let items = w.old_bytes(&vaults);
-    refuse_restore(&mut w, ManagerError::AuthorityLost, &items);
-    w.vote_rollback(&DECIDING, true);
-    let back = w.rollback_ix("dan");
-    w.chain.refuse(ManagerError::AuthorityLost, &[back], &[&key("dan")]);
-}
-
-#[test]
 fn nothing_is_proposed_while_a_completed_upgrade_is_rolled_back() {
     let mut w = World::at(Stage::Completed);
     w.stage_upgrade("upgrade-2", e2e::elf::v2());
@@ -278,28 +248,6 @@ fn nothing_is_proposed_while_a_completed_upgrade_is_rolled_back() {
     let args = ProposeArgs { to_version: 3, ..w.propose_args() };
     let propose = w.propose_with_ix("anna", args, "upgrade-2", "rollback-2");
     w.chain.refuse(ManagerError::NotSteady, &[propose], &[&key("anna"), &key("payer")]);
-}
-
-#[test]
-fn nothing_but_the_attested_copy_comes_back() {
-    let mut w = rolling_back();
-    w.restore_all();
-    w.upload("other", e2e::elf::v2());
-    w.freeze("other", upgrade_manager::state::BufferRole::Rollback);
-    let good = w.rollback_ix("dan");
-    let (from, to) = (w.buffer_key("rollback").pubkey(), w.buffer_key("other").pubkey());
-    let mut swapped = good.clone();
-    let at = swapped.accounts.iter().position(|m| m.pubkey == from).unwrap();
-    swapped.accounts[at].pubkey = to;
-    w.chain.refuse(ManagerError::WrongAccount, &[swapped], &[&key("dan")]);
-    let mut spill = good.clone();
-    let at = spill.accounts.iter().position(|m| m.pubkey == address("treasury")).unwrap();
-    spill.accounts[at].pubkey = address("dan");
-    w.chain.refuse(ManagerError::WrongAccount, &[spill], &[&key("dan")]);
-    let mut forged = w.clone();
-    forged.chain.tamper(&from, |data| data[9_000] ^= 1);
-    forged.chain.refuse(ManagerError::HashMismatch, &[good.clone()], &[&key("dan")]);
-    w.chain.ok(&[good], &[&key("dan")]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use demo_vault::{
 };
 use e2e::{
     keys::{address, key},
-    world::{DECIDING, SOL, Stage, VAULTS, World, sha256},
+    world::{DECIDING, SOL, Stage, VAULTS, World},
 };
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
@@ -68,55 +68,6 @@ fn with_closed_vault() -> (World, Pubkey) {
     w.execute();
     w.chain.next_slot();
     (w, vault)
-}
-
-#[test]
-fn a_vault_closed_since_planning_is_counted_by_its_proof_alone() {
-    let (mut w, gone) = with_closed_vault();
-    let cranker = key("cranker");
-    let good = w.mark_closed_ix(&gone);
-    let (keys, hash) = (w.keys(), sha256(&w.before[&gone].data));
-    let proof = |i| upgrade_manager::state::manifest::proof(&w.leaves(), i).unwrap();
-    let mark = |account, index, hash, proof| {
-        let payer = address("cranker");
-        backend::instructions::mark_closed(&payer, &keys, account, index, hash, proof)
-    };
-    let never_there = address("never-there");
-    let mut long = proof(3);
-    long.push([0; 32]);
-    let bad = [
-        mark(&gone, 2, hash, proof(3)),
-        mark(&gone, 3, hash, proof(2)),
-        mark(&gone, 3, [0; 32], proof(3)),
-        mark(&gone, 3, hash, vec![]),
-        mark(&gone, 3, hash, long),
-        mark(&gone, VAULTS, hash, proof(3)),
-        mark(&never_there, 3, hash, proof(3)),
-    ];
-    for ix in bad {
-        w.chain.refuse(ManagerError::BadProof, &[ix], &[&cranker]);
-    }
-    w.run("mark_closed", good.clone(), &[&cranker]);
-    w.chain.refuse(ManagerError::RecordStatus, &[good], &[&cranker]);
-    assert_eq!(w.record(&gone).status, AccountStatus::Closed);
-    w.vaults.remove(3);
-    w.migrate_all();
-    w.verify_all();
-    w.complete();
-    let counters = w.state().counters;
-    assert_eq!((counters.closed, counters.verified), (1, VAULTS - 1));
-}
-
-#[test]
-fn a_vault_that_still_exists_is_not_marked_closed() {
-    let mut w = World::at(Stage::Executed);
-    for vault in w.vaults.clone() {
-        let mark = w.mark_closed_ix(&vault);
-        w.chain.refuse(ManagerError::AccountExists, &[mark], &[&key("cranker")]);
-    }
-    w.migrate_all();
-    let mark = w.mark_closed_ix(&w.vaults[0].clone());
-    w.chain.refuse(ManagerError::AlreadyMigrated, &[mark], &[&key("cranker")]);
 }
 
 #[test]
