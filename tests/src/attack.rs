@@ -9,7 +9,13 @@ use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 
-use crate::{chain::Refused, keys::key, world::World};
+use upgrade_manager::state::{Action, Choice};
+
+use crate::{
+    chain::Refused,
+    keys::key,
+    world::{DECIDING, TIMELOCK, World},
+};
 
 /// Anchor's code for an instruction that the program does not know.
 pub const UNKNOWN_INSTRUCTION: u32 = 101;
@@ -33,6 +39,33 @@ pub fn swap(instruction: &Instruction, from: &Pubkey, to: &Pubkey) -> Instructio
     }
     assert!(found, "{from} is no account of this instruction");
     swapped
+}
+
+/// Proposes `action` by `who`. Returns the proposal's id.
+#[track_caller]
+pub fn propose_by(w: &mut World, who: &str, action: Action) -> u64 {
+    let id = w.config().next_proposal;
+    let ix = w.propose_team_ix(who, action);
+    w.passes(&[ix], &[who, "payer"]);
+    id
+}
+
+/// The three approve proposal `id` about the team.
+#[track_caller]
+pub fn approve(w: &mut World, id: u64) {
+    for member in DECIDING {
+        let vote = w.team_vote_ix(member, id, Choice::Approve);
+        w.passes(&[vote], &[member]);
+    }
+}
+
+/// Proposes `action`, approves it and waits until it can be executed. Returns the proposal's id.
+#[track_caller]
+pub fn decide(w: &mut World, action: Action) -> u64 {
+    let id = propose_by(w, "ben", action);
+    approve(w, id);
+    w.chain.pass(i64::from(TIMELOCK));
+    id
 }
 
 impl World {

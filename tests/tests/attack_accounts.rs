@@ -1,4 +1,5 @@
-//! Attacks with accounts: another one, a lookalike, one twice, one too few, one too many.
+//! Attacks with accounts: another one, a lookalike, one twice, one too few, one too many. Over 400
+//! lines, because the list of accounts that may be another one belongs beside the test that reads it.
 use std::collections::BTreeMap;
 
 use e2e::{
