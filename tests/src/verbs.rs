@@ -6,7 +6,11 @@ use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use upgrade_manager::{
     instructions::{ProposeArgs, RestoreItem},
-    state::{BufferRole, Choice, MemberArgs, ProposalKind, Source, TeamRules, manifest, role},
+    seeds,
+    state::{
+        AccountBackup, BufferRole, Choice, MemberArgs, ProposalKind, Source, TeamRules, manifest,
+        role,
+    },
 };
 
 use crate::{
@@ -262,6 +266,11 @@ impl World {
             let close = self.close_buffer_ix("stranger", name);
             self.run("close_buffer", close, &[&crate::keys::key("stranger")]);
         }
+    }
+
+    /// The backup of `account`.
+    pub fn backup(&self, account: &Pubkey) -> AccountBackup {
+        self.chain.read(&seeds::backup(&demo_vault::ID, account).0)
     }
 
     /// `close_backup`.

@@ -16,8 +16,8 @@ use solana_signer::Signer;
 use upgrade_manager::{
     seeds,
     state::{
-        AccountBackup, AccountVersion, BufferAttestation, BufferRole, LenRange, Manifest,
-        MultisigConfig, ProgramUpgradeState, TypeRule, UpgradeProposal, manifest,
+        AccountVersion, BufferAttestation, BufferRole, LenRange, Manifest, MultisigConfig,
+        ProgramUpgradeState, TypeRule, UpgradeProposal, manifest,
     },
 };
 
@@ -391,11 +391,6 @@ impl World {
     /// The attestation of the buffer called `name`.
     pub fn attestation(&self, name: &str) -> BufferAttestation {
         self.chain.read(&seeds::attestation(&self.buffer_key(name).pubkey()).0)
-    }
-
-    /// The backup of `account`.
-    pub fn backup(&self, account: &Pubkey) -> AccountBackup {
-        self.chain.read(&seeds::backup(&demo_vault::ID, account).0)
     }
 
     /// The record of `account`.
