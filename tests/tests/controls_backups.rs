@@ -1,4 +1,5 @@
-//! Backups of critical accounts: kept at migration, good for one rollback, and closed to who paid.
+//! Ways back: the backups of critical accounts, kept at migration, good for one rollback and closed to
+//! who paid; and lists of accounts that do not fit what is to be restored.
 use e2e::{
     elf,
     keys::{address, key},
@@ -116,5 +117,19 @@ fn only_the_backup_that_this_proposal_made_of_this_account_brings_it_back() {
         w.chain.rewrite::<AccountBackup>(&backup_address(&one), change);
         w.chain.refuse(ManagerError::WrongAccount, std::slice::from_ref(&good), &signers);
     }
+    w.chain.ok(&[good], &signers);
+}
+
+#[test]
+fn a_list_with_more_accounts_than_items_restores_nothing() {
+    let mut w = World::at(Stage::Migrated);
+    w.vote_rollback(&DECIDING, false);
+    let two = w.vaults[..2].to_vec();
+    let mut long = w.restore_ix("dan", &w.old_bytes(&two));
+    long.data = w.restore_ix("dan", &w.old_bytes(&two[..1])).data;
+    let signers = [&key("dan"), &key("payer")];
+    w.chain.refuse(ManagerError::BadBatch, &[long], &signers);
+    assert_eq!(w.state().counters.restored, 0);
+    let good = w.restore_ix("dan", &w.old_bytes(&two));
     w.chain.ok(&[good], &signers);
 }
