@@ -10,7 +10,7 @@ use solana_account::Account;
 use upgrade_manager::{
     error::ManagerError,
     nonce, seeds,
-    state::{BufferRole, ProgramUpgradeState},
+    state::{AccountVersion, BufferRole, ProgramUpgradeState},
 };
 
 #[test]
@@ -54,5 +54,20 @@ fn an_account_that_its_target_no_longer_owns_is_not_verified() {
     let verify = w.verify_ix(&[one]);
     w.chain.refuse(ManagerError::TargetBroke, std::slice::from_ref(&verify), &[]);
     w.chain.plant(&one, kept);
+    w.chain.ok(&[verify], &[]);
+}
+
+#[test]
+fn a_record_that_another_program_has_of_the_account_does_not_count() {
+    let mut w = World::at(Stage::Migrated);
+    let one = w.vaults[0];
+    let own = seeds::account_version(&demo_vault::ID, &one).0;
+    let other = address("another-record");
+    let account = w.chain.account(&own).unwrap();
+    w.chain.plant(&other, account);
+    w.chain.rewrite::<AccountVersion>(&other, |record| record.program = address("another"));
+    let verify = w.verify_ix(&[one]);
+    let crossed = swap(&verify, &own, &other);
+    w.chain.refuse(ManagerError::WrongAccount, &[crossed], &[]);
     w.chain.ok(&[verify], &[]);
 }
