@@ -8,7 +8,11 @@ use e2e::{
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
-use upgrade_manager::error::ManagerError;
+use upgrade_manager::{
+    error::ManagerError,
+    seeds,
+    state::{Phase, ProgramUpgradeState},
+};
 
 /// `ix` with `to` in the place of `from`.
 fn swapped(ix: &Instruction, from: Pubkey, to: Pubkey) -> Instruction {
@@ -36,4 +40,25 @@ fn a_twin_of_an_approved_buffer_is_not_installed() {
     let twin = swapped(&back, of(&w, "rollback"), of(&w, "rollback-twin"));
     w.chain.refuse(ManagerError::WrongAccount, &[twin], &[&key("dan")]);
     w.chain.ok(&[back], &[&key("dan")]);
+}
+
+#[test]
+fn an_upgrade_starts_from_the_hash_that_the_program_is_known_by() {
+    let mut w = World::at(Stage::Ready);
+    let state = seeds::program_state(&demo_vault::ID).0;
+    let known = w.state().elf_hash;
+    w.chain.rewrite::<ProgramUpgradeState>(&state, |state| state.elf_hash = [9; 32]);
+    let execute = w.execute_ix("dan");
+    w.chain.refuse(ManagerError::RollbackNotLive, std::slice::from_ref(&execute), &[&key("dan")]);
+    w.chain.rewrite::<ProgramUpgradeState>(&state, |state| state.elf_hash = known);
+    w.chain.ok(&[execute], &[&key("dan")]);
+}
+
+#[test]
+fn nothing_goes_back_by_the_phase_alone() {
+    let mut w = World::at(Stage::Executed);
+    let state = seeds::program_state(&demo_vault::ID).0;
+    w.chain.rewrite::<ProgramUpgradeState>(&state, |state| state.phase = Phase::RollingBack);
+    let back = w.rollback_ix("dan");
+    w.chain.refuse(ManagerError::RollbackNotApproved, &[back], &[&key("dan")]);
 }
