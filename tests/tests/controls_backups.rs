@@ -133,3 +133,19 @@ fn a_list_with_more_accounts_than_items_restores_nothing() {
     let good = w.restore_ix("dan", &w.old_bytes(&two));
     w.chain.ok(&[good], &signers);
 }
+
+#[test]
+fn an_account_that_does_not_hold_the_new_version_is_not_restored() {
+    let mut w = World::at(Stage::Migrated);
+    w.vote_rollback(&DECIDING, false);
+    let one = w.vaults[0];
+    let migrated = w.chain.account(&one).unwrap();
+    // The target would say yes: to its eyes there is nothing left to do.
+    w.chain.plant(&one, w.before[&one].clone());
+    let restore = w.restore_ix("dan", &[(one, RestoreItem::Down)]);
+    let signers = [&key("dan"), &key("payer")];
+    w.chain.refuse(ManagerError::NotEligible, &[restore], &signers);
+    w.chain.plant(&one, migrated);
+    let good = w.restore_ix("dan", &w.old_bytes(&[one]));
+    w.chain.ok(&[good], &signers);
+}
