@@ -1,5 +1,6 @@
 //! Ways back: the backups of critical accounts, kept at migration, good for one rollback and closed to
 //! who paid; and lists of accounts that do not fit what is to be restored.
+use demo_vault::client;
 use e2e::{
     elf,
     keys::{address, key},
@@ -10,7 +11,7 @@ use upgrade_manager::{
     error::ManagerError,
     instructions::RestoreItem,
     seeds,
-    state::{AccountBackup, CRITICAL},
+    state::{AccountBackup, CRITICAL, LenRange, UpgradeProposal},
 };
 
 /// A world whose vaults are of a critical type, with the new code in place.
@@ -148,4 +149,21 @@ fn an_account_that_does_not_hold_the_new_version_is_not_restored() {
     w.chain.plant(&one, migrated);
     let good = w.restore_ix("dan", &w.old_bytes(&[one]));
     w.chain.ok(&[good], &signers);
+}
+
+#[test]
+fn an_account_that_users_changed_comes_back_as_its_type_rule_says() {
+    let mut w = World::at(Stage::Migrated);
+    let (one, proposal) = (w.vaults[0], w.proposal_address());
+    let deposit = client::deposit_ix(&address("owner"), w.index_of(&one), 1);
+    w.chain.ok(&[deposit], &[&key("owner")]);
+    w.vote_rollback(&DECIDING, false);
+    let rule = w.proposal().terms.type_rules[0];
+    let longer = LenRange { min: rule.old_len.min + 1, max: rule.old_len.max + 1 };
+    let restore = w.restore_ix("dan", &[(one, RestoreItem::Down)]);
+    let signers = [&key("dan"), &key("payer")];
+    w.chain.rewrite::<UpgradeProposal>(&proposal, |p| p.terms.type_rules[0].old_len = longer);
+    w.chain.refuse(ManagerError::TargetBroke, std::slice::from_ref(&restore), &signers);
+    w.chain.rewrite::<UpgradeProposal>(&proposal, |p| p.terms.type_rules[0] = rule);
+    w.chain.ok(&[restore], &signers);
 }

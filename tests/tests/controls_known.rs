@@ -71,3 +71,16 @@ fn a_record_that_another_program_has_of_the_account_does_not_count() {
     w.chain.refuse(ManagerError::WrongAccount, &[crossed], &[]);
     w.chain.ok(&[verify], &[]);
 }
+
+#[test]
+fn the_address_that_signs_for_migrations_is_not_migrated_itself() {
+    let mut w = World::at(Stage::Executed);
+    let (one, migrator) = (w.vaults[0], seeds::migrator(&demo_vault::ID).0);
+    // A target could take the address over: it is given its signature.
+    let account = w.chain.account(&one).unwrap();
+    w.chain.plant(&migrator, account);
+    let migrate = w.migrate_ix(&[migrator]);
+    w.chain.refuse(ManagerError::NotEligible, &[migrate], &[&key("cranker")]);
+    let good = w.migrate_ix(&[one]);
+    w.chain.ok(&[good], &[&key("cranker")]);
+}
