@@ -10,7 +10,7 @@ use solana_account::Account;
 use upgrade_manager::{
     error::ManagerError,
     nonce, seeds,
-    state::{AccountVersion, BufferRole, ProgramUpgradeState},
+    state::{AccountVersion, BufferRole, ProgramUpgradeState, UpgradeProposal},
 };
 
 #[test]
@@ -83,4 +83,17 @@ fn the_address_that_signs_for_migrations_is_not_migrated_itself() {
     w.chain.refuse(ManagerError::NotEligible, &[migrate], &[&key("cranker")]);
     let good = w.migrate_ix(&[one]);
     w.chain.ok(&[good], &[&key("cranker")]);
+}
+
+#[test]
+fn a_proposal_of_another_program_of_the_team_is_not_taken() {
+    let mut w = World::at(Stage::Migrated);
+    let (own, other) = (w.proposal_address(), address("another-proposal"));
+    let account = w.chain.account(&own).unwrap();
+    w.chain.plant(&other, account);
+    w.chain.rewrite::<UpgradeProposal>(&other, |p| p.terms.program = address("another"));
+    let verify = w.verify_ix(&w.vaults.clone());
+    let crossed = swap(&verify, &own, &other);
+    w.chain.refuse(ManagerError::WrongAccount, &[crossed], &[]);
+    w.chain.ok(&[verify], &[]);
 }
