@@ -62,3 +62,25 @@ fn nothing_goes_back_by_the_phase_alone() {
     let back = w.rollback_ix("dan");
     w.chain.refuse(ManagerError::RollbackNotApproved, &[back], &[&key("dan")]);
 }
+
+#[test]
+fn neither_buffer_of_a_proposal_serves_for_the_other() {
+    let mut w = World::at(Stage::Ready);
+    let of = |w: &World, name: &str| {
+        let buffer = w.buffer_key(name).pubkey();
+        (buffer, seeds::attestation(&buffer).0)
+    };
+    let (upgrade, rollback) = (of(&w, "upgrade"), of(&w, "rollback"));
+    let good = w.execute_ix("dan");
+    for (from, to) in [(upgrade, rollback), (rollback, upgrade)] {
+        let crossed = swapped(&swapped(&good, from.0, to.0), from.1, to.1);
+        w.chain.refuse(ManagerError::WrongAccount, &[crossed], &[&key("dan")]);
+    }
+    w.chain.ok(&[good], &[&key("dan")]);
+    w.chain.next_slot();
+    w.vote_rollback(&DECIDING, false);
+    let back = w.rollback_ix("dan");
+    let crossed = swapped(&swapped(&back, rollback.0, upgrade.0), rollback.1, upgrade.1);
+    w.chain.refuse(ManagerError::WrongAccount, &[crossed], &[&key("dan")]);
+    w.chain.ok(&[back], &[&key("dan")]);
+}

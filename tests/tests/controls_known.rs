@@ -86,14 +86,32 @@ fn the_address_that_signs_for_migrations_is_not_migrated_itself() {
 }
 
 #[test]
-fn a_proposal_of_another_program_of_the_team_is_not_taken() {
-    let mut w = World::at(Stage::Migrated);
-    let (own, other) = (w.proposal_address(), address("another-proposal"));
+fn a_proposal_of_another_program_or_of_another_team_is_not_taken() {
+    let changes: [fn(&mut UpgradeProposal); 2] = [
+        |proposal| proposal.terms.program = address("another"),
+        |proposal| proposal.terms.multisig = address("another"),
+    ];
+    for change in changes {
+        let mut w = World::at(Stage::Migrated);
+        let (own, other) = (w.proposal_address(), address("another-proposal"));
+        let account = w.chain.account(&own).unwrap();
+        w.chain.plant(&other, account);
+        w.chain.rewrite::<UpgradeProposal>(&other, change);
+        let verify = w.verify_ix(&w.vaults.clone());
+        let crossed = swap(&verify, &own, &other);
+        w.chain.refuse(ManagerError::WrongAccount, &[crossed], &[]);
+        w.chain.ok(&[verify], &[]);
+    }
+}
+
+#[test]
+fn who_may_change_the_code_is_read_from_the_programs_own_account() {
+    let mut w = World::at(Stage::Executed);
+    let (own, other) = (w.state().program_data, address("another-program-data"));
     let account = w.chain.account(&own).unwrap();
     w.chain.plant(&other, account);
-    w.chain.rewrite::<UpgradeProposal>(&other, |p| p.terms.program = address("another"));
-    let verify = w.verify_ix(&w.vaults.clone());
-    let crossed = swap(&verify, &own, &other);
-    w.chain.refuse(ManagerError::WrongAccount, &[crossed], &[]);
-    w.chain.ok(&[verify], &[]);
+    let migrate = w.migrate_ix(&w.vaults.clone());
+    let crossed = swap(&migrate, &own, &other);
+    w.chain.refuse(ManagerError::WrongAccount, &[crossed], &[&key("cranker")]);
+    w.chain.ok(&[migrate], &[&key("cranker")]);
 }
