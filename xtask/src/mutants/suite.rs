@@ -101,6 +101,8 @@ impl Suite {
             .current_dir(&self.folder)
             .env("CONTROL_ROOM_ELF_DIR", &with.elf)
             .env("CONTROL_OFF", with.off.to_string())
+            // What fails for want of a control is no regression to keep.
+            .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true")
             .stdin(Stdio::null())
             .output()
             .with_context(|| format!("cannot start {}", found.path.display()))?;
