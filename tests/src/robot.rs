@@ -119,6 +119,18 @@ impl Robot {
         }
     }
 
+    /// The screen as soon as it satisfies `done`, at the latest after `patience`.
+    pub fn look(&self, patience: Duration, done: impl Fn(&str) -> bool) -> String {
+        let end = Instant::now() + patience;
+        loop {
+            let screen = self.screen();
+            if done(&screen) || Instant::now() >= end {
+                return screen;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Waits for `text` on the screen.
     pub fn expect(&self, text: &str) -> String {
         self.wait(&format!("{text:?}"), PATIENCE, |screen| screen.contains(text))

@@ -1,4 +1,6 @@
 //! The whole job at the keyboard: the real binary in a pseudo-terminal on a live local chain.
+use std::time::{Duration, Instant};
+
 use e2e::{
     elf,
     robot::{self, PATIENCE, Robot},
@@ -6,6 +8,8 @@ use e2e::{
 
 /// Down the list of the clock dialog to "+ 48 hours".
 const TO_48_HOURS: [&str; 2] = ["\x1b[B", "\x1b[B"];
+/// How long a person looks before pressing the same key again.
+const PRESS_AGAIN: Duration = Duration::from_secs(2);
 /// Keys of the five members.
 const MEMBER: [&str; 5] = ["\x1bOP", "\x1bOQ", "\x1bOR", "\x1bOS", "\x1b[15~"];
 
@@ -20,35 +24,35 @@ fn sandbox(size: (u16, u16), more: &[&str]) -> Robot {
     robot
 }
 
-/// Signs as member `n`, from 1. The mirror may show what the last action did before its own report is
-/// in: until then the key does not change, and a person presses again.
-fn sign_as(robot: &Robot, n: usize) {
-    let who = format!("key member-{n}");
-    robot.press(MEMBER[n - 1]);
-    let screen = robot.wait(&who, PATIENCE, |s| s.contains(&who) || s.contains("is running"));
-    if !screen.contains(&who) {
-        robot.wait("the end of the last job", PATIENCE, |s| s.contains("done: "));
-        robot.press(MEMBER[n - 1]);
-        robot.expect(&who);
+/// Presses `key` until `shown` is on the screen. The mirror may show what the last action did before
+/// its own report is in: until then the next one is refused, and a person presses again. A dialog takes
+/// no notice of the key that opened it.
+fn press_until(robot: &Robot, key: &str, shown: &str) -> String {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        robot.press(key);
+        let screen = robot.look(PRESS_AGAIN, |s| s.contains(shown));
+        if screen.contains(shown) {
+            return screen;
+        }
+        assert!(Instant::now() < end, "{key:?} never led to {shown:?}; the screen:\n{screen}");
     }
 }
 
-/// Presses `key`, waits for the dialog named `title`, reads that it can be signed, and confirms. The
-/// mirror may show what the last action did before its own report is in: until then the next one is
-/// refused, and a person presses again.
+/// Signs as member `n`, from 1.
+fn sign_as(robot: &Robot, n: usize) {
+    press_until(robot, MEMBER[n - 1], &format!("key member-{n}"));
+}
+
+/// Opens the dialog named `title` with `key`, reads that it can be signed, and confirms.
 fn confirm(robot: &Robot, key: &str, title: &str) {
-    robot.press(key);
-    let screen = robot.wait(title, PATIENCE, |s| s.contains(title) || s.contains("is running"));
-    if !screen.contains(title) {
-        robot.wait("the end of the last job", PATIENCE, |s| s.contains("done: "));
-        robot.press(key);
-        robot.expect(title);
-    }
+    press_until(robot, key, "[ Cancel ]");
     let screen = robot.expect("y confirms");
+    assert!(screen.contains(title), "another dialog than {title:?}:\n{screen}");
     assert!(screen.contains("▶[ Cancel ]"), "Cancel has the focus at first:\n{screen}");
     assert!(!screen.contains("FAIL"), "a check failed:\n{screen}");
     // The dialog takes no key in its first half second: what was typed for the screen is not meant for it.
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    std::thread::sleep(Duration::from_millis(700));
     robot.press("y");
     robot.expect_gone("y confirms");
 }
@@ -72,7 +76,7 @@ fn an_operator_approves_waits_executes_migrates_verifies_and_rolls_back() {
     robot.press("x");
     robot.expect("The timelock is not over");
     robot.expect("nothing can be signed");
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    std::thread::sleep(Duration::from_millis(700));
     robot.press("y");
     robot.press("\x1b");
     robot.expect_gone("[ Close ]");
@@ -84,7 +88,7 @@ fn an_operator_approves_waits_executes_migrates_verifies_and_rolls_back() {
         robot.press(key);
     }
     robot.expect("▶ + 48 hours");
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    std::thread::sleep(Duration::from_millis(700));
     robot.press("\r");
     robot.expect("ready to execute");
 
@@ -123,7 +127,7 @@ fn enter_alone_never_signs() {
     sign_as(&robot, 2);
     robot.press("a");
     robot.expect("y confirms");
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    std::thread::sleep(Duration::from_millis(700));
     robot.press("\r");
     robot.expect_gone("y confirms");
     robot.press("5");
