@@ -1,10 +1,7 @@
 //! How stream and snapshot become one state: subscribe, wait for the acknowledgement and the first
 //! slot, only then read all accounts; what the stream says meanwhile waits. The store's rule
 //! `(slot, wv)` makes the order of arrival irrelevant, so nothing here compares contents.
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use rand::Rng;
 use solana_pubkey::Pubkey;
@@ -20,7 +17,7 @@ use crate::{
         rpc::Snapshot,
         socket::{Frame, Socket},
     },
-    store::{Batch, Closing, Quarantined, Run, Update},
+    store::{Batch, Closing, Present, Quarantined, Run, Update},
 };
 
 /// Rows of one transaction.
@@ -87,7 +84,7 @@ impl Intake {
     /// Everything that waits, as one batch.
     pub fn drain(&mut self, frontier: Option<u64>) -> Batch {
         let updates = self.newest.drain().map(|(_, update)| update).collect();
-        Batch { updates, quarantined: std::mem::take(&mut self.bad), frontier }
+        Batch { updates, closes: vec![], quarantined: std::mem::take(&mut self.bad), frontier }
     }
 }
 
@@ -109,8 +106,8 @@ pub struct Joined {
 /// that it did hold are written all the same. Else when the store does not answer.
 pub async fn merge(link: &Link, snapshot: Snapshot, trusted: bool) -> Result<Joined> {
     let slot = snapshot.slot;
-    let present: HashSet<Pubkey> = snapshot.accounts.iter().map(|a| a.pubkey).collect();
-    let accounts = u64::try_from(present.len()).unwrap_or(u64::MAX);
+    let present: Present = snapshot.accounts.iter().map(|a| a.pubkey).collect();
+    let accounts = present.len();
     let mut joined = Joined { accounts, ..Joined::default() };
     let mut rest = snapshot.accounts.into_iter();
     loop {

@@ -28,7 +28,8 @@ pub use source::SourceConfig;
 pub use store::postgres::PostgresStore;
 pub use store::sqlite::SqliteStore;
 pub use store::{
-    Applied, Batch, Closing, ProgressRow, Quarantined, RawRow, RecordQuery, Row, Run, SentRow,
-    Store, StoreError, Update, View,
+    Announcement, Applied, Batch, Close, Closing, DeadLetter, Fill, HookState, Lease, Marks,
+    MirrorState, OpRow, OutboxRow, Present, ProgressRow, Quarantined, RawRow, RecordQuery,
+    Retention, Row, Run, Sent, SentRow, Store, StoreError, Undone, Update, View,
 };
 pub use verify::{Difference, VerifyReport, verify};

@@ -1,11 +1,9 @@
 //! What the mirror's tasks share: node, store, health, and the wish to stop.
 use std::{
-    collections::HashSet,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Instant,
 };
 
-use solana_pubkey::Pubkey;
 use tokio::sync::{Notify, watch};
 use tracing::warn;
 
@@ -17,7 +15,7 @@ use crate::{
         shown,
         socket::Frame,
     },
-    store::{Applied, Batch, Closing, Quarantined},
+    store::{Applied, Batch, Closing, Present, Quarantined, Run},
 };
 
 /// Where an error in [`Health::error`] comes from: each origin clears only its own.
@@ -46,6 +44,8 @@ pub struct Link {
     pub(crate) over: watch::Sender<bool>,
     /// The cluster that the store belongs to, once that is known.
     pub(crate) genesis: OnceLock<[u8; 32]>,
+    /// The run that holds the lease, once there is one.
+    pub(crate) run: watch::Sender<Run>,
     pub(crate) health: watch::Sender<Health>,
     pub(crate) revision: watch::Sender<u64>,
     errors: Mutex<[Option<String>; ORIGINS]>,
@@ -66,6 +66,7 @@ impl Link {
             running: watch::Sender::new(false),
             over: watch::Sender::new(false),
             genesis: OnceLock::new(),
+            run: watch::Sender::new(Run::default()),
             health: watch::Sender::new(Health::default()),
             revision: watch::Sender::new(0),
             errors: Mutex::default(),
@@ -191,7 +192,8 @@ impl Link {
         if let Some(bad) = batch.quarantined.first() {
             self.report(Origin::Quarantine, Some(bad.error.clone()));
         }
-        let applied = self.insist(|| self.store.apply(batch.clone())).await?;
+        let run = *self.run.borrow();
+        let applied = self.insist(|| self.store.apply(&run, batch.clone())).await?;
         self.revised(applied.rev);
         Ok(applied)
     }
@@ -199,12 +201,12 @@ impl Link {
     pub(crate) async fn tombstone(
         &self,
         slot: u64,
-        present: HashSet<Pubkey>,
+        present: Present,
         trusted: bool,
     ) -> Result<Closing> {
-        let present = Arc::new(present);
+        let (run, present) = (*self.run.borrow(), Arc::new(present));
         let done = self
-            .insist(|| self.store.tombstone_missing(slot, Arc::clone(&present), trusted))
+            .insist(|| self.store.tombstone_missing(&run, slot, Arc::clone(&present), trusted))
             .await?;
         let bad = self.insist(|| self.store.quarantined()).await?;
         self.report(Origin::Quarantine, set_aside(&bad));

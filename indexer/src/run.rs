@@ -115,10 +115,12 @@ async fn open<'a>(link: &Link, begun: &'a mut Option<Begun>) -> Result<&'a mut B
 }
 
 async fn begin(link: &Link, genesis: &[u8; 32]) -> Result<Run> {
-    let run = link.insist(|| link.store.begin_run(&link.config.program_id, genesis)).await?;
+    let run =
+        link.insist(|| link.store.begin_run(&link.config.program_id, genesis, "here")).await?;
     // Set twice only by a second begin with the same value.
     let _ = link.genesis.set(*genesis);
     link.revised(link.insist(|| link.store.revision()).await?);
+    link.run.send_replace(run);
     link.running.send_replace(true);
     Ok(run)
 }
@@ -191,7 +193,8 @@ async fn read_history(link: &Link) -> Result<u64> {
         link.same_cluster().await?;
         let mark = part.last().map_or(after, |h| h.slot);
         let closes = entries.iter().any(|e| closes_an_account(&e.payload));
-        let n = link.insist(|| link.store.append_audit(entries.clone(), mark)).await?;
+        let run = *link.run.borrow();
+        let n = link.insist(|| link.store.append_audit(&run, entries.clone(), mark)).await?;
         added = added.saturating_add(n);
         if closes {
             link.reread.notify_one();

@@ -70,6 +70,38 @@ pub enum StoreError {
         /// The program asked for.
         given: String,
     },
+    /// Another indexer writes this store.
+    #[error(
+        "The store at {place} is written by {owner}, whose lease runs for another {} s. Stop that one first, or let this one follow it.", left.as_secs().saturating_add(1)
+    )]
+    Leased {
+        /// Path, or host and database.
+        place: String,
+        /// Who.
+        owner: String,
+        /// What is left of its lease.
+        left: std::time::Duration,
+    },
+    /// Another indexer has taken this store over.
+    #[error(
+        "The store at {place} was taken over by {owner}: this indexer writes nothing more to it. Two must not write one store; stop one of them."
+    )]
+    Fenced {
+        /// Path, or host and database.
+        place: String,
+        /// Who.
+        owner: String,
+    },
+    /// This process may only read the store.
+    #[error(
+        "The store at {place} may only be read by this user, so {what} was not written. Use an account that may write, where that is meant."
+    )]
+    ReadOnly {
+        /// Path, or host and database.
+        place: String,
+        /// What.
+        what: &'static str,
+    },
     /// The store holds something that this program never writes.
     #[error(
         "The store at {place} holds something that it should not: {detail}. Move it away and start again: the mirror rebuilds itself from the chain."

@@ -2,30 +2,37 @@
 //! and is the same for both. A store never reads the chain.
 mod error;
 mod merge;
+mod ops;
 pub mod postgres;
+mod present;
 
 pub mod sqlite;
 mod types;
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use solana_pubkey::Pubkey;
+use tokio::sync::mpsc;
 use upgrade_manager::state::AccountVersion;
 
 use crate::audit::{AuditEntry, AuditRow};
 
 pub use error::{Result, StoreError};
+pub use ops::{Announcement, DeadLetter, HookState, OpRow, OutboxRow, Retention, Sent};
+pub use present::Present;
 pub use types::{
-    Applied, Batch, Closing, ProgressRow, Quarantined, RawRow, RecordQuery, Row, Run, SentRow,
-    Update, View,
+    Applied, Batch, Close, Closing, Fill, Lease, Marks, MirrorState, ProgressRow, Quarantined,
+    RawRow, RecordQuery, Row, Run, SentRow, Undone, Update, View,
 };
 
+/// How long a lease runs without being renewed, by the store's clock.
+pub const LEASE: Duration = Duration::from_secs(10);
+/// How often a lease is renewed.
+pub const RENEW: Duration = Duration::from_secs(3);
+
 /// Number of the newest file in `migrations/`.
-pub const SCHEMA: i64 = 2;
+pub const SCHEMA: i64 = 3;
 
 /// The mirror of one manager program on one cluster.
 ///
@@ -33,17 +40,62 @@ pub const SCHEMA: i64 = 2;
 /// dies, not at all.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Takes the store for a new run of the indexer; the first run ever pins program and cluster.
+    /// Takes the store for a new run of the indexer, which holds the lease from then on as `owner`,
+    /// a name for people. The first run ever pins program and cluster.
     ///
     /// # Errors
-    /// [`StoreError::WrongCluster`], [`StoreError::WrongProgram`].
-    async fn begin_run(&self, program_id: &Pubkey, genesis_hash: &[u8; 32]) -> Result<Run>;
+    /// [`StoreError::WrongCluster`], [`StoreError::WrongProgram`]; [`StoreError::Leased`] while
+    /// another owner's lease runs; [`StoreError::ReadOnly`].
+    async fn begin_run(
+        &self,
+        program_id: &Pubkey,
+        genesis_hash: &[u8; 32],
+        owner: &str,
+    ) -> Result<Run>;
 
-    /// Writes what is newer than what is there, with counters and frontier.
+    /// Renews the lease of `run`, moves the marks up and forgets how to undo what is final. To be
+    /// called every [`RENEW`], also when nothing happens.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`]; when the store does not answer.
+    async fn keep(&self, _run: &Run, _marks: Marks) -> Result<()> {
+        Err(later("keep"))
+    }
+
+    /// Gives the lease of `run` back, if it still holds it.
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn apply(&self, batch: Batch) -> Result<Applied>;
+    async fn end_run(&self, _run: &Run) -> Result<()> {
+        Err(later("end_run"))
+    }
+
+    /// What the store knows about itself.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn state(&self) -> Result<MirrorState>;
+
+    /// Whether this process may only read.
+    fn read_only(&self) -> bool;
+
+    /// Writes what is newer than what is there, with counters and frontier. Stream writes above the
+    /// root keep what was there before, see [`Self::undo`].
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`]; when the store does not answer.
+    async fn apply(&self, run: &Run, batch: Batch) -> Result<Applied>;
+
+    /// Takes the rows of a first snapshot, in any order and each account once, as fast as the store
+    /// can, in one transaction. Returns how many there were; [`None`], having taken nothing, when
+    /// the store already holds accounts.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`]; when the store does not answer, or the sender ends without having
+    /// sent [`Fill::End`]. Then nothing is kept, and everything has to be sent again.
+    async fn fill(&self, _run: &Run, _rows: mpsc::Receiver<Fill>) -> Result<Option<u64>> {
+        Err(later("fill"))
+    }
 
     /// Ends a complete snapshot at `slot`: every live row older than it and not in `present` is
     /// closed, and from now on nothing older than `slot` is accepted. A snapshot that is not newer
@@ -51,26 +103,46 @@ pub trait Store: Send + Sync {
     /// of the mirror.
     ///
     /// # Errors
-    /// When the store does not answer.
+    /// [`StoreError::Fenced`]; when the store does not answer.
     async fn tombstone_missing(
         &self,
+        run: &Run,
         slot: u64,
-        present: Arc<HashSet<Pubkey>>,
+        present: Arc<Present>,
         trusted: bool,
     ) -> Result<Closing>;
 
-    /// Appends finalised events in their order and moves the history mark to `upto`. Events that
-    /// are already there are skipped. Returns how many were new.
+    /// The slots up to `upto` in which something was written that can still be undone, ascending.
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn append_audit(&self, entries: Vec<AuditEntry>, upto: u64) -> Result<u64>;
+    async fn undo_slots(&self, _upto: u64) -> Result<Vec<u64>> {
+        Err(later("undo_slots"))
+    }
+
+    /// Takes back what was written in the `orphaned` slots: each account is again what it was
+    /// before the first of them, unless a slot that stays has written it since.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`]; when the store does not answer.
+    async fn undo(&self, _run: &Run, _orphaned: &[u64]) -> Result<Undone> {
+        Err(later("undo"))
+    }
+
+    /// Appends finalised events in their order, with what is announced of them, and moves the
+    /// history mark to `upto`. Events that are already there are skipped. Returns how many were new.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`]; when the store does not answer.
+    async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64>;
 
     /// Slot up to which history is in the audit log.
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn history_mark(&self) -> Result<u64>;
+    async fn history_mark(&self) -> Result<u64> {
+        Ok(self.state().await?.history_slot)
+    }
 
     /// Everything but the version records and backups, closed rows included, and the counters.
     ///
@@ -135,5 +207,83 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn revision(&self) -> Result<u64>;
+    async fn revision(&self) -> Result<u64> {
+        Ok(self.state().await?.rev)
+    }
+
+    /// Puts what is not an event of its own into the outbox; whether it was new.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`]; when the store does not answer.
+    async fn enqueue(&self, _run: &Run, _announcement: &Announcement) -> Result<bool> {
+        Err(later("enqueue"))
+    }
+
+    /// What is to be announced behind number `after`, oldest first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn outbox(&self, _after: u64, _limit: u32) -> Result<Vec<OutboxRow>> {
+        Err(later("outbox"))
+    }
+
+    /// How far webhook `name` is; a new one starts behind what is in the outbox now.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn hook(&self, _name: &str) -> Result<HookState> {
+        Err(later("hook"))
+    }
+
+    /// Notes what became of sending outbox row `id` to webhook `name`.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn hook_sent(&self, _name: &str, _id: u64, _sent: &Sent) -> Result<()> {
+        Err(later("hook_sent"))
+    }
+
+    /// What webhooks would not take, oldest first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>> {
+        Err(later("dead_letters"))
+    }
+
+    /// Takes a dead letter off the list; whether it was there.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn forget_dead(&self, _hook: &str, _id: u64) -> Result<bool> {
+        Err(later("forget_dead"))
+    }
+
+    /// Notes something that happened here and not on chain; `detail` is a JSON object.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn log_op(&self, _kind: &str, _detail: &serde_json::Value) -> Result<()> {
+        Err(later("log_op"))
+    }
+
+    /// The newest notes of [`Self::log_op`], newest first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn ops(&self, _limit: u32) -> Result<Vec<OpRow>> {
+        Err(later("ops"))
+    }
+
+    /// Removes what is older than `retention` allows; never the audit log. How many rows.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`]; when the store does not answer.
+    async fn retain(&self, _run: &Run, _retention: &Retention) -> Result<u64> {
+        Err(later("retain"))
+    }
+}
+
+fn later(what: &str) -> StoreError {
+    StoreError::Unavailable { place: what.to_owned(), detail: "not built yet".to_owned() }
 }

@@ -10,13 +10,16 @@ use upgrade_manager::state::{
 
 use crate::account::{Facets, ManagerAccount};
 
-/// One run of an indexer on a store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One run of an indexer on a store. Every write of an indexer carries it, and is refused once
+/// another run has begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Run {
     /// Counts the runs on this store.
     pub id: u32,
     /// Slot of the last complete snapshot; a node that is behind it is not trusted.
     pub snapshot_slot: u64,
+    /// Newest finalised slot that the store has heard of.
+    pub root_slot: u64,
 }
 
 impl Run {
@@ -68,11 +71,24 @@ pub struct Quarantined {
     pub raw: Vec<u8>,
 }
 
+/// An account that is known to be gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// The account.
+    pub pubkey: Pubkey,
+    /// Slot in which it was gone.
+    pub slot: u64,
+    /// Order within the slot, as [`Update::wv`].
+    pub wv: u64,
+}
+
 /// States to be written together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// States of accounts, in any order, also several of one account.
     pub updates: Vec<Update>,
+    /// Accounts that are gone. One that is not in the mirror is left out.
+    pub closes: Vec<Close>,
     /// States that could not be decoded.
     pub quarantined: Vec<Quarantined>,
     /// Slot up to which nothing is missing.
@@ -86,8 +102,79 @@ pub struct Applied {
     pub written: u64,
     /// Rows whose content was the same; only their order moved, if anything.
     pub unchanged: u64,
-    /// States older than what was there.
+    /// States and closes older than what was there.
     pub stale: u64,
+    /// Rows that were closed.
+    pub closed: u64,
+    /// The store's revision afterwards.
+    pub rev: u64,
+}
+
+/// A part of a first snapshot, see [`super::Store::fill`].
+#[derive(Clone, Debug)]
+pub enum Fill {
+    /// States of accounts, and what could not be decoded.
+    Rows(Vec<Update>, Vec<Quarantined>),
+    /// The snapshot was complete.
+    End,
+}
+
+/// How far the writer has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// Slot up to which nothing is missing.
+    pub frontier: Option<u64>,
+    /// Newest finalised slot.
+    pub root: Option<u64>,
+    /// Newest confirmed slot whose changes are in the store.
+    pub confirmed: Option<u64>,
+}
+
+/// Who may write, and for how much longer by the store's clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The writer's name for people.
+    pub owner: String,
+    /// What is left; zero when it has run out.
+    pub left: std::time::Duration,
+}
+
+/// What a store knows about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MirrorState {
+    /// The manager program, once a run has begun.
+    pub program_id: Option<Pubkey>,
+    /// The cluster, once a run has begun.
+    pub genesis_hash: Option<[u8; 32]>,
+    /// The newest run.
+    pub run_id: u32,
+    /// Slot up to which nothing is missing.
+    pub frontier_slot: u64,
+    /// Newest finalised slot.
+    pub root_slot: u64,
+    /// Newest confirmed slot whose changes are in the store.
+    pub confirmed_slot: u64,
+    /// Slot of the last complete snapshot.
+    pub snapshot_slot: u64,
+    /// Slot up to which history is in the audit log.
+    pub history_slot: u64,
+    /// Number of the newest audit row, 0 without one.
+    pub audit_seq: u64,
+    /// Its hash.
+    pub audit_head: Option<[u8; 32]>,
+    /// Grows whenever something a screen shows has changed.
+    pub rev: u64,
+    /// The lease, unless it was given back.
+    pub lease: Option<Lease>,
+}
+
+/// What taking back orphaned slots did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Undone {
+    /// Rows that are as they were before.
+    pub restored: u64,
+    /// Rows that are gone again: the account was first seen in an orphaned slot.
+    pub removed: u64,
     /// The store's revision afterwards.
     pub rev: u64,
 }

@@ -1,23 +1,22 @@
 //! Which write wins, what a snapshot closes, and what is counted.
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use indexer::{
-    BackupHead, Batch, ManagerAccount, Quarantined, RecordQuery, Store, Update, decode,
+    BackupHead, Batch, ManagerAccount, Present, Quarantined, RecordQuery, Store, Update, decode,
     store::Closing,
 };
-use solana_pubkey::Pubkey;
 use upgrade_manager::state::{AccountStatus, ProposalStatus};
 
 use crate::{
     common::fixtures::{
-        attestation, backup, bytes, governance, key, multisig, program, proposal, record,
+        RUN, attestation, backup, bytes, governance, key, multisig, program, proposal, record,
         record_update, update,
     },
     on_both_stores,
 };
 
 async fn write(store: &Arc<dyn Store>, updates: Vec<Update>) -> indexer::Applied {
-    store.apply(Batch { updates, ..Batch::default() }).await.unwrap()
+    store.apply(&RUN, Batch { updates, ..Batch::default() }).await.unwrap()
 }
 
 async fn status_of(store: &Arc<dyn Store>, n: u8) -> Option<AccountStatus> {
@@ -26,12 +25,12 @@ async fn status_of(store: &Arc<dyn Store>, n: u8) -> Option<AccountStatus> {
     rows.into_iter().find(|r| r.pubkey == key(n)).map(|r| r.account.status)
 }
 
-fn keys(of: &[u8]) -> Arc<HashSet<Pubkey>> {
+fn keys(of: &[u8]) -> Arc<Present> {
     Arc::new(of.iter().map(|n| key(*n)).collect())
 }
 
 async fn complete(store: &Arc<dyn Store>, slot: u64, present: &[u8]) -> u64 {
-    match store.tombstone_missing(slot, keys(present), true).await.unwrap() {
+    match store.tombstone_missing(&RUN, slot, keys(present), true).await.unwrap() {
         Closing::Closed(n) => n,
         suspect => panic!("{suspect:?}"),
     }
@@ -181,14 +180,14 @@ on_both_stores! {
         let store = place.open().await;
         write(&store, (1..=20).map(|n| record_update(n, Migrated, 10, 1)).collect()).await;
         for present in [&[] as &[u8], &[1, 2, 3, 4, 5, 6, 7, 8, 9]] {
-            let done = store.tombstone_missing(20, keys(present), false).await.unwrap();
+            let done = store.tombstone_missing(&RUN, 20, keys(present), false).await.unwrap();
             assert_eq!(done, Closing::Suspect { known: 20 });
         }
         assert_eq!(store.rows(None, 100).await.unwrap().len(), 20);
         let late = write(&store, vec![record_update(1, Verified, 19, 1)]).await;
         assert_eq!(late.written, 1, "a snapshot that is not believed sets no floor");
         let many: Vec<u8> = (1..=12).collect();
-        let done = store.tombstone_missing(20, keys(&many), false).await.unwrap();
+        let done = store.tombstone_missing(&RUN, 20, keys(&many), false).await.unwrap();
         assert_eq!(done, Closing::Closed(8));
         counted(&store).await;
     }
@@ -201,13 +200,13 @@ on_both_stores! {
         let put = |q: Vec<Quarantined>| Batch { quarantined: q, ..Batch::default() };
         write(&store, vec![record_update(1, Migrated, 10, 1)]).await;
         let before = store.revision().await.unwrap();
-        store.apply(put(vec![bad(1, 11), bad(2, 11), bad(3, 11)])).await.unwrap();
+        store.apply(&RUN, put(vec![bad(1, 11), bad(2, 11), bad(3, 11)])).await.unwrap();
         assert!(store.revision().await.unwrap() > before);
         assert_eq!(store.quarantined().await.unwrap(), [bad(1, 11), bad(2, 11), bad(3, 11)]);
         write(&store, vec![record_update(1, Verified, 12, 2)]).await;
         complete(&store, 13, &[1, 2]).await;
         assert_eq!(store.quarantined().await.unwrap(), [bad(2, 11)], "1 is readable, 3 is gone");
-        store.apply(put(vec![bad(1, 11)])).await.unwrap();
+        store.apply(&RUN, put(vec![bad(1, 11)])).await.unwrap();
         assert_eq!(store.quarantined().await.unwrap(), [bad(2, 11)], "older than what is known");
     }
 
@@ -233,7 +232,7 @@ on_both_stores! {
     async fn a_number_that_sql_cannot_hold_is_refused_whole(place) {
         let store = place.open().await;
         let odd = vec![record_update(1, Migrated, 5, 1), record_update(2, Migrated, u64::MAX, 1)];
-        assert!(store.apply(Batch { updates: odd, ..Batch::default() }).await.is_err());
+        assert!(store.apply(&RUN, Batch { updates: odd, ..Batch::default() }).await.is_err());
         assert_eq!(store.rows(None, 9).await.unwrap(), [], "the good one of the batch neither");
         write(&store, vec![record_update(1, Migrated, i64::MAX as u64, 1)]).await;
         assert_eq!(store.rows(None, 9).await.unwrap()[0].slot, i64::MAX as u64);

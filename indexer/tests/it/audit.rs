@@ -7,6 +7,7 @@ use upgrade_manager::{
     state::{Choice, ProposalStatus},
 };
 
+use crate::common::fixtures::RUN;
 use crate::{common::fixtures::key, on_both_stores};
 
 fn vote(n: u8) -> Vec<u8> {
@@ -41,7 +42,7 @@ on_both_stores! {
         let last = AuditEntry { payload: expired, ..entry(12, 3, 0) };
         let unknown = AuditEntry { payload: vec![1, 2, 3], ..entry(13, 4, 0) };
         let all = vec![entry(10, 1, 0), entry(10, 1, 4), entry(11, 2, 0), last, unknown];
-        assert_eq!(store.append_audit(all, 20).await.unwrap(), 5);
+        assert_eq!(store.append_audit(&RUN, all, 20).await.unwrap(), 5);
         assert_eq!(store.history_mark().await.unwrap(), 20);
         let rows = store.audit(None, 100).await.unwrap();
         let kinds: Vec<&str> = rows.iter().map(|r| r.kind.as_str()).collect();
@@ -58,12 +59,12 @@ on_both_stores! {
     async fn appending_again_in_other_portions_gives_the_same_head(place) {
         let store = place.open().await;
         let all = [entry(10, 1, 0), entry(10, 1, 4), entry(11, 2, 0)];
-        store.append_audit(all[..2].to_vec(), 10).await.unwrap();
+        store.append_audit(&RUN, all[..2].to_vec(), 10).await.unwrap();
         let rev = store.revision().await.unwrap();
-        assert_eq!(store.append_audit(all[..2].to_vec(), 9).await.unwrap(), 0);
+        assert_eq!(store.append_audit(&RUN, all[..2].to_vec(), 9).await.unwrap(), 0);
         assert_eq!(store.revision().await.unwrap(), rev, "nothing new, nothing to redraw");
         assert_eq!(store.history_mark().await.unwrap(), 10, "the mark never falls");
-        assert_eq!(store.append_audit(all.to_vec(), 11).await.unwrap(), 1);
+        assert_eq!(store.append_audit(&RUN, all.to_vec(), 11).await.unwrap(), 1);
         let head = store.audit(None, 1).await.unwrap()[0].hash;
         let mut other = indexer::audit::GENESIS;
         for (entry, node_knows_no_time) in all.iter().zip([None; 3]) {
@@ -74,7 +75,7 @@ on_both_stores! {
 
     async fn a_changed_byte_is_found_and_named(place) {
         let store = place.open().await;
-        store.append_audit((1..=4).map(|n| entry(9 + u64::from(n), n, 0)).collect(), 20).await.unwrap();
+        store.append_audit(&RUN, (1..=4).map(|n| entry(9 + u64::from(n), n, 0)).collect(), 20).await.unwrap();
         let changed = place.sql("UPDATE audit_log SET slot = 99 WHERE seq = 3").await;
         assert!(changed.unwrap_err().contains("append-only"));
         let removed = place.sql("DELETE FROM audit_log WHERE seq = 3").await;

@@ -10,7 +10,7 @@ use upgrade_manager::state::AccountStatus;
 
 use crate::common::{
     Place,
-    fixtures::{PROGRAM_ID, bytes, record, update},
+    fixtures::{PROGRAM_ID, RUN, bytes, record, update},
 };
 
 const CHILD: &str = "INDEXER_TEST_KILL_CHILD";
@@ -34,7 +34,10 @@ async fn child_that_writes_until_it_is_killed() {
     let store = SqliteStore::open(path).unwrap();
     for batch in 0.. {
         store
-            .apply(Batch { updates: rows(batch), frontier: Some(batch + 1), ..Batch::default() })
+            .apply(
+                &RUN,
+                Batch { updates: rows(batch), frontier: Some(batch + 1), ..Batch::default() },
+            )
             .await
             .unwrap();
         store.claim_notice(&format!("batch/{batch}")).await.unwrap();
@@ -68,7 +71,7 @@ async fn kill_9_in_the_middle_of_writing_leaves_whole_batches() {
         assert_eq!(store.progress(false).await.unwrap(), counted);
         let total: u64 = counted.values().map(|row| row.migrated).sum();
         assert_eq!(total, frontier * ROWS, "rows, counters and frontier are of one batch");
-        assert!(store.begin_run(&PROGRAM_ID, &[1; 32]).await.is_ok());
+        assert!(store.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.is_ok());
         drop(store);
         let sound: String = rusqlite::Connection::open(place.path())
             .unwrap()

@@ -31,19 +31,19 @@ on_both_stores! {
         };
         place.sql(sql).await.unwrap();
         let error = place.try_open().await.err().unwrap();
-        assert!(matches!(error, StoreError::NewerSchema { found: 9, known: 2, .. }), "{error}");
+        assert!(matches!(error, StoreError::NewerSchema { found: 9, known: 3, .. }), "{error}");
         assert!(error.to_string().contains("Use a newer control room"), "{error}");
     }
 
     async fn another_cluster_or_program_is_refused_and_changes_nothing(place) {
         let store = place.open().await;
-        let first = store.begin_run(&PROGRAM_ID, &[1; 32]).await.unwrap();
-        let error = store.begin_run(&PROGRAM_ID, &[2; 32]).await.unwrap_err();
+        let first = store.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.unwrap();
+        let error = store.begin_run(&PROGRAM_ID, &[2; 32], "a test").await.unwrap_err();
         assert!(matches!(error, StoreError::WrongCluster { .. }), "{error}");
-        let error = store.begin_run(&key(3), &[1; 32]).await.unwrap_err();
+        let error = store.begin_run(&key(3), &[1; 32], "a test").await.unwrap_err();
         assert!(matches!(error, StoreError::WrongProgram { .. }), "{error}");
         drop(store);
-        let again = place.open().await.begin_run(&PROGRAM_ID, &[1; 32]).await.unwrap();
+        let again = place.open().await.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.unwrap();
         assert_eq!(again.id, first.id + 1, "a refused run is not counted");
         assert!(again.write_order(1) > first.write_order(u32::MAX), "later runs order after");
     }
@@ -141,7 +141,7 @@ async fn a_database_that_is_down_is_named_without_its_password() {
 #[tokio::test]
 async fn a_store_in_memory_has_every_table() {
     let store = SqliteStore::open_in_memory().unwrap();
-    store.begin_run(&PROGRAM_ID, &[1; 32]).await.unwrap();
+    store.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.unwrap();
     assert_eq!(store.view().await.unwrap().frontier, 0);
     assert!(store.claim_notice("a").await.unwrap());
 }

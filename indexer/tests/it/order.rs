@@ -1,17 +1,14 @@
 //! Whatever the order and however often states arrive, the same mirror comes out.
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use indexer::{Batch, SqliteStore, Store, Update};
+use indexer::{Batch, Present, SqliteStore, Store, Update};
 use proptest::{prelude::*, test_runner::TestRunner};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::AccountStatus;
 
 use crate::common::{
     Place,
-    fixtures::{bytes, key, record, update},
+    fixtures::{RUN, bytes, key, record, update},
 };
 
 /// What happens on chain to one of few accounts in one slot; `None` closes it.
@@ -123,18 +120,18 @@ async fn deliver(store: &dyn Store, story: &Story) {
             match arrival {
                 Arrival::Told(update) => batch.updates.push(update.as_ref().clone()),
                 Arrival::Snapshot(slot, state) => {
-                    store.apply(std::mem::take(&mut batch)).await.unwrap();
+                    store.apply(&RUN, std::mem::take(&mut batch)).await.unwrap();
                     let read = |(n, status): (&u8, &AccountStatus)| {
                         update(key(*n), *slot, 0, data(*n, *status))
                     };
                     let updates = state.iter().map(read).collect();
-                    store.apply(Batch { updates, ..Batch::default() }).await.unwrap();
-                    let present: HashSet<Pubkey> = state.keys().map(|n| key(*n)).collect();
-                    store.tombstone_missing(*slot, Arc::new(present), true).await.unwrap();
+                    store.apply(&RUN, Batch { updates, ..Batch::default() }).await.unwrap();
+                    let present: Present = state.keys().map(|n| key(*n)).collect();
+                    store.tombstone_missing(&RUN, *slot, Arc::new(present), true).await.unwrap();
                 }
             }
         }
-        store.apply(batch).await.unwrap();
+        store.apply(&RUN, batch).await.unwrap();
     }
 }
 

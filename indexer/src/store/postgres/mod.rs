@@ -4,11 +4,7 @@ mod fault;
 mod read;
 mod write;
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use solana_pubkey::Pubkey;
@@ -21,8 +17,8 @@ use upgrade_manager::state::AccountVersion;
 
 use self::fault::Fault;
 use super::{
-    Applied, Batch, Closing, ProgressRow, Quarantined, RawRow, RecordQuery, Result, Row, Run,
-    SCHEMA, SentRow, Store, StoreError, View,
+    Applied, Batch, Closing, MirrorState, Present, ProgressRow, Quarantined, RawRow, RecordQuery,
+    Result, Row, Run, SCHEMA, SentRow, Store, StoreError, View,
 };
 use crate::audit::{AuditEntry, AuditRow};
 
@@ -108,7 +104,12 @@ impl PostgresStore {
 
 #[async_trait]
 impl Store for PostgresStore {
-    async fn begin_run(&self, program_id: &Pubkey, genesis_hash: &[u8; 32]) -> Result<Run> {
+    async fn begin_run(
+        &self,
+        program_id: &Pubkey,
+        genesis_hash: &[u8; 32],
+        _owner: &str,
+    ) -> Result<Run> {
         let mut tx = self.writing().await?;
         let run = write::begin_run(&mut tx, program_id, genesis_hash, &self.place)
             .await
@@ -117,7 +118,16 @@ impl Store for PostgresStore {
         Ok(run)
     }
 
-    async fn apply(&self, batch: Batch) -> Result<Applied> {
+    async fn state(&self) -> Result<MirrorState> {
+        let mut tx = self.reading().await?;
+        read::mirror_state(&mut tx).await.map_err(|f| self.at(f))
+    }
+
+    fn read_only(&self) -> bool {
+        false
+    }
+
+    async fn apply(&self, _run: &Run, batch: Batch) -> Result<Applied> {
         let mut tx = self.writing().await?;
         let applied = write::apply(&mut tx, batch).await.map_err(|f| self.at(f))?;
         self.commit(tx).await?;
@@ -126,8 +136,9 @@ impl Store for PostgresStore {
 
     async fn tombstone_missing(
         &self,
+        _run: &Run,
         slot: u64,
-        present: Arc<HashSet<Pubkey>>,
+        present: Arc<Present>,
         trusted: bool,
     ) -> Result<Closing> {
         let mut tx = self.writing().await?;
@@ -138,17 +149,11 @@ impl Store for PostgresStore {
         Ok(done)
     }
 
-    async fn append_audit(&self, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
+    async fn append_audit(&self, _run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
         let mut tx = self.writing().await?;
         let added = write::append_audit(&mut tx, &entries, upto).await.map_err(|f| self.at(f))?;
         self.commit(tx).await?;
         Ok(added)
-    }
-
-    async fn history_mark(&self) -> Result<u64> {
-        let mut tx = self.reading().await?;
-        let state = read::state(&mut tx).await.map_err(|f| self.at(f))?;
-        Ok(state.history_slot)
     }
 
     async fn view(&self) -> Result<View> {
@@ -201,11 +206,5 @@ impl Store for PostgresStore {
         let new = write::claim_notice(&mut tx, key).await.map_err(|f| self.at(f))?;
         self.commit(tx).await?;
         Ok(new)
-    }
-
-    async fn revision(&self) -> Result<u64> {
-        let mut tx = self.reading().await?;
-        let state = read::state(&mut tx).await.map_err(|f| self.at(f))?;
-        Ok(state.rev)
     }
 }

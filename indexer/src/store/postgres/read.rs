@@ -1,5 +1,5 @@
 //! What is read, always inside one transaction.
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
@@ -10,7 +10,7 @@ use super::fault::Fault;
 use crate::{
     audit::{AuditRow, event::describe},
     store::{
-        ProgressRow, Quarantined, RawRow, RecordQuery, Row, SentRow, View,
+        Lease, MirrorState, ProgressRow, Quarantined, RawRow, RecordQuery, Row, SentRow, View,
         merge::{Stored, progress_row, records, view as assemble},
     },
 };
@@ -63,7 +63,6 @@ pub struct State {
     pub run_id: u64,
     pub frontier_slot: u64,
     pub snapshot_slot: u64,
-    pub history_slot: u64,
     pub rev: u64,
 }
 
@@ -72,13 +71,42 @@ pub fn state_of(r: &PgRow) -> Outcome<State> {
         run_id: nat(r, "run_id")?,
         frontier_slot: nat(r, "frontier_slot")?,
         snapshot_slot: nat(r, "snapshot_slot")?,
-        history_slot: nat(r, "history_slot")?,
         rev: nat(r, "rev")?,
     })
 }
 
 pub async fn state(tx: &mut PgConnection) -> Outcome<State> {
     state_of(&sqlx::query("SELECT * FROM mirror_state").fetch_one(tx).await?)
+}
+
+pub async fn mirror_state(tx: &mut PgConnection) -> Outcome<MirrorState> {
+    let r = &sqlx::query(
+        "SELECT *, lease_until - (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS lease_left
+         FROM mirror_state",
+    )
+    .fetch_one(tx)
+    .await?;
+    let opt_hash = |column: &str| -> Outcome<Option<[u8; 32]>> {
+        let found: Option<&[u8]> = r.try_get(column)?;
+        found.map(|_| bytes(r, column)).transpose()
+    };
+    let owner: Option<String> = r.try_get("lease_owner")?;
+    let left: i64 = r.try_get("lease_left")?;
+    let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+    Ok(MirrorState {
+        program_id: opt_key(r, "program_id")?,
+        genesis_hash: opt_hash("genesis_hash")?,
+        run_id: small(r, "run_id")?,
+        frontier_slot: nat(r, "frontier_slot")?,
+        root_slot: nat(r, "root_slot")?,
+        confirmed_slot: nat(r, "confirmed_slot")?,
+        snapshot_slot: nat(r, "snapshot_slot")?,
+        history_slot: nat(r, "history_slot")?,
+        audit_seq: nat(r, "audit_seq")?,
+        audit_head: opt_hash("audit_head")?,
+        rev: nat(r, "rev")?,
+        lease: owner.map(|owner| Lease { owner, left }),
+    })
 }
 
 fn stored(r: &PgRow) -> Outcome<Stored> {

@@ -1,6 +1,6 @@
 //! What is written, always inside the caller's transaction. Each one first locks the row of
 //! `mirror_state`, so that writers of one database follow one another and counters cannot drift.
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use solana_pubkey::Pubkey;
 use sqlx::PgConnection;
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     audit::{AuditEntry, GENESIS, event::describe},
     store::{
-        Applied, Batch, Closing, Quarantined, Run, SentRow, StoreError, Update,
+        Applied, Batch, Closing, Present, Quarantined, Run, SentRow, StoreError, Update,
         merge::{Deltas, Known, Plan, is_suspect, newest, plan, tally},
     },
 };
@@ -50,7 +50,7 @@ pub async fn begin_run(
     let state = state_of(&row)?;
     let id = u32::try_from(state.run_id)
         .map_err(|_| Fault::Corrupt("its run number is out of range".to_owned()))?;
-    Ok(Run { id, snapshot_slot: state.snapshot_slot })
+    Ok(Run { id, snapshot_slot: state.snapshot_slot, root_slot: nat(&row, "root_slot")? })
 }
 
 pub async fn apply(tx: &mut PgConnection, batch: Batch) -> Outcome<Applied> {
@@ -71,7 +71,7 @@ pub async fn apply(tx: &mut PgConnection, batch: Batch) -> Outcome<Applied> {
     let written = u64::try_from(plan.writes.len()).unwrap_or(u64::MAX);
     let rev = revise(tx, &state, written > 0 || moved > 0).await?;
     let stale = plan.stale.saturating_add(doubled);
-    Ok(Applied { written, unchanged: plan.unchanged, stale, rev })
+    Ok(Applied { written, unchanged: plan.unchanged, stale, closed: 0, rev })
 }
 
 async fn known(tx: &mut PgConnection, updates: &[Update]) -> Outcome<HashMap<Pubkey, Known>> {
@@ -229,7 +229,7 @@ async fn revise(tx: &mut PgConnection, state: &State, changed: bool) -> Outcome<
 pub async fn tombstone_missing(
     tx: &mut PgConnection,
     slot: u64,
-    present: &HashSet<Pubkey>,
+    present: &Present,
     trusted: bool,
 ) -> Outcome<Closing> {
     let state = lock(tx).await?;
@@ -324,8 +324,8 @@ pub async fn append_audit(
         seq = seq.saturating_add(1);
         sqlx::query(
             "INSERT INTO audit_log (seq, slot, tx_index, ix_index, inner_index, signature,
-                 block_time, kind, actor, subject, payload, prev_hash, hash)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                 block_time, kind, actor, subject, payload, prev_hash, hash, row_sum)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
         )
         .bind(int(seq)?)
         .bind(int(entry.slot)?)

@@ -5,7 +5,7 @@ mod worker;
 mod write;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -19,14 +19,15 @@ use upgrade_manager::state::AccountVersion;
 
 use self::worker::{Fault, Worker};
 use super::{
-    Applied, Batch, Closing, ProgressRow, Quarantined, RawRow, RecordQuery, Result, Row, Run,
-    SCHEMA, SentRow, Store, StoreError, View,
+    Applied, Batch, Closing, MirrorState, Present, ProgressRow, Quarantined, RawRow, RecordQuery,
+    Result, Row, Run, SCHEMA, SentRow, Store, StoreError, View,
 };
 use crate::audit::{AuditEntry, AuditRow};
 
 const STEPS: &[M<'static>] = &[
     M::up(include_str!("../../../../migrations/sqlite/0001_mirror.sql")),
     M::up(include_str!("../../../../migrations/sqlite/0002_governance.sql")),
+    M::up(include_str!("../../../../migrations/sqlite/0003_certainty.sql")),
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 /// How long a writer waits for another process's transaction.
@@ -163,30 +164,40 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn begin_run(&self, program_id: &Pubkey, genesis_hash: &[u8; 32]) -> Result<Run> {
+    async fn begin_run(
+        &self,
+        program_id: &Pubkey,
+        genesis_hash: &[u8; 32],
+        _owner: &str,
+    ) -> Result<Run> {
         let (program_id, genesis, place) = (*program_id, *genesis_hash, self.place.clone());
         self.write(move |tx| write::begin_run(tx, &program_id, &genesis, &place)).await
     }
 
-    async fn apply(&self, batch: Batch) -> Result<Applied> {
+    async fn state(&self) -> Result<MirrorState> {
+        self.read(read::state).await
+    }
+
+    fn read_only(&self) -> bool {
+        false
+    }
+
+    async fn apply(&self, _run: &Run, batch: Batch) -> Result<Applied> {
         self.write(move |tx| write::apply(tx, batch)).await
     }
 
     async fn tombstone_missing(
         &self,
+        _run: &Run,
         slot: u64,
-        present: Arc<HashSet<Pubkey>>,
+        present: Arc<Present>,
         trusted: bool,
     ) -> Result<Closing> {
         self.write(move |tx| write::tombstone_missing(tx, slot, &present, trusted)).await
     }
 
-    async fn append_audit(&self, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
+    async fn append_audit(&self, _run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
         self.write(move |tx| write::append_audit(tx, &entries, upto)).await
-    }
-
-    async fn history_mark(&self) -> Result<u64> {
-        self.read(|tx| read::state_number(tx, "history_slot")).await
     }
 
     async fn view(&self) -> Result<View> {
@@ -230,9 +241,5 @@ impl Store for SqliteStore {
     async fn claim_notice(&self, key: &str) -> Result<bool> {
         let key = key.to_owned();
         self.write(move |tx| write::claim_notice(tx, &key)).await
-    }
-
-    async fn revision(&self) -> Result<u64> {
-        self.read(|tx| read::state_number(tx, "rev")).await
     }
 }

@@ -1,5 +1,5 @@
 //! What is read, always inside one transaction.
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use rusqlite::{Connection, Row as SqlRow, params, types::Type};
 use solana_pubkey::Pubkey;
@@ -10,7 +10,7 @@ use super::worker::Fault;
 use crate::{
     audit::{AuditRow, event::describe},
     store::{
-        ProgressRow, Quarantined, RawRow, RecordQuery, Row, SentRow, View,
+        Lease, MirrorState, ProgressRow, Quarantined, RawRow, RecordQuery, Row, SentRow, View,
         merge::{Stored, progress_row, records, view as assemble},
     },
 };
@@ -41,6 +41,35 @@ pub fn opt_key_at(r: &SqlRow<'_>, at: usize) -> rusqlite::Result<Option<Pubkey>>
 pub fn state_number(tx: &Connection, column: &'static str) -> Outcome<u64> {
     let sql = format!("SELECT {column} FROM mirror_state");
     Ok(tx.prepare_cached(&sql)?.query_row([], |r| nat(r, 0))?)
+}
+
+pub fn state(tx: &Connection) -> Outcome<MirrorState> {
+    let state = tx
+        .prepare_cached(
+            "SELECT program_id, genesis_hash, run_id, frontier_slot, root_slot, confirmed_slot,
+                 snapshot_slot, history_slot, audit_seq, audit_head, rev, lease_owner,
+                 lease_until - CAST(unixepoch('subsec') * 1000 AS INTEGER)
+             FROM mirror_state",
+        )?
+        .query_row([], |r| {
+            let left = Duration::from_millis(u64::try_from(r.get::<_, i64>(12)?).unwrap_or(0));
+            let owner: Option<String> = r.get(11)?;
+            Ok(MirrorState {
+                program_id: opt_key_at(r, 0)?,
+                genesis_hash: r.get(1)?,
+                run_id: r.get(2)?,
+                frontier_slot: nat(r, 3)?,
+                root_slot: nat(r, 4)?,
+                confirmed_slot: nat(r, 5)?,
+                snapshot_slot: nat(r, 6)?,
+                history_slot: nat(r, 7)?,
+                audit_seq: nat(r, 8)?,
+                audit_head: r.get(9)?,
+                rev: nat(r, 10)?,
+                lease: owner.map(|owner| Lease { owner, left }),
+            })
+        })?;
+    Ok(state)
 }
 
 fn stored(r: &SqlRow<'_>) -> rusqlite::Result<Stored> {

@@ -1,5 +1,5 @@
 //! What is written, always inside the caller's transaction.
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use solana_pubkey::Pubkey;
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     audit::{AuditEntry, GENESIS, event::describe},
     store::{
-        Applied, Batch, Closing, Quarantined, Run, SentRow, StoreError, Update,
+        Applied, Batch, Closing, Present, Quarantined, Run, SentRow, StoreError, Update,
         merge::{Deltas, Known, Plan, is_suspect, newest, plan, tally},
     },
 };
@@ -30,7 +30,11 @@ pub fn begin_run(tx: &Connection, program: &Pubkey, genesis: &[u8; 32], at: &str
     )?;
     let id = u32::try_from(read::state_number(tx, "run_id")?)
         .map_err(|_| Fault::Corrupt("its run number is out of range".to_owned()))?;
-    Ok(Run { id, snapshot_slot: read::state_number(tx, "snapshot_slot")? })
+    Ok(Run {
+        id,
+        snapshot_slot: read::state_number(tx, "snapshot_slot")?,
+        root_slot: read::state_number(tx, "root_slot")?,
+    })
 }
 
 pub fn apply(tx: &Connection, batch: Batch) -> Outcome<Applied> {
@@ -54,7 +58,7 @@ pub fn apply(tx: &Connection, batch: Batch) -> Outcome<Applied> {
     let written = u64::try_from(plan.writes.len()).unwrap_or(u64::MAX);
     let rev = revise(tx, written > 0 || moved > 0)?;
     let stale = plan.stale.saturating_add(doubled);
-    Ok(Applied { written, unchanged: plan.unchanged, stale, rev })
+    Ok(Applied { written, unchanged: plan.unchanged, stale, closed: 0, rev })
 }
 
 fn known(tx: &Connection, updates: &[Update]) -> Outcome<HashMap<Pubkey, Known>> {
@@ -182,7 +186,7 @@ fn revise(tx: &Connection, changed: bool) -> Outcome<u64> {
 pub fn tombstone_missing(
     tx: &Connection,
     slot: u64,
-    present: &HashSet<Pubkey>,
+    present: &Present,
     trusted: bool,
 ) -> Outcome<Closing> {
     if slot <= read::state_number(tx, "snapshot_slot")? {
@@ -256,8 +260,8 @@ pub fn append_audit(tx: &Connection, entries: &[AuditEntry], upto: u64) -> Outco
         seq = seq.saturating_add(1);
         tx.prepare_cached(
             "INSERT INTO audit_log (seq, slot, tx_index, ix_index, inner_index, signature,
-                 block_time, kind, actor, subject, payload, prev_hash, hash)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                 block_time, kind, actor, subject, payload, prev_hash, hash, row_sum)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13)",
         )?
         .execute(params![
             seq,

@@ -9,6 +9,9 @@ use upgrade_manager::state::{
     Terms, TypeRule, UpgradeProposal, Vote, role,
 };
 
+/// The run of a store on which none has begun.
+pub const RUN: indexer::Run = indexer::Run { id: 0, snapshot_slot: 0, root_slot: 0 };
+
 pub const PROGRAM_ID: Pubkey = upgrade_manager::ID;
 
 pub fn key(n: u8) -> Pubkey {

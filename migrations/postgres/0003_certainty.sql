@@ -1,0 +1,92 @@
+-- What makes the mirror safe against a second writer, a fork and a changed byte, and what is announced.
+-- Same names and columns as sqlite/0003_certainty.sql.
+
+-- The lease: run_id is the fencing number of the run that holds it; times are of this store's clock,
+-- in milliseconds since 1970.
+ALTER TABLE mirror_state ADD COLUMN lease_owner TEXT;
+ALTER TABLE mirror_state ADD COLUMN lease_until BIGINT NOT NULL DEFAULT 0;
+-- Newest finalised slot, and newest confirmed slot that the writer has taken in.
+ALTER TABLE mirror_state ADD COLUMN root_slot BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE mirror_state ADD COLUMN confirmed_slot BIGINT NOT NULL DEFAULT 0;
+-- The end of the audit chain, so that a tail that was cut off is missed.
+ALTER TABLE mirror_state ADD COLUMN audit_seq BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE mirror_state ADD COLUMN audit_head BYTEA;
+
+-- What an account's row was before a write in slot at_slot that is not final yet. A null kind: there
+-- was none. Rows are removed once at_slot is final.
+CREATE TABLE undo_log (
+    at_slot     BIGINT NOT NULL,
+    pubkey      BYTEA NOT NULL,
+    kind        TEXT,
+    program     BYTEA,
+    proposal    BYTEA,
+    account     BYTEA,
+    status      TEXT,
+    version     INT,
+    data_hash   BYTEA,
+    raw         BYTEA,
+    slot        BIGINT,
+    wv          BIGINT,
+    closed_slot BIGINT,
+    PRIMARY KEY (at_slot, pubkey)
+);
+
+-- The audit chain has a new hash, so it is read from the chain anew. row_sum covers every column of
+-- the row, also block_time, which nodes may disagree on and which is therefore not in the hash.
+DROP TABLE audit_log;
+CREATE TABLE audit_log (
+    seq         BIGINT PRIMARY KEY,
+    slot        BIGINT NOT NULL,
+    tx_index    BIGINT NOT NULL,
+    ix_index    BIGINT NOT NULL,
+    inner_index BIGINT NOT NULL,
+    signature   BYTEA NOT NULL,
+    block_time  BIGINT,
+    kind        TEXT NOT NULL,
+    actor       BYTEA,
+    subject     BYTEA,
+    payload     BYTEA NOT NULL,
+    prev_hash   BYTEA NOT NULL,
+    hash        BYTEA NOT NULL UNIQUE,
+    row_sum     BYTEA NOT NULL,
+    UNIQUE (signature, ix_index, inner_index)
+);
+CREATE INDEX audit_subject ON audit_log (subject, seq);
+CREATE TRIGGER audit_log_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
+FOR EACH STATEMENT EXECUTE FUNCTION audit_log_append_only();
+UPDATE mirror_state SET history_slot = 0, rev = rev + 1;
+
+-- What happened here and not on chain: reconnects, repairs, drift. Not chained.
+CREATE TABLE ops_log (
+    id     BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at_ms  BIGINT NOT NULL,
+    kind   TEXT NOT NULL,
+    detail TEXT NOT NULL
+);
+
+-- What is to be announced, written with the fact itself; detail is a JSON object.
+CREATE TABLE outbox (
+    id         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    event_id   BYTEA NOT NULL UNIQUE,
+    kind       TEXT NOT NULL,
+    slot       BIGINT NOT NULL,
+    chain_time BIGINT,
+    subject    BYTEA,
+    detail     TEXT NOT NULL
+);
+-- How far each webhook is, and what it would not take.
+CREATE TABLE hooks (
+    name       TEXT PRIMARY KEY,
+    next_id    BIGINT NOT NULL,
+    attempts   BIGINT NOT NULL DEFAULT 0,
+    next_at_ms BIGINT NOT NULL DEFAULT 0,
+    last_error TEXT
+);
+CREATE TABLE dead_letters (
+    hook      TEXT NOT NULL,
+    outbox_id BIGINT NOT NULL,
+    attempts  BIGINT NOT NULL,
+    error     TEXT NOT NULL,
+    at_ms     BIGINT NOT NULL,
+    PRIMARY KEY (hook, outbox_id)
+);
