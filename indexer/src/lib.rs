@@ -21,7 +21,7 @@ pub mod verify;
 pub use account::{BackupHead, Facets, Kind, ManagerAccount};
 pub use audit::{AuditEntry, AuditRow, ChainFault};
 pub use error::{IndexerError, Result};
-pub use health::{Conn, Health};
+pub use health::{Conn, Health, Limits, Reason};
 pub use metrics::Metrics;
 pub use run::{Backfill, Indexer, backfill_once, spawn};
 pub use source::SourceConfig;

@@ -231,12 +231,15 @@ pub fn snapshot(f: &Fixture) -> Arc<Snapshot> {
 pub fn live(now: Instant, unix: i64, slot: u64) -> Health {
     Health {
         conn: Conn::Live,
+        reasons: [].into(),
         slot,
         root: slot.saturating_sub(32),
+        frontier: slot,
+        snapshot: Some(slot),
         chain_time: Some(unix),
         read_at: Some(now),
         last_frame: Some(now),
-        error: None,
+        ..Health::default()
     }
 }
 

@@ -7,7 +7,11 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{failed, print, print_json};
-use crate::{cli::Index, session::Session, text::grouped};
+use crate::{
+    cli::Index,
+    session::Session,
+    text::{clean, grouped},
+};
 
 pub(super) async fn run(session: &Session, args: &Index) -> Result<u8> {
     if args.verify {
@@ -90,6 +94,9 @@ async fn forever(session: &Session, json: bool) -> Result<u8> {
         let text = match &now.conn {
             Conn::Connecting => "Connecting".to_owned(),
             Conn::Live => "Live".to_owned(),
+            Conn::Following { writer } => {
+                format!("Following {}", session.secrets.scrub(&clean(writer)))
+            }
             Conn::Reconnecting { attempt, .. } => format!(
                 "Reconnecting (attempt {attempt}): {}",
                 session.secrets.scrub(now.error.as_deref().unwrap_or(crate::strings::LOST))

@@ -208,7 +208,7 @@ impl Model {
 
     /// Whether the data must not be taken for the present.
     pub fn is_stale(&self) -> bool {
-        self.health.conn != Conn::Live || self.data_age().is_none_or(|age| age > STALE_AFTER)
+        !self.health.conn.is_live() || self.data_age().is_none_or(|age| age > STALE_AFTER)
     }
 
     /// The name of an address, or its short form.
@@ -257,7 +257,7 @@ impl Model {
             return Some(s::busy(job.verb));
         }
         match &self.health.conn {
-            Conn::Live => None,
+            Conn::Live | Conn::Following { .. } => None,
             Conn::Stopped { reason } => Some(s::offline(reason)),
             Conn::Connecting => Some(s::NOT_YET_CONNECTED.to_owned()),
             Conn::Reconnecting { .. } => {

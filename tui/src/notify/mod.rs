@@ -4,7 +4,6 @@ mod deliver;
 mod desktop;
 mod escape;
 
-use indexer::Conn;
 use serde::{Deserialize, Serialize};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::Course;
@@ -49,7 +48,7 @@ pub struct Notice {
 /// read from the chain, not carried on: the chain may stand still.
 pub fn due(model: &Model) -> Vec<Notice> {
     // A clock of another chain than the mirror's says nothing about the mirror's proposals.
-    let Some(unix) = model.health.chain_time.filter(|_| model.health.conn == Conn::Live) else {
+    let Some(unix) = model.health.chain_time.filter(|_| model.health.conn.is_live()) else {
         return vec![];
     };
     let now = ChainNow { unix, slot: model.health.slot };

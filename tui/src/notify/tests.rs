@@ -1,3 +1,4 @@
+use indexer::Conn;
 use std::time::Instant;
 
 use super::*;

@@ -2,7 +2,6 @@
 use std::mem::discriminant;
 
 use backend::Operation;
-use indexer::Conn;
 
 use super::neighbour;
 use crate::{
@@ -153,7 +152,7 @@ pub fn needs_check(model: &Model) -> bool {
     match &model.checked {
         Some(c) if c.proposal != *id => true,
         Some(c) => {
-            let live = model.health.conn == Conn::Live;
+            let live = model.health.conn.is_live();
             let moved = discriminant(&model.timing_of(decision)) != c.stage;
             c.result.is_some() && (c.row_slot != decision.slot() || (live && (moved || !c.live)))
         }
@@ -178,7 +177,7 @@ pub fn check(model: &mut Model) -> Vec<Effect> {
         proposal: id,
         row_slot,
         stage,
-        live: model.health.conn == Conn::Live,
+        live: model.health.conn.is_live(),
         result: None,
         at: model.now,
     });

@@ -11,9 +11,12 @@ use unicode_width::UnicodeWidthStr;
 use crate::{
     keymap::{Id, command},
     model::{Model, cluster::Kind, ui::Screen},
-    text::{age, fit, grouped},
+    text::{age, clean, fit, grouped},
     theme::Meaning,
 };
+
+/// Columns of the name of whoever writes the mirror.
+const WRITER: usize = 20;
 
 pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let width = usize::from(area.width);
@@ -64,6 +67,7 @@ fn connection(model: &Model) -> (String, Meaning) {
     let word = match &health.conn {
         Conn::Connecting => "Connecting".to_owned(),
         Conn::Live => "Live".to_owned(),
+        Conn::Following { writer } => format!("Following {}", fit(&clean(writer), WRITER)),
         Conn::Reconnecting { attempt, retry_at } => {
             let wait = retry_at.saturating_duration_since(model.now).as_secs();
             format!("Reconnecting in {wait} s (attempt {attempt})")
@@ -71,8 +75,8 @@ fn connection(model: &Model) -> (String, Meaning) {
         Conn::Stopped { .. } => "Offline".to_owned(),
     };
     let meaning = match &health.conn {
-        Conn::Live if model.is_stale() => Meaning::Warn,
-        Conn::Live => Meaning::Ok,
+        Conn::Live | Conn::Following { .. } if model.is_stale() => Meaning::Warn,
+        Conn::Live | Conn::Following { .. } => Meaning::Ok,
         Conn::Connecting => Meaning::Pending,
         Conn::Reconnecting { .. } => Meaning::Warn,
         Conn::Stopped { .. } => Meaning::Danger,

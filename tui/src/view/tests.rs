@@ -105,6 +105,19 @@ fn screens_look_as_they_did_at_80x24_and_160x50() {
 }
 
 #[test]
+fn a_mirror_that_another_process_writes_is_live_until_its_data_ages() {
+    let now = Instant::now();
+    let mut model = fixtures::model(&fixtures::active(1), now);
+    let writer = "ops-1\u{1b}[31m".to_owned();
+    model.health.conn = indexer::Conn::Following { writer };
+    let fresh = screen(&model, 100, 24);
+    assert!(fresh.contains("✓ Following ops-1") && !fresh.contains('\u{1b}'), "{fresh}");
+    assert_eq!(model.write_block(), None, "what is signed is read from the chain");
+    model.now = now + fixtures::SECOND * 42;
+    assert!(screen(&model, 100, 24).contains("stale"), "it does not pass for the present");
+}
+
+#[test]
 fn styles_of_the_dialog_look_as_they_did_in_every_theme() {
     for name in [ThemeName::Default, ThemeName::ColourBlind, ThemeName::Mono] {
         let mut model = fixtures::model(&fixtures::timelocked(), Instant::now());
