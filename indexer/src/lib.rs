@@ -4,6 +4,7 @@
 //! Data passes the modules in this order: [`source`] (websocket, snapshot, history) → [`decode`] →
 //! [`mod@join`] → [`store`]; [`audit`] turns history into the hash chain, [`health`] says how it goes.
 pub mod account;
+pub mod announce;
 pub mod audit;
 pub mod backoff;
 pub mod decode;

@@ -235,6 +235,14 @@ pub trait Store: Send + Sync {
         Err(later("hook"))
     }
 
+    /// Every webhook that [`Self::hook`] was asked for, by name.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn hooks(&self) -> Result<Vec<HookState>> {
+        Err(later("hooks"))
+    }
+
     /// Notes what became of sending outbox row `id` to webhook `name`.
     ///
     /// # Errors

@@ -1,0 +1,8 @@
+//! Announcements to the world outside: finalised facts, told to webhooks in order and at least once.
+//! Nothing here reads the chain, and nothing it waits for holds the mirror up.
+mod event;
+mod kind;
+pub mod template;
+
+pub use event::{Detail, derived, of};
+pub use kind::Kind;
