@@ -63,11 +63,13 @@ pub enum Reason {
     HistoryBehind,
     /// Another process has taken the mirror over.
     Fenced,
+    /// The mirror has given up, or was told to end.
+    Stopped,
 }
 
 impl Reason {
     /// Every reason there is.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Startup,
         Self::GapFill,
         Self::NodeBehind,
@@ -78,6 +80,7 @@ impl Reason {
         Self::Quarantine,
         Self::HistoryBehind,
         Self::Fenced,
+        Self::Stopped,
     ];
 
     /// Its name in JSON and in the counts.
@@ -94,6 +97,7 @@ impl Reason {
             Self::Quarantine => "Quarantine",
             Self::HistoryBehind => "HistoryBehind",
             Self::Fenced => "Fenced",
+            Self::Stopped => "Stopped",
         }
     }
 
@@ -131,6 +135,9 @@ impl Reason {
             Self::Fenced => {
                 "Another process has taken this mirror over; let one of them run, and only one."
             }
+            Self::Stopped => {
+                "The mirror has ended; its last words are in the log. Start `control-room index` again."
+            }
         }
     }
 }
@@ -166,8 +173,11 @@ pub struct Health {
     pub root: u64,
     /// Newest confirmed slot that any endpoint has told of; 0 when only one is asked.
     pub tip: u64,
-    /// Slot up to which everything that was told is in the store; 0 before the first snapshot.
+    /// Slot up to which nothing is missing in the store, for good: it is final. 0 before the first
+    /// snapshot.
     pub frontier: u64,
+    /// Newest confirmed slot whose changes are in the store; 0 before the first snapshot.
+    pub confirmed: u64,
     /// Slot of the last complete snapshot in the store, of this run or of one before.
     pub snapshot: Option<u64>,
     /// The chain's `Clock.unix_timestamp`, seconds.
@@ -193,10 +203,10 @@ impl Health {
         self.snapshot.is_some()
     }
 
-    /// Slots between the newest one known and the newest one mirrored in full.
+    /// Slots between the newest one known and the newest one whose changes are in the store.
     #[must_use]
     pub fn lag(&self) -> u64 {
-        self.slot.max(self.tip).saturating_sub(self.frontier)
+        self.slot.max(self.tip).saturating_sub(self.confirmed.max(self.frontier))
     }
 
     /// Time since the websocket last said anything; `None` if it never did.
@@ -211,15 +221,27 @@ impl Health {
     }
 
     /// The same with what the numbers say at `now`. Whoever answers probes asks this: a task that
-    /// hangs sets no reason, but its numbers stand still.
+    /// hangs sets no reason, but its numbers stand still. Nothing that is not live is healthy.
     #[must_use]
     pub fn judged(mut self, now: Instant, limits: &Limits) -> Self {
-        if self.conn == Conn::Live {
-            if self.lag() > limits.behind {
-                self.reasons.insert(Reason::NodeBehind);
+        match self.conn {
+            Conn::Live => {
+                if self.lag() > limits.behind {
+                    self.reasons.insert(Reason::NodeBehind);
+                }
+                if self.last_frame_age(now).is_none_or(|age| age > limits.silent) {
+                    self.reasons.insert(Reason::SocketSilent);
+                }
             }
-            if self.last_frame_age(now).is_none_or(|age| age > limits.silent) {
-                self.reasons.insert(Reason::SocketSilent);
+            Conn::Following { .. } => {}
+            Conn::Connecting => {
+                self.reasons.insert(Reason::Startup);
+            }
+            Conn::Reconnecting { .. } => {
+                self.reasons.insert(Reason::GapFill);
+            }
+            Conn::Stopped { .. } => {
+                self.reasons.insert(Reason::Stopped);
             }
         }
         self
@@ -235,6 +257,7 @@ impl Default for Health {
             root: 0,
             tip: 0,
             frontier: 0,
+            confirmed: 0,
             snapshot: None,
             chain_time: None,
             read_at: None,
@@ -253,7 +276,8 @@ mod tests {
             conn: Conn::Live,
             reasons: BTreeSet::new(),
             slot: 120,
-            frontier: 100,
+            frontier: 80,
+            confirmed: 100,
             last_frame: Some(now),
             ..Health::default()
         }
@@ -293,6 +317,20 @@ mod tests {
         let conn = Conn::Following { writer: "a".into() };
         let health = Health { conn, last_frame: None, ..live(now) };
         assert!(health.conn.is_live() && health.judged(now, &Limits::default()).is_healthy());
+    }
+
+    #[test]
+    fn what_is_not_live_is_not_healthy_even_if_nobody_gave_a_reason() {
+        let now = Instant::now();
+        let retry_at = now;
+        for (conn, reason) in [
+            (Conn::Connecting, Reason::Startup),
+            (Conn::Reconnecting { attempt: 1, retry_at }, Reason::GapFill),
+            (Conn::Stopped { reason: "x".into() }, Reason::Stopped),
+        ] {
+            let health = Health { conn, ..live(now) }.judged(now, &Limits::default());
+            assert_eq!(health.reasons, [reason].into());
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use prometheus_client::{
 
 use self::labels::{HookLabels, ReasonLabels, RpcLabels, UpdateLabels};
 pub use self::labels::{Outcome, Source, code_label};
-use crate::account::Kind;
+use crate::{Health, Reason, account::Kind};
 
 /// What every name starts with.
 pub const PREFIX: &str = "control_room";
@@ -55,6 +55,7 @@ struct Inner {
     drift_rows: Whole,
     audit_head: Whole,
     dead_letters: Whole,
+    unhealthy: Family<ReasonLabels, Whole>,
     batch_rows: Histogram,
     batch_seconds: Histogram,
     snapshot_seconds: Histogram,
@@ -142,6 +143,12 @@ impl Metrics {
             ),
             audit_head: whole(r, "audit_head_seq", "Number of the newest audit entry"),
             dead_letters: whole(r, "webhook_dead_letters", "Webhooks given up and not yet retried"),
+            unhealthy: put(
+                r,
+                "unhealthy",
+                "1 for each reason not to take the mirror for the chain, else 0",
+                Family::default(),
+            ),
             batch_rows: put(
                 r,
                 "batch_rows",
@@ -229,24 +236,22 @@ impl Metrics {
         self.0.dead_letters.set(n);
     }
 
-    /// Newest slot the node has told of.
-    pub fn slot_seen(&self, slot: u64) {
-        self.0.slot_seen.set(slot);
-    }
-
-    /// Newest confirmed slot known, from any endpoint.
-    pub fn slot_confirmed_tip(&self, slot: u64) {
-        self.0.slot_confirmed_tip.set(slot);
-    }
-
-    /// Newest finalised slot known.
-    pub fn slot_root(&self, slot: u64) {
-        self.0.slot_root.set(slot);
-    }
-
-    /// Slots that the mirror lags behind the newest one heard of.
-    pub fn frontier_lag(&self, slots: u64) {
-        self.0.frontier_lag.set(slots);
+    /// Takes over what health says about slots, reasons and the last frame. Whoever reads the
+    /// counts calls it first, so that both say the same.
+    pub fn health(&self, health: &Health) {
+        self.0.slot_seen.set(health.slot);
+        self.0.slot_confirmed_tip.set(health.tip.max(health.confirmed));
+        self.0.slot_root.set(health.root);
+        self.0.frontier_lag.set(health.lag());
+        for reason in Reason::ALL {
+            let labels = ReasonLabels { reason: reason.name() };
+            let holds = health.reasons.contains(&reason);
+            self.0.unhealthy.get_or_create(&labels).set(u64::from(holds));
+        }
+        if let Some(at) = health.last_frame {
+            let mut last = self.0.last_frame.lock().unwrap_or_else(PoisonError::into_inner);
+            *last = at.max(*last);
+        }
     }
 
     /// Messages that wait to be taken in.
@@ -297,7 +302,7 @@ mod tests {
     use super::*;
 
     /// The names that dashboards and alerts rely on.
-    const SERIES: [&str; 26] = [
+    const SERIES: [&str; 28] = [
         "updates_total{kind=\"AccountVersion\",source=\"stream\"} 3",
         "updates_applied_total 2",
         "updates_stale_total 1",
@@ -310,9 +315,11 @@ mod tests {
         "undo_restored_total 5",
         "webhook_deliveries_total{hook=\"team\",outcome=\"delivered\"} 1",
         "webhook_dead_letters 6",
+        "unhealthy{reason=\"Drift\"} 1",
+        "unhealthy{reason=\"Startup\"} 0",
         "slot_seen 10",
-        "slot_confirmed_tip 11",
-        "slot_root 12",
+        "slot_confirmed_tip 24",
+        "slot_root 9",
         "frontier_lag_slots 13",
         "queue_depth 14",
         "ws_last_frame_age_seconds ",
@@ -341,10 +348,14 @@ mod tests {
         m.undo_restored(5);
         m.webhook("team", Outcome::Delivered);
         m.dead_letters(6);
-        m.slot_seen(10);
-        m.slot_confirmed_tip(11);
-        m.slot_root(12);
-        m.frontier_lag(13);
+        m.health(&Health {
+            reasons: [Reason::Drift].into(),
+            slot: 10,
+            tip: 24,
+            root: 9,
+            confirmed: 11,
+            ..Health::default()
+        });
         m.queue_depth(14);
         m.frame();
         m.drift_rows(15);
