@@ -29,8 +29,8 @@ pub use source::SourceConfig;
 pub use store::postgres::PostgresStore;
 pub use store::sqlite::SqliteStore;
 pub use store::{
-    Announcement, Applied, Batch, Close, Closing, DeadLetter, Fill, HookState, Lease, Marks,
-    MirrorState, OpRow, OutboxRow, Present, ProgressRow, Quarantined, RawRow, RecordQuery,
+    Announcement, Applied, Batch, Close, Closing, DeadLetter, Fill, HookState, KeptRow, Lease,
+    Marks, MirrorState, OpRow, OutboxRow, Present, ProgressRow, Quarantined, RawRow, RecordQuery,
     Retention, Row, Run, Sent, SentRow, Store, StoreError, Undone, Update, View,
 };
 pub use verify::{Difference, VerifyReport, verify};

@@ -12,6 +12,12 @@ ALTER TABLE mirror_state ADD COLUMN confirmed_slot BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE mirror_state ADD COLUMN audit_seq BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE mirror_state ADD COLUMN audit_head BYTEA;
 
+-- A sum over what orders the writes of a row. The bytes have their hash and the other columns follow
+-- from them; these three follow from nothing.
+ALTER TABLE accounts ADD COLUMN place_sum BIGINT NOT NULL GENERATED ALWAYS AS (
+    slot % 65521 * 4295098369 + wv % 65521 * 65537 + coalesce(closed_slot % 65521 + 1, 0)
+) STORED;
+
 -- What an account's row was before a write in slot at_slot that is not final yet. A null kind: there
 -- was none. Rows are removed once at_slot is final.
 CREATE TABLE undo_log (

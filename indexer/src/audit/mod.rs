@@ -1,16 +1,22 @@
 //! The audit trail: finalised events of the manager, chained by hash. Two indexers that read the
 //! same chain get the same head, whatever node they used and however often they restarted, because
 //! nothing local goes into a hash.
+//!
+//! A row carries two hashes. `hash` chains it to the row before and covers only what every node
+//! says alike. `row_sum` covers every column of the row, also what one node alone told, so that no
+//! byte of a copy can change unseen.
+mod chain;
 pub mod event;
+mod sum;
 
 use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 
-use crate::store::{Result, Store};
+pub use chain::{ChainCheck, ChainFault, check_chain};
 
 /// Domain of the chain's hashes.
-const DOMAIN: &[u8] = b"upgrade-control-room/audit/v1";
+const DOMAIN: &[u8] = b"upgrade-control-room/audit/v2";
 /// What the first row is chained to.
 pub const GENESIS: [u8; 32] = [0; 32];
 
@@ -19,7 +25,10 @@ pub const GENESIS: [u8; 32] = [0; 32];
 pub struct AuditEntry {
     /// Slot of the transaction.
     pub slot: u64,
-    /// The transaction's place in its block.
+    /// The transaction's place among those of its slot that carry an event of the manager, in the
+    /// order of the block. Not the place in the block, which a node tells only with the whole
+    /// block; this one follows from the events themselves, so all nodes agree on it, also one that
+    /// lists transactions which only name the manager.
     pub tx_index: u32,
     /// The outer instruction's place in the transaction.
     pub ix_index: u32,
@@ -27,23 +36,26 @@ pub struct AuditEntry {
     pub inner_index: u32,
     /// The transaction.
     pub signature: Signature,
-    /// Chain time of the block, as the node tells it; not hashed, because nodes may not know it.
+    /// Chain time of the block, seconds since 1970, as the node tells it; not hashed, because nodes
+    /// may not know it.
     pub time: Option<i64>,
     /// The event as emitted: discriminator and fields.
     pub payload: Vec<u8>,
 }
 
 impl AuditEntry {
-    /// Hash of this entry behind a row with `prev`.
+    /// Hash of this entry behind a row with `prev`: over all that the chain says of it.
     #[must_use]
     pub fn hash(&self, prev: &[u8; 32]) -> [u8; 32] {
         let mut h = Sha256::new();
         h.update(DOMAIN);
         h.update(prev);
         h.update(self.slot.to_le_bytes());
-        h.update(self.signature.as_ref());
+        h.update(self.tx_index.to_le_bytes());
         h.update(self.ix_index.to_le_bytes());
         h.update(self.inner_index.to_le_bytes());
+        h.update(self.signature.as_ref());
+        // Last and alone of its kind, so its length need not be told.
         h.update(&self.payload);
         h.finalize().into()
     }
@@ -56,7 +68,7 @@ pub struct AuditRow {
     pub seq: u64,
     /// Slot of the transaction.
     pub slot: u64,
-    /// The transaction's place in its block.
+    /// See [`AuditEntry::tx_index`].
     pub tx_index: u32,
     /// The outer instruction's place in the transaction.
     pub ix_index: u32,
@@ -64,7 +76,7 @@ pub struct AuditRow {
     pub inner_index: u32,
     /// The transaction, in base58.
     pub signature: String,
-    /// Chain time of the block, if the node knew it.
+    /// Chain time of the block, seconds since 1970, if the node knew it.
     pub time: Option<i64>,
     /// Name of the event.
     pub kind: String,
@@ -80,62 +92,47 @@ pub struct AuditRow {
     pub prev_hash: [u8; 32],
     /// Hash of this row.
     pub hash: [u8; 32],
+    /// Sum over every column as it was written, see [`Self::sum`].
+    pub row_sum: [u8; 32],
 }
 
-/// Where the chain of hashes is broken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChainFault {
-    /// The row.
-    pub seq: u64,
-    /// What is wrong, as a sentence.
-    pub what: String,
-}
+impl AuditRow {
+    /// The row of `entry` behind row `seq` - 1, whose hash is `prev` ([`GENESIS`] for the first).
+    #[must_use]
+    pub fn next(seq: u64, prev: &[u8; 32], entry: &AuditEntry) -> Self {
+        let told = event::describe(&entry.payload);
+        let mut row = Self {
+            seq,
+            slot: entry.slot,
+            tx_index: entry.tx_index,
+            ix_index: entry.ix_index,
+            inner_index: entry.inner_index,
+            signature: entry.signature.to_string(),
+            time: entry.time,
+            kind: told.kind.to_owned(),
+            actor: told.actor,
+            subject: told.subject,
+            detail: told.detail,
+            payload: entry.payload.clone(),
+            prev_hash: *prev,
+            hash: entry.hash(prev),
+            row_sum: [0; 32],
+        };
+        row.row_sum = row.sum();
+        row
+    }
 
-/// Recomputes the chain of `store`; the first fault, if any.
-///
-/// # Errors
-/// When the store does not answer.
-pub async fn check_chain(store: &dyn Store) -> Result<Option<ChainFault>> {
-    const PAGE: u32 = 1_000;
-    let (mut prev, mut seq) = (GENESIS, 0u64);
-    loop {
-        let rows = store.audit(Some(seq), PAGE).await?;
-        for row in &rows {
-            if let Some(what) = fault(row, &prev, seq) {
-                return Ok(Some(ChainFault { seq: row.seq, what }));
-            }
-            (prev, seq) = (row.hash, row.seq);
-        }
-        if rows.is_empty() {
-            return Ok(None);
-        }
+    /// What the row says happened; `None` when its signature is none.
+    #[must_use]
+    pub fn entry(&self) -> Option<AuditEntry> {
+        Some(AuditEntry {
+            slot: self.slot,
+            tx_index: self.tx_index,
+            ix_index: self.ix_index,
+            inner_index: self.inner_index,
+            signature: self.signature.parse().ok()?,
+            time: self.time,
+            payload: self.payload.clone(),
+        })
     }
-}
-
-fn fault(row: &AuditRow, prev: &[u8; 32], before: u64) -> Option<String> {
-    if row.seq != before.saturating_add(1) {
-        return Some(format!("Audit row {} follows row {before}: rows are missing.", row.seq));
-    }
-    if row.prev_hash != *prev {
-        return Some(format!("Audit row {} is not chained to the row before it.", row.seq));
-    }
-    let Ok(signature) = row.signature.parse() else {
-        return Some(format!("Audit row {} names no transaction.", row.seq));
-    };
-    let entry = AuditEntry {
-        slot: row.slot,
-        tx_index: row.tx_index,
-        ix_index: row.ix_index,
-        inner_index: row.inner_index,
-        signature,
-        time: row.time,
-        payload: row.payload.clone(),
-    };
-    // What is kept beside the bytes is shown to people, so it must be what the bytes say. A row of
-    // an older build may not know its event yet.
-    let told = event::describe(&row.payload);
-    let shown = (row.kind.as_str(), row.actor, row.subject);
-    let agrees = shown == (told.kind, told.actor, told.subject) || shown == ("Unknown", None, None);
-    (entry.hash(prev) != row.hash || !agrees)
-        .then(|| format!("Audit row {} was changed after it was written.", row.seq))
 }

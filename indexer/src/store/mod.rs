@@ -1,6 +1,7 @@
 //! Where the mirror is kept. One trait, two stores; what is written and why is decided in [`merge`]
 //! and is the same for both. A store never reads the chain.
 mod error;
+mod kept;
 mod merge;
 mod ops;
 pub mod postgres;
@@ -19,6 +20,7 @@ use upgrade_manager::state::AccountVersion;
 use crate::audit::{AuditEntry, AuditRow};
 
 pub use error::{Result, StoreError};
+pub use kept::KeptRow;
 pub use ops::{Announcement, DeadLetter, HookState, OpRow, OutboxRow, Retention, Sent};
 pub use present::Present;
 pub use types::{
@@ -165,6 +167,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the store does not answer.
     async fn rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<RawRow>>;
+
+    /// Rows of every kind with every column, closed ones too, ascending by address, after `after`.
+    ///
+    /// # Errors
+    /// When the store does not answer, or a column holds what it never should.
+    async fn kept_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<KeptRow>>;
 
     /// The counters as kept, by program and proposal. `recount` counts the rows instead.
     ///

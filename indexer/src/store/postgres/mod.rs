@@ -1,6 +1,7 @@
 //! The team's store: a Postgres database that one indexer writes and many control rooms read.
 //! Statements are checked at run time, so building needs no database.
 mod fault;
+mod kept;
 mod read;
 mod write;
 
@@ -17,8 +18,8 @@ use upgrade_manager::state::AccountVersion;
 
 use self::fault::Fault;
 use super::{
-    Applied, Batch, Closing, MirrorState, Present, ProgressRow, Quarantined, RawRow, RecordQuery,
-    Result, Row, Run, SCHEMA, SentRow, Store, StoreError, View,
+    Applied, Batch, Closing, KeptRow, MirrorState, Present, ProgressRow, Quarantined, RawRow,
+    RecordQuery, Result, Row, Run, SCHEMA, SentRow, Store, StoreError, View,
 };
 use crate::audit::{AuditEntry, AuditRow};
 
@@ -173,6 +174,11 @@ impl Store for PostgresStore {
     async fn rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<RawRow>> {
         let mut tx = self.reading().await?;
         read::rows(&mut tx, after, limit).await.map_err(|f| self.at(f))
+    }
+
+    async fn kept_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<KeptRow>> {
+        let mut tx = self.reading().await?;
+        kept::rows(&mut tx, after, limit).await.map_err(|f| self.at(f))
     }
 
     async fn progress(&self, recount: bool) -> Result<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {

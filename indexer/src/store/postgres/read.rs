@@ -29,7 +29,7 @@ pub fn nat(r: &PgRow, column: &str) -> Outcome<u64> {
 }
 
 /// The number in `column`, which is never negative and may be null.
-fn opt_nat(r: &PgRow, column: &str) -> Outcome<Option<u64>> {
+pub fn opt_nat(r: &PgRow, column: &str) -> Outcome<Option<u64>> {
     let n: Option<i64> = r.try_get(column)?;
     Ok(n.map(i64::unsigned_abs))
 }
@@ -252,6 +252,7 @@ pub async fn audit(
             payload,
             prev_hash: bytes(r, "prev_hash")?,
             hash: bytes(r, "hash")?,
+            row_sum: bytes(r, "row_sum")?,
         })
     };
     rows.iter().map(row).collect()

@@ -10,7 +10,7 @@ use super::{
     read::{State, bytes, int, key, nat, opt_key, state_of},
 };
 use crate::{
-    audit::{AuditEntry, GENESIS, event::describe},
+    audit::{AuditEntry, AuditRow, GENESIS},
     store::{
         Applied, Batch, Closing, Present, Quarantined, Run, SentRow, StoreError, Update,
         merge::{Deltas, Known, Plan, is_suspect, newest, plan, tally},
@@ -320,35 +320,43 @@ pub async fn append_audit(
         if there {
             continue;
         }
-        let (hash, what) = (entry.hash(&prev), describe(&entry.payload));
         seq = seq.saturating_add(1);
+        let row = AuditRow::next(seq, &prev, entry);
         sqlx::query(
             "INSERT INTO audit_log (seq, slot, tx_index, ix_index, inner_index, signature,
                  block_time, kind, actor, subject, payload, prev_hash, hash, row_sum)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         )
         .bind(int(seq)?)
-        .bind(int(entry.slot)?)
-        .bind(i64::from(entry.tx_index))
-        .bind(i64::from(entry.ix_index))
-        .bind(i64::from(entry.inner_index))
+        .bind(int(row.slot)?)
+        .bind(i64::from(row.tx_index))
+        .bind(i64::from(row.ix_index))
+        .bind(i64::from(row.inner_index))
         .bind(entry.signature.as_ref())
-        .bind(entry.time)
-        .bind(what.kind)
-        .bind(what.actor.as_ref().map(raw))
-        .bind(what.subject.as_ref().map(raw))
-        .bind(entry.payload.as_slice())
-        .bind(prev.as_slice())
-        .bind(hash.as_slice())
+        .bind(row.time)
+        .bind(row.kind)
+        .bind(row.actor.as_ref().map(raw))
+        .bind(row.subject.as_ref().map(raw))
+        .bind(row.payload)
+        .bind(row.prev_hash.as_slice())
+        .bind(row.hash.as_slice())
+        .bind(row.row_sum.as_slice())
         .execute(&mut *tx)
         .await?;
-        prev = hash;
+        prev = row.hash;
         added = added.saturating_add(1);
     }
     sqlx::query("UPDATE mirror_state SET history_slot = greatest(history_slot, $1)")
         .bind(int(upto)?)
         .execute(&mut *tx)
         .await?;
+    if added > 0 {
+        sqlx::query("UPDATE mirror_state SET audit_seq = $1, audit_head = $2")
+            .bind(int(seq)?)
+            .bind(prev.as_slice())
+            .execute(&mut *tx)
+            .await?;
+    }
     revise(tx, &state, added > 0).await?;
     Ok(added)
 }

@@ -1,5 +1,6 @@
 //! The embedded store: one file, one thread that writes, one that reads. It survives kill -9 at any
 //! moment: every change is one `BEGIN IMMEDIATE` transaction under a write-ahead log.
+mod kept;
 mod read;
 mod worker;
 mod write;
@@ -19,8 +20,8 @@ use upgrade_manager::state::AccountVersion;
 
 use self::worker::{Fault, Worker};
 use super::{
-    Applied, Batch, Closing, MirrorState, Present, ProgressRow, Quarantined, RawRow, RecordQuery,
-    Result, Row, Run, SCHEMA, SentRow, Store, StoreError, View,
+    Applied, Batch, Closing, KeptRow, MirrorState, Present, ProgressRow, Quarantined, RawRow,
+    RecordQuery, Result, Row, Run, SCHEMA, SentRow, Store, StoreError, View,
 };
 use crate::audit::{AuditEntry, AuditRow};
 
@@ -215,6 +216,10 @@ impl Store for SqliteStore {
 
     async fn rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<RawRow>> {
         self.read(move |tx| read::rows(tx, after, limit)).await
+    }
+
+    async fn kept_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<KeptRow>> {
+        self.read(move |tx| kept::rows(tx, after, limit)).await
     }
 
     async fn progress(&self, recount: bool) -> Result<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {

@@ -22,7 +22,8 @@ pub fn int(n: u64) -> Outcome<i64> {
     i64::try_from(n).map_err(|_| Fault::Corrupt(format!("the number {n} is out of range")))
 }
 
-fn nat(r: &SqlRow<'_>, at: usize) -> rusqlite::Result<u64> {
+/// The number in column `at`, which is never negative.
+pub fn nat(r: &SqlRow<'_>, at: usize) -> rusqlite::Result<u64> {
     u64::try_from(r.get::<_, i64>(at)?)
         .map_err(|e| rusqlite::Error::FromSqlConversionFailure(at, Type::Integer, Box::new(e)))
 }
@@ -216,6 +217,7 @@ pub fn audit(tx: &Connection, after_seq: Option<u64>, limit: u32) -> Outcome<Vec
                 payload,
                 prev_hash: r.get("prev_hash")?,
                 hash: r.get("hash")?,
+                row_sum: r.get("row_sum")?,
             })
         })?
         .collect::<Result<_, _>>()?;

@@ -9,7 +9,7 @@ use super::{
     worker::Fault,
 };
 use crate::{
-    audit::{AuditEntry, GENESIS, event::describe},
+    audit::{AuditEntry, AuditRow, GENESIS},
     store::{
         Applied, Batch, Closing, Present, Quarantined, Run, SentRow, StoreError, Update,
         merge::{Deltas, Known, Plan, is_suspect, newest, plan, tally},
@@ -237,9 +237,9 @@ pub fn tombstone_missing(
 }
 
 pub fn append_audit(tx: &Connection, entries: &[AuditEntry], upto: u64) -> Outcome<u64> {
-    let head: Option<(i64, [u8; 32])> = tx
+    let head: Option<(u64, [u8; 32])> = tx
         .prepare_cached("SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1")?
-        .query_row([], |r| Ok((r.get(0)?, r.get(1)?)))
+        .query_row([], |r| Ok((read::nat(r, 0)?, r.get(1)?)))
         .optional()?;
     let (mut seq, mut prev) = head.unwrap_or((0, GENESIS));
     let mut added = 0u64;
@@ -256,33 +256,38 @@ pub fn append_audit(tx: &Connection, entries: &[AuditEntry], upto: u64) -> Outco
         if there {
             continue;
         }
-        let (hash, what) = (entry.hash(&prev), describe(&entry.payload));
         seq = seq.saturating_add(1);
+        let row = AuditRow::next(seq, &prev, entry);
         tx.prepare_cached(
             "INSERT INTO audit_log (seq, slot, tx_index, ix_index, inner_index, signature,
                  block_time, kind, actor, subject, payload, prev_hash, hash, row_sum)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
-            seq,
-            int(entry.slot)?,
-            entry.tx_index,
-            entry.ix_index,
-            entry.inner_index,
+            int(seq)?,
+            int(row.slot)?,
+            row.tx_index,
+            row.ix_index,
+            row.inner_index,
             entry.signature.as_array(),
-            entry.time,
-            what.kind,
-            what.actor.as_ref().map(Pubkey::as_array),
-            what.subject.as_ref().map(Pubkey::as_array),
-            entry.payload,
-            prev,
-            hash,
+            row.time,
+            row.kind,
+            row.actor.as_ref().map(Pubkey::as_array),
+            row.subject.as_ref().map(Pubkey::as_array),
+            row.payload,
+            row.prev_hash,
+            row.hash,
+            row.row_sum,
         ])?;
-        prev = hash;
+        prev = row.hash;
         added = added.saturating_add(1);
     }
     tx.prepare_cached("UPDATE mirror_state SET history_slot = ?1 WHERE history_slot < ?1")?
         .execute([int(upto)?])?;
+    if added > 0 {
+        tx.prepare_cached("UPDATE mirror_state SET audit_seq = ?1, audit_head = ?2")?
+            .execute(params![int(seq)?, prev])?;
+    }
     revise(tx, added > 0)?;
     Ok(added)
 }

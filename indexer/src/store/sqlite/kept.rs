@@ -1,0 +1,39 @@
+//! Reads rows with every column, for checking the mirror against itself.
+use rusqlite::{Connection, params};
+use solana_pubkey::Pubkey;
+
+use super::{
+    read::{key_at, nat, opt_key_at},
+    worker::Fault,
+};
+use crate::store::KeptRow;
+
+/// Rows of every kind, closed ones too, ascending by address, after `after`.
+pub fn rows(tx: &Connection, after: Option<Pubkey>, limit: u32) -> Result<Vec<KeptRow>, Fault> {
+    let after = after.map(|k| k.to_bytes().to_vec()).unwrap_or_default();
+    let rows = tx
+        .prepare_cached(
+            "SELECT pubkey, kind, program, proposal, account, status, version, data_hash, raw,
+                 slot, wv, closed_slot, place_sum
+             FROM accounts WHERE pubkey > ?1 ORDER BY pubkey LIMIT ?2",
+        )?
+        .query_map(params![after, limit], |r| {
+            Ok(KeptRow {
+                pubkey: key_at(r, 0)?,
+                kind: r.get(1)?,
+                program: opt_key_at(r, 2)?,
+                proposal: opt_key_at(r, 3)?,
+                account: opt_key_at(r, 4)?,
+                status: r.get(5)?,
+                version: r.get(6)?,
+                data_hash: r.get(7)?,
+                raw: r.get(8)?,
+                slot: nat(r, 9)?,
+                wv: nat(r, 10)?,
+                closed_slot: r.get::<_, Option<i64>>(11)?.map(|_| nat(r, 11)).transpose()?,
+                place_sum: nat(r, 12)?,
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(rows)
+}
