@@ -83,6 +83,7 @@ CREATE TABLE outbox (
 -- How far each webhook is, and what it would not take.
 CREATE TABLE hooks (
     name       TEXT PRIMARY KEY,
+    since_slot BIGINT NOT NULL,
     next_id    BIGINT NOT NULL,
     attempts   BIGINT NOT NULL DEFAULT 0,
     next_at_ms BIGINT NOT NULL DEFAULT 0,

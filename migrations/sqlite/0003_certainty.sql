@@ -109,6 +109,7 @@ CREATE TABLE outbox (
 -- How far each webhook is, and what it would not take.
 CREATE TABLE hooks (
     name       TEXT PRIMARY KEY,
+    since_slot INTEGER NOT NULL,
     next_id    INTEGER NOT NULL,
     attempts   INTEGER NOT NULL DEFAULT 0,
     next_at_ms INTEGER NOT NULL DEFAULT 0,

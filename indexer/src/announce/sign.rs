@@ -55,7 +55,9 @@ impl Secret {
         // one byte more than allowed, so that a file that is too long shows.
         let most = LONGEST.saturating_add(1);
         let mut bytes = Zeroizing::new(Vec::with_capacity(most));
-        file.take(u64::try_from(most).unwrap_or(u64::MAX)).read_to_end(&mut bytes).map_err(failed)?;
+        file.take(u64::try_from(most).unwrap_or(u64::MAX))
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
         Self::new(bytes)
     }
 

@@ -235,11 +235,13 @@ pub trait Store: Send + Sync {
         Err(later("outbox"))
     }
 
-    /// How far webhook `name` is; a new one starts behind what is in the outbox now.
+    /// How far webhook `name` is. A new one starts at number 1 and remembers `since_slot`, the newest
+    /// finalised slot of that moment: it is not told what happened in that slot or before, so that
+    /// history which is read again is no news.
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn hook(&self, _name: &str) -> Result<HookState> {
+    async fn hook(&self, _name: &str, _since_slot: u64) -> Result<HookState> {
         Err(later("hook"))
     }
 
@@ -251,7 +253,9 @@ pub trait Store: Send + Sync {
         Err(later("hooks"))
     }
 
-    /// Notes what became of sending outbox row `id` to webhook `name`.
+    /// Notes what became of sending outbox row `id` to webhook `name`, which is never taken back
+    /// to rows before the one it is at. Taken and dead: on to `id + 1` with no attempts. Again: one
+    /// more attempt.
     ///
     /// # Errors
     /// When the store does not answer.

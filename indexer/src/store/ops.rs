@@ -34,6 +34,8 @@ pub struct OutboxRow {
 pub struct HookState {
     /// The webhook.
     pub name: String,
+    /// What happened in this slot or before is not told to it.
+    pub since_slot: u64,
     /// The first number that it has not been told of.
     pub next_id: u64,
     /// How often that one was tried.
