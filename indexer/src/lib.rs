@@ -15,6 +15,7 @@ pub mod join;
 mod link;
 pub mod metrics;
 mod run;
+pub mod serve;
 pub mod source;
 pub mod store;
 pub mod verify;
