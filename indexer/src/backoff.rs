@@ -6,18 +6,31 @@ use rand::Rng;
 
 /// Ceiling of the first wait.
 const FIRST: Duration = Duration::from_millis(500);
-/// Ceiling of every later wait.
-const CAP: Duration = Duration::from_secs(30);
-/// A connection that held this long was good: the next wait is short again.
-const STABLE: Duration = Duration::from_secs(30);
+/// Ceiling of every later wait, unless another is given.
+const CAP: Duration = Duration::from_secs(60);
+/// What held this long was good: the next wait is short again.
+pub const STABLE: Duration = Duration::from_secs(30);
 
 /// Waits that grow while things fail.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Backoff {
     attempt: u32,
+    cap: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::with_cap(CAP)
+    }
 }
 
 impl Backoff {
+    /// Waits that never exceed `cap`.
+    #[must_use]
+    pub fn with_cap(cap: Duration) -> Self {
+        Self { attempt: 0, cap }
+    }
+
     /// Failures in a row.
     #[must_use]
     pub fn attempt(&self) -> u32 {
@@ -35,7 +48,7 @@ impl Backoff {
     #[must_use]
     pub fn ceiling(&self) -> Duration {
         let factor = 1u32.checked_shl(self.attempt).unwrap_or(u32::MAX);
-        FIRST.checked_mul(factor).unwrap_or(CAP).min(CAP)
+        FIRST.checked_mul(factor).unwrap_or(self.cap).min(self.cap)
     }
 
     /// Starts over if what began at `since` has held long enough by `now`. A connection that is

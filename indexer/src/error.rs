@@ -1,5 +1,8 @@
 //! What can go wrong while mirroring, as sentences for the operator.
-use crate::store::StoreError;
+use crate::{
+    source::{fault::Fault, socket::Reason},
+    store::StoreError,
+};
 
 /// Result of the indexer's functions.
 pub type Result<T, E = IndexerError> = std::result::Result<T, E>;
@@ -11,14 +14,14 @@ pub enum IndexerError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// An RPC call failed.
-    #[error(
-        "The RPC node at {url} did not answer {method}: {detail}. Check --rpc-url and that the node runs."
-    )]
+    #[error("The RPC node at {url} did not answer {method}: {detail}. {}", fault.advice())]
     Rpc {
         /// Scheme and host.
         url: String,
         /// The method.
         method: &'static str,
+        /// What kind of fault it is.
+        fault: Fault,
         /// The node's words.
         detail: String,
     },
@@ -27,6 +30,8 @@ pub enum IndexerError {
     Socket {
         /// Scheme and host.
         url: String,
+        /// What kind of end it is.
+        reason: Reason,
         /// What it did, for example "closed with code 1006".
         what: String,
     },

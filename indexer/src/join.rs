@@ -14,8 +14,8 @@ use crate::{
     link::{Link, Origin},
     source::{
         plain,
-        rpc::Snapshot,
-        socket::{Frame, Socket},
+        snapshot::Snapshot,
+        socket::{Frame, Reason, Socket},
     },
     store::{Batch, Closing, Present, Quarantined, Run, Update},
 };
@@ -149,7 +149,7 @@ pub async fn session(link: &Link, intake: &mut Intake, held: &mut Held) -> Resul
     held.live_since = None;
     let opening = async {
         let stamps_slots = !link.rpc.is_surfnet().await?;
-        Ok::<_, IndexerError>((stamps_slots, Socket::connect(&link.config).await?))
+        Ok::<_, IndexerError>((stamps_slots, Socket::connect(&link.config, &link.rpc, &[]).await?))
     };
     let (stamps_slots, mut socket) = tokio::select! {
         opened = opening => opened?,
@@ -250,7 +250,8 @@ impl Session<'_> {
             }
             Frame::Account { slot, keyed } => {
                 let pubkey = keyed.pubkey.parse().map_err(|_| IndexerError::Socket {
-                    url: crate::source::shown(&self.link.config.ws_url),
+                    url: self.link.rpc.shown_socket(),
+                    reason: Reason::Garbled,
                     what: format!("told of {:?}, which is no address", plain(&keyed.pubkey)),
                 })?;
                 // Messages come in order: one that is heard now is of this slot or one before.
@@ -262,6 +263,7 @@ impl Session<'_> {
                 }
                 Ok(false)
             }
+            Frame::Root(_) | Frame::Closed { .. } => Ok(false),
         }
     }
 

@@ -10,11 +10,7 @@ use tracing::warn;
 use crate::{
     Conn, Health, IndexerError, Result, SourceConfig, Store, StoreError,
     backoff::Backoff,
-    source::{
-        rpc::{Rpc, Snapshot},
-        shown,
-        socket::Frame,
-    },
+    source::{rpc::Rpc, snapshot::Snapshot, socket::Frame},
     store::{Applied, Batch, Closing, Present, Quarantined, Run},
 };
 
@@ -137,7 +133,7 @@ impl Link {
             Some(stored) if *stored != now => {
                 let base58 = |hash: &[u8; 32]| bs58::encode(hash).into_string();
                 Err(IndexerError::ClusterChanged {
-                    url: shown(&self.config.rpc_url),
+                    url: self.rpc.shown(),
                     stored: base58(stored),
                     given: base58(&now),
                 })
@@ -151,7 +147,7 @@ impl Link {
     /// # Errors
     /// As `Rpc::snapshot` and [`Self::same_cluster`].
     pub(crate) async fn snapshot(&self, min_slot: u64) -> Result<Snapshot> {
-        let snapshot = self.rpc.snapshot(min_slot).await?;
+        let snapshot = self.rpc.snapshot(min_slot).await?.collect().await?;
         self.same_cluster().await?;
         Ok(snapshot)
     }

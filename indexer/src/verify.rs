@@ -68,7 +68,7 @@ pub async fn verify(config: &SourceConfig, store: &dyn Store) -> Result<VerifyRe
 }
 
 async fn compare(rpc: &Rpc, store: &dyn Store) -> Result<VerifyReport> {
-    let snapshot = rpc.snapshot(0).await?;
+    let snapshot = rpc.snapshot(0).await?.collect().await?;
     let chain: BTreeMap<Pubkey, Vec<u8>> =
         snapshot.accounts.into_iter().map(|a| (a.pubkey, mirrored(&a.data).to_vec())).collect();
     let mut mirror: BTreeMap<Pubkey, Vec<u8>> = BTreeMap::new();

@@ -74,7 +74,7 @@ fn garbled(rpc: &Rpc) -> IndexerError {
 }
 
 fn wrong(rpc: &Rpc, method: &'static str, detail: &str) -> IndexerError {
-    IndexerError::Rpc { url: rpc.shown(), method, detail: detail.to_owned() }
+    rpc.wrong(method, detail)
 }
 
 /// The block says in which order; the list of signatures is only near it.
@@ -122,11 +122,8 @@ pub async fn events(
 
 async fn events_at(rpc: &Rpc, program_id: &Pubkey, at: Place) -> Result<Vec<AuditEntry>> {
     let transaction = rpc.transaction(&at.signature).await?;
-    events_of(program_id, at, &transaction).map_err(|why| IndexerError::Rpc {
-        url: rpc.shown(),
-        method: "getTransaction",
-        detail: format!("transaction {} {why}", at.signature),
-    })
+    events_of(program_id, at, &transaction)
+        .map_err(|why| wrong(rpc, "getTransaction", &format!("transaction {} {why}", at.signature)))
 }
 
 /// Where a transaction stands.

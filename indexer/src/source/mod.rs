@@ -1,67 +1,17 @@
-//! Where data comes from: one websocket and one RPC address of a Solana node.
+//! Where data comes from: websocket and RPC address of one Solana node at a time.
+pub mod config;
+pub mod fault;
+pub mod gate;
 pub mod history;
 pub mod rpc;
+pub mod scan;
+pub mod snapshot;
 pub mod socket;
+mod subscriptions;
+mod transport;
+pub mod wire;
 
-use std::{fmt, time::Duration};
-
-use solana_pubkey::Pubkey;
-
-/// Which node to read, and how patient to be with it.
-#[derive(Clone)]
-pub struct SourceConfig {
-    /// Address of the JSON-RPC service.
-    pub rpc_url: String,
-    /// Address of the websocket service.
-    pub ws_url: String,
-    /// The manager program.
-    pub program_id: Pubkey,
-    /// How long to wait for one answer.
-    pub timeout: Duration,
-    /// How long the websocket may say nothing before it counts as dead.
-    pub silence: Duration,
-    /// How often all accounts are read again: closes are only found this way.
-    pub reconcile: Duration,
-    /// How often the clock is read.
-    pub clock: Duration,
-    /// How often history is read.
-    pub history: Duration,
-}
-
-impl fmt::Debug for SourceConfig {
-    /// Without the access keys that addresses may hold.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rpc_url, ws_url, program_id, timeout, silence, reconcile, clock, history } =
-            self;
-        f.debug_struct("SourceConfig")
-            .field("rpc_url", &shown(rpc_url))
-            .field("ws_url", &shown(ws_url))
-            .field("program_id", program_id)
-            .field("timeout", timeout)
-            .field("silence", silence)
-            .field("reconcile", reconcile)
-            .field("clock", clock)
-            .field("history", history)
-            .finish()
-    }
-}
-
-impl SourceConfig {
-    /// The node at `rpc_url` and `ws_url`, with the usual patience.
-    #[must_use]
-    pub fn new(rpc_url: String, ws_url: String, program_id: Pubkey) -> Self {
-        Self {
-            rpc_url,
-            ws_url,
-            program_id,
-            timeout: Duration::from_secs(30),
-            silence: Duration::from_secs(10),
-            reconcile: Duration::from_secs(60),
-            clock: Duration::from_secs(1),
-            history: Duration::from_secs(2),
-        }
-    }
-}
+pub use config::{Endpoint, SourceConfig};
 
 /// `url` without user, path and query: providers put access keys there.
 #[must_use]
@@ -111,6 +61,8 @@ fn possible(slot: u64) -> std::result::Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
+    use solana_pubkey::Pubkey;
+
     use super::*;
 
     #[test]

@@ -1,45 +1,35 @@
-//! Reads over JSON-RPC. Every answer with a context says which slot it speaks of; accounts are read
-//! at `confirmed`, because a `finalized` answer may hold newer data than its context says.
-use std::time::Duration;
+//! Reads over JSON-RPC, one address at a time. Every answer with a context says which slot it speaks
+//! of; accounts are read at `confirmed`, because a `finalized` answer may hold newer data than its
+//! context says. Reading all accounts is in [`super::snapshot`].
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use solana_account_decoder::UiAccountEncoding;
-use solana_client::rpc_config::{RpcAccountInfoConfig, RpcBlockConfig, RpcTransactionConfig};
-use solana_commitment_config::CommitmentConfig;
+use solana_account_decoder::UiAccount;
+use solana_commitment_config::CommitmentLevel;
 use solana_pubkey::Pubkey;
-use solana_rpc_client::{
-    nonblocking::rpc_client::RpcClient, rpc_client::GetConfirmedSignaturesForAddress2Config,
-};
-use solana_rpc_client_api::{
-    client_error::{Error as ClientError, ErrorKind},
-    request::{RpcError, RpcRequest},
-    response::{Response, RpcConfirmedTransactionStatusWithSignature, RpcKeyedAccount},
-};
+use solana_rpc_client_api::response::RpcConfirmedTransactionStatusWithSignature;
 use solana_signature::Signature;
-use solana_transaction_status_client_types::{
-    EncodedConfirmedTransactionWithStatusMeta, TransactionDetails, UiTransactionEncoding,
+use solana_transaction_status_client_types::EncodedConfirmedTransactionWithStatusMeta;
+
+use super::{
+    Endpoint, SourceConfig,
+    fault::Fault,
+    possible, scrubbed, shown,
+    transport::{Failure, SHORT, TRIES, Transport},
 };
+use crate::{IndexerError, Result, decode::Raw, metrics::Metrics};
 
-use super::{SourceConfig, possible, scrubbed, shown};
-use crate::{IndexerError, Result, decode::Raw};
-
-/// "Minimum context slot has not been reached": the node has not got there yet.
-const NOT_REACHED: i64 = -32_016;
 /// How often to ask again for a slot the node has not reached.
 const NOT_REACHED_PAUSE: Duration = Duration::from_millis(200);
 /// How many times; confirmation trails the newest slot by a second or two.
 const NOT_REACHED_TRIES: u32 = 50;
+/// Accounts of one `getMultipleAccounts`.
+pub const MANY: usize = 100;
+/// Most slots of one `getBlocks`.
+const BLOCKS: u64 = 500_000;
 /// Address of the Clock sysvar.
 const CLOCK: Pubkey = Pubkey::from_str_const("SysvarC1ock11111111111111111111111111111111");
-
-/// Every account of the manager at one slot.
-#[derive(Clone, Debug, Default)]
-pub struct Snapshot {
-    /// The slot.
-    pub slot: u64,
-    /// The accounts.
-    pub accounts: Vec<Raw>,
-}
 
 /// The chain's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,117 +40,72 @@ pub struct ChainClock {
     pub unix: i64,
 }
 
-/// One RPC address.
-pub struct Rpc {
-    client: RpcClient,
-    url: String,
-    program_id: Pubkey,
+/// One RPC address. Cloning is cheap: all clones share connections, waits and what was learnt.
+#[derive(Clone, Debug)]
+pub struct Rpc(pub(super) Arc<Inner>);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) transport: Transport,
+    pub(super) endpoint: Endpoint,
+    pub(super) program_id: Pubkey,
+    pub(super) snapshot_timeout: Duration,
+    pub(super) metrics: Metrics,
+}
+
+#[derive(Deserialize)]
+struct Answered<T> {
+    context: Context,
+    value: T,
+}
+
+#[derive(Deserialize)]
+struct Context {
+    slot: u64,
 }
 
 impl Rpc {
-    /// The address that `config` names; nothing is sent yet.
+    /// The first address that `config` names; nothing is sent yet.
     #[must_use]
     pub fn new(config: &SourceConfig) -> Self {
-        let client = RpcClient::new_with_timeout_and_commitment(
-            config.rpc_url.clone(),
-            config.timeout,
-            CommitmentConfig::confirmed(),
-        );
-        Self { client, url: config.rpc_url.clone(), program_id: config.program_id }
+        Self::at(config, &config.endpoints.first().cloned().unwrap_or_default())
+    }
+
+    /// The address of `endpoint`; nothing is sent yet.
+    #[must_use]
+    pub fn at(config: &SourceConfig, endpoint: &Endpoint) -> Self {
+        Self(Arc::new(Inner {
+            transport: Transport::new(config, endpoint),
+            endpoint: endpoint.clone(),
+            program_id: config.program_id,
+            snapshot_timeout: config.snapshot_timeout,
+            metrics: config.metrics.clone(),
+        }))
     }
 
     /// Scheme and host.
     #[must_use]
     pub fn shown(&self) -> String {
-        shown(&self.url)
+        shown(&self.0.endpoint.rpc_url)
     }
 
-    fn failed(&self, method: &'static str) -> impl Fn(ClientError) -> IndexerError + '_ {
-        move |e| {
-            let detail = match e.kind() {
-                ErrorKind::Reqwest(e) if e.is_timeout() => "it took too long".to_owned(),
-                ErrorKind::Reqwest(e) if e.is_connect() => "no connection".to_owned(),
-                ErrorKind::RpcError(RpcError::RpcResponseError { code, message, .. }) => {
-                    format!("{message} (code {code})")
-                }
-                kind => kind.to_string(),
-            };
-            self.wrong(method, &detail)
-        }
+    /// Scheme and host of the websocket that belongs to it.
+    #[must_use]
+    pub fn shown_socket(&self) -> String {
+        shown(&self.0.endpoint.ws_url)
     }
 
-    fn wrong(&self, method: &'static str, detail: &str) -> IndexerError {
-        IndexerError::Rpc { url: self.shown(), method, detail: scrubbed(detail, &self.url) }
+    /// The error for an answer of `method` that is not what it should be.
+    #[must_use]
+    pub fn wrong(&self, method: &'static str, detail: &str) -> IndexerError {
+        self.failed(method, Failure::new(Fault::Garbled, detail))
     }
 
-    fn possible(&self, method: &'static str, slot: u64) -> Result<u64> {
-        possible(slot).map_err(|why| self.wrong(method, &format!("the node {why}")))
-    }
-
-    /// Hash of the cluster's first block.
-    ///
-    /// # Errors
-    /// [`IndexerError::Rpc`].
-    pub async fn genesis_hash(&self) -> Result<[u8; 32]> {
-        let hash = self.client.get_genesis_hash().await;
-        Ok(hash.map_err(self.failed("getGenesisHash"))?.to_bytes())
-    }
-
-    /// Whether the node is a surfnet. Up to 1.6 it stamps every account that it tells of with the
-    /// slot of the subscription, so the stream's slots are of no use there.
-    ///
-    /// # Errors
-    /// [`IndexerError::Rpc`].
-    pub async fn is_surfnet(&self) -> Result<bool> {
-        let version = self.client.send::<Value>(RpcRequest::GetVersion, Value::Null).await;
-        let version = version.map_err(self.failed("getVersion"))?;
-        Ok(version.get("surfnet-version").is_some())
-    }
-
-    /// Every account of the manager that is not blank, at a confirmed slot of at least `min_slot`.
-    ///
-    /// # Errors
-    /// [`IndexerError::Rpc`]; [`IndexerError::Behind`] when the node does not get there in time.
-    pub async fn snapshot(&self, min_slot: u64) -> Result<Snapshot> {
-        let params = json!([
-            self.program_id.to_string(),
-            {
-                "encoding": "base64", "commitment": "confirmed", "withContext": true,
-                "minContextSlot": min_slot,
-            },
-        ]);
-        for _ in 0..NOT_REACHED_TRIES {
-            match self.program_accounts(params.clone()).await {
-                Err(e) if is_not_reached(&e) => tokio::time::sleep(NOT_REACHED_PAUSE).await,
-                Err(e) => return Err(self.failed("getProgramAccounts")(e)),
-                Ok(answer) if answer.context.slot < min_slot => {
-                    return Err(self.behind(answer.context.slot, min_slot));
-                }
-                Ok(answer) => return self.accounts(answer),
-            }
-        }
-        Err(self.behind(min_slot.saturating_sub(1), min_slot))
-    }
-
-    async fn program_accounts(
-        &self,
-        params: Value,
-    ) -> Result<Response<Vec<RpcKeyedAccount>>, ClientError> {
-        self.client.send(RpcRequest::GetProgramAccounts, params).await
-    }
-
-    fn accounts(&self, answer: Response<Vec<RpcKeyedAccount>>) -> Result<Snapshot> {
-        let slot = self.possible("getProgramAccounts", answer.context.slot)?;
-        let read = |keyed: RpcKeyedAccount| {
-            let pubkey = keyed.pubkey.parse().map_err(|_| {
-                self.wrong("getProgramAccounts", &format!("{:?} is no address", keyed.pubkey))
-            })?;
-            Raw::from_ui(pubkey, &keyed.account, slot, 0)
-                .map_err(|why| self.wrong("getProgramAccounts", &why))
-        };
-        let mut accounts = answer.value.into_iter().map(read).collect::<Result<Vec<_>>>()?;
-        accounts.retain(|raw| !raw.is_blank());
-        Ok(Snapshot { slot, accounts })
+    /// The error that `failure` is, counted.
+    pub(super) fn failed(&self, method: &'static str, failure: Failure) -> IndexerError {
+        self.0.metrics.rpc_error(method, failure.fault.label());
+        let detail = scrubbed(&failure.detail, &self.0.endpoint.rpc_url);
+        IndexerError::Rpc { url: self.shown(), method, fault: failure.fault, detail }
     }
 
     /// The error for a node at `slot` when `seen` is needed.
@@ -169,20 +114,96 @@ impl Rpc {
         IndexerError::Behind { url: self.shown(), slot, seen }
     }
 
+    pub(super) fn possible(&self, method: &'static str, slot: u64) -> Result<u64> {
+        possible(slot).map_err(|why| self.wrong(method, &format!("the node {why}")))
+    }
+
+    async fn call<T: DeserializeOwned>(&self, method: &'static str, params: Value) -> Result<T> {
+        match self.maybe(method, &params).await? {
+            Some(result) => Ok(result),
+            None => Err(self.wrong(method, "it answers with nothing")),
+        }
+    }
+
+    async fn maybe<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: &Value,
+    ) -> Result<Option<T>> {
+        let answer = self.0.transport.call(method, params).await;
+        answer.map_err(|failure| self.failed(method, failure))
+    }
+
+    /// Tries `call` again while the node says that it has not reached `min_slot` yet.
+    pub(super) async fn reached<T, F>(
+        &self,
+        min_slot: u64,
+        mut call: impl FnMut() -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let mut limits = 0;
+        for _ in 0..NOT_REACHED_TRIES {
+            match call().await {
+                Err(IndexerError::Rpc { fault: Fault::NotReached, .. }) => {
+                    tokio::time::sleep(NOT_REACHED_PAUSE).await;
+                }
+                // The gate lets the next call wait.
+                Err(IndexerError::Rpc { fault: Fault::Limited { retry_after }, .. })
+                    if retry_after <= SHORT && limits < TRIES =>
+                {
+                    limits += 1;
+                }
+                done => return done,
+            }
+        }
+        Err(self.behind(min_slot.saturating_sub(1), min_slot))
+    }
+
+    /// Hash of the cluster's first block.
+    ///
+    /// # Errors
+    /// [`IndexerError::Rpc`].
+    pub async fn genesis_hash(&self) -> Result<[u8; 32]> {
+        const METHOD: &str = "getGenesisHash";
+        let text: String = self.call(METHOD, json!([])).await?;
+        let hash = text.parse::<Pubkey>().map(|hash| hash.to_bytes());
+        hash.map_err(|_| self.wrong(METHOD, &format!("{text:?} is no hash")))
+    }
+
+    /// The node's version, for example "3.1.0".
+    ///
+    /// # Errors
+    /// [`IndexerError::Rpc`].
+    pub async fn version(&self) -> Result<String> {
+        let version: BTreeMap<String, Value> = self.call("getVersion", json!([])).await?;
+        let text = |key| version.get(key).and_then(Value::as_str);
+        let text = text("surfnet-version").or_else(|| text("solana-core")).unwrap_or("unknown");
+        Ok(super::plain(text))
+    }
+
+    /// Whether the node is a surfnet. Up to 1.6 it stamps every account that it tells of with the
+    /// slot of the subscription, so the stream's slots are of no use there.
+    ///
+    /// # Errors
+    /// [`IndexerError::Rpc`].
+    pub async fn is_surfnet(&self) -> Result<bool> {
+        let version: BTreeMap<String, Value> = self.call("getVersion", json!([])).await?;
+        Ok(version.contains_key("surfnet-version"))
+    }
+
     /// The chain's clock at `confirmed`.
     ///
     /// # Errors
     /// [`IndexerError::Rpc`].
     pub async fn clock(&self) -> Result<ChainClock> {
         const METHOD: &str = "getAccountInfo";
-        let config = RpcAccountInfoConfig {
-            encoding: Some(UiAccountEncoding::Base64),
-            commitment: Some(CommitmentConfig::confirmed()),
-            ..RpcAccountInfoConfig::default()
-        };
-        let answer = self.client.get_ui_account_with_config(&CLOCK, config).await;
-        let account = answer.map_err(self.failed(METHOD))?.value;
-        let data = account.and_then(|a| a.data.decode()).unwrap_or_default();
+        let params = json!([
+            CLOCK.to_string(), {"encoding": "base64", "commitment": "confirmed"},
+        ]);
+        let answer: Answered<Option<UiAccount>> = self.call(METHOD, params).await?;
+        let data = answer.value.and_then(|a| a.data.decode()).unwrap_or_default();
         // slot, epoch_start_timestamp, epoch, leader_schedule_epoch, unix_timestamp: 8 bytes each.
         let word = |at: usize| data.get(at..).and_then(|d| d.first_chunk::<8>()).copied();
         match (word(0), word(32)) {
@@ -193,13 +214,97 @@ impl Rpc {
         }
     }
 
+    /// The node's newest slot at `commitment`.
+    ///
+    /// # Errors
+    /// [`IndexerError::Rpc`].
+    pub async fn slot(&self, commitment: CommitmentLevel) -> Result<u64> {
+        let params = json!([{"commitment": commitment.to_string()}]);
+        let slot = self.call("getSlot", params).await?;
+        self.possible("getSlot", slot)
+    }
+
     /// Newest finalised slot.
     ///
     /// # Errors
     /// [`IndexerError::Rpc`].
     pub async fn finalized_slot(&self) -> Result<u64> {
-        let slot = self.client.get_slot_with_commitment(CommitmentConfig::finalized()).await;
-        self.possible("getSlot", slot.map_err(self.failed("getSlot"))?)
+        self.slot(CommitmentLevel::Finalized).await
+    }
+
+    /// The slots from `from` to `to` that hold a block of the finalised chain; `None` where the node
+    /// does not offer the method. `to` must be a root: only an answer that holds it is complete.
+    ///
+    /// # Errors
+    /// [`IndexerError::Behind`] when the node has not finalised `to`; [`IndexerError::Rpc`] with
+    /// [`Fault::LongTermMissing`] when it no longer has the blocks behind `from`. A list that is cut
+    /// short on either side is never returned: what is not in it would count as orphaned.
+    pub async fn blocks(&self, from: u64, to: u64) -> Result<Option<Vec<u64>>> {
+        const METHOD: &str = "getBlocks";
+        let mut slots: Vec<u64> = vec![];
+        let mut at = from;
+        while at <= to {
+            let end = to.min(at.saturating_add(BLOCKS));
+            let params = json!([at, end, {"commitment": "finalized"}]);
+            match self.maybe::<Vec<u64>>(METHOD, &params).await {
+                Err(IndexerError::Rpc { fault: Fault::MethodMissing, .. }) => return Ok(None),
+                found => slots.extend(found?.unwrap_or_default()),
+            }
+            at = end.saturating_add(1);
+        }
+        if !slots.is_sorted() || slots.iter().any(|slot| !(from..=to).contains(slot)) {
+            return Err(self.wrong(METHOD, "it lists slots that were not asked for"));
+        }
+        match slots.last() {
+            Some(last) if *last == to => {}
+            last => return Err(self.behind(last.copied().unwrap_or_default(), to)),
+        }
+        if slots.first() != Some(&from) {
+            let first = match self.maybe::<u64>("getFirstAvailableBlock", &json!([])).await {
+                Err(IndexerError::Rpc { fault: Fault::MethodMissing, .. }) => None,
+                first => first?,
+            };
+            if let Some(first) = first.filter(|first| *first > from) {
+                let detail = format!("its blocks begin at slot {first}, after slot {from}");
+                return Err(self.failed(METHOD, Failure::new(Fault::LongTermMissing, detail)));
+            }
+        }
+        Ok(Some(slots))
+    }
+
+    /// The state of `pubkeys` at one confirmed slot of at least `min_slot`, in their order; `None`
+    /// for one that does not exist or is blank. At most [`MANY`].
+    ///
+    /// # Errors
+    /// [`IndexerError::Rpc`]; [`IndexerError::Behind`] when the node does not get there in time.
+    pub async fn accounts(
+        &self,
+        pubkeys: &[Pubkey],
+        min_slot: u64,
+    ) -> Result<(u64, Vec<(Pubkey, Option<Raw>)>)> {
+        const METHOD: &str = "getMultipleAccounts";
+        let keys: Vec<String> = pubkeys.iter().map(ToString::to_string).collect();
+        let params = json!([
+            keys,
+            {"encoding": "base64", "commitment": "confirmed", "minContextSlot": min_slot},
+        ]);
+        let answer: Answered<Vec<Option<UiAccount>>> =
+            self.reached(min_slot, || self.call(METHOD, params.clone())).await?;
+        let slot = self.possible(METHOD, answer.context.slot)?;
+        if slot < min_slot {
+            return Err(self.behind(slot, min_slot));
+        }
+        if answer.value.len() != pubkeys.len() {
+            let (some, all) = (answer.value.len(), pubkeys.len());
+            return Err(self.wrong(METHOD, &format!("it answers for {some} of {all} accounts")));
+        }
+        let read = |(pubkey, ui): (&Pubkey, Option<UiAccount>)| {
+            let raw = ui.map(|ui| Raw::from_ui(*pubkey, &ui, slot, 0)).transpose();
+            let raw = raw.map_err(|why| self.wrong(METHOD, &why))?;
+            Ok((*pubkey, raw.filter(|raw| !raw.is_blank())))
+        };
+        let accounts = pubkeys.iter().zip(answer.value).map(read).collect::<Result<_>>()?;
+        Ok((slot, accounts))
     }
 
     /// Up to 1,000 transactions that name the manager, newest first, older than `before`.
@@ -210,32 +315,31 @@ impl Rpc {
         &self,
         before: Option<Signature>,
     ) -> Result<Vec<RpcConfirmedTransactionStatusWithSignature>> {
-        let config = GetConfirmedSignaturesForAddress2Config {
-            before,
-            until: None,
-            limit: Some(1_000),
-            commitment: Some(CommitmentConfig::finalized()),
-        };
-        let found =
-            self.client.get_signatures_for_address_with_config(&self.program_id, config).await;
-        found.map_err(self.failed("getSignaturesForAddress"))
+        let mut options = json!({"limit": 1_000, "commitment": "finalized"});
+        if let (Some(before), Some(options)) = (before, options.as_object_mut()) {
+            options.insert("before".to_owned(), json!(before.to_string()));
+        }
+        let params = json!([self.0.program_id.to_string(), options]);
+        self.call("getSignaturesForAddress", params).await
     }
 
     /// One finalised transaction with its inner instructions.
     ///
     /// # Errors
-    /// [`IndexerError::Rpc`], also when the node does not have it.
+    /// [`IndexerError::Rpc`], with [`Fault::LongTermMissing`] when the node does not have it.
     pub async fn transaction(
         &self,
         signature: &Signature,
     ) -> Result<EncodedConfirmedTransactionWithStatusMeta> {
-        let config = RpcTransactionConfig {
-            encoding: Some(UiTransactionEncoding::Json),
-            commitment: Some(CommitmentConfig::finalized()),
-            max_supported_transaction_version: Some(0),
-        };
-        let found = self.client.get_transaction_with_config(signature, config).await;
-        found.map_err(self.failed("getTransaction"))
+        const METHOD: &str = "getTransaction";
+        let params = json!([
+            signature.to_string(),
+            {"encoding": "json", "commitment": "finalized", "maxSupportedTransactionVersion": 0},
+        ]);
+        self.maybe(METHOD, &params).await?.ok_or_else(|| {
+            let detail = format!("it does not have transaction {signature}");
+            self.failed(METHOD, Failure::new(Fault::LongTermMissing, detail))
+        })
     }
 
     /// The signatures of block `slot` in their order.
@@ -243,21 +347,18 @@ impl Rpc {
     /// # Errors
     /// [`IndexerError::Rpc`].
     pub async fn block_signatures(&self, slot: u64) -> Result<Vec<String>> {
-        let config = RpcBlockConfig {
-            encoding: Some(UiTransactionEncoding::Json),
-            transaction_details: Some(TransactionDetails::Signatures),
-            rewards: Some(false),
-            commitment: Some(CommitmentConfig::finalized()),
-            max_supported_transaction_version: Some(0),
-        };
-        let block = self.client.get_block_with_config(slot, config).await;
-        Ok(block.map_err(self.failed("getBlock"))?.signatures.unwrap_or_default())
+        #[derive(Deserialize)]
+        struct Block {
+            signatures: Option<Vec<String>>,
+        }
+        let params = json!([
+            slot,
+            {
+                "encoding": "json", "transactionDetails": "signatures", "rewards": false,
+                "commitment": "finalized", "maxSupportedTransactionVersion": 0,
+            },
+        ]);
+        let block: Block = self.call("getBlock", params).await?;
+        Ok(block.signatures.unwrap_or_default())
     }
-}
-
-fn is_not_reached(e: &ClientError) -> bool {
-    matches!(
-        e.kind(),
-        ErrorKind::RpcError(RpcError::RpcResponseError { code, .. }) if *code == NOT_REACHED
-    )
 }

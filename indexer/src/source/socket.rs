@@ -1,52 +1,101 @@
-//! Our own websocket client: slots and the manager's accounts over one socket. The published client
-//! cannot notice a dead socket; this one drops it when no data came for a while, whatever the pings
-//! say, because the slot stream is never quiet on a living node.
-use std::time::Duration;
-
-use futures_util::{SinkExt, StreamExt};
-use serde::Deserialize;
-use serde_json::{Value, json};
-use solana_rpc_client_api::response::RpcKeyedAccount;
-use tokio::{net::TcpStream, sync::mpsc, task::JoinHandle, time::Instant};
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Error as WsError, Message, protocol::CloseFrame},
+//! Our own websocket client: slots, roots, the manager's accounts and a few watched ones over one
+//! socket. The published client cannot notice a dead socket; this one drops it when no data came for
+//! a while, whatever the pings say, because the slot stream is never quiet on a living node. Reads
+//! and hands on, no more: when nobody takes the messages it stops reading.
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
 };
 
-use super::{SourceConfig, possible, scrubbed, shown};
-use crate::{IndexerError, Result};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::json;
+use solana_pubkey::Pubkey;
+use tokio::{
+    net::TcpStream,
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::{Instant, Interval, MissedTickBehavior},
+};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{self, Error as WsError, protocol::CloseFrame},
+};
+
+use super::{
+    SourceConfig,
+    gate::retry_after,
+    rpc::Rpc,
+    scrubbed,
+    subscriptions::Subscriptions,
+    wire::{Message, parse, request},
+};
+pub use super::{subscriptions::MOST as MOST_WATCHED, wire::Frame};
+use crate::{IndexerError, Result, metrics::Metrics};
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Time between pings: providers cut connections on which nobody speaks.
-const PING: Duration = Duration::from_secs(5);
 /// Messages that wait for the join. When it is full, reading stops, so the server notices.
 const WAITING: usize = 4_096;
+/// How long the answers that are not needed are waited for, once those that are have come.
+const GRACE: Duration = Duration::from_secs(3);
+/// Pings that may stay unanswered.
+const MISSED: u32 = 2;
 const SLOTS: u64 = 1;
-const ACCOUNTS: u64 = 2;
+const ROOTS: u64 = 2;
+const ACCOUNTS: u64 = 3;
+/// The code of a connection that ended without one.
+const ABNORMAL: u16 = 1006;
 
-/// One message of the node.
-#[derive(Clone, Debug)]
-pub enum Frame {
-    /// The node works on `slot`; `root` is final.
-    Slot {
-        /// Newest slot.
-        slot: u64,
-        /// Newest finalised slot.
-        root: u64,
-    },
-    /// An account of the manager at a confirmed slot.
-    Account {
-        /// The slot.
-        slot: u64,
-        /// The account.
-        keyed: Box<RpcKeyedAccount>,
-    },
+/// Why a connection ended or did not come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// No data for too long.
+    Silent,
+    /// No data, and pings stayed unanswered.
+    PongMissed,
+    /// The node closed it, with this code; 1006 is none.
+    Closed(u16),
+    /// It broke on the way.
+    Broken,
+    /// It could not be opened.
+    Connect,
+    /// The node does not want us, or not what we need.
+    Refused,
+    /// A message could not be read.
+    Garbled,
+    /// Too many calls or connections (429).
+    Limited,
 }
 
-/// A socket on which both subscriptions are acknowledged.
+impl Reason {
+    /// A short word for counting.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Silent => "silent",
+            Self::PongMissed => "pong_missed",
+            Self::Closed(_) => "closed",
+            Self::Broken => "broken",
+            Self::Connect => "connect",
+            Self::Refused => "refused",
+            Self::Garbled => "garbled",
+            Self::Limited => "limited",
+        }
+    }
+}
+
+/// A reason, and the same as the rest of a sentence.
+type End = (Reason, String);
+
+/// A socket on which the subscriptions are acknowledged.
+#[derive(Debug)]
 pub struct Socket {
     frames: mpsc::Receiver<Result<Frame>>,
+    watched: watch::Sender<Vec<Pubkey>>,
+    roots: Arc<AtomicBool>,
     reader: JoinHandle<()>,
     url: String,
 }
@@ -58,203 +107,367 @@ impl Drop for Socket {
 }
 
 impl Socket {
-    /// Connects and subscribes; returns when both subscriptions are acknowledged.
+    /// Connects to the websocket of `rpc` and subscribes, also to the accounts in `watched`; returns
+    /// when the subscriptions are acknowledged. Those to roots and to watched accounts may be
+    /// refused.
     ///
     /// # Errors
     /// [`IndexerError::Socket`].
-    pub async fn connect(config: &SourceConfig) -> Result<Self> {
-        let url = shown(&config.ws_url);
-        let broken = |what: String| IndexerError::Socket {
-            url: url.clone(),
-            what: scrubbed(&what, &config.ws_url),
+    pub async fn connect(config: &SourceConfig, rpc: &Rpc, watched: &[Pubkey]) -> Result<Self> {
+        let full = rpc.0.endpoint.ws_url.clone();
+        let (url, metrics) = (rpc.shown_socket(), config.metrics.clone());
+        let failed = move |(reason, what): End| {
+            metrics.reconnect(reason.label());
+            IndexerError::Socket { url: url.clone(), reason, what: scrubbed(&what, &full) }
         };
-        let opening = async {
-            let (mut stream, _) = connect_async(config.ws_url.as_str())
-                .await
-                .map_err(|e| broken(format!("cannot be opened: {e}")))?;
-            for request in requests(config) {
-                stream
-                    .send(Message::text(request.to_string()))
-                    .await
-                    .map_err(|e| broken(format!("broke while subscribing: {e}")))?;
-            }
-            let early = acknowledged(&mut stream).await.map_err(&broken)?;
-            Ok::<_, IndexerError>((stream, early))
-        };
-        let (stream, early) = tokio::time::timeout(config.timeout, opening)
-            .await
-            .map_err(|_| broken("did not acknowledge the subscriptions in time".to_owned()))??;
-        let (tx, frames) = mpsc::channel(WAITING);
-        let (silence, shown, full) = (config.silence, url.clone(), config.ws_url.clone());
-        let reader = tokio::spawn(async move {
-            let what = read(stream, early, silence, &tx).await;
-            let what = scrubbed(&what, &full);
-            // A receiver that is gone has dropped the socket on purpose.
-            let _ = tx.send(Err(IndexerError::Socket { url: shown, what })).await;
+        let opening = tokio::time::timeout(config.timeout, open(config, rpc, watched));
+        let opened = opening.await.unwrap_or_else(|_| {
+            let what = "did not acknowledge the subscriptions in time".to_owned();
+            Err((Reason::Silent, what))
         });
-        Ok(Self { frames, reader, url })
+        let mut reader = opened.map_err(&failed)?;
+        reader.metrics = config.metrics.clone();
+        let roots = Arc::clone(&reader.roots);
+        let (tx, frames) = mpsc::channel(WAITING);
+        let (watched, orders) = watch::channel(watched.to_vec());
+        let reader = tokio::spawn(async move {
+            if let Some(end) = reader.run(orders, &tx).await {
+                // A receiver that is gone has dropped the socket on purpose.
+                let _ = tx.send(Err(failed(reader.sum_up(end)))).await;
+            }
+        });
+        Ok(Self { frames, watched, roots, reader, url: rpc.shown_socket() })
     }
 
-    /// The next message.
+    /// The next message. A call that is dropped before it returns loses nothing.
     ///
     /// # Errors
     /// [`IndexerError::Socket`] once the socket is gone.
     pub async fn next(&mut self) -> Result<Frame> {
         self.frames.recv().await.unwrap_or_else(|| {
-            Err(IndexerError::Socket { url: self.url.clone(), what: "is closed".to_owned() })
+            let (reason, what) = (Reason::Broken, "is closed".to_owned());
+            Err(IndexerError::Socket { url: self.url.clone(), reason, what })
         })
     }
-}
 
-fn requests(config: &SourceConfig) -> [Value; 2] {
-    let accounts = json!([
-        config.program_id.to_string(),
-        {"encoding": "base64", "commitment": "confirmed"},
-    ]);
-    [
-        json!({"jsonrpc": "2.0", "id": SLOTS, "method": "slotSubscribe"}),
-        json!({"jsonrpc": "2.0", "id": ACCOUNTS, "method": "programSubscribe", "params": accounts}),
-    ]
-}
-
-/// Reads until both requests are acknowledged; returns what came in between.
-async fn acknowledged(stream: &mut Stream) -> Result<Vec<Frame>, String> {
-    let (mut open, mut early) = (vec![SLOTS, ACCOUNTS], vec![]);
-    while !open.is_empty() {
-        match stream.next().await {
-            Some(Ok(Message::Text(text))) => match parse(&text)? {
-                Parsed::Ack(id) => open.retain(|o| *o != id),
-                Parsed::Frame(_) if early.len() >= WAITING => {
-                    return Err("told of too much before it acknowledged".to_owned());
-                }
-                Parsed::Frame(frame) => early.push(frame),
-                Parsed::Other => {}
-            },
-            Some(Ok(Message::Close(frame))) => return Err(closed(frame)),
-            Some(Ok(_)) => {}
-            Some(Err(e)) => return Err(format!("broke while subscribing: {e}")),
-            None => return Err("was closed while subscribing".to_owned()),
-        }
+    /// Whether the node tells of roots.
+    #[must_use]
+    pub fn has_roots(&self) -> bool {
+        self.roots.load(Ordering::Relaxed)
     }
-    Ok(early)
+
+    /// Messages that have arrived and wait for [`Self::next`].
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Makes `list` the accounts that are watched, the first [`MOST_WATCHED`] of it. What happened
+    /// to an account before the node has taken this note is not told.
+    pub fn watch(&self, list: &[Pubkey]) {
+        self.watched.send_if_modified(|now| {
+            let changed = now != list;
+            if changed {
+                *now = list.to_vec();
+            }
+            changed
+        });
+    }
 }
 
-/// Passes messages on until the socket is of no more use; says why.
-async fn read(
-    mut stream: Stream,
+/// Connects and subscribes; returns when that is acknowledged.
+async fn open(
+    config: &SourceConfig,
+    rpc: &Rpc,
+    watched: &[Pubkey],
+) -> std::result::Result<Reader, End> {
+    let gate = &rpc.0.transport.gate;
+    let limited = |wait: Duration| {
+        let seconds = wait.as_secs_f32().ceil();
+        (Reason::Limited, format!("allows no more connections for {seconds} s (429)"))
+    };
+    let pass = gate.pass(config.timeout).await.map_err(limited)?;
+    let stream = match connect_async(rpc.0.endpoint.ws_url.as_str()).await {
+        Ok((stream, _)) => stream,
+        Err(WsError::Http(answer)) if answer.status().as_u16() == 429 => {
+            let asked = answer.headers().get("retry-after").and_then(|v| v.to_str().ok());
+            let asked = asked.and_then(|v| retry_after(v, SystemTime::now()));
+            return Err(limited(gate.limited(pass, asked)));
+        }
+        Err(WsError::Http(answer)) => {
+            let status = answer.status().as_u16();
+            return Err((Reason::Refused, format!("refuses connections (HTTP {status})")));
+        }
+        Err(e) => return Err((Reason::Connect, format!("cannot be opened: {e}"))),
+    };
+    gate.answered(pass);
+    let mut reader = Reader::new(config, stream);
+    reader.subscribe(rpc, watched).await?;
+    Ok(reader)
+}
+
+/// The task that owns the connection.
+struct Reader {
+    stream: Stream,
+    subscriptions: Subscriptions,
+    roots: Arc<AtomicBool>,
     early: Vec<Frame>,
     silence: Duration,
-    tx: &mpsc::Sender<Result<Frame>>,
-) -> String {
-    const GONE: &str = "is not needed any more";
-    for frame in early {
-        if tx.send(Ok(frame)).await.is_err() {
-            return GONE.to_owned();
+    ping: Interval,
+    /// Unanswered pings in a row, while no data came.
+    missed: u32,
+    /// When a ping was sent that has no answer yet.
+    pinged: bool,
+    last_data: Instant,
+    messages: u64,
+    bytes: u64,
+    metrics: Metrics,
+}
+
+impl Reader {
+    fn new(config: &SourceConfig, stream: Stream) -> Self {
+        let mut ping = tokio::time::interval_at(Instant::now() + config.ping, config.ping);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            stream,
+            subscriptions: Subscriptions::default(),
+            roots: Arc::default(),
+            early: vec![],
+            silence: config.silence,
+            ping,
+            missed: 0,
+            pinged: false,
+            last_data: Instant::now(),
+            messages: 0,
+            bytes: 0,
+            metrics: config.metrics.clone(),
         }
     }
-    let mut ping = tokio::time::interval(PING);
-    ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut last_data = Instant::now();
-    loop {
-        let message = tokio::select! {
-            message = tokio::time::timeout_at(last_data + silence, stream.next()) => message,
-            _ = ping.tick() => {
-                let sent = stream.send(Message::Ping(Vec::new().into()));
-                match tokio::time::timeout(silence, sent).await {
-                    Ok(Ok(())) => continue,
-                    Ok(Err(e)) => return format!("broke: {e}"),
-                    Err(_) => return "takes nothing more".to_owned(),
+
+    /// `end` with what came before it.
+    fn sum_up(&self, (reason, what): End) -> End {
+        let (age, messages, bytes) = (self.last_data.elapsed(), self.messages, self.bytes);
+        let age = age.as_secs_f32();
+        (reason, format!("{what} ({messages} messages, {bytes} bytes, the last {age:.1} s ago)"))
+    }
+
+    async fn send(&mut self, message: tungstenite::Message) -> std::result::Result<(), End> {
+        match tokio::time::timeout(self.silence, self.stream.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(e)) => Err((Reason::Broken, format!("broke: {e}"))),
+            Err(_) => Err((Reason::Silent, "takes nothing more".to_owned())),
+        }
+    }
+
+    async fn send_all(&mut self, requests: Vec<String>) -> std::result::Result<(), End> {
+        for request in requests {
+            self.send(tungstenite::Message::text(request)).await?;
+        }
+        Ok(())
+    }
+
+    async fn subscribe(&mut self, rpc: &Rpc, watched: &[Pubkey]) -> std::result::Result<(), End> {
+        let accounts = json!([
+            rpc.0.program_id.to_string(),
+            {"encoding": "base64", "commitment": "confirmed"},
+        ]);
+        let mut requests = vec![
+            request(SLOTS, "slotSubscribe", &json!([])),
+            request(ROOTS, "rootSubscribe", &json!([])),
+            request(ACCOUNTS, "programSubscribe", &accounts),
+        ];
+        requests.extend(self.subscriptions.want(watched));
+        self.send_all(requests).await?;
+        let (mut needed, mut roots) = (vec![SLOTS, ACCOUNTS], true);
+        let mut end = None;
+        while !needed.is_empty() || roots || self.subscriptions.is_waiting() {
+            if needed.is_empty() {
+                end.get_or_insert_with(|| Instant::now() + GRACE);
+            }
+            let message = tokio::select! {
+                message = self.stream.next() => self.understand(message)?,
+                () = until(end) => return Ok(()),
+            };
+            match message {
+                Message::Ack { id: ROOTS, .. } => {
+                    roots = false;
+                    self.roots.store(true, Ordering::Relaxed);
+                }
+                Message::Refused { id: Some(ROOTS), .. } => roots = false,
+                Message::Ack { id, .. } if needed.contains(&id) => needed.retain(|n| *n != id),
+                other => {
+                    for frame in self.take(other).await? {
+                        if self.early.len() >= WAITING {
+                            let what = "told of too much before it acknowledged".to_owned();
+                            return Err((Reason::Refused, what));
+                        }
+                        self.early.push(frame);
+                    }
                 }
             }
-        };
-        let frame = match message {
-            Err(_) => return format!("said nothing for {} s", silence.as_secs_f32()),
-            Ok(None) => return "was closed without a reason (code 1006)".to_owned(),
-            Ok(Some(Err(WsError::ConnectionClosed | WsError::AlreadyClosed))) => {
-                return "was closed".to_owned();
+        }
+        Ok(())
+    }
+
+    /// What `message` says; one that is not for us is [`Message::Other`].
+    fn understand(
+        &mut self,
+        message: Option<std::result::Result<tungstenite::Message, WsError>>,
+    ) -> std::result::Result<Message, End> {
+        let text = match message {
+            None => {
+                let what = format!("was closed without a reason (code {ABNORMAL})");
+                return Err((Reason::Closed(ABNORMAL), what));
             }
-            Ok(Some(Err(e))) => return format!("broke: {e}"),
-            Ok(Some(Ok(Message::Close(frame)))) => return closed(frame),
-            Ok(Some(Ok(Message::Text(text)))) => match parse(&text) {
-                Ok(Parsed::Frame(frame)) => frame,
-                Ok(_) => continue,
-                Err(what) => return what,
-            },
-            Ok(Some(Ok(_))) => continue,
+            Some(Err(WsError::ConnectionClosed | WsError::AlreadyClosed)) => {
+                return Err((Reason::Closed(ABNORMAL), "was closed".to_owned()));
+            }
+            Some(Err(e)) => return Err((Reason::Broken, format!("broke: {e}"))),
+            Some(Ok(tungstenite::Message::Close(frame))) => return Err(closed(frame)),
+            Some(Ok(tungstenite::Message::Text(text))) => text,
+            Some(Ok(tungstenite::Message::Pong(_))) => {
+                (self.pinged, self.missed) = (false, 0);
+                return Ok(Message::Other);
+            }
+            Some(Ok(_)) => return Ok(Message::Other),
         };
-        if tx.send(Ok(frame)).await.is_err() {
-            return GONE.to_owned();
+        self.messages = self.messages.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX));
+        (self.last_data, self.pinged, self.missed) = (Instant::now(), false, 0);
+        self.metrics.frame();
+        parse(&text).map_err(|what| (Reason::Garbled, what))
+    }
+
+    /// What the join gets to know of `message`.
+    async fn take(&mut self, message: Message) -> std::result::Result<Vec<Frame>, End> {
+        match message {
+            Message::Frame(frame) => {
+                if let Frame::Root(_) = frame {
+                    self.roots.store(true, Ordering::Relaxed);
+                }
+                Ok(vec![frame])
+            }
+            Message::Watched { subscription, slot, account } => {
+                Ok(self.subscriptions.told(subscription, slot, account).into_iter().collect())
+            }
+            Message::Ack { id, subscription } => {
+                let (frames, request) = self.subscriptions.acknowledged(id, subscription);
+                self.send_all(request.into_iter().collect()).await?;
+                Ok(frames)
+            }
+            Message::Refused { id: Some(ROOTS), .. } => Ok(vec![]),
+            Message::Refused { id: Some(id), .. } if self.subscriptions.refuse(id) => Ok(vec![]),
+            Message::Refused { error, .. } => {
+                let what = format!("refused a subscription: {}", super::plain(&error.message));
+                Err((Reason::Refused, what))
+            }
+            Message::Other => Ok(vec![]),
         }
-        // Only now: waiting for a slow store is not the node's silence.
-        last_data = Instant::now();
+    }
+
+    /// Reads until the connection ends; `None` when nobody listens any more.
+    async fn run(
+        &mut self,
+        mut orders: watch::Receiver<Vec<Pubkey>>,
+        tx: &mpsc::Sender<Result<Frame>>,
+    ) -> Option<End> {
+        for frame in std::mem::take(&mut self.early) {
+            tx.send(Ok(frame)).await.ok()?;
+        }
+        self.last_data = Instant::now();
+        loop {
+            let step = self.step(&mut orders, tx).await;
+            match step {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(end) => return Some(end),
+            }
+        }
+    }
+
+    /// One message, ping or order; whether anybody still listens.
+    async fn step(
+        &mut self,
+        orders: &mut watch::Receiver<Vec<Pubkey>>,
+        tx: &mpsc::Sender<Result<Frame>>,
+    ) -> std::result::Result<bool, End> {
+        let full = tx.capacity() == 0;
+        if full {
+            // Waiting for a slow store is not the node's silence; pings keep the connection up.
+            tokio::select! {
+                room = tx.reserve() => {
+                    if room.is_err() {
+                        return Ok(false);
+                    }
+                    (self.last_data, self.pinged, self.missed) = (Instant::now(), false, 0);
+                }
+                _ = self.ping.tick() => self.send_ping().await?,
+            }
+            return Ok(true);
+        }
+        let message = tokio::select! {
+            message = tokio::time::timeout_at(self.last_data + self.silence, self.stream.next()) => {
+                message
+            }
+            _ = self.ping.tick() => {
+                if self.pinged {
+                    self.missed = self.missed.saturating_add(1);
+                }
+                if self.missed >= MISSED {
+                    let what = format!("answered none of {} pings and said nothing else", self.missed);
+                    return Err((Reason::PongMissed, what));
+                }
+                self.send_ping().await?;
+                return Ok(true);
+            }
+            changed = orders.changed() => {
+                if changed.is_err() {
+                    return Ok(false);
+                }
+                let list = orders.borrow_and_update().clone();
+                let requests = self.subscriptions.want(&list);
+                self.send_all(requests).await?;
+                return Ok(true);
+            }
+        };
+        let Ok(message) = message else {
+            let what = format!("said nothing for {} s", self.silence.as_secs_f32());
+            return Err((Reason::Silent, what));
+        };
+        let message = self.understand(message)?;
+        for frame in self.take(message).await? {
+            if tx.send(Ok(frame)).await.is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn send_ping(&mut self) -> std::result::Result<(), End> {
+        self.send(tungstenite::Message::Ping(Vec::new().into())).await?;
+        self.pinged = true;
+        Ok(())
     }
 }
 
-fn closed(frame: Option<CloseFrame>) -> String {
+async fn until(when: Option<Instant>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(when).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn closed(frame: Option<CloseFrame>) -> End {
     match frame {
-        Some(f) if !f.reason.is_empty() => format!("was closed with code {}: {}", f.code, f.reason),
-        Some(f) => format!("was closed with code {}", f.code),
-        None => "was closed without a reason".to_owned(),
-    }
-}
-
-enum Parsed {
-    Ack(u64),
-    Frame(Frame),
-    Other,
-}
-
-#[derive(Deserialize)]
-struct Envelope {
-    id: Option<u64>,
-    error: Option<Value>,
-    method: Option<String>,
-    params: Option<Params>,
-}
-
-#[derive(Deserialize)]
-struct Params {
-    result: Value,
-}
-
-#[derive(Deserialize)]
-struct SlotInfo {
-    slot: u64,
-    root: u64,
-}
-
-#[derive(Deserialize)]
-struct Notification {
-    context: Context,
-    value: RpcKeyedAccount,
-}
-
-#[derive(Deserialize)]
-struct Context {
-    slot: u64,
-}
-
-/// A message that cannot be read ends the connection: after the next snapshot nothing is missing,
-/// while a message that was skipped would be.
-fn parse(text: &str) -> Result<Parsed, String> {
-    let unreadable = |e: serde_json::Error| format!("sent a message that cannot be read: {e}");
-    let envelope: Envelope = serde_json::from_str(text).map_err(unreadable)?;
-    if let Some(error) = envelope.error {
-        let message = error.get("message").and_then(Value::as_str).unwrap_or("no reason given");
-        return Err(format!("refused a subscription: {message}"));
-    }
-    let result = envelope.params.map(|p| p.result).unwrap_or_default();
-    Ok(match (envelope.method.as_deref(), envelope.id) {
-        (Some("slotNotification"), _) => {
-            let SlotInfo { slot, root } = serde_json::from_value(result).map_err(unreadable)?;
-            Parsed::Frame(Frame::Slot { slot: possible(slot)?, root: possible(root)? })
+        Some(f) => {
+            let code = u16::from(f.code);
+            let what = if f.reason.is_empty() {
+                format!("was closed with code {code}")
+            } else {
+                format!("was closed with code {code}: {}", f.reason)
+            };
+            (Reason::Closed(code), what)
         }
-        (Some("programNotification"), _) => {
-            let told: Notification = serde_json::from_value(result).map_err(unreadable)?;
-            let keyed = Box::new(told.value);
-            Parsed::Frame(Frame::Account { slot: possible(told.context.slot)?, keyed })
-        }
-        (None, Some(id)) => Parsed::Ack(id),
-        _ => Parsed::Other,
-    })
+        None => (Reason::Closed(1005), "was closed without a reason".to_owned()),
+    }
 }

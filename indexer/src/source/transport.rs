@@ -1,0 +1,225 @@
+//! One call over HTTP: sent when the gate of its node allows, its answer bounded in time and size,
+//! its refusal sorted into a [`Fault`]. Knows no method; the typed calls are in `rpc`.
+use std::{
+    error::Error,
+    time::{Duration, SystemTime},
+};
+
+use reqwest::{
+    Client, Response,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+    redirect::Policy,
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{
+    Endpoint, SourceConfig,
+    fault::{Fault, RpcFault},
+    gate::{Gate, Pass, retry_after},
+};
+
+/// Most bytes of an answer that is read as a whole.
+const MOST: usize = 64 << 20;
+/// Most bytes of a refusal: enough for its words.
+const REFUSAL: usize = 16 << 10;
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(10);
+/// A pause that a call waits out by itself; a longer one is told, so that it can be shown.
+pub(super) const SHORT: Duration = Duration::from_secs(5);
+/// How often a call waits out such a pause.
+pub(super) const TRIES: u32 = 4;
+
+/// A fault and the node's words about it.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    pub(super) fault: Fault,
+    pub(super) detail: String,
+}
+
+impl Failure {
+    pub(super) fn new(fault: Fault, detail: impl Into<String>) -> Self {
+        Self { fault, detail: detail.into() }
+    }
+
+    /// `error` as the node sent it inside of an answer.
+    pub(super) fn of(error: &RpcFault) -> Self {
+        let fault = Fault::of_code(error.code, &error.message);
+        Self::new(fault, format!("{} (code {})", error.message, error.code))
+    }
+
+    fn limited(wait: Duration) -> Self {
+        let seconds = wait.as_secs_f32().ceil();
+        let detail = format!("it allows no more calls for {seconds} s (429)");
+        Self::new(Fault::Limited { retry_after: wait }, detail)
+    }
+}
+
+/// The HTTP side of one node.
+#[derive(Debug)]
+pub(super) struct Transport {
+    client: Client,
+    url: String,
+    pub(super) gate: Gate,
+    timeout: Duration,
+}
+
+#[derive(Deserialize)]
+#[serde(bound = "T: DeserializeOwned")]
+struct Answer<T> {
+    result: Option<T>,
+    error: Option<RpcFault>,
+}
+
+impl Transport {
+    pub(super) fn new(config: &SourceConfig, endpoint: &Endpoint) -> Self {
+        let client = Client::builder()
+            .connect_timeout(CONNECT.min(config.timeout))
+            // A redirected POST would become a GET, and the key in its address go elsewhere.
+            .redirect(Policy::none())
+            .user_agent(concat!("control-room/", env!("CARGO_PKG_VERSION")));
+        Self {
+            // Fails only where TLS cannot be set up; then every call says so.
+            client: client.build().unwrap_or_default(),
+            url: endpoint.rpc_url.clone(),
+            gate: Gate::new(config.requests_per_second, config.backoff_cap),
+            timeout: config.timeout,
+        }
+    }
+
+    /// The result of `method`, `None` where it is null.
+    pub(super) async fn call<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: &Value,
+    ) -> Result<Option<T>, Failure> {
+        let mut tries = 1;
+        loop {
+            match self.call_once(method, params).await {
+                Err(Failure { fault: Fault::Limited { retry_after }, .. })
+                    if retry_after <= SHORT && tries < TRIES =>
+                {
+                    tries += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn call_once<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: &Value,
+    ) -> Result<Option<T>, Failure> {
+        let whole = async {
+            let (mut response, pass) = self.open(method, params, self.timeout).await?;
+            let body = body(&mut response, MOST).await?;
+            let answer: Answer<T> = serde_json::from_slice(&body)
+                .map_err(|e| Failure::new(Fault::Garbled, format!("cannot be read: {e}")))?;
+            match answer.error {
+                Some(error) => Err(self.refused(pass, &error)),
+                None => {
+                    self.gate.answered(pass);
+                    Ok(answer.result)
+                }
+            }
+        };
+        // Twice the time: once for the gate, once for the answer.
+        let whole = tokio::time::timeout(self.timeout.saturating_mul(2), whole);
+        whole.await.unwrap_or_else(|_| Err(too_late()))
+    }
+
+    /// The failure that `error` is; a limit closes the gate.
+    pub(super) fn refused(&self, pass: Pass, error: &RpcFault) -> Failure {
+        let failure = Failure::of(error);
+        if let Fault::Limited { .. } = failure.fault {
+            return Failure::limited(self.gate.limited(pass, None));
+        }
+        self.gate.answered(pass);
+        failure
+    }
+
+    /// Sends the call and waits `first` for the beginning of a successful answer.
+    pub(super) async fn open(
+        &self,
+        method: &str,
+        params: &Value,
+        first: Duration,
+    ) -> Result<(Response, Pass), Failure> {
+        let pass = self.gate.pass(self.timeout).await.map_err(Failure::limited)?;
+        let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let request = self
+            .client
+            .post(&self.url)
+            .header(CONTENT_TYPE, "application/json")
+            .body(request.to_string());
+        let sent = tokio::time::timeout(first, request.send());
+        let mut response = sent.await.map_err(|_| too_late())?.map_err(unsent)?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok((response, pass));
+        }
+        let asked = response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok());
+        let asked = asked.and_then(|v| retry_after(v, SystemTime::now()));
+        let words = tokio::time::timeout(self.timeout, body(&mut response, REFUSAL)).await;
+        let words = words.ok().and_then(Result::ok).unwrap_or_default();
+        let words = String::from_utf8_lossy(&words);
+        let fault = Fault::of_status(status.as_u16(), &words);
+        if let Fault::Limited { .. } = fault {
+            return Err(Failure::limited(self.gate.limited(pass, asked)));
+        }
+        self.gate.answered(pass);
+        let status = status.as_u16();
+        let detail = match super::fault::error_in(&words) {
+            Some(error) => format!("{} (code {}, HTTP {status})", error.message, error.code),
+            None if (300..400).contains(&status) => {
+                format!("it sends calls to another address (HTTP {status}); use that one")
+            }
+            None => format!("it answers with HTTP {status}"),
+        };
+        Err(Failure::new(fault, detail))
+    }
+}
+
+pub(super) fn too_late() -> Failure {
+    Failure::new(Fault::Timeout, "it took too long")
+}
+
+/// The failure of a connection. Words of the libraries name no address: it may hold a key.
+fn unsent(e: reqwest::Error) -> Failure {
+    let e = e.without_url();
+    if e.is_timeout() {
+        return too_late();
+    }
+    let mut detail = if e.is_connect() { "no connection".to_owned() } else { e.to_string() };
+    let mut cause = e.source();
+    while let Some(inner) = cause {
+        // Only the innermost says what happened.
+        cause = inner.source();
+        if cause.is_none() {
+            detail = format!("{detail}: {inner}");
+        }
+    }
+    Failure::new(Fault::Connect, detail)
+}
+
+/// The failure of a body that broke off.
+pub(super) fn broken_off(e: reqwest::Error) -> Failure {
+    let mut failure = unsent(e);
+    if failure.fault != Fault::Timeout {
+        failure.fault = Fault::Cut;
+    }
+    failure
+}
+
+async fn body(response: &mut Response, most: usize) -> Result<Vec<u8>, Failure> {
+    let mut out = vec![];
+    while let Some(part) = response.chunk().await.map_err(broken_off)? {
+        if out.len().saturating_add(part.len()) > most {
+            let detail = format!("its answer is longer than {most} bytes");
+            return Err(Failure::new(Fault::TooLarge, detail));
+        }
+        out.extend_from_slice(&part);
+    }
+    Ok(out)
+}
