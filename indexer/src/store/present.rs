@@ -1,5 +1,5 @@
-//! The addresses in a snapshot, in little memory: 32 bytes each, in sorted blocks. A hash set of a
-//! million addresses would take more than twice that, and four times while it grows.
+//! The addresses in a snapshot, in little memory: 32 bytes each. A hash set of a million addresses
+//! would take more than twice that, and four times while it grows.
 use solana_pubkey::Pubkey;
 
 /// Addresses of one block: a megabyte.
@@ -9,54 +9,55 @@ const BLOCK: usize = 1 << 15;
 #[derive(Clone, Debug, Default)]
 pub struct Present {
     /// Sorted, without doubles.
+    sorted: Vec<[u8; 32]>,
+    /// In order of arrival, in blocks, so that nothing is moved while they come.
     blocks: Vec<Vec<[u8; 32]>>,
-    /// In order of arrival.
-    open: Vec<[u8; 32]>,
 }
 
 impl Present {
     /// Takes `pubkey` in.
     pub fn insert(&mut self, pubkey: &Pubkey) {
-        if self.open.capacity() == 0 {
-            self.open.reserve_exact(BLOCK);
-        }
-        self.open.push(pubkey.to_bytes());
-        if self.open.len() == BLOCK {
-            self.close_block();
+        match self.blocks.last_mut() {
+            Some(block) if block.len() < BLOCK => block.push(pubkey.to_bytes()),
+            _ => {
+                let mut block = Vec::with_capacity(BLOCK);
+                block.push(pubkey.to_bytes());
+                self.blocks.push(block);
+            }
         }
     }
 
     /// To be called when all are in, before anything is asked.
     pub fn seal(&mut self) {
-        self.close_block();
-    }
-
-    fn close_block(&mut self) {
-        let mut block = std::mem::take(&mut self.open);
-        block.sort_unstable();
-        block.dedup();
-        if !block.is_empty() {
-            self.blocks.push(block);
+        if self.blocks.is_empty() {
+            return;
         }
+        let waiting = self.blocks.iter().map(Vec::len).sum();
+        self.sorted.reserve_exact(waiting);
+        // Each block is given back before the next is copied.
+        for block in std::mem::take(&mut self.blocks) {
+            self.sorted.extend_from_slice(&block);
+        }
+        self.sorted.sort_unstable();
+        self.sorted.dedup();
     }
 
     /// Whether `pubkey` was taken in before [`Self::seal`].
     #[must_use]
     pub fn contains(&self, pubkey: &Pubkey) -> bool {
-        self.blocks.iter().any(|block| block.binary_search(pubkey.as_array()).is_ok())
+        self.sorted.binary_search(pubkey.as_array()).is_ok()
     }
 
-    /// How many were taken in; one that came twice in different blocks counts twice.
+    /// How many were taken in before [`Self::seal`]; one that came twice counts once.
     #[must_use]
     pub fn len(&self) -> u64 {
-        let n = self.blocks.iter().map(Vec::len).sum::<usize>().saturating_add(self.open.len());
-        u64::try_from(n).unwrap_or(u64::MAX)
+        u64::try_from(self.sorted.len()).unwrap_or(u64::MAX)
     }
 
-    /// Whether nothing was taken in.
+    /// Whether nothing was taken in before [`Self::seal`].
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.sorted.is_empty()
     }
 }
 
@@ -86,6 +87,16 @@ mod tests {
         assert_eq!(present.len(), u64::from(n));
         assert!((0..n).all(|n| present.contains(&key(n))));
         assert!((n..n + 1_000).all(|n| !present.contains(&key(n))));
+    }
+
+    #[test]
+    fn what_comes_twice_counts_once_also_when_it_comes_much_later() {
+        let n = u32::try_from(BLOCK).unwrap() + 7;
+        let mut present: Present = (0..n).chain(0..9).map(key).collect();
+        assert_eq!(present.len(), u64::from(n));
+        (5..12).chain(n..n + 3).for_each(|n| present.insert(&key(n)));
+        present.seal();
+        assert_eq!(present.len(), u64::from(n) + 3);
     }
 
     #[test]

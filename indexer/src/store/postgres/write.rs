@@ -13,7 +13,7 @@ use crate::{
     audit::{AuditEntry, AuditRow, GENESIS},
     store::{
         Applied, Batch, Closing, Present, Quarantined, Run, SentRow, StoreError, Update,
-        merge::{Deltas, Known, Plan, is_suspect, newest, plan, tally},
+        merge::{Bounds, Change, Deltas, Known, Plan, is_suspect, newest, plan, tally},
     },
 };
 use sqlx::Row as _;
@@ -55,9 +55,10 @@ pub async fn begin_run(
 
 pub async fn apply(tx: &mut PgConnection, batch: Batch) -> Outcome<Applied> {
     let state = lock(tx).await?;
-    let (updates, doubled) = newest(batch.updates);
-    let known = known(tx, &updates).await?;
-    let plan = plan(state.snapshot_slot, updates, &known);
+    let (changes, doubled) = newest(batch.updates, batch.closes);
+    let known = known(tx, &changes).await?;
+    let bounds = Bounds { floor: state.snapshot_slot, root: 0 };
+    let plan = plan(bounds, changes, &known);
     upsert(tx, &plan.writes).await?;
     touch(tx, &plan.touches).await?;
     shift(tx, &plan.deltas).await?;
@@ -74,8 +75,8 @@ pub async fn apply(tx: &mut PgConnection, batch: Batch) -> Outcome<Applied> {
     Ok(Applied { written, unchanged: plan.unchanged, stale, closed: 0, rev })
 }
 
-async fn known(tx: &mut PgConnection, updates: &[Update]) -> Outcome<HashMap<Pubkey, Known>> {
-    let keys: Vec<Vec<u8>> = updates.iter().map(|u| raw(&u.pubkey)).collect();
+async fn known(tx: &mut PgConnection, changes: &[Change]) -> Outcome<HashMap<Pubkey, Known>> {
+    let keys: Vec<Vec<u8>> = changes.iter().filter_map(Change::pubkey).map(|k| raw(&k)).collect();
     let rows = sqlx::query(
         "SELECT pubkey, slot, wv, closed_slot, data_hash, program, proposal, status, kind
          FROM accounts WHERE pubkey = ANY($1)",

@@ -12,7 +12,7 @@ use crate::{
     audit::{AuditEntry, AuditRow, GENESIS},
     store::{
         Applied, Batch, Closing, Present, Quarantined, Run, SentRow, StoreError, Update,
-        merge::{Deltas, Known, Plan, is_suspect, newest, plan, tally},
+        merge::{Bounds, Change, Deltas, Known, Plan, is_suspect, newest, plan, tally},
     },
 };
 
@@ -39,9 +39,9 @@ pub fn begin_run(tx: &Connection, program: &Pubkey, genesis: &[u8; 32], at: &str
 
 pub fn apply(tx: &Connection, batch: Batch) -> Outcome<Applied> {
     let floor = read::state_number(tx, "snapshot_slot")?;
-    let (updates, doubled) = newest(batch.updates);
-    let known = known(tx, &updates)?;
-    let plan = plan(floor, updates, &known);
+    let (changes, doubled) = newest(batch.updates, batch.closes);
+    let known = known(tx, &changes)?;
+    let plan = plan(Bounds { floor, root: 0 }, changes, &known);
     for update in &plan.writes {
         upsert(tx, update)?;
     }
@@ -61,15 +61,15 @@ pub fn apply(tx: &Connection, batch: Batch) -> Outcome<Applied> {
     Ok(Applied { written, unchanged: plan.unchanged, stale, closed: 0, rev })
 }
 
-fn known(tx: &Connection, updates: &[Update]) -> Outcome<HashMap<Pubkey, Known>> {
+fn known(tx: &Connection, changes: &[Change]) -> Outcome<HashMap<Pubkey, Known>> {
     let mut select = tx.prepare_cached(
         "SELECT slot, wv, closed_slot IS NOT NULL, data_hash, program, proposal, status, kind
          FROM accounts WHERE pubkey = ?1",
     )?;
-    let mut out = HashMap::with_capacity(updates.len());
-    for update in updates {
+    let mut out = HashMap::with_capacity(changes.len());
+    for pubkey in changes.iter().filter_map(Change::pubkey) {
         let found = select
-            .query_row([update.pubkey.as_array()], |r| {
+            .query_row([pubkey.as_array()], |r| {
                 let kind: String = r.get(7)?;
                 let status: Option<String> = r.get(6)?;
                 let (program, proposal) = (opt_key_at(r, 4)?, opt_key_at(r, 5)?);
@@ -82,7 +82,7 @@ fn known(tx: &Connection, updates: &[Update]) -> Outcome<HashMap<Pubkey, Known>>
                 })
             })
             .optional()?;
-        out.extend(found.map(|k| (update.pubkey, k)));
+        out.extend(found.map(|k| (pubkey, k)));
     }
     Ok(out)
 }

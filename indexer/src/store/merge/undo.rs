@@ -1,0 +1,349 @@
+//! How writes of slots that did not stay are taken back. Pure.
+//!
+//! The undo log holds, for each slot above the root and each account that the stream wrote in it,
+//! the row as it was before the first such write. So the log of one account is a chain: the row came
+//! from its slot, and the entry of that slot says what was there before. Taking a slot out of the
+//! chain puts what was before it wherever its own word was kept. What a snapshot wrote or closed is
+//! not in the log, and only another snapshot takes that back.
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::rows::tally;
+use crate::account::Tally;
+use solana_pubkey::Pubkey;
+
+/// One row with all its columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// Name of the account type.
+    pub kind: String,
+    /// The target program.
+    pub program: Option<Pubkey>,
+    /// The proposal it belongs to.
+    pub proposal: Option<Pubkey>,
+    /// The account, buffer or team it is about.
+    pub account: Option<Pubkey>,
+    /// Name of its status, phase or role.
+    pub status: Option<String>,
+    /// Version it holds, or leads to.
+    pub version: Option<u16>,
+    /// sha256 of its bytes.
+    pub data_hash: [u8; 32],
+    /// Its bytes.
+    pub raw: Vec<u8>,
+    /// Slot of that state.
+    pub slot: u64,
+    /// Order within the slot.
+    pub wv: u64,
+    /// Slot at which it was found closed: `slot` itself if the stream said so, else a later one.
+    pub closed_slot: Option<u64>,
+}
+
+impl Image {
+    /// Where the row is counted, if it is.
+    #[must_use]
+    pub fn counted(&self) -> Option<Tally> {
+        let open = self.closed_slot.is_none();
+        tally(&self.kind, self.program, self.proposal, self.status.as_deref()).filter(|_| open)
+    }
+
+    /// The slot of a snapshot that lacked the account.
+    fn missed_at(&self) -> Option<u64> {
+        self.closed_slot.filter(|closed| *closed > self.slot)
+    }
+
+    /// The row once a snapshot at `slot` has lacked the account.
+    fn missed(mut self, slot: Option<u64>) -> Self {
+        self.closed_slot = self.closed_slot.or(slot);
+        self
+    }
+}
+
+/// What becomes of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It came from a slot that stays.
+    Stays,
+    /// It is as it was before.
+    Restored(Box<Image>),
+    /// There was none before.
+    Removed,
+}
+
+/// What taking slots back does to one account. The entries of those slots go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unwound {
+    /// Its row.
+    pub fate: Fate,
+    /// Entries of slots that stay and now keep something else: slot, and the row before it.
+    pub inherit: Vec<(u64, Option<Image>)>,
+}
+
+/// Takes `orphaned` slots out of the history of one account: its `row`, and its `entries` of the undo
+/// log by slot. Slots that the account was not written in change nothing.
+#[must_use]
+pub fn unwind(
+    row: Option<&Image>,
+    entries: &BTreeMap<u64, Option<Image>>,
+    orphaned: &BTreeSet<u64>,
+) -> Unwound {
+    let mut real = Real::default();
+    let mut inherit = vec![];
+    for (slot, kept) in entries {
+        let before = kept.as_ref().and_then(|kept| real.of(kept, *slot));
+        if orphaned.contains(slot) {
+            real.before.insert(*slot, before);
+        } else if before != *kept {
+            real.shifted.insert(*slot, (kept.as_ref().map(|k| k.data_hash), before.clone()));
+            inherit.push((*slot, before));
+        }
+    }
+    let fate = match row {
+        Some(row) => match real.of(row, u64::MAX) {
+            Some(image) if image == *row => Fate::Stays,
+            Some(image) => Fate::Restored(Box::new(image)),
+            None => Fate::Removed,
+        },
+        None => Fate::Stays,
+    };
+    Unwound { fate, inherit }
+}
+
+/// What is known, on the way up through the slots, of the history without the orphaned ones.
+#[derive(Default)]
+struct Real {
+    /// What was there before each orphaned slot.
+    before: BTreeMap<u64, Option<Image>>,
+    /// The same of slots that stay, where it is not what was kept; with the hash of what was.
+    shifted: BTreeMap<u64, (Option<[u8; 32]>, Option<Image>)>,
+}
+
+impl Real {
+    /// What `image`, a row as it was in `slot` before the stream wrote, is. A snapshot of `slot`
+    /// itself stands.
+    fn of(&self, image: &Image, slot: u64) -> Option<Image> {
+        if let Some(earlier) = self.before.get(&image.slot).filter(|_| image.slot < slot) {
+            return earlier.clone().map(|earlier| earlier.missed(image.missed_at()));
+        }
+        // A close has no content of its own: it shows what was there before.
+        match self.shifted.get(&image.slot) {
+            Some((hash, earlier))
+                if image.closed_slot == Some(image.slot) && *hash == Some(image.data_hash) =>
+            {
+                let Image { slot, wv, closed_slot, .. } = *image;
+                earlier.clone().map(|earlier| Image { slot, wv, closed_slot, ..earlier })
+            }
+            _ => Some(image.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        account::{Facets, Kind},
+        store::{
+            merge::{Bounds, Known, newest, plan},
+            types::{Close, Update},
+        },
+    };
+
+    const KEY: Pubkey = Pubkey::new_from_array([1; 32]);
+    /// Everything above this may be taken back.
+    const ROOT: u64 = 3;
+
+    /// What happens to one account.
+    #[derive(Clone, Copy, Debug)]
+    enum What {
+        Told(u8),
+        Gone,
+        /// A snapshot, with the account or without it.
+        Read(Option<u8>),
+    }
+
+    /// One account of a store, and its part of the undo log.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    struct One {
+        row: Option<Image>,
+        log: BTreeMap<u64, Option<Image>>,
+    }
+
+    fn image(slot: u64, wv: u64, content: u8) -> Image {
+        Image {
+            kind: "MultisigConfig".into(),
+            program: None,
+            proposal: None,
+            account: None,
+            status: None,
+            version: None,
+            data_hash: [content; 32],
+            raw: vec![content],
+            slot,
+            wv,
+            closed_slot: None,
+        }
+    }
+
+    fn state(slot: u64, wv: u64, content: u8) -> Update {
+        let facets = Facets {
+            kind: Kind::Multisig,
+            program: None,
+            proposal: None,
+            account: None,
+            status: None,
+            version: None,
+            tally: None,
+        };
+        Update { pubkey: KEY, slot, wv, facets, raw: vec![content], data_hash: [content; 32] }
+    }
+
+    impl One {
+        /// Does as a store does; whether it said anything about the account.
+        fn take(&mut self, slot: u64, wv: u64, what: What) -> bool {
+            let (updates, closes) = match what {
+                What::Told(content) => (vec![state(slot, wv, content)], vec![]),
+                What::Gone => (vec![], vec![Close { pubkey: KEY, slot, wv }]),
+                What::Read(Some(content)) => (vec![state(slot, 0, content)], vec![]),
+                What::Read(None) => {
+                    let live = self.row.as_mut().filter(|row| row.closed_slot.is_none());
+                    return live.map(|row| row.closed_slot = Some(slot)).is_some();
+                }
+            };
+            let known = self.row.as_ref().map(|row| Known {
+                slot: row.slot,
+                wv: row.wv,
+                closed: row.closed_slot.is_some(),
+                data_hash: row.data_hash,
+                tally: None,
+            });
+            let known: HashMap<_, _> = known.map(|k| (KEY, k)).into_iter().collect();
+            let bounds = Bounds { floor: 0, root: ROOT };
+            let plan = plan(bounds, newest(updates, closes).0, &known);
+            for (slot, _) in &plan.keep {
+                self.log.entry(*slot).or_insert_with(|| self.row.clone());
+            }
+            for write in &plan.writes {
+                self.row = Some(image(write.slot, write.wv, write.raw[0]));
+            }
+            for (_, slot, wv) in &plan.touches {
+                let row = self.row.as_mut().unwrap();
+                (row.slot, row.wv) = (*slot, *wv);
+            }
+            for (slot, _) in &plan.keep_then {
+                self.log.entry(*slot).or_insert_with(|| self.row.clone());
+            }
+            for close in &plan.closes {
+                let row = self.row.as_mut().unwrap();
+                (row.slot, row.wv, row.closed_slot) = (close.slot, close.wv, Some(close.slot));
+            }
+            assert_eq!(plan.stale, 0);
+            true
+        }
+
+        fn undo(&mut self, orphaned: &BTreeSet<u64>) {
+            let done = unwind(self.row.as_ref(), &self.log, orphaned);
+            match done.fate {
+                Fate::Stays => {}
+                Fate::Restored(image) => self.row = Some(*image),
+                Fate::Removed => self.row = None,
+            }
+            for (slot, image) in done.inherit {
+                assert!(self.log.insert(slot, image).is_some(), "only entries that are there");
+            }
+            self.log.retain(|slot, _| !orphaned.contains(slot));
+        }
+
+        /// What a screen sees.
+        fn seen(&self) -> Option<(u8, bool)> {
+            self.row.as_ref().map(|row| (row.raw[0], row.closed_slot.is_some()))
+        }
+    }
+
+    fn told(story: &[(u64, What)]) -> One {
+        let mut one = One::default();
+        for (wv, (slot, what)) in (1..).zip(story) {
+            one.take(*slot, wv, *what);
+        }
+        one
+    }
+
+    fn what() -> impl Strategy<Value = What> {
+        prop_oneof![
+            5 => (0u8..3).prop_map(What::Told),
+            1 => Just(What::Gone),
+            1 => prop::option::of(0u8..3).prop_map(What::Read),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn undone_slots_leave_what_a_mirror_has_that_never_heard_of_them(
+            mut story in prop::collection::vec((1u64..14, what()), 0..14),
+            orphaned in prop::collection::btree_set(ROOT + 1..14, 0..5),
+            in_two in any::<bool>(),
+        ) {
+            // A snapshot of a slot is before the stream's word within it.
+            story.sort_by_key(|(slot, what)| (*slot, !matches!(what, What::Read(_))));
+            // One snapshot a slot.
+            let read = |what: &What| matches!(what, What::Read(_));
+            story.dedup_by(|b, a| a.0 == b.0 && read(&a.1) && read(&b.1));
+            // Nor does a node tell of an account both alive and gone in one slot.
+            story.dedup_by(|b, a| a.0 == b.0 && matches!(b.1, What::Gone));
+            let mut real = One::default();
+            let mut heard = vec![];
+            for (wv, (slot, what)) in (1..).zip(&story) {
+                // A snapshot that lacks what is closed already leaves no trace.
+                if real.take(*slot, wv, *what) {
+                    heard.push((*slot, *what));
+                }
+            }
+            let stays = |slot: &u64, what: &What| {
+                matches!(what, What::Read(_)) || !orphaned.contains(slot)
+            };
+            heard.retain(|(slot, what)| stays(slot, what));
+            if in_two {
+                let (odd, even) = orphaned.iter().partition(|slot| **slot % 2 == 1);
+                real.undo(&odd);
+                real.undo(&even);
+            } else {
+                real.undo(&orphaned);
+            }
+            let expected = told(&heard);
+            prop_assert_eq!(real.seen(), expected.seen());
+            prop_assert!(real.log.keys().all(|slot| !orphaned.contains(slot)));
+        }
+    }
+
+    #[test]
+    fn what_was_first_seen_in_an_orphaned_slot_is_gone_and_a_later_entry_knows_it() {
+        let mut one = told(&[(10, What::Told(1)), (11, What::Told(2))]);
+        one.undo(&BTreeSet::from([10]));
+        assert_eq!(one.seen(), Some((2, false)));
+        assert_eq!(one.log, BTreeMap::from([(11, None)]));
+        one.undo(&BTreeSet::from([11]));
+        assert_eq!(one, One::default());
+    }
+
+    #[test]
+    fn a_snapshots_close_survives_the_undoing_of_the_state_that_it_closed() {
+        let story = [(2, What::Told(1)), (10, What::Told(2)), (12, What::Read(None))];
+        let mut one = told(&story);
+        one.undo(&BTreeSet::from([10]));
+        let row = one.row.unwrap();
+        assert_eq!((row.raw[0], row.slot, row.closed_slot), (1, 2, Some(12)));
+    }
+
+    #[test]
+    fn a_close_that_did_not_happen_is_taken_back() {
+        let mut one = told(&[(2, What::Told(1)), (10, What::Gone)]);
+        assert_eq!(one.seen(), Some((1, true)));
+        one.undo(&BTreeSet::from([10]));
+        assert_eq!(one.seen(), Some((1, false)));
+    }
+}
