@@ -8,21 +8,21 @@ use upgrade_manager::state::AccountStatus::{Migrated, Pending, Verified};
 use crate::{
     common::{
         PATIENCE, Place,
-        fake::Fake,
+        fake::FakeSolana,
         fixtures::{PROGRAM_ID, RUN, bytes, key, record},
         until,
     },
     join::{equal, live},
 };
 
-async fn started() -> (Fake, Arc<dyn Store>, Indexer) {
+async fn started() -> (FakeSolana, Arc<dyn Store>, Indexer) {
     started_with(|config| config).await
 }
 
 async fn started_with(
     change: impl Fn(SourceConfig) -> SourceConfig,
-) -> (Fake, Arc<dyn Store>, Indexer) {
-    let fake = Fake::start().await;
+) -> (FakeSolana, Arc<dyn Store>, Indexer) {
+    let fake = FakeSolana::start().await;
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open_in_memory().unwrap());
     for n in 1..=20 {
         fake.set(key(n), bytes(&record(n, Pending)));
@@ -46,7 +46,7 @@ fn is_reconnecting(health: &Health) -> bool {
 }
 
 /// Accounts change, one is closed, and nobody is told.
-fn change_in_the_dark(fake: &Fake) {
+fn change_in_the_dark(fake: &FakeSolana) {
     fake.state().tells = false;
     fake.set(key(1), bytes(&record(1, Migrated)));
     fake.set(key(30), bytes(&record(30, Verified)));
@@ -133,7 +133,7 @@ async fn a_node_that_is_down_is_named_and_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_wrong_cluster_stops_the_mirror_and_leaves_the_store_alone() {
-    let fake = Fake::start().await;
+    let fake = FakeSolana::start().await;
     fake.set(key(1), bytes(&record(1, Pending)));
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open_in_memory().unwrap());
     store.begin_run(&PROGRAM_ID, &[9; 32], "a test").await.unwrap();
@@ -161,7 +161,7 @@ async fn a_node_that_changes_its_cluster_stops_the_mirror() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_behind_the_mirror_is_not_believed() {
-    let fake = Fake::start().await;
+    let fake = FakeSolana::start().await;
     fake.set(key(1), bytes(&record(1, Pending)));
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open_in_memory().unwrap());
     store.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.unwrap();
@@ -221,7 +221,8 @@ async fn a_truncated_or_foreign_account_is_named_and_kept_and_the_rest_goes_on()
     fake.set(key(3), bytes(&record(3, Verified)));
     health(&indexer, "it is forgiven", |h| h.error.is_none()).await;
     assert!(store.quarantined().await.unwrap().is_empty());
-    fake.tell(key(99), fake.state().slot + 50, key(66), &bytes(&record(9, Migrated)));
+    let slot = fake.state().slot + 50;
+    fake.tell(key(99), slot, key(66), &bytes(&record(9, Migrated)));
     let seen = health(&indexer, "the owner is named", |h| h.error.is_some()).await;
     let error = seen.error.unwrap();
     assert!(
@@ -234,7 +235,7 @@ async fn a_truncated_or_foreign_account_is_named_and_kept_and_the_rest_goes_on()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_loses_its_connections_loses_no_update() {
     let Some(place) = Place::postgres().await else { return };
-    let (fake, store) = (Fake::start().await, place.open().await);
+    let (fake, store) = (FakeSolana::start().await, place.open().await);
     for n in 1..=20 {
         fake.set(key(n), bytes(&record(n, Pending)));
     }
@@ -268,7 +269,7 @@ async fn a_database_that_loses_its_connections_loses_no_update() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_file_is_waited_for_and_loses_no_update() {
     let place = Place::sqlite();
-    let (fake, store) = (Fake::start().await, place.open().await);
+    let (fake, store) = (FakeSolana::start().await, place.open().await);
     fake.set(key(1), bytes(&record(1, Pending)));
     let indexer = spawn(fake.config(), Arc::clone(&store));
     live(&indexer).await;
@@ -323,7 +324,7 @@ async fn a_node_that_never_answers_does_not_hold_up_the_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_hangs_does_not_hold_up_the_end() {
     let Some(place) = Place::postgres().await else { return };
-    let (fake, store) = (Fake::start().await, place.open().await);
+    let (fake, store) = (FakeSolana::start().await, place.open().await);
     let indexer = spawn(fake.config(), Arc::clone(&store));
     live(&indexer).await;
     let mut other = sqlx::PgConnection::connect(&place.url()).await.unwrap();

@@ -17,7 +17,7 @@ use upgrade_manager::{
 use crate::{
     common::{
         PATIENCE,
-        fake::{Fake, Quirk, Tx, emitted},
+        fake::{FakeSolana, Quirk, Tx, emitted},
         fixtures::{PROGRAM_ID, RUN, bytes, key, record},
         until,
     },
@@ -83,7 +83,7 @@ async fn head(store: &Arc<dyn Store>) -> [u8; 32] {
 
 on_both_stores! {
     async fn only_real_events_of_successful_final_transactions_are_logged_in_order(place) {
-        let (fake, store) = (Fake::start().await, place.open().await);
+        let (fake, store) = (FakeSolana::start().await, place.open().await);
         {
             let mut state = fake.state();
             (state.ticks, state.slot, state.finalized) = (false, 50, 25);
@@ -106,7 +106,7 @@ on_both_stores! {
     }
 
     async fn another_reader_with_other_restarts_gets_the_same_head(place) {
-        let (fake, store) = (Fake::start().await, place.open().await);
+        let (fake, store) = (FakeSolana::start().await, place.open().await);
         fake.state().history = tricky();
         fake.state().finalized = 40;
         backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
@@ -129,7 +129,7 @@ on_both_stores! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_of_closing_makes_the_mirror_read_everything_again_at_once() {
-    let fake = Fake::start().await;
+    let fake = FakeSolana::start().await;
     let store: Arc<dyn Store> = Arc::new(indexer::SqliteStore::open_in_memory().unwrap());
     for n in 1..=3 {
         fake.set(key(n), bytes(&record(n, Migrated)));
@@ -153,7 +153,7 @@ async fn an_event_of_closing_makes_the_mirror_read_everything_again_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_that_the_node_no_longer_has_stops_the_log_instead_of_leaving_a_hole() {
-    let fake = Fake::start().await;
+    let fake = FakeSolana::start().await;
     let store: Arc<dyn Store> = Arc::new(indexer::SqliteStore::open_in_memory().unwrap());
     let mut lost = tx(20, 2, vec![vote(2, 2)]);
     fake.state().history =
@@ -170,7 +170,7 @@ async fn a_transaction_that_the_node_no_longer_has_stops_the_log_instead_of_leav
 
 #[tokio::test(flavor = "multi_thread")]
 async fn history_of_another_cluster_behind_the_same_address_is_never_logged() {
-    let fake = Fake::start().await;
+    let fake = FakeSolana::start().await;
     let store: Arc<dyn Store> = Arc::new(indexer::SqliteStore::open_in_memory().unwrap());
     fake.set(key(1), bytes(&record(1, Migrated)));
     let indexer = spawn(fake.config(), Arc::clone(&store));
@@ -200,7 +200,7 @@ async fn history_of_another_cluster_behind_the_same_address_is_never_logged() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn history_that_cannot_be_told_for_sure_is_refused_and_not_guessed() {
-    let fake = Fake::start().await;
+    let fake = FakeSolana::start().await;
     let store: Arc<dyn Store> = Arc::new(indexer::SqliteStore::open_in_memory().unwrap());
     fake.state().history = vec![tx(20, 2, vec![vote(1, 1)]), tx(20, 3, vec![revoked(1)])];
     for (quirk, said) in [

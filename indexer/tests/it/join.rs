@@ -7,7 +7,7 @@ use upgrade_manager::state::AccountStatus::{Migrated, Pending, Restored, Verifie
 use crate::{
     common::{
         PATIENCE,
-        fake::Fake,
+        fake::FakeSolana,
         fixtures::{bytes, key, multisig, record},
         until,
     },
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Whether the store's live rows are the node's accounts, byte for byte.
-pub async fn equal(store: &Arc<dyn Store>, fake: &Fake) -> bool {
+pub async fn equal(store: &Arc<dyn Store>, fake: &FakeSolana) -> bool {
     let rows = store.rows(None, 10_000).await.unwrap();
     let rows: Vec<_> = rows.into_iter().map(|r| (r.pubkey, r.raw)).collect();
     let chain: Vec<_> =
@@ -36,7 +36,7 @@ async fn memory() -> Arc<dyn Store> {
 
 on_both_stores! {
     async fn what_is_there_what_changes_and_what_is_closed_reaches_the_store(place) {
-        let (fake, store) = (Fake::start().await, place.open().await);
+        let (fake, store) = (FakeSolana::start().await, place.open().await);
         fake.set(key(40), bytes(&multisig()));
         for n in 1..=20 {
             fake.set(key(n), bytes(&record(n, Pending)));
@@ -66,7 +66,7 @@ on_both_stores! {
     }
 
     async fn a_restart_reads_what_it_missed_closes_included(place) {
-        let (fake, store) = (Fake::start().await, place.open().await);
+        let (fake, store) = (FakeSolana::start().await, place.open().await);
         for n in 1..=5 {
             fake.set(key(n), bytes(&record(n, Pending)));
         }
@@ -86,7 +86,7 @@ on_both_stores! {
     }
 
     async fn a_reading_after_most_was_closed_is_believed_and_an_empty_one_never(place) {
-        let (fake, store) = (Fake::start().await, place.open().await);
+        let (fake, store) = (FakeSolana::start().await, place.open().await);
         for n in 1..=20 {
             fake.set(key(n), bytes(&record(n, Verified)));
         }
@@ -107,7 +107,7 @@ on_both_stores! {
     }
 
     async fn blank_accounts_that_strangers_gave_to_the_manager_are_not_its_accounts(place) {
-        let (fake, store) = (Fake::start().await, place.open().await);
+        let (fake, store) = (FakeSolana::start().await, place.open().await);
         fake.set(key(1), bytes(&record(1, Verified)));
         fake.set(key(2), vec![]);
         fake.set(key(3), vec![0; 165]);
@@ -127,7 +127,7 @@ on_both_stores! {
     }
 
     async fn one_reading_without_a_websocket_fills_the_store(place) {
-        let (fake, store) = (Fake::start().await, place.open().await);
+        let (fake, store) = (FakeSolana::start().await, place.open().await);
         for n in 1..=9 {
             fake.set(key(n), bytes(&record(n, Verified)));
         }
@@ -144,7 +144,7 @@ on_both_stores! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_update_that_overtakes_a_slow_snapshot_is_not_undone_by_it() {
-    let (fake, store) = (Fake::start().await, memory().await);
+    let (fake, store) = (FakeSolana::start().await, memory().await);
     fake.set(key(1), bytes(&record(1, Pending)));
     fake.set(key(2), bytes(&record(2, Pending)));
     fake.state().snapshot_delay = Duration::from_millis(400);
@@ -166,7 +166,7 @@ async fn an_update_that_overtakes_a_slow_snapshot_is_not_undone_by_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_changes_in_one_slot_end_with_the_one_told_last() {
-    let (fake, store) = (Fake::start().await, memory().await);
+    let (fake, store) = (FakeSolana::start().await, memory().await);
     let indexer = spawn(fake.config(), Arc::clone(&store));
     live(&indexer).await;
     let slot = fake.state().slot + 5;
@@ -184,7 +184,7 @@ async fn two_changes_in_one_slot_end_with_the_one_told_last() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_has_not_reached_the_slot_is_asked_again() {
-    let (fake, store) = (Fake::start().await, memory().await);
+    let (fake, store) = (FakeSolana::start().await, memory().await);
     fake.set(key(1), bytes(&record(1, Pending)));
     fake.state().not_reached = 3;
     let indexer = spawn(fake.config(), Arc::clone(&store));
@@ -197,7 +197,7 @@ async fn a_node_that_has_not_reached_the_slot_is_asked_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_of_another_cluster_behind_the_same_address_is_not_merged() {
-    let (fake, store) = (Fake::start().await, memory().await);
+    let (fake, store) = (FakeSolana::start().await, memory().await);
     fake.set(key(1), bytes(&record(1, Pending)));
     let often = SourceConfig { reconcile: Duration::from_millis(100), ..fake.config() };
     let indexer = spawn(often, Arc::clone(&store));
@@ -219,7 +219,7 @@ async fn a_snapshot_of_another_cluster_behind_the_same_address_is_not_merged() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn days_of_chain_time_may_pass_at_once() {
-    let (fake, store) = (Fake::start().await, memory().await);
+    let (fake, store) = (FakeSolana::start().await, memory().await);
     let indexer = spawn(fake.config(), Arc::clone(&store));
     live(&indexer).await;
     let before = fake.state().unix;
@@ -240,7 +240,7 @@ async fn days_of_chain_time_may_pass_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_surfnet_that_stamps_accounts_with_an_old_slot_is_followed_all_the_same() {
-    let (fake, store) = (Fake::start().await, memory().await);
+    let (fake, store) = (FakeSolana::start().await, memory().await);
     fake.set(key(1), bytes(&record(1, Pending)));
     fake.state().surfnet = Some(100);
     let indexer = spawn(fake.config(), Arc::clone(&store));

@@ -6,7 +6,7 @@ use upgrade_manager::state::{AccountStatus::Migrated, ProposalStatus};
 
 use crate::{
     common::{
-        fake::Fake,
+        fake::FakeSolana,
         fixtures::{
             attestation, backup, bytes, governance, key, multisig, program, proposal, record,
             record_update,
@@ -15,8 +15,8 @@ use crate::{
     on_both_stores,
 };
 
-async fn filled(store: &Arc<dyn Store>) -> Fake {
-    let fake = Fake::start().await;
+async fn filled(store: &Arc<dyn Store>) -> FakeSolana {
+    let fake = FakeSolana::start().await;
     fake.set(key(40), bytes(&multisig()));
     fake.set(key(41), bytes(&program(1)));
     fake.set(key(60), bytes(&proposal(ProposalStatus::Active)));

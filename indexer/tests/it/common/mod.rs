@@ -1,8 +1,6 @@
 //! Where a test's store lives, and the same test on both kinds.
 pub mod fake;
 pub mod fixtures;
-pub mod http;
-pub mod wire;
 
 use std::{
     io::Write,

@@ -4,7 +4,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
 
-use super::fixtures::PROGRAM_ID;
+use crate::common::fixtures::PROGRAM_ID;
 
 /// One transaction of the node's history.
 #[derive(Clone)]
@@ -16,9 +16,31 @@ pub struct Tx {
     pub inner: Vec<(Pubkey, Pubkey, Vec<u8>)>,
 }
 
-pub fn notification(method: &str, result: &Value) -> String {
-    let params = json!({"result": result, "subscription": 77});
-    json!({"jsonrpc": "2.0", "method": method, "params": params}).to_string()
+/// Owner and data.
+pub type Account = (Pubkey, Vec<u8>);
+
+/// `value` with the slot that it speaks of.
+pub fn at(slot: u64, value: &Value) -> Value {
+    json!({"context": {"slot": slot, "apiVersion": "3.1.0"}, "value": value})
+}
+
+/// The beginning of such an answer, up to its first field's end.
+pub fn context(slot: u64) -> String {
+    format!("{{\"context\":{{\"apiVersion\":\"3.1.0\",\"slot\":{slot}}}")
+}
+
+/// A refusal as JSON.
+pub fn error(id: &Value, code: i64, message: &str) -> String {
+    let error = json!({"code": code, "message": message});
+    json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string()
+}
+
+/// An account that is no more, as those who subscribed to it are told.
+pub fn gone() -> Value {
+    json!({
+        "lamports": 0, "data": ["", "base64"], "owner": Pubkey::default().to_string(),
+        "executable": false, "rentEpoch": u64::MAX, "space": 0,
+    })
 }
 
 pub fn account(owner: &Pubkey, data: &[u8]) -> Value {
