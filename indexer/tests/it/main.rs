@@ -19,6 +19,8 @@ mod opening;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
+mod outbox;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod verify;

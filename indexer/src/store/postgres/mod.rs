@@ -2,6 +2,7 @@
 //! Statements are checked at run time, so building needs no database.
 mod fault;
 mod kept;
+mod outbox;
 mod read;
 mod write;
 
@@ -18,8 +19,9 @@ use upgrade_manager::state::AccountVersion;
 
 use self::fault::Fault;
 use super::{
-    Applied, Batch, Closing, KeptRow, MirrorState, Present, ProgressRow, Quarantined, RawRow,
-    RecordQuery, Result, Row, Run, SCHEMA, SentRow, Store, StoreError, View,
+    Announcement, Applied, Batch, Closing, DeadLetter, HookState, KeptRow, MirrorState, OutboxRow,
+    Present, ProgressRow, Quarantined, RawRow, RecordQuery, Result, Row, Run, SCHEMA, Sent,
+    SentRow, Store, StoreError, View,
 };
 use crate::audit::{AuditEntry, AuditRow};
 
@@ -212,5 +214,47 @@ impl Store for PostgresStore {
         let new = write::claim_notice(&mut tx, key).await.map_err(|f| self.at(f))?;
         self.commit(tx).await?;
         Ok(new)
+    }
+
+    async fn enqueue(&self, _run: &Run, announcement: &Announcement) -> Result<bool> {
+        let mut tx = self.writing().await?;
+        let new = write::enqueue(&mut tx, announcement).await.map_err(|f| self.at(f))?;
+        self.commit(tx).await?;
+        Ok(new)
+    }
+
+    async fn outbox(&self, after: u64, limit: u32) -> Result<Vec<OutboxRow>> {
+        let mut tx = self.reading().await?;
+        outbox::behind(&mut tx, after, limit).await.map_err(|f| self.at(f))
+    }
+
+    async fn hook(&self, name: &str, since_slot: u64) -> Result<HookState> {
+        let mut tx = self.writing().await?;
+        let state = outbox::hook(&mut tx, name, since_slot).await.map_err(|f| self.at(f))?;
+        self.commit(tx).await?;
+        Ok(state)
+    }
+
+    async fn hooks(&self) -> Result<Vec<HookState>> {
+        let mut tx = self.reading().await?;
+        outbox::hooks(&mut tx, None).await.map_err(|f| self.at(f))
+    }
+
+    async fn hook_sent(&self, name: &str, id: u64, sent: &Sent) -> Result<()> {
+        let mut tx = self.writing().await?;
+        outbox::sent(&mut tx, name, id, sent).await.map_err(|f| self.at(f))?;
+        self.commit(tx).await
+    }
+
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>> {
+        let mut tx = self.reading().await?;
+        outbox::dead_letters(&mut tx).await.map_err(|f| self.at(f))
+    }
+
+    async fn forget_dead(&self, hook: &str, id: u64) -> Result<bool> {
+        let mut tx = self.writing().await?;
+        let gone = outbox::forget_dead(&mut tx, hook, id).await.map_err(|f| self.at(f))?;
+        self.commit(tx).await?;
+        Ok(gone)
     }
 }

@@ -7,12 +7,15 @@ use sqlx::PgConnection;
 
 use super::{
     fault::Fault,
+    outbox,
     read::{State, bytes, int, key, nat, opt_key, state_of},
 };
 use crate::{
+    announce,
     audit::{AuditEntry, AuditRow, GENESIS},
     store::{
-        Applied, Batch, Closing, Present, Quarantined, Run, SentRow, StoreError, Update,
+        Announcement, Applied, Batch, Closing, Present, Quarantined, Run, SentRow, StoreError,
+        Update,
         merge::{Bounds, Change, Deltas, Known, Plan, is_suspect, newest, plan, tally},
     },
 };
@@ -335,15 +338,18 @@ pub async fn append_audit(
         .bind(i64::from(row.inner_index))
         .bind(entry.signature.as_ref())
         .bind(row.time)
-        .bind(row.kind)
+        .bind(row.kind.as_str())
         .bind(row.actor.as_ref().map(raw))
         .bind(row.subject.as_ref().map(raw))
-        .bind(row.payload)
+        .bind(row.payload.as_slice())
         .bind(row.prev_hash.as_slice())
         .bind(row.hash.as_slice())
         .bind(row.row_sum.as_slice())
         .execute(&mut *tx)
         .await?;
+        if let Some(said) = announce::of(&row) {
+            outbox::put(&mut *tx, &said).await?;
+        }
         prev = row.hash;
         added = added.saturating_add(1);
     }
@@ -394,4 +400,10 @@ pub async fn claim_notice(tx: &mut PgConnection, key: &str) -> Outcome<bool> {
         .execute(tx)
         .await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// Numbers are given out in the order of the lock, so that none appears behind a later one.
+pub async fn enqueue(tx: &mut PgConnection, said: &Announcement) -> Outcome<bool> {
+    lock(tx).await?;
+    outbox::put(tx, said).await
 }
