@@ -6,7 +6,10 @@ use solana_pubkey::Pubkey;
 use upgrade_manager::state::ProposalStatus;
 
 use super::Kind;
-use crate::{audit::AuditRow, store::Announcement};
+use crate::{
+    audit::{AuditEntry, event::Described},
+    store::Announcement,
+};
 
 /// Domain of the ids of announcements that are not one event's.
 const DOMAIN: &[u8] = b"upgrade-control-room/announcement/v1";
@@ -53,23 +56,24 @@ impl Detail {
     }
 }
 
-/// The announcement of the event that `row` holds; `None` for what is not announced.
+/// The announcement of the event `what`, which `entry` holds as number `seq` of the audit log with
+/// `hash`; `None` for what is not announced.
 #[must_use]
-pub fn of(row: &AuditRow) -> Option<Announcement> {
-    let (kind, mut detail, key) = read(row)?;
-    detail.event = Some(row.kind.clone());
-    (detail.seq, detail.hash) = (Some(row.seq), Some(hex::encode(row.hash)));
-    detail.signature = Some(row.signature.clone());
-    detail.actor = row.actor.map(|k| k.to_string());
+pub fn of(entry: &AuditEntry, what: &Described, seq: u64, hash: &[u8; 32]) -> Option<Announcement> {
+    let (kind, mut detail, key) = read(what)?;
+    detail.event = Some(what.kind.to_owned());
+    (detail.seq, detail.hash) = (Some(seq), Some(hex::encode(hash)));
+    detail.signature = Some(entry.signature.to_string());
+    detail.actor = what.actor.map(|k| k.to_string());
     Some(Announcement {
         event_id: match key {
-            Key::Event => row.hash,
-            Key::Once(number) => derived(kind, row.subject.as_ref(), number),
+            Key::Event => *hash,
+            Key::Once(number) => derived(kind, what.subject.as_ref(), number),
         },
         kind: kind.name().to_owned(),
-        slot: row.slot,
-        chain_time: row.time,
-        subject: row.subject,
+        slot: entry.slot,
+        chain_time: entry.time,
+        subject: what.subject,
         detail: detail.json(),
     })
 }
@@ -94,7 +98,7 @@ pub fn derived(kind: Kind, subject: Option<&Pubkey>, number: i64) -> [u8; 32] {
     h.finalize().into()
 }
 
-fn read(what: &AuditRow) -> Option<(Kind, Detail, Key)> {
+fn read(what: &Described) -> Option<(Kind, Detail, Key)> {
     let text = |name: &str| what.detail.get(name)?.as_str().map(str::to_owned);
     let number = |name: &str| what.detail.get(name).and_then(serde_json::Value::as_i64);
     let status = || ProposalStatus::from_name(what.detail.get("status")?.as_str()?);
@@ -106,7 +110,7 @@ fn read(what: &AuditRow) -> Option<(Kind, Detail, Key)> {
         multisig: text("multisig"),
         ..Detail::default()
     };
-    let (kind, key) = match what.kind.as_str() {
+    let (kind, key) = match what.kind {
         "ProposalCreated" => {
             detail.action = Some("Upgrade".to_owned());
             detail.version = version(number("to_version"));

@@ -1,4 +1,6 @@
 //! From the driver's errors to ours.
+use std::time::Duration;
+
 use sqlx::migrate::MigrateError;
 
 use crate::store::{SCHEMA, StoreError};
@@ -14,6 +16,14 @@ pub enum Fault {
     Corrupt(String),
     /// A schema that this build cannot bring up to date.
     Schema(String),
+    /// Nothing came back for so long.
+    Silent(Duration),
+    /// Another run, of this owner, has begun.
+    Fenced(String),
+    /// Another owner's lease runs.
+    Leased(String, Duration),
+    /// Whoever sends the rows of a first load ended before it was complete.
+    Unended,
 }
 
 impl From<sqlx::Error> for Fault {
@@ -37,8 +47,8 @@ impl Fault {
         }
     }
 
-    /// The error with the store's `place`.
-    pub fn at(self, place: &str) -> StoreError {
+    /// The error with the store's `place` and `what` was to be written, if anything was.
+    pub fn at(self, place: &str, what: Option<&'static str>) -> StoreError {
         let place = place.to_owned();
         match self {
             Self::Store(e) => e,
@@ -47,21 +57,38 @@ impl Fault {
                 place,
                 detail: format!("its schema could not be brought to number {SCHEMA}: {detail}"),
             },
-            Self::Sql(e) => {
-                let detail = e.to_string();
-                let class = e.as_database_error().and_then(|d| d.code());
-                match (&e, class.as_deref().map(|code| code.get(..2).unwrap_or_default())) {
-                    // Integrity constraint violation, data exception.
-                    (_, Some("23" | "22")) | (sqlx::Error::ColumnDecode { .. }, _) => {
-                        StoreError::Corrupt { place, detail }
-                    }
-                    (sqlx::Error::PoolTimedOut, _) => StoreError::Unavailable {
-                        place,
-                        detail: "no connection could be had within 5 seconds".to_owned(),
-                    },
-                    _ => StoreError::Unavailable { place, detail },
-                }
-            }
+            Self::Silent(limit) => StoreError::Unavailable {
+                place,
+                detail: format!("it has said nothing for {} seconds", limit.as_secs()),
+            },
+            Self::Fenced(owner) => StoreError::Fenced { place, owner },
+            Self::Leased(owner, left) => StoreError::Leased { place, owner, left },
+            Self::Unended => StoreError::Unavailable {
+                place,
+                detail: "the first load was given up before its end".to_owned(),
+            },
+            Self::Sql(e) => sql(&e, place, what),
         }
+    }
+}
+
+fn sql(e: &sqlx::Error, place: String, what: Option<&'static str>) -> StoreError {
+    let code = e.as_database_error().and_then(|d| d.code()).map(|code| code.into_owned());
+    let detail = match (e, code.as_deref()) {
+        (sqlx::Error::PoolTimedOut, _) => "no connection could be had within 5 seconds".to_owned(),
+        (_, Some("55P03")) => {
+            format!("another user holds what is needed, or its first load is running ({e})")
+        }
+        _ => e.to_string(),
+    };
+    match (e, code.as_deref(), what) {
+        // No right to do this; not in a read-only transaction.
+        (_, Some("42501" | "25006"), Some(what)) => StoreError::ReadOnly { place, what },
+        (sqlx::Error::ColumnDecode { .. }, ..) => StoreError::Corrupt { place, detail },
+        // Integrity constraint violation, data exception.
+        (_, Some(code), _) if code.starts_with("23") || code.starts_with("22") => {
+            StoreError::Corrupt { place, detail }
+        }
+        _ => StoreError::Unavailable { place, detail },
     }
 }

@@ -1,47 +1,48 @@
 //! The team's store: a Postgres database that one indexer writes and many control rooms read.
 //! Statements are checked at run time, so building needs no database.
+mod audit;
+mod close;
+mod connect;
 mod fault;
 mod kept;
+mod lease;
+mod live;
+mod notes;
 mod outbox;
 mod read;
-mod write;
+mod undo;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use solana_pubkey::Pubkey;
-use sqlx::{
-    PgPool, Postgres, Transaction,
-    migrate::{Migrate, Migrator},
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::postgres::PgConnectOptions;
 use upgrade_manager::state::AccountVersion;
 
-use self::fault::Fault;
+use self::{
+    connect::{BULK, Lines, QUICK, within},
+    fault::Fault,
+};
 use super::{
-    Announcement, Applied, Batch, Closing, DeadLetter, HookState, KeptRow, MirrorState, OutboxRow,
-    Present, ProgressRow, Quarantined, RawRow, RecordQuery, Result, Row, Run, SCHEMA, Sent,
-    SentRow, Store, StoreError, View,
+    Announcement, Applied, Batch, Closing, DeadLetter, HookState, KeptRow, Marks, MirrorState,
+    OpRow, OutboxRow, Present, ProgressRow, Quarantined, RawRow, RecordQuery, Result, Retention,
+    Row, Run, Sent, SentRow, Store, StoreError, Undone, View,
 };
 use crate::audit::{AuditEntry, AuditRow};
-
-static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres");
-/// How long to wait for a connection.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Connections of one process.
-const CONNECTIONS: u32 = 4;
 
 /// The mirror in a Postgres database.
 pub struct PostgresStore {
     place: String,
-    pool: PgPool,
+    lines: Lines,
 }
 
 impl PostgresStore {
-    /// Connects to the database at `url` and brings its schema up to date.
+    /// Connects to the database at `url` and brings its schema up to date, unless this user may only
+    /// read: then the schema must be up to date already.
     ///
     /// # Errors
-    /// [`StoreError::Address`], [`StoreError::Unavailable`], [`StoreError::NewerSchema`].
+    /// [`StoreError::Address`], [`StoreError::Unavailable`], [`StoreError::NewerSchema`],
+    /// [`StoreError::NotAStore`].
     pub async fn connect(url: &str) -> Result<Self> {
         // The driver's message could repeat the address with its password: only the kind is told.
         let options: PgConnectOptions = url.parse().map_err(|_| StoreError::Address {
@@ -53,56 +54,44 @@ impl PostgresStore {
             options.get_port(),
             options.get_database().unwrap_or_default()
         );
-        let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(PATIENCE)
-            .connect_with(options.application_name("control-room"))
-            .await
-            .map_err(|e| Fault::from(e).at(&place))?;
-        let store = Self { place, pool };
-        store.migrate().await.map_err(|fault| fault.at(&store.place))?;
-        Ok(store)
-    }
-
-    async fn migrate(&self) -> Result<(), Fault> {
-        let mut connection = self.pool.acquire().await?;
-        let known: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
-            .fetch_one(&mut *connection)
-            .await?;
-        if known {
-            let applied = connection
-                .list_applied_migrations("_sqlx_migrations")
-                .await
-                .map_err(Fault::from_migration)?;
-            let found = applied.iter().map(|m| m.version).max().unwrap_or(0);
-            if found > SCHEMA {
-                let place = self.place.clone();
-                return Err(StoreError::NewerSchema { place, found, known: SCHEMA }.into());
-            }
-        }
-        MIGRATIONS.run(&mut *connection).await.map_err(Fault::from_migration)
-    }
-
-    /// Several reads that belong together.
-    async fn reading(&self) -> Result<Transaction<'static, Postgres>> {
-        self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
-    }
-
-    async fn writing(&self) -> Result<Transaction<'static, Postgres>> {
-        self.begin("BEGIN").await
-    }
-
-    async fn begin(&self, how: &'static str) -> Result<Transaction<'static, Postgres>> {
-        self.pool.begin_with(how).await.map_err(|e| self.at(e.into()))
-    }
-
-    async fn commit(&self, tx: Transaction<'static, Postgres>) -> Result<()> {
-        tx.commit().await.map_err(|e| self.at(e.into()))
+        let lines = Lines::open(options, &place).await.map_err(|fault| fault.at(&place, None))?;
+        Ok(Self { place, lines })
     }
 
     fn at(&self, fault: Fault) -> StoreError {
-        fault.at(&self.place)
+        fault.at(&self.place, None)
     }
+}
+
+/// Several reads that belong together, within a time.
+macro_rules! read {
+    ($self:ident, $limit:expr, |$tx:ident| $reads:expr) => {{
+        let reading = async {
+            let mut tx = $self.lines.reading($limit).await?;
+            let $tx = tx.connection()?;
+            let found = within($limit, $reads).await?;
+            tx.roll_back().await?;
+            Ok(found)
+        };
+        reading.await.map_err(|fault| $self.at(fault))
+    }};
+}
+
+/// One transaction that writes what `$what` names, within a time.
+macro_rules! write {
+    ($self:ident, $what:literal, $limit:expr, |$tx:ident| $writes:expr) => {{
+        if $self.lines.read_only {
+            return Err(StoreError::ReadOnly { place: $self.place.clone(), what: $what });
+        }
+        let writing = async {
+            let mut tx = $self.lines.writing($limit).await?;
+            let $tx = tx.connection()?;
+            let done = within($limit, $writes).await?;
+            tx.commit().await?;
+            Ok::<_, Fault>(done)
+        };
+        writing.await.map_err(|fault| fault.at(&$self.place, Some($what)))
+    }};
 }
 
 #[async_trait]
@@ -111,57 +100,75 @@ impl Store for PostgresStore {
         &self,
         program_id: &Pubkey,
         genesis_hash: &[u8; 32],
-        _owner: &str,
+        owner: &str,
     ) -> Result<Run> {
-        let mut tx = self.writing().await?;
-        let run = write::begin_run(&mut tx, program_id, genesis_hash, &self.place)
-            .await
-            .map_err(|f| self.at(f))?;
-        self.commit(tx).await?;
-        Ok(run)
+        write!(self, "the beginning of a run", QUICK, |tx| lease::begin(
+            tx,
+            program_id,
+            genesis_hash,
+            owner,
+            &self.place
+        ))
+    }
+
+    async fn keep(&self, run: &Run, marks: Marks) -> Result<()> {
+        write!(self, "the lease", QUICK, |tx| lease::keep(tx, run, marks))
+    }
+
+    async fn end_run(&self, run: &Run) -> Result<()> {
+        write!(self, "the end of a run", QUICK, |tx| lease::end(tx, run))
     }
 
     async fn state(&self) -> Result<MirrorState> {
-        let mut tx = self.reading().await?;
-        read::mirror_state(&mut tx).await.map_err(|f| self.at(f))
+        read!(self, QUICK, |tx| read::mirror_state(tx))
     }
 
     fn read_only(&self) -> bool {
-        false
+        self.lines.read_only
     }
 
-    async fn apply(&self, _run: &Run, batch: Batch) -> Result<Applied> {
-        let mut tx = self.writing().await?;
-        let applied = write::apply(&mut tx, batch).await.map_err(|f| self.at(f))?;
-        self.commit(tx).await?;
-        Ok(applied)
+    async fn apply(&self, run: &Run, batch: Batch) -> Result<Applied> {
+        write!(self, "a batch of accounts", QUICK, |tx| live::apply(tx, run, batch))
     }
 
     async fn tombstone_missing(
         &self,
-        _run: &Run,
+        run: &Run,
         slot: u64,
         present: Arc<Present>,
         trusted: bool,
     ) -> Result<Closing> {
-        let mut tx = self.writing().await?;
-        let done = write::tombstone_missing(&mut tx, slot, &present, trusted)
-            .await
-            .map_err(|f| self.at(f))?;
-        self.commit(tx).await?;
-        Ok(done)
+        let what = "the end of a snapshot";
+        if self.lines.read_only {
+            return Err(StoreError::ReadOnly { place: self.place.clone(), what });
+        }
+        let writing = async {
+            let mut tx = self.lines.writing(BULK).await?;
+            let work = close::tombstone_missing(tx.connection()?, run, slot, &present, trusted);
+            let done = within(BULK, work).await?;
+            match done {
+                Closing::Closed(_) => tx.commit().await?,
+                Closing::Suspect { .. } => tx.roll_back().await?,
+            }
+            Ok::<_, Fault>(done)
+        };
+        writing.await.map_err(|fault| fault.at(&self.place, Some(what)))
     }
 
-    async fn append_audit(&self, _run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
-        let mut tx = self.writing().await?;
-        let added = write::append_audit(&mut tx, &entries, upto).await.map_err(|f| self.at(f))?;
-        self.commit(tx).await?;
-        Ok(added)
+    async fn undo_slots(&self, upto: u64) -> Result<Vec<u64>> {
+        read!(self, QUICK, |tx| undo::slots(tx, upto))
+    }
+
+    async fn undo(&self, run: &Run, orphaned: &[u64]) -> Result<Undone> {
+        write!(self, "what a fork takes back", BULK, |tx| undo::undo(tx, run, orphaned))
+    }
+
+    async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
+        write!(self, "the audit log", QUICK, |tx| audit::append(tx, run, &entries, upto))
     }
 
     async fn view(&self) -> Result<View> {
-        let mut tx = self.reading().await?;
-        read::view(&mut tx).await.map_err(|f| self.at(f))
+        read!(self, QUICK, |tx| read::view(tx))
     }
 
     async fn account_versions(
@@ -169,92 +176,80 @@ impl Store for PostgresStore {
         program: &Pubkey,
         query: RecordQuery,
     ) -> Result<Vec<Row<AccountVersion>>> {
-        let mut tx = self.reading().await?;
-        read::account_versions(&mut tx, program, &query).await.map_err(|f| self.at(f))
+        read!(self, QUICK, |tx| read::account_versions(tx, program, &query))
     }
 
     async fn rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<RawRow>> {
-        let mut tx = self.reading().await?;
-        read::rows(&mut tx, after, limit).await.map_err(|f| self.at(f))
+        read!(self, QUICK, |tx| read::rows(tx, after, limit))
     }
 
     async fn kept_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<KeptRow>> {
-        let mut tx = self.reading().await?;
-        kept::rows(&mut tx, after, limit).await.map_err(|f| self.at(f))
+        read!(self, QUICK, |tx| kept::rows(tx, after, limit))
     }
 
     async fn progress(&self, recount: bool) -> Result<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {
-        let mut tx = self.reading().await?;
-        read::progress(&mut tx, recount).await.map_err(|f| self.at(f))
+        let limit = if recount { BULK } else { QUICK };
+        read!(self, limit, |tx| read::progress(tx, recount))
     }
 
     async fn quarantined(&self) -> Result<Vec<Quarantined>> {
-        let mut tx = self.reading().await?;
-        read::quarantined(&mut tx).await.map_err(|f| self.at(f))
+        read!(self, QUICK, |tx| read::quarantined(tx))
     }
 
     async fn audit(&self, after_seq: Option<u64>, limit: u32) -> Result<Vec<AuditRow>> {
-        let mut tx = self.reading().await?;
-        read::audit(&mut tx, after_seq, limit).await.map_err(|f| self.at(f))
+        read!(self, QUICK, |tx| read::audit(tx, after_seq, limit))
     }
 
     async fn record_sent(&self, row: &SentRow) -> Result<()> {
-        let mut tx = self.writing().await?;
-        write::record_sent(&mut tx, row).await.map_err(|f| self.at(f))?;
-        self.commit(tx).await
+        write!(self, "a sent transaction", QUICK, |tx| notes::record_sent(tx, row))
     }
 
     async fn sent(&self, limit: u32) -> Result<Vec<SentRow>> {
-        let mut tx = self.reading().await?;
-        read::sent(&mut tx, limit).await.map_err(|f| self.at(f))
+        read!(self, QUICK, |tx| read::sent(tx, limit))
     }
 
     async fn claim_notice(&self, key: &str) -> Result<bool> {
-        let mut tx = self.writing().await?;
-        let new = write::claim_notice(&mut tx, key).await.map_err(|f| self.at(f))?;
-        self.commit(tx).await?;
-        Ok(new)
+        write!(self, "a notice", QUICK, |tx| notes::claim_notice(tx, key))
     }
 
-    async fn enqueue(&self, _run: &Run, announcement: &Announcement) -> Result<bool> {
-        let mut tx = self.writing().await?;
-        let new = write::enqueue(&mut tx, announcement).await.map_err(|f| self.at(f))?;
-        self.commit(tx).await?;
-        Ok(new)
+    async fn enqueue(&self, run: &Run, announcement: &Announcement) -> Result<bool> {
+        write!(self, "an announcement", QUICK, |tx| outbox::enqueue(tx, run, announcement))
     }
 
     async fn outbox(&self, after: u64, limit: u32) -> Result<Vec<OutboxRow>> {
-        let mut tx = self.reading().await?;
-        outbox::behind(&mut tx, after, limit).await.map_err(|f| self.at(f))
+        read!(self, QUICK, |tx| outbox::behind(tx, after, limit))
     }
 
     async fn hook(&self, name: &str, since_slot: u64) -> Result<HookState> {
-        let mut tx = self.writing().await?;
-        let state = outbox::hook(&mut tx, name, since_slot).await.map_err(|f| self.at(f))?;
-        self.commit(tx).await?;
-        Ok(state)
+        write!(self, "a webhook", QUICK, |tx| outbox::hook(tx, name, since_slot))
     }
 
     async fn hooks(&self) -> Result<Vec<HookState>> {
-        let mut tx = self.reading().await?;
-        outbox::hooks(&mut tx, None).await.map_err(|f| self.at(f))
+        read!(self, QUICK, |tx| outbox::hooks(tx))
     }
 
     async fn hook_sent(&self, name: &str, id: u64, sent: &Sent) -> Result<()> {
-        let mut tx = self.writing().await?;
-        outbox::sent(&mut tx, name, id, sent).await.map_err(|f| self.at(f))?;
-        self.commit(tx).await
+        write!(self, "how far a webhook is", QUICK, |tx| outbox::hook_sent(tx, name, id, sent))
     }
 
     async fn dead_letters(&self) -> Result<Vec<DeadLetter>> {
-        let mut tx = self.reading().await?;
-        outbox::dead_letters(&mut tx).await.map_err(|f| self.at(f))
+        read!(self, QUICK, |tx| outbox::dead_letters(tx))
     }
 
     async fn forget_dead(&self, hook: &str, id: u64) -> Result<bool> {
-        let mut tx = self.writing().await?;
-        let gone = outbox::forget_dead(&mut tx, hook, id).await.map_err(|f| self.at(f))?;
-        self.commit(tx).await?;
-        Ok(gone)
+        write!(self, "a dead letter", QUICK, |tx| outbox::forget_dead(tx, hook, id))
+    }
+
+    async fn log_op(&self, kind: &str, detail: &serde_json::Value) -> Result<()> {
+        let detail = detail.to_string();
+        write!(self, "a note", QUICK, |tx| notes::log_op(tx, kind, &detail))
+    }
+
+    async fn ops(&self, limit: u32) -> Result<Vec<OpRow>> {
+        read!(self, QUICK, |tx| notes::ops(tx, limit))
+    }
+
+    async fn retain(&self, run: &Run, retention: &Retention) -> Result<u64> {
+        write!(self, "what retention removes", BULK, |tx| notes::retain(tx, run, retention))
     }
 }

@@ -34,8 +34,7 @@ pub fn opt_nat(r: &PgRow, column: &str) -> Outcome<Option<u64>> {
     Ok(n.map(i64::unsigned_abs))
 }
 
-/// The number in `column`, which fits into 32 bits.
-pub fn small(r: &PgRow, column: &str) -> Outcome<u32> {
+fn small(r: &PgRow, column: &str) -> Outcome<u32> {
     let n: i64 = r.try_get(column)?;
     u32::try_from(n).map_err(|_| Fault::Corrupt(format!("{column} is {n}")))
 }
@@ -58,12 +57,13 @@ pub fn opt_key(r: &PgRow, column: &str) -> Outcome<Option<Pubkey>> {
     found.map(|_| key(r, column)).transpose()
 }
 
-/// The one row of `mirror_state`, without what identifies the chain.
+/// The one row of `mirror_state`, as far as writes are judged by it.
 #[derive(Clone, Copy)]
 pub struct State {
     pub run_id: u64,
     pub frontier_slot: u64,
     pub snapshot_slot: u64,
+    pub root_slot: u64,
     pub rev: u64,
 }
 
@@ -72,6 +72,7 @@ pub fn state_of(r: &PgRow) -> Outcome<State> {
         run_id: nat(r, "run_id")?,
         frontier_slot: nat(r, "frontier_slot")?,
         snapshot_slot: nat(r, "snapshot_slot")?,
+        root_slot: nat(r, "root_slot")?,
         rev: nat(r, "rev")?,
     })
 }

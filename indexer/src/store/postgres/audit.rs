@@ -1,0 +1,120 @@
+//! Appending to the audit log, with what is announced of it. Where the chain ends is told by
+//! `mirror_state` and not by the newest row: a tail that was cut off leaves a gap that is found.
+use std::collections::HashSet;
+
+use sqlx::{PgConnection, Row as _};
+
+use super::{
+    fault::Fault,
+    lease::lock_for,
+    live::{raw, revise},
+    outbox,
+    read::{bytes, int, nat},
+};
+use crate::{
+    announce,
+    audit::{AuditEntry, AuditRow, GENESIS, event::describe},
+    store::Run,
+};
+
+type Outcome<T> = Result<T, Fault>;
+/// What makes an event one and the same.
+type Place = ([u8; 64], i64, i64);
+
+fn place(entry: &AuditEntry) -> Place {
+    (entry.signature.into(), i64::from(entry.ix_index), i64::from(entry.inner_index))
+}
+
+/// Appends what is not there yet and moves the history mark; how many were new.
+pub async fn append(
+    tx: &mut PgConnection,
+    run: &Run,
+    entries: &[AuditEntry],
+    upto: u64,
+) -> Outcome<u64> {
+    let state = lock_for(tx, run).await?;
+    let end =
+        sqlx::query("SELECT audit_seq, audit_head FROM mirror_state").fetch_one(&mut *tx).await?;
+    let head: Option<&[u8]> = end.try_get("audit_head")?;
+    let mut seq = nat(&end, "audit_seq")?;
+    let mut prev = head.map_or(Ok(GENESIS), |_| bytes(&end, "audit_head"))?;
+    let mut there = present(tx, entries).await?;
+    let (mut rows, mut news) = (vec![], vec![]);
+    for entry in entries {
+        if !there.insert(place(entry)) {
+            continue;
+        }
+        seq = seq.saturating_add(1);
+        let row = AuditRow::next(seq, &prev, entry);
+        news.extend(announce::of(entry, &describe(&entry.payload), seq, &row.hash));
+        prev = row.hash;
+        rows.push((entry, row));
+    }
+    let added = rows.len();
+    insert(tx, rows).await?;
+    outbox::put(tx, &news).await?;
+    sqlx::query(
+        "UPDATE mirror_state SET history_slot = greatest(history_slot, $1), audit_seq = $2,
+             audit_head = coalesce($3, audit_head)",
+    )
+    .bind(int(upto)?)
+    .bind(int(seq)?)
+    .bind((seq > 0).then_some(prev.as_slice()))
+    .execute(&mut *tx)
+    .await?;
+    revise(tx, &state, added > 0).await?;
+    Ok(u64::try_from(added).unwrap_or(u64::MAX))
+}
+
+/// Which of `entries` are in the log.
+async fn present(tx: &mut PgConnection, entries: &[AuditEntry]) -> Outcome<HashSet<Place>> {
+    if entries.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows = sqlx::query(
+        "SELECT signature, ix_index, inner_index FROM audit_log WHERE signature = ANY($1)",
+    )
+    .bind(entries.iter().map(|e| e.signature.as_ref().to_vec()).collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await?;
+    let place = |r: &sqlx::postgres::PgRow| {
+        Ok((bytes(r, "signature")?, r.try_get("ix_index")?, r.try_get("inner_index")?))
+    };
+    rows.iter().map(place).collect()
+}
+
+async fn insert(tx: &mut PgConnection, rows: Vec<(&AuditEntry, AuditRow)>) -> Outcome<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let ints = |of: fn(&AuditRow) -> u64| -> Outcome<Vec<i64>> {
+        rows.iter().map(|(_, row)| int(of(row))).collect()
+    };
+    let hashes = |of: fn(&AuditRow) -> &[u8; 32]| -> Vec<&[u8]> {
+        rows.iter().map(|(_, row)| of(row).as_slice()).collect()
+    };
+    sqlx::query(
+        "INSERT INTO audit_log (seq, slot, tx_index, ix_index, inner_index, signature, block_time,
+             kind, actor, subject, payload, prev_hash, hash, row_sum)
+         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
+             $6::bytea[], $7::bigint[], $8::text[], $9::bytea[], $10::bytea[], $11::bytea[],
+             $12::bytea[], $13::bytea[], $14::bytea[])",
+    )
+    .bind(ints(|r| r.seq)?)
+    .bind(ints(|r| r.slot)?)
+    .bind(ints(|r| r.tx_index.into())?)
+    .bind(ints(|r| r.ix_index.into())?)
+    .bind(ints(|r| r.inner_index.into())?)
+    .bind(rows.iter().map(|(entry, _)| entry.signature.as_ref()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, r)| r.time).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, r)| r.kind.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, r)| r.actor.as_ref().map(raw)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, r)| r.subject.as_ref().map(raw)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, r)| r.payload.as_slice()).collect::<Vec<_>>())
+    .bind(hashes(|r| &r.prev_hash))
+    .bind(hashes(|r| &r.hash))
+    .bind(hashes(|r| &r.row_sum))
+    .execute(tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! Connections: how they are made, how long anything may take on them, and that one left in the
+//! middle of something is closed and never used again. The schema is brought up to date here.
+use std::time::Duration;
+
+use sqlx::{
+    Executor as _, PgConnection, PgPool, Postgres, Row as _,
+    migrate::{Migrate, Migrator},
+    pool::PoolConnection,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use super::fault::Fault;
+use crate::store::{SCHEMA, StoreError};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres");
+/// Where the driver notes which migrations were made.
+const NOTES: &str = "_sqlx_migrations";
+
+/// How long to wait for a connection.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+/// How long everyday work may take before the server counts as gone.
+pub const QUICK: Duration = Duration::from_secs(10);
+/// The same for work over the whole mirror.
+pub const BULK: Duration = Duration::from_secs(600);
+/// Connections that read. Writing has one of its own: a slow reader never holds it up.
+const READERS: u32 = 3;
+
+/// What every connection starts with. The server ends a statement before the client gives up on it,
+/// and lets go of the locks of a client that went away without a word.
+const SETTINGS: &str = "SET statement_timeout = '9s'; SET lock_timeout = '5s';
+    SET idle_in_transaction_session_timeout = '30s'; SET tcp_keepalives_idle = 10;
+    SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET tcp_user_timeout = '20s'";
+/// For one transaction over the whole mirror.
+const PATIENT: &str = "SET LOCAL statement_timeout = '600s'";
+
+/// The connections of one store.
+pub struct Lines {
+    options: PgConnectOptions,
+    readers: PgPool,
+    writer: PgPool,
+    /// Whether this user may only read.
+    pub read_only: bool,
+}
+
+impl Lines {
+    /// Connects, and brings the schema up to date unless this user may only read.
+    pub async fn open(options: PgConnectOptions, place: &str) -> Result<Self, Fault> {
+        let options = options.application_name("control-room");
+        let readers = pool(&options, READERS).await?;
+        let mut connection = readers.acquire().await?;
+        let read_only = within(QUICK, is_read_only(&mut connection)).await?;
+        if read_only {
+            within(QUICK, is_current(&mut connection, place)).await?;
+        } else {
+            within(BULK, migrate(&mut connection, place)).await?;
+        }
+        drop(connection);
+        let writer = if read_only { readers.clone() } else { pool(&options, 1).await? };
+        Ok(Self { options, readers, writer, read_only })
+    }
+
+    /// A transaction of reads that belong together.
+    pub async fn reading(&self, limit: Duration) -> Result<Tx, Fault> {
+        let how = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        Tx::begin(self.readers.acquire().await?, how, limit).await
+    }
+
+    /// A transaction that writes.
+    pub async fn writing(&self, limit: Duration) -> Result<Tx, Fault> {
+        Tx::begin(self.writer.acquire().await?, "BEGIN", limit).await
+    }
+
+    /// A connection beside the others, for work that takes long.
+    pub async fn own(&self) -> Result<PgConnection, Fault> {
+        use sqlx::ConnectOptions as _;
+        within(PATIENCE, async {
+            let mut connection = self.options.connect().await?;
+            connection.execute(SETTINGS).await?;
+            Ok(connection)
+        })
+        .await
+    }
+}
+
+/// A transaction on a connection that is closed unless the transaction came to its end: nobody knows
+/// what the server still says on it.
+pub struct Tx {
+    connection: Option<PoolConnection<Postgres>>,
+    /// How long the work may take.
+    pub limit: Duration,
+}
+
+impl Tx {
+    async fn begin(
+        connection: PoolConnection<Postgres>,
+        how: &'static str,
+        limit: Duration,
+    ) -> Result<Self, Fault> {
+        let mut tx = Self { connection: Some(connection), limit };
+        within(QUICK, async {
+            let connection = tx.connection()?;
+            connection.execute(how).await?;
+            if limit > QUICK {
+                connection.execute(PATIENT).await?;
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(tx)
+    }
+
+    /// Where the work is done.
+    pub fn connection(&mut self) -> Result<&mut PgConnection, Fault> {
+        // Never missing before the end, which takes `self`.
+        let missing = || Fault::Corrupt("a transaction without a connection".to_owned());
+        self.connection.as_mut().map(|c| &mut **c).ok_or_else(missing)
+    }
+
+    /// Makes everything done here true.
+    pub async fn commit(self) -> Result<(), Fault> {
+        self.end("COMMIT").await
+    }
+
+    /// Makes nothing done here true.
+    pub async fn roll_back(self) -> Result<(), Fault> {
+        self.end("ROLLBACK").await
+    }
+
+    async fn end(mut self, how: &'static str) -> Result<(), Fault> {
+        let limit = self.limit;
+        let connection = self.connection()?;
+        within(limit, async { Ok(connection.execute(how).await?) }).await?;
+        drop(self.connection.take());
+        Ok(())
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if let Some(mut left) = self.connection.take() {
+            left.close_on_drop();
+        }
+    }
+}
+
+/// What `work` ends with, if that is within `limit`.
+pub async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    tokio::time::timeout(limit, work).await.unwrap_or(Err(Fault::Silent(limit)))
+}
+
+async fn pool(options: &PgConnectOptions, size: u32) -> Result<PgPool, Fault> {
+    let made = PgPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(PATIENCE)
+        .after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(SETTINGS).await.map(|_| ()) })
+        })
+        .connect_with(options.clone());
+    Ok(made.await?)
+}
+
+/// Whether this user may not write: by its settings, by its rights, or because the server is a copy.
+async fn is_read_only(connection: &mut PgConnection) -> Result<bool, Fault> {
+    let row = sqlx::query(
+        "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on'
+             OR NOT coalesce(has_table_privilege(to_regclass('accounts'), 'INSERT'), true)",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(row.try_get(0)?)
+}
+
+/// Number and checksum of each migration that was made; [`None`] in an empty database.
+async fn made(connection: &mut PgConnection) -> Result<Option<Vec<(i64, Vec<u8>)>>, Fault> {
+    let there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
+        .bind(NOTES)
+        .fetch_one(&mut *connection)
+        .await?;
+    if !there {
+        return Ok(None);
+    }
+    let made = connection.list_applied_migrations(NOTES).await.map_err(Fault::from_migration)?;
+    Ok(Some(made.into_iter().map(|m| (m.version, m.checksum.into_owned())).collect()))
+}
+
+fn newest(made: &[(i64, Vec<u8>)], place: &str) -> Result<i64, Fault> {
+    let found = made.iter().map(|(number, _)| *number).max().unwrap_or(0);
+    if found > SCHEMA {
+        let place = place.to_owned();
+        return Err(StoreError::NewerSchema { place, found, known: SCHEMA }.into());
+    }
+    Ok(found)
+}
+
+/// Whether a schema that may not be changed is the one that this build reads.
+async fn is_current(connection: &mut PgConnection, place: &str) -> Result<(), Fault> {
+    let found = match made(connection).await? {
+        Some(made) => newest(&made, place)?,
+        None => 0,
+    };
+    if found < SCHEMA {
+        return Err(Fault::Schema(format!(
+            "this user may only read, and the number is {found}; let an indexer of this build that may write open it once"
+        )));
+    }
+    Ok(())
+}
+
+async fn migrate(connection: &mut PgConnection, place: &str) -> Result<(), Fault> {
+    if let Some(made) = made(connection).await? {
+        newest(&made, place)?;
+        let ours = MIGRATIONS.iter().map(|m| (m.version, m.checksum.to_vec()));
+        // A user that may write but not change the schema need not.
+        if ours.eq(made) {
+            return Ok(());
+        }
+    }
+    connection.execute("SET statement_timeout = 0").await?;
+    let done = MIGRATIONS.run(&mut *connection).await.map_err(Fault::from_migration);
+    connection.execute(SETTINGS).await?;
+    done
+}

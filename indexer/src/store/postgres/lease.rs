@@ -1,0 +1,107 @@
+//! Who may write. The row of `mirror_state` is the lock: every write takes it first, so that writers
+//! follow one another and counters cannot drift; a run that is not the newest is turned away there.
+//! Times are of the server's clock.
+use std::time::Duration;
+
+use solana_pubkey::Pubkey;
+use sqlx::{PgConnection, Row as _};
+
+use super::{
+    fault::Fault,
+    read::{State, int, state_of},
+};
+use crate::store::{LEASE, Marks, Run, StoreError};
+
+type Outcome<T> = Result<T, Fault>;
+
+const LOCK: &str = "SELECT *, lease_until - (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+    AS lease_left FROM mirror_state FOR UPDATE";
+const RENEW: &str = "UPDATE mirror_state
+    SET lease_until = (extract(epoch FROM clock_timestamp()) * 1000)::bigint + $1";
+
+/// Locks the store for a write that is not an indexer's.
+pub async fn lock(tx: &mut PgConnection) -> Outcome<State> {
+    state_of(&sqlx::query(LOCK).fetch_one(tx).await?)
+}
+
+/// Locks the store for a write of `run`.
+pub async fn lock_for(tx: &mut PgConnection, run: &Run) -> Outcome<State> {
+    let row = sqlx::query(LOCK).fetch_one(tx).await?;
+    let state = state_of(&row)?;
+    if state.run_id == u64::from(run.id) {
+        return Ok(state);
+    }
+    let owner: Option<String> = row.try_get("lease_owner")?;
+    let ended = || format!("run {} of an indexer that has ended", state.run_id);
+    Err(Fault::Fenced(owner.unwrap_or_else(ended)))
+}
+
+/// Begins a run that holds the lease as `owner`.
+pub async fn begin(
+    tx: &mut PgConnection,
+    program: &Pubkey,
+    genesis: &[u8; 32],
+    owner: &str,
+    place: &str,
+) -> Outcome<Run> {
+    let row = sqlx::query(LOCK).fetch_one(&mut *tx).await?;
+    let stored = (row.try_get("program_id")?, row.try_get("genesis_hash")?);
+    StoreError::check_identity(place, stored, (program, genesis))?;
+    let (holder, left): (Option<String>, i64) =
+        (row.try_get("lease_owner")?, row.try_get("lease_left")?);
+    if let Some(holder) = holder.filter(|holder| left > 0 && holder != owner) {
+        return Err(Fault::Leased(holder, Duration::from_millis(left.unsigned_abs())));
+    }
+    let row = sqlx::query(
+        "UPDATE mirror_state SET program_id = $1, genesis_hash = $2, run_id = run_id + 1,
+             lease_owner = $3 RETURNING *",
+    )
+    .bind(program.as_ref())
+    .bind(genesis.as_slice())
+    .bind(owner)
+    .fetch_one(&mut *tx)
+    .await?;
+    renew(tx).await?;
+    let state = state_of(&row)?;
+    let id = u32::try_from(state.run_id)
+        .map_err(|_| Fault::Corrupt("its run number is out of range".to_owned()))?;
+    Ok(Run { id, snapshot_slot: state.snapshot_slot, root_slot: state.root_slot })
+}
+
+/// Lets the lease of the run that holds the lock run on from now.
+pub async fn renew(tx: &mut PgConnection) -> Outcome<()> {
+    let term = i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
+    sqlx::query(RENEW).bind(term).execute(tx).await?;
+    Ok(())
+}
+
+/// Renews the lease, moves the marks up, and forgets how to undo what is final.
+pub async fn keep(tx: &mut PgConnection, run: &Run, marks: Marks) -> Outcome<()> {
+    lock_for(tx, run).await?;
+    renew(tx).await?;
+    sqlx::query(
+        "UPDATE mirror_state SET frontier_slot = greatest(frontier_slot, $1),
+             root_slot = greatest(root_slot, $2), confirmed_slot = greatest(confirmed_slot, $3)",
+    )
+    .bind(marks.frontier.map(int).transpose()?)
+    .bind(marks.root.map(int).transpose()?)
+    .bind(marks.confirmed.map(int).transpose()?)
+    .execute(&mut *tx)
+    .await?;
+    if let Some(root) = marks.root {
+        sqlx::query("DELETE FROM undo_log WHERE at_slot <= $1")
+            .bind(int(root)?)
+            .execute(tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Gives the lease back, if `run` still holds it.
+pub async fn end(tx: &mut PgConnection, run: &Run) -> Outcome<()> {
+    sqlx::query("UPDATE mirror_state SET lease_owner = NULL, lease_until = 0 WHERE run_id = $1")
+        .bind(i64::from(run.id))
+        .execute(tx)
+        .await?;
+    Ok(())
+}
