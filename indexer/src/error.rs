@@ -47,6 +47,18 @@ pub enum IndexerError {
         /// Where the mirror is.
         seen: u64,
     },
+    /// The node lists a transaction and does not have it any more.
+    #[error(
+        "The RPC node at {url} lists transaction {signature} of slot {slot} but no longer has it: getTransaction finds nothing. The audit log stops before it, so that it has no hole. Use a node that keeps the whole history."
+    )]
+    Pruned {
+        /// Scheme and host.
+        url: String,
+        /// The transaction.
+        signature: String,
+        /// Its slot.
+        slot: u64,
+    },
     /// A snapshot lacks so many accounts that it is not believed.
     #[error(
         "The RPC node at {url} returned {seen} of the {known} manager accounts in the mirror, so nothing was marked as closed. The node may be cutting its answers short; use another one if this stays."

@@ -11,7 +11,7 @@ use crate::{
     backoff::Backoff,
     join::{Held, Intake, RECHECK, merge, session},
     link::{Link, Origin},
-    source::history,
+    source::history::{self, History},
     store::Run,
 };
 
@@ -186,18 +186,21 @@ async fn read_history(link: &Link) -> Result<u64> {
     const SLOTS: usize = 64;
     let upto = link.rpc.finalized_slot().await?;
     let after = link.insist(|| link.store.history_mark()).await?;
-    let history = history::between(&link.rpc, after, upto).await?;
+    let known = !link.insist(|| link.store.audit(None, 1)).await?.is_empty();
+    let mut history = History::between(&link.rpc, after, upto, known).await?;
     let mut added = 0u64;
-    for part in history.chunks(SLOTS) {
-        let entries = history::events(&link.rpc, &link.config.program_id, part).await?;
-        link.same_cluster().await?;
-        let mark = part.last().map_or(after, |h| h.slot);
-        let closes = entries.iter().any(|e| closes_an_account(&e.payload));
-        let run = *link.run.borrow();
-        let n = link.insist(|| link.store.append_audit(&run, entries.clone(), mark)).await?;
-        added = added.saturating_add(n);
-        if closes {
-            link.reread.notify_one();
+    while let Some(slots) = history.next(&link.rpc).await? {
+        for part in slots.chunks(SLOTS) {
+            let entries = history::events(&link.rpc, &link.config.program_id, part).await?;
+            link.same_cluster().await?;
+            let mark = part.last().map_or(after, |h| h.slot);
+            let closes = entries.iter().any(|e| closes_an_account(&e.payload));
+            let run = *link.run.borrow();
+            let n = link.insist(|| link.store.append_audit(&run, entries.clone(), mark)).await?;
+            added = added.saturating_add(n);
+            if closes {
+                link.reread.notify_one();
+            }
         }
     }
     if added > 0 {

@@ -3,6 +3,8 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use crate::records;
+
 /// Milliseconds of a slot while a person watches.
 pub const SLOT_MS: u64 = 400;
 /// Milliseconds of a slot while nobody waits for anything but the work.
@@ -29,6 +31,11 @@ pub struct Args {
     #[arg(long, default_value_t = 200, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub vaults: u32,
+
+    /// Version records to put on the chain beside what it is seeded with: for a mirror under load
+    #[arg(long, default_value_t = 0, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(..=i64::from(records::MOST)))]
+    pub records: u32,
 
     /// Milliseconds of a slot once the chain is seeded [default: 400, with --headless 50]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(10..=60_000))]
@@ -79,9 +86,17 @@ mod tests {
     fn the_command_line_is_sound_and_explains_itself() {
         Args::command().debug_assert();
         let help = Args::command().render_long_help().to_string();
-        for flag in
-            ["elf-dir", "data-dir", "vaults", "slot-ms", "bare", "headless", "hold", "until-ready"]
-        {
+        for flag in [
+            "elf-dir",
+            "data-dir",
+            "vaults",
+            "records",
+            "slot-ms",
+            "bare",
+            "headless",
+            "hold",
+            "until-ready",
+        ] {
             assert!(help.contains(&format!("--{flag}")), "{flag}");
         }
     }

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use solana_account::Account;
 use surfpool_core::{
     runloops::start_local_surfnet_runloop,
     surfnet::{
@@ -19,6 +20,8 @@ use surfpool_types::{
     BlockProductionMode, ClockCommand, RpcConfig, SimnetCommand, SimnetConfig, SimnetEvent,
     SurfpoolConfig,
 };
+
+use crate::records;
 
 /// How long the chain may take to answer its first request, and to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,13 +35,15 @@ pub struct ChainConfig {
     pub http_port: u16,
     /// Port of the websocket; 0 takes a free one.
     pub ws_port: u16,
+    /// How many of [`crate::records`] are there from the start.
+    pub records: u32,
 }
 
 impl ChainConfig {
     /// Free ports and slots of `slot_ms`.
     #[must_use]
     pub fn with_slots_of(slot_ms: u64) -> Self {
-        Self { slot_ms, http_port: 0, ws_port: 0 }
+        Self { slot_ms, http_port: 0, ws_port: 0, records: 0 }
     }
 }
 
@@ -76,6 +81,7 @@ impl LocalChain {
         })
         .map_err(|e| anyhow!("The local chain's virtual machine does not start: {e}"))?;
         svm.genesis_config.creation_time = birth();
+        place_records(&mut svm, config.records)?;
         let rpc = RpcConfig {
             bind_host: "127.0.0.1".into(),
             bind_port: http_port,
@@ -149,6 +155,28 @@ impl Drop for LocalChain {
             drop(runloop.join());
         }
     }
+}
+
+/// Puts `count` records on a chain that nobody watches yet. The surfnet's own way copies its whole
+/// list of the owner's accounts for each of them.
+fn place_records(svm: &mut SurfnetSvm, count: u32) -> Result<()> {
+    let refused = |e: surfpool_core::error::SurfpoolError| {
+        anyhow!("The local chain does not take the version records: {e}")
+    };
+    let owner = upgrade_manager::ID;
+    let mut addresses = Vec::new();
+    for n in 0..count {
+        let address = records::address(n);
+        let data = records::bytes(n)?;
+        let account = Account { lamports: records::LAMPORTS, data, owner, ..Account::default() };
+        svm.inner.set_account(address, account).map_err(refused)?;
+        addresses.push(address.to_string());
+    }
+    if addresses.is_empty() {
+        return Ok(());
+    }
+    let key = owner.to_string();
+    svm.accounts_by_owner.store(key, addresses).map_err(|e| refused(e.into()))
 }
 
 /// A moment no other chain was born at. The genesis hash covers it: without it every chain would have

@@ -18,6 +18,7 @@ pub mod life;
 pub mod local;
 pub mod operator;
 pub mod ready;
+pub mod records;
 pub mod scenario;
 pub mod seed;
 pub mod snapshot;

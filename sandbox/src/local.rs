@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use backend::gateway::{ChainTime, Gateway};
+use backend::gateway::{ChainTime, Gateway, RawAccount};
 use serde_json::json;
 use solana_commitment_config::CommitmentConfig;
 use solana_pubkey::Pubkey;
@@ -51,18 +51,31 @@ pub async fn place_buffer(
     // The loader's own layout: state 1 (buffer), an authority is there, the authority.
     let data = [&[1, 0, 0, 0, 1], authority.as_ref(), code].concat();
     let lamports = gateway.rent(data.len()).await?;
-    let account = json!({
-        "lamports": lamports,
-        "owner": bpf_loader_upgradeable::ID.to_string(),
-        "data": hex::encode(data),
+    let owner = bpf_loader_upgradeable::ID;
+    let account = RawAccount { owner, lamports, data, executable: false };
+    place_account(&client(gateway), buffer, &account).await
+}
+
+/// Makes `address` hold `account`, whatever was there. Without lamports it is gone.
+///
+/// # Errors
+/// The chain refuses, or does not answer.
+pub async fn place_account(
+    client: &RpcClient,
+    address: &Pubkey,
+    account: &RawAccount,
+) -> Result<()> {
+    let RawAccount { owner, lamports, data, .. } = account;
+    let told = json!({
+        "lamports": lamports, "owner": owner.to_string(), "data": hex::encode(data),
     });
-    client(gateway)
+    client
         .send::<serde_json::Value>(
             RpcRequest::Custom { method: "surfnet_setAccount" },
-            json!([buffer.to_string(), account]),
+            json!([address.to_string(), told]),
         )
         .await
-        .context("The local chain does not take a buffer.")?;
+        .with_context(|| format!("The local chain does not take the account {address}."))?;
     Ok(())
 }
 

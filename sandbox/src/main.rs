@@ -49,8 +49,12 @@ async fn work(args: &Args) -> Result<()> {
     };
     let elves = Elves::find(&elf_dir)?;
     let data = DataDir::open(args.data_dir.clone())?;
-    let chain =
-        ChainConfig { slot_ms: args.slot_ms(), http_port: args.http_port, ws_port: args.ws_port };
+    let chain = ChainConfig {
+        slot_ms: args.slot_ms(),
+        http_port: args.http_port,
+        ws_port: args.ws_port,
+        records: args.records,
+    };
     let (data_dir, vaults, bare) = (data.path(), args.vaults, args.bare);
     let setup = Setup { elves, data_dir, vaults, bare, chain };
     let world = World::create(&setup).await?;

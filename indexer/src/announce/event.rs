@@ -6,10 +6,7 @@ use solana_pubkey::Pubkey;
 use upgrade_manager::state::ProposalStatus;
 
 use super::Kind;
-use crate::{
-    audit::{AuditEntry, event::Described},
-    store::Announcement,
-};
+use crate::{audit::AuditRow, store::Announcement};
 
 /// Domain of the ids of announcements that are not one event's.
 const DOMAIN: &[u8] = b"upgrade-control-room/announcement/v1";
@@ -56,24 +53,23 @@ impl Detail {
     }
 }
 
-/// The announcement of the event `what`, which `entry` holds as number `seq` of the audit log with
-/// `hash`; `None` for what is not announced.
+/// The announcement of the event that `row` holds; `None` for what is not announced.
 #[must_use]
-pub fn of(entry: &AuditEntry, what: &Described, seq: u64, hash: &[u8; 32]) -> Option<Announcement> {
-    let (kind, mut detail, key) = read(what)?;
-    detail.event = Some(what.kind.to_owned());
-    (detail.seq, detail.hash) = (Some(seq), Some(hex::encode(hash)));
-    detail.signature = Some(entry.signature.to_string());
-    detail.actor = what.actor.map(|k| k.to_string());
+pub fn of(row: &AuditRow) -> Option<Announcement> {
+    let (kind, mut detail, key) = read(row)?;
+    detail.event = Some(row.kind.clone());
+    (detail.seq, detail.hash) = (Some(row.seq), Some(hex::encode(row.hash)));
+    detail.signature = Some(row.signature.clone());
+    detail.actor = row.actor.map(|k| k.to_string());
     Some(Announcement {
         event_id: match key {
-            Key::Event => *hash,
-            Key::Once(number) => derived(kind, what.subject.as_ref(), number),
+            Key::Event => row.hash,
+            Key::Once(number) => derived(kind, row.subject.as_ref(), number),
         },
         kind: kind.name().to_owned(),
-        slot: entry.slot,
-        chain_time: entry.time,
-        subject: what.subject,
+        slot: row.slot,
+        chain_time: row.time,
+        subject: row.subject,
         detail: detail.json(),
     })
 }
@@ -98,7 +94,7 @@ pub fn derived(kind: Kind, subject: Option<&Pubkey>, number: i64) -> [u8; 32] {
     h.finalize().into()
 }
 
-fn read(what: &Described) -> Option<(Kind, Detail, Key)> {
+fn read(what: &AuditRow) -> Option<(Kind, Detail, Key)> {
     let text = |name: &str| what.detail.get(name)?.as_str().map(str::to_owned);
     let number = |name: &str| what.detail.get(name).and_then(serde_json::Value::as_i64);
     let status = || ProposalStatus::from_name(what.detail.get("status")?.as_str()?);
@@ -110,7 +106,7 @@ fn read(what: &Described) -> Option<(Kind, Detail, Key)> {
         multisig: text("multisig"),
         ..Detail::default()
     };
-    let (kind, key) = match what.kind {
+    let (kind, key) = match what.kind.as_str() {
         "ProposalCreated" => {
             detail.action = Some("Upgrade".to_owned());
             detail.version = version(number("to_version"));

@@ -1,7 +1,9 @@
 //! Finalised transactions of the manager, in order, and the events in them. An event is an inner
 //! instruction that the manager sent to itself under its event authority: nobody else can sign that
 //! address, so unlike a log line it can be neither forged nor cut off.
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod pages;
+
+use std::collections::{BTreeSet, HashMap};
 
 use anchor_lang::event::EVENT_IX_TAG_LE;
 use futures_util::future::try_join_all;
@@ -13,7 +15,8 @@ use solana_transaction_status_client_types::{
 };
 use upgrade_manager::seeds;
 
-use super::rpc::Rpc;
+use self::pages::{List, Listed, Pages};
+use super::{fault::Fault, rpc::Rpc};
 use crate::{IndexerError, Result, audit::AuditEntry};
 
 /// Transactions that are read at the same time.
@@ -28,100 +31,144 @@ pub struct SlotHistory {
     pub signatures: Vec<Signature>,
 }
 
-/// Successful transactions in the slots after `after` up to `upto`, oldest first.
-///
-/// # Errors
-/// When the node does not answer. Then nothing may be taken as read.
-pub async fn between(rpc: &Rpc, after: u64, upto: u64) -> Result<Vec<SlotHistory>> {
-    let mut slots: BTreeMap<u64, Vec<Signature>> = BTreeMap::new();
-    let mut before = None;
-    let mut asked = HashSet::new();
-    loop {
-        let page = rpc.signatures(before).await?;
-        let oldest = page.last().map(|e| (e.slot, e.signature.clone()));
-        for entry in page {
-            if entry.err.is_some() || entry.slot <= after || entry.slot > upto {
-                continue;
-            }
-            let signature = entry.signature.parse().map_err(|_| garbled(rpc))?;
-            let of_slot = slots.entry(entry.slot).or_default();
-            // Pages may overlap when the node reorders a slot between two calls.
-            if !of_slot.contains(&signature) {
-                of_slot.push(signature);
-            }
-        }
-        match oldest {
-            Some((slot, signature)) if slot > after => {
-                let next = signature.parse().map_err(|_| garbled(rpc))?;
-                if !asked.insert(next) {
-                    return Err(wrong(rpc, "getSignaturesForAddress", "its pages go in a circle"));
-                }
-                before = Some(next);
-            }
-            _ => break,
-        }
+/// The manager's transactions between two slots, read oldest first in parts: a manager with a
+/// million transactions takes no more memory than one with a thousand.
+#[derive(Debug)]
+pub struct History(Pages);
+
+impl History {
+    /// Looks through the list of transactions in the slots after `after` up to `upto`. `known` says
+    /// that the audit log already holds something up to `after`.
+    ///
+    /// # Errors
+    /// When the node does not answer, or its list is not whole or contradicts itself.
+    pub async fn between(rpc: &Rpc, after: u64, upto: u64, known: bool) -> Result<Self> {
+        Pages::survey(rpc, after, upto, known).await.map(Self)
     }
-    let mut out = Vec::with_capacity(slots.len());
-    for (slot, newest_first) in slots {
-        let signatures = ordered(rpc, slot, newest_first).await?;
-        out.push(SlotHistory { slot, signatures });
+
+    /// The next slots with successful transactions, oldest first, about a thousand transactions at
+    /// a time; `None` when all have been told. A part may be empty.
+    ///
+    /// # Errors
+    /// As [`Self::between`]. Then nothing of this part may be taken as read.
+    pub async fn next(&mut self, rpc: &Rpc) -> Result<Option<Vec<SlotHistory>>> {
+        let Some(slots) = self.0.next(rpc).await? else { return Ok(None) };
+        let mut out = Vec::with_capacity(slots.len());
+        for (slot, signatures) in slots {
+            out.push(SlotHistory { slot, signatures: ordered(rpc, slot, signatures).await? });
+        }
+        Ok(Some(out))
     }
-    Ok(out)
 }
 
-fn garbled(rpc: &Rpc) -> IndexerError {
-    wrong(rpc, "getSignaturesForAddress", "a signature cannot be read")
+/// The method that lists transactions.
+const LIST: &str = "getSignaturesForAddress";
+
+impl List for Rpc {
+    async fn page(&self, before: Option<Signature>) -> Result<Vec<Listed>> {
+        let page = self.signatures(before).await?;
+        page.into_iter()
+            .map(|e| {
+                let signature = e
+                    .signature
+                    .parse()
+                    .map_err(|_| wrong(self, LIST, "a signature cannot be read"))?;
+                Ok(Listed { slot: e.slot, signature, failed: e.err.is_some() })
+            })
+            .collect()
+    }
+
+    async fn has(&self, signature: &Signature) -> Result<bool> {
+        match self.transaction(signature).await {
+            Ok(_) => Ok(true),
+            Err(e) if is_absent(&e) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn wrong(&self, detail: String) -> IndexerError {
+        wrong(self, LIST, &detail)
+    }
 }
 
 fn wrong(rpc: &Rpc, method: &'static str, detail: &str) -> IndexerError {
     rpc.wrong(method, detail)
 }
 
-/// The block says in which order; the list of signatures is only near it.
-async fn ordered(rpc: &Rpc, slot: u64, newest_first: Vec<Signature>) -> Result<Vec<Signature>> {
-    let mut signatures: Vec<Signature> = newest_first.into_iter().rev().collect();
-    if signatures.len() > 1 {
-        let block = rpc.block_signatures(slot).await?;
-        let places: HashMap<&str, usize> =
-            block.iter().enumerate().map(|(at, s)| (s.as_str(), at)).collect();
-        let place = |s: Signature| places.get(s.to_string().as_str()).map(|at| (*at, s));
-        // A guess would go into the hashes.
-        let mut placed: Vec<(usize, Signature)> =
-            signatures.into_iter().map(place).collect::<Option<_>>().ok_or_else(|| {
-                let detail = format!("block {slot} lacks a transaction that the node lists there");
-                wrong(rpc, "getBlock", &detail)
-            })?;
-        placed.sort_unstable_by_key(|(at, _)| *at);
-        signatures = placed.into_iter().map(|(_, signature)| signature).collect();
-    }
-    Ok(signatures)
+/// Whether the node answered that it has no such transaction.
+fn is_absent(e: &IndexerError) -> bool {
+    matches!(e, IndexerError::Rpc { fault: Fault::LongTermMissing, .. })
 }
 
-/// The manager's events in `history`, in order.
+/// The block says in which order; the list of signatures is only near it.
+async fn ordered(rpc: &Rpc, slot: u64, listed: BTreeSet<Signature>) -> Result<Vec<Signature>> {
+    if listed.len() < 2 {
+        return Ok(listed.into_iter().collect());
+    }
+    let block = rpc.block_signatures(slot).await?;
+    let places: HashMap<&str, usize> =
+        block.iter().enumerate().map(|(at, s)| (s.as_str(), at)).collect();
+    let place = |s: Signature| places.get(s.to_string().as_str()).map(|at| (*at, s));
+    // A guess would go into the hashes.
+    let mut placed: Vec<(usize, Signature)> =
+        listed.into_iter().map(place).collect::<Option<_>>().ok_or_else(|| {
+            let detail = format!("block {slot} lacks a transaction that the node lists there");
+            wrong(rpc, "getBlock", &detail)
+        })?;
+    placed.sort_unstable_by_key(|(at, _)| *at);
+    Ok(placed.into_iter().map(|(_, signature)| signature).collect())
+}
+
+/// The manager's events in `history`, in order. The slots in it must be whole: transactions with
+/// events are numbered in each.
 ///
 /// # Errors
-/// When the node does not answer, or no longer has one of the transactions.
+/// When the node does not answer; [`IndexerError::Pruned`] when it no longer has one of the
+/// transactions.
 pub async fn events(
     rpc: &Rpc,
     program_id: &Pubkey,
     history: &[SlotHistory],
 ) -> Result<Vec<AuditEntry>> {
-    let mut wanted = vec![];
-    for of_slot in history {
-        for (tx_index, signature) in (0u32..).zip(&of_slot.signatures) {
-            wanted.push(Place { slot: of_slot.slot, tx_index, signature: *signature });
-        }
-    }
+    let wanted: Vec<Place> = history
+        .iter()
+        .flat_map(|h| {
+            h.signatures.iter().map(|s| Place { slot: h.slot, tx_index: 0, signature: *s })
+        })
+        .collect();
     let mut out = vec![];
+    let (mut slot, mut tx_index) = (0, 0u32);
     for part in wanted.chunks(AT_ONCE) {
         let read = part.iter().map(|at| events_at(rpc, program_id, *at));
-        out.extend(try_join_all(read).await?.into_iter().flatten());
+        for (at, mut events) in part.iter().zip(try_join_all(read).await?) {
+            if at.slot != slot {
+                (slot, tx_index) = (at.slot, 0);
+            }
+            if !events.is_empty() {
+                events.iter_mut().for_each(|e| e.tx_index = tx_index);
+                tx_index = tx_index.saturating_add(1);
+                out.append(&mut events);
+            }
+        }
     }
     Ok(out)
 }
 
 async fn events_at(rpc: &Rpc, program_id: &Pubkey, at: Place) -> Result<Vec<AuditEntry>> {
-    let transaction = rpc.transaction(&at.signature).await?;
+    let transaction = rpc.transaction(&at.signature).await.map_err(|e| {
+        if is_absent(&e) {
+            let (url, slot) = (rpc.shown(), at.slot);
+            return IndexerError::Pruned { url, signature: at.signature.to_string(), slot };
+        }
+        e
+    })?;
+    if transaction.slot != at.slot {
+        let detail = format!(
+            "transaction {} is listed in slot {} and told of in slot {}",
+            at.signature, at.slot, transaction.slot
+        );
+        return Err(wrong(rpc, "getTransaction", &detail));
+    }
     events_of(program_id, at, &transaction)
         .map_err(|why| wrong(rpc, "getTransaction", &format!("transaction {} {why}", at.signature)))
 }
@@ -131,7 +178,7 @@ async fn events_at(rpc: &Rpc, program_id: &Pubkey, at: Place) -> Result<Vec<Audi
 pub struct Place {
     /// Its slot.
     pub slot: u64,
-    /// Its place among the slot's transactions of the manager.
+    /// See [`AuditEntry::tx_index`].
     pub tx_index: u32,
     /// Its signature.
     pub signature: Signature,

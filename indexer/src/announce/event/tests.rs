@@ -9,13 +9,12 @@ use upgrade_manager::{
 };
 
 use super::*;
-use crate::audit::event::describe;
+use crate::audit::{AuditEntry, event::describe};
 
 const PROPOSAL: Pubkey = Pubkey::new_from_array([6; 32]);
 const PROGRAM: Pubkey = Pubkey::new_from_array([5; 32]);
 const TEAM: Pubkey = Pubkey::new_from_array([7; 32]);
 const MEMBER: Pubkey = Pubkey::new_from_array([8; 32]);
-const HASH: [u8; 32] = [9; 32];
 
 fn announced(payload: &[u8]) -> Option<(Announcement, Detail)> {
     let entry = AuditEntry {
@@ -27,10 +26,11 @@ fn announced(payload: &[u8]) -> Option<(Announcement, Detail)> {
         time: Some(1_700_000_000),
         payload: payload.to_vec(),
     };
-    let said = of(&entry, &describe(payload), 12, &HASH)?;
+    let row = AuditRow::next(12, &[9; 32], &entry);
+    let said = of(&row)?;
     let detail: Detail = serde_json::from_str(&said.detail).unwrap();
     assert_eq!((said.slot, said.chain_time), (42, Some(1_700_000_000)));
-    assert_eq!((detail.seq, detail.hash.as_deref()), (Some(12), Some(hex::encode(HASH).as_str())));
+    assert_eq!((detail.seq, detail.hash.clone()), (Some(12), Some(hex::encode(row.hash))));
     assert_eq!(detail.signature, Some(Signature::from([3; 64]).to_string()));
     Some((said, detail))
 }
@@ -212,14 +212,19 @@ fn no_event_of_the_manager_is_forgotten() {
 #[test]
 fn further_votes_behind_the_threshold_are_the_same_announcement() {
     use ProposalStatus::Timelocked;
-    let id = |payload: Vec<u8>| announced(&payload).unwrap().0.event_id;
+    let said = |payload: Vec<u8>| announced(&payload).unwrap();
+    let id = |payload: Vec<u8>| said(payload).0.event_id;
     let first = id(vote(Choice::Approve, Timelocked, 99).data());
-    assert_eq!(id(vote(Choice::Approve, Timelocked, 99).data()), first);
+    assert_eq!(
+        id(VoteCast { approvals: 4, ..vote(Choice::Approve, Timelocked, 99) }.data()),
+        first
+    );
     assert_eq!(id(vote(Choice::Reject, Timelocked, 99).data()), first);
     assert_ne!(id(vote(Choice::Approve, Timelocked, 100).data()), first, "approved once more");
-    assert_ne!(first, HASH);
     assert_eq!(id(rollback(true, 3).data()), id(rollback(true, 4).data()));
-    assert_eq!(id(pause(500, 0).data()), HASH, "an event of its own");
+    assert_ne!(id(pause(500, 0).data()), id(pause(501, 0).data()));
+    let (paused, detail) = said(pause(500, 0).data());
+    assert_eq!(Some(hex::encode(paused.event_id)), detail.hash, "an event of its own");
 }
 
 #[test]

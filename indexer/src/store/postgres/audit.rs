@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     announce,
-    audit::{AuditEntry, AuditRow, GENESIS, event::describe},
+    audit::{AuditEntry, AuditRow, GENESIS},
     store::Run,
 };
 
@@ -46,7 +46,7 @@ pub async fn append(
         }
         seq = seq.saturating_add(1);
         let row = AuditRow::next(seq, &prev, entry);
-        news.extend(announce::of(entry, &describe(&entry.payload), seq, &row.hash));
+        news.extend(announce::of(&row));
         prev = row.hash;
         rows.push((entry, row));
     }

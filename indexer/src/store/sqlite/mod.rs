@@ -1,6 +1,7 @@
 //! The embedded store: one file, one thread that writes, one that reads. It survives kill -9 at any
 //! moment: every change is one `BEGIN IMMEDIATE` transaction under a write-ahead log.
 mod kept;
+mod outbox;
 mod read;
 mod worker;
 mod write;
@@ -20,8 +21,9 @@ use upgrade_manager::state::AccountVersion;
 
 use self::worker::{Fault, Worker};
 use super::{
-    Applied, Batch, Closing, KeptRow, MirrorState, Present, ProgressRow, Quarantined, RawRow,
-    RecordQuery, Result, Row, Run, SCHEMA, SentRow, Store, StoreError, View,
+    Announcement, Applied, Batch, Closing, DeadLetter, HookState, KeptRow, MirrorState, OutboxRow,
+    Present, ProgressRow, Quarantined, RawRow, RecordQuery, Result, Row, Run, SCHEMA, Sent,
+    SentRow, Store, StoreError, View,
 };
 use crate::audit::{AuditEntry, AuditRow};
 
@@ -246,5 +248,37 @@ impl Store for SqliteStore {
     async fn claim_notice(&self, key: &str) -> Result<bool> {
         let key = key.to_owned();
         self.write(move |tx| write::claim_notice(tx, &key)).await
+    }
+
+    async fn enqueue(&self, _run: &Run, announcement: &Announcement) -> Result<bool> {
+        let said = announcement.clone();
+        self.write(move |tx| outbox::put(tx, &said)).await
+    }
+
+    async fn outbox(&self, after: u64, limit: u32) -> Result<Vec<OutboxRow>> {
+        self.read(move |tx| outbox::behind(tx, after, limit)).await
+    }
+
+    async fn hook(&self, name: &str, since_slot: u64) -> Result<HookState> {
+        let name = name.to_owned();
+        self.write(move |tx| outbox::hook(tx, &name, since_slot)).await
+    }
+
+    async fn hooks(&self) -> Result<Vec<HookState>> {
+        self.read(|tx| outbox::hooks(tx, None)).await
+    }
+
+    async fn hook_sent(&self, name: &str, id: u64, sent: &Sent) -> Result<()> {
+        let (name, sent) = (name.to_owned(), sent.clone());
+        self.write(move |tx| outbox::sent(tx, &name, id, &sent)).await
+    }
+
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>> {
+        self.read(outbox::dead_letters).await
+    }
+
+    async fn forget_dead(&self, hook: &str, id: u64) -> Result<bool> {
+        let hook = hook.to_owned();
+        self.write(move |tx| outbox::forget_dead(tx, &hook, id)).await
     }
 }

@@ -5,10 +5,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use solana_pubkey::Pubkey;
 
 use super::{
+    outbox,
     read::{self, int, key_at, opt_key_at},
     worker::Fault,
 };
 use crate::{
+    announce,
     audit::{AuditEntry, AuditRow, GENESIS},
     store::{
         Applied, Batch, Closing, Present, Quarantined, Run, SentRow, StoreError, Update,
@@ -279,6 +281,9 @@ pub fn append_audit(tx: &Connection, entries: &[AuditEntry], upto: u64) -> Outco
             row.hash,
             row.row_sum,
         ])?;
+        if let Some(said) = announce::of(&row) {
+            outbox::put(tx, &said)?;
+        }
         prev = row.hash;
         added = added.saturating_add(1);
     }
