@@ -3,9 +3,10 @@
 //! take it, for which reasons it may refuse, and what it changes.
 //!
 //! [`op`] is what can be done, [`team`], [`course`] and [`program`] what there is, [`votes`],
-//! [`code`], [`accounts`] and [`closing`] the rules, [`generate`] makes sequences, [`wire`] and
-//! [`drive`] bring them to a chain, [`check`] compares.
+//! [`code`], [`accounts`] and [`closing`] the rules, [`generate`] makes sequences, [`archive`],
+//! [`wire`] and [`drive`] bring them to a chain, [`check`] compares.
 mod accounts;
+pub mod archive;
 pub mod check;
 mod closing;
 mod code;

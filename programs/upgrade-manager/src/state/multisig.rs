@@ -1,5 +1,7 @@
-//! The members, the threshold and the times that a team agreed on. Holds every rule about them;
-//! reads no clock and no other account.
+//! The members, the threshold and the times that a team agreed on, and what they may do with them;
+//! what holds of every team is in [`invariant`]. Reads no clock and no other account.
+mod invariant;
+
 use anchor_lang::prelude::*;
 
 use super::{LAYOUT, MemberArgs, SquadsVault, TeamRules};
@@ -208,72 +210,6 @@ impl MultisigConfig {
         self.treasury = rules.treasury;
         self.guardian = rules.guardian;
         self.squads = rules.squads;
-    }
-
-    /// Every rule that must hold after any change.
-    ///
-    /// # Errors
-    /// The first rule that does not hold.
-    pub fn invariant(&self) -> Result<()> {
-        self.members_invariant()?;
-        control!(self.timelock_floor >= MIN_TIMELOCK, ManagerError::TimelockFloor);
-        control!(
-            (self.timelock_floor..=MAX_TIMELOCK).contains(&self.timelock),
-            ManagerError::Timelock
-        );
-        for window in [self.execution_window, self.rollback_window] {
-            control!((MIN_WINDOW..=MAX_WINDOW).contains(&window), ManagerError::Window);
-        }
-        control!((1..=MAX_OPEN_CAP).contains(&self.open_cap), ManagerError::OpenCap);
-        control!(self.treasury != Pubkey::default(), ManagerError::TreasuryIsZero);
-        if let Some(guardian) = &self.guardian {
-            let apart = *guardian != Pubkey::default() && self.member(guardian).is_none();
-            control!(apart, ManagerError::GuardianIsMember);
-        }
-        if let Some(squads) = &self.squads {
-            self.squads_invariant(squads)?;
-        }
-        if self.critical {
-            self.critical_invariant()?;
-        }
-        Ok(())
-    }
-
-    fn members_invariant(&self) -> Result<()> {
-        let n = self.members.len();
-        control!((1..=MAX_MEMBERS).contains(&n), ManagerError::MemberCount);
-        let sorted = self.members.windows(2).all(|w| matches!(w, [a, b] if a.key < b.key));
-        control!(sorted, ManagerError::MembersNotSortedUnique);
-        for member in &self.members {
-            control!(member.key != Pubkey::default(), ManagerError::MemberIsZero);
-            let known = member.roles != 0 && member.roles & !role::ALL == 0;
-            control!(known, ManagerError::MemberRoles);
-        }
-        let (voters, threshold) = (self.voters(), usize::from(self.threshold));
-        control!(threshold > voters / 2 && threshold <= voters, ManagerError::Threshold);
-        control!(self.with_role(role::PROPOSE) > 0, ManagerError::NobodyProposes);
-        control!(self.with_role(role::EXECUTE) > 0, ManagerError::NobodyExecutes);
-        Ok(())
-    }
-
-    /// The vault is the only voter, and the majority of at least two is among the members behind it.
-    fn squads_invariant(&self, squads: &SquadsVault) -> Result<()> {
-        let votes = self.member(&squads.vault()).is_some_and(|m| m.may(role::VOTE));
-        control!(votes && self.voters() == 1, ManagerError::SquadsVoter);
-        let (threshold, voters) = (squads.min_threshold, squads.min_voters);
-        let majority = threshold >= 2 && threshold > voters / 2 && threshold <= voters;
-        control!(majority, ManagerError::SquadsVoter);
-        Ok(())
-    }
-
-    /// What a team must be to decide about the manager itself.
-    fn critical_invariant(&self) -> Result<()> {
-        let voters = self.voters();
-        let four_fifths = usize::from(self.threshold).saturating_mul(5) >= voters.saturating_mul(4);
-        let strict = self.squads.is_none() && voters >= MIN_CRITICAL_VOTERS && four_fifths;
-        control!(strict, ManagerError::CriticalPolicy);
-        control!(self.timelock_floor >= MIN_CRITICAL_TIMELOCK, ManagerError::CriticalPolicy);
-        Ok(())
     }
 
     /// Members that may vote.
