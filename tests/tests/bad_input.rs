@@ -97,6 +97,7 @@ fn every_bad_input_gets_a_sentence_and_an_exit_code() {
     );
     let out = run(&chain, &with(flags(), "--rpc-url", &other), &["index", "--once"]);
     fails(&out, &["genesis"]);
+    assert_eq!(out.status.code(), Some(2), "1 would say that the mirror differs");
 
     // Databases: down, and of a newer schema.
     let mut down = flags();

@@ -140,6 +140,9 @@ pub enum Command {
     /// Print the audit log
     Audit(Audit),
     /// Mirror the chain without screens, until Ctrl-C
+    ///
+    /// With --once or --verify it ends by itself: 0 the mirror equals the chain, 1 it differs, 2 it
+    /// could not be read or written.
     Index(Index),
     /// Start a local chain with an upgrade on its way, and open the screens on it
     Sandbox(Sandbox),
@@ -272,15 +275,38 @@ pub struct Audit {
 /// Mirroring.
 #[derive(Args, Debug)]
 pub struct Index {
-    /// Read everything once and stop
+    /// Read accounts and history once, compare every field with the chain, print the digest, and stop
     #[arg(long)]
     pub once: bool,
-    /// Read everything once, compare every field with the chain, and stop; 1 when something differs
+    /// The same, and print the fields that differ
     #[arg(long)]
     pub verify: bool,
+    /// Most differences to print
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: usize,
+    /// Serve /healthz, /readyz and /metrics [without ADDR: 127.0.0.1:9464]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        num_args = 0..=1,
+        default_missing_value = "127.0.0.1:9464",
+        conflicts_with_all = ["once", "verify"],
+    )]
+    pub listen: Option<std::net::SocketAddr>,
+    /// Log in this form, to stderr unless --log-file names a file
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<crate::config::LogFormat>,
     /// How to print.
     #[command(flatten)]
     pub output: Output,
+}
+
+impl Index {
+    /// Puts what was said here over what the file says.
+    pub fn settle(&self, settings: &mut crate::config::Settings) {
+        settings.index.listen = self.listen.or(settings.index.listen);
+        settings.index.log_format = self.log_format.or(settings.index.log_format);
+    }
 }
 
 /// The local chain.

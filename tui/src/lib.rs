@@ -35,18 +35,19 @@ use crate::{
     session::Session,
 };
 
-/// Reads the command line, does what it says, and returns the exit code: 0 done, 1 failed, 2 not
-/// confirmed or wrong usage, 128 and the signal's number when a signal ended the screens.
+/// Reads the command line, does what it says, and returns the exit code: 0 done, 1 failed (`index`
+/// with an end: differs), 2 not confirmed or wrong usage (`index` with an end: failed), 128 and the signal's number when a signal ended the screens.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let json = headless::wants_json(cli.command.as_ref());
+    let failed = headless::failed_with(cli.command.as_ref());
     let mut secrets = Secrets::default();
     match start(cli, &mut secrets) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             headless::fail(&error, json, &secrets);
-            ExitCode::FAILURE
+            ExitCode::from(failed)
         }
     }
 }
@@ -55,10 +56,13 @@ fn start(cli: Cli, secrets: &mut Secrets) -> Result<u8> {
     if let Some(Command::Config(command)) = &cli.command {
         return headless::config(command, cli.common.config.as_deref());
     }
-    let settings = Settings::load(&cli.common)?;
-    let urls = [Some(&settings.rpc_url), Some(&settings.ws_url), settings.database_url.as_ref()];
-    *secrets = Secrets::new(urls.into_iter().flatten().map(String::as_str));
-    logging::start(&settings, secrets)?;
+    let mut settings = Settings::load(&cli.common)?;
+    if let Some(Command::Index(args)) = &cli.command {
+        args.settle(&mut settings);
+    }
+    *secrets = Secrets::new(settings.addresses());
+    let mirror = matches!(&cli.command, Some(Command::Index(_)));
+    settings.log_to_stderr = logging::start(&settings, secrets, mirror)?;
     let system = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -20,10 +20,27 @@ impl Secrets {
                 let password = user.split_once(':').map_or(user, |(_, password)| password);
                 pairs.push((password.to_owned(), "***".to_owned()));
             }
-            let parts = path.split(['/', '?', '&', '=']).filter(|p| p.len() >= 12);
-            pairs.extend(parts.map(|p| (p.to_owned(), "***".to_owned())));
+            // The path of a database is its name.
+            let is_node = url.starts_with("http") || url.starts_with("ws");
+            let path = if is_node { path } else { path.split_once('?').map_or("", |(_, q)| q) };
+            // Shorter parts are words like "v1", and no key.
+            let parts = path.split(['/', '?', '#', '&']);
+            let parts = parts.map(|p| p.split_once('=').map_or(p, |(_, value)| value));
+            pairs.extend(parts.filter(|p| p.len() >= 6).map(|p| (p.to_owned(), "***".to_owned())));
         }
+        // As they stand inside a string, also one inside a JSON string, and in a decoded address.
+        let bent: Vec<_> = pairs
+            .iter()
+            .flat_map(|(secret, shown)| {
+                [quoted(secret), quoted(&quoted(secret)), decoded(secret)]
+                    .map(|s| (s, shown.clone()))
+            })
+            .collect();
+        pairs.extend(bent);
         pairs.retain(|(secret, _)| !secret.is_empty());
+        // One that contains another is replaced first, so that no end of it is left over.
+        pairs.sort_by_key(|(secret, _)| std::cmp::Reverse(secret.len()));
+        pairs.dedup();
         Self { pairs }
     }
 
@@ -37,6 +54,33 @@ impl Secrets {
         }
         text
     }
+}
+
+/// `text` as it stands between the quotes of a JSON string.
+fn quoted(text: &str) -> String {
+    let json = serde_json::Value::from(text).to_string();
+    let inner = json.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    inner.unwrap_or(text).to_owned()
+}
+
+/// `text` with `%xx` replaced by the byte it means; as it is where that makes no text.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let hex = behind.get(..2).and_then(|h| std::str::from_utf8(h).ok());
+        match hex.and_then(|h| u8::from_str_radix(h, 16).ok()).filter(|_| *first == b'%') {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = behind.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }
 
 #[cfg(test)]
@@ -54,5 +98,20 @@ mod tests {
              key fedcba9876543210; password hunter22hunter",
         );
         assert_eq!(said, "GET https://rpc.example.com failed; key ***; password ***");
+        let secrets = Secrets::new(["postgres://bob@db.example.com/control_room?sslkey=secret"]);
+        assert_eq!(secrets.scrub("control_room: secret"), "control_room: ***", "a name is none");
+    }
+
+    #[test]
+    fn a_key_is_not_repeated_in_json_nor_decoded_nor_behind_another_that_it_begins_with() {
+        let secrets = Secrets::new([
+            "https://a.example/?k=abc%22def%2Fghi",
+            "postgres://bob:pa\"ss\\word@db.example.com/x",
+            "https://b.example/0123456789",
+            "https://b.example/0123456789abcdef",
+        ]);
+        for text in ["abc\"def/ghi", "abc%22def%2Fghi", r#"pa\"ss\\word"#, "0123456789abcdef"] {
+            assert_eq!(secrets.scrub(text), "***", "{text}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use backend::{
     Backend, FileArchive, FileSigner, Signer,
     gateway::{Gateway, GatewayConfig},
 };
-use indexer::{PostgresStore, SentRow, SourceConfig, SqliteStore, Store};
+use indexer::{Limits, PostgresStore, SentRow, SourceConfig, SqliteStore, Store, source::Endpoint};
 use solana_pubkey::Pubkey;
 
 use crate::{
@@ -68,15 +68,31 @@ impl Session {
     /// What the indexer needs.
     pub fn source(&self) -> SourceConfig {
         let s = &self.settings;
+        let others = s
+            .others
+            .iter()
+            .map(|n| Endpoint { rpc_url: n.rpc_url.clone(), ws_url: n.ws_url.clone() });
         let mut source =
-            SourceConfig::new(s.rpc_url.clone(), s.ws_url.clone(), upgrade_manager::ID);
+            SourceConfig::new(s.rpc_url.clone(), s.ws_url.clone(), upgrade_manager::ID)
+                .with_more(others);
         source.timeout = TIMEOUT;
         // A local chain is read again often: that costs nothing there, and no subscription tells of
         // closed accounts, nor of one that another process's newer reading has overtaken.
         if self.cluster(None).kind != Kind::Shared {
             source.reconcile = LOCAL_RECONCILE;
         }
+        if let Some(reconcile) = s.index.reconcile {
+            source.reconcile = reconcile;
+        }
+        source.retention = s.retention;
+        source.behind = s.index.behind.unwrap_or(source.behind);
         source
+    }
+
+    /// When numbers mean that the mirror is not healthy.
+    pub fn limits(&self) -> Limits {
+        let usual = Limits::default();
+        Limits { behind: self.settings.index.behind.unwrap_or(usual.behind), ..usual }
     }
 
     /// Reaches the chain.

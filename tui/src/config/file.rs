@@ -1,6 +1,8 @@
 //! The configuration file: its keys, and how it is read.
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroU64},
     path::{Path, PathBuf},
 };
 
@@ -37,6 +39,53 @@ impl LogLevel {
     }
 }
 
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// A JSON object on each line.
+    Json,
+}
+
+/// One node.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeKeys {
+    /// Its JSON-RPC.
+    pub rpc_url: String,
+    /// Its websocket.
+    pub ws_url: Option<String>,
+}
+
+/// What `index` does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IndexKeys {
+    /// Where health and counts are served.
+    pub listen: Option<SocketAddr>,
+    /// How the log is written; it goes to stderr where no file is named.
+    pub log_format: Option<LogFormat>,
+    /// How often all accounts are read again, seconds.
+    pub reconcile_seconds: Option<NonZeroU64>,
+    /// Most slots that the mirror or its node may lag.
+    pub behind_slots: Option<NonZeroU64>,
+}
+
+/// For how many days things are kept; without a number for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionKeys {
+    /// Notes about what happened here.
+    pub ops_days: Option<NonZeroU32>,
+    /// Announcements that were sent.
+    pub outbox_days: Option<NonZeroU32>,
+    /// Records and backups of closed accounts.
+    pub closed_days: Option<NonZeroU32>,
+}
+
 /// The file's content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -45,6 +94,8 @@ pub struct File {
     pub rpc_url: Option<String>,
     /// Its websocket.
     pub ws_url: Option<String>,
+    /// Further nodes, in the order in which they are turned to.
+    pub endpoints: Vec<NodeKeys>,
     /// The key file that signs.
     pub keypair: Option<PathBuf>,
     /// Postgres instead of a file.
@@ -65,6 +116,10 @@ pub struct File {
     pub log_file: Option<PathBuf>,
     /// How much.
     pub log_level: Option<LogLevel>,
+    /// What `index` does.
+    pub index: IndexKeys,
+    /// For how long things are kept.
+    pub retention: RetentionKeys,
     /// Names for addresses.
     #[serde(deserialize_with = "names")]
     pub names: BTreeMap<Pubkey, String>,
@@ -114,6 +169,9 @@ pub const PRINTED: &str = r#"# Control room. Flags come first, then CONTROL_ROOM
 # rpc_url = "http://127.0.0.1:8899"
 # ws_url = "ws://127.0.0.1:8900"
 
+# Further nodes of the same cluster: when one fails or falls behind, the mirror goes on with the next.
+# endpoints = [{ rpc_url = "https://other.example", ws_url = "wss://other.example" }]
+
 # The key file that signs, as the Solana command line writes it. Without one nothing can be signed.
 # keypair = "/home/you/.config/solana/id.json"
 
@@ -138,6 +196,26 @@ pub const PRINTED: &str = r#"# Control room. Flags come first, then CONTROL_ROOM
 
 # log_file = "/home/you/control-room.log"
 # log_level = "info"
+
+# What `control-room index` does.
+[index]
+# Serves /healthz, /readyz and /metrics there; without it nothing is served.
+# listen = "127.0.0.1:9464"
+# Logs to stderr where no log_file is named; text or json.
+# log_format = "text"
+# How often all accounts are read again: only that finds every closed one.
+# reconcile_seconds = 60
+# Most slots that the mirror may lag before it counts as unhealthy, or its node before it is left.
+# behind_slots = 20
+
+# Days after which the mirror forgets; without a number never. The audit log is always kept.
+[retention]
+# What happened here and not on chain: reconnects, repairs.
+# ops_days = 90
+# Announcements that every webhook has been told of.
+# outbox_days = 90
+# Records and backups of accounts that are closed.
+# closed_days = 365
 
 # Names for addresses: programs, members. What has to be typed to confirm is the program's name.
 [names]

@@ -4,18 +4,45 @@ mod file;
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroU64},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, anyhow};
 use etcetera::base_strategy::{BaseStrategy, Xdg};
+use indexer::Retention;
 use solana_pubkey::Pubkey;
 
-pub use self::file::{File, LogLevel, PRINTED};
+use self::file::NodeKeys;
+pub use self::file::{File, LogFormat, LogLevel, PRINTED, RetentionKeys};
 use crate::{cli::Common, notify::Way, theme::ThemeName};
 
 /// Folder of this program below the XDG folders.
 const FOLDER: &str = "control-room";
+
+/// One node of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its JSON-RPC.
+    pub rpc_url: String,
+    /// Its websocket.
+    pub ws_url: String,
+}
+
+/// What `index` does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IndexSettings {
+    /// Where health and counts are served.
+    pub listen: Option<SocketAddr>,
+    /// How the log is written; [`None`] was not said.
+    pub log_format: Option<LogFormat>,
+    /// How often all accounts are read again; [`None`] is the usual.
+    pub reconcile: Option<Duration>,
+    /// Most slots that the mirror or its node may lag; [`None`] is the usual.
+    pub behind: Option<u64>,
+}
 
 /// Everything that was settled before the start.
 #[derive(Clone, Debug)]
@@ -24,6 +51,8 @@ pub struct Settings {
     pub rpc_url: String,
     /// Its websocket.
     pub ws_url: String,
+    /// Further nodes, in the order in which they are turned to.
+    pub others: Vec<Node>,
     /// The key file that signs.
     pub keypair: Option<PathBuf>,
     /// Postgres instead of the file in `data_dir`.
@@ -44,11 +73,24 @@ pub struct Settings {
     pub log_file: Option<PathBuf>,
     /// How much.
     pub log_level: LogLevel,
+    /// What `index` does.
+    pub index: IndexSettings,
+    /// For how long things are kept.
+    pub retention: Retention,
+    /// Whether the log goes to stderr.
+    pub log_to_stderr: bool,
     /// Names for addresses.
     pub names: BTreeMap<Pubkey, String>,
 }
 
 impl Settings {
+    /// Every address that may carry a key or a password.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        let others = self.others.iter().flat_map(|n| [&n.rpc_url, &n.ws_url]);
+        let mine = [&self.rpc_url, &self.ws_url].into_iter().chain(&self.database_url);
+        mine.chain(others).map(String::as_str)
+    }
+
     /// Puts the layers together.
     ///
     /// # Errors
@@ -68,20 +110,12 @@ impl Settings {
             Some(dir) => dir,
             None => xdg?.data_dir().join(FOLDER),
         };
-        let rpc_url = flags
-            .rpc_url
-            .clone()
-            .or(file.rpc_url)
-            .unwrap_or_else(|| "http://127.0.0.1:8899".to_owned());
-        check_scheme(&rpc_url, HTTP, RPC)?;
-        let ws_url = match flags.ws_url.clone().or(file.ws_url) {
-            Some(url) => url,
-            None => websocket_of(&rpc_url),
-        };
-        check_scheme(&ws_url, WS, WEBSOCKET)?;
+        let (Node { rpc_url, ws_url }, others) =
+            nodes(flags, file.rpc_url, file.ws_url, file.endpoints)?;
         Ok(Self {
             rpc_url,
             ws_url,
+            others,
             keypair: flags.keypair.clone().or(file.keypair),
             database_url: flags.database_url.clone().or(file.database_url),
             data_dir,
@@ -92,8 +126,61 @@ impl Settings {
             mouse: flags.mouse || file.mouse,
             log_file: flags.log_file.clone().or(file.log_file),
             log_level: flags.log_level.or(file.log_level).unwrap_or_default(),
+            index: IndexSettings {
+                listen: file.index.listen,
+                log_format: file.index.log_format,
+                reconcile: file.index.reconcile_seconds.map(|s| Duration::from_secs(s.get())),
+                behind: file.index.behind_slots.map(NonZeroU64::get),
+            },
+            retention: days(file.retention),
+            log_to_stderr: false,
             names: file.names,
         })
+    }
+}
+
+/// The preferred node, and the others. A node named by a flag stands alone: the file's others may be
+/// of another cluster.
+fn nodes(
+    flags: &Common,
+    rpc: Option<String>,
+    ws: Option<String>,
+    further: Vec<NodeKeys>,
+) -> Result<(Node, Vec<Node>)> {
+    let mut list = vec![];
+    if let Some(rpc_url) = flags.rpc_url.clone() {
+        list.push(NodeKeys { rpc_url, ws_url: flags.ws_url.clone().or(ws) });
+    } else {
+        match (rpc, flags.ws_url.clone().or(ws)) {
+            (Some(rpc_url), ws_url) => list.push(NodeKeys { rpc_url, ws_url }),
+            (None, Some(ws_url)) => {
+                list.push(NodeKeys { rpc_url: LOCAL.to_owned(), ws_url: Some(ws_url) });
+            }
+            (None, None) => {}
+        }
+        list.extend(further);
+    }
+    let mut list = list.into_iter().map(node).collect::<Result<Vec<_>>>()?.into_iter();
+    let first = match list.next() {
+        Some(first) => first,
+        None => node(NodeKeys { rpc_url: LOCAL.to_owned(), ws_url: None })?,
+    };
+    Ok((first, list.collect()))
+}
+
+fn node(keys: NodeKeys) -> Result<Node> {
+    check_scheme(&keys.rpc_url, HTTP, RPC)?;
+    let ws_url = keys.ws_url.unwrap_or_else(|| websocket_of(&keys.rpc_url));
+    check_scheme(&ws_url, WS, WEBSOCKET)?;
+    Ok(Node { rpc_url: keys.rpc_url, ws_url })
+}
+
+fn days(keys: RetentionKeys) -> Retention {
+    let days = |days: Option<NonZeroU32>| days.map(NonZeroU32::get);
+    Retention {
+        ops_days: days(keys.ops_days),
+        outbox_days: days(keys.outbox_days),
+        closed_days: days(keys.closed_days),
     }
 }
 
@@ -115,17 +202,19 @@ pub fn default_path() -> Result<PathBuf> {
 /// What is wrong with it, with its line.
 pub fn check(path: &Path) -> Result<()> {
     let file = File::read(path)?;
-    let rpc = file.rpc_url.as_deref().map_or(Ok(()), |url| check_scheme(url, HTTP, RPC));
-    let ws = file.ws_url.as_deref().map_or(Ok(()), |url| check_scheme(url, WS, WEBSOCKET));
-    rpc.and(ws).with_context(|| format!("The configuration {} cannot work", path.display()))
+    nodes(&Common::default(), file.rpc_url, file.ws_url, file.endpoints)
+        .map(|_| ())
+        .with_context(|| format!("The configuration {} cannot work", path.display()))
 }
 
+/// The node when none is named.
+const LOCAL: &str = "http://127.0.0.1:8899";
 /// Schemes of a node's address, and what that address is called wherever it was given.
 const HTTP: &[&str] = &["http", "https"];
-const RPC: &str = "the node (rpc_url, --rpc-url or CONTROL_ROOM_RPC_URL)";
+const RPC: &str = "the node (rpc_url, endpoints, --rpc-url or CONTROL_ROOM_RPC_URL)";
 /// The same for its websocket.
 const WS: &[&str] = &["ws", "wss"];
-const WEBSOCKET: &str = "the websocket (ws_url, --ws-url or CONTROL_ROOM_WS_URL)";
+const WEBSOCKET: &str = "the websocket (ws_url, endpoints, --ws-url or CONTROL_ROOM_WS_URL)";
 
 fn check_scheme(url: &str, schemes: &[&str], what: &str) -> Result<()> {
     let scheme = url.split_once("://").map(|(scheme, _)| scheme);
@@ -183,6 +272,22 @@ mod tests {
     }
 
     #[test]
+    fn further_nodes_follow_the_first_unless_a_flag_names_one() {
+        let file = "rpc_url = 'https://a.example'\n\
+                    endpoints = [{ rpc_url = 'https://b.example', ws_url = 'wss://w.example' }]\n";
+        let s = load(Common::default(), file).unwrap();
+        let urls = |s: &Settings| s.others.iter().map(|n| n.ws_url.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            (s.rpc_url.as_str(), urls(&s)),
+            ("https://a.example", vec!["wss://w.example".into()])
+        );
+        assert!(load(rpc("http://c.example"), file).unwrap().others.is_empty(), "another cluster?");
+        let only = load(Common::default(), "endpoints = [{ rpc_url = 'http://d.example:80' }]\n");
+        let only = only.unwrap();
+        assert_eq!((only.ws_url.as_str(), only.others.len()), ("ws://d.example:81", 0));
+    }
+
+    #[test]
     fn an_unknown_key_is_an_error_with_its_line() {
         let error = load(Common::default(), "read_only = true\n\nrpcurl = 'x'\n").unwrap_err();
         let text = format!("{error:#}");
@@ -201,9 +306,15 @@ mod tests {
     fn a_file_that_cannot_work_is_not_called_fine() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
-        for (text, name) in
-            [("rpc_url = 'example.com'", "rpc_url"), ("ws_url = 'http://x'", "ws_url")]
-        {
+        for (text, name) in [
+            ("rpc_url = 'example.com'", "rpc_url"),
+            ("ws_url = 'http://x'", "ws_url"),
+            ("endpoints = [{ rpc_url = 'x' }]", "endpoints"),
+            ("endpoints = [{ rpc_url = 'http://x', key = 'y' }]", "key"),
+            ("[index]\nreconcile_seconds = 0", "line 2"),
+            ("[index]\nlisten = 'localhost'", "line 2"),
+            ("[retention]\naudit_days = 1", "audit_days"),
+        ] {
             std::fs::write(&path, text).unwrap();
             let error = format!("{:#}", check(&path).unwrap_err());
             assert!(error.contains(name) && error.contains("config.toml"), "{error}");
@@ -226,6 +337,8 @@ mod tests {
             .map(|l| format!("{l}\n"))
             .collect();
         let all: File = toml::from_str(&uncommented).unwrap();
+        assert!(all.endpoints.len() == 1 && all.index.listen.is_some());
+        assert!(all.index.behind_slots.is_some() && all.retention.closed_days.is_some());
         assert!(all.rpc_url.is_some() && all.keypair.is_some() && !all.names.is_empty());
     }
 }

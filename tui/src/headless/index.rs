@@ -1,71 +1,71 @@
-//! `index`: the mirror without screens – once, compared with the chain, or until it is stopped.
-use std::sync::Arc;
+//! `index`: the mirror without screens – once and compared with the chain, or until it is stopped.
+use std::{sync::Arc, time::Instant};
 
 use anyhow::{Context, Result, bail};
-use indexer::{Conn, backfill_once, verify};
+use indexer::{Conn, Health, backfill_once, serve, verify};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{failed, print, print_json};
+use super::{print, print_json};
 use crate::{
     cli::Index,
     session::Session,
     text::{clean, grouped},
 };
 
+/// The exit code of a mirror that is not the chain.
+const DIFFERS: u8 = 1;
+
 pub(super) async fn run(session: &Session, args: &Index) -> Result<u8> {
-    if args.verify {
-        return compare(session, args.output.json).await;
-    }
-    if args.once {
-        let done = backfill(session).await?;
-        if args.output.json {
-            print_json(
-                &json!({"slot": done.slot, "accounts": done.accounts, "written": done.written}),
-            )?;
-        } else {
-            print(&format!(
-                "Mirrored {} accounts as of slot {}; {} rows changed.",
-                done.accounts,
-                grouped(done.slot),
-                done.written
-            ))?;
-        }
-        return Ok(0);
-    }
-    forever(session, args.output.json).await
+    if args.once || args.verify { once(session, args).await } else { forever(session, args).await }
 }
 
-async fn backfill(session: &Session) -> Result<indexer::Backfill> {
-    backfill_once(session.source(), Arc::clone(&session.store)).await.map_err(|e| session.clean(&e))
-}
-
-async fn compare(session: &Session, json: bool) -> Result<u8> {
-    backfill(session).await?;
+/// Reads accounts and history, compares, and says what came of it.
+async fn once(session: &Session, args: &Index) -> Result<u8> {
+    let done = backfill_once(session.source(), Arc::clone(&session.store))
+        .await
+        .map_err(|e| session.clean(&e))?;
     let report = verify(&session.source(), &*session.store).await.map_err(|e| session.clean(&e))?;
-    let error = match report.differences.len() {
-        0 => None,
-        n => Some(format!(
-            "The mirror differs from the chain in {n} fields. Move the store away and run `control-room index --once`."
-        )),
-    };
-    let mut value = None;
-    if json {
-        value = Some(json!({
+    let found = report.differences.len();
+    let error = (found > 0).then(|| {
+        format!(
+            "The mirror differs from the chain in {found} fields. Move the store away and run `control-room index --once`."
+        )
+    });
+    let shown = report.differences.iter().take(args.limit);
+    if args.output.json {
+        print_json(&json!({
             "error": error,
             "slot": report.slot,
+            "accounts": done.accounts,
+            "written": done.written,
+            "closed": done.closed,
+            "events": done.events,
             "compared": report.compared,
             "equal": report.equal,
-            "differences": report.differences.iter().map(|d| json!({
+            "found": found,
+            "differences": shown.map(|d| json!({
                 "account": d.pubkey.to_string(),
                 "field": d.field,
                 "mirror": d.mirror,
                 "chain": d.chain,
             })).collect::<Vec<_>>(),
-        }));
+        }))?;
     } else {
-        for d in &report.differences {
+        print(&format!(
+            "Mirrored {} accounts as of slot {}; {} rows changed, {} closed, {} new events.",
+            done.accounts,
+            grouped(done.slot),
+            done.written,
+            done.closed,
+            done.events
+        ))?;
+        for d in shown {
             print(&format!("{} {}: mirror {}, chain {}", d.pubkey, d.field, d.mirror, d.chain))?;
+        }
+        let more = found.saturating_sub(args.limit);
+        if more > 0 {
+            print(&format!("{more} more differences; --limit {found} prints all."))?;
         }
         print(&format!(
             "Compared every field of {} accounts with the chain at slot {}: {} equal.",
@@ -74,47 +74,46 @@ async fn compare(session: &Session, json: bool) -> Result<u8> {
             report.equal
         ))?;
     }
-    match error {
-        Some(error) => failed(error, value.as_ref()),
-        None => {
-            value.as_ref().map_or(Ok(()), print_json)?;
-            Ok(0)
+    Ok(match error {
+        Some(error) => {
+            eprintln!("control-room: {error}");
+            DIFFERS
         }
-    }
+        None => 0,
+    })
 }
 
-/// Mirrors until Ctrl-C or SIGTERM; says on stderr how it goes.
-async fn forever(session: &Session, json: bool) -> Result<u8> {
-    let indexer = indexer::spawn(session.source(), Arc::clone(&session.store));
+/// Mirrors until Ctrl-C or SIGTERM; says how it goes, and why it must not be trusted when so.
+async fn forever(session: &Session, args: &Index) -> Result<u8> {
+    let source = session.source();
+    let limits = session.limits();
+    let metrics = source.metrics.clone();
+    let indexer = indexer::spawn(source, Arc::clone(&session.store));
     let mut health = indexer.health.clone();
     let mut term = signal(SignalKind::terminate()).context("Signals cannot be received.")?;
+    let probe = serve::Probe { health: health.clone(), metrics, limits };
+    // Serves until it is dropped, at the end.
+    let _serving = match session.settings.index.listen {
+        Some(at) => Some(listen(at, probe).await?),
+        None => None,
+    };
     let mut last = String::new();
     let gave_up = loop {
-        let now = health.borrow_and_update().clone();
-        let text = match &now.conn {
-            Conn::Connecting => "Connecting".to_owned(),
-            Conn::Live => "Live".to_owned(),
-            Conn::Following { writer } => {
-                format!("Following {}", session.secrets.scrub(&clean(writer)))
-            }
-            Conn::Reconnecting { attempt, .. } => format!(
-                "Reconnecting (attempt {attempt}): {}",
-                session.secrets.scrub(now.error.as_deref().unwrap_or(crate::strings::LOST))
-            ),
-            Conn::Stopped { reason } => break Some(session.secrets.scrub(reason)),
-        };
+        let now = health.borrow_and_update().clone().judged(Instant::now(), &limits);
+        if let Conn::Stopped { reason } = &now.conn {
+            break Some(session.secrets.scrub(reason));
+        }
+        let text = state(session, &now);
         if text != last {
-            if json {
-                print(&json!({"slot": now.slot, "state": text}).to_string())?;
-            } else {
-                eprintln!("slot {}: {text}", grouped(now.slot));
-            }
+            say(session, args.output.json, &now, &text)?;
             last = text;
         }
         tokio::select! {
             changed = health.changed() => if changed.is_err() {
                 break Some("The mirror has ended.".to_owned());
             },
+            // What numbers say changes without anybody telling of it.
+            () = tokio::time::sleep(limits.silent) => {}
             _ = tokio::signal::ctrl_c() => break None,
             _ = term.recv() => break None,
         }
@@ -124,4 +123,55 @@ async fn forever(session: &Session, json: bool) -> Result<u8> {
         None => Ok(0),
         Some(reason) => bail!("{reason}"),
     }
+}
+
+async fn listen(at: std::net::SocketAddr, probe: serve::Probe) -> Result<serve::Serving> {
+    let serving = serve::start(at, probe).await.with_context(|| {
+        format!("Health cannot be served at {at}. Choose another address with --listen.")
+    })?;
+    tracing::info!(at = %serving.at, "health is served");
+    Ok(serving)
+}
+
+/// The state in words, without numbers that change all the time.
+fn state(session: &Session, now: &Health) -> String {
+    let mut text = match &now.conn {
+        Conn::Connecting => "Connecting".to_owned(),
+        Conn::Live => "Live".to_owned(),
+        Conn::Following { writer } => {
+            format!("Following {}", session.secrets.scrub(&clean(writer)))
+        }
+        Conn::Reconnecting { attempt, .. } => format!(
+            "Reconnecting (attempt {attempt}): {}",
+            session.secrets.scrub(now.error.as_deref().unwrap_or(crate::strings::LOST))
+        ),
+        Conn::Stopped { .. } => "Stopped".to_owned(),
+    };
+    if !now.is_healthy() {
+        let names: Vec<_> = now.reasons.iter().map(|r| r.name()).collect();
+        text.push_str(&format!(" [{}]", names.join(", ")));
+    }
+    text
+}
+
+fn say(session: &Session, json: bool, now: &Health, text: &str) -> Result<()> {
+    tracing::info!(slot = now.slot, lag = now.lag(), "{text}");
+    if json {
+        return print(
+            &json!({
+                "slot": now.slot,
+                "state": text,
+                "healthy": now.is_healthy(),
+                "reasons": serve::reasons(now),
+            })
+            .to_string(),
+        );
+    }
+    if !session.settings.log_to_stderr {
+        eprintln!("slot {}: {text}", grouped(now.slot));
+        for reason in &now.reasons {
+            eprintln!("  {}: {}", reason.name(), reason.sentence());
+        }
+    }
+    Ok(())
 }

@@ -80,6 +80,15 @@ pub fn wants_json(command: Option<&Command>) -> bool {
     }
 }
 
+/// The exit code of a failure.
+pub fn failed_with(command: Option<&Command>) -> u8 {
+    match command {
+        // 1 says that the mirror differs.
+        Some(Command::Index(a)) if a.once || a.verify => 2,
+        _ => 1,
+    }
+}
+
 /// Runs a command about the configuration file.
 ///
 /// # Errors
