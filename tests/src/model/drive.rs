@@ -1,9 +1,5 @@
 //! A chain beside the model: brings every operation to both, and stops where they differ.
-use std::{
-    collections::{BTreeMap, HashMap},
-    fmt::Write as _,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use demo_vault::client;
 use litesvm::types::TransactionMetadata;
@@ -14,7 +10,6 @@ use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use solana_system_interface::instruction::{advance_nonce_account, create_nonce_account};
-use upgrade_manager::state::manifest;
 
 use super::{
     Faults, Model,

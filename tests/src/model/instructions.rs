@@ -3,8 +3,8 @@ use solana_instruction::{AccountMeta, Instruction};
 
 use super::{
     Model,
+    archive::Archive,
     course::{Proposal, TeamChange},
-    drive::Archive,
     keys::Keys,
     op::{Action, BufferId, Call, DEV, How, PAYER, Pid, ProgramId, Scope, TeamId, VaultId},
     wire::{Bytes, CLOCK, INSTRUCTIONS, LOADER, Metas, RENT, SYSTEM},
