@@ -1,13 +1,17 @@
 //! Where data comes from: websocket and RPC address of one Solana node at a time.
+mod body;
 pub mod config;
 pub mod fault;
 pub mod gate;
 pub mod history;
+pub mod ladder;
 pub mod rpc;
 pub mod scan;
 pub mod snapshot;
 pub mod socket;
 mod subscriptions;
+#[cfg(test)]
+mod testing;
 mod transport;
 pub mod wire;
 

@@ -1,7 +1,11 @@
 //! Reads over JSON-RPC, one address at a time. Every answer with a context says which slot it speaks
 //! of; accounts are read at `confirmed`, because a `finalized` answer may hold newer data than its
 //! context says. Reading all accounts is in [`super::snapshot`].
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -15,6 +19,7 @@ use solana_transaction_status_client_types::EncodedConfirmedTransactionWithStatu
 use super::{
     Endpoint, SourceConfig,
     fault::Fault,
+    ladder::Ladder,
     possible, scrubbed, shown,
     transport::{Failure, SHORT, TRIES, Transport},
 };
@@ -51,6 +56,8 @@ pub(super) struct Inner {
     pub(super) program_id: Pubkey,
     pub(super) snapshot_timeout: Duration,
     pub(super) metrics: Metrics,
+    /// What was learnt about reading all accounts.
+    pub(super) ladder: Mutex<Ladder>,
 }
 
 #[derive(Deserialize)]
@@ -80,6 +87,7 @@ impl Rpc {
             program_id: config.program_id,
             snapshot_timeout: config.snapshot_timeout,
             metrics: config.metrics.clone(),
+            ladder: Mutex::default(),
         }))
     }
 
@@ -362,3 +370,6 @@ impl Rpc {
         Ok(block.signatures.unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -384,3 +384,6 @@ fn raw(keyed: &Keyed<'_>, slot: u64) -> Result<Raw, String> {
     let data = data.ok_or_else(|| format!("holds the data of {pubkey} in an unknown encoding"))?;
     Ok(Raw { pubkey, owner, slot, wv: 0, data })
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,7 +88,7 @@ impl Subscriptions {
             std::mem::take(&mut self.early).into_iter().partition(|(of, ..)| *of == subscription);
         self.early = others;
         let mine: Vec<(u64, u64, Box<UiAccount>)> = mine;
-        (mine.into_iter().map(|(_, slot, account)| watched(pubkey, slot, account)).collect(), None)
+        (mine.into_iter().map(|(_, slot, account)| watched(pubkey, slot, *account)).collect(), None)
     }
 
     /// Whether `id` was a request for an account, which is refused now. The others may go on.
@@ -108,7 +108,7 @@ impl Subscriptions {
         account: Box<UiAccount>,
     ) -> Option<Frame> {
         match self.running.get(&subscription) {
-            Some(pubkey) => Some(watched(*pubkey, slot, account)),
+            Some(pubkey) => Some(watched(*pubkey, slot, *account)),
             None => {
                 // Left out, one is found again by the next reading of all accounts.
                 if self.is_waiting() && self.early.len() < EARLY {

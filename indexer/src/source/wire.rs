@@ -131,12 +131,12 @@ fn unreadable(e: serde_json::Error) -> String {
 }
 
 /// What a watched account's message means.
-pub(super) fn watched(pubkey: Pubkey, slot: u64, account: Box<UiAccount>) -> Frame {
+pub(super) fn watched(pubkey: Pubkey, slot: u64, account: UiAccount) -> Frame {
     let nobody = Pubkey::default().to_string();
     if account.lamports == 0 || account.owner == nobody {
         Frame::Closed { slot, pubkey }
     } else {
-        let keyed = RpcKeyedAccount { pubkey: pubkey.to_string(), account: *account };
+        let keyed = RpcKeyedAccount { pubkey: pubkey.to_string(), account };
         Frame::Account { slot, keyed: Box::new(keyed) }
     }
 }

@@ -1,0 +1,111 @@
+//! One answer to a reading of accounts while it arrives: bytes are taken from the network only as fast
+//! as the accounts in them are taken from here.
+use serde_json::Value;
+
+use super::{
+    fault::Fault,
+    rpc::Rpc,
+    scan::Scanner,
+    snapshot::PIECE,
+    transport::{Failure, broken_off, too_late},
+};
+use crate::{Result, decode::Raw};
+
+/// One answer while it arrives.
+#[derive(Debug)]
+pub(super) struct Body {
+    response: reqwest::Response,
+    scanner: Scanner,
+    /// What has arrived and is not read yet, from `read` on.
+    bytes: Vec<u8>,
+    read: usize,
+    rows: Vec<Raw>,
+}
+
+impl Body {
+    /// Sends the call and reads until the slot of the answer is known.
+    pub(super) async fn open(rpc: &Rpc, method: &'static str, params: Value) -> Result<Self> {
+        let failed = |failure| rpc.failed(method, failure);
+        let patience = rpc.0.snapshot_timeout;
+        let opened = rpc.0.transport.open(method, &params, patience).await;
+        let (response, pass) = opened.map_err(failed)?;
+        let mut body = Self {
+            response,
+            scanner: Scanner::default(),
+            bytes: vec![],
+            read: 0,
+            rows: Vec::with_capacity(PIECE),
+        };
+        loop {
+            if let Some(error) = body.scanner.error() {
+                return Err(failed(rpc.0.transport.refused(pass, error)));
+            }
+            if body.scanner.slot().is_some() {
+                rpc.0.transport.gate.answered(pass);
+                return Ok(body);
+            }
+            if !body.fill(rpc).await.map_err(failed)? {
+                return Err(failed(Failure::new(Fault::Garbled, "its answer names no slot")));
+            }
+        }
+    }
+
+    pub(super) fn slot(&self) -> u64 {
+        self.scanner.slot().unwrap_or_default()
+    }
+
+    /// Waits for more bytes and reads them; whether there were any.
+    async fn fill(&mut self, rpc: &Rpc) -> Result<bool, Failure> {
+        if self.read >= self.bytes.len() {
+            let more = tokio::time::timeout(rpc.0.snapshot_timeout, self.response.chunk());
+            let Some(more) = more.await.map_err(|_| too_late())?.map_err(broken_off)? else {
+                let fault = if self.scanner.is_over() { Fault::Garbled } else { Fault::Cut };
+                let ended = self.scanner.finish();
+                return match ended {
+                    Ok(()) => Ok(false),
+                    Err(why) => Err(Failure::new(fault, format!("its answer {why}"))),
+                };
+            };
+            (self.bytes, self.read) = (more.into(), 0);
+        }
+        let rest = self.bytes.get(self.read..).unwrap_or_default();
+        let read = self
+            .scanner
+            .read(rest, &mut self.rows, PIECE)
+            .map_err(|why| Failure::new(Fault::Garbled, format!("its answer {why}")))?;
+        self.read = self.read.saturating_add(read);
+        Ok(true)
+    }
+
+    /// The next accounts; `None` when that was all. Loses nothing when it is dropped.
+    pub(super) async fn next(&mut self, rpc: &Rpc) -> Result<Option<Vec<Raw>>, Failure> {
+        loop {
+            if self.is_full() {
+                return Ok(Some(self.take()));
+            }
+            if !self.fill(rpc).await? {
+                return Ok(if self.rows.is_empty() { None } else { Some(self.take()) });
+            }
+        }
+    }
+
+    /// Whether the scanner takes no more until the rows are taken.
+    fn is_full(&self) -> bool {
+        !self.rows.is_empty() && self.read < self.bytes.len()
+    }
+
+    /// Where the next page begins, if there is one.
+    pub(super) fn cursor(&self) -> Option<&str> {
+        self.scanner.cursor()
+    }
+
+    /// Accounts that stand in memory.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn take(&mut self) -> Vec<Raw> {
+        std::mem::replace(&mut self.rows, Vec::with_capacity(PIECE))
+    }
+}
