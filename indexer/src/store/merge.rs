@@ -14,8 +14,8 @@ use upgrade_manager::state::AccountStatus;
 use super::types::{Close, Update};
 use crate::account::Tally;
 
-pub use rows::{Stored, progress_row, records, sums, tally, view};
-pub use undo::{Fate, Image, Unwound, unwind};
+pub use rows::{Stored, progress_row, records, tally, view};
+pub use undo::{Fate, Image, unwind};
 
 /// What the store knows of an account before a write.
 #[derive(Clone, Debug, PartialEq, Eq)]

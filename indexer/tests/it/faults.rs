@@ -9,7 +9,7 @@ use crate::{
     common::{
         PATIENCE, Place,
         fake::FakeSolana,
-        fixtures::{PROGRAM_ID, RUN, bytes, key, record},
+        fixtures::{PROGRAM_ID, bytes, key, record},
         until,
     },
     join::{equal, live},
@@ -164,14 +164,14 @@ async fn a_node_behind_the_mirror_is_not_believed() {
     let fake = FakeSolana::start().await;
     fake.set(key(1), bytes(&record(1, Pending)));
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open_in_memory().unwrap());
-    store.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.unwrap();
+    let run = store.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.unwrap();
     let there = crate::common::fixtures::record_update(1, Verified, 5_000, 0);
     store
-        .apply(&RUN, indexer::Batch { updates: vec![there.clone()], ..Default::default() })
+        .apply(&run, indexer::Batch { updates: vec![there.clone()], ..Default::default() })
         .await
         .unwrap();
     let present = Arc::new([key(1)].into_iter().collect());
-    store.tombstone_missing(&RUN, 5_000, present, true).await.unwrap();
+    store.tombstone_missing(&run, 5_000, present, true).await.unwrap();
     let error = indexer::backfill_once(fake.config(), Arc::clone(&store)).await.unwrap_err();
     assert!(error.to_string().contains("behind slot 5000"), "{error}");
     assert_eq!(store.rows(None, 9).await.unwrap()[0].raw, there.raw);

@@ -18,7 +18,7 @@ use crate::{
     common::{
         PATIENCE,
         fake::{FakeSolana, Quirk, Tx, emitted},
-        fixtures::{PROGRAM_ID, RUN, bytes, key, record},
+        fixtures::{PROGRAM_ID, bytes, key, record},
         until,
     },
     join::{equal, live},
@@ -111,7 +111,7 @@ on_both_stores! {
         fake.state().finalized = 40;
         backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
         let other: Arc<dyn Store> = Arc::new(indexer::SqliteStore::open_in_memory().unwrap());
-        other.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.unwrap();
+        let run = other.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.unwrap();
         let all = store.audit(Some(0), 100).await.unwrap();
         for row in &all[..3] {
             let entry = indexer::AuditEntry {
@@ -120,7 +120,7 @@ on_both_stores! {
                 time: None, payload: row.payload.clone(),
             };
             // Killed in the middle of slot 20, after its first event.
-            other.append_audit(&RUN, vec![entry], row.slot - 1).await.unwrap();
+            other.append_audit(&run, vec![entry], row.slot - 1).await.unwrap();
         }
         backfill_once(fake.config(), Arc::clone(&other)).await.unwrap();
         assert_eq!(head(&store).await, head(&other).await);

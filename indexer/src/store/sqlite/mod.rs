@@ -1,83 +1,86 @@
 //! The embedded store: one file, one thread that writes, one that reads. It survives kill -9 at any
 //! moment: every change is one `BEGIN IMMEDIATE` transaction under a write-ahead log.
+mod fill;
 mod kept;
+mod lease;
+mod notes;
+mod open;
 mod outbox;
 mod read;
+mod undo;
 mod worker;
 mod write;
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use async_trait::async_trait;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
-use rusqlite_migration::{M, Migrations};
+use rusqlite::{Connection, TransactionBehavior};
 use solana_pubkey::Pubkey;
+use tokio::sync::mpsc;
 use upgrade_manager::state::AccountVersion;
 
-use self::worker::{Fault, Worker};
+use self::{
+    lease::FileLock,
+    open::Observer,
+    worker::{Fault, Worker},
+};
 use super::{
-    Announcement, Applied, Batch, Closing, DeadLetter, HookState, KeptRow, MirrorState, OutboxRow,
-    Present, ProgressRow, Quarantined, RawRow, RecordQuery, Result, Row, Run, SCHEMA, Sent,
-    SentRow, Store, StoreError, View,
+    Announcement, Applied, Batch, Closing, DeadLetter, Fill, HookState, KeptRow, Lease, Marks,
+    MirrorState, OpRow, OutboxRow, Present, ProgressRow, Quarantined, RawRow, RecordQuery, Result,
+    Retention, Row, Run, Sent, SentRow, Store, StoreError, Undone, View,
 };
 use crate::audit::{AuditEntry, AuditRow};
-
-const STEPS: &[M<'static>] = &[
-    M::up(include_str!("../../../../migrations/sqlite/0001_mirror.sql")),
-    M::up(include_str!("../../../../migrations/sqlite/0002_governance.sql")),
-    M::up(include_str!("../../../../migrations/sqlite/0003_certainty.sql")),
-];
-const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
-/// How long a writer waits for another process's transaction.
-const BUSY: Duration = Duration::from_secs(5);
-
-/// How long to wait before a file that another process is making is looked at again.
-const AGAIN: Duration = Duration::from_millis(20);
-
-/// Whether `e` can come from another process that makes the same file right now.
-fn is_of_the_moment(e: &rusqlite::Error) -> bool {
-    use ErrorCode::{DatabaseBusy, DatabaseLocked, SchemaChanged, Unknown};
-    // Unknown is SQLite's plain "error", here for a table that is there by now.
-    matches!(e.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | SchemaChanged | Unknown))
-}
 
 /// The mirror in a SQLite file.
 pub struct SqliteStore {
     place: String,
-    writer: Worker,
+    /// `None` where this process may only read.
+    writer: Option<Worker>,
     /// `None` in memory, where a second connection would see another database.
     reader: Option<Worker>,
+    /// Last, so that it is let go of when nothing is written any more.
+    lock: FileLock,
 }
 
 impl SqliteStore {
     /// Opens the store at `path`, makes it and its folder where they are missing, and brings its
-    /// schema up to date.
+    /// schema up to date. Where this user may not write, it is opened for reading.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::NotAStore`], [`StoreError::NewerSchema`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
+        Self::opened(path.as_ref(), None)
+    }
+
+    /// As [`Self::open`]; `observer` is told of each statement of the thread that writes, before it
+    /// runs. This is for tests that end the process between any two of them.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_observed(path: impl AsRef<Path>, observer: Observer) -> Result<Self> {
+        Self::opened(path.as_ref(), Some(observer))
+    }
+
+    /// Opens the store at `path` for reading only.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; also when it is not there, or its schema is older than this build's.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
+        let (path, place) = (path.as_ref(), path.as_ref().display().to_string());
+        let reader = open::reading(path, &place)?;
+        let reader = Some(Worker::start("store-reader", reader, &place)?);
+        Ok(Self { writer: None, reader, lock: FileLock::of(None), place })
+    }
+
+    fn opened(path: &Path, observer: Option<Observer>) -> Result<Self> {
         let place = path.display().to_string();
-        let unavailable = |detail: String| StoreError::Unavailable { place: place.clone(), detail };
-        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .map_err(|e| unavailable(format!("{}: {e}", folder.display())))?;
-        }
-        let connection = Connection::open(path).map_err(|e| Fault::from(e).at(&place))?;
-        let writer = Self::prepared(connection, &place)?;
-        let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .and_then(|reader| {
-                reader.busy_timeout(BUSY)?;
-                Ok(reader)
-            })
-            .map_err(|e| Fault::from(e).at(&place))?;
-        let reader = Worker::start("store-reader", reader, &place)?;
-        Ok(Self { writer, reader: Some(reader), place })
+        let Some(writer) = open::writing(path, &place, observer)? else {
+            return Self::open_read_only(path);
+        };
+        let writer = Some(Worker::start("store-writer", writer, &place)?);
+        let reader = open::reading(path, &place)?;
+        let reader = Some(Worker::start("store-reader", reader, &place)?);
+        Ok(Self { writer, reader, lock: FileLock::of(Some(path)), place })
     }
 
     /// A store that is gone with the process.
@@ -86,61 +89,16 @@ impl SqliteStore {
     /// [`StoreError::Unavailable`].
     pub fn open_in_memory() -> Result<Self> {
         let place = "memory".to_owned();
-        let connection = Connection::open_in_memory().map_err(|e| Fault::from(e).at(&place))?;
-        Ok(Self { writer: Self::prepared(connection, &place)?, reader: None, place })
-    }
-
-    fn prepared(mut connection: Connection, place: &str) -> Result<Worker> {
-        Self::prepare(&mut connection, place).map_err(|fault| fault.at(place))?;
-        Worker::start("store-writer", connection, place)
-    }
-
-    /// Two processes may make the same file at the same time. SQLite does not wait for a change of
-    /// the journal mode, and the one that comes second finds half of its work done: it tries again.
-    fn prepare(connection: &mut Connection, place: &str) -> Result<(), Fault> {
-        connection.busy_timeout(BUSY)?;
-        let end = Instant::now() + BUSY;
-        loop {
-            match Self::bring_up_to_date(connection, place) {
-                Err(Fault::Sql(e)) if is_of_the_moment(&e) && Instant::now() < end => {
-                    std::thread::sleep(AGAIN);
-                }
-                done => return done,
-            }
-        }
-    }
-
-    fn bring_up_to_date(connection: &mut Connection, place: &str) -> Result<(), Fault> {
-        // One reading, or another process's tables could be seen without their number.
-        let (found, tables): (i64, i64) = connection.query_row(
-            "SELECT (SELECT user_version FROM pragma_user_version),
-                 (SELECT count(*) FROM sqlite_schema)",
-            [],
-            |r| Ok((r.get(0)?, r.get(1)?)),
-        )?;
-        if found > SCHEMA {
-            let place = place.to_owned();
-            return Err(StoreError::NewerSchema { place, found, known: SCHEMA }.into());
-        }
-        if found == 0 && tables > 0 {
-            let detail = "it holds tables of another program".to_owned();
-            return Err(StoreError::NotAStore { place: place.to_owned(), detail }.into());
-        }
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
-        connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-        connection.set_prepared_statement_cache_capacity(64);
-        MIGRATIONS.to_latest(connection).map_err(|e| match e {
-            rusqlite_migration::Error::RusqliteError { err, .. } => Fault::Sql(err),
-            other => Fault::Corrupt(format!("its schema could not be brought up to date: {other}")),
-        })
+        let writer = Some(Worker::start("store-writer", open::memory(&place)?, &place)?);
+        Ok(Self { writer, reader: None, lock: FileLock::of(None), place })
     }
 
     async fn read<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T> {
-        let worker = self.reader.as_ref().unwrap_or(&self.writer);
+        let worker = self.reader.as_ref().or(self.writer.as_ref());
+        let worker = worker.ok_or_else(|| Fault::Corrupt("no thread".into()).at(&self.place))?;
         worker
             .call(move |connection| {
                 // One transaction, so that rows, counters and revision belong together.
@@ -150,11 +108,18 @@ impl SqliteStore {
             .await
     }
 
+    fn writer(&self, what: &'static str) -> Result<&Worker> {
+        let place = &self.place;
+        self.writer.as_ref().ok_or_else(|| StoreError::ReadOnly { place: place.clone(), what })
+    }
+
+    /// One transaction that writes `what`.
     async fn write<T: Send + 'static>(
         &self,
+        what: &'static str,
         job: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T> {
-        self.writer
+        self.writer(what)?
             .call(move |connection| {
                 let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
                 let done = job(&tx)?;
@@ -162,6 +127,33 @@ impl SqliteStore {
                 Ok(done)
             })
             .await
+    }
+
+    /// The same for the indexer, as long as `run` is the newest.
+    async fn write_as<T: Send + 'static>(
+        &self,
+        run: &Run,
+        what: &'static str,
+        job: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T> {
+        let (run, place) = (*run, self.place.clone());
+        let checked = move |tx: &Connection| {
+            lease::check(tx, &run, &place)?;
+            job(tx)
+        };
+        self.write(what, checked).await
+    }
+
+    /// Why a run cannot begin while another store has the lock.
+    async fn leased(&self, program_id: &Pubkey, genesis_hash: &[u8; 32]) -> Result<Run> {
+        let (program_id, genesis, place) = (*program_id, *genesis_hash, self.place.clone());
+        self.read(move |tx| lease::identity(tx, (&program_id, &genesis), &place)).await?;
+        let lease = self.state().await?.lease;
+        let Lease { owner, left } = lease.unwrap_or_else(|| Lease {
+            owner: "another process".to_owned(),
+            left: std::time::Duration::ZERO,
+        });
+        Err(StoreError::Leased { place: self.place.clone(), owner, left })
     }
 }
 
@@ -171,10 +163,32 @@ impl Store for SqliteStore {
         &self,
         program_id: &Pubkey,
         genesis_hash: &[u8; 32],
-        _owner: &str,
+        owner: &str,
     ) -> Result<Run> {
+        self.writer("the lease")?;
+        let Some(new) = self.lock.take(&self.place)? else {
+            return self.leased(program_id, genesis_hash).await;
+        };
         let (program_id, genesis, place) = (*program_id, *genesis_hash, self.place.clone());
-        self.write(move |tx| write::begin_run(tx, &program_id, &genesis, &place)).await
+        let owner = owner.to_owned();
+        let begun = self
+            .write("the lease", move |tx| lease::begin(tx, (&program_id, &genesis), &owner, &place))
+            .await;
+        if begun.is_err() && new {
+            self.lock.release();
+        }
+        begun
+    }
+
+    async fn keep(&self, run: &Run, marks: Marks) -> Result<()> {
+        self.write_as(run, "the lease", move |tx| lease::keep(tx, marks)).await
+    }
+
+    async fn end_run(&self, run: &Run) -> Result<()> {
+        let run = *run;
+        let ended = self.write("the lease", move |tx| lease::end(tx, &run)).await;
+        self.lock.release();
+        ended
     }
 
     async fn state(&self) -> Result<MirrorState> {
@@ -182,25 +196,42 @@ impl Store for SqliteStore {
     }
 
     fn read_only(&self) -> bool {
-        false
+        self.writer.is_none()
     }
 
-    async fn apply(&self, _run: &Run, batch: Batch) -> Result<Applied> {
-        self.write(move |tx| write::apply(tx, batch)).await
+    async fn apply(&self, run: &Run, batch: Batch) -> Result<Applied> {
+        self.write_as(run, "what arrived", move |tx| write::apply(tx, batch)).await
+    }
+
+    async fn fill(&self, run: &Run, rows: mpsc::Receiver<Fill>) -> Result<Option<u64>> {
+        let (run, place) = (*run, self.place.clone());
+        self.writer("what arrived")?
+            .call(move |connection| fill::fill(connection, &run, &place, rows))
+            .await
     }
 
     async fn tombstone_missing(
         &self,
-        _run: &Run,
+        run: &Run,
         slot: u64,
         present: Arc<Present>,
         trusted: bool,
     ) -> Result<Closing> {
-        self.write(move |tx| write::tombstone_missing(tx, slot, &present, trusted)).await
+        let job = move |tx: &Connection| write::tombstone_missing(tx, slot, &present, trusted);
+        self.write_as(run, "what was closed", job).await
     }
 
-    async fn append_audit(&self, _run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
-        self.write(move |tx| write::append_audit(tx, &entries, upto)).await
+    async fn undo_slots(&self, upto: u64) -> Result<Vec<u64>> {
+        self.read(move |tx| undo::slots(tx, upto)).await
+    }
+
+    async fn undo(&self, run: &Run, orphaned: &[u64]) -> Result<Undone> {
+        let orphaned = orphaned.to_vec();
+        self.write_as(run, "what was before", move |tx| undo::undo(tx, &orphaned)).await
+    }
+
+    async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
+        self.write_as(run, "the audit log", move |tx| write::append_audit(tx, &entries, upto)).await
     }
 
     async fn view(&self) -> Result<View> {
@@ -238,7 +269,7 @@ impl Store for SqliteStore {
 
     async fn record_sent(&self, row: &SentRow) -> Result<()> {
         let row = row.clone();
-        self.write(move |tx| write::record_sent(tx, &row)).await
+        self.write("what was sent", move |tx| write::record_sent(tx, &row)).await
     }
 
     async fn sent(&self, limit: u32) -> Result<Vec<SentRow>> {
@@ -247,12 +278,12 @@ impl Store for SqliteStore {
 
     async fn claim_notice(&self, key: &str) -> Result<bool> {
         let key = key.to_owned();
-        self.write(move |tx| write::claim_notice(tx, &key)).await
+        self.write("a notice", move |tx| write::claim_notice(tx, &key)).await
     }
 
-    async fn enqueue(&self, _run: &Run, announcement: &Announcement) -> Result<bool> {
-        let said = announcement.clone();
-        self.write(move |tx| outbox::put(tx, &said)).await
+    async fn enqueue(&self, run: &Run, announcement: &Announcement) -> Result<bool> {
+        let announcement = announcement.clone();
+        self.write_as(run, "an announcement", move |tx| outbox::put(tx, &announcement)).await
     }
 
     async fn outbox(&self, after: u64, limit: u32) -> Result<Vec<OutboxRow>> {
@@ -260,8 +291,13 @@ impl Store for SqliteStore {
     }
 
     async fn hook(&self, name: &str, since_slot: u64) -> Result<HookState> {
+        let known = name.to_owned();
+        let mut known = self.read(move |tx| outbox::hooks(tx, Some(&known))).await?;
+        if let Some(hook) = known.pop() {
+            return Ok(hook);
+        }
         let name = name.to_owned();
-        self.write(move |tx| outbox::hook(tx, &name, since_slot)).await
+        self.write("a webhook", move |tx| outbox::hook(tx, &name, since_slot)).await
     }
 
     async fn hooks(&self) -> Result<Vec<HookState>> {
@@ -270,7 +306,8 @@ impl Store for SqliteStore {
 
     async fn hook_sent(&self, name: &str, id: u64, sent: &Sent) -> Result<()> {
         let (name, sent) = (name.to_owned(), sent.clone());
-        self.write(move |tx| outbox::sent(tx, &name, id, &sent)).await
+        let job = move |tx: &Connection| outbox::sent(tx, &name, id, &sent);
+        self.write("what a webhook took", job).await
     }
 
     async fn dead_letters(&self) -> Result<Vec<DeadLetter>> {
@@ -279,6 +316,20 @@ impl Store for SqliteStore {
 
     async fn forget_dead(&self, hook: &str, id: u64) -> Result<bool> {
         let hook = hook.to_owned();
-        self.write(move |tx| outbox::forget_dead(tx, &hook, id)).await
+        self.write("the dead letters", move |tx| outbox::forget_dead(tx, &hook, id)).await
+    }
+
+    async fn log_op(&self, kind: &str, detail: &serde_json::Value) -> Result<()> {
+        let (kind, detail) = (kind.to_owned(), detail.to_string());
+        self.write("a note", move |tx| notes::log_op(tx, &kind, &detail)).await
+    }
+
+    async fn ops(&self, limit: u32) -> Result<Vec<OpRow>> {
+        self.read(move |tx| notes::ops(tx, limit)).await
+    }
+
+    async fn retain(&self, run: &Run, retention: &Retention) -> Result<u64> {
+        let retention = *retention;
+        self.write_as(run, "what is kept", move |tx| notes::retain(tx, &retention)).await
     }
 }

@@ -38,6 +38,11 @@ pub fn opt_key_at(r: &SqlRow<'_>, at: usize) -> rusqlite::Result<Option<Pubkey>>
     r.get::<_, Option<[u8; 32]>>(at).map(|k| k.map(Pubkey::new_from_array))
 }
 
+/// The number in column `at`, which is never negative and may be null.
+pub fn opt_nat(r: &SqlRow<'_>, at: usize) -> rusqlite::Result<Option<u64>> {
+    r.get::<_, Option<i64>>(at)?.map(|_| nat(r, at)).transpose()
+}
+
 /// A number of the one row of `mirror_state`.
 pub fn state_number(tx: &Connection, column: &'static str) -> Outcome<u64> {
     let sql = format!("SELECT {column} FROM mirror_state");
@@ -74,12 +79,11 @@ pub fn state(tx: &Connection) -> Outcome<MirrorState> {
 }
 
 fn stored(r: &SqlRow<'_>) -> rusqlite::Result<Stored> {
-    let closed: Option<i64> = r.get(3)?;
     Ok(Stored {
         pubkey: key_at(r, 0)?,
         raw: r.get(1)?,
         slot: nat(r, 2)?,
-        closed_slot: closed.map(i64::unsigned_abs),
+        closed_slot: opt_nat(r, 3)?,
     })
 }
 

@@ -45,6 +45,12 @@ impl Fault {
             Self::Sql(e) => {
                 let detail = e.to_string();
                 match e.sqlite_error_code() {
+                    Some(ErrorCode::DiskFull) => {
+                        let detail = format!(
+                            "no space left on the device of {place}; it goes on once there is some"
+                        );
+                        StoreError::Unavailable { place, detail }
+                    }
                     Some(ErrorCode::NotADatabase) => StoreError::NotAStore { place, detail },
                     Some(ErrorCode::DatabaseCorrupt | ErrorCode::ConstraintViolation) | None => {
                         StoreError::Corrupt { place, detail }

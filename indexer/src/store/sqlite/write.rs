@@ -7,49 +7,43 @@ use solana_pubkey::Pubkey;
 use super::{
     outbox,
     read::{self, int, key_at, opt_key_at},
+    undo,
     worker::Fault,
 };
 use crate::{
     announce,
     audit::{AuditEntry, AuditRow, GENESIS},
     store::{
-        Applied, Batch, Closing, Present, Quarantined, Run, SentRow, StoreError, Update,
+        Applied, Batch, Closing, Present, Quarantined, SentRow, Update,
         merge::{Bounds, Change, Deltas, Known, Plan, is_suspect, newest, plan, tally},
     },
 };
 
 type Outcome<T> = Result<T, Fault>;
 
-pub fn begin_run(tx: &Connection, program: &Pubkey, genesis: &[u8; 32], at: &str) -> Outcome<Run> {
-    let stored: (Option<Vec<u8>>, Option<Vec<u8>>) =
-        tx.query_row("SELECT program_id, genesis_hash FROM mirror_state", [], |r| {
-            Ok((r.get(0)?, r.get(1)?))
-        })?;
-    StoreError::check_identity(at, (stored.0.as_deref(), stored.1.as_deref()), (program, genesis))?;
-    tx.execute(
-        "UPDATE mirror_state SET program_id = ?1, genesis_hash = ?2, run_id = run_id + 1",
-        params![program.as_array(), genesis],
-    )?;
-    let id = u32::try_from(read::state_number(tx, "run_id")?)
-        .map_err(|_| Fault::Corrupt("its run number is out of range".to_owned()))?;
-    Ok(Run {
-        id,
-        snapshot_slot: read::state_number(tx, "snapshot_slot")?,
-        root_slot: read::state_number(tx, "root_slot")?,
-    })
-}
+/// Page cache of the thread that writes.
+pub const CACHE_KIB: i64 = 16 << 10;
 
 pub fn apply(tx: &Connection, batch: Batch) -> Outcome<Applied> {
     let floor = read::state_number(tx, "snapshot_slot")?;
+    let bounds = Bounds { floor, root: read::state_number(tx, "root_slot")? };
     let (changes, doubled) = newest(batch.updates, batch.closes);
     let known = known(tx, &changes)?;
-    let plan = plan(Bounds { floor, root: 0 }, changes, &known);
+    let plan = plan(bounds, changes, &known);
+    undo::keep(tx, &plan.keep)?;
     for update in &plan.writes {
         upsert(tx, update)?;
     }
     for (pubkey, slot, wv) in &plan.touches {
         tx.prepare_cached("UPDATE accounts SET slot = ?2, wv = ?3 WHERE pubkey = ?1")?
             .execute(params![pubkey.as_array(), int(*slot)?, int(*wv)?])?;
+    }
+    undo::keep(tx, &plan.keep_then)?;
+    for close in &plan.closes {
+        tx.prepare_cached(
+            "UPDATE accounts SET slot = ?2, wv = ?3, closed_slot = ?2 WHERE pubkey = ?1",
+        )?
+        .execute(params![close.pubkey.as_array(), int(close.slot)?, int(close.wv)?])?;
     }
     shift(tx, &plan.deltas)?;
     let moved = quarantine(tx, floor, &batch.quarantined, &plan)?;
@@ -58,9 +52,9 @@ pub fn apply(tx: &Connection, batch: Batch) -> Outcome<Applied> {
             .execute([int(frontier)?])?;
     }
     let written = u64::try_from(plan.writes.len()).unwrap_or(u64::MAX);
-    let rev = revise(tx, written > 0 || moved > 0)?;
+    let rev = revise(tx, written > 0 || plan.closed > 0 || moved > 0)?;
     let stale = plan.stale.saturating_add(doubled);
-    Ok(Applied { written, unchanged: plan.unchanged, stale, closed: 0, rev })
+    Ok(Applied { written, unchanged: plan.unchanged, stale, closed: plan.closed, rev })
 }
 
 fn known(tx: &Connection, changes: &[Change]) -> Outcome<HashMap<Pubkey, Known>> {
@@ -117,7 +111,7 @@ fn upsert(tx: &Connection, update: &Update) -> Outcome<()> {
     Ok(())
 }
 
-fn shift(tx: &Connection, deltas: &Deltas) -> Outcome<()> {
+pub fn shift(tx: &Connection, deltas: &Deltas) -> Outcome<()> {
     for (program, proposal, by) in deltas.iter() {
         tx.prepare_cached(
             "INSERT INTO progress (program, proposal) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
@@ -178,7 +172,7 @@ fn quarantine(tx: &Connection, floor: u64, bad: &[Quarantined], plan: &Plan) -> 
 }
 
 /// The revision, one higher if something `changed`.
-fn revise(tx: &Connection, changed: bool) -> Outcome<u64> {
+pub fn revise(tx: &Connection, changed: bool) -> Outcome<u64> {
     if changed {
         tx.prepare_cached("UPDATE mirror_state SET rev = rev + 1")?.execute([])?;
     }
@@ -194,29 +188,36 @@ pub fn tombstone_missing(
     if slot <= read::state_number(tx, "snapshot_slot")? {
         return Ok(Closing::Closed(0));
     }
-    let mut deltas = Deltas::default();
-    let gone: Vec<(Pubkey, Option<_>)> = tx
-        .prepare_cached(
-            "SELECT pubkey, kind, program, proposal, status FROM accounts
-             WHERE closed_slot IS NULL AND slot < ?1",
-        )?
-        .query_map([int(slot)?], |r| {
-            let (kind, status): (String, Option<String>) = (r.get(1)?, r.get(4)?);
-            let tally = tally(&kind, opt_key_at(r, 2)?, opt_key_at(r, 3)?, status.as_deref());
-            Ok((key_at(r, 0)?, tally))
-        })?
-        .filter(|row| !matches!(row, Ok((pubkey, _)) if present.contains(pubkey)))
-        .collect::<Result<_, _>>()?;
+    // Addresses only, and only of what is missing: the table may be far greater than the memory.
+    let (mut known, mut gone) = (0u64, vec![]);
+    {
+        let mut select =
+            tx.prepare_cached("SELECT pubkey, slot FROM accounts WHERE closed_slot IS NULL")?;
+        let mut rows = select.query([])?;
+        while let Some(r) = rows.next()? {
+            known = known.saturating_add(1);
+            let pubkey = key_at(r, 0)?;
+            if read::nat(r, 1)? < slot && !present.contains(&pubkey) {
+                gone.push(pubkey);
+            }
+        }
+    }
     let closed = u64::try_from(gone.len()).unwrap_or(u64::MAX);
-    let known: i64 =
-        tx.query_row("SELECT count(*) FROM accounts WHERE closed_slot IS NULL", [], |r| r.get(0))?;
-    let known = known.unsigned_abs();
     if !trusted && is_suspect(known, closed) {
         return Ok(Closing::Suspect { known });
     }
-    for (pubkey, tally) in &gone {
-        tx.prepare_cached("UPDATE accounts SET closed_slot = ?2 WHERE pubkey = ?1")?
-            .execute(params![pubkey.as_array(), int(slot)?])?;
+    let mut deltas = Deltas::default();
+    gone.sort_unstable();
+    for pubkey in &gone {
+        let tally = tx
+            .prepare_cached(
+                "UPDATE accounts SET closed_slot = ?2 WHERE pubkey = ?1
+                 RETURNING kind, program, proposal, status",
+            )?
+            .query_row(params![pubkey.as_array(), int(slot)?], |r| {
+                let (kind, status): (String, Option<String>) = (r.get(0)?, r.get(3)?);
+                Ok(tally(&kind, opt_key_at(r, 1)?, opt_key_at(r, 2)?, status.as_deref()))
+            })?;
         deltas.shift(tally.as_ref(), None);
     }
     shift(tx, &deltas)?;

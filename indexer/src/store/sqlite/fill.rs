@@ -1,0 +1,147 @@
+//! The first load of an empty mirror: one transaction, no index to keep but the address, and pages
+//! that go to the log on the way, so that memory does not grow with the number of accounts.
+use rusqlite::{Connection, TransactionBehavior, params};
+use solana_pubkey::Pubkey;
+use tokio::sync::mpsc;
+
+use super::{
+    lease,
+    read::int,
+    worker::Fault,
+    write::{CACHE_KIB, revise, shift},
+};
+use crate::store::{Fill, Quarantined, Run, StoreError, Update, merge::Deltas};
+
+type Outcome<T> = Result<T, Fault>;
+
+/// Page cache while rows come: addresses come in no order, and this holds the index on them up to a
+/// million and a half.
+const LOADING_KIB: i64 = 64 << 10;
+
+/// Takes the rows; how many there were, or `None` when there are accounts already.
+pub fn fill(
+    connection: &mut Connection,
+    run: &Run,
+    place: &str,
+    mut rows: mpsc::Receiver<Fill>,
+) -> Outcome<Option<u64>> {
+    cache(connection, LOADING_KIB)?;
+    let filled = load(connection, run, place, &mut rows);
+    cache(connection, CACHE_KIB)?;
+    let filled = filled?;
+    if filled.is_some() {
+        // The log has the size of the mirror now. A reader in its way is no failure.
+        let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+    connection.release_memory()?;
+    Ok(filled)
+}
+
+fn cache(connection: &Connection, kib: i64) -> Outcome<()> {
+    Ok(connection.pragma_update(None, "cache_size", -kib)?)
+}
+
+fn load(
+    connection: &mut Connection,
+    run: &Run,
+    place: &str,
+    rows: &mut mpsc::Receiver<Fill>,
+) -> Outcome<Option<u64>> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    lease::check(&tx, run, place)?;
+    if tx.query_row("SELECT EXISTS (SELECT 1 FROM accounts)", [], |r| r.get(0))? {
+        return Ok(None);
+    }
+    let indexes = drop_indexes(&tx)?;
+    let (mut taken, mut deltas) = (0u64, Deltas::default());
+    loop {
+        match rows.blocking_recv() {
+            Some(Fill::Rows(mut updates, bad)) => {
+                updates.sort_unstable_by_key(|u| u.pubkey);
+                taken = taken.saturating_add(insert(&tx, &updates, &mut deltas)?);
+                set_aside(&tx, &bad)?;
+            }
+            Some(Fill::End) => break,
+            None => {
+                return Err(StoreError::Unavailable {
+                    place: place.to_owned(),
+                    detail: "the snapshot ended before it was complete".to_owned(),
+                }
+                .into());
+            }
+        }
+    }
+    // Sorting has a memory of its own, as large as the cache may be.
+    cache(&tx, CACHE_KIB)?;
+    tx.release_memory()?;
+    for sql in indexes {
+        tx.execute_batch(&sql)?;
+    }
+    shift(&tx, &deltas)?;
+    revise(&tx, true)?;
+    tx.commit()?;
+    Ok(Some(taken))
+}
+
+/// Removes the indexes that can be made again; the statements that do so.
+fn drop_indexes(tx: &Connection) -> Outcome<Vec<String>> {
+    let found: Vec<(String, String)> = tx
+        .prepare(
+            "SELECT name, sql FROM sqlite_schema
+             WHERE type = 'index' AND tbl_name = 'accounts' AND sql IS NOT NULL",
+        )?
+        .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    for (name, _) in &found {
+        tx.execute_batch(&format!("DROP INDEX {name}"))?;
+    }
+    Ok(found.into_iter().map(|(_, sql)| sql).collect())
+}
+
+fn insert(tx: &Connection, updates: &[Update], deltas: &mut Deltas) -> Outcome<u64> {
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO accounts (pubkey, kind, program, proposal, account, status, version,
+             data_hash, raw, slot, wv)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (pubkey) DO NOTHING",
+    )?;
+    let mut taken = 0u64;
+    for update in updates {
+        let facets = &update.facets;
+        let new = insert.execute(params![
+            update.pubkey.as_array(),
+            facets.kind.name(),
+            facets.program.as_ref().map(Pubkey::as_array),
+            facets.proposal.as_ref().map(Pubkey::as_array),
+            facets.account.as_ref().map(Pubkey::as_array),
+            facets.status,
+            facets.version,
+            update.data_hash,
+            update.raw,
+            int(update.slot)?,
+            int(update.wv)?,
+        ])?;
+        // A node may hold one account in two of its pages; the stream tells which was newer.
+        if new > 0 {
+            deltas.shift(None, facets.tally.as_ref());
+            taken = taken.saturating_add(1);
+        }
+    }
+    Ok(taken)
+}
+
+fn set_aside(tx: &Connection, bad: &[Quarantined]) -> Outcome<()> {
+    for q in bad {
+        tx.prepare_cached(
+            "INSERT INTO quarantine (pubkey, slot, owner, error, raw) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (pubkey) DO NOTHING",
+        )?
+        .execute(params![
+            q.pubkey.as_array(),
+            int(q.slot)?,
+            q.owner.as_array(),
+            q.error,
+            q.raw
+        ])?;
+    }
+    Ok(())
+}

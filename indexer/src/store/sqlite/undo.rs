@@ -1,0 +1,157 @@
+//! Keeps what rows were before writes that are not final, and puts it back.
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
+use solana_pubkey::Pubkey;
+
+use super::{
+    read::{int, key_at, nat, opt_key_at, opt_nat},
+    worker::Fault,
+    write::{revise, shift},
+};
+use crate::store::{
+    Undone,
+    merge::{Deltas, Fate, Image, unwind},
+};
+
+type Outcome<T> = Result<T, Fault>;
+
+/// Keeps the rows, or that there is none, of each slot and account that nothing is kept of yet.
+pub fn keep(tx: &Connection, rows: &[(u64, Pubkey)]) -> Outcome<()> {
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO undo_log (at_slot, pubkey, kind, program, proposal, account, status, version,
+             data_hash, raw, slot, wv, closed_slot)
+         SELECT ?1, ?2, a.kind, a.program, a.proposal, a.account, a.status, a.version,
+             a.data_hash, a.raw, a.slot, a.wv, a.closed_slot
+         FROM (SELECT 1) LEFT JOIN accounts a ON a.pubkey = ?2 WHERE true
+         ON CONFLICT DO NOTHING",
+    )?;
+    for (slot, pubkey) in rows {
+        insert.execute(params![int(*slot)?, pubkey.as_array()])?;
+    }
+    Ok(())
+}
+
+/// The slots up to `upto` that something is kept of, ascending.
+pub fn slots(tx: &Connection, upto: u64) -> Outcome<Vec<u64>> {
+    let upto = i64::try_from(upto).unwrap_or(i64::MAX);
+    let slots = tx
+        .prepare_cached("SELECT DISTINCT at_slot FROM undo_log WHERE at_slot <= ?1 ORDER BY 1")?
+        .query_map([upto], |r| nat(r, 0))?
+        .collect::<Result<_, _>>()?;
+    Ok(slots)
+}
+
+const COLUMNS: &str = "kind, program, proposal, account, status, version, data_hash, raw, slot, wv, \
+                       closed_slot";
+
+/// The row in [`COLUMNS`], which begin at `at`; `None` where the kind is null.
+fn image(r: &SqlRow<'_>, at: usize) -> rusqlite::Result<Option<Image>> {
+    let Some(kind) = r.get::<_, Option<String>>(at)? else { return Ok(None) };
+    Ok(Some(Image {
+        kind,
+        program: opt_key_at(r, at + 1)?,
+        proposal: opt_key_at(r, at + 2)?,
+        account: opt_key_at(r, at + 3)?,
+        status: r.get(at + 4)?,
+        version: r.get(at + 5)?,
+        data_hash: r.get(at + 6)?,
+        raw: r.get(at + 7)?,
+        slot: nat(r, at + 8)?,
+        wv: nat(r, at + 9)?,
+        closed_slot: opt_nat(r, at + 10)?,
+    }))
+}
+
+type Log = BTreeMap<Pubkey, BTreeMap<u64, Option<Image>>>;
+
+/// All that is kept of the accounts that were written in `slots`, a JSON list.
+fn log_of(tx: &Connection, slots: &str) -> Outcome<Log> {
+    let sql = format!(
+        "SELECT pubkey, at_slot, {COLUMNS} FROM undo_log WHERE pubkey IN (
+             SELECT pubkey FROM undo_log WHERE at_slot IN (SELECT value FROM json_each(?1))
+         )"
+    );
+    let mut log = Log::new();
+    let mut select = tx.prepare_cached(&sql)?;
+    let mut rows = select.query([slots])?;
+    while let Some(r) = rows.next()? {
+        log.entry(key_at(r, 0)?).or_default().insert(nat(r, 1)?, image(r, 2)?);
+    }
+    Ok(log)
+}
+
+/// Takes back what was written in the `orphaned` slots.
+pub fn undo(tx: &Connection, orphaned: &[u64]) -> Outcome<Undone> {
+    let slots = orphaned.iter().map(|slot| int(*slot)).collect::<Outcome<Vec<_>>>()?;
+    let slots = serde_json::Value::from(slots).to_string();
+    let orphaned: BTreeSet<u64> = orphaned.iter().copied().collect();
+    let select = format!("SELECT {COLUMNS} FROM accounts WHERE pubkey = ?1");
+    let (mut done, mut deltas) = (Undone::default(), Deltas::default());
+    for (pubkey, entries) in log_of(tx, &slots)? {
+        let row: Option<Image> = tx
+            .prepare_cached(&select)?
+            .query_row([pubkey.as_array()], |r| image(r, 0))
+            .optional()?
+            .flatten();
+        let unwound = unwind(row.as_ref(), &entries, &orphaned);
+        for (slot, earlier) in &unwound.inherit {
+            put(tx, "undo_log", "pubkey = ?12 AND at_slot = ?13", (&pubkey, Some(*slot)), earlier)?;
+        }
+        let before = row.as_ref().and_then(Image::counted);
+        match unwound.fate {
+            Fate::Stays => {}
+            Fate::Restored(image) => {
+                deltas.shift(before.as_ref(), image.counted().as_ref());
+                let image = Some(*image);
+                put(tx, "accounts", "pubkey = ?12 AND ?13 IS NULL", (&pubkey, None), &image)?;
+                done.restored = done.restored.saturating_add(1);
+            }
+            Fate::Removed => {
+                deltas.shift(before.as_ref(), None);
+                tx.prepare_cached("DELETE FROM accounts WHERE pubkey = ?1")?
+                    .execute([pubkey.as_array()])?;
+                done.removed = done.removed.saturating_add(1);
+            }
+        }
+    }
+    tx.prepare_cached("DELETE FROM undo_log WHERE at_slot IN (SELECT value FROM json_each(?1))")?
+        .execute([slots])?;
+    shift(tx, &deltas)?;
+    done.rev = revise(tx, done.restored > 0 || done.removed > 0)?;
+    Ok(done)
+}
+
+/// Sets every column of the row of `table` that `which` names.
+fn put(
+    tx: &Connection,
+    table: &str,
+    which: &str,
+    (pubkey, slot): (&Pubkey, Option<u64>),
+    image: &Option<Image>,
+) -> Outcome<()> {
+    let sql = format!(
+        "UPDATE {table} SET kind = ?1, program = ?2, proposal = ?3, account = ?4, status = ?5,
+             version = ?6, data_hash = ?7, raw = ?8, slot = ?9, wv = ?10, closed_slot = ?11
+         WHERE {which}"
+    );
+    let i = image.as_ref();
+    let key =
+        |of: fn(&Image) -> &Option<Pubkey>| i.and_then(|i| of(i).as_ref()).map(Pubkey::as_array);
+    tx.prepare_cached(&sql)?.execute(params![
+        i.map(|i| &i.kind),
+        key(|i| &i.program),
+        key(|i| &i.proposal),
+        key(|i| &i.account),
+        i.and_then(|i| i.status.as_ref()),
+        i.and_then(|i| i.version),
+        i.map(|i| i.data_hash),
+        i.map(|i| &i.raw),
+        i.map(|i| int(i.slot)).transpose()?,
+        i.map(|i| int(i.wv)).transpose()?,
+        i.and_then(|i| i.closed_slot).map(int).transpose()?,
+        pubkey.as_array(),
+        slot.map(int).transpose()?,
+    ])?;
+    Ok(())
+}
