@@ -1,6 +1,7 @@
 //! Where data comes from: websocket and RPC address of one Solana node at a time.
 mod body;
 pub mod config;
+pub mod endpoints;
 pub mod fault;
 pub mod gate;
 pub mod history;

@@ -1,0 +1,300 @@
+//! Which of several nodes is read. The choice is sticky: reads from two nodes mixed would go back and
+//! forth in time, so a node is left only when it fails, falls behind, or is of another cluster.
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::join_all;
+use solana_commitment_config::CommitmentLevel;
+use tracing::warn;
+
+use super::{SourceConfig, rpc::Rpc, socket::Reason};
+use crate::{IndexerError, Result};
+
+/// Failures in a row after which a node is left, where one alone says little.
+const PATIENCE: u32 = 2;
+
+/// The nodes and the one that is read.
+#[derive(Debug)]
+pub struct Endpoints {
+    first: Rpc,
+    /// All of them, the first one too.
+    nodes: Vec<Rpc>,
+    behind: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    at: usize,
+    failures: u32,
+    /// Nodes of another cluster, never to be read again.
+    barred: Vec<usize>,
+}
+
+/// How far the node that is read is behind the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lag {
+    /// Its newest confirmed slot.
+    pub slot: u64,
+    /// The newest confirmed slot of any node.
+    pub tip: u64,
+    /// Scheme and host of the node that is at `tip`.
+    pub url: String,
+    /// Whether it is so far behind that it should be left.
+    pub too_far: bool,
+    best: usize,
+}
+
+impl Endpoints {
+    /// The nodes of `config`; the first is read first. Nothing is sent yet.
+    #[must_use]
+    pub fn new(config: &SourceConfig) -> Self {
+        let first = Rpc::new(config);
+        let others = config.endpoints.iter().skip(1).map(|endpoint| Rpc::at(config, endpoint));
+        let nodes = [first.clone()].into_iter().chain(others).collect();
+        Self { first, nodes, behind: config.behind, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many nodes there are, those of another cluster included.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "there is always at least one")]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The node that is read.
+    #[must_use]
+    pub fn current(&self) -> Rpc {
+        let at = self.state().at;
+        self.nodes.get(at).unwrap_or(&self.first).clone()
+    }
+
+    /// The node that is read did well for a while.
+    pub fn well(&self) {
+        self.state().failures = 0;
+    }
+
+    /// The node that is read failed with `error`; whether another one is read now. What a node says
+    /// about itself, by silence or by being behind, is believed at once; a connection that broke is
+    /// tried once more.
+    pub fn failed(&self, error: &IndexerError) -> bool {
+        let mut state = self.state();
+        state.failures = state.failures.saturating_add(1);
+        let leave = match error {
+            IndexerError::Store(_) => return false,
+            IndexerError::ClusterChanged { .. } => {
+                let at = state.at;
+                if !state.barred.contains(&at) {
+                    state.barred.push(at);
+                }
+                true
+            }
+            IndexerError::Behind { .. }
+            | IndexerError::Suspect { .. }
+            | IndexerError::Pruned { .. } => true,
+            IndexerError::Socket { reason, .. } => matches!(
+                reason,
+                Reason::Silent | Reason::PongMissed | Reason::Refused | Reason::Limited
+            ),
+            IndexerError::Rpc { fault, .. } => !fault.is_passing(),
+        };
+        (leave || state.failures >= PATIENCE) && self.rotate(&mut state)
+    }
+
+    /// Goes to the next node; `None` when there is no other.
+    pub fn next(&self) -> Option<Rpc> {
+        let turned = self.rotate(&mut self.state());
+        turned.then(|| self.current())
+    }
+
+    fn rotate(&self, state: &mut State) -> bool {
+        let all = self.nodes.len();
+        let next = (1..all)
+            .map(|step| state.at.wrapping_add(step) % all)
+            .find(|at| !state.barred.contains(at));
+        match next {
+            Some(next) => {
+                self.go(state, next);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn go(&self, state: &mut State, to: usize) {
+        let name = |at: usize| self.nodes.get(at).map(Rpc::shown).unwrap_or_default();
+        warn!(from = name(state.at), to = name(to), "the mirror reads another node");
+        (state.at, state.failures) = (to, 0);
+    }
+
+    /// Compares the node that is read with the others; `None` when there are none. Others that do
+    /// not answer are left out.
+    ///
+    /// # Errors
+    /// When the node that is read does not answer.
+    pub async fn lag(&self) -> Result<Option<Lag>> {
+        let (at, barred) = {
+            let state = self.state();
+            (state.at, state.barred.clone())
+        };
+        let open = (0..self.nodes.len()).filter(|node| *node == at || !barred.contains(node));
+        let open: Vec<(usize, &Rpc)> =
+            open.filter_map(|node| Some((node, self.nodes.get(node)?))).collect();
+        if open.len() < 2 {
+            return Ok(None);
+        }
+        let ask = |(node, rpc): (usize, Rpc)| async move {
+            (node, rpc.slot(CommitmentLevel::Confirmed).await)
+        };
+        let answers = join_all(open.into_iter().map(|(node, rpc)| ask((node, rpc.clone())))).await;
+        let (mut own, mut tip, mut best) = (None, 0, at);
+        for (node, answer) in answers {
+            let slot = match answer {
+                Ok(slot) => slot,
+                Err(error) if node == at => return Err(error),
+                Err(_) => continue,
+            };
+            if node == at {
+                own = Some(slot);
+            }
+            if slot > tip {
+                (tip, best) = (slot, node);
+            }
+        }
+        let slot = own.unwrap_or(tip);
+        let url = self.nodes.get(best).map(Rpc::shown).unwrap_or_default();
+        Ok(Some(Lag { slot, tip, url, too_far: tip.saturating_sub(slot) > self.behind, best }))
+    }
+
+    /// Leaves the node that is read for the one that `lag` found to be in front.
+    pub fn follow(&self, lag: &Lag) -> Rpc {
+        {
+            let mut state = self.state();
+            if lag.best != state.at && !state.barred.contains(&lag.best) {
+                self.go(&mut state, lag.best);
+            }
+        }
+        self.current()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{
+        Endpoint,
+        fault::Fault,
+        testing::{Node, Reply},
+    };
+    use serde_json::json;
+
+    fn rpc_error(fault: Fault) -> IndexerError {
+        IndexerError::Rpc { url: "a".into(), method: "getSlot", fault, detail: "x".into() }
+    }
+
+    fn socket_error(reason: Reason) -> IndexerError {
+        IndexerError::Socket { url: "a".into(), reason, what: "x".into() }
+    }
+
+    fn of(urls: &[&str]) -> Endpoints {
+        let endpoint = |url: &&str| Endpoint { rpc_url: (*url).to_owned(), ws_url: String::new() };
+        let config = SourceConfig {
+            endpoints: urls.iter().map(endpoint).collect(),
+            ..SourceConfig::new(String::new(), String::new(), upgrade_manager::ID)
+        };
+        Endpoints::new(&config)
+    }
+
+    async fn at_slot(slot: u64) -> Node {
+        Node::start(move |_, _| Reply::result(&json!(slot))).await
+    }
+
+    #[test]
+    fn a_node_that_is_silent_or_behind_is_left_at_once_and_the_last_one_leads_to_the_first() {
+        let all = of(&["http://a", "http://b", "http://c"]);
+        let behind = IndexerError::Behind { url: "a".into(), slot: 1, seen: 2 };
+        assert!(all.failed(&behind));
+        assert_eq!(all.current().shown(), "http://b");
+        assert!(all.failed(&socket_error(Reason::Silent)));
+        assert_eq!(all.current().shown(), "http://c");
+        assert!(all.failed(&rpc_error(Fault::MethodMissing)));
+        assert_eq!(all.current().shown(), "http://a");
+        assert_eq!(all.next().unwrap().shown(), "http://b");
+    }
+
+    #[test]
+    fn a_connection_that_broke_once_is_tried_once_more() {
+        let all = of(&["http://a", "http://b"]);
+        for broken in [socket_error(Reason::Closed(1006)), rpc_error(Fault::Timeout)] {
+            let before = all.current().shown();
+            assert!(!all.failed(&broken));
+            all.well();
+            assert!(!all.failed(&broken), "it did well in between");
+            assert_eq!(all.current().shown(), before);
+            assert!(all.failed(&broken));
+            assert_ne!(all.current().shown(), before);
+        }
+    }
+
+    #[test]
+    fn a_database_that_fails_is_no_nodes_fault() {
+        let all = of(&["http://a", "http://b"]);
+        let error = IndexerError::Store(crate::StoreError::Unavailable {
+            place: "mirror.db".into(),
+            detail: "full".into(),
+        });
+        for _ in 0..5 {
+            assert!(!all.failed(&error));
+        }
+        assert_eq!(all.current().shown(), "http://a");
+    }
+
+    #[test]
+    fn a_single_node_stays_whatever_it_does() {
+        let one = of(&["http://a"]);
+        for _ in 0..3 {
+            assert!(!one.failed(&socket_error(Reason::Silent)));
+        }
+        assert!(one.next().is_none());
+        assert_eq!(one.current().shown(), "http://a");
+        assert_eq!(of(&[]).len(), 1, "no node at all is one that cannot be reached");
+    }
+
+    #[test]
+    fn a_node_of_another_cluster_is_never_read_again() {
+        let all = of(&["http://a", "http://b", "http://c"]);
+        let changed =
+            IndexerError::ClusterChanged { url: "a".into(), stored: "x".into(), given: "y".into() };
+        assert!(all.failed(&changed));
+        for _ in 0..4 {
+            all.next();
+            assert_ne!(all.current().shown(), "http://a");
+        }
+        assert!(all.failed(&changed));
+        assert!(!all.failed(&changed), "the last one has no other to go to");
+    }
+
+    #[tokio::test]
+    async fn a_node_too_far_behind_is_noticed_and_the_one_in_front_is_followed() {
+        let (slow, near, fast) = (at_slot(1_000).await, at_slot(1_020).await, at_slot(1_021).await);
+        let all = of(&[&slow.url, "http://127.0.0.1:1", &near.url]);
+        let lag = all.lag().await.unwrap().unwrap();
+        assert_eq!((lag.slot, lag.tip, lag.too_far), (1_000, 1_020, false), "{lag:?}");
+        let all = of(&[&slow.url, &near.url, &fast.url]);
+        let lag = all.lag().await.unwrap().unwrap();
+        assert_eq!((lag.tip, lag.too_far, &lag.url), (1_021, true, &fast.url));
+        assert_eq!(all.follow(&lag).shown(), fast.url);
+        let lag = all.lag().await.unwrap().unwrap();
+        assert_eq!((lag.slot, lag.too_far), (1_021, false), "and now nothing is in front");
+    }
+
+    #[tokio::test]
+    async fn a_single_node_is_not_asked_how_far_it_is() {
+        let node = at_slot(5).await;
+        assert_eq!(of(&[&node.url]).lag().await.unwrap(), None);
+        assert!(node.methods().is_empty());
+    }
+}
