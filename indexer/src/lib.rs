@@ -9,6 +9,7 @@ pub mod audit;
 pub mod backoff;
 pub mod decode;
 pub mod describe;
+pub mod doctor;
 pub mod error;
 pub mod health;
 pub mod join;

@@ -102,6 +102,14 @@ pub enum StoreError {
         /// What.
         what: &'static str,
     },
+    /// A role that must not be made a reader of the mirror.
+    #[error("The role {role:?} cannot be the one that only reads: {why}.")]
+    Role {
+        /// Its name.
+        role: String,
+        /// Why not.
+        why: String,
+    },
     /// The store holds something that this program never writes.
     #[error(
         "The store at {place} holds something that it should not: {detail}. Move it away and start again: the mirror rebuilds itself from the chain."

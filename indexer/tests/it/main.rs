@@ -7,6 +7,8 @@ mod audit;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod history;

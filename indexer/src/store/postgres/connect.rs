@@ -174,7 +174,7 @@ async fn is_read_only(connection: &mut PgConnection) -> Result<bool, Fault> {
 }
 
 /// Number and checksum of each migration that was made; [`None`] in an empty database.
-async fn made(connection: &mut PgConnection) -> Result<Option<Vec<(i64, Vec<u8>)>>, Fault> {
+pub async fn made(connection: &mut PgConnection) -> Result<Option<Vec<(i64, Vec<u8>)>>, Fault> {
     let there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
         .bind(NOTES)
         .fetch_one(&mut *connection)

@@ -1,5 +1,6 @@
 //! The team's store: a Postgres database that one indexer writes and many control rooms read.
 //! Statements are checked at run time, so building needs no database.
+pub mod admin;
 mod audit;
 mod close;
 mod connect;
@@ -44,16 +45,7 @@ impl PostgresStore {
     /// [`StoreError::Address`], [`StoreError::Unavailable`], [`StoreError::NewerSchema`],
     /// [`StoreError::NotAStore`].
     pub async fn connect(url: &str) -> Result<Self> {
-        // The driver's message could repeat the address with its password: only the kind is told.
-        let options: PgConnectOptions = url.parse().map_err(|_| StoreError::Address {
-            detail: "it is not a postgres:// address".to_owned(),
-        })?;
-        let place = format!(
-            "{}:{}/{}",
-            options.get_host(),
-            options.get_port(),
-            options.get_database().unwrap_or_default()
-        );
+        let (options, place) = options(url)?;
         let lines = Lines::open(options, &place).await.map_err(|fault| fault.at(&place, None))?;
         Ok(Self { place, lines })
     }
@@ -61,6 +53,21 @@ impl PostgresStore {
     fn at(&self, fault: Fault) -> StoreError {
         fault.at(&self.place, None)
     }
+}
+
+/// How to connect to `url`, and the same without user and password.
+fn options(url: &str) -> Result<(PgConnectOptions, String)> {
+    // The driver's message could repeat the address with its password: only the kind is told.
+    let options: PgConnectOptions = url.parse().map_err(|_| StoreError::Address {
+        detail: "it is not a postgres:// address".to_owned(),
+    })?;
+    let place = format!(
+        "{}:{}/{}",
+        options.get_host(),
+        options.get_port(),
+        options.get_database().unwrap_or_default()
+    );
+    Ok((options, place))
 }
 
 /// Several reads that belong together, within a time.
