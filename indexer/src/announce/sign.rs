@@ -70,6 +70,11 @@ impl Secret {
         Self::new(Zeroizing::new(value.into_encoded_bytes()))
     }
 
+    /// `text` of a stranger, should it repeat the secret, without it.
+    pub(super) fn hidden_in(&self, text: &str) -> String {
+        std::str::from_utf8(&self.0).map_or_else(|_| text.to_owned(), |s| text.replace(s, "…"))
+    }
+
     /// The header `X-Control-Room-Signature`: `v1=` and the hex HMAC-SHA256 over the timestamp as
     /// it stands in its header, a dot, and the body.
     #[must_use]

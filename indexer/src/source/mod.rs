@@ -29,7 +29,7 @@ pub fn shown(url: &str) -> String {
 
 /// `text` of a node as it may be shown: without any part of `url` that [`shown`] leaves out, and
 /// [`plain`].
-fn scrubbed(text: &str, url: &str) -> String {
+pub(crate) fn scrubbed(text: &str, url: &str) -> String {
     let mut text = text.replace(url, &shown(url));
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));

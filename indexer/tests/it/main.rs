@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod announce;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod common;
