@@ -59,6 +59,16 @@ pub enum IndexerError {
         /// Its slot.
         slot: u64,
     },
+    /// A file, or where output goes, failed.
+    #[error(
+        "{what} failed: {detail}. Check that it exists, that there is room and that you may use it."
+    )]
+    File {
+        /// What was done with what, as the start of a sentence.
+        what: String,
+        /// The system's words.
+        detail: String,
+    },
     /// A snapshot lacks so many accounts that it is not believed.
     #[error(
         "The RPC node at {url} returned {seen} of the {known} manager accounts in the mirror, so nothing was marked as closed. The node may be cutting its answers short; use another one if this stays."
@@ -91,7 +101,7 @@ impl IndexerError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Store(e) => e.is_transient(),
-            Self::ClusterChanged { .. } => false,
+            Self::ClusterChanged { .. } | Self::File { .. } => false,
             _ => true,
         }
     }

@@ -21,13 +21,14 @@ pub struct ChainFault {
 #[derive(Clone, Debug)]
 pub struct ChainCheck {
     seq: u64,
-    /// The hash of the row before: as it stands there, and as it should be.
-    prev: [[u8; 32]; 2],
+    /// The hash of the row before: as it stands there, and as it should be. `None` behind a row
+    /// that cannot be read.
+    prev: Option<[[u8; 32]; 2]>,
 }
 
 impl Default for ChainCheck {
     fn default() -> Self {
-        Self { seq: 0, prev: [GENESIS; 2] }
+        Self { seq: 0, prev: Some([GENESIS; 2]) }
     }
 }
 
@@ -41,8 +42,17 @@ impl ChainCheck {
     /// Hash of the last row as it stands there; [`GENESIS`] before the first.
     #[must_use]
     pub fn head(&self) -> [u8; 32] {
-        let [head, _] = self.prev;
-        head
+        self.prev.map_or(GENESIS, |[head, _]| head)
+    }
+
+    /// Goes on behind a row that cannot be read.
+    pub fn pass_over(&mut self) {
+        self.seq = self.seq.saturating_add(1);
+        self.prev = None;
+    }
+
+    fn is_chained(&self, row: &AuditRow) -> bool {
+        self.prev.is_none_or(|prev| prev.contains(&row.prev_hash))
     }
 
     /// Goes on to `row`; what is wrong with it, at most one fault a row.
@@ -72,7 +82,7 @@ impl ChainCheck {
         } else if seq != expected {
             let before = self.seq;
             fault("seq", format!("Audit row {seq} follows row {before}: rows are missing."))
-        } else if !self.prev.contains(&row.prev_hash) {
+        } else if !self.is_chained(row) {
             fault("prev_hash", format!("Audit row {seq} is not chained to the row before it."))
         } else if hash.is_none() {
             fault("signature", format!("Audit row {seq} names no transaction."))
@@ -88,14 +98,14 @@ impl ChainCheck {
             })
         };
         self.seq = seq;
-        self.prev = [row.hash, hash.unwrap_or(row.hash)];
+        self.prev = Some([row.hash, hash.unwrap_or(row.hash)]);
         found
     }
 
     /// The columns that can have changed in `row`, whose sum does not hold.
     fn suspects(&self, row: &AuditRow, hash: Option<[u8; 32]>) -> Vec<&'static str> {
         let mut out = vec![];
-        if !self.prev.contains(&row.prev_hash) {
+        if !self.is_chained(row) {
             out.push("prev_hash");
         }
         if hash != Some(row.hash) {

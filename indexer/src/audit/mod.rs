@@ -6,7 +6,9 @@
 //! says alike. `row_sum` covers every column of the row, also what one node alone told, so that no
 //! byte of a copy can change unseen.
 mod chain;
+mod check;
 pub mod event;
+mod export;
 mod sum;
 
 use sha2::{Digest, Sha256};
@@ -14,6 +16,8 @@ use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 
 pub use chain::{ChainCheck, ChainFault, check_chain};
+pub use check::{StoreFault, StoreReport, check_store};
+pub use export::{ExportFault, ExportReport, Format, check_export, export};
 
 /// Domain of the chain's hashes.
 const DOMAIN: &[u8] = b"upgrade-control-room/audit/v2";

@@ -27,4 +27,6 @@ mod outbox;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod tamper;
+#[cfg(test)]
 mod verify;

@@ -13,18 +13,24 @@ pub fn rows(tx: &Connection, after: Option<Pubkey>, limit: u32) -> Result<Vec<Ke
     let after = after.map(|k| k.to_bytes().to_vec()).unwrap_or_default();
     let rows = tx
         .prepare_cached(
-            "SELECT pubkey, kind, program, proposal, account, status, version, data_hash, raw,
-                 slot, wv, closed_slot, place_sum
-             FROM accounts WHERE pubkey > ?1 ORDER BY pubkey LIMIT ?2",
+            // By way of the row's number, or the address would be read from the index: it is the
+            // table that is looked at here. Text is read as bytes, whatever is in it.
+            "SELECT a.pubkey, CAST(a.kind AS BLOB), program, proposal, account,
+                 CAST(status AS BLOB), version, data_hash, raw, slot, wv, closed_slot, place_sum
+             FROM (SELECT rowid AS id, pubkey AS key FROM accounts
+                   WHERE pubkey > ?1 ORDER BY pubkey LIMIT ?2) k
+             JOIN accounts a ON a.rowid = k.id ORDER BY k.key",
         )?
         .query_map(params![after, limit], |r| {
             Ok(KeptRow {
                 pubkey: key_at(r, 0)?,
-                kind: r.get(1)?,
+                kind: String::from_utf8_lossy(&r.get::<_, Vec<u8>>(1)?).into_owned(),
                 program: opt_key_at(r, 2)?,
                 proposal: opt_key_at(r, 3)?,
                 account: opt_key_at(r, 4)?,
-                status: r.get(5)?,
+                status: r
+                    .get::<_, Option<Vec<u8>>>(5)?
+                    .map(|text| String::from_utf8_lossy(&text).into_owned()),
                 version: r.get(6)?,
                 data_hash: r.get(7)?,
                 raw: r.get(8)?,

@@ -1,0 +1,376 @@
+//! Checks a store against itself, without a node: the audit chain and its end, the mirrored
+//! accounts with their own hashes, and the counters with the rows. Names the row and the column of
+//! what is wrong, and changes nothing.
+use std::{collections::BTreeSet, time::Duration};
+
+use sha2::{Digest, Sha256};
+use solana_pubkey::Pubkey;
+use upgrade_manager::{
+    seeds::{self, derived},
+    state::AccountStatus,
+};
+
+use super::{AuditRow, ChainCheck, GENESIS};
+use crate::{
+    account::ManagerAccount,
+    decode::manager_account,
+    store::{KeptRow, ProgressRow, Result, Store, StoreError},
+};
+
+/// Rows of one reading.
+const PAGE: u32 = 1_000;
+/// A counter that differs must do so in this many readings: an indexer may be writing.
+const ROUNDS: u32 = 4;
+/// Time between two of them.
+const PAUSE: Duration = Duration::from_millis(700);
+/// Rows in a row that cannot be read, after which no more of the audit log is.
+const UNREADABLE: u32 = 64;
+
+/// Something in a store that no indexer wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreFault {
+    /// The table.
+    pub table: &'static str,
+    /// The row: an audit row's number, or an address.
+    pub row: String,
+    /// The column; several with commas when it cannot be told which.
+    pub field: String,
+    /// What is wrong, as a sentence.
+    pub what: String,
+}
+
+/// What a check of a store found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoreReport {
+    /// Rows of the audit log.
+    pub audit_rows: u64,
+    /// Hash of the last of them; [`GENESIS`] without one.
+    pub audit_head: [u8; 32],
+    /// Mirrored accounts, closed ones too.
+    pub accounts: u64,
+    /// The first faults.
+    pub faults: Vec<StoreFault>,
+    /// How many more there are.
+    pub more: u64,
+}
+
+impl StoreReport {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    fn add(&mut self, most: usize, fault: StoreFault) {
+        if self.faults.len() < most {
+            self.faults.push(fault);
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
+    }
+}
+
+/// Checks all of `store`; lists the first `most` faults, at least one.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn check_store(store: &dyn Store, most: usize) -> Result<StoreReport> {
+    let most = most.max(1);
+    let mut report = StoreReport { audit_head: GENESIS, ..StoreReport::default() };
+    audit(store, most, &mut report).await?;
+    accounts(store, most, &mut report).await?;
+    for fault in counters(store).await? {
+        report.add(most, fault);
+    }
+    Ok(report)
+}
+
+async fn audit(store: &dyn Store, most: usize, report: &mut StoreReport) -> Result<()> {
+    let said = store.state().await?;
+    let mut check = ChainCheck::default();
+    let (mut at_end, mut end_is_faulty) = (None, false);
+    while let Some(rows) = readable(store, &mut check, most, report).await? {
+        for row in &rows {
+            report.audit_rows = report.audit_rows.saturating_add(1);
+            let fault = check.row(row);
+            if row.seq == said.audit_seq {
+                (at_end, end_is_faulty) = (Some(row.hash), fault.is_some());
+            }
+            if let Some(fault) = fault {
+                report.add(most, of_audit(fault.seq, fault.field, fault.what));
+            }
+        }
+    }
+    report.audit_head = check.head();
+    let last = check.seq();
+    let said_head = said.audit_head.unwrap_or(GENESIS);
+    let of_state = |field: &str, what: String| StoreFault {
+        table: "mirror_state",
+        row: "1".to_owned(),
+        field: field.to_owned(),
+        what,
+    };
+    let now = store.state().await?;
+    if last < said.audit_seq && said_head == check.head() {
+        let what = format!(
+            "The mirror's state says that the audit log has {} rows, but its head is that of row {last}, the last.",
+            said.audit_seq
+        );
+        report.add(most, of_state("audit_seq", what));
+    } else if last < said.audit_seq {
+        let what = format!(
+            "The audit log ends with row {last}, but {} were written: its end was cut off.",
+            said.audit_seq
+        );
+        report.add(most, of_audit(last.saturating_add(1), "seq".to_owned(), what));
+    } else if last > now.audit_seq {
+        let what = format!(
+            "The audit log has {last} rows, but only {} were written by an indexer.",
+            now.audit_seq
+        );
+        report.add(most, of_audit(now.audit_seq.saturating_add(1), "seq".to_owned(), what));
+    } else if at_end.unwrap_or(said_head) != said_head && !end_is_faulty {
+        let what = format!(
+            "The mirror's state has another audit head than the hash of audit row {}.",
+            said.audit_seq
+        );
+        report.add(most, of_state("audit_head", what));
+    }
+    Ok(())
+}
+
+fn of_audit(seq: u64, field: String, what: String) -> StoreFault {
+    StoreFault { table: "audit_log", row: seq.to_string(), field, what }
+}
+
+/// The next rows; `None` behind the last. A row that cannot be read at all is named and passed over.
+async fn readable(
+    store: &dyn Store,
+    check: &mut ChainCheck,
+    most: usize,
+    report: &mut StoreReport,
+) -> Result<Option<Vec<AuditRow>>> {
+    let some = |rows: Vec<AuditRow>| Some(rows).filter(|rows| !rows.is_empty());
+    match store.audit(Some(check.seq()), PAGE).await {
+        Err(StoreError::Corrupt { .. }) => {}
+        page => return page.map(some),
+    }
+    for _ in 0..UNREADABLE {
+        match store.audit(Some(check.seq()), 1).await {
+            Err(StoreError::Corrupt { detail, .. }) => {
+                let seq = check.seq().saturating_add(1);
+                let what = format!("Audit row {seq} cannot be read: {detail}.");
+                report.add(most, of_audit(seq, column_in(&detail), what));
+                check.pass_over();
+            }
+            rows => return rows.map(some),
+        }
+    }
+    let seq = check.seq();
+    let what = format!("The audit log was not looked at behind row {seq}: too much is unreadable.");
+    report.add(most, of_audit(seq, "row".to_owned(), what));
+    Ok(None)
+}
+
+/// The column that a driver's words name, if they do.
+fn column_in(detail: &str) -> String {
+    let columns = [
+        "seq",
+        "slot",
+        "tx_index",
+        "ix_index",
+        "inner_index",
+        "signature",
+        "block_time",
+        "kind",
+        "actor",
+        "subject",
+        "payload",
+        "prev_hash",
+        "row_sum",
+        "hash",
+    ];
+    let words: BTreeSet<&str> =
+        detail.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
+    columns.iter().find(|name| words.contains(**name)).map_or("row", |name| *name).to_owned()
+}
+
+async fn accounts(store: &dyn Store, most: usize, report: &mut StoreReport) -> Result<()> {
+    let mut after = None;
+    let mut size = PAGE;
+    loop {
+        let page = match store.kept_rows(after, size).await {
+            // Once more row by row, so that those before the bad one are still looked at.
+            Err(StoreError::Corrupt { .. }) if size > 1 => {
+                size = 1;
+                continue;
+            }
+            Err(StoreError::Corrupt { detail, .. }) => {
+                let row = match after {
+                    Some(key) => format!("the one behind {key}"),
+                    None => "the first".to_owned(),
+                };
+                let what = format!(
+                    "An account's row, {row}, cannot be read: {detail}. Those behind it were not looked at."
+                );
+                let field = "row".to_owned();
+                report.add(most, StoreFault { table: "accounts", row, field, what });
+                return Ok(());
+            }
+            page => page?,
+        };
+        let Some(last) = page.last() else { return Ok(()) };
+        let before = after.replace(last.pubkey);
+        for row in &page {
+            report.accounts = report.accounts.saturating_add(1);
+            if let Some((field, what)) = account_fault(row) {
+                let row = row.pubkey.to_string();
+                let what = format!("The row of account {row} {what}.");
+                report.add(most, StoreFault { table: "accounts", row, field, what });
+            }
+        }
+        if after <= before {
+            // An address that was changed cannot be gone on from; it was named above, or is now.
+            let (row, field) = (last.pubkey.to_string(), "pubkey".to_owned());
+            let what = format!(
+                "The row of account {row} does not stand where its address belongs. Those behind it were not looked at."
+            );
+            report.add(most, StoreFault { table: "accounts", row, field, what });
+            return Ok(());
+        }
+    }
+}
+
+/// The first thing in `row` that does not agree with the rest of it: column, and end of a sentence.
+fn account_fault(row: &KeptRow) -> Option<(String, String)> {
+    let named = |field: &str, what: String| Some((field.to_owned(), what));
+    let hash: [u8; 32] = Sha256::digest(&row.raw).into();
+    if hash != row.data_hash {
+        // A hash of other bytes differs nearly everywhere.
+        return if differing(&hash, &row.data_hash) <= 2 {
+            named("data_hash", "has a hash that was changed after it was written".to_owned())
+        } else {
+            named("raw", "holds bytes that do not have the hash they were written with".to_owned())
+        };
+    }
+    let account = match manager_account(&row.raw) {
+        Ok(account) => account,
+        Err(why) => return named("raw", format!("holds bytes that cannot be mirrored: {why}")),
+    };
+    let told = account.facets();
+    let version = told.version.map(i64::from);
+    let column = if row.kind != told.kind.name() {
+        Some("kind")
+    } else if row.program != told.program {
+        Some("program")
+    } else if row.proposal != told.proposal {
+        Some("proposal")
+    } else if row.account != told.account {
+        Some("account")
+    } else if row.status.as_deref() != told.status {
+        Some("status")
+    } else {
+        (row.version != version).then_some("version")
+    };
+    if let Some(column) = column {
+        return named(column, format!("says another {column} than its bytes do"));
+    }
+    if row.place_sum != row.expected_place_sum() {
+        let what = "was given another place in time after it was written".to_owned();
+        return Some((place_columns(row), what));
+    }
+    // Only what is nearly right was changed: a row may also belong to a manager elsewhere.
+    let near = home(&account)
+        .is_some_and(|home| (1..=2).contains(&differing(home.as_array(), row.pubkey.as_array())));
+    near.then(|| ("pubkey".to_owned(), "stands under an address that was changed".to_owned()))
+}
+
+fn differing(a: &[u8; 32], b: &[u8; 32]) -> usize {
+    a.iter().zip(b).filter(|(a, b)| a != b).count()
+}
+
+/// Which of the columns in `place_sum` can have another byte, with commas when several could be.
+fn place_columns(row: &KeptRow) -> String {
+    let mends = |change: &dyn Fn(&mut KeptRow, u64)| {
+        (0..8).any(|at: u32| {
+            (1..=u64::from(u8::MAX)).any(|bits| {
+                let mut other = KeptRow { raw: vec![], kind: String::new(), ..row.clone() };
+                change(&mut other, bits << at.saturating_mul(8));
+                other.expected_place_sum() == row.place_sum
+            })
+        })
+    };
+    let changed = (row.place_sum ^ row.expected_place_sum()).to_le_bytes();
+    let mut columns = vec![];
+    if mends(&|row, bits| row.slot ^= bits) {
+        columns.push("slot");
+    }
+    if mends(&|row, bits| row.wv ^= bits) {
+        columns.push("wv");
+    }
+    if mends(&|row, bits| row.closed_slot = row.closed_slot.map(|slot| slot ^ bits)) {
+        columns.push("closed_slot");
+    }
+    if changed.iter().filter(|byte| **byte != 0).count() == 1 {
+        columns.push("place_sum");
+    }
+    if columns.is_empty() {
+        columns.extend(["slot", "wv", "closed_slot", "place_sum"]);
+    }
+    columns.join(",")
+}
+
+/// The address that an account with this content has.
+fn home(account: &ManagerAccount) -> Option<Pubkey> {
+    Some(match account {
+        ManagerAccount::Multisig(a) => derived(&[seeds::MULTISIG, a.create_key.as_ref()], a.bump),
+        ManagerAccount::Program(a) => derived(&[seeds::PROGRAM, a.program.as_ref()], a.bump),
+        ManagerAccount::Proposal(a) => {
+            let (terms, id) = (&a.terms, a.terms.id.to_le_bytes());
+            let of = [seeds::PROPOSAL, terms.program.as_ref(), terms.multisig.as_ref(), &id];
+            derived(&of, a.bump)
+        }
+        ManagerAccount::Attestation(a) => derived(&[seeds::ATTESTATION, a.buffer.as_ref()], a.bump),
+        ManagerAccount::AccountVersion(a) => {
+            derived(&[seeds::VERSION, a.program.as_ref(), a.account.as_ref()], a.bump)
+        }
+        ManagerAccount::Governance(a) => {
+            let id = a.terms.id.to_le_bytes();
+            derived(&[seeds::GOVERNANCE, a.terms.multisig.as_ref(), &id], a.bump)
+        }
+        ManagerAccount::Backup(a) => {
+            derived(&[seeds::BACKUP, a.program.as_ref(), a.account.as_ref()], a.bump)
+        }
+    })
+}
+
+/// Counters that are not the number of rows they count.
+async fn counters(store: &dyn Store) -> Result<Vec<StoreFault>> {
+    let mut round = 1;
+    loop {
+        let (kept, counted) = (store.progress(false).await?, store.progress(true).await?);
+        let mut faults = vec![];
+        for place in kept.keys().chain(counted.keys()).collect::<BTreeSet<_>>() {
+            let counts = |side: Option<&ProgressRow>| side.copied().unwrap_or_default().counts();
+            let (kept, counted) = (counts(kept.get(place)), counts(counted.get(place)));
+            for (status, (kept, counted)) in AccountStatus::ALL.iter().zip(kept.iter().zip(counted))
+            {
+                if *kept != counted {
+                    let row = format!("{},{}", place.0, place.1);
+                    let what = format!(
+                        "The counter of {} records of proposal {} says {kept}, but there are {counted} rows.",
+                        status.name(),
+                        place.1
+                    );
+                    let field = status.name().to_lowercase();
+                    faults.push(StoreFault { table: "progress", row, field, what });
+                }
+            }
+        }
+        if faults.is_empty() || round == ROUNDS {
+            return Ok(faults);
+        }
+        round = round.saturating_add(1);
+        tokio::time::sleep(PAUSE).await;
+    }
+}
