@@ -24,7 +24,8 @@ pub mod store;
 pub mod verify;
 
 pub use account::{BackupHead, Facets, Kind, ManagerAccount};
-pub use audit::{AuditEntry, AuditRow, ChainFault};
+pub use audit::{AuditEntry, AuditRow, ChainFault, StoreFault, StoreReport, check_store};
+pub use digest::{MirrorDigest, digest};
 pub use error::{IndexerError, Result};
 pub use health::{Conn, Health, Limits, Reason};
 pub use metrics::Metrics;
