@@ -84,7 +84,7 @@ impl Endpoints {
         let mut state = self.state();
         state.failures = state.failures.saturating_add(1);
         let leave = match error {
-            IndexerError::Store(_) => return false,
+            IndexerError::Store(_) | IndexerError::File { .. } => return false,
             IndexerError::ClusterChanged { .. } => {
                 let at = state.at;
                 if !state.barred.contains(&at) {
