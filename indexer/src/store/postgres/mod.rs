@@ -232,11 +232,11 @@ impl Store for PostgresStore {
     }
 
     async fn hooks(&self) -> Result<Vec<HookState>> {
-        read!(self, QUICK, |tx| outbox::hooks(tx))
+        read!(self, QUICK, |tx| outbox::hooks(tx, None))
     }
 
     async fn hook_sent(&self, name: &str, id: u64, sent: &Sent) -> Result<()> {
-        write!(self, "how far a webhook is", QUICK, |tx| outbox::hook_sent(tx, name, id, sent))
+        write!(self, "how far a webhook is", QUICK, |tx| outbox::sent(tx, name, id, sent))
     }
 
     async fn dead_letters(&self) -> Result<Vec<DeadLetter>> {

@@ -1,11 +1,11 @@
-//! What is to be announced, how far each webhook is, and what webhooks would not take.
+//! What is to be announced, and how far each webhook is.
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
 use super::{
     fault::Fault,
     lease::lock_for,
     live::{raw, text},
-    read::{bytes, int, nat, opt_key},
+    read::{bytes, int, nat, opt_key, small},
 };
 use crate::store::{Announcement, DeadLetter, HookState, OutboxRow, Run, Sent};
 
@@ -42,6 +42,18 @@ pub async fn enqueue(tx: &mut PgConnection, run: &Run, news: &Announcement) -> O
     Ok(put(tx, std::slice::from_ref(news)).await? > 0)
 }
 
+pub async fn behind(tx: &mut PgConnection, after: u64, limit: u32) -> Outcome<Vec<OutboxRow>> {
+    let rows = sqlx::query(
+        "SELECT id, event_id, kind, slot, chain_time, subject, detail FROM outbox
+         WHERE id > $1 ORDER BY id LIMIT $2",
+    )
+    .bind(int(after)?)
+    .bind(i64::from(limit))
+    .fetch_all(tx)
+    .await?;
+    rows.iter().map(row).collect()
+}
+
 fn row(r: &PgRow) -> Outcome<OutboxRow> {
     Ok(OutboxRow {
         id: nat(r, "id")?,
@@ -56,28 +68,6 @@ fn row(r: &PgRow) -> Outcome<OutboxRow> {
     })
 }
 
-/// Rows behind number `after`, oldest first.
-pub async fn behind(tx: &mut PgConnection, after: u64, limit: u32) -> Outcome<Vec<OutboxRow>> {
-    let rows = sqlx::query("SELECT * FROM outbox WHERE id > $1 ORDER BY id LIMIT $2")
-        .bind(int(after)?)
-        .bind(i64::from(limit))
-        .fetch_all(tx)
-        .await?;
-    rows.iter().map(row).collect()
-}
-
-fn state(r: &PgRow) -> Outcome<HookState> {
-    Ok(HookState {
-        name: r.try_get("name")?,
-        since_slot: nat(r, "since_slot")?,
-        next_id: nat(r, "next_id")?,
-        attempts: u32::try_from(nat(r, "attempts")?).unwrap_or(u32::MAX),
-        next_at_ms: r.try_get("next_at_ms")?,
-        last_error: r.try_get("last_error")?,
-    })
-}
-
-/// How far webhook `name` is; a new one starts at number 1.
 pub async fn hook(tx: &mut PgConnection, name: &str, since_slot: u64) -> Outcome<HookState> {
     sqlx::query(
         "INSERT INTO hooks (name, since_slot, next_id) VALUES ($1, $2, 1) ON CONFLICT DO NOTHING",
@@ -86,76 +76,99 @@ pub async fn hook(tx: &mut PgConnection, name: &str, since_slot: u64) -> Outcome
     .bind(int(since_slot)?)
     .execute(&mut *tx)
     .await?;
-    state(&sqlx::query("SELECT * FROM hooks WHERE name = $1").bind(name).fetch_one(tx).await?)
+    let mut all = hooks(tx, Some(name)).await?;
+    all.pop().ok_or_else(|| Fault::Corrupt(format!("the webhook {name} was not kept")))
 }
 
-/// Every webhook, by name.
-pub async fn hooks(tx: &mut PgConnection) -> Outcome<Vec<HookState>> {
-    let rows = sqlx::query("SELECT * FROM hooks ORDER BY name COLLATE \"C\"").fetch_all(tx).await?;
+/// Every webhook, or the one called `name`.
+pub async fn hooks(tx: &mut PgConnection, name: Option<&str>) -> Outcome<Vec<HookState>> {
+    let rows = sqlx::query(
+        "SELECT name, since_slot, next_id, attempts, next_at_ms, last_error FROM hooks
+         WHERE $1::text IS NULL OR name = $1 ORDER BY name",
+    )
+    .bind(name)
+    .fetch_all(tx)
+    .await?;
+    let state = |r: &PgRow| {
+        Ok(HookState {
+            name: r.try_get("name")?,
+            since_slot: nat(r, "since_slot")?,
+            next_id: nat(r, "next_id")?,
+            attempts: small(r, "attempts")?,
+            next_at_ms: r.try_get("next_at_ms")?,
+            last_error: r.try_get("last_error")?,
+        })
+    };
     rows.iter().map(state).collect()
 }
 
-/// Notes what became of sending row `id` to webhook `name`.
-pub async fn hook_sent(tx: &mut PgConnection, name: &str, id: u64, sent: &Sent) -> Outcome<()> {
-    if let Sent::Again { error, next_at_ms } = sent {
-        sqlx::query(
-            "UPDATE hooks SET next_id = greatest(next_id, $2), attempts = attempts + 1,
-                 next_at_ms = $3, last_error = $4 WHERE name = $1 AND next_id <= $2",
-        )
-        .bind(name)
-        .bind(int(id)?)
-        .bind(next_at_ms)
-        .bind(text(error))
-        .execute(tx)
-        .await?;
-        return Ok(());
-    }
-    if let Sent::Dead { error, at_ms } = sent {
-        sqlx::query(
-            "INSERT INTO dead_letters (hook, outbox_id, attempts, error, at_ms)
-             SELECT name, $2, attempts + 1, $3, $4 FROM hooks WHERE name = $1
-             ON CONFLICT (hook, outbox_id) DO UPDATE SET error = excluded.error,
-                 at_ms = excluded.at_ms, attempts = dead_letters.attempts + 1",
-        )
-        .bind(name)
-        .bind(int(id)?)
-        .bind(text(error))
-        .bind(at_ms)
-        .execute(&mut *tx)
-        .await?;
-    }
-    sqlx::query(
-        "UPDATE hooks SET next_id = $2 + 1, attempts = 0, next_at_ms = 0, last_error = NULL
-         WHERE name = $1 AND next_id <= $2",
+pub async fn sent(tx: &mut PgConnection, name: &str, id: u64, sent: &Sent) -> Outcome<()> {
+    // Only forwards: another process may have sent this row in the meantime.
+    let at = sqlx::query(
+        "SELECT next_id, attempts FROM hooks WHERE name = $1 AND next_id <= $2 FOR UPDATE",
     )
     .bind(name)
     .bind(int(id)?)
-    .execute(tx)
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(at) = at else { return Ok(()) };
+    let again = nat(&at, "next_id")? == id;
+    let attempts = if again { small(&at, "attempts")?.saturating_add(1) } else { 1 };
+    let (next_id, attempts, next_at_ms, error) = match sent {
+        Sent::Taken => (id.saturating_add(1), 0, 0, None),
+        Sent::Again { error, next_at_ms } => (id, attempts, *next_at_ms, Some(error)),
+        Sent::Dead { error, at_ms } => {
+            sqlx::query(
+                "INSERT INTO dead_letters (hook, outbox_id, attempts, error, at_ms)
+                 VALUES ($1, $2, $3, $4, $5)
+                 ON CONFLICT (hook, outbox_id) DO UPDATE SET attempts = excluded.attempts,
+                     error = excluded.error, at_ms = excluded.at_ms",
+            )
+            .bind(name)
+            .bind(int(id)?)
+            .bind(i64::from(attempts))
+            .bind(text(error))
+            .bind(at_ms)
+            .execute(&mut *tx)
+            .await?;
+            (id.saturating_add(1), 0, 0, Some(error))
+        }
+    };
+    sqlx::query(
+        "UPDATE hooks SET next_id = $2, attempts = $3, next_at_ms = $4, last_error = $5
+         WHERE name = $1",
+    )
+    .bind(name)
+    .bind(int(next_id)?)
+    .bind(i64::from(attempts))
+    .bind(next_at_ms)
+    .bind(error.map(|words| text(words)))
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
 
-/// What webhooks would not take, oldest first.
 pub async fn dead_letters(tx: &mut PgConnection) -> Outcome<Vec<DeadLetter>> {
     let rows = sqlx::query(
-        "SELECT o.*, d.hook, d.attempts, d.error, d.at_ms
-         FROM dead_letters d JOIN outbox o ON o.id = d.outbox_id ORDER BY d.at_ms, o.id, d.hook",
+        "SELECT d.hook, d.attempts, d.error, d.at_ms,
+             o.id, o.event_id, o.kind, o.slot, o.chain_time, o.subject, o.detail
+         FROM dead_letters d JOIN outbox o ON o.id = d.outbox_id
+         ORDER BY d.outbox_id, d.hook",
     )
     .fetch_all(tx)
     .await?;
     let letter = |r: &PgRow| {
         Ok(DeadLetter {
             hook: r.try_get("hook")?,
-            row: row(r)?,
-            attempts: u32::try_from(nat(r, "attempts")?).unwrap_or(u32::MAX),
+            attempts: small(r, "attempts")?,
             error: r.try_get("error")?,
             at_ms: r.try_get("at_ms")?,
+            row: row(r)?,
         })
     };
     rows.iter().map(letter).collect()
 }
 
-/// Takes a dead letter off the list; whether it was there.
 pub async fn forget_dead(tx: &mut PgConnection, hook: &str, id: u64) -> Outcome<bool> {
     let done = sqlx::query("DELETE FROM dead_letters WHERE hook = $1 AND outbox_id = $2")
         .bind(hook)

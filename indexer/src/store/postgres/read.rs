@@ -34,7 +34,7 @@ pub fn opt_nat(r: &PgRow, column: &str) -> Outcome<Option<u64>> {
     Ok(n.map(i64::unsigned_abs))
 }
 
-fn small(r: &PgRow, column: &str) -> Outcome<u32> {
+pub fn small(r: &PgRow, column: &str) -> Outcome<u32> {
     let n: i64 = r.try_get(column)?;
     u32::try_from(n).map_err(|_| Fault::Corrupt(format!("{column} is {n}")))
 }
