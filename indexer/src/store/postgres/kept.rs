@@ -4,7 +4,7 @@ use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
 use super::{
     fault::Fault,
-    read::{bytes, key, nat, opt_key, opt_nat},
+    read::{bytes, is_filling, key, nat, opt_key, opt_nat},
 };
 use crate::store::KeptRow;
 
@@ -14,6 +14,9 @@ pub async fn rows(
     after: Option<Pubkey>,
     limit: u32,
 ) -> Result<Vec<KeptRow>, Fault> {
+    if is_filling(tx).await? {
+        return Ok(vec![]);
+    }
     let rows = sqlx::query("SELECT * FROM accounts WHERE pubkey > $1 ORDER BY pubkey LIMIT $2")
         .bind(after.map(|k| k.to_bytes().to_vec()).unwrap_or_default())
         .bind(i64::from(limit))

@@ -4,7 +4,9 @@ pub mod admin;
 mod audit;
 mod close;
 mod connect;
+mod copy;
 mod fault;
+mod fill;
 mod kept;
 mod lease;
 mod live;
@@ -18,6 +20,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use solana_pubkey::Pubkey;
 use sqlx::postgres::PgConnectOptions;
+use tokio::sync::mpsc;
 use upgrade_manager::state::AccountVersion;
 
 use self::{
@@ -25,9 +28,9 @@ use self::{
     fault::Fault,
 };
 use super::{
-    Announcement, Applied, Batch, Closing, DeadLetter, HookState, KeptRow, Marks, MirrorState,
-    OpRow, OutboxRow, Present, ProgressRow, Quarantined, RawRow, RecordQuery, Result, Retention,
-    Row, Run, Sent, SentRow, Store, StoreError, Undone, View,
+    Announcement, Applied, Batch, Closing, DeadLetter, Fill, HookState, KeptRow, Marks,
+    MirrorState, OpRow, OutboxRow, Present, ProgressRow, Quarantined, RawRow, RecordQuery, Result,
+    Retention, Row, Run, Sent, SentRow, Store, StoreError, Undone, View,
 };
 use crate::audit::{AuditEntry, AuditRow};
 
@@ -136,6 +139,19 @@ impl Store for PostgresStore {
 
     async fn apply(&self, run: &Run, batch: Batch) -> Result<Applied> {
         write!(self, "a batch of accounts", QUICK, |tx| live::apply(tx, run, batch))
+    }
+
+    async fn fill(&self, run: &Run, rows: mpsc::Receiver<Fill>) -> Result<Option<u64>> {
+        let what = "a first load";
+        if self.lines.read_only {
+            return Err(StoreError::ReadOnly { place: self.place.clone(), what });
+        }
+        let filling = async {
+            // Dropped at the end, whatever it is: a transaction that did not commit is taken back.
+            let mut connection = self.lines.own().await?;
+            fill::fill(&mut connection, run, rows).await
+        };
+        filling.await.map_err(|fault: Fault| fault.at(&self.place, Some(what)))
     }
 
     async fn tombstone_missing(

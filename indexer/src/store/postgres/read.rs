@@ -3,10 +3,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
-use sqlx::{PgConnection, Row as _, postgres::PgRow};
-use upgrade_manager::state::AccountVersion;
+use sqlx::{AssertSqlSafe, PgConnection, Row as _, postgres::PgRow};
+use upgrade_manager::state::{AccountStatus, AccountVersion};
 
-use super::fault::Fault;
+use super::{fault::Fault, fill::FILLING};
 use crate::{
     audit::{AuditRow, event::describe},
     store::{
@@ -111,6 +111,17 @@ pub async fn mirror_state(tx: &mut PgConnection) -> Outcome<MirrorState> {
     })
 }
 
+/// Whether the very first load is running: then the mirror is empty, and nobody waits to see that.
+pub async fn is_filling(tx: &mut PgConnection) -> Outcome<bool> {
+    let row = sqlx::query(
+        "SELECT snapshot_slot = 0 AND NOT pg_try_advisory_xact_lock_shared($1) FROM mirror_state",
+    )
+    .bind(FILLING)
+    .fetch_one(tx)
+    .await?;
+    Ok(row.try_get(0)?)
+}
+
 fn stored(r: &PgRow) -> Outcome<Stored> {
     Ok(Stored {
         pubkey: key(r, "pubkey")?,
@@ -121,12 +132,17 @@ fn stored(r: &PgRow) -> Outcome<Stored> {
 }
 
 pub async fn view(tx: &mut PgConnection) -> Outcome<View> {
-    let rows = sqlx::query(
-        "SELECT pubkey, raw, slot, closed_slot FROM accounts
-         WHERE kind <> 'AccountVersion' AND kind <> 'AccountBackup' ORDER BY kind, pubkey",
-    )
-    .fetch_all(&mut *tx)
-    .await?;
+    let filling = is_filling(tx).await?;
+    let rows = if filling {
+        vec![]
+    } else {
+        sqlx::query(
+            "SELECT pubkey, raw, slot, closed_slot FROM accounts
+             WHERE kind <> 'AccountVersion' AND kind <> 'AccountBackup' ORDER BY kind, pubkey",
+        )
+        .fetch_all(&mut *tx)
+        .await?
+    };
     let rows = rows.iter().map(stored).collect::<Outcome<Vec<_>>>()?;
     let mut view = assemble(rows, &progress(tx, false).await?).map_err(Fault::Corrupt)?;
     let state = state(tx).await?;
@@ -134,22 +150,52 @@ pub async fn view(tx: &mut PgConnection) -> Outcome<View> {
     Ok(view)
 }
 
+/// The number by which the index `accounts_version` orders records, see the migrations: what they
+/// have in common by program and status, then the first four bytes of the address.
+const PLACE: &str = "((get_byte(program, 30)::bigint << 48) | (get_byte(program, 31)::bigint << 40)
+    | (ascii(status)::bigint << 32) | (get_byte(pubkey, 0)::bigint << 24)
+    | (get_byte(pubkey, 1) << 16) | (get_byte(pubkey, 2) << 8) | get_byte(pubkey, 3))";
+
+/// The numbers of the records of `program` at `status` from the address `from` on.
+fn places(program: &Pubkey, status: AccountStatus, from: Option<Pubkey>) -> (i64, i64) {
+    let [.., high, low] = program.to_bytes();
+    let first = status.name().as_bytes().first().copied().unwrap_or(0);
+    let common = [high, low, first].iter().fold(0i64, |n, byte| (n << 8) | i64::from(*byte)) << 32;
+    let [a, b, c, d, ..] = from.unwrap_or_default().to_bytes();
+    (common | i64::from(u32::from_be_bytes([a, b, c, d])), common | i64::from(u32::MAX))
+}
+
 pub async fn account_versions(
     tx: &mut PgConnection,
     program: &Pubkey,
     query: &RecordQuery,
 ) -> Outcome<Vec<Row<AccountVersion>>> {
-    let rows = sqlx::query(
-        "SELECT pubkey, raw, slot, closed_slot FROM accounts
-         WHERE kind = 'AccountVersion' AND closed_slot IS NULL AND program = $1
-             AND pubkey > $2 AND ($4::text IS NULL OR status = $4) ORDER BY pubkey LIMIT $3",
-    )
-    .bind(program.as_ref())
-    .bind(query.after.map(|k| k.to_bytes().to_vec()).unwrap_or_default())
-    .bind(i64::from(query.limit))
-    .bind(query.status.map(|s| s.name()))
-    .fetch_all(tx)
-    .await?;
+    if is_filling(tx).await? {
+        return Ok(vec![]);
+    }
+    // Of each status so many: the first of all of them are among these.
+    let sql = format!(
+        "SELECT v.* FROM unnest($3::text[], $4::bigint[], $5::bigint[]) AS n (status, low, high)
+         CROSS JOIN LATERAL (
+             SELECT pubkey, raw, slot, closed_slot FROM accounts a
+             WHERE kind = 'AccountVersion' AND closed_slot IS NULL AND a.program = $1
+                 AND a.status = n.status AND a.pubkey > $2
+                 AND {PLACE} BETWEEN n.low AND n.high
+             ORDER BY {PLACE}, pubkey LIMIT $6) v
+         ORDER BY v.pubkey LIMIT $6"
+    );
+    let statuses = query.status.map_or(AccountStatus::ALL.to_vec(), |status| vec![status]);
+    let (low, high): (Vec<i64>, Vec<i64>) =
+        statuses.iter().map(|status| places(program, *status, query.after)).unzip();
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(program.as_ref())
+        .bind(query.after.map(|k| k.to_bytes().to_vec()).unwrap_or_default())
+        .bind(statuses.iter().map(|status| status.name()).collect::<Vec<_>>())
+        .bind(low)
+        .bind(high)
+        .bind(i64::from(query.limit))
+        .fetch_all(tx)
+        .await?;
     records(rows.iter().map(stored).collect::<Outcome<_>>()?).map_err(Fault::Corrupt)
 }
 
@@ -158,6 +204,9 @@ pub async fn rows(
     after: Option<Pubkey>,
     limit: u32,
 ) -> Outcome<Vec<RawRow>> {
+    if is_filling(tx).await? {
+        return Ok(vec![]);
+    }
     let rows = sqlx::query(
         "SELECT pubkey, raw, slot FROM accounts
          WHERE closed_slot IS NULL AND pubkey > $1 ORDER BY pubkey LIMIT $2",
@@ -176,6 +225,9 @@ pub async fn progress(
     tx: &mut PgConnection,
     recount: bool,
 ) -> Outcome<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {
+    if recount && is_filling(tx).await? {
+        return Ok(BTreeMap::new());
+    }
     let sql = if recount {
         "SELECT program, proposal,
              count(*) FILTER (WHERE status = 'Pending') AS pending,

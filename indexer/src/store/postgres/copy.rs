@@ -1,0 +1,71 @@
+//! Rows as the server's COPY takes them in its binary format: a header, then each row as the number
+//! of its columns and each column as its length and bytes, then an end. Big-endian throughout.
+use super::{fault::Fault, read::int};
+use crate::store::Update;
+
+/// The columns of a row, in the order in which [`Rows::push`] writes them.
+pub const COLUMNS: &str =
+    "pubkey, kind, program, proposal, account, status, version, data_hash, raw, slot, wv";
+const COUNT: i16 = 11;
+const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+const END: i16 = -1;
+const NULL: i32 = -1;
+
+/// Rows that are to be sent.
+pub struct Rows(Vec<u8>);
+
+impl Rows {
+    /// The beginning of a stream of rows.
+    pub fn start() -> Self {
+        Self(HEADER.to_vec())
+    }
+
+    /// Bytes that wait.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// What waits; to be cleared once it is sent.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Forgets what was sent.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The end of the stream.
+    pub fn end(&mut self) {
+        self.0.extend_from_slice(&END.to_be_bytes());
+    }
+
+    /// One row.
+    pub fn push(&mut self, u: &Update) -> Result<(), Fault> {
+        let f = &u.facets;
+        self.0.extend_from_slice(&COUNT.to_be_bytes());
+        self.column(Some(u.pubkey.as_ref()))?;
+        self.column(Some(f.kind.name().as_bytes()))?;
+        for key in [&f.program, &f.proposal, &f.account] {
+            self.column(key.as_ref().map(AsRef::as_ref))?;
+        }
+        self.column(f.status.map(str::as_bytes))?;
+        self.column(f.version.map(|v| i32::from(v).to_be_bytes()).as_ref().map(|b| &b[..]))?;
+        self.column(Some(&u.data_hash))?;
+        self.column(Some(&u.raw))?;
+        self.column(Some(&int(u.slot)?.to_be_bytes()))?;
+        self.column(Some(&int(u.wv)?.to_be_bytes()))
+    }
+
+    fn column(&mut self, value: Option<&[u8]>) -> Result<(), Fault> {
+        let Some(value) = value else {
+            self.0.extend_from_slice(&NULL.to_be_bytes());
+            return Ok(());
+        };
+        let len = i32::try_from(value.len())
+            .map_err(|_| Fault::Corrupt(format!("an account has {} bytes", value.len())))?;
+        self.0.extend_from_slice(&len.to_be_bytes());
+        self.0.extend_from_slice(value);
+        Ok(())
+    }
+}
