@@ -13,11 +13,15 @@ mod doctor;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod fill;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod join;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod lease;
 #[cfg(test)]
 mod opening;
 #[cfg(test)]
