@@ -213,6 +213,7 @@ struct Reader {
     roots: Arc<AtomicBool>,
     early: Vec<Frame>,
     silence: Duration,
+    grace: Duration,
     ping: Interval,
     /// Unanswered pings in a row, while no data came.
     missed: u32,
@@ -234,6 +235,7 @@ impl Reader {
             roots: Arc::default(),
             early: vec![],
             silence: config.silence,
+            grace: GRACE.min(config.timeout / 4),
             ping,
             missed: 0,
             pinged: false,
@@ -282,7 +284,7 @@ impl Reader {
         let mut end = None;
         while !needed.is_empty() || roots || self.subscriptions.is_waiting() {
             if needed.is_empty() {
-                end.get_or_insert_with(|| Instant::now() + GRACE);
+                end.get_or_insert_with(|| Instant::now() + self.grace);
             }
             let message = tokio::select! {
                 message = self.stream.next() => self.understand(message)?,
@@ -471,3 +473,6 @@ fn closed(frame: Option<CloseFrame>) -> End {
         None => (Reason::Closed(1005), "was closed without a reason".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests;
