@@ -228,15 +228,6 @@ on_both_stores! {
         assert_eq!(page(Some(Verified), Some(2), 2).await, [4, 6]);
         assert_eq!(page(Some(Restored), None, 9).await, [] as [u8; 0]);
     }
-
-    async fn a_number_that_sql_cannot_hold_is_refused_whole(place) {
-        let store = place.open().await;
-        let odd = vec![record_update(1, Migrated, 5, 1), record_update(2, Migrated, u64::MAX, 1)];
-        assert!(store.apply(&RUN, Batch { updates: odd, ..Batch::default() }).await.is_err());
-        assert_eq!(store.rows(None, 9).await.unwrap(), [], "the good one of the batch neither");
-        write(&store, vec![record_update(1, Migrated, i64::MAX as u64, 1)]).await;
-        assert_eq!(store.rows(None, 9).await.unwrap()[0].slot, i64::MAX as u64);
-    }
 }
 
 #[test]

@@ -5,14 +5,12 @@ use indexer::{Conn, Health, Indexer, SourceConfig, SqliteStore, Store, spawn};
 use sqlx::Connection as _;
 use upgrade_manager::state::AccountStatus::{Migrated, Pending, Verified};
 
-use crate::{
-    common::{
-        PATIENCE, Place,
-        fake::FakeSolana,
-        fixtures::{PROGRAM_ID, bytes, key, record},
-        until,
-    },
-    join::{equal, live},
+use crate::common::{
+    PATIENCE, Place,
+    fake::FakeSolana,
+    fixtures::{PROGRAM_ID, bytes, key, record},
+    mirror::{equal, live},
+    until,
 };
 
 async fn started() -> (FakeSolana, Arc<dyn Store>, Indexer) {

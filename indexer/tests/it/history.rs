@@ -1,110 +1,24 @@
 //! The audit log from transaction history: exact, in order, and the same however it was read.
 use std::{sync::Arc, time::Duration};
 
-use anchor_lang::Event;
-use indexer::{SourceConfig, Store, audit::check_chain, backfill_once, spawn};
-use solana_pubkey::Pubkey;
-use solana_signature::Signature;
+use indexer::{SourceConfig, Store, backfill_once, spawn};
 use upgrade_manager::{
-    events::{AccountClosed, ClosedKind, ProposalExpired, VoteCast, VoteRevoked},
-    state::{
-        AccountStatus::Migrated,
-        Choice,
-        ProposalStatus::{self, Active},
-    },
+    events::{AccountClosed, ClosedKind},
+    state::AccountStatus::Migrated,
 };
 
 use crate::{
     common::{
-        PATIENCE,
-        fake::{FakeSolana, Quirk, Tx, emitted},
+        fake::{FakeSolana, emitted},
         fixtures::{PROGRAM_ID, bytes, key, record},
+        mirror::{equal, live},
+        past::{head, read, tricky, tx, vote},
         until,
     },
-    join::{equal, live},
     on_both_stores,
 };
 
-fn signature(n: u8) -> String {
-    Signature::from([n; 64]).to_string()
-}
-
-fn vote(member: u8, approvals: u8) -> (Pubkey, Pubkey, Vec<u8>) {
-    emitted(&VoteCast {
-        proposal: key(60),
-        program: key(50),
-        member: key(member),
-        choice: Choice::Approve,
-        approvals,
-        status: Active,
-        eta: 0,
-    })
-}
-
-fn revoked(member: u8) -> (Pubkey, Pubkey, Vec<u8>) {
-    let (proposal, program) = (key(60), key(50));
-    let status = ProposalStatus::Active;
-    emitted(&VoteRevoked { proposal, program, member: key(member), approvals: 0, status })
-}
-
-fn tx(slot: u64, n: u8, inner: Vec<(Pubkey, Pubkey, Vec<u8>)>) -> Tx {
-    Tx { slot, signature: signature(n), failed: false, inner }
-}
-
-/// A history with everything that can mislead a reader.
-fn tricky() -> Vec<Tx> {
-    let expired = ProposalExpired { proposal: key(60), program: key(50) };
-    let real = emitted(&expired);
-    // The same bytes, sent by another program, or without the manager's own signature.
-    let foreign = (key(66), real.1, real.2.clone());
-    let unsigned = (PROGRAM_ID, key(67), real.2.clone());
-    let logged = (PROGRAM_ID, real.1, expired.data());
-    vec![
-        tx(10, 1, vec![(key(66), key(1), vec![1, 2, 3]), vote(1, 1), vote(2, 2)]),
-        // Two transactions in one slot: approve, then revoke.
-        tx(20, 2, vec![vote(3, 3)]),
-        tx(20, 3, vec![revoked(3)]),
-        Tx { failed: true, ..tx(21, 4, vec![vote(4, 4)]) },
-        tx(22, 5, vec![foreign, unsigned, logged]),
-        tx(30, 6, vec![vote(3, 3)]),
-    ]
-}
-
-async fn read(store: &Arc<dyn Store>) -> Vec<(String, u64, u32, u32, String)> {
-    let rows = store.audit(Some(0), 1_000).await.unwrap();
-    let row = |r: indexer::AuditRow| (r.kind, r.slot, r.tx_index, r.inner_index, r.signature);
-    rows.into_iter().map(row).collect()
-}
-
-async fn head(store: &Arc<dyn Store>) -> [u8; 32] {
-    assert_eq!(check_chain(store.as_ref()).await.unwrap(), None);
-    store.audit(None, 1).await.unwrap()[0].hash
-}
-
 on_both_stores! {
-    async fn only_real_events_of_successful_final_transactions_are_logged_in_order(place) {
-        let (fake, store) = (FakeSolana::start().await, place.open().await);
-        {
-            let mut state = fake.state();
-            (state.ticks, state.slot, state.finalized) = (false, 50, 25);
-            state.history = tricky();
-        }
-        let config = fake.config();
-        backfill_once(config.clone(), Arc::clone(&store)).await.unwrap();
-        let row = |kind: &str, slot, tx, inner, n| (kind.to_owned(), slot, tx, inner, signature(n));
-        let mut expected = vec![
-            row("VoteCast", 10, 0, 1, 1),
-            row("VoteCast", 10, 0, 2, 1),
-            row("VoteCast", 20, 0, 0, 2),
-            row("VoteRevoked", 20, 1, 0, 3),
-        ];
-        assert_eq!(read(&store).await, expected, "slot 30 is not final");
-        fake.state().finalized = 40;
-        backfill_once(config, Arc::clone(&store)).await.unwrap();
-        expected.push(row("VoteCast", 30, 0, 0, 6));
-        assert_eq!(read(&store).await, expected);
-    }
-
     async fn another_reader_with_other_restarts_gets_the_same_head(place) {
         let (fake, store) = (FakeSolana::start().await, place.open().await);
         fake.state().history = tricky();
@@ -196,25 +110,4 @@ async fn history_of_another_cluster_behind_the_same_address_is_never_logged() {
     until("time passes", || async { fake.state().finalized > slot + 20 }).await;
     assert_eq!(store.audit(None, 9).await.unwrap(), []);
     indexer.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn history_that_cannot_be_told_for_sure_is_refused_and_not_guessed() {
-    let fake = FakeSolana::start().await;
-    let store: Arc<dyn Store> = Arc::new(indexer::SqliteStore::open_in_memory().unwrap());
-    fake.state().history = vec![tx(20, 2, vec![vote(1, 1)]), tx(20, 3, vec![revoked(1)])];
-    for (quirk, said) in [
-        (Quirk::Circle, "go in a circle"),
-        (Quirk::NoBlock, "block 20 lacks a transaction"),
-        (Quirk::NoInner, "without its inner instructions"),
-    ] {
-        fake.state().quirk = quirk;
-        let reading = backfill_once(fake.config(), Arc::clone(&store));
-        let error = tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap_err();
-        assert!(error.to_string().contains(said), "{error}");
-        assert_eq!((read(&store).await.len(), store.history_mark().await.unwrap()), (0, 0));
-    }
-    fake.state().quirk = Quirk::None;
-    backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
-    assert_eq!(read(&store).await.len(), 2);
 }

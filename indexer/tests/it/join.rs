@@ -1,7 +1,7 @@
 //! Stream and snapshot together, against a scripted node: whatever the order, the mirror ends equal.
 use std::{sync::Arc, time::Duration};
 
-use indexer::{Conn, RecordQuery, SourceConfig, SqliteStore, Store, backfill_once, spawn};
+use indexer::{Conn, SourceConfig, SqliteStore, Store, backfill_once, spawn};
 use upgrade_manager::state::AccountStatus::{Migrated, Pending, Restored, Verified};
 
 use crate::{
@@ -9,26 +9,11 @@ use crate::{
         PATIENCE,
         fake::FakeSolana,
         fixtures::{bytes, key, multisig, record},
+        mirror::{equal, live},
         until,
     },
     on_both_stores,
 };
-
-/// Whether the store's live rows are the node's accounts, byte for byte.
-pub async fn equal(store: &Arc<dyn Store>, fake: &FakeSolana) -> bool {
-    let rows = store.rows(None, 10_000).await.unwrap();
-    let rows: Vec<_> = rows.into_iter().map(|r| (r.pubkey, r.raw)).collect();
-    let chain: Vec<_> =
-        fake.state().accounts.iter().map(|(k, (_, data))| (*k, data.clone())).collect();
-    rows == chain
-}
-
-pub async fn live(indexer: &indexer::Indexer) {
-    let mut health = indexer.health.clone();
-    let wait = health.wait_for(|h| h.conn == Conn::Live);
-    let waited = tokio::time::timeout(PATIENCE, wait).await;
-    assert!(waited.is_ok(), "not live: {:?}", indexer.health.borrow());
-}
 
 async fn memory() -> Arc<dyn Store> {
     Arc::new(SqliteStore::open_in_memory().unwrap())
@@ -63,26 +48,6 @@ on_both_stores! {
         let mut last = indexer.health.clone();
         indexer.shutdown().await;
         assert!(matches!(last.borrow_and_update().conn, Conn::Stopped { .. }));
-    }
-
-    async fn a_restart_reads_what_it_missed_closes_included(place) {
-        let (fake, store) = (FakeSolana::start().await, place.open().await);
-        for n in 1..=5 {
-            fake.set(key(n), bytes(&record(n, Pending)));
-        }
-        let indexer = spawn(fake.config(), Arc::clone(&store));
-        live(&indexer).await;
-        indexer.shutdown().await;
-        drop(store);
-        fake.set(key(1), bytes(&record(1, Migrated)));
-        fake.close_account(&key(2));
-        fake.set(key(6), bytes(&record(6, Migrated)));
-        fake.tick();
-        let store = place.open().await;
-        let indexer = spawn(fake.config(), Arc::clone(&store));
-        live(&indexer).await;
-        assert!(equal(&store, &fake).await);
-        indexer.shutdown().await;
     }
 
     async fn a_reading_after_most_was_closed_is_believed_and_an_empty_one_never(place) {
@@ -140,46 +105,6 @@ on_both_stores! {
         assert!(equal(&store, &fake).await);
         assert_eq!(fake.state().connections, 0);
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_update_that_overtakes_a_slow_snapshot_is_not_undone_by_it() {
-    let (fake, store) = (FakeSolana::start().await, memory().await);
-    fake.set(key(1), bytes(&record(1, Pending)));
-    fake.set(key(2), bytes(&record(2, Pending)));
-    fake.state().snapshot_delay = Duration::from_millis(400);
-    let indexer = spawn(fake.config(), Arc::clone(&store));
-    until("the snapshot is taken", || async { fake.state().snapshots == 1 }).await;
-    // The answer on its way holds the old state; these are told before it arrives.
-    fake.tick();
-    fake.set(key(1), bytes(&record(1, Migrated)));
-    fake.set(key(1), bytes(&record(1, Verified)));
-    fake.set(key(3), bytes(&record(3, Migrated)));
-    live(&indexer).await;
-    until("both sides are in the store", || equal(&store, &fake)).await;
-    let query = RecordQuery { limit: 9, ..RecordQuery::default() };
-    let rows = store.account_versions(&key(50), query).await.unwrap();
-    let statuses: Vec<_> = rows.iter().map(|r| r.account.status).collect();
-    assert_eq!(statuses, [Verified, Pending, Migrated]);
-    indexer.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_changes_in_one_slot_end_with_the_one_told_last() {
-    let (fake, store) = (FakeSolana::start().await, memory().await);
-    let indexer = spawn(fake.config(), Arc::clone(&store));
-    live(&indexer).await;
-    let slot = fake.state().slot + 5;
-    for status in [Migrated, Verified, Restored] {
-        fake.tell(key(1), slot, upgrade_manager::ID, &bytes(&record(1, status)));
-    }
-    fake.tell(key(1), slot - 1, upgrade_manager::ID, &bytes(&record(1, Pending)));
-    let expected = bytes(&record(1, Restored));
-    until("the last one wins", || async {
-        store.rows(None, 9).await.unwrap().first().is_some_and(|r| r.raw == expected)
-    })
-    .await;
-    indexer.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

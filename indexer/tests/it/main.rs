@@ -15,6 +15,8 @@ mod faults;
 #[cfg(test)]
 mod fill;
 #[cfg(test)]
+mod hazards;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod join;

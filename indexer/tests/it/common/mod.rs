@@ -1,6 +1,8 @@
 //! Where a test's store lives, and the same test on both kinds.
 pub mod fake;
 pub mod fixtures;
+pub mod mirror;
+pub mod past;
 
 use std::{
     io::Write,

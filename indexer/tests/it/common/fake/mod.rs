@@ -78,6 +78,8 @@ impl FakeSolana {
             reconcile: Duration::from_secs(60),
             clock: Duration::from_millis(50),
             history: Duration::from_millis(50),
+            // What a test waits for is not the number of its calls.
+            requests_per_second: 1_000,
             ..SourceConfig::new(self.http.clone(), self.ws.clone(), PROGRAM_ID)
         }
     }

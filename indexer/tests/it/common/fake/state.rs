@@ -67,6 +67,7 @@ impl What {
 
 /// One thing that goes wrong so many times.
 pub struct Fault {
+    /// "websocket" is a connection, "*" everything.
     pub method: &'static str,
     pub times: u32,
     pub what: What,
@@ -114,6 +115,8 @@ pub struct State {
     pub tells: bool,
     /// A half-open socket: websockets stay open, take nothing in and say nothing.
     pub frozen: bool,
+    /// The node cannot be reached: every connection ends as soon as it is made.
+    pub down: bool,
     /// Websockets take nothing in, so no ping is answered; they go on speaking.
     pub deaf: bool,
     /// Messages that may wait for a client before its connection is cut.
@@ -176,6 +179,7 @@ impl Default for State {
             roots: true,
             tells: true,
             frozen: false,
+            down: false,
             deaf: false,
             patience: 1 << 20,
             snapshot_delay: Duration::ZERO,
@@ -204,7 +208,11 @@ impl State {
     /// Notes a request; what goes wrong with it.
     pub(super) fn ask(&mut self, method: &str, params: &Value) -> Option<What> {
         self.log.push((method.to_owned(), params.clone()));
-        let fits = |f: &&mut Fault| f.method == method && f.times > 0 && (f.only)(params);
+        if self.down {
+            return Some(What::HangUp);
+        }
+        let fits =
+            |f: &&mut Fault| [method, "*"].contains(&f.method) && f.times > 0 && (f.only)(params);
         let fault = self.faults.iter_mut().find(fits)?;
         // u32::MAX is always.
         if fault.times < u32::MAX {
