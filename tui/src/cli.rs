@@ -1,6 +1,7 @@
 //! The command line. Values only; nothing is read or opened here.
 pub mod governance;
 pub mod setup;
+pub mod webhooks;
 
 use std::path::PathBuf;
 
@@ -144,6 +145,9 @@ pub enum Command {
     /// With --once or --verify it ends by itself: 0 the mirror equals the chain, 1 it differs, 2 it
     /// could not be read or written.
     Index(Index),
+    /// Announcements to the world outside: how far they are, and sending by hand
+    #[command(subcommand)]
+    Webhooks(webhooks::Webhooks),
     /// Start a local chain with an upgrade on its way, and open the screens on it
     Sandbox(Sandbox),
     /// The configuration file

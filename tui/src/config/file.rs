@@ -10,6 +10,7 @@ use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Deserializer, Serialize};
 use solana_pubkey::Pubkey;
 
+use super::webhooks::WebhookKeys;
 use crate::{notify::Way, text::clean, theme::ThemeName};
 
 /// How much is logged.
@@ -120,6 +121,8 @@ pub struct File {
     pub index: IndexKeys,
     /// For how long things are kept.
     pub retention: RetentionKeys,
+    /// Whom announcements are delivered to.
+    pub webhooks: Vec<WebhookKeys>,
     /// Names for addresses.
     #[serde(deserialize_with = "names")]
     pub names: BTreeMap<Pubkey, String>,
@@ -171,6 +174,14 @@ pub const PRINTED: &str = r#"# Control room. Flags come first, then CONTROL_ROOM
 
 # Further nodes of the same cluster: when one fails or falls behind, the mirror goes on with the next.
 # endpoints = [{ rpc_url = "https://other.example", ws_url = "wss://other.example" }]
+
+# Whom what is final is announced to while `control-room index` runs, each also possible as a [[webhooks]]
+# section of its own: proposals that were created, approved, ready, executed and so on. Messages are
+# signed; the secret is in a file that only you can read, or in the variable that secret_env names.
+# kinds: all of them where the key is left out. format: json, discord or slack. templates: a text for
+# each kind, with {name}, {what}, {id}, {version}, {eta}, {actor}, {program}, {proposal}, {multisig},
+# {signature} and {slot}.
+# webhooks = [{ name = "team", url = "https://hooks.example/x", secret_file = "/home/you/team.secret", kinds = ["Created", "Approved", "ApprovalLost", "Ready", "Executed", "Completed", "RollbackApproved", "RolledBack", "Cancelled", "Vetoed", "Rejected", "Expired", "Paused", "Unpaused"], format = "json", templates = { Executed = "{name} runs version {version}: {signature}" } }]
 
 # The key file that signs, as the Solana command line writes it. Without one nothing can be signed.
 # keypair = "/home/you/.config/solana/id.json"

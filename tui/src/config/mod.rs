@@ -1,6 +1,7 @@
 //! Settings: flags before environment before file before defaults. A key the file should not have
 //! is an error that names its line; nothing is ever ignored in silence.
 mod file;
+mod webhooks;
 
 use std::{
     collections::BTreeMap,
@@ -17,6 +18,7 @@ use solana_pubkey::Pubkey;
 
 use self::file::NodeKeys;
 pub use self::file::{File, LogFormat, LogLevel, PRINTED, RetentionKeys};
+pub use self::webhooks::Webhook;
 use crate::{cli::Common, notify::Way, theme::ThemeName};
 
 /// Folder of this program below the XDG folders.
@@ -77,6 +79,8 @@ pub struct Settings {
     pub index: IndexSettings,
     /// For how long things are kept.
     pub retention: Retention,
+    /// Whom announcements are delivered to.
+    pub webhooks: Vec<Webhook>,
     /// Whether the log goes to stderr.
     pub log_to_stderr: bool,
     /// Names for addresses.
@@ -88,7 +92,8 @@ impl Settings {
     pub fn addresses(&self) -> impl Iterator<Item = &str> {
         let others = self.others.iter().flat_map(|n| [&n.rpc_url, &n.ws_url]);
         let mine = [&self.rpc_url, &self.ws_url].into_iter().chain(&self.database_url);
-        mine.chain(others).map(String::as_str)
+        let webhooks = self.webhooks.iter().map(Webhook::address);
+        mine.chain(others).map(String::as_str).chain(webhooks)
     }
 
     /// Puts the layers together.
@@ -133,6 +138,7 @@ impl Settings {
                 behind: file.index.behind_slots.map(NonZeroU64::get),
             },
             retention: days(file.retention),
+            webhooks: webhooks::settled(file.webhooks)?,
             log_to_stderr: false,
             names: file.names,
         })
@@ -203,6 +209,7 @@ pub fn default_path() -> Result<PathBuf> {
 pub fn check(path: &Path) -> Result<()> {
     let file = File::read(path)?;
     nodes(&Common::default(), file.rpc_url, file.ws_url, file.endpoints)
+        .and_then(|_| webhooks::settled(file.webhooks))
         .map(|_| ())
         .with_context(|| format!("The configuration {} cannot work", path.display()))
 }

@@ -6,6 +6,7 @@ mod propose;
 mod setup;
 mod show;
 mod status;
+mod webhooks;
 
 use std::{io::Write, sync::Arc};
 
@@ -33,6 +34,7 @@ pub async fn run(session: &Session, command: Command) -> Result<u8> {
         Command::Status(output) => status::run(session, output.json).await,
         Command::Audit(args) => audit::run(session, &args).await,
         Command::Index(args) => index::run(session, &args).await,
+        Command::Webhooks(command) => webhooks::run(session, &command).await,
         Command::Propose(args) => propose::run(session, &args).await,
         Command::Team(team) => setup::team(session, &team).await,
         Command::Program(program) => setup::program(session, &program).await,
@@ -53,6 +55,7 @@ pub fn wants_json(command: Option<&Command>) -> bool {
     match command {
         Some(Command::Status(o)) => o.json,
         Some(Command::Propose(a)) => a.output.json,
+        Some(Command::Webhooks(w)) => w.output().json,
         Some(
             c @ (Command::Team(_)
             | Command::Program(_)

@@ -1,0 +1,176 @@
+//! The `[[webhooks]]` of the configuration: what is written there, and what was found right. Secrets
+//! are read only by who sends, and addresses are never shown whole: channels put keys into them.
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
+
+use anyhow::{Result, anyhow, bail};
+use indexer::announce::{Hook, Secret, Spec, Target};
+use serde::Deserialize;
+
+/// One webhook as the file has it.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookKeys {
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+    /// The file that holds the secret.
+    pub secret_file: Option<PathBuf>,
+    /// Or the environment variable that does.
+    pub secret_env: Option<String>,
+    /// What it is told; without, everything.
+    pub kinds: Option<Vec<String>>,
+    /// The shape of its messages.
+    pub format: Option<String>,
+    /// Texts by kind.
+    #[serde(default)]
+    pub templates: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for WebhookKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WebhookKeys({})", self.name)
+    }
+}
+
+/// Where a secret is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum From {
+    File(PathBuf),
+    Env(String),
+}
+
+/// One webhook whose settings are right.
+#[derive(Clone)]
+pub struct Webhook {
+    /// What it is told, where and how.
+    pub target: Target,
+    url: String,
+    secret: From,
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.target.fmt(f)
+    }
+}
+
+impl Webhook {
+    fn new(keys: WebhookKeys) -> Result<Self> {
+        let WebhookKeys { name, url, secret_file, secret_env, kinds, format, templates } = keys;
+        let secret = match (secret_file, secret_env) {
+            (Some(path), None) => From::File(path),
+            (None, Some(variable)) => From::Env(variable),
+            (Some(_), Some(_)) => {
+                bail!("The webhook {name:?} has both secret_file and secret_env; keep one of them.")
+            }
+            (None, None) => bail!(
+                "The webhook {name:?} has no secret. Write one to a file with `openssl rand -hex 32`, run `chmod 600` on it and name it as secret_file, or name an environment variable as secret_env."
+            ),
+        };
+        let spec = Spec { name, url: url.clone(), kinds, format, templates };
+        let target = Target::new(&spec).map_err(|e| anyhow!(e))?;
+        Ok(Self { target, url, secret })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.target.name
+    }
+
+    /// Its address, key included: only to be kept out of logs and messages.
+    pub fn address(&self) -> &str {
+        &self.url
+    }
+
+    /// The webhook with its secret.
+    ///
+    /// # Errors
+    /// Where the secret should be, and what is wrong with it.
+    pub fn open(&self) -> Result<Arc<Hook>> {
+        let (place, read) = match &self.secret {
+            From::File(path) => (format!("the file {}", path.display()), Secret::read(path)),
+            From::Env(name) => (format!("the environment variable {name}"), Secret::from_env(name)),
+        };
+        let secret =
+            read.map_err(|e| anyhow!("The secret of the webhook {}, {place}, {e}.", self.name()))?;
+        Ok(Arc::new(self.target.clone().with(secret)))
+    }
+}
+
+/// What the file says about webhooks, if all of it is right.
+///
+/// # Errors
+/// A sentence that names the webhook and what is wrong with it.
+pub fn settled(all: Vec<WebhookKeys>) -> Result<Vec<Webhook>> {
+    let mut out: Vec<Webhook> = Vec::with_capacity(all.len());
+    for keys in all {
+        let webhook = Webhook::new(keys)?;
+        if out.iter().any(|w| w.name() == webhook.name()) {
+            bail!("Two webhooks are called {}; the name tells them apart.", webhook.name());
+        }
+        out.push(webhook);
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Part {
+        webhooks: Vec<WebhookKeys>,
+    }
+
+    fn read(text: &str) -> Result<Vec<Webhook>> {
+        settled(toml::from_str::<Part>(text)?.webhooks)
+    }
+
+    const ONE: &str = "[[webhooks]]\nname = 'team'\nurl = 'https://hooks.example/k3y-k3y-k3y'\n";
+
+    #[test]
+    fn a_section_a_webhook_with_words_of_its_own() {
+        let text = format!(
+            "{ONE}secret_env = 'TEAM'\nkinds = ['Executed', 'RolledBack']\nformat = 'slack'\n\
+             [webhooks.templates]\nExecuted = 'v{{version}} of {{name}} runs'\n\
+             [[webhooks]]\nname = 'other'\nurl = 'http://127.0.0.1:9'\nsecret_file = '/x'\n"
+        );
+        let all = read(&text).unwrap();
+        let names: Vec<_> = all.iter().map(Webhook::name).collect();
+        assert_eq!(names, ["team", "other"]);
+        assert_eq!(
+            all[0].target.kinds().map(|k| k.name()).collect::<Vec<_>>(),
+            ["Executed", "RolledBack"]
+        );
+        assert!(!format!("{all:?}").contains("k3y"), "{all:?}");
+    }
+
+    #[test]
+    fn a_mistake_is_refused_by_name_and_without_the_address() {
+        let env = "secret_env = 'X'\n";
+        for (text, said) in [
+            (ONE.to_owned(), "no secret"),
+            (format!("{ONE}{env}secret_file = '/x'\n"), "both"),
+            (format!("{ONE}{env}{ONE}{env}"), "Two webhooks"),
+            (format!("{ONE}{env}kinds = ['Boom']\n"), "Boom"),
+            (format!("{ONE}{env}confirmed = false\n"), "confirmed"),
+            (format!("{ONE}{env}[webhooks.templates]\nReady = '{{who}}'\n"), "{who}"),
+            (format!("{ONE}{env}[webhooks.templates]\nReady = 'a }} b'\n"), "character 3"),
+            (ONE.replace("https:", "http:") + env, "https"),
+        ] {
+            let error = format!("{:#}", read(&text).unwrap_err());
+            assert!(error.contains(said), "{error}");
+            assert!(!error.contains("k3y"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_is_missing_is_named_with_its_place() {
+        let all = read(&format!("{ONE}secret_env = 'CONTROL_ROOM_NO_SUCH_SECRET'\n")).unwrap();
+        let error = all[0].open().unwrap_err().to_string();
+        assert!(error.contains("team") && error.contains("CONTROL_ROOM_NO_SUCH_SECRET"), "{error}");
+        let all = read(&format!("{ONE}secret_file = '/nowhere/secret'\n")).unwrap();
+        assert!(all[0].open().unwrap_err().to_string().contains("/nowhere/secret"));
+    }
+}
