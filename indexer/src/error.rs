@@ -59,6 +59,16 @@ pub enum IndexerError {
         /// Its slot.
         slot: u64,
     },
+    /// A recording cannot be played.
+    #[error(
+        "Line {line} of the recording cannot be played: {detail}. Play a whole recording of this build into a new store."
+    )]
+    Recording {
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// A file, or where output goes, failed.
     #[error(
         "{what} failed: {detail}. Check that it exists, that there is room and that you may use it."
@@ -101,7 +111,7 @@ impl IndexerError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Store(e) => e.is_transient(),
-            Self::ClusterChanged { .. } | Self::File { .. } => false,
+            Self::ClusterChanged { .. } | Self::File { .. } | Self::Recording { .. } => false,
             _ => true,
         }
     }

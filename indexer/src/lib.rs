@@ -17,6 +17,7 @@ pub mod join;
 pub mod lines;
 mod link;
 pub mod metrics;
+pub mod replay;
 mod run;
 pub mod serve;
 pub mod source;

@@ -84,7 +84,9 @@ impl Endpoints {
         let mut state = self.state();
         state.failures = state.failures.saturating_add(1);
         let leave = match error {
-            IndexerError::Store(_) | IndexerError::File { .. } => return false,
+            IndexerError::Store(_) | IndexerError::File { .. } | IndexerError::Recording { .. } => {
+                return false;
+            }
             IndexerError::ClusterChanged { .. } => {
                 let at = state.at;
                 if !state.barred.contains(&at) {

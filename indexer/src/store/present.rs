@@ -48,6 +48,11 @@ impl Present {
         self.sorted.binary_search(pubkey.as_array()).is_ok()
     }
 
+    /// Those that were taken in before [`Self::seal`], ascending.
+    pub fn iter(&self) -> impl Iterator<Item = Pubkey> {
+        self.sorted.iter().copied().map(Pubkey::new_from_array)
+    }
+
     /// How many were taken in before [`Self::seal`]; one that came twice counts once.
     #[must_use]
     pub fn len(&self) -> u64 {

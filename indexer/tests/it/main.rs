@@ -31,6 +31,8 @@ mod order;
 #[cfg(test)]
 mod outbox;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod tamper;

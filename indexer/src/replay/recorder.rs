@@ -1,0 +1,183 @@
+//! Writes a recording beside the mirror, on a thread of its own. It may end early, and says so, but
+//! it never stops the mirror: a recording with a hole would be worth nothing, so the first arrival
+//! that cannot be written is the last that is tried.
+use std::{
+    fs::{File, OpenOptions},
+    io::{BufWriter, Write},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use tokio::sync::mpsc::{Receiver, Sender, channel, error::SendTimeoutError};
+use tracing::warn;
+
+use super::{Arrival, FORMAT, Header, VERSION};
+use crate::{IndexerError, Result, lines::is_compressed};
+
+/// Groups of arrivals that wait for the disk.
+const WAITING: usize = 64;
+/// How long the mirror waits for the disk before the recording is given up.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How hard the compressor works: its fast end.
+const LEVEL: i32 = 3;
+
+/// A recording that is being written.
+#[derive(Debug)]
+pub struct Recorder {
+    arrivals: Option<Sender<Vec<Arrival>>>,
+    trouble: Arc<Mutex<Option<String>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Recorder {
+    /// Begins a recording in a new file at `path`, compressed when its name ends in `.zst`.
+    ///
+    /// # Errors
+    /// [`IndexerError::File`], also when the file is there already: one recording is of one run.
+    pub fn create(path: &Path) -> Result<Self> {
+        let failed = |e: std::io::Error| IndexerError::File {
+            what: format!("Beginning the recording {}", path.display()),
+            detail: e.to_string(),
+        };
+        let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
+        let file = BufWriter::with_capacity(1 << 16, file);
+        let out = if is_compressed(path) {
+            Out::Compressed(zstd::stream::write::Encoder::new(file, LEVEL).map_err(failed)?)
+        } else {
+            Out::Plain(file)
+        };
+        Self::start(out, path.display().to_string())
+    }
+
+    /// Writes a recording to `out`; `place` names it for people.
+    ///
+    /// # Errors
+    /// [`IndexerError::File`] when there is no thread to be had.
+    pub fn to(out: impl Write + Send + 'static, place: &str) -> Result<Self> {
+        Self::start(Out::Other(Box::new(out)), place.to_owned())
+    }
+
+    fn start(mut out: Out, place: String) -> Result<Self> {
+        let (arrivals, inbox) = channel(WAITING);
+        let trouble = Arc::new(Mutex::new(None));
+        let (noted, what) = (Arc::clone(&trouble), format!("Beginning the recording {place}"));
+        let thread = std::thread::Builder::new()
+            .name("recorder".to_owned())
+            .spawn(move || {
+                if let Err(e) = write_all(&mut out, inbox).and_then(|()| out.end()) {
+                    give_up(&noted, &format!("The recording {place} ended early: {e}."));
+                }
+            })
+            .map_err(|e| IndexerError::File { what, detail: e.to_string() })?;
+        Ok(Self { arrivals: Some(arrivals), trouble, thread: Some(thread) })
+    }
+
+    /// Whether what is noted is still written.
+    #[must_use]
+    pub fn is_recording(&self) -> bool {
+        self.trouble().is_none() && self.arrivals.as_ref().is_some_and(|a| !a.is_closed())
+    }
+
+    /// Why the recording ended early, as a sentence.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes what arrived, in its order. Waits for a slow disk a little, and gives the recording up
+    /// rather than the mirror.
+    pub async fn note(&self, arrivals: Vec<Arrival>) {
+        let Some(writer) = self.arrivals.as_ref().filter(|_| self.is_recording()) else { return };
+        match writer.send_timeout(arrivals, PATIENCE).await {
+            // The writer has said why.
+            Ok(()) | Err(SendTimeoutError::Closed(_)) => {}
+            Err(SendTimeoutError::Timeout(_)) => give_up(
+                &self.trouble,
+                "The recording ended early: the disk took nothing for 5 s. The mirror goes on without it.",
+            ),
+        }
+    }
+
+    /// Writes what is left and ends the recording.
+    ///
+    /// # Errors
+    /// [`IndexerError::File`] when it had ended early.
+    pub fn finish(mut self) -> Result<()> {
+        self.end();
+        match self.trouble() {
+            None => Ok(()),
+            Some(detail) => {
+                Err(IndexerError::File { what: "Recording what arrived".to_owned(), detail })
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        self.arrivals = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has nothing left to write.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The first reason is the true one.
+fn give_up(trouble: &Mutex<Option<String>>, why: &str) {
+    let mut trouble = trouble.lock().unwrap_or_else(PoisonError::into_inner);
+    if trouble.is_none() {
+        warn!("{why}");
+        *trouble = Some(why.to_owned());
+    }
+}
+
+enum Out {
+    Plain(BufWriter<File>),
+    Compressed(zstd::stream::write::Encoder<'static, BufWriter<File>>),
+    Other(Box<dyn Write + Send>),
+}
+
+impl Out {
+    fn line(&mut self, line: &impl serde::Serialize) -> std::io::Result<()> {
+        let mut text = serde_json::to_vec(line)?;
+        text.push(b'\n');
+        self.writer().write_all(&text)
+    }
+
+    fn writer(&mut self) -> &mut dyn Write {
+        match self {
+            Self::Plain(out) => out,
+            Self::Compressed(out) => out,
+            Self::Other(out) => out,
+        }
+    }
+
+    fn end(self) -> std::io::Result<()> {
+        match self {
+            Self::Plain(mut out) => out.flush(),
+            Self::Compressed(out) => out.finish()?.flush(),
+            Self::Other(mut out) => out.flush(),
+        }
+    }
+}
+
+fn write_all(out: &mut Out, mut inbox: Receiver<Vec<Arrival>>) -> std::io::Result<()> {
+    out.line(&Header { format: FORMAT.to_owned(), version: VERSION })?;
+    while let Some(arrivals) = inbox.blocking_recv() {
+        for arrival in &arrivals {
+            out.line(arrival)?;
+        }
+        // While nothing waits, the file is made whole: a process that is killed leaves little out.
+        if inbox.is_empty() {
+            out.writer().flush()?;
+        }
+    }
+    Ok(())
+}
