@@ -70,8 +70,9 @@ struct Told<T> {
 #[derive(Deserialize)]
 struct Params<T> {
     result: T,
+    /// A number; what is none names nothing that we began.
     #[serde(default)]
-    subscription: u64,
+    subscription: Value,
 }
 
 #[derive(Deserialize)]
@@ -113,6 +114,7 @@ pub(super) fn parse(text: &str) -> Result<Message, String> {
         (Some("accountNotification"), _) => {
             let Params::<Stamped<UiAccount>> { result, subscription } = told(text)?;
             let slot = possible(result.context.slot)?;
+            let subscription = subscription.as_u64().unwrap_or(u64::MAX);
             Message::Watched { subscription, slot, account: Box::new(result.value) }
         }
         (None, Some(id)) => {
