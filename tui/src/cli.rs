@@ -1,5 +1,6 @@
 //! The command line. Values only; nothing is read or opened here.
 pub mod governance;
+pub mod mirror;
 pub mod setup;
 pub mod webhooks;
 
@@ -138,13 +139,17 @@ pub enum Command {
     Rollback(Rollback),
     /// Close what is left of a proposal that has ended; the rent goes back to who paid it
     Close(setup::Close),
-    /// Print the audit log
-    Audit(Audit),
+    /// The audit log: print it, check it, write it to a file, tell its head
+    Audit(mirror::Audit),
     /// Mirror the chain without screens, until Ctrl-C
     ///
     /// With --once or --verify it ends by itself: 0 the mirror equals the chain, 1 it differs, 2 it
     /// could not be read or written.
-    Index(Index),
+    Index(mirror::Index),
+    /// Bring the schema of the Postgres mirror up to date, and make a role that only reads it
+    MigrateDb(mirror::MigrateDb),
+    /// Look at nodes, mirror, folders and keys, and say what to fix; changes nothing
+    Doctor(Output),
     /// Announcements to the world outside: how far they are, and sending by hand
     #[command(subcommand)]
     Webhooks(webhooks::Webhooks),
@@ -257,60 +262,6 @@ pub struct Propose {
     /// How to print.
     #[command(flatten)]
     pub output: Output,
-}
-
-/// The audit log.
-#[derive(Args, Debug)]
-pub struct Audit {
-    /// Rows behind this one, oldest first [default: the newest rows]
-    #[arg(long, value_name = "NO")]
-    pub after: Option<u64>,
-    /// Most rows
-    #[arg(long, default_value_t = 100, value_name = "N")]
-    pub limit: u32,
-    /// Also recompute the chain of hashes over the whole log
-    #[arg(long)]
-    pub check: bool,
-    /// How to print.
-    #[command(flatten)]
-    pub output: Output,
-}
-
-/// Mirroring.
-#[derive(Args, Debug)]
-pub struct Index {
-    /// Read accounts and history once, compare every field with the chain, print the digest, and stop
-    #[arg(long)]
-    pub once: bool,
-    /// The same, and print the fields that differ
-    #[arg(long)]
-    pub verify: bool,
-    /// Most differences to print
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    pub limit: usize,
-    /// Serve /healthz, /readyz and /metrics [without ADDR: 127.0.0.1:9464]
-    #[arg(
-        long,
-        value_name = "ADDR",
-        num_args = 0..=1,
-        default_missing_value = "127.0.0.1:9464",
-        conflicts_with_all = ["once", "verify"],
-    )]
-    pub listen: Option<std::net::SocketAddr>,
-    /// Log in this form, to stderr unless --log-file names a file
-    #[arg(long, value_name = "FORMAT")]
-    pub log_format: Option<crate::config::LogFormat>,
-    /// How to print.
-    #[command(flatten)]
-    pub output: Output,
-}
-
-impl Index {
-    /// Puts what was said here over what the file says.
-    pub fn settle(&self, settings: &mut crate::config::Settings) {
-        settings.index.listen = self.listen.or(settings.index.listen);
-        settings.index.log_format = self.log_format.or(settings.index.log_format);
-    }
 }
 
 /// The local chain.

@@ -86,8 +86,13 @@ async fn run(cli: Cli, settings: Settings, secrets: Secrets) -> Result<u8> {
             let keep = cli.common.data_dir.is_some();
             sandbox::screens(&args, settings, keep, fail).await
         }
+        Some(Command::MigrateDb(args)) => headless::migrate_db(&settings, &args).await,
+        Some(Command::Doctor(output)) => headless::doctor(settings, secrets, output.json).await,
         Some(command) => {
-            let session = Session::open(settings, secrets).await?;
+            let session = match headless::needs_only_to_read(&command) {
+                true => Session::open_reading(settings, secrets).await?,
+                false => Session::open(settings, secrets).await?,
+            };
             headless::run(&session, command).await
         }
         None => {

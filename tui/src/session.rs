@@ -45,10 +45,26 @@ impl Session {
     pub async fn open(settings: Settings, secrets: Secrets) -> Result<Self> {
         let store: Arc<dyn Store> = match &settings.database_url {
             Some(url) => Arc::new(PostgresStore::connect(url).await?),
-            None => Arc::new(SqliteStore::open(settings.data_dir.join("mirror.sqlite"))?),
+            None => Arc::new(SqliteStore::open(settings.sqlite())?),
         };
+        Ok(Self::with(settings, secrets, store))
+    }
+
+    /// Opens the store as it is, to read from it; a file that is missing is not made.
+    ///
+    /// # Errors
+    /// The store's sentence.
+    pub async fn open_reading(settings: Settings, secrets: Secrets) -> Result<Self> {
+        let store: Arc<dyn Store> = match &settings.database_url {
+            Some(url) => Arc::new(PostgresStore::connect(url).await?),
+            None => Arc::new(SqliteStore::open_read_only(settings.sqlite())?),
+        };
+        Ok(Self::with(settings, secrets, store))
+    }
+
+    fn with(settings: Settings, secrets: Secrets, store: Arc<dyn Store>) -> Self {
         let archive = settings.data_dir.join("archive");
-        Ok(Self { settings, secrets, store, sandbox: false, archive })
+        Self { settings, secrets, store, sandbox: false, archive }
     }
 
     /// The key file that signs; `None` without one, and in read-only mode.
@@ -67,26 +83,7 @@ impl Session {
 
     /// What the indexer needs.
     pub fn source(&self) -> SourceConfig {
-        let s = &self.settings;
-        let others = s
-            .others
-            .iter()
-            .map(|n| Endpoint { rpc_url: n.rpc_url.clone(), ws_url: n.ws_url.clone() });
-        let mut source =
-            SourceConfig::new(s.rpc_url.clone(), s.ws_url.clone(), upgrade_manager::ID)
-                .with_more(others);
-        source.timeout = TIMEOUT;
-        // A local chain is read again often: that costs nothing there, and no subscription tells of
-        // closed accounts, nor of one that another process's newer reading has overtaken.
-        if self.cluster(None).kind != Kind::Shared {
-            source.reconcile = LOCAL_RECONCILE;
-        }
-        if let Some(reconcile) = s.index.reconcile {
-            source.reconcile = reconcile;
-        }
-        source.retention = s.retention;
-        source.behind = s.index.behind.unwrap_or(source.behind);
-        source
+        source(&self.settings, self.cluster(None).kind)
     }
 
     /// When numbers mean that the mirror is not healthy.
@@ -144,4 +141,24 @@ impl Session {
             .await
             .context("The sent transaction could not be written down.")
     }
+}
+
+/// The nodes of `s`, on a chain of this `kind`.
+pub fn source(s: &Settings, kind: Kind) -> SourceConfig {
+    let others =
+        s.others.iter().map(|n| Endpoint { rpc_url: n.rpc_url.clone(), ws_url: n.ws_url.clone() });
+    let mut source = SourceConfig::new(s.rpc_url.clone(), s.ws_url.clone(), upgrade_manager::ID)
+        .with_more(others);
+    source.timeout = TIMEOUT;
+    // A local chain is read again often: that costs nothing there, and no subscription tells of
+    // closed accounts, nor of one that another process's newer reading has overtaken.
+    if kind != Kind::Shared {
+        source.reconcile = LOCAL_RECONCILE;
+    }
+    if let Some(reconcile) = s.index.reconcile {
+        source.reconcile = reconcile;
+    }
+    source.retention = s.retention;
+    source.behind = s.index.behind.unwrap_or(source.behind);
+    source
 }

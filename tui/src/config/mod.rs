@@ -81,6 +81,8 @@ pub struct Settings {
     pub retention: Retention,
     /// Whom announcements are delivered to.
     pub webhooks: Vec<Webhook>,
+    /// The configuration file that was read.
+    pub file: Option<PathBuf>,
     /// Whether the log goes to stderr.
     pub log_to_stderr: bool,
     /// Names for addresses.
@@ -88,6 +90,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The mirror's file, where no database is named.
+    pub fn sqlite(&self) -> PathBuf {
+        self.data_dir.join("mirror.sqlite")
+    }
+
     /// Every address that may carry a key or a password.
     pub fn addresses(&self) -> impl Iterator<Item = &str> {
         let others = self.others.iter().flat_map(|n| [&n.rpc_url, &n.ws_url]);
@@ -103,14 +110,12 @@ impl Settings {
     pub fn load(flags: &Common) -> Result<Self> {
         let xdg = Xdg::new()
             .context("The home folder is not known: set HOME, or pass --data-dir and --config.");
-        let file = match (&flags.config, &xdg) {
-            (Some(path), _) => File::read(path)?,
-            (None, Ok(xdg)) => {
-                let path = default_file(xdg);
-                if path.exists() { File::read(&path)? } else { File::default() }
-            }
-            (None, Err(_)) => File::default(),
+        let path = match (&flags.config, &xdg) {
+            (Some(path), _) => Some(path.clone()),
+            (None, Ok(xdg)) => Some(default_file(xdg)).filter(|path| path.exists()),
+            (None, Err(_)) => None,
         };
+        let file = path.as_deref().map_or_else(|| Ok(File::default()), File::read)?;
         let data_dir = match flags.data_dir.clone().or(file.data_dir) {
             Some(dir) => dir,
             None => xdg?.data_dir().join(FOLDER),
@@ -140,6 +145,7 @@ impl Settings {
             retention: days(file.retention),
             webhooks: webhooks::settled(file.webhooks)?,
             log_to_stderr: false,
+            file: path,
             names: file.names,
         })
     }

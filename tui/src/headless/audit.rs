@@ -1,16 +1,49 @@
-//! `audit`: the log of events, and whether its chain of hashes holds.
-use anyhow::Result;
-use indexer::{AuditRow, audit::check_chain};
-use serde_json::json;
+//! `audit`: the log of events – printed, checked against itself, written to a file, told by its head.
+use std::{
+    fs::File,
+    io::{self, BufReader, BufWriter, Write},
+    path::Path,
+};
+
+use anyhow::{Context, Result};
+use indexer::{
+    AuditRow,
+    audit::{Format, GENESIS, check_chain, check_export, check_store, export},
+};
+use serde_json::{Value, json};
 
 use super::{failed, print, print_json};
 use crate::{
-    cli::Audit,
+    cli::mirror::{Audit, AuditExport, AuditList, AuditVerify, AuditWhat, ExportFormat},
     session::Session,
     text::{clean, utc},
 };
 
+/// The exit code of a log that was changed.
+const CHANGED: u8 = 1;
+
+/// Whether JSON was asked for.
+pub(super) fn wants_json(args: &Audit) -> bool {
+    match &args.what {
+        None => args.list.output.json,
+        Some(AuditWhat::List(a)) => a.output.json,
+        Some(AuditWhat::Verify(a)) => a.output.json,
+        Some(AuditWhat::Export(a)) => a.json,
+        Some(AuditWhat::Head(output)) => output.json,
+    }
+}
+
 pub(super) async fn run(session: &Session, args: &Audit) -> Result<u8> {
+    match &args.what {
+        None => list(session, &args.list).await,
+        Some(AuditWhat::List(args)) => list(session, args).await,
+        Some(AuditWhat::Verify(args)) => verify(session, args).await,
+        Some(AuditWhat::Export(args)) => write(session, args).await,
+        Some(AuditWhat::Head(output)) => head(session, output.json).await,
+    }
+}
+
+async fn list(session: &Session, args: &AuditList) -> Result<u8> {
     super::fresh(session).await?;
     let rows = session.store.audit(args.after, args.limit).await?;
     let fault = if args.check { check_chain(&*session.store).await? } else { None };
@@ -50,7 +83,7 @@ pub(super) async fn run(session: &Session, args: &Audit) -> Result<u8> {
     }
 }
 
-fn row(r: &AuditRow) -> serde_json::Value {
+fn row(r: &AuditRow) -> Value {
     json!({
         "seq": r.seq,
         "time": r.time,
@@ -63,4 +96,168 @@ fn row(r: &AuditRow) -> serde_json::Value {
         "prev_hash": hex::encode(r.prev_hash),
         "hash": hex::encode(r.hash),
     })
+}
+
+/// What a check found, of the mirror or of an export.
+struct Checked {
+    whole: String,
+    head: [u8; 32],
+    rows: u64,
+    /// Where, and what is wrong.
+    faults: Vec<(Value, String)>,
+    more: u64,
+}
+
+async fn verify(session: &Session, args: &AuditVerify) -> Result<u8> {
+    let checked = match &args.file {
+        Some(path) => of_export(path, args.limit)?,
+        None => of_mirror(session, args.limit).await?,
+    };
+    let found = u64::try_from(checked.faults.len()).unwrap_or(u64::MAX);
+    let found = found.saturating_add(checked.more);
+    if args.output.json {
+        let faults = checked.faults.iter().map(|(place, what)| json!({"at": place, "what": what}));
+        print_json(&json!({
+            "holds": found == 0,
+            "rows": checked.rows,
+            "head": hex::encode(checked.head),
+            "found": found,
+            "faults": faults.collect::<Vec<_>>(),
+        }))?;
+    } else {
+        for (place, what) in &checked.faults {
+            print(&clean(&format!("{}: {what}", place_text(place))))?;
+        }
+        if checked.more > 0 {
+            print(&format!("{} more faults; --limit {found} prints all.", checked.more))?;
+        }
+        print(&checked.whole)?;
+        if found == 0 {
+            print("Nothing was changed after it was written.")?;
+        }
+    }
+    Ok(if found == 0 { 0 } else { CHANGED })
+}
+
+/// `table row column` of a fault, or the line of an export.
+fn place_text(place: &Value) -> String {
+    let of = |key: &str| match place.get(key) {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    match place.get("line") {
+        Some(_) => format!("line {} {}", of("line"), of("field")),
+        None => format!("{} {} {}", of("table"), of("row"), of("field")),
+    }
+}
+
+async fn of_mirror(session: &Session, limit: usize) -> Result<Checked> {
+    let report = check_store(&*session.store, limit).await?;
+    let whole = format!(
+        "Checked {} audit rows and {} accounts. Head {}.",
+        report.audit_rows,
+        report.accounts,
+        hex::encode(report.audit_head)
+    );
+    let faults = report.faults.into_iter();
+    let faults =
+        faults.map(|f| (json!({"table": f.table, "row": f.row, "field": f.field}), f.what));
+    Ok(Checked {
+        whole,
+        head: report.audit_head,
+        rows: report.audit_rows,
+        faults: faults.collect(),
+        more: report.more,
+    })
+}
+
+fn of_export(path: &Path, limit: usize) -> Result<Checked> {
+    let file = File::open(path).with_context(|| {
+        format!("The export {} cannot be read. Check the path.", path.display())
+    })?;
+    let report = check_export(BufReader::new(file), limit)?;
+    let whole = format!(
+        "Checked {} rows. The last is row {} with hash {}: compare them with `audit head` of a mirror.",
+        report.rows,
+        report.seq,
+        hex::encode(report.head)
+    );
+    let faults = report.faults.into_iter();
+    let faults = faults.map(|f| (json!({"line": f.line, "field": f.field}), f.what));
+    Ok(Checked {
+        whole,
+        head: report.head,
+        rows: report.rows,
+        faults: faults.collect(),
+        more: report.more,
+    })
+}
+
+async fn write(session: &Session, args: &AuditExport) -> Result<u8> {
+    let format = match (args.format, &args.output) {
+        (Some(ExportFormat::Csv), _) => Format::Csv,
+        (Some(ExportFormat::Jsonl), _) | (None, None) => Format::JsonLines,
+        (None, Some(path)) => Format::of_name(path),
+    };
+    let Some(path) = &args.output else {
+        return match export(&*session.store, format, &mut BufWriter::new(io::stdout())).await {
+            // A reader that has seen enough.
+            Err(e) if e.to_string().contains("Broken pipe") => Ok(0),
+            done => {
+                done?;
+                Ok(0)
+            }
+        };
+    };
+    let rows = to_file(session, format, path).await?;
+    if args.json {
+        print_json(&json!({"rows": rows, "file": path.display().to_string()}))?;
+    } else {
+        print(&format!("Wrote {rows} rows to {}.", path.display()))?;
+    }
+    Ok(0)
+}
+
+/// Writes beside `path` and puts it there when it is whole: a file that is there is never half.
+async fn to_file(session: &Session, format: Format, path: &Path) -> Result<u64> {
+    let failed = || {
+        format!(
+            "The export {} cannot be written. Choose another file.",
+            clean(&path.display().to_string())
+        )
+    };
+    let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
+    let mut out = BufWriter::new(file);
+    let rows = export(&*session.store, format, &mut out).await?;
+    out.flush().with_context(failed)?;
+    let file = out.into_inner().map_err(io::IntoInnerError::into_error).with_context(failed)?;
+    file.as_file().sync_all().with_context(failed)?;
+    file.persist(path).with_context(failed)?;
+    Ok(rows)
+}
+
+async fn head(session: &Session, json: bool) -> Result<u8> {
+    let state = session.store.state().await?;
+    let hash = hex::encode(state.audit_head.unwrap_or(GENESIS));
+    let base58 = |hash: [u8; 32]| solana_pubkey::Pubkey::new_from_array(hash).to_string();
+    let genesis = state.genesis_hash.map(base58);
+    if json {
+        print_json(&json!({
+            "seq": state.audit_seq,
+            "hash": hash,
+            "slot": state.history_slot,
+            "genesis_hash": genesis,
+            "program": state.program_id.map(|p| p.to_string()),
+        }))?;
+    } else {
+        print(&format!("{} {hash}", state.audit_seq))?;
+        print(&format!(
+            "up to slot {} of the cluster {}",
+            state.history_slot,
+            genesis.as_deref().unwrap_or("that no mirror was made of yet")
+        ))?;
+    }
+    Ok(0)
 }

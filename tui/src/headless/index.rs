@@ -2,13 +2,13 @@
 use std::{sync::Arc, time::Instant};
 
 use anyhow::{Context, Result, bail};
-use indexer::{Conn, Health, backfill_once, serve, verify};
+use indexer::{Conn, Health, backfill_once, digest, serve, verify};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{print, print_json};
 use crate::{
-    cli::Index,
+    cli::mirror::Index,
     session::Session,
     text::{clean, grouped},
 };
@@ -26,6 +26,7 @@ async fn once(session: &Session, args: &Index) -> Result<u8> {
         .await
         .map_err(|e| session.clean(&e))?;
     let report = verify(&session.source(), &*session.store).await.map_err(|e| session.clean(&e))?;
+    let digest = digest(&*session.store).await?;
     let found = report.differences.len();
     let error = (found > 0).then(|| {
         format!(
@@ -43,6 +44,9 @@ async fn once(session: &Session, args: &Index) -> Result<u8> {
             "events": done.events,
             "compared": report.compared,
             "equal": report.equal,
+            "digest": hex::encode(digest.tables),
+            "audit_seq": digest.audit_seq,
+            "audit_head": hex::encode(digest.audit),
             "found": found,
             "differences": shown.map(|d| json!({
                 "account": d.pubkey.to_string(),
@@ -73,6 +77,8 @@ async fn once(session: &Session, args: &Index) -> Result<u8> {
             grouped(report.slot),
             report.equal
         ))?;
+        print(&format!("Digest {} of {} accounts", hex::encode(digest.tables), digest.rows))?;
+        print(&format!("Audit head {} {}", digest.audit_seq, hex::encode(digest.audit)))?;
     }
     Ok(match error {
         Some(error) => {

@@ -1,7 +1,9 @@
 //! Commands without screens. Each prints text or one JSON value, and ends with 0, 1 or 2.
 mod act;
 mod audit;
+mod doctor;
 mod index;
+mod migrate_db;
 mod propose;
 mod setup;
 mod show;
@@ -10,11 +12,16 @@ mod webhooks;
 
 use std::{io::Write, sync::Arc};
 
+pub use self::{doctor::run as doctor, migrate_db::run as migrate_db};
+
 use anyhow::{Context, Result, bail};
 use indexer::backfill_once;
 
 use crate::{
-    cli::{Command, Config},
+    cli::{
+        Command, Config,
+        mirror::{Audit, AuditWhat},
+    },
     config,
     model::snapshot::Snapshot,
     redact::Secrets,
@@ -65,7 +72,9 @@ pub fn wants_json(command: Option<&Command>) -> bool {
             | Command::Close(_)),
         ) => setup::wants_json(c),
         Some(Command::Execute(a)) => a.act.output.json,
-        Some(Command::Audit(a)) => a.output.json,
+        Some(Command::Audit(a)) => audit::wants_json(a),
+        Some(Command::MigrateDb(a)) => a.output.json,
+        Some(Command::Doctor(o)) => o.json,
         Some(Command::Index(a)) => a.output.json,
         Some(Command::Quarantine(a)) => a.act.output.json,
         Some(Command::Rollback(a)) => a.act.output.json,
@@ -83,11 +92,20 @@ pub fn wants_json(command: Option<&Command>) -> bool {
     }
 }
 
+/// Whether a command leaves the mirror as it is.
+pub fn needs_only_to_read(command: &Command) -> bool {
+    match command {
+        Command::Audit(a) => !matches!(a.what, None | Some(AuditWhat::List(_))),
+        _ => false,
+    }
+}
+
 /// The exit code of a failure.
 pub fn failed_with(command: Option<&Command>) -> u8 {
     match command {
-        // 1 says that the mirror differs.
+        // 1 says that the mirror differs, or was changed.
         Some(Command::Index(a)) if a.once || a.verify => 2,
+        Some(Command::Audit(Audit { what: Some(AuditWhat::Verify(_)), .. })) => 2,
         _ => 1,
     }
 }

@@ -1,0 +1,162 @@
+//! The commands of the mirror: filled once, checked, exported, looked at, and running as a daemon.
+use std::{
+    fs,
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
+
+use e2e::{live::Live, robot};
+use serde_json::Value;
+
+/// How long a test waits for what must happen. Only a failure takes that long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn run(flags: &[String], args: &[&str]) -> Output {
+    Command::new(robot::control_room())
+        .args(flags)
+        .args(args)
+        .output()
+        .expect("the control room starts")
+}
+
+fn text(out: &Output) -> String {
+    let (told, errors) =
+        (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    format!("{told}\n{errors}")
+}
+
+/// Exit code and the one JSON value.
+fn json(flags: &[String], args: &[&str]) -> (i32, Value) {
+    let out = run(flags, &[args, &["--json"]].concat());
+    let value = serde_json::from_slice(&out.stdout);
+    let value = value.unwrap_or_else(|e| panic!("{args:?}: {e}\n{}", text(&out)));
+    (out.status.code().expect("no signal"), value)
+}
+
+/// Changes one bit of the first audit row in the store at `path`, past what forbids it.
+fn bend(path: &str) {
+    let sqlite = rusqlite::Connection::open(path).expect("a store");
+    let names = "SELECT name FROM sqlite_schema WHERE type = 'trigger'";
+    let mut statement = sqlite.prepare(names).expect("SQL");
+    let triggers = statement.query_map([], |r| r.get::<_, String>(0)).expect("names");
+    for name in triggers.map(|name| name.expect("a name")) {
+        sqlite.execute_batch(&format!("DROP TRIGGER {name}")).expect("no trigger");
+    }
+    let read = |r: &rusqlite::Row<'_>| r.get::<_, Vec<u8>>(0);
+    let first = "SELECT signature FROM audit_log WHERE seq = 1";
+    let mut bytes = sqlite.query_row(first, [], read).expect("a row");
+    bytes[7] ^= 1;
+    let done = sqlite.execute("UPDATE audit_log SET signature = ?1 WHERE seq = 1", [&bytes]);
+    assert_eq!(done.expect("the change"), 1);
+}
+
+#[test]
+fn a_mirror_is_filled_once_checked_exported_and_one_changed_byte_is_named() {
+    let chain = Live::start(2, 100, &[]);
+    let flags = chain.flags("mirror", 1);
+    // Events are mirrored once they are final.
+    let deadline = Instant::now() + PATIENCE;
+    let (code, once) = loop {
+        let done = json(&flags, &["index", "--once"]);
+        if done.1["audit_seq"].as_u64() > Some(0) {
+            break done;
+        }
+        assert!(Instant::now() < deadline, "{}", done.1);
+    };
+    assert_eq!((code, &once["found"], &once["error"]), (0, &0.into(), &Value::Null), "{once}");
+    assert_eq!(once["digest"].as_str().map(str::len), Some(64));
+
+    // Another mirror of the same chain says the same.
+    let (_, other) = json(&chain.flags("other", 1), &["index", "--once"]);
+    assert_eq!(other["digest"], once["digest"]);
+
+    // What was mirrored is read without a node.
+    let mut offline = flags.clone();
+    offline.extend(["--rpc-url".to_owned(), "http://127.0.0.1:9".to_owned()]);
+    let offline: Vec<String> = offline.into_iter().skip(2).collect();
+    let (code, head) = json(&offline, &["audit", "head"]);
+    assert_eq!((code, &head["hash"]), (0, &once["audit_head"]), "{head}");
+    assert!(head["seq"].as_u64() > Some(0), "{head}");
+    let (code, held) = json(&offline, &["audit", "verify"]);
+    assert_eq!((code, &held["holds"], &held["head"]), (0, &true.into(), &head["hash"]), "{held}");
+
+    // Written out and checked again by whoever gets it.
+    for name in ["log.jsonl", "log.csv"] {
+        let file = chain.folder(name).display().to_string();
+        let (code, written) = json(&offline, &["audit", "export", "--output", &file]);
+        assert_eq!((code, &written["rows"]), (0, &head["seq"]), "{written}");
+        let (code, held) = json(&offline, &["audit", "verify", "--file", &file]);
+        assert_eq!((code, &held["head"]), (0, &head["hash"]), "{held}");
+        let whole = fs::read_to_string(&file).expect("the export");
+        let hash = head["hash"].as_str().expect("a hash");
+        let bent = if hash.starts_with('0') { "1" } else { "0" }.to_owned() + &hash[1..];
+        fs::write(&file, whole.replace(hash, &bent)).expect("the export");
+        let (code, broken) = json(&offline, &["audit", "verify", "--file", &file]);
+        assert_eq!((code, &broken["holds"]), (1, &false.into()), "{broken}");
+    }
+    let shown = run(&offline, &["audit", "export", "--format", "csv"]);
+    assert!(shown.status.success() && shown.stdout.starts_with(b"seq,slot,"), "{}", text(&shown));
+
+    // One byte of a copy is changed: row and column are named.
+    let copy = chain.folder("copy");
+    fs::create_dir(&copy).expect("a folder");
+    let store = chain.folder("mirror").join("mirror.sqlite");
+    let copied = copy.join("mirror.sqlite").display().to_string();
+    let sqlite = rusqlite::Connection::open(&store).expect("the mirror");
+    sqlite.execute("VACUUM INTO ?1", [&copied]).expect("the copy");
+    bend(&copied);
+    let (code, broken) = json(&chain.flags("copy", 1), &["audit", "verify"]);
+    assert_eq!(code, 1, "{broken}");
+    let fault = &broken["faults"][0];
+    let place = serde_json::json!({"table": "audit_log", "row": "1", "field": "signature"});
+    assert_eq!(fault["at"], place, "{broken}");
+    assert!(fault["what"].as_str().is_some_and(|w| w.ends_with('.')), "{broken}");
+
+    // Nothing there to read is an error and no change.
+    let none = chain.flags("none", 1);
+    let out = run(&none, &["audit", "verify"]);
+    assert_eq!(out.status.code(), Some(2), "{}", text(&out));
+    assert!(!chain.folder("none").join("mirror.sqlite").exists(), "looking makes nothing");
+}
+
+#[test]
+fn doctor_finds_everything_in_order_and_says_what_is_not() {
+    let chain = Live::start(2, 100, &[]);
+    let flags = chain.flags("mirror", 1);
+    let before = json(&flags, &["doctor"]);
+    assert_eq!((before.0, &before.1["healthy"]), (0, &true.into()), "{}", before.1);
+    assert!(!chain.folder("mirror").join("mirror.sqlite").exists(), "looking makes nothing");
+    json(&flags, &["index", "--once"]);
+    let out = run(&flags, &["doctor"]);
+    let lines = text(&out);
+    assert!(out.status.success() && !lines.contains("FAIL"), "{lines}");
+    for word in ["mirror", "writer", "schema", "disk", "key file", "websocket", "chain time"] {
+        assert!(lines.contains(word), "{word} is not looked at:\n{lines}");
+    }
+    let mut down = flags.clone();
+    down.splice(0..2, ["--rpc-url".to_owned(), "http://127.0.0.1:9/key-0123456789".to_owned()]);
+    let out = run(&down, &["doctor"]);
+    let lines = text(&out);
+    assert!(out.status.code() == Some(1) && lines.contains("FAIL  node"), "{lines}");
+    assert!(!lines.contains("0123456789"), "{lines}");
+}
+
+#[test]
+fn the_schema_is_brought_up_to_date_by_command_and_a_file_needs_none() {
+    let chain = Live::start(2, 100, &[]);
+    let flags = chain.flags("mirror", 1);
+    let (code, refused) = json(&flags, &["migrate-db"]);
+    assert!(code == 1 && refused["error"].as_str().is_some_and(|e| e.contains("--database-url")));
+    let Ok(url) = std::env::var("CONTROL_ROOM_TEST_POSTGRES") else {
+        println!("Postgres half not run: CONTROL_ROOM_TEST_POSTGRES is not set");
+        return;
+    };
+    let mut flags = chain.flags("postgres", 1);
+    flags.extend(["--database-url".to_owned(), url]);
+    let (code, done) = json(&flags, &["migrate-db"]);
+    assert!(code == 0 && done["to"].as_u64() > Some(0), "{done}");
+    let (_, again) = json(&flags, &["migrate-db"]);
+    assert_eq!(again["from"], again["to"], "{again}");
+    let (code, refused) = json(&flags, &["migrate-db", "--read-only-role", "a b"]);
+    assert_eq!(code, 1, "{refused}");
+}

@@ -1,0 +1,137 @@
+//! The command line of the mirror: filling it, checking it, and what an administrator does with it.
+//! Values only.
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::Output;
+use crate::config::{LogFormat, Settings};
+
+/// Mirroring.
+#[derive(Args, Debug)]
+pub struct Index {
+    /// Read accounts and history once, compare every field with the chain, print the digest, and stop
+    #[arg(long)]
+    pub once: bool,
+    /// The same, and print the fields that differ
+    #[arg(long)]
+    pub verify: bool,
+    /// Most differences to print
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: usize,
+    /// Serve /healthz, /readyz and /metrics [without ADDR: 127.0.0.1:9464]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        num_args = 0..=1,
+        default_missing_value = "127.0.0.1:9464",
+        conflicts_with_all = ["once", "verify"],
+    )]
+    pub listen: Option<SocketAddr>,
+    /// Log in this form, to stderr unless --log-file names a file
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+impl Index {
+    /// Puts what was said here over what the file says.
+    pub fn settle(&self, settings: &mut Settings) {
+        settings.index.listen = self.listen.or(settings.index.listen);
+        settings.index.log_format = self.log_format.or(settings.index.log_format);
+    }
+}
+
+/// The audit log. Without a command it is brought up to date and printed.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Audit {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub what: Option<AuditWhat>,
+    /// How to print it.
+    #[command(flatten)]
+    pub list: AuditList,
+}
+
+/// What to do with the audit log. All but `list` read the mirror as it is and need no node.
+#[derive(Subcommand, Debug)]
+pub enum AuditWhat {
+    /// Bring the mirror up to date and print the log
+    List(AuditList),
+    /// Compute the chain of hashes again and check the mirror against itself: 0 it holds, 1 something
+    /// was changed, 2 it could not be read
+    Verify(AuditVerify),
+    /// Write every row with every column
+    Export(AuditExport),
+    /// Print number and hash of the newest row: the same for everyone who mirrors the same chain
+    Head(Output),
+}
+
+/// Printing rows.
+#[derive(Args, Debug)]
+pub struct AuditList {
+    /// Rows behind this one, oldest first [default: the newest rows]
+    #[arg(long, value_name = "NO")]
+    pub after: Option<u64>,
+    /// Most rows
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub limit: u32,
+    /// Also recompute the chain of hashes over the whole log
+    #[arg(long)]
+    pub check: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Checking.
+#[derive(Args, Debug)]
+pub struct AuditVerify {
+    /// Check this export instead of the mirror
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Most faults to print
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Writing to a file.
+#[derive(Args, Debug)]
+pub struct AuditExport {
+    /// jsonl or csv [default: by the file's name, else jsonl]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<ExportFormat>,
+    /// File to write [default: stdout]
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print what was written as one JSON value; needs --output
+    #[arg(long, requires = "output")]
+    pub json: bool,
+}
+
+/// How an export is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// One JSON object a line
+    Jsonl,
+    /// Comma-separated values
+    Csv,
+}
+
+/// The schema of a team's database.
+#[derive(Args, Debug)]
+pub struct MigrateDb {
+    /// Role that may read the mirror and nothing else, for --database-url of control rooms; made
+    /// where it is missing
+    #[arg(long, value_name = "NAME")]
+    pub read_only_role: Option<String>,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
