@@ -103,6 +103,61 @@ pub enum IndexerError {
         /// The cluster now.
         given: String,
     },
+    /// More arrived than the store could take.
+    #[error(
+        "The node told of more than the store could take: {accounts} accounts with {bytes} bytes wait. The connection was ended on purpose, and everything is read again. If this stays, the database is too slow."
+    )]
+    Overrun {
+        /// Accounts that waited.
+        accounts: usize,
+        /// Their bytes.
+        bytes: usize,
+    },
+    /// A subscription that no longer tells of changes.
+    #[error(
+        "The websocket at {url} tells of slots, but not of changes: {accounts} accounts differ from the mirror. The connection was ended, and everything is read again."
+    )]
+    Deaf {
+        /// Scheme and host.
+        url: String,
+        /// Accounts that differ.
+        accounts: usize,
+    },
+    /// The node names a slot that the chain cannot have reached.
+    #[error(
+        "The RPC node at {url} speaks of slot {slot}, while the chain is near slot {known}. What it says is not believed; use another node."
+    )]
+    Implausible {
+        /// Scheme and host.
+        url: String,
+        /// The slot.
+        slot: u64,
+        /// The newest slot known.
+        known: u64,
+    },
+    /// All numbers for messages of one run are used up.
+    #[error("This run has numbered all messages it can. A new run begins by itself.")]
+    UsedUp,
+    /// A store could not be filled at once.
+    #[error(
+        "The store could not be filled at once. Everything is read again and written in parts."
+    )]
+    NotFilled,
+    /// Another process writes the store and has not got as far as it should.
+    #[error(
+        "The mirror is written by {writer}, which was at slot {slot} and did not get to slot {wanted} within {} s. Look at that process, or stop it and try again.",
+        waited.as_secs()
+    )]
+    WriterBehind {
+        /// Who, or nobody.
+        writer: String,
+        /// Newest slot whose changes are in the store.
+        slot: u64,
+        /// The slot that was waited for.
+        wanted: u64,
+        /// How long.
+        waited: std::time::Duration,
+    },
 }
 
 impl IndexerError {
@@ -111,8 +166,33 @@ impl IndexerError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Store(e) => e.is_transient(),
-            Self::ClusterChanged { .. } | Self::File { .. } | Self::Recording { .. } => false,
+            Self::ClusterChanged { .. }
+            | Self::File { .. }
+            | Self::Recording { .. }
+            | Self::WriterBehind { .. } => false,
             _ => true,
+        }
+    }
+
+    /// A short word for counting why a connection ended. The socket counts its own ends itself.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "store",
+            Self::Rpc { fault, .. } => fault.label(),
+            Self::Socket { reason, .. } => reason.label(),
+            Self::Behind { .. } => "behind",
+            Self::Pruned { .. } => "pruned",
+            Self::File { .. } => "file",
+            Self::Recording { .. } => "recording",
+            Self::Suspect { .. } => "suspect",
+            Self::ClusterChanged { .. } => "cluster",
+            Self::Overrun { .. } => "overrun",
+            Self::Deaf { .. } => "deaf",
+            Self::Implausible { .. } => "implausible",
+            Self::UsedUp => "used_up",
+            Self::NotFilled => "not_filled",
+            Self::WriterBehind { .. } => "writer_behind",
         }
     }
 }

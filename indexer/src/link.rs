@@ -1,50 +1,109 @@
-//! What the mirror's tasks share: node, store, health, and the wish to stop.
+//! What the mirror's tasks share: node, store, health, the lease, and the wish to stop. Holds and
+//! passes on; what is done with it is decided by the tasks.
 use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError},
-    time::Instant,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
+use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tracing::warn;
 
 use crate::{
-    Conn, Health, IndexerError, Result, SourceConfig, Store, StoreError,
+    Conn, Health, IndexerError, Metrics, Reason, Result, SourceConfig, Store, StoreError,
     backoff::Backoff,
-    source::{rpc::Rpc, snapshot::Snapshot, socket::Frame},
-    store::{Applied, Batch, Closing, Present, Quarantined, Run},
+    join::intake::Reach,
+    metrics::Source,
+    source::{endpoints::Endpoints, rpc::Rpc},
+    store::{Applied, Batch, Closing, Marks, Present, Quarantined, Run},
 };
+
+/// Longest pause before the store is tried again.
+const STORE_PAUSE: Duration = Duration::from_secs(5);
 
 /// Where an error in [`Health::error`] comes from: each origin clears only its own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Origin {
     Store,
+    Lease,
     Connection,
+    Snapshot,
+    Fork,
     Clock,
     Quarantine,
     History,
 }
 
-const ORIGINS: usize = 5;
+const ORIGINS: usize = 8;
+
+impl Origin {
+    /// The reason not to trust the mirror that an error from here is.
+    fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Store | Self::Lease => Some(Reason::DbDown),
+            Self::Snapshot => Some(Reason::SnapshotSuspect),
+            Self::Quarantine => Some(Reason::Quarantine),
+            Self::History => Some(Reason::HistoryBehind),
+            Self::Connection | Self::Fork | Self::Clock => None,
+        }
+    }
+}
+
+const ALL: [Origin; ORIGINS] = [
+    Origin::Store,
+    Origin::Lease,
+    Origin::Connection,
+    Origin::Snapshot,
+    Origin::Fork,
+    Origin::Clock,
+    Origin::Quarantine,
+    Origin::History,
+];
+
+/// What a node said over HTTP about how far it is, and on which connection that was.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Said {
+    pub(crate) connection: u64,
+    pub(crate) reach: Reach,
+}
 
 /// Node, store and health, shared by the tasks.
 pub struct Link {
     pub(crate) config: SourceConfig,
-    pub(crate) rpc: Rpc,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) metrics: Metrics,
+    /// What this mirror calls itself as a writer.
+    pub(crate) owner: String,
+    pub(crate) endpoints: Endpoints,
     stop: watch::Receiver<bool>,
     /// Asks for a snapshot now.
     pub(crate) reread: Notify,
-    /// Set once the store belongs to this run.
-    pub(crate) running: watch::Sender<bool>,
-    /// Set when the mirror has given up.
+    /// Set when the mirror has given up, with the reason.
     pub(crate) over: watch::Sender<bool>,
     /// The cluster that the store belongs to, once that is known.
     pub(crate) genesis: OnceLock<[u8; 32]>,
-    /// The run that holds the lease, once there is one.
-    pub(crate) run: watch::Sender<Run>,
+    /// The run that holds the lease, while there is one.
+    pub(crate) run: watch::Sender<Option<Run>>,
+    /// Numbers the messages of the run.
+    seq: AtomicU32,
+    /// Slot of the last complete snapshot: nothing older is believed.
+    floor: AtomicU64,
+    /// Counts the connections.
+    pub(crate) connection: AtomicU64,
+    /// What the node said last about how far it is.
+    pub(crate) said: watch::Sender<Said>,
+    marks: Mutex<Marks>,
     pub(crate) health: watch::Sender<Health>,
     pub(crate) revision: watch::Sender<u64>,
     errors: Mutex<[Option<String>; ORIGINS]>,
+    store_down: AtomicBool,
+    filling: AtomicBool,
+    not_filled: AtomicBool,
+    /// Set when nothing more will be written.
+    ended: watch::Sender<bool>,
 }
 
 impl Link {
@@ -54,35 +113,123 @@ impl Link {
         stop: watch::Receiver<bool>,
     ) -> Self {
         Self {
-            rpc: Rpc::new(&config),
+            metrics: config.metrics.clone(),
+            owner: crate::run::lease::owner(),
+            endpoints: Endpoints::new(&config),
             config,
             store,
             stop,
             reread: Notify::new(),
-            running: watch::Sender::new(false),
             over: watch::Sender::new(false),
             genesis: OnceLock::new(),
-            run: watch::Sender::new(Run::default()),
+            run: watch::Sender::new(None),
+            seq: AtomicU32::new(0),
+            floor: AtomicU64::new(0),
+            connection: AtomicU64::new(0),
+            said: watch::Sender::new(Said::default()),
+            marks: Mutex::default(),
             health: watch::Sender::new(Health::default()),
             revision: watch::Sender::new(0),
             errors: Mutex::default(),
+            store_down: AtomicBool::new(false),
+            filling: AtomicBool::new(false),
+            not_filled: AtomicBool::new(false),
+            ended: watch::Sender::new(false),
         }
     }
 
-    pub(crate) fn report(&self, origin: Origin, error: Option<String>) {
-        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = errors.get_mut(origin as usize) {
-            if let Some(error) = error.as_ref().filter(|e| slot.as_ref() != Some(e)) {
-                warn!(?origin, "{error}");
-            }
-            *slot = error;
-        }
-        let first = errors.iter().flatten().next().cloned();
+    /// The node that is read at the moment.
+    pub(crate) fn rpc(&self) -> Rpc {
+        self.endpoints.current()
+    }
+
+    /// A run has begun.
+    pub(crate) fn begun(&self, run: Run) {
+        self.seq.store(0, Ordering::Relaxed);
+        self.floor.store(run.snapshot_slot, Ordering::Relaxed);
+        *self.marks.lock().unwrap_or_else(PoisonError::into_inner) = Marks::default();
+        self.run.send_replace(Some(run));
+    }
+
+    /// The run that holds the lease.
+    ///
+    /// # Errors
+    /// [`IndexerError::UsedUp`] when there is none: a new one has to begin.
+    pub(crate) fn run(&self) -> Result<Run> {
+        self.run.borrow().ok_or(IndexerError::UsedUp)
+    }
+
+    /// Write order of the next message.
+    ///
+    /// # Errors
+    /// [`IndexerError::UsedUp`] when the run has no number left.
+    pub(crate) fn next_order(&self, run: Run) -> Result<u64> {
+        let next =
+            self.seq.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_add(1));
+        next.map(|before| run.write_order(before.saturating_add(1)))
+            .map_err(|_| IndexerError::UsedUp)
+    }
+
+    /// The slot below which nothing is believed.
+    pub(crate) fn floor(&self) -> u64 {
+        self.floor.load(Ordering::Relaxed)
+    }
+
+    /// A complete snapshot at `slot` is in the store.
+    pub(crate) fn raise_floor(&self, slot: u64) {
+        self.floor.fetch_max(slot, Ordering::Relaxed);
+    }
+
+    /// The marks to be kept in the store.
+    pub(crate) fn marks(&self) -> Marks {
+        *self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves the marks up; health says the same.
+    pub(crate) fn mark(&self, marks: Marks) {
+        let now = {
+            let mut now = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+            now.frontier = now.frontier.max(marks.frontier);
+            now.root = now.root.max(marks.root);
+            now.confirmed = now.confirmed.max(marks.confirmed);
+            *now
+        };
         self.health.send_if_modified(|h| {
-            let changed = h.error != first;
+            let before = (h.frontier, h.confirmed);
+            h.frontier = h.frontier.max(now.frontier.unwrap_or(0));
+            h.confirmed = h.confirmed.max(now.confirmed.unwrap_or(0));
+            before != (h.frontier, h.confirmed)
+        });
+    }
+
+    pub(crate) fn report(&self, origin: Origin, error: Option<String>) {
+        let (first, reasons) = {
+            let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(kept) = errors.get_mut(origin as usize) {
+                if let Some(error) = error.as_ref().filter(|e| kept.as_ref() != Some(e)) {
+                    warn!(?origin, "{error}");
+                }
+                *kept = error;
+            }
+            let reasons =
+                ALL.map(|o| (o.reason(), errors.get(o as usize).is_some_and(Option::is_some)));
+            (errors.iter().flatten().next().cloned(), reasons)
+        };
+        self.health.send_if_modified(|h| {
+            let mut changed = h.error != first;
             h.error = first;
+            for (reason, _) in reasons {
+                let Some(reason) = reason else { continue };
+                let holds = reasons.iter().any(|(r, holds)| *r == Some(reason) && *holds);
+                changed |= h.set(reason, holds);
+            }
             changed
         });
+    }
+
+    /// Gives or takes a reason not to trust the mirror.
+    pub(crate) fn reason(&self, reason: Reason, holds: bool) {
+        self.health.send_if_modified(|h| h.set(reason, holds));
     }
 
     pub(crate) fn connection(&self, conn: Conn) {
@@ -93,11 +240,24 @@ impl Link {
         });
     }
 
-    pub(crate) fn heard(&self, frame: &Frame) {
+    /// The node said something; `slot` and `root` are 0 where it did not name them.
+    pub(crate) fn heard(&self, slot: u64, root: u64) {
         self.health.send_modify(|h| {
             h.last_frame = Some(Instant::now());
-            if let Frame::Slot { slot, root } = frame {
-                (h.slot, h.root) = (*slot, *root);
+            if slot > 0 {
+                h.slot = slot;
+            }
+            h.root = h.root.max(root);
+        });
+    }
+
+    /// The node said over HTTP, on connection number `connection`, how far it is.
+    pub(crate) fn said(&self, connection: u64, reach: Reach) {
+        self.said.send_modify(|said| {
+            if connection > said.connection {
+                *said = Said { connection, reach };
+            } else if connection == said.connection {
+                said.reach = said.reach.max(reach);
             }
         });
     }
@@ -113,47 +273,72 @@ impl Link {
         let _ = stop.wait_for(|stop| *stop).await;
     }
 
+    /// Returns when the mirror has given up.
+    pub(crate) async fn given_up(&self) {
+        let mut over = self.over.subscribe();
+        // The sender is a part of `self`.
+        let _ = over.wait_for(|over| *over).await;
+    }
+
+    /// Nothing more will be written.
+    pub(crate) fn end(&self) {
+        self.ended.send_replace(true);
+    }
+
+    /// Returns when nothing more will be written.
+    pub(crate) async fn ended(&self) {
+        let mut ended = self.ended.subscribe();
+        // The sender is a part of `self`.
+        let _ = ended.wait_for(|ended| *ended).await;
+    }
+
+    /// Whether the store is being filled, and may do nothing else meanwhile.
+    pub(crate) fn is_filling(&self) -> bool {
+        self.filling.load(Ordering::Relaxed)
+    }
+
+    /// Whether filling the store at once has failed.
+    pub(crate) fn has_failed_to_fill(&self) -> bool {
+        self.not_filled.load(Ordering::Relaxed)
+    }
+
+    /// Filling the store at once has failed; batch by batch it may not.
+    pub(crate) fn fail_to_fill(&self) {
+        self.not_filled.store(true, Ordering::Relaxed);
+    }
+
+    /// The store is being filled, or no longer.
+    pub(crate) fn filling(&self, filling: bool) {
+        self.filling.store(filling, Ordering::Relaxed);
+    }
+
     /// Returns when nothing more may be written: on a request to stop, or when the mirror gave up.
     pub(crate) async fn done(&self) {
-        let mut over = self.over.subscribe();
         tokio::select! {
-            _ = over.wait_for(|over| *over) => {}
+            () = self.given_up() => {}
             () = self.stopped() => {}
         }
     }
 
-    /// Makes sure that the node still belongs to the cluster of the store. To be asked after a
-    /// reading and before it is written: behind one address another chain may have started.
+    /// Makes sure that `rpc` belongs to the cluster of the store. To be asked before what was read
+    /// is written: behind one address another chain may have started.
     ///
     /// # Errors
     /// [`IndexerError::ClusterChanged`]; when the node does not answer.
-    pub(crate) async fn same_cluster(&self) -> Result<()> {
-        let now = self.rpc.genesis_hash().await?;
+    pub(crate) async fn same_cluster(&self, rpc: &Rpc) -> Result<()> {
+        let now = rpc.genesis_hash().await?;
         match self.genesis.get() {
             Some(stored) if *stored != now => {
                 let base58 = |hash: &[u8; 32]| bs58::encode(hash).into_string();
-                Err(IndexerError::ClusterChanged {
-                    url: self.rpc.shown(),
-                    stored: base58(stored),
-                    given: base58(&now),
-                })
+                let (url, stored, given) = (rpc.shown(), base58(stored), base58(&now));
+                Err(IndexerError::ClusterChanged { url, stored, given })
             }
             _ => Ok(()),
         }
     }
 
-    /// Every account of the manager, from a node of this cluster.
-    ///
-    /// # Errors
-    /// As `Rpc::snapshot` and [`Self::same_cluster`].
-    pub(crate) async fn snapshot(&self, min_slot: u64) -> Result<Snapshot> {
-        let snapshot = self.rpc.snapshot(min_slot).await?.collect().await?;
-        self.same_cluster().await?;
-        Ok(snapshot)
-    }
-
     /// Sleeps, but not beyond a request to stop.
-    pub(crate) async fn pause(&self, how_long: std::time::Duration) {
+    pub(crate) async fn pause(&self, how_long: Duration) {
         tokio::select! {
             () = tokio::time::sleep(how_long) => {}
             () = self.stopped() => {}
@@ -161,21 +346,23 @@ impl Link {
     }
 
     /// Tries `call` until the store answers. What has been read is worth more than a connection:
-    /// if the store stays away, the socket fills up and the node closes it.
+    /// if the store stays away, too much waits and the connection is ended.
     pub(crate) async fn insist<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::with_cap(STORE_PAUSE);
         loop {
             match call().await {
                 Err(e) if e.is_transient() && !self.is_stopping() => {
+                    self.store_down.store(true, Ordering::Relaxed);
+                    self.metrics.db_retry();
                     self.report(Origin::Store, Some(e.to_string()));
                     let wait = backoff.next(&mut rand::thread_rng());
                     self.pause(wait).await;
                 }
                 done => {
-                    if done.is_ok() {
+                    if done.is_ok() && self.store_down.swap(false, Ordering::Relaxed) {
                         self.report(Origin::Store, None);
                     }
                     return done.map_err(Into::into);
@@ -184,12 +371,22 @@ impl Link {
         }
     }
 
-    pub(crate) async fn apply(&self, batch: Batch) -> Result<Applied> {
+    /// Writes `batch`, which came from `source`.
+    pub(crate) async fn apply(&self, mut batch: Batch, source: Source) -> Result<Applied> {
         if let Some(bad) = batch.quarantined.first() {
             self.report(Origin::Quarantine, Some(bad.error.clone()));
+            self.metrics.decode_errors(u64::try_from(batch.quarantined.len()).unwrap_or(u64::MAX));
         }
-        let run = *self.run.borrow();
+        let run = self.run()?;
+        batch.frontier = self.marks().frontier;
+        let rows = [batch.updates.len(), batch.closes.len(), batch.quarantined.len()];
+        let rows = rows.into_iter().fold(0, usize::saturating_add);
+        let began = Instant::now();
         let applied = self.insist(|| self.store.apply(&run, batch.clone())).await?;
+        self.metrics.batch(rows, began.elapsed());
+        self.metrics.applied(applied.written.saturating_add(applied.closed));
+        self.metrics.stale(applied.stale.saturating_add(applied.unchanged));
+        tracing::debug!(?source, rows, written = applied.written, "batch");
         self.revised(applied.rev);
         Ok(applied)
     }
@@ -197,10 +394,10 @@ impl Link {
     pub(crate) async fn tombstone(
         &self,
         slot: u64,
-        present: Present,
+        present: Arc<Present>,
         trusted: bool,
     ) -> Result<Closing> {
-        let (run, present) = (*self.run.borrow(), Arc::new(present));
+        let run = self.run()?;
         let done = self
             .insist(|| self.store.tombstone_missing(&run, slot, Arc::clone(&present), trusted))
             .await?;
@@ -208,6 +405,13 @@ impl Link {
         self.report(Origin::Quarantine, set_aside(&bad));
         self.revised(self.insist(|| self.store.revision()).await?);
         Ok(done)
+    }
+
+    /// Notes something for the operator; that this fails is not worth more than a line in the log.
+    pub(crate) async fn note(&self, kind: &str, detail: Value) {
+        if let Err(e) = self.store.log_op(kind, &detail).await {
+            warn!(kind, "a note could not be kept: {e}");
+        }
     }
 
     pub(crate) fn revised(&self, rev: u64) {

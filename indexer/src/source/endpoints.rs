@@ -72,6 +72,15 @@ impl Endpoints {
         self.nodes.get(at).unwrap_or(&self.first).clone()
     }
 
+    /// The nodes that are not read, but for those of another cluster.
+    #[must_use]
+    pub fn others(&self) -> Vec<Rpc> {
+        let state = self.state();
+        let nodes = self.nodes.iter().enumerate();
+        let others = nodes.filter(|(at, _)| *at != state.at && !state.barred.contains(at));
+        others.map(|(_, rpc)| rpc.clone()).collect()
+    }
+
     /// The node that is read did well for a while.
     pub fn well(&self) {
         self.state().failures = 0;
@@ -84,9 +93,13 @@ impl Endpoints {
         let mut state = self.state();
         state.failures = state.failures.saturating_add(1);
         let leave = match error {
-            IndexerError::Store(_) | IndexerError::File { .. } | IndexerError::Recording { .. } => {
-                return false;
-            }
+            IndexerError::Store(_)
+            | IndexerError::File { .. }
+            | IndexerError::Recording { .. }
+            | IndexerError::Overrun { .. }
+            | IndexerError::UsedUp
+            | IndexerError::NotFilled
+            | IndexerError::WriterBehind { .. } => return false,
             IndexerError::ClusterChanged { .. } => {
                 let at = state.at;
                 if !state.barred.contains(&at) {
@@ -96,7 +109,9 @@ impl Endpoints {
             }
             IndexerError::Behind { .. }
             | IndexerError::Suspect { .. }
-            | IndexerError::Pruned { .. } => true,
+            | IndexerError::Pruned { .. }
+            | IndexerError::Deaf { .. }
+            | IndexerError::Implausible { .. } => true,
             IndexerError::Socket { reason, .. } => matches!(
                 reason,
                 Reason::Silent | Reason::PongMissed | Reason::Refused | Reason::Limited

@@ -1,0 +1,137 @@
+//! The right to write: taken at the start, renewed whatever else happens, and given back at the end.
+//! Who has lost it writes nothing more.
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use tracing::info;
+
+use crate::{
+    Conn, Reason, Result, StoreError,
+    link::{Link, Origin},
+    source::plain,
+    store::{Marks, RENEW, Run},
+};
+
+/// How often the marks are written while they move; other processes read them.
+const BEAT: Duration = Duration::from_secs(1);
+/// How long giving back may take.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// A name for people, and different for each mirror even in one process.
+#[must_use]
+pub(crate) fn owner() -> String {
+    let named = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let named = named.or_else(|| std::env::var("HOSTNAME").ok()).unwrap_or_default();
+    let named = plain(named.trim());
+    let host = if named.is_empty() { "a computer without a name" } else { named.as_str() };
+    format!("{host} pid {} ({:04x})", std::process::id(), rand::random::<u16>())
+}
+
+/// Begins a run on the store, for a node of the cluster `genesis`.
+///
+/// # Errors
+/// The store's; [`StoreError::Leased`] while another process writes it.
+pub(super) async fn begin(link: &Link, genesis: &[u8; 32]) -> Result<Run> {
+    let (program_id, owner) = (&link.config.program_id, &link.owner);
+    let run = link.insist(|| link.store.begin_run(program_id, genesis, owner)).await?;
+    // Set twice only by a second begin with the same value.
+    let _ = link.genesis.set(*genesis);
+    link.revised(link.insist(|| link.store.revision()).await?);
+    link.begun(run);
+    info!(run = run.id, rpc = link.rpc().shown(), "the mirror may write");
+    Ok(run)
+}
+
+/// Renews the lease for as long as there is one. Ends when the mirror has ended.
+pub(super) async fn keep(link: Arc<Link>) {
+    let mut run = link.run.subscribe();
+    let mut last: Option<(Run, Marks, Instant)> = None;
+    loop {
+        let current = tokio::select! {
+            // The sender is a part of the link.
+            Ok(run) = run.wait_for(Option::is_some) => *run,
+            () = link.ended() => return,
+        };
+        let Some(current) = current else { continue };
+        let marks = link.marks();
+        let due = match last {
+            Some((run, kept, at)) => run != current || kept != marks || at.elapsed() >= RENEW,
+            None => true,
+        };
+        if due && keep_once(&link, &current, marks).await {
+            last = Some((current, marks, Instant::now()));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(BEAT) => {}
+            () = link.ended() => return,
+        }
+    }
+}
+
+/// Renews the lease of `run` once; whether that was done.
+pub(super) async fn keep_once(link: &Link, run: &Run, marks: Marks) -> bool {
+    match link.store.keep(run, marks).await {
+        Ok(()) => {
+            link.report(Origin::Lease, None);
+            true
+        }
+        Err(e @ StoreError::Fenced { .. }) => {
+            fence(link, run, &e);
+            false
+        }
+        // A store that is being filled does nothing else meanwhile.
+        Err(_) if link.is_filling() => false,
+        Err(e) => {
+            link.metrics.db_retry();
+            link.report(Origin::Lease, Some(e.to_string()));
+            false
+        }
+    }
+}
+
+/// Another process has taken over from `run`: nothing more is written.
+pub(super) fn fence(link: &Link, run: &Run, why: &StoreError) {
+    let mut ours = false;
+    link.run.send_if_modified(|now| {
+        ours = now.as_ref() == Some(run);
+        if ours {
+            *now = None;
+        }
+        ours
+    });
+    if ours {
+        link.report(Origin::Connection, Some(why.to_string()));
+        link.reason(Reason::Fenced, true);
+        link.connection(Conn::Stopped { reason: why.to_string() });
+        link.over.send_replace(true);
+    }
+}
+
+/// Writes the marks for the last time and gives the lease back.
+pub(super) async fn give_back(link: &Link) {
+    let Some(run) = link.run.send_replace(None) else { return };
+    let marks = link.marks();
+    let farewell = async {
+        if let Err(e) = link.store.keep(&run, marks).await {
+            info!("the last marks could not be written: {e}");
+        }
+        link.store.end_run(&run).await
+    };
+    match tokio::time::timeout(FAREWELL, farewell).await {
+        Ok(Ok(())) => {}
+        Ok(Err(e)) => info!("the lease runs out by itself: {e}"),
+        Err(_) => info!("the lease runs out by itself: the store does not answer"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::owner;
+
+    #[test]
+    fn two_mirrors_of_one_process_do_not_have_one_name() {
+        let names: std::collections::BTreeSet<String> = (0..64).map(|_| owner()).collect();
+        assert!(names.len() > 1, "{names:?}");
+        assert!(names.iter().all(|n| n.contains(&format!("pid {}", std::process::id()))));
+    }
+}

@@ -1,0 +1,148 @@
+//! Brings the store up to date once: reads everything, or waits for the process that writes it.
+use std::{sync::Arc, time::Duration};
+
+use solana_commitment_config::CommitmentLevel;
+use tokio::{sync::watch, time::Instant};
+
+use super::{
+    history,
+    lease::{begin, give_back},
+};
+use crate::{
+    IndexerError, Result, SourceConfig, Store, StoreError,
+    follow::NOBODY,
+    join::{
+        RECHECK,
+        snapshot::{self, Joined, is_fillable, merge},
+    },
+    link::Link,
+    store::{Marks, RENEW, Run},
+};
+
+/// How long another process may take to get as far as the node is.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is looked at.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// What one complete reading did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Backfill {
+    /// Slot up to which the store is up to date.
+    pub slot: u64,
+    /// Accounts in the reading; 0 where another process writes.
+    pub accounts: u64,
+    /// Rows with new content.
+    pub written: u64,
+    /// Rows that were closed.
+    pub closed: u64,
+    /// Events that were new.
+    pub events: u64,
+    /// Who keeps the store up to date, where that is another process; then nothing was read here.
+    pub writer: Option<String>,
+}
+
+/// Reads all accounts and all finalised history once, without a websocket. Where another process
+/// writes the store, waits until that one has got as far as the node is now.
+///
+/// # Errors
+/// When node or store fail, once; what was written until then is kept.
+/// [`IndexerError::WriterBehind`] when the other process does not get there.
+pub async fn backfill_once(config: SourceConfig, store: Arc<dyn Store>) -> Result<Backfill> {
+    // Set from the start, so that nothing is tried a second time.
+    let (_stop, stopped) = watch::channel(true);
+    let link = Link::new(config, store, stopped);
+    let genesis = link.rpc().genesis_hash().await?;
+    let run = match begin(&link, &genesis).await {
+        Err(IndexerError::Store(StoreError::Leased { .. } | StoreError::ReadOnly { .. })) => {
+            match await_writer(&link, &genesis).await? {
+                Waited::Done(done) => return Ok(done),
+                Waited::Taken(run) => run,
+            }
+        }
+        begun => begun?,
+    };
+    let done = tokio::select! {
+        done = fill(&link, run) => done,
+        fenced = renew(&link, run) => Err(fenced.into()),
+    };
+    give_back(&link).await;
+    done
+}
+
+/// Renews the lease until it is lost.
+async fn renew(link: &Link, run: Run) -> StoreError {
+    loop {
+        tokio::time::sleep(RENEW).await;
+        if let Err(e @ StoreError::Fenced { .. }) = link.store.keep(&run, link.marks()).await {
+            return e;
+        }
+    }
+}
+
+async fn fill(link: &Link, run: Run) -> Result<Backfill> {
+    let joined = match read(link, run.snapshot_slot, None).await {
+        // As on a connection: the same answer twice is believed, unless it is an empty one.
+        Err(IndexerError::Suspect { seen, .. }) if seen > 0 => {
+            tokio::time::sleep(RECHECK.min(link.config.reconcile)).await;
+            read(link, run.snapshot_slot, Some(seen)).await?
+        }
+        joined => joined?,
+    };
+    link.mark(Marks { confirmed: Some(joined.slot), ..Marks::default() });
+    let events = history::read(link).await?;
+    let Joined { slot, accounts, written, closed, .. } = joined;
+    Ok(Backfill { slot, accounts, written, closed, events, writer: None })
+}
+
+async fn read(link: &Link, min_slot: u64, doubted: Option<u64>) -> Result<Joined> {
+    let rpc = link.rpc();
+    let mut fill = is_fillable(link).await?;
+    loop {
+        let stream = snapshot::begin(link, &rpc, min_slot).await?;
+        match merge(link, &rpc, stream, doubted, fill).await {
+            Err(IndexerError::NotFilled) if fill => fill = false,
+            done => return done,
+        }
+    }
+}
+
+enum Waited {
+    /// The other process is where the node was.
+    Done(Backfill),
+    /// The other process has ended.
+    Taken(Run),
+}
+
+async fn await_writer(link: &Link, genesis: &[u8; 32]) -> Result<Waited> {
+    let wanted = link.rpc().slot(CommitmentLevel::Confirmed).await?;
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let state = link.store.state().await?;
+        let lease = state.lease.filter(|lease| !lease.left.is_zero());
+        if state.confirmed_slot >= wanted {
+            let writer = lease.map_or_else(|| NOBODY.to_owned(), |lease| lease.owner);
+            let slot = state.confirmed_slot;
+            return Ok(Waited::Done(Backfill {
+                slot,
+                writer: Some(writer),
+                ..Backfill::default()
+            }));
+        }
+        if lease.is_none() && !link.store.read_only() {
+            match begin(link, genesis).await {
+                Ok(run) => return Ok(Waited::Taken(run)),
+                Err(IndexerError::Store(StoreError::Leased { .. })) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        if Instant::now() >= end {
+            return Err(IndexerError::WriterBehind {
+                writer: lease.map_or_else(|| NOBODY.to_owned(), |lease| lease.owner),
+                slot: state.confirmed_slot,
+                wanted,
+                waited: PATIENCE,
+            });
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
