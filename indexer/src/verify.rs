@@ -1,18 +1,24 @@
-//! Compares the mirror with the chain: every field of every account, the counters with the rows,
-//! and the audit chain with its own hashes. Changes nothing.
+//! Compares the mirror with the chain, field by field, and then with itself: its own hashes, its
+//! counters and the audit chain. Changes nothing. Of the mirror only hashes are held, of the chain
+//! only what differs, so a million accounts fit.
+mod fields;
+mod mirror;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, HashSet},
     time::Duration,
 };
 
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::AccountStatus;
 
+use self::{
+    fields::{differences, unreadable},
+    mirror::{Mirror, Told, row},
+};
 use crate::{
-    ProgressRow, Result, SourceConfig, Store,
-    audit::check_chain,
-    decode::{manager_account, mirrored},
-    describe::{account, leaves},
+    Result, SourceConfig, Store,
+    audit::{StoreFault, check_store},
+    decode::mirrored,
     source::rpc::Rpc,
 };
 
@@ -20,15 +26,16 @@ use crate::{
 const ROUNDS: u32 = 4;
 /// Time between two readings.
 const PAUSE: Duration = Duration::from_millis(1_500);
-/// Rows of one reading.
-const PAGE: u32 = 1_000;
+/// Accounts whose differences are listed, and faults of the mirror in itself.
+const LISTED: usize = 100;
 
 /// One field that differs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Difference {
-    /// The account; the program for a counter; the manager for the audit chain.
+    /// The account; the manager for what is in no account.
     pub pubkey: Pubkey,
-    /// Path of the field, for example `terms.upgrade.sha256`.
+    /// Path of the field, for example `terms.upgrade.sha256`; for a fault of the mirror in itself
+    /// its table, row and column, for example `audit_log.7.slot`.
     pub field: String,
     /// What the mirror says.
     pub mirror: String,
@@ -45,148 +52,125 @@ pub struct VerifyReport {
     pub compared: u64,
     /// Accounts without a difference.
     pub equal: u64,
-    /// Every field that differs.
+    /// Every field that differs, of the first accounts that do, and the first faults of the mirror
+    /// in itself.
     pub differences: Vec<Difference>,
+    /// Accounts and faults beyond those.
+    pub unlisted: u64,
 }
 
-/// Compares every field of every manager account with the chain.
+impl VerifyReport {
+    /// Whether nothing differs.
+    #[must_use]
+    pub fn is_equal(&self) -> bool {
+        self.differences.is_empty() && self.unlisted == 0
+    }
+}
+
+/// Compares every field of every manager account with the chain, and the mirror with itself.
 ///
 /// # Errors
 /// When node or store do not answer.
 pub async fn verify(config: &SourceConfig, store: &dyn Store) -> Result<VerifyReport> {
     let rpc = Rpc::new(config);
     let mut round = 1;
-    loop {
-        let mut report = compare(&rpc, store).await?;
-        report.differences.extend(inside(config, store).await?);
-        if report.differences.is_empty() || round == ROUNDS {
-            return Ok(report);
+    let mut report = loop {
+        let report = compare(&rpc, store).await?;
+        if report.is_equal() || round == ROUNDS {
+            break report;
         }
         round += 1;
         tokio::time::sleep(PAUSE).await;
-    }
-}
-
-async fn compare(rpc: &Rpc, store: &dyn Store) -> Result<VerifyReport> {
-    let snapshot = rpc.snapshot(0).await?.collect().await?;
-    let chain: BTreeMap<Pubkey, Vec<u8>> =
-        snapshot.accounts.into_iter().map(|a| (a.pubkey, mirrored(&a.data).to_vec())).collect();
-    let mut mirror: BTreeMap<Pubkey, Vec<u8>> = BTreeMap::new();
-    loop {
-        let after = mirror.last_key_value().map(|(k, _)| *k);
-        let page = store.rows(after, PAGE).await?;
-        if page.is_empty() {
-            break;
+    };
+    let inside = check_store(store, LISTED).await?;
+    report.unlisted = report.unlisted.saturating_add(inside.more);
+    for fault in inside.faults {
+        let difference = of_fault(config.program_id, fault);
+        // What the chain says of an account is more than that something is wrong with its row.
+        let is_told = difference.pubkey != config.program_id
+            && report.differences.iter().any(|d| d.pubkey == difference.pubkey);
+        if !is_told {
+            report.differences.push(difference);
         }
-        mirror.extend(page.into_iter().map(|row| (row.pubkey, row.raw)));
-    }
-    let bad: BTreeMap<Pubkey, String> =
-        store.quarantined().await?.into_iter().map(|q| (q.pubkey, q.error)).collect();
-    let keys: BTreeSet<Pubkey> = chain.keys().chain(mirror.keys()).copied().collect();
-    let mut report = VerifyReport { slot: snapshot.slot, ..VerifyReport::default() };
-    for pubkey in keys {
-        let found = match bad.get(&pubkey) {
-            Some(why) => vec![unreadable(pubkey, why.clone(), chain.get(&pubkey))],
-            None => differences(pubkey, mirror.get(&pubkey), chain.get(&pubkey)),
-        };
-        report.compared = report.compared.saturating_add(1);
-        if found.is_empty() {
-            report.equal = report.equal.saturating_add(1);
-        }
-        report.differences.extend(found);
     }
     Ok(report)
 }
 
-fn unreadable(pubkey: Pubkey, mirror: String, chain: Option<&Vec<u8>>) -> Difference {
-    let chain = chain.map_or_else(|| "missing".to_owned(), |b| format!("{} bytes", b.len()));
-    Difference { pubkey, field: "account".to_owned(), mirror, chain }
+fn of_fault(manager: Pubkey, fault: StoreFault) -> Difference {
+    let StoreFault { table, row, field, what } = fault;
+    let pubkey = row.parse().unwrap_or(manager);
+    Difference {
+        pubkey,
+        field: format!("{table}.{row}.{field}"),
+        mirror: what,
+        chain: "not asked: the mirror contradicts itself".to_owned(),
+    }
 }
 
-/// Fields of one account that differ between two sets of bytes.
-fn differences(
-    pubkey: Pubkey,
-    mirror: Option<&Vec<u8>>,
-    chain: Option<&Vec<u8>>,
-) -> Vec<Difference> {
-    let one = |field: &str, mirror: String, chain: String| {
-        vec![Difference { pubkey, field: field.to_owned(), mirror, chain }]
-    };
-    let (mirror, chain) = match (mirror, chain) {
-        (Some(mirror), Some(chain)) => (mirror, chain),
-        (mirror, chain) => {
-            let said = |side: Option<&Vec<u8>>| match side {
-                Some(bytes) => format!("{} bytes", bytes.len()),
-                None => "missing".to_owned(),
-            };
-            return one("account", said(mirror), said(chain));
-        }
-    };
-    if mirror == chain {
-        return vec![];
-    }
-    let fields = |bytes: &[u8]| manager_account(bytes).map(|a| leaves(&account(&a)));
-    let (ours, theirs) = match (fields(mirror), fields(chain)) {
-        (Ok(ours), Ok(theirs)) => (ours, theirs),
-        (ours, theirs) => {
-            let said = |side: Result<Vec<_>, String>| match side {
-                Ok(fields) => format!("{} fields", fields.len()),
-                Err(why) => why,
-            };
-            return one("account", said(ours), said(theirs));
-        }
-    };
-    let (ours, theirs): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        (ours.into_iter().collect(), theirs.into_iter().collect());
-    let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
-    let value = |side: &BTreeMap<String, String>, name: &String| {
-        side.get(name).cloned().unwrap_or_else(|| "missing".to_owned())
-    };
-    let mut found: Vec<Difference> = names
-        .into_iter()
-        .map(|name| Difference {
-            pubkey,
-            field: name.clone(),
-            mirror: value(&ours, name),
-            chain: value(&theirs, name),
-        })
-        .filter(|d| d.mirror != d.chain)
-        .collect();
-    if found.is_empty() {
-        // Every field is equal, so the bytes behind the last one differ.
-        found = one("unused bytes", hex::encode(mirror), hex::encode(chain));
-    }
-    found
-}
-
-/// Differences between the parts of the mirror itself.
-async fn inside(config: &SourceConfig, store: &dyn Store) -> Result<Vec<Difference>> {
-    let mut out = vec![];
-    if let Some(fault) = check_chain(store).await? {
-        out.push(Difference {
-            pubkey: config.program_id,
-            field: format!("audit.{}", fault.seq),
-            mirror: fault.what,
-            chain: "an unbroken chain of hashes".to_owned(),
-        });
-    }
-    let (kept, counted) = (store.progress(false).await?, store.progress(true).await?);
-    let places: BTreeSet<_> = kept.keys().chain(counted.keys()).collect();
-    for place in places {
-        let counts =
-            |rows: &BTreeMap<_, ProgressRow>| rows.get(place).copied().unwrap_or_default().counts();
-        for (status, (kept, counted)) in
-            AccountStatus::ALL.iter().zip(counts(&kept).into_iter().zip(counts(&counted)))
-        {
-            if kept != counted {
-                out.push(Difference {
-                    pubkey: place.0,
-                    field: format!("progress.{}.{}", place.1, status.name()),
-                    mirror: kept.to_string(),
-                    chain: format!("{counted} rows"),
-                });
+/// One comparison of all accounts.
+async fn compare(rpc: &Rpc, store: &dyn Store) -> Result<VerifyReport> {
+    let mut held = Mirror::read(store).await?;
+    let bad: BTreeMap<Pubkey, String> =
+        store.quarantined().await?.into_iter().map(|q| (q.pubkey, q.error)).collect();
+    let mut stream = rpc.snapshot(0).await?;
+    let mut found = Found { store, bad, report: VerifyReport::default(), listed: 0 };
+    // Not in the mirror, so only here can it be seen that they come twice.
+    let mut missing = HashSet::new();
+    while let Some(piece) = stream.next().await? {
+        for raw in piece {
+            let data = mirrored(&raw.data);
+            let told = held.told(&raw.pubkey, data);
+            let again =
+                told == Told::Again || (told == Told::Missing && !missing.insert(raw.pubkey));
+            if !again {
+                let equal = told == Told::Equal && !found.bad.contains_key(&raw.pubkey);
+                found.account(raw.pubkey, equal, Some(data)).await?;
             }
         }
     }
-    Ok(out)
+    for pubkey in held.untold() {
+        found.account(pubkey, false, None).await?;
+    }
+    found.report.slot = stream.slot();
+    found.report.differences.sort();
+    Ok(found.report)
+}
+
+/// What was found so far.
+struct Found<'a> {
+    store: &'a dyn Store,
+    /// Accounts that could not be mirrored, and why.
+    bad: BTreeMap<Pubkey, String>,
+    report: VerifyReport,
+    listed: usize,
+}
+
+impl Found<'_> {
+    /// Counts an account, of which the chain says `chain`; looks closer at one that is not `equal`.
+    async fn account(&mut self, pubkey: Pubkey, equal: bool, chain: Option<&[u8]>) -> Result<()> {
+        let report = &mut self.report;
+        report.compared = report.compared.saturating_add(1);
+        if !equal && self.listed >= LISTED {
+            report.unlisted = report.unlisted.saturating_add(1);
+            return Ok(());
+        }
+        let mut fields = vec![];
+        if !equal {
+            let chain = chain.map(<[u8]>::to_vec);
+            fields = match self.bad.get(&pubkey) {
+                Some(why) => vec![unreadable(pubkey, why.clone(), chain.as_ref())],
+                // As it is now: the mirror may have got there while the chain was read.
+                None => {
+                    differences(pubkey, row(self.store, &pubkey).await?.as_ref(), chain.as_ref())
+                }
+            };
+        }
+        if fields.is_empty() {
+            report.equal = report.equal.saturating_add(1);
+        } else {
+            self.listed = self.listed.saturating_add(1);
+            report.differences.append(&mut fields);
+        }
+        Ok(())
+    }
 }

@@ -8,8 +8,8 @@ use crate::{
     common::{
         fake::FakeSolana,
         fixtures::{
-            attestation, backup, bytes, governance, key, multisig, program, proposal, record,
-            record_update,
+            PROGRAM_ID, attestation, backup, bytes, governance, key, multisig, program, proposal,
+            record, record_update,
         },
     },
     on_both_stores,
@@ -69,8 +69,9 @@ on_both_stores! {
         assert_eq!(said(key(62), "status"), ("Active".into(), "Rejected".into()));
         assert_eq!(said(key(62), "terms.note"), ("longer".into(), "shorter".into()));
         assert_eq!(said(key(63), "proposal").1, key(64).to_string());
-        let counter = format!("progress.{}.Migrated", key(60));
-        assert_eq!(said(key(50), &counter), ("4".into(), "5 rows".into()));
+        let counter = format!("progress.{},{}.migrated", key(50), key(60));
+        let (counter, _) = said(PROGRAM_ID, &counter);
+        assert!(counter.contains("says 4, but there are 5 rows"), "{counter}");
     }
 
     async fn a_row_changed_by_hand_is_found(place) {
@@ -86,5 +87,20 @@ on_both_stores! {
         let report = verify(&fake.config(), store.as_ref()).await.unwrap();
         assert_eq!((report.compared, report.equal, report.differences.len()), (11, 10, 1));
         assert_eq!(report.differences[0].pubkey, key(2));
+    }
+
+    async fn more_differences_than_are_listed_are_counted(place) {
+        let store = place.open().await;
+        let fake = FakeSolana::start().await;
+        for n in 1..=130 {
+            fake.set(key(n), bytes(&record(n, Migrated)));
+        }
+        backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
+        for n in 1..=110 {
+            fake.close_account(&key(n));
+        }
+        let report = verify(&fake.config(), store.as_ref()).await.unwrap();
+        assert_eq!((report.compared, report.equal), (130, 20));
+        assert_eq!((report.differences.len(), report.unlisted), (100, 10));
     }
 }
