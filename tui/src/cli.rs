@@ -146,6 +146,9 @@ pub enum Command {
     /// With --once or --verify it ends by itself: 0 the mirror equals the chain, 1 it differs, 2 it
     /// could not be read or written.
     Index(mirror::Index),
+    /// Play a recording into a mirror of its own: the same recording gives the same digest and audit
+    /// head, on every machine
+    Replay(mirror::Replay),
     /// Bring the schema of the Postgres mirror up to date, and make a role that only reads it
     MigrateDb(mirror::MigrateDb),
     /// Look at nodes, mirror, folders and keys, and say what to fix; changes nothing

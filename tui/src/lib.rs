@@ -86,6 +86,7 @@ async fn run(cli: Cli, settings: Settings, secrets: Secrets) -> Result<u8> {
             let keep = cli.common.data_dir.is_some();
             sandbox::screens(&args, settings, keep, fail).await
         }
+        Some(Command::Replay(args)) => headless::replay(&args).await,
         Some(Command::MigrateDb(args)) => headless::migrate_db(&settings, &args).await,
         Some(Command::Doctor(output)) => headless::doctor(settings, secrets, output.json).await,
         Some(command) => {

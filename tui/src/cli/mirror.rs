@@ -28,6 +28,10 @@ pub struct Index {
         conflicts_with_all = ["once", "verify"],
     )]
     pub listen: Option<SocketAddr>,
+    /// Record in this new file what reaches the mirror, for `replay`; compressed when its name ends
+    /// in .zst
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["once", "verify"])]
+    pub record: Option<PathBuf>,
     /// Log in this form, to stderr unless --log-file names a file
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -122,6 +126,20 @@ pub enum ExportFormat {
     Jsonl,
     /// Comma-separated values
     Csv,
+}
+
+/// Playing a recording.
+#[derive(Args, Debug)]
+pub struct Replay {
+    /// Recording that `index --record` made
+    #[arg(long, value_name = "FILE")]
+    pub from: PathBuf,
+    /// Keep the mirror that comes out in this new file [default: only its digest is printed]
+    #[arg(long, value_name = "FILE")]
+    pub into: Option<PathBuf>,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// The schema of a team's database.

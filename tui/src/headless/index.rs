@@ -2,7 +2,11 @@
 use std::{sync::Arc, time::Instant};
 
 use anyhow::{Context, Result, bail};
-use indexer::{Conn, Health, backfill_once, digest, serve, verify};
+use indexer::{
+    Conn, Health, Store, backfill_once, digest,
+    replay::{Recorder, Recording},
+    serve, verify,
+};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -94,7 +98,18 @@ async fn forever(session: &Session, args: &Index) -> Result<u8> {
     let source = session.source();
     let limits = session.limits();
     let metrics = source.metrics.clone();
-    let indexer = indexer::spawn(source, Arc::clone(&session.store));
+    let recording = match &args.record {
+        Some(path) => {
+            let recorder = Recorder::create(path)?;
+            Some(Arc::new(Recording::new(Arc::clone(&session.store), recorder)))
+        }
+        None => None,
+    };
+    let store: Arc<dyn Store> = match &recording {
+        Some(recording) => Arc::<Recording>::clone(recording),
+        None => Arc::clone(&session.store),
+    };
+    let indexer = indexer::spawn(source, store);
     let mut health = indexer.health.clone();
     let mut term = signal(SignalKind::terminate()).context("Signals cannot be received.")?;
     let probe = serve::Probe { health: health.clone(), metrics, limits };
@@ -125,6 +140,9 @@ async fn forever(session: &Session, args: &Index) -> Result<u8> {
         }
     };
     indexer.shutdown().await;
+    if let Some(trouble) = recording.and_then(|recording| recording.trouble()) {
+        bail!("{}", session.secrets.scrub(&trouble));
+    }
     match gave_up {
         None => Ok(0),
         Some(reason) => bail!("{reason}"),

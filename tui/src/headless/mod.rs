@@ -5,6 +5,7 @@ mod doctor;
 mod index;
 mod migrate_db;
 mod propose;
+mod replay;
 mod setup;
 mod show;
 mod status;
@@ -12,7 +13,7 @@ mod webhooks;
 
 use std::{io::Write, sync::Arc};
 
-pub use self::{doctor::run as doctor, migrate_db::run as migrate_db};
+pub use self::{doctor::run as doctor, migrate_db::run as migrate_db, replay::run as replay};
 
 use anyhow::{Context, Result, bail};
 use indexer::backfill_once;
@@ -74,6 +75,7 @@ pub fn wants_json(command: Option<&Command>) -> bool {
         Some(Command::Execute(a)) => a.act.output.json,
         Some(Command::Audit(a)) => audit::wants_json(a),
         Some(Command::MigrateDb(a)) => a.output.json,
+        Some(Command::Replay(a)) => a.output.json,
         Some(Command::Doctor(o)) => o.json,
         Some(Command::Index(a)) => a.output.json,
         Some(Command::Quarantine(a)) => a.act.output.json,
