@@ -109,7 +109,8 @@ pub struct Sandbox {
 #[derive(Debug, Args)]
 #[command(after_help = ENVIRONMENT)]
 pub struct Test {
-    /// Run the tests that are marked as ignored as well: they take minutes
+    /// Run the tests that are marked as ignored as well, and try properties ten times as often: this
+    /// takes minutes
     #[arg(long)]
     pub long: bool,
     /// Run only tests with one of these texts in their names

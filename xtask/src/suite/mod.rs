@@ -116,14 +116,17 @@ fn workspace_tests(places: &Places, options: &Test, postgres: &str) -> Command {
     tests
 }
 
-/// Which tests run, as arguments for the test binaries.
+/// Which tests run, as arguments for the test binaries, and how often they try a property.
 fn select(cargo: &mut Command, options: &Test) {
     cargo.arg("--");
     if options.long {
-        cargo.arg("--include-ignored");
+        cargo.arg("--include-ignored").env("CONTROL_ROOM_TEST_SCALE", LONG);
     }
     cargo.args(&options.filters);
 }
+
+/// How many times as much as usual the long tests try.
+const LONG: &str = "10";
 
 fn cargo(places: &Places, arguments: &[&str], what: &str) -> Result<()> {
     command::run(command::cargo(&places.root, &places.target()).args(arguments), what)

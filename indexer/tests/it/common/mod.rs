@@ -156,3 +156,8 @@ pub async fn until<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() 
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
+
+/// How many times as much as usual a property is tried.
+pub fn scale() -> u32 {
+    std::env::var("CONTROL_ROOM_TEST_SCALE").ok().and_then(|n| n.parse().ok()).unwrap_or(1).max(1)
+}
