@@ -11,6 +11,7 @@ use crate::{
     places::Places,
     progress::Progress,
     sbf::{self, Program, toolchain::Toolchain},
+    suite::postgres::{self, Postgres},
     system,
 };
 
@@ -20,6 +21,7 @@ pub fn run(options: &Bench) -> Result<ExitCode> {
     let places = Places::find()?;
     match options.subject {
         Subject::Program => program(options, &places, &progress),
+        Subject::Indexer => indexer(options, &places, &progress),
     }
 }
 
@@ -46,4 +48,21 @@ fn program(options: &Bench, places: &Places, progress: &Progress) -> Result<Exit
     ensure!(!output.stdout.is_empty(), "measuring failed:\n{}", command::tail(&output));
     print!("{}", String::from_utf8_lossy(&output.stdout));
     Ok(if output.status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The figures of the indexer, on a server of its own. A goal that is missed is said in the table.
+fn indexer(options: &Bench, places: &Places, progress: &Progress) -> Result<ExitCode> {
+    ensure!(!options.json, "the indexer's figures are printed as a table only");
+    system::ensure(&system::COMPILING, progress)?;
+    system::ensure(&[postgres::NEED], progress)?;
+    progress.say("compiling the bench");
+    let bench = ["bench", "-p", "bench-indexer", "--bench", "indexer"];
+    let bench = command::compiled(places, &bench)?;
+    let (_, binary) = bench.into_iter().next().context("cargo built no bench of the indexer")?;
+    progress.say("measuring: some ten minutes, during which nothing else should run");
+    let server = Postgres::start_durable()?;
+    let mut measure = Command::new(&binary);
+    measure.env("CONTROL_ROOM_BENCH_POSTGRES", server.url());
+    command::run(&mut measure, "measuring")?;
+    Ok(ExitCode::SUCCESS)
 }

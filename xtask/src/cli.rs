@@ -161,6 +161,8 @@ pub struct Bench {
 pub enum Subject {
     /// The upgrade manager
     Program,
+    /// The indexer, on Postgres and SQLite
+    Indexer,
 }
 
 #[cfg(test)]

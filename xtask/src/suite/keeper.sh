@@ -1,8 +1,8 @@
 #!/bin/sh
 # Keeps a throwaway Postgres alive as long as its standard input stays open: the process that started
 # it may end in any way, the server and its folder go with it.
-#   keeper.sh BIN FOLDER PORT
-bin=$1 folder=$2 port=$3
+#   keeper.sh BIN FOLDER PORT [durable]
+bin=$1 folder=$2 port=$3 durable=$4
 cd "$folder" || exit 1
 clean() {
     [ -z "$server" ] || { kill -QUIT "$server" && wait "$server"; } 2>/dev/null
@@ -13,9 +13,12 @@ trap 'exit 1' HUP INT TERM
 "$bin/initdb" --pgdata=data --username=postgres --pwfile=password --auth=scram-sha-256 \
     --encoding=UTF8 --locale=C.UTF-8 --no-sync >log 2>&1 ||
     { echo "initdb failed: $(tail -n 5 log | tr '\n' ' ')"; exit 1; }
-# Nothing here outlives a crash: no need to wait for the disk.
-"$bin/postgres" -D data -k "$folder" -p "$port" -c listen_addresses=127.0.0.1 -c fsync=off \
-    -c synchronous_commit=off -c full_page_writes=off -c max_connections=200 >log 2>&1 &
+# Nothing here outlives a crash: no need to wait for the disk, unless that is what is measured.
+fast="-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+[ -z "$durable" ] || fast=
+# Unquoted: several words, or none.
+"$bin/postgres" -D data -k "$folder" -p "$port" -c listen_addresses=127.0.0.1 $fast \
+    -c max_connections=200 >log 2>&1 &
 server=$!
 tries=0
 until "$bin/pg_isready" -q -h "$folder" -p "$port"; do

@@ -2,7 +2,7 @@
 //! Stops at the first step that fails; the last line always is "N passed, N failed".
 
 mod counts;
-mod postgres;
+pub mod postgres;
 
 use std::{
     process::{Command, ExitCode},

@@ -37,15 +37,24 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Makes and starts a cluster.
+    /// Makes and starts a cluster that does not wait for the disk.
     pub fn start() -> Result<Self> {
+        Self::make(false)
+    }
+
+    /// Makes and starts a cluster with the settings that Postgres comes with.
+    pub fn start_durable() -> Result<Self> {
+        Self::make(true)
+    }
+
+    fn make(durable: bool) -> Result<Self> {
         let bin = binaries()
             .context("Postgres is not installed: run `apt-get install postgresql` as root")?;
         let user = if is_root() { Some(User::unprivileged()?) } else { None };
         let (port, password) = (free_port()?, random()?);
         let home = std::env::temp_dir().join(format!("control-room-postgres-{port}"));
         fs::create_dir(&home).with_context(|| format!("cannot create {}", home.display()))?;
-        let started = Self::launch(&bin, &home, user.as_ref(), port, password);
+        let started = Self::launch(&bin, &home, user.as_ref(), port, password, durable);
         if started.is_err() {
             // The keeper removes the folder; it is still there only if the keeper never started.
             folder::remove(&home)?;
@@ -64,6 +73,7 @@ impl Postgres {
         user: Option<&User>,
         port: u16,
         password: String,
+        durable: bool,
     ) -> Result<Self> {
         let write = || {
             fs::set_permissions(home, fs::Permissions::from_mode(0o700))?;
@@ -77,6 +87,9 @@ impl Postgres {
         write().with_context(|| format!("cannot prepare {}", home.display()))?;
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER, "keeper.sh"]).arg(bin).arg(home).arg(port.to_string());
+        if durable {
+            command.arg("durable");
+        }
         // A group of its own: Ctrl-C is for this process, whose end the keeper notices.
         command.process_group(0).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());
         if let Some(user) = user {

@@ -1,0 +1,221 @@
+//! How fast many rows get into a store: ours, plain COPY as the ceiling, row by row as the floor.
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use indexer::{Fill, Present, Run, Store, StoreError, Update, store::LEASE};
+use sqlx::{Executor as _, PgConnection, Row as _};
+use tokio::sync::mpsc;
+
+use crate::{
+    place::Place,
+    rows::{PROGRAM_ID, SLOT},
+};
+
+/// Rows that are handed over together.
+const PART: usize = 5_000;
+
+/// Rows a second.
+pub fn rate(rows: usize, took: Duration) -> f64 {
+    f64::from(u32::try_from(rows).unwrap_or(u32::MAX)) / took.as_secs_f64()
+}
+
+/// Begins a run, once the lease of the run before has ended.
+pub async fn begin(store: &dyn Store) -> Result<Run> {
+    let end = Instant::now() + 2 * LEASE;
+    loop {
+        match store.begin_run(&PROGRAM_ID, &[7; 32], "bench").await {
+            Err(StoreError::Leased { .. }) if Instant::now() < end => {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            begun => return Ok(begun?),
+        }
+    }
+}
+
+/// Our first load, the end of its snapshot included; how long it took.
+pub async fn fill(store: &Arc<dyn Store>, rows: &Arc<Vec<Update>>) -> Result<Duration> {
+    let run = begin(&**store).await?;
+    let present: Present = rows.iter().map(|u| u.pubkey).collect();
+    let (sender, receiver) = mpsc::channel(2);
+    let feeding = Arc::clone(rows);
+    let begun = Instant::now();
+    tokio::spawn(async move {
+        for part in feeding.chunks(PART) {
+            if sender.send(Fill::Rows(part.to_vec(), vec![])).await.is_err() {
+                return;
+            }
+        }
+        let _ = sender.send(Fill::End).await;
+    });
+    let taken = store.fill(&run, receiver).await?;
+    let took = begun.elapsed();
+    ensure!(taken == u64::try_from(rows.len()).ok(), "the store took {taken:?} rows");
+    store.tombstone_missing(&run, SLOT, Arc::new(present), true).await?;
+    store.end_run(&run).await?;
+    Ok(took)
+}
+
+/// COPY in the binary format into a table of the same columns without an index; how long it took.
+pub async fn plain_copy(place: &Place, rows: &[Update]) -> Result<Duration> {
+    let mut connection = place.sql().await?;
+    connection.execute("CREATE TABLE plain (LIKE accounts INCLUDING GENERATED)").await?;
+    connection.execute("CHECKPOINT").await?;
+    let begun = Instant::now();
+    let mut target = connection
+        .copy_in_raw(
+            "COPY plain (pubkey, kind, program, proposal, account, status, version, data_hash, raw,
+                 slot, wv) FROM STDIN (FORMAT binary)",
+        )
+        .await?;
+    let mut out = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".to_vec();
+    for u in rows {
+        let f = &u.facets;
+        let version = f.version.map(|v| i32::from(v).to_be_bytes());
+        let (slot, wv) = (u.slot.to_be_bytes(), u.wv.to_be_bytes());
+        let columns: [Option<&[u8]>; 11] = [
+            Some(u.pubkey.as_ref()),
+            Some(f.kind.name().as_bytes()),
+            f.program.as_ref().map(AsRef::as_ref),
+            f.proposal.as_ref().map(AsRef::as_ref),
+            f.account.as_ref().map(AsRef::as_ref),
+            f.status.map(str::as_bytes),
+            version.as_ref().map(|b| &b[..]),
+            Some(&u.data_hash),
+            Some(&u.raw),
+            Some(&slot),
+            Some(&wv),
+        ];
+        out.extend_from_slice(&11i16.to_be_bytes());
+        for column in columns {
+            let len = column.map_or(Ok(-1), |c| i32::try_from(c.len()))?;
+            out.extend_from_slice(&len.to_be_bytes());
+            out.extend_from_slice(column.unwrap_or_default());
+        }
+        if out.len() > 256 * 1024 {
+            target.send(out.as_slice()).await?;
+            out.clear();
+        }
+    }
+    out.extend_from_slice(&(-1i16).to_be_bytes());
+    target.send(out.as_slice()).await?;
+    let copied = target.finish().await?;
+    let took = begun.elapsed();
+    ensure!(usize::try_from(copied)? == rows.len(), "{copied} rows were copied");
+    connection.execute("DROP TABLE plain").await?;
+    Ok(took)
+}
+
+/// One statement and one commit a row into the table as it is, indexes included; how long it took.
+pub async fn row_by_row(place: &Place, rows: &[Update]) -> Result<Duration> {
+    let mut connection = place.sql().await?;
+    let begun = Instant::now();
+    for u in rows {
+        let key = |k: &Option<solana_pubkey::Pubkey>| k.map(|k| k.to_bytes().to_vec());
+        sqlx::query(
+            "INSERT INTO accounts (pubkey, kind, program, proposal, account, status, version,
+                 data_hash, raw, slot, wv) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             ON CONFLICT (pubkey) DO UPDATE SET kind = excluded.kind, program = excluded.program,
+                 proposal = excluded.proposal, account = excluded.account,
+                 status = excluded.status, version = excluded.version,
+                 data_hash = excluded.data_hash, raw = excluded.raw, slot = excluded.slot,
+                 wv = excluded.wv",
+        )
+        .bind(u.pubkey.as_ref())
+        .bind(u.facets.kind.name())
+        .bind(key(&u.facets.program))
+        .bind(key(&u.facets.proposal))
+        .bind(key(&u.facets.account))
+        .bind(u.facets.status)
+        .bind(u.facets.version.map(i32::from))
+        .bind(u.data_hash.as_slice())
+        .bind(u.raw.as_slice())
+        .bind(i64::try_from(u.slot)?)
+        .bind(i64::try_from(u.wv)?)
+        .execute(&mut connection)
+        .await?;
+    }
+    Ok(begun.elapsed())
+}
+
+/// What a repeated snapshot wrote: rows of the mirror, and bytes of the server's log.
+pub struct Again {
+    /// Rows.
+    pub rows: i64,
+    /// Bytes.
+    pub wal: i64,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Merges the same rows again, in batches as a join does.
+pub async fn merge_again(
+    place: &Place,
+    store: &Arc<dyn Store>,
+    rows: &Arc<Vec<Update>>,
+) -> Result<Again> {
+    let mut sql = place.sql().await?;
+    let run = begin(&**store).await?;
+    let present: Present = rows.iter().map(|u| u.pubkey).collect();
+    let (written, log) = (writes(&mut sql).await?, log_end(&mut sql).await?);
+    let begun = Instant::now();
+    for part in rows.chunks(PART) {
+        let updates =
+            part.iter().cloned().map(|u| Update { slot: SLOT + 1, ..u }).collect::<Vec<_>>();
+        store.apply(&run, indexer::Batch { updates, ..Default::default() }).await?;
+    }
+    store.tombstone_missing(&run, SLOT + 1, Arc::new(present), true).await?;
+    let took = begun.elapsed();
+    let wal = log_end(&mut sql).await?.saturating_sub(log);
+    store.end_run(&run).await?;
+    Ok(Again { rows: writes(&mut sql).await?.saturating_sub(written), wal, took })
+}
+
+async fn writes(sql: &mut PgConnection) -> Result<i64> {
+    // Other connections tell the statistics what they did only once in a while.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let row = sqlx::query(
+        "SELECT n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables
+         WHERE relname = 'accounts'",
+    )
+    .fetch_one(sql)
+    .await?;
+    Ok(row.try_get(0)?)
+}
+
+async fn log_end(sql: &mut PgConnection) -> Result<i64> {
+    let row = sqlx::query("SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint")
+        .fetch_one(sql)
+        .await?;
+    Ok(row.try_get(0)?)
+}
+
+/// The slowest and the middle one of many readings of the counters, in milliseconds.
+pub async fn progress_query(store: &dyn Store) -> Result<(f64, f64)> {
+    let mut took = vec![];
+    for _ in 0..200 {
+        let begun = Instant::now();
+        let rows = store.progress(false).await?;
+        ensure!(!rows.is_empty(), "there are no counters");
+        took.push(begun.elapsed().as_secs_f64() * 1_000.0);
+    }
+    took.sort_by(f64::total_cmp);
+    let at = |n: usize| took.get(n).copied().context("nothing was measured");
+    Ok((at(took.len() / 2)?, at(took.len() * 99 / 100)?))
+}
+
+/// How long a page of 1,000 records took, in milliseconds: any status, and the rarest.
+pub async fn page(store: &dyn Store, rows: &[Update]) -> Result<f64> {
+    let program = rows.first().and_then(|u| u.facets.program).context("no program")?;
+    let mut took = vec![];
+    for u in rows.iter().step_by(rows.len() / 50) {
+        let query = indexer::RecordQuery { status: None, after: Some(u.pubkey), limit: 1_000 };
+        let begun = Instant::now();
+        store.account_versions(&program, query).await?;
+        took.push(begun.elapsed().as_secs_f64() * 1_000.0);
+    }
+    took.sort_by(f64::total_cmp);
+    took.get(took.len() / 2).copied().context("nothing was measured")
+}

@@ -1,0 +1,50 @@
+//! Memory of a process of its own that reads a whole snapshot into an empty store, as
+//! `index --once` does.
+use std::{process::Stdio, time::Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use indexer::{SourceConfig, backfill_once};
+use tokio::process::Command;
+
+use crate::{node::Node, place::open, rows::PROGRAM_ID};
+
+/// The word by which this program knows that it is that process.
+pub const CHILD: &str = "read-one-snapshot";
+
+/// The process: `arguments` are the store, and the node's addresses.
+pub async fn child(arguments: &[String]) -> Result<()> {
+    let [store, rpc, ws] = arguments else { anyhow::bail!("a store and a node are needed") };
+    let store = open(store).await?;
+    let config = SourceConfig::new(rpc.clone(), ws.clone(), PROGRAM_ID);
+    let done = backfill_once(config, store).await?;
+    println!("{} {}", done.accounts, peak()?);
+    Ok(())
+}
+
+/// The most memory that this process ever had, in KiB.
+fn peak() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let words = line.context("the system does not say how much memory was used")?;
+    Ok(words.trim().trim_end_matches("kB").trim().parse()?)
+}
+
+/// Most memory in MiB while a snapshot of `accounts` records went into the store called `name`, and
+/// the seconds it took.
+pub async fn of_a_snapshot(name: &str, accounts: u64) -> Result<(f64, f64)> {
+    let node = Node::start(accounts).await?;
+    let begun = Instant::now();
+    let output = Command::new(std::env::current_exe()?)
+        .args([CHILD, name, &node.rpc_url, &node.ws_url])
+        .stdin(Stdio::null())
+        .output()
+        .await?;
+    let took = begun.elapsed().as_secs_f64();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "reading a snapshot failed: {errors}");
+    let (read, peak) = said.trim().split_once(' ').context("the process said nothing")?;
+    ensure!(read.parse() == Ok(accounts), "of {accounts} accounts {read} were read");
+    let kib: u32 = peak.parse()?;
+    Ok((f64::from(kib) / 1_024.0, took))
+}
