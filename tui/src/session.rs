@@ -7,11 +7,14 @@ use backend::{
     Backend, FileArchive, FileSigner, Signer,
     gateway::{Gateway, GatewayConfig},
 };
-use indexer::{Limits, PostgresStore, SentRow, SourceConfig, SqliteStore, Store, source::Endpoint};
+use indexer::{
+    Limits, Mirror, PostgresStore, SentRow, SourceConfig, SqliteStore, Store, announce::Delivery,
+    source::Endpoint,
+};
 use solana_pubkey::Pubkey;
 
 use crate::{
-    config::Settings,
+    config::{Settings, Webhook},
     model::cluster::{Cluster, Kind},
     redact::Secrets,
 };
@@ -79,6 +82,28 @@ impl Session {
             }
             _ => Ok(None),
         }
+    }
+
+    /// The mirror of what `source` names in `store`, which forgets and announces as was settled.
+    ///
+    /// # Errors
+    /// As [`Self::delivery`].
+    pub fn mirror(&self, source: SourceConfig, store: Arc<dyn Store>) -> Result<Mirror> {
+        let mirror = Mirror::new(source, store).retention(self.settings.retention);
+        Ok(mirror.announce(self.delivery()?))
+    }
+
+    /// Whom the mirror announces to; nobody on a local chain of ours, which is not the world's.
+    ///
+    /// # Errors
+    /// The sentence about a secret that cannot be used.
+    fn delivery(&self) -> Result<Delivery> {
+        let hooks = if self.sandbox { &[] } else { self.settings.webhooks.as_slice() };
+        Ok(Delivery {
+            hooks: hooks.iter().map(Webhook::open).collect::<Result<_>>()?,
+            names: Arc::new(self.settings.names.clone()),
+            ..Delivery::default()
+        })
     }
 
     /// What the indexer needs.

@@ -1,5 +1,6 @@
 //! Runs the mirror: tasks for the connection, the lease, the clock, history and housekeeping. They
 //! share the link to node and store, and say how they do through one health value.
+mod announce;
 mod chores;
 mod clock;
 mod history;
@@ -12,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, task::JoinSet};
 use tracing::warn;
 
-use crate::{Health, Metrics, Retention, SourceConfig, Store, link::Link};
+use crate::{Health, Metrics, Retention, SourceConfig, Store, announce::Delivery, link::Link};
 
 pub use once::{Backfill, backfill_once};
 
@@ -49,13 +50,14 @@ pub struct Mirror {
     config: SourceConfig,
     store: Arc<dyn Store>,
     retention: Retention,
+    delivery: Delivery,
 }
 
 impl Mirror {
     /// Mirrors what `config` names into `store`, and no more.
     #[must_use]
     pub fn new(config: SourceConfig, store: Arc<dyn Store>) -> Self {
-        Self { config, store, retention: Retention::default() }
+        Self { config, store, retention: Retention::default(), delivery: Delivery::default() }
     }
 
     /// The same, counted in `metrics`.
@@ -72,6 +74,13 @@ impl Mirror {
         self
     }
 
+    /// The same; what is final is announced by `delivery`, while this process is the one that writes.
+    #[must_use]
+    pub fn announce(mut self, delivery: Delivery) -> Self {
+        self.delivery = delivery;
+        self
+    }
+
     /// Starts it. Never fails: what goes wrong is in [`Indexer::health`], and the mirror keeps
     /// trying unless it is pointless.
     #[must_use]
@@ -84,6 +93,7 @@ impl Mirror {
         tasks.spawn(lease::keep(Arc::clone(&link)));
         tasks.spawn(clock::watch(Arc::clone(&link)));
         tasks.spawn(history::watch(Arc::clone(&link)));
+        tasks.spawn(announce::watch(Arc::clone(&link), self.delivery));
         tasks.spawn(chores::retain(link, self.retention));
         Indexer { health, revision, stop, tasks }
     }

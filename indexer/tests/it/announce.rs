@@ -1,6 +1,7 @@
 //! Announcements against a receiver that signs nothing off by itself: order, repetition, giving up,
 //! and what must never leave this machine.
 mod facts;
+mod live;
 mod ready;
 mod receiver;
 
@@ -129,6 +130,7 @@ on_both_stores! {
             assert_eq!(header("x-control-room-signature"), expected);
             assert_eq!(header("x-control-room-event"), "Expired");
             assert_eq!(header("content-type"), "application/json");
+            assert_eq!(request.path, "/services/k3y-k3y-k3y");
             assert_eq!(request.json()["id"], header("x-control-room-id"));
             let sent: u64 = header("x-control-room-timestamp").parse().unwrap();
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();

@@ -109,7 +109,7 @@ async fn forever(session: &Session, args: &Index) -> Result<u8> {
         Some(recording) => Arc::<Recording>::clone(recording),
         None => Arc::clone(&session.store),
     };
-    let indexer = indexer::spawn(source, store);
+    let indexer = session.mirror(source, store)?.spawn();
     let mut health = indexer.health.clone();
     let mut term = signal(SignalKind::terminate()).context("Signals cannot be received.")?;
     let probe = serve::Probe { health: health.clone(), metrics, limits };

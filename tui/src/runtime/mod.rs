@@ -75,7 +75,7 @@ pub async fn run(session: Session, signer: Option<Arc<dyn Signer>>, extras: Extr
     let (send, actions) = mpsc::channel(1_024);
     let (send_bytes, bytes) = mpsc::channel(16);
     let (found, backend) = watch::channel(None);
-    let indexer = indexer::spawn(session.source(), Arc::clone(&session.store));
+    let indexer = session.mirror(session.source(), Arc::clone(&session.store))?.spawn();
     let members = extras.members.iter().map(|(path, _)| path.clone()).collect();
     let hands = Hands::new(session.clone(), backend, members, send.clone(), send_bytes);
     let mut model = model(&session, signer.as_deref(), &extras);
