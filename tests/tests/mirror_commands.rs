@@ -1,7 +1,9 @@
 //! The commands of the mirror: filled once, checked, exported, looked at, and running as a daemon.
 use std::{
     fs,
-    process::{Command, Output},
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -159,4 +161,136 @@ fn the_schema_is_brought_up_to_date_by_command_and_a_file_needs_none() {
     assert_eq!(again["from"], again["to"], "{again}");
     let (code, refused) = json(&flags, &["migrate-db", "--read-only-role", "a b"]);
     assert_eq!(code, 1, "{refused}");
+}
+
+/// A mirror that runs until the test ends.
+struct Daemon(Child);
+
+impl Daemon {
+    /// Asks it to end, and waits until it has.
+    fn end(&mut self) {
+        let pid = self.0.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
+        assert!(asked.success(), "the daemon is gone already");
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.0.try_wait().expect("the daemon") {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "it does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        assert_eq!(status.code(), Some(0), "an end that was asked for is no failure");
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Status and body of `path`, once somebody listens.
+fn get(at: &str, path: &str) -> (String, String) {
+    let deadline = Instant::now() + PATIENCE;
+    let mut stream = loop {
+        match TcpStream::connect(at) {
+            Ok(stream) => break stream,
+            Err(e) => assert!(Instant::now() < deadline, "nobody listens at {at}: {e}"),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {at}\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    (head.lines().next().unwrap_or_default().to_owned(), body.to_owned())
+}
+
+#[test]
+fn a_daemon_tells_probes_how_it_is_and_logs_json_without_keys() {
+    let chain = Live::start(2, 100, &[]);
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = free.local_addr().expect("an address").to_string();
+    drop(free);
+    // Outside the chain's folder, which goes with it.
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = |name: &str| folder.path().join(name).display().to_string();
+    let log = folder.path().join("daemon.log");
+    let (rpc, ws) = (&chain.flags("mirror", 1)[1], &chain.flags("mirror", 1)[3]);
+    let flags = [
+        // The node takes any path.
+        ["--rpc-url".to_owned(), format!("{rpc}/v2/0123456789abcdef")],
+        ["--ws-url".to_owned(), ws.clone()],
+        ["--data-dir".to_owned(), own("mirror")],
+    ]
+    .concat();
+    let record = own("arrivals.jsonl.zst");
+    let mut daemon = Daemon(
+        Command::new(robot::control_room())
+            .args(&flags)
+            .args(["index", "--listen", &at, "--log-format", "json", "--record", &record])
+            .stderr(fs::File::create(&log).expect("a log file"))
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the daemon starts"),
+    );
+    let deadline = Instant::now() + PATIENCE;
+    let health = loop {
+        let (status, body) = get(&at, "/healthz");
+        if status.contains("200") {
+            break body;
+        }
+        assert!(Instant::now() < deadline, "{body}");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    let health: Value = serde_json::from_str(&health).expect("JSON");
+    assert_eq!((&health["state"], &health["reasons"]), (&"Live".into(), &Value::Array(vec![])));
+    assert!(get(&at, "/readyz").0.contains("200"));
+    let counts = get(&at, "/metrics").1;
+    for name in [
+        "control_room_slot_seen ",
+        "control_room_updates_total{",
+        "control_room_snapshot_seconds_count ",
+    ] {
+        let line = counts.lines().find(|l| l.starts_with(name));
+        assert!(line.is_some_and(|l| !l.ends_with(" 0")), "{name} was not counted:\n{counts}");
+    }
+    // Others find it at work, and what they do beside it still works.
+    let out = run(&flags, &["doctor"]);
+    assert!(out.status.success() && text(&out).contains("others follow"), "{}", text(&out));
+    let (code, beside) = json(&flags, &["index", "--once"]);
+    assert_eq!((code, &beside["found"]), (0, &0.into()), "{beside}");
+    // The chain goes away: the daemon stays, and says so.
+    drop(chain);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (status, body) = get(&at, "/healthz");
+        if status.contains("503") {
+            assert!(!body.contains("0123456789"), "{body}");
+            break;
+        }
+        assert!(Instant::now() < deadline, "{body}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(get(&at, "/readyz").0.contains("200"), "what is mirrored can still be shown");
+    assert!(daemon.0.try_wait().expect("the daemon").is_none(), "it keeps trying");
+
+    // It ends when asked to, and its recording gives the same mirror anywhere.
+    daemon.end();
+    let (code, played) = json(&[], &["replay", "--from", &record, "--into", &own("played.sqlite")]);
+    assert_eq!((code, &played["cut"]), (0, &false.into()), "{played}");
+    assert_eq!(played["digest"], beside["digest"], "{played}");
+    let (code, again) = json(&[], &["replay", "--from", &record]);
+    assert_eq!((code, &again["digest"]), (0, &played["digest"]), "{again}");
+    assert_eq!(again["audit_head"], played["audit_head"]);
+
+    let log = fs::read_to_string(log).expect("the log");
+    assert!(!log.contains("0123456789") && log.contains("is served"), "{log}");
+    for line in log.lines() {
+        let value: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        assert!(value["level"].is_string() && value["message"].is_string(), "{line}");
+    }
 }
