@@ -62,8 +62,9 @@ pub(crate) struct Session {
     first: cell::Sender<Option<u64>>,
     /// How far what the stream told is in the store.
     pub(crate) written: cell::Sender<Reach>,
-    /// Whether nothing may be written: a first snapshot needs an empty store.
-    held_back: cell::Sender<bool>,
+    /// Held by whoever writes what was told, or keeps it from being written: a first snapshot needs
+    /// an empty store.
+    turn: tokio::sync::Mutex<()>,
     watched: cell::Sender<Vec<Pubkey>>,
     /// Something was written that may change which accounts are watched.
     view_moved: Notify,
@@ -125,7 +126,7 @@ async fn open(link: &Arc<Link>, run: Run) -> Result<(Arc<Session>, Socket)> {
         fed: AtomicBool::new(false),
         first: cell::Sender::new(None),
         written: cell::Sender::new(Reach::default()),
-        held_back: cell::Sender::new(false),
+        turn: tokio::sync::Mutex::default(),
         watched: cell::Sender::new(watched),
         view_moved: Notify::new(),
         gaps: AtomicU64::new(1),

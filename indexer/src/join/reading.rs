@@ -7,7 +7,7 @@ use std::{
 
 use rand::Rng;
 use serde_json::json;
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
 use super::{
@@ -22,22 +22,6 @@ const SHARE: u32 = 20;
 const SHARE_ASKED: u32 = 4;
 /// How long the stream may take to tell of what a reading has found.
 const CATCH_UP: Duration = Duration::from_secs(10);
-
-/// Lets nothing be written while it lives.
-struct Hold<'a>(&'a watch::Sender<bool>);
-
-impl<'a> Hold<'a> {
-    fn new(held_back: &'a watch::Sender<bool>) -> Self {
-        held_back.send_replace(true);
-        Self(held_back)
-    }
-}
-
-impl Drop for Hold<'_> {
-    fn drop(&mut self) {
-        self.0.send_replace(false);
-    }
-}
 
 pub(super) async fn read(session: Arc<Session>) -> Result<()> {
     let link = &session.link;
@@ -97,7 +81,7 @@ async fn once(session: &Session, min_slot: u64, doubted: Option<u64>) -> Result<
     session.intake().note_arrivals();
     let mut hold = None;
     if !session.is_joined() {
-        hold = Some(Hold::new(&session.held_back));
+        hold = Some(session.turn.lock().await);
         if !is_fillable(link).await? {
             hold = None;
         }

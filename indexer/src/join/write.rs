@@ -17,12 +17,9 @@ const ENOUGH: usize = 1_000;
 const LINGER: Duration = Duration::from_millis(20);
 
 pub(super) async fn write(session: Arc<Session>) -> Result<()> {
-    let mut held_back = session.held_back.subscribe();
     let mut free_at = Instant::now();
     loop {
         let last = session.fed.load(Ordering::Relaxed);
-        // The sender is a part of the session.
-        let _ = held_back.wait_for(|held| !*held).await;
         while !last && session.intake().len() < ENOUGH && Instant::now() < free_at {
             tokio::select! {
                 () = tokio::time::sleep_until(free_at) => {}
@@ -33,7 +30,9 @@ pub(super) async fn write(session: Arc<Session>) -> Result<()> {
             // Nothing is complete yet, and a store that is still empty is filled faster.
             return Ok(());
         }
+        let turn = session.turn.lock().await;
         while write_next(&session, if last { 1 } else { ENOUGH }).await? {}
+        drop(turn);
         if last {
             return Ok(());
         }
