@@ -38,3 +38,5 @@ mod schema;
 mod tamper;
 #[cfg(test)]
 mod verify;
+#[cfg(test)]
+mod writers;
