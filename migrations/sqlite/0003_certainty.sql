@@ -35,9 +35,10 @@ CREATE TABLE accounts (
 );
 CREATE INDEX accounts_few ON accounts (kind, pubkey)
     WHERE kind <> 'AccountVersion' AND kind <> 'AccountBackup';
-CREATE INDEX accounts_version ON accounts (program, pubkey)
-    WHERE kind = 'AccountVersion' AND closed_slot IS NULL;
-CREATE INDEX accounts_version_status ON accounts (program, status, pubkey)
+-- Pages of version records by program and status, in the order of their addresses: a few bytes of each
+-- instead of two long keys, a fifth of the size. A query asks for the columns themselves as well.
+CREATE INDEX accounts_version ON accounts
+    (substr(program, 31), substr(status, 1, 1), substr(pubkey, 1, 4))
     WHERE kind = 'AccountVersion' AND closed_slot IS NULL;
 DELETE FROM progress;
 UPDATE mirror_state SET snapshot_slot = 0, frontier_slot = 0;

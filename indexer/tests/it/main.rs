@@ -23,6 +23,8 @@ mod join;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod kill_points;
+#[cfg(test)]
 mod lease;
 #[cfg(test)]
 mod opening;
@@ -35,7 +37,11 @@ mod replay;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod sqlite;
+#[cfg(test)]
 mod tamper;
+#[cfg(test)]
+mod undo;
 #[cfg(test)]
 mod verify;
 #[cfg(test)]

@@ -11,7 +11,7 @@ mod undo;
 mod worker;
 mod write;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, TransactionBehavior};
@@ -149,11 +149,23 @@ impl SqliteStore {
         let (program_id, genesis, place) = (*program_id, *genesis_hash, self.place.clone());
         self.read(move |tx| lease::identity(tx, (&program_id, &genesis), &place)).await?;
         let lease = self.state().await?.lease;
-        let Lease { owner, left } = lease.unwrap_or_else(|| Lease {
-            owner: "another process".to_owned(),
-            left: std::time::Duration::ZERO,
-        });
+        let Lease { owner, left } = lease
+            .unwrap_or_else(|| Lease { owner: "another process".to_owned(), left: Duration::ZERO });
         Err(StoreError::Leased { place: self.place.clone(), owner, left })
+    }
+}
+
+impl Drop for SqliteStore {
+    /// Puts what is in the log into the file, so that a copy of the file alone is whole. The log
+    /// stays, empty: who may only read needs it to be there.
+    fn drop(&mut self) {
+        if let Some(writer) = &self.writer {
+            writer.post(|connection| {
+                // Who still reads is not waited for: the rest is put back by the next writer.
+                let _ = connection.busy_timeout(Duration::ZERO);
+                let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            });
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 use rusqlite::{Connection, Row as SqlRow, params, types::Type};
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
-use upgrade_manager::state::AccountVersion;
+use upgrade_manager::state::{AccountStatus, AccountVersion};
 
 use super::worker::Fault;
 use crate::{
@@ -106,24 +106,31 @@ pub fn account_versions(
     program: &Pubkey,
     query: &RecordQuery,
 ) -> Outcome<Vec<Row<AccountVersion>>> {
-    let sql = match query.status {
-        Some(_) => {
-            "SELECT pubkey, raw, slot, closed_slot FROM accounts
-             WHERE kind = 'AccountVersion' AND closed_slot IS NULL AND program = ?1
-                 AND pubkey > ?2 AND status = ?4 ORDER BY pubkey LIMIT ?3"
-        }
-        None => {
-            "SELECT pubkey, raw, slot, closed_slot FROM accounts
-             WHERE kind = 'AccountVersion' AND closed_slot IS NULL AND program = ?1
-                 AND pubkey > ?2 AND ?4 IS NULL ORDER BY pubkey LIMIT ?3"
-        }
-    };
     let after = query.after.map(|k| k.to_bytes().to_vec()).unwrap_or_default();
-    let status = query.status.map(|s| s.name());
-    let rows: Vec<Stored> = tx
-        .prepare_cached(sql)?
-        .query_map(params![program.as_array(), after, query.limit, status], stored)?
-        .collect::<Result<_, _>>()?;
+    let start = after.get(..4).unwrap_or_default();
+    // The index holds the records of each status for themselves, and beginnings of the columns.
+    let mut select = tx.prepare_cached(
+        "SELECT pubkey, raw, slot, closed_slot FROM accounts INDEXED BY accounts_version
+         WHERE kind = 'AccountVersion' AND closed_slot IS NULL
+             AND substr(program, 31) = substr(?1, 31) AND program = ?1
+             AND substr(status, 1, 1) = substr(?2, 1, 1) AND status = ?2
+             AND substr(pubkey, 1, 4) >= ?4 AND pubkey > ?3
+         ORDER BY substr(pubkey, 1, 4), pubkey LIMIT ?5",
+    )?;
+    let mut rows: Vec<Stored> = vec![];
+    for status in AccountStatus::ALL {
+        if query.status.is_none_or(|only| only == status) {
+            let found = select.query_map(
+                params![program.as_array(), status.name(), after, start, query.limit],
+                stored,
+            )?;
+            for row in found {
+                rows.push(row?);
+            }
+        }
+    }
+    rows.sort_unstable_by_key(|row| row.pubkey);
+    rows.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
     records(rows).map_err(Fault::Corrupt)
 }
 

@@ -88,6 +88,14 @@ impl Worker {
         Ok(Self { jobs: Some(jobs), thread: Some(thread), place: place.to_owned() })
     }
 
+    /// Runs `job` on the thread and does not wait for it.
+    pub fn post(&self, job: impl FnOnce(&mut Connection) + Send + 'static) {
+        if let Some(jobs) = &self.jobs {
+            // A thread that has stopped has nothing to do it with.
+            let _ = jobs.send(Box::new(job));
+        }
+    }
+
     /// Runs `job` on the thread.
     pub async fn call<T: Send + 'static>(
         &self,

@@ -32,7 +32,11 @@ pub fn apply(tx: &Connection, batch: Batch) -> Outcome<Applied> {
     let plan = plan(bounds, changes, &known);
     undo::keep(tx, &plan.keep)?;
     for update in &plan.writes {
-        upsert(tx, update)?;
+        if known.get(&update.pubkey).is_some_and(|old| is_same_record(old, update)) {
+            rewrite(tx, update)?;
+        } else {
+            upsert(tx, update)?;
+        }
     }
     for (pubkey, slot, wv) in &plan.touches {
         tx.prepare_cached("UPDATE accounts SET slot = ?2, wv = ?3 WHERE pubkey = ?1")?
@@ -81,6 +85,36 @@ fn known(tx: &Connection, changes: &[Change]) -> Outcome<HashMap<Pubkey, Known>>
         out.extend(found.map(|k| (pubkey, k)));
     }
     Ok(out)
+}
+
+/// Whether `new` is the live version record `old` at another moment. SQLite moves a row in every index
+/// on a column that a statement names, so what stays the same had better not be named.
+fn is_same_record(old: &Known, new: &Update) -> bool {
+    match (old.tally, new.facets.tally) {
+        (Some(old_tally), Some(tally)) => !old.closed && old_tally.program == tally.program,
+        _ => false,
+    }
+}
+
+fn rewrite(tx: &Connection, update: &Update) -> Outcome<()> {
+    let facets = &update.facets;
+    tx.prepare_cached(
+        "UPDATE accounts SET proposal = ?2, account = ?3, status = ?4, version = ?5,
+             data_hash = ?6, raw = ?7, slot = ?8, wv = ?9
+         WHERE pubkey = ?1",
+    )?
+    .execute(params![
+        update.pubkey.as_array(),
+        facets.proposal.as_ref().map(Pubkey::as_array),
+        facets.account.as_ref().map(Pubkey::as_array),
+        facets.status,
+        facets.version,
+        update.data_hash,
+        update.raw,
+        int(update.slot)?,
+        int(update.wv)?,
+    ])?;
+    Ok(())
 }
 
 fn upsert(tx: &Connection, update: &Update) -> Outcome<()> {

@@ -1,0 +1,164 @@
+//! What a fork wrote is taken back, and what the stream said was closed is closed.
+use std::sync::Arc;
+
+use indexer::{Applied, Batch, Close, Marks, Store, Update};
+use upgrade_manager::state::{AccountStatus, ProposalStatus};
+
+use crate::{
+    common::fixtures::{RUN, bytes, key, proposal, record_update, update},
+    on_both_stores,
+};
+
+use AccountStatus::{Migrated, Pending, Restored, Verified};
+
+async fn told(store: &Arc<dyn Store>, updates: Vec<Update>) -> Applied {
+    store.apply(&RUN, Batch { updates, ..Batch::default() }).await.unwrap()
+}
+
+async fn closed(store: &Arc<dyn Store>, n: u8, slot: u64, wv: u64) -> Applied {
+    let closes = vec![Close { pubkey: key(n), slot, wv }];
+    store.apply(&RUN, Batch { closes, ..Batch::default() }).await.unwrap()
+}
+
+async fn root(store: &Arc<dyn Store>, slot: u64) {
+    store.keep(&RUN, Marks { root: Some(slot), ..Marks::default() }).await.unwrap();
+}
+
+/// What is kept of account `n`: status, slot, slot of its closing. Counters must agree with rows.
+async fn seen(store: &Arc<dyn Store>, n: u8) -> Option<(AccountStatus, u64, Option<u64>)> {
+    assert_eq!(store.progress(false).await.unwrap(), store.progress(true).await.unwrap());
+    let rows = store.kept_rows(None, 100).await.unwrap();
+    assert!(rows.iter().all(|row| row.place_sum == row.expected_place_sum()));
+    rows.into_iter().find(|row| row.pubkey == key(n)).map(|row| {
+        let status = AccountStatus::from_name(&row.status.unwrap()).unwrap();
+        (status, row.slot, row.closed_slot)
+    })
+}
+
+on_both_stores! {
+    async fn an_account_is_again_what_it_was_before_the_fork(place) {
+        let store = place.open().await;
+        told(&store, vec![record_update(1, Pending, 4, 0), record_update(2, Pending, 4, 0)]).await;
+        told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
+        let before = told(&store, vec![record_update(2, Verified, 11, 2)]).await;
+        let done = store.undo(&RUN, &[10]).await.unwrap();
+        assert_eq!((done.restored, done.removed), (1, 0));
+        assert!(done.rev > before.rev, "a screen has to be drawn again");
+        assert_eq!(seen(&store, 1).await, Some((Pending, 4, None)));
+        assert_eq!(seen(&store, 2).await, Some((Verified, 11, None)), "its slot stays");
+        let moved = store.view().await.unwrap().moved[&key(60)];
+        assert_eq!((moved.pending, moved.migrated, moved.verified), (1, 0, 1));
+        assert_eq!(store.undo_slots(99).await.unwrap(), [11]);
+        let again = store.undo(&RUN, &[10]).await.unwrap();
+        assert_eq!((again.restored, again.rev), (0, done.rev), "once");
+    }
+
+    async fn an_account_that_only_the_fork_knew_is_gone(place) {
+        let store = place.open().await;
+        told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
+        told(&store, vec![record_update(1, Verified, 11, 2)]).await;
+        let done = store.undo(&RUN, &[10, 11]).await.unwrap();
+        assert_eq!((done.restored, done.removed), (0, 1));
+        assert_eq!(seen(&store, 1).await, None);
+        told(&store, vec![record_update(1, Restored, 9, 3)]).await;
+        assert_eq!(seen(&store, 1).await, Some((Restored, 9, None)), "nothing newer is in its way");
+    }
+
+    async fn what_a_later_slot_wrote_stays_and_no_longer_leads_back_into_the_fork(place) {
+        let store = place.open().await;
+        told(&store, vec![record_update(1, Pending, 4, 0)]).await;
+        told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
+        told(&store, vec![record_update(1, Verified, 11, 2)]).await;
+        assert_eq!(store.undo(&RUN, &[10]).await.unwrap().restored, 0);
+        assert_eq!(seen(&store, 1).await, Some((Verified, 11, None)));
+        store.undo(&RUN, &[11]).await.unwrap();
+        assert_eq!(seen(&store, 1).await, Some((Pending, 4, None)));
+    }
+
+    async fn several_writes_in_one_slot_are_taken_back_together(place) {
+        let store = place.open().await;
+        told(&store, vec![record_update(1, Pending, 4, 0)]).await;
+        told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
+        told(&store, vec![record_update(1, Verified, 10, 2)]).await;
+        store.undo(&RUN, &[10]).await.unwrap();
+        assert_eq!(seen(&store, 1).await, Some((Pending, 4, None)));
+    }
+
+    async fn a_close_is_newer_or_late_like_a_state(place) {
+        let store = place.open().await;
+        told(&store, vec![record_update(1, Migrated, 10, 5)]).await;
+        let first = store.revision().await.unwrap();
+        assert_eq!(closed(&store, 1, 10, 4).await.stale, 1);
+        assert_eq!(closed(&store, 2, 10, 4).await, Applied { rev: first, ..Applied::default() });
+        let done = closed(&store, 1, 12, 7).await;
+        assert!(done.closed == 1 && done.rev > first, "{done:?}");
+        assert_eq!(seen(&store, 1).await, Some((Migrated, 12, Some(12))));
+        let late = told(&store, vec![record_update(1, Verified, 12, 6)]).await;
+        assert_eq!((late.written, late.stale), (0, 1), "told before the close, heard after it");
+        assert_eq!(closed(&store, 1, 14, 8).await.closed, 0, "it is closed already");
+        assert_eq!(told(&store, vec![record_update(1, Verified, 13, 9)]).await.stale, 1);
+        told(&store, vec![record_update(1, Verified, 15, 9)]).await;
+        assert_eq!(seen(&store, 1).await, Some((Verified, 15, None)), "made again");
+    }
+
+    async fn the_last_state_before_a_close_is_kept_when_both_come_together(place) {
+        let store = place.open().await;
+        let executed = bytes(&proposal(ProposalStatus::Executed));
+        let updates = vec![update(key(60), 20, 1, executed)];
+        let closes = vec![Close { pubkey: key(60), slot: 20, wv: 2 }];
+        let done = store.apply(&RUN, Batch { updates, closes, ..Batch::default() }).await.unwrap();
+        assert_eq!((done.written, done.closed), (1, 1));
+        let row = store.view().await.unwrap().proposals.remove(0);
+        assert_eq!((row.account.status, row.closed_slot), (ProposalStatus::Executed, Some(20)));
+    }
+
+    async fn a_close_of_a_fork_is_taken_back(place) {
+        let store = place.open().await;
+        told(&store, vec![record_update(1, Migrated, 4, 0)]).await;
+        closed(&store, 1, 10, 1).await;
+        assert_eq!(store.undo(&RUN, &[10]).await.unwrap().restored, 1);
+        assert_eq!(seen(&store, 1).await, Some((Migrated, 4, None)));
+    }
+
+    async fn the_order_of_an_unchanged_account_goes_back_as_well(place) {
+        let store = place.open().await;
+        told(&store, vec![record_update(1, Migrated, 4, 0)]).await;
+        told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
+        store.undo(&RUN, &[10]).await.unwrap();
+        let late = told(&store, vec![record_update(1, Verified, 9, 2)]).await;
+        assert_eq!(late.written, 1, "the real chain's slot is not taken for an old one");
+    }
+
+    async fn what_is_final_can_not_be_taken_back_and_is_forgotten(place) {
+        let store = place.open().await;
+        told(&store, vec![record_update(1, Pending, 4, 0), record_update(2, Pending, 4, 0)]).await;
+        told(&store, vec![record_update(1, Migrated, 10, 1), record_update(2, Migrated, 12, 2)]).await;
+        assert_eq!(store.undo_slots(11).await.unwrap(), [10]);
+        root(&store, 11).await;
+        assert_eq!(store.undo_slots(99).await.unwrap(), [12]);
+        told(&store, vec![record_update(1, Verified, 11, 3)]).await;
+        assert_eq!(store.undo_slots(99).await.unwrap(), [12], "not above the root");
+        root(&store, 5).await;
+        assert_eq!(store.state().await.unwrap().root_slot, 11, "the root never falls");
+        store.undo(&RUN, &[10, 11]).await.unwrap();
+        assert_eq!(seen(&store, 1).await, Some((Verified, 11, None)));
+        drop(store);
+        let store = place.open().await;
+        store.undo(&RUN, &[12]).await.unwrap();
+        assert_eq!(seen(&store, 2).await, Some((Pending, 4, None)), "also after a restart");
+    }
+
+    async fn what_a_snapshot_says_is_not_the_forks_to_take_back(place) {
+        let store = place.open().await;
+        told(&store, vec![record_update(1, Pending, 4, 0)]).await;
+        told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
+        // The same content, read at 12: it is so without slot 10 as well.
+        let read = told(&store, vec![record_update(1, Migrated, 12, 0)]).await;
+        assert_eq!((read.written, read.unchanged), (0, 1));
+        store.undo(&RUN, &[10]).await.unwrap();
+        assert_eq!(seen(&store, 1).await, Some((Migrated, 12, None)));
+        let again = told(&store, vec![record_update(1, Migrated, 13, 0)]).await;
+        assert_eq!((again.written, again.unchanged), (0, 1));
+        assert_eq!(seen(&store, 1).await, Some((Migrated, 12, None)), "nothing more is written");
+    }
+}
