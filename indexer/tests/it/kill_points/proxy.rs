@@ -72,6 +72,8 @@ async fn accept(listener: TcpListener, server: String, state: Arc<State>) {
 }
 
 async fn carry(client: TcpStream, server: TcpStream, state: &State) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let back = tokio::io::copy(&mut from_server, &mut to_client);
