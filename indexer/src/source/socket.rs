@@ -126,7 +126,6 @@ impl Socket {
             Err((Reason::Silent, what))
         });
         let mut reader = opened.map_err(&failed)?;
-        reader.metrics = config.metrics.clone();
         let roots = Arc::clone(&reader.roots);
         let (tx, frames) = mpsc::channel(WAITING);
         let (watched, orders) = watch::channel(watched.to_vec());
