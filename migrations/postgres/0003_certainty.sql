@@ -18,16 +18,16 @@ ALTER TABLE accounts ADD COLUMN place_sum BIGINT NOT NULL GENERATED ALWAYS AS (
     slot % 65521 * 4295098369 + wv % 65521 * 65537 + coalesce(closed_slot % 65521 + 1, 0)
 ) STORED;
 
--- Pages of version records by program and status, in the order of their addresses: one small number
--- instead of two long keys, a fifth of the size and a fifth of the time to make. Program and status
--- stand in it by two bytes and one letter, the address by its first four bytes; a query asks for the
--- columns themselves as well.
+-- Pages of version records by program in the order of their addresses: one small number instead of
+-- two long keys, a fifth of the size and a fifth of the time to make. The program stands in it by two
+-- bytes and the address by four; a query asks for the columns themselves as well. The status is not in
+-- it: no index has to be touched when a record moves on, which makes that half as fast again.
 DROP INDEX accounts_version;
 DROP INDEX accounts_version_status;
 CREATE INDEX accounts_version ON accounts
-    (((get_byte(program, 30)::bigint << 48) | (get_byte(program, 31)::bigint << 40)
-    | (ascii(status)::bigint << 32) | (get_byte(pubkey, 0)::bigint << 24)
-    | (get_byte(pubkey, 1) << 16) | (get_byte(pubkey, 2) << 8) | get_byte(pubkey, 3)))
+    (((get_byte(program, 30)::bigint << 40) | (get_byte(program, 31)::bigint << 32)
+    | (get_byte(pubkey, 0)::bigint << 24) | (get_byte(pubkey, 1) << 16)
+    | (get_byte(pubkey, 2) << 8) | get_byte(pubkey, 3)))
     WHERE kind = 'AccountVersion' AND closed_slot IS NULL;
 
 -- What an account's row was before a write in slot at_slot that is not final yet. A null kind: there
