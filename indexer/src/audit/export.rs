@@ -55,6 +55,7 @@ impl Format {
 
 /// One row; addresses and signatures in base58, bytes and hashes in hexadecimal.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Line<D> {
     seq: u64,
     slot: u64,

@@ -1,5 +1,5 @@
 //! The audit log from transaction history: exact, in order, and the same however it was read.
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use indexer::{SourceConfig, Store, backfill_once, spawn};
 use upgrade_manager::{
@@ -9,7 +9,7 @@ use upgrade_manager::{
 
 use crate::{
     common::{
-        fake::{FakeSolana, emitted},
+        fake::{FakeSolana, Quirk, Tx, emitted},
         fixtures::{PROGRAM_ID, bytes, key, record},
         mirror::{equal, live},
         past::{head, read, tricky, tx, vote},
@@ -110,4 +110,49 @@ async fn history_of_another_cluster_behind_the_same_address_is_never_logged() {
     until("time passes", || async { fake.state().finalized > slot + 20 }).await;
     assert_eq!(store.audit(None, 9).await.unwrap(), []);
     indexer.shutdown().await;
+}
+
+/// 60 transactions with a vote each, three in each slot from 11 on.
+fn long() -> Vec<Tx> {
+    (1..=60u8).map(|n| tx(10 + u64::from(n.div_ceil(3)), n, vec![vote(n, 1)])).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_with_other_pages_and_another_order_in_a_slot_lead_to_the_same_head() {
+    let mut heads = BTreeSet::new();
+    for (size, quirk) in [(1_000, Quirk::None), (7, Quirk::None), (8, Quirk::Shuffled)] {
+        let fake = FakeSolana::start().await;
+        let store: Arc<dyn Store> = Arc::new(indexer::SqliteStore::open_in_memory().unwrap());
+        {
+            let mut state = fake.state();
+            (state.history, state.signatures, state.quirk) = (long(), size, quirk);
+            (state.ticks, state.slot, state.finalized) = (false, 100, 18);
+        }
+        backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
+        assert_eq!(read(&store).await.len(), 24, "as far as it is final");
+        fake.state().finalized = 60;
+        backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
+        assert_eq!(read(&store).await.len(), 60);
+        heads.insert(head(&store).await);
+    }
+    assert_eq!(heads.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_forgot_where_the_log_stands_is_refused_and_leaves_no_hole() {
+    let fake = FakeSolana::start().await;
+    let store: Arc<dyn Store> = Arc::new(indexer::SqliteStore::open_in_memory().unwrap());
+    fake.state().history = long();
+    (fake.state().ticks, fake.state().slot, fake.state().finalized) = (false, 100, 15);
+    backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
+    let before = head(&store).await;
+    // Slots 16 to 19 are gone: what it still lists does not join what is known.
+    fake.state().history.retain(|tx| tx.slot > 19);
+    fake.state().finalized = 60;
+    let error = backfill_once(fake.config(), Arc::clone(&store)).await.unwrap_err().to_string();
+    assert!(error.contains("may be missing"), "{error}");
+    assert_eq!(head(&store).await, before, "nothing behind the hole");
+    fake.state().history = long();
+    backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
+    assert_eq!(read(&store).await.len(), 60);
 }
