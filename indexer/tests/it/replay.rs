@@ -16,10 +16,7 @@ use solana_signature::Signature;
 use upgrade_manager::{events::ProposalExpired, state::AccountStatus};
 
 use crate::{
-    common::{
-        Place,
-        fixtures::{PROGRAM_ID, key, record_update},
-    },
+    common::fixtures::{PROGRAM_ID, key, record_update},
     on_both_stores,
 };
 
