@@ -183,7 +183,6 @@ pub fn source(s: &Settings, kind: Kind) -> SourceConfig {
     if let Some(reconcile) = s.index.reconcile {
         source.reconcile = reconcile;
     }
-    source.retention = s.retention;
     source.behind = s.index.behind.unwrap_or(source.behind);
     source
 }

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 use solana_pubkey::Pubkey;
 
 use super::shown;
-use crate::{Retention, metrics::Metrics};
+use crate::metrics::Metrics;
 
 /// One node: where it answers calls and where it tells of changes.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -55,8 +55,6 @@ pub struct SourceConfig {
     pub requests_per_second: u32,
     /// Longest pause between two attempts.
     pub backoff_cap: Duration,
-    /// For how long the mirror keeps what it may forget.
-    pub retention: Retention,
     /// Where calls, faults and connections are counted.
     pub metrics: Metrics,
 }
@@ -79,7 +77,6 @@ impl SourceConfig {
             behind: 20,
             requests_per_second: 50,
             backoff_cap: Duration::from_secs(60),
-            retention: Retention::default(),
             metrics: Metrics::default(),
         }
     }
