@@ -24,6 +24,8 @@ use crate::{
 
 /// How many slots a node may be ahead of its clock, or of other nodes: two days, an epoch.
 const AHEAD: u64 = 432_000;
+/// How long another node may take to say where it is.
+const BRIEFLY: std::time::Duration = std::time::Duration::from_secs(2);
 
 pub(super) async fn feed(session: Arc<Session>, mut socket: Socket) -> Result<()> {
     let fed = take_all(&session, &mut socket).await;
@@ -169,9 +171,10 @@ impl Session {
 /// The newest slot that `rpc` is believed to be at.
 async fn newest(rpc: &Rpc, others: &[Rpc]) -> Result<u64> {
     let own = rpc.clock().await?.slot;
-    let asked = others.iter().map(Rpc::clock);
+    // One that hangs must not hold up the one that does not.
+    let asked = others.iter().map(|rpc| tokio::time::timeout(BRIEFLY, rpc.clock()));
     let others = futures_util::future::join_all(asked).await;
-    let best = others.into_iter().filter_map(|clock| clock.ok().map(|c| c.slot)).max();
+    let best = others.into_iter().filter_map(|clock| clock.ok()?.ok().map(|c| c.slot)).max();
     Ok(match best {
         // Where others know better, this node's word alone does not move the chain by an epoch.
         Some(best) => own.min(best.saturating_add(AHEAD)),
