@@ -204,6 +204,7 @@ impl Session {
         self.link.health.send_modify(|h| h.snapshot = h.snapshot.max(Some(slot)));
         self.link.reason(Reason::Startup, false);
         self.link.reason(Reason::SocketSilent, false);
+        self.link.reason(Reason::NodeBehind, false);
         self.link.report(Origin::Connection, None);
         self.link.report(Origin::Snapshot, None);
         if self.is_whole() {
