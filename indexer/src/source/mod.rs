@@ -6,6 +6,7 @@ pub mod fault;
 pub mod gate;
 pub mod history;
 pub mod ladder;
+mod reader;
 pub mod rpc;
 pub mod scan;
 pub mod snapshot;

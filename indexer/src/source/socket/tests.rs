@@ -1,6 +1,11 @@
 //! A server that each test leads by the hand.
-use serde_json::Value;
-use tokio::net::TcpListener;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{self, protocol::CloseFrame},
+};
 
 use super::*;
 use crate::source::{
