@@ -8,6 +8,7 @@ pub mod keys;
 pub mod live;
 pub mod loader;
 pub mod model;
+pub mod relay;
 pub mod robot;
 pub mod squads;
 pub mod team;

@@ -1,0 +1,180 @@
+//! Two indexers that share nothing but the chain: other stores, other ways to the node, other
+//! restarts. At the end they hold the same audit chain, and each mirror equals the chain.
+use std::{
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use e2e::{live::Live, relay::Relay, robot};
+use serde_json::Value;
+
+/// How long an indexer may take to have what has happened.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An operator with an indexer: its store and its way to the chain.
+struct Operator {
+    flags: Vec<String>,
+}
+
+impl Operator {
+    fn new(chain: &Live, name: &str, nodes: &[(String, String)], database: Option<&str>) -> Self {
+        let folder = chain.folder(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let config: PathBuf = folder.join("config.toml");
+        let nodes: Vec<String> = nodes
+            .iter()
+            .map(|(rpc, ws)| format!("{{ rpc_url = \"{rpc}\", ws_url = \"{ws}\" }}"))
+            .collect();
+        std::fs::write(&config, format!("endpoints = [{}]\n", nodes.join(", "))).expect("a file");
+        let paths = [("--config", config), ("--data-dir", folder.clone())];
+        let mut flags: Vec<String> = paths
+            .into_iter()
+            .flat_map(|(flag, path)| [flag.to_owned(), path.display().to_string()])
+            .collect();
+        if let Some(url) = database {
+            flags.extend(["--database-url".to_owned(), url.to_owned()]);
+        }
+        Self { flags }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(robot::control_room());
+        command.args(&self.flags).args(args);
+        command
+    }
+
+    /// Starts an indexer that runs until it is killed.
+    fn start(&self) -> Running {
+        let child = self
+            .command(&["index"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the control room starts");
+        Running(child)
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command(&[args, &["--json"]].concat()).output().expect("the control room starts")
+    }
+
+    fn done(&self, args: &[&str]) -> Value {
+        let out = self.run(args);
+        let (text, errors) =
+            (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        assert!(out.status.success(), "{args:?}: {text}\n{errors}");
+        serde_json::from_str(&text).expect("one JSON value")
+    }
+
+    /// The head of the audit chain once it is at `seq`.
+    fn head(&self, seq: &Value) -> Value {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let head = self.done(&["audit", "head"]);
+            if head["seq"] == *seq {
+                return head;
+            }
+            assert!(Instant::now() < end, "the audit log is at {head}, not at {seq}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+/// An indexer that is killed, not asked, when it goes out of scope.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn two_indexers_with_other_nodes_and_other_restarts_have_the_same_audit_head() {
+    let chain = Live::start(24, 50, &[]);
+    let ways: Vec<(Relay, Relay)> =
+        (0..2).map(|_| (Relay::to(&chain.ready.http), Relay::to(&chain.ready.ws))).collect();
+    let urls = |(http, ws): &(Relay, Relay)| (http.url("http"), ws.url("ws"));
+    let straight = [(chain.ready.http.clone(), chain.ready.ws.clone())];
+    let winding: Vec<(String, String)> = ways.iter().map(urls).collect();
+    let postgres = std::env::var("CONTROL_ROOM_TEST_POSTGRES").ok();
+    if postgres.is_none() {
+        println!("Postgres half not run: CONTROL_ROOM_TEST_POSTGRES is not set");
+    }
+    let database = postgres.as_deref().map(|url| fresh_database(&chain, url));
+    let first = Operator::new(&chain, "first", &straight, None);
+    let second = Operator::new(&chain, "second", &winding, database.as_deref());
+
+    let steady = first.start();
+    let mut shaky = second.start();
+    chain.done(2, &["approve", "--yes"]);
+    // The first way is cut for good: the second node takes over.
+    ways[0].0.down();
+    ways[0].1.down();
+    chain.done(3, &["approve", "--yes"]);
+    drop(shaky);
+    chain.advance(48 * 3600 + 60);
+    shaky = second.start();
+    chain.done(4, &["execute", "--yes"]);
+    ways[1].1.cut();
+    chain.done(4, &["migrate", "--yes"]);
+    drop(shaky);
+    chain.done(5, &["verify", "--yes"]);
+    shaky = second.start();
+    for member in [1, 2, 3] {
+        chain.done(member, &["rollback", "--yes"]);
+        ways[1].0.cut();
+    }
+
+    // Whatever the running ones have by now: each reads to the end, and says the same.
+    drop((steady, shaky));
+    for operator in [&first, &second] {
+        let report = operator.done(&["index", "--verify"]);
+        assert_eq!(report["differences"].as_array().map(Vec::len), Some(0), "{report}");
+        assert_eq!(report["equal"], report["compared"], "{report}");
+    }
+    let head = first.done(&["audit", "head"]);
+    assert!(head["seq"].as_u64().is_some_and(|seq| seq >= 10), "{head}");
+    assert_eq!(second.head(&head["seq"]), head);
+    for operator in [&first, &second] {
+        operator.done(&["audit", "verify"]);
+    }
+
+    // One byte of a copy.
+    let copy = chain.folder("copy");
+    std::fs::create_dir_all(&copy).expect("a folder");
+    let mirror = copy.join("mirror.sqlite");
+    std::fs::copy(chain.folder("first").join("mirror.sqlite"), &mirror).expect("a copy");
+    let store = rusqlite::Connection::open(&mirror).expect("the copy opens");
+    store
+        .execute_batch(
+            "DROP TRIGGER audit_log_no_update;
+             UPDATE audit_log SET payload = CAST(substr(payload, 1, 20) || x'a5' ||
+                 substr(payload, 22) AS BLOB) WHERE seq = 7;",
+        )
+        .expect("a byte changes");
+    drop(store);
+    let copied = Operator::new(&chain, "copy", &straight, None);
+    let out = copied.run(&["audit", "verify"]);
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert_eq!(out.status.code(), Some(1), "{text}");
+    assert!(text.contains("row 7"), "{text}");
+}
+
+/// A database of this test's own, on the server at `url`.
+fn fresh_database(chain: &Live, url: &str) -> String {
+    use sqlx::Connection as _;
+    let name = format!("two_{}", std::process::id());
+    let (server, _) = url.rsplit_once('/').expect("an address with a database");
+    chain.run(async {
+        let mut admin = sqlx::PgConnection::connect(url).await.expect("the server answers");
+        let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        for sql in [sql, format!("CREATE DATABASE {name}")] {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut admin).await.expect("it is done");
+        }
+    });
+    format!("{server}/{name}")
+}
