@@ -117,10 +117,12 @@ mod tests {
             mark.said(Reach { confirmed, root: 0 });
             mark.rests();
         }
-        (mark.slot(110, 0), mark.slot(111, 0)).0;
+        mark.slot(110, 0);
+        mark.slot(111, 0);
         assert_eq!(mark.reach().confirmed, 100);
         mark.rests();
-        (mark.slot(112, 0), mark.slot(113, 0)).0;
+        mark.slot(112, 0);
+        mark.slot(113, 0);
         assert_eq!(mark.reach().confirmed, 109);
     }
 

@@ -66,7 +66,8 @@ async fn go_on(link: &Arc<Link>) -> Option<String> {
             }
             error => link.endpoints.failed(error),
         };
-        if !error.is_transient() && !(turned && is_foreign(&error)) {
+        let goes_on = error.is_transient() || (turned && is_foreign(&error));
+        if !goes_on {
             return Some(error.to_string());
         }
         lost(link, &node, &error).await;

@@ -60,17 +60,13 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Fenced`]; when the store does not answer.
-    async fn keep(&self, _run: &Run, _marks: Marks) -> Result<()> {
-        Err(later("keep"))
-    }
+    async fn keep(&self, _run: &Run, _marks: Marks) -> Result<()>;
 
     /// Gives the lease of `run` back, if it still holds it.
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn end_run(&self, _run: &Run) -> Result<()> {
-        Err(later("end_run"))
-    }
+    async fn end_run(&self, run: &Run) -> Result<()>;
 
     /// What the store knows about itself.
     ///
@@ -95,9 +91,7 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::Fenced`]; when the store does not answer, or the sender ends without having
     /// sent [`Fill::End`]. Then nothing is kept, and everything has to be sent again.
-    async fn fill(&self, _run: &Run, _rows: mpsc::Receiver<Fill>) -> Result<Option<u64>> {
-        Err(later("fill"))
-    }
+    async fn fill(&self, _run: &Run, _rows: mpsc::Receiver<Fill>) -> Result<Option<u64>>;
 
     /// Ends a complete snapshot at `slot`: every live row older than it and not in `present` is
     /// closed, and from now on nothing older than `slot` is accepted. A snapshot that is not newer
@@ -118,18 +112,14 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn undo_slots(&self, _upto: u64) -> Result<Vec<u64>> {
-        Err(later("undo_slots"))
-    }
+    async fn undo_slots(&self, _upto: u64) -> Result<Vec<u64>>;
 
     /// Takes back what was written in the `orphaned` slots: each account is again what it was
     /// before the first of them, unless a slot that stays has written it since.
     ///
     /// # Errors
     /// [`StoreError::Fenced`]; when the store does not answer.
-    async fn undo(&self, _run: &Run, _orphaned: &[u64]) -> Result<Undone> {
-        Err(later("undo"))
-    }
+    async fn undo(&self, run: &Run, orphaned: &[u64]) -> Result<Undone>;
 
     /// Appends finalised events in their order, with what is announced of them, and moves the
     /// history mark to `upto`. Events that are already there are skipped. Returns how many were new.
@@ -223,17 +213,13 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Fenced`]; when the store does not answer.
-    async fn enqueue(&self, _run: &Run, _announcement: &Announcement) -> Result<bool> {
-        Err(later("enqueue"))
-    }
+    async fn enqueue(&self, run: &Run, announcement: &Announcement) -> Result<bool>;
 
     /// What is to be announced behind number `after`, oldest first.
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn outbox(&self, _after: u64, _limit: u32) -> Result<Vec<OutboxRow>> {
-        Err(later("outbox"))
-    }
+    async fn outbox(&self, after: u64, limit: u32) -> Result<Vec<OutboxRow>>;
 
     /// How far webhook `name` is. A new one starts at number 1 and remembers `since_slot`, the newest
     /// finalised slot of that moment: it is not told what happened in that slot or before, so that
@@ -241,17 +227,13 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn hook(&self, _name: &str, _since_slot: u64) -> Result<HookState> {
-        Err(later("hook"))
-    }
+    async fn hook(&self, name: &str, since_slot: u64) -> Result<HookState>;
 
     /// Every webhook that [`Self::hook`] was asked for, by name.
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn hooks(&self) -> Result<Vec<HookState>> {
-        Err(later("hooks"))
-    }
+    async fn hooks(&self) -> Result<Vec<HookState>>;
 
     /// Notes what became of sending outbox row `id` to webhook `name`, which is never taken back
     /// to rows before the one it is at. Taken and dead: on to `id + 1` with no attempts. Again: one
@@ -259,51 +241,35 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn hook_sent(&self, _name: &str, _id: u64, _sent: &Sent) -> Result<()> {
-        Err(later("hook_sent"))
-    }
+    async fn hook_sent(&self, name: &str, id: u64, sent: &Sent) -> Result<()>;
 
     /// What webhooks would not take, oldest first.
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn dead_letters(&self) -> Result<Vec<DeadLetter>> {
-        Err(later("dead_letters"))
-    }
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>>;
 
     /// Takes a dead letter off the list; whether it was there.
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn forget_dead(&self, _hook: &str, _id: u64) -> Result<bool> {
-        Err(later("forget_dead"))
-    }
+    async fn forget_dead(&self, hook: &str, id: u64) -> Result<bool>;
 
     /// Notes something that happened here and not on chain; `detail` is a JSON object.
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn log_op(&self, _kind: &str, _detail: &serde_json::Value) -> Result<()> {
-        Err(later("log_op"))
-    }
+    async fn log_op(&self, kind: &str, detail: &serde_json::Value) -> Result<()>;
 
     /// The newest notes of [`Self::log_op`], newest first.
     ///
     /// # Errors
     /// When the store does not answer.
-    async fn ops(&self, _limit: u32) -> Result<Vec<OpRow>> {
-        Err(later("ops"))
-    }
+    async fn ops(&self, limit: u32) -> Result<Vec<OpRow>>;
 
     /// Removes what is older than `retention` allows; never the audit log. How many rows.
     ///
     /// # Errors
     /// [`StoreError::Fenced`]; when the store does not answer.
-    async fn retain(&self, _run: &Run, _retention: &Retention) -> Result<u64> {
-        Err(later("retain"))
-    }
-}
-
-fn later(what: &str) -> StoreError {
-    StoreError::Unavailable { place: what.to_owned(), detail: "not built yet".to_owned() }
+    async fn retain(&self, run: &Run, retention: &Retention) -> Result<u64>;
 }

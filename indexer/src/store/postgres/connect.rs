@@ -113,7 +113,7 @@ impl Tx {
     pub fn connection(&mut self) -> Result<&mut PgConnection, Fault> {
         // Never missing before the end, which takes `self`.
         let missing = || Fault::Corrupt("a transaction without a connection".to_owned());
-        self.connection.as_mut().map(|c| &mut **c).ok_or_else(missing)
+        self.connection.as_deref_mut().ok_or_else(missing)
     }
 
     /// Makes everything done here true.
