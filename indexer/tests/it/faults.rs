@@ -54,41 +54,6 @@ fn change_in_the_dark(fake: &FakeSolana) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_half_open_socket_is_given_up_and_everything_read_again() {
-    let brief = |c| SourceConfig { silence: Duration::from_millis(600), ..c };
-    let (fake, store, indexer) = started_with(brief).await;
-    (fake.state().heartbeat, fake.state().hold) = (false, true);
-    change_in_the_dark(&fake);
-    let seen = health(&indexer, "silence is noticed", is_reconnecting).await;
-    assert!(seen.error.unwrap().contains("said nothing for 0.6 s"));
-    (fake.state().heartbeat, fake.state().hold) = (true, false);
-    live(&indexer).await;
-    assert!(equal(&store, &fake).await);
-    assert!(indexer.health.borrow().error.is_none(), "{:?}", indexer.health.borrow());
-    indexer.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_is_cut_or_closed_is_made_again() {
-    let (fake, store, indexer) = started().await;
-    fake.state().hold = true;
-    fake.drop_sockets();
-    change_in_the_dark(&fake);
-    health(&indexer, "the cut is noticed", is_reconnecting).await;
-    fake.state().hold = false;
-    live(&indexer).await;
-    assert!(equal(&store, &fake).await);
-    fake.state().hold = true;
-    fake.close_sockets(1012);
-    let seen = health(&indexer, "the close is noticed", is_reconnecting).await;
-    fake.state().hold = false;
-    assert!(seen.error.clone().unwrap().contains("code 1012: going away"), "{seen:?}");
-    live(&indexer).await;
-    assert_eq!(fake.state().connections, 3);
-    indexer.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_cannot_be_read_ends_the_connection_instead_of_being_skipped() {
     let (fake, store, indexer) = started().await;
     change_in_the_dark(&fake);
@@ -103,20 +68,6 @@ async fn a_message_that_cannot_be_read_ends_the_connection_instead_of_being_skip
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subscription_that_is_acknowledged_and_dead_is_made_up_for() {
-    let often = |c| SourceConfig { reconcile: Duration::from_millis(150), ..c };
-    let (fake, store, indexer) = started_with(often).await;
-    fake.state().tells = false;
-    for n in 1..=20 {
-        fake.set(key(n), bytes(&record(n, Migrated)));
-    }
-    fake.close_account(&key(3));
-    until("the next snapshot finds it", || equal(&store, &fake)).await;
-    assert_eq!(fake.state().connections, 1);
-    indexer.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_down_is_named_and_waited_for() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}/secret-path-0123456789");
@@ -127,141 +78,6 @@ async fn a_node_that_is_down_is_named_and_waited_for() {
     assert!(error.contains(&format!("http://127.0.0.1:{port} did not answer")), "{error}");
     assert!(!error.contains("secret-path"), "{error}");
     indexer.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_wrong_cluster_stops_the_mirror_and_leaves_the_store_alone() {
-    let fake = FakeSolana::start().await;
-    fake.set(key(1), bytes(&record(1, Pending)));
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open_in_memory().unwrap());
-    store.begin_run(&PROGRAM_ID, &[9; 32], "a test").await.unwrap();
-    let indexer = spawn(fake.config(), Arc::clone(&store));
-    let stopped =
-        |h: &Health| matches!(&h.conn, Conn::Stopped { reason } if reason.contains("genesis hash"));
-    health(&indexer, "it stops with the reason", stopped).await;
-    assert_eq!(store.rows(None, 9).await.unwrap(), []);
-    assert_eq!(store.history_mark().await.unwrap(), 0);
-    indexer.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_changes_its_cluster_stops_the_mirror() {
-    let (fake, store, indexer) = started().await;
-    let before = store.rows(None, 99).await.unwrap();
-    fake.state().genesis = [8; 32];
-    fake.state().accounts.clear();
-    fake.drop_sockets();
-    let stopped = |h: &Health| matches!(&h.conn, Conn::Stopped { reason } if reason.contains("now belongs to the cluster"));
-    health(&indexer, "it stops with the reason", stopped).await;
-    assert_eq!(store.rows(None, 99).await.unwrap(), before);
-    indexer.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_node_behind_the_mirror_is_not_believed() {
-    let fake = FakeSolana::start().await;
-    fake.set(key(1), bytes(&record(1, Pending)));
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open_in_memory().unwrap());
-    let run = store.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.unwrap();
-    let there = crate::common::fixtures::record_update(1, Verified, 5_000, 0);
-    store
-        .apply(&run, indexer::Batch { updates: vec![there.clone()], ..Default::default() })
-        .await
-        .unwrap();
-    let present = Arc::new([key(1)].into_iter().collect());
-    store.tombstone_missing(&run, 5_000, present, true).await.unwrap();
-    let error = indexer::backfill_once(fake.config(), Arc::clone(&store)).await.unwrap_err();
-    assert!(error.to_string().contains("behind slot 5000"), "{error}");
-    assert_eq!(store.rows(None, 9).await.unwrap()[0].raw, there.raw);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_snapshot_that_is_cut_short_closes_nothing_until_it_is_whole_again() {
-    let often = |c| SourceConfig { reconcile: Duration::from_millis(100), ..c };
-    let (fake, store, indexer) = started_with(often).await;
-    fake.state().cut = 20;
-    let seen = health(&indexer, "it is doubted", |h| h.error.is_some()).await;
-    assert!(seen.error.unwrap().contains("returned 0 of the 20 manager accounts"));
-    let first = fake.state().snapshots;
-    until("an empty answer is never believed", || async { fake.state().snapshots > first + 3 })
-        .await;
-    assert_eq!(store.rows(None, 99).await.unwrap().len(), 20);
-    fake.state().cut = 0;
-    health(&indexer, "it is believed again", |h| h.error.is_none()).await;
-    assert!(equal(&store, &fake).await);
-    // Twelve of twenty do close: the same answer twice is believed.
-    for n in 1..=12 {
-        fake.close_account(&key(n));
-    }
-    until("it is believed the second time", || equal(&store, &fake)).await;
-    indexer.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_truncated_or_foreign_account_is_named_and_kept_and_the_rest_goes_on() {
-    let often = |c| SourceConfig { reconcile: Duration::from_millis(100), ..c };
-    let (fake, store, indexer) = started_with(often).await;
-    let short = bytes(&record(3, Migrated))[..60].to_vec();
-    fake.set(key(3), short.clone());
-    let seen = health(&indexer, "it is named", |h| h.error.is_some()).await;
-    let error = seen.error.unwrap();
-    assert!(error.contains(&key(3).to_string()) && error.contains("cut short"), "{error}");
-    fake.set(key(4), bytes(&record(4, Migrated)));
-    until("another account goes on", || async {
-        let rows = store.rows(None, 99).await.unwrap();
-        rows.iter().any(|r| r.raw == bytes(&record(4, Migrated)))
-    })
-    .await;
-    until("the bytes are kept", || async {
-        store.quarantined().await.unwrap().iter().any(|q| q.raw == short)
-    })
-    .await;
-    fake.set(key(3), bytes(&record(3, Verified)));
-    health(&indexer, "it is forgiven", |h| h.error.is_none()).await;
-    assert!(store.quarantined().await.unwrap().is_empty());
-    let slot = fake.state().slot + 50;
-    fake.tell(key(99), slot, key(66), &bytes(&record(9, Migrated)));
-    let seen = health(&indexer, "the owner is named", |h| h.error.is_some()).await;
-    let error = seen.error.unwrap();
-    assert!(
-        error.contains(&key(66).to_string()) && error.contains("not to the manager"),
-        "{error}"
-    );
-    indexer.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_loses_its_connections_loses_no_update() {
-    let Some(place) = Place::postgres().await else { return };
-    let (fake, store) = (FakeSolana::start().await, place.open().await);
-    for n in 1..=20 {
-        fake.set(key(n), bytes(&record(n, Pending)));
-    }
-    let indexer = spawn(fake.config(), Arc::clone(&store));
-    live(&indexer).await;
-    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-               WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    for round in 0..5u8 {
-        for n in 1..=20 {
-            let status = if (n + round) % 2 == 0 { Migrated } else { Verified };
-            fake.set(key(n), bytes(&record(n, status)));
-            if n % 5 == 0 {
-                place.sql(cut).await.unwrap();
-            }
-        }
-    }
-    until("every update is there", || async {
-        match store.rows(None, 1).await {
-            Ok(_) => equal(&store, &fake).await,
-            Err(_) => false,
-        }
-    })
-    .await;
-    assert_eq!(store.progress(false).await.unwrap(), store.progress(true).await.unwrap());
-    assert_eq!(fake.state().connections, 1, "the node had no part in it");
-    indexer.shutdown().await;
-    drop(store);
-    place.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,4 @@
 //! A scripted node, a store and the mirror between them, and what a test wants to know of the three.
-#![allow(dead_code, reason = "the rows that need what is not built yet use the rest")]
 use std::sync::Arc;
 
 use indexer::{

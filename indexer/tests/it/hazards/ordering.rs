@@ -42,7 +42,9 @@ on_both_stores! {
                 fake.set(key(n), bytes(&record(n, Pending)));
             }
             mirror.equal("and what was told after that").await;
-            assert_eq!(fake.state().asked("getProgramAccounts"), usize::from(round) + 1);
+            let asked: Vec<_> = fake.state().log.iter().filter(|(m, _)| m == "getProgramAccounts").cloned().collect();
+            let ops = mirror.store.ops(20).await.unwrap();
+            assert_eq!(fake.state().asked("getProgramAccounts"), usize::from(round) + 1, "{asked:?} {ops:?}");
             mirror.end().await;
         }
     }

@@ -2,6 +2,7 @@
 //! again, the same mirror comes out, and the same log. `CONTROL_ROOM_TEST_SCALE` multiplies how
 //! often that is tried.
 mod log;
+mod script;
 mod story;
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -1,0 +1,156 @@
+//! Calls that a node refuses: because there are too many, or because they ask for too much.
+use std::{sync::Arc, time::Duration};
+
+use indexer::{SourceConfig, backfill_once};
+use upgrade_manager::state::{
+    AccountStatus::{Migrated, Pending, Verified},
+    ProposalStatus,
+};
+
+use crate::{
+    common::{
+        fake::{FakeSolana, What},
+        fixtures::{backup, bytes, key, multisig, program, proposal, record},
+        mirror::{Mirror, equal, is_reconnecting, live},
+        until,
+    },
+    on_both_stores,
+};
+
+/// Everything is asked for all the time.
+fn eager(config: SourceConfig) -> SourceConfig {
+    let soon = Duration::from_millis(50);
+    SourceConfig { reconcile: soon, clock: soon, history: soon, probe: soon, ..config }
+}
+
+on_both_stores! {
+    async fn hazard_12_a_node_says_too_many_requests_and_no_more(place) {
+        let mirror = Mirror::start_with(place, 5, eager).await;
+        let fake = &mirror.fake;
+        let calls = || fake.state().log.len();
+        let (before, slot) = (calls(), fake.state().slot);
+        until("this is how it asks", || async { fake.state().slot > slot + 25 }).await;
+        let usual = calls() - before;
+        fake.fail("*", u32::MAX, What::Status(429, None));
+        let (before, slot) = (calls(), fake.state().slot);
+        until("four times as long passes", || async { fake.state().slot > slot + 100 }).await;
+        let stormy = calls() - before;
+        // Pauses of half a second, one, two; what was under way when it began comes on top.
+        assert!(usual > 30 && stormy <= 15, "{usual} calls before, {stormy} in four times as long");
+        fake.set(key(1), bytes(&record(1, Verified)));
+        mirror.equal("the stream goes on").await;
+        until("it is counted", || async { mirror.metric("rpc_errors_total") >= 1.0 }).await;
+        fake.close_account(&key(2));
+        fake.state().faults.clear();
+        mirror.equal("and so does reading, once it may").await;
+        mirror.health("all is well", |h| h.is_healthy() && h.error.is_none()).await;
+        mirror.end().await;
+    }
+
+    async fn hazard_12_a_node_says_when_to_come_back(place) {
+        let mirror = Mirror::start_with(place, 5, eager).await;
+        let fake = &mirror.fake;
+        let before = fake.state().log.len();
+        fake.fail("*", u32::MAX, What::Status(429, Some("3")));
+        until("it was asked", || async { fake.state().log.len() > before }).await;
+        let slot = fake.state().slot;
+        // What was under way comes in yet.
+        until("a moment passes", || async { fake.state().slot > slot + 8 }).await;
+        let told = fake.state().log.len();
+        until("most of the time passes", || async { fake.state().slot > slot + 55 }).await;
+        assert_eq!(fake.state().log.len(), told, "nobody asks before that");
+        fake.state().faults.clear();
+        fake.close_account(&key(2));
+        mirror.equal("then it does").await;
+        mirror.end().await;
+    }
+
+    async fn hazard_12_the_websocket_is_refused_as_one_too_many(place) {
+        let mirror = Mirror::start(place, 5).await;
+        let fake = &mirror.fake;
+        fake.fail("websocket", 2, What::Status(429, Some("1")));
+        let before = fake.state().asked("websocket");
+        fake.drop_sockets();
+        mirror.health("the cut is noticed", is_reconnecting).await;
+        fake.set(key(1), bytes(&record(1, Verified)));
+        live(&mirror.indexer).await;
+        mirror.equal("it got through").await;
+        assert_eq!(fake.state().asked("websocket") - before, 3, "two refusals, one connection");
+        until("it is counted", || async { mirror.metric("reconnects_total{reason=\"limited\"}") >= 2.0 }).await;
+        mirror.end().await;
+    }
+
+    async fn hazard_13_a_program_is_too_large_for_one_list(place) {
+        let fake = FakeSolana::start().await;
+        fake.set(key(200), bytes(&multisig()));
+        fake.set(key(201), bytes(&program(1)));
+        fake.set(key(202), bytes(&proposal(ProposalStatus::Active)));
+        for n in 203..=206 {
+            fake.set(key(n), bytes(&backup(n)));
+        }
+        for n in 1..=24 {
+            fake.set(key(n), bytes(&record(n, Pending)));
+        }
+        let store = place.open().await;
+        let mute = What::Mute;
+        let many = What::TOO_MANY;
+        let large = What::Status(413, None);
+        // What refuses, above how many accounts, and whether pages are offered: the whole list, the
+        // list of each type, and the shards of it by a byte, down to two accounts each.
+        let ladder = [
+            (many.clone(), 30, true), (large.clone(), 30, true),
+            (many.clone(), 30, false), (large.clone(), 30, false),
+            (What::SCAN_LIMIT, 30, false), (mute.clone(), 30, false),
+            (What::SCAN_LIMIT, 2, false), (many, 2, false), (large, 2, false), (mute, 2, false),
+        ];
+        for (round, (refusal, most, v2)) in ladder.into_iter().enumerate() {
+            let said = format!("{refusal:?} above {most}, pages: {v2}");
+            let n = u8::try_from(round).unwrap();
+            {
+                let mut state = fake.state();
+                state.log.clear();
+                // One account each time is new, one changes and one is closed.
+                (state.v2, state.page) = (v2, 7);
+                state.most = Some((if most == 30 { 24 } else { most }, refusal));
+            }
+            fake.tick();
+            fake.set(key(100 + n), bytes(&record(100 + n, Pending)));
+            fake.set(key(12 + n), bytes(&record(12 + n, Migrated)));
+            fake.close_account(&key(1 + n));
+            let config = SourceConfig {
+                snapshot_timeout: Duration::from_millis(700),
+                timeout: Duration::from_millis(700),
+                ..fake.config()
+            };
+            let done = backfill_once(config, Arc::clone(&store)).await;
+            let done = done.unwrap_or_else(|e| panic!("{said}: {e}"));
+            assert!(equal(&store, &fake).await, "{said}");
+            if round > 0 {
+                assert_eq!((done.written, done.closed), (2, 1), "{said}");
+            }
+            assert_eq!(fake.state().asked("getProgramAccountsV2") > 3, v2, "{said}");
+            assert!(fake.state().asked("getProgramAccounts") < 1_000, "{said}");
+        }
+        assert_eq!(store.progress(false).await.unwrap(), store.progress(true).await.unwrap());
+    }
+
+    async fn hazard_13_a_node_lists_nothing_of_the_program_at_all(place) {
+        let mirror = Mirror::start(place, 20).await;
+        let fake = mirror.fake.clone();
+        let store = Arc::clone(&mirror.store);
+        mirror.end().await;
+        // What is known is asked for by address, and only that is closed.
+        for (round, refusal) in [What::KEY_EXCLUDED, What::SCAN_LIMIT, What::MISSING].into_iter().enumerate() {
+            let n = u8::try_from(round).unwrap();
+            fake.state().most = Some((0, refusal));
+            fake.tick();
+            fake.close_account(&key(1 + n));
+            fake.set(key(10 + n), bytes(&record(10 + n, Verified)));
+            let often = SourceConfig { reconcile: Duration::from_millis(100), ..fake.config() };
+            let indexer = indexer::spawn(often, Arc::clone(&store));
+            until("the accounts that are known are as they are", || equal(&store, &fake)).await;
+            assert!(fake.state().asked("getMultipleAccounts") > 0);
+            indexer.shutdown().await;
+        }
+    }
+}
