@@ -1,8 +1,5 @@
 //! Killed without warning in the middle of writing, a store opens again and holds whole batches.
-use std::{
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::process::{Command, Stdio};
 
 use indexer::{Batch, SqliteStore, Store};
 use solana_pubkey::Pubkey;
@@ -10,7 +7,8 @@ use upgrade_manager::state::AccountStatus;
 
 use crate::common::{
     Place,
-    fixtures::{PROGRAM_ID, RUN, bytes, record, update},
+    fixtures::{PROGRAM_ID, bytes, record, update},
+    scale, until,
 };
 
 const CHILD: &str = "INDEXER_TEST_KILL_CHILD";
@@ -32,22 +30,20 @@ fn rows(batch: u64) -> Vec<indexer::Update> {
 async fn child_that_writes_until_it_is_killed() {
     let Ok(path) = std::env::var(CHILD) else { return };
     let store = SqliteStore::open(path).unwrap();
-    for batch in 0.. {
-        store
-            .apply(
-                &RUN,
-                Batch { updates: rows(batch), frontier: Some(batch + 1), ..Batch::default() },
-            )
-            .await
-            .unwrap();
-        store.claim_notice(&format!("batch/{batch}")).await.unwrap();
+    let run = store.begin_run(&PROGRAM_ID, &[1; 32], "a child").await.unwrap();
+    for batch in store.state().await.unwrap().frontier_slot.. {
+        let batch = Batch { updates: rows(batch), frontier: Some(batch + 1), ..Batch::default() };
+        store.apply(&run, batch).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn kill_9_in_the_middle_of_writing_leaves_whole_batches() {
     let place = Place::sqlite();
-    for round in 0..4u64 {
+    let store = SqliteStore::open(place.path()).unwrap();
+    let frontier = async || store.state().await.unwrap().frontier_slot;
+    for _ in 0..4 * scale() {
+        let before = frontier().await;
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "kill::child_that_writes_until_it_is_killed"])
             .env(CHILD, place.path())
@@ -55,24 +51,17 @@ async fn kill_9_in_the_middle_of_writing_leaves_whole_batches() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let store = loop {
-            tokio::time::sleep(Duration::from_millis(100 + 37 * round)).await;
-            match SqliteStore::open(place.path()) {
-                Ok(store) if store.view().await.is_ok_and(|v| v.frontier > 3) => break store,
-                _ => {}
-            }
-        };
-        drop(store);
+        until("the child writes", || async { frontier().await > before + 3 }).await;
         child.kill().unwrap();
         child.wait().unwrap();
-        let store = SqliteStore::open(place.path()).unwrap();
-        let frontier = store.view().await.unwrap().frontier;
-        let counted = store.progress(true).await.unwrap();
-        assert_eq!(store.progress(false).await.unwrap(), counted);
+        let restarted = SqliteStore::open(place.path()).unwrap();
+        let counted = restarted.progress(true).await.unwrap();
+        assert_eq!(restarted.progress(false).await.unwrap(), counted);
         let total: u64 = counted.values().map(|row| row.migrated).sum();
-        assert_eq!(total, frontier * ROWS, "rows, counters and frontier are of one batch");
-        assert!(store.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.is_ok());
-        drop(store);
+        assert_eq!(total, frontier().await * ROWS, "rows, counters and frontier are of one batch");
+        // Its lease has not run out, but it is dead.
+        assert!(restarted.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.is_ok());
+        drop(restarted);
         let sound: String = rusqlite::Connection::open(place.path())
             .unwrap()
             .query_row("PRAGMA integrity_check", [], |r| r.get(0))

@@ -29,6 +29,8 @@ mod kill_points;
 #[cfg(test)]
 mod lease;
 #[cfg(test)]
+mod notes;
+#[cfg(test)]
 mod opening;
 #[cfg(test)]
 mod order;

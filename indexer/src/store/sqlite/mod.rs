@@ -1,5 +1,7 @@
 //! The embedded store: one file, one thread that writes, one that reads. It survives kill -9 at any
 //! moment: every change is one `BEGIN IMMEDIATE` transaction under a write-ahead log.
+mod audit;
+mod close;
 mod fill;
 mod kept;
 mod lease;
@@ -229,7 +231,7 @@ impl Store for SqliteStore {
         present: Arc<Present>,
         trusted: bool,
     ) -> Result<Closing> {
-        let job = move |tx: &Connection| write::tombstone_missing(tx, slot, &present, trusted);
+        let job = move |tx: &Connection| close::tombstone_missing(tx, slot, &present, trusted);
         self.write_as(run, "what was closed", job).await
     }
 
@@ -243,7 +245,7 @@ impl Store for SqliteStore {
     }
 
     async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
-        self.write_as(run, "the audit log", move |tx| write::append_audit(tx, &entries, upto)).await
+        self.write_as(run, "the audit log", move |tx| audit::append_audit(tx, &entries, upto)).await
     }
 
     async fn view(&self) -> Result<View> {

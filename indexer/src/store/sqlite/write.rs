@@ -5,18 +5,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use solana_pubkey::Pubkey;
 
 use super::{
-    outbox,
-    read::{self, int, key_at, opt_key_at},
+    read::{self, int, opt_key_at},
     undo,
     worker::Fault,
 };
-use crate::{
-    announce,
-    audit::{AuditEntry, AuditRow, GENESIS},
-    store::{
-        Applied, Batch, Closing, Present, Quarantined, SentRow, Update,
-        merge::{Bounds, Change, Deltas, Known, Plan, is_suspect, newest, plan, tally},
-    },
+use crate::store::{
+    Applied, Batch, Quarantined, SentRow, Update,
+    merge::{Bounds, Change, Deltas, Known, Plan, newest, plan, tally},
 };
 
 type Outcome<T> = Result<T, Fault>;
@@ -211,125 +206,6 @@ pub fn revise(tx: &Connection, changed: bool) -> Outcome<u64> {
         tx.prepare_cached("UPDATE mirror_state SET rev = rev + 1")?.execute([])?;
     }
     read::state_number(tx, "rev")
-}
-
-pub fn tombstone_missing(
-    tx: &Connection,
-    slot: u64,
-    present: &Present,
-    trusted: bool,
-) -> Outcome<Closing> {
-    if slot <= read::state_number(tx, "snapshot_slot")? {
-        return Ok(Closing::Closed(0));
-    }
-    // Addresses only, and only of what is missing: the table may be far greater than the memory.
-    let (mut known, mut gone) = (0u64, vec![]);
-    {
-        let mut select =
-            tx.prepare_cached("SELECT pubkey, slot FROM accounts WHERE closed_slot IS NULL")?;
-        let mut rows = select.query([])?;
-        while let Some(r) = rows.next()? {
-            known = known.saturating_add(1);
-            let pubkey = key_at(r, 0)?;
-            if read::nat(r, 1)? < slot && !present.contains(&pubkey) {
-                gone.push(pubkey);
-            }
-        }
-    }
-    let closed = u64::try_from(gone.len()).unwrap_or(u64::MAX);
-    if !trusted && is_suspect(known, closed) {
-        return Ok(Closing::Suspect { known });
-    }
-    let mut deltas = Deltas::default();
-    gone.sort_unstable();
-    for pubkey in &gone {
-        let tally = tx
-            .prepare_cached(
-                "UPDATE accounts SET closed_slot = ?2 WHERE pubkey = ?1
-                 RETURNING kind, program, proposal, status",
-            )?
-            .query_row(params![pubkey.as_array(), int(slot)?], |r| {
-                let (kind, status): (String, Option<String>) = (r.get(0)?, r.get(3)?);
-                Ok(tally(&kind, opt_key_at(r, 1)?, opt_key_at(r, 2)?, status.as_deref()))
-            })?;
-        deltas.shift(tally.as_ref(), None);
-    }
-    shift(tx, &deltas)?;
-    let unreadable: Vec<Pubkey> = tx
-        .prepare_cached("SELECT pubkey FROM quarantine WHERE slot < ?1")?
-        .query_map([int(slot)?], |r| key_at(r, 0))?
-        .collect::<Result<_, _>>()?;
-    let mut cleared = false;
-    for pubkey in unreadable.iter().filter(|k| !present.contains(k)) {
-        tx.execute("DELETE FROM quarantine WHERE pubkey = ?1", [pubkey.as_array()])?;
-        cleared = true;
-    }
-    tx.prepare_cached(
-        "UPDATE mirror_state SET snapshot_slot = max(snapshot_slot, ?1),
-             frontier_slot = max(frontier_slot, ?1)",
-    )?
-    .execute([int(slot)?])?;
-    revise(tx, closed > 0 || cleared)?;
-    Ok(Closing::Closed(closed))
-}
-
-pub fn append_audit(tx: &Connection, entries: &[AuditEntry], upto: u64) -> Outcome<u64> {
-    let head: Option<(u64, [u8; 32])> = tx
-        .prepare_cached("SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1")?
-        .query_row([], |r| Ok((read::nat(r, 0)?, r.get(1)?)))
-        .optional()?;
-    let (mut seq, mut prev) = head.unwrap_or((0, GENESIS));
-    let mut added = 0u64;
-    for entry in entries {
-        let there: bool = tx
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM audit_log
-                 WHERE signature = ?1 AND ix_index = ?2 AND inner_index = ?3)",
-            )?
-            .query_row(
-                params![entry.signature.as_array(), entry.ix_index, entry.inner_index],
-                |r| r.get(0),
-            )?;
-        if there {
-            continue;
-        }
-        seq = seq.saturating_add(1);
-        let row = AuditRow::next(seq, &prev, entry);
-        tx.prepare_cached(
-            "INSERT INTO audit_log (seq, slot, tx_index, ix_index, inner_index, signature,
-                 block_time, kind, actor, subject, payload, prev_hash, hash, row_sum)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-        )?
-        .execute(params![
-            int(seq)?,
-            int(row.slot)?,
-            row.tx_index,
-            row.ix_index,
-            row.inner_index,
-            entry.signature.as_array(),
-            row.time,
-            row.kind,
-            row.actor.as_ref().map(Pubkey::as_array),
-            row.subject.as_ref().map(Pubkey::as_array),
-            row.payload,
-            row.prev_hash,
-            row.hash,
-            row.row_sum,
-        ])?;
-        if let Some(said) = announce::of(&row) {
-            outbox::put(tx, &said)?;
-        }
-        prev = row.hash;
-        added = added.saturating_add(1);
-    }
-    tx.prepare_cached("UPDATE mirror_state SET history_slot = ?1 WHERE history_slot < ?1")?
-        .execute([int(upto)?])?;
-    if added > 0 {
-        tx.prepare_cached("UPDATE mirror_state SET audit_seq = ?1, audit_head = ?2")?
-            .execute(params![int(seq)?, prev])?;
-    }
-    revise(tx, added > 0)?;
-    Ok(added)
 }
 
 pub fn record_sent(tx: &Connection, row: &SentRow) -> Outcome<()> {
