@@ -34,6 +34,8 @@ impl Watermark {
         self.root(root);
         if let Some(asked) = &mut self.asked
             && let Some(since) = &mut asked.since
+            // What waits on the way here is of an earlier slot.
+            && slot > asked.said.confirmed.saturating_add(1)
         {
             *since = since.saturating_add(1);
             if *since >= LATER {
