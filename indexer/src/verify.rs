@@ -19,7 +19,7 @@ use crate::{
     Result, SourceConfig, Store,
     audit::{StoreFault, check_store},
     decode::mirrored,
-    source::rpc::Rpc,
+    source::{endpoints::Endpoints, rpc::Rpc},
 };
 
 /// A difference must outlive this many readings: the chain moves on while it is compared.
@@ -72,7 +72,9 @@ impl VerifyReport {
 /// # Errors
 /// When node or store do not answer.
 pub async fn verify(config: &SourceConfig, store: &dyn Store) -> Result<VerifyReport> {
-    let rpc = Rpc::new(config);
+    let nodes = Endpoints::new(config);
+    nodes.answering().await?;
+    let rpc = nodes.current();
     let mut round = 1;
     let mut report = loop {
         let report = compare(&rpc, store).await?;

@@ -51,7 +51,7 @@ pub async fn backfill_once(config: SourceConfig, store: Arc<dyn Store>) -> Resul
     // Set from the start, so that nothing is tried a second time.
     let (_stop, stopped) = watch::channel(true);
     let link = Link::new(config, store, stopped);
-    let genesis = link.rpc().genesis_hash().await?;
+    let genesis = link.endpoints.answering().await?;
     let run = match begin(&link, &genesis).await {
         Err(IndexerError::Store(StoreError::Leased { .. } | StoreError::ReadOnly { .. })) => {
             match await_writer(&link, &genesis).await? {

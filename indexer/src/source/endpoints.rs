@@ -72,6 +72,24 @@ impl Endpoints {
         self.nodes.get(at).unwrap_or(&self.first).clone()
     }
 
+    /// Goes to the first node, from the one that is read on, that answers, and returns its cluster.
+    /// For whoever reads once: a mirror that runs has time to try again.
+    ///
+    /// # Errors
+    /// Why the last of them did not answer.
+    pub async fn answering(&self) -> Result<[u8; 32]> {
+        let mut left = self.nodes.len();
+        loop {
+            match self.current().genesis_hash().await {
+                Err(error) if left > 1 && self.next().is_some() => {
+                    warn!("{error}");
+                    left = left.saturating_sub(1);
+                }
+                answer => return answer,
+            }
+        }
+    }
+
     /// The nodes that are not read, but for those of another cluster.
     #[must_use]
     pub fn others(&self) -> Vec<Rpc> {
@@ -306,6 +324,17 @@ mod tests {
         assert_eq!(all.follow(&lag).shown(), fast.url);
         let lag = all.lag().await.unwrap().unwrap();
         assert_eq!((lag.slot, lag.too_far), (1_021, false), "and now nothing is in front");
+    }
+
+    #[tokio::test]
+    async fn who_reads_once_goes_to_the_first_node_that_answers() {
+        let error = of(&["http://127.0.0.1:1", "http://127.0.0.1:2"]).answering().await;
+        assert!(error.unwrap_err().to_string().contains("127.0.0.1:2"), "the last one is named");
+        let node = at_slot(5).await;
+        let all = of(&["http://127.0.0.1:1", &node.url]);
+        // The server knows no genesis hash, so it answers with an error: an answer all the same.
+        let _ = all.answering().await;
+        assert_eq!(all.current().shown(), node.url);
     }
 
     #[tokio::test]
