@@ -79,6 +79,14 @@ pub enum IndexerError {
         /// The system's words.
         detail: String,
     },
+    /// The node lists no accounts, so those that the mirror knows were asked for by address.
+    #[error(
+        "The RPC node at {url} refuses to list the manager's accounts, so only those that the mirror knows were read again: a new one that the websocket missed stays unknown. Use a node that answers getProgramAccounts or getProgramAccountsV2."
+    )]
+    Unlisted {
+        /// Scheme and host.
+        url: String,
+    },
     /// A snapshot lacks so many accounts that it is not believed.
     #[error(
         "The RPC node at {url} returned {seen} of the {known} manager accounts in the mirror, so nothing was marked as closed. The node may be cutting its answers short; use another one if this stays."
@@ -186,6 +194,7 @@ impl IndexerError {
             Self::File { .. } => "file",
             Self::Recording { .. } => "recording",
             Self::Suspect { .. } => "suspect",
+            Self::Unlisted { .. } => "unlisted",
             Self::ClusterChanged { .. } => "cluster",
             Self::Overrun { .. } => "overrun",
             Self::Deaf { .. } => "deaf",

@@ -50,6 +50,10 @@ pub(super) async fn read(session: Arc<Session>) -> Result<()> {
                     session.view_moved.notify_one();
                 }
                 session.judge(joined, was_whole).await;
+                if !joined.is_complete {
+                    let said = IndexerError::Unlisted { url: session.rpc.shown() }.to_string();
+                    link.report(Origin::Snapshot, Some(said));
+                }
                 usual.max(took.saturating_mul(SHARE))
             }
             Err(IndexerError::Suspect { url, seen, known }) => {

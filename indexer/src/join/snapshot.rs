@@ -34,7 +34,7 @@ pub(crate) struct Joined {
     pub(crate) written: u64,
     /// Rows that were closed.
     pub(crate) closed: u64,
-    /// Whether no account can have been overlooked.
+    /// Whether no account of the manager's own types can have been overlooked.
     pub(crate) is_complete: bool,
     /// Whether an account was written that decides what is watched.
     pub(crate) moves_view: bool,
@@ -100,8 +100,15 @@ pub(crate) async fn merge(
     } else {
         tokio::try_join!(reading, write(link, rows))?
     };
-    let Read { present, slot, coverage } = read;
+    let Read { mut present, slot, coverage } = read;
     let accounts = present.len();
+    if coverage != Coverage::All {
+        // Accounts that cannot be read were not looked for: that they are missing says nothing.
+        for bad in link.insist(|| link.store.quarantined()).await? {
+            present.insert(&bad.pubkey);
+        }
+        present.seal();
+    }
     (joined.slot, joined.accounts) = (slot, accounts);
     link.same_cluster(rpc).await?;
     let trusted = accounts > 0 && doubted == Some(accounts);

@@ -127,6 +127,7 @@ impl Endpoints {
             }
             IndexerError::Behind { .. }
             | IndexerError::Suspect { .. }
+            | IndexerError::Unlisted { .. }
             | IndexerError::Pruned { .. }
             | IndexerError::Deaf { .. }
             | IndexerError::Implausible { .. } => true,
