@@ -1,5 +1,7 @@
 //! What the mirror's tasks share: node, store, health, the lease, and the wish to stop. Holds and
 //! passes on; what is done with it is decided by the tasks.
+mod writing;
+
 use std::{
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
@@ -8,21 +10,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tracing::warn;
 
 use crate::{
-    Conn, Health, IndexerError, Metrics, Reason, Result, SourceConfig, Store, StoreError,
-    backoff::Backoff,
+    Conn, Health, IndexerError, Metrics, Reason, Result, SourceConfig, Store,
     join::intake::Reach,
-    metrics::Source,
     source::{endpoints::Endpoints, rpc::Rpc},
-    store::{Applied, Batch, Closing, Marks, Present, Quarantined, Run},
+    store::{Marks, Run},
 };
-
-/// Longest pause before the store is tried again.
-const STORE_PAUSE: Duration = Duration::from_secs(5);
 
 /// Where an error in [`Health::error`] comes from: each origin clears only its own.
 #[derive(Clone, Copy, Debug)]
@@ -342,91 +338,6 @@ impl Link {
         tokio::select! {
             () = tokio::time::sleep(how_long) => {}
             () = self.stopped() => {}
-        }
-    }
-
-    /// Tries `call` until the store answers. What has been read is worth more than a connection:
-    /// if the store stays away, too much waits and the connection is ended.
-    pub(crate) async fn insist<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T>
-    where
-        F: Future<Output = Result<T, StoreError>>,
-    {
-        let mut backoff = Backoff::with_cap(STORE_PAUSE);
-        loop {
-            match call().await {
-                Err(e) if e.is_transient() && !self.is_stopping() => {
-                    self.store_down.store(true, Ordering::Relaxed);
-                    self.metrics.db_retry();
-                    self.report(Origin::Store, Some(e.to_string()));
-                    let wait = backoff.next(&mut rand::thread_rng());
-                    self.pause(wait).await;
-                }
-                done => {
-                    if done.is_ok() && self.store_down.swap(false, Ordering::Relaxed) {
-                        self.report(Origin::Store, None);
-                    }
-                    return done.map_err(Into::into);
-                }
-            }
-        }
-    }
-
-    /// Writes `batch`, which came from `source`.
-    pub(crate) async fn apply(&self, mut batch: Batch, source: Source) -> Result<Applied> {
-        if let Some(bad) = batch.quarantined.first() {
-            self.report(Origin::Quarantine, Some(bad.error.clone()));
-            self.metrics.decode_errors(u64::try_from(batch.quarantined.len()).unwrap_or(u64::MAX));
-        }
-        let run = self.run()?;
-        batch.frontier = self.marks().frontier;
-        let rows = [batch.updates.len(), batch.closes.len(), batch.quarantined.len()];
-        let rows = rows.into_iter().fold(0, usize::saturating_add);
-        let began = Instant::now();
-        let applied = self.insist(|| self.store.apply(&run, batch.clone())).await?;
-        self.metrics.batch(rows, began.elapsed());
-        self.metrics.applied(applied.written.saturating_add(applied.closed));
-        self.metrics.stale(applied.stale.saturating_add(applied.unchanged));
-        tracing::debug!(?source, rows, written = applied.written, "batch");
-        self.revised(applied.rev);
-        Ok(applied)
-    }
-
-    pub(crate) async fn tombstone(
-        &self,
-        slot: u64,
-        present: Arc<Present>,
-        trusted: bool,
-    ) -> Result<Closing> {
-        let run = self.run()?;
-        let done = self
-            .insist(|| self.store.tombstone_missing(&run, slot, Arc::clone(&present), trusted))
-            .await?;
-        let bad = self.insist(|| self.store.quarantined()).await?;
-        self.report(Origin::Quarantine, set_aside(&bad));
-        self.revised(self.insist(|| self.store.revision()).await?);
-        Ok(done)
-    }
-
-    /// Notes something for the operator; that this fails is not worth more than a line in the log.
-    pub(crate) async fn note(&self, kind: &str, detail: Value) {
-        if let Err(e) = self.store.log_op(kind, &detail).await {
-            warn!(kind, "a note could not be kept: {e}");
-        }
-    }
-
-    pub(crate) fn revised(&self, rev: u64) {
-        self.revision.send_if_modified(|r| std::mem::replace(r, rev) != rev);
-    }
-}
-
-/// How many accounts cannot be mirrored, and why the first of them cannot.
-fn set_aside(bad: &[Quarantined]) -> Option<String> {
-    match bad {
-        [] => None,
-        [one] => Some(one.error.clone()),
-        [first, others @ ..] => {
-            let n = others.len();
-            Some(format!("{} {n} more cannot be mirrored either.", first.error))
         }
     }
 }

@@ -244,32 +244,3 @@ fn a_blank_account_is_counted_by_nobody_but_the_scanner() {
     let (rows, _) = read(&[whole(&listing(1, &[of_another])).as_bytes()]).unwrap();
     assert_eq!(rows[0].owner, address(5), "who owns it is for the decoder to judge");
 }
-
-/// Figures of this machine: `cargo test --release -p indexer --lib speed -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement, to be made with optimisation"]
-fn speed_of_a_million_accounts() {
-    let one = keyed(&address(1), &[7; 230]).to_string();
-    let many = vec![one; 10_000].join(",");
-    let start = std::time::Instant::now();
-    let (mut scanner, mut rows, mut seen) = (Scanner::default(), vec![], 0);
-    let mut feed = |bytes: &[u8]| {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let n = scanner.read(rest, &mut rows, PIECE).unwrap();
-            rest = &rest[n..];
-            if rows.len() >= PIECE {
-                seen += std::mem::replace(&mut rows, Vec::with_capacity(PIECE)).len();
-            }
-        }
-    };
-    feed(br#"{"result":{"context":{"slot":1},"value":["#);
-    for n in 0..100 {
-        if n > 0 {
-            feed(b",");
-        }
-        many.as_bytes().chunks(64 << 10).for_each(&mut feed);
-    }
-    let took = start.elapsed();
-    println!("{seen} accounts, {} MB in {took:?}", many.len() / 10_000);
-}
