@@ -42,7 +42,8 @@ impl Postgres {
         Self::make(false)
     }
 
-    /// Makes and starts a cluster with the settings that Postgres comes with.
+    /// Makes and starts a cluster that keeps what it has committed, as Postgres does by itself, with
+    /// memory for the mirror of a million records.
     pub fn start_durable() -> Result<Self> {
         Self::make(true)
     }
