@@ -49,6 +49,9 @@ impl FakeSolana {
         let (a, b, c) = (fake.clone(), fake.clone(), fake.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = http.accept().await {
+                // Answers are written in several parts: each would wait for the one before it to be
+                // acknowledged.
+                stream.set_nodelay(true).unwrap();
                 tokio::spawn(a.clone().serve_http(stream));
             }
         });
