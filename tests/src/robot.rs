@@ -141,11 +141,13 @@ impl Robot {
         self.wait(&format!("{text:?} to go"), PATIENCE, |screen| !screen.contains(text))
     }
 
-    /// Waits for the end of the program.
+    /// Waits for the end of the program, and until all that it wrote has been read.
     pub fn exit(&mut self) -> ExitStatus {
         let end = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = self.child.try_wait().expect("a child to wait for") {
+            let status = self.child.try_wait().expect("a child to wait for");
+            let closed = self.state.lock().expect("no panic while locked").closed;
+            if let Some(status) = status.filter(|_| closed) {
                 return status;
             }
             assert!(Instant::now() < end, "the program does not end:\n{}", self.screen());

@@ -93,9 +93,10 @@ async fn looking_at_a_sqlite_file_neither_makes_nor_changes_it() {
 }
 
 /// The address `url` for `role`, who needs no password on the tests' server.
+/// The address of `url` as `role`, whose password is its name.
 fn of_role(url: &str, role: &str) -> String {
     let (_, at) = url.rsplit_once('@').unwrap();
-    format!("postgres://{role}@{at}")
+    format!("postgres://{role}:{role}@{at}")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -139,6 +140,7 @@ async fn the_reading_role_reads_the_mirror_and_changes_nothing_whatever_it_sets(
     }
     place.sql(&format!("SET ROLE {role}; SELECT count(*) FROM accounts")).await.unwrap();
 
+    place.sql(&format!("ALTER ROLE {role} PASSWORD '{role}'")).await.unwrap();
     let as_role = of_role(&url, &role);
     let mut connection = PgConnection::connect(&as_role).await.unwrap();
     for (setting, value) in [("default_transaction_read_only", "on"), ("statement_timeout", "2s")] {
