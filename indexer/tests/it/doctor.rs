@@ -115,7 +115,7 @@ async fn a_migration_says_from_where_to_where_and_looking_changes_nothing() {
 async fn the_reading_role_reads_the_mirror_and_changes_nothing_whatever_it_sets() {
     let Some(place) = Place::postgres().await else { return };
     let url = place.url();
-    let role = format!("reader_{}", std::process::id());
+    let role = format!("doctors_reader_{}", std::process::id());
     assert!(matches!(grant_reader(&url, &role).await, Err(StoreError::Role { .. })), "no mirror");
     drop(place.open().await);
     assert!(grant_reader(&url, &role).await.unwrap().created);
