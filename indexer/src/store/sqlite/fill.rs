@@ -14,9 +14,9 @@ use crate::store::{Fill, Quarantined, Run, StoreError, Update, merge::Deltas};
 
 type Outcome<T> = Result<T, Fault>;
 
-/// Page cache while rows come: addresses come in no order, and this holds the index on them up to a
-/// million and a half.
-const LOADING_KIB: i64 = 64 << 10;
+/// Page cache while rows come: addresses come in no order, and this holds the index on a million of
+/// them. With more of it a process that reads such a snapshot would need over 150 MiB.
+const LOADING_KIB: i64 = 48 << 10;
 
 /// Takes the rows; how many there were, or `None` when there are accounts already.
 pub fn fill(
