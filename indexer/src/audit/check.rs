@@ -10,7 +10,7 @@ use upgrade_manager::{
     state::AccountStatus,
 };
 
-use super::{AuditRow, ChainCheck, GENESIS};
+use super::{AuditRow, COLUMNS, ChainCheck, GENESIS};
 use crate::{
     account::ManagerAccount,
     decode::manager_account,
@@ -174,25 +174,9 @@ async fn readable(
 
 /// The column that a driver's words name, if they do.
 fn column_in(detail: &str) -> String {
-    let columns = [
-        "seq",
-        "slot",
-        "tx_index",
-        "ix_index",
-        "inner_index",
-        "signature",
-        "block_time",
-        "kind",
-        "actor",
-        "subject",
-        "payload",
-        "prev_hash",
-        "row_sum",
-        "hash",
-    ];
     let words: BTreeSet<&str> =
         detail.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
-    columns.iter().find(|name| words.contains(**name)).map_or("row", |name| *name).to_owned()
+    COLUMNS.iter().find(|name| words.contains(**name)).map_or("row", |name| *name).to_owned()
 }
 
 async fn accounts(store: &dyn Store, most: usize, report: &mut StoreReport) -> Result<()> {

@@ -24,6 +24,24 @@ const DOMAIN: &[u8] = b"upgrade-control-room/audit/v2";
 /// What the first row is chained to.
 pub const GENESIS: [u8; 32] = [0; 32];
 
+/// The columns of the log, in the order of the schema.
+const COLUMNS: [&str; 14] = [
+    "seq",
+    "slot",
+    "tx_index",
+    "ix_index",
+    "inner_index",
+    "signature",
+    "block_time",
+    "kind",
+    "actor",
+    "subject",
+    "payload",
+    "prev_hash",
+    "hash",
+    "row_sum",
+];
+
 /// One finalised event and where on chain it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {

@@ -1,14 +1,13 @@
 //! The first load of an empty mirror: one transaction, no index to keep but the address, and pages
 //! that go to the log on the way, so that memory does not grow with the number of accounts.
 use rusqlite::{Connection, TransactionBehavior, params};
-use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
 
 use super::{
     lease,
     read::int,
     worker::Fault,
-    write::{CACHE_KIB, revise, shift},
+    write::{CACHE_KIB, insert_with, revise, shift},
 };
 use crate::store::{Fill, Quarantined, Run, StoreError, Update, merge::Deltas};
 
@@ -106,23 +105,10 @@ fn insert(tx: &Connection, updates: &[Update], deltas: &mut Deltas) -> Outcome<u
     )?;
     let mut taken = 0u64;
     for update in updates {
-        let facets = &update.facets;
-        let new = insert.execute(params![
-            update.pubkey.as_array(),
-            facets.kind.name(),
-            facets.program.as_ref().map(Pubkey::as_array),
-            facets.proposal.as_ref().map(Pubkey::as_array),
-            facets.account.as_ref().map(Pubkey::as_array),
-            facets.status,
-            facets.version,
-            update.data_hash,
-            update.raw,
-            int(update.slot)?,
-            int(update.wv)?,
-        ])?;
+        let new = insert_with(&mut insert, update)?;
         // A node may hold one account in two of its pages; the stream tells which was newer.
         if new > 0 {
-            deltas.shift(None, facets.tally.as_ref());
+            deltas.shift(None, update.facets.tally.as_ref());
             taken = taken.saturating_add(1);
         }
     }

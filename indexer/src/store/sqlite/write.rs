@@ -1,7 +1,7 @@
 //! What is written, always inside the caller's transaction.
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
 use solana_pubkey::Pubkey;
 
 use super::{
@@ -112,19 +112,11 @@ fn rewrite(tx: &Connection, update: &Update) -> Outcome<()> {
     Ok(())
 }
 
-fn upsert(tx: &Connection, update: &Update) -> Outcome<()> {
+/// Executes `insert`, whose parameters are the columns from `pubkey` to `wv` in the order of the
+/// schema, with those of `update`; how many rows changed.
+pub fn insert_with(insert: &mut Statement<'_>, update: &Update) -> Outcome<usize> {
     let facets = &update.facets;
-    tx.prepare_cached(
-        "INSERT INTO accounts (pubkey, kind, program, proposal, account, status, version,
-             data_hash, raw, slot, wv, closed_slot)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, NULL)
-         ON CONFLICT (pubkey) DO UPDATE SET kind = excluded.kind, program = excluded.program,
-             proposal = excluded.proposal, account = excluded.account, status = excluded.status,
-             version = excluded.version, data_hash = excluded.data_hash, raw = excluded.raw,
-             slot = excluded.slot, wv = excluded.wv, closed_slot = NULL
-         WHERE (excluded.slot, excluded.wv) > (accounts.slot, accounts.wv)",
-    )?
-    .execute(params![
+    Ok(insert.execute(params![
         update.pubkey.as_array(),
         facets.kind.name(),
         facets.program.as_ref().map(Pubkey::as_array),
@@ -136,7 +128,21 @@ fn upsert(tx: &Connection, update: &Update) -> Outcome<()> {
         update.raw,
         int(update.slot)?,
         int(update.wv)?,
-    ])?;
+    ])?)
+}
+
+fn upsert(tx: &Connection, update: &Update) -> Outcome<()> {
+    let mut upsert = tx.prepare_cached(
+        "INSERT INTO accounts (pubkey, kind, program, proposal, account, status, version,
+             data_hash, raw, slot, wv, closed_slot)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, NULL)
+         ON CONFLICT (pubkey) DO UPDATE SET kind = excluded.kind, program = excluded.program,
+             proposal = excluded.proposal, account = excluded.account, status = excluded.status,
+             version = excluded.version, data_hash = excluded.data_hash, raw = excluded.raw,
+             slot = excluded.slot, wv = excluded.wv, closed_slot = NULL
+         WHERE (excluded.slot, excluded.wv) > (accounts.slot, accounts.wv)",
+    )?;
+    insert_with(&mut upsert, update)?;
     Ok(())
 }
 

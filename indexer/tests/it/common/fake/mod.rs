@@ -1,6 +1,5 @@
 //! A scripted Solana node: real HTTP and websocket on loopback, and faults that a real node cannot
 //! be made to show on command. What can be set is in `state.rs`.
-#![allow(dead_code, reason = "the node can do more than the tests of today ask of it")]
 mod answers;
 mod http;
 mod listing;
@@ -182,7 +181,6 @@ impl FakeSolana {
             Some(What::Status(status, retry)) => return http::refuse(stream, status, retry).await,
             Some(What::Mute) => std::future::pending().await,
             Some(What::HangUp) => return Err(std::io::ErrorKind::ConnectionAborted.into()),
-            Some(What::Garbage) => return http::respond(stream, "<html>welcome</html>").await,
             Some(What::Code(code, message)) => {
                 return http::respond(stream, &wire::error(id, code, message)).await;
             }

@@ -38,8 +38,6 @@ pub enum What {
     Mute,
     /// The connection ends instead of an answer.
     HangUp,
-    /// The answer is whole as HTTP and is not JSON.
-    Garbage,
     /// A list of accounts ends in the middle of the account behind so many; the connection with it,
     /// or, if `whole`, as if that were all.
     Cut { after: usize, whole: bool },
