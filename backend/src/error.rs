@@ -141,6 +141,15 @@ pub enum BackendError {
     /// A rule forbids it.
     #[error("Refused, nothing was signed: {0}")]
     Refused(String),
+    /// A long job cannot go on; transactions may have been sent before.
+    #[error("Stopped: {0}")]
+    Stopped(String),
+    /// A signature is needed whose key is not there.
+    #[error("The transaction needs the signature of {signer}, whose key is not loaded, so it was not sent.")]
+    MissingKey {
+        /// Whose key.
+        signer: Pubkey,
+    },
     /// A transaction failed, in simulation or on chain.
     #[error("{what} failed: {failure}")]
     Transaction {
@@ -153,9 +162,21 @@ pub enum BackendError {
         /// Its log, as far as known.
         logs: Vec<String>,
     },
-    /// A transaction was sent and is known to be dead.
+    /// The node refused a transaction, and no earlier broadcast can have been accepted.
     #[error(
-        "{what}: the transaction {signature} was not included before its blockhash expired. Nothing happened; it is safe to try again."
+        "{what}: the RPC node did not take the transaction {signature}: {reason}. Put that right or use another node; `control-room tx {signature}` tells whether it landed all the same."
+    )]
+    NotTaken {
+        /// What it should do.
+        what: String,
+        /// Its signature.
+        signature: String,
+        /// The node's words.
+        reason: String,
+    },
+    /// A transaction was sent, and it is proved that no block includes it or ever will.
+    #[error(
+        "{what}: the transaction {signature} was not included, and no block can include it any more: finalized blocks are past the end of its blockhash. It changed nothing; try again."
     )]
     Dropped {
         /// What it should do.
@@ -165,7 +186,7 @@ pub enum BackendError {
     },
     /// A transaction was sent and its outcome could not be learnt.
     #[error(
-        "{what}: the outcome of transaction {signature} is not known: {reason}. Look it up before trying again."
+        "{what}: the outcome of transaction {signature} is not known: {reason}. It may have landed, or may still land. Before trying again, run `control-room tx {signature}`, which looks again."
     )]
     Unknown {
         /// What it should do.

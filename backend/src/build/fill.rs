@@ -127,15 +127,20 @@ impl Filler<'_> {
         sent: &mut Vec<SentTx>,
     ) -> Result<()> {
         let (mut pause, mut resent, mut seen) = (FIRST_LOOK, Instant::now(), Instant::now());
+        let longest = self.gateway.config().outcome_timeout;
+        let started = Instant::now();
         while !open.is_empty() {
             tokio::time::sleep(pause).await;
             pause = pause.saturating_add(pause / 2).min(LAST_LOOK);
             match self.look(&mut open, sent).await {
                 Ok(()) => seen = Instant::now(),
-                Err(error) if error.is_transient() && seen.elapsed() < PATIENCE => continue,
+                Err(error) if error.is_transient() && seen.elapsed() < PATIENCE => {}
                 Err(error) => return Err(error),
             }
             self.tell(open.len(), total);
+            if let Some(write) = open.first().filter(|_| started.elapsed() >= longest) {
+                return Err(self.unsettled(open.len(), &write.signed, longest));
+            }
             if resent.elapsed() >= RESEND {
                 // Whatever the node says, the buffer decides.
                 let _ = self.gateway.send_all(open.iter().map(|w| &w.signed)).await;
@@ -145,10 +150,20 @@ impl Filler<'_> {
         Ok(())
     }
 
+    fn unsettled(&self, open: usize, first: &Signed, waited: Duration) -> BackendError {
+        BackendError::Stopped(format!(
+            "{open} writes into the buffer {} are neither in it nor expired after {waited:?}, the \
+             first of them {}. Start again with the same key file to go on.",
+            self.buffer,
+            first.signature()
+        ))
+    }
+
     /// Takes out of `open` what the buffer holds, what is dead, and what the chain has decided.
     async fn look(&self, open: &mut Vec<Write>, sent: &mut Vec<SentTx>) -> Result<()> {
-        // Before the buffer: what is dead by this height and missing afterwards never lands.
-        let height = self.gateway.block_height().await?;
+        // Before the buffer: what is expired by now and missing afterwards is signed again. At worst
+        // the first one lands as well, and writes the same bytes.
+        let seen = self.gateway.heights(self.gateway.config().commitment).await?;
         let present = self.held().await?;
         let signatures: Vec<_> = open.iter().map(|w| w.signed.signature()).collect();
         let fates = self.gateway.fates(&signatures).await?;
@@ -163,7 +178,7 @@ impl Filler<'_> {
                 if let Some(error) = fate.error.filter(|_| !there) {
                     failed = Some((write.signed.failure(&error), write.signed.signature()));
                 }
-            } else if !there && write.signed.last_valid >= height {
+            } else if !there && !write.signed.is_expired(seen) {
                 left.push(write);
             }
         }

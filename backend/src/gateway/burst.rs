@@ -9,7 +9,11 @@ use solana_message::Message;
 use solana_signature::Signature;
 use solana_transaction::Transaction;
 
-use super::{Failure, Gateway, explain, faults, once, send, simulate};
+use super::{
+    Failure, Gateway,
+    expiry::{Expiry, Heights},
+    explain, faults, send, simulate,
+};
 use crate::{
     error::{BackendError, Result},
     receipt::SentTx,
@@ -24,8 +28,7 @@ const STATUSES: usize = 256;
 /// A signed transaction; its bytes may be sent any number of times and take effect once at most.
 pub(crate) struct Signed {
     transaction: Transaction,
-    /// The last block height at which it can still be included.
-    pub last_valid: u64,
+    expiry: Expiry,
     made: Instant,
 }
 
@@ -39,6 +42,11 @@ pub(crate) struct Fate {
 impl Signed {
     pub(crate) fn signature(&self) -> Signature {
         self.transaction.signatures.first().copied().unwrap_or_default()
+    }
+
+    /// Whether `seen` means that no block can include it any more.
+    pub(crate) fn is_expired(&self, seen: Heights) -> bool {
+        self.expiry.is_past(seen, self.made.elapsed())
     }
 
     /// Why it failed, without its log.
@@ -74,18 +82,25 @@ impl Gateway {
         signers: &[&dyn Signer],
     ) -> Result<Vec<Signed>> {
         let payer = signers.first().ok_or(BackendError::NoSigner)?.pubkey();
-        let (blockhash, last_valid) = self.fresh_blockhash().await?;
+        let (blockhash, expiry) = self.fresh_blockhash().await?;
+        let made = Instant::now();
         let one = |instructions: &Vec<Instruction>| {
             let message = Message::new_with_blockhash(instructions, Some(&payer), &blockhash);
             let transaction = send::sign(message, signers)?;
-            Ok(Signed { transaction, last_valid, made: Instant::now() })
+            Ok(Signed { transaction, expiry, made })
         };
         messages.iter().map(one).collect()
     }
 
-    /// Sends all of `signed`, some at once. A node that refuses every one of them is an error; one
-    /// that loses some, or does not answer, is not, because only the effect counts.
+    /// Sends all of `signed`, some at once, within the time in which an outcome must be known. A node
+    /// that refuses every one of them is an error; one that loses some, or does not answer, is not,
+    /// because only the effect counts.
     pub(crate) async fn send_all(&self, signed: impl Iterator<Item = &Signed>) -> Result<()> {
+        let sent = tokio::time::timeout(self.config().outcome_timeout, self.hand_over_all(signed));
+        sent.await.unwrap_or(Ok(()))
+    }
+
+    async fn hand_over_all(&self, signed: impl Iterator<Item = &Signed>) -> Result<()> {
         let send = |s| async move { self.hand_over(s).await };
         let mut answers = stream::iter(signed.map(send)).buffer_unordered(IN_FLIGHT);
         let (mut taken, mut refused) = (false, None);
@@ -126,12 +141,5 @@ impl Gateway {
             out.extend(got.into_iter().map(|s| s.map(|s| Fate { slot: s.slot, error: s.err })));
         }
         Ok(out)
-    }
-
-    /// The height that decides which blockhashes are dead.
-    pub(crate) async fn block_height(&self) -> Result<u64> {
-        let commitment = self.config().commitment;
-        let ask = self.rpc().get_block_height_with_commitment(commitment);
-        once(self.config(), "getBlockHeight", ask).await
     }
 }

@@ -1,9 +1,11 @@
 //! The one way to the chain: a JSON-RPC node, asked with timeouts, asked again where that is
 //! harmless, and never trusted about anything that can be checked.
 mod burst;
+mod expiry;
 mod explain;
 mod faults;
 mod manager_errors;
+mod outcome;
 mod read;
 mod send;
 mod simulate;
@@ -27,6 +29,12 @@ const ATTEMPTS: u32 = 4;
 /// Pause before the second attempt; doubles each time.
 const BACKOFF: Duration = Duration::from_millis(200);
 
+/// Longest wait for the outcome of a transaction: a blockhash lives for about a minute, half a minute
+/// later its end is finalized, and a crowded cluster makes blocks half as fast.
+const OUTCOME_TIMEOUT: Duration = Duration::from_secs(180);
+/// Longest wait for a slot to be finalized.
+const FINALITY_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// Which node, and what is expected of it.
 #[derive(Clone)]
 pub struct GatewayConfig {
@@ -36,6 +44,10 @@ pub struct GatewayConfig {
     pub genesis_hash: Option<[u8; 32]>,
     /// Longest wait for one answer.
     pub timeout: Duration,
+    /// Longest wait for the outcome of what was sent.
+    pub outcome_timeout: Duration,
+    /// Longest wait for a slot to be finalized.
+    pub finality_timeout: Duration,
     /// Commitment of every read and every confirmation.
     pub commitment: CommitmentConfig,
     /// Micro-lamports paid per compute unit on top of the base fee.
@@ -50,6 +62,8 @@ impl GatewayConfig {
             rpc_url: rpc_url.into(),
             genesis_hash: None,
             timeout: Duration::from_secs(30),
+            outcome_timeout: OUTCOME_TIMEOUT,
+            finality_timeout: FINALITY_TIMEOUT,
             commitment: CommitmentConfig::confirmed(),
             unit_price: 0,
         }
@@ -80,6 +94,8 @@ impl std::fmt::Debug for GatewayConfig {
             .field("node", &self.site())
             .field("genesis_hash", &self.genesis_hash.map(hex::encode))
             .field("timeout", &self.timeout)
+            .field("outcome_timeout", &self.outcome_timeout)
+            .field("finality_timeout", &self.finality_timeout)
             .field("commitment", &self.commitment.commitment)
             .field("unit_price", &self.unit_price)
             .finish()

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::RangeInclusive,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sha2::{Digest, Sha256};
@@ -20,8 +20,6 @@ use crate::{
     lookup,
 };
 
-/// Longest wait for a slot to be finalized.
-const FINALITY: Duration = Duration::from_secs(120);
 const FINALITY_POLL: Duration = Duration::from_millis(500);
 
 /// One account that can migrate.
@@ -173,16 +171,17 @@ pub(crate) async fn records(
 
 /// Waits until `slot` is finalized, so that a finalized scan sees everything up to it.
 pub(crate) async fn wait_final(backend: &Backend, slot: u64, reporter: &Reporter) -> Result<u64> {
-    let started = std::time::Instant::now();
+    let (started, longest) = (Instant::now(), backend.gateway().config().finality_timeout);
     loop {
         let finalized = backend.gateway().finalized_slot().await?;
         reporter.step("Waiting for finality", finalized.min(slot), slot, 0);
         if finalized >= slot {
             return Ok(finalized);
         }
-        if started.elapsed() > FINALITY {
-            return Err(BackendError::Refused(format!(
-                "slot {slot} is not finalized after {FINALITY:?}; the cluster is slow. Try again."
+        if started.elapsed() >= longest {
+            return Err(BackendError::Stopped(format!(
+                "slot {slot} is not finalized after {longest:?}: the node's last finalized slot is \
+                 {finalized}. Run the same command again, or use another node."
             )));
         }
         tokio::time::sleep(FINALITY_POLL).await;

@@ -16,6 +16,8 @@ pub enum Reply {
     Error(i64, &'static str),
     /// An HTTP status and nothing else.
     Status(u16),
+    /// Too many requests: come again after so many seconds.
+    Busy(u64),
     /// Half an answer, then the line goes dead.
     Cut,
     /// No answer at all.
@@ -78,6 +80,10 @@ async fn serve(
             http(200, &envelope("error", json!({"code": code, "message": message})).to_string())
         }
         Reply::Status(status) => http(status, ""),
+        Reply::Busy(seconds) => {
+            let end = format!("\r\nretry-after: {seconds}\r\n\r\n");
+            http(429, "").replace("\r\n\r\n", &end)
+        }
         Reply::Cut => {
             let whole = http(200, &envelope("result", json!("x".repeat(400))).to_string());
             whole[..whole.len() - 100].to_owned()

@@ -3,8 +3,9 @@ use std::{
     collections::BTreeSet,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use crate::fake_node::{FakeNode, Reply};
@@ -17,8 +18,38 @@ fn hash(byte: u8) -> Value {
     json!(solana_hash::Hash::new_from_array([byte; 32]).to_string())
 }
 
+/// The node's newest slot, long after everything that is sent here.
+const SLOT: u64 = 9_000;
+
 fn context(value: Value) -> Value {
-    json!({"context": {"slot": 9}, "value": value})
+    json!({"context": {"slot": SLOT}, "value": value})
+}
+
+/// The blockhash was given at slot 1,000 and height 950, and can be used up to height 1,100.
+fn given() -> Reply {
+    let value = json!({"blockhash": hash(5), "lastValidBlockHeight": 1_100});
+    Reply::Result(json!({"context": {"slot": 1_000}, "value": value}))
+}
+
+/// So many slots, each with a block, after the blockhash was given.
+fn later(blocks: u64) -> Reply {
+    heights(1_000 + blocks, 950 + blocks)
+}
+
+fn heights(slot: u64, block_height: u64) -> Reply {
+    Reply::Result(json!({
+        "absoluteSlot": slot, "blockHeight": block_height, "epoch": 0, "slotIndex": slot,
+        "slotsInEpoch": 432_000, "transactionCount": null,
+    }))
+}
+
+fn unknown() -> Reply {
+    Reply::Result(context(json!([null])))
+}
+
+/// Whether a `getSignatureStatuses` searches the whole history.
+fn searches(params: &Value) -> bool {
+    params[1]["searchTransactionHistory"] == true
 }
 
 fn status(err: Value) -> Value {
@@ -36,10 +67,9 @@ fn usual(method: &str, params: &Value) -> Reply {
         "simulateTransaction" => {
             Reply::Result(context(json!({"err": null, "logs": [], "unitsConsumed": 321})))
         }
-        "getLatestBlockhash" => {
-            Reply::Result(context(json!({"blockhash": hash(5), "lastValidBlockHeight": 100})))
-        }
-        "getBlockHeight" => Reply::Result(json!(50)),
+        "getLatestBlockhash" => given(),
+        "getEpochInfo" => later(1),
+        "getBlockHeight" => Reply::Result(json!(951)),
         "sendTransaction" => Reply::Result(json!(signature(params))),
         _ => Reply::Error(-32601, "unknown"),
     }
@@ -54,7 +84,17 @@ fn signature(params: &Value) -> String {
 }
 
 async fn send(node: &FakeNode) -> Result<backend::SentTx, BackendError> {
-    let gateway = Gateway::connect(GatewayConfig::new(&node.url)).await.unwrap();
+    send_over(GatewayConfig::new(&node.url)).await
+}
+
+/// Sends over a gateway that waits for an outcome no longer than `longest`.
+async fn send_within(node: &FakeNode, longest: Duration) -> Result<backend::SentTx, BackendError> {
+    let config = GatewayConfig { outcome_timeout: longest, ..GatewayConfig::new(&node.url) };
+    send_over(config).await
+}
+
+async fn send_over(config: GatewayConfig) -> Result<backend::SentTx, BackendError> {
+    let gateway = Gateway::connect(config).await.unwrap();
     let signer = KeypairSigner::new(Keypair::new());
     let ix = backend::instructions::attest_buffer(&Pubkey::default(), &signer.pubkey(), 4);
     gateway.send_and_confirm("attest buffer", &[ix], &[&signer]).await
@@ -80,20 +120,158 @@ async fn a_confirmed_transaction_is_reported_with_slot_units_and_size() {
     assert_eq!(preflight["skipPreflight"], false);
 }
 
+/// The outcome is not known, and the sentence says which transaction to look up and how.
+fn is_unknown(error: &BackendError, node: &FakeNode) -> String {
+    assert!(matches!(error, BackendError::Unknown { .. }), "{error}");
+    let (said, signature) = (error.to_string(), signature(&node.asked("sendTransaction")[0]));
+    assert!(said.contains(&format!("`control-room tx {signature}`")), "{said}");
+    assert!(!said.contains("safe to try again") && !said.contains("othing"), "{said}");
+    said
+}
+
 #[tokio::test]
-async fn the_same_bytes_are_sent_again_until_the_blockhash_is_dead_and_nothing_else_is() {
+async fn the_same_bytes_are_sent_again_until_the_blockhash_is_over_and_nothing_else_is() {
     let node = FakeNode::start(|method, params, before| match method {
-        "getSignatureStatuses" => Reply::Result(context(json!([null]))),
-        // Dead only after several looks, so that there is time to broadcast again.
-        "getBlockHeight" => Reply::Result(json!(if before < 6 { 100 } else { 101 })),
+        "getSignatureStatuses" => unknown(),
+        // Over only after several looks, so that there is time to broadcast again.
+        "getEpochInfo" => later(if before < 6 { 150 } else { 151 }),
         _ => usual(method, params),
     })
     .await;
     let error = send(&node).await.unwrap_err();
     assert!(matches!(error, BackendError::Dropped { .. }), "{error}");
-    assert!(error.to_string().contains("safe to try again"), "{error}");
+    assert!(error.to_string().contains("no block can include it any more"), "{error}");
     assert!(node.asked("sendTransaction").len() >= 2, "it was never broadcast again");
     assert_eq!(distinct(&node), 1);
+    let finalized = |p: &Value| p[0]["commitment"] == "finalized";
+    assert!(node.asked("getEpochInfo").iter().all(finalized), "a fork can still lose to another");
+    assert!(node.asked("getSignatureStatuses").last().is_some_and(searches));
+}
+
+#[tokio::test]
+async fn a_transaction_that_landed_is_not_called_dropped_by_a_height_that_is_22_million_too_high() {
+    // The slot instead of the height, as mainnet's would be; no status for the first looks.
+    let node = FakeNode::start(|method, params, before| match method {
+        "getEpochInfo" => heights(22_000_951, 22_000_951),
+        "getBlockHeight" => Reply::Result(json!(22_000_951)),
+        "getSignatureStatuses" if searches(params) || before < 6 => unknown(),
+        "getSignatureStatuses" => Reply::Result(status(Value::Null)),
+        _ => usual(method, params),
+    })
+    .await;
+    assert_eq!(send(&node).await.unwrap().slot, 77);
+}
+
+#[tokio::test]
+async fn heights_that_cannot_be_right_leave_the_outcome_unknown() {
+    // A height that outruns its slot; slots that outrun time; a blockhash that ends before its time.
+    let short = json!({"blockhash": hash(5), "lastValidBlockHeight": 960});
+    let short = Reply::Result(json!({"context": {"slot": 1_000}, "value": short}));
+    for (blockhash, seen) in [
+        (given(), heights(1_010, 22_000_950)),
+        (given(), later(1_000_000)),
+        (short, later(20)),
+    ] {
+        let node = FakeNode::start(move |method, params, _| match method {
+            "getLatestBlockhash" => blockhash.clone(),
+            "getEpochInfo" => seen.clone(),
+            "getSignatureStatuses" => unknown(),
+            _ => usual(method, params),
+        })
+        .await;
+        let error = send_within(&node, Duration::from_millis(1_000)).await.unwrap_err();
+        is_unknown(&error, &node);
+    }
+}
+
+#[tokio::test]
+async fn what_the_history_knows_and_what_a_node_behind_does_not_know_is_not_dropped() {
+    let node = FakeNode::start(|method, params, _| match method {
+        "getSignatureStatuses" if searches(params) => Reply::Result(status(Value::Null)),
+        "getSignatureStatuses" => unknown(),
+        "getEpochInfo" => later(151),
+        _ => usual(method, params),
+    })
+    .await;
+    assert_eq!(send(&node).await.unwrap().slot, 77);
+    let behind = FakeNode::start(|method, params, _| match method {
+        "getSignatureStatuses" => {
+            Reply::Result(json!({"context": {"slot": 1_150}, "value": [null]}))
+        }
+        "getEpochInfo" => later(151),
+        _ => usual(method, params),
+    })
+    .await;
+    let error = send_within(&behind, Duration::from_millis(1_000)).await.unwrap_err();
+    let said = is_unknown(&error, &behind);
+    assert!(said.contains("slot 1150"), "{said}");
+}
+
+#[tokio::test]
+async fn a_node_that_stands_still_does_not_keep_anybody_waiting_for_ever() {
+    let node = FakeNode::start(|method, params, _| match method {
+        "getSignatureStatuses" => unknown(),
+        _ => usual(method, params),
+    })
+    .await;
+    let error = send_within(&node, Duration::from_millis(200)).await.unwrap_err();
+    is_unknown(&error, &node);
+}
+
+#[tokio::test]
+async fn a_node_that_counts_requests_does_not_stop_the_looks_at_the_status() {
+    let sends = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&sends);
+    let node = FakeNode::start(move |method, params, _| match method {
+        "sendTransaction" if seen.fetch_add(1, Ordering::SeqCst) > 0 => Reply::Busy(119),
+        "getSignatureStatuses" if seen.load(Ordering::SeqCst) < 2 => unknown(),
+        "getSignatureStatuses" => Reply::Result(status(Value::Null)),
+        _ => usual(method, params),
+    })
+    .await;
+    let config =
+        GatewayConfig { timeout: Duration::from_millis(500), ..GatewayConfig::new(&node.url) };
+    assert_eq!(send_over(config).await.unwrap().slot, 77);
+    assert!(sends.load(Ordering::SeqCst) >= 2);
+}
+
+#[tokio::test]
+async fn a_refusal_to_send_is_told_at_once_in_the_nodes_own_words() {
+    for (refusal, words) in [
+        (Reply::Error(-32052, "API key is not allowed to access blockchain"), "not allowed"),
+        (Reply::Error(-32601, "Method not found"), "Method not found"),
+        (Reply::Status(403), "HTTP 403"),
+    ] {
+        let node = FakeNode::start(move |method, params, _| match method {
+            "sendTransaction" => refusal.clone(),
+            "getSignatureStatuses" => unknown(),
+            _ => usual(method, params),
+        })
+        .await;
+        let error = send(&node).await.unwrap_err();
+        assert!(matches!(error, BackendError::NotTaken { .. }), "{error}");
+        let said = error.to_string();
+        assert!(said.contains(words) && said.contains(&signature(&node.asked("sendTransaction")[0])));
+        assert_eq!(node.asked("sendTransaction").len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_after_a_broadcast_that_may_have_been_accepted_is_not_the_outcome() {
+    for first in [Reply::Cut, Reply::Error(-32603, "Internal error")] {
+        let node = FakeNode::start(move |method, params, before| match (method, before) {
+            ("sendTransaction", 0) => first.clone(),
+            ("sendTransaction", _) => Reply::Status(403),
+            ("getSignatureStatuses", _) => unknown(),
+            _ => usual(method, params),
+        })
+        .await;
+        // Long enough for a second broadcast.
+        let error = send_within(&node, Duration::from_millis(2_500)).await.unwrap_err();
+        let said = is_unknown(&error, &node);
+        assert!(said.contains("HTTP 403"), "{said}");
+        assert!(node.asked("sendTransaction").len() >= 2 && distinct(&node) == 1);
+    }
 }
 
 #[tokio::test]
@@ -105,7 +283,7 @@ async fn a_node_that_goes_away_after_the_send_does_not_lead_to_a_second_transact
             gone.store(true, Ordering::SeqCst);
             Reply::Cut
         }
-        "getBlockHeight" if gone.load(Ordering::SeqCst) && before < 3 => Reply::Status(502),
+        "getSignatureStatuses" if gone.load(Ordering::SeqCst) && before < 3 => Reply::Status(502),
         "getSignatureStatuses" => Reply::Result(status(Value::Null)),
         _ => usual(method, params),
     })

@@ -3,6 +3,7 @@ use std::{
     collections::BTreeSet,
     path::Path,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use backend::{
@@ -37,9 +38,10 @@ struct Chain {
     writes: Vec<(usize, String)>,
     landed: BTreeSet<String>,
     failed: BTreeSet<String>,
+    /// Slot and block height; there is a block in every slot.
     height: u64,
-    /// How many heights a blockhash lives.
-    life: u64,
+    /// By how much it grows with every look.
+    pace: u64,
     statuses: usize,
     fate: Fate,
 }
@@ -69,12 +71,13 @@ impl Chain {
             }
             "getLatestBlockhash" => {
                 let seed = u8::try_from(before).unwrap();
-                let last = self.height + self.life;
-                context(json!({"blockhash": hash(seed), "lastValidBlockHeight": last}))
+                let value =
+                    json!({"blockhash": hash(seed), "lastValidBlockHeight": self.height + 150});
+                Reply::Result(json!({"context": {"slot": self.height}, "value": value}))
             }
-            "getBlockHeight" => {
-                self.height += 1;
-                Reply::Result(json!(self.height))
+            "getEpochInfo" => {
+                self.height += self.pace;
+                Reply::Result(json!({"absoluteSlot": self.height, "blockHeight": self.height}))
             }
             "sendTransaction" => Reply::Result(json!(self.take(params))),
             "getSignatureStatuses" => {
@@ -151,6 +154,10 @@ struct World {
 
 impl World {
     async fn start(len: usize, fate: Fate) -> Self {
+        Self::with(len, fate, |config| config).await
+    }
+
+    async fn with(len: usize, fate: Fate, set: fn(GatewayConfig) -> GatewayConfig) -> Self {
         let signer = KeypairSigner::new(Keypair::new());
         let chain = Arc::new(Mutex::new(Chain {
             owner: signer.pubkey(),
@@ -158,8 +165,8 @@ impl World {
             writes: vec![],
             landed: BTreeSet::new(),
             failed: BTreeSet::new(),
-            height: 10,
-            life: 1_000,
+            height: 1_000,
+            pace: 1,
             statuses: 0,
             fate,
         }));
@@ -168,7 +175,7 @@ impl World {
             shared.lock().unwrap().answer(method, params, before)
         })
         .await;
-        let gateway = Gateway::connect(GatewayConfig::new(&node.url)).await.unwrap();
+        let gateway = Gateway::connect(set(GatewayConfig::new(&node.url))).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let archive: Arc<dyn Archive> = Arc::new(FileArchive::open(dir.path()).unwrap());
         let builder = ProgramBuilder::new(&Backend::new(gateway, archive, Some(Arc::new(signer))));
@@ -229,10 +236,10 @@ async fn only_a_lost_write_is_sent_again_and_as_the_same_transaction() {
 
 #[tokio::test]
 async fn a_write_that_died_is_signed_again_and_nothing_else_is() {
-    // Lost once, and dead with the second look: the height moves with every one.
+    // Lost once, and over with the fourth look: the height moves with every one.
     let lose = |at, n| if (at, n) == (0, 0) { Write::Lost } else { Write::Lands };
     let world = World::start(9_000, lose).await;
-    world.chain().life = 1;
+    world.chain().pace = 40;
     let done = world.upload().await.unwrap();
     let chain = world.chain();
     assert_eq!(chain.buffer.as_ref().unwrap()[HEADER..], world.elf);
@@ -242,7 +249,7 @@ async fn a_write_that_died_is_signed_again_and_nothing_else_is() {
     assert_eq!(
         done.sent.len(),
         chain.writes.len(),
-        "the dead one is not reported, the creation is"
+        "the one that was lost is not reported, the creation is"
     );
 }
 
@@ -258,6 +265,19 @@ async fn a_write_that_fails_on_chain_ends_the_upload_with_its_reason() {
     assert!(chain.failed.contains(&signature));
     assert!(failure.sentence.contains(&loader::ID.to_string()), "{failure}");
     assert_eq!(writes(&chain, 0), (1, 1), "it was sent again although it had failed");
+}
+
+#[tokio::test]
+async fn writes_that_never_arrive_on_a_chain_that_stands_still_end_the_upload() {
+    let lose = |_, _| Write::Lost;
+    let soon = |config| GatewayConfig { outcome_timeout: Duration::from_millis(200), ..config };
+    let world = World::with(9_000, lose, soon).await;
+    world.chain().pace = 0;
+    let error = world.upload().await.unwrap_err();
+    assert!(matches!(error, BackendError::Stopped(_)), "{error}");
+    let said = error.to_string();
+    assert!(said.contains("same key file") && !said.contains("nothing was signed"), "{said}");
+    assert!(said.contains(&world.chain().writes[0].1), "{said}");
 }
 
 #[tokio::test]
