@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use crate::{
     archive::Archive,
     error::{BackendError, Result},
-    gateway::{Blame, Gateway, MAX_UNITS, Simulated, transaction_size, with_budget},
+    gateway::{Blame, Fee, Gateway, MAX_UNITS, Simulated, transaction_size, with_budget},
     governance,
     intent::Intent,
     migration::MigrationManager,
@@ -147,16 +147,22 @@ impl Backend {
     async fn preflight(&self, mut plan: Plan) -> Result<Preflight> {
         let mut simulation = None;
         let mut sealed = None;
+        let price = self.gateway().config().unit_price;
         if let Some(payer) = self.signer()
             && !plan.instructions.is_empty()
         {
-            let price = self.gateway().config().unit_price;
             let full = with_budget(&plan.instructions, MAX_UNITS, price);
             let simulated = self.gateway().simulate(&full, &payer).await?;
             let verdict = check_simulation(&simulated, plan.work);
             plan.check(verdict);
-            plan.check(self.check_balance(&plan.instructions, &payer, &simulated).await?);
             let limit = plan.unit_limit.unwrap_or_else(|| simulated.unit_limit());
+            let fee = Fee::of(&plan.instructions, &payer, limit, price);
+            plan.check(self.check_balance(&payer, fee).await?);
+            plan.facts.extend(match plan.work {
+                Work::One => fee.facts(),
+                // Every transaction of a job gets the limit of its own simulation.
+                Work::Job => Fee { limit: MAX_UNITS, ..fee }.job_facts(plan.transactions),
+            });
             let message = with_budget(&plan.instructions, limit, price);
             let hash = message_hash(&message, &payer);
             plan.fact("Compute units", format!("{} simulated, limit {limit}", simulated.units));
@@ -170,6 +176,8 @@ impl Backend {
             sealed = Some((payer, hash, limit));
         } else if self.signer().is_some() && plan.work == Work::Job {
             // A job may have nothing to send for one step and still have something to settle.
+            let most = Fee { signatures: 1, limit: MAX_UNITS, price };
+            plan.facts.extend(most.job_facts(plan.transactions));
             sealed = self.signer().map(|payer| (payer, plan.shown.hash(), MAX_UNITS));
         }
         let intent = match sealed {
@@ -180,6 +188,7 @@ impl Backend {
                 shown: plan.shown,
                 message_hash,
                 unit_limit,
+                unit_price: price,
                 request: plan.request,
             }),
             _ => None,
@@ -196,22 +205,10 @@ impl Backend {
         })
     }
 
-    pub(crate) async fn check_balance(
-        &self,
-        instructions: &[Instruction],
-        payer: &Pubkey,
-        simulated: &Simulated,
-    ) -> Result<Check> {
+    /// The signer can pay `fee`.
+    pub(crate) async fn check_balance(&self, payer: &Pubkey, fee: Fee) -> Result<Check> {
         let lamports = self.gateway().account(payer).await?.map_or(0, |a| a.lamports);
-        let signatures = instructions
-            .iter()
-            .flat_map(|ix| &ix.accounts)
-            .filter(|m| m.is_signer && m.pubkey != *payer)
-            .count();
-        let signatures = u64::try_from(signatures).unwrap_or(u64::MAX).saturating_add(1);
-        let price = self.gateway().config().unit_price;
-        let priority = u64::from(simulated.unit_limit()).saturating_mul(price).div_ceil(1_000_000);
-        let fee = signatures.saturating_mul(5_000).saturating_add(priority);
+        let fee = fee.lamports();
         Ok(Check::when(
             lamports >= fee,
             format!("The signer holds {lamports} lamports; the fee of a transaction is {fee}."),
@@ -238,6 +235,7 @@ impl Backend {
                 key.pubkey()
             )));
         }
+        self.check_price(intent.unit_price)?;
         self.gateway().recheck_genesis().await?;
         let plan = match &intent.request {
             Some(frozen) => ProposalManager::new(self).replan_propose(frozen).await?,
@@ -264,6 +262,17 @@ impl Backend {
                 }
             },
         }
+    }
+
+    /// What is signed costs what was shown, also after a reconnection with other settings.
+    pub(crate) fn check_price(&self, shown: u64) -> Result<()> {
+        let now = self.gateway().config().unit_price;
+        if shown == now {
+            return Ok(());
+        }
+        Err(BackendError::Changed(format!(
+            "the priority fee was {shown} and is {now} micro-lamports per compute unit now"
+        )))
     }
 
     async fn submit_one(

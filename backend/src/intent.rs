@@ -59,6 +59,8 @@ pub struct Intent {
     pub(crate) shown: Shown,
     pub(crate) message_hash: [u8; 32],
     pub(crate) unit_limit: u32,
+    /// Micro-lamports per compute unit, of every transaction that this leads to.
+    pub(crate) unit_price: u64,
     pub(crate) request: Option<Box<FrozenRequest>>,
 }
 

@@ -41,6 +41,11 @@ pub struct Args {
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(10..=60_000))]
     pub slot_ms: Option<u64>,
 
+    /// Micro-lamports per compute unit that seed and flow pay on top of the base fee
+    #[arg(long, default_value_t = 0, value_name = "MICROLAMPORTS",
+          value_parser = backend::gateway::parse_unit_price)]
+    pub priority_fee: u64,
+
     /// Only deploy the two programs, fund the keys and fill the vaults: no team, no proposal. The
     /// deployer holds the demo vault's upgrade authority, and ProgramData has no room to spare
     #[arg(long, conflicts_with = "headless")]
@@ -92,6 +97,7 @@ mod tests {
             "vaults",
             "records",
             "slot-ms",
+            "priority-fee",
             "bare",
             "headless",
             "hold",

@@ -31,7 +31,7 @@ pub async fn send(
     signer: &dyn Signer,
 ) -> Result<SentTx> {
     let (rpc, payer) = (client(gateway), signer.pubkey());
-    let instructions = with_budget(&[instruction], MAX_UNITS, 0);
+    let instructions = with_budget(&[instruction], MAX_UNITS, gateway.config().unit_price);
     let programs: Vec<_> = instructions.iter().map(|ix| ix.program_id).collect();
     let blockhash = rpc.get_latest_blockhash().await.context("The chain gives no blockhash.")?;
     let message = Message::new_with_blockhash(&instructions, Some(&payer), &blockhash);

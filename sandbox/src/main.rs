@@ -56,7 +56,8 @@ async fn work(args: &Args) -> Result<()> {
         records: args.records,
     };
     let (data_dir, vaults, bare) = (data.path(), args.vaults, args.bare);
-    let setup = Setup { elves, data_dir, vaults, bare, chain };
+    let unit_price = args.priority_fee;
+    let setup = Setup { elves, data_dir, vaults, bare, unit_price, chain };
     let world = World::create(&setup).await?;
     eprintln!("the sandbox is ready after {:.1} s", started.elapsed().as_secs_f64());
     if args.headless {

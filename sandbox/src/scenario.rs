@@ -56,6 +56,8 @@ pub struct Setup {
     pub vaults: u32,
     /// Whether there shall be no team and no proposal.
     pub bare: bool,
+    /// Micro-lamports per compute unit that every transaction pays on top of the base fee.
+    pub unit_price: u64,
     /// The chain, as it shall be once it is seeded.
     pub chain: ChainConfig,
 }
@@ -68,7 +70,7 @@ impl World {
     pub async fn create(setup: &Setup) -> Result<Self> {
         let keys = Keys::create(&setup.data_dir)?;
         let archive = setup.data_dir.join("archive");
-        let (chain, gateway) = step("starting the local chain", start(setup.chain)).await?;
+        let (chain, gateway) = step("starting the local chain", start(setup)).await?;
         let seeded = seed(&gateway, &keys, &archive, setup).await?;
         chain.set_slot_time(setup.chain.slot_ms)?;
         Ok(Self { gateway, keys, archive, seeded, chain })
@@ -92,9 +94,11 @@ impl World {
     }
 }
 
-async fn start(config: ChainConfig) -> Result<(LocalChain, Gateway)> {
+async fn start(setup: &Setup) -> Result<(LocalChain, Gateway)> {
+    let (config, unit_price) = (setup.chain, setup.unit_price);
     let slot_ms = config.slot_ms.min(SEED_SLOT_MS);
     let chain = LocalChain::start(ChainConfig { slot_ms, ..config })?;
-    let gateway = Gateway::connect(GatewayConfig::new(chain.http())).await?;
+    let gateway = GatewayConfig { unit_price, ..GatewayConfig::new(chain.http()) };
+    let gateway = Gateway::connect(gateway).await?;
     Ok((chain, gateway))
 }

@@ -32,6 +32,7 @@ fn setup(dir: &std::path::Path, vaults: u32) -> Setup {
         data_dir: dir.to_owned(),
         vaults,
         bare: false,
+        unit_price: 0,
         chain: ChainConfig::with_slots_of(50),
     }
 }

@@ -56,6 +56,18 @@ pub struct Common {
     /// Key file that signs, as the Solana command line writes it
     #[arg(long, global = true, env = "CONTROL_ROOM_KEYPAIR", value_name = "FILE")]
     pub keypair: Option<PathBuf>,
+    /// Micro-lamports per compute unit to pay on top of the base fee, with every transaction
+    ///
+    /// A transaction pays for its limit of compute units, which is shown before signing. 0, the
+    /// default, pays the base fee alone.
+    #[arg(
+        long,
+        global = true,
+        env = "CONTROL_ROOM_PRIORITY_FEE",
+        value_name = "MICROLAMPORTS",
+        value_parser = backend::gateway::parse_unit_price
+    )]
+    pub priority_fee: Option<u64>,
     /// Postgres for the mirror [default: a file in the data folder]
     #[arg(
         long,
@@ -139,6 +151,10 @@ pub enum Command {
     Rollback(Rollback),
     /// Close what is left of a proposal that has ended; the rent goes back to who paid it
     Close(setup::Close),
+    /// Look a transaction up by its signature: whether it landed, and why it failed
+    ///
+    /// Asks the node, not the mirror. 0 it landed and succeeded, 1 anything else.
+    Tx(Tx),
     /// The audit log: print it, check it, write it to a file, tell its head
     Audit(mirror::Audit),
     /// Mirror the chain without screens, until Ctrl-C
@@ -169,6 +185,17 @@ pub struct Output {
     /// Print one JSON value
     #[arg(long)]
     pub json: bool,
+}
+
+/// One transaction.
+#[derive(Args, Debug)]
+pub struct Tx {
+    /// Its signature, in base58
+    #[arg(value_name = "SIGNATURE")]
+    pub signature: backend::Signature,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// An action on a proposal.

@@ -81,7 +81,7 @@ async fn run(cli: Cli, settings: Settings, secrets: Secrets) -> Result<u8> {
         _ => None,
     };
     match cli.command {
-        Some(Command::Sandbox(args)) if args.headless => sandbox::headless(&args).await,
+        Some(Command::Sandbox(args)) if args.headless => sandbox::headless(&args, settings.priority_fee).await,
         Some(Command::Sandbox(args)) => {
             let keep = cli.common.data_dir.is_some();
             sandbox::screens(&args, settings, keep, fail).await
@@ -89,6 +89,7 @@ async fn run(cli: Cli, settings: Settings, secrets: Secrets) -> Result<u8> {
         Some(Command::Replay(args)) => headless::replay(&args).await,
         Some(Command::MigrateDb(args)) => headless::migrate_db(&settings, &args).await,
         Some(Command::Doctor(output)) => headless::doctor(settings, secrets, output.json).await,
+        Some(Command::Tx(args)) => headless::tx(&settings, &secrets, &args).await,
         Some(command) => {
             let session = match headless::needs_only_to_read(&command) {
                 true => Session::open_reading(settings, secrets).await?,

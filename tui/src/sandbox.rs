@@ -77,8 +77,9 @@ fn command(args: &Sandbox) -> Result<Command> {
 ///
 /// # Errors
 /// When it cannot be started.
-pub async fn headless(args: &Sandbox) -> Result<u8> {
+pub async fn headless(args: &Sandbox, priority_fee: u64) -> Result<u8> {
     let mut command = command(args)?;
+    command.arg("--priority-fee").arg(priority_fee.to_string());
     let mut child = command.arg("--headless").spawn().context("The sandbox cannot be started.")?;
     let status = child.wait().await.context("The sandbox is gone.")?;
     Ok(status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(1))

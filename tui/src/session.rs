@@ -122,9 +122,7 @@ impl Session {
     /// # Errors
     /// The backend's sentence.
     pub async fn backend(&self, signer: Option<Arc<dyn Signer>>) -> Result<Backend> {
-        let mut config = GatewayConfig::new(self.settings.rpc_url.clone());
-        config.timeout = TIMEOUT;
-        let gateway = Gateway::connect(config).await.map_err(|e| self.clean(&e))?;
+        let gateway = gateway(&self.settings).await.map_err(|e| self.clean(&e))?;
         let archive = FileArchive::open(&self.archive)?;
         Ok(Backend::new(gateway, Arc::new(archive), signer))
     }
@@ -166,6 +164,19 @@ impl Session {
             .await
             .context("The sent transaction could not be written down.")
     }
+}
+
+/// The way to the node of `s`.
+///
+/// # Errors
+/// The backend's, with what may be a secret in it.
+pub async fn gateway(s: &Settings) -> backend::Result<Gateway> {
+    let config = GatewayConfig {
+        timeout: TIMEOUT,
+        unit_price: s.priority_fee,
+        ..GatewayConfig::new(s.rpc_url.clone())
+    };
+    Gateway::connect(config).await
 }
 
 /// The nodes of `s`, on a chain of this `kind`.

@@ -10,7 +10,7 @@ use super::upload::held;
 use crate::{
     backend::Reporter,
     error::{BackendError, Result},
-    gateway::{Gateway, PACKET, Signed, transaction_size, with_budget},
+    gateway::{Fee, Gateway, PACKET, Signed, transaction_size, with_budget},
     receipt::SentTx,
     signer::Signer,
 };
@@ -18,7 +18,7 @@ use crate::{
 /// What each write is called.
 const WHAT: &str = "write buffer";
 /// Compute units of one write: the loader's fixed 2,370 and the budget instructions' own.
-const WRITE_UNITS: u32 = 5_000;
+pub(crate) const WRITE_UNITS: u32 = 5_000;
 /// Writes under one blockhash, which can expire within seconds where slots are short.
 const GROUP: usize = 256;
 /// First pause between two looks at the buffer; grows by half up to the last.
@@ -106,9 +106,9 @@ impl Filler<'_> {
             return Err(BackendError::Transaction { what, failure, signature: None, logs });
         }
         let price = self.gateway.config().unit_price;
-        let priority = u64::from(WRITE_UNITS).saturating_mul(price).div_ceil(1_000_000);
+        let fee = Fee { signatures: 1, limit: WRITE_UNITS, price };
         let writes = u64::try_from(messages.len()).unwrap_or(u64::MAX);
-        let need = writes.saturating_mul(priority.saturating_add(5_000));
+        let need = writes.saturating_mul(fee.lamports());
         let have = self.gateway.account(&payer).await?.map_or(0, |a| a.lamports);
         if have >= need {
             return Ok(());

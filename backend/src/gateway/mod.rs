@@ -4,6 +4,8 @@ mod burst;
 mod expiry;
 mod explain;
 mod faults;
+mod fee;
+mod find;
 mod manager_errors;
 mod outcome;
 mod read;
@@ -19,6 +21,9 @@ use crate::error::{BackendError, Result};
 
 pub(crate) use burst::Signed;
 pub use explain::{Blame, Failure, explain};
+pub(crate) use fee::{Fee, sol};
+pub use fee::{MAX_UNIT_PRICE, check_unit_price, parse_unit_price};
+pub use find::TxStatus;
 pub use manager_errors::manager_error;
 pub use read::{ChainTime, Filter, RawAccount};
 pub(crate) use send::Landed;

@@ -18,6 +18,7 @@ use solana_rpc_client_api::{
 };
 use solana_signature::Signature;
 use solana_transaction::Transaction;
+use solana_transaction_status_client_types::TransactionStatus;
 
 use super::{
     Failure, Gateway, GatewayConfig,
@@ -165,8 +166,25 @@ impl Gateway {
         }
     }
 
-    /// What the node knows of `signature`, and the slot at which it knew that.
     async fn status(&self, signature: &Signature, history: bool) -> Result<(u64, Option<Outcome>)> {
+        let (at, status) = self.raw_status(signature, history).await?;
+        let known = status.map(|status| {
+            if status.satisfies_commitment(self.config().commitment) {
+                Outcome::Landed(status.slot, status.err)
+            } else {
+                let slot = status.slot;
+                Outcome::Waiting(Some(format!("it is in slot {slot}, which is not confirmed yet")))
+            }
+        });
+        Ok((at, known))
+    }
+
+    /// What the node knows of `signature`, and the slot at which it knew that.
+    pub(super) async fn raw_status(
+        &self,
+        signature: &Signature,
+        history: bool,
+    ) -> Result<(u64, Option<TransactionStatus>)> {
         let signatures = std::slice::from_ref(signature);
         let method = "getSignatureStatuses";
         let answer = if history {
@@ -175,19 +193,13 @@ impl Gateway {
         } else {
             once(self.config(), method, self.rpc().get_signature_statuses(signatures)).await?
         };
-        let [status] = answer.value.as_slice() else {
-            let reason = format!("{} statuses instead of 1", answer.value.len());
-            return Err(BackendError::BadAnswer { method: method.into(), reason });
-        };
-        let known = status.as_ref().map(|status| {
-            if status.satisfies_commitment(self.config().commitment) {
-                Outcome::Landed(status.slot, status.err.clone())
-            } else {
-                let slot = status.slot;
-                Outcome::Waiting(Some(format!("it is in slot {slot}, which is not confirmed yet")))
+        match <[_; 1]>::try_from(answer.value) {
+            Ok([status]) => Ok((answer.context.slot, status)),
+            Err(other) => {
+                let reason = format!("{} statuses instead of 1", other.len());
+                Err(BackendError::BadAnswer { method: method.into(), reason })
             }
-        });
-        Ok((answer.context.slot, known))
+        }
     }
 
     /// Slot and block height in one answer: asked for one by one, two nodes may answer.

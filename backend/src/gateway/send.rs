@@ -133,7 +133,7 @@ impl Gateway {
     }
 
     /// The failed transaction's log, where the node still has it, tells which program refused.
-    async fn explain_landed(
+    pub(super) async fn explain_landed(
         &self,
         error: &TransactionError,
         signature: &Signature,

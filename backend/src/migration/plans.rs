@@ -9,7 +9,7 @@ use super::{MigrationManager, pack, records, survey};
 use crate::{
     code,
     error::Result,
-    gateway::{Gateway, MAX_UNITS, PACKET, transaction_size, with_budget},
+    gateway::{Fee, Gateway, MAX_UNITS, PACKET, transaction_size, with_budget},
     instructions::{self, Migrate, ProposalKeys},
     lookup::Scene,
     multisig::MultisigCoordinator,
@@ -132,7 +132,9 @@ impl MigrationManager {
             sum.saturating_add(grown.saturating_sub(e.lamports)).saturating_add(record)
         });
         let kept = self.backup_rent(open).await?;
-        let fees = u64::try_from(transactions).unwrap_or(u64::MAX).saturating_mul(5_000);
+        let price = gateway.config().unit_price;
+        let fee = Fee { signatures: 1, limit: MAX_UNITS, price };
+        let fees = u64::try_from(transactions).unwrap_or(u64::MAX).saturating_mul(fee.lamports());
         let need = growth.saturating_add(kept).saturating_add(fees);
         let have = gateway.account(payer).await?.map_or(0, |a| a.lamports);
         Ok(Check::when(

@@ -66,6 +66,7 @@ impl SetupManager {
             .saturating_add(usize::from(role == BufferRole::Rollback));
         let left = usize::try_from(all.saturating_sub(done)).unwrap_or(usize::MAX);
         shown.transactions = left.saturating_add(ends);
+        shown.job_fee();
         shown.work = Work::Attest { program: *program, buffer: view.address, role };
         Ok(shown)
     }

@@ -112,6 +112,7 @@ impl SetupManager {
             .saturating_add(left.buffers.len())
             .saturating_add(1);
         if shown.signer.is_some() {
+            shown.job_fee();
             shown.work = Work::Close { proposal: *proposal };
         }
         Ok(shown)

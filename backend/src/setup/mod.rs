@@ -24,7 +24,7 @@ use crate::{
     backend::{Backend, Reporter, check_simulation, message_hash},
     build::BuiltElf,
     error::{BackendError, Result},
-    gateway::{Blame, MAX_UNITS, transaction_size, with_budget},
+    gateway::{Blame, Fee, MAX_UNITS, transaction_size, with_budget},
     lookup,
     plan::Work as Extent,
     preflight::{Check, Fact, Simulation, Verdict},
@@ -64,6 +64,8 @@ pub struct SetupPreflight {
     /// Transactions that will be sent, as far as can be told now.
     pub transactions: usize,
     signer: Option<Pubkey>,
+    /// Micro-lamports per compute unit, of every transaction that this leads to.
+    unit_price: u64,
     work: Work,
 }
 
@@ -77,7 +79,12 @@ pub struct SetupReceipt {
 }
 
 impl SetupPreflight {
-    fn new(verb: &'static str, title: impl Into<String>, signer: Option<Pubkey>) -> Self {
+    fn new(
+        verb: &'static str,
+        title: impl Into<String>,
+        signer: Option<Pubkey>,
+        unit_price: u64,
+    ) -> Self {
         let mut shown = Self {
             verb,
             title: title.into(),
@@ -87,6 +94,7 @@ impl SetupPreflight {
             simulation: None,
             transactions: 1,
             signer,
+            unit_price,
             work: Work::Nothing,
         };
         match signer {
@@ -102,6 +110,13 @@ impl SetupPreflight {
 
     fn check(&mut self, check: Check) {
         self.checks.push(check);
+    }
+
+    /// The fee of a job, whose transactions have limits of their own, in place of its first one's.
+    fn job_fee(&mut self) {
+        let most = Fee { signatures: 1, limit: MAX_UNITS, price: self.unit_price };
+        self.facts.retain(|f| !matches!(f.label.as_str(), "Fee" | "Priority fee"));
+        self.facts.extend(most.job_facts(self.transactions));
     }
 
     /// The first check that failed.
@@ -125,7 +140,8 @@ impl SetupManager {
     }
 
     fn start(&self, verb: &'static str, title: impl Into<String>) -> SetupPreflight {
-        SetupPreflight::new(verb, title, self.backend.signer())
+        let price = self.backend.gateway().config().unit_price;
+        SetupPreflight::new(verb, title, self.backend.signer(), price)
     }
 
     /// The state of a program that must be registered.
@@ -148,12 +164,14 @@ impl SetupManager {
     ) -> Result<SetupPreflight> {
         let Some(payer) = shown.signer else { return Ok(shown) };
         let gateway = self.backend.gateway();
-        let price = gateway.config().unit_price;
+        let price = shown.unit_price;
         let full = with_budget(instructions, MAX_UNITS, price);
         let simulated = gateway.simulate(&full, &payer).await?;
         shown.check(check_simulation(&simulated, Extent::One));
-        shown.check(self.backend.check_balance(instructions, &payer, &simulated).await?);
         let limit = simulated.unit_limit();
+        let fee = Fee::of(instructions, &payer, limit, price);
+        shown.check(self.backend.check_balance(&payer, fee).await?);
+        shown.facts.extend(fee.facts());
         let message = with_budget(instructions, limit, price);
         shown.fact("Compute units", format!("{} simulated, limit {limit}", simulated.units));
         shown.fact("Transaction size", format!("{} bytes", transaction_size(&message, &payer)));
@@ -185,6 +203,7 @@ impl SetupManager {
         if let Some(check) = shown.failed() {
             return Err(BackendError::Refused(check.sentence.clone()));
         }
+        self.backend.check_price(shown.unit_price)?;
         self.backend.gateway().recheck_genesis().await?;
         let SetupPreflight { verb, title, subject, work, .. } = shown;
         match work {

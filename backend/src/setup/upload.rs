@@ -8,11 +8,12 @@ use upgrade_manager::loader::BUFFER_HEADER;
 
 use super::{SetupManager, SetupPreflight, SetupReceipt, Work};
 use crate::{
-    build::{BuiltElf, ProgramBuilder, usable},
+    build::{BuiltElf, ProgramBuilder, WRITE_UNITS, usable},
     code, elf,
     error::{BackendError, Result},
+    gateway::{Fee, MAX_UNITS, sol},
     instructions::program_data_address,
-    preflight::{Check, Verdict},
+    preflight::{Check, Fact, Verdict},
     receipt::{Progress, Receipt},
     signer::{FileSigner, Signer},
 };
@@ -78,8 +79,10 @@ impl SetupManager {
         }
         if let Some(payer) = shown.signer {
             let lamports = gateway.account(&payer).await?.map_or(0, |a| a.lamports);
-            let sends = u64::try_from(shown.transactions).unwrap_or(u64::MAX).saturating_add(1);
-            let need = rent.saturating_add(sends.saturating_mul(5_000));
+            let creates = present.is_none();
+            let fee = UploadFee::of(shown.unit_price, shown.transactions, creates);
+            shown.facts.extend(fee.facts());
+            let need = rent.saturating_add(fee.lamports());
             shown.check(Check::when(
                 lamports >= need,
                 format!("The signer holds {lamports} lamports; {need} are needed."),
@@ -131,6 +134,37 @@ impl SetupManager {
         );
         let receipt = Receipt { sent: done.sent, summary, failures };
         Ok(SetupReceipt { receipt, subject: Some(done.buffer) })
+    }
+}
+
+/// What an upload costs beside rent: about so many writes, and the buffer's creation.
+struct UploadFee {
+    write: Fee,
+    writes: usize,
+    create: Option<Fee>,
+}
+
+impl UploadFee {
+    fn of(price: u64, transactions: usize, creates: bool) -> Self {
+        let write = Fee { signatures: 1, limit: WRITE_UNITS, price };
+        let create = creates.then_some(Fee { signatures: 2, limit: MAX_UNITS, price });
+        Self { write, writes: transactions.saturating_sub(usize::from(creates)), create }
+    }
+
+    /// With one write to spare: how many there will be is known once they are cut.
+    fn lamports(&self) -> u64 {
+        let writes = u64::try_from(self.writes).unwrap_or(u64::MAX).saturating_add(1);
+        let create = self.create.map_or(0, Fee::lamports);
+        writes.saturating_mul(self.write.lamports()).saturating_add(create)
+    }
+
+    fn facts(&self) -> Vec<Fact> {
+        let mut facts = self.write.job_facts(self.writes);
+        if let Some(create) = self.create {
+            let value = format!("at most {}", sol(create.lamports()));
+            facts.push(Fact { label: "Fee of making the buffer".into(), value });
+        }
+        facts
     }
 }
 

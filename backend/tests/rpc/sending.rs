@@ -125,7 +125,7 @@ fn is_unknown(error: &BackendError, node: &FakeNode) -> String {
     assert!(matches!(error, BackendError::Unknown { .. }), "{error}");
     let (said, signature) = (error.to_string(), signature(&node.asked("sendTransaction")[0]));
     assert!(said.contains(&format!("`control-room tx {signature}`")), "{said}");
-    assert!(!said.contains("safe to try again") && !said.contains("othing"), "{said}");
+    assert!(!said.contains("safe to try again") && !said.contains("othing happened"), "{said}");
     said
 }
 

@@ -99,6 +99,9 @@ pub struct File {
     pub endpoints: Vec<NodeKeys>,
     /// The key file that signs.
     pub keypair: Option<PathBuf>,
+    /// Micro-lamports per compute unit, on top of the base fee.
+    #[serde(deserialize_with = "priority_fee")]
+    pub priority_fee: Option<u64>,
     /// Postgres instead of a file.
     pub database_url: Option<String>,
     /// Mirror and archive.
@@ -126,6 +129,11 @@ pub struct File {
     /// Names for addresses.
     #[serde(deserialize_with = "names")]
     pub names: BTreeMap<Pubkey, String>,
+}
+
+fn priority_fee<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u64>, D::Error> {
+    let price = u64::deserialize(d)?;
+    backend::gateway::check_unit_price(price).map(Some).map_err(serde::de::Error::custom)
 }
 
 fn names<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<Pubkey, String>, D::Error> {
@@ -185,6 +193,9 @@ pub const PRINTED: &str = r#"# Control room. Flags come first, then CONTROL_ROOM
 
 # The key file that signs, as the Solana command line writes it. Without one nothing can be signed.
 # keypair = "/home/you/.config/solana/id.json"
+
+# Paid with every transaction on top of the base fee: micro-lamports per compute unit of its limit.
+# priority_fee = 0
 
 # Postgres for a team's mirror; without it the mirror is a file in data_dir.
 # database_url = "postgres://user:password@host:5432/control_room"

@@ -57,6 +57,8 @@ pub struct Settings {
     pub others: Vec<Node>,
     /// The key file that signs.
     pub keypair: Option<PathBuf>,
+    /// Micro-lamports per compute unit that every transaction pays on top of the base fee.
+    pub priority_fee: u64,
     /// Postgres instead of the file in `data_dir`.
     pub database_url: Option<String>,
     /// Mirror and archive.
@@ -127,6 +129,7 @@ impl Settings {
             ws_url,
             others,
             keypair: flags.keypair.clone().or(file.keypair),
+            priority_fee: flags.priority_fee.or(file.priority_fee).unwrap_or_default(),
             database_url: flags.database_url.clone().or(file.database_url),
             data_dir,
             read_only: flags.read_only || file.read_only,
@@ -301,6 +304,18 @@ mod tests {
     }
 
     #[test]
+    fn a_priority_fee_is_none_unless_the_file_or_a_flag_sets_one() {
+        assert_eq!(load(Common::default(), "").unwrap().priority_fee, 0);
+        let file = "priority_fee = 1000\n";
+        assert_eq!(load(Common::default(), file).unwrap().priority_fee, 1_000);
+        let flags = Common { priority_fee: Some(0), ..Common::default() };
+        assert_eq!(load(flags, file).unwrap().priority_fee, 0, "a flag can take it back");
+        let error = load(Common::default(), "priority_fee = 9000000000\n").unwrap_err();
+        let text = format!("{error:#}");
+        assert!(text.contains("line 1") && text.contains("at most 50000000"), "{text}");
+    }
+
+    #[test]
     fn an_unknown_key_is_an_error_with_its_line() {
         let error = load(Common::default(), "read_only = true\n\nrpcurl = 'x'\n").unwrap_err();
         let text = format!("{error:#}");
@@ -327,6 +342,8 @@ mod tests {
             ("[index]\nreconcile_seconds = 0", "line 2"),
             ("[index]\nlisten = 'localhost'", "line 2"),
             ("[retention]\naudit_days = 1", "audit_days"),
+            ("\npriority_fee = 50000001", "line 2"),
+            ("priority_fee = -1", "line 1"),
         ] {
             std::fs::write(&path, text).unwrap();
             let error = format!("{:#}", check(&path).unwrap_err());

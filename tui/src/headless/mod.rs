@@ -9,11 +9,12 @@ mod replay;
 mod setup;
 mod show;
 mod status;
+mod tx;
 mod webhooks;
 
 use std::{io::Write, sync::Arc};
 
-pub use self::{doctor::run as doctor, migrate_db::run as migrate_db, replay::run as replay};
+pub use self::{doctor::run as doctor, migrate_db::run as migrate_db, replay::run as replay, tx::run as tx};
 
 use anyhow::{Context, Result, bail};
 use indexer::backfill_once;
@@ -77,6 +78,7 @@ pub fn wants_json(command: Option<&Command>) -> bool {
         Some(Command::MigrateDb(a)) => a.output.json,
         Some(Command::Replay(a)) => a.output.json,
         Some(Command::Doctor(o)) => o.json,
+        Some(Command::Tx(a)) => a.output.json,
         Some(Command::Index(a)) => a.output.json,
         Some(Command::Quarantine(a)) => a.act.output.json,
         Some(Command::Rollback(a)) => a.act.output.json,

@@ -1,0 +1,90 @@
+//! `tx`: what became of a transaction. Asks the node alone, so it works without any mirror.
+use anyhow::{Result, anyhow};
+use backend::TxStatus;
+use serde_json::{Value, json};
+
+use super::{print, print_json};
+use crate::{cli::Tx, config::Settings, redact::Secrets, session, text::clean};
+
+/// Looks the transaction up; 0 when it landed and succeeded.
+///
+/// # Errors
+/// The backend's sentence.
+pub async fn run(settings: &Settings, secrets: &Secrets, args: &Tx) -> Result<u8> {
+    let asked = async { session::gateway(settings).await?.find(&args.signature).await };
+    let status = asked.await.map_err(|e| anyhow!(secrets.scrub(&e.to_string())))?;
+    let signature = args.signature.to_string();
+    let sentence = clean(&secrets.scrub(&sentence(&signature, &status)));
+    if args.output.json {
+        print_json(&value(&signature, &status, &sentence))?;
+    } else {
+        print(&sentence)?;
+    }
+    Ok(u8::from(!matches!(status, TxStatus::Landed { failure: None, .. })))
+}
+
+fn sentence(signature: &str, status: &TxStatus) -> String {
+    match status {
+        TxStatus::Landed { slot, finalized, failure } => {
+            let how = if *finalized { "finalized" } else { "confirmed, not yet finalized" };
+            match failure {
+                None => format!("The transaction {signature} succeeded in slot {slot} ({how})."),
+                Some(reason) => format!(
+                    "The transaction {signature} failed in slot {slot} ({how}) and changed nothing \
+                     but its fee: {reason}"
+                ),
+            }
+        }
+        TxStatus::Unconfirmed { slot } => format!(
+            "The transaction {signature} is in slot {slot}, which is not confirmed yet. Look again \
+             in a few seconds."
+        ),
+        TxStatus::NotFound { at, searched } => {
+            let kept = if *searched { "its history" } else { "the last minutes, and keeps no more" };
+            format!(
+                "The node is at slot {at} and does not know the transaction {signature}: it searched \
+                 {kept}. It can still land for about two minutes after it was signed; look again then, or \
+                 ask another node with --rpc-url."
+            )
+        }
+    }
+}
+
+fn value(signature: &str, status: &TxStatus, sentence: &str) -> Value {
+    let (name, slot, error) = match status {
+        TxStatus::Landed { slot, failure: None, finalized: true } => ("finalized", slot, None),
+        TxStatus::Landed { slot, failure: None, .. } => ("confirmed", slot, None),
+        TxStatus::Landed { slot, failure, .. } => ("failed", slot, failure.as_ref()),
+        TxStatus::Unconfirmed { slot } => ("unconfirmed", slot, None),
+        TxStatus::NotFound { at, .. } => ("not found", at, None),
+    };
+    json!({
+        "signature": signature,
+        "status": name,
+        "slot": slot,
+        "error": error.map(|f| f.sentence.clone()),
+        "sentence": sentence,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_that_is_not_found_is_not_called_dropped() {
+        for searched in [true, false] {
+            let said = sentence("abc", &TxStatus::NotFound { at: 9, searched });
+            assert!(said.contains("abc") && said.contains("can still land"), "{said}");
+            assert!(!said.contains("ropped") && !said.contains("safe"), "{said}");
+        }
+    }
+
+    #[test]
+    fn the_word_for_machines_says_whether_it_can_be_undone() {
+        let landed = |finalized| TxStatus::Landed { slot: 7, finalized, failure: None };
+        assert_eq!(value("abc", &landed(true), "")["status"], "finalized");
+        assert_eq!(value("abc", &landed(false), "")["status"], "confirmed");
+        assert_eq!(value("abc", &TxStatus::Unconfirmed { slot: 7 }, "")["status"], "unconfirmed");
+    }
+}
