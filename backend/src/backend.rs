@@ -253,14 +253,15 @@ impl Backend {
         let reporter = Reporter::new(progress);
         match plan.work {
             Work::One => self.submit_one(&intent, &plan, &*key, &reporter).await,
-            Work::Job => match intent.verb {
-                verb @ Verb::RollBack { .. } => {
-                    RollbackHandler::new(self).run(verb, intent.proposal, &*key, &reporter).await
-                }
-                verb => {
-                    MigrationManager::new(self).run(verb, intent.proposal, &*key, &reporter).await
-                }
-            },
+            Work::Job => {
+                let (verb, proposal) = (intent.verb, intent.proposal);
+                let done = if matches!(verb, Verb::RollBack { .. }) {
+                    RollbackHandler::new(self).run(verb, proposal, &*key, &reporter).await
+                } else {
+                    MigrationManager::new(self).run(verb, proposal, &*key, &reporter).await
+                };
+                done.map_err(BackendError::within_job)
+            }
         }
     }
 

@@ -42,7 +42,7 @@ pub enum BackendError {
     },
     /// The node is on another cluster than the one expected.
     #[error(
-        "The RPC node {url} is on the cluster with genesis {found}, but {expected} is expected. Nothing was signed; check the address."
+        "The RPC node {url} is on the cluster with genesis {found}, but {expected} is expected. Nothing is signed there; check the address."
     )]
     WrongCluster {
         /// The node, without what may be an access key.
@@ -106,7 +106,7 @@ pub enum BackendError {
     },
     /// An account's content belongs to another address.
     #[error(
-        "The {what} at {address} belongs at {own}: the RPC node mixes accounts up, or lies. Nothing was signed; use another node."
+        "The {what} at {address} belongs at {own}: the RPC node mixes accounts up, or lies. Use another node."
     )]
     Misplaced {
         /// What it should be.
@@ -135,17 +135,19 @@ pub enum BackendError {
     /// No key is loaded.
     #[error("No key is loaded, so nothing can be signed. Start with --keypair.")]
     NoSigner,
-    /// Something differs from what the operator was shown.
+    /// Something differs from what the operator was shown, before anything was signed.
     #[error("Refused, nothing was signed: {0}. Look at the proposal again.")]
     Changed(String),
-    /// A rule forbids it.
+    /// A rule forbids it, before anything was signed.
     #[error("Refused, nothing was signed: {0}")]
     Refused(String),
     /// A long job cannot go on; transactions may have been sent before.
     #[error("Stopped: {0}")]
     Stopped(String),
     /// A signature is needed whose key is not there.
-    #[error("The transaction needs the signature of {signer}, whose key is not loaded, so it was not sent.")]
+    #[error(
+        "The transaction needs the signature of {signer}, whose key is not loaded, so it was not sent."
+    )]
     MissingKey {
         /// Whose key.
         signer: Pubkey,
@@ -209,7 +211,7 @@ pub enum BackendError {
         limit: usize,
     },
     /// The archive cannot be written or read.
-    #[error("The archive {path} cannot be used: {reason}. No account was touched.", path = path.display())]
+    #[error("The archive {path} cannot be used: {reason}. Put that right, then run the same command again.", path = path.display())]
     Archive {
         /// The file or folder.
         path: PathBuf,
@@ -230,6 +232,17 @@ pub enum BackendError {
 }
 
 impl BackendError {
+    /// The same out of a job that may have sent transactions: it no longer says that nothing was
+    /// signed. Everything that signs more than once passes its errors through here.
+    #[must_use]
+    pub(crate) fn within_job(self) -> Self {
+        match self {
+            Self::Refused(reason) => Self::Stopped(reason),
+            Self::Changed(reason) => Self::Stopped(format!("{reason}.")),
+            other => other,
+        }
+    }
+
     /// Whether asking again later can succeed without any change: the network, not the rules.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -241,5 +254,37 @@ impl BackendError {
                 | Self::Dropped { .. }
                 | Self::BadAnswer { .. }
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_may_have_sent_something_does_not_say_that_nothing_was_signed() {
+        for error in
+            [BackendError::Refused("no room.".into()), BackendError::Changed("the key".into())]
+        {
+            assert!(error.to_string().contains("nothing was signed"));
+            let said = error.within_job().to_string();
+            assert!(said.starts_with("Stopped: ") && !said.contains("othing was signed"), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_can_come_in_the_middle_of_a_job_does_not_say_that_nothing_happened() {
+        let path = PathBuf::from("/archive");
+        let (address, own) = (Pubkey::new_from_array([1; 32]), Pubkey::new_from_array([2; 32]));
+        for error in [
+            BackendError::Archive { path, reason: "the disk is full".into() },
+            BackendError::Misplaced { what: "record", address, own },
+            BackendError::MissingKey { signer: own },
+        ] {
+            let said = error.to_string();
+            for claim in ["othing was", "No account", "safe to"] {
+                assert!(!said.contains(claim), "{said}");
+            }
+        }
     }
 }

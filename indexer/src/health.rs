@@ -115,7 +115,7 @@ impl Reason {
                 "The mirror lags behind the newest slot known; if it does not catch up, add or change an endpoint."
             }
             Self::DbDown => {
-                "The store does not take what arrives; check the database and its disk. Nothing is lost."
+                "The store does not take what arrives; check the database and its disk. What is missing is read again afterwards."
             }
             Self::SnapshotSuspect => {
                 "The node's answer lacked accounts that the mirror holds, so nothing was closed; check the node, or use another one."

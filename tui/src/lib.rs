@@ -81,7 +81,9 @@ async fn run(cli: Cli, settings: Settings, secrets: Secrets) -> Result<u8> {
         _ => None,
     };
     match cli.command {
-        Some(Command::Sandbox(args)) if args.headless => sandbox::headless(&args, settings.priority_fee).await,
+        Some(Command::Sandbox(args)) if args.headless => {
+            sandbox::headless(&args, settings.priority_fee).await
+        }
         Some(Command::Sandbox(args)) => {
             let keep = cli.common.data_dir.is_some();
             sandbox::screens(&args, settings, keep, fail).await

@@ -113,7 +113,7 @@ impl Filler<'_> {
         if have >= need {
             return Ok(());
         }
-        Err(BackendError::Refused(format!(
+        Err(BackendError::Stopped(format!(
             "the signer holds {have} lamports, and {writes} writes take {need}: fund {payer} \
              first, then start again with the same key file."
         )))

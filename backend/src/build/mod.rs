@@ -8,8 +8,8 @@ use std::path::Path;
 
 use solana_pubkey::Pubkey;
 
-pub use upload::Uploaded;
 pub(crate) use fill::WRITE_UNITS;
+pub use upload::Uploaded;
 pub(crate) use upload::usable;
 
 use crate::{

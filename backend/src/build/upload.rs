@@ -41,8 +41,19 @@ impl ProgramBuilder {
         key_file: &Path,
         progress: Option<mpsc::Sender<Progress>>,
     ) -> Result<Uploaded> {
-        let reporter = Reporter::new(progress);
         let payer = self.backend.require_key()?;
+        self.fill(elf, key_file, &*payer, &Reporter::new(progress))
+            .await
+            .map_err(BackendError::within_job)
+    }
+
+    async fn fill(
+        &self,
+        elf: &BuiltElf,
+        key_file: &Path,
+        payer: &dyn Signer,
+        reporter: &Reporter,
+    ) -> Result<Uploaded> {
         let gateway = self.backend.gateway();
         let buffer = if key_file.exists() {
             FileSigner::open(key_file)?
@@ -52,17 +63,11 @@ impl ProgramBuilder {
         let (address, len) = (buffer.pubkey(), elf.bytes.len());
         let mut sent = vec![];
         if held(gateway, &address, &payer.pubkey(), len).await?.is_none() {
-            let made = self.create(&buffer, &*payer, len).await?;
+            let made = self.create(&buffer, payer, len).await?;
             reporter.sent(&made).await;
             sent.push(made);
         }
-        let filler = Filler {
-            gateway,
-            payer: &*payer,
-            buffer: address,
-            elf: &elf.bytes,
-            reporter: &reporter,
-        };
+        let filler = Filler { gateway, payer, buffer: address, elf: &elf.bytes, reporter };
         let chunks = filler.chunks();
         for _ in 0..PASSES {
             let todo = filler.missing(&chunks).await?;
@@ -74,7 +79,7 @@ impl ProgramBuilder {
         if filler.missing(&chunks).await?.is_empty() {
             return Ok(Uploaded { buffer: address, sent });
         }
-        Err(BackendError::Refused(format!(
+        Err(BackendError::Stopped(format!(
             "the buffer {address} does not hold the file after {PASSES} runs: the node loses \
              transactions, or somebody else writes into it. Start again with the same key file to \
              go on, with another one to start anew."

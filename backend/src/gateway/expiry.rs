@@ -35,7 +35,8 @@ impl Expiry {
         let made_at = self.last_valid.saturating_sub(BLOCKHASH_BLOCKS);
         let blocks = seen.block_height.saturating_sub(made_at);
         let slots = seen.slot.saturating_sub(self.slot);
-        let least = u32::try_from(blocks).map_or(Duration::MAX, |n| MIN_BLOCK_TIME.saturating_mul(n));
+        let least =
+            u32::try_from(blocks).map_or(Duration::MAX, |n| MIN_BLOCK_TIME.saturating_mul(n));
         seen.block_height > self.last_valid && slots >= blocks && elapsed >= least
     }
 }

@@ -13,7 +13,8 @@ use solana_signature::Signature;
 use solana_transaction::Transaction;
 
 use super::{
-    Failure, Gateway, PACKET, expiry::Expiry, explain, once, outcome::Sending, simulate, with_budget,
+    Failure, Gateway, PACKET, expiry::Expiry, explain, once, outcome::Sending, simulate,
+    with_budget,
 };
 use crate::{
     error::{BackendError, Result},

@@ -102,7 +102,7 @@ impl SetupManager {
             sent.push(done);
             let after = lookup::attestation(gateway, buffer).await?;
             if known.as_ref() == Some(&after) {
-                return Err(BackendError::Refused(format!(
+                return Err(BackendError::Stopped(format!(
                     "the node does not show what {what} did; run the command again."
                 )));
             }

@@ -217,14 +217,18 @@ impl SetupManager {
             }
             Work::Upload { elf, key_file, buffer, ours } => {
                 upload::require_shown(&key_file, buffer)?;
-                self.run_upload(&elf, &key_file, ours, progress).await
+                self.run_upload(&elf, &key_file, ours, progress)
+                    .await
+                    .map_err(BackendError::within_job)
             }
             Work::Attest { program, buffer, role } => {
-                let receipt = self.run_attest(&program, &buffer, role, progress).await?;
+                let run = self.run_attest(&program, &buffer, role, progress);
+                let receipt = run.await.map_err(BackendError::within_job)?;
                 Ok(SetupReceipt { receipt, subject })
             }
             Work::Close { proposal } => {
-                let receipt = self.run_close(&proposal, progress).await?;
+                let run = self.run_close(&proposal, progress);
+                let receipt = run.await.map_err(BackendError::within_job)?;
                 Ok(SetupReceipt { receipt, subject })
             }
         }

@@ -167,11 +167,9 @@ async fn heights_that_cannot_be_right_leave_the_outcome_unknown() {
     // A height that outruns its slot; slots that outrun time; a blockhash that ends before its time.
     let short = json!({"blockhash": hash(5), "lastValidBlockHeight": 960});
     let short = Reply::Result(json!({"context": {"slot": 1_000}, "value": short}));
-    for (blockhash, seen) in [
-        (given(), heights(1_010, 22_000_950)),
-        (given(), later(1_000_000)),
-        (short, later(20)),
-    ] {
+    for (blockhash, seen) in
+        [(given(), heights(1_010, 22_000_950)), (given(), later(1_000_000)), (short, later(20))]
+    {
         let node = FakeNode::start(move |method, params, _| match method {
             "getLatestBlockhash" => blockhash.clone(),
             "getEpochInfo" => seen.clone(),
@@ -251,7 +249,9 @@ async fn a_refusal_to_send_is_told_at_once_in_the_nodes_own_words() {
         let error = send(&node).await.unwrap_err();
         assert!(matches!(error, BackendError::NotTaken { .. }), "{error}");
         let said = error.to_string();
-        assert!(said.contains(words) && said.contains(&signature(&node.asked("sendTransaction")[0])));
+        assert!(
+            said.contains(words) && said.contains(&signature(&node.asked("sendTransaction")[0]))
+        );
         assert_eq!(node.asked("sendTransaction").len(), 1);
     }
 }

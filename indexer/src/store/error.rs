@@ -10,7 +10,7 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 pub enum StoreError {
     /// The file cannot be opened, or the server does not answer.
     #[error(
-        "The store at {place} does not answer: {detail}. Nothing was written. Check that it exists, that it runs and that you may use it."
+        "The store at {place} does not answer: {detail}. Check that it exists, that it runs and that you may use it."
     )]
     Unavailable {
         /// Path, or host and database.

@@ -14,7 +14,9 @@ mod webhooks;
 
 use std::{io::Write, sync::Arc};
 
-pub use self::{doctor::run as doctor, migrate_db::run as migrate_db, replay::run as replay, tx::run as tx};
+pub use self::{
+    doctor::run as doctor, migrate_db::run as migrate_db, replay::run as replay, tx::run as tx,
+};
 
 use anyhow::{Context, Result, bail};
 use indexer::backfill_once;

@@ -40,7 +40,8 @@ fn sentence(signature: &str, status: &TxStatus) -> String {
              in a few seconds."
         ),
         TxStatus::NotFound { at, searched } => {
-            let kept = if *searched { "its history" } else { "the last minutes, and keeps no more" };
+            let kept =
+                if *searched { "its history" } else { "the last minutes, and keeps no more" };
             format!(
                 "The node is at slot {at} and does not know the transaction {signature}: it searched \
                  {kept}. It can still land for about two minutes after it was signed; look again then, or \
