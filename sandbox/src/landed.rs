@@ -1,6 +1,7 @@
 //! What a confirmed transaction really used and logged, asked from the chain afterwards.
 use anyhow::{Context, Result};
 use backend::Gateway;
+use solana_message::VersionedMessage;
 use solana_rpc_client::api::config::RpcTransactionConfig;
 use solana_signature::Signature;
 use solana_transaction_status_client_types::{
@@ -16,6 +17,10 @@ pub struct Landed {
     pub units: Option<u64>,
     /// Its log.
     pub logs: Vec<String>,
+    /// Micro-lamports per compute unit, where it sets a price.
+    pub unit_price: Option<u64>,
+    /// Lamports that its payer was charged as a fee.
+    pub fee: u64,
 }
 
 /// Looks up `signature`.
@@ -33,10 +38,22 @@ pub async fn landed(gateway: &Gateway, signature: &Signature) -> Result<Landed> 
         .get_transaction_with_config(signature, config)
         .await
         .with_context(|| format!("The chain does not show the transaction {signature}."))?;
+    let unit_price = found.transaction.transaction.decode().and_then(|t| price(&t.message));
     let Some(meta) = found.transaction.meta else { return Ok(Landed::default()) };
     let logs = match meta.log_messages {
         OptionSerializer::Some(logs) => logs,
         _ => vec![],
     };
-    Ok(Landed { units: meta.compute_units_consumed.into(), logs })
+    Ok(Landed { units: meta.compute_units_consumed.into(), logs, unit_price, fee: meta.fee })
+}
+
+/// The price that `message` sets: the compute budget's instruction 3, with a little-endian u64.
+fn price(message: &VersionedMessage) -> Option<u64> {
+    let keys = message.static_account_keys();
+    message.instructions().iter().find_map(|ix| {
+        let program = keys.get(usize::from(ix.program_id_index))?;
+        let (tag, rest) = ix.data.split_first()?;
+        let sets = *program == solana_sdk_ids::compute_budget::ID && *tag == 3;
+        sets.then(|| rest.first_chunk().map(|b| u64::from_le_bytes(*b))).flatten()
+    })
 }

@@ -37,6 +37,7 @@ pub struct FakeChain {
     pub others: Vec<Pubkey>,
     accounts: Accounts,
     config: Pubkey,
+    signer: Arc<dyn Signer>,
     _dir: tempfile::TempDir,
 }
 
@@ -109,7 +110,7 @@ fn answer(accounts: &Accounts, method: &str, params: &Value) -> Reply {
 impl FakeChain {
     /// Three of five, one proposal with no votes; the loaded key is a member.
     pub async fn start() -> Self {
-        let signer = KeypairSigner::new(Keypair::new());
+        let signer: Arc<dyn Signer> = Arc::new(KeypairSigner::new(Keypair::new()));
         let others: Vec<_> = (1..5).map(|i| Pubkey::new_from_array([i; 32])).collect();
         let mut keys = others.clone();
         keys.push(signer.pubkey());
@@ -156,7 +157,7 @@ impl FakeChain {
         let gateway = Gateway::connect(GatewayConfig::new(&node.url)).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let archive: Arc<dyn Archive> = Arc::new(FileArchive::open(dir.path()).unwrap());
-        let backend = Backend::new(gateway, archive, Some(Arc::new(signer)));
+        let backend = Backend::new(gateway, archive, Some(Arc::clone(&signer)));
         Self {
             node,
             backend,
@@ -164,8 +165,16 @@ impl FakeChain {
             others,
             accounts,
             config: config_key,
+            signer,
             _dir: dir,
         }
+    }
+
+    /// The same key and chain over a gateway that pays a priority fee.
+    pub async fn at_price(&self, unit_price: u64) -> Backend {
+        let config = GatewayConfig { unit_price, ..GatewayConfig::new(&self.node.url) };
+        let gateway = Gateway::connect(config).await.unwrap();
+        Backend::new(gateway, Arc::clone(self.backend.archive()), Some(Arc::clone(&self.signer)))
     }
 
     /// Changes the proposal as some other transaction would.

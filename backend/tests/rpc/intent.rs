@@ -78,6 +78,25 @@ async fn an_intent_belongs_to_the_key_it_was_made_with() {
 }
 
 #[tokio::test]
+async fn nothing_is_signed_at_another_priority_fee_than_the_one_shown() {
+    let chain = FakeChain::start().await;
+    let dear = chain.at_price(2_000).await;
+    let operation = Operation { verb: Verb::Approve, proposal: chain.proposal };
+    let shown = dear.prepare(operation).await.unwrap();
+    let value = |label: &str| {
+        shown.facts.iter().find(|f| f.label == label).map(|f| f.value.clone()).unwrap()
+    };
+    assert_eq!(value("Priority fee"), "2000 micro-lamports per compute unit");
+    // 5,000 units are simulated; with a tenth and 2,000 to spare the limit is 7,500.
+    assert!(value("Fee").starts_with("0.000005015 SOL: "), "{}", value("Fee"));
+    let error = chain.backend.submit(shown.intent.clone().unwrap(), None).await.unwrap_err();
+    assert!(error.to_string().contains("the priority fee was 2000 and is 0"), "{error}");
+    assert_eq!(chain.sent(), 0);
+    dear.submit(shown.intent.unwrap(), None).await.unwrap();
+    assert_eq!(chain.sent(), 1);
+}
+
+#[tokio::test]
 async fn a_preflight_says_in_words_what_would_fail_and_leaves_nothing_to_sign() {
     let chain = FakeChain::start().await;
     let me = chain.backend.signer().unwrap();

@@ -36,6 +36,8 @@ struct Chain {
     buffer: Option<Vec<u8>>,
     /// Every write that reached the node: offset and signature.
     writes: Vec<(usize, String)>,
+    /// The compute unit price of each.
+    prices: Vec<Option<u64>>,
     landed: BTreeSet<String>,
     failed: BTreeSet<String>,
     /// Slot and block height; there is a block in every slot.
@@ -104,6 +106,7 @@ impl Chain {
             let at = usize::try_from(u32::from_le_bytes(data[4..8].try_into().unwrap())).unwrap();
             let n = self.writes.iter().filter(|(offset, _)| *offset == at).count();
             self.writes.push((at, signature.clone()));
+            self.prices.push(price(&transaction.message));
             match (self.fate)(at, n) {
                 Write::Lost => return signature,
                 Write::Fails => {
@@ -163,6 +166,7 @@ impl World {
             owner: signer.pubkey(),
             buffer: None,
             writes: vec![],
+            prices: vec![],
             landed: BTreeSet::new(),
             failed: BTreeSet::new(),
             height: 1_000,
@@ -196,6 +200,15 @@ impl World {
     fn chain(&self) -> std::sync::MutexGuard<'_, Chain> {
         self.chain.lock().unwrap()
     }
+}
+
+/// The price that the compute budget's instruction 3 sets.
+fn price(message: &solana_message::Message) -> Option<u64> {
+    message.instructions.iter().find_map(|ix| {
+        let program = message.account_keys[usize::from(ix.program_id_index)];
+        let budget = program == solana_sdk_ids::compute_budget::ID && ix.data[0] == 3;
+        budget.then(|| u64::from_le_bytes(ix.data[1..9].try_into().unwrap()))
+    })
 }
 
 /// Offsets in the order of their writes, and how many signatures each had.
@@ -278,6 +291,17 @@ async fn writes_that_never_arrive_on_a_chain_that_stands_still_end_the_upload() 
     let said = error.to_string();
     assert!(said.contains("same key file") && !said.contains("nothing was signed"), "{said}");
     assert!(said.contains(&world.chain().writes[0].1), "{said}");
+}
+
+#[tokio::test]
+async fn every_write_pays_the_priority_fee_that_is_set_and_none_where_none_is() {
+    let dear = |config| GatewayConfig { unit_price: 1_000, ..config };
+    let world = World::with(9_000, |_, _| Write::Lands, dear).await;
+    world.upload().await.unwrap();
+    assert!(world.chain().prices.iter().all(|p| *p == Some(1_000)), "{:?}", world.chain().prices);
+    let world = World::start(9_000, |_, _| Write::Lands).await;
+    world.upload().await.unwrap();
+    assert!(world.chain().prices.iter().all(Option::is_none));
 }
 
 #[tokio::test]
