@@ -57,7 +57,7 @@ pub async fn send(
     let Some(error) = error else {
         bail!("The chain took the transaction {signature} ({verb}), which it had to refuse.")
     };
-    let Landed { units, logs } = landed(gateway, &signature).await?;
+    let Landed { units, logs, .. } = landed(gateway, &signature).await?;
     Ok(SentTx {
         verb: verb.into(),
         signature: signature.to_string(),

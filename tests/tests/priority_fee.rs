@@ -1,13 +1,18 @@
 //! The priority fee on a real chain: what is shown before signing is what lands, and a transaction
 //! can be looked up afterwards.
 use e2e::live::Live;
-use sandbox::landed::landed;
+use sandbox::landed::{Landed, landed};
 use serde_json::Value;
 
 fn fact<'a>(shown: &'a Value, label: &str) -> &'a str {
     let facts = shown["facts"].as_array().expect("facts");
     let found = facts.iter().find(|f| f["label"] == label);
     found.and_then(|f| f["value"].as_str()).unwrap_or_else(|| panic!("no {label} in {shown:#}"))
+}
+
+fn look_up(chain: &Live, signature: &str) -> Landed {
+    let (gateway, signature) = (chain.gateway(), signature.parse().expect("a signature"));
+    chain.run(landed(&gateway, &signature)).expect("it landed")
 }
 
 #[test]
@@ -20,9 +25,7 @@ fn a_vote_pays_the_priority_fee_that_was_shown_and_can_be_looked_up() {
 
     let done = chain.done(2, &["approve", "--yes", "--priority-fee", "1000000"]);
     let signature = done["receipt"]["sent"][0]["signature"].as_str().expect("a signature");
-    let gateway = chain.gateway();
-    let found = landed(&gateway, &signature.parse().expect("a signature"));
-    let tx = chain.run(found).expect("it landed");
+    let tx = look_up(&chain, signature);
     assert_eq!(tx.unit_price, Some(1_000_000));
     let priority = tx.fee.checked_sub(5_000).filter(|p| *p > 0).expect("more than the base fee");
     let fee = fact(&done, "Fee");
@@ -43,8 +46,7 @@ fn without_one_no_price_is_set_and_the_fee_is_the_base_fee() {
     let done = chain.done(2, &["approve", "--yes"]);
     assert!(fact(&done, "Priority fee").starts_with("none"), "{done:#}");
     let signature = done["receipt"]["sent"][0]["signature"].as_str().expect("a signature");
-    let found = landed(&chain.gateway(), &signature.parse().expect("a signature"));
-    let tx = chain.run(found).expect("it landed");
+    let tx = look_up(&chain, signature);
     assert_eq!((tx.unit_price, tx.fee), (None, 5_000));
     let out = chain.command(3, &["approve", "--yes", "--priority-fee", "50000001"]);
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
