@@ -1,7 +1,7 @@
 //! Random sequences of every instruction, by anyone at any time, on the real program against the
 //! reference model of `e2e::model`: after every step both must say the same.
 use std::{
-    env, fs,
+    fs,
     io::Write as _,
     path::PathBuf,
     sync::{
@@ -28,17 +28,16 @@ fn failures() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("proptest-regressions/program_model.jsonl")
 }
 
-/// Runs `sequences` in [`THREADS`] threads, with every number `seed` leads to; random without one.
-fn explore(sequences: u32, seed: Option<u64>) -> Result<(), TestError<Sequence>> {
+/// Runs `sequences` in [`THREADS`] threads, with every number `seed` leads to.
+fn explore(sequences: u32, seed: u64) -> Result<(), TestError<Sequence>> {
     let steps = AtomicU32::new(0);
     let first: Mutex<Option<TestError<Sequence>>> = Mutex::new(None);
     let work = |thread: u32| {
         let mut config = Config::with_cases(sequences / THREADS);
         config.failure_persistence = None;
         config.max_shrink_iters = 400;
-        if let Some(seed) = seed {
-            config.rng_seed = RngSeed::Fixed(seed.wrapping_add(thread.into()));
-        }
+        // Each thread tries other sequences.
+        config.rng_seed = RngSeed::Fixed(seed.wrapping_add(thread.into()));
         let outcome = TestRunner::new(config).run(&STEPS, |sequence| {
             let ran = sequence.run(|_| {}).map_err(TestCaseError::fail)?;
             steps.fetch_add(u32::try_from(sequence.ops.len()).unwrap_or(0), Ordering::Relaxed);
@@ -58,8 +57,13 @@ fn explore(sequences: u32, seed: Option<u64>) -> Result<(), TestError<Sequence>>
     first.into_inner().unwrap().map_or(Ok(()), Err)
 }
 
-fn explore_and_keep(sequences: u32) {
-    let seed = env::var("MODEL_SEED").ok().and_then(|seed| seed.parse().ok());
+/// Explores with the seed of the environment's `PROPTEST_RNG_SEED`. `again` is the command that runs
+/// this test with the same sequences.
+fn explore_and_keep(sequences: u32, again: &str) {
+    let seed = match Config::default().rng_seed {
+        RngSeed::Fixed(seed) => seed,
+        RngSeed::Random => 0,
+    };
     let outcome = explore(sequences, seed);
     for (name, (accepted, refused)) in total().lock().unwrap().iter() {
         println!("{name:22} {accepted:6} accepted, {refused:6} refused");
@@ -73,7 +77,8 @@ fn explore_and_keep(sequences: u32) {
                 fs::OpenOptions::new().create(true).append(true).open(failures()).unwrap();
             writeln!(file, "{line}").unwrap();
             panic!(
-                "the program is not what the model says, kept in {}:\n{why}",
+                "the program is not what the model says, kept in {}; the same sequences again: \
+                 PROPTEST_RNG_SEED={seed} {again}\n{why}",
                 failures().display()
             );
         }
@@ -101,13 +106,13 @@ fn every_stage_that_sequences_start_from_is_reached_by_model_and_program_alike()
 
 #[test]
 fn three_hundred_random_sequences_end_as_the_model_says() {
-    explore_and_keep(300);
+    explore_and_keep(300, "cargo xtask test three_hundred");
 }
 
 #[test]
 #[ignore = "a quarter of an hour; `cargo xtask test --long` runs it"]
 fn ten_thousand_random_sequences_end_as_the_model_says() {
-    explore_and_keep(10_000);
+    explore_and_keep(10_000, "cargo xtask test --long ten_thousand");
 }
 
 #[test]

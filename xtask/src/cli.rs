@@ -20,7 +20,9 @@ Folders, all under ${XDG_CACHE_HOME:-~/.cache}/program-upgrade-control-room/:
 Environment:
   CARGO_TARGET_DIR              another target folder for `sandbox` and `test`
   CONTROL_ROOM_DEBIAN_MIRROR    a Debian mirror up to and with /debian, in place of apt's own
-  CONTROL_ROOM_DEBIAN_KEYRING   the key ring that mirror's archive is signed with";
+  CONTROL_ROOM_DEBIAN_KEYRING   the key ring that mirror's archive is signed with
+  PROPTEST_RNG_SEED             the seed of `test`'s property tests, a whole number [default: always the
+                                same one, with --long a fresh one]; works with `cargo test` as well";
 
 /// Builds the programs' ELFs, sets up what is missing, runs the sandbox and every test.
 #[derive(Debug, Parser)]
@@ -106,11 +108,14 @@ pub struct Sandbox {
 /// of the whole workspace in a D-Bus session of its own, and the tests on a bank of Agave, which have a
 /// lock of their own. Installs missing Debian packages first, which needs root or sudo. Ends with a
 /// line "N passed, N failed"; the exit code is 0 only if nothing failed.
+///
+/// Property tests try the same cases every time: their seed is fixed, printed before the tests and, with
+/// the command that repeats them, after a failure. PROPTEST_RNG_SEED sets another one.
 #[derive(Debug, Args)]
 #[command(after_help = ENVIRONMENT)]
 pub struct Test {
-    /// Run the tests that are marked as ignored as well, and try properties ten times as often: this
-    /// takes minutes
+    /// Run the tests that are marked as ignored as well, and try properties ten times as often, with a
+    /// fresh seed: this takes minutes
     #[arg(long)]
     pub long: bool,
     /// Run only tests with one of these texts in their names

@@ -1,9 +1,9 @@
 //! Debian packages that a command needs: installed where missing and where that is possible, else
-//! one sentence that says what to install.
+//! one sentence that says what to install. And the machine's random bytes.
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::Path, process::Command};
+use std::{fs, io::Read as _, os::unix::fs::MetadataExt as _, path::Path, process::Command};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::{command, progress::Progress};
 
@@ -99,6 +99,15 @@ fn apt(prefix: &[&str], arguments: &[&str]) -> Result<()> {
 
 fn succeeds(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
+}
+
+/// Bytes that nobody can guess.
+pub fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .context("cannot read random bytes from /dev/urandom")?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod counts;
 pub mod postgres;
+pub mod seed;
 
 use std::{
     process::{Command, ExitCode},
@@ -22,14 +23,14 @@ use crate::{
 };
 use counts::Counts;
 use postgres::Postgres;
+use seed::Seed;
 
 /// The crate of the tests on a bank.
 const BANK: &str = "tests/bank";
 
 /// The command.
 pub fn run(options: &Test) -> Result<ExitCode> {
-    let mut steps = Steps { progress: Progress::start(), number: 0 };
-    let counts = match all(options, &mut steps) {
+    let counts = match all(options) {
         Ok(counts) => counts,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -40,7 +41,18 @@ pub fn run(options: &Test) -> Result<ExitCode> {
     Ok(if counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn all(options: &Test, steps: &mut Steps) -> Result<Counts> {
+fn all(options: &Test) -> Result<Counts> {
+    let seed = Seed::choose(options)?;
+    let mut steps = Steps { progress: Progress::start(), number: 0 };
+    let counts = every_step(options, seed, &mut steps)?;
+    if counts.failed > 0 {
+        let again = seed.again(options);
+        eprintln!("Property tests had the seed {seed}. To try the same cases again: {again}");
+    }
+    Ok(counts)
+}
+
+fn every_step(options: &Test, seed: Seed, steps: &mut Steps) -> Result<Counts> {
     let places = Places::find()?;
     let progress = steps.progress;
     let toolchain = Toolchain::choose(&places, sbf::DEFAULT)?;
@@ -68,6 +80,8 @@ fn all(options: &Test, steps: &mut Steps) -> Result<Counts> {
     })?;
     steps.step("binaries", || binaries(&places, &progress))?;
     let postgres = steps.step("throwaway Postgres", Postgres::start)?;
+    let variable = seed::VARIABLE;
+    progress.say(&format!("property tests have the seed {seed}; {variable} sets another one"));
     let mut counts = Counts::default();
     if toolchain.is_offline() {
         counts += steps.step("tests of the linker driver", || {
@@ -78,7 +92,7 @@ fn all(options: &Test, steps: &mut Steps) -> Result<Counts> {
         })?;
     }
     counts += steps.step("tests of the workspace", || {
-        counts::run(&mut workspace_tests(&places, options, &postgres.url()))
+        counts::run(&mut workspace_tests(&places, options, seed, &postgres.url()))
     })?;
     counts += steps.step("tests on a bank", || counts::run(&mut bank_tests(&places, options)))?;
     Ok(counts)
@@ -94,7 +108,7 @@ fn bank_tests(places: &Places, options: &Test) -> Command {
 }
 
 /// `cargo test` of the whole workspace, with everything it finds its surroundings by.
-fn workspace_tests(places: &Places, options: &Test, postgres: &str) -> Command {
+fn workspace_tests(places: &Places, options: &Test, seed: Seed, postgres: &str) -> Command {
     let cargo = command::cargo(&places.root, &places.target());
     // The session bus wraps cargo: its own environment changes come from the command it wraps.
     let mut tests = Command::new("dbus-run-session");
@@ -110,6 +124,7 @@ fn workspace_tests(places: &Places, options: &Test, postgres: &str) -> Command {
         .env("CONTROL_ROOM_ELF_DIR", places.elf())
         .env("CONTROL_ROOM_ELF_SELFTEST", sbf::path(places, Program::ElfSelftest))
         .env("CONTROL_ROOM_TEST_POSTGRES", postgres)
+        .env(seed::VARIABLE, seed.to_string())
         .env("CONTROL_ROOM_BIN", binary(places, "control-room"))
         .env("CONTROL_ROOM_SANDBOX_BIN", binary(places, "control-room-sandbox"));
     select(&mut tests, options);

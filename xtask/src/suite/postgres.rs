@@ -4,7 +4,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader},
     net::TcpListener,
     os::unix::{fs::PermissionsExt as _, fs::chown, process::CommandExt as _},
     path::{Path, PathBuf},
@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{
     command, folder,
-    system::{Need, is_root},
+    system::{self, Need, is_root},
 };
 
 /// The server's package.
@@ -52,7 +52,7 @@ impl Postgres {
         let bin = binaries()
             .context("Postgres is not installed: run `apt-get install postgresql` as root")?;
         let user = if is_root() { Some(User::unprivileged()?) } else { None };
-        let (port, password) = (free_port()?, random()?);
+        let (port, password) = (free_port()?, hex::encode(system::random::<16>()?));
         let home = std::env::temp_dir().join(format!("control-room-postgres-{port}"));
         fs::create_dir(&home).with_context(|| format!("cannot create {}", home.display()))?;
         let started = Self::launch(&bin, &home, user.as_ref(), port, password, durable);
@@ -168,14 +168,6 @@ impl User {
 fn free_port() -> Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").context("no port is free on 127.0.0.1")?;
     Ok(listener.local_addr().context("a port has no number")?.port())
-}
-
-fn random() -> Result<String> {
-    let mut bytes = [0; 16];
-    fs::File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .context("cannot read random bytes for a password")?;
-    Ok(hex::encode(bytes))
 }
 
 #[cfg(test)]
