@@ -43,6 +43,7 @@ impl Model {
             f.refuse();
             return None;
         };
+        self.demand_governed(program, upgrade, f);
         f.unless(upgrade.course.status.executed(), "NotExecuted");
         let last = self.state(program).is_some_and(|s| s.last == Some(id));
         f.unless(last, "Superseded");
@@ -93,8 +94,10 @@ impl Model {
         let Some((upgrade, program)) = self.demand_last(id, f) else { return vec![] };
         self.demand_migrating(program, f);
         self.demand_callable(program, f);
-        let paused = self.teams.get(&upgrade.course.team).is_none_or(|t| t.paused(self.now.time));
-        f.unless(!paused, "Paused");
+        match self.teams.get(&upgrade.course.team) {
+            None => f.refuse(),
+            Some(team) => f.unless(!team.paused(self.now.time), "Paused"),
+        }
         let slot = upgrade.course.executed.1;
         for vault in vaults {
             let key = (program, *vault);

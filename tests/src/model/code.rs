@@ -138,6 +138,7 @@ impl Model {
             return vec![];
         };
         let guardian = team.is_guardian(by);
+        self.demand_governed(program, upgrade, f);
         f.unless(upgrade.course.status.executed(), "NotExecuted");
         f.unless(!durable || team.rules.durable, "DurableNonce");
         let last = self.state(program).is_some_and(|s| s.last == Some(id));
@@ -183,6 +184,7 @@ impl Model {
             f.refuse();
             return vec![];
         };
+        self.demand_governed(program, &upgrade, f);
         f.unless(state.last == Some(id), "Superseded");
         f.unless(state.phase == Phase::RollingBack, "RollbackNotApproved");
         f.unless(now.slot > state.executed_slot, "SameSlot");

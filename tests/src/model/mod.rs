@@ -252,6 +252,14 @@ impl Model {
         self.state(program).filter(|s| s.phase != Phase::Released)
     }
 
+    /// The manager knows `program`, and the team that made `upgrade` still decides about it. Once the
+    /// state was closed, or another team registered the program, no instruction about the upgrade gets
+    /// as far as the rules about its status.
+    pub(crate) fn demand_governed(&self, program: ProgramId, upgrade: &Upgrade, f: &mut Faults) {
+        let team = upgrade.course.team;
+        f.refuse_unless(self.state(program).is_some_and(|state| state.team == team));
+    }
+
     /// Open proposals of `team`.
     pub fn open_proposals(&self, team: TeamId) -> usize {
         let open = |p: &&Proposal| p.course().team == team && p.course().status.voting();

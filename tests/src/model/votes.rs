@@ -249,7 +249,11 @@ impl Model {
         };
         let course = proposal.course();
         self.demand_known(id, proposal, f);
-        let stale = self.teams.get(&course.team).is_none_or(|team| team.epoch != course.epoch);
+        let Some(team) = self.teams.get(&course.team) else {
+            f.refuse();
+            return vec![];
+        };
+        let stale = team.epoch != course.epoch;
         f.unless(course.status.voting(), "NotVoting");
         f.unless(stale || now > course.deadline(), "NotExpired");
         if f.stop() {
