@@ -15,8 +15,11 @@ async fn start() -> (LocalChain, Gateway) {
     (chain, gateway)
 }
 
+/// Only what never happens takes this long.
+const HANGS: Duration = Duration::from_secs(60);
+
 async fn wait_for(what: &str, mut done: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + HANGS;
     while !done().await {
         assert!(Instant::now() < deadline, "{what} did not happen");
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -39,16 +42,22 @@ async fn a_chain_answers_makes_slots_and_stops() {
     // However long a slot is, the chain must not wait for its end to stop.
     chain.set_slot_time(60_000).unwrap();
     drop(chain);
-    wait_for("the stop", async || rpc.get_health().await.is_err()).await;
+    // Another test's chain may get the port.
+    let own = gateway.genesis_hash();
+    let stopped = async || rpc.get_genesis_hash().await.map_or(true, |hash| hash.to_bytes() != own);
+    wait_for("the stop", stopped).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_clock_moves_forward_only_and_takes_the_slots_along() {
     let (_chain, gateway) = start().await;
+    let begin = Instant::now();
     let before = gateway.chain_time().await.unwrap();
     let after = local::advance_clock(&gateway, 48 * 3600).await.unwrap();
     let moved = after.unix - before.unix;
-    assert!((48 * 3600..48 * 3600 + 60).contains(&moved), "moved {moved} s");
+    // The clock runs on while it is moved. Two seconds for the parts of a second that are not told.
+    let most = 48 * 3600 + i64::try_from(begin.elapsed().as_secs()).unwrap() + 2;
+    assert!((48 * 3600..=most).contains(&moved), "moved {moved} s");
     // The manager demands slots as well as seconds: at least one for every 800 ms.
     assert!(after.slot - before.slot >= 48 * 3600 * 5 / 4, "{before:?} to {after:?}");
     let back = local::move_clock_to(&gateway, before.unix).await.unwrap_err();

@@ -73,8 +73,7 @@ fn an_operator_approves_waits_executes_migrates_verifies_and_rolls_back() {
     robot.expect("executable in 1d 23:59");
 
     // The wrong key at the wrong time: the dialog says why, and y signs nothing.
-    robot.press("x");
-    robot.expect("The timelock is not over");
+    press_until(&robot, "x", "The timelock is not over");
     robot.expect("nothing can be signed");
     std::thread::sleep(Duration::from_millis(700));
     robot.press("y");
@@ -125,8 +124,7 @@ fn an_operator_approves_waits_executes_migrates_verifies_and_rolls_back() {
 fn enter_alone_never_signs() {
     let mut robot = sandbox((80, 24), &["--vaults", "3"]);
     sign_as(&robot, 2);
-    robot.press("a");
-    robot.expect("y confirms");
+    press_until(&robot, "a", "y confirms");
     std::thread::sleep(Duration::from_millis(700));
     robot.press("\r");
     robot.expect_gone("y confirms");

@@ -46,7 +46,9 @@ async fn two_nodes_of_different_clusters_are_noticed_without_a_mirror() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_behind_is_named() {
     let node = FakeSolana::start().await;
-    let late = node.follower(50).await;
+    // So far behind that it stays so, however much later than the other one it is asked.
+    node.state().slot = 10_000;
+    let late = node.follower(5_000).await;
     let config = node.config().with_more([endpoint(&late)]);
     let found = nodes(&config, None).await;
     let of = |fake: &FakeSolana| {

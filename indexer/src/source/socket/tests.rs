@@ -22,14 +22,14 @@ struct Listener {
 }
 
 const MOMENT: Duration = Duration::from_millis(300);
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Listener {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}", listener.local_addr().unwrap());
         let config = SourceConfig {
-            timeout: Duration::from_secs(2),
+            timeout: Duration::from_secs(20),
             silence: PATIENCE,
             ping: PATIENCE,
             ..SourceConfig::new("http://127.0.0.1:1".into(), url, upgrade_manager::ID)
@@ -280,6 +280,12 @@ async fn a_full_queue_stops_the_reading_and_is_not_the_nodes_silence() {
         }
     });
     // Several times the silence: a store that is slow.
+    let full = async {
+        while socket.waiting() < WAITING {
+            tokio::time::sleep(MOMENT / 10).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, full).await.unwrap();
     tokio::time::sleep(4 * MOMENT).await;
     assert_eq!(socket.waiting(), WAITING);
     for n in 1..=MANY {

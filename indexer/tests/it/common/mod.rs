@@ -145,8 +145,9 @@ macro_rules! on_both_stores {
     )*};
 }
 
-/// How long a test waits for what must happen. Only a failure takes that long.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a test waits for what must happen. Only a failure takes that long: a mirror that a node has
+/// refused pauses for up to a minute before it asks again.
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Waits until `done`; what for is in the panic.
 pub async fn until<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() -> F) {

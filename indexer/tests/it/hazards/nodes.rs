@@ -42,9 +42,15 @@ on_both_stores! {
             rows[0].raw == bytes(&record(1, Verified)) && rows.iter().any(|r| r.pubkey == key(6))
         })
         .await;
-        let floor = mirror.store.state().await.unwrap().snapshot_slot;
-        assert!(other.state().slot < floor, "it has not even seen the first list");
-        fake.state().down = true;
+        // The chain stands still until a list of now is in the store.
+        fake.state().ticks = false;
+        let floor = fake.state().slot;
+        until("everything was read again", || async {
+            mirror.store.state().await.unwrap().snapshot_slot == floor
+        })
+        .await;
+        assert!(other.state().slot < floor, "it has seen no such list");
+        (fake.state().ticks, fake.state().down) = (true, true);
         fake.drop_sockets();
         mirror.health("the node is lost", is_reconnecting).await;
         let new = bytes(&record(1, Verified));

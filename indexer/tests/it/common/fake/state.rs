@@ -2,7 +2,7 @@
 //! the node reads them with each request.
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -150,6 +150,8 @@ pub struct State {
 
     /// Every request so far: method and parameters. "websocket" is a connection.
     pub log: Vec<(String, Value)>,
+    /// When each request came.
+    came: Vec<Instant>,
     /// Websocket connections so far.
     pub connections: u32,
     /// Snapshots answered so far.
@@ -195,6 +197,7 @@ impl Default for State {
             lost: None,
             faults: vec![],
             log: vec![],
+            came: vec![],
             connections: 0,
             snapshots: 0,
             lines: vec![],
@@ -206,6 +209,7 @@ impl State {
     /// Notes a request; what goes wrong with it.
     pub(super) fn ask(&mut self, method: &str, params: &Value) -> Option<What> {
         self.log.push((method.to_owned(), params.clone()));
+        self.came.push(Instant::now());
         if self.down {
             return Some(What::HangUp);
         }
@@ -217,6 +221,16 @@ impl State {
             fault.times -= 1;
         }
         Some(fault.what.clone())
+    }
+
+    /// When the first request since `begin` came.
+    pub fn first_since(&self, begin: Instant) -> Option<Instant> {
+        self.came.iter().copied().find(|at| *at >= begin)
+    }
+
+    /// Requests that came in the time `length` from `begin` on.
+    pub fn came_within(&self, begin: Instant, length: Duration) -> usize {
+        self.came.iter().filter(|at| (begin..begin + length).contains(at)).count()
     }
 
     /// How often `method` was asked for.
