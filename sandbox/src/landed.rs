@@ -32,7 +32,7 @@ pub async fn landed(gateway: &Gateway, signature: &Signature) -> Result<Landed> 
     let config = RpcTransactionConfig {
         encoding: Some(UiTransactionEncoding::Base64),
         commitment: Some(rpc.commitment()),
-        max_supported_transaction_version: Some(0),
+        max_supported_transaction_version: Some(1),
     };
     let found = rpc
         .get_transaction_with_config(signature, config)

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use futures_util::{StreamExt, stream};
-use solana_client::rpc_response::TransactionError;
 use solana_instruction::Instruction;
 use solana_message::Message;
 use solana_signature::Signature;
@@ -11,8 +10,10 @@ use solana_transaction::Transaction;
 
 use super::{
     Failure, Gateway,
+    answers::TxError,
     expiry::{Expiry, Heights},
-    explain, faults, send, simulate,
+    explain::explain_answer,
+    faults, send, simulate,
 };
 use crate::{
     error::{BackendError, Result},
@@ -36,7 +37,7 @@ pub(crate) struct Signed {
 #[derive(Clone, Debug)]
 pub(crate) struct Fate {
     pub slot: u64,
-    pub error: Option<TransactionError>,
+    pub error: Option<TxError>,
 }
 
 impl Signed {
@@ -50,14 +51,14 @@ impl Signed {
     }
 
     /// Why it failed, without its log.
-    pub(crate) fn failure(&self, error: &TransactionError) -> Failure {
+    pub(crate) fn failure(&self, error: &TxError) -> Failure {
         let message = &self.transaction.message;
         let program = |ix: &solana_message::compiled_instruction::CompiledInstruction| {
             let key = message.account_keys.get(usize::from(ix.program_id_index));
             key.copied().unwrap_or_default()
         };
         let programs: Vec<_> = message.instructions.iter().map(program).collect();
-        explain(error, &[], &programs)
+        explain_answer(error, &[], &programs)
     }
 
     /// What is reported of it.
@@ -133,7 +134,7 @@ impl Gateway {
         let method = "getSignatureStatuses";
         let mut out = Vec::with_capacity(signatures.len());
         for chunk in signatures.chunks(STATUSES) {
-            let got = self.read(method, || self.rpc().get_signature_statuses(chunk)).await?.value;
+            let got = self.read(method, || self.ask_statuses(chunk, false)).await?.value;
             if got.len() != chunk.len() {
                 let reason = format!("{} statuses instead of {}", got.len(), chunk.len());
                 return Err(BackendError::BadAnswer { method: method.into(), reason });

@@ -5,7 +5,7 @@ use solana_pubkey::Pubkey;
 use solana_sdk_ids::{bpf_loader_upgradeable, system_program};
 use upgrade_manager::error::ManagerError;
 
-use super::manager_error;
+use super::{answers::TxError, manager_error};
 
 /// What would have to change for the transaction to succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +116,7 @@ pub fn explain(error: &TransactionError, logs: &[String], programs: &[Pubkey]) -
         return Failure { blame, ..plain(explain_outer(error)) };
     };
     let program = failing_program(logs).or_else(|| programs.get(usize::from(*index)).copied());
-    let known = KNOWN_LINES.iter().find(|(line, ..)| logs.iter().any(|l| l.contains(line)));
+    let known = known_line(logs);
     if let InstructionError::Custom(code) = inner {
         if program == Some(upgrade_manager::ID)
             && let Some(reason) = manager_error(*code)
@@ -150,6 +150,33 @@ pub fn explain(error: &TransactionError, logs: &[String], programs: &[Pubkey]) -
     let who = program.map_or_else(|| "A program".into(), |p| format!("Program {p}"));
     let said = last_message(logs).map(|m| format!(" It said: {m}")).unwrap_or_default();
     plain(format!("{who} refused: {inner}.{said}"))
+}
+
+/// Longest part of an unknown error that is repeated.
+const MAX_UNKNOWN_LEN: usize = 200;
+
+/// `error` as a node wrote it, which may be one that this build does not know.
+pub(super) fn explain_answer(error: &TxError, logs: &[String], programs: &[Pubkey]) -> Failure {
+    let text = match error {
+        TxError::Known(error) => return explain(error, logs, programs),
+        TxError::Unknown(text) => text,
+    };
+    if let Some((_, sentence, blame)) = known_line(logs) {
+        return Failure { sentence: (*sentence).into(), manager: None, blame: *blame };
+    }
+    // As for known errors: what an instruction met may be about one of its accounts.
+    let blame = if text.contains("Instruction") { Blame::Account } else { Blame::Everything };
+    let text: String = text.chars().take(MAX_UNKNOWN_LEN).collect();
+    let who = failing_program(logs).map_or_else(String::new, |p| format!(" Program {p} refused."));
+    let said = last_message(logs).map(|m| format!(" It said: {m}")).unwrap_or_default();
+    let sentence = format!(
+        "The transaction fails with an error that this build does not know: {text}.{who}{said}"
+    );
+    Failure { sentence, manager: None, blame }
+}
+
+fn known_line(logs: &[String]) -> Option<&'static (&'static str, &'static str, Blame)> {
+    KNOWN_LINES.iter().find(|(line, ..)| logs.iter().any(|l| l.contains(line)))
 }
 
 fn explain_outer(error: &TransactionError) -> String {
@@ -237,6 +264,23 @@ mod tests {
         assert_eq!(said.manager, None);
         assert!(said.sentence.contains("The vault is full."), "{}", said.sentence);
         assert!(said.sentence.contains(&TARGET.to_string()), "{}", said.sentence);
+    }
+
+    #[test]
+    fn an_unknown_error_is_told_in_the_nodes_own_words() {
+        let unknown = TxError::Unknown(r#"{"InstructionError":[0,{"FutureVariant":1}]}"#.into());
+        let said = explain_answer(&unknown, &[], &[TARGET]);
+        assert!(said.sentence.contains("FutureVariant"), "{said}");
+        assert_eq!(said.blame, Blame::Account);
+        let outer = explain_answer(&TxError::Unknown("\"Future\"".into()), &[], &[]);
+        assert_eq!(outer.blame, Blame::Everything);
+        let logs = lines(&["Program was deployed in this block already"]);
+        assert_eq!(explain_answer(&unknown, &logs, &[]).blame, Blame::Slot);
+        let known = TxError::Known(custom(6021));
+        assert_eq!(
+            explain_answer(&known, &[], &[system_program::ID, upgrade_manager::ID]).manager,
+            Some(ManagerError::AlreadyVoted)
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The one way to the chain: a JSON-RPC node, asked with timeouts, asked again where that is
 //! harmless, and never trusted about anything that can be checked.
+mod answers;
 mod burst;
 mod expiry;
 mod explain;

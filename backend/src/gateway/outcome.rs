@@ -18,10 +18,10 @@ use solana_rpc_client_api::{
 };
 use solana_signature::Signature;
 use solana_transaction::Transaction;
-use solana_transaction_status_client_types::TransactionStatus;
 
 use super::{
     Failure, Gateway, GatewayConfig,
+    answers::{Answered, StatusAnswer, TxError},
     expiry::{Expiry, Heights},
     explain, faults, once,
     send::refused,
@@ -63,7 +63,7 @@ enum Offer {
 
 /// What is known of a signed transaction.
 enum Outcome {
-    Landed(u64, Option<TransactionError>),
+    Landed(u64, Option<TxError>),
     /// No block can include it any more, and none has.
     Expired,
     Waiting(Option<String>),
@@ -78,7 +78,7 @@ impl Gateway {
     pub(super) async fn deliver(
         &self,
         sending: &Sending<'_>,
-    ) -> Result<(u64, Option<TransactionError>)> {
+    ) -> Result<(u64, Option<TxError>)> {
         let started = Instant::now();
         let (mut poll, mut perhaps, mut words) = (FIRST_POLL, false, None);
         let mut offered = None::<Instant>;
@@ -169,7 +169,7 @@ impl Gateway {
     async fn status(&self, signature: &Signature, history: bool) -> Result<(u64, Option<Outcome>)> {
         let (at, status) = self.raw_status(signature, history).await?;
         let known = status.map(|status| {
-            if status.satisfies_commitment(self.config().commitment) {
+            if status.satisfies(self.config().commitment) {
                 Outcome::Landed(status.slot, status.err)
             } else {
                 let slot = status.slot;
@@ -179,20 +179,29 @@ impl Gateway {
         Ok((at, known))
     }
 
+    /// Asks what the node knows of `signatures`, in their order; with `history` also of old ones.
+    pub(super) async fn ask_statuses(
+        &self,
+        signatures: &[Signature],
+        history: bool,
+    ) -> std::result::Result<Answered<Vec<Option<StatusAnswer>>>, ClientError> {
+        let signatures: Vec<String> = signatures.iter().map(ToString::to_string).collect();
+        let mut params = vec![serde_json::json!(signatures)];
+        if history {
+            params.push(serde_json::json!({"searchTransactionHistory": true}));
+        }
+        self.rpc().send(RpcRequest::GetSignatureStatuses, params.into()).await
+    }
+
     /// What the node knows of `signature`, and the slot at which it knew that.
     pub(super) async fn raw_status(
         &self,
         signature: &Signature,
         history: bool,
-    ) -> Result<(u64, Option<TransactionStatus>)> {
-        let signatures = std::slice::from_ref(signature);
+    ) -> Result<(u64, Option<StatusAnswer>)> {
         let method = "getSignatureStatuses";
-        let answer = if history {
-            let ask = self.rpc().get_signature_statuses_with_history(signatures);
-            once(self.config(), method, ask).await?
-        } else {
-            once(self.config(), method, self.rpc().get_signature_statuses(signatures)).await?
-        };
+        let ask = self.ask_statuses(std::slice::from_ref(signature), history);
+        let answer = once(self.config(), method, ask).await?;
         match <[_; 1]>::try_from(answer.value) {
             Ok([status]) => Ok((answer.context.slot, status)),
             Err(other) => {

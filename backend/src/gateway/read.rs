@@ -1,15 +1,19 @@
 //! Reading accounts. An account is complete or it is an error: bytes that a node cut short never
 //! reach a hash.
-use solana_account_decoder::{UiAccount, UiAccountEncoding};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
 use solana_client::{
-    rpc_config::{RpcAccountInfoConfig, RpcProgramAccountsConfig},
     rpc_filter::{Memcmp, RpcFilterType},
+    rpc_request::RpcRequest,
 };
 use solana_commitment_config::CommitmentConfig;
 use solana_pubkey::Pubkey;
 use solana_sdk_ids::sysvar::{self, clock};
 
-use super::Gateway;
+use super::{
+    Gateway,
+    answers::{Answered, Listed, NodeAccount},
+};
 use crate::error::{BackendError, Result};
 
 /// Most accounts of one `getMultipleAccounts`.
@@ -67,29 +71,33 @@ impl Filter {
     }
 }
 
-fn decode(address: Pubkey, ui: &UiAccount) -> Result<RawAccount> {
+/// The account at `address`. What keeps cut bytes out of a hash: no `dataSlice` is ever asked for,
+/// so what is sent is the whole account; where the node says how long the account is (every node
+/// since Agave 1.15), the bytes must be that many; the manager's own accounts and the loader's are
+/// refused by their decoders when they are cut; and hashes of other accounts are compared on chain,
+/// with the account itself, before anything is written.
+fn decode(address: Pubkey, account: &NodeAccount) -> Result<RawAccount> {
     let bad = |reason: String| BackendError::BadAccount { what: "account", address, reason };
-    let data = ui.data.decode().ok_or_else(|| bad("its data is not base64".into()))?;
-    // Every node since Agave 1.15 says how long an account is; without that, bytes that were cut
-    // off leave no trace.
-    let space =
-        ui.space.ok_or_else(|| bad("the node does not say how many bytes it has".into()))?;
-    if u64::try_from(data.len()).ok() != Some(space) {
+    let (data, encoding) = &account.data;
+    let data = Some(data).filter(|_| encoding == "base64");
+    let data = data.and_then(|data| BASE64_STANDARD.decode(data).ok());
+    let data = data.ok_or_else(|| bad("its data is not base64".into()))?;
+    if let Some(space) = account.space.as_u64()
+        && u64::try_from(data.len()).ok() != Some(space)
+    {
         return Err(bad(format!("the node sent {} of its {space} bytes", data.len())));
     }
-    let owner = ui.owner.parse().map_err(|_| bad("its owner is not an address".into()))?;
-    Ok(RawAccount { owner, lamports: ui.lamports, data, executable: ui.executable })
+    let owner = account.owner.parse().map_err(|_| bad("its owner is not an address".into()))?;
+    let (lamports, executable) = (account.lamports, account.executable);
+    Ok(RawAccount { owner, lamports, data, executable })
+}
+
+/// How accounts are asked for.
+fn options(commitment: CommitmentConfig) -> Value {
+    json!({"encoding": "base64", "commitment": commitment.commitment})
 }
 
 impl Gateway {
-    fn account_config(&self, commitment: CommitmentConfig) -> RpcAccountInfoConfig {
-        RpcAccountInfoConfig {
-            encoding: Some(UiAccountEncoding::Base64),
-            commitment: Some(commitment),
-            ..RpcAccountInfoConfig::default()
-        }
-    }
-
     /// One account, `None` where there is none.
     ///
     /// # Errors
@@ -105,9 +113,12 @@ impl Gateway {
     pub async fn accounts(&self, addresses: &[Pubkey]) -> Result<Vec<Option<RawAccount>>> {
         let mut out = Vec::with_capacity(addresses.len());
         for chunk in addresses.chunks(MULTIPLE) {
-            let config = self.account_config(self.config().commitment);
-            let ask = || self.rpc().get_multiple_ui_accounts_with_config(chunk, config.clone());
-            let got = self.read("getMultipleAccounts", ask).await?.value;
+            let keys: Vec<String> = chunk.iter().map(ToString::to_string).collect();
+            let params = json!([keys, options(self.config().commitment)]);
+            let ask = || self.rpc().send(RpcRequest::GetMultipleAccounts, params.clone());
+            let answer: Answered<Vec<Option<NodeAccount>>> =
+                self.read("getMultipleAccounts", ask).await?;
+            let got = answer.value;
             if got.len() != chunk.len() {
                 let reason = format!("{} accounts instead of {}", got.len(), chunk.len());
                 return Err(BackendError::BadAnswer {
@@ -115,8 +126,8 @@ impl Gateway {
                     reason,
                 });
             }
-            for (address, ui) in chunk.iter().zip(&got) {
-                out.push(ui.as_ref().map(|ui| decode(*address, ui)).transpose()?);
+            for (address, account) in chunk.iter().zip(&got) {
+                out.push(account.as_ref().map(|account| decode(*address, account)).transpose()?);
             }
         }
         Ok(out)
@@ -154,26 +165,32 @@ impl Gateway {
         filters: &[Filter],
         commitment: CommitmentConfig,
     ) -> Result<Vec<(Pubkey, RawAccount)>> {
-        let config = RpcProgramAccountsConfig {
-            filters: Some(filters.iter().map(Filter::to_rpc).collect()),
-            account_config: self.account_config(commitment),
-            ..RpcProgramAccountsConfig::default()
-        };
-        let ask = || self.rpc().get_program_ui_accounts_with_config(owner, config.clone());
-        let listed = self.read("getProgramAccounts", ask).await?;
+        let method = "getProgramAccounts";
+        let mut options = options(commitment);
+        if let Some(options) = options.as_object_mut() {
+            let filters: Vec<_> = filters.iter().map(Filter::to_rpc).collect();
+            options.insert("filters".to_owned(), json!(filters));
+        }
+        let params = json!([owner.to_string(), options]);
+        let ask = || self.rpc().send(RpcRequest::GetProgramAccounts, params.clone());
+        let listed: Vec<Listed> = self.read(method, ask).await?;
         let mut out = Vec::with_capacity(listed.len());
-        for (address, ui) in &listed {
-            let raw = decode(*address, ui)?;
+        for Listed { pubkey, account } in &listed {
+            let address = pubkey.parse().map_err(|_| BackendError::BadAnswer {
+                method: method.into(),
+                reason: "it lists an account under what is no address".into(),
+            })?;
+            let raw = decode(address, account)?;
             if raw.owner != *owner {
                 return Err(BackendError::ForeignOwner {
                     what: "listed account",
-                    address: *address,
+                    address,
                     found: raw.owner,
                     expected: *owner,
                 });
             }
             if filters.iter().all(|f| f.holds(&raw.data)) {
-                out.push((*address, raw));
+                out.push((address, raw));
             }
         }
         out.sort_by_key(|(address, _)| *address);

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde_json::json;
-use solana_client::rpc_response::{Response, RpcBlockhash, TransactionError};
+use solana_client::rpc_response::{Response, RpcBlockhash};
 use solana_commitment_config::CommitmentConfig;
 use solana_hash::Hash;
 use solana_instruction::Instruction;
@@ -13,7 +13,13 @@ use solana_signature::Signature;
 use solana_transaction::Transaction;
 
 use super::{
-    Failure, Gateway, PACKET, expiry::Expiry, explain, once, outcome::Sending, simulate,
+    Failure, Gateway, PACKET,
+    answers::{TransactionAnswer, TxError},
+    expiry::Expiry,
+    explain::explain_answer,
+    once,
+    outcome::Sending,
+    simulate,
     with_budget,
 };
 use crate::{
@@ -136,21 +142,22 @@ impl Gateway {
     /// The failed transaction's log, where the node still has it, tells which program refused.
     pub(super) async fn explain_landed(
         &self,
-        error: &TransactionError,
+        error: &TxError,
         signature: &Signature,
         instructions: &[Instruction],
     ) -> Failure {
-        let config = solana_client::rpc_config::RpcTransactionConfig {
-            encoding: Some(solana_transaction_status_client_types::UiTransactionEncoding::Base64),
-            commitment: Some(CommitmentConfig::confirmed()),
-            max_supported_transaction_version: Some(0),
-        };
-        let ask = self.rpc().get_transaction_with_config(signature, config);
-        let logs: Option<Vec<String>> = match once(self.config(), "getTransaction", ask).await {
-            Ok(found) => found.transaction.meta.and_then(|m| m.log_messages.into()),
+        // What is declared is what can be read: of the answer, only the log.
+        let options = json!({
+            "encoding": "base64", "commitment": CommitmentConfig::confirmed().commitment,
+            "maxSupportedTransactionVersion": 1,
+        });
+        let params = json!([signature.to_string(), options]);
+        let ask = self.rpc().send::<Option<TransactionAnswer>>(RpcRequest::GetTransaction, params);
+        let logs = match once(self.config(), "getTransaction", ask).await {
+            Ok(found) => found.and_then(|t| t.meta).and_then(|m| m.log_messages),
             Err(_) => None,
         };
-        explain(error, &logs.unwrap_or_default(), &simulate::programs(instructions))
+        explain_answer(error, &logs.unwrap_or_default(), &simulate::programs(instructions))
     }
 }
 

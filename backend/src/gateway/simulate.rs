@@ -1,14 +1,18 @@
 //! Sizes, budgets and simulation: what a transaction will take, before anybody signs it.
-use solana_client::{rpc_config::RpcSimulateTransactionConfig, rpc_response::TransactionError};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::json;
+use solana_client::rpc_request::RpcRequest;
 use solana_compute_budget_interface::ComputeBudgetInstruction;
 use solana_hash::Hash;
 use solana_instruction::Instruction;
 use solana_message::Message;
 use solana_pubkey::Pubkey;
-use solana_signature::Signature;
-use solana_transaction::Transaction;
 
-use super::{Failure, Gateway, explain};
+use super::{
+    Failure, Gateway,
+    answers::{Answered, SimulationAnswer},
+    explain::explain_answer,
+};
 use crate::error::{BackendError, Result};
 
 /// Most compute units of one transaction.
@@ -60,6 +64,16 @@ pub(super) fn size_of(message: &Message) -> usize {
     message.serialize().len().saturating_add(1).saturating_add(signatures.saturating_mul(64))
 }
 
+/// The transaction over `message` with an empty signature of each signer. One byte counts them, as
+/// in [`size_of`].
+fn unsigned(message: &Message) -> Vec<u8> {
+    let count = message.header.num_required_signatures;
+    let mut bytes = vec![count];
+    bytes.resize(usize::from(count).saturating_mul(64).saturating_add(1), 0);
+    bytes.extend(message.serialize());
+    bytes
+}
+
 /// The programs that `instructions` call, in order.
 pub(super) fn programs(instructions: &[Instruction]) -> Vec<Pubkey> {
     instructions.iter().map(|ix| ix.program_id).collect()
@@ -81,20 +95,18 @@ impl Gateway {
             return Err(BackendError::TooLarge { what, bytes, limit: PACKET });
         }
         let message = Message::new_with_blockhash(instructions, Some(payer), &Hash::default());
-        let signatures = usize::from(message.header.num_required_signatures);
-        let transaction =
-            Transaction { signatures: vec![Signature::default(); signatures], message };
-        let config = RpcSimulateTransactionConfig {
-            sig_verify: false,
-            replace_recent_blockhash: true,
-            commitment: Some(self.config().commitment),
-            ..RpcSimulateTransactionConfig::default()
-        };
-        let ask = || self.rpc().simulate_transaction_with_config(&transaction, config.clone());
-        let result = self.read("simulateTransaction", ask).await?.value;
+        let options = json!({
+            "encoding": "base64",
+            "sigVerify": false,
+            "replaceRecentBlockhash": true,
+            "commitment": self.config().commitment.commitment,
+        });
+        let params = json!([BASE64_STANDARD.encode(unsigned(&message)), options]);
+        let ask = || self.rpc().send(RpcRequest::SimulateTransaction, params.clone());
+        let answer: Answered<SimulationAnswer> = self.read("simulateTransaction", ask).await?;
+        let result = answer.value;
         let logs = result.logs.unwrap_or_default();
-        let error = result.err.map(TransactionError::from);
-        let failure = error.map(|e| explain(&e, &logs, &programs(instructions)));
+        let failure = result.err.map(|e| explain_answer(&e, &logs, &programs(instructions)));
         Ok(Simulated { units: result.units_consumed.unwrap_or_default(), failure, logs })
     }
 }

@@ -14,6 +14,8 @@ pub enum Reply {
     Result(Value),
     /// A JSON-RPC error.
     Error(i64, &'static str),
+    /// A JSON-RPC error with more than code and message.
+    Refusal(Value),
     /// An HTTP status and nothing else.
     Status(u16),
     /// Too many requests: come again after so many seconds.
@@ -79,6 +81,7 @@ async fn serve(
         Reply::Error(code, message) => {
             http(200, &envelope("error", json!({"code": code, "message": message})).to_string())
         }
+        Reply::Refusal(error) => http(200, &envelope("error", error).to_string()),
         Reply::Status(status) => http(status, ""),
         Reply::Busy(seconds) => {
             let end = format!("\r\nretry-after: {seconds}\r\n\r\n");

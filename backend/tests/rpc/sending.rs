@@ -328,3 +328,62 @@ async fn a_failure_on_chain_carries_the_transactions_own_error_and_its_signature
     assert_eq!(signature, expected);
     assert!(failure.sentence.contains("trimmed length"), "{failure}");
 }
+
+/// An error that no release of today has.
+fn future_error() -> Value {
+    json!({"InstructionError": [0, {"FutureVariant": 1}]})
+}
+
+#[tokio::test]
+async fn an_unknown_error_of_a_simulation_is_told_and_nothing_is_sent() {
+    let node = FakeNode::start(|method, params, _| match method {
+        "simulateTransaction" => Reply::Result(context(json!({
+            "err": future_error(), "logs": null, "unitsConsumed": null,
+            "loadedAccountsDataSize": 1.5, "returnData": {"future": true},
+        }))),
+        _ => usual(method, params),
+    })
+    .await;
+    let error = send(&node).await.unwrap_err();
+    assert!(error.to_string().contains("FutureVariant"), "{error}");
+    assert!(matches!(error, BackendError::Transaction { signature: None, .. }), "{error}");
+    assert!(node.asked("sendTransaction").is_empty());
+}
+
+#[tokio::test]
+async fn a_transaction_that_failed_with_an_unknown_error_has_landed_and_failed() {
+    let node = FakeNode::start(|method, params, _| match method {
+        "getSignatureStatuses" => Reply::Result(status(future_error())),
+        // A transaction of a version that this build does not know, with a log that it can read.
+        "getTransaction" => Reply::Result(json!({
+            "slot": 77, "blockTime": null, "version": 1, "transaction": {"future": 1},
+            "meta": {"err": future_error(), "status": {"Err": future_error()},
+                "logMessages": ["Program log: it is full"]},
+        })),
+        _ => usual(method, params),
+    })
+    .await;
+    let error = send(&node).await.unwrap_err();
+    let said = error.to_string();
+    assert!(matches!(error, BackendError::Transaction { signature: Some(_), .. }), "{said}");
+    assert!(said.contains("FutureVariant") && said.contains("it is full"), "{said}");
+    let asked = &node.asked("getTransaction")[0][1];
+    assert_eq!(asked["maxSupportedTransactionVersion"], 1);
+}
+
+#[tokio::test]
+async fn a_preflight_that_refuses_with_an_unknown_error_is_told_instead_of_waited_for() {
+    let node = FakeNode::start(|method, params, _| match method {
+        "sendTransaction" => Reply::Refusal(json!({
+            "code": -32002,
+            "message": "Transaction simulation failed: Error processing Instruction 0: future variant",
+            "data": {"err": future_error(), "logs": [], "unitsConsumed": 1},
+        })),
+        _ => usual(method, params),
+    })
+    .await;
+    let error = send(&node).await.unwrap_err();
+    assert!(error.to_string().contains("future variant"), "{error}");
+    assert!(matches!(error, BackendError::Transaction { signature: None, .. }), "{error}");
+    assert_eq!(node.asked("sendTransaction").len(), 1);
+}
