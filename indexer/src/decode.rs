@@ -2,7 +2,6 @@
 //! words. Nothing that arrives is dropped here but blank accounts, see [`Raw::is_blank`].
 use anchor_lang::{AccountDeserialize, AnchorDeserialize, Discriminator};
 use sha2::{Digest, Sha256};
-use solana_account_decoder::UiAccount;
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{
     AccountBackup, AccountVersion, BufferAttestation, GovernanceProposal, LAYOUT, MultisigConfig,
@@ -11,7 +10,7 @@ use upgrade_manager::state::{
 
 use crate::{
     account::{BackupHead, Kind, ManagerAccount},
-    source::plain,
+    source::{answers::NodeAccount, plain},
     store::{Quarantined, Update},
 };
 
@@ -31,19 +30,21 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// The account that a node sent as `ui`.
+    /// The account at `pubkey` that a node sent as `account`.
     ///
     /// # Errors
-    /// A sentence when owner or data are not in a form that was asked for.
-    pub fn from_ui(pubkey: Pubkey, ui: &UiAccount, slot: u64, wv: u64) -> Result<Self, String> {
-        let owner = ui
-            .owner
-            .parse()
-            .map_err(|_| format!("The node named {:?} as owner of {pubkey}.", plain(&ui.owner)))?;
-        let data = ui
-            .data
-            .decode()
-            .ok_or_else(|| format!("The node sent the data of {pubkey} in an unknown encoding."))?;
+    /// A sentence when owner or data are not in a form that was asked for, or not whole.
+    pub fn from_node(
+        pubkey: Pubkey,
+        account: &NodeAccount,
+        slot: u64,
+        wv: u64,
+    ) -> Result<Self, String> {
+        let owner = account.owner.parse().map_err(|_| {
+            format!("The node named {:?} as owner of {pubkey}.", plain(&account.owner))
+        })?;
+        let data = account.data();
+        let data = data.map_err(|how| format!("The node sent the data of {pubkey} {how}."))?;
         Ok(Self { pubkey, owner, slot, wv, data })
     }
 

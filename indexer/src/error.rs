@@ -59,6 +59,28 @@ pub enum IndexerError {
         /// Its slot.
         slot: u64,
     },
+    /// The node lists a transaction, and what is in it cannot be read.
+    #[error(
+        "Transaction {signature} of slot {slot}, which the RPC node at {url} lists, cannot be read: {detail}. The audit log stops before it, so that it has no hole; accounts are mirrored all the same. {}", fault.advice()
+    )]
+    Unread {
+        /// Scheme and host.
+        url: String,
+        /// The transaction.
+        signature: String,
+        /// Its slot.
+        slot: u64,
+        /// What kind of fault it is.
+        fault: Fault,
+        /// What is wrong, in the node's words or ours.
+        detail: String,
+    },
+    /// The process that writes the store has noted why the log stands still.
+    #[error("The audit log is not complete: {detail}")]
+    Incomplete {
+        /// Its reason, as a sentence.
+        detail: String,
+    },
     /// A recording cannot be played.
     #[error(
         "Line {line} of the recording cannot be played: {detail}. Play a whole recording of this build into a new store."
@@ -182,6 +204,22 @@ impl IndexerError {
         }
     }
 
+    /// Whether it says that finalised history cannot be read here, however often it is tried.
+    #[must_use]
+    pub fn stops_history(&self) -> bool {
+        match self {
+            Self::Pruned { .. } | Self::Unread { .. } => true,
+            Self::Rpc { fault, .. } => matches!(
+                fault,
+                Fault::Garbled
+                    | Fault::MethodMissing
+                    | Fault::LongTermMissing
+                    | Fault::NewerVersion
+            ),
+            _ => false,
+        }
+    }
+
     /// A short word for counting why a connection ended. The socket counts its own ends itself.
     #[must_use]
     pub fn label(&self) -> &'static str {
@@ -191,6 +229,8 @@ impl IndexerError {
             Self::Socket { reason, .. } => reason.label(),
             Self::Behind { .. } => "behind",
             Self::Pruned { .. } => "pruned",
+            Self::Unread { .. } => "unread",
+            Self::Incomplete { .. } => "incomplete",
             Self::File { .. } => "file",
             Self::Recording { .. } => "recording",
             Self::Suspect { .. } => "suspect",

@@ -130,7 +130,7 @@ impl Reason {
                 "Accounts of the manager cannot be decoded and are not mirrored; a newer control room may know them."
             }
             Self::HistoryBehind => {
-                "Finalised transactions cannot be read, so the audit log stands still; use a node that keeps the history."
+                "A finalised transaction cannot be read, so the audit log stands still before it; accounts are mirrored all the same. The error names it: use a node that keeps the history, or a newer control room."
             }
             Self::Fenced => {
                 "Another process has taken this mirror over; let one of them run, and only one."

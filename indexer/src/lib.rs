@@ -32,7 +32,9 @@ pub use digest::{MirrorDigest, digest};
 pub use error::{IndexerError, Result};
 pub use health::{Conn, Health, Limits, Reason};
 pub use metrics::Metrics;
-pub use run::{Backfill, Indexer, Mirror, backfill_once, spawn};
+pub use run::{
+    Backfill, Indexer, Mirror, Refreshed, accounts_once, backfill_once, refresh_once, spawn,
+};
 pub use source::SourceConfig;
 pub use store::postgres::PostgresStore;
 pub use store::sqlite::SqliteStore;

@@ -95,6 +95,8 @@ pub struct Link {
     pub(crate) health: watch::Sender<Health>,
     pub(crate) revision: watch::Sender<u64>,
     errors: Mutex<[Option<String>; ORIGINS]>,
+    /// What stops the audit log, as noted last in the store; `None` while that is not known.
+    pub(crate) history_note: tokio::sync::Mutex<Option<Option<String>>>,
     store_down: AtomicBool,
     filling: AtomicBool,
     not_filled: AtomicBool,
@@ -127,6 +129,7 @@ impl Link {
             health: watch::Sender::new(Health::default()),
             revision: watch::Sender::new(0),
             errors: Mutex::default(),
+            history_note: tokio::sync::Mutex::default(),
             store_down: AtomicBool::new(false),
             filling: AtomicBool::new(false),
             not_filled: AtomicBool::new(false),

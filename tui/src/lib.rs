@@ -30,6 +30,7 @@ use clap::Parser;
 use crate::{
     cli::{Cli, Command},
     config::Settings,
+    headless::Need,
     redact::Secrets,
     runtime::{Extras, Fail},
     session::Session,
@@ -93,9 +94,10 @@ async fn run(cli: Cli, settings: Settings, secrets: Secrets) -> Result<u8> {
         Some(Command::Doctor(output)) => headless::doctor(settings, secrets, output.json).await,
         Some(Command::Tx(args)) => headless::tx(&settings, &secrets, &args).await,
         Some(command) => {
-            let session = match headless::needs_only_to_read(&command) {
-                true => Session::open_reading(settings, secrets).await?,
-                false => Session::open(settings, secrets).await?,
+            let session = match headless::needs(&command) {
+                Need::ReadMirror => Session::open_reading(settings, secrets).await?,
+                Need::Mirror => Session::open(settings, secrets).await?,
+                Need::Chain => Session::open_or_do_without(settings, secrets).await?,
             };
             headless::run(&session, command).await
         }

@@ -38,6 +38,8 @@ pub struct Session {
     pub sandbox: bool,
     /// Where old account bytes are kept.
     pub archive: std::path::PathBuf,
+    /// Why there is no mirror, where an empty store in memory takes its place.
+    pub without_mirror: Option<String>,
 }
 
 impl Session {
@@ -51,6 +53,27 @@ impl Session {
             None => Arc::new(SqliteStore::open(settings.sqlite())?),
         };
         Ok(Self::with(settings, secrets, store))
+    }
+
+    /// Opens the store; one that cannot be opened is said aloud and done without, because what has
+    /// to be done on chain in an emergency needs a node and a key only.
+    ///
+    /// # Errors
+    /// When there is no memory for a store.
+    pub async fn open_or_do_without(settings: Settings, secrets: Secrets) -> Result<Self> {
+        match Self::open(settings.clone(), secrets.clone()).await {
+            Ok(session) => Ok(session),
+            Err(error) => {
+                let reason = secrets.scrub(&format!("{error:#}"));
+                let reason = crate::text::clean(&reason);
+                eprintln!(
+                    "Warning: {reason} Going on from the chain alone; what is sent is not written down."
+                );
+                let store: Arc<dyn Store> = Arc::new(SqliteStore::open_in_memory()?);
+                let session = Self::with(settings, secrets, store);
+                Ok(Self { without_mirror: Some(reason), ..session })
+            }
+        }
     }
 
     /// Opens the store as it is, to read from it; a file that is missing is not made.
@@ -67,7 +90,7 @@ impl Session {
 
     fn with(settings: Settings, secrets: Secrets, store: Arc<dyn Store>) -> Self {
         let archive = settings.data_dir.join("archive");
-        Self { settings, secrets, store, sandbox: false, archive }
+        Self { settings, secrets, store, sandbox: false, archive, without_mirror: None }
     }
 
     /// The key file that signs; `None` without one, and in read-only mode.

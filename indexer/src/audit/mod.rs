@@ -10,6 +10,7 @@ mod check;
 pub mod event;
 mod export;
 mod sum;
+mod trouble;
 
 use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
@@ -18,6 +19,7 @@ use solana_signature::Signature;
 pub use chain::{ChainCheck, ChainFault, check_chain};
 pub use check::{StoreFault, StoreReport, check_store};
 pub use export::{ExportFault, ExportReport, Format, check_export, export};
+pub use trouble::{GOES_ON, STOPPED, trouble};
 
 /// Domain of the chain's hashes.
 const DOMAIN: &[u8] = b"upgrade-control-room/audit/v2";

@@ -2,7 +2,6 @@
 //! far they are complete. Never waits for the store: what it cannot keep ends the connection.
 use std::sync::{Arc, atomic::Ordering};
 
-use solana_account_decoder::UiAccount;
 use solana_pubkey::Pubkey;
 
 use super::{
@@ -15,6 +14,7 @@ use crate::{
     decode::{Raw, decode},
     metrics::Source,
     source::{
+        answers::NodeAccount,
         plain,
         rpc::Rpc,
         socket::{Frame, Reason, Socket},
@@ -112,15 +112,15 @@ async fn take(session: &Session, mark: &mut Watermark, frame: Frame, roots: bool
     Ok(())
 }
 
-/// What `ui` says of `pubkey`, and which type of account it is.
+/// What `account` says of `pubkey`, and which type of account it is.
 fn told(
     program_id: &Pubkey,
     pubkey: Pubkey,
     slot: u64,
     wv: u64,
-    ui: &UiAccount,
+    account: &NodeAccount,
 ) -> (Option<Kind>, Told) {
-    match Raw::from_ui(pubkey, ui, slot, wv) {
+    match Raw::from_node(pubkey, account, slot, wv) {
         // What was the manager's and holds nothing any more is gone.
         Ok(raw) if raw.is_blank() => (None, Told::Gone(Close { pubkey, slot, wv })),
         Ok(raw) => match decode(program_id, raw) {

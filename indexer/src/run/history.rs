@@ -2,13 +2,19 @@
 //! while this process may write.
 use std::sync::{Arc, atomic::Ordering};
 
+use serde_json::json;
+
 use crate::{
-    Result,
-    audit::event::closes_an_account,
+    IndexerError, Result,
+    audit::{self, event::closes_an_account},
     backoff::Backoff,
     join::intake::Reach,
     link::{Link, Origin},
-    source::history::{self, History},
+    source::{
+        history::{self, History, SlotHistory},
+        rpc::Rpc,
+    },
+    store::Run,
 };
 
 /// Slots with transactions that are read and appended together.
@@ -45,8 +51,39 @@ async fn keep(link: &Link) {
     }
 }
 
-/// Appends what became final since the last time; how many events.
+/// Appends what became final since the last time; how many events. What stops the log is noted in
+/// the store, so that whoever reads the log later learns that it is not complete, and why.
 pub(super) async fn read(link: &Link) -> Result<u64> {
+    let done = append_new(link).await;
+    match &done {
+        Err(e) if e.stops_history() => note(link, Some(e)).await,
+        Err(_) => {}
+        Ok(_) => note(link, None).await,
+    }
+    done
+}
+
+/// Notes that the log stands still because of `trouble`, or that it goes on. Once, not each time.
+async fn note(link: &Link, trouble: Option<&IndexerError>) {
+    let trouble = trouble.map(ToString::to_string);
+    let mut noted = link.history_note.lock().await;
+    let known = match &*noted {
+        Some(known) => known.clone(),
+        None => match audit::trouble(&*link.store).await {
+            Ok(known) => known,
+            // Asked again after the next reading.
+            Err(_) => return,
+        },
+    };
+    match &trouble {
+        _ if known == trouble => {}
+        Some(error) => link.note(audit::STOPPED, json!({ "error": error })).await,
+        None => link.note(audit::GOES_ON, json!({})).await,
+    }
+    *noted = Some(trouble);
+}
+
+async fn append_new(link: &Link) -> Result<u64> {
     let (rpc, connection) = (link.rpc(), link.connection.load(Ordering::Relaxed));
     let upto = rpc.finalized_slot().await?;
     link.said(connection, Reach { confirmed: 0, root: upto });
@@ -58,15 +95,18 @@ pub(super) async fn read(link: &Link) -> Result<u64> {
     let mut added = 0u64;
     while let Some(slots) = history.next(&rpc).await? {
         for part in slots.chunks(SLOTS) {
-            let entries = history::events(&rpc, &link.config.program_id, part).await?;
-            link.same_cluster(&rpc).await?;
-            let mark = part.last().map_or(after, |h| h.slot);
-            let closes = entries.iter().any(|e| closes_an_account(&e.payload));
-            let n = link.insist(|| link.store.append_audit(&run, entries.clone(), mark)).await?;
-            added = added.saturating_add(n);
-            if closes {
-                link.reread.notify_one();
-            }
+            let appended = append(link, &rpc, &run, part).await;
+            added = added.saturating_add(match appended {
+                // The slots before the one that stops the log belong into it.
+                Err(e) if e.stops_history() && part.len() > 1 => {
+                    let mut before = 0u64;
+                    for slot in part.chunks(1) {
+                        before = before.saturating_add(append(link, &rpc, &run, slot).await?);
+                    }
+                    before
+                }
+                appended => appended?,
+            });
         }
     }
     if added > 0 {
@@ -75,4 +115,17 @@ pub(super) async fn read(link: &Link) -> Result<u64> {
         link.revised(state.rev);
     }
     Ok(added)
+}
+
+/// Appends the events of `part`, whose slots must be whole; how many were new.
+async fn append(link: &Link, rpc: &Rpc, run: &Run, part: &[SlotHistory]) -> Result<u64> {
+    let Some(mark) = part.last().map(|h| h.slot) else { return Ok(0) };
+    let entries = history::events(rpc, &link.config.program_id, part).await?;
+    link.same_cluster(rpc).await?;
+    let closes = entries.iter().any(|e| closes_an_account(&e.payload));
+    let n = link.insist(|| link.store.append_audit(run, entries.clone(), mark)).await?;
+    if closes {
+        link.reread.notify_one();
+    }
+    Ok(n)
 }

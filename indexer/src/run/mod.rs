@@ -15,7 +15,7 @@ use tracing::warn;
 
 use crate::{Health, Metrics, Retention, SourceConfig, Store, announce::Delivery, link::Link};
 
-pub use once::{Backfill, backfill_once};
+pub use once::{Backfill, Refreshed, accounts_once, backfill_once, refresh_once};
 
 /// How long the end waits for the store.
 const DRAIN: Duration = Duration::from_secs(8);

@@ -9,7 +9,7 @@ use super::{
     lease::{begin, give_back},
 };
 use crate::{
-    IndexerError, Result, SourceConfig, Store, StoreError,
+    IndexerError, Result, SourceConfig, Store, StoreError, audit,
     follow::NOBODY,
     join::{
         RECHECK,
@@ -41,6 +41,24 @@ pub struct Backfill {
     pub writer: Option<String>,
 }
 
+/// A complete reading of all accounts, and what became of the history.
+#[derive(Debug)]
+pub struct Refreshed {
+    /// What it did.
+    pub done: Backfill,
+    /// Why the audit log is not complete, when it is not.
+    pub history: Option<IndexerError>,
+}
+
+/// What is read of the chain.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Read {
+    /// The accounts, and the finalised history for the audit log.
+    All,
+    /// The accounts alone.
+    Accounts,
+}
+
 /// Reads all accounts and all finalised history once, without a websocket. Where another process
 /// writes the store, waits until that one has got as far as the node is now.
 ///
@@ -48,6 +66,27 @@ pub struct Backfill {
 /// When node or store fail, once; what was written until then is kept.
 /// [`IndexerError::WriterBehind`] when the other process does not get there.
 pub async fn backfill_once(config: SourceConfig, store: Arc<dyn Store>) -> Result<Backfill> {
+    let Refreshed { done, history } = read_once(config, store, Read::All).await?;
+    history.map_or(Ok(done), Err)
+}
+
+/// The same for those who need the accounts: history that cannot be read is told, and is no error.
+///
+/// # Errors
+/// As [`backfill_once`], about the accounts.
+pub async fn refresh_once(config: SourceConfig, store: Arc<dyn Store>) -> Result<Refreshed> {
+    read_once(config, store, Read::All).await
+}
+
+/// Reads all accounts once and no history.
+///
+/// # Errors
+/// As [`backfill_once`].
+pub async fn accounts_once(config: SourceConfig, store: Arc<dyn Store>) -> Result<Backfill> {
+    Ok(read_once(config, store, Read::Accounts).await?.done)
+}
+
+async fn read_once(config: SourceConfig, store: Arc<dyn Store>, what: Read) -> Result<Refreshed> {
     // Set from the start, so that nothing is tried a second time.
     let (_stop, stopped) = watch::channel(true);
     let link = Link::new(config, store, stopped);
@@ -55,14 +94,14 @@ pub async fn backfill_once(config: SourceConfig, store: Arc<dyn Store>) -> Resul
     let run = match begin(&link, &genesis).await {
         Err(IndexerError::Store(StoreError::Leased { .. } | StoreError::ReadOnly { .. })) => {
             match await_writer(&link, &genesis).await? {
-                Waited::Done(done) => return Ok(done),
+                Waited::Done(done) => return followed(&link, done).await,
                 Waited::Taken(run) => run,
             }
         }
         begun => begun?,
     };
     let done = tokio::select! {
-        done = fill(&link, run) => done,
+        done = fill(&link, run, what) => done,
         fenced = renew(&link, run) => Err(fenced.into()),
     };
     give_back(&link).await;
@@ -79,7 +118,14 @@ async fn renew(link: &Link, run: Run) -> StoreError {
     }
 }
 
-async fn fill(link: &Link, run: Run) -> Result<Backfill> {
+/// What another process has done, and whether it could read the history.
+async fn followed(link: &Link, done: Backfill) -> Result<Refreshed> {
+    let trouble = audit::trouble(&*link.store).await?;
+    let history = trouble.map(|detail| IndexerError::Incomplete { detail });
+    Ok(Refreshed { done, history })
+}
+
+async fn fill(link: &Link, run: Run, what: Read) -> Result<Refreshed> {
     let joined = match read(link, run.snapshot_slot, None).await {
         // As on a connection: the same answer twice is believed, unless it is an empty one.
         Err(IndexerError::Suspect { seen, .. }) if seen > 0 => {
@@ -89,9 +135,17 @@ async fn fill(link: &Link, run: Run) -> Result<Backfill> {
         joined => joined?,
     };
     link.mark(Marks { confirmed: Some(joined.slot), ..Marks::default() });
-    let events = history::read(link).await?;
     let Joined { slot, accounts, written, closed, .. } = joined;
-    Ok(Backfill { slot, accounts, written, closed, events, writer: None })
+    let done = Backfill { slot, accounts, written, closed, events: 0, writer: None };
+    if what == Read::Accounts {
+        return Ok(Refreshed { done, history: None });
+    }
+    match history::read(link).await {
+        Ok(events) => Ok(Refreshed { done: Backfill { events, ..done }, history: None }),
+        // Then the accounts are not this cluster's either.
+        Err(e @ IndexerError::ClusterChanged { .. }) => Err(e),
+        Err(e) => Ok(Refreshed { done, history: Some(e) }),
+    }
 }
 
 async fn read(link: &Link, min_slot: u64, doubted: Option<u64>) -> Result<Joined> {

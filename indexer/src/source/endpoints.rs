@@ -117,6 +117,7 @@ impl Endpoints {
             | IndexerError::Overrun { .. }
             | IndexerError::UsedUp
             | IndexerError::NotFilled
+            | IndexerError::Incomplete { .. }
             | IndexerError::WriterBehind { .. } => return false,
             IndexerError::ClusterChanged { .. } => {
                 let at = state.at;
@@ -129,6 +130,7 @@ impl Endpoints {
             | IndexerError::Suspect { .. }
             | IndexerError::Unlisted { .. }
             | IndexerError::Pruned { .. }
+            | IndexerError::Unread { .. }
             | IndexerError::Deaf { .. }
             | IndexerError::Implausible { .. } => true,
             IndexerError::Socket { reason, .. } => matches!(

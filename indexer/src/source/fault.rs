@@ -34,6 +34,9 @@ pub enum Fault {
     MethodMissing,
     /// The node does not keep blocks or transactions of that age.
     LongTermMissing,
+    /// The transaction is of a version that was not asked for (−32015): there is one, and what is in
+    /// it is not known.
+    NewerVersion,
     /// Anything else, with the code of JSON-RPC, or the status of HTTP.
     Other {
         /// The code.
@@ -70,6 +73,7 @@ impl Fault {
                 Self::Limited { retry_after: Duration::ZERO }
             }
             -32_601 => Self::MethodMissing,
+            -32_015 => Self::NewerVersion,
             _ if says("method not found") || says("method not supported") => Self::MethodMissing,
             // Cleaned up, skipped or missing in long-term storage, long-term storage unreachable.
             -32_001 | -32_007 | -32_009 | -32_011 | -32_019 => Self::LongTermMissing,
@@ -121,6 +125,8 @@ impl Fault {
             }
             Self::MethodMissing => "Use a node that offers this method.",
             Self::LongTermMissing => "Use a node that keeps older blocks and transactions.",
+            Self::NewerVersion => "Use a newer control room, which can read it.",
+            Self::Garbled => "Use another node.",
             _ => "Check --rpc-url and that the node runs.",
         }
     }
@@ -141,6 +147,7 @@ impl Fault {
             Self::Garbled => "garbled",
             Self::MethodMissing => "-32601",
             Self::LongTermMissing => "long_term",
+            Self::NewerVersion => "-32015",
             Self::Other { code } => crate::metrics::code_label(code),
         }
     }
@@ -179,6 +186,7 @@ mod tests {
             (-32_000, "method not supported on this plan", Fault::MethodMissing),
             (-32_001, "Block 5 cleaned up", Fault::LongTermMissing),
             (-32_009, "missing in long-term storage", Fault::LongTermMissing),
+            (-32_015, "Transaction version (2) is not supported", Fault::NewerVersion),
             (-32_005, "Node is behind by 42 slots", Fault::Other { code: -32_005 }),
             (-32_602, "Invalid params", Fault::Other { code: -32_602 }),
         ] {

@@ -9,14 +9,14 @@ use anchor_lang::event::EVENT_IX_TAG_LE;
 use futures_util::future::try_join_all;
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
-use solana_transaction_status_client_types::{
-    EncodedConfirmedTransactionWithStatusMeta, EncodedTransaction, UiCompiledInstruction,
-    UiInstruction, UiMessage, option_serializer::OptionSerializer,
-};
 use upgrade_manager::seeds;
 
 use self::pages::{List, Listed, Pages};
-use super::{fault::Fault, rpc::Rpc};
+use super::{
+    answers::{InnerInstruction, NodeTransaction},
+    fault::Fault,
+    rpc::Rpc,
+};
 use crate::{IndexerError, Result, audit::AuditEntry};
 
 /// Transactions that are read at the same time.
@@ -73,7 +73,7 @@ impl List for Rpc {
                     .signature
                     .parse()
                     .map_err(|_| wrong(self, LIST, "a signature cannot be read"))?;
-                Ok(Listed { slot: e.slot, signature, failed: e.err.is_some() })
+                Ok(Listed { slot: e.slot, signature, failed: e.has_failed() })
             })
             .collect()
     }
@@ -81,6 +81,8 @@ impl List for Rpc {
     async fn has(&self, signature: &Signature) -> Result<bool> {
         match self.transaction(signature).await {
             Ok(_) => Ok(true),
+            // What cannot be read is there.
+            Err(IndexerError::Rpc { fault: Fault::NewerVersion, .. }) => Ok(true),
             Err(e) if is_absent(&e) => Ok(false),
             Err(e) => Err(e),
         }
@@ -124,7 +126,7 @@ async fn ordered(rpc: &Rpc, slot: u64, listed: BTreeSet<Signature>) -> Result<Ve
 ///
 /// # Errors
 /// When the node does not answer; [`IndexerError::Pruned`] when it no longer has one of the
-/// transactions.
+/// transactions, [`IndexerError::Unread`] when what it has of one cannot be read.
 pub async fn events(
     rpc: &Rpc,
     program_id: &Pubkey,
@@ -155,22 +157,32 @@ pub async fn events(
 }
 
 async fn events_at(rpc: &Rpc, program_id: &Pubkey, at: Place) -> Result<Vec<AuditEntry>> {
-    let transaction = rpc.transaction(&at.signature).await.map_err(|e| {
-        if is_absent(&e) {
-            let (url, slot) = (rpc.shown(), at.slot);
-            return IndexerError::Pruned { url, signature: at.signature.to_string(), slot };
+    let read = async {
+        let transaction = rpc.transaction(&at.signature).await?;
+        if transaction.slot != at.slot {
+            let told = transaction.slot;
+            let detail = format!("getTransaction tells of it in slot {told}");
+            return Err(wrong(rpc, "getTransaction", &detail));
         }
-        e
-    })?;
-    if transaction.slot != at.slot {
-        let detail = format!(
-            "transaction {} is listed in slot {} and told of in slot {}",
-            at.signature, at.slot, transaction.slot
-        );
-        return Err(wrong(rpc, "getTransaction", &detail));
+        events_of(program_id, at, &transaction)
+            .map_err(|why| wrong(rpc, "getTransaction", &format!("it {why}")))
+    };
+    read.await.map_err(|error| held_up(rpc, at, error))
+}
+
+/// The error for a log that stops before the transaction at `at` because of `error`.
+fn held_up(rpc: &Rpc, at: Place, error: IndexerError) -> IndexerError {
+    let (url, signature, slot) = (rpc.shown(), at.signature.to_string(), at.slot);
+    match error {
+        IndexerError::Rpc { fault: Fault::LongTermMissing, .. } => {
+            IndexerError::Pruned { url, signature, slot }
+        }
+        IndexerError::Rpc {
+            fault: fault @ (Fault::NewerVersion | Fault::Garbled), detail, ..
+        } => IndexerError::Unread { url, signature, slot, fault, detail },
+        // The call failed, whatever is in the transaction.
+        other => other,
     }
-    events_of(program_id, at, &transaction)
-        .map_err(|why| wrong(rpc, "getTransaction", &format!("transaction {} {why}", at.signature)))
 }
 
 /// Where a transaction stands.
@@ -191,28 +203,25 @@ pub struct Place {
 pub fn events_of(
     program_id: &Pubkey,
     at: Place,
-    answer: &EncodedConfirmedTransactionWithStatusMeta,
+    answer: &NodeTransaction,
 ) -> Result<Vec<AuditEntry>, String> {
-    let meta = answer.transaction.meta.as_ref().ok_or("came without its outcome")?;
-    if meta.err.is_some() {
+    let meta = answer.outcome()?;
+    if meta.has_failed() {
         return Ok(vec![]);
     }
     let keys = account_keys(answer)?;
     // Null means that the node did not keep them, not that there were none.
-    let OptionSerializer::Some(groups) = &meta.inner_instructions else {
-        return Err("came without its inner instructions, which this node does not keep".to_owned());
-    };
+    let groups = meta
+        .inner_groups()
+        .ok_or("came without its inner instructions, which this node does not keep")?;
     let mut out = vec![];
     for group in groups {
         for (inner_index, instruction) in (0u32..).zip(&group.instructions) {
-            let UiInstruction::Compiled(instruction) = instruction else {
-                return Err("came in an encoding that was not asked for".to_owned());
-            };
             if let Some(payload) = event_payload(program_id, &keys, instruction)? {
                 out.push(AuditEntry {
                     slot: at.slot,
                     tx_index: at.tx_index,
-                    ix_index: u32::from(group.index),
+                    ix_index: group.index,
                     inner_index,
                     signature: at.signature,
                     time: answer.block_time,
@@ -224,33 +233,26 @@ pub fn events_of(
     Ok(out)
 }
 
-fn account_keys(answer: &EncodedConfirmedTransactionWithStatusMeta) -> Result<Vec<Pubkey>, String> {
-    let EncodedTransaction::Json(transaction) = &answer.transaction.transaction else {
-        return Err("came in an encoding that was not asked for".to_owned());
-    };
-    let UiMessage::Raw(message) = &transaction.message else {
-        return Err("came in an encoding that was not asked for".to_owned());
-    };
-    let mut keys: Vec<&String> = message.account_keys.iter().collect();
-    if let Some(OptionSerializer::Some(loaded)) =
-        answer.transaction.meta.as_ref().map(|m| &m.loaded_addresses)
-    {
-        keys.extend(loaded.writable.iter().chain(&loaded.readonly));
-    }
+fn account_keys(answer: &NodeTransaction) -> Result<Vec<Pubkey>, String> {
     let parse = |k: &String| k.parse().map_err(|_| format!("names {k:?}, which is no address"));
-    keys.into_iter().map(parse).collect()
+    answer.account_keys().map(parse).collect()
 }
 
 fn event_payload(
     program_id: &Pubkey,
     keys: &[Pubkey],
-    instruction: &UiCompiledInstruction,
+    instruction: &InnerInstruction,
 ) -> Result<Option<Vec<u8>>, String> {
-    let key = |index: u8| keys.get(usize::from(index));
-    if key(instruction.program_id_index) != Some(program_id) {
+    // A number without an address is no other program: it is not known whose event this is.
+    let key = |index: usize| {
+        keys.get(index).ok_or_else(|| {
+            format!("calls account number {index} and names only {} accounts", keys.len())
+        })
+    };
+    if key(instruction.program_id_index)? != program_id {
         return Ok(None);
     }
-    let signer = instruction.accounts.first().and_then(|index| key(*index));
+    let signer = instruction.accounts.first().map(|index| key(*index)).transpose()?;
     let (authority, _) = Pubkey::find_program_address(&[seeds::EVENT_AUTHORITY], program_id);
     if signer != Some(&authority) {
         return Ok(None);

@@ -1,4 +1,5 @@
 //! Where data comes from: websocket and RPC address of one Solana node at a time.
+pub mod answers;
 mod body;
 pub mod config;
 pub mod endpoints;

@@ -9,15 +9,13 @@ use std::{
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use solana_account_decoder::UiAccount;
 use solana_commitment_config::CommitmentLevel;
 use solana_pubkey::Pubkey;
-use solana_rpc_client_api::response::RpcConfirmedTransactionStatusWithSignature;
 use solana_signature::Signature;
-use solana_transaction_status_client_types::EncodedConfirmedTransactionWithStatusMeta;
 
 use super::{
     Endpoint, SourceConfig,
+    answers::{ListedTransaction, NodeAccount, NodeTransaction},
     fault::Fault,
     ladder::Ladder,
     possible, scrubbed, shown,
@@ -33,6 +31,9 @@ const NOT_REACHED_TRIES: u32 = 50;
 pub const MANY: usize = 100;
 /// Most slots of one `getBlocks`.
 const BLOCKS: u64 = 500_000;
+/// The newest version of transactions that is asked for. A node refuses to tell of a newer one, but
+/// takes a number that is higher than those it knows itself.
+const NEWEST_VERSION: u8 = 1;
 /// Address of the Clock sysvar.
 const CLOCK: Pubkey = Pubkey::from_str_const("SysvarC1ock11111111111111111111111111111111");
 
@@ -210,8 +211,8 @@ impl Rpc {
         let params = json!([
             CLOCK.to_string(), {"encoding": "base64", "commitment": "confirmed"},
         ]);
-        let answer: Answered<Option<UiAccount>> = self.call(METHOD, params).await?;
-        let data = answer.value.and_then(|a| a.data.decode()).unwrap_or_default();
+        let answer: Answered<Option<NodeAccount>> = self.call(METHOD, params).await?;
+        let data = answer.value.and_then(|a| a.data().ok()).unwrap_or_default();
         // slot, epoch_start_timestamp, epoch, leader_schedule_epoch, unix_timestamp: 8 bytes each.
         let word = |at: usize| data.get(at..).and_then(|d| d.first_chunk::<8>()).copied();
         match (word(0), word(32)) {
@@ -296,7 +297,7 @@ impl Rpc {
             keys,
             {"encoding": "base64", "commitment": "confirmed", "minContextSlot": min_slot},
         ]);
-        let answer: Answered<Vec<Option<UiAccount>>> =
+        let answer: Answered<Vec<Option<NodeAccount>>> =
             self.reached(min_slot, || self.call(METHOD, params.clone())).await?;
         let slot = self.possible(METHOD, answer.context.slot)?;
         if slot < min_slot {
@@ -306,8 +307,8 @@ impl Rpc {
             let (some, all) = (answer.value.len(), pubkeys.len());
             return Err(self.wrong(METHOD, &format!("it answers for {some} of {all} accounts")));
         }
-        let read = |(pubkey, ui): (&Pubkey, Option<UiAccount>)| {
-            let raw = ui.map(|ui| Raw::from_ui(*pubkey, &ui, slot, 0)).transpose();
+        let read = |(pubkey, account): (&Pubkey, Option<NodeAccount>)| {
+            let raw = account.map(|a| Raw::from_node(*pubkey, &a, slot, 0)).transpose();
             let raw = raw.map_err(|why| self.wrong(METHOD, &why))?;
             Ok((*pubkey, raw.filter(|raw| !raw.is_blank())))
         };
@@ -319,10 +320,7 @@ impl Rpc {
     ///
     /// # Errors
     /// [`IndexerError::Rpc`].
-    pub async fn signatures(
-        &self,
-        before: Option<Signature>,
-    ) -> Result<Vec<RpcConfirmedTransactionStatusWithSignature>> {
+    pub async fn signatures(&self, before: Option<Signature>) -> Result<Vec<ListedTransaction>> {
         let mut options = json!({"limit": 1_000, "commitment": "finalized"});
         if let (Some(before), Some(options)) = (before, options.as_object_mut()) {
             options.insert("before".to_owned(), json!(before.to_string()));
@@ -335,14 +333,14 @@ impl Rpc {
     ///
     /// # Errors
     /// [`IndexerError::Rpc`], with [`Fault::LongTermMissing`] when the node does not have it.
-    pub async fn transaction(
-        &self,
-        signature: &Signature,
-    ) -> Result<EncodedConfirmedTransactionWithStatusMeta> {
+    pub async fn transaction(&self, signature: &Signature) -> Result<NodeTransaction> {
         const METHOD: &str = "getTransaction";
         let params = json!([
             signature.to_string(),
-            {"encoding": "json", "commitment": "finalized", "maxSupportedTransactionVersion": 0},
+            {
+                "encoding": "json", "commitment": "finalized",
+                "maxSupportedTransactionVersion": NEWEST_VERSION,
+            },
         ]);
         self.maybe(METHOD, &params).await?.ok_or_else(|| {
             let detail = format!("it does not have transaction {signature}");
@@ -363,7 +361,8 @@ impl Rpc {
             slot,
             {
                 "encoding": "json", "transactionDetails": "signatures", "rewards": false,
-                "commitment": "finalized", "maxSupportedTransactionVersion": 0,
+                "commitment": "finalized",
+                "maxSupportedTransactionVersion": NEWEST_VERSION,
             },
         ]);
         let block: Block = self.call("getBlock", params).await?;

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
+use serde_json::Value;
 use solana_pubkey::Pubkey;
 
-use super::{fault::RpcFault, plain, possible};
+use super::{answers::whole, fault::RpcFault, plain, possible};
 use crate::decode::Raw;
 
 /// Longest account, as JSON: the largest on chain has 10 MiB, and a third more in base64.
@@ -144,6 +145,9 @@ struct Account<'a> {
     owner: Cow<'a, str>,
     #[serde(borrow)]
     data: (Text<'a>, Text<'a>),
+    /// A number, where the node says how many bytes the account has.
+    #[serde(default)]
+    space: Value,
 }
 
 #[derive(Deserialize)]
@@ -382,6 +386,8 @@ fn raw(keyed: &Keyed<'_>, slot: u64) -> Result<Raw, String> {
     let data = Some(data.as_bytes()).filter(|_| encoding == "base64");
     let data = data.and_then(|data| BASE64_STANDARD.decode(data).ok());
     let data = data.ok_or_else(|| format!("holds the data of {pubkey} in an unknown encoding"))?;
+    whole(&data, keyed.account.space.as_u64())
+        .map_err(|how| format!("holds the data of {pubkey} {how}"))?;
     Ok(Raw { pubkey, owner, slot, wv: 0, data })
 }
 

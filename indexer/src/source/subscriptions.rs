@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
-use solana_account_decoder::UiAccount;
 use solana_pubkey::Pubkey;
 
-use super::wire::{Frame, account_request, request, watched};
+use super::{
+    answers::NodeAccount,
+    wire::{Frame, account_request, request, watched},
+};
 
 /// Most accounts that are watched: servers drop a socket with some 250 subscriptions.
 pub const MOST: usize = 100;
@@ -23,7 +25,7 @@ pub(super) struct Subscriptions {
     asked: HashMap<u64, Pubkey>,
     running: HashMap<u64, Pubkey>,
     refused: HashSet<Pubkey>,
-    early: Vec<(u64, u64, Box<UiAccount>)>,
+    early: Vec<(u64, u64, Box<NodeAccount>)>,
 }
 
 impl Subscriptions {
@@ -87,7 +89,7 @@ impl Subscriptions {
         let (mine, others) =
             std::mem::take(&mut self.early).into_iter().partition(|(of, ..)| *of == subscription);
         self.early = others;
-        let mine: Vec<(u64, u64, Box<UiAccount>)> = mine;
+        let mine: Vec<(u64, u64, Box<NodeAccount>)> = mine;
         (mine.into_iter().map(|(_, slot, account)| watched(pubkey, slot, *account)).collect(), None)
     }
 
@@ -105,7 +107,7 @@ impl Subscriptions {
         &mut self,
         subscription: u64,
         slot: u64,
-        account: Box<UiAccount>,
+        account: Box<NodeAccount>,
     ) -> Option<Frame> {
         match self.running.get(&subscription) {
             Some(pubkey) => Some(watched(*pubkey, slot, *account)),

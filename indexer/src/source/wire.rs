@@ -4,11 +4,13 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use solana_account_decoder::UiAccount;
 use solana_pubkey::Pubkey;
-use solana_rpc_client_api::response::RpcKeyedAccount;
 
-use super::{fault::RpcFault, possible};
+use super::{
+    answers::{KeyedAccount, NodeAccount},
+    fault::RpcFault,
+    possible,
+};
 
 /// One message of the node, as the join gets it.
 #[derive(Clone, Debug)]
@@ -27,7 +29,7 @@ pub enum Frame {
         /// The slot.
         slot: u64,
         /// The account.
-        keyed: Box<RpcKeyedAccount>,
+        keyed: Box<KeyedAccount>,
     },
     /// A watched account is gone: it holds nothing, or belongs to nobody.
     Closed {
@@ -48,7 +50,7 @@ pub(super) enum Message {
     /// A message for the join.
     Frame(Frame),
     /// The account that `subscription` watches, which names no address.
-    Watched { subscription: u64, slot: u64, account: Box<UiAccount> },
+    Watched { subscription: u64, slot: u64, account: Box<NodeAccount> },
     /// Something nobody asked for.
     Other,
 }
@@ -107,12 +109,12 @@ pub(super) fn parse(text: &str) -> Result<Message, String> {
         }
         (Some("rootNotification"), _) => Message::Frame(Frame::Root(possible(told(text)?.result)?)),
         (Some("programNotification"), _) => {
-            let told: Stamped<RpcKeyedAccount> = told(text)?.result;
+            let told: Stamped<KeyedAccount> = told(text)?.result;
             let (slot, keyed) = (possible(told.context.slot)?, Box::new(told.value));
             Message::Frame(Frame::Account { slot, keyed })
         }
         (Some("accountNotification"), _) => {
-            let Params::<Stamped<UiAccount>> { result, subscription } = told(text)?;
+            let Params::<Stamped<NodeAccount>> { result, subscription } = told(text)?;
             let slot = possible(result.context.slot)?;
             let subscription = subscription.as_u64().unwrap_or(u64::MAX);
             Message::Watched { subscription, slot, account: Box::new(result.value) }
@@ -133,12 +135,12 @@ fn unreadable(e: serde_json::Error) -> String {
 }
 
 /// What a watched account's message means.
-pub(super) fn watched(pubkey: Pubkey, slot: u64, account: UiAccount) -> Frame {
+pub(super) fn watched(pubkey: Pubkey, slot: u64, account: NodeAccount) -> Frame {
     let nobody = Pubkey::default().to_string();
     if account.lamports == 0 || account.owner == nobody {
         Frame::Closed { slot, pubkey }
     } else {
-        let keyed = RpcKeyedAccount { pubkey: pubkey.to_string(), account };
+        let keyed = KeyedAccount { pubkey: pubkey.to_string(), account };
         Frame::Account { slot, keyed: Box::new(keyed) }
     }
 }

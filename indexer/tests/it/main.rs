@@ -43,6 +43,8 @@ mod schema;
 #[cfg(test)]
 mod sqlite;
 #[cfg(test)]
+mod strangers;
+#[cfg(test)]
 mod tamper;
 #[cfg(test)]
 mod undo;

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use anyhow::{Result, anyhow, bail};
 use backend::{
     Backend, Check, Fact, FileSigner, Operation, Preflight, Progress, Receipt, Signer, Simulation,
-    Verb, Verdict,
+    Verb, Verdict, lookup,
 };
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
+use upgrade_manager::{seeds, state::ProgramUpgradeState};
 
-use super::{NOT_CONFIRMED, failed, fresh, print, print_json};
+use super::{NOT_CONFIRMED, check_cluster, failed, fresh, print, print_json, warn};
 use crate::{
     cli::{Act, Command, Execute},
     model::snapshot::Snapshot,
@@ -63,17 +64,67 @@ async fn carry_out(
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
     backend.set_cosigner(cosigner);
-    let snapshot = fresh(session).await?;
-    let proposal = choose(&snapshot, verb, args)?;
+    let proposal = target(session, &backend, verb, args).await?;
     let operation = Operation { verb, proposal };
     let preflight = backend.prepare(operation).await.map_err(|e| session.clean(&e))?;
     confirm(session, &backend, preflight, args.yes, args.output.json).await
 }
 
-/// The proposal that the arguments mean.
+/// The proposal that the arguments mean. One that is named by its address needs no mirror: a veto
+/// must not wait for a list of accounts.
+async fn target(session: &Session, backend: &Backend, verb: Verb, args: &Act) -> Result<Pubkey> {
+    check_cluster(session, backend).await?;
+    if let Some(address) = address(args.proposal.as_deref()) {
+        return Ok(address);
+    }
+    let error = match fresh(session).await {
+        Ok(known) => return choose(&known.snapshot, verb, args),
+        Err(error) => error,
+    };
+    let Some(program) = args.program else {
+        bail!("{error} Name the proposal with --proposal ADDRESS: that needs no list of accounts.");
+    };
+    warn(session, &format!("{error} Going on with the accounts of program {program} alone."));
+    let gateway = backend.gateway();
+    let state = lookup::program_state(gateway, &program).await.map_err(|e| session.clean(&e))?;
+    let Some(id) = wanted_id(args.proposal.as_deref())? else {
+        return live(&state, verb);
+    };
+    // Proposals about the team are numbered in the same row.
+    let places = [
+        seeds::proposal(&program, &state.multisig, id).0,
+        seeds::governance(&state.multisig, id).0,
+    ];
+    let found = gateway.accounts(&places).await.map_err(|e| session.clean(&e))?;
+    let there = places.into_iter().zip(found).find_map(|(at, account)| account.map(|_| at));
+    there.ok_or_else(|| anyhow!("The program {program} has no proposal {id}."))
+}
+
+/// The proposal that is named by its address.
+pub(super) fn address(wanted: Option<&str>) -> Option<Pubkey> {
+    wanted.and_then(|text| text.parse().ok())
+}
+
+fn wanted_id(wanted: Option<&str>) -> Result<Option<u64>> {
+    let neither = |text| anyhow!("{} is neither an address nor an id of a proposal.", clean(text));
+    wanted.map(|text| text.parse().map_err(|_| neither(text))).transpose()
+}
+
+/// The proposal that `verb` means when none is named.
+fn live(state: &ProgramUpgradeState, verb: Verb) -> Result<Pubkey> {
+    let after = matches!(verb, Verb::RollBack { .. }).then_some(state.last_executed).flatten();
+    state.live_proposal.or(after).ok_or_else(|| {
+        anyhow!(
+            "The program {} has no live proposal; name one with --proposal. `control-room status` lists them.",
+            state.program
+        )
+    })
+}
+
+/// The proposal that the arguments mean among those in `snapshot`.
 pub(super) fn choose(snapshot: &Snapshot, verb: Verb, args: &Act) -> Result<Pubkey> {
     let wanted = args.proposal.as_deref();
-    if let Some(address) = wanted.and_then(|w| w.parse::<Pubkey>().ok()) {
+    if let Some(address) = address(wanted) {
         return Ok(address);
     }
     let programs: Vec<_> = snapshot
@@ -87,10 +138,7 @@ pub(super) fn choose(snapshot: &Snapshot, verb: Verb, args: &Act) -> Result<Pubk
         [] => bail!("No such program is registered with the manager on this chain."),
         _ => bail!("Several programs are registered; say which one with --program ADDRESS."),
     };
-    if let Some(id) = wanted {
-        let id: u64 = id
-            .parse()
-            .map_err(|_| anyhow!("{} is neither an address nor an id of a proposal.", clean(id)))?;
+    if let Some(id) = wanted_id(wanted)? {
         let rows = snapshot.proposals(&state.program);
         let row = rows.iter().find(|r| r.account.terms.id == id);
         let none = || anyhow!("The program {} has no proposal {id}.", state.program);
@@ -99,13 +147,7 @@ pub(super) fn choose(snapshot: &Snapshot, verb: Verb, args: &Act) -> Result<Pubk
         let other = team.iter().find(|r| r.account.terms.id == id).map(|r| r.pubkey);
         return row.map(|r| r.pubkey).or(other).ok_or_else(none);
     }
-    let after = matches!(verb, Verb::RollBack { .. }).then_some(state.last_executed).flatten();
-    state.live_proposal.or(after).ok_or_else(|| {
-        anyhow!(
-            "The program {} has no live proposal; name one with --proposal. `control-room status` lists them.",
-            state.program
-        )
-    })
+    live(state, verb)
 }
 
 /// Prints the preflight and, with `yes`, signs it.
@@ -145,7 +187,7 @@ pub(super) async fn confirm(
     let written = listener.await.unwrap_or_default();
     let receipt = result.map_err(|e| session.clean(&e))?;
     for tx in receipt.sent.iter().filter(|tx| !written.contains(&tx.signature)) {
-        session.record(proposal, tx).await?;
+        write_down(session, proposal, tx).await;
         if !json {
             print(&sent(tx))?;
         }
@@ -182,6 +224,17 @@ fn report(preflight: &Preflight, receipt: &Receipt, json: bool) -> Result<u8> {
     }
 }
 
+/// Writes down what was sent. It is on the chain whether that can be written down or not.
+pub(super) async fn write_down(
+    session: &Session,
+    proposal: impl Into<Option<Pubkey>>,
+    tx: &backend::SentTx,
+) {
+    if let Err(e) = session.record(proposal, tx).await {
+        warn(session, &format!("{e:#}"));
+    }
+}
+
 /// Writes down and prints what is sent, as it is sent; returns the signatures.
 async fn follow(
     session: Session,
@@ -193,9 +246,7 @@ async fn follow(
     while let Some(progress) = heard.recv().await {
         match progress {
             Progress::Sent(tx) => {
-                if let Err(e) = session.record(proposal, &tx).await {
-                    eprintln!("{e:#}");
-                }
+                write_down(&session, proposal, &tx).await;
                 if !json {
                     let _ = print(&sent(&tx));
                 }

@@ -3,12 +3,14 @@ use std::{
     fs::File,
     io::{self, BufReader, BufWriter, Write},
     path::Path,
+    sync::Arc,
 };
 
 use anyhow::{Context, Result};
 use indexer::{
     AuditRow,
-    audit::{Format, GENESIS, check_chain, check_export, check_store, export},
+    audit::{self, Format, GENESIS, check_chain, check_export, check_store, export},
+    refresh_once,
 };
 use serde_json::{Value, json};
 
@@ -44,7 +46,9 @@ pub(super) async fn run(session: &Session, args: &Audit) -> Result<u8> {
 }
 
 async fn list(session: &Session, args: &AuditList) -> Result<u8> {
-    super::fresh(session).await?;
+    let refreshed = refresh_once(session.source(), Arc::clone(&session.store)).await;
+    let history = refreshed.map_err(|e| session.clean(&e))?.history;
+    let gap = history.map(|e| incomplete(&session.clean(&e)));
     let rows = session.store.audit(args.after, args.limit).await?;
     let fault = if args.check { check_chain(&*session.store).await? } else { None };
     let mut value = None;
@@ -52,6 +56,8 @@ async fn list(session: &Session, args: &AuditList) -> Result<u8> {
         value = Some(json!({
             "rows": rows.iter().map(row).collect::<Vec<_>>(),
             "checked": args.check,
+            "complete": gap.is_none(),
+            "incomplete": gap,
             "error": fault.as_ref().map(|f| json!({"seq": f.seq, "what": f.what})),
         }));
     } else {
@@ -74,13 +80,19 @@ async fn list(session: &Session, args: &AuditList) -> Result<u8> {
             print("The chain of hashes holds over the whole log.")?;
         }
     }
-    match fault {
-        None => {
-            value.as_ref().map_or(Ok(()), print_json)?;
-            Ok(0)
-        }
-        Some(fault) => failed(format!("The audit log is broken: {}", fault.what), value.as_ref()),
-    }
+    let broken = fault.map(|fault| format!("The audit log is broken: {}", fault.what));
+    told(value.as_ref(), broken.or(gap))
+}
+
+/// The sentence about a log that ends before the chain's history does.
+fn incomplete(reason: &impl std::fmt::Display) -> String {
+    format!("The audit log is not complete. {reason}")
+}
+
+/// The same about the log in the store, as the mirror noted it.
+async fn noted(session: &Session) -> Result<Option<String>> {
+    let trouble = audit::trouble(&*session.store).await?;
+    Ok(trouble.map(|reason| incomplete(&session.clean(&reason))))
 }
 
 fn row(r: &AuditRow) -> Value {
@@ -109,21 +121,27 @@ struct Checked {
 }
 
 async fn verify(session: &Session, args: &AuditVerify) -> Result<u8> {
-    let checked = match &args.file {
-        Some(path) => of_export(path, args.limit)?,
-        None => of_mirror(session, args.limit).await?,
+    let (checked, gap) = match &args.file {
+        Some(path) => (of_export(path, args.limit)?, None),
+        None => (of_mirror(session, args.limit).await?, noted(session).await?),
     };
     let found = u64::try_from(checked.faults.len()).unwrap_or(u64::MAX);
     let found = found.saturating_add(checked.more);
     if args.output.json {
         let faults = checked.faults.iter().map(|(place, what)| json!({"at": place, "what": what}));
-        print_json(&json!({
+        let value = json!({
             "holds": found == 0,
+            "complete": gap.is_none(),
+            "incomplete": gap,
             "rows": checked.rows,
             "head": hex::encode(checked.head),
             "found": found,
             "faults": faults.collect::<Vec<_>>(),
-        }))?;
+        });
+        if let Some(reason) = gap.filter(|_| found == 0) {
+            return failed(reason, Some(&value));
+        }
+        print_json(&value)?;
     } else {
         for (place, what) in &checked.faults {
             print(&clean(&format!("{}: {what}", place_text(place))))?;
@@ -134,6 +152,9 @@ async fn verify(session: &Session, args: &AuditVerify) -> Result<u8> {
         print(&checked.whole)?;
         if found == 0 {
             print("Nothing was changed after it was written.")?;
+            if let Some(reason) = gap {
+                return failed(reason, None);
+            }
         }
     }
     Ok(if found == 0 { 0 } else { CHANGED })
@@ -206,17 +227,35 @@ async fn write(session: &Session, args: &AuditExport) -> Result<u8> {
             Err(e) if e.to_string().contains("Broken pipe") => Ok(0),
             done => {
                 done?;
-                Ok(0)
+                noted(session).await?.map_or(Ok(0), |reason| failed(reason, None))
             }
         };
     };
     let rows = to_file(session, format, path).await?;
-    if args.json {
-        print_json(&json!({"rows": rows, "file": path.display().to_string()}))?;
-    } else {
+    let gap = noted(session).await?;
+    let value = args.json.then(|| {
+        json!({
+            "rows": rows,
+            "file": path.display().to_string(),
+            "complete": gap.is_none(),
+            "incomplete": gap,
+        })
+    });
+    if value.is_none() {
         print(&format!("Wrote {rows} rows to {}.", path.display()))?;
     }
-    Ok(0)
+    told(value.as_ref(), gap)
+}
+
+/// Prints `value`, and fails when the log is not complete.
+fn told(value: Option<&Value>, gap: Option<String>) -> Result<u8> {
+    match gap {
+        Some(reason) => failed(reason, value),
+        None => {
+            value.map_or(Ok(()), print_json)?;
+            Ok(0)
+        }
+    }
 }
 
 /// Writes beside `path` and puts it there when it is whole: a file that is there is never half.
@@ -243,15 +282,19 @@ async fn head(session: &Session, json: bool) -> Result<u8> {
     let hash = hex::encode(state.audit_head.unwrap_or(GENESIS));
     let base58 = |hash: [u8; 32]| solana_pubkey::Pubkey::new_from_array(hash).to_string();
     let genesis = state.genesis_hash.map(base58);
-    if json {
-        print_json(&json!({
+    let gap = noted(session).await?;
+    let value = json.then(|| {
+        json!({
             "seq": state.audit_seq,
             "hash": hash,
             "slot": state.history_slot,
             "genesis_hash": genesis,
             "program": state.program_id.map(|p| p.to_string()),
-        }))?;
-    } else {
+            "complete": gap.is_none(),
+            "incomplete": gap,
+        })
+    });
+    if value.is_none() {
         print(&format!("{} {hash}", state.audit_seq))?;
         print(&format!(
             "up to slot {} of the cluster {}",
@@ -259,5 +302,5 @@ async fn head(session: &Session, json: bool) -> Result<u8> {
             genesis.as_deref().unwrap_or("that no mirror was made of yet")
         ))?;
     }
-    Ok(0)
+    told(value.as_ref(), gap)
 }

@@ -2,6 +2,7 @@
 mod act;
 mod audit;
 mod doctor;
+mod fresh;
 mod index;
 mod migrate_db;
 mod propose;
@@ -12,24 +13,22 @@ mod status;
 mod tx;
 mod webhooks;
 
-use std::{io::Write, sync::Arc};
+use std::io::Write;
 
 pub use self::{
     doctor::run as doctor, migrate_db::run as migrate_db, replay::run as replay, tx::run as tx,
 };
 
 use anyhow::{Context, Result, bail};
-use indexer::backfill_once;
 
+use self::fresh::{check_cluster, fresh, warn};
 use crate::{
     cli::{
         Command, Config,
         mirror::{Audit, AuditWhat},
     },
     config,
-    model::snapshot::Snapshot,
     redact::Secrets,
-    runtime::loader,
     session::Session,
 };
 
@@ -98,11 +97,23 @@ pub fn wants_json(command: Option<&Command>) -> bool {
     }
 }
 
-/// Whether a command leaves the mirror as it is.
-pub fn needs_only_to_read(command: &Command) -> bool {
+/// What a command cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The mirror, which it leaves as it is.
+    ReadMirror,
+    /// The mirror, which it brings up to date.
+    Mirror,
+    /// The chain: without a mirror it goes on.
+    Chain,
+}
+
+/// What `command` cannot do without.
+pub fn needs(command: &Command) -> Need {
     match command {
-        Command::Audit(a) => !matches!(a.what, None | Some(AuditWhat::List(_))),
-        _ => false,
+        Command::Audit(a) if !matches!(a.what, None | Some(AuditWhat::List(_))) => Need::ReadMirror,
+        Command::Audit(_) | Command::Index(_) | Command::Webhooks(_) => Need::Mirror,
+        _ => Need::Chain,
     }
 }
 
@@ -146,14 +157,6 @@ fn print(text: &str) -> Result<()> {
 
 fn print_json(value: &serde_json::Value) -> Result<()> {
     print(&serde_json::to_string_pretty(value).context("The output cannot be written.")?)
-}
-
-/// Brings the mirror up to date and reads it.
-async fn fresh(session: &Session) -> Result<Snapshot> {
-    backfill_once(session.source(), Arc::clone(&session.store))
-        .await
-        .map_err(|e| session.clean(&e))?;
-    Ok(loader::read(&*session.store).await?)
 }
 
 /// A failure whose JSON was printed already: one command, one value.

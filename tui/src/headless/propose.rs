@@ -5,15 +5,14 @@ use anyhow::{Context, Result, bail};
 use backend::ProposeRequest;
 use upgrade_manager::state::{CRITICAL, LenRange, ProposalKind, Source, TypeRule};
 
-use super::{act, fresh};
+use super::{act, check_cluster};
 use crate::{cli::Propose, session::Session, text::clean};
 
 pub(super) async fn run(session: &Session, args: &Propose) -> Result<u8> {
     let rules = args.type_rules.iter().map(|text| rule(text)).collect::<Result<Vec<_>>>()?;
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
-    // Also refuses a node on another cluster than the mirror's.
-    fresh(session).await?;
+    check_cluster(session, &backend).await?;
     let request = ProposeRequest {
         program: args.program,
         buffer: args.buffer,

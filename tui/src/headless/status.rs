@@ -3,7 +3,7 @@ use anyhow::Result;
 use serde_json::json;
 use upgrade_manager::state::{Choice, Course, MultisigConfig};
 
-use super::{fresh, print, print_json, show};
+use super::{fresh, fresh::Fresh, print, print_json, show};
 use crate::{
     model::timing::{ChainNow, team_timing, timing},
     session::Session,
@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
     let backend = session.backend(None).await?;
-    let snapshot = fresh(session).await?;
+    let Fresh { snapshot, history } = fresh(session).await?;
     let time = backend.gateway().chain_time().await.map_err(|e| session.clean(&e))?;
     let now = ChainNow { unix: time.unix, slot: time.slot };
     let genesis = backend.gateway().genesis_hash();
@@ -22,6 +22,8 @@ pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
     let changes = snapshot.view.governance.iter().filter(|r| r.closed_slot.is_none());
     if json {
         print_json(&json!({
+            "audit_complete": history.is_none(),
+            "audit_error": history,
             "cluster": cluster.name,
             "node": cluster.node,
             "genesis_hash": solana_pubkey::Pubkey::new_from_array(genesis).to_string(),

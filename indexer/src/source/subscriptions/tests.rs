@@ -4,7 +4,7 @@ use serde_json::Value;
 use super::*;
 use crate::source::testing::{account, address};
 
-fn ui(lamports: u64) -> Box<UiAccount> {
+fn ui(lamports: u64) -> Box<NodeAccount> {
     let mut value = account(&upgrade_manager::ID, &[1]);
     value["lamports"] = json!(lamports);
     Box::new(serde_json::from_value(value).unwrap())

@@ -38,7 +38,7 @@ pub fn revoked(member: u8) -> (Pubkey, Pubkey, Vec<u8>) {
 }
 
 pub fn tx(slot: u64, n: u8, inner: Vec<(Pubkey, Pubkey, Vec<u8>)>) -> Tx {
-    Tx { slot, signature: signature(n), failed: false, inner }
+    Tx { slot, signature: signature(n), failed: false, version: 0, inner }
 }
 
 pub async fn read(store: &Arc<dyn Store>) -> Vec<(String, u64, u32, u32, String)> {

@@ -88,6 +88,7 @@ on_both_stores! {
             slot: lost,
             signature: solana_signature::Signature::from([6; 64]).to_string(),
             failed: false,
+            version: 0,
             inner: vec![emitted(&vote)],
         };
         fake.state().history.push(tx);

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use backend::{ProgramBuilder, SetupManager, UploadRequest, build::BuiltElf};
 
 use super::confirm;
-use crate::{cli::setup::Upload, headless::fresh, session::Session};
+use crate::{cli::setup::Upload, headless::check_cluster, session::Session};
 
 /// Folder of key files of uploads that are not complete, in the data folder.
 const FOLDER: &str = "buffers";
@@ -18,7 +18,7 @@ const FOLDER: &str = "buffers";
 pub(super) async fn run(session: &Session, args: &Upload) -> Result<u8> {
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
-    fresh(session).await?;
+    check_cluster(session, &backend).await?;
     let builder = ProgramBuilder::new(&backend);
     let elf = match (&args.file, args.program) {
         (Some(file), _) => builder.check_file(file),

@@ -30,7 +30,10 @@ pub(super) async fn run(session: &Session, args: &Close) -> Result<u8> {
         let shown = shown.map_err(|e| session.clean(&e))?;
         return confirm::run(session, &desk, shown, args.go, "buffer").await;
     }
-    let proposal = choose(&fresh(session).await?, args)?;
+    let proposal = match act::address(args.proposal.as_deref()) {
+        Some(address) => address,
+        None => choose(&fresh(session).await?.snapshot, args)?,
+    };
     let shown = desk.close(&proposal).await.map_err(|e| session.clean(&e))?;
     confirm::run(session, &desk, shown, args.go, "proposal").await
 }

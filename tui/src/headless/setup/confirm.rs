@@ -59,7 +59,7 @@ pub(super) async fn run(
     let (writes, listed): (Vec<_>, Vec<_>) =
         receipt.sent.iter().partition(|tx| tx.verb == WRITE && tx.error.is_none());
     for tx in listed.iter().filter(|tx| !written.contains(&tx.signature)) {
-        session.record(proposal, tx).await?;
+        act::write_down(session, proposal, tx).await;
         if !json {
             print(&act::sent(tx))?;
         }
@@ -93,9 +93,7 @@ async fn follow(
     while let Some(progress) = heard.recv().await {
         match progress {
             Progress::Sent(tx) if tx.verb != WRITE => {
-                if let Err(e) = session.record(proposal, &tx).await {
-                    eprintln!("{e:#}");
-                }
+                act::write_down(&session, proposal, &tx).await;
                 if !json {
                     let _ = print(&act::sent(&tx));
                 }

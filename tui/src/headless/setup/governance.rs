@@ -1,7 +1,7 @@
 //! `team propose-change`, `team propose-dissolve`, `program propose-transfer`, `pause`, `unpause`.
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use backend::{SetupManager, TeamChange};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::MemberArgs;
@@ -22,11 +22,8 @@ fn motion(args: &Motion) -> backend::Motion {
     backend::Motion { note: args.note.clone(), expires_in }
 }
 
-/// The named team, or the only one that has not ended.
-fn choose(snapshot: &Snapshot, wanted: Option<Pubkey>) -> Result<Pubkey> {
-    if let Some(team) = wanted {
-        return Ok(team);
-    }
+/// The only team that has not ended.
+fn choose(snapshot: &Snapshot) -> Result<Pubkey> {
     let rows = &snapshot.view.multisigs;
     let alive: Vec<_> =
         rows.iter().filter(|r| r.closed_slot.is_none() && !r.account.dissolved).collect();
@@ -39,8 +36,14 @@ fn choose(snapshot: &Snapshot, wanted: Option<Pubkey>) -> Result<Pubkey> {
 
 async fn of_team(session: &Session, wanted: Option<Pubkey>) -> Result<(SetupManager, Pubkey)> {
     let desk = desk(session).await?;
-    let team = choose(&fresh(session).await?, wanted)?;
-    Ok((desk, team))
+    // A team that is named needs no list of accounts: a pause must not wait for one.
+    if let Some(team) = wanted {
+        return Ok((desk, team));
+    }
+    let known = fresh(session).await.context(
+        "The team could not be looked up: name it with --team ADDRESS, which needs no list of accounts.",
+    )?;
+    Ok((desk, choose(&known.snapshot)?))
 }
 
 pub(super) async fn change(session: &Session, args: &ProposeChange) -> Result<u8> {
@@ -123,14 +126,13 @@ mod tests {
     #[test]
     fn the_only_team_is_meant_and_of_several_none_is_guessed() {
         let one = fixtures::snapshot(&fixtures::active(1));
-        assert_eq!(choose(&one, None).unwrap(), key(20));
-        assert_eq!(choose(&one, Some(key(3))).unwrap(), key(3));
+        assert_eq!(choose(&one).unwrap(), key(20));
         let mut two = (*one).clone();
         let mut other = two.view.multisigs[0].clone();
         other.pubkey = key(21);
         two.view.multisigs.push(other);
-        assert!(choose(&two, None).unwrap_err().to_string().contains("--team"));
+        assert!(choose(&two).unwrap_err().to_string().contains("--team"));
         two.view.multisigs[0].account.dissolved = true;
-        assert_eq!(choose(&two, None).unwrap(), key(21));
+        assert_eq!(choose(&two).unwrap(), key(21));
     }
 }

@@ -77,10 +77,10 @@ pub(super) fn wants_json(command: &Command) -> bool {
     output.json
 }
 
-/// The loaded key and the chain that the mirror follows: another cluster is refused here.
+/// The loaded key and the chain that the mirror is of: another cluster is refused here.
 async fn desk(session: &Session) -> Result<SetupManager> {
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
-    super::fresh(session).await?;
+    super::check_cluster(session, &backend).await?;
     Ok(SetupManager::new(&backend))
 }

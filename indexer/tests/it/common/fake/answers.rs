@@ -5,7 +5,7 @@ use solana_pubkey::Pubkey;
 use super::{
     State,
     state::Quirk,
-    wire::{account, at, transaction},
+    wire::{account, at, future_error, transaction},
 };
 
 const CLOCK: Pubkey = Pubkey::from_str_const("SysvarC1ock11111111111111111111111111111111");
@@ -63,8 +63,18 @@ pub fn answer(state: &mut State, method: &str, params: &Value) -> Answer {
         }
         "getTransaction" => {
             let signature = params[0].as_str().unwrap_or_default();
+            let readable = params[1]["maxSupportedTransactionVersion"].as_u64();
             match state.history.iter().find(|t| t.signature == signature) {
                 Some(tx) if state.lost.as_deref() == Some(&tx.signature) => Value::Null,
+                Some(tx) if tx.version > readable.unwrap_or_default() => {
+                    return Err((
+                        -32_015,
+                        "Transaction version is not supported by the requesting client. Please try the request again with a higher maxSupportedTransactionVersion",
+                    ));
+                }
+                Some(tx) if state.quirk == Quirk::Garbage && tx.version > 0 => {
+                    json!({"slot": "none"})
+                }
                 Some(tx) if state.quirk == Quirk::NoInner => {
                     let mut answer = transaction(tx);
                     answer["meta"]["innerInstructions"] = Value::Null;
@@ -92,9 +102,10 @@ fn one(state: &State, key: &Pubkey) -> Value {
         let mut clock = [0; 40];
         clock[..8].copy_from_slice(&state.slot.to_le_bytes());
         clock[32..].copy_from_slice(&state.unix.to_le_bytes());
-        return account(&Pubkey::default(), &clock);
+        return account(state.form, &Pubkey::default(), &clock);
     }
-    state.accounts.get(key).map_or(Value::Null, |(owner, data)| account(owner, data))
+    let found = state.accounts.get(key);
+    found.map_or(Value::Null, |(owner, data)| account(state.form, owner, data))
 }
 
 fn signatures(state: &State, params: &Value) -> Value {
@@ -110,7 +121,7 @@ fn signatures(state: &State, params: &Value) -> Value {
         if seen {
             out.push(json!({
                 "signature": tx.signature, "slot": tx.slot, "memo": null,
-                "err": tx.failed.then(|| json!("AccountInUse")), "blockTime": null,
+                "err": tx.failed.then(future_error), "blockTime": null,
                 "confirmationStatus": "finalized",
             }));
         }

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use super::{
     FakeSolana, State, What, http,
     script::crowd,
+    state::Form,
     wire::{self, Account},
 };
 use crate::common::fixtures::PROGRAM_ID;
@@ -25,6 +26,7 @@ pub struct Listing {
     crowd: u32,
     filters: Vec<Filter>,
     slice: Option<(usize, usize)>,
+    form: Form,
 }
 
 /// The list that `method` asks for, if it asks for one.
@@ -109,7 +111,8 @@ fn list(state: &mut State, options: &Value, paged: bool) -> Result<Listing, What
     let slice = &options["dataSlice"];
     let slice = number(&slice["offset"]).zip(number(&slice["length"]));
     let crowd = if paged { 0 } else { state.crowd };
-    Ok(Listing { before, after, accounts, crowd, filters, slice })
+    let form = state.form;
+    Ok(Listing { before, after, accounts, crowd, filters, slice, form })
 }
 
 impl Listing {
@@ -145,7 +148,7 @@ impl Listing {
                 }
                 None => &data,
             };
-            write(&mut part, &pubkey, data);
+            write(&mut part, self.form, &pubkey, data);
             if let Some((after, whole)) = cut
                 && sent >= after
             {
@@ -174,13 +177,18 @@ async fn held(fake: &FakeSolana) {
     fake.state().held -= 1;
 }
 
-fn write(out: &mut String, pubkey: &Pubkey, data: &[u8]) {
+fn write(out: &mut String, form: Form, pubkey: &Pubkey, data: &[u8]) {
     out.push_str("{\"account\":{\"data\":[\"");
     BASE64_STANDARD.encode_string(data, out);
     out.push_str("\",\"base64\"],\"executable\":false,\"lamports\":1,\"owner\":\"");
     out.push_str(&PROGRAM_ID.to_string());
-    out.push_str("\",\"rentEpoch\":18446744073709551615,\"space\":");
-    out.push_str(&data.len().to_string());
+    out.push_str(match form {
+        Form::Usual => "\",\"rentEpoch\":18446744073709551615",
+        Form::Rewritten | Form::Old => "\",\"rentEpoch\":18446744073709552000",
+    });
+    if form != Form::Old {
+        out.push_str(&format!(",\"space\":{}", data.len()));
+    }
     out.push_str("},\"pubkey\":\"");
     out.push_str(&pubkey.to_string());
     out.push_str("\"}");

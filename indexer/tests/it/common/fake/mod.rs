@@ -24,7 +24,7 @@ use super::fixtures::PROGRAM_ID;
 #[allow(unused_imports, reason = "what a test may need of the node")]
 pub use self::{
     script::crowd,
-    state::{Change, Fault, Quirk, State, What},
+    state::{Change, Fault, Form, Quirk, State, What},
     wire::{Tx, emitted},
 };
 
@@ -116,7 +116,7 @@ impl FakeSolana {
         state.changes.push(change);
         state.accounts.insert(pubkey, (PROGRAM_ID, data.clone()));
         if state.tells {
-            let account = wire::account(&PROGRAM_ID, &data);
+            let account = wire::account(state.form, &PROGRAM_ID, &data);
             state.push(&Push::told(Topic::Account(pubkey), &wire::at(slot, &account)));
             let keyed = json!({"pubkey": pubkey.to_string(), "account": account});
             state.push(&Push::told(Topic::Program, &wire::at(slot, &keyed)));
@@ -125,7 +125,8 @@ impl FakeSolana {
 
     /// Tells the program's subscribers of an account, whatever the node itself holds.
     pub fn tell(&self, pubkey: Pubkey, slot: u64, owner: Pubkey, data: &[u8]) {
-        let value = json!({"pubkey": pubkey.to_string(), "account": wire::account(&owner, data)});
+        let account = wire::account(self.state().form, &owner, data);
+        let value = json!({"pubkey": pubkey.to_string(), "account": account});
         self.state().push(&Push::told(Topic::Program, &wire::at(slot, &value)));
     }
 

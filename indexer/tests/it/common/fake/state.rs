@@ -25,6 +25,19 @@ pub enum Quirk {
     NoBlock,
     /// Transactions come without their inner instructions.
     NoInner,
+    /// Transactions of a newer version come as something else.
+    Garbage,
+}
+
+/// How accounts are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As nodes of today do.
+    Usual,
+    /// `rentEpoch` as providers write it that parse it as a float.
+    Rewritten,
+    /// The same, and without `space`.
+    Old,
 }
 
 /// How a request goes wrong.
@@ -141,6 +154,8 @@ pub struct State {
     pub surfnet: Option<u64>,
     /// Answers nothing about its cluster until this is off, so nobody gets through a new connection.
     pub hold: bool,
+    /// How accounts are written, in answers and in messages.
+    pub form: Form,
     /// How history is answered.
     pub quirk: Quirk,
     /// A transaction that the node lists and no longer has.
@@ -193,6 +208,7 @@ impl Default for State {
             page: 10_000,
             surfnet: None,
             hold: false,
+            form: Form::Usual,
             quirk: Quirk::None,
             lost: None,
             faults: vec![],

@@ -4,6 +4,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
 
+use super::state::Form;
 use crate::common::fixtures::PROGRAM_ID;
 
 /// One transaction of the node's history.
@@ -12,6 +13,8 @@ pub struct Tx {
     pub slot: u64,
     pub signature: String,
     pub failed: bool,
+    /// What a client must be able to read; 0 is what all read.
+    pub version: u64,
     /// Inner instructions: program, first account, data.
     pub inner: Vec<(Pubkey, Pubkey, Vec<u8>)>,
 }
@@ -43,11 +46,23 @@ pub fn gone() -> Value {
     })
 }
 
-pub fn account(owner: &Pubkey, data: &[u8]) -> Value {
-    json!({
+pub fn account(form: Form, owner: &Pubkey, data: &[u8]) -> Value {
+    let mut account = json!({
         "lamports": 1, "data": [BASE64_STANDARD.encode(data), "base64"],
         "owner": owner.to_string(), "executable": false, "rentEpoch": 0, "space": data.len(),
-    })
+    });
+    if form != Form::Usual {
+        account["rentEpoch"] = json!(18_446_744_073_709_552_000.0_f64);
+    }
+    if form == Form::Old {
+        account.as_object_mut().unwrap().remove("space");
+    }
+    account
+}
+
+/// An error of a transaction that only a node of the future has.
+pub fn future_error() -> Value {
+    json!({"InstructionError": [0, {"FutureVariant": 1}]})
 }
 
 /// The inner instruction by which the manager emits `event`.
@@ -75,9 +90,10 @@ pub fn transaction(tx: &Tx) -> Value {
             })
         })
         .collect();
-    let error = json!({"Err": "AccountInUse"});
+    let error = json!({"Err": future_error()});
+    let version = if tx.version == 0 { json!("legacy") } else { json!(tx.version) };
     json!({
-        "slot": tx.slot, "blockTime": 1_700_000_000, "version": "legacy",
+        "slot": tx.slot, "blockTime": 1_700_000_000, "version": version,
         "transaction": {
             "signatures": [tx.signature],
             "message": {
@@ -93,7 +109,7 @@ pub fn transaction(tx: &Tx) -> Value {
             },
         },
         "meta": {
-            "err": tx.failed.then(|| json!("AccountInUse")),
+            "err": tx.failed.then(future_error),
             "status": if tx.failed { error } else { json!({"Ok": null}) },
             "fee": 5000, "preBalances": [], "postBalances": [],
             "innerInstructions": [{"index": 0, "instructions": inner}],

@@ -1,0 +1,117 @@
+//! What a command knows of the chain before it acts. Only commands that look something up read all
+//! accounts; the mirror's troubles are told, and stop none that can do without it.
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Result, bail};
+use backend::Backend;
+use indexer::{
+    IndexerError, Refreshed, SqliteStore, Store, StoreError, accounts_once, refresh_once,
+};
+use solana_pubkey::Pubkey;
+
+use crate::{model::snapshot::Snapshot, runtime::loader, session::Session, text::clean};
+
+/// How long the mirror may take to say which cluster it is of.
+const STATE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The accounts of the chain as of now.
+pub(super) struct Fresh {
+    pub(super) snapshot: Snapshot,
+    /// Why the audit log is not complete, when it is not.
+    pub(super) history: Option<String>,
+}
+
+/// Brings the mirror up to date and reads it. Where the mirror cannot be written or its writer is
+/// behind, reads the accounts into a copy in memory instead, and says so.
+pub(super) async fn fresh(session: &Session) -> Result<Fresh> {
+    if let Some(reason) = &session.without_mirror {
+        accounts_once(session.source(), Arc::clone(&session.store))
+            .await
+            .map_err(|e| session.clean(&e))?;
+        let snapshot = loader::read(&*session.store).await?;
+        return Ok(Fresh { snapshot, history: Some(reason.clone()) });
+    }
+    let read = async {
+        let Refreshed { history, .. } =
+            refresh_once(session.source(), Arc::clone(&session.store)).await?;
+        Ok::<_, IndexerError>((loader::read(&*session.store).await?, history))
+    };
+    match read.await {
+        Ok((snapshot, history)) => {
+            let history = history.map(|e| session.clean(&e).to_string());
+            if let Some(reason) = &history {
+                warn(session, reason);
+            }
+            Ok(Fresh { snapshot, history })
+        }
+        Err(error) if can_do_without(&error) => {
+            let reason = session.clean(&error).to_string();
+            warn(session, &format!("{reason} Going on from the chain alone."));
+            let memory: Arc<dyn Store> = Arc::new(SqliteStore::open_in_memory()?);
+            accounts_once(session.source(), Arc::clone(&memory))
+                .await
+                .map_err(|e| session.clean(&e))?;
+            Ok(Fresh { snapshot: loader::read(&*memory).await?, history: Some(reason) })
+        }
+        Err(error) => Err(session.clean(&error)),
+    }
+}
+
+/// Whether `error` is one of the mirror alone: the chain can be read all the same, and is the one
+/// that the mirror is of.
+fn can_do_without(error: &IndexerError) -> bool {
+    match error {
+        IndexerError::Store(StoreError::WrongCluster { .. } | StoreError::WrongProgram { .. }) => {
+            false
+        }
+        IndexerError::Store(_) | IndexerError::WriterBehind { .. } => true,
+        _ => false,
+    }
+}
+
+/// Makes sure that the node is not on another cluster than the mirror. A mirror that does not answer
+/// stops nothing.
+pub(super) async fn check_cluster(session: &Session, backend: &Backend) -> Result<()> {
+    if session.without_mirror.is_some() {
+        return Ok(());
+    }
+    let trouble = match tokio::time::timeout(STATE_TIMEOUT, session.store.state()).await {
+        Ok(Ok(state)) => {
+            let given = backend.gateway().genesis_hash();
+            return match state.genesis_hash {
+                Some(stored) if stored != given => bail!(
+                    "The mirror is of the cluster with genesis hash {}, but the RPC node belongs to {}. Point --rpc-url at the first cluster, or choose another --database-url.",
+                    Pubkey::new_from_array(stored),
+                    Pubkey::new_from_array(given)
+                ),
+                _ => Ok(()),
+            };
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("The mirror does not answer within {} s.", STATE_TIMEOUT.as_secs()),
+    };
+    warn(session, &format!("{trouble} Going on from the chain alone."));
+    Ok(())
+}
+
+/// A line for the operator beside the output.
+pub(super) fn warn(session: &Session, text: &str) {
+    eprintln!("Warning: {}", clean(&session.secrets.scrub(text)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_troubles_of_the_mirror_itself_are_done_without() {
+        let store = |e| can_do_without(&IndexerError::Store(e));
+        let place = || "here".to_owned();
+        assert!(store(StoreError::Unavailable { place: place(), detail: String::new() }));
+        assert!(store(StoreError::ReadOnly { place: place(), what: "x" }));
+        let (stored, given) = (String::new(), String::new());
+        assert!(!store(StoreError::WrongCluster { place: place(), stored, given }));
+        let behind = IndexerError::Behind { url: String::new(), slot: 1, seen: 2 };
+        assert!(!can_do_without(&behind), "then the node is at fault");
+    }
+}
