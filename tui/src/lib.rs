@@ -97,6 +97,7 @@ async fn run(cli: Cli, settings: Settings, secrets: Secrets) -> Result<u8> {
             let session = match headless::needs(&command) {
                 Need::ReadMirror => Session::open_reading(settings, secrets).await?,
                 Need::Mirror => Session::open(settings, secrets).await?,
+                Need::MirrorIfReachable => Session::open_if_reachable(settings, secrets).await?,
                 Need::Chain => Session::open_or_do_without(settings, secrets).await?,
             };
             headless::run(&session, command).await

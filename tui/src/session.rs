@@ -8,8 +8,8 @@ use backend::{
     gateway::{Gateway, GatewayConfig},
 };
 use indexer::{
-    Limits, Mirror, PostgresStore, SentRow, SourceConfig, SqliteStore, Store, announce::Delivery,
-    source::Endpoint,
+    Limits, Mirror, PostgresStore, SentRow, SourceConfig, SqliteStore, Store, StoreError,
+    announce::Delivery, source::Endpoint,
 };
 use solana_pubkey::Pubkey;
 
@@ -61,8 +61,28 @@ impl Session {
     /// # Errors
     /// When there is no memory for a store.
     pub async fn open_or_do_without(settings: Settings, secrets: Secrets) -> Result<Self> {
+        Self::open_unless(settings, secrets, |_| true).await
+    }
+
+    /// The same where the store does not answer; what else is wrong with it is an error.
+    ///
+    /// # Errors
+    /// The store's sentence.
+    pub async fn open_if_reachable(settings: Settings, secrets: Secrets) -> Result<Self> {
+        let is_down = |error: &anyhow::Error| {
+            error.downcast_ref::<StoreError>().is_some_and(StoreError::is_transient)
+        };
+        Self::open_unless(settings, secrets, is_down).await
+    }
+
+    async fn open_unless(
+        settings: Settings,
+        secrets: Secrets,
+        do_without: impl Fn(&anyhow::Error) -> bool,
+    ) -> Result<Self> {
         match Self::open(settings.clone(), secrets.clone()).await {
             Ok(session) => Ok(session),
+            Err(error) if !do_without(&error) => Err(error),
             Err(error) => {
                 let reason = secrets.scrub(&format!("{error:#}"));
                 let reason = crate::text::clean(&reason);

@@ -70,7 +70,7 @@ on_both_stores! {
             // Proposals have a subscription of their own.
             fake.set(key(60), bytes(&proposal(ProposalStatus::Active)));
             mirror.equal("a new proposal is read").await;
-            fake.set(key(60), bytes(&proposal(ProposalStatus::Approved)));
+            fake.set(key(60), bytes(&proposal(ProposalStatus::Rejected)));
             mirror.equal("its messages are read").await;
             mirror.end().await;
             // One answer for each account, where lists are refused.

@@ -104,7 +104,9 @@ pub enum Need {
     ReadMirror,
     /// The mirror, which it brings up to date.
     Mirror,
-    /// The chain: without a mirror it goes on.
+    /// The mirror, where its store can be reached; else the chain will do.
+    MirrorIfReachable,
+    /// The chain alone.
     Chain,
 }
 
@@ -113,6 +115,7 @@ pub fn needs(command: &Command) -> Need {
     match command {
         Command::Audit(a) if !matches!(a.what, None | Some(AuditWhat::List(_))) => Need::ReadMirror,
         Command::Audit(_) | Command::Index(_) | Command::Webhooks(_) => Need::Mirror,
+        Command::Status(_) => Need::MirrorIfReachable,
         _ => Need::Chain,
     }
 }
