@@ -50,14 +50,14 @@ impl Gateway {
         };
         let Some(known) = known else { return Ok(TxStatus::NotFound { at, searched }) };
         let slot = known.slot;
-        if !known.satisfies_commitment(CommitmentConfig::confirmed()) {
+        if !known.satisfies(CommitmentConfig::confirmed()) {
             return Ok(TxStatus::Unconfirmed { slot });
         }
         let failure = match &known.err {
             Some(error) => Some(self.explain_landed(error, signature, &[]).await),
             None => None,
         };
-        let finalized = known.satisfies_commitment(CommitmentConfig::finalized());
+        let finalized = known.satisfies(CommitmentConfig::finalized());
         Ok(TxStatus::Landed { slot, finalized, failure })
     }
 }

@@ -75,10 +75,7 @@ impl Gateway {
     /// # Errors
     /// [`BackendError::Transaction`] and [`BackendError::NotTaken`] when the node refuses and no
     /// earlier broadcast can have been accepted, [`BackendError::Dropped`], [`BackendError::Unknown`].
-    pub(super) async fn deliver(
-        &self,
-        sending: &Sending<'_>,
-    ) -> Result<(u64, Option<TxError>)> {
+    pub(super) async fn deliver(&self, sending: &Sending<'_>) -> Result<(u64, Option<TxError>)> {
         let started = Instant::now();
         let (mut poll, mut perhaps, mut words) = (FIRST_POLL, false, None);
         let mut offered = None::<Instant>;

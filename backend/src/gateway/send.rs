@@ -19,8 +19,7 @@ use super::{
     explain::explain_answer,
     once,
     outcome::Sending,
-    simulate,
-    with_budget,
+    simulate, with_budget,
 };
 use crate::{
     error::{BackendError, Result},

@@ -384,6 +384,6 @@ async fn a_preflight_that_refuses_with_an_unknown_error_is_told_instead_of_waite
     .await;
     let error = send(&node).await.unwrap_err();
     assert!(error.to_string().contains("future variant"), "{error}");
-    assert!(matches!(error, BackendError::Transaction { signature: None, .. }), "{error}");
+    assert!(matches!(error, BackendError::NotTaken { .. }), "{error}");
     assert_eq!(node.asked("sendTransaction").len(), 1);
 }
