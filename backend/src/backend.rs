@@ -193,10 +193,12 @@ impl Backend {
             }),
             _ => None,
         };
+        let title = plan.title();
         Ok(Preflight {
             verb: plan.verb,
             proposal: plan.proposal,
-            title: plan.title,
+            title,
+            step: plan.step,
             facts: plan.facts,
             checks: plan.checks,
             simulation,
@@ -299,15 +301,15 @@ impl Backend {
             Verb::Propose => MigrationManager::new(self).archive_manifest(intent).await?,
             _ => {}
         }
-        let what = intent.verb.name();
+        let what = plan.step.name;
         let second = self.second().filter(|s| is_signed_by(&message, s.pubkey(), key.pubkey()));
         let signers: Vec<&dyn Signer> = once(key).chain(second.as_deref()).collect();
         let landed = self.send_patiently(what, &message, &signers, Some(again.units)).await?;
         reporter.sent(&landed.sent).await;
         let failures = landed.failure.map(|f| f.sentence).into_iter().collect::<Vec<_>>();
         let summary = match failures.first() {
-            None => format!("{} is confirmed in slot {}.", plan.title, landed.sent.slot),
-            Some(reason) => format!("{} failed on chain: {reason}", plan.title),
+            None => plan.step.report(&plan.subject, landed.sent.slot),
+            Some(reason) => format!("{} failed on chain: {reason}", plan.title()),
         };
         Ok(Receipt { sent: vec![landed.sent], summary, failures })
     }

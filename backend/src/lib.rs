@@ -24,6 +24,7 @@ mod receipt;
 mod rollback;
 mod setup;
 pub mod signer;
+mod step;
 pub mod timelock;
 mod words;
 
@@ -44,4 +45,5 @@ pub use rollback::RollbackHandler;
 pub use setup::{BufferView, Motion, SetupManager, SetupPreflight, SetupReceipt, UploadRequest};
 pub use signer::{FileSigner, KeypairSigner, Signer};
 pub use solana_signature::Signature;
+pub use step::Step;
 pub use timelock::TimelockManager;

@@ -11,6 +11,7 @@ use crate::{
     multisig::{self, MultisigCoordinator, Needs},
     operation::Verb,
     preflight::{Check, Fact, Verdict},
+    step::Step,
 };
 
 /// How a plan is carried out.
@@ -27,7 +28,10 @@ pub(crate) enum Work {
 pub(crate) struct Plan {
     pub verb: Verb,
     pub proposal: Pubkey,
-    pub title: String,
+    /// What signing does: it heads the title, and the report.
+    pub step: Step,
+    /// What the title and the report name.
+    pub subject: String,
     pub facts: Vec<Fact>,
     pub checks: Vec<Check>,
     pub shown: Shown,
@@ -43,11 +47,12 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(verb: Verb, proposal: Pubkey, title: impl Into<String>) -> Self {
+    pub(crate) fn new(verb: Verb, proposal: Pubkey, subject: impl Into<String>) -> Self {
         Self {
             verb,
             proposal,
-            title: title.into(),
+            step: Step::of(verb),
+            subject: subject.into(),
             facts: vec![],
             checks: vec![],
             shown: Shown::default(),
@@ -68,6 +73,10 @@ impl Plan {
         self.checks.push(check);
     }
 
+    pub(crate) fn title(&self) -> String {
+        self.step.title(&self.subject)
+    }
+
     pub(crate) fn failed(&self) -> Option<&Check> {
         self.checks.iter().find(|c| c.verdict == Verdict::Fail)
     }
@@ -76,13 +85,8 @@ impl Plan {
 /// A plan for a verb on an existing proposal, with what every such verb shows, checks and pins.
 pub(crate) fn on_scene(backend: &Backend, verb: Verb, scene: &Scene) -> Plan {
     let proposal = &scene.proposal;
-    let title = format!(
-        "{} proposal {} of program {}",
-        capital(verb.name()),
-        proposal.terms.id,
-        scene.program()
-    );
-    let mut plan = Plan::new(verb, scene.address, title);
+    let subject = format!("proposal {} of program {}", proposal.terms.id, scene.program());
+    let mut plan = Plan::new(verb, scene.address, subject);
     describe(&mut plan, scene);
     plan.facts.extend(multisig::vote_facts(&scene.multisig, proposal));
     check_signer(&mut plan, backend, &scene.multisig, MultisigCoordinator::needs(verb));

@@ -2,7 +2,7 @@
 //! Values only; a failed check leaves no intent, so it cannot be signed away.
 use solana_pubkey::Pubkey;
 
-use crate::{intent::Intent, operation::Verb};
+use crate::{intent::Intent, operation::Verb, step::Step};
 
 /// One line of what will be signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +77,8 @@ pub struct Preflight {
     pub verb: Verb,
     /// To which proposal.
     pub proposal: Pubkey,
+    /// What signing does: a vote, or the act itself.
+    pub step: Step,
     /// One line for the head of the dialog.
     pub title: String,
     /// Exactly what will be signed.

@@ -127,6 +127,7 @@ fn show(link: &Link, state: &MirrorState, writer: &str, beats: bool) {
         h.conn = Conn::Following { writer: writer.to_owned() };
         (h.root, h.frontier) = (state.root_slot, state.frontier_slot);
         h.confirmed = state.confirmed_slot;
+        h.saw_in_store(state.confirmed_slot, Instant::now());
         h.snapshot = Some(state.snapshot_slot).filter(|slot| *slot > 0);
         if beats {
             h.last_frame = Some(Instant::now());

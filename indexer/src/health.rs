@@ -178,6 +178,11 @@ pub struct Health {
     pub frontier: u64,
     /// Newest confirmed slot whose changes are in the store; 0 before the first snapshot.
     pub confirmed: u64,
+    /// Newest confirmed slot that the store itself names as complete: unlike `confirmed` it stands
+    /// still while the store takes nothing. 0 before the first time.
+    pub stored: u64,
+    /// When `stored` last moved up.
+    pub stored_at: Option<Instant>,
     /// Slot of the last complete snapshot in the store, of this run or of one before.
     pub snapshot: Option<u64>,
     /// The chain's `Clock.unix_timestamp`, seconds.
@@ -213,6 +218,23 @@ impl Health {
     #[must_use]
     pub fn last_frame_age(&self, now: Instant) -> Option<Duration> {
         self.last_frame.map(|at| now.saturating_duration_since(at))
+    }
+
+    /// The store names `slot` as complete at `now`.
+    pub fn store_has(&mut self, slot: u64, now: Instant) {
+        if slot > self.stored {
+            (self.stored, self.stored_at) = (slot, Some(now));
+        }
+    }
+
+    /// Another process's store names `slot` as complete at `now`. Of what was there at the first look
+    /// the age is not known: whoever wrote it may have ended long ago.
+    pub fn saw_in_store(&mut self, slot: u64, now: Instant) {
+        if self.stored == 0 {
+            self.stored = slot;
+        } else {
+            self.store_has(slot, now);
+        }
     }
 
     /// Gives or takes a reason; whether that changed anything.
@@ -258,6 +280,8 @@ impl Default for Health {
             tip: 0,
             frontier: 0,
             confirmed: 0,
+            stored: 0,
+            stored_at: None,
             snapshot: None,
             chain_time: None,
             read_at: None,
@@ -339,6 +363,20 @@ mod tests {
         assert!(health.set(Reason::DbDown, true) && !health.set(Reason::DbDown, true));
         assert!(health.set(Reason::Startup, false) && !health.is_healthy());
         assert!(health.set(Reason::DbDown, false) && health.is_healthy());
+    }
+
+    #[test]
+    fn what_the_store_held_before_the_first_look_has_no_age() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let mut health = Health::default();
+        health.saw_in_store(90, start);
+        assert_eq!((health.stored, health.stored_at), (90, None), "the writer may be gone");
+        health.saw_in_store(90, start + second);
+        assert_eq!(health.stored_at, None);
+        health.saw_in_store(91, start + second * 2);
+        assert_eq!(health.stored_at, Some(start + second * 2));
+        health.store_has(91, start + second * 3);
+        assert_eq!(health.stored_at, Some(start + second * 2), "nothing newer");
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub mod store;
 pub mod verify;
 
 pub use account::{BackupHead, Facets, Kind, ManagerAccount};
+pub use announce::ready::{can_be_executed, paused_until};
 pub use audit::{AuditEntry, AuditRow, ChainFault, StoreFault, StoreReport, check_store};
 pub use digest::{MirrorDigest, digest};
 pub use error::{IndexerError, Result};

@@ -1,7 +1,9 @@
 //! Whatever happens, the shell gets its terminal back; and no size of it does harm.
+use std::time::Duration;
+
 use e2e::{
     live::Live,
-    robot::{self, Robot},
+    robot::{self, PATIENCE, Robot},
 };
 
 /// What leaves the alternate screen, shows the cursor and stops mouse, paste and focus reports.
@@ -72,4 +74,60 @@ fn no_size_of_the_terminal_does_harm() {
     small.expect("too small");
     small.press("q");
     assert!(small.exit().success());
+}
+
+#[test]
+fn a_terminal_that_is_too_small_signs_nothing() {
+    let elves = e2e::elf::dir().display().to_string();
+    let chain = robot::sandbox().display().to_string();
+    let args = ["sandbox", "--elf-dir", &elves, "--slot-ms", "100", "--vaults", "2"];
+    let env = [("CONTROL_ROOM_SANDBOX_BIN", chain.as_str()), ("CONTROL_ROOM_NOTIFY", "off")];
+    let mut robot = Robot::start(&robot::control_room(), &args, &env, (80, 24));
+    robot.expect("Live");
+    robot.expect("1/5");
+    robot.resize(40, 10);
+    robot.expect("too small");
+    for key in ["\x1bOQ", "a"] {
+        robot.press(key);
+    }
+    // About as long as a dialog takes to open: where there was one, `y` would find it.
+    std::thread::sleep(Duration::from_secs(2));
+    robot.press("y");
+    robot.resize(80, 24);
+    robot.expect("#0");
+    let screen = robot.expect("key member-1");
+    assert!(!screen.contains("Confirm ]"), "a dialog was opened:\n{screen}");
+    robot.press("5");
+    robot.expect("Sent transactions");
+    // The same vote, seen: what comes after it is that it was the first.
+    robot.press("1");
+    robot.press("\x1bOQ");
+    robot.expect("key member-2");
+    robot.press("a");
+    let screen = robot.expect("y confirms");
+    assert!(screen.contains("2 of 3"), "somebody has voted unseen:\n{screen}");
+    robot.press("q");
+    robot.expect_gone("y confirms");
+    robot.press("q");
+    assert!(robot.exit().success());
+}
+
+#[test]
+fn a_store_that_takes_nothing_is_not_shown_as_fresh() {
+    let chain = Live::start(2, 400, &[]);
+    let mut robot = start(&chain, &[], (120, 30));
+    robot.expect("#0");
+    robot.expect("\u{2713} Live");
+    let file = chain.folder("mirror").join("mirror.sqlite");
+    let other = rusqlite::Connection::open(file).expect("the mirror opens");
+    other.busy_timeout(PATIENCE).expect("a timeout");
+    other.execute_batch("BEGIN IMMEDIATE").expect("the write lock");
+    robot.wait("a header that is no longer green", PATIENCE, |s| {
+        let head = s.lines().next().unwrap_or_default();
+        head.contains("! Live, store down") && head.contains("stale")
+    });
+    other.execute_batch("ROLLBACK").expect("the lock is given back");
+    robot.expect("\u{2713} Live");
+    robot.press("q");
+    assert!(robot.exit().success());
 }

@@ -7,7 +7,7 @@ use solana_pubkey::Pubkey;
 
 use crate::{
     keymap::Id,
-    model::{Level, Ticket, cluster::Cluster, job::Shown, snapshot::Snapshot},
+    model::{Level, Ticket, cluster::Cluster, job::Shown, snapshot::Snapshot, ui},
 };
 
 /// A change of a one-line text field.
@@ -115,11 +115,11 @@ pub enum Action {
     Noticed(String),
     /// Something to tell the operator.
     Say(Level, String),
-    /// What the last drawing found out.
-    Drawn {
-        /// Lines beyond the screen.
-        overflow: u16,
-        /// Rows of a page.
-        page: u16,
+    /// What the last drawing put on the screen.
+    Drawn(ui::Drawn),
+    /// The terminal has another size, which is not drawn yet: whether it is too small.
+    Resized {
+        /// Whether it has no room for anything but saying so.
+        too_small: bool,
     },
 }

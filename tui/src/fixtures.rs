@@ -5,13 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use backend::{Check, Fact, Simulation, Verb};
+use backend::{Check, Fact, Simulation, Step, Verb};
 use indexer::{AuditRow, Conn, Health, ProgressRow, Row, SentRow, View};
+use ratatui::{Terminal, backend::TestBackend};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::*;
 
 use crate::{
-    model::{Member, Model, cluster::Cluster, job::Shown, snapshot::Snapshot},
+    model::{Member, Model, cluster::Cluster, job::Shown, snapshot::Snapshot, ui::Drawn},
     theme::Theme,
 };
 
@@ -226,7 +227,8 @@ pub fn snapshot(f: &Fixture) -> Arc<Snapshot> {
         error: None,
     }];
     let n = c.migrated.saturating_add(c.verified);
-    Arc::new(Snapshot { view, audit, sent, records: [(key(30), records(n))].into() })
+    let records = [(key(30), records(n))].into();
+    Arc::new(Snapshot { complete: true, view, audit, sent, records })
 }
 
 pub fn live(now: Instant, unix: i64, slot: u64) -> Health {
@@ -240,6 +242,8 @@ pub fn live(now: Instant, unix: i64, slot: u64) -> Health {
         snapshot: Some(slot),
         chain_time: Some(unix),
         read_at: Some(now),
+        stored: slot,
+        stored_at: Some(now),
         last_frame: Some(now),
         ..Health::default()
     }
@@ -257,7 +261,17 @@ pub fn model(f: &Fixture, now: Instant) -> Model {
         .inspect(|m| drop(model.names.insert(m.key, m.name.clone())))
         .collect();
     crate::update::update(&mut model, crate::action::Action::Loaded(snapshot(f)), now);
+    look(&mut model, (160, 50));
     model
+}
+
+/// Draws `model` on a terminal of this size and tells it what was to be seen, as the runtime does.
+pub fn look(model: &mut Model, (width, height): (u16, u16)) {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let mut drawn = Drawn::default();
+    terminal.draw(|frame| drawn = crate::view::draw(model, frame)).unwrap();
+    let now = model.now;
+    crate::update::update(model, crate::action::Action::Drawn(drawn), now);
 }
 
 /// The same, on a cluster that other people use.
@@ -269,10 +283,15 @@ pub fn shared(f: &Fixture, now: Instant) -> Model {
 }
 
 pub fn shown(verb: Verb) -> Shown {
+    let step = match verb {
+        Verb::RollBack { .. } => Step::rollback(200, 41),
+        verb => Step::of(verb),
+    };
     Shown {
         verb,
         proposal: key(40),
-        title: format!("{} proposal 0 of demo-vault", crate::strings::title(verb)),
+        title: step.title("proposal 0 of demo-vault"),
+        step,
         facts: vec![
             Fact { label: "program".into(), value: key(30).to_string() },
             Fact { label: "digest".into(), value: "ab".repeat(32) },

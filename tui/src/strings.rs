@@ -26,12 +26,29 @@ pub const TOO_SMALL: &str = "terminal too small";
 /// Writes go nowhere before Postgres or SQLite has been read once.
 pub const LOADING: &str = "Reading the mirror...";
 
-/// When the chain has never been heard of.
-pub const NOTHING_MIRRORED: &str = "Nothing is mirrored yet; waiting for the chain.";
+/// Why a dialog cannot be confirmed.
+pub const HIDDEN: &str = "Not confirmed: the dialog has no room for its buttons. Make the terminal larger, or close the dialog and dismiss the messages below it.";
+/// Why a dialog cannot be confirmed yet.
+pub const UNREAD: &str =
+    "Not confirmed: not all of what will be signed was on the screen. Press Down until it was.";
+
+/// Why a key does not act on proposal `id`.
+pub fn not_on_view(id: u64) -> String {
+    format!("Proposal {id} is not on view here; look at it first (key 1 or 2).")
+}
+
+/// What is asked of the backend, before it is known whether that is a vote or the act itself.
+pub fn question(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Cancel => "Cancel: a vote, or the act itself?",
+        Verb::RollBack { .. } => "Roll back: a vote, or the act itself?",
+        verb => title(verb),
+    }
+}
 
 /// Why a second action is refused.
-pub fn busy(verb: Verb) -> String {
-    format!("{} is running; wait until it has ended.", title(verb))
+pub fn busy(label: &str) -> String {
+    format!("{label} is running; wait until it has ended.")
 }
 
 /// Why nothing can be signed while offline.

@@ -14,6 +14,7 @@ use crate::{
     operation::Verb,
     plan::{self, Plan},
     preflight::Check,
+    step::Step,
     timelock::TimelockManager,
     words,
 };
@@ -23,6 +24,7 @@ pub(super) async fn plan(backend: &Backend, scene: &TeamScene) -> Result<Plan> {
     let mut plan = on_scene(backend, Verb::Execute, scene);
     plan.check(TimelockManager.check(proposal, config, scene.now));
     plan.check(plan::check_fresh(proposal, config));
+    plan.step = step(&proposal.terms.action);
     match &proposal.terms.action {
         Action::ConfigChange(rules) => {
             let after = config.clone().change(rules.clone());
@@ -56,6 +58,19 @@ pub(super) async fn plan(backend: &Backend, scene: &TeamScene) -> Result<Plan> {
         plan.instructions = vec![with_squads(ix, config)];
     }
     Ok(plan)
+}
+
+/// What execution of `action` does.
+fn step(action: &Action) -> Step {
+    let consequence = match action {
+        Action::ConfigChange(_) => "Puts the new rules of the multisig in force now.".to_owned(),
+        Action::Dissolve => "Ends the multisig now, for good.".to_owned(),
+        Action::TransferAuthority(transfer) => format!(
+            "Hands the upgrade authority of program {} to {} now, for good.",
+            transfer.program, transfer.new_authority
+        ),
+    };
+    Step::act("execute", "Execute", consequence)
 }
 
 async fn check_transfer(

@@ -22,7 +22,7 @@ use crate::{
     lookup::{decode, decode_if_made},
     multisig::{self, MultisigCoordinator},
     operation::{Operation, Verb},
-    plan::{self, Plan, capital},
+    plan::{self, Plan},
     proposals::votes,
 };
 
@@ -90,9 +90,8 @@ fn plan_vote(backend: &Backend, verb: Verb, scene: &TeamScene) -> Plan {
 /// A plan for a verb, with what every such verb shows, checks and pins.
 fn on_scene(backend: &Backend, verb: Verb, scene: &TeamScene) -> Plan {
     let (proposal, terms) = (&scene.proposal, &scene.proposal.terms);
-    let title =
-        format!("{} team proposal {} of {}", capital(verb.name()), terms.id, terms.multisig);
-    let mut plan = Plan::new(verb, scene.address, title);
+    let subject = format!("team proposal {} of {}", terms.id, terms.multisig);
+    let mut plan = Plan::new(verb, scene.address, subject);
     plan.fact("Proposal", scene.address);
     plan.fact("Status", proposal.status.name());
     plan.fact("Team", terms.multisig);

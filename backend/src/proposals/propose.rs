@@ -75,8 +75,8 @@ impl ProposalManager {
         let keys = ProposalKeys::new(team, basis.state.program, basis.multisig.next_proposal);
         let terms = terms(&basis, frozen, self.backend.gateway().genesis_hash());
         let digest = terms.digest().map_err(|e| BackendError::Refused(words::sentence(&e)))?;
-        let title = format!("Propose upgrade {} of program {}", terms.id, terms.program);
-        let mut plan = Plan::new(Verb::Propose, keys.proposal, title);
+        let subject = format!("upgrade {} of program {}", terms.id, terms.program);
+        let mut plan = Plan::new(Verb::Propose, keys.proposal, subject);
         describe(&mut plan, &terms, &digest, basis.now);
         let signer = self.backend.signer();
         if signer.is_none() {

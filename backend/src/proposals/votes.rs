@@ -1,6 +1,6 @@
 //! Votes, cancellation, expiry. The chain's own rules run here on a copy of the proposal, so the
 //! preflight knows what will follow.
-use upgrade_manager::state::{Choice, Course, MultisigConfig, ProposalStatus};
+use upgrade_manager::state::{Choice, Course, MultisigConfig};
 
 use super::ProposalManager;
 use crate::{
@@ -8,10 +8,11 @@ use crate::{
     gateway::ChainTime,
     instructions::{self, Voted, with_squads},
     lookup::Scene,
-    multisig::{self, MultisigCoordinator},
+    multisig,
     operation::Verb,
     plan::{self, Plan},
     preflight::Check,
+    step::Step,
     timelock::span,
     words,
 };
@@ -64,9 +65,9 @@ pub(crate) fn add<P: Course + Voted + Clone>(
     if verb != Verb::Expire {
         plan.check(words::rule(&outcome, "The chain's rules accept this from this signer."));
         if outcome.is_ok() {
-            let vetoes = verb == Verb::Cancel && config.guardian == Some(signer);
-            let veto = if vetoes { "The guardian vetoes. " } else { "" };
-            plan.fact("What follows", format!("{veto}{}", consequence(proposal, &after, config)));
+            let withdrawn = signer == proposal.proposer() && proposal.ballot().votes.is_empty();
+            let vetoes = !withdrawn && config.guardian == Some(signer);
+            plan.step = Step::on_ballot(verb, (proposal, &after), config, vetoes);
         }
     }
     plan.instructions = vec![with_squads(instruction, config)];
@@ -82,26 +83,5 @@ fn check_time(proposal: &impl Course, verb: Verb, now: i64) -> Check {
             span(proposal.deadline().saturating_sub(now))
         )),
         Err(error) => Check::fail(words::sentence(&error)),
-    }
-}
-
-fn consequence(before: &impl Course, after: &impl Course, config: &MultisigConfig) -> String {
-    let standing = MultisigCoordinator::standing(config, after);
-    match (before.stage().status, after.stage().status) {
-        (ProposalStatus::Active, ProposalStatus::Timelocked) => format!(
-            "The proposal is approved and the timelock of {} starts ({standing}).",
-            span(i64::from(config.timelock))
-        ),
-        (ProposalStatus::Timelocked, ProposalStatus::Active) => {
-            format!(
-                "The approval falls below the threshold and the timelock is reset ({standing})."
-            )
-        }
-        (_, ProposalStatus::Rejected) => format!("The proposal is rejected ({standing})."),
-        (_, ProposalStatus::Cancelled) => "The proposal is cancelled.".into(),
-        _ if after.ballot().cancel.len() > before.ballot().cancel.len() => {
-            format!("{} of {} votes to cancel.", after.ballot().cancel.len(), config.threshold)
-        }
-        _ => standing,
     }
 }

@@ -23,6 +23,7 @@ use crate::{
     preflight::Check,
     receipt::Receipt,
     signer::Signer,
+    step::Step as Signing,
     words,
 };
 
@@ -82,6 +83,9 @@ impl RollbackHandler {
 
     fn plan_vote(&self, plan: &mut Plan, scene: &Scene, give_up: bool) {
         let (proposal, config) = (&scene.proposal, &scene.multisig);
+        let threshold = usize::from(config.threshold);
+        plan.step = Signing::rollback_vote(proposal.ballot.rollback.len(), threshold);
+        plan.step.consequence.clear();
         plan.fact("Next step", "a vote for rollback");
         plan.check(words::rule(
             &proposal.require_rollback_vote(scene.now.unix),
@@ -92,23 +96,21 @@ impl RollbackHandler {
         let guards = config.guardian == Some(signer);
         let outcome = if guards {
             plan.check(Check::pass("The signer is the guardian, who decides alone, once."));
+            plan.step = Signing::guardian_rollback();
             after.guardian_rollback(give_up, scene.now.unix).map(|()| true)
         } else {
             plan.check_role(scene, Some(signer), role::VOTE);
             after.cast_rollback(signer, give_up, config, scene.now.unix)
         };
         plan.check(words::rule(&outcome, "The chain's rules accept this vote from this signer."));
-        if let Ok(decides) = outcome {
-            let votes = after.ballot.rollback_votes();
-            let threshold = config.threshold;
-            plan.fact(
-                "What follows",
-                if decides {
-                    format!("{votes} of {threshold} votes: migration ends and the rollback begins.")
-                } else {
-                    format!("{votes} of {threshold} votes for rollback.")
-                },
-            );
+        if outcome.is_ok() && !guards {
+            let (votes, threshold) = (&after.ballot.rollback, usize::from(config.threshold));
+            plan.step = if proposal.rollback_approved_at == 0 {
+                Signing::rollback_vote(votes.len(), threshold)
+            } else {
+                let agreed = votes.iter().filter(|v| v.give_up).count();
+                Signing::give_up_vote(agreed, threshold)
+            };
         }
         let keys = ProposalKeys::from(proposal);
         let ix = instructions::approve_rollback(&signer, &keys, proposal.digest, give_up);
@@ -150,11 +152,13 @@ impl RollbackHandler {
         let fits = |message: &[Instruction]| {
             transaction_size(&with_budget(message, MAX_UNITS, price), &payer) <= PACKET
         };
+        let accounts = items.restores.len();
         let order = items.order();
         let openings = pack(order.first, |t| fits(&refunds::open(&payer, terms, t)));
         let others: Vec<Restore> = order.free.into_iter().chain(order.waiting).collect();
         let batches = pack(others, |t| fits(&[build(t)]));
         plan.transactions = openings.len().saturating_add(batches.len()).saturating_add(1);
+        plan.step = Signing::rollback(accounts, plan.transactions);
         plan.instructions = match (openings.first(), batches.first()) {
             (Some(first), _) => refunds::open(&payer, terms, first),
             (None, Some(first)) => vec![build(first)],

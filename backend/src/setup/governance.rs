@@ -21,6 +21,7 @@ use crate::{
     lookup,
     multisig::{MultisigCoordinator, advice},
     preflight::Check,
+    step::Step,
     timelock::span,
     words,
 };
@@ -192,7 +193,7 @@ impl SetupManager {
         let gateway = self.backend.gateway();
         let config = lookup::multisig(gateway, team).await?;
         let now = gateway.chain_time().await?.unix;
-        let mut shown = self.start("unpause", format!("Vote to lift the pause of team {team}"));
+        let mut shown = self.start("unpause", format!("Vote to lift the pause of multisig {team}"));
         shown.subject = Some(*team);
         shown.fact("Team", team);
         shown.fact("Ends by itself in", span(config.paused_until.saturating_sub(now).max(0)));
@@ -205,8 +206,12 @@ impl SetupManager {
         if shown.failed().is_some() {
             return Ok(shown);
         }
+        let threshold = usize::from(config.threshold);
         let lifted = after.paused_until == 0;
-        shown.fact("What follows", if lifted { "the pause ends" } else { "one more vote" });
+        let cast = usize::try_from(after.unpause_votes.count_ones()).unwrap_or(threshold);
+        let step = Step::unpause(if lifted { threshold } else { cast }, threshold);
+        shown.title = step.title(&format!("multisig {team}"));
+        shown.step = Some(step);
         let ix = with_squads(instructions::unpause(&signer, team), &config);
         self.seal(shown, &[ix], vec![]).await
     }

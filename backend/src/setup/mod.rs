@@ -30,6 +30,7 @@ use crate::{
     preflight::{Check, Fact, Simulation, Verdict},
     receipt::{Progress, Receipt, SentTx},
     signer::Signer,
+    step::Step,
 };
 
 /// What will be sent once it is confirmed.
@@ -51,6 +52,8 @@ enum Work {
 pub struct SetupPreflight {
     /// What will be done, the same in print and in JSON.
     pub verb: &'static str,
+    /// What signing does, where that is not plain from the verb: a vote, or the act itself.
+    pub step: Option<Step>,
     /// One line.
     pub title: String,
     /// What it makes or changes, where its address is known before.
@@ -87,6 +90,7 @@ impl SetupPreflight {
     ) -> Self {
         let mut shown = Self {
             verb,
+            step: None,
             title: title.into(),
             subject: None,
             facts: vec![],
@@ -205,13 +209,17 @@ impl SetupManager {
         }
         self.backend.check_price(shown.unit_price)?;
         self.backend.gateway().recheck_genesis().await?;
-        let SetupPreflight { verb, title, subject, work, .. } = shown;
+        let SetupPreflight { verb, step, title, subject, work, .. } = shown;
         match work {
             Work::Nothing => Err(BackendError::Refused("there is nothing to send.".into())),
             Work::One { message, with } => {
-                let sent = self.send(verb, &message, &*key, &with).await?;
+                let what = step.as_ref().map_or(verb, |step| step.name);
+                let sent = self.send(what, &message, &*key, &with).await?;
                 Reporter::new(progress).sent(&sent).await;
-                let summary = format!("{title} is confirmed in slot {}.", sent.slot);
+                let summary = match (&step, subject) {
+                    (Some(step), Some(of)) => step.report(&format!("multisig {of}"), sent.slot),
+                    _ => format!("{title} is confirmed in slot {}.", sent.slot),
+                };
                 let receipt = Receipt { sent: vec![sent], summary, failures: vec![] };
                 Ok(SetupReceipt { receipt, subject })
             }

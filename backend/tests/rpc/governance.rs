@@ -69,10 +69,8 @@ async fn the_guardian_vetoes_and_can_do_nothing_else() {
     chain.backend.set_signer(Some(Arc::new(guardian)));
     let veto = prepare(&chain, Verb::Cancel, proposal).await;
     assert_eq!(veto.failures().count(), 0);
-    assert_eq!(
-        value(&veto.facts, "What follows"),
-        "The guardian vetoes. The proposal is cancelled."
-    );
+    assert_eq!(veto.step.consequence, "The guardian vetoes the proposal: it ends for good.");
+    assert!(veto.title.starts_with("Veto team proposal"), "{}", veto.title);
     for verb in [Verb::Approve, Verb::Reject, Verb::Execute] {
         assert!(prepare(&chain, verb, proposal).await.intent.is_none(), "{verb:?}");
     }

@@ -130,9 +130,61 @@ async fn the_deciding_vote_is_announced_with_its_timelock() {
         chain.change(|p, config| p.cast(other, Choice::Approve, config, (NOW, SLOT)).unwrap());
     }
     let shown = prepare(&chain, Verb::Approve).await;
-    let follows = shown.facts.iter().find(|f| f.label == "What follows").unwrap();
-    assert!(follows.value.contains("timelock of 2 d starts"), "{}", follows.value);
-    assert!(follows.value.contains("3 of 3 approvals"), "{}", follows.value);
+    let follows = shown.step.consequence;
+    assert!(follows.contains("timelock of 2 d starts"), "{follows}");
+    assert!(follows.contains("is 3 of 3 and decides"), "{follows}");
+    assert!(follows.contains("Nothing is executed now"), "{follows}");
+}
+
+#[tokio::test]
+async fn a_vote_to_cancel_does_not_look_like_cancelling() {
+    let chain = FakeChain::start().await;
+    let vote = prepare(&chain, Verb::Cancel).await;
+    assert!(
+        vote.step.is_vote && vote.title.starts_with("Vote to cancel proposal"),
+        "{}",
+        vote.title
+    );
+    let follows = &vote.step.consequence;
+    assert!(follows.contains("vote 1 of 3 to cancel: 2 more are needed"), "{follows}");
+    for other in [chain.others[0], chain.others[1]] {
+        chain.change(|p, config| p.cancel(other, config).unwrap());
+    }
+    let act = prepare(&chain, Verb::Cancel).await;
+    assert!(!act.step.is_vote && act.title.starts_with("Cancel proposal"), "{}", act.title);
+    assert!(
+        act.step.consequence.contains("3 of 3 to cancel and decides"),
+        "{}",
+        act.step.consequence
+    );
+}
+
+#[tokio::test]
+async fn a_vote_to_reject_does_not_look_like_the_rejection() {
+    let chain = FakeChain::start().await;
+    let vote = prepare(&chain, Verb::Reject).await;
+    assert!(vote.title.starts_with("Vote to reject proposal"), "{}", vote.title);
+    let follows = &vote.step.consequence;
+    assert!(follows.contains("is 1 of the 3 that reject the proposal: 2 more"), "{follows}");
+    for other in [chain.others[0], chain.others[1]] {
+        chain.change(|p, config| p.cast(other, Choice::Reject, config, (NOW, SLOT)).unwrap());
+    }
+    let act = prepare(&chain, Verb::Reject).await;
+    assert!(act.title.starts_with("Reject for good proposal"), "{}", act.title);
+}
+
+#[tokio::test]
+async fn the_report_of_a_vote_says_that_a_vote_was_cast_and_what_is_missing() {
+    let chain = FakeChain::start().await;
+    let intent = prepare(&chain, Verb::Cancel).await.intent.unwrap();
+    let receipt = chain.backend.submit(intent, None).await.unwrap();
+    let said = &receipt.summary;
+    assert!(said.starts_with("Your vote to cancel proposal"), "{said}");
+    assert!(
+        said.contains("1 of 3 votes to cancel, 2 more are needed; the proposal goes on."),
+        "{said}"
+    );
+    assert_eq!(receipt.sent[0].verb, "vote to cancel");
 }
 
 #[tokio::test]

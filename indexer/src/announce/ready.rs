@@ -10,7 +10,7 @@ use std::{
 use solana_pubkey::Pubkey;
 use tokio::sync::watch;
 use tracing::warn;
-use upgrade_manager::state::{Course, ProposalStatus};
+use upgrade_manager::state::{Course, MultisigConfig, ProposalStatus};
 
 use super::{Detail, Kind, derived};
 use crate::{
@@ -22,6 +22,26 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(1);
 /// Rows of the outbox that are read at once.
 const PAGE: u32 = 256;
+
+/// Until when a pause of `team` stops the execution of `proposal`, seconds since 1970: 0 without one.
+/// What a team decides about itself is not paused.
+#[must_use]
+pub fn paused_until(proposal: &impl Course, team: &MultisigConfig) -> i64 {
+    if proposal.program().is_some() { team.paused_until } else { 0 }
+}
+
+/// Whether the chain would let a member execute `proposal` of `team` at `unix` and `slot`.
+#[must_use]
+pub fn can_be_executed(
+    proposal: &impl Course,
+    team: &MultisigConfig,
+    unix: i64,
+    slot: u64,
+) -> bool {
+    unix >= paused_until(proposal, team)
+        && proposal.require_fresh(team).is_ok()
+        && proposal.require_executable(team, unix, slot).is_ok()
+}
 
 /// A moment of the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,9 +91,10 @@ fn one<T: Course>(
     let (kind, eta) = match stage.status {
         ProposalStatus::Timelocked => {
             let team = view.multisigs.iter().find(|m| m.pubkey == proposal.multisig())?;
-            proposal.require_fresh(&team.account).ok()?;
-            proposal.require_executable(&team.account, now.unix, now.slot).ok()?;
-            (Kind::Ready, stage.eta)
+            // A pause that was lifted in a slot which is not final may still be on.
+            let ready =
+                team.slot <= upto && can_be_executed(proposal, &team.account, now.unix, now.slot);
+            ready.then_some((Kind::Ready, stage.eta))?
         }
         // A row that is older than the approval says nothing about it.
         ProposalStatus::Active => {

@@ -73,6 +73,8 @@ pub(super) async fn keep_once(link: &Link, run: &Run, marks: Marks) -> bool {
     match link.store.keep(run, marks).await {
         Ok(()) => {
             link.report(Origin::Lease, None);
+            let now = std::time::Instant::now();
+            link.health.send_modify(|h| h.store_has(marks.confirmed.unwrap_or(0), now));
             true
         }
         Err(e @ StoreError::Fenced { .. }) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use anyhow::{Result, anyhow, bail};
 use backend::{
     Backend, Check, Fact, FileSigner, Operation, Preflight, Progress, Receipt, Signer, Simulation,
-    Verb, Verdict, lookup,
+    Step, Verb, Verdict, lookup,
 };
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
@@ -161,16 +161,16 @@ pub(super) async fn confirm(
     let intent = preflight.intent.take();
     if !json {
         let p = &preflight;
-        describe(&p.title, &p.facts, &p.checks, p.simulation.as_ref())?;
+        describe(&p.title, Some(&p.step), &p.facts, &p.checks, p.simulation.as_ref())?;
     }
-    let verb = s::title(preflight.verb);
+    let verb = preflight.step.label();
     let described = |error: &str| json.then(|| described(&preflight, None, Some(error)));
     if yes && session.settings.read_only {
         return failed(s::READ_ONLY.to_owned(), described(s::READ_ONLY).as_ref());
     }
     let Some(intent) = intent else {
         let reason = preflight.failures().next().map(|c| c.sentence.clone());
-        let reason = unsignable(session.settings.read_only, verb, reason.as_deref());
+        let reason = unsignable(session.settings.read_only, &verb, reason.as_deref());
         return failed(reason.clone(), described(&reason).as_ref());
     };
     if !yes {
@@ -289,11 +289,15 @@ pub(super) fn word(verdict: Verdict) -> &'static str {
 /// Prints what would be signed.
 pub(super) fn describe(
     title: &str,
+    step: Option<&Step>,
     facts: &[Fact],
     checks: &[Check],
     simulation: Option<&Simulation>,
 ) -> Result<()> {
     print(&clean(title))?;
+    if let Some(step) = step.filter(|s| !s.consequence.is_empty()) {
+        print(&clean(&step.consequence))?;
+    }
     for fact in facts {
         print(&format!("  {:<28} {}", clean(&fact.label), clean(&fact.value)))?;
     }
@@ -314,6 +318,9 @@ fn described(p: &Preflight, receipt: Option<&Receipt>, error: Option<&str>) -> V
     json!({
         "verb": p.verb.name(),
         "proposal": p.proposal.to_string(),
+        "step": p.step.name,
+        "is_vote": p.step.is_vote,
+        "consequence": p.step.consequence,
         "title": p.title,
         "facts": p.facts.iter().map(|f| json!({"label": f.label, "value": f.value})).collect::<Vec<_>>(),
         "checks": p.checks.iter()

@@ -1,5 +1,6 @@
 //! Chain values as JSON and as lines. Statuses are spelled as on chain; addresses are base58,
 //! hashes hex, times seconds since 1970.
+use indexer::can_be_executed;
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{
@@ -70,7 +71,7 @@ pub fn team_proposal(
     now: ChainNow,
 ) -> Value {
     let team = snapshot.multisig(&p.terms.multisig);
-    let ready = team.is_some_and(|t| p.require_executable(t, now.unix, now.slot).is_ok());
+    let ready = team.is_some_and(|t| can_be_executed(p, t, now.unix, now.slot));
     json!({
         "proposal": address.to_string(),
         "id": p.terms.id,
@@ -106,7 +107,7 @@ pub fn voters(p: &impl Course, choice: Choice) -> Vec<Pubkey> {
 
 /// Whether the proposal could be executed at `now`.
 pub fn ready(snapshot: &Snapshot, p: &UpgradeProposal, now: ChainNow) -> bool {
-    snapshot.team(p).is_some_and(|t| p.require_executable(t, now.unix, now.slot).is_ok())
+    snapshot.team(p).is_some_and(|t| can_be_executed(p, t, now.unix, now.slot))
 }
 
 /// One proposal.

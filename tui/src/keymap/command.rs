@@ -1,6 +1,6 @@
 //! What a command is, where it applies, and why it is refused. Changes nothing.
 use backend::Verb;
-use upgrade_manager::state::{GovernanceProposal, Phase, ProposalStatus, UpgradeProposal};
+use upgrade_manager::state::{Course, GovernanceProposal, Phase, ProposalStatus, UpgradeProposal};
 
 use super::COMMANDS;
 use crate::{
@@ -169,17 +169,50 @@ impl Command {
         }
     }
 
+    /// Its word in the footer: what it would do to the selected proposal now.
+    pub fn word_for(&self, model: &Model) -> &'static str {
+        let selected = model.ui.proposal.selected();
+        let Some(decision) = selected.and_then(|p| model.snapshot.decision(p)) else {
+            return self.word;
+        };
+        match (self.id, decision) {
+            (Id::RollBack, Decision::Upgrade(row)) if row.account.rollback_approved_at == 0 => {
+                "vote rollback"
+            }
+            (Id::GiveUp, Decision::Upgrade(row)) if row.account.rollback_approved_at == 0 => {
+                "vote give up"
+            }
+            (Id::Cancel, Decision::Upgrade(row)) => cancel_word(model, &row.account),
+            (Id::Cancel, Decision::Team(row)) => cancel_word(model, &row.account),
+            _ => self.word,
+        }
+    }
+
     /// Whether the command can be used now.
     ///
     /// # Errors
     /// Why not, as a sentence.
     pub fn enabled(&self, model: &Model) -> Result<(), String> {
+        match (self.id, &model.dialog) {
+            (Id::DialogYes, Some(Dialog::Confirm(c))) if !c.read => {
+                return Err(s::UNREAD.to_owned());
+            }
+            (Id::Check, _) if model.read_only => return Err(s::READ_ONLY.to_owned()),
+            (Id::Check, _) if model.signer.is_none() => return Err(s::NO_KEY.to_owned()),
+            (Id::Check, _) if model.ui.proposal.selected().is_none() => {
+                return Err(s::NO_PROPOSAL.to_owned());
+            }
+            _ => {}
+        }
         let Some(verb) = self.id.verb() else { return Ok(()) };
         if let Some(reason) = model.write_block() {
             return Err(reason);
         }
         let selected = model.ui.proposal.selected();
         let decision = selected.and_then(|p| model.snapshot.decision(p)).ok_or(s::NO_PROPOSAL)?;
+        if !is_on_view(model, verb, decision) {
+            return Err(s::not_on_view(decision.id()));
+        }
         if decision.is_closed() {
             return Err(format!(
                 "The account of proposal {} is closed; nothing can be done with it any more.",
@@ -194,6 +227,24 @@ impl Command {
             Decision::Team(row) => fits_team(verb, &row.account),
         }
     }
+}
+
+/// Whether the last drawing showed what `verb` would act on: nobody signs what is not in view.
+fn is_on_view(model: &Model, verb: Verb, decision: Decision<'_>) -> bool {
+    // The screen of the migration names the proposal and shows its accounts, but not what is voted on.
+    let terms = !matches!(verb, Verb::Migrate | Verb::Verify | Verb::RollBack { .. });
+    let hides = terms && model.ui.screen == Screen::Migration;
+    !hides && model.ui.drawn.proposal == Some(decision.address())
+}
+
+/// What cancelling `proposal` is for who signs.
+fn cancel_word(model: &Model, proposal: &impl Course) -> &'static str {
+    let Some(signer) = model.signer else { return "vote cancel" };
+    let team = model.snapshot.multisig(&proposal.multisig());
+    if proposal.proposer() == signer && proposal.ballot().votes.is_empty() {
+        return "withdraw";
+    }
+    if team.is_some_and(|t| t.guardian == Some(signer)) { "veto" } else { "vote cancel" }
 }
 
 /// Whether `verb` can make sense for a proposal at this status; the backend checks everything else.

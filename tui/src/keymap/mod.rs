@@ -26,6 +26,9 @@ pub fn action(model: &Model, key: &KeyEvent) -> Action {
         return Action::None;
     }
     let repeat = key.kind == KeyEventKind::Repeat;
+    if model.ui.drawn.too_small {
+        return when_too_small(key, repeat);
+    }
     if model.dialog.is_some() {
         return in_dialog(model, key, repeat);
     }
@@ -44,6 +47,17 @@ pub fn action(model: &Model, key: &KeyEvent) -> Action {
     match key.code {
         KeyCode::Char(c) if find(model, |chord| chord.starts(c)).is_some() => Action::Pending(c),
         _ => Action::Unknown,
+    }
+}
+
+/// On a screen that shows nothing only the keys that leave mean anything.
+fn when_too_small(key: &KeyEvent, repeat: bool) -> Action {
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    match key.code {
+        KeyCode::Char('q') if !control && !repeat => Action::Run(Id::Quit),
+        KeyCode::Char('c') if control && !repeat => Action::Run(Id::Quit),
+        KeyCode::Esc => Action::Run(Id::Back),
+        _ => Action::None,
     }
 }
 

@@ -59,7 +59,7 @@ fn every_command_is_reached_by_its_own_keys() {
             if c.scope == Scope::Dialog {
                 let shown = fixtures::shown(backend::Verb::Approve);
                 model.dialog =
-                    Some(Dialog::Confirm(Box::new(Confirm::new(1, shown, Need::Yes, now))));
+                    Some(Dialog::Confirm(Box::new(Confirm::new(1, shown, Need::Yes))));
             }
             c.keys.iter().all(|key| match Chord::parse(key) {
                 Some(Chord::One(code, modifiers)) => {

@@ -2,10 +2,10 @@
 //! confirms nothing, neither does a key that is held down, and nothing within half a second.
 use std::time::{Duration, Instant};
 
-use super::{Ticket, job::Shown};
+use super::{Ticket, job::Shown, ui::DialogDrawn};
 use backend::Verb;
 
-/// How long a dialog must have been open before it can be confirmed.
+/// How long a dialog must have been on view before it can be confirmed.
 pub const ARM: Duration = Duration::from_millis(500);
 /// Presses of one key closer than this are taken for the key being held down: terminals without
 /// the keyboard protocol report repeats as presses.
@@ -49,8 +49,14 @@ pub struct Confirm {
     pub input: String,
     /// First line on view.
     pub scroll: u16,
-    /// When it opened.
-    pub opened: Instant,
+    /// Since when its buttons have been on view without a break.
+    pub visible: Option<Instant>,
+    /// Whether all that must be seen of it was on view.
+    pub read: bool,
+    /// Lines from the top that were on view so far, at `width`.
+    pub read_to: u16,
+    /// Columns of its text.
+    pub width: u16,
     /// The last press of Enter or `y`, to tell holding from pressing.
     pub last_press: Option<Instant>,
     /// Whether that press came too early, so that a pause must follow it.
@@ -62,6 +68,10 @@ pub struct Confirm {
 pub enum Refusal {
     /// Checks failed: there is nothing to sign.
     NothingToSign,
+    /// Its buttons are not on view.
+    Hidden,
+    /// Not all of what is signed was on view.
+    Unread,
     /// Too early, or the key is held down.
     NotArmed,
     /// The word is missing or wrong.
@@ -70,7 +80,7 @@ pub enum Refusal {
 
 impl Confirm {
     /// The dialog for `shown`.
-    pub fn new(ticket: Ticket, shown: Shown, need: Need, now: Instant) -> Self {
+    pub fn new(ticket: Ticket, shown: Shown, need: Need) -> Self {
         Self {
             ticket,
             shown,
@@ -78,7 +88,10 @@ impl Confirm {
             focus: Focus::Cancel,
             input: String::new(),
             scroll: 0,
-            opened: now,
+            visible: None,
+            read: false,
+            read_to: 0,
+            width: 0,
             last_press: None,
             hasty: false,
         }
@@ -98,11 +111,27 @@ impl Confirm {
     pub fn press(&mut self, now: Instant, repeat: bool) -> bool {
         let since = self.last_press.map(|at| now.saturating_duration_since(at));
         let pause = if self.hasty { CALM } else { HELD };
-        let early = now.saturating_duration_since(self.opened) < ARM;
+        let early = !armed(self.visible, now);
         let held = repeat || since.is_some_and(|since| since < pause);
         self.last_press = Some(now);
         self.hasty = early || held;
         !self.hasty
+    }
+
+    /// Takes in what the drawing at `now` showed of it. What was hidden has to be looked at anew.
+    pub fn seen(&mut self, drawn: Option<DialogDrawn>, now: Instant) {
+        let Some(drawn) = drawn.filter(|d| d.buttons) else {
+            self.visible = None;
+            return;
+        };
+        self.visible.get_or_insert(now);
+        if self.width != drawn.width {
+            (self.width, self.read_to) = (drawn.width, 0);
+        }
+        if drawn.from <= self.read_to {
+            self.read_to = self.read_to.max(drawn.to);
+        }
+        self.read |= self.read_to >= drawn.must;
     }
 
     /// Whether it can be confirmed at `now` by Enter on Confirm.
@@ -113,7 +142,13 @@ impl Confirm {
         if !self.shown.sendable {
             return Err(Refusal::NothingToSign);
         }
-        if now.saturating_duration_since(self.opened) < ARM {
+        if self.visible.is_none() {
+            return Err(Refusal::Hidden);
+        }
+        if !self.read {
+            return Err(Refusal::Unread);
+        }
+        if !armed(self.visible, now) {
             return Err(Refusal::NotArmed);
         }
         if !self.typed() {
@@ -121,6 +156,11 @@ impl Confirm {
         }
         Ok(())
     }
+}
+
+/// Whether something on view since `visible` may be confirmed at `now`.
+pub fn armed(visible: Option<Instant>, now: Instant) -> bool {
+    visible.is_some_and(|since| now.saturating_duration_since(since) >= ARM)
 }
 
 /// What lies on top.
@@ -151,8 +191,8 @@ pub enum Dialog {
     Quit {
         /// The button with the focus.
         focus: Focus,
-        /// When it opened.
-        opened: Instant,
+        /// Since when it has been on view without a break.
+        visible: Option<Instant>,
     },
 }
 

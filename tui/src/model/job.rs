@@ -2,7 +2,7 @@
 //! only; the intent stays with the runtime, so nothing here can be signed.
 use std::time::{Duration, Instant};
 
-use backend::{Check, Fact, Preflight, Simulation, Verb};
+use backend::{Check, Fact, Preflight, Simulation, Step as Signing, Verb};
 use solana_pubkey::Pubkey;
 
 use super::{Ticket, rate::Rate};
@@ -17,6 +17,8 @@ pub struct Shown {
     pub verb: Verb,
     /// To which proposal.
     pub proposal: Pubkey,
+    /// What signing does: a vote, or the act itself.
+    pub step: Signing,
     /// Head line.
     pub title: String,
     /// Exactly what will be signed.
@@ -36,6 +38,7 @@ impl From<&Preflight> for Shown {
         Self {
             verb: p.verb,
             proposal: p.proposal,
+            step: p.step.clone(),
             title: p.title.clone(),
             facts: p.facts.clone(),
             checks: p.checks.clone(),
@@ -64,8 +67,10 @@ pub struct Step {
 pub struct Job {
     /// Names it.
     pub ticket: Ticket,
-    /// What it does.
-    pub verb: Verb,
+    /// What it does, at the head of a sentence.
+    pub label: String,
+    /// Whether it is a vote only.
+    pub is_vote: bool,
     /// To which proposal.
     pub proposal: Pubkey,
     /// Since when.
@@ -80,8 +85,17 @@ pub struct Job {
 
 impl Job {
     /// A job that starts now.
-    pub fn new(ticket: Ticket, verb: Verb, proposal: Pubkey, now: Instant) -> Self {
-        Self { ticket, verb, proposal, since: now, step: None, rate: Rate::default(), sent: 0 }
+    pub fn new(ticket: Ticket, does: &Signing, proposal: Pubkey, now: Instant) -> Self {
+        Self {
+            ticket,
+            label: does.label(),
+            is_vote: does.is_vote,
+            proposal,
+            since: now,
+            step: None,
+            rate: Rate::default(),
+            sent: 0,
+        }
     }
 
     /// For how long nothing has moved, once that is long enough to be worth saying. What the job
@@ -104,8 +118,8 @@ impl Job {
 /// How the last job ended.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What it did.
-    pub verb: Verb,
+    /// What it did, at the head of a sentence.
+    pub label: String,
     /// One sentence.
     pub summary: String,
     /// What did not work, one sentence each.

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indexer::{Conn, Health};
+use indexer::{Conn, Health, Limits, Reason};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::UpgradeProposal;
 
@@ -36,7 +36,7 @@ pub const STALE_AFTER: Duration = Duration::from_secs(10);
 /// One prepared or running operation; only the newest counts.
 pub type Ticket = u64;
 
-/// How urgent a message is; errors stay until Esc or the next message.
+/// How urgent a message is; errors stay until they are dismissed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// For information.
@@ -97,6 +97,8 @@ pub struct Model {
     pub loaded: bool,
     /// The connection.
     pub health: Health,
+    /// When numbers of the mirror become a reason not to trust it.
+    pub limits: Limits,
     /// Which chain.
     pub cluster: Cluster,
     /// Whose key signs.
@@ -117,8 +119,10 @@ pub struct Model {
     pub report: Option<Report>,
     /// Checks of the open proposal.
     pub checked: Option<Checked>,
-    /// The last thing said.
+    /// The last thing said that is no error.
     pub message: Option<Message>,
+    /// Errors that nobody has dismissed, oldest first.
+    pub errors: Vec<Message>,
     /// Notices that were handed to the notifier by this process.
     pub noticed: BTreeSet<String>,
     /// Timelocks that expired while the operator looked elsewhere, for the window's title.
@@ -140,6 +144,7 @@ impl Model {
             snapshot: Arc::new(Snapshot::default()),
             loaded: false,
             health: Health::default(),
+            limits: Limits::default(),
             cluster,
             signer: None,
             read_only: false,
@@ -151,6 +156,7 @@ impl Model {
             report: None,
             checked: None,
             message: None,
+            errors: vec![],
             noticed: BTreeSet::new(),
             unseen: 0,
             theme,
@@ -170,7 +176,26 @@ impl Model {
     /// Tells the operator something.
     pub fn say(&mut self, level: Level, text: impl Into<String>) {
         let text = self.named(&crate::text::clean(&text.into()));
-        self.message = Some(Message { level, text, at: self.now });
+        let message = Message { level, text, at: self.now };
+        if level != Level::Error {
+            self.message = Some(message);
+        } else if self.errors.iter().all(|e| e.text != message.text) {
+            self.errors.push(message);
+        }
+    }
+
+    /// Takes away the oldest error, else the last thing said; whether there was one.
+    pub fn dismiss(&mut self) -> bool {
+        if self.errors.is_empty() {
+            return self.message.take().is_some();
+        }
+        self.errors.remove(0);
+        true
+    }
+
+    /// Why the mirror must not be taken for the chain at present, in words as well as in numbers.
+    pub fn doubts(&self) -> BTreeSet<Reason> {
+        self.health.clone().judged(self.now, &self.limits).reasons
     }
 
     /// The chain's clock, carried on from the last reading.
@@ -201,9 +226,10 @@ impl Model {
         }
     }
 
-    /// How old the data is, `None` before the first reading.
+    /// Time since the store last took something newer from the chain, `None` before the first time.
+    /// The node's clock does not count: it goes on while nothing is written.
     pub fn data_age(&self) -> Option<Duration> {
-        self.health.read_at.map(|at| self.now.saturating_duration_since(at))
+        self.health.stored_at.map(|at| self.now.saturating_duration_since(at))
     }
 
     /// Whether the data must not be taken for the present.
@@ -254,7 +280,7 @@ impl Model {
             return Some(s::NO_KEY.to_owned());
         }
         if let Some(job) = &self.job {
-            return Some(s::busy(job.verb));
+            return Some(s::busy(&job.label));
         }
         match &self.health.conn {
             Conn::Live | Conn::Following { .. } => None,

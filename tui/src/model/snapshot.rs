@@ -17,6 +17,9 @@ pub const RECORDS: u32 = 5_000;
 /// The mirror's content.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
+    /// Whether a complete reading of the chain was in the store before this was read: else what is
+    /// not here may merely not have been read.
+    pub complete: bool,
     /// Teams, programs, proposals, attestations, counters.
     pub view: View,
     /// Newest events, newest first.

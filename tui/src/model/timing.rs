@@ -5,6 +5,8 @@ use upgrade_manager::state::{
     UpgradeProposal,
 };
 
+use indexer::paused_until;
+
 use crate::{text::countdown, theme::Meaning};
 
 /// The chain's clock as the screens know it.
@@ -31,6 +33,10 @@ pub enum Timing {
     WaitingSlots(u64),
     /// Can be executed for so many seconds.
     Ready(i64),
+    /// Paused; can be executed in so many seconds if nobody lifts the pause before.
+    Paused(i64),
+    /// Paused beyond the end of the window, which closes in so many seconds.
+    Shut(i64),
     /// Executed; members can vote for rollback for so many seconds.
     Executed(i64),
     /// Members voted for rollback; it can be finished at any time.
@@ -91,9 +97,16 @@ fn voting(
     now: ChainNow,
 ) -> Option<Timing> {
     let (stage, left) = (proposal.stage(), |until: i64| until.saturating_sub(now.unix));
+    let paused = config.map_or(0, |c| paused_until(proposal, c));
     Some(match stage.status {
         s if s.is_voting() && is_over(proposal, config, now) => Timing::Over,
         ProposalStatus::Active => Timing::Voting(left(proposal.deadline())),
+        ProposalStatus::Timelocked if now.unix < paused && paused > stage.window_end => {
+            Timing::Shut(left(stage.window_end))
+        }
+        ProposalStatus::Timelocked if now.unix < paused && paused > stage.eta => {
+            Timing::Paused(left(paused))
+        }
         ProposalStatus::Timelocked if now.unix < stage.eta => Timing::Waiting(left(stage.eta)),
         ProposalStatus::Timelocked => match config {
             Some(c) if proposal.require_executable(c, now.unix, now.slot).is_err() => {
@@ -115,6 +128,8 @@ impl Timing {
             Self::Waiting(left) => format!("executable in {}", countdown(left)),
             Self::WaitingSlots(slots) => format!("waits for {slots} more slots"),
             Self::Ready(left) => format!("ready to execute, {} left", countdown(left)),
+            Self::Paused(left) => format!("PAUSED, executable in {}", countdown(left)),
+            Self::Shut(left) => format!("PAUSED past its end in {}", countdown(left)),
             Self::Executed(left) => format!("rollback open {}", countdown(left)),
             Self::RollingBack => "rolling back".to_owned(),
             Self::Ended => "ended".to_owned(),
@@ -126,7 +141,7 @@ impl Timing {
         match self {
             Self::Ready(_) => Meaning::Ok,
             Self::Waiting(_) | Self::WaitingSlots(_) | Self::Voting(_) => Meaning::Pending,
-            Self::Over | Self::RollingBack => Meaning::Warn,
+            Self::Over | Self::RollingBack | Self::Paused(_) | Self::Shut(_) => Meaning::Warn,
             Self::Unknown | Self::Executed(_) | Self::Ended => Meaning::Muted,
         }
     }
@@ -167,6 +182,23 @@ mod tests {
         assert_eq!(timing(p, c, None, at(p.eta, floor)), Timing::Ready(window));
         assert_eq!(timing(p, c, None, at(p.window_end, floor)), Timing::Ready(0));
         assert_eq!(timing(p, c, None, at(p.window_end + 1, floor)), Timing::Over);
+    }
+
+    #[test]
+    fn what_is_paused_is_not_ready_until_the_pause_is_over() {
+        let mut f = fixtures::timelocked();
+        let (p, floor) = (f.proposal.clone(), f.proposal.slot_floor(f.multisig.timelock));
+        let when = |c: &MultisigConfig, unix| timing(&p, Some(c), None, at(unix, floor));
+        f.multisig.paused_until = p.eta + 60;
+        assert_eq!(when(&f.multisig, p.eta - 5), Timing::Paused(65), "the timelock ends before");
+        assert_eq!(when(&f.multisig, p.eta), Timing::Paused(60));
+        assert!(!Timing::Paused(60).phrase().contains("ready"), "{}", Timing::Paused(60).phrase());
+        assert!(matches!(when(&f.multisig, p.eta + 60), Timing::Ready(_)));
+        f.multisig.paused_until = p.window_end + 1;
+        let window = p.window_end - p.eta;
+        assert_eq!(when(&f.multisig, p.eta), Timing::Shut(window));
+        f.multisig.paused_until = 0;
+        assert_eq!(when(&f.multisig, p.eta), Timing::Ready(window), "lifted by votes");
     }
 
     #[test]

@@ -52,6 +52,38 @@ pub enum Pane {
     Proposals,
 }
 
+/// What the last drawing put on the screen. Keys act only on what is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drawn {
+    /// Whether the terminal had room for nothing but saying so.
+    pub too_small: bool,
+    /// Lines beyond the area of a text that scrolls.
+    pub overflow: u16,
+    /// Rows of a page of the table with the focus.
+    pub page: u16,
+    /// The selected proposal, where the screen showed it.
+    pub proposal: Option<Pubkey>,
+    /// The dialog on top, where there is one with buttons.
+    pub dialog: Option<DialogDrawn>,
+}
+
+/// What the last drawing showed of a dialog.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DialogDrawn {
+    /// Whether its buttons and at least one line of text had room.
+    pub buttons: bool,
+    /// Lines beyond its area.
+    pub overflow: u16,
+    /// First line on view.
+    pub from: u16,
+    /// Line behind the last one on view.
+    pub to: u16,
+    /// Line behind the last one that must be seen before it may be confirmed.
+    pub must: u16,
+    /// Columns of the text: lines of another width are other lines.
+    pub width: u16,
+}
+
 /// Where the operator is.
 #[derive(Clone, Debug, Default)]
 pub struct Ui {
@@ -73,10 +105,8 @@ pub struct Ui {
     pub sent: Cursor<String>,
     /// First line on view of the screens that scroll.
     pub scroll: BTreeMap<Screen, u16>,
-    /// Lines beyond the screen, as the last drawing found them.
-    pub overflow: u16,
-    /// Rows of a page, as the last drawing found them.
-    pub page: u16,
+    /// What the last drawing put on the screen.
+    pub drawn: Drawn,
     /// Filters by screen.
     pub filter: BTreeMap<Screen, String>,
     /// Whether the filter is being typed.

@@ -4,6 +4,7 @@ mod deliver;
 mod desktop;
 mod escape;
 
+use indexer::can_be_executed;
 use serde::{Deserialize, Serialize};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::Course;
@@ -73,7 +74,9 @@ fn ready(
     now: ChainNow,
 ) -> Option<Notice> {
     let team = model.snapshot.multisig(&proposal.multisig())?;
-    proposal.require_executable(team, now.unix, now.slot).ok()?;
+    if !can_be_executed(proposal, team, now.unix, now.slot) {
+        return None;
+    }
     let stage = proposal.stage();
     Some(Notice {
         key: format!("ready:{address}:{}", stage.eta),

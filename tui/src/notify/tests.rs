@@ -96,3 +96,21 @@ fn a_notice_counts_in_the_title_until_somebody_looks() {
     update(&mut model, Action::Focus(true), now);
     assert_eq!(model.unseen, 0);
 }
+
+#[test]
+fn a_paused_multisig_announces_nothing_and_once_when_the_pause_is_over() {
+    let mut f = fixtures::timelocked();
+    let (eta, floor) = (f.proposal.eta, f.proposal.slot_floor(f.multisig.timelock));
+    f.multisig.paused_until = eta + 60;
+    let mut model = fixtures::model(&f, Instant::now());
+    assert!(read_clock(&mut model, eta + 59, floor).is_empty(), "nobody could execute it");
+    assert_eq!(read_clock(&mut model, eta + 60, floor).len(), 1, "the pause has run out");
+    assert!(read_clock(&mut model, eta + 61, floor).is_empty(), "again");
+
+    let mut model = fixtures::model(&f, Instant::now());
+    assert!(read_clock(&mut model, eta + 9, floor).is_empty());
+    f.multisig.paused_until = 0;
+    let now = model.now;
+    let lifted = update(&mut model, Action::Loaded(fixtures::snapshot(&f)), now);
+    assert!(matches!(lifted.as_slice(), [Effect::Notify(n)] if n.len() == 1), "lifted by votes");
+}

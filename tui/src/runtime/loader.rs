@@ -61,9 +61,11 @@ pub async fn run(
 
 async fn read_if_new(
     store: &dyn Store,
-    seen: Option<u64>,
-) -> Result<Option<(u64, Snapshot)>, StoreError> {
-    let now = store.revision().await?;
+    seen: Option<(u64, bool)>,
+) -> Result<Option<((u64, bool), Snapshot)>, StoreError> {
+    // That a reading is complete changes no row where there is nothing.
+    let state = store.state().await?;
+    let now = (state.rev, state.snapshot_slot > 0);
     if seen == Some(now) {
         return Ok(None);
     }
@@ -75,6 +77,8 @@ async fn read_if_new(
 /// # Errors
 /// The store's sentence.
 pub async fn read(store: &dyn Store) -> Result<Snapshot, StoreError> {
+    // Asked first: what is read afterwards holds all of it.
+    let complete = store.state().await?.snapshot_slot > 0;
     let view = store.view().await?;
     let mut audit = store.audit(None, HISTORY).await?;
     audit.reverse();
@@ -84,7 +88,7 @@ pub async fn read(store: &dyn Store) -> Result<Snapshot, StoreError> {
         let program = program.account.program;
         records.insert(program, of_program(store, &program).await?);
     }
-    Ok(Snapshot { view, audit, sent, records })
+    Ok(Snapshot { complete, view, audit, sent, records })
 }
 
 /// Records of one program, those that need a look first.

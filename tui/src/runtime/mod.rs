@@ -35,7 +35,7 @@ use crate::{
     action::Action,
     effect::Effect,
     keymap,
-    model::{Level, Member, Model},
+    model::{Level, Member, Model, ui::Drawn},
     session::Session,
     theme::{Theme, ThemeName},
     update::{next_wake, update},
@@ -145,6 +145,7 @@ fn model(session: &Session, signer: Option<&dyn Signer>, extras: &Extras) -> Mod
     let theme = Theme::new(name, settings.ascii);
     let mut model = Model::new(session.cluster(None), theme, Instant::now());
     model.read_only = settings.read_only;
+    model.limits = session.limits();
     model.signer = signer.map(Signer::pubkey);
     model.names = settings.names.clone();
     for (_, member) in &extras.members {
@@ -179,8 +180,8 @@ impl Room {
             let may_draw = drawn.is_none_or(|at| at.elapsed() >= FRAME);
             if dirty && may_draw {
                 model.now = Instant::now();
-                self.draw(model)?;
-                (dirty, drawn) = (false, Some(Instant::now()));
+                // Keys that act now on what came on the screen are named by the next frame.
+                (dirty, drawn) = (self.draw(model)?, Some(Instant::now()));
                 fail_if_asked(fail)?;
             }
             if model.quit {
@@ -247,21 +248,29 @@ impl Room {
                 MouseEventKind::ScrollUp => Action::Wheel(-1),
                 _ => Action::None,
             },
-            Event::Resize(_, _) => Action::Tick,
+            Event::Resize(width, height) => {
+                Action::Resized { too_small: view::is_too_small(width, height) }
+            }
         };
+        if signs(model, &action) {
+            // What was typed before is on the screen before a key acts on it.
+            self.draw(model)?;
+        }
         self.apply(model, action)?;
         Ok(true)
     }
 
-    fn draw(&mut self, model: &mut Model) -> Result<()> {
+    /// Draws; says whether something else is on the screen than before.
+    fn draw(&mut self, model: &mut Model) -> Result<bool> {
         self.set_title(model)?;
-        let mut found = view::Drawn::default();
+        let before = model.ui.drawn;
+        let mut found = Drawn::default();
         queue!(self.screen.backend_mut(), BeginSynchronizedUpdate)?;
         let result = self.screen.draw(|frame| found = view::draw(model, frame)).map(drop);
         execute!(self.screen.backend_mut(), EndSynchronizedUpdate)?;
         result.context("The terminal cannot be drawn on.")?;
-        let action = Action::Drawn { overflow: found.overflow, page: found.page };
-        self.apply(model, action)
+        self.apply(model, Action::Drawn(found))?;
+        Ok(model.ui.drawn != before)
     }
 
     fn set_title(&mut self, model: &Model) -> Result<()> {
@@ -297,6 +306,15 @@ impl Room {
         self.screen = open().context("The terminal cannot be drawn on.")?;
         self.title.clear();
         Ok(true)
+    }
+}
+
+/// Whether `action` can sign something, or open what does.
+fn signs(model: &Model, action: &Action) -> bool {
+    match action {
+        Action::Run(id) => id.verb().is_some() || model.dialog.is_some(),
+        Action::Accept { .. } | Action::Yes { .. } => true,
+        _ => false,
     }
 }
 

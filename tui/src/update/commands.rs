@@ -25,7 +25,7 @@ pub fn run(model: &mut Model, id: Id) -> Vec<Effect> {
         return vec![];
     }
     match id {
-        Id::Quit => quit(model),
+        Id::Quit => return quit(model),
         Id::Help => show(model, Screen::Help),
         Id::Show(screen) => show(model, screen),
         Id::NextScreen => show(model, neighbour(model.ui.screen, 1)),
@@ -57,13 +57,15 @@ fn capital(word: &str) -> String {
     chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
-fn quit(model: &mut Model) {
-    match model.job {
-        Some(_) => {
-            model.dialog = Some(Dialog::Quit { focus: Focus::Cancel, opened: model.now });
-        }
-        None => model.quit = true,
+/// Leaves, or asks first where a job runs.
+pub fn quit(model: &mut Model) -> Vec<Effect> {
+    if model.job.is_none() {
+        model.quit = true;
+        return vec![];
     }
+    let effects = super::dialogs::close(model);
+    model.dialog = Some(Dialog::Quit { focus: Focus::Cancel, visible: None });
+    effects
 }
 
 fn show(model: &mut Model, screen: Screen) {
@@ -77,7 +79,7 @@ fn show(model: &mut Model, screen: Screen) {
 }
 
 fn back(model: &mut Model) {
-    if model.message.take().is_some() {
+    if model.dismiss() {
         return;
     }
     if model.ui.filter.remove(&model.ui.screen).is_some_and(|f| !f.is_empty()) {
@@ -103,7 +105,7 @@ fn open(model: &mut Model) {
 }
 
 fn page(model: &Model) -> isize {
-    isize::try_from(model.ui.page.max(2).saturating_sub(1)).unwrap_or(1)
+    isize::try_from(model.ui.drawn.page.max(2).saturating_sub(1)).unwrap_or(1)
 }
 
 /// Moves the selection, or the text where there is none, by `by` rows.
@@ -132,7 +134,7 @@ pub fn step(model: &mut Model, by: isize) {
             model.ui.sent.step(&ids, by);
         }
         (screen @ (Screen::Proposal | Screen::Help), _) => {
-            let overflow = model.ui.overflow;
+            let overflow = model.ui.drawn.overflow;
             let at = model.ui.scroll.entry(screen).or_default();
             let to = isize::try_from(*at).unwrap_or(0).saturating_add(by).max(0);
             *at = u16::try_from(to).unwrap_or(u16::MAX).min(overflow);
@@ -216,7 +218,7 @@ fn signing_member(model: &Model) -> usize {
 /// Changes the key that signs; refused while a job runs, because it signs with the old one.
 pub fn use_member(model: &mut Model, n: usize) -> Vec<Effect> {
     if let Some(job) = &model.job {
-        let reason = s::busy(job.verb);
+        let reason = s::busy(&job.label);
         model.say(Level::Warn, reason);
         return vec![];
     }

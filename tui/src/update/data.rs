@@ -15,7 +15,7 @@ use crate::{
         snapshot::Decision,
         ui::Screen,
     },
-    notify, strings as s,
+    notify,
 };
 
 /// Takes news in.
@@ -114,7 +114,7 @@ fn prepared(model: &mut Model, ticket: Ticket, result: Result<Shown, String>) ->
                 Danger::TypeToConfirm => Need::Typed(program_word(model, &shown)),
                 Danger::Safe | Danger::Confirm => Need::Yes,
             };
-            let confirm = Confirm::new(ticket, shown, need, model.now);
+            let confirm = Confirm::new(ticket, shown, need);
             model.dialog = Some(Dialog::Confirm(Box::new(confirm)));
         }
         Err(error) => {
@@ -147,7 +147,8 @@ fn program_word(model: &Model, shown: &Shown) -> String {
 fn finished(model: &mut Model, ticket: Ticket, result: Result<Receipt, String>) -> Vec<Effect> {
     let Some(job) = model.job.take_if(|j| j.ticket == ticket) else { return vec![] };
     let took: Duration = model.now.saturating_duration_since(job.since);
-    let verb = s::title(job.verb);
+    let label = job.label;
+    let vote_cast = job.is_vote && result.is_ok();
     let (level, summary, failures) = match result {
         Ok(receipt) if receipt.failures.is_empty() => (Level::Ok, receipt.summary, vec![]),
         Ok(receipt) => (Level::Warn, receipt.summary, receipt.failures),
@@ -157,8 +158,9 @@ fn finished(model: &mut Model, ticket: Ticket, result: Result<Receipt, String>) 
         Some(first) => format!("{summary} First of {} failures: {first}", failures.len()),
         None => summary.clone(),
     };
-    let text = if text.starts_with(verb) { text } else { format!("{verb}: {text}") };
-    model.say(level, text);
-    model.report = Some(Report { verb: job.verb, summary, failures, took });
+    // The report of a vote says itself what it is.
+    let says = vote_cast || text.starts_with(&label);
+    model.say(level, if says { text } else { format!("{label}: {text}") });
+    model.report = Some(Report { label, summary, failures, took });
     if model.ui.screen == Screen::Proposal { commands::check(model) } else { vec![] }
 }

@@ -5,7 +5,7 @@ use crate::{
     keymap::Id,
     model::{
         Level, Model,
-        dialog::{CLOCK_STEPS, Confirm, Dialog, Focus, Need, Refusal},
+        dialog::{CLOCK_STEPS, Confirm, Dialog, Focus, Need, Refusal, armed},
         job::Job,
     },
     strings as s,
@@ -19,7 +19,8 @@ pub fn run(model: &mut Model, id: Id) -> Vec<Effect> {
         (Id::DialogNext, Some(Dialog::Confirm(c))) => toggle(&mut c.focus),
         (Id::DialogNext, Some(Dialog::Quit { focus, .. })) => toggle(focus),
         (Id::DialogDown, Some(Dialog::Confirm(c))) => {
-            c.scroll = c.scroll.saturating_add(1).min(model.ui.overflow);
+            let overflow = model.ui.drawn.dialog.map_or(0, |d| d.overflow);
+            c.scroll = c.scroll.saturating_add(1).min(overflow);
         }
         (Id::DialogUp, Some(Dialog::Confirm(c))) => c.scroll = c.scroll.saturating_sub(1),
         (Id::DialogDown, Some(Dialog::Members { at })) => {
@@ -44,7 +45,7 @@ fn toggle(focus: &mut Focus) {
 }
 
 /// Closes without doing anything.
-fn close(model: &mut Model) -> Vec<Effect> {
+pub fn close(model: &mut Model) -> Vec<Effect> {
     match model.dialog.take() {
         Some(Dialog::Confirm(c)) => vec![Effect::Discard(c.ticket)],
         Some(Dialog::Preparing { ticket, .. }) => vec![Effect::Discard(ticket)],
@@ -64,12 +65,9 @@ pub fn accept(model: &mut Model, repeat: bool) -> Vec<Effect> {
                 pressed(model, counts)
             }
         },
-        Some(Dialog::Quit { focus, opened }) => match focus {
+        Some(Dialog::Quit { focus, visible }) => match focus {
             Focus::Cancel if !repeat => close(model),
-            Focus::Confirm
-                if !repeat
-                    && now.saturating_duration_since(*opened) >= crate::model::dialog::ARM =>
-            {
+            Focus::Confirm if !repeat && armed(*visible, now) => {
                 model.quit = true;
                 vec![]
             }
@@ -103,7 +101,14 @@ pub fn yes(model: &mut Model, repeat: bool) -> Vec<Effect> {
 }
 
 fn pressed(model: &mut Model, counts: bool) -> Vec<Effect> {
-    if counts { confirm(model) } else { refuse(model, Refusal::NotArmed) }
+    let Some(Dialog::Confirm(c)) = &model.dialog else { return vec![] };
+    match c.ready(model.now) {
+        Err(why @ (Refusal::NothingToSign | Refusal::Hidden | Refusal::Unread)) => {
+            refuse(model, why)
+        }
+        _ if !counts => refuse(model, Refusal::NotArmed),
+        _ => confirm(model),
+    }
 }
 
 /// Typing: into the field for the word, where there is one.
@@ -128,7 +133,7 @@ fn confirm(model: &mut Model) -> Vec<Effect> {
     }
     let Some(Dialog::Confirm(c)) = model.dialog.take() else { return vec![] };
     let Confirm { ticket, shown, .. } = *c;
-    model.job = Some(Job::new(ticket, shown.verb, shown.proposal, model.now));
+    model.job = Some(Job::new(ticket, &shown.step, shown.proposal, model.now));
     model.message = None;
     vec![Effect::Submit(ticket)]
 }
@@ -143,6 +148,8 @@ fn refuse(model: &mut Model, refusal: Refusal) -> Vec<Effect> {
     };
     let text = match refusal {
         Refusal::NothingToSign => s::NOTHING_TO_SIGN.to_owned(),
+        Refusal::Hidden => s::HIDDEN.to_owned(),
+        Refusal::Unread => s::UNREAD.to_owned(),
         Refusal::NotArmed => s::NOT_ARMED.to_owned(),
         Refusal::Word => {
             format!("Not confirmed: type {word}, move to Confirm with Tab, then press Enter.")

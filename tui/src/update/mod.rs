@@ -4,6 +4,8 @@ mod commands;
 mod data;
 mod dialogs;
 #[cfg(test)]
+mod on_view;
+#[cfg(test)]
 mod recheck;
 #[cfg(test)]
 mod storm;
@@ -17,7 +19,12 @@ use indexer::Conn;
 use crate::{
     action::Action,
     effect::Effect,
-    model::{Level, Model, ui::Screen},
+    keymap::Id,
+    model::{
+        Model,
+        dialog::{Dialog, armed},
+        ui::{Drawn, Screen},
+    },
 };
 
 /// How long messages that need no answer stay.
@@ -27,9 +34,10 @@ const MESSAGE: Duration = Duration::from_secs(20);
 pub fn update(model: &mut Model, action: Action, now: Instant) -> Vec<Effect> {
     model.now = model.now.max(now);
     expire_message(model);
-    if !matches!(action, Action::Tick | Action::Drawn { .. } | Action::Pending(_))
-        && is_key(&action)
-    {
+    if model.ui.drawn.too_small && is_input(&action) {
+        return when_too_small(model, &action);
+    }
+    if is_key(&action) {
         model.ui.pending = None;
         model.unseen = 0;
     }
@@ -74,11 +82,15 @@ pub fn update(model: &mut Model, action: Action, now: Instant) -> Vec<Effect> {
             }
             vec![]
         }
-        Action::Drawn { overflow, page } => {
-            (model.ui.overflow, model.ui.page) = (overflow, page);
-            let screen = model.ui.screen;
-            let scroll = model.ui.scroll.entry(screen).or_default();
-            *scroll = (*scroll).min(overflow);
+        Action::Drawn(drawn) => {
+            take_in(model, drawn);
+            vec![]
+        }
+        Action::Resized { too_small } => {
+            // What was drawn is there until the next drawing; what is too small hides it at once.
+            if too_small {
+                take_in(model, Drawn { too_small, ..Drawn::default() });
+            }
             vec![]
         }
         Action::Say(level, text) => {
@@ -87,6 +99,53 @@ pub fn update(model: &mut Model, action: Action, now: Instant) -> Vec<Effect> {
         }
         other => data::take(model, other),
     }
+}
+
+/// Takes in what was drawn: only what was on the screen can be acted on.
+fn take_in(model: &mut Model, drawn: Drawn) {
+    model.ui.drawn = drawn;
+    match &mut model.dialog {
+        Some(Dialog::Confirm(c)) => c.seen(drawn.dialog, model.now),
+        Some(Dialog::Quit { visible, .. }) => {
+            let since = visible.unwrap_or(model.now);
+            *visible = drawn.dialog.is_some_and(|d| d.buttons).then_some(since);
+        }
+        _ => {}
+    }
+    if !drawn.too_small {
+        let scroll = model.ui.scroll.entry(model.ui.screen).or_default();
+        *scroll = (*scroll).min(drawn.overflow);
+    }
+}
+
+/// Whether `action` comes from the keyboard or the mouse.
+fn is_input(action: &Action) -> bool {
+    is_key(action)
+        || matches!(
+            action,
+            Action::Pending(_)
+                | Action::FilterKeep
+                | Action::FilterDrop
+                | Action::Paste(_)
+                | Action::Wheel(_)
+        )
+}
+
+/// On a screen that shows nothing, one can only leave: the control room, or what was begun.
+fn when_too_small(model: &mut Model, action: &Action) -> Vec<Effect> {
+    match action {
+        Action::Run(Id::Quit) => match &model.dialog {
+            Some(Dialog::Quit { visible, .. }) if armed(*visible, model.now) => model.quit = true,
+            Some(Dialog::Quit { .. }) => {}
+            _ => return commands::quit(model),
+        },
+        Action::Run(Id::Back | Id::DialogClose) | Action::FilterDrop => {
+            model.ui.filtering = false;
+            return dialogs::close(model);
+        }
+        _ => {}
+    }
+    vec![]
 }
 
 fn is_key(action: &Action) -> bool {
@@ -113,10 +172,8 @@ fn paste(model: &mut Model, text: String) -> Vec<Effect> {
 }
 
 fn expire_message(model: &mut Model) {
-    let old = model.message.as_ref().is_some_and(|m| {
-        m.level != Level::Error && model.now.saturating_duration_since(m.at) >= MESSAGE
-    });
-    if old {
+    let old = |at| model.now.saturating_duration_since(at) >= MESSAGE;
+    if model.message.as_ref().is_some_and(|m| old(m.at)) {
         model.message = None;
     }
 }

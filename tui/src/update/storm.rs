@@ -5,10 +5,9 @@ use std::{sync::Arc, time::Instant};
 use backend::Verb;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proptest::prelude::*;
-use ratatui::{Terminal, backend::TestBackend};
 
 use super::tests::Robot;
-use crate::{action::Action, fixtures, view};
+use crate::{action::Action, fixtures};
 
 #[derive(Clone, Debug)]
 enum Wild {
@@ -75,7 +74,7 @@ proptest! {
         let f = fixtures::active(1);
         let make = if shared { fixtures::shared } else { fixtures::model };
         let mut r = Robot::new(make(&f, Instant::now()));
-        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        r.size = (width, height);
         for (wild, ms) in storm {
             r.wait(ms);
             match wild {
@@ -87,9 +86,6 @@ proptest! {
                 Wild::Paste(text) => r.act(Action::Paste(text)),
                 Wild::Wheel(n) => r.act(Action::Wheel(n)),
             };
-            let mut drawn = view::Drawn::default();
-            terminal.draw(|frame| drawn = view::draw(&r.model, frame)).unwrap();
-            r.act(Action::Drawn { overflow: drawn.overflow, page: drawn.page });
             let ids = r.model.proposal_ids();
             match r.model.ui.proposal.selected() {
                 Some(id) => prop_assert!(ids.contains(id)),

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use backend::{Operation, Progress, Receipt, Verb};
+use backend::{Operation, Progress, Receipt, Step, Verb};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use upgrade_manager::state::ProposalStatus;
 
@@ -20,11 +20,13 @@ pub(super) struct Robot {
     pub model: Model,
     pub now: Instant,
     pub wished: Vec<Effect>,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
 }
 
 impl Robot {
     pub fn new(model: Model) -> Self {
-        Self { now: model.now, model, wished: vec![] }
+        Self { now: model.now, model, wished: vec![], size: (160, 50) }
     }
 
     pub fn wait(&mut self, ms: u64) -> &mut Self {
@@ -34,6 +36,7 @@ impl Robot {
 
     pub fn act(&mut self, action: Action) -> &mut Self {
         self.wished = update(&mut self.model, action, self.now);
+        fixtures::look(&mut self.model, self.size);
         self
     }
 
@@ -42,7 +45,7 @@ impl Robot {
         self.act(action)
     }
 
-    fn press(&mut self, code: KeyCode) -> &mut Self {
+    pub fn press(&mut self, code: KeyCode) -> &mut Self {
         self.event(KeyEvent::new(code, KeyModifiers::NONE))
     }
 
@@ -50,7 +53,7 @@ impl Robot {
         self.event(KeyEvent::new_with_kind(code, KeyModifiers::NONE, KeyEventKind::Repeat))
     }
 
-    fn keys(&mut self, text: &str) -> &mut Self {
+    pub fn keys(&mut self, text: &str) -> &mut Self {
         for c in text.chars() {
             self.press(KeyCode::Char(c));
         }
@@ -58,7 +61,7 @@ impl Robot {
     }
 
     /// Presses the key of an action and lets the backend answer.
-    fn open(&mut self, c: char) -> &mut Self {
+    pub fn open(&mut self, c: char) -> &mut Self {
         self.press(KeyCode::Char(c));
         let Some(Effect::Prepare(ticket, Operation { verb, .. })) = self.wished.first().cloned()
         else {
@@ -68,16 +71,17 @@ impl Robot {
         self.act(Action::Prepared { ticket, result })
     }
 
-    fn said(&self) -> String {
-        self.model.message.as_ref().map(|m| m.text.clone()).unwrap_or_default()
+    pub fn said(&self) -> String {
+        let said = self.model.errors.first().or(self.model.message.as_ref());
+        said.map(|m| m.text.clone()).unwrap_or_default()
     }
 
-    fn submitted(&self) -> bool {
+    pub fn submitted(&self) -> bool {
         self.wished.iter().any(|e| matches!(e, Effect::Submit(_)))
     }
 }
 
-fn sandbox(f: &fixtures::Fixture) -> Robot {
+pub(super) fn sandbox(f: &fixtures::Fixture) -> Robot {
     Robot::new(fixtures::model(f, Instant::now()))
 }
 
@@ -228,7 +232,7 @@ fn a_refusal_of_the_backend_is_told_and_stays() {
     r.wait(60_000);
     assert!(r.said().contains("nothing was signed"), "an error waits to be read");
     r.press(KeyCode::Esc);
-    assert!(r.model.message.is_none());
+    assert_eq!(r.said(), "");
 }
 
 #[test]
@@ -245,7 +249,7 @@ fn what_was_done_is_said_once() {
 #[test]
 fn a_second_action_waits_for_the_first() {
     let mut r = sandbox(&fixtures::migrating(10, 0));
-    r.model.job = Some(Job::new(99, Verb::Migrate, key(40), r.now));
+    r.model.job = Some(Job::new(99, &Step::of(Verb::Migrate), key(40), r.now));
     r.press(KeyCode::Char('R'));
     assert!(r.wished.is_empty() && r.said().contains("Migrate is running"), "{}", r.said());
     r.press(KeyCode::F(3));

@@ -4,9 +4,9 @@ use ratatui::{
     layout::{Constraint, Layout, Rect},
 };
 
-use super::{Drawn, capped, empty, filtered};
+use super::{capped, empty, filtered};
 use crate::{
-    model::{Model, snapshot::HISTORY},
+    model::{Model, snapshot::HISTORY, ui::Drawn},
     text::{clean, grouped, short, utc},
     theme::Meaning,
     widgets::{
@@ -61,7 +61,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     if bottom.height > 0 {
         detail(model, frame, bottom);
     }
-    Drawn { overflow: 0, page }
+    Drawn { page, ..Drawn::default() }
 }
 
 fn detail(model: &Model, frame: &mut Frame, area: Rect) {

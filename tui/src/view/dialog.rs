@@ -1,6 +1,6 @@
 //! Dialogs. The one before signing shows exactly what will be signed, scrolls when there is more of
 //! it than room, and keeps its buttons on view.
-use backend::Verdict;
+use backend::{Fact, Verdict};
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -11,8 +11,9 @@ use ratatui::{
 use crate::{
     model::{
         Model,
-        dialog::{ARM, CLOCK_STEPS, Confirm, Dialog, Focus, Need},
+        dialog::{CLOCK_STEPS, Confirm, Dialog, Focus, Need, armed},
         job::Shown,
+        ui::DialogDrawn,
     },
     strings as s,
     text::{age, clean, grouped, wrap},
@@ -20,21 +21,21 @@ use crate::{
     widgets::panel,
 };
 
-/// Draws the dialog over `area`; returns the lines beyond it.
-pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> u16 {
+/// Draws the dialog over `area`; returns what could be seen of one with buttons.
+pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Option<DialogDrawn> {
     let theme = model.theme;
     match &model.dialog {
-        None => 0,
+        None => None,
         Some(Dialog::Preparing { verb, since, .. }) => {
             let elapsed = age(model.now.saturating_duration_since(*since));
             let lines = vec![
                 Line::raw(format!("Reading the chain and simulating.. {elapsed}")),
                 Line::styled("Nothing has been signed. Esc stops.", theme.style(Meaning::Muted)),
             ];
-            small(frame, area, theme, s::title(*verb), lines);
-            0
+            small(frame, area, theme, s::question(*verb), lines);
+            None
         }
-        Some(Dialog::Confirm(c)) => confirm(model, frame, area, c),
+        Some(Dialog::Confirm(c)) => Some(confirm(model, frame, area, c)),
         Some(Dialog::Members { at }) => {
             let rows = model.members.iter().map(|m| {
                 let now = if Some(m.key) == model.signer { " (signs now)" } else { "" };
@@ -42,25 +43,25 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> u16 {
             });
             let lines = choices(theme, rows, *at);
             small(frame, area, theme, "Whose key signs?", lines);
-            0
+            None
         }
         Some(Dialog::Clock { at }) => {
             let rows = CLOCK_STEPS.iter().map(|(name, _)| format!("+ {name}"));
             let mut lines = choices(theme, rows, *at);
             lines.push(Line::styled("The clock goes forward only.", theme.style(Meaning::Muted)));
             small(frame, area, theme, "Move the chain's clock", lines);
-            0
+            None
         }
         Some(Dialog::Quit { focus, .. }) => {
-            let running = model.job.as_ref().map(|j| s::title(j.verb)).unwrap_or("A job");
+            let running = model.job.as_ref().map_or("A job", |j| &j.label);
             let lines = vec![
                 Line::raw(format!("{running} is running. What has been sent stays; the same key")),
                 Line::raw("continues it the next time."),
                 Line::default(),
                 buttons(theme, *focus, "Stay", "Quit", true),
             ];
-            small(frame, area, theme, "Quit?", lines);
-            0
+            let buttons = small(frame, area, theme, "Quit?", lines);
+            Some(DialogDrawn { buttons, ..DialogDrawn::default() })
         }
     }
 }
@@ -88,7 +89,14 @@ fn centred(area: Rect, width: u16, height: u16) -> Rect {
     }
 }
 
-fn small(frame: &mut Frame, area: Rect, theme: Theme, title: &str, lines: Vec<Line<'static>>) {
+/// Draws a dialog as small as its lines; whether all of them had room.
+fn small(
+    frame: &mut Frame,
+    area: Rect,
+    theme: Theme,
+    title: &str,
+    lines: Vec<Line<'static>>,
+) -> bool {
     let width = lines.iter().map(Line::width).max().unwrap_or(0).max(30);
     let width = u16::try_from(width).unwrap_or(u16::MAX).saturating_add(4);
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
@@ -97,16 +105,24 @@ fn small(frame: &mut Frame, area: Rect, theme: Theme, title: &str, lines: Vec<Li
     let block = panel::block(theme, title.to_owned(), true);
     let inner = block.inner(at);
     frame.render_widget(block, at);
+    let fits = lines.len() <= usize::from(inner.height);
     frame.render_widget(Paragraph::new(lines), inner);
+    fits
 }
 
-fn confirm(model: &Model, frame: &mut Frame, area: Rect, c: &Confirm) -> u16 {
+fn confirm(model: &Model, frame: &mut Frame, area: Rect, c: &Confirm) -> DialogDrawn {
     let theme = model.theme;
     let width = area.width.min(112);
     let room = usize::from(width.saturating_sub(4));
-    let body = body(model, c, room);
-    let foot = foot(model, c, room);
     let tall = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+    let (body, must) = body(model, c, room);
+    let mut foot = foot(model, c, room, true);
+    let left = area.height.saturating_sub(tall(foot.len())).saturating_sub(2);
+    // As `Confirm::seen` will judge it: the dialog shows at once what it will take.
+    let shows = c.scroll <= c.read_to && c.scroll.saturating_add(left) >= tall(must);
+    if !(c.read || shows) {
+        foot = self::foot(model, c, room, false);
+    }
     let height = tall(body.len()).saturating_add(tall(foot.len())).saturating_add(2);
     let at = centred(area, width, height);
     frame.render_widget(Clear, at);
@@ -115,7 +131,8 @@ fn confirm(model: &Model, frame: &mut Frame, area: Rect, c: &Confirm) -> u16 {
     frame.render_widget(block, at);
     let [text, below] =
         Layout::vertical([Constraint::Min(1), Constraint::Length(tall(foot.len()))]).areas(inner);
-    let hidden = tall(body.len()).saturating_sub(text.height);
+    let (lines, buttons) = (tall(body.len()), usize::from(below.height) >= foot.len());
+    let hidden = lines.saturating_sub(text.height);
     let overflow = panel::text(frame, text, body, c.scroll);
     frame.render_widget(Paragraph::new(foot), below);
     if hidden > 0 && at.height > 0 {
@@ -129,20 +146,59 @@ fn confirm(model: &Model, frame: &mut Frame, area: Rect, c: &Confirm) -> u16 {
             Rect { x: line.x.saturating_add(2), width: line.width.saturating_sub(4), ..line };
         frame.render_widget(Paragraph::new(Line::styled(note, theme.style(Meaning::Warn))), line);
     }
-    overflow
+    let from = c.scroll.min(overflow);
+    let to = from.saturating_add(text.height).min(lines);
+    let buttons = buttons && text.height > 0;
+    DialogDrawn { buttons, overflow, from, to, must: tall(must), width }
 }
 
-fn body(model: &Model, c: &Confirm, width: usize) -> Vec<Line<'static>> {
+/// Facts that must be on view before anything is signed, in the order of the dialog: who signs, what,
+/// and at which price.
+const FIRST: [&str; 12] = [
+    "signer",
+    "program",
+    "proposal",
+    "multisig",
+    "team",
+    "digest",
+    "digest that votes will name",
+    "what it does",
+    "account to set aside",
+    "fee",
+    "priority fee",
+    "next step",
+];
+
+/// What is signed, and how many of its first lines must be seen: the consequence, what is wrong, and
+/// the facts that name the target.
+fn body(model: &Model, c: &Confirm, width: usize) -> (Vec<Line<'static>>, usize) {
     let theme = model.theme;
-    // What is wrong comes first: nobody scrolls to find out that something is.
-    let mut lines = verdicts(theme, &c.shown, width, |v| v != Verdict::Pass);
-    for fact in &c.shown.facts {
-        let (label, value) = (clean(&fact.label), clean(&fact.value));
-        lines.extend(panel::fact(theme, &label, &value, Meaning::Text, indent(width), width));
-    }
+    let consequence = model.named(&clean(&c.shown.step.consequence));
+    let style = theme.style(Meaning::Title);
+    let mut lines: Vec<_> =
+        wrap(&consequence, width).into_iter().map(|l| Line::styled(l, style)).collect();
+    // What is wrong comes next: nobody scrolls to find out that something is.
+    lines.extend(verdicts(theme, &c.shown, width, |v| v != Verdict::Pass));
+    let place = |fact: &Fact| FIRST.iter().position(|l| *l == fact.label.to_lowercase());
+    let (mut first, rest): (Vec<_>, Vec<_>) =
+        c.shown.facts.iter().partition(|fact| place(fact).is_some());
+    first.sort_by_key(|fact| place(fact));
+    lines.extend(first.into_iter().flat_map(|f| fact(model, f, width)));
+    let must = lines.len();
+    lines.extend(rest.into_iter().flat_map(|f| fact(model, f, width)));
     lines.extend(simulation(theme, &c.shown, width));
     lines.extend(verdicts(theme, &c.shown, width, |v| v == Verdict::Pass));
-    lines
+    (lines, must)
+}
+
+/// A fact in full; an address with its name behind it.
+fn fact(model: &Model, fact: &Fact, width: usize) -> Vec<Line<'static>> {
+    let value = match fact.value.parse() {
+        Ok(key) => model.full_name(&key),
+        Err(_) => fact.value.clone(),
+    };
+    let (label, value) = (clean(&fact.label), clean(&value));
+    panel::fact(model.theme, &label, &value, Meaning::Text, indent(width), width)
 }
 
 /// Column of the values: a hash fits behind it in one line, even in 80 columns.
@@ -217,7 +273,8 @@ fn tally(shown: &Shown) -> String {
     text
 }
 
-fn foot(model: &Model, c: &Confirm, width: usize) -> Vec<Line<'static>> {
+/// The lines below; `read` says whether all that must be seen was, or is now.
+fn foot(model: &Model, c: &Confirm, width: usize, read: bool) -> Vec<Line<'static>> {
     let theme = model.theme;
     let mut lines = vec![Line::styled(tally(&c.shown), theme.style(Meaning::Muted))];
     if !c.shown.sendable {
@@ -230,13 +287,14 @@ fn foot(model: &Model, c: &Confirm, width: usize) -> Vec<Line<'static>> {
         n => format!("About {n} transactions will be signed."),
     };
     let how = match &c.need {
+        _ if !read => format!("{many} Press Down: not all of it was on the screen yet."),
         Need::Yes => format!("{many} y confirms, Esc cancels."),
         Need::Typed(word) => format!("{many} Type {word} to confirm: {}_", c.input),
     };
     let style = theme.style(Meaning::Title);
     lines.extend(wrap(&how, width).into_iter().map(|l| Line::styled(l, style)));
-    let armed = model.now.saturating_duration_since(c.opened) >= ARM;
-    lines.push(buttons(theme, c.focus, "Cancel", "Confirm", armed && c.typed()));
+    let on = read && armed(c.visible, model.now) && c.typed();
+    lines.push(buttons(theme, c.focus, "Cancel", "Confirm", on));
     lines
 }
 

@@ -1,5 +1,6 @@
 //! The lines at the bottom: the running job, the last thing said, the keys that work here. The keys
-//! come from the command table; those that are refused now are dimmed and say why when pressed.
+//! come from the command table; those that are refused now are left out, and say why when pressed.
+use indexer::Reason;
 use ratatui::{
     Frame,
     layout::Rect,
@@ -11,8 +12,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::{
     keymap::{COMMANDS, Command, Id, label},
     model::{Level, Model, job::Job},
-    strings as s,
-    text::{age, clean, countdown, fit, wrap},
+    text::{age, clean, countdown, fit, grouped, wrap},
     theme::Meaning,
     widgets::meter,
 };
@@ -20,13 +20,51 @@ use crate::{
 /// Most lines of a message.
 const MOST: usize = 4;
 
-/// The last thing said, or what is wrong with the mirror, wrapped.
-pub(super) fn message_lines(model: &Model, width: u16) -> Vec<Line<'static>> {
-    let (level, text) = match (&model.message, &model.health.error) {
-        (Some(message), _) => (message.level, message.text.clone()),
-        (None, Some(error)) => (Level::Warn, clean(error)),
-        (None, None) => return vec![],
+/// The oldest error that waits to be read, the last thing said, or what is wrong with the mirror.
+pub(super) fn message_lines(model: &Model, area: Rect) -> Vec<Line<'static>> {
+    let (width, in_dialog) = (area.width, model.dialog.is_some());
+    let mut lines = vec![];
+    if let Some(error) = model.errors.first() {
+        let room = usize::from(area.height / 4).max(MOST);
+        let most = if in_dialog { 2 } else { room };
+        lines.extend(said(model, Level::Error, &error.text, width, most));
+        lines.push(dismissal(model, in_dialog));
+    }
+    let most = if in_dialog || !lines.is_empty() { 2 } else { MOST };
+    let text = match &model.message {
+        Some(message) => Some((message.level, message.text.clone())),
+        None if lines.is_empty() => trouble(model).map(|text| (Level::Warn, text)),
+        None => None,
     };
+    if let Some((level, text)) = text {
+        lines.extend(said(model, level, &text, width, most));
+    }
+    lines
+}
+
+/// How the error above is taken away, and how many more wait.
+fn dismissal(model: &Model, in_dialog: bool) -> Line<'static> {
+    let how = if in_dialog { "Esc, once the dialog is closed," } else { "Esc" };
+    let more = match model.errors.len().saturating_sub(1) {
+        0 => String::new(),
+        1 => " 1 more error waits.".to_owned(),
+        n => format!(" {n} more errors wait."),
+    };
+    Line::styled(format!("   {how} dismisses this error.{more}"), model.theme.style(Meaning::Muted))
+}
+
+/// What is wrong with the mirror, in sentences.
+fn trouble(model: &Model) -> Option<String> {
+    let doubts = model.doubts();
+    let mut parts: Vec<String> = model.health.error.as_deref().map(clean).into_iter().collect();
+    if doubts.contains(&Reason::NodeBehind) {
+        parts.push(format!("The mirror is {} slots behind.", grouped(model.health.lag())));
+    }
+    parts.extend(doubts.iter().map(|r| r.sentence().to_owned()));
+    (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+fn said(model: &Model, level: Level, text: &str, width: u16, most: usize) -> Vec<Line<'static>> {
     let (meaning, word) = match level {
         Level::Info => (Meaning::Key, "info"),
         Level::Ok => (Meaning::Ok, "done"),
@@ -35,9 +73,9 @@ pub(super) fn message_lines(model: &Model, width: u16) -> Vec<Line<'static>> {
     };
     let head = format!(" {} {word}: ", model.theme.glyph(meaning));
     let room = usize::from(width).saturating_sub(head.width()).saturating_sub(1);
-    let mut parts = wrap(&text, room);
-    if parts.len() > MOST {
-        parts.truncate(MOST);
+    let mut parts = wrap(text, room);
+    if parts.len() > most {
+        parts.truncate(most);
         if let Some(last) = parts.last_mut() {
             *last = format!("{}..", fit(last, room.saturating_sub(2)));
         }
@@ -74,7 +112,7 @@ pub(super) fn job(model: &Model, frame: &mut Frame, area: Rect) {
     let which = model.snapshot.decision(&job.proposal).map(|d| format!(" #{}", d.id()));
     let which = which.unwrap_or_default();
     let mut spans = vec![Span::styled(
-        format!(" {} {}{which}: ", theme.glyph(Meaning::Pending), s::title(job.verb)),
+        format!(" {} {}{which}: ", theme.glyph(Meaning::Pending), job.label),
         theme.style(Meaning::Pending),
     )];
     match &job.step {
@@ -108,26 +146,25 @@ pub(super) fn keys(model: &Model, frame: &mut Frame, area: Rect) {
         .iter()
         .filter(|c| c.applies(model))
         .filter(|c| model.dialog.is_some() || c.footer.is_some())
+        .filter(|c| c.enabled(model).is_ok())
         .collect();
-    shown.sort_by_key(|c| (c.enabled(model).is_err(), c.footer));
+    shown.sort_by_key(|c| c.footer);
     let mut spans = vec![Span::raw(" ")];
     let mut used = 1usize;
     let mut said: Vec<(&str, Id)> = vec![];
     for command in shown {
         let key = command.keys.first().map(|k| label(k)).unwrap_or_default();
-        let width = key.width().saturating_add(command.word.width()).saturating_add(3);
+        let word = command.word_for(model);
+        let width = key.width().saturating_add(word.width()).saturating_add(3);
         if used.saturating_add(width) > usize::from(area.width)
-            || said.iter().any(|(word, _)| *word == command.word)
+            || said.iter().any(|(other, _)| *other == word)
         {
             continue;
         }
-        said.push((command.word, command.id));
+        said.push((word, command.id));
         used = used.saturating_add(width);
-        let off = command.enabled(model).is_err();
-        let meaning = if off { Meaning::Muted } else { Meaning::Key };
-        spans.push(Span::styled(key, theme.style(meaning)));
-        let word = if off { Meaning::Muted } else { Meaning::Text };
-        spans.push(Span::styled(format!(" {}  ", command.word), theme.style(word)));
+        spans.push(Span::styled(key, theme.style(Meaning::Key)));
+        spans.push(Span::styled(format!(" {word}  "), theme.style(Meaning::Text)));
     }
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
 }

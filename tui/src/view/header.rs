@@ -1,5 +1,6 @@
-//! The two lines on top: which chain, how the connection is, how old the data is, whose key signs.
-use indexer::Conn;
+//! The two lines on top: which chain, how the connection is, what speaks against the mirror, how old
+//! its data is, whose key signs.
+use indexer::{Conn, Reason};
 use ratatui::{
     Frame,
     layout::Rect,
@@ -74,18 +75,52 @@ fn connection(model: &Model) -> (String, Meaning) {
         }
         Conn::Stopped { .. } => "Offline".to_owned(),
     };
+    let doubts = model.doubts();
     let meaning = match &health.conn {
-        Conn::Live | Conn::Following { .. } if model.is_stale() => Meaning::Warn,
+        Conn::Live | Conn::Following { .. } if model.is_stale() || !doubts.is_empty() => {
+            Meaning::Warn
+        }
         Conn::Live | Conn::Following { .. } => Meaning::Ok,
         Conn::Connecting => Meaning::Pending,
         Conn::Reconnecting { .. } => Meaning::Warn,
         Conn::Stopped { .. } => Meaning::Danger,
     };
     let data = match model.data_age() {
+        None if health.stored > 0 => "age unknown".to_owned(),
         None => "no data yet".to_owned(),
         Some(d) if model.is_stale() => format!("stale, {} old", age(d)),
         Some(d) => format!("{} s old", d.as_secs()),
     };
+    // What the connection says already is not said twice.
+    let live = health.conn.is_live();
+    let mut doubts = doubts.into_iter().filter(|r| live || *r == Reason::DbDown);
+    let why = match (doubts.next(), doubts.count()) {
+        (None, _) => String::new(),
+        (Some(reason), 0) => format!(", {}", doubt(model, reason)),
+        (Some(reason), more) => format!(", {} +{more}", doubt(model, reason)),
+    };
     let glyph = model.theme.glyph(meaning);
-    (format!("{glyph} {word}  slot {}  {data} ", grouped(health.slot)), meaning)
+    let slot = match health.stored {
+        0 => String::new(),
+        slot => format!("slot {}  ", grouped(slot)),
+    };
+    (format!("{glyph} {word}{why}  {slot}{data} "), meaning)
+}
+
+/// A reason not to take the mirror for the chain, in two or three words.
+fn doubt(model: &Model, reason: Reason) -> String {
+    let words = match reason {
+        Reason::Startup => "first reading",
+        Reason::GapFill => "reading a gap",
+        Reason::NodeBehind => return format!("{} slots behind", grouped(model.health.lag())),
+        Reason::DbDown => "store down",
+        Reason::SnapshotSuspect => "accounts missing",
+        Reason::Drift => "rows were wrong",
+        Reason::SocketSilent => "node silent",
+        Reason::Quarantine => "accounts unreadable",
+        Reason::HistoryBehind => "audit log behind",
+        Reason::Fenced => "taken over",
+        Reason::Stopped => "ended",
+    };
+    words.to_owned()
 }

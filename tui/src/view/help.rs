@@ -1,10 +1,13 @@
 //! Keys and words, generated from the command table and the chain's own names.
 use ratatui::{Frame, layout::Rect, text::Line};
 
-use super::{Drawn, filtered};
+use super::filtered;
 use crate::{
     keymap::{COMMANDS, Group, Scope, label},
-    model::{Model, ui::Screen},
+    model::{
+        Model,
+        ui::{Drawn, Screen},
+    },
     theme::Meaning,
     widgets::panel,
 };
@@ -30,7 +33,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     frame.render_widget(block, area);
     let scroll = model.ui.scroll.get(&Screen::Help).copied().unwrap_or(0);
     let overflow = panel::text(frame, inner, lines(model, usize::from(inner.width)), scroll);
-    Drawn { overflow, page: inner.height }
+    Drawn { overflow, page: inner.height, ..Drawn::default() }
 }
 
 fn lines(model: &Model, width: usize) -> Vec<Line<'static>> {

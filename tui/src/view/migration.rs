@@ -6,10 +6,13 @@ use ratatui::{
 };
 use upgrade_manager::state::{AccountStatus, ProgramUpgradeState};
 
-use super::{Drawn, capped, empty, filtered, footer};
+use super::{capped, empty, filtered, footer};
 use crate::{
-    model::{Model, snapshot::RECORDS},
-    strings as s,
+    model::{
+        Model,
+        snapshot::{Decision, RECORDS},
+        ui::Drawn,
+    },
     text::{age, clean, fit, short, wrap},
     theme::Meaning,
     widgets::{
@@ -42,7 +45,11 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     let inner = block.inner(top);
     frame.render_widget(block, top);
     panel::text(frame, inner, lines, 0);
-    Drawn { overflow: 0, page: accounts(model, frame, bottom) }
+    // Its first line names the proposal; one about the team is not what migrates here.
+    let proposal = model.ui.proposal.selected().copied().filter(|p| {
+        inner.height > 0 && matches!(model.snapshot.decision(p), Some(Decision::Upgrade(_)))
+    });
+    Drawn { page: accounts(model, frame, bottom), proposal, ..Drawn::default() }
 }
 
 fn summary(model: &Model, width: usize) -> Vec<Line<'static>> {
@@ -86,8 +93,9 @@ fn pace(model: &Model, width: usize) -> Vec<Line<'static>> {
     let theme = model.theme;
     let Some(job) = &model.job else {
         let text = match &model.report {
-            Some(r) => format!("Last: {} in {}. {}", s::title(r.verb), age(r.took), r.summary),
-            None => "No job runs here; m migrates, v verifies, R rolls back.".to_owned(),
+            Some(r) => format!("Last: {} in {}. {}", r.label, age(r.took), r.summary),
+            None => "No job runs here; m migrates, v verifies, R votes for rollback or rolls back."
+                .to_owned(),
         };
         let style = theme.style(Meaning::Muted);
         let lines = wrap(&model.named(&clean(&text)), width);

@@ -16,6 +16,7 @@ mod team_tests;
 #[cfg(test)]
 mod tests;
 
+use indexer::{Conn, Reason};
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -24,32 +25,32 @@ use ratatui::{
 };
 
 use crate::{
-    model::{Model, ui::Screen},
+    model::{
+        Model,
+        dialog::Dialog,
+        ui::{DialogDrawn, Drawn, Screen},
+    },
     strings as s,
-    text::grouped,
+    text::{clean, grouped},
     theme::Meaning,
 };
 
 /// Least terminal that shows anything but a request for more room.
 pub const LEAST: (u16, u16) = (60, 15);
 
-/// What drawing found out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Drawn {
-    /// Lines beyond the area of a text that scrolls.
-    pub overflow: u16,
-    /// Rows of a page of the table with the focus.
-    pub page: u16,
+/// Whether a terminal of `width` and `height` has no room for a screen.
+pub fn is_too_small(width: u16, height: u16) -> bool {
+    width < LEAST.0 || height < LEAST.1
 }
 
 /// Draws everything.
 pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
     let area = frame.area();
-    if area.width < LEAST.0 || area.height < LEAST.1 {
-        too_small(model, frame, area);
-        return Drawn::default();
+    if is_too_small(area.width, area.height) {
+        let dialog = too_small(model, frame, area);
+        return Drawn { too_small: true, dialog, ..Drawn::default() };
     }
-    let message = footer::message_lines(model, area.width);
+    let message = footer::message_lines(model, area);
     let job = u16::from(model.job.is_some());
     let said = u16::try_from(message.len()).unwrap_or(0);
     let [head, body, running, telling, keys] = Layout::vertical([
@@ -66,7 +67,7 @@ pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
     frame.render_widget(Paragraph::new(message), telling);
     footer::keys(model, frame, keys);
     if model.dialog.is_some() {
-        drawn.overflow = dialog::draw(model, frame, body);
+        drawn.dialog = dialog::draw(model, frame, body);
     }
     drawn
 }
@@ -82,19 +83,57 @@ fn screen(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     }
 }
 
-fn too_small(model: &Model, frame: &mut Frame, area: Rect) {
+/// Says what little can be done; returns what was seen of the question whether to leave.
+fn too_small(model: &Model, frame: &mut Frame, area: Rect) -> Option<DialogDrawn> {
     frame.render_widget(Clear, area);
     let (width, height) = LEAST;
-    let sentence = format!(
-        "{}: {}x{}, needs {width}x{height}. q quits.",
-        s::TOO_SMALL,
-        area.width,
-        area.height
-    );
+    let keys = match &model.dialog {
+        Some(Dialog::Quit { .. }) => {
+            let running = model.job.as_ref().map_or("A job", |j| &j.label);
+            format!("{running} is running; what was sent stays. q again quits, Esc stays.")
+        }
+        Some(_) => "A dialog is open; nothing is signed here. Esc closes it, q quits.".to_owned(),
+        None => "q quits.".to_owned(),
+    };
+    let sentence =
+        format!("{}: {}x{}, needs {width}x{height}. {keys}", s::TOO_SMALL, area.width, area.height);
     let lines = crate::text::wrap(&sentence, usize::from(area.width));
     let style = model.theme.style(Meaning::Warn);
     let lines: Vec<_> = lines.into_iter().map(|l| Line::styled(l, style)).collect();
+    let buttons = lines.len() <= usize::from(area.height);
     frame.render_widget(Paragraph::new(lines), area);
+    let asks = matches!(model.dialog, Some(Dialog::Quit { .. }));
+    asks.then(|| DialogDrawn { buttons, ..DialogDrawn::default() })
+}
+
+/// What an empty table says while it cannot be known yet whether anything is there; `None` once a
+/// complete reading of the chain is in the mirror.
+fn reading(model: &Model) -> Option<String> {
+    let health = &model.health;
+    if model.snapshot.complete && !health.reasons.contains(&Reason::Startup) {
+        return None;
+    }
+    let error = health.error.as_deref().map(clean);
+    let waits = match &health.conn {
+        Conn::Stopped { reason } => {
+            return Some(format!("The chain was not read. {}", clean(reason)));
+        }
+        _ if !model.loaded => return Some(s::LOADING.to_owned()),
+        Conn::Connecting => error.unwrap_or_else(|| {
+            format!("waiting for {} to answer and to list the accounts.", model.cluster.node)
+        }),
+        Conn::Reconnecting { retry_at, .. } => {
+            let wait = retry_at.saturating_duration_since(model.now).as_secs();
+            let why = error.unwrap_or_else(|| s::LOST.to_owned());
+            format!("{}; trying again in {wait} s.", s::bare(&why))
+        }
+        Conn::Following { writer } => format!(
+            "waiting for {}, which writes this mirror, to read all accounts once.",
+            clean(writer)
+        ),
+        Conn::Live => "waiting until all accounts are in the mirror.".to_owned(),
+    };
+    Some(format!("Reading the chain: {waits}"))
 }
 
 /// The title of a table that does not hold all there is, and says so.

@@ -7,15 +7,14 @@ use ratatui::{
 use unicode_width::UnicodeWidthStr;
 use upgrade_manager::state::{Choice, Course};
 
-use super::{Drawn, empty, filtered, tally, team};
+use super::{empty, filtered, reading, tally, team};
 use crate::{
     model::{
         Model,
         snapshot::Decision,
         timing::{Timing, status_meaning, timing},
-        ui::Pane,
+        ui::{Drawn, Pane},
     },
-    strings as s,
     text::{fit, utc},
     theme::Meaning,
     widgets::{
@@ -63,7 +62,9 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
         panel::text(frame, inner, detail, 0);
     }
     let page = if model.ui.pane == Pane::Programs { first } else { second };
-    Drawn { overflow: 0, page }
+    // The selected row is always within a table that has room for one.
+    let proposal = model.ui.proposal.selected().copied().filter(|_| second > 0);
+    Drawn { page, proposal, ..Drawn::default() }
 }
 
 fn table_of_programs(
@@ -72,16 +73,12 @@ fn table_of_programs(
     area: Rect,
     ids: &[solana_pubkey::Pubkey],
 ) -> u16 {
+    let none = reading(model)
+        .unwrap_or_else(|| "No program is registered with the manager on this chain.".to_owned());
     let look = Look {
         title: filtered(model, "Programs"),
         columns: &PROGRAMS,
-        empty: match (model.loaded, model.health.read_at) {
-            (false, _) => s::LOADING,
-            (true, None) => s::NOTHING_MIRRORED,
-            (true, Some(_)) => {
-                empty(model, "No program is registered with the manager on this chain.")
-            }
-        },
+        empty: empty(model, &none),
         focused: model.ui.pane == Pane::Programs,
     };
     let selected = model.ui.program.index(ids);
@@ -114,6 +111,7 @@ fn table_of_proposals(
     ids: &[solana_pubkey::Pubkey],
 ) -> u16 {
     let whose = model.ui.program.selected().map(|p| model.name(p)).unwrap_or_default();
+    let none = reading(model).unwrap_or_else(|| "No proposal has been made.".to_owned());
     let look = Look {
         title: if whose.is_empty() {
             "Proposals".into()
@@ -121,11 +119,7 @@ fn table_of_proposals(
             format!("Proposals of {whose}{}", team::standing(model))
         },
         columns: &PROPOSALS,
-        empty: match (model.loaded, model.health.read_at) {
-            (false, _) => s::LOADING,
-            (true, None) => s::NOTHING_MIRRORED,
-            (true, Some(_)) => "No proposal has been made.",
-        },
+        empty: &none,
         focused: model.ui.pane == Pane::Proposals,
     };
     let selected = model.ui.proposal.index(ids);
@@ -222,6 +216,7 @@ pub(super) fn status_line(
     );
     let until = match time {
         Timing::Waiting(_) => format!(" ({})", utc(p.eta)),
+        Timing::Shut(_) => format!(" ({})", utc(p.window_end)),
         Timing::Ready(_) => format!(" (until {})", utc(p.window_end)),
         Timing::Executed(_) => format!(" (until {})", utc(p.rollback_until)),
         Timing::Voting(_) => format!(" ({})", utc(p.deadline())),

@@ -7,9 +7,13 @@ use ratatui::{
 };
 use upgrade_manager::state::{PinnedElf, UpgradeProposal};
 
-use super::{Drawn, dialog, programs::status_line, tally, team};
+use super::{dialog, programs::status_line, tally, team};
 use crate::{
-    model::{Model, snapshot::Decision, ui::Screen},
+    model::{
+        Model,
+        snapshot::Decision,
+        ui::{Drawn, Screen},
+    },
     strings as s,
     text::{age, clean, grouped, span, utc},
     theme::Meaning,
@@ -58,12 +62,14 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     frame.render_widget(block, area);
     let scroll = model.ui.scroll.get(&Screen::Proposal).copied().unwrap_or(0);
     let page = inner.height;
+    let proposal = Some(decision.address()).filter(|_| page > 0);
     if inner.width < 130 {
         let width = usize::from(inner.width);
         let mut lines = standing(width);
         lines.extend(checks(model, width));
         lines.extend(terms(width));
-        return Drawn { overflow: panel::text(frame, inner, lines, scroll), page };
+        let overflow = panel::text(frame, inner, lines, scroll);
+        return Drawn { overflow, page, proposal, ..Drawn::default() };
     }
     let [left, _, right] =
         Layout::horizontal([Constraint::Length(86), Constraint::Length(2), Constraint::Min(40)])
@@ -74,7 +80,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     let mut lines = standing(width);
     lines.extend(checks(model, width));
     let second = panel::text(frame, right, lines, scroll);
-    Drawn { overflow: first.max(second), page }
+    Drawn { overflow: first.max(second), page, proposal, ..Drawn::default() }
 }
 
 fn standing(model: &Model, p: &UpgradeProposal, width: usize) -> Vec<Line<'static>> {
@@ -102,8 +108,7 @@ fn checks(model: &Model, width: usize) -> Vec<Line<'static>> {
         }
         Some(Ok(shown)) => {
             let old = age(model.now.saturating_duration_since(checked.at));
-            let title =
-                format!("Preflight of {}, {old} ago (p runs it again)", s::title(shown.verb));
+            let title = format!("Preflight: {}, {old} ago (p runs it again)", shown.step.label());
             lines.push(panel::heading(theme, &title));
             lines.extend(dialog::checks(theme, shown, width));
         }

@@ -4,9 +4,9 @@ use ratatui::{
     layout::{Constraint, Layout, Rect},
 };
 
-use super::{Drawn, capped, empty, filtered};
+use super::{capped, empty, filtered};
 use crate::{
-    model::{Model, snapshot::HISTORY},
+    model::{Model, snapshot::HISTORY, ui::Drawn},
     text::{clean, grouped, short, time_of_day},
     theme::Meaning,
     widgets::{
@@ -77,5 +77,5 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
             panel::text(frame, inner, lines, 0);
         }
     }
-    Drawn { overflow: 0, page }
+    Drawn { page, ..Drawn::default() }
 }

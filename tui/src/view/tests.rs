@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use backend::{Check, Verb};
+use backend::{Check, Step, Verb};
 use ratatui::{Terminal, backend::TestBackend, buffer::Buffer};
 use upgrade_manager::state::Course;
 
@@ -17,7 +17,11 @@ use crate::{
     update::update,
 };
 
+/// The second frame of a terminal of this size: the first tells which keys can act.
 fn paint(model: &Model, width: u16, height: u16) -> Buffer {
+    let mut model = model.clone();
+    fixtures::look(&mut model, (width, height));
+    let model = &model;
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal
         .draw(|frame| {
@@ -40,10 +44,11 @@ pub(super) fn screen(model: &Model, width: u16, height: u16) -> String {
 pub(super) fn go(model: &mut Model, id: Id) {
     let now = model.now;
     update(model, Action::Run(id), now);
+    fixtures::look(model, (160, 50));
 }
 
-fn confirm(model: &Model, need: Need) -> Dialog {
-    Dialog::Confirm(Box::new(Confirm::new(1, fixtures::shown(Verb::Execute), need, model.now)))
+fn confirm(need: Need) -> Dialog {
+    Dialog::Confirm(Box::new(Confirm::new(1, fixtures::shown(Verb::Execute), need)))
 }
 
 /// Every screen worth looking at, by name.
@@ -63,17 +68,17 @@ fn gallery() -> Vec<(&'static str, Model)> {
         ("help", at(&fixtures::active(1), Screen::Help)),
     ];
     let mut model = at(&fixtures::migrating(120, 0), Screen::Migration);
-    let mut job = Job::new(1, Verb::Migrate, fixtures::key(40), now);
+    let mut job = Job::new(1, &Step::of(Verb::Migrate), fixtures::key(40), now);
     let step = |done| Step { label: "migrate".into(), done, total: 200, failed: 0 };
     job.advance(step(0), now - Duration::from_secs(6));
     job.advance(step(120), now);
     model.job = Some(job);
     list.push(("migration", model));
     let mut model = fixtures::model(&fixtures::timelocked(), now);
-    model.dialog = Some(confirm(&model, Need::Yes));
+    model.dialog = Some(confirm(Need::Yes));
     list.push(("confirm", model));
     let mut model = fixtures::shared(&fixtures::timelocked(), now);
-    model.dialog = Some(confirm(&model, Need::Typed("demo-vault".into())));
+    model.dialog = Some(confirm(Need::Typed("demo-vault".into())));
     list.push(("confirm_typed", model));
     let mut model = fixtures::model(&fixtures::active(1), now);
     model.health.conn =
@@ -122,7 +127,7 @@ fn styles_of_the_dialog_look_as_they_did_in_every_theme() {
     for name in [ThemeName::Default, ThemeName::ColourBlind, ThemeName::Mono] {
         let mut model = fixtures::model(&fixtures::timelocked(), Instant::now());
         model.theme = Theme::new(name, false);
-        model.dialog = Some(confirm(&model, Need::Yes));
+        model.dialog = Some(confirm(Need::Yes));
         insta::assert_snapshot!(
             format!("confirm_styles_{name:?}"),
             format!("{:?}", paint(&model, 80, 24))
@@ -199,7 +204,7 @@ fn a_terminal_that_is_too_small_says_so() {
 fn cancel_has_the_focus_and_a_failed_check_leaves_no_confirm() {
     let now = Instant::now();
     let mut model = fixtures::model(&fixtures::timelocked(), now);
-    model.dialog = Some(confirm(&model, Need::Yes));
+    model.dialog = Some(confirm(Need::Yes));
     let seen = screen(&model, 80, 24);
     assert!(seen.contains("▶[ Cancel ]") && seen.contains(" [ Confirm ]"), "{seen}");
     if let Some(Dialog::Confirm(c)) = model.dialog.as_mut() {
@@ -220,7 +225,7 @@ fn cancel_has_the_focus_and_a_failed_check_leaves_no_confirm() {
 #[test]
 fn a_long_dialog_keeps_its_buttons_and_scrolls() {
     let mut model = fixtures::model(&fixtures::timelocked(), Instant::now());
-    let mut c = Confirm::new(1, fixtures::shown(Verb::Execute), Need::Yes, model.now);
+    let mut c = Confirm::new(1, fixtures::shown(Verb::Execute), Need::Yes);
     c.shown.checks = (0..60).map(|i| Check::pass(format!("Check number {i} holds."))).collect();
     model.dialog = Some(Dialog::Confirm(Box::new(c)));
     let seen = screen(&model, 80, 24);
@@ -237,7 +242,7 @@ fn failures_are_listed_by_account() {
     let mut model = fixtures::model(&fixtures::migrating(199, 0), Instant::now());
     go(&mut model, Id::Show(Screen::Migration));
     model.report = Some(Report {
-        verb: Verb::Migrate,
+        label: "Migrate".into(),
         summary: "199 of 200 accounts migrated.".into(),
         failures: vec!["Account 7Np4 is not at the old version.".into()],
         took: fixtures::SECOND * 9,
@@ -276,7 +281,7 @@ fn what_has_to_be_typed_and_what_was_typed_are_on_view_however_long() {
     let word = "the-longest-name-that-a-file-has";
     for (width, height) in [(80, 24), (60, 15)] {
         let mut model = fixtures::shared(&fixtures::timelocked(), Instant::now());
-        let Dialog::Confirm(mut c) = confirm(&model, Need::Typed(word.into())) else { panic!() };
+        let Dialog::Confirm(mut c) = confirm(Need::Typed(word.into())) else { panic!() };
         c.input = format!("{word}-x");
         model.dialog = Some(Dialog::Confirm(c));
         let text = screen(&model, width, height);
@@ -296,7 +301,7 @@ fn the_footer_of_a_dialog_names_only_keys_that_do_something_there() {
     assert!(!last(&model).contains("Tab") && last(&model).contains("Enter"), "{}", last(&model));
     model.dialog = Some(Dialog::Preparing { ticket: 1, verb: Verb::Approve, since: model.now });
     assert!(!last(&model).contains("Enter") && last(&model).contains("Esc"), "{}", last(&model));
-    let Dialog::Confirm(mut c) = confirm(&model, Need::Yes) else { panic!() };
+    let Dialog::Confirm(mut c) = confirm(Need::Yes) else { panic!() };
     c.shown.sendable = false;
     model.dialog = Some(Dialog::Confirm(c));
     assert!(!last(&model).contains("y confirm"), "{}", last(&model));
@@ -364,7 +369,7 @@ fn a_job_that_stands_still_promises_no_end() {
     let now = Instant::now();
     let mut model = fixtures::model(&fixtures::migrating(120, 0), now);
     go(&mut model, Id::Show(Screen::Migration));
-    let mut job = Job::new(1, Verb::Migrate, fixtures::key(40), now);
+    let mut job = Job::new(1, &Step::of(Verb::Migrate), fixtures::key(40), now);
     let step = |done| Step { label: "migrate".into(), done, total: 200, failed: 0 };
     job.advance(step(0), now - Duration::from_secs(6));
     job.advance(step(120), now);
@@ -379,11 +384,139 @@ fn a_job_that_stands_still_promises_no_end() {
 #[test]
 fn a_number_of_the_running_job_is_never_cut_in_two() {
     let mut model = fixtures::model(&fixtures::migrating(0, 0), Instant::now());
-    let mut job = Job::new(1, Verb::Verify, fixtures::key(40), model.now);
+    let mut job = Job::new(1, &Step::of(Verb::Verify), fixtures::key(40), model.now);
     let label = "Waiting for finality of everything that was sent so far".to_owned();
     job.advance(Step { label, done: 432_103, total: 432_129, failed: 0 }, model.now);
     model.job = Some(job);
     let text = screen(&model, 80, 24);
     let line = text.lines().find(|l| l.contains("Waiting for finality")).unwrap();
     assert!(line.ends_with(".."), "{line}");
+}
+
+/// A room whose mirror is empty, at `conn`.
+fn empty_mirror(conn: indexer::Conn, complete: bool) -> Model {
+    let now = Instant::now();
+    let cluster = crate::model::cluster::Cluster::judge("x", "http://localhost:8899", false);
+    let mut model = Model::new(cluster, Theme::default(), now);
+    // The node's clock was read: that says nothing about what is in the mirror.
+    model.health = indexer::Health { conn, ..fixtures::live(now, fixtures::START, 9) };
+    let snapshot = crate::model::snapshot::Snapshot { complete, ..Default::default() };
+    update(&mut model, Action::Loaded(snapshot.into()), now);
+    model
+}
+
+#[test]
+fn nothing_is_said_to_be_missing_before_the_chain_was_read_completely() {
+    use indexer::{Conn, Reason};
+    let none = "No program is registered";
+    for conn in [Conn::Connecting, Conn::Live, Conn::Following { writer: "ops-1".into() }] {
+        let text = screen(&empty_mirror(conn.clone(), false), 100, 24);
+        assert!(!text.contains(none) && !text.contains("No proposal"), "{text}");
+        assert!(text.contains("Reading the chain: waiting"), "{conn:?}: {text}");
+    }
+    let mut model = empty_mirror(Conn::Connecting, true);
+    model.health.reasons = [Reason::Startup].into();
+    model.health.error = Some("The node http://localhost:8899 does not answer.".into());
+    let text = screen(&model, 100, 24);
+    assert!(!text.contains(none), "what an earlier run read is old: {text}");
+    assert!(text.contains("Reading the chain: The node http://localhost:8899"), "{text}");
+    let text = screen(&empty_mirror(Conn::Live, true), 100, 24);
+    assert!(text.contains(none), "{text}");
+}
+
+#[test]
+fn the_age_in_the_header_is_that_of_the_data_and_not_of_the_nodes_clock() {
+    let mut model = fixtures::model(&fixtures::active(1), Instant::now());
+    let first = |model: &Model| screen(model, 100, 24).lines().next().unwrap_or("").to_owned();
+    assert!(first(&model).contains("✓ Live  slot 409,000  0 s old"), "{}", first(&model));
+    model.now += fixtures::SECOND * 7;
+    // The node goes on, and nothing of it reaches the store.
+    let read_at = Some(model.now);
+    let health =
+        indexer::Health { read_at, last_frame: read_at, slot: 409_010, ..model.health.clone() };
+    let now = model.now;
+    update(&mut model, Action::Health(health), now);
+    assert!(first(&model).contains("slot 409,000  7 s old"), "{}", first(&model));
+    model.now += fixtures::SECOND * 5;
+    assert!(first(&model).contains("! Live") && first(&model).contains("stale, 12 s old"));
+}
+
+#[test]
+fn what_speaks_against_the_mirror_is_in_the_header_and_in_a_sentence() {
+    let mut model = fixtures::model(&fixtures::active(1), Instant::now());
+    model.health.reasons = [indexer::Reason::DbDown, indexer::Reason::Drift].into();
+    let text = screen(&model, 100, 30);
+    assert!(text.contains("! Live, store down +1") && !text.contains("✓ Live"), "{text}");
+    assert!(text.contains("The store does not take what arrives"), "{text}");
+    model.health.reasons.clear();
+    model.health.slot += 40;
+    let text = screen(&model, 100, 30);
+    assert!(text.contains("! Live, 40 slots behind"), "{text}");
+    assert!(text.contains("The mirror is 40 slots behind."), "{text}");
+}
+
+#[test]
+fn the_footer_offers_no_key_that_would_be_refused() {
+    let last = |model: &Model| screen(model, 160, 50).lines().last().unwrap_or("").to_owned();
+    let mut model = fixtures::model(&fixtures::active(1), Instant::now());
+    assert!(last(&model).contains("a approve") && !last(&model).contains("x execute"));
+    assert!(last(&model).contains("c vote cancel"), "{}", last(&model));
+    go(&mut model, Id::Show(Screen::Audit));
+    assert!(!last(&model).contains("approve"), "{}", last(&model));
+    let mut model = fixtures::model(&fixtures::active(1), Instant::now());
+    (model.read_only, model.signer) = (true, None);
+    go(&mut model, Id::Show(Screen::Proposal));
+    assert!(!last(&model).contains("approve") && !last(&model).contains("p check"));
+    let model = fixtures::model(&fixtures::migrating(10, 0), Instant::now());
+    assert!(last(&model).contains("R vote rollback"), "{}", last(&model));
+    let mut f = fixtures::migrating(10, 0);
+    f.proposal.rollback_approved_at = START_OF_ROLLBACK;
+    assert!(last(&fixtures::model(&f, Instant::now())).contains("R roll back"));
+}
+
+/// Any time at which a rollback was decided.
+const START_OF_ROLLBACK: i64 = 1;
+
+#[test]
+fn the_dialog_of_a_vote_for_rollback_leads_with_what_it_is() {
+    let mut model = fixtures::model(&fixtures::migrating(120, 0), Instant::now());
+    let shown = |step: Step| {
+        let title = step.title("proposal 0 of demo-vault");
+        crate::model::job::Shown {
+            step,
+            title,
+            ..fixtures::shown(Verb::RollBack { give_up: false })
+        }
+    };
+    let lines = |model: &Model| {
+        let text = screen(model, 80, 24);
+        let at = text.lines().position(|l| l.contains("oll back proposal 0")).unwrap();
+        text.lines().skip(at).take(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let vote = Confirm::new(1, shown(Step::rollback_vote(2, 3)), Need::Yes);
+    model.dialog = Some(Dialog::Confirm(Box::new(vote)));
+    let [title, first] = &lines(&model)[..] else { panic!() };
+    assert!(title.contains("Vote to roll back proposal 0"), "{title}");
+    assert!(first.contains("This is your vote 2 of 3 to roll back"), "{first}");
+    let act = Confirm::new(1, shown(Step::rollback(200, 41)), Need::Yes);
+    model.dialog = Some(Dialog::Confirm(Box::new(act)));
+    let [title, first] = &lines(&model)[..] else { panic!() };
+    assert!(title.contains(" Roll back proposal 0"), "{title}");
+    assert!(first.contains("Carries the rollback out, now"), "{first}");
+}
+
+#[test]
+fn an_error_says_how_it_is_dismissed_and_how_many_wait() {
+    let mut model = fixtures::model(&fixtures::active(1), Instant::now());
+    let now = model.now;
+    for text in ["One failed.", "Two failed."] {
+        update(&mut model, Action::Say(crate::model::Level::Error, text.into()), now);
+    }
+    update(&mut model, Action::Say(crate::model::Level::Info, "Something else.".into()), now);
+    let text = screen(&model, 80, 24);
+    assert!(text.contains("error: One failed.") && text.contains("Something else."), "{text}");
+    assert!(text.contains("Esc dismisses this error. 1 more error waits."), "{text}");
+    model.dialog = Some(confirm(Need::Yes));
+    let text = screen(&model, 80, 24);
+    assert!(text.contains("One failed.") && text.contains("once the dialog is closed"), "{text}");
 }

@@ -95,6 +95,30 @@ fn a_timelock_is_over_only_when_everything_about_it_is_final() {
 }
 
 #[test]
+fn a_paused_multisig_is_not_ready_before_the_pause_is_over_for_good() {
+    let (slot, none, nothing): (_, _, [&str; 0]) = (floor(), Approvals::new(), []);
+    let now = |unix| Moment { slot, unix };
+    let mut paused = view(vec![row(60, locked(), 120)], vec![]);
+    paused.multisigs[0].account.paused_until = ETA + 60;
+    assert_eq!(kinds(&paused, &none, now(ETA + 59), slot), nothing, "nobody could execute it");
+    assert_eq!(kinds(&paused, &none, now(ETA + 60), slot), ["Ready"], "it has run out");
+    paused.multisigs[0].account.paused_until = 0;
+    assert_eq!(kinds(&paused, &none, now(ETA + 9), slot), ["Ready"], "it was lifted");
+    paused.multisigs[0].slot = slot + 1;
+    assert_eq!(kinds(&paused, &none, now(ETA + 9), slot), nothing, "lifting may not stay");
+    // What a team decides about itself is not paused.
+    let team = GovernanceProposal {
+        approved_slot: 100,
+        eta: ETA,
+        window_end: ETA + 100,
+        ..governance(ProposalStatus::Timelocked)
+    };
+    let mut paused = view(vec![], vec![row(61, team, 120)]);
+    paused.multisigs[0].account.paused_until = ETA + 60;
+    assert_eq!(kinds(&paused, &none, now(ETA), slot), ["Ready"]);
+}
+
+#[test]
 fn an_approval_that_was_announced_and_lost_is_taken_back() {
     let approved = |slot: u64, eta: i64| OutboxRow {
         id: 1,

@@ -32,7 +32,8 @@ pub(super) async fn run(
 ) -> Result<u8> {
     let json = go.output.json;
     if !json {
-        act::describe(&shown.title, &shown.facts, &shown.checks, shown.simulation.as_ref())?;
+        let simulation = shown.simulation.as_ref();
+        act::describe(&shown.title, shown.step.as_ref(), &shown.facts, &shown.checks, simulation)?;
     }
     let plain = described(&shown, name);
     let told = |error: &str| json.then(|| with_error(plain.clone(), error));
@@ -116,6 +117,9 @@ async fn follow(
 fn described(shown: &SetupPreflight, name: &str) -> Value {
     json!({
         "verb": shown.verb,
+        "step": shown.step.as_ref().map_or(shown.verb, |s| s.name),
+        "is_vote": shown.step.as_ref().is_some_and(|s| s.is_vote),
+        "consequence": shown.step.as_ref().map(|s| &s.consequence),
         name: shown.subject.map(|k| k.to_string()),
         "title": shown.title,
         "facts": shown.facts.iter()
