@@ -145,6 +145,7 @@ impl Backend {
     }
 
     async fn preflight(&self, mut plan: Plan) -> Result<Preflight> {
+        let title = plan.title();
         let mut simulation = None;
         let mut sealed = None;
         let price = self.gateway().config().unit_price;
@@ -193,7 +194,6 @@ impl Backend {
             }),
             _ => None,
         };
-        let title = plan.title();
         Ok(Preflight {
             verb: plan.verb,
             proposal: plan.proposal,

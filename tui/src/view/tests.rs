@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use backend::{Check, Step, Verb};
+use backend::{Check, Step as Signing, Verb};
 use ratatui::{Terminal, backend::TestBackend, buffer::Buffer};
 use upgrade_manager::state::Course;
 
@@ -68,7 +68,7 @@ fn gallery() -> Vec<(&'static str, Model)> {
         ("help", at(&fixtures::active(1), Screen::Help)),
     ];
     let mut model = at(&fixtures::migrating(120, 0), Screen::Migration);
-    let mut job = Job::new(1, &Step::of(Verb::Migrate), fixtures::key(40), now);
+    let mut job = Job::new(1, &Signing::of(Verb::Migrate), fixtures::key(40), now);
     let step = |done| Step { label: "migrate".into(), done, total: 200, failed: 0 };
     job.advance(step(0), now - Duration::from_secs(6));
     job.advance(step(120), now);
@@ -282,7 +282,7 @@ fn what_has_to_be_typed_and_what_was_typed_are_on_view_however_long() {
     for (width, height) in [(80, 24), (60, 15)] {
         let mut model = fixtures::shared(&fixtures::timelocked(), Instant::now());
         let Dialog::Confirm(mut c) = confirm(Need::Typed(word.into())) else { panic!() };
-        c.input = format!("{word}-x");
+        (c.input, c.read) = (format!("{word}-x"), true);
         model.dialog = Some(Dialog::Confirm(c));
         let text = screen(&model, width, height);
         assert!(
@@ -369,7 +369,7 @@ fn a_job_that_stands_still_promises_no_end() {
     let now = Instant::now();
     let mut model = fixtures::model(&fixtures::migrating(120, 0), now);
     go(&mut model, Id::Show(Screen::Migration));
-    let mut job = Job::new(1, &Step::of(Verb::Migrate), fixtures::key(40), now);
+    let mut job = Job::new(1, &Signing::of(Verb::Migrate), fixtures::key(40), now);
     let step = |done| Step { label: "migrate".into(), done, total: 200, failed: 0 };
     job.advance(step(0), now - Duration::from_secs(6));
     job.advance(step(120), now);
@@ -384,7 +384,7 @@ fn a_job_that_stands_still_promises_no_end() {
 #[test]
 fn a_number_of_the_running_job_is_never_cut_in_two() {
     let mut model = fixtures::model(&fixtures::migrating(0, 0), Instant::now());
-    let mut job = Job::new(1, &Step::of(Verb::Verify), fixtures::key(40), model.now);
+    let mut job = Job::new(1, &Signing::of(Verb::Verify), fixtures::key(40), model.now);
     let label = "Waiting for finality of everything that was sent so far".to_owned();
     job.advance(Step { label, done: 432_103, total: 432_129, failed: 0 }, model.now);
     model.job = Some(job);
@@ -480,7 +480,7 @@ const START_OF_ROLLBACK: i64 = 1;
 #[test]
 fn the_dialog_of_a_vote_for_rollback_leads_with_what_it_is() {
     let mut model = fixtures::model(&fixtures::migrating(120, 0), Instant::now());
-    let shown = |step: Step| {
+    let shown = |step: Signing| {
         let title = step.title("proposal 0 of demo-vault");
         crate::model::job::Shown {
             step,
@@ -493,12 +493,12 @@ fn the_dialog_of_a_vote_for_rollback_leads_with_what_it_is() {
         let at = text.lines().position(|l| l.contains("oll back proposal 0")).unwrap();
         text.lines().skip(at).take(2).map(str::to_owned).collect::<Vec<_>>()
     };
-    let vote = Confirm::new(1, shown(Step::rollback_vote(2, 3)), Need::Yes);
+    let vote = Confirm::new(1, shown(Signing::rollback_vote(2, 3)), Need::Yes);
     model.dialog = Some(Dialog::Confirm(Box::new(vote)));
     let [title, first] = &lines(&model)[..] else { panic!() };
     assert!(title.contains("Vote to roll back proposal 0"), "{title}");
     assert!(first.contains("This is your vote 2 of 3 to roll back"), "{first}");
-    let act = Confirm::new(1, shown(Step::rollback(200, 41)), Need::Yes);
+    let act = Confirm::new(1, shown(Signing::rollback(200, 41)), Need::Yes);
     model.dialog = Some(Dialog::Confirm(Box::new(act)));
     let [title, first] = &lines(&model)[..] else { panic!() };
     assert!(title.contains(" Roll back proposal 0"), "{title}");
