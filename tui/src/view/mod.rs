@@ -15,6 +15,8 @@ mod team;
 mod team_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod truth_tests;
 
 use indexer::{Conn, Reason};
 use ratatui::{
