@@ -54,7 +54,7 @@ const fn in_dialog(
 /// Every command, in the order of the help screen.
 pub static COMMANDS: &[Command] = &[
     act(Id::Approve, &["a"], "approve", "Vote for the proposal", 10),
-    act(Id::Reject, &["r"], "vote against", "Vote against it", 22),
+    act(Id::Reject, &["r"], "vote no", "Vote against it", 22),
     act(Id::Revoke, &["u"], "revoke", "Take your vote back", 23),
     act(Id::Cancel, &["c"], "cancel", "Cancel it, or vote to cancel it", 24),
     act(Id::Execute, &["x"], "execute", "Replace the program's code once the timelock is over", 11),
