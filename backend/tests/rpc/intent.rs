@@ -147,6 +147,9 @@ async fn a_vote_to_cancel_does_not_look_like_cancelling() {
     );
     let follows = &vote.step.consequence;
     assert!(follows.contains("vote 1 of 3 to cancel: 2 more are needed"), "{follows}");
+    // After a vote its proposer cannot withdraw it any more.
+    let first = chain.others[0];
+    chain.change(|p, config| p.cast(first, Choice::Approve, config, (NOW, SLOT)).unwrap());
     for other in [chain.others[0], chain.others[1]] {
         chain.change(|p, config| p.cancel(other, config).unwrap());
     }
