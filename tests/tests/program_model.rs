@@ -13,6 +13,7 @@ use std::{
 
 use e2e::model::{
     drive::Pair,
+    op::{Call, How, Op, Pid, STRANGER, VAULTS},
     sequence::{Sequence, Sequences, count, total},
     stages,
 };
@@ -93,6 +94,39 @@ fn what_once_differed_from_the_model_does_not_any_more() {
         let sequence: Sequence = serde_json::from_str(line).unwrap();
         if let Err(why) = sequence.run(|_| {}) {
             panic!("kept sequence {i}: {why}");
+        }
+    }
+}
+
+#[test]
+fn about_an_upgrade_whose_program_or_team_has_left_model_and_program_say_the_same() {
+    let on = Pid::Upgrade(VAULTS, 0, 0);
+    let (by, durable, digest) = (2, false, true);
+    let calls = vec![
+        Call::Migrate { on, by: STRANGER, vaults: vec![0] },
+        Call::Verify { on, vaults: vec![0] },
+        Call::MarkClosed { on, by: STRANGER, vault: 0, proof: 0 },
+        Call::Quarantine { on, by, vault: 0 },
+        Call::Complete { on, by },
+        Call::VoteBack { on, by, give_up: false, digest, durable },
+        Call::Restore { on, by, vaults: vec![(0, How::Bytes)] },
+        Call::RollBack { on, by },
+        Call::Execute { on, by },
+        Call::Vote { on, by, approve: true, digest, durable },
+        Call::Revoke { on, by, durable },
+        Call::Cancel { on, by, durable },
+        Call::Expire { on },
+        // The proposals by which program and team left.
+        Call::Expire { on: Pid::Team(0, 1) },
+        Call::ExecuteTransfer { on: Pid::Team(0, 1), by, to: by },
+        Call::ExecuteConfig { on: Pid::Team(0, 3), by },
+    ];
+    for start in ["left", "passed on", "dissolved"] {
+        for call in &calls {
+            let ops = vec![Op::Call { call: call.clone(), twist: None }];
+            if let Err(why) = (Sequence { start: start.into(), ops }).run(|_| {}) {
+                panic!("{}: {why}", call.name());
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ const DAY: i64 = 24 * 3600;
 const LOCK: i64 = 2 * DAY;
 
 /// Stages that sequences start from; some more often.
-pub const START: [&str; 21] = [
+pub const START: [&str; 24] = [
     "fresh",
     "registered",
     "registered",
@@ -35,6 +35,9 @@ pub const START: [&str; 21] = [
     "change",
     "transfer",
     "released",
+    "left",
+    "passed on",
+    "dissolved",
     "large",
     "forward",
 ];
@@ -148,6 +151,39 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
         "released" => {
             let on = Pid::Team(0, 0);
             (Some("transfer"), vec![call(Call::ExecuteTransfer { on, by: 2, to: NOVA })])
+        }
+        // The upgrade was executed, and the manager knows its program no more.
+        "left" => {
+            let (on, to) = (Pid::Team(0, 1), NOVA);
+            let (before, mut ops) = decided("completed", Action::Transfer(VAULTS, to), 1);
+            ops.push(call(Call::ExecuteTransfer { on, by: 2, to }));
+            ops.push(call(Call::CloseState { program: VAULTS, by: STRANGER }));
+            (before, ops)
+        }
+        // Its program is another team's now.
+        "passed on" => {
+            let register = Call::Register { program: VAULTS, team: 1, by: NOVA, version: 2 };
+            (Some("left"), vec![call(register)])
+        }
+        // Its team is gone, and the state of its program is not.
+        "dissolved" => {
+            let to = NOVA;
+            let actions =
+                [Action::Transfer(VAULTS, to), Action::Transfer(OTHER, to), Action::Dissolve];
+            let mut ops = vec![];
+            for (by, action) in (0..).zip(actions) {
+                let expires_at = now + 14 * DAY;
+                let long_note = false;
+                ops.push(call(Call::ProposeTeam { team: 0, by, action, expires_at, long_note }));
+                ops.extend(approve(Pid::Team(0, 1 + u64::from(by))));
+            }
+            ops.push(pass(LOCK));
+            ops.extend(
+                [1, 2].map(|id| call(Call::ExecuteTransfer { on: Pid::Team(0, id), by: 2, to })),
+            );
+            ops.push(call(Call::ExecuteConfig { on: Pid::Team(0, 3), by: 2 }));
+            ops.push(call(Call::CloseTeam { team: 0, by: STRANGER }));
+            (Some("completed"), ops)
         }
         "large" => {
             let mut ops = staged(0, OTHER, Code::Large(0), Role::Upgrade);
