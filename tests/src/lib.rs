@@ -2,6 +2,7 @@
 //! upgrade, and a robot at a terminal. Tests live in `../tests`; nothing here asserts a rule.
 pub mod attack;
 pub mod chain;
+pub mod database;
 pub mod desktop;
 pub mod elf;
 pub mod keys;

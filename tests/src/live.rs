@@ -11,7 +11,7 @@ use sandbox::{local, ready::Ready};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::{elf, robot};
+use crate::{elf, relay::Relay, robot};
 
 /// A sandbox chain that lives as long as this value.
 pub struct Live {
@@ -80,6 +80,14 @@ impl Live {
     /// key of member `n`.
     pub fn flags(&self, store: &str, n: usize) -> Vec<String> {
         self.flags_of(store, &self.key(n))
+    }
+
+    /// The same by way of `relay`, as far as calls go.
+    pub fn flags_by(&self, relay: &Relay, store: &str, n: usize) -> Vec<String> {
+        let mut flags = self.flags(store, n);
+        let at = flags.iter().position(|flag| flag == "--rpc-url").expect("a node");
+        flags[at + 1] = relay.url("http");
+        flags
     }
 
     fn flags_of(&self, store: &str, key_file: &str) -> Vec<String> {

@@ -1,13 +1,16 @@
 //! A way to a chain that can be cut: a TCP relay on a loopback port of its own.
 use std::{
-    io,
+    io::{self, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     thread,
 };
+
+/// What a request that sends a transaction has in it, and no other.
+const SENDS: &[u8] = b"sendTransaction";
 
 /// A relay to one address. It ends with the process.
 pub struct Relay {
@@ -19,18 +22,26 @@ pub struct Relay {
 impl Relay {
     /// Relays to `url`, of which only host and port count.
     pub fn to(url: &str) -> Self {
+        Self::with_sends(url, u32::MAX)
+    }
+
+    /// The same, but of the transactions that clients send only the first `sends` get through: a job of
+    /// many stays half done for as long as a test looks at it. Everything else passes.
+    pub fn with_sends(url: &str, sends: u32) -> Self {
         let (_, target) = url.split_once("://").expect("an address with a scheme");
         let target: SocketAddr = target.trim_end_matches('/').parse().expect("a host and a port");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("a port");
         let (open, down) = (Arc::new(Mutex::new(vec![])), Arc::new(AtomicBool::new(false)));
         let (all, is_down) = (Arc::clone(&open), Arc::clone(&down));
+        let left = Arc::new(AtomicU32::new(sends));
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 if !is_down.load(Ordering::SeqCst) {
                     // A chain that is gone refuses; the client then sees a closed connection.
                     if let Ok(server) = TcpStream::connect(target) {
-                        relay(&all, &client, &server).expect("two threads and their sockets");
+                        relay(&all, &left, &client, &server)
+                            .expect("two threads and their sockets");
                     }
                 }
             }
@@ -63,17 +74,57 @@ impl Relay {
     }
 }
 
-fn relay(all: &Mutex<Vec<TcpStream>>, client: &TcpStream, server: &TcpStream) -> io::Result<()> {
+fn relay(
+    all: &Mutex<Vec<TcpStream>>,
+    left: &Arc<AtomicU32>,
+    client: &TcpStream,
+    server: &TcpStream,
+) -> io::Result<()> {
     let mut all = all.lock().expect("no panic while locked");
-    for (from, to) in [(client, server), (server, client)] {
+    for (from, to, left) in [(client, server, Some(left)), (server, client, None)] {
         all.push(from.try_clone()?);
         let (mut from, mut to) = (from.try_clone()?, to.try_clone()?);
+        let left = left.map(Arc::clone);
         thread::spawn(move || {
-            // Whatever ends one direction ends both.
-            let _ = io::copy(&mut from, &mut to);
+            let passed = match left {
+                None => io::copy(&mut from, &mut to).map(|_| Passed::All),
+                Some(left) => requests(&mut from, &mut to, &left),
+            };
+            // A request that is held back leaves the connection open: its sender waits.
+            if let Ok(Passed::Held) = passed {
+                return;
+            }
+            // Whatever else ends one direction ends both.
             let _ = to.shutdown(Shutdown::Both);
             let _ = from.shutdown(Shutdown::Both);
         });
     }
     Ok(())
+}
+
+/// How one direction of a connection ended.
+enum Passed {
+    All,
+    Held,
+}
+
+/// Copies requests until one more transaction would be sent than are `left`.
+fn requests(from: &mut TcpStream, to: &mut TcpStream, left: &AtomicU32) -> io::Result<Passed> {
+    // The end of what was read before: a word may come in two parts.
+    let (mut tail, mut buffer) = (vec![], [0; 16_384]);
+    loop {
+        let n = from.read(&mut buffer)?;
+        if n == 0 {
+            return Ok(Passed::All);
+        }
+        tail.extend_from_slice(&buffer[..n]);
+        for _ in tail.windows(SENDS.len()).filter(|window| *window == SENDS) {
+            let take = |left: u32| left.checked_sub(1);
+            if left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_err() {
+                return Ok(Passed::Held);
+            }
+        }
+        to.write_all(&buffer[..n])?;
+        tail.drain(..tail.len().saturating_sub(SENDS.len() - 1));
+    }
 }

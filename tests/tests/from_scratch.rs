@@ -13,7 +13,7 @@ use backend::{
     gateway::{Gateway, RawAccount},
     instructions::program_data_address,
 };
-use e2e::{live::Live, robot};
+use e2e::{live::Live, relay::Relay, robot};
 use serde_json::Value;
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
@@ -45,7 +45,11 @@ impl Desk {
 
     /// A command under the deployer's key.
     fn command(&self, args: &[&str]) -> Command {
-        let mut flags = self.chain.flags("mirror", 1);
+        self.command_by(self.chain.flags("mirror", 1), args)
+    }
+
+    /// The same with other `flags`.
+    fn command_by(&self, mut flags: Vec<String>, args: &[&str]) -> Command {
         let at = flags.iter().position(|f| f == "--keypair").expect("a key");
         flags[at + 1] = self.chain.ready.deployer.display().to_string();
         let mut command = Command::new(robot::control_room());
@@ -188,8 +192,11 @@ fn upload_new(desk: &Desk) -> String {
     let key_file = desk.chain.folder("mirror").join(format!("buffers/file-{hash}.json"));
     assert!(!key_file.exists(), "nothing is written before --yes");
 
+    // The buffer is made and gets a little of its content: the rest waits until the kill.
+    let relay = Relay::with_sends(&desk.chain.ready.http, 5);
+    let by_relay = desk.chain.flags_by(&relay, "mirror", 1);
     let mut killed = desk
-        .command(&[&upload[..], &["--yes"]].concat())
+        .command_by(by_relay, &[&upload[..], &["--yes"]].concat())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

@@ -1,5 +1,5 @@
 //! After the whole flow the mirror equals the chain, account by account, on SQLite and on Postgres.
-use e2e::{live::Live, robot};
+use e2e::{database::Database, live::Live, robot};
 
 #[test]
 fn after_the_flow_the_mirror_equals_the_chain_field_by_field() {
@@ -10,13 +10,10 @@ fn after_the_flow_the_mirror_equals_the_chain_field_by_field() {
     assert_eq!(report["equal"], 205, "{report}");
     assert_eq!(report["differences"].as_array().map(Vec::len), Some(0), "{report}");
 
-    let Ok(url) = std::env::var("CONTROL_ROOM_TEST_POSTGRES") else {
-        println!("Postgres half not run: CONTROL_ROOM_TEST_POSTGRES is not set");
-        return;
-    };
+    let Some(database) = Database::fresh("mirror") else { return };
     let out = std::process::Command::new(robot::control_room())
         .args(chain.flags("postgres", 1))
-        .args(["--database-url", &url, "index", "--verify", "--json"])
+        .args(["--database-url", &database.url(), "index", "--verify", "--json"])
         .output()
         .expect("the control room starts");
     let text = String::from_utf8_lossy(&out.stdout);

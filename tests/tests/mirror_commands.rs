@@ -2,12 +2,13 @@
 use std::{
     fs,
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
+    path::Path,
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
-use e2e::{live::Live, robot};
+use e2e::{database::Database, live::Live, robot};
 use serde_json::Value;
 
 /// How long a test waits for what must happen. Only a failure takes that long.
@@ -149,12 +150,9 @@ fn the_schema_is_brought_up_to_date_by_command_and_a_file_needs_none() {
     let flags = chain.flags("mirror", 1);
     let (code, refused) = json(&flags, &["migrate-db"]);
     assert!(code == 1 && refused["error"].as_str().is_some_and(|e| e.contains("--database-url")));
-    let Ok(url) = std::env::var("CONTROL_ROOM_TEST_POSTGRES") else {
-        println!("Postgres half not run: CONTROL_ROOM_TEST_POSTGRES is not set");
-        return;
-    };
+    let Some(database) = Database::fresh("schema") else { return };
     let mut flags = chain.flags("postgres", 1);
-    flags.extend(["--database-url".to_owned(), url]);
+    flags.extend(["--database-url".to_owned(), database.url()]);
     let (code, done) = json(&flags, &["migrate-db"]);
     assert!(code == 0 && done["to"].as_u64() > Some(0), "{done}");
     let (_, again) = json(&flags, &["migrate-db"]);
@@ -192,15 +190,23 @@ impl Drop for Daemon {
 }
 
 /// Status and body of `path`, once somebody listens.
-fn get(at: &str, path: &str) -> (String, String) {
+/// Where the daemon that logs to `log` answers probes: it took a free port, and says which.
+fn served_at(log: &Path) -> String {
     let deadline = Instant::now() + PATIENCE;
-    let mut stream = loop {
-        match TcpStream::connect(at) {
-            Ok(stream) => break stream,
-            Err(e) => assert!(Instant::now() < deadline, "nobody listens at {at}: {e}"),
+    loop {
+        let said = fs::read_to_string(log).unwrap_or_default();
+        let lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut served = lines.filter(|line| line["message"] == "health is served");
+        if let Some(at) = served.find_map(|line| line["at"].as_str().map(str::to_owned)) {
+            return at;
         }
+        assert!(Instant::now() < deadline, "it does not say where it listens:\n{said}");
         std::thread::sleep(Duration::from_millis(20));
-    };
+    }
+}
+
+fn get(at: &str, path: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(at).expect("the daemon listens");
     let request = format!("GET {path} HTTP/1.1\r\nHost: {at}\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("a request");
     let mut answer = String::new();
@@ -212,9 +218,6 @@ fn get(at: &str, path: &str) -> (String, String) {
 #[test]
 fn a_daemon_tells_probes_how_it_is_and_logs_json_without_keys() {
     let chain = Live::start(2, 100, &[]);
-    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let at = free.local_addr().expect("an address").to_string();
-    drop(free);
     // Outside the chain's folder, which goes with it.
     let folder = tempfile::tempdir().expect("a folder");
     let own = |name: &str| folder.path().join(name).display().to_string();
@@ -231,12 +234,14 @@ fn a_daemon_tells_probes_how_it_is_and_logs_json_without_keys() {
     let mut daemon = Daemon(
         Command::new(robot::control_room())
             .args(&flags)
-            .args(["index", "--listen", &at, "--log-format", "json", "--record", &record])
+            .args(["index", "--listen", "127.0.0.1:0", "--log-format", "json"])
+            .args(["--record", &record])
             .stderr(fs::File::create(&log).expect("a log file"))
             .stdout(Stdio::null())
             .spawn()
             .expect("the daemon starts"),
     );
+    let at = served_at(&log);
     let deadline = Instant::now() + PATIENCE;
     let health = loop {
         let (status, body) = get(&at, "/healthz");

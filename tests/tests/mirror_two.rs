@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use e2e::{live::Live, relay::Relay, robot};
+use e2e::{database::Database, live::Live, relay::Relay, robot};
 use serde_json::Value;
 
 /// How long an indexer may take to have what has happened.
@@ -102,13 +102,10 @@ fn two_indexers_with_other_nodes_and_other_restarts_have_the_same_audit_head() {
     let urls = |(http, ws): &(Relay, Relay)| (http.url("http"), ws.url("ws"));
     let straight = [(chain.ready.http.clone(), chain.ready.ws.clone())];
     let winding: Vec<(String, String)> = ways.iter().map(urls).collect();
-    let postgres = std::env::var("CONTROL_ROOM_TEST_POSTGRES").ok();
-    if postgres.is_none() {
-        println!("Postgres half not run: CONTROL_ROOM_TEST_POSTGRES is not set");
-    }
-    let database = postgres.as_deref().map(|url| fresh_database(&chain, url));
+    let database = Database::fresh("two");
+    let url = database.as_ref().map(Database::url);
     let first = Operator::new(&chain, "first", &straight, None);
-    let second = Operator::new(&chain, "second", &winding, database.as_deref());
+    let second = Operator::new(&chain, "second", &winding, url.as_deref());
 
     let steady = first.start();
     let mut shaky = second.start();
@@ -163,19 +160,4 @@ fn two_indexers_with_other_nodes_and_other_restarts_have_the_same_audit_head() {
     let text = String::from_utf8_lossy(&out.stdout);
     assert_eq!(out.status.code(), Some(1), "{text}");
     assert!(text.contains("row 7"), "{text}");
-}
-
-/// A database of this test's own, on the server at `url`.
-fn fresh_database(chain: &Live, url: &str) -> String {
-    use sqlx::Connection as _;
-    let name = format!("two_{}", std::process::id());
-    let (server, _) = url.rsplit_once('/').expect("an address with a database");
-    chain.run(async {
-        let mut admin = sqlx::PgConnection::connect(url).await.expect("the server answers");
-        let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-        for sql in [sql, format!("CREATE DATABASE {name}")] {
-            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut admin).await.expect("it is done");
-        }
-    });
-    format!("{server}/{name}")
 }

@@ -9,6 +9,7 @@ use anchor_lang::AccountDeserialize;
 use backend::gateway::Gateway;
 use e2e::{
     live::Live,
+    relay::Relay,
     robot::{self, PATIENCE, Robot},
 };
 use solana_pubkey::Pubkey;
@@ -23,8 +24,7 @@ fn migrated(chain: &Live, gateway: &Gateway) -> u32 {
     state.counters.migrated
 }
 
-fn open(chain: &Live) -> Robot {
-    let flags = chain.flags("mirror", 3);
+fn open(flags: &[String]) -> Robot {
     let args: Vec<&str> = flags.iter().map(String::as_str).collect();
     let env = [("CONTROL_ROOM_NOTIFY", "off")];
     let robot = Robot::start(&robot::control_room(), &args, &env, (120, 40));
@@ -45,27 +45,25 @@ fn migrate(robot: &Robot) {
 
 #[test]
 fn a_migration_killed_half_way_ends_with_every_account_migrated_once() {
-    // Slow slots, so that the kill meets a migration under way.
-    let chain = Live::start(200, 700, &[]);
+    let chain = Live::start(200, 200, &[]);
     chain.execute_upgrade();
     let gateway = chain.gateway();
 
-    let mut robot = open(&chain);
+    // Two transactions of about ten accounts each: the rest waits until the kill.
+    let relay = Relay::with_sends(&chain.ready.http, 2);
+    let mut robot = open(&chain.flags_by(&relay, "mirror", 3));
     migrate(&robot);
     let end = Instant::now() + PATIENCE;
-    let at_kill = loop {
-        let n = migrated(&chain, &gateway);
-        if n > 0 {
-            break n;
-        }
+    while migrated(&chain, &gateway) == 0 {
         assert!(Instant::now() < end, "the migration does not start:\n{}", robot.screen());
         thread::sleep(Duration::from_millis(30));
-    };
+    }
     robot.signal("KILL");
     robot.exit();
+    let at_kill = migrated(&chain, &gateway);
     assert!(at_kill < 200, "all {at_kill} were migrated before the kill: nothing was shown");
 
-    let mut robot = open(&chain);
+    let mut robot = open(&chain.flags("mirror", 3));
     migrate(&robot);
     robot.press("3");
     robot.expect("200/200 migrated");
