@@ -1,156 +1,159 @@
 //! Commands against a node whose history cannot be read, and without a mirror: what needs only the
 //! accounts, or only a node and a key, goes on and says what is missing.
-use std::{
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    path::Path,
-    process::{Command, Output},
-    sync::{Arc, Mutex},
-};
+#[cfg(test)]
+mod strangers {
+    use std::{
+        io::{Read, Write},
+        net::{TcpListener, TcpStream},
+        path::Path,
+        process::{Command, Output},
+        sync::{Arc, Mutex},
+    };
 
-use serde_json::{Value, json};
+    use serde_json::{Value, json};
 
-/// Address that no account has.
-const NOWHERE: &str = "CktRuQ2mttgRGkXJtyksdKHjUdc2C4TgDzyB98oEzy8";
-/// An address at which there is no database.
-const NO_DATABASE: &str = "nonsense";
-/// 64 bytes as base58.
-const SIGNATURE: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+    /// Address that no account has.
+    const NOWHERE: &str = "CktRuQ2mttgRGkXJtyksdKHjUdc2C4TgDzyB98oEzy8";
+    /// An address at which there is no database.
+    const NO_DATABASE: &str = "nonsense";
+    /// 64 bytes as base58.
+    const SIGNATURE: &str = "1111111111111111111111111111111111111111111111111111111111111111";
 
-type Asked = Arc<Mutex<Vec<String>>>;
+    type Asked = Arc<Mutex<Vec<String>>>;
 
-fn answer(method: &str, params: &Value) -> Result<Value, (i64, &'static str)> {
-    // Slot 100, and a time: see the layout of the Clock sysvar.
-    let clock = "ZAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAACAO7FqAAAAAA==";
-    let clock = json!({"lamports": 1, "owner": "Sysvar1111111111111111111111111111111111111",
+    fn answer(method: &str, params: &Value) -> Result<Value, (i64, &'static str)> {
+        // Slot 100, and a time: see the layout of the Clock sysvar.
+        let clock = "ZAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAACAO7FqAAAAAA==";
+        let clock = json!({"lamports": 1, "owner": "Sysvar1111111111111111111111111111111111111",
         "executable": false, "data": [clock, "base64"], "rentEpoch": 0});
-    let at = |value: Value| json!({"context": {"slot": 100}, "value": value});
-    Ok(match method {
-        "getGenesisHash" => json!(NOWHERE),
-        "getSlot" => json!(100),
-        "getAccountInfo" => at(clock),
-        "getMultipleAccounts" => at(json!([clock])),
-        "getProgramAccounts" => at(json!([])),
-        "getSignaturesForAddress" if params[1]["before"].is_string() => json!([]),
-        "getSignaturesForAddress" => json!([
-            {"signature": SIGNATURE, "slot": 50, "err": null, "memo": null, "blockTime": null},
-        ]),
-        "getTransaction" => {
-            return Err((-32_015, "Transaction version (2) is not supported"));
-        }
-        _ => return Err((-32_601, "Method not found")),
-    })
-}
-
-/// A node; its address, and the methods that it was asked for.
-fn node() -> (String, Asked) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let asked = Asked::default();
-    let log = Arc::clone(&asked);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (stream, log) = (stream.unwrap(), Arc::clone(&log));
-            std::thread::spawn(move || serve(stream, &log));
-        }
-    });
-    (url, asked)
-}
-
-fn serve(mut stream: TcpStream, log: &Asked) -> Option<()> {
-    let mut bytes = vec![];
-    loop {
-        let mut part = [0; 4096];
-        let head = bytes.windows(4).position(|w| w == b"\r\n\r\n").map(|at| at + 4);
-        let body = head.and_then(|at| serde_json::from_slice::<Value>(&bytes[at..]).ok());
-        let Some(request) = body else {
-            let n = stream.read(&mut part).ok().filter(|n| *n > 0)?;
-            bytes.extend_from_slice(&part[..n]);
-            continue;
-        };
-        bytes.clear();
-        let method = request["method"].as_str()?.to_owned();
-        let mut reply = json!({"jsonrpc": "2.0", "id": request["id"]});
-        match answer(&method, &request["params"]) {
-            Ok(result) => reply["result"] = result,
-            Err((code, message)) => reply["error"] = json!({"code": code, "message": message}),
-        }
-        log.lock().unwrap().push(method);
-        let body = reply.to_string();
-        let head = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).ok()?;
-        stream.write_all(body.as_bytes()).ok()?;
+        let at = |value: Value| json!({"context": {"slot": 100}, "value": value});
+        Ok(match method {
+            "getGenesisHash" => json!(NOWHERE),
+            "getSlot" => json!(100),
+            "getAccountInfo" => at(clock),
+            "getMultipleAccounts" => at(json!([clock])),
+            "getProgramAccounts" => at(json!([])),
+            "getSignaturesForAddress" if params[1]["before"].is_string() => json!([]),
+            "getSignaturesForAddress" => json!([
+                {"signature": SIGNATURE, "slot": 50, "err": null, "memo": null, "blockTime": null},
+            ]),
+            "getTransaction" => {
+                return Err((-32_015, "Transaction version (2) is not supported"));
+            }
+            _ => return Err((-32_601, "Method not found")),
+        })
     }
-}
 
-fn run(url: &str, data: &Path, args: &[&str]) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_control-room"))
-        .args(["--rpc-url", url, "--data-dir"])
-        .arg(data)
-        .args(args)
-        .env_clear()
-        .env("HOME", data)
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (status.code(), text(stdout), text(stderr))
-}
-
-#[test]
-fn status_goes_on_where_history_cannot_be_read_and_the_audit_log_says_why_it_ends() {
-    let ((url, _), data) = (node(), tempfile::tempdir().unwrap());
-    let (code, out, err) = run(&url, data.path(), &["status", "--json"]);
-    assert_eq!(code, Some(0), "{err}");
-    let value: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((&value["slot"], &value["audit_complete"]), (&json!(100), &json!(false)));
-    assert!(value["audit_error"].as_str().unwrap().contains(SIGNATURE), "{out}");
-    assert!(err.starts_with("Warning: ") && err.contains(SIGNATURE), "{err}");
-    assert_eq!(err.lines().count(), 1, "{err}");
-    for (args, expected) in [
-        (&["audit"][..], 1),
-        (&["audit", "head"], 1),
-        (&["audit", "export"], 1),
-        (&["audit", "verify"], 2),
-        (&["index", "--once"], 2),
-    ] {
-        let (code, _, err) = run(&url, data.path(), args);
-        assert_eq!(code, Some(expected), "{args:?} {err}");
-        assert!(err.contains(SIGNATURE), "{args:?} {err}");
+    /// A node; its address, and the methods that it was asked for.
+    fn node() -> (String, Asked) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Asked::default();
+        let log = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (stream, log) = (stream.unwrap(), Arc::clone(&log));
+                std::thread::spawn(move || serve(stream, &log));
+            }
+        });
+        (url, asked)
     }
-    let (_, out, _) = run(&url, data.path(), &["audit", "head", "--json"]);
-    let value: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((&value["seq"], &value["complete"]), (&json!(0), &json!(false)));
-}
 
-#[test]
-fn what_is_named_by_its_address_needs_neither_a_mirror_nor_a_list_of_accounts() {
-    let data = tempfile::tempdir().unwrap();
-    for command in
-        ["approve", "reject", "veto", "cancel", "execute", "rollback", "pause", "unpause"]
-    {
-        let (url, asked) = node();
-        let name = if command.ends_with("pause") { "--team" } else { "--proposal" };
-        let args = ["--database-url", NO_DATABASE, command, name, NOWHERE];
-        let (code, _, err) = run(&url, data.path(), &args);
-        // The clock stands where the account was asked for: the chain was read, and refused it.
-        assert_eq!(code, Some(1), "{command} {err}");
-        let lines: Vec<_> = err.lines().collect();
-        assert!(lines[0].starts_with("Warning: ") && lines[0].contains("chain alone"), "{err}");
-        assert_eq!(lines.iter().filter(|l| l.starts_with("Warning: ")).count(), 1, "{err}");
-        let asked = asked.lock().unwrap();
-        assert!(asked.iter().any(|m| m == "getMultipleAccounts"), "{command} {asked:?}");
-        for method in ["getProgramAccounts", "getSignaturesForAddress", "getTransaction"] {
-            assert!(!asked.iter().any(|m| m == method), "{command} {asked:?}");
+    fn serve(mut stream: TcpStream, log: &Asked) -> Option<()> {
+        let mut bytes = vec![];
+        loop {
+            let mut part = [0; 4096];
+            let head = bytes.windows(4).position(|w| w == b"\r\n\r\n").map(|at| at + 4);
+            let body = head.and_then(|at| serde_json::from_slice::<Value>(&bytes[at..]).ok());
+            let Some(request) = body else {
+                let n = stream.read(&mut part).ok().filter(|n| *n > 0)?;
+                bytes.extend_from_slice(&part[..n]);
+                continue;
+            };
+            bytes.clear();
+            let method = request["method"].as_str()?.to_owned();
+            let mut reply = json!({"jsonrpc": "2.0", "id": request["id"]});
+            match answer(&method, &request["params"]) {
+                Ok(result) => reply["result"] = result,
+                Err((code, message)) => reply["error"] = json!({"code": code, "message": message}),
+            }
+            log.lock().unwrap().push(method);
+            let body = reply.to_string();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            stream.write_all(head.as_bytes()).ok()?;
+            stream.write_all(body.as_bytes()).ok()?;
         }
     }
-}
 
-#[test]
-fn a_mistake_in_the_settings_is_no_reason_for_status_to_do_without_the_mirror() {
-    let ((url, _), data) = (node(), tempfile::tempdir().unwrap());
-    let args = ["--database-url", NO_DATABASE, "status"];
-    assert_eq!(run(&url, data.path(), &args).0, Some(1));
+    fn run(url: &str, data: &Path, args: &[&str]) -> (Option<i32>, String, String) {
+        let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_control-room"))
+            .args(["--rpc-url", url, "--data-dir"])
+            .arg(data)
+            .args(args)
+            .env_clear()
+            .env("HOME", data)
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (status.code(), text(stdout), text(stderr))
+    }
+
+    #[test]
+    fn status_goes_on_where_history_cannot_be_read_and_the_audit_log_says_why_it_ends() {
+        let ((url, _), data) = (node(), tempfile::tempdir().unwrap());
+        let (code, out, err) = run(&url, data.path(), &["status", "--json"]);
+        assert_eq!(code, Some(0), "{err}");
+        let value: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((&value["slot"], &value["audit_complete"]), (&json!(100), &json!(false)));
+        assert!(value["audit_error"].as_str().unwrap().contains(SIGNATURE), "{out}");
+        assert!(err.starts_with("Warning: ") && err.contains(SIGNATURE), "{err}");
+        assert_eq!(err.lines().count(), 1, "{err}");
+        for (args, expected) in [
+            (&["audit"][..], 1),
+            (&["audit", "head"], 1),
+            (&["audit", "export"], 1),
+            (&["audit", "verify"], 2),
+            (&["index", "--once"], 2),
+        ] {
+            let (code, _, err) = run(&url, data.path(), args);
+            assert_eq!(code, Some(expected), "{args:?} {err}");
+            assert!(err.contains(SIGNATURE), "{args:?} {err}");
+        }
+        let (_, out, _) = run(&url, data.path(), &["audit", "head", "--json"]);
+        let value: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((&value["seq"], &value["complete"]), (&json!(0), &json!(false)));
+    }
+
+    #[test]
+    fn what_is_named_by_its_address_needs_neither_a_mirror_nor_a_list_of_accounts() {
+        let data = tempfile::tempdir().unwrap();
+        for command in
+            ["approve", "reject", "veto", "cancel", "execute", "rollback", "pause", "unpause"]
+        {
+            let (url, asked) = node();
+            let name = if command.ends_with("pause") { "--team" } else { "--proposal" };
+            let args = ["--database-url", NO_DATABASE, command, name, NOWHERE];
+            let (code, _, err) = run(&url, data.path(), &args);
+            // The clock stands where the account was asked for: the chain was read, and refused it.
+            assert_eq!(code, Some(1), "{command} {err}");
+            let lines: Vec<_> = err.lines().collect();
+            assert!(lines[0].starts_with("Warning: ") && lines[0].contains("chain alone"), "{err}");
+            assert_eq!(lines.iter().filter(|l| l.starts_with("Warning: ")).count(), 1, "{err}");
+            let asked = asked.lock().unwrap();
+            assert!(asked.iter().any(|m| m == "getMultipleAccounts"), "{command} {asked:?}");
+            for method in ["getProgramAccounts", "getSignaturesForAddress", "getTransaction"] {
+                assert!(!asked.iter().any(|m| m == method), "{command} {asked:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_the_settings_is_no_reason_for_status_to_do_without_the_mirror() {
+        let ((url, _), data) = (node(), tempfile::tempdir().unwrap());
+        let args = ["--database-url", NO_DATABASE, "status"];
+        assert_eq!(run(&url, data.path(), &args).0, Some(1));
+    }
 }
