@@ -178,13 +178,15 @@ pub enum BackendError {
     },
     /// A transaction was sent, and it is proved that no block includes it or ever will.
     #[error(
-        "{what}: the transaction {signature} was not included, and no block can include it any more: finalized blocks are past the end of its blockhash. It changed nothing; try again."
+        "{what}: the transaction {signature} was not included, and no block can include it any more: finalized blocks are past the end of its blockhash. It changed nothing; try again{hint}."
     )]
     Dropped {
         /// What it should do.
         what: String,
         /// Its signature.
         signature: String,
+        /// What may have been the reason, as a sentence after a full stop; or nothing.
+        hint: String,
     },
     /// A transaction was sent and its outcome could not be learnt.
     #[error(

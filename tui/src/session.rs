@@ -214,10 +214,12 @@ impl Session {
 /// # Errors
 /// The backend's, with what may be a secret in it.
 pub async fn gateway(s: &Settings) -> backend::Result<Gateway> {
+    let usual = GatewayConfig::new(s.rpc_url.clone());
     let config = GatewayConfig {
         timeout: TIMEOUT,
         unit_price: s.priority_fee,
-        ..GatewayConfig::new(s.rpc_url.clone())
+        outcome_timeout: s.outcome_timeout.unwrap_or(usual.outcome_timeout),
+        ..usual
     };
     Gateway::connect(config).await
 }

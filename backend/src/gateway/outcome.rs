@@ -95,16 +95,18 @@ impl Gateway {
                 Ok(Outcome::Landed(slot, error)) => return Ok((slot, error)),
                 Ok(Outcome::Expired) => {
                     let (what, signature) = (sending.what.into(), sending.signature.to_string());
-                    return Err(BackendError::Dropped { what, signature });
+                    let hint = self.fee_hint().map_or_else(String::new, |h| format!(". It {h}"));
+                    return Err(BackendError::Dropped { what, signature, hint });
                 }
                 Ok(Outcome::Waiting(why)) => why,
                 Err(error) => Some(error.to_string()),
             };
             let waited = self.config().outcome_timeout;
             if started.elapsed() >= waited {
+                let hint = self.fee_hint().map_or_else(String::new, |h| format!("; it {h}"));
                 let none = format!(
                     "it is in no confirmed block after {waited:?}, and nothing proves that it \
-                     cannot be included any more"
+                     cannot be included any more{hint}"
                 );
                 return Err(BackendError::Unknown {
                     what: sending.what.into(),
@@ -113,6 +115,13 @@ impl Gateway {
                 });
             }
         }
+    }
+
+    /// Why a transaction that pays the base fee alone may not be included, as the rest of a sentence.
+    fn fee_hint(&self) -> Option<&'static str> {
+        (self.config().unit_price == 0).then_some(
+            "paid no priority fee, which may be why: --priority-fee MICROLAMPORTS pays one",
+        )
     }
 
     pub(super) async fn broadcast(

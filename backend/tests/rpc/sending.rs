@@ -141,11 +141,26 @@ async fn the_same_bytes_are_sent_again_until_the_blockhash_is_over_and_nothing_e
     let error = send(&node).await.unwrap_err();
     assert!(matches!(error, BackendError::Dropped { .. }), "{error}");
     assert!(error.to_string().contains("no block can include it any more"), "{error}");
+    assert!(error.to_string().contains("--priority-fee"), "the likely reason is missing: {error}");
     assert!(node.asked("sendTransaction").len() >= 2, "it was never broadcast again");
     assert_eq!(distinct(&node), 1);
     let finalized = |p: &Value| p[0]["commitment"] == "finalized";
     assert!(node.asked("getEpochInfo").iter().all(finalized), "a fork can still lose to another");
     assert!(node.asked("getSignatureStatuses").last().is_some_and(searches));
+}
+
+#[tokio::test]
+async fn a_transaction_that_paid_a_priority_fee_is_not_said_to_lack_one() {
+    let node = FakeNode::start(|method, params, _| match method {
+        "getSignatureStatuses" => unknown(),
+        "getEpochInfo" => later(151),
+        _ => usual(method, params),
+    })
+    .await;
+    let error = send_over(GatewayConfig { unit_price: 7, ..GatewayConfig::new(&node.url) });
+    let error = error.await.unwrap_err();
+    assert!(matches!(error, BackendError::Dropped { .. }), "{error}");
+    assert!(!error.to_string().contains("--priority-fee"), "{error}");
 }
 
 #[tokio::test]

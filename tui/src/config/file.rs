@@ -102,6 +102,8 @@ pub struct File {
     /// Micro-lamports per compute unit, on top of the base fee.
     #[serde(deserialize_with = "priority_fee")]
     pub priority_fee: Option<u64>,
+    /// Longest wait for the outcome of what was sent, seconds.
+    pub outcome_timeout_seconds: Option<NonZeroU64>,
     /// Postgres instead of a file.
     pub database_url: Option<String>,
     /// Mirror and archive.
@@ -196,6 +198,10 @@ pub const PRINTED: &str = r#"# Control room. Flags come first, then CONTROL_ROOM
 
 # Paid with every transaction on top of the base fee: micro-lamports per compute unit of its limit.
 # priority_fee = 0
+
+# How long the outcome of a sent transaction is waited for; then its signature and the command that
+# looks again are shown. Less than a minute and a half is too short to learn that it was dropped.
+# outcome_timeout_seconds = 180
 
 # Postgres for a team's mirror; without it the mirror is a file in data_dir.
 # database_url = "postgres://user:password@host:5432/control_room"

@@ -59,6 +59,8 @@ pub struct Settings {
     pub keypair: Option<PathBuf>,
     /// Micro-lamports per compute unit that every transaction pays on top of the base fee.
     pub priority_fee: u64,
+    /// Longest wait for the outcome of what was sent; [`None`] is the usual.
+    pub outcome_timeout: Option<Duration>,
     /// Postgres instead of the file in `data_dir`.
     pub database_url: Option<String>,
     /// Mirror and archive.
@@ -130,6 +132,7 @@ impl Settings {
             others,
             keypair: flags.keypair.clone().or(file.keypair),
             priority_fee: flags.priority_fee.or(file.priority_fee).unwrap_or_default(),
+            outcome_timeout: file.outcome_timeout_seconds.map(|s| Duration::from_secs(s.get())),
             database_url: flags.database_url.clone().or(file.database_url),
             data_dir,
             read_only: flags.read_only || file.read_only,
@@ -344,6 +347,7 @@ mod tests {
             ("[retention]\naudit_days = 1", "audit_days"),
             ("\npriority_fee = 50000001", "line 2"),
             ("priority_fee = -1", "line 1"),
+            ("outcome_timeout_seconds = 0", "line 1"),
         ] {
             std::fs::write(&path, text).unwrap();
             let error = format!("{:#}", check(&path).unwrap_err());
@@ -370,5 +374,6 @@ mod tests {
         assert!(all.endpoints.len() == 1 && all.index.listen.is_some());
         assert!(all.index.behind_slots.is_some() && all.retention.closed_days.is_some());
         assert!(all.rpc_url.is_some() && all.keypair.is_some() && !all.names.is_empty());
+        assert!(all.priority_fee.is_some() && all.outcome_timeout_seconds.is_some());
     }
 }
