@@ -1,0 +1,38 @@
+//! Cases from the field, each a file in `tests/scenarios`.
+use std::{collections::BTreeSet, fs};
+
+use e2e::scenario;
+
+/// One test a file, named like it.
+macro_rules! cases {
+    ($($name:ident),* $(,)?) => {
+        $(
+            #[test]
+            fn $name() {
+                scenario::play(&file(stringify!($name)));
+            }
+        )*
+
+        #[test]
+        fn every_file_is_a_test() {
+            let files = fs::read_dir(scenario::folder()).expect("the folder");
+            let names = files.map(|f| f.expect("a file").file_name().to_string_lossy().into_owned());
+            let listed = [$(stringify!($name)),*].map(file);
+            assert_eq!(names.collect::<BTreeSet<_>>(), BTreeSet::from(listed));
+        }
+    };
+}
+
+fn file(name: &str) -> String {
+    format!("{}.toml", name.replace('_', "-"))
+}
+
+cases! {
+    frozen_node,
+    future_error,
+    high_block_height,
+    no_priority_fee,
+    rent_epoch,
+    rent_epoch_without_space,
+    v1_transaction,
+}
