@@ -109,17 +109,17 @@ pub enum IndexerError {
         /// Scheme and host.
         url: String,
     },
-    /// A snapshot lacks so many accounts that it is not believed.
+    /// A list of accounts left out some that exist.
     #[error(
-        "The RPC node at {url} returned {seen} of the {known} manager accounts in the mirror, so nothing was marked as closed. The node may be cutting its answers short; use another one if this stays."
+        "The RPC node at {url} cuts its list of accounts short: it listed {listed} and left out {left_out} that it returned when asked by address. Those were read that way and none of them was closed; an account that neither the list nor the mirror holds stays unknown. Use another node, or one that answers getProgramAccountsV2."
     )]
-    Suspect {
+    Truncated {
         /// Scheme and host.
         url: String,
-        /// Accounts it returned.
-        seen: u64,
-        /// Live accounts in the mirror.
-        known: u64,
+        /// Accounts in the list.
+        listed: u64,
+        /// Accounts that exist and were not in it.
+        left_out: u64,
     },
     /// The node changed its cluster while the indexer ran.
     #[error(
@@ -233,7 +233,7 @@ impl IndexerError {
             Self::Incomplete { .. } => "incomplete",
             Self::File { .. } => "file",
             Self::Recording { .. } => "recording",
-            Self::Suspect { .. } => "suspect",
+            Self::Truncated { .. } => "truncated",
             Self::Unlisted { .. } => "unlisted",
             Self::ClusterChanged { .. } => "cluster",
             Self::Overrun { .. } => "overrun",

@@ -1,5 +1,5 @@
-//! Another process writes the store: this one reads what that one writes, says how it goes, and
-//! takes over when the other one has ended.
+//! Another process writes the store, or nobody can at the moment: this one reads what is there, says how
+//! it goes, and takes over when the other one has ended or the store takes writes again.
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -12,14 +12,26 @@ use crate::{
 
 /// How often the store is asked.
 const EVERY: Duration = Duration::from_millis(250);
+/// How often a store that takes no writes is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// The name of a writer where there is none.
 pub(crate) const NOBODY: &str = "nobody";
 
 /// Whom this process follows.
 pub(crate) struct Followed {
     writer: String,
-    /// Whether this process could write, if the writer ended.
-    takes_over: bool,
+    takes_over: TakesOver,
+}
+
+/// When this process may write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum TakesOver {
+    /// Never: this user only reads.
+    Never,
+    /// As soon as no lease runs.
+    WhenFree,
+    /// As soon as no lease runs and the store takes writes again; the store's words.
+    WhenWritable(String),
 }
 
 impl Followed {
@@ -27,17 +39,22 @@ impl Followed {
     pub(crate) async fn of(link: &Link, error: &IndexerError) -> Option<Self> {
         match error {
             IndexerError::Store(StoreError::Leased { owner, .. }) => {
-                Some(Self { writer: owner.clone(), takes_over: true })
+                Some(Self { writer: owner.clone(), takes_over: TakesOver::WhenFree })
             }
             IndexerError::Store(StoreError::ReadOnly { .. }) => {
-                Some(Self { writer: NOBODY.to_owned(), takes_over: false })
+                Some(Self { writer: NOBODY.to_owned(), takes_over: TakesOver::Never })
+            }
+            IndexerError::Store(e @ StoreError::Paused { .. }) => {
+                let takes_over = TakesOver::WhenWritable(e.to_string());
+                Some(Self { writer: NOBODY.to_owned(), takes_over })
             }
             // The node does not answer; whoever writes may have another one.
             IndexerError::Rpc { .. } if link.run.borrow().is_none() => {
                 let state = link.store.state().await.ok()?;
                 let ours = state.program_id == Some(link.config.program_id);
                 let lease = state.lease.filter(|lease| ours && !lease.left.is_zero())?;
-                let takes_over = !link.store.read_only();
+                let reads = link.store.read_only();
+                let takes_over = if reads { TakesOver::Never } else { TakesOver::WhenFree };
                 Some(Self { writer: lease.owner, takes_over })
             }
             _ => None,
@@ -68,14 +85,20 @@ impl Pulse {
     }
 }
 
-/// Follows until this process may take over.
+/// Follows until this process may take over, or may try to.
 ///
 /// # Errors
 /// When the store is of another cluster than the node, or cannot be used.
 pub(crate) async fn follow(link: &Link, followed: Followed) -> Result<()> {
     let Followed { mut writer, takes_over } = followed;
     let mut pulse = Pulse { seen: None };
-    link.report(Origin::Connection, None);
+    let began = Instant::now();
+    // What went wrong with this process's own writing and reading is over with it.
+    for origin in
+        [Origin::Connection, Origin::Lease, Origin::Snapshot, Origin::Fork, Origin::History]
+    {
+        link.report(origin, None);
+    }
     link.health.send_modify(|h| {
         for reason in [Reason::GapFill, Reason::SocketSilent, Reason::Drift] {
             h.set(reason, false);
@@ -85,15 +108,25 @@ pub(crate) async fn follow(link: &Link, followed: Followed) -> Result<()> {
     loop {
         match link.store.state().await {
             Ok(state) => {
-                link.report(Origin::Store, None);
                 let lease = state.lease.as_ref().filter(|lease| !lease.left.is_zero());
                 let beats = pulse.beats(lease, Instant::now());
                 let before = writer.clone();
                 writer = lease.map_or_else(|| NOBODY.to_owned(), |lease| lease.owner.clone());
-                if lease.is_none() && takes_over {
-                    link.note("TakenOver", json!({"from": before})).await;
-                    return Ok(());
+                let mut trouble = None;
+                match &takes_over {
+                    TakesOver::WhenFree if lease.is_none() => {
+                        link.note("TakenOver", json!({"from": before})).await;
+                        return Ok(());
+                    }
+                    TakesOver::WhenWritable(why) if lease.is_none() => {
+                        if began.elapsed() >= AGAIN {
+                            return Ok(());
+                        }
+                        trouble = Some(why.clone());
+                    }
+                    _ => {}
                 }
+                link.report(Origin::Store, trouble);
                 show(link, &state, &writer, beats);
             }
             Err(e) if e.is_transient() => link.report(Origin::Store, Some(e.to_string())),
@@ -131,6 +164,8 @@ fn show(link: &Link, state: &MirrorState, writer: &str, beats: bool) {
         h.snapshot = Some(state.snapshot_slot).filter(|slot| *slot > 0);
         if beats {
             h.last_frame = Some(Instant::now());
+            // Standing by for a writer that is alive is no fault.
+            h.set(Reason::Fenced, false);
         }
         h.set(Reason::Startup, state.snapshot_slot == 0);
         let lags = h.lag() > behind;

@@ -51,7 +51,7 @@ pub enum Reason {
     NodeBehind,
     /// The store does not take what arrives.
     DbDown,
-    /// A complete reading lacked too much to be believed.
+    /// The last list of accounts was not complete.
     SnapshotSuspect,
     /// A complete reading found rows that were wrong without a gap.
     Drift,
@@ -61,7 +61,7 @@ pub enum Reason {
     Quarantine,
     /// Finalised transactions cannot be read, so that the audit log stands still.
     HistoryBehind,
-    /// Another process has taken the mirror over.
+    /// Another process has taken the mirror over from this one.
     Fenced,
     /// The mirror has given up, or was told to end.
     Stopped,
@@ -118,7 +118,7 @@ impl Reason {
                 "The store does not take what arrives; check the database and its disk. What is missing is read again afterwards."
             }
             Self::SnapshotSuspect => {
-                "The node's answer lacked accounts that the mirror holds, so nothing was closed; check the node, or use another one."
+                "The node's list of accounts is not complete, so accounts may be missing here; none was closed because of it. Use another node."
             }
             Self::Drift => {
                 "The last complete reading found rows that were wrong without a gap; run `control-room index --verify` and report it."
@@ -133,7 +133,7 @@ impl Reason {
                 "A finalised transaction cannot be read, so the audit log stands still before it; accounts are mirrored all the same. The error names it: use a node that keeps the history, or a newer control room."
             }
             Self::Fenced => {
-                "Another process has taken this mirror over; let one of them run, and only one."
+                "Another process has taken this mirror over; this one writes nothing, stands by, and goes on by itself when the other has ended."
             }
             Self::Stopped => {
                 "The mirror has ended; its last words are in the log. Start `control-room index` again."

@@ -77,7 +77,7 @@ pub struct Link {
     stop: watch::Receiver<bool>,
     /// Asks for a snapshot now.
     pub(crate) reread: Notify,
-    /// Set when the mirror has given up, with the reason.
+    /// Set when the mirror has given up or was told to stop.
     pub(crate) over: watch::Sender<bool>,
     /// The cluster that the store belongs to, once that is known.
     pub(crate) genesis: OnceLock<[u8; 32]>,

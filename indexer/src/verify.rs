@@ -18,7 +18,7 @@ use self::{
 use crate::{
     Result, SourceConfig, Store,
     audit::{StoreFault, check_store},
-    decode::mirrored,
+    decode::{Raw, mirrored},
     source::{endpoints::Endpoints, rpc::Rpc},
 };
 
@@ -57,13 +57,18 @@ pub struct VerifyReport {
     pub differences: Vec<Difference>,
     /// Accounts and faults beyond those.
     pub unlisted: u64,
+    /// Accounts that the node's list left out although they exist. They were compared by address; what
+    /// neither the list nor the mirror holds was not.
+    pub left_out: u64,
+    /// Scheme and host of the node.
+    pub node: String,
 }
 
 impl VerifyReport {
-    /// Whether nothing differs.
+    /// Whether nothing differs and every account of the chain was compared.
     #[must_use]
     pub fn is_equal(&self) -> bool {
-        self.differences.is_empty() && self.unlisted == 0
+        self.differences.is_empty() && self.unlisted == 0 && self.left_out == 0
     }
 }
 
@@ -78,7 +83,9 @@ pub async fn verify(config: &SourceConfig, store: &dyn Store) -> Result<VerifyRe
     let mut round = 1;
     let mut report = loop {
         let report = compare(&rpc, store).await?;
-        if report.is_equal() || round == ROUNDS {
+        // A list that is cut short stays so.
+        let differs = !report.differences.is_empty() || report.unlisted > 0;
+        if !differs || round == ROUNDS {
             break report;
         }
         round += 1;
@@ -130,10 +137,22 @@ async fn compare(rpc: &Rpc, store: &dyn Store) -> Result<VerifyReport> {
             }
         }
     }
-    for pubkey in held.untold() {
-        found.account(pubkey, false, None).await?;
+    // A list that was cut short looks like one of accounts that are gone.
+    let (slot, untold) = (stream.slot(), held.untold());
+    let asked = untold.iter().map(|(pubkey, _)| *pubkey).collect::<Vec<_>>();
+    let mut there: BTreeMap<Pubkey, Raw> = BTreeMap::new();
+    for raw in rpc.by_address(&asked, slot).await?.accounts {
+        there.insert(raw.pubkey, raw);
     }
-    found.report.slot = stream.slot();
+    for (pubkey, at) in untold {
+        let data = there.get(&pubkey).map(|raw| mirrored(&raw.data));
+        let equal = data.is_some_and(|data| held.told(&pubkey, data) == Told::Equal);
+        // What is newer than the list cannot be in it.
+        let left_out = data.is_some() && at <= slot;
+        found.report.left_out = found.report.left_out.saturating_add(u64::from(left_out));
+        found.account(pubkey, equal, data).await?;
+    }
+    (found.report.slot, found.report.node) = (slot, rpc.shown());
     found.report.differences.sort();
     Ok(found.report)
 }

@@ -5,7 +5,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use indexer::{Fill, Present, Run, Store, StoreError, Update, store::LEASE};
+use indexer::{Fill, Present, Run, Store, StoreError, Update, replay::complete, store::LEASE};
 use sqlx::{Executor as _, PgConnection, Row as _};
 use tokio::sync::mpsc;
 
@@ -53,7 +53,7 @@ pub async fn fill(store: &Arc<dyn Store>, rows: &Arc<Vec<Update>>) -> Result<Dur
     let taken = store.fill(&run, receiver).await?;
     let took = begun.elapsed();
     ensure!(taken == u64::try_from(rows.len()).ok(), "the store took {taken:?} rows");
-    store.tombstone_missing(&run, SLOT, Arc::new(present), true).await?;
+    complete(&**store, &run, SLOT, Arc::new(present)).await?;
     store.end_run(&run).await?;
     Ok(took)
 }
@@ -166,7 +166,7 @@ pub async fn merge_again(
             part.iter().cloned().map(|u| Update { slot: SLOT + 1, ..u }).collect::<Vec<_>>();
         store.apply(&run, indexer::Batch { updates, ..Default::default() }).await?;
     }
-    store.tombstone_missing(&run, SLOT + 1, Arc::new(present), true).await?;
+    complete(&**store, &run, SLOT + 1, Arc::new(present)).await?;
     let took = begun.elapsed();
     let wal = log_end(&mut sql).await?.saturating_sub(log);
     store.end_run(&run).await?;

@@ -82,7 +82,7 @@ handed_on! {
     fn end_run(run: &Run) -> ();
     fn state() -> MirrorState;
     fn fill(run: &Run, rows: mpsc::Receiver<Fill>) -> Option<u64>;
-    fn tombstone_missing(run: &Run, slot: u64, present: Arc<Present>, trusted: bool) -> Closing;
+    fn tombstone_missing(run: &Run, slot: u64, present: Arc<Present>, gone: Arc<Present>) -> Closing;
     fn undo_slots(upto: u64) -> Vec<u64>;
     fn undo(run: &Run, orphaned: &[u64]) -> Undone;
     fn append_audit(run: &Run, entries: Vec<AuditEntry>, upto: u64) -> u64;

@@ -7,6 +7,7 @@
 //! [`write`] writes what was taken in, [`reading`] reads all accounts now and then, [`watch`] says
 //! which accounts are watched, [`probe`] notices a subscription that died, [`lag`] a node that is
 //! behind others, and [`crate::fork`] what did not become final.
+mod absent;
 mod feed;
 pub mod intake;
 mod lag;
@@ -33,7 +34,10 @@ use tokio::{
 };
 use tracing::{Instrument, info_span};
 
-use self::intake::{Intake, Reach};
+use self::{
+    intake::{Intake, Reach},
+    snapshot::Joined,
+};
 use crate::{
     Conn, Reason, Result,
     link::{Link, Origin},
@@ -41,7 +45,7 @@ use crate::{
     store::{Marks, Run},
 };
 
-/// How soon a snapshot that is not believed is read again.
+/// How soon a snapshot that failed is read again.
 pub const RECHECK: Duration = Duration::from_secs(5);
 
 /// One connection, as its tasks share it.
@@ -138,6 +142,14 @@ async fn open(link: &Arc<Link>, run: Run) -> Result<(Arc<Session>, Socket)> {
     Ok((Arc::new(session), socket))
 }
 
+/// Ends the connection when its run may not write any more, also when there is nothing to write.
+async fn displaced(session: Arc<Session>) -> Result<()> {
+    let mut run = session.link.run.subscribe();
+    // The sender is a part of the link.
+    let _ = run.wait_for(|now| *now != Some(session.run)).await;
+    Err(crate::IndexerError::UsedUp)
+}
+
 impl Session {
     /// Runs the tasks until one fails, or all have ended because the mirror stops.
     async fn hold(self: &Arc<Self>, socket: Socket) -> Result<()> {
@@ -158,6 +170,7 @@ impl Session {
         tasks.spawn(side(Box::pin(watch::follow(Arc::clone(self)))).instrument(span.clone()));
         tasks.spawn(side(Box::pin(probe::probe(Arc::clone(self)))).instrument(span.clone()));
         tasks.spawn(side(Box::pin(lag::lag(Arc::clone(self)))).instrument(span.clone()));
+        tasks.spawn(side(Box::pin(displaced(Arc::clone(self)))).instrument(span.clone()));
         tasks.spawn(side(Box::pin(crate::fork::settle(Arc::clone(self)))).instrument(span));
         while let Some(ended) = tasks.join_next().await {
             // A task that panicked ends the connection like one that failed.
@@ -187,26 +200,32 @@ impl Session {
         self.link.reread.notify_one();
     }
 
-    /// A complete reading at `slot`, which began after gap number `gap`, is in the store.
-    fn repair(&self, gap: u64, slot: u64) {
+    /// A reading, which began after gap number `gap`, is in the store. What it claims of its slot is
+    /// less where the node's list was cut short.
+    fn repair(&self, gap: u64, joined: &Joined) {
+        let slot = joined.slot;
         let before = self.repaired.fetch_max(gap, Ordering::Relaxed);
         if before < gap && self.connection > 1 {
             self.link.metrics.gap_repair();
         }
-        self.link.raise_floor(slot);
         let mut unrooted = self.unrooted.lock().unwrap_or_else(PoisonError::into_inner);
-        unrooted.push(slot);
+        // What was asked for by address is of a later slot, which may not stay either.
+        unrooted.extend([slot, joined.asked].iter().filter(|slot| **slot > 0));
         drop(unrooted);
         self.live_since
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get_or_insert_with(Instant::now);
-        self.link.health.send_modify(|h| h.snapshot = h.snapshot.max(Some(slot)));
-        self.link.reason(Reason::Startup, false);
+        if joined.is_snapshot() {
+            self.link.raise_floor(slot);
+            self.link.health.send_modify(|h| h.snapshot = h.snapshot.max(Some(slot)));
+            self.link.reason(Reason::Startup, false);
+        }
         self.link.reason(Reason::SocketSilent, false);
         self.link.reason(Reason::NodeBehind, false);
         self.link.report(Origin::Connection, None);
-        self.link.report(Origin::Snapshot, None);
+        let doubt = joined.doubt(self.rpc.shown()).map(|doubt| doubt.to_string());
+        self.link.report(Origin::Snapshot, doubt);
         if self.is_whole() {
             self.link.reason(Reason::GapFill, false);
             self.link.connection(Conn::Live);

@@ -29,7 +29,6 @@ pub(super) async fn read(session: Arc<Session>) -> Result<()> {
     let Ok(first) = first.wait_for(Option::is_some).await.map(|first| first.unwrap_or(0)) else {
         return Ok(());
     };
-    let mut doubted = None;
     loop {
         let gap = session.gaps.load(Ordering::Relaxed);
         let was_whole = session.is_whole();
@@ -37,32 +36,20 @@ pub(super) async fn read(session: Arc<Session>) -> Result<()> {
         let name = if session.is_joined() { "reconcile" } else { "snapshot" };
         let min_slot = first.max(link.floor()).max(session.written.borrow().root);
         let span = info_span!("snapshot", kind = name, min_slot);
-        let joined = once(&session, min_slot, doubted).instrument(span).await;
+        let joined = once(&session, min_slot).instrument(span).await;
         let took = began.elapsed();
         let usual = link.config.reconcile.mul_f64(rand::thread_rng().gen_range(0.9..=1.1));
         let soon = RECHECK.min(link.config.reconcile);
         let pause = match joined {
             Ok(joined) => {
-                doubted = None;
                 link.metrics.snapshot(took);
-                session.repair(gap, joined.slot);
+                session.listed(&joined).await?;
+                session.repair(gap, &joined);
                 if joined.moves_view {
                     session.view_moved.notify_one();
                 }
                 session.judge(joined, was_whole).await;
-                if !joined.is_complete {
-                    let said = IndexerError::Unlisted { url: session.rpc.shown() }.to_string();
-                    link.report(Origin::Snapshot, Some(said));
-                }
                 usual.max(took.saturating_mul(SHARE))
-            }
-            Err(IndexerError::Suspect { url, seen, known }) => {
-                doubted = Some(seen);
-                let detail = json!({"seen": seen, "known": known});
-                link.note("SnapshotSuspect", detail).await;
-                let said = IndexerError::Suspect { url, seen, known }.to_string();
-                link.report(Origin::Snapshot, Some(said));
-                soon
             }
             Err(e) if session.endures(&e) => {
                 // The stream still flows: the mirror is fresh, only closes go unnoticed for longer.
@@ -80,7 +67,7 @@ pub(super) async fn read(session: Arc<Session>) -> Result<()> {
 }
 
 /// One reading.
-async fn once(session: &Session, min_slot: u64, doubted: Option<u64>) -> Result<Joined> {
+async fn once(session: &Session, min_slot: u64) -> Result<Joined> {
     let link = &session.link;
     session.intake().note_arrivals();
     let mut hold = None;
@@ -93,7 +80,7 @@ async fn once(session: &Session, min_slot: u64, doubted: Option<u64>) -> Result<
     loop {
         let stream = begin(link, &session.rpc, min_slot).await?;
         session.believe(stream.slot()).await?;
-        match merge(link, &session.rpc, stream, doubted, hold.is_some()).await {
+        match merge(link, &session.rpc, stream, hold.is_some()).await {
             Err(IndexerError::NotFilled) if hold.is_some() => hold = None,
             done => return done,
         }
@@ -112,13 +99,35 @@ impl Session {
         self.is_joined() && e.is_transient() && !other
     }
 
+    /// Notes whether the node's list was complete.
+    ///
+    /// # Errors
+    /// [`IndexerError::Truncated`] when it was not and there is a node that may list more.
+    async fn listed(&self, joined: &Joined) -> Result<()> {
+        let (link, short) = (&self.link, joined.left_out > 0);
+        link.endpoints.listed(short);
+        if !short {
+            return Ok(());
+        }
+        let detail = json!({
+            "node": self.rpc.shown(), "slot": joined.slot, "listed": joined.accounts,
+            "left_out": joined.left_out,
+        });
+        link.note("SnapshotTruncated", detail).await;
+        match joined.doubt(self.rpc.shown()) {
+            Some(doubt) if link.endpoints.may_list_more() => Err(doubt),
+            _ => Ok(()),
+        }
+    }
+
     /// Tells of what a reading had to write although nothing was missing.
     async fn judge(&self, joined: Joined, was_whole: bool) {
         let mut drift = 0;
         if was_whole && joined.written > 0 {
             // What was on its way when the reading was taken is told by the stream before long.
             let mut written = self.written.subscribe();
-            let caught_up = written.wait_for(|reach| reach.confirmed >= joined.slot);
+            let newest = joined.slot.max(joined.asked);
+            let caught_up = written.wait_for(|reach| reach.confirmed >= newest);
             let caught_up = tokio::time::timeout(CATCH_UP, caught_up).await.is_ok();
             let late = self.intake().arrivals();
             if let Some(late) = late.filter(|_| caught_up) {

@@ -1,11 +1,14 @@
 //! One reading of all accounts into the store, piece by piece: what arrives is decoded and written
 //! while the rest is on its way, and only the addresses are kept until the end. Closes nothing
-//! before the reading is complete.
+//! before the reading is complete, and nothing only because a list lacks it: see [`super::absent`].
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::write::moves_view;
+use super::{
+    absent::{self, Asked},
+    write::moves_view,
+};
 use crate::{
     IndexerError, Result,
     decode::{Raw, decode},
@@ -15,7 +18,7 @@ use crate::{
         rpc::Rpc,
         snapshot::{Coverage, Known, Rung, SnapshotStream},
     },
-    store::{Batch, Closing, Fill, Present, Quarantined, Update},
+    store::{Batch, Close, Closing, Fill, Present, Quarantined, Update},
 };
 
 /// Accounts of one transaction.
@@ -34,6 +37,10 @@ pub(crate) struct Joined {
     pub(crate) written: u64,
     /// Rows that were closed.
     pub(crate) closed: u64,
+    /// Accounts that exist and that the node's list left out.
+    pub(crate) left_out: u64,
+    /// The newest slot at which an account was asked for by address; 0 when none was.
+    pub(crate) asked: u64,
     /// Whether no account of the manager's own types can have been overlooked.
     pub(crate) is_complete: bool,
     /// Whether an account was written that decides what is watched.
@@ -60,18 +67,31 @@ pub(crate) async fn begin(link: &Link, rpc: &Rpc, min_slot: u64) -> Result<Snaps
     rpc.snapshot_of(min_slot, Some(known)).await
 }
 
-/// Writes all of `stream` and closes what it lacks. `doubted` is how many accounts the last reading
-/// had, if it was not believed: the same number twice is believed, unless it is 0. With `fill` an
-/// empty store is filled at once.
+impl Joined {
+    /// Why the reading of the node `url` may have missed accounts, if it may.
+    pub(crate) fn doubt(&self, url: String) -> Option<IndexerError> {
+        if self.left_out > 0 {
+            let (listed, left_out) = (self.accounts, self.left_out);
+            return Some(IndexerError::Truncated { url, listed, left_out });
+        }
+        (!self.is_complete).then_some(IndexerError::Unlisted { url })
+    }
+
+    /// Whether everything that existed at its slot is in the store.
+    pub(crate) fn is_snapshot(&self) -> bool {
+        self.left_out == 0
+    }
+}
+
+/// Writes all of `stream` and closes what it lacks, once the node has said of each of these accounts
+/// that it is gone. With `fill` an empty store is filled at once.
 ///
 /// # Errors
-/// [`IndexerError::Suspect`] when so much is missing that the answer is not believed; the accounts
-/// that it did hold are written all the same. Else when node or store do not answer.
+/// When node or store do not answer. What was read until then is written, and nothing is closed.
 pub(crate) async fn merge(
     link: &Link,
     rpc: &Rpc,
     stream: SnapshotStream,
-    doubted: Option<u64>,
     fill: bool,
 ) -> Result<Joined> {
     // Behind the address, since: what is read from here on is written.
@@ -111,18 +131,88 @@ pub(crate) async fn merge(
     }
     (joined.slot, joined.accounts) = (slot, accounts);
     link.same_cluster(rpc).await?;
-    let trusted = accounts > 0 && doubted == Some(accounts);
     joined.is_complete = coverage.is_complete();
-    match link.tombstone(slot, Arc::new(present), trusted).await? {
-        Closing::Closed(closed) => {
-            link.metrics.tombstones(closed);
-            joined.moves_view |= closed > 0;
-            Ok(Joined { closed, ..joined })
-        }
-        Closing::Suspect { known } => {
-            Err(IndexerError::Suspect { url: rpc.shown(), seen: accounts, known })
-        }
+    let named = absent::named_only(link, slot).await?;
+    let named = named.into_iter().filter(|pubkey| !present.contains(pubkey)).collect();
+    let named = absent::ask(rpc, named, slot).await?;
+    // Where nothing was listed, nothing was left out of a list.
+    let lists = coverage != Coverage::Asked;
+    if lists {
+        joined.left_out = count(named.there.len());
     }
+    by_address(link, &mut joined, Asked { gone: vec![], ..named }).await?;
+    close(link, rpc, &mut joined, present, lists).await?;
+    joined.moves_view |= joined.closed > 0;
+    link.metrics.tombstones(joined.closed);
+    Ok(joined)
+}
+
+/// Closes what `present` lacks, after the node has said that it is gone. Behind a list that was cut
+/// short the mirror does not count as complete at its slot.
+async fn close(
+    link: &Link,
+    rpc: &Rpc,
+    joined: &mut Joined,
+    present: Present,
+    lists: bool,
+) -> Result<()> {
+    let slot = joined.slot;
+    if joined.left_out > 0 {
+        let lacking = absent::lacking(link, slot, &present).await?;
+        return cut_short(link, joined, absent::ask(rpc, lacking, slot).await?).await;
+    }
+    let (mut present, mut gone) = (Arc::new(present), vec![]);
+    loop {
+        let proved = Arc::new(gone.iter().copied().collect());
+        let lacking = match link.tombstone(slot, (&present, &proved)).await? {
+            Closing::Closed(closed) => {
+                joined.closed = joined.closed.saturating_add(closed);
+                return Ok(());
+            }
+            Closing::Unproved(lacking) => lacking,
+        };
+        let asked = absent::ask(rpc, lacking, slot).await?;
+        joined.asked = joined.asked.max(asked.slot);
+        if lists && !asked.there.is_empty() {
+            return cut_short(link, joined, asked).await;
+        }
+        // Without a list these are accounts that the mirror came to know while it asked for others.
+        let known = Arc::make_mut(&mut present);
+        asked.there.iter().for_each(|raw| known.insert(&raw.pubkey));
+        known.seal();
+        gone.extend(asked.gone.iter().copied());
+        by_address(link, joined, Asked { gone: vec![], ..asked }).await?;
+    }
+}
+
+/// The list left out what is `asked.there`.
+async fn cut_short(link: &Link, joined: &mut Joined, asked: Asked) -> Result<()> {
+    joined.left_out = joined.left_out.saturating_add(count(asked.there.len()));
+    by_address(link, joined, asked).await?;
+    link.reviewed().await
+}
+
+/// Writes what was asked for by address.
+async fn by_address(link: &Link, joined: &mut Joined, asked: Asked) -> Result<()> {
+    let Asked { mut there, mut gone, slot } = asked;
+    joined.asked = joined.asked.max(slot);
+    while !there.is_empty() || !gone.is_empty() {
+        let raws = there.split_off(there.len().saturating_sub(ROWS));
+        let closes = gone.split_off(gone.len().saturating_sub(ROWS));
+        let closes = closes.into_iter().map(|pubkey| Close { pubkey, slot, wv: 0 }).collect();
+        let (updates, quarantined) = decode_all(&link.config.program_id, raws);
+        let batch = Batch { updates, closes, quarantined, ..Batch::default() };
+        let moves = moves_view(&batch);
+        let applied = link.apply(batch, Source::Snapshot).await?;
+        joined.written = joined.written.saturating_add(applied.written);
+        joined.closed = joined.closed.saturating_add(applied.closed);
+        joined.moves_view |= moves;
+    }
+    Ok(())
+}
+
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
 }
 
 /// What is left of a reading when all of it was handed on.

@@ -65,20 +65,29 @@ impl Link {
         Ok(applied)
     }
 
+    /// Ends a complete snapshot, see [`crate::Store::tombstone_missing`].
     pub(crate) async fn tombstone(
         &self,
         slot: u64,
-        present: Arc<Present>,
-        trusted: bool,
+        (present, gone): (&Arc<Present>, &Arc<Present>),
     ) -> Result<Closing> {
         let run = self.run()?;
-        let done = self
-            .insist(|| self.store.tombstone_missing(&run, slot, Arc::clone(&present), trusted))
-            .await?;
+        let close =
+            || self.store.tombstone_missing(&run, slot, Arc::clone(present), Arc::clone(gone));
+        let done = self.insist(close).await?;
+        if matches!(done, Closing::Unproved(_)) {
+            return Ok(done);
+        }
+        self.reviewed().await?;
+        Ok(done)
+    }
+
+    /// Looks at what cannot be mirrored, and at the revision, after a reading was written.
+    pub(crate) async fn reviewed(&self) -> Result<()> {
         let bad = self.insist(|| self.store.quarantined()).await?;
         self.report(Origin::Quarantine, set_aside(&bad));
         self.revised(self.insist(|| self.store.revision()).await?);
-        Ok(done)
+        Ok(())
     }
 
     /// Notes something for the operator; that this fails is not worth more than a line in the log.

@@ -21,7 +21,7 @@ use crate::{
     store::{Batch, Marks, Present},
 };
 
-pub use player::{Replayed, replay};
+pub use player::{Replayed, complete, replay};
 pub use recorder::Recorder;
 pub use recording::Recording;
 
@@ -103,12 +103,10 @@ pub enum Arrival {
         #[serde(with = "text::keys")]
         keys: Vec<Pubkey>,
     },
-    /// A complete snapshot ended: what it lacks is closed.
+    /// A complete snapshot ended: what it lacks was proved to be gone, and is closed.
     Complete {
         /// Its slot.
         slot: u64,
-        /// Whether it was believed even if it lacked most of the mirror.
-        trusted: bool,
     },
     /// The marks moved, see [`Marks`].
     Marks {
@@ -180,15 +178,11 @@ impl Arrival {
     }
 
     /// The end of a complete snapshot with `present`.
-    pub fn of_snapshot(
-        slot: u64,
-        present: &Arc<Present>,
-        trusted: bool,
-    ) -> impl Iterator<Item = Self> {
+    pub fn of_snapshot(slot: u64, present: &Arc<Present>) -> impl Iterator<Item = Self> {
         let keys: Vec<Pubkey> = present.iter().collect();
         let lines: Vec<Self> =
             keys.chunks(ADDRESSES).map(|keys| Self::Present { keys: keys.to_vec() }).collect();
-        lines.into_iter().chain([Self::Complete { slot, trusted }])
+        lines.into_iter().chain([Self::Complete { slot }])
     }
 
     /// What was appended, ending with [`Self::Appended`].

@@ -10,7 +10,7 @@ use crate::{
     decode::manager_account,
     digest::digest,
     lines::{self, End},
-    store::{Batch, Close, Marks, Present, Quarantined, Run, Update},
+    store::{Batch, Close, Closing, Marks, Present, Quarantined, Run, Update},
 };
 
 /// What a replay made.
@@ -66,6 +66,26 @@ pub async fn replay(from: &mut (dyn BufRead + Send), store: &dyn Store) -> Resul
         store.end_run(&run).await?;
     }
     Ok(Replayed { arrivals, cut, digest: digest(store).await? })
+}
+
+/// Ends a snapshot whose closes were proved before, when it was recorded: what `present` lacks is
+/// closed. How many rows that were. Not for a list that a node gives.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn complete(
+    store: &dyn Store,
+    run: &Run,
+    slot: u64,
+    present: Arc<Present>,
+) -> crate::store::Result<u64> {
+    let mut gone = Arc::new(Present::default());
+    loop {
+        match store.tombstone_missing(run, slot, Arc::clone(&present), gone).await? {
+            Closing::Closed(n) => return Ok(n),
+            Closing::Unproved(lacking) => gone = Arc::new(lacking.into_iter().collect()),
+        }
+    }
 }
 
 struct Player<'a> {
@@ -144,11 +164,10 @@ impl<'a> Player<'a> {
                 self.store.apply(&self.run()?, batch).await?;
             }
             Arrival::Present { keys } => keys.iter().for_each(|key| self.present.insert(key)),
-            Arrival::Complete { slot, trusted } => {
+            Arrival::Complete { slot } => {
                 let mut present = std::mem::take(&mut self.present);
                 present.seal();
-                let run = self.run()?;
-                self.store.tombstone_missing(&run, slot, Arc::new(present), trusted).await?;
+                complete(self.store, &self.run()?, slot, Arc::new(present)).await?;
             }
             Arrival::Marks { frontier, root, confirmed } => {
                 let marks = Marks { frontier, root, confirmed };

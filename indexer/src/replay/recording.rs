@@ -111,12 +111,13 @@ impl Store for Recording {
         run: &Run,
         slot: u64,
         present: Arc<Present>,
-        trusted: bool,
+        gone: Arc<Present>,
     ) -> Result<Closing> {
         let there = Arc::clone(&present);
-        let closing = self.store.tombstone_missing(run, slot, present, trusted).await?;
-        if self.recorder.is_recording() {
-            for part in Arrival::of_snapshot(slot, &there, trusted) {
+        let closing = self.store.tombstone_missing(run, slot, present, gone).await?;
+        // What changed nothing comes again once it is proved.
+        if matches!(closing, Closing::Closed(_)) && self.recorder.is_recording() {
+            for part in Arrival::of_snapshot(slot, &there) {
                 self.note(|| vec![part]).await;
             }
         }

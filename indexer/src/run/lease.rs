@@ -1,12 +1,12 @@
 //! The right to write: taken at the start, renewed whatever else happens, and given back at the end.
-//! Who has lost it writes nothing more.
+//! A run that has lost it writes nothing more; the process stands by and takes it again when it is free.
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use tracing::info;
 
 use crate::{
-    Conn, Reason, Result, StoreError,
+    Reason, Result, StoreError,
     link::{Link, Origin},
     source::plain,
     store::{Marks, RENEW, Run},
@@ -30,14 +30,23 @@ pub(crate) fn owner() -> String {
 /// Begins a run on the store, for a node of the cluster `genesis`.
 ///
 /// # Errors
-/// The store's; [`StoreError::Leased`] while another process writes it.
+/// The store's; [`StoreError::Leased`] while another process writes it, [`StoreError::Paused`] while
+/// it takes no writes.
 pub(super) async fn begin(link: &Link, genesis: &[u8; 32]) -> Result<Run> {
     let (program_id, owner) = (&link.config.program_id, &link.owner);
-    let run = link.insist(|| link.store.begin_run(program_id, genesis, owner)).await?;
+    // A store that can be read is followed meanwhile: that is not waited out here.
+    let begin = || async {
+        match link.store.begin_run(program_id, genesis, owner).await {
+            Err(paused @ StoreError::Paused { .. }) => Ok(Err(paused)),
+            begun => begun.map(Ok),
+        }
+    };
+    let run = link.insist(begin).await??;
     // Set twice only by a second begin with the same value.
     let _ = link.genesis.set(*genesis);
     link.revised(link.insist(|| link.store.revision()).await?);
     link.begun(run);
+    link.reason(Reason::Fenced, false);
     info!(run = run.id, rpc = link.rpc().shown(), "the mirror may write");
     Ok(run)
 }
@@ -91,7 +100,8 @@ pub(super) async fn keep_once(link: &Link, run: &Run, marks: Marks) -> bool {
     }
 }
 
-/// Another process has taken over from `run`: nothing more is written.
+/// `run` may not write any more, because another process has taken over or the right was withdrawn.
+/// Its connection ends by that; the process stands by.
 pub(super) fn fence(link: &Link, run: &Run, why: &StoreError) {
     let mut ours = false;
     link.run.send_if_modified(|now| {
@@ -103,9 +113,8 @@ pub(super) fn fence(link: &Link, run: &Run, why: &StoreError) {
     });
     if ours {
         link.report(Origin::Connection, Some(why.to_string()));
-        link.reason(Reason::Fenced, true);
-        link.connection(Conn::Stopped { reason: why.to_string() });
-        link.over.send_replace(true);
+        link.report(Origin::Lease, None);
+        link.reason(Reason::Fenced, matches!(why, StoreError::Fenced { .. }));
     }
 }
 

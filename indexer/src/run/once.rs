@@ -11,10 +11,7 @@ use super::{
 use crate::{
     IndexerError, Result, SourceConfig, Store, StoreError, audit,
     follow::NOBODY,
-    join::{
-        RECHECK,
-        snapshot::{self, Joined, is_fillable, merge},
-    },
+    join::snapshot::{self, Joined, is_fillable, merge},
     link::Link,
     store::{Marks, RENEW, Run},
 };
@@ -37,6 +34,8 @@ pub struct Backfill {
     pub closed: u64,
     /// Events that were new.
     pub events: u64,
+    /// Why accounts may be missing here, as a sentence: the node listed not all of them.
+    pub doubt: Option<String>,
     /// Who keeps the store up to date, where that is another process; then nothing was read here.
     pub writer: Option<String>,
 }
@@ -92,12 +91,12 @@ async fn read_once(config: SourceConfig, store: Arc<dyn Store>, what: Read) -> R
     let link = Link::new(config, store, stopped);
     let genesis = link.endpoints.answering().await?;
     let run = match begin(&link, &genesis).await {
-        Err(IndexerError::Store(StoreError::Leased { .. } | StoreError::ReadOnly { .. })) => {
-            match await_writer(&link, &genesis).await? {
-                Waited::Done(done) => return followed(&link, done).await,
-                Waited::Taken(run) => run,
-            }
-        }
+        Err(IndexerError::Store(
+            StoreError::Leased { .. } | StoreError::ReadOnly { .. } | StoreError::Paused { .. },
+        )) => match await_writer(&link, &genesis).await? {
+            Waited::Done(done) => return followed(&link, done).await,
+            Waited::Taken(run) => run,
+        },
         begun => begun?,
     };
     let done = tokio::select! {
@@ -126,17 +125,21 @@ async fn followed(link: &Link, done: Backfill) -> Result<Refreshed> {
 }
 
 async fn fill(link: &Link, run: Run, what: Read) -> Result<Refreshed> {
-    let joined = match read(link, run.snapshot_slot, None).await {
-        // As on a connection: the same answer twice is believed, unless it is an empty one.
-        Err(IndexerError::Suspect { seen, .. }) if seen > 0 => {
-            tokio::time::sleep(RECHECK.min(link.config.reconcile)).await;
-            read(link, run.snapshot_slot, Some(seen)).await?
+    let joined = loop {
+        let joined = read(link, run.snapshot_slot).await?;
+        link.endpoints.listed(joined.left_out > 0);
+        if joined.left_out == 0 || !link.endpoints.may_list_more() {
+            break joined;
         }
-        joined => joined?,
+        // Another node may list what this one leaves out.
+        link.endpoints.next();
     };
-    link.mark(Marks { confirmed: Some(joined.slot), ..Marks::default() });
+    let doubt = joined.doubt(link.rpc().shown()).map(|doubt| doubt.to_string());
+    if joined.is_snapshot() {
+        link.mark(Marks { confirmed: Some(joined.slot), ..Marks::default() });
+    }
     let Joined { slot, accounts, written, closed, .. } = joined;
-    let done = Backfill { slot, accounts, written, closed, events: 0, writer: None };
+    let done = Backfill { slot, accounts, written, closed, events: 0, doubt, writer: None };
     if what == Read::Accounts {
         return Ok(Refreshed { done, history: None });
     }
@@ -148,12 +151,12 @@ async fn fill(link: &Link, run: Run, what: Read) -> Result<Refreshed> {
     }
 }
 
-async fn read(link: &Link, min_slot: u64, doubted: Option<u64>) -> Result<Joined> {
+async fn read(link: &Link, min_slot: u64) -> Result<Joined> {
     let rpc = link.rpc();
     let mut fill = is_fillable(link).await?;
     loop {
         let stream = snapshot::begin(link, &rpc, min_slot).await?;
-        match merge(link, &rpc, stream, doubted, fill).await {
+        match merge(link, &rpc, stream, fill).await {
             Err(IndexerError::NotFilled) if fill => fill = false,
             done => return done,
         }
@@ -171,6 +174,7 @@ async fn await_writer(link: &Link, genesis: &[u8; 32]) -> Result<Waited> {
     let wanted = link.rpc().slot(CommitmentLevel::Confirmed).await?;
     let end = Instant::now() + PATIENCE;
     loop {
+        let mut paused = None;
         let state = link.store.state().await?;
         let lease = state.lease.filter(|lease| !lease.left.is_zero());
         if state.confirmed_slot >= wanted {
@@ -186,8 +190,12 @@ async fn await_writer(link: &Link, genesis: &[u8; 32]) -> Result<Waited> {
             match begin(link, genesis).await {
                 Ok(run) => return Ok(Waited::Taken(run)),
                 Err(IndexerError::Store(StoreError::Leased { .. })) => {}
+                Err(e @ IndexerError::Store(StoreError::Paused { .. })) => paused = Some(e),
                 Err(e) => return Err(e),
             }
+        }
+        if let Some(paused) = paused.filter(|_| Instant::now() >= end) {
+            return Err(paused);
         }
         if Instant::now() >= end {
             return Err(IndexerError::WriterBehind {

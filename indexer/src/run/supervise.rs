@@ -20,39 +20,25 @@ use crate::{
 const NOTE: Duration = Duration::from_secs(1);
 
 pub(super) async fn supervise(link: Arc<Link>) {
-    let reason = tokio::select! {
-        reason = go_on(&link) => reason,
-        // The lease was lost; why is in health.
-        () = link.given_up() => None,
-    };
-    if reason.is_some() {
-        link.over.send_replace(true);
-    }
+    let reason = go_on(&link).await;
+    link.over.send_replace(true);
     give_back(&link).await;
-    if let Some(reason) = reason {
-        link.connection(Conn::Stopped { reason });
-    }
+    link.connection(Conn::Stopped { reason });
     link.reason(Reason::Stopped, true);
     link.end();
 }
 
 /// Returns when the mirror has ended, with the reason.
-async fn go_on(link: &Arc<Link>) -> Option<String> {
+async fn go_on(link: &Arc<Link>) -> String {
     let mut backoff = Backoff::with_cap(link.config.backoff_cap);
     loop {
         let node = link.rpc().shown();
         let (ended, live_since) = one(link).await;
         if link.is_stopping() {
-            return Some("The mirror was shut down.".to_owned());
+            return "The mirror was shut down.".to_owned();
         }
         let Err(error) = ended else { continue };
-        if let IndexerError::Store(e @ StoreError::Fenced { .. }) = &error {
-            let run = *link.run.borrow();
-            if let Some(run) = run {
-                fence(link, &run, e);
-            }
-            return None;
-        }
+        let displaced = displaced(link, &error);
         if matches!(error, IndexerError::UsedUp) {
             give_back(link).await;
             continue;
@@ -66,9 +52,9 @@ async fn go_on(link: &Arc<Link>) -> Option<String> {
             }
             error => link.endpoints.failed(error),
         };
-        let goes_on = error.is_transient() || (turned && is_foreign(&error));
+        let goes_on = error.is_transient() || displaced || (turned && is_foreign(&error));
         if !goes_on {
-            return Some(error.to_string());
+            return error.to_string();
         }
         lost(link, &node, &error).await;
         // Only time in which the mirror was live counts: a node that takes half a minute to say
@@ -84,6 +70,20 @@ async fn go_on(link: &Arc<Link>) -> Option<String> {
         link.connection(Conn::Reconnecting { attempt: backoff.attempt(), retry_at });
         link.pause(wait).await;
     }
+}
+
+/// Whether the run may not write any more; then it is given up, and what follows is to stand by.
+fn displaced(link: &Link, error: &IndexerError) -> bool {
+    let IndexerError::Store(why @ (StoreError::Fenced { .. } | StoreError::ReadOnly { .. })) =
+        error
+    else {
+        return false;
+    };
+    let run = *link.run.borrow();
+    if let Some(run) = run {
+        fence(link, &run, why);
+    }
+    true
 }
 
 /// Whether the node belongs to another cluster than the store.

@@ -1,6 +1,9 @@
 //! Which of several nodes is read. The choice is sticky: reads from two nodes mixed would go back and
 //! forth in time, so a node is left only when it fails, falls behind, or is of another cluster.
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use futures_util::future::join_all;
 use solana_commitment_config::CommitmentLevel;
@@ -28,6 +31,8 @@ struct State {
     failures: u32,
     /// Nodes of another cluster, never to be read again.
     barred: Vec<usize>,
+    /// Nodes whose last list of accounts left some out.
+    short: BTreeSet<usize>,
 }
 
 /// How far the node that is read is behind the others.
@@ -127,7 +132,7 @@ impl Endpoints {
                 true
             }
             IndexerError::Behind { .. }
-            | IndexerError::Suspect { .. }
+            | IndexerError::Truncated { .. }
             | IndexerError::Unlisted { .. }
             | IndexerError::Pruned { .. }
             | IndexerError::Unread { .. }
@@ -142,6 +147,25 @@ impl Endpoints {
         (leave || state.failures >= PATIENCE) && self.rotate(&mut state)
     }
 
+    /// The list of the node that is read was complete, or `short` of accounts that exist.
+    pub fn listed(&self, short: bool) {
+        let mut state = self.state();
+        let at = state.at;
+        if short {
+            state.short.insert(at)
+        } else {
+            state.short.remove(&at)
+        };
+    }
+
+    /// Whether there is a node to go to whose lists are not known to be short.
+    #[must_use]
+    pub fn may_list_more(&self) -> bool {
+        let state = self.state();
+        (0..self.nodes.len())
+            .any(|at| at != state.at && !state.barred.contains(&at) && !state.short.contains(&at))
+    }
+
     /// Goes to the next node; `None` when there is no other.
     pub fn next(&self) -> Option<Rpc> {
         let turned = self.rotate(&mut self.state());
@@ -150,9 +174,10 @@ impl Endpoints {
 
     fn rotate(&self, state: &mut State) -> bool {
         let all = self.nodes.len();
-        let next = (1..all)
-            .map(|step| state.at.wrapping_add(step) % all)
-            .find(|at| !state.barred.contains(at));
+        let others = (1..all).map(|step| state.at.wrapping_add(step) % all);
+        let open: Vec<usize> = others.filter(|at| !state.barred.contains(at)).collect();
+        let whole = open.iter().find(|at| !state.short.contains(at));
+        let next = whole.or(open.first()).copied();
         match next {
             Some(next) => {
                 self.go(state, next);

@@ -305,7 +305,52 @@ impl SnapshotStream {
     }
 }
 
+/// What a node says of accounts that it was asked for by address.
+#[derive(Clone, Debug, Default)]
+pub struct ByAddress {
+    /// Those that are the manager's; the others were not, at any slot of an answer.
+    pub accounts: Vec<Raw>,
+    /// The newest slot of an answer.
+    pub newest: u64,
+}
+
 impl Rpc {
+    /// Those of `pubkeys` that are the manager's, however many are asked for, each at a confirmed slot
+    /// of at least `min_slot`. Where an answer would be too large, fewer are asked for at a time.
+    ///
+    /// # Errors
+    /// [`IndexerError::Rpc`] when the node does not answer for one of them;
+    /// [`IndexerError::Behind`] when it does not get to `min_slot` in time.
+    pub async fn by_address(&self, pubkeys: &[Pubkey], min_slot: u64) -> Result<ByAddress> {
+        const METHOD: &str = "getMultipleAccounts";
+        let (mut out, mut rest, mut size) = (ByAddress::default(), pubkeys, MANY);
+        let (mut backoff, mut tries) = (Backoff::default(), 0);
+        while !rest.is_empty() {
+            let (part, behind) = rest.split_at(size.min(rest.len()));
+            match self.accounts(part, min_slot).await {
+                Ok((slot, accounts)) => {
+                    let mine = accounts.into_iter().filter_map(|(_, raw)| raw);
+                    out.accounts.extend(mine.filter(|raw| raw.owner == self.0.program_id));
+                    out.newest = out.newest.max(slot);
+                    (rest, tries) = (behind, 0);
+                }
+                Err(IndexerError::Rpc { fault: Fault::TooLarge | Fault::TooMany, .. })
+                    if part.len() > 1 =>
+                {
+                    size = part.len() / 2;
+                }
+                Err(IndexerError::Rpc { fault, .. }) if fault.is_passing() && tries < TRIES => {
+                    tries = tries.saturating_add(1);
+                    warn!(METHOD, tries, "accounts are asked for by address once more");
+                    let wait = backoff.next(&mut rand::thread_rng());
+                    tokio::time::sleep(wait).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(out)
+    }
+
     /// Those of `pubkeys` that are the manager's, and the slot at which the others were not. What
     /// is too large for one answer is asked for in halves.
     async fn by_name(&self, pubkeys: &[Pubkey], min_slot: u64) -> Result<(u64, Vec<Raw>)> {

@@ -84,7 +84,7 @@ pub enum StoreError {
     },
     /// Another indexer has taken this store over.
     #[error(
-        "The store at {place} was taken over by {owner}: this indexer writes nothing more to it. Two must not write one store; stop one of them."
+        "The store at {place} was taken over by {owner}: what this run of the indexer had to write was not written. Only one may write a store at a time; an indexer that keeps running stands by and goes on once the other has ended."
     )]
     Fenced {
         /// Path, or host and database.
@@ -101,6 +101,19 @@ pub enum StoreError {
         place: String,
         /// What.
         what: &'static str,
+    },
+    /// The server refuses every write for now: it is a copy that has not been promoted, or it was set
+    /// to reading.
+    #[error(
+        "The store at {place} takes no writes at the moment, so {what} was not written: {detail}. An indexer that keeps running tries again by itself; if this stays, look at the database."
+    )]
+    Paused {
+        /// Path, or host and database.
+        place: String,
+        /// What.
+        what: &'static str,
+        /// The driver's words.
+        detail: String,
     },
     /// A role that must not be made a reader of the mirror.
     #[error("The role {role:?} cannot be the one that only reads: {why}.")]
@@ -151,6 +164,6 @@ impl StoreError {
     /// Whether trying again later can help.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Unavailable { .. } | Self::Paused { .. })
     }
 }

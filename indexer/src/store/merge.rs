@@ -226,15 +226,6 @@ pub fn newest(updates: Vec<Update>, closes: Vec<Close>) -> (Vec<Change>, u64) {
     (kept.into_iter().map(|(_, change)| change).collect(), left_out)
 }
 
-/// Closing fewer rows than this is never suspect.
-const FEW: u64 = 8;
-
-/// Whether a snapshot that lacks `missing` of `known` live rows is more likely cut short than true.
-#[must_use]
-pub fn is_suspect(known: u64, missing: u64) -> bool {
-    known > 0 && (missing == known || (missing > FEW && missing.saturating_mul(2) > known))
-}
-
 /// Changes of the counters that belong to changes of rows.
 #[derive(Clone, Debug, Default)]
 pub struct Deltas(BTreeMap<(Pubkey, Pubkey), [i64; 6]>);

@@ -94,9 +94,11 @@ pub trait Store: Send + Sync {
     async fn fill(&self, _run: &Run, _rows: mpsc::Receiver<Fill>) -> Result<Option<u64>>;
 
     /// Ends a complete snapshot at `slot`: every live row older than it and not in `present` is
-    /// closed, and from now on nothing older than `slot` is accepted. A snapshot that is not newer
-    /// than the last one changes nothing; unless it is `trusted`, neither does one that lacks most
-    /// of the mirror.
+    /// closed, and from now on nothing older than `slot` is accepted. A list alone proves no
+    /// absence, so each row that is closed must be in `gone`: those accounts were asked for by
+    /// address and did not exist at `slot` or later. Where one is in neither, nothing is changed and
+    /// [`Closing::Unproved`] names them. A snapshot that is not newer than the last one changes
+    /// nothing.
     ///
     /// # Errors
     /// [`StoreError::Fenced`]; when the store does not answer.
@@ -105,7 +107,7 @@ pub trait Store: Send + Sync {
         run: &Run,
         slot: u64,
         present: Arc<Present>,
-        trusted: bool,
+        gone: Arc<Present>,
     ) -> Result<Closing>;
 
     /// The slots up to `upto` in which something was written that can still be undone, ascending.

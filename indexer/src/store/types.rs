@@ -180,15 +180,13 @@ pub struct Undone {
 }
 
 /// What the end of a snapshot did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Closing {
     /// So many rows were closed.
     Closed(u64),
-    /// Nothing was closed, because the snapshot lacks most of what the mirror knows.
-    Suspect {
-        /// Live rows in the mirror.
-        known: u64,
-    },
+    /// Nothing was changed, because the snapshot lacks these accounts and no node has said yet that
+    /// they are gone. Ascending by address.
+    Unproved(Vec<Pubkey>),
 }
 
 /// One mirrored account.

@@ -1,5 +1,5 @@
-//! What the mirror holds, in 64 bytes an account: its address and the hash of its bytes. A million
-//! accounts are held in 65 MB, while the chain's side passes in any order and is not held at all.
+//! What the mirror holds, in 80 bytes an account: its address, its slot and the hash of its bytes. A
+//! million accounts are held in 80 MB, while the chain's side passes in any order and is not held at all.
 use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
 
@@ -20,6 +20,8 @@ pub(super) struct Mirror {
 struct Held {
     pubkey: [u8; 32],
     hash: [u8; 32],
+    /// Slot of its state.
+    slot: u64,
     /// Whether the chain told of it.
     seen: bool,
 }
@@ -54,6 +56,7 @@ impl Mirror {
         let held = |row: &RawRow| Held {
             pubkey: row.pubkey.to_bytes(),
             hash: Sha256::digest(&row.raw).into(),
+            slot: row.slot,
             seen: false,
         };
         self.pages.push(page.iter().map(held).collect());
@@ -79,10 +82,10 @@ impl Mirror {
         }
     }
 
-    /// The accounts that the chain did not tell of.
-    pub(super) fn untold(&self) -> impl Iterator<Item = Pubkey> {
+    /// The accounts that the chain did not tell of, with the slots of their states.
+    pub(super) fn untold(&self) -> Vec<(Pubkey, u64)> {
         let untold = self.pages.iter().flatten().filter(|held| !held.seen);
-        untold.map(|held| Pubkey::new_from_array(held.pubkey))
+        untold.map(|held| (Pubkey::new_from_array(held.pubkey), held.slot)).collect()
     }
 }
 
@@ -124,7 +127,7 @@ mod tests {
             assert_eq!(mirror.told(&key(2 * n), &data), expected);
             assert_eq!(mirror.told(&key(2 * n), &data), Told::Again);
         }
-        let untold: Vec<Pubkey> = mirror.untold().collect();
+        let untold: Vec<Pubkey> = mirror.untold().into_iter().map(|(pubkey, _)| pubkey).collect();
         let left: Vec<Pubkey> = (0..1_000).filter(|n| n % 10 == 3).map(|n| key(2 * n)).collect();
         assert_eq!(untold, left);
         assert_eq!(Mirror::default().told(&key(1), &[]), Told::Missing);

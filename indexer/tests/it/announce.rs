@@ -3,7 +3,7 @@
 mod facts;
 mod live;
 mod ready;
-mod receiver;
+pub mod receiver;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -38,17 +38,17 @@ pub fn fact(n: u8) -> Announcement {
     }
 }
 
-fn spec(name: &str, url: String) -> Spec {
+pub fn spec(name: &str, url: String) -> Spec {
     Spec { name: name.to_owned(), url, ..Spec::default() }
 }
 
-fn hook(spec: &Spec) -> Hook {
+pub fn hook(spec: &Spec) -> Hook {
     let secret = Secret::new(Zeroizing::new(SECRET.as_bytes().to_vec())).unwrap();
     Target::new(spec).unwrap().with(secret)
 }
 
 /// Fast enough for a test, with as many attempts as the real one.
-fn fast() -> Pace {
+pub fn fast() -> Pace {
     let ms = Duration::from_millis;
     Pace { first: ms(1), cap: ms(20), attempts: 10, idle: ms(50), gather: ms(1) }
 }

@@ -1,4 +1,6 @@
 //! Two must not write one store: the lease, the fencing number, and users who may only read.
+use std::sync::Arc;
+
 use indexer::{
     Announcement, Batch, Close, Marks, Present, Retention, Run, StoreError,
     store::{LEASE, Store},
@@ -37,7 +39,7 @@ fn announcement() -> Announcement {
 
 /// Every write of an indexer, each of which must say who has taken the store over.
 async fn every_write_is_fenced(store: &dyn Store, old: &Run, owner: &str) {
-    let present = std::sync::Arc::new(Present::default());
+    let present = Arc::new(Present::default());
     let (sender, rows) = tokio::sync::mpsc::channel(1);
     sender.send(indexer::Fill::End).await.unwrap();
     let close = Close { pubkey: key(1), slot: 90, wv: 1 };
@@ -46,7 +48,7 @@ async fn every_write_is_fenced(store: &dyn Store, old: &Run, owner: &str) {
         ("apply", store.apply(old, batch(1, 90)).await.err()),
         ("apply nothing", store.apply(old, Batch::default()).await.err()),
         ("apply closes", store.apply(old, closes).await.err()),
-        ("tombstones", store.tombstone_missing(old, 99, present, true).await.err()),
+        ("tombstones", store.tombstone_missing(old, 99, Arc::clone(&present), present).await.err()),
         ("fill", store.fill(old, rows).await.err()),
         ("keep", store.keep(old, Marks::default()).await.err()),
         ("undo", store.undo(old, &[90]).await.err()),

@@ -37,6 +37,8 @@ mod order;
 #[cfg(test)]
 mod outbox;
 #[cfg(test)]
+mod paused;
+#[cfg(test)]
 mod replay;
 #[cfg(test)]
 mod schema;

@@ -1,7 +1,7 @@
 //! Notes about what happened here, and what is thrown away after a while.
 use std::sync::Arc;
 
-use indexer::{Announcement, Batch, Marks, Retention, store::Sent};
+use indexer::{Announcement, Batch, Marks, Retention, replay::complete, store::Sent};
 use serde_json::json;
 use upgrade_manager::state::AccountStatus;
 
@@ -46,7 +46,7 @@ on_both_stores! {
         store.apply(&RUN, Batch { updates: first, ..Batch::default() }).await.unwrap();
         let close = async |slot: u64, left: &[u8]| {
             let present = Arc::new(left.iter().map(|n| key(*n)).collect());
-            store.tombstone_missing(&RUN, slot, present, true).await.unwrap();
+            complete(&*store, &RUN, slot, present).await.unwrap();
         };
         // The team and one record at 100, another record within the last day.
         close(100, &[2, 3]).await;

@@ -9,7 +9,7 @@ use anchor_lang::Event;
 use indexer::{
     AuditEntry, Batch, Close, Fill, Marks, MirrorDigest, Present, Quarantined, Run, SqliteStore,
     Store, digest, lines,
-    replay::{Recorder, Recording, Replayed, replay},
+    replay::{Recorder, Recording, Replayed, complete, replay},
 };
 use proptest::prelude::*;
 use solana_signature::Signature;
@@ -81,7 +81,7 @@ async fn tell(store: &dyn Store, story: &[Step]) {
                     rows.iter().map(|(n, status)| record_update(*n, *status, slot, 0)).collect();
                 store.apply(&run, Batch { updates, ..Batch::default() }).await.unwrap();
                 let present: Present = rows.iter().map(|(n, _)| key(*n)).collect();
-                store.tombstone_missing(&run, slot, Arc::new(present), true).await.unwrap();
+                complete(store, &run, slot, Arc::new(present)).await.unwrap();
             }
             Step::Root => {
                 let root = Some(slot.saturating_sub(3));
@@ -205,7 +205,7 @@ async fn a_first_load_is_recorded_as_it_passes() {
     let (filled, ()) = tokio::join!(recording.fill(&run, rows), send);
     assert_eq!(filled.unwrap(), Some(100));
     let present: Present = (0..100).map(key).collect();
-    recording.tombstone_missing(&run, 9, Arc::new(present), false).await.unwrap();
+    complete(&recording, &run, 9, Arc::new(present)).await.unwrap();
     drop(recording);
     let bytes = disk.bytes.lock().unwrap().clone();
     let again = played(&bytes, memory().as_ref()).await.unwrap();

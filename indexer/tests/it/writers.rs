@@ -1,15 +1,20 @@
 //! Who writes, who follows, and what becomes of a writer that has lost its place.
 use std::{sync::Arc, time::Duration};
 
-use indexer::{Conn, Marks, Reason, StoreError, backfill_once, spawn};
-use upgrade_manager::state::AccountStatus::{Migrated, Pending, Verified};
+use indexer::{Conn, Marks, Mirror, Reason, StoreError, announce::Delivery, backfill_once, spawn};
+use upgrade_manager::{
+    events::ProposalExpired,
+    state::AccountStatus::{Migrated, Pending, Verified},
+};
 
 use crate::{
+    announce::{fast, hook, receiver::Receiver, spec},
     common::{
         PATIENCE,
-        fake::FakeSolana,
+        fake::{FakeSolana, emitted},
         fixtures::{PROGRAM_ID, bytes, key, record},
-        mirror::{equal, live},
+        mirror::{equal, health, live},
+        past::tx,
         until,
     },
     on_both_stores,
@@ -70,29 +75,85 @@ on_both_stores! {
         assert_eq!(store.state().await.unwrap().lease, None, "it is given back");
     }
 
-    async fn a_writer_that_was_pushed_aside_stops_and_writes_nothing_more(place) {
-        let fake = FakeSolana::start().await;
+    async fn a_writer_that_was_pushed_aside_writes_nothing_more_under_its_run_and_goes_on_later(place) {
+        let (fake, receiver) = (FakeSolana::start().await, Receiver::start([]).await);
         fake.set(key(1), bytes(&record(1, Pending)));
+        let store = place.open().await;
+        let hooks = vec![Arc::new(hook(&spec("team", receiver.url())))];
+        let delivery = Delivery { hooks, pace: fast(), ..Delivery::default() };
+        let indexer = Mirror::new(fake.config(), Arc::clone(&store)).announce(delivery).spawn();
+        live(&indexer).await;
+        until("it announces", || async { !store.hooks().await.unwrap().is_empty() }).await;
+        let old = indexer::Run { id: store.state().await.unwrap().run_id, ..indexer::Run::default() };
+        // As if this process had slept past its lease, and another had found it free.
+        let taken = "UPDATE mirror_state SET run_id = run_id + 1, lease_owner = 'another',
+            lease_until = lease_until + 3600000";
+        place.sql(taken).await.unwrap();
+        fake.set(key(1), bytes(&record(1, Migrated)));
+        if place.is_postgres() {
+            let seen = health(&indexer, "it stands by", |h| {
+                matches!(&h.conn, Conn::Following { writer } if writer == "another")
+            });
+            let seen = seen.await;
+            assert!(seen.reasons.contains(&Reason::Fenced), "{seen:?}");
+            assert_eq!(store.rows(None, 9).await.unwrap()[0].raw, bytes(&record(1, Pending)));
+            // The other one ends.
+            place.sql("UPDATE mirror_state SET lease_until = 1").await.unwrap();
+        }
+        // In a file the lock says that no other process lives.
+        until("it goes on under a new run", || async {
+            store.state().await.unwrap().run_id > old.id + 1 && equal(&store, &fake).await
+        })
+        .await;
+        health(&indexer, "all is well", |h| h.conn == Conn::Live && h.is_healthy()).await;
+        let refused = store.keep(&old, Marks::default()).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Fenced { .. }), "{refused}");
+        // What belongs to a run begins again with the new one.
+        let expired = ProposalExpired { proposal: key(60), program: key(50) };
+        let slot = fake.state().finalized + 2;
+        fake.state().history.push(tx(slot, 1, vec![emitted(&expired)]));
+        until("it announces again", || async { receiver.count() >= 1 }).await;
+        indexer.shutdown().await;
+        assert_eq!(store.state().await.unwrap().lease, None, "it is given back");
+    }
+
+    async fn a_writer_that_is_pushed_aside_while_nothing_happens_notices_it(place) {
+        let fake = FakeSolana::start().await;
         let store = place.open().await;
         let indexer = spawn(fake.config(), Arc::clone(&store));
         live(&indexer).await;
-        let run = store.state().await.unwrap().run_id;
-        // Somebody who believes that the lease has run out.
-        place.sql("UPDATE mirror_state SET run_id = run_id + 1, lease_owner = 'another'").await.unwrap();
-        fake.set(key(1), bytes(&record(1, Migrated)));
-        until("it stops", || async {
-            matches!(&indexer.health.borrow().conn, Conn::Stopped { reason } if reason.contains("taken over"))
+        fake.state().ticks = false;
+        let before = store.state().await.unwrap().run_id;
+        place.sql("UPDATE mirror_state SET run_id = run_id + 1, lease_owner = 'another', lease_until = 1")
+            .await
+            .unwrap();
+        until("it takes the lease again", || async {
+            let state = store.state().await.unwrap();
+            let ours = state.lease.is_some_and(|l| l.owner.contains("pid") && !l.left.is_zero());
+            state.run_id > before + 1 && ours
         })
         .await;
-        let health = indexer.health.borrow().clone();
-        assert!(health.reasons.contains(&Reason::Fenced), "{health:?}");
-        assert_eq!(store.rows(None, 9).await.unwrap()[0].raw, bytes(&record(1, Pending)));
-        let old = indexer::Run { id: run, ..indexer::Run::default() };
-        let refused = store.keep(&old, Marks::default()).await.unwrap_err();
-        assert!(matches!(refused, StoreError::Fenced { .. }), "{refused}");
+        fake.state().ticks = true;
+        live(&indexer).await;
         indexer.shutdown().await;
-        let lease = store.state().await.unwrap().lease.unwrap();
-        assert_eq!(lease.owner, "another", "and takes nothing from who has it now");
+    }
+
+    async fn a_lease_that_ran_out_and_that_nobody_took_is_renewed(place) {
+        let fake = FakeSolana::start().await;
+        let store = place.open().await;
+        let indexer = spawn(fake.config(), Arc::clone(&store));
+        live(&indexer).await;
+        let before = store.state().await.unwrap().run_id;
+        place.sql("UPDATE mirror_state SET lease_until = 1").await.unwrap();
+        until("it runs again", || async {
+            store.state().await.unwrap().lease.is_some_and(|lease| !lease.left.is_zero())
+        })
+        .await;
+        assert_eq!(store.state().await.unwrap().run_id, before, "the run goes on");
+        fake.set(key(1), bytes(&record(1, Pending)));
+        until("it writes", || equal(&store, &fake)).await;
+        assert_eq!(indexer.health.borrow().conn, Conn::Live);
+        indexer.shutdown().await;
     }
 
     async fn the_lease_outlives_its_term_while_nothing_happens(place) {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Result, bail};
 use backend::Backend;
 use indexer::{
-    IndexerError, Refreshed, SqliteStore, Store, StoreError, accounts_once, refresh_once,
+    Backfill, IndexerError, Refreshed, SqliteStore, Store, StoreError, accounts_once, refresh_once,
 };
 use solana_pubkey::Pubkey;
 
@@ -25,15 +25,17 @@ pub(super) struct Fresh {
 /// behind, reads the accounts into a copy in memory instead, and says so.
 pub(super) async fn fresh(session: &Session) -> Result<Fresh> {
     if let Some(reason) = &session.without_mirror {
-        accounts_once(session.source(), Arc::clone(&session.store))
+        let done = accounts_once(session.source(), Arc::clone(&session.store))
             .await
             .map_err(|e| session.clean(&e))?;
+        warn_of_gaps(session, &done);
         let snapshot = loader::read(&*session.store).await?;
         return Ok(Fresh { snapshot, history: Some(reason.clone()) });
     }
     let read = async {
-        let Refreshed { history, .. } =
+        let Refreshed { done, history } =
             refresh_once(session.source(), Arc::clone(&session.store)).await?;
+        warn_of_gaps(session, &done);
         Ok::<_, IndexerError>((loader::read(&*session.store).await?, history))
     };
     match read.await {
@@ -48,9 +50,10 @@ pub(super) async fn fresh(session: &Session) -> Result<Fresh> {
             let reason = session.clean(&error).to_string();
             warn(session, &format!("{reason} Going on from the chain alone."));
             let memory: Arc<dyn Store> = Arc::new(SqliteStore::open_in_memory()?);
-            accounts_once(session.source(), Arc::clone(&memory))
+            let done = accounts_once(session.source(), Arc::clone(&memory))
                 .await
                 .map_err(|e| session.clean(&e))?;
+            warn_of_gaps(session, &done);
             Ok(Fresh { snapshot: loader::read(&*memory).await?, history: Some(reason) })
         }
         Err(error) => Err(session.clean(&error)),
@@ -92,6 +95,14 @@ pub(super) async fn check_cluster(session: &Session, backend: &Backend) -> Resul
     };
     warn(session, &format!("{trouble} Going on from the chain alone."));
     Ok(())
+}
+
+/// Says that the node listed not all accounts, if so. What is known was read, and a vote or a veto
+/// must not wait for another node.
+fn warn_of_gaps(session: &Session, done: &Backfill) {
+    if let Some(doubt) = &done.doubt {
+        warn(session, doubt);
+    }
 }
 
 /// A line for the operator beside the output.

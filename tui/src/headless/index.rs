@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Instant};
 
 use anyhow::{Context, Result, bail};
 use indexer::{
-    Conn, Health, Store, backfill_once, digest,
+    Conn, Health, Store, VerifyReport, backfill_once, digest,
     replay::{Recorder, Recording},
     serve, verify,
 };
@@ -32,11 +32,7 @@ async fn once(session: &Session, args: &Index) -> Result<u8> {
     let report = verify(&session.source(), &*session.store).await.map_err(|e| session.clean(&e))?;
     let digest = digest(&*session.store).await?;
     let found = report.differences.len();
-    let error = (found > 0).then(|| {
-        format!(
-            "The mirror differs from the chain in {found} fields. Move the store away and run `control-room index --once`."
-        )
-    });
+    let error = problem(&report, done.doubt.as_deref());
     let shown = report.differences.iter().take(args.limit);
     if args.output.json {
         print_json(&json!({
@@ -48,6 +44,7 @@ async fn once(session: &Session, args: &Index) -> Result<u8> {
             "events": done.events,
             "compared": report.compared,
             "equal": report.equal,
+            "left_out": report.left_out,
             "digest": hex::encode(digest.tables),
             "audit_seq": digest.audit_seq,
             "audit_head": hex::encode(digest.audit),
@@ -91,6 +88,23 @@ async fn once(session: &Session, args: &Index) -> Result<u8> {
         }
         None => 0,
     })
+}
+
+/// Why the mirror cannot be called equal to the chain, if so.
+fn problem(report: &VerifyReport, doubt: Option<&str>) -> Option<String> {
+    let found = report.differences.len();
+    if found > 0 {
+        return Some(format!(
+            "The mirror differs from the chain in {found} fields. Move the store away and run `control-room index --once`."
+        ));
+    }
+    if report.left_out > 0 {
+        return Some(format!(
+            "The RPC node at {} cuts its list of accounts short: it left out {} that exist. Those were compared by address, but an account that neither the list nor the mirror holds was not. Use another node and run this again.",
+            report.node, report.left_out
+        ));
+    }
+    doubt.map(ToOwned::to_owned)
 }
 
 /// Mirrors until Ctrl-C or SIGTERM; says how it goes, and why it must not be trusted when so.

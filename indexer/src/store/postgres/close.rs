@@ -1,5 +1,6 @@
-//! The end of a complete snapshot: what it lacks is closed. The mirror is read in pages, so memory
-//! does not grow with it.
+//! The end of a complete snapshot: what it lacks, and what is proved to be gone, is closed. The mirror
+//! is read in pages, so memory does not grow with it.
+use solana_pubkey::Pubkey;
 use sqlx::{PgConnection, Row as _};
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::store::{
     Closing, Present, Run,
-    merge::{Deltas, is_suspect, tally},
+    merge::{Deltas, tally},
 };
 
 type Outcome<T> = Result<T, Fault>;
@@ -18,23 +19,21 @@ type Outcome<T> = Result<T, Fault>;
 /// Rows that are looked at in one go.
 const PAGE: i64 = 10_000;
 
-/// Closes every live row older than `slot` that is not in `present`. After [`Closing::Suspect`] the
-/// transaction must not be committed.
+/// Closes every live row older than `slot` that is not in `present`, if all of them are in `gone`.
+/// After [`Closing::Unproved`] the transaction must not be committed.
 pub async fn tombstone_missing(
     tx: &mut PgConnection,
     run: &Run,
     slot: u64,
-    present: &Present,
-    trusted: bool,
+    (present, gone): (&Present, &Present),
 ) -> Outcome<Closing> {
     let state = lock_for(tx, run).await?;
     if slot <= state.snapshot_slot {
         return Ok(Closing::Closed(0));
     }
-    let known: i64 = sqlx::query_scalar("SELECT count(*) FROM accounts WHERE closed_slot IS NULL")
-        .fetch_one(&mut *tx)
-        .await?;
-    let known = known.unsigned_abs();
+    let lost = lost(tx, slot, present).await?;
+    let mut unproved: Vec<Pubkey> =
+        lost.iter().filter(|pubkey| !gone.contains(pubkey)).copied().collect();
     let (mut after, mut closed, mut deltas) = (vec![], 0u64, Deltas::default());
     loop {
         let rows = sqlx::query(
@@ -48,32 +47,39 @@ pub async fn tombstone_missing(
         .await?;
         let Some(last) = rows.last() else { break };
         after = raw(&key(last, "pubkey")?);
-        let mut gone = vec![];
+        let mut closing = vec![];
         for r in &rows {
             let pubkey = key(r, "pubkey")?;
-            if !present.contains(&pubkey) {
+            if present.contains(&pubkey) {
+                continue;
+            }
+            if gone.contains(&pubkey) {
                 let (kind, status): (&str, Option<&str>) =
                     (r.try_get("kind")?, r.try_get("status")?);
                 let tally = tally(kind, opt_key(r, "program")?, opt_key(r, "proposal")?, status);
                 deltas.shift(tally.as_ref(), None);
-                gone.push(raw(&pubkey));
+                closing.push(raw(&pubkey));
+            } else {
+                unproved.push(pubkey);
             }
         }
-        closed = closed.saturating_add(u64::try_from(gone.len()).unwrap_or(u64::MAX));
-        // More missing rows only make it more suspect.
-        if !trusted && is_suspect(known, closed) {
-            return Ok(Closing::Suspect { known });
-        }
-        if !gone.is_empty() {
+        closed = closed.saturating_add(u64::try_from(closing.len()).unwrap_or(u64::MAX));
+        // What is not committed need not be written.
+        if !closing.is_empty() && unproved.is_empty() {
             sqlx::query("UPDATE accounts SET closed_slot = $2 WHERE pubkey = ANY($1)")
-                .bind(gone)
+                .bind(closing)
                 .bind(int(slot)?)
                 .execute(&mut *tx)
                 .await?;
         }
     }
+    if !unproved.is_empty() {
+        unproved.sort_unstable();
+        unproved.dedup();
+        return Ok(Closing::Unproved(unproved));
+    }
     shift(tx, &deltas).await?;
-    let cleared = clear(tx, slot, present).await?;
+    let cleared = clear(tx, &lost).await?;
     sqlx::query(
         "UPDATE mirror_state SET snapshot_slot = greatest(snapshot_slot, $1),
              frontier_slot = greatest(frontier_slot, $1)",
@@ -87,17 +93,22 @@ pub async fn tombstone_missing(
     Ok(Closing::Closed(closed))
 }
 
-/// Takes unreadable accounts that are gone out of quarantine; how many.
-async fn clear(tx: &mut PgConnection, slot: u64, present: &Present) -> Outcome<u64> {
+/// The unreadable accounts older than `slot` that are not in `present`.
+async fn lost(tx: &mut PgConnection, slot: u64, present: &Present) -> Outcome<Vec<Pubkey>> {
     let rows = sqlx::query("SELECT pubkey FROM quarantine WHERE slot < $1")
         .bind(int(slot)?)
         .fetch_all(&mut *tx)
         .await?;
     let keys = rows.iter().map(|r| key(r, "pubkey")).collect::<Outcome<Vec<_>>>()?;
-    let gone: Vec<_> = keys.iter().filter(|k| !present.contains(k)).map(raw).collect();
+    Ok(keys.into_iter().filter(|pubkey| !present.contains(pubkey)).collect())
+}
+
+/// Takes unreadable accounts that are gone out of quarantine; how many.
+async fn clear(tx: &mut PgConnection, gone: &[Pubkey]) -> Outcome<u64> {
     if gone.is_empty() {
         return Ok(0);
     }
+    let gone: Vec<_> = gone.iter().map(raw).collect();
     let done =
         sqlx::query("DELETE FROM quarantine WHERE pubkey = ANY($1)").bind(gone).execute(tx).await?;
     Ok(done.rows_affected())

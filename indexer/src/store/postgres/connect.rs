@@ -48,13 +48,13 @@ impl Lines {
         let options = options.application_name("control-room");
         let readers = pool(&options, READERS).await?;
         let mut connection = readers.acquire().await?;
-        let read_only = within(QUICK, is_read_only(&mut connection)).await?;
-        if read_only {
-            within(QUICK, is_current(&mut connection, place)).await?;
-        } else {
-            within(BULK, migrate(&mut connection, place)).await?;
+        let access = within(QUICK, access(&mut connection)).await?;
+        match access {
+            Access::Writer => within(BULK, migrate(&mut connection, place)).await?,
+            access => within(QUICK, is_current(&mut connection, place, access)).await?,
         }
         drop(connection);
+        let read_only = access == Access::Reader;
         let writer = if read_only { readers.clone() } else { pool(&options, 1).await? };
         Ok(Self { options, readers, writer, read_only })
     }
@@ -162,15 +162,32 @@ async fn pool(options: &PgConnectOptions, size: u32) -> Result<PgPool, Fault> {
     Ok(made.await?)
 }
 
-/// Whether this user may not write: by its settings, by its rights, or because the server is a copy.
-async fn is_read_only(connection: &mut PgConnection) -> Result<bool, Fault> {
+/// What this user may do with the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Writer,
+    /// A writer, but the server takes no writes now: it is a copy, or all of it or this database is set
+    /// to reading. That passes.
+    Paused,
+    /// By its rights or by its own settings it only reads.
+    Reader,
+}
+
+async fn access(connection: &mut PgConnection) -> Result<Access, Fault> {
     let row = sqlx::query(
-        "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on'
-             OR NOT coalesce(has_table_privilege(to_regclass('accounts'), 'INSERT'), true)",
+        "SELECT NOT coalesce(has_table_privilege(to_regclass('accounts'), 'INSERT'), true)
+             OR EXISTS (SELECT 1 FROM pg_settings
+                 WHERE name = 'default_transaction_read_only' AND setting = 'on'
+                     AND source IN ('user', 'database user', 'client')),
+             pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'",
     )
     .fetch_one(connection)
     .await?;
-    Ok(row.try_get(0)?)
+    Ok(match (row.try_get(0)?, row.try_get(1)?) {
+        (true, _) => Access::Reader,
+        (false, true) => Access::Paused,
+        (false, false) => Access::Writer,
+    })
 }
 
 /// Number and checksum of each migration that was made; [`None`] in an empty database.
@@ -196,11 +213,23 @@ fn newest(made: &[(i64, Vec<u8>)], place: &str) -> Result<i64, Fault> {
 }
 
 /// Whether a schema that may not be changed is the one that this build reads.
-async fn is_current(connection: &mut PgConnection, place: &str) -> Result<(), Fault> {
+async fn is_current(
+    connection: &mut PgConnection,
+    place: &str,
+    access: Access,
+) -> Result<(), Fault> {
     let found = match made(connection).await? {
         Some(made) => newest(&made, place)?,
         None => 0,
     };
+    if found < SCHEMA && access == Access::Paused {
+        let detail = format!(
+            "its schema has number {found} and this build needs {SCHEMA}, but the server is set to reading; start again when it takes writes"
+        );
+        return Err(
+            StoreError::Paused { place: place.to_owned(), what: "the schema", detail }.into()
+        );
+    }
     if found < SCHEMA {
         return Err(Fault::Schema(format!(
             "this user may only read, and the number is {found}; let an indexer of this build that may write open it once"

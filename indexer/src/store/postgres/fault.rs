@@ -82,8 +82,10 @@ fn sql(e: &sqlx::Error, place: String, what: Option<&'static str>) -> StoreError
         _ => e.to_string(),
     };
     match (e, code.as_deref(), what) {
-        // No right to do this; not in a read-only transaction.
-        (_, Some("42501" | "25006"), Some(what)) => StoreError::ReadOnly { place, what },
+        // No right to do this.
+        (_, Some("42501"), Some(what)) => StoreError::ReadOnly { place, what },
+        // Not in a read-only transaction: a user who may only read never gets here.
+        (_, Some("25006"), Some(what)) => StoreError::Paused { place, what, detail },
         (sqlx::Error::ColumnDecode { .. }, ..) => StoreError::Corrupt { place, detail },
         // Integrity constraint violation, data exception.
         (_, Some(code), _) if code.starts_with("23") || code.starts_with("22") => {

@@ -159,7 +159,7 @@ impl Store for PostgresStore {
         run: &Run,
         slot: u64,
         present: Arc<Present>,
-        trusted: bool,
+        gone: Arc<Present>,
     ) -> Result<Closing> {
         let what = "the end of a snapshot";
         if self.lines.read_only {
@@ -167,11 +167,11 @@ impl Store for PostgresStore {
         }
         let writing = async {
             let mut tx = self.lines.writing(BULK).await?;
-            let work = close::tombstone_missing(tx.connection()?, run, slot, &present, trusted);
+            let work = close::tombstone_missing(tx.connection()?, run, slot, (&present, &gone));
             let done = within(BULK, work).await?;
             match done {
                 Closing::Closed(_) => tx.commit().await?,
-                Closing::Suspect { .. } => tx.roll_back().await?,
+                Closing::Unproved(_) => tx.roll_back().await?,
             }
             Ok::<_, Fault>(done)
         };

@@ -1,4 +1,4 @@
-//! Closes what a complete snapshot lacks.
+//! Closes what a complete snapshot lacks, if it is proved to be gone.
 use rusqlite::{Connection, params};
 use solana_pubkey::Pubkey;
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::store::{
     Closing, Present,
-    merge::{Deltas, is_suspect, tally},
+    merge::{Deltas, tally},
 };
 
 type Outcome<T> = Result<T, Fault>;
@@ -18,32 +18,41 @@ pub fn tombstone_missing(
     tx: &Connection,
     slot: u64,
     present: &Present,
-    trusted: bool,
+    gone: &Present,
 ) -> Outcome<Closing> {
     if slot <= read::state_number(tx, "snapshot_slot")? {
         return Ok(Closing::Closed(0));
     }
     // Addresses only, and only of what is missing: the table may be far greater than the memory.
-    let (mut known, mut gone) = (0u64, vec![]);
+    let mut closing = vec![];
     {
         let mut select =
             tx.prepare_cached("SELECT pubkey, slot FROM accounts WHERE closed_slot IS NULL")?;
         let mut rows = select.query([])?;
         while let Some(r) = rows.next()? {
-            known = known.saturating_add(1);
             let pubkey = key_at(r, 0)?;
             if read::nat(r, 1)? < slot && !present.contains(&pubkey) {
-                gone.push(pubkey);
+                closing.push(pubkey);
             }
         }
     }
-    let closed = u64::try_from(gone.len()).unwrap_or(u64::MAX);
-    if !trusted && is_suspect(known, closed) {
-        return Ok(Closing::Suspect { known });
+    let unreadable: Vec<Pubkey> = tx
+        .prepare_cached("SELECT pubkey FROM quarantine WHERE slot < ?1")?
+        .query_map([int(slot)?], |r| key_at(r, 0))?
+        .collect::<Result<_, _>>()?;
+    let lost: Vec<Pubkey> =
+        unreadable.into_iter().filter(|pubkey| !present.contains(pubkey)).collect();
+    let mut unproved: Vec<Pubkey> =
+        closing.iter().chain(&lost).filter(|pubkey| !gone.contains(pubkey)).copied().collect();
+    if !unproved.is_empty() {
+        unproved.sort_unstable();
+        unproved.dedup();
+        return Ok(Closing::Unproved(unproved));
     }
+    let closed = u64::try_from(closing.len()).unwrap_or(u64::MAX);
     let mut deltas = Deltas::default();
-    gone.sort_unstable();
-    for pubkey in &gone {
+    closing.sort_unstable();
+    for pubkey in &closing {
         let tally = tx
             .prepare_cached(
                 "UPDATE accounts SET closed_slot = ?2 WHERE pubkey = ?1
@@ -56,12 +65,8 @@ pub fn tombstone_missing(
         deltas.shift(tally.as_ref(), None);
     }
     shift(tx, &deltas)?;
-    let unreadable: Vec<Pubkey> = tx
-        .prepare_cached("SELECT pubkey FROM quarantine WHERE slot < ?1")?
-        .query_map([int(slot)?], |r| key_at(r, 0))?
-        .collect::<Result<_, _>>()?;
     let mut cleared = false;
-    for pubkey in unreadable.iter().filter(|k| !present.contains(k)) {
+    for pubkey in &lost {
         tx.execute("DELETE FROM quarantine WHERE pubkey = ?1", [pubkey.as_array()])?;
         cleared = true;
     }

@@ -229,9 +229,9 @@ impl Store for SqliteStore {
         run: &Run,
         slot: u64,
         present: Arc<Present>,
-        trusted: bool,
+        gone: Arc<Present>,
     ) -> Result<Closing> {
-        let job = move |tx: &Connection| close::tombstone_missing(tx, slot, &present, trusted);
+        let job = move |tx: &Connection| close::tombstone_missing(tx, slot, &present, &gone);
         self.write_as(run, "what was closed", job).await
     }
 

@@ -108,6 +108,18 @@ impl Place {
         }
     }
 
+    /// Lets the database take writes or not, and ends every connection to it, as a server does that is
+    /// changed for another.
+    pub async fn takes_writes(&self, takes: bool) {
+        let name = self.name();
+        let set = if takes { "RESET" } else { "SET" };
+        let value = if takes { "" } else { " = on" };
+        self.admin(&format!("ALTER DATABASE {name} {set} default_transaction_read_only{value}"))
+            .await;
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname";
+        self.admin(&format!("{end} = '{name}' AND pid <> pg_backend_pid()")).await;
+    }
+
     pub fn is_postgres(&self) -> bool {
         matches!(self, Self::Postgres { .. })
     }

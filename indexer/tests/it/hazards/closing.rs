@@ -1,7 +1,7 @@
 //! Accounts that are gone, and lists that only look as if they were.
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use indexer::{Reason, SourceConfig};
+use indexer::{Conn, Reason, SourceConfig, backfill_once, source::Endpoint, verify};
 use upgrade_manager::state::{
     AccountStatus::{Migrated, Pending, Verified},
     ProposalStatus,
@@ -9,7 +9,7 @@ use upgrade_manager::state::{
 
 use crate::{
     common::{
-        fake::{FakeSolana, What},
+        fake::{FakeSolana, Fault, What},
         fixtures::{PROGRAM_ID, bytes, key, multisig, program, proposal, record},
         mirror::{Mirror, equal, is_reconnecting, live},
         until,
@@ -19,6 +19,19 @@ use crate::{
 
 fn often(config: SourceConfig) -> SourceConfig {
     SourceConfig { reconcile: Duration::from_millis(100), ..config }
+}
+
+/// A node with a team, its program with an open proposal, and three records: the proposal is the last
+/// in a list, and the program before it.
+async fn with_a_proposal() -> FakeSolana {
+    let fake = FakeSolana::start().await;
+    for n in 1..=3 {
+        fake.set(key(n), bytes(&record(n, Pending)));
+    }
+    fake.set(key(40), bytes(&multisig()));
+    fake.set(key(41), bytes(&program(1)));
+    fake.set(key(60), bytes(&proposal(ProposalStatus::Active)));
+    fake
 }
 
 on_both_stores! {
@@ -84,33 +97,121 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_04_a_list_lacks_half_of_the_accounts_or_all(place) {
-        let mirror = Mirror::start_with(place, 20, often).await;
+    async fn hazard_04_a_list_always_lacks_the_same_accounts(place) {
+        let mirror = Mirror::of(with_a_proposal().await, place, often).await;
+        live(&mirror.indexer).await;
         let fake = &mirror.fake;
-        for cut in [20, 12] {
+        mirror.health("a complete list is taken for one", |h| h.is_healthy()).await;
+        // Half of the accounts, the program and its open proposal among them; then all.
+        for cut in [3, 6] {
             fake.state().cut = cut;
-            let suspect = |h: &indexer::Health| h.reasons.contains(&Reason::SnapshotSuspect);
-            let seen = mirror.health("it is doubted", suspect).await;
-            let said = format!("returned {} of the 20 manager accounts", 20 - cut);
-            assert!(seen.error.as_ref().is_some_and(|e| e.contains(&said)), "{seen:?}");
-            assert_eq!(mirror.store.rows(None, 99).await.unwrap().len(), 20);
-            if cut == 20 {
-                let first = fake.state().snapshots;
-                until("an empty list is never believed", || async {
-                    fake.state().snapshots > first + 3
-                })
-                .await;
-                assert_eq!(mirror.store.rows(None, 99).await.unwrap().len(), 20);
-            }
+            let said = format!("listed {} and left out {cut} that", 6 - cut);
+            let seen = mirror.health("it is told", |h| h.error.as_ref().is_some_and(|e| e.contains(&said)));
+            let seen = seen.await;
+            assert!(seen.reasons.contains(&Reason::SnapshotSuspect), "{seen:?}");
+            assert!(seen.error.unwrap().contains(&fake.http), "the node is named");
+            let (before, floor) = (fake.state().snapshots, mirror.store.state().await.unwrap().snapshot_slot);
+            // What the list lacks is read all the same, and what is gone is closed.
+            fake.state().tells = false;
+            fake.tick();
+            let status = if cut == 3 { ProposalStatus::Timelocked } else { ProposalStatus::Active };
+            fake.set(key(60), bytes(&proposal(status)));
+            until("several lists are the same", || async { fake.state().snapshots > before + 3 }).await;
+            mirror.equal("nothing was closed, and what changed is there").await;
+            assert!(mirror.store.view().await.unwrap().proposals[0].closed_slot.is_none());
+            let state = mirror.store.state().await.unwrap();
+            assert_eq!(state.snapshot_slot, floor, "none of them is taken for complete");
             fake.state().cut = 0;
-            mirror.health("it is believed again", |h| h.is_healthy()).await;
-            mirror.equal("and nothing was closed").await;
+            mirror.health("a complete list is taken for one", |h| h.is_healthy()).await;
         }
-        // Twelve of twenty do close: the same answer twice is believed.
-        for n in 1..=12 {
-            fake.close_account(&key(n));
+        assert!(mirror.store.ops(99).await.unwrap().iter().any(|op| {
+            op.kind == "SnapshotTruncated" && op.detail["left_out"] == 3
+        }));
+        fake.state().cut = 2;
+        mirror.health("it is told", |h| !h.is_healthy()).await;
+        fake.tick();
+        fake.close_account(&key(60));
+        fake.close_account(&key(1));
+        mirror.equal("what is gone is closed, whether a list would hold it or not").await;
+        mirror.end().await;
+    }
+
+    async fn hazard_04_most_accounts_are_closed_at_once(place) {
+        // More than one answer tells of, and a node that answers for few addresses at a time.
+        let mirror = Mirror::start_with(place, 150, often).await;
+        let fake = &mirror.fake;
+        fake.state().faults.push(Fault {
+            method: "getMultipleAccounts",
+            times: u32::MAX,
+            what: What::Status(413, None),
+            only: |params| params[0].as_array().is_some_and(|keys| keys.len() > 30),
+        });
+        fake.tick();
+        (1..=140).for_each(|n| fake.close_account(&key(n)));
+        mirror.equal("each was asked for by address").await;
+        mirror.health("a list that is true is no fault", |h| h.is_healthy()).await;
+        assert!(fake.state().asked("getMultipleAccounts") >= 5);
+        mirror.end().await;
+    }
+
+    async fn hazard_04_what_a_list_lacks_cannot_be_asked_for(place) {
+        let fake = with_a_proposal().await;
+        let store = place.open().await;
+        let first = backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
+        assert_eq!((first.accounts, first.doubt), (6, None));
+        fake.tick();
+        fake.close_account(&key(1));
+        fake.fail("getMultipleAccounts", u32::MAX, What::MISSING);
+        let error = backfill_once(fake.config(), Arc::clone(&store)).await.unwrap_err().to_string();
+        assert!(error.contains("did not answer getMultipleAccounts"), "{error}");
+        assert_eq!(store.rows(None, 99).await.unwrap().len(), 6, "nothing is closed");
+        let error = verify(&fake.config(), store.as_ref()).await.unwrap_err().to_string();
+        assert!(error.contains("did not answer getMultipleAccounts"), "{error}");
+        fake.state().faults.clear();
+        let done = backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
+        assert_eq!((done.closed, done.doubt), (1, None));
+    }
+
+    async fn hazard_04_a_single_reading_of_a_list_cut_short_is_not_called_equal(place) {
+        let fake = with_a_proposal().await;
+        // A new mirror knows nothing of the proposal but that its program names it.
+        fake.state().cut = 1;
+        let store = place.open().await;
+        for round in 0..3 {
+            let done = backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
+            let doubt = done.doubt.unwrap();
+            assert!(doubt.contains("listed 5 and left out 1 that"), "{round}: {doubt}");
+            assert!(equal(&store, &fake).await, "{round}");
+            let report = verify(&fake.config(), store.as_ref()).await.unwrap();
+            assert_eq!((report.compared, report.equal, report.left_out), (6, 6, 1), "{round}");
+            assert!(!report.is_equal() && report.differences.is_empty(), "{round}");
         }
-        mirror.equal("it is believed the second time").await;
+        let mut other = proposal(ProposalStatus::Timelocked);
+        other.terms.id = 7;
+        fake.set(key(60), bytes(&other));
+        let report = verify(&fake.config(), store.as_ref()).await.unwrap();
+        assert!(report.differences.iter().any(|d| d.pubkey == key(60) && d.field == "status"));
+        fake.state().cut = 0;
+        let done = backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
+        assert_eq!((done.doubt, done.closed), (None, 0));
+        assert!(verify(&fake.config(), store.as_ref()).await.unwrap().is_equal());
+    }
+
+    async fn hazard_04_another_node_lists_what_the_first_leaves_out(place) {
+        let fake = with_a_proposal().await;
+        let other = fake.follower(0).await;
+        until("it has the accounts", || async { other.state().accounts.len() == 6 }).await;
+        fake.state().cut = 2;
+        let second = Endpoint { rpc_url: other.http.clone(), ws_url: other.ws.clone() };
+        let store = place.open().await;
+        let config = fake.config().with_more([second.clone()]);
+        let done = backfill_once(config, Arc::clone(&store)).await.unwrap();
+        assert_eq!((done.accounts, done.doubt), (6, None));
+        drop(store);
+        let mirror = Mirror::of(fake, place, |c| often(c.with_more([second]))).await;
+        mirror.health("the other one is read", |h| h.conn == Conn::Live && h.is_healthy()).await;
+        assert!(other.state().connections > 0);
+        mirror.equal("nothing is missing").await;
         mirror.end().await;
     }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use indexer::{
-    AuditEntry, Batch, Close, Fill, Marks, Present, Quarantined, Run, Store, store::StoreError,
+    AuditEntry, Batch, Close, Fill, Marks, Present, Quarantined, Run, Store, replay::complete,
+    store::StoreError,
 };
 use solana_signature::Signature;
 use upgrade_manager::state::{AccountStatus, ProposalStatus};
@@ -52,7 +53,7 @@ impl Step {
             }
             Self::Tombstone => {
                 let present: Present = [1, 2, 40, 41].into_iter().map(key).collect();
-                store.tombstone_missing(run, 60, Arc::new(present), true).await.map(|_| ())
+                complete(store, run, 60, Arc::new(present)).await.map(|_| ())
             }
             Self::Audit => {
                 let entries = (0..3).map(entry).collect();

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use indexer::{
     Batch, Fill, ManagerAccount, Marks, Present, Run, SqliteStore, Store, decode::manager_account,
-    digest,
+    digest, replay::complete,
 };
 use proptest::{prelude::*, test_runner::TestRunner};
 use tokio::sync::mpsc;
@@ -47,7 +47,7 @@ async fn deliver(store: &dyn Store, run: &mut Run, arrivals: &[Arrival], size: u
                         store.apply(run, Batch { updates, ..Batch::default() }).await.unwrap();
                     }
                     let present: Present = rows(*slot, state).iter().map(|u| u.pubkey).collect();
-                    store.tombstone_missing(run, *slot, Arc::new(present), true).await.unwrap();
+                    complete(store, run, *slot, Arc::new(present)).await.unwrap();
                     first = false;
                 }
                 told => add(&mut batch, told),

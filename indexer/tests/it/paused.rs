@@ -1,0 +1,147 @@
+//! A Postgres server that takes no writes for a while, as one does that is changed for another: nothing
+//! ends by that, and everything goes on by itself.
+use std::sync::Arc;
+
+use indexer::{Conn, Health, PostgresStore, Reason, backfill_once};
+use upgrade_manager::state::AccountStatus::{Migrated, Pending, Verified};
+
+use crate::common::{
+    Place,
+    fake::FakeSolana,
+    fixtures::{bytes, key, record},
+    mirror::{Mirror, live},
+    until,
+};
+
+fn says_so(health: &Health) -> bool {
+    let said = health.error.as_ref().is_some_and(|e| e.contains("takes no writes at the moment"));
+    said && health.reasons.contains(&Reason::DbDown)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_waits_until_the_server_takes_writes_again() {
+    let Some(place) = Place::postgres().await else { return };
+    let mirror = Mirror::start(&place, 3).await;
+    let mut all = mirror.indexer.health.clone();
+    for status in [Migrated, Verified] {
+        place.takes_writes(false).await;
+        mirror.fake.set(key(1), bytes(&record(1, status)));
+        let seen = mirror.health("it says so", says_so).await;
+        assert!(!seen.is_healthy());
+        place.takes_writes(true).await;
+        mirror.equal("it goes on").await;
+        mirror.health("all is well", |h| h.conn == Conn::Live && h.is_healthy()).await;
+    }
+    assert!(!matches!(all.borrow_and_update().conn, Conn::Stopped { .. }));
+    mirror.end().await;
+    place.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mirror_that_starts_meanwhile_stands_by_and_then_writes() {
+    let Some(place) = Place::postgres().await else { return };
+    let first = Mirror::start(&place, 3).await;
+    let (fake, store) = first.end().await;
+    drop(store);
+    place.takes_writes(false).await;
+    fake.set(key(1), bytes(&record(1, Migrated)));
+    let mirror = Mirror::of(fake, &place, |c| c).await;
+    let seen = mirror.health("it stands by and says so", |h| {
+        says_so(h) && matches!(h.conn, Conn::Following { .. })
+    });
+    assert!(seen.await.snapshot.is_some(), "what is there can be read");
+    assert_eq!(mirror.store.rows(None, 9).await.unwrap().len(), 3);
+    place.takes_writes(true).await;
+    live(&mirror.indexer).await;
+    mirror.equal("it writes").await;
+    mirror.health("all is well", |h| h.is_healthy()).await;
+    mirror.end().await;
+    place.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_mirrors_one_writes_again_and_the_other_stands_by() {
+    let Some(place) = Place::postgres().await else { return };
+    let first = Mirror::start(&place, 3).await;
+    let second = Mirror::of(first.fake.clone(), &place, |c| c).await;
+    second.health("it follows", |h| matches!(h.conn, Conn::Following { .. })).await;
+    place.takes_writes(false).await;
+    first.health("the writer says so", says_so).await;
+    // Its lease runs out, for it cannot be renewed.
+    second.health("the other one cannot take over", says_so).await;
+    first.fake.set(key(1), bytes(&record(1, Verified)));
+    place.takes_writes(true).await;
+    first.equal("one of them writes").await;
+    let at_rest = |h: &Health| h.is_healthy() && h.conn.is_live();
+    first.health("the first is well", at_rest).await;
+    second.health("the second is well", at_rest).await;
+    until("one of them listens, and the other follows", || async {
+        let (a, b) =
+            (first.indexer.health.borrow().clone(), second.indexer.health.borrow().clone());
+        (a.conn == Conn::Live) != (b.conn == Conn::Live)
+    })
+    .await;
+    second.end().await;
+    first.end().await;
+    place.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_single_reading_waits_for_the_server() {
+    let Some(place) = Place::postgres().await else { return };
+    drop(place.open().await);
+    place.takes_writes(false).await;
+    let fake = FakeSolana::start().await;
+    fake.set(key(1), bytes(&record(1, Pending)));
+    let reading = tokio::spawn(backfill_once(fake.config(), place.open().await));
+    // Asked for only after the store has refused.
+    until("it waits", || async { fake.state().asked("getSlot") > 0 }).await;
+    place.takes_writes(true).await;
+    assert_eq!(reading.await.unwrap().unwrap().accounts, 1);
+    place.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_who_may_only_read_stays_one_and_a_writer_does_not_become_one() {
+    let Some(place) = Place::postgres().await else { return };
+    drop(place.open().await);
+    let name = format!("pausereader_{}", std::process::id());
+    place
+        .sql(&format!(
+            "CREATE ROLE {name} LOGIN PASSWORD 'reader';
+             GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}"
+        ))
+        .await
+        .unwrap();
+    let (_, server) =
+        place.url().rsplit_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let reader = format!("postgres://{name}:reader@{server}");
+    for takes in [false, true] {
+        place.takes_writes(takes).await;
+        let (writes, reads) = (place.open().await, PostgresStore::connect(&reader).await.unwrap());
+        assert!(!writes.read_only(), "the server is set to reading, not this user: {takes}");
+        assert!(indexer::Store::read_only(&reads), "{takes}");
+        let refused = writes.claim_notice(&takes.to_string()).await;
+        match refused {
+            Ok(_) => assert!(takes),
+            Err(e) => {
+                assert!(!takes && e.is_transient() && e.to_string().contains("a notice"), "{e}")
+            }
+        }
+        drop((Arc::clone(&writes), writes));
+    }
+    place.sql(&format!("DROP OWNED BY {name}; DROP ROLE {name}")).await.unwrap();
+    place.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schema_that_would_have_to_be_changed_meanwhile_is_named() {
+    let Some(place) = Place::postgres().await else { return };
+    place.takes_writes(false).await;
+    let error = place.try_open().await.err().unwrap();
+    assert!(error.is_transient(), "{error}");
+    assert!(error.to_string().contains("its schema has number 0"), "{error}");
+    place.takes_writes(true).await;
+    place.try_open().await.unwrap();
+    place.remove().await;
+}
