@@ -109,6 +109,7 @@ pub(crate) async fn follow(link: &Link, followed: Followed) -> Result<()> {
         match link.store.state().await {
             Ok(state) => {
                 let lease = state.lease.as_ref().filter(|lease| !lease.left.is_zero());
+                let first = pulse.seen.is_none();
                 let beats = pulse.beats(lease, Instant::now());
                 let before = writer.clone();
                 writer = lease.map_or_else(|| NOBODY.to_owned(), |lease| lease.owner.clone());
@@ -127,6 +128,10 @@ pub(crate) async fn follow(link: &Link, followed: Followed) -> Result<()> {
                     _ => {}
                 }
                 link.report(Origin::Store, trouble);
+                if beats && !first {
+                    // Standing by for a writer that is alive is no fault.
+                    link.reason(Reason::Fenced, false);
+                }
                 show(link, &state, &writer, beats);
             }
             Err(e) if e.is_transient() => link.report(Origin::Store, Some(e.to_string())),
@@ -164,8 +169,6 @@ fn show(link: &Link, state: &MirrorState, writer: &str, beats: bool) {
         h.snapshot = Some(state.snapshot_slot).filter(|slot| *slot > 0);
         if beats {
             h.last_frame = Some(Instant::now());
-            // Standing by for a writer that is alive is no fault.
-            h.set(Reason::Fenced, false);
         }
         h.set(Reason::Startup, state.snapshot_slot == 0);
         let lags = h.lag() > behind;

@@ -47,6 +47,8 @@ pub(super) async fn begin(link: &Link, genesis: &[u8; 32]) -> Result<Run> {
     link.revised(link.insist(|| link.store.revision()).await?);
     link.begun(run);
     link.reason(Reason::Fenced, false);
+    // Whatever kept the store from being written is over.
+    link.report(Origin::Store, None);
     info!(run = run.id, rpc = link.rpc().shown(), "the mirror may write");
     Ok(run)
 }
