@@ -1,7 +1,5 @@
 //! A Postgres server that takes no writes for a while, as one does that is changed for another: nothing
 //! ends by that, and everything goes on by itself.
-use std::sync::Arc;
-
 use indexer::{Conn, Health, PostgresStore, Reason, backfill_once};
 use upgrade_manager::state::AccountStatus::{Migrated, Pending, Verified};
 
@@ -128,7 +126,6 @@ async fn a_user_who_may_only_read_stays_one_and_a_writer_does_not_become_one() {
                 assert!(!takes && e.is_transient() && e.to_string().contains("a notice"), "{e}")
             }
         }
-        drop((Arc::clone(&writes), writes));
     }
     place.sql(&format!("DROP OWNED BY {name}; DROP ROLE {name}")).await.unwrap();
     place.remove().await;
