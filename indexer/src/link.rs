@@ -100,6 +100,8 @@ pub struct Link {
     store_down: AtomicBool,
     filling: AtomicBool,
     not_filled: AtomicBool,
+    /// The store's revision at which every account that others name was known.
+    pub(crate) named_at: AtomicU64,
     /// Set when nothing more will be written.
     ended: watch::Sender<bool>,
 }
@@ -133,6 +135,7 @@ impl Link {
             store_down: AtomicBool::new(false),
             filling: AtomicBool::new(false),
             not_filled: AtomicBool::new(false),
+            named_at: AtomicU64::new(u64::MAX),
             ended: watch::Sender::new(false),
         }
     }
