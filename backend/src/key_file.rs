@@ -22,8 +22,10 @@ type Said<T> = Result<T, String>;
 /// Reads and checks the key in `path`.
 pub(crate) fn read(path: &Path) -> Said<Keypair> {
     // Asked before it is opened: opening a pipe would wait for its writer.
-    let meta = fs::metadata(path)
-        .map_err(|e| format!("{e}. Make one with `solana-keygen new`, or name another"))?;
+    let meta = fs::metadata(path).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => "there is no such file; check the path".to_owned(),
+        _ => e.to_string(),
+    })?;
     if !meta.is_file() {
         return Err("it is not a file".into());
     }

@@ -155,6 +155,10 @@ mod tests {
         }
         let missing = FileSigner::open(Path::new("/nonexistent/id.json")).unwrap_err().to_string();
         assert!(missing.contains("/nonexistent/id.json"), "{missing}");
+        assert!(
+            missing.contains("check the path") && !missing.contains("solana-keygen"),
+            "{missing}"
+        );
     }
 
     #[test]

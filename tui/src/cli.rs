@@ -1,6 +1,7 @@
 //! The command line. Values only; nothing is read or opened here.
 pub mod governance;
 pub mod mirror;
+pub mod parse;
 pub mod setup;
 pub mod webhooks;
 
@@ -9,7 +10,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use solana_pubkey::Pubkey;
 
-use crate::{config::LogLevel, notify::Way, theme::ThemeName};
+use crate::{
+    config::{Address, KeyFile, LogLevel, home::parser as path},
+    notify::Way,
+    theme::ThemeName,
+};
 
 /// The control room for Solana program upgrades.
 ///
@@ -43,7 +48,7 @@ pub struct Common {
         hide_env_values = true,
         value_name = "URL"
     )]
-    pub rpc_url: Option<String>,
+    pub rpc_url: Option<Address>,
     /// Websocket of the node [default: the RPC's host, next port]
     #[arg(
         long,
@@ -52,10 +57,10 @@ pub struct Common {
         hide_env_values = true,
         value_name = "URL"
     )]
-    pub ws_url: Option<String>,
+    pub ws_url: Option<Address>,
     /// Key file that signs, as the Solana command line writes it
     #[arg(long, global = true, env = "CONTROL_ROOM_KEYPAIR", value_name = "FILE")]
-    pub keypair: Option<PathBuf>,
+    pub keypair: Option<KeyFile>,
     /// Micro-lamports per compute unit to pay on top of the base fee, with every transaction
     ///
     /// A transaction pays for its limit of compute units, which is shown before signing. 0, the
@@ -76,18 +81,18 @@ pub struct Common {
         hide_env_values = true,
         value_name = "URL"
     )]
-    pub database_url: Option<String>,
+    pub database_url: Option<Address>,
     /// Folder of mirror and archive [default: control-room in the XDG data folder]
-    #[arg(long, global = true, env = "CONTROL_ROOM_DATA_DIR", value_name = "DIR")]
+    #[arg(long, global = true, env = "CONTROL_ROOM_DATA_DIR", value_name = "DIR", value_parser = path())]
     pub data_dir: Option<PathBuf>,
     /// Configuration file [default: control-room/config.toml in the XDG configuration folder]
-    #[arg(long, global = true, env = "CONTROL_ROOM_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "CONTROL_ROOM_CONFIG", value_name = "FILE", value_parser = path())]
     pub config: Option<PathBuf>,
     /// Sign nothing, whatever else is set
     #[arg(long, global = true, env = "CONTROL_ROOM_READ_ONLY")]
     pub read_only: bool,
     /// Log to this file; nothing is logged to the terminal
-    #[arg(long, global = true, env = "CONTROL_ROOM_LOG_FILE", value_name = "FILE")]
+    #[arg(long, global = true, env = "CONTROL_ROOM_LOG_FILE", value_name = "FILE", value_parser = path())]
     pub log_file: Option<PathBuf>,
     /// How much to log
     #[arg(long, global = true, env = "CONTROL_ROOM_LOG_LEVEL", value_name = "LEVEL")]
@@ -99,11 +104,23 @@ pub struct Common {
     #[arg(long, global = true, env = "CONTROL_ROOM_THEME", value_name = "THEME")]
     pub theme: Option<ThemeName>,
     /// Draw with ASCII characters only
-    #[arg(long, global = true, env = "CONTROL_ROOM_ASCII")]
-    pub ascii: bool,
+    #[arg(
+        long,
+        global = true,
+        env = "CONTROL_ROOM_ASCII",
+        num_args = 0,
+        default_missing_value = "true"
+    )]
+    pub ascii: Option<bool>,
     /// Let the wheel move the selection
-    #[arg(long, global = true, env = "CONTROL_ROOM_MOUSE")]
-    pub mouse: bool,
+    #[arg(
+        long,
+        global = true,
+        env = "CONTROL_ROOM_MOUSE",
+        num_args = 0,
+        default_missing_value = "true"
+    )]
+    pub mouse: Option<bool>,
 }
 
 /// The commands.
@@ -220,7 +237,7 @@ pub struct Act {
 pub struct Execute {
     /// Key file of the new authority, where a program is handed over
     #[arg(long, value_name = "FILE")]
-    pub cosigner: Option<PathBuf>,
+    pub cosigner: Option<KeyFile>,
     /// The rest.
     #[command(flatten)]
     pub act: Act,
@@ -301,13 +318,13 @@ pub struct Sandbox {
     #[arg(long)]
     pub headless: bool,
     /// Folder of the three ELFs
-    #[arg(long, env = "CONTROL_ROOM_ELF_DIR", value_name = "DIR")]
+    #[arg(long, env = "CONTROL_ROOM_ELF_DIR", value_name = "DIR", value_parser = path())]
     pub elf_dir: Option<PathBuf>,
-    /// Vault accounts to create
-    #[arg(long, value_name = "N")]
+    /// Vault accounts to create, 1 to 10000 [default: 200]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub vaults: Option<u32>,
-    /// Milliseconds of a slot
-    #[arg(long, value_name = "MS")]
+    /// Milliseconds of a slot, 50 to 5000 [default: 400, with --headless 50]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(50..=5_000))]
     pub slot_ms: Option<u64>,
 }
 

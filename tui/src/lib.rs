@@ -11,7 +11,6 @@ mod keymap;
 mod logging;
 mod model;
 mod notify;
-mod redact;
 mod runtime;
 mod sandbox;
 mod session;
@@ -25,13 +24,12 @@ mod widgets;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use indexer::source::Secrets;
 
 use crate::{
     cli::{Cli, Command},
-    config::Settings,
+    config::{Address, Settings},
     headless::Need,
-    redact::Secrets,
     runtime::{Extras, Fail},
     session::Session,
 };
@@ -40,7 +38,11 @@ use crate::{
 /// with an end: differs), 2 not confirmed or wrong usage (`index` with an end: failed), 128 and the signal's number when a signal ended the screens.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let words: Vec<_> = std::env::args_os().collect();
+    let cli = match cli::parse::parse(&words, |name| std::env::var_os(name)) {
+        Ok(cli) => cli,
+        Err(refused) => return headless::refuse(&refused),
+    };
     let json = headless::wants_json(cli.command.as_ref());
     let failed = headless::failed_with(cli.command.as_ref());
     let mut secrets = Secrets::default();
@@ -57,6 +59,10 @@ fn start(cli: Cli, secrets: &mut Secrets) -> Result<u8> {
     if let Some(Command::Config(command)) = &cli.command {
         return headless::config(command, cli.common.config.as_deref());
     }
+    // What cannot be loaded is told as well.
+    let given = &cli.common;
+    let given = [&given.rpc_url, &given.ws_url, &given.database_url].into_iter().flatten();
+    *secrets = Secrets::new(given.map(Address::as_str));
     let mut settings = Settings::load(&cli.common)?;
     if let Some(Command::Index(args)) = &cli.command {
         args.settle(&mut settings);

@@ -7,13 +7,11 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use indexer::source::Secrets;
 use tracing::Subscriber;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use crate::{
-    config::{LogFormat, LogLevel, Settings},
-    redact::Secrets,
-};
+use crate::config::{LogFormat, LogLevel, Settings};
 
 /// Starts logging, where a file is named; to stderr where `mirror` runs without screens and a format
 /// was asked for. Whether it logs to stderr.
@@ -49,7 +47,10 @@ fn log(
     level: LogLevel,
 ) -> Box<dyn Subscriber + Send + Sync> {
     let level = level.name();
-    let filter = format!("warn,control_room={level},backend={level},indexer={level}");
+    // The driver warns of a parameter that it does not know with its value.
+    let filter = format!(
+        "warn,sqlx_postgres::options=off,control_room={level},backend={level},indexer={level}"
+    );
     let scrubbed = Scrubbed { out: Arc::new(Mutex::new(out)), secrets: Arc::new(secrets.clone()) };
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))

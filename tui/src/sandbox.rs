@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use backend::{FileSigner, Signer as _};
+use indexer::source::Secrets;
 use serde::Deserialize;
 use solana_pubkey::Pubkey;
 use solana_rpc_client::{
@@ -20,18 +21,25 @@ use tokio::{
 };
 
 use crate::{
-    cli::Sandbox,
-    config::Settings,
+    cli::{Sandbox, parse::variable},
+    config::{KeyFile, Settings},
     model::Member,
-    redact::Secrets,
     runtime::{self, Extras},
     session::Session,
 };
 
 /// The binary that holds the chain.
 const BINARY: &str = "control-room-sandbox";
-/// How long the chain may take until it is seeded.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long the chain may take until it is seeded, without vaults and for each of them.
+const SEED_TIMEOUT: Duration = Duration::from_secs(120);
+const VAULT_TIMEOUT: Duration = Duration::from_millis(50);
+/// What the chain has no use for, and what may hold a secret.
+const PRIVATE: [&str; 4] = [
+    "CONTROL_ROOM_RPC_URL",
+    "CONTROL_ROOM_WS_URL",
+    "CONTROL_ROOM_DATABASE_URL",
+    "CONTROL_ROOM_KEYPAIR",
+];
 
 /// What the child says when it is ready.
 #[derive(Debug, Deserialize)]
@@ -45,7 +53,7 @@ struct Ready {
 }
 
 fn binary() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("CONTROL_ROOM_SANDBOX_BIN") {
+    if let Some(path) = variable("CONTROL_ROOM_SANDBOX_BIN") {
         return Ok(path.into());
     }
     let own = std::env::current_exe().context("The folder of this program is not known.")?;
@@ -61,6 +69,9 @@ fn binary() -> Result<PathBuf> {
 
 fn command(args: &Sandbox) -> Result<Command> {
     let mut command = Command::new(binary()?);
+    PRIVATE.iter().for_each(|name| {
+        command.env_remove(name);
+    });
     if let Some(dir) = &args.elf_dir {
         command.arg("--elf-dir").arg(dir);
     }
@@ -108,12 +119,13 @@ pub async fn screens(
     // Every sandbox chain has a genesis of its own, and a mirror follows one chain only.
     let short: String = ready.genesis_hash.chars().take(8).collect();
     settings.data_dir = base.join(format!("mirror-{short}"));
-    (settings.rpc_url, settings.ws_url) = (ready.http.clone(), ready.ws.clone());
+    (settings.rpc_url, settings.ws_url) = (ready.http.as_str().into(), ready.ws.as_str().into());
     settings.database_url = None;
     let program: Pubkey = ready.program.parse().context("The sandbox names no program.")?;
     settings.names.entry(program).or_insert_with(|| "demo-vault".to_owned());
     let members = members(&ready.members)?;
-    settings.keypair = settings.keypair.or_else(|| ready.members.first().cloned());
+    settings.keypair =
+        settings.keypair.or_else(|| ready.members.first().cloned().map(KeyFile::from));
     let secrets = Secrets::new([settings.rpc_url.as_str(), settings.ws_url.as_str()]);
     let mut session = Session::open(settings, secrets).await?;
     (session.sandbox, session.archive) = (true, ready.archive);
@@ -155,18 +167,17 @@ async fn start(args: &Sandbox, base: &Path) -> Result<(Child, Ready)> {
         }
         Ok(None)
     };
+    let limit = SEED_TIMEOUT + VAULT_TIMEOUT * args.vaults.unwrap_or_default();
     let line = tokio::select! {
-        line = tokio::time::timeout(PATIENCE, first) => line,
+        line = tokio::time::timeout(limit, first) => line,
         _ = tokio::signal::ctrl_c() => bail!("Stopped before the chain was ready."),
     };
     let line = match line {
         Ok(Ok(Some(line))) => line,
         Ok(_) => bail!("The local chain did not come up: {}", last_words(&log)),
-        Err(_) => bail!(
-            "The local chain is not ready after {} s: {}",
-            PATIENCE.as_secs(),
-            last_words(&log)
-        ),
+        Err(_) => {
+            bail!("The local chain is not ready after {} s: {}", limit.as_secs(), last_words(&log))
+        }
     };
     // The pipe must be read on, or the child could stop at a full one.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });

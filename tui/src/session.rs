@@ -9,14 +9,14 @@ use backend::{
 };
 use indexer::{
     Limits, Mirror, PostgresStore, SentRow, SourceConfig, SqliteStore, Store, StoreError,
-    announce::Delivery, source::Endpoint,
+    announce::Delivery,
+    source::{Endpoint, Secrets},
 };
 use solana_pubkey::Pubkey;
 
 use crate::{
-    config::{Settings, Webhook},
+    config::{Address, Node, Settings, Webhook},
     model::cluster::{Cluster, Kind},
-    redact::Secrets,
 };
 
 /// Longest wait for one answer of the node.
@@ -49,7 +49,7 @@ impl Session {
     /// The store's sentence.
     pub async fn open(settings: Settings, secrets: Secrets) -> Result<Self> {
         let store: Arc<dyn Store> = match &settings.database_url {
-            Some(url) => Arc::new(PostgresStore::connect(url).await?),
+            Some(url) => Arc::new(PostgresStore::connect(url.as_str()).await?),
             None => Arc::new(SqliteStore::open(settings.sqlite())?),
         };
         Ok(Self::with(settings, secrets, store))
@@ -102,7 +102,7 @@ impl Session {
     /// The store's sentence.
     pub async fn open_reading(settings: Settings, secrets: Secrets) -> Result<Self> {
         let store: Arc<dyn Store> = match &settings.database_url {
-            Some(url) => Arc::new(PostgresStore::connect(url).await?),
+            Some(url) => Arc::new(PostgresStore::connect(url.as_str()).await?),
             None => Arc::new(SqliteStore::open_read_only(settings.sqlite())?),
         };
         Ok(Self::with(settings, secrets, store))
@@ -119,8 +119,8 @@ impl Session {
     /// The key file's sentence.
     pub fn signer(&self) -> Result<Option<Arc<dyn Signer>>> {
         match &self.settings.keypair {
-            Some(path) if !self.settings.read_only => {
-                let signer: Arc<dyn Signer> = Arc::new(FileSigner::open(path)?);
+            Some(key) if !self.settings.read_only => {
+                let signer: Arc<dyn Signer> = Arc::new(FileSigner::open(&key.path()?)?);
                 Ok(Some(signer))
             }
             _ => Ok(None),
@@ -173,7 +173,7 @@ impl Session {
     /// Which chain it is.
     pub fn cluster(&self, genesis: Option<[u8; 32]>) -> Cluster {
         let genesis = genesis.map(|g| Pubkey::new_from_array(g).to_string()).unwrap_or_default();
-        let node = indexer::source::shown(&self.settings.rpc_url);
+        let node = indexer::source::shown(self.settings.rpc_url.as_str());
         Cluster::judge(&genesis, &node, self.sandbox)
     }
 
@@ -214,7 +214,7 @@ impl Session {
 /// # Errors
 /// The backend's, with what may be a secret in it.
 pub async fn gateway(s: &Settings) -> backend::Result<Gateway> {
-    let usual = GatewayConfig::new(s.rpc_url.clone());
+    let usual = GatewayConfig::new(s.rpc_url.as_str());
     let config = GatewayConfig {
         timeout: TIMEOUT,
         unit_price: s.priority_fee,
@@ -226,9 +226,10 @@ pub async fn gateway(s: &Settings) -> backend::Result<Gateway> {
 
 /// The nodes of `s`, on a chain of this `kind`.
 pub fn source(s: &Settings, kind: Kind) -> SourceConfig {
-    let others =
-        s.others.iter().map(|n| Endpoint { rpc_url: n.rpc_url.clone(), ws_url: n.ws_url.clone() });
-    let mut source = SourceConfig::new(s.rpc_url.clone(), s.ws_url.clone(), upgrade_manager::ID)
+    let whole = |url: &Address| url.as_str().to_owned();
+    let endpoint = |n: &Node| Endpoint { rpc_url: whole(&n.rpc_url), ws_url: whole(&n.ws_url) };
+    let others = s.others.iter().map(endpoint);
+    let mut source = SourceConfig::new(whole(&s.rpc_url), whole(&s.ws_url), upgrade_manager::ID)
         .with_more(others);
     source.timeout = TIMEOUT;
     // A local chain is read again often: that costs nothing there, and no subscription tells of

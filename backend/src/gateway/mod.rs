@@ -85,12 +85,32 @@ impl Default for GatewayConfig {
 
 impl GatewayConfig {
     /// The node without path, query and password, where access keys are: what operators are shown.
+    /// Only the scheme of an address whose host is not beyond doubt.
     #[must_use]
     pub fn site(&self) -> String {
-        let (scheme, rest) = self.rpc_url.split_once("://").unwrap_or(("http", &self.rpc_url));
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let (scheme, rest) = match self.rpc_url.split_once("://") {
+            Some((scheme @ ("http" | "https"), rest)) => (scheme, rest),
+            _ => return "…".to_owned(),
+        };
+        let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+        let (authority, behind) = rest.split_at(end);
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        format!("{scheme}://{host}")
+        let (name, port) = match host.rsplit_once(':') {
+            Some((name, port)) if !host.ends_with(']') => (name, port),
+            _ => (host, ""),
+        };
+        let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let is_number = |c: char| c.is_ascii_hexdigit() || matches!(c, ':' | '.');
+        let is_name = match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+            Some(number) => number.chars().all(is_number),
+            None => name.chars().all(is_bare),
+        };
+        let is_port = port.bytes().all(|b| b.is_ascii_digit());
+        // An @ further behind says that the password has not ended at the first slash.
+        match !name.is_empty() && is_name && is_port && !behind.contains('@') {
+            true => format!("{scheme}://{host}"),
+            false => format!("{scheme}://…"),
+        }
     }
 }
 
@@ -229,6 +249,17 @@ mod tests {
             assert_eq!(config.site(), "https://rpc.example.org");
             assert!(!format!("{config:?}").contains("secret"));
         }
-        assert_eq!(GatewayConfig::new("http://127.0.0.1:8899").site(), "http://127.0.0.1:8899");
+        for url in ["http://127.0.0.1:8899", "http://[::1]:8899", "http://[::1]"] {
+            assert_eq!(GatewayConfig::new(url).site(), url);
+        }
+        for url in [
+            "https://user:12/secret@rpc.example.org",
+            "https://user:a@secret/rest@rpc.example.org",
+            "https://user:secret:rpc.example.org",
+            "https://user@sec'ret",
+        ] {
+            assert_eq!(GatewayConfig::new(url).site(), "https://…", "{url}");
+        }
+        assert_eq!(GatewayConfig::new("user:secret@rpc.example.org").site(), "…");
     }
 }

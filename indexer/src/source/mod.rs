@@ -1,4 +1,5 @@
 //! Where data comes from: websocket and RPC address of one Solana node at a time.
+pub mod address;
 pub mod answers;
 mod body;
 pub mod config;
@@ -18,30 +19,13 @@ mod testing;
 mod transport;
 pub mod wire;
 
+pub use address::{Secrets, shown};
 pub use config::{Endpoint, SourceConfig};
-
-/// `url` without user, path and query: providers put access keys there.
-#[must_use]
-pub fn shown(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    if scheme.is_empty() { host.to_owned() } else { format!("{scheme}://{host}") }
-}
 
 /// `text` of a node as it may be shown: without any part of `url` that [`shown`] leaves out, and
 /// [`plain`].
 pub(crate) fn scrubbed(text: &str, url: &str) -> String {
-    let mut text = text.replace(url, &shown(url));
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
-    let parts = user.split(':').chain(behind.split(['/', '?', '#', '&', '=']));
-    // Shorter parts are words like "v1", and no key.
-    for part in parts.filter(|p| p.len() >= 6) {
-        text = text.replace(part, "…");
-    }
-    plain(&text)
+    plain(&Secrets::new([url]).scrub(text))
 }
 
 /// `text` of a stranger on one line of bounded length, without anything that a terminal obeys.

@@ -17,6 +17,7 @@ use super::{
     Endpoint, SourceConfig,
     fault::{Fault, RpcFault},
     gate::{Gate, Pass, retry_after},
+    shown,
 };
 
 /// Most bytes of an answer that is read as a whole.
@@ -56,12 +57,18 @@ impl Failure {
 }
 
 /// The HTTP side of one node.
-#[derive(Debug)]
 pub(super) struct Transport {
     client: Client,
     url: String,
     pub(super) gate: Gate,
     timeout: Duration,
+}
+
+impl std::fmt::Debug for Transport {
+    /// Without the access key that the address may hold.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transport").field("url", &shown(&self.url)).finish_non_exhaustive()
+    }
 }
 
 #[derive(Deserialize)]

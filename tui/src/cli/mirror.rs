@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::Output;
-use crate::config::{LogFormat, Settings};
+use crate::config::{LogFormat, Settings, home::parser as path};
 
 /// Mirroring.
 #[derive(Args, Debug)]
@@ -30,7 +30,7 @@ pub struct Index {
     pub listen: Option<SocketAddr>,
     /// Record in this new file what reaches the mirror, for `replay`; compressed when its name ends
     /// in .zst
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["once", "verify"])]
+    #[arg(long, value_name = "FILE", value_parser = path(), conflicts_with_all = ["once", "verify"])]
     pub record: Option<PathBuf>,
     /// Log in this form, to stderr unless --log-file names a file
     #[arg(long, value_name = "FORMAT")]
@@ -95,7 +95,7 @@ pub struct AuditList {
 #[derive(Args, Debug)]
 pub struct AuditVerify {
     /// Check this export instead of the mirror
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     pub file: Option<PathBuf>,
     /// Most faults to print
     #[arg(long, value_name = "N", default_value_t = 20)]
@@ -112,7 +112,7 @@ pub struct AuditExport {
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<ExportFormat>,
     /// File to write [default: stdout]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     pub output: Option<PathBuf>,
     /// Print what was written as one JSON value; needs --output
     #[arg(long, requires = "output")]
@@ -132,10 +132,10 @@ pub enum ExportFormat {
 #[derive(Args, Debug)]
 pub struct Replay {
     /// Recording that `index --record` made
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     pub from: PathBuf,
     /// Keep the mirror that comes out in this new file [default: only its digest is printed]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     pub into: Option<PathBuf>,
     /// How to print.
     #[command(flatten)]

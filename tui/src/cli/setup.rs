@@ -7,6 +7,7 @@ use upgrade_manager::state::{BufferRole, role};
 
 use super::Output;
 use super::governance::{ProposeChange, ProposeDissolve, ProposeTransfer};
+use crate::config::{KeyFile, home::parser as path};
 
 /// Whether to sign, and how to print.
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -150,7 +151,7 @@ pub enum Buffer {
 #[derive(Args, Debug)]
 pub struct Upload {
     /// The ELF, as `cargo build-sbf` writes it
-    #[arg(value_name = "FILE", required_unless_present = "live", conflicts_with = "live")]
+    #[arg(value_name = "FILE", value_parser = path(), required_unless_present = "live", conflicts_with = "live")]
     pub file: Option<PathBuf>,
     /// Upload a copy of the code that --program runs now, to roll back to
     #[arg(long, requires = "program")]
@@ -161,7 +162,7 @@ pub struct Upload {
     /// Go on with the buffer of this key file [default: one in the data folder, kept until the
     /// upload is complete]
     #[arg(long, value_name = "BUFFER-KEY-FILE")]
-    pub resume: Option<PathBuf>,
+    pub resume: Option<KeyFile>,
     /// The rest.
     #[command(flatten)]
     pub go: Go,

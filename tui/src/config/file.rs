@@ -10,8 +10,11 @@ use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Deserializer, Serialize};
 use solana_pubkey::Pubkey;
 
-use super::webhooks::WebhookKeys;
+use super::{Address, KeyFile, webhooks::WebhookKeys};
 use crate::{notify::Way, text::clean, theme::ThemeName};
+
+/// Longest name of a key or a choice that a message repeats.
+const LONGEST_NAME: usize = 24;
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
@@ -56,9 +59,9 @@ pub enum LogFormat {
 #[serde(deny_unknown_fields)]
 pub struct NodeKeys {
     /// Its JSON-RPC.
-    pub rpc_url: String,
+    pub rpc_url: Address,
     /// Its websocket.
-    pub ws_url: Option<String>,
+    pub ws_url: Option<Address>,
 }
 
 /// What `index` does.
@@ -92,20 +95,20 @@ pub struct RetentionKeys {
 #[serde(deny_unknown_fields, default)]
 pub struct File {
     /// JSON-RPC of the node.
-    pub rpc_url: Option<String>,
+    pub rpc_url: Option<Address>,
     /// Its websocket.
-    pub ws_url: Option<String>,
+    pub ws_url: Option<Address>,
     /// Further nodes, in the order in which they are turned to.
     pub endpoints: Vec<NodeKeys>,
     /// The key file that signs.
-    pub keypair: Option<PathBuf>,
+    pub keypair: Option<KeyFile>,
     /// Micro-lamports per compute unit, on top of the base fee.
     #[serde(deserialize_with = "priority_fee")]
     pub priority_fee: Option<u64>,
     /// Longest wait for the outcome of what was sent, seconds.
     pub outcome_timeout_seconds: Option<NonZeroU64>,
     /// Postgres instead of a file.
-    pub database_url: Option<String>,
+    pub database_url: Option<Address>,
     /// Mirror and archive.
     pub data_dir: Option<PathBuf>,
     /// Whether writing is switched off.
@@ -166,12 +169,39 @@ impl File {
         toml::from_str(&text).map_err(|e| {
             let at = e.span().map_or(0, |s| s.start);
             let line = text.bytes().take(at).filter(|b| *b == b'\n').count().saturating_add(1);
-            let message = e.message().replace('\n', " ");
+            let message = told(e.message());
             anyhow!(
                 "The configuration {} has a mistake in line {line}: {message}. `control-room config print-default` shows every key.",
                 path.display()
             )
         })
+    }
+}
+
+/// What is wrong with a value, without the value: it may be a password or a key on the wrong line.
+fn told(message: &str) -> String {
+    let message = message.replace('\n', " ");
+    let kinds = ["invalid type: ", "invalid value: "];
+    let found = kinds.iter().find_map(|kind| Some((kind, message.strip_prefix(kind)?)));
+    if let Some((kind, rest)) = found {
+        let found = rest.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+        let wanted = rest.rsplit_once(", expected ").map_or("another", |(_, wanted)| wanted);
+        return format!("{kind}{found}, expected {wanted}");
+    }
+    // A name of a key or of a choice is repeated, so that it can be found.
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let (said, wanted) = match message.rsplit_once("`, expected ") {
+        Some((said, wanted)) => (said, format!("`, expected {wanted}")),
+        None => match message.rsplit_once('`') {
+            Some((said, rest)) => (said, format!("`{rest}")),
+            None => return message,
+        },
+    };
+    match said.split_once('`') {
+        Some((what, name)) if name.len() > LONGEST_NAME || !name.chars().all(is_name) => {
+            format!("{what}`…{wanted}")
+        }
+        _ => message,
     }
 }
 
@@ -194,6 +224,7 @@ pub const PRINTED: &str = r#"# Control room. Flags come first, then CONTROL_ROOM
 # webhooks = [{ name = "team", url = "https://hooks.example/x", secret_file = "/home/you/team.secret", kinds = ["Created", "Approved", "ApprovalLost", "Ready", "Executed", "Completed", "RollbackApproved", "RolledBack", "Cancelled", "Vetoed", "Rejected", "Expired", "Paused", "Unpaused"], format = "json", templates = { Executed = "{name} runs version {version}: {signature}" } }]
 
 # The key file that signs, as the Solana command line writes it. Without one nothing can be signed.
+# Here and in every other path ~/ is your home folder.
 # keypair = "/home/you/.config/solana/id.json"
 
 # Paid with every transaction on top of the base fee: micro-lamports per compute unit of its limit.
@@ -204,12 +235,13 @@ pub const PRINTED: &str = r#"# Control room. Flags come first, then CONTROL_ROOM
 # outcome_timeout_seconds = 180
 
 # Postgres for a team's mirror; without it the mirror is a file in data_dir.
+# In user and password write : as %3A, / as %2F, ? as %3F, # as %23, @ as %40 and % as %25.
 # database_url = "postgres://user:password@host:5432/control_room"
 
 # Mirror and archive; by default control-room in the XDG data folder.
 # data_dir = "/home/you/.local/share/control-room"
 
-# Switches every signature off.
+# Switches every signature off; neither a flag nor a variable can switch them on again.
 # read_only = false
 
 # auto, desktop, osc777, osc9, bell or off.
@@ -249,3 +281,40 @@ pub const PRINTED: &str = r#"# Control room. Flags come first, then CONTROL_ROOM
 [names]
 # FAgtu5Zwcc36ufZQygkhYcE6MxUAHKvGagUmHBVRriGL = "upgrade-manager"
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_is_explained_without_the_value() {
+        for (message, right) in [
+            (
+                "invalid type: string \"a, expected b\", expected a boolean",
+                "invalid type: string, expected a boolean",
+            ),
+            (
+                "invalid type: integer `12345678`, expected a string",
+                "invalid type: integer, expected a string",
+            ),
+            ("invalid value: string \"x\"", "invalid value: string, expected another"),
+            (
+                "unknown variant `a`b`c`, expected one of `d`, `e`",
+                "unknown variant `…`, expected one of `d`, `e`",
+            ),
+            (
+                "unknown variant `nope`, expected one of `d`, `e`",
+                "unknown variant `nope`, expected one of `d`, `e`",
+            ),
+            (
+                "unknown field `rpcurl`, expected one of `rpc_url`, `names`",
+                "unknown field `rpcurl`, expected one of `rpc_url`, `names`",
+            ),
+            ("missing field `url`", "missing field `url`"),
+            ("duplicate key `a://b:c@d`", "duplicate key `…`"),
+            ("string values must be quoted", "string values must be quoted"),
+        ] {
+            assert_eq!(told(message), right);
+        }
+    }
+}

@@ -1,6 +1,9 @@
 //! Settings: flags before environment before file before defaults. A key the file should not have
 //! is an error that names its line; nothing is ever ignored in silence.
+mod address;
 mod file;
+pub mod home;
+mod key_file;
 mod webhooks;
 
 use std::{
@@ -11,14 +14,18 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use etcetera::base_strategy::{BaseStrategy, Xdg};
-use indexer::Retention;
+use indexer::{Retention, source::address::Parts};
 use solana_pubkey::Pubkey;
 
 use self::file::NodeKeys;
 pub use self::file::{File, LogFormat, LogLevel, PRINTED, RetentionKeys};
-pub use self::webhooks::Webhook;
+pub use self::{
+    address::Address,
+    key_file::{KeyFile, looks_like_a_key},
+    webhooks::Webhook,
+};
 use crate::{cli::Common, notify::Way, theme::ThemeName};
 
 /// Folder of this program below the XDG folders.
@@ -28,9 +35,9 @@ const FOLDER: &str = "control-room";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     /// Its JSON-RPC.
-    pub rpc_url: String,
+    pub rpc_url: Address,
     /// Its websocket.
-    pub ws_url: String,
+    pub ws_url: Address,
 }
 
 /// What `index` does.
@@ -50,19 +57,19 @@ pub struct IndexSettings {
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// JSON-RPC of the node.
-    pub rpc_url: String,
+    pub rpc_url: Address,
     /// Its websocket.
-    pub ws_url: String,
+    pub ws_url: Address,
     /// Further nodes, in the order in which they are turned to.
     pub others: Vec<Node>,
     /// The key file that signs.
-    pub keypair: Option<PathBuf>,
+    pub keypair: Option<KeyFile>,
     /// Micro-lamports per compute unit that every transaction pays on top of the base fee.
     pub priority_fee: u64,
     /// Longest wait for the outcome of what was sent; [`None`] is the usual.
     pub outcome_timeout: Option<Duration>,
     /// Postgres instead of the file in `data_dir`.
-    pub database_url: Option<String>,
+    pub database_url: Option<Address>,
     /// Mirror and archive.
     pub data_dir: PathBuf,
     /// Whether writing is switched off.
@@ -104,7 +111,7 @@ impl Settings {
         let others = self.others.iter().flat_map(|n| [&n.rpc_url, &n.ws_url]);
         let mine = [&self.rpc_url, &self.ws_url].into_iter().chain(&self.database_url);
         let webhooks = self.webhooks.iter().map(Webhook::address);
-        mine.chain(others).map(String::as_str).chain(webhooks)
+        mine.chain(others).map(Address::as_str).chain(webhooks)
     }
 
     /// Puts the layers together.
@@ -120,12 +127,14 @@ impl Settings {
             (None, Err(_)) => None,
         };
         let file = path.as_deref().map_or_else(|| Ok(File::default()), File::read)?;
-        let data_dir = match flags.data_dir.clone().or(file.data_dir) {
+        let data_dir = match flags.data_dir.clone().or(expanded("data_dir", file.data_dir)?) {
             Some(dir) => dir,
             None => xdg?.data_dir().join(FOLDER),
         };
         let (Node { rpc_url, ws_url }, others) =
             nodes(flags, file.rpc_url, file.ws_url, file.endpoints)?;
+        let database_url = flags.database_url.clone().or(file.database_url);
+        database_url.iter().try_for_each(|url| check(url, SQL, DATABASE))?;
         Ok(Self {
             rpc_url,
             ws_url,
@@ -133,14 +142,14 @@ impl Settings {
             keypair: flags.keypair.clone().or(file.keypair),
             priority_fee: flags.priority_fee.or(file.priority_fee).unwrap_or_default(),
             outcome_timeout: file.outcome_timeout_seconds.map(|s| Duration::from_secs(s.get())),
-            database_url: flags.database_url.clone().or(file.database_url),
+            database_url,
             data_dir,
             read_only: flags.read_only || file.read_only,
             notify: flags.notify.or(file.notify).unwrap_or_default(),
             theme: flags.theme.or(file.theme).unwrap_or_default(),
-            ascii: flags.ascii || file.ascii,
-            mouse: flags.mouse || file.mouse,
-            log_file: flags.log_file.clone().or(file.log_file),
+            ascii: flags.ascii.unwrap_or(file.ascii),
+            mouse: flags.mouse.unwrap_or(file.mouse),
+            log_file: flags.log_file.clone().or(expanded("log_file", file.log_file)?),
             log_level: flags.log_level.or(file.log_level).unwrap_or_default(),
             index: IndexSettings {
                 listen: file.index.listen,
@@ -161,8 +170,8 @@ impl Settings {
 /// of another cluster.
 fn nodes(
     flags: &Common,
-    rpc: Option<String>,
-    ws: Option<String>,
+    rpc: Option<Address>,
+    ws: Option<Address>,
     further: Vec<NodeKeys>,
 ) -> Result<(Node, Vec<Node>)> {
     let mut list = vec![];
@@ -172,7 +181,7 @@ fn nodes(
         match (rpc, flags.ws_url.clone().or(ws)) {
             (Some(rpc_url), ws_url) => list.push(NodeKeys { rpc_url, ws_url }),
             (None, Some(ws_url)) => {
-                list.push(NodeKeys { rpc_url: LOCAL.to_owned(), ws_url: Some(ws_url) });
+                list.push(NodeKeys { rpc_url: LOCAL.into(), ws_url: Some(ws_url) });
             }
             (None, None) => {}
         }
@@ -181,15 +190,15 @@ fn nodes(
     let mut list = list.into_iter().map(node).collect::<Result<Vec<_>>>()?.into_iter();
     let first = match list.next() {
         Some(first) => first,
-        None => node(NodeKeys { rpc_url: LOCAL.to_owned(), ws_url: None })?,
+        None => node(NodeKeys { rpc_url: LOCAL.into(), ws_url: None })?,
     };
     Ok((first, list.collect()))
 }
 
 fn node(keys: NodeKeys) -> Result<Node> {
-    check_scheme(&keys.rpc_url, HTTP, RPC)?;
-    let ws_url = keys.ws_url.unwrap_or_else(|| websocket_of(&keys.rpc_url));
-    check_scheme(&ws_url, WS, WEBSOCKET)?;
+    check(&keys.rpc_url, HTTP, RPC)?;
+    let ws_url = keys.ws_url.unwrap_or_else(|| websocket_of(keys.rpc_url.as_str()).into());
+    check(&ws_url, WS, WEBSOCKET)?;
     Ok(Node { rpc_url: keys.rpc_url, ws_url })
 }
 
@@ -218,12 +227,23 @@ pub fn default_path() -> Result<PathBuf> {
 ///
 /// # Errors
 /// What is wrong with it, with its line.
-pub fn check(path: &Path) -> Result<()> {
+pub fn check_file(path: &Path) -> Result<()> {
     let file = File::read(path)?;
-    nodes(&Common::default(), file.rpc_url, file.ws_url, file.endpoints)
-        .and_then(|_| webhooks::settled(file.webhooks))
-        .map(|_| ())
-        .with_context(|| format!("The configuration {} cannot work", path.display()))
+    let sound = || -> Result<()> {
+        nodes(&Common::default(), file.rpc_url, file.ws_url, file.endpoints)?;
+        file.database_url.iter().try_for_each(|url| check(url, SQL, DATABASE))?;
+        file.keypair.iter().try_for_each(|key| key.path().map(|_| ()))?;
+        let folders = [("data_dir", file.data_dir), ("log_file", file.log_file)];
+        folders.into_iter().try_for_each(|(key, path)| expanded(key, path).map(|_| ()))?;
+        webhooks::settled(file.webhooks).map(|_| ())
+    };
+    sound().with_context(|| format!("The configuration {} cannot work", path.display()))
+}
+
+/// `path`, which the file has under `key`, with `~` replaced by the home folder.
+fn expanded(key: &str, path: Option<PathBuf>) -> Result<Option<PathBuf>> {
+    let expanded = path.as_deref().map(home::expand).transpose();
+    expanded.map_err(|why| anyhow!("The path under {key} cannot be used: {why}"))
 }
 
 /// The node when none is named.
@@ -235,13 +255,20 @@ const RPC: &str = "the node (rpc_url, endpoints, --rpc-url or CONTROL_ROOM_RPC_U
 const WS: &[&str] = &["ws", "wss"];
 const WEBSOCKET: &str = "the websocket (ws_url, endpoints, --ws-url or CONTROL_ROOM_WS_URL)";
 
-fn check_scheme(url: &str, schemes: &[&str], what: &str) -> Result<()> {
-    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
-    if scheme.is_some_and(|s| schemes.contains(&s)) {
-        return Ok(());
+/// Schemes of a database, and what its address is called.
+const SQL: &[&str] = &["postgres", "postgresql"];
+const DATABASE: &str = "the database (database_url, --database-url or CONTROL_ROOM_DATABASE_URL)";
+
+fn check(url: &Address, schemes: &[&str], what: &str) -> Result<()> {
+    let scheme = url.as_str().split_once("://").map(|(scheme, _)| scheme);
+    if !scheme.is_some_and(|s| schemes.contains(&s)) {
+        let wanted = schemes.iter().map(|s| format!("{s}://")).collect::<Vec<_>>().join(" or ");
+        bail!("The address of {what} must start with {wanted}.");
     }
-    let wanted = schemes.iter().map(|s| format!("{s}://")).collect::<Vec<_>>().join(" or ");
-    Err(anyhow!("The address of {what} must start with {wanted}."))
+    match Parts::read(url.as_str()) {
+        Ok(_) => Ok(()),
+        Err(why) => Err(anyhow!("The address of {what} cannot be used: {why}.")),
+    }
 }
 
 /// The websocket that belongs to a node's RPC address: the next port where one is given, as a
@@ -275,7 +302,7 @@ mod tests {
     }
 
     fn rpc(url: &str) -> Common {
-        Common { rpc_url: Some(url.to_owned()), ..Common::default() }
+        Common { rpc_url: Some(url.into()), ..Common::default() }
     }
 
     #[test]
@@ -283,11 +310,11 @@ mod tests {
         let file = "rpc_url = 'https://a.example'\nread_only = true\n";
         let s = load(Common::default(), file).unwrap();
         assert_eq!((s.rpc_url.as_str(), s.read_only), ("https://a.example", true));
-        assert_eq!(s.ws_url, "wss://a.example");
+        assert_eq!(s.ws_url.as_str(), "wss://a.example");
         let s = load(rpc("http://b.example:9000/key"), file).unwrap();
-        assert_eq!(s.rpc_url, "http://b.example:9000/key");
-        assert_eq!(s.ws_url, "ws://b.example:9001/key");
-        assert_eq!(load(Common::default(), "").unwrap().rpc_url, "http://127.0.0.1:8899");
+        assert_eq!(s.rpc_url.as_str(), "http://b.example:9000/key");
+        assert_eq!(s.ws_url.as_str(), "ws://b.example:9001/key");
+        assert_eq!(load(Common::default(), "").unwrap().rpc_url.as_str(), "http://127.0.0.1:8899");
     }
 
     #[test]
@@ -295,7 +322,9 @@ mod tests {
         let file = "rpc_url = 'https://a.example'\n\
                     endpoints = [{ rpc_url = 'https://b.example', ws_url = 'wss://w.example' }]\n";
         let s = load(Common::default(), file).unwrap();
-        let urls = |s: &Settings| s.others.iter().map(|n| n.ws_url.clone()).collect::<Vec<_>>();
+        let urls = |s: &Settings| {
+            s.others.iter().map(|n| n.ws_url.as_str().to_owned()).collect::<Vec<_>>()
+        };
         assert_eq!(
             (s.rpc_url.as_str(), urls(&s)),
             ("https://a.example", vec!["wss://w.example".into()])
@@ -329,7 +358,7 @@ mod tests {
     fn an_address_that_cannot_be_right_is_refused() {
         let error = load(rpc("example.com"), "").unwrap_err();
         assert!(format!("{error:#}").contains("--rpc-url"));
-        let ws = Common { ws_url: Some("http://x".to_owned()), ..Common::default() };
+        let ws = Common { ws_url: Some("http://x".into()), ..Common::default() };
         assert!(load(ws, "").is_err());
     }
 
@@ -348,13 +377,17 @@ mod tests {
             ("\npriority_fee = 50000001", "line 2"),
             ("priority_fee = -1", "line 1"),
             ("outcome_timeout_seconds = 0", "line 1"),
+            ("database_url = 'postgres://u:12/x@h/d'", "database_url"),
+            ("database_url = 'mysql://h/d'", "database_url"),
+            ("data_dir = '~other/x'", "~other/x"),
+            ("keypair = 'usb://ledger?key=0'", "not supported yet"),
         ] {
             std::fs::write(&path, text).unwrap();
-            let error = format!("{:#}", check(&path).unwrap_err());
+            let error = format!("{:#}", check_file(&path).unwrap_err());
             assert!(error.contains(name) && error.contains("config.toml"), "{error}");
         }
         std::fs::write(&path, PRINTED).unwrap();
-        check(&path).unwrap();
+        check_file(&path).unwrap();
     }
 
     #[test]

@@ -6,6 +6,8 @@ use anyhow::{Result, anyhow, bail};
 use indexer::announce::{Hook, Secret, Spec, Target};
 use serde::Deserialize;
 
+use super::{home, looks_like_a_key};
+
 /// One webhook as the file has it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,8 +60,23 @@ impl fmt::Debug for Webhook {
 impl Webhook {
     fn new(keys: WebhookKeys) -> Result<Self> {
         let WebhookKeys { name, url, secret_file, secret_env, kinds, format, templates } = keys;
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let variable = secret_env.as_deref();
+        if variable.is_some_and(|v| looks_like_a_key(v) || !v.chars().all(is_name)) {
+            bail!(
+                "What the webhook {name:?} has as secret_env is not the name of an environment variable, and is not repeated here: it may be the secret itself."
+            );
+        }
+        let file = secret_file.as_deref().filter(|path| !path.exists());
+        if file.is_some_and(|path| looks_like_a_key(&path.to_string_lossy())) {
+            bail!(
+                "What the webhook {name:?} has as secret_file is not the path of a file, and is not repeated here: it may be the secret itself."
+            );
+        }
         let secret = match (secret_file, secret_env) {
-            (Some(path), None) => From::File(path),
+            (Some(path), None) => From::File(home::expand(&path).map_err(|why| {
+                anyhow!("The secret_file of the webhook {name:?} cannot be used: {why}")
+            })?),
             (None, Some(variable)) => From::Env(variable),
             (Some(_), Some(_)) => {
                 bail!("The webhook {name:?} has both secret_file and secret_env; keep one of them.")
@@ -163,6 +180,21 @@ mod tests {
             assert!(error.contains(said), "{error}");
             assert!(!error.contains("k3y"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_secret_in_place_of_its_variable_or_file_is_not_repeated() {
+        let secret = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
+        for text in [
+            format!("{ONE}secret_env = '{secret}'\n"),
+            format!("{ONE}secret_file = '{secret}'\n"),
+            format!("{ONE}secret_env = 'pass{} word'\n", &secret[..9]),
+        ] {
+            let error = format!("{:#}", read(&text).unwrap_err());
+            assert!(error.contains("team") && !error.contains(&secret[..4]), "{error}");
+        }
+        let home = read(&format!("{ONE}secret_file = '~other/x'\n")).unwrap_err();
+        assert!(format!("{home:#}").contains("another user"), "{home:#}");
     }
 
     #[test]

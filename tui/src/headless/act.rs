@@ -46,8 +46,8 @@ pub(super) async fn run(session: &Session, verb: Verb, args: &Act) -> Result<u8>
 /// `execute`, with the new authority's signature where a program is handed over.
 pub(super) async fn execute(session: &Session, args: &Execute) -> Result<u8> {
     let cosigner = match &args.cosigner {
-        Some(path) if !session.settings.read_only => {
-            let key: Arc<dyn Signer> = Arc::new(FileSigner::open(path)?);
+        Some(file) if !session.settings.read_only => {
+            let key: Arc<dyn Signer> = Arc::new(FileSigner::open(&file.path()?)?);
             Some(key)
         }
         _ => None,

@@ -9,6 +9,7 @@ use anyhow::Result;
 use backend::FileSigner;
 use indexer::{
     doctor::{Finding, Verdict, mirror, nodes, schema, sqlite_schema},
+    source::Secrets,
     store::{MirrorState, SCHEMA, postgres},
 };
 use rustix::fs::{Access, access, statvfs};
@@ -18,7 +19,6 @@ use super::{print, print_json};
 use crate::{
     config::Settings,
     model::cluster::Kind,
-    redact::Secrets,
     session::{self, Session},
     text::clean,
 };
@@ -66,7 +66,7 @@ async fn store(
     found: &mut Vec<Finding>,
 ) -> Option<MirrorState> {
     let number = match &settings.database_url {
-        Some(url) => postgres::admin::schema(url).await.map_err(|e| e.to_string()),
+        Some(url) => postgres::admin::schema(url.as_str()).await.map_err(|e| e.to_string()),
         None => sqlite_schema(&settings.sqlite()).map_err(|e| {
             format!(
                 "{} cannot be read: {e}. Move it away; the mirror rebuilds itself from the chain.",
@@ -110,9 +110,13 @@ async fn store(
 fn files(settings: &Settings) -> Vec<Finding> {
     let mut out = vec![folder(&settings.data_dir)];
     out.extend(room(&settings.data_dir));
-    if let Some(path) = &settings.keypair {
-        out.push(match FileSigner::open(path) {
-            Ok(_) => Finding::ok("key file", format!("{} can sign.", path.display())),
+    if let Some(key) = &settings.keypair {
+        let opened = key.path().and_then(|path| {
+            FileSigner::open(&path)?;
+            Ok(path)
+        });
+        out.push(match opened {
+            Ok(path) => Finding::ok("key file", format!("{} can sign.", path.display())),
             Err(e) => Finding::fail("key file", e.to_string()),
         });
     }

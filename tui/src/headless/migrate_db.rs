@@ -11,7 +11,7 @@ use crate::{cli::mirror::MigrateDb, config::Settings, text::clean};
 /// # Errors
 /// The store's sentence; when no database is named.
 pub async fn run(settings: &Settings, args: &MigrateDb) -> Result<u8> {
-    let Some(url) = &settings.database_url else {
+    let Some(url) = settings.database_url.as_ref().map(|url| url.as_str()) else {
         bail!(
             "No database is named; pass --database-url. A mirror in a file is brought up to date by whoever opens it."
         );

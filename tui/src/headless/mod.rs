@@ -13,22 +13,23 @@ mod status;
 mod tx;
 mod webhooks;
 
-use std::io::Write;
+use std::{io::Write, process::ExitCode};
 
 pub use self::{
     doctor::run as doctor, migrate_db::run as migrate_db, replay::run as replay, tx::run as tx,
 };
 
 use anyhow::{Context, Result, bail};
+use indexer::source::Secrets;
 
 use self::fresh::{check_cluster, fresh, warn};
 use crate::{
     cli::{
         Command, Config,
         mirror::{Audit, AuditWhat},
+        parse::Refused,
     },
     config,
-    redact::Secrets,
     session::Session,
 };
 
@@ -140,7 +141,7 @@ pub fn config(command: &Config, path: Option<&std::path::Path>) -> Result<u8> {
         Config::Check => {
             let path = path.map_or_else(config::default_path, |p| Ok(p.to_owned()))?;
             if path.exists() {
-                config::check(&path)?;
+                config::check_file(&path)?;
                 print(&format!("{} is fine.", path.display()))?;
             } else {
                 print(&format!("There is no {}; the defaults are used.", path.display()))?;
@@ -191,6 +192,20 @@ fn sentence(error: &anyhow::Error) -> String {
         }
     }
     text
+}
+
+/// Help, or why a command line is not carried out, with the exit code.
+pub fn refuse(refused: &Refused) -> ExitCode {
+    match refused {
+        Refused::Help(help) => {
+            let _ = help.print();
+            ExitCode::from(u8::try_from(help.exit_code()).unwrap_or(NOT_CONFIRMED))
+        }
+        Refused::Wrong(text) => {
+            let _ = write!(std::io::stderr().lock(), "{text}");
+            ExitCode::from(NOT_CONFIRMED)
+        }
+    }
 }
 
 /// An error for the terminal, and as JSON where JSON was asked for.

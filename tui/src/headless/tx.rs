@@ -1,10 +1,11 @@
 //! `tx`: what became of a transaction. Asks the node alone, so it works without any mirror.
 use anyhow::{Result, anyhow};
 use backend::TxStatus;
+use indexer::source::Secrets;
 use serde_json::{Value, json};
 
 use super::{print, print_json};
-use crate::{cli::Tx, config::Settings, redact::Secrets, session, text::clean};
+use crate::{cli::Tx, config::Settings, session, text::clean};
 
 /// Looks the transaction up; 0 when it landed and succeeded.
 ///

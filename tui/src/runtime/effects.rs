@@ -182,7 +182,7 @@ impl Hands {
     }
 
     async fn move_clock(&self, seconds: u32) -> Action {
-        match crate::sandbox::move_clock(&self.session.settings.rpc_url, seconds).await {
+        match crate::sandbox::move_clock(self.session.settings.rpc_url.as_str(), seconds).await {
             Ok(unix) => {
                 let text = format!("The chain's clock shows {}.", crate::text::utc(unix));
                 Action::Say(Level::Info, text)

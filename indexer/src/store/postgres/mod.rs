@@ -32,7 +32,10 @@ use super::{
     MirrorState, OpRow, OutboxRow, Present, ProgressRow, Quarantined, RawRow, RecordQuery, Result,
     Retention, Row, Run, Sent, SentRow, Store, StoreError, Undone, View,
 };
-use crate::audit::{AuditEntry, AuditRow};
+use crate::{
+    audit::{AuditEntry, AuditRow},
+    source::address::Parts,
+};
 
 /// The mirror in a Postgres database.
 pub struct PostgresStore {
@@ -60,17 +63,24 @@ impl PostgresStore {
 
 /// How to connect to `url`, and the same without user and password.
 fn options(url: &str) -> Result<(PgConnectOptions, String)> {
-    // The driver's message could repeat the address with its password: only the kind is told.
-    let options: PgConnectOptions = url.parse().map_err(|_| StoreError::Address {
-        detail: "it is not a postgres:// address".to_owned(),
+    let refused = |detail: String| StoreError::Address { detail };
+    let parts = Parts::read(url).map_err(refused)?;
+    if !parts.is_database() {
+        return Err(refused("it does not begin with postgres://".to_owned()));
+    }
+    // The driver's message could repeat a part of the address, so it is not told.
+    let options: PgConnectOptions = url.parse().map_err(|_| {
+        refused("the driver cannot read it, or one of its parameters behind the ?".to_owned())
     })?;
-    let place = format!(
-        "{}:{}/{}",
-        options.get_host(),
-        options.get_port(),
-        options.get_database().unwrap_or_default()
-    );
+    let name = options.get_database().unwrap_or_default();
+    let place = format!("{}:{}/{}", options.get_host(), options.get_port(), plain_name(name));
     Ok((options, place))
+}
+
+/// `name` if it is a plain one; what else stands there may be part of a password.
+fn plain_name(name: &str) -> &str {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if name.chars().all(is_plain) { name } else { "…" }
 }
 
 /// Several reads that belong together, within a time.

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use backend::{ProgramBuilder, SetupManager, UploadRequest, build::BuiltElf};
 
 use super::confirm;
-use crate::{cli::setup::Upload, headless::check_cluster, session::Session};
+use crate::{cli::setup::Upload, config::KeyFile, headless::check_cluster, session::Session};
 
 /// Folder of key files of uploads that are not complete, in the data folder.
 const FOLDER: &str = "buffers";
@@ -27,14 +27,15 @@ pub(super) async fn run(session: &Session, args: &Upload) -> Result<u8> {
     };
     let elf = elf.map_err(|e| session.clean(&e))?;
     let folder = session.settings.data_dir.join(FOLDER);
-    let key_file = match &args.resume {
+    let resume = args.resume.as_ref().map(KeyFile::path).transpose()?;
+    let key_file = match resume {
         Some(path) if !path.exists() => {
             bail!(
                 "There is no buffer key file {}: leave --resume away to start anew.",
                 path.display()
             )
         }
-        Some(path) => path.clone(),
+        Some(path) => path,
         None => key_file(&folder, &elf, args.live),
     };
     let ours = key_file.starts_with(&folder);

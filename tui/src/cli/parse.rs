@@ -1,0 +1,353 @@
+//! From words and variables of the environment to the command line. Variables are read here and
+//! nowhere else: an empty one is unset, space around a value is not part of it, and a switch takes
+//! what people write for yes and no. What clap says about a wrong line leaves out every word that may
+//! hold a secret.
+use std::{
+    any::TypeId,
+    ffi::{OsStr, OsString},
+    path::Path,
+};
+
+use clap::{Arg, Command, CommandFactory, FromArgMatches, builder::Resettable, error::ErrorKind};
+use indexer::source::address::{Parts, Secrets};
+
+use super::Cli;
+use crate::config::looks_like_a_key;
+
+/// What a switch takes from a variable.
+const YES: [&str; 4] = ["1", "true", "yes", "on"];
+const NO: [&str; 4] = ["0", "false", "no", "off"];
+/// Options whose value is an address that may hold a secret.
+const ADDRESSES: [&str; 3] = ["--rpc-url", "--ws-url", "--database-url"];
+/// Options whose value names a key, in whose place somebody may put the key itself.
+const KEYS: [&str; 3] = ["--keypair", "--cosigner", "--resume"];
+/// Fewest characters of a word that is searched for without the quotes around it.
+const SHORTEST: usize = 6;
+
+/// Fewest characters of a key where none belongs.
+const SHORTEST_KEY: usize = 64;
+
+/// A command line that is not carried out.
+#[derive(Debug)]
+pub enum Refused {
+    /// It asks for help.
+    Help(Box<clap::Error>),
+    /// It is wrong, for this reason.
+    Wrong(String),
+}
+
+/// The value of the variable `name`: without space around it, and [`None`] where nothing is left.
+pub fn variable(name: &str) -> Option<OsString> {
+    trimmed(std::env::var_os(name)?)
+}
+
+fn trimmed(value: OsString) -> Option<OsString> {
+    let kept = match value.to_str() {
+        Some(text) => OsString::from(text.trim()),
+        None => value,
+    };
+    Some(kept).filter(|kept| !kept.is_empty())
+}
+
+/// The command line in `words`, with what `read` gives for the variables.
+///
+/// # Errors
+/// Help that was asked for, or what is wrong, without any secret.
+pub fn parse(words: &[OsString], read: impl Fn(&str) -> Option<OsString>) -> Result<Cli, Refused> {
+    let mut wrong = None;
+    let mut told = vec![];
+    let command = filled(Cli::command(), &read, &mut told, &mut wrong);
+    let parsed = command
+        .try_get_matches_from(words)
+        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    match (parsed, wrong) {
+        // Help explains what is wrong with a variable, so it is given all the same.
+        (Err(e), _) if is_help(&e) => Err(Refused::Help(Box::new(help(words, e)))),
+        (_, Some(text)) => Err(Refused::Wrong(text)),
+        (Ok(cli), None) => Ok(cli),
+        (Err(e), None) => {
+            let text = without_secrets(&e.render().to_string(), words);
+            Err(Refused::Wrong(with_variable(text, words, &told)))
+        }
+    }
+}
+
+fn is_help(error: &clap::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+            | ErrorKind::DisplayVersion
+    )
+}
+
+/// The help that `words` ask for, with the names of the variables and never their values.
+fn help(words: &[OsString], error: clap::Error) -> clap::Error {
+    let named = hidden(Cli::command()).try_get_matches_from(words).err();
+    named.filter(is_help).unwrap_or(error)
+}
+
+fn hidden(command: Command) -> Command {
+    command.mut_args(|arg| arg.hide_env_values(true)).mut_subcommands(hidden)
+}
+
+/// `command` with the values of the variables as defaults; the names of those that were set go to
+/// `told`, and what is wrong with the first that cannot be used to `wrong`.
+fn filled(
+    command: Command,
+    read: &impl Fn(&str) -> Option<OsString>,
+    told: &mut Vec<(String, String)>,
+    wrong: &mut Option<String>,
+) -> Command {
+    let command = command.mut_args(|arg| {
+        let Some(name) = arg.get_env().map(|name| name.to_string_lossy().into_owned()) else {
+            return arg;
+        };
+        // Clap would take the value as it stands.
+        let arg = arg.env(Resettable::Reset);
+        let Some(value) = read(&name).and_then(trimmed) else { return arg };
+        match taken(&arg, &value) {
+            Ok(value) => {
+                let flag = arg.get_long().map(|long| format!("--{long}")).unwrap_or_default();
+                told.push((flag, name));
+                // Clap keeps defaults for as long as the process lives. This happens once.
+                let value: &'static OsStr = Box::leak(value.into_boxed_os_str());
+                arg.default_value(value)
+            }
+            Err(allowed) => {
+                let what = format!("error: The variable {name} cannot have this value: it takes {allowed}. Empty counts as unset.\n");
+                wrong.get_or_insert(what);
+                arg
+            }
+        }
+    });
+    command.mut_subcommands(|sub| filled(sub, read, told, wrong))
+}
+
+/// `value` as `arg` takes it.
+///
+/// # Errors
+/// What it takes instead.
+fn taken(arg: &Arg, value: &OsStr) -> Result<OsString, String> {
+    let text = value.to_string_lossy();
+    if is_switch(arg) {
+        let is = |words: [&str; 4]| words.iter().any(|word| word.eq_ignore_ascii_case(&text));
+        return match (is(YES), is(NO)) {
+            (true, _) => Ok("true".into()),
+            (_, true) => Ok("false".into()),
+            _ => Err(format!("{} for yes and {} for no", YES.join(", "), NO.join(", "))),
+        };
+    }
+    let known = arg.get_possible_values();
+    let names: Vec<_> = known.iter().map(|known| known.get_name()).collect();
+    match known.iter().any(|known| known.matches(&text, true)) {
+        true => Ok(text.to_ascii_lowercase().into()),
+        false if names.is_empty() => Ok(value.to_owned()),
+        false => Err(names.join(", ")),
+    }
+}
+
+/// Whether `arg` is on or off.
+fn is_switch(arg: &Arg) -> bool {
+    matches!(arg.get_action(), clap::ArgAction::SetTrue)
+        || arg.get_value_parser().type_id() == TypeId::of::<bool>()
+}
+
+/// `text`, which names a flag that nobody wrote, with the variable that its value came from.
+fn with_variable(mut text: String, words: &[OsString], told: &[(String, String)]) -> String {
+    for (flag, name) in told.iter().filter(|(flag, _)| !flag.is_empty()) {
+        let is_written = words
+            .iter()
+            .any(|w| w.to_str().is_some_and(|w| w == flag || w.starts_with(&format!("{flag}="))));
+        if !is_written && text.contains(&format!("'{flag} ")) {
+            text.push_str(&format!("\nThe value is that of the variable {name}.\n"));
+        }
+    }
+    text
+}
+
+/// What clap says about `words`, without those that may hold a secret.
+fn without_secrets(text: &str, words: &[OsString]) -> String {
+    let found = secret_words(words);
+    // What a shell has split off a secret may be short: it is found by clap's quotes.
+    let (short, long): (Vec<_>, Vec<_>) = found.iter().partition(|word| word.len() < SHORTEST);
+    let text = Secrets::new(long.into_iter().map(String::as_str)).scrub(text);
+    short.iter().fold(text, |text, word| text.replace(&format!("'{word}'"), "'…'"))
+}
+
+/// The words that may hold a secret. A password or a seed phrase with spaces, and without quotes, is
+/// split by the shell: after a value that is not whole, everything up to the next flag belongs to it.
+fn secret_words(words: &[OsString]) -> Vec<String> {
+    let (mut found, mut flag, mut is_open) = (vec![], None, false);
+    for word in words.iter().skip(1).map(|word| word.to_string_lossy()) {
+        let (name, value) = match word.strip_prefix("--").and_then(|_| word.split_once('=')) {
+            Some((name, value)) => (Some(name.to_owned()), Some(value.to_owned())),
+            None if word.starts_with('-') => (Some(word.clone().into_owned()), None),
+            None => (flag.take(), Some(word.clone().into_owned())),
+        };
+        let Some(value) = value else {
+            (flag, is_open) = (name, false);
+            continue;
+        };
+        let whole = is_whole(name.as_deref(), &value);
+        if is_open && name.is_none() || whole.is_some() {
+            found.push(value);
+        }
+        is_open = whole.map_or(is_open && name.is_none(), |whole| !whole);
+    }
+    found
+}
+
+/// Whether `value` of the flag `name` is all of an address or a path; [`None`] where it can be no
+/// secret.
+fn is_whole(name: Option<&str>, value: &str) -> Option<bool> {
+    let is_address = value.contains("://") || value.contains('@');
+    match name {
+        Some(name) if KEYS.contains(&name) => Some(Path::new(value).exists()),
+        Some(name) if ADDRESSES.contains(&name) => Some(Parts::read(value).is_ok()),
+        _ if is_address => Some(Parts::read(value).is_ok()),
+        // A mistyped address is shorter, and no secret.
+        _ => {
+            let is_list = value.contains([' ', ',', '[']);
+            ((is_list || value.len() >= SHORTEST_KEY) && looks_like_a_key(value)).then_some(true)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(words: &[&str], variables: &[(&str, &str)]) -> Result<Cli, String> {
+        let words: Vec<OsString> =
+            ["control-room"].iter().chain(words).map(|word| OsString::from(*word)).collect();
+        let read = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, v)| OsString::from(*v))
+        };
+        parse(&words, read).map_err(|refused| match refused {
+            Refused::Help(help) => help.render().to_string(),
+            Refused::Wrong(text) => text,
+        })
+    }
+
+    /// Every variable that clap would read, with whether it is a switch.
+    fn variables() -> Vec<(String, bool)> {
+        let mut todo = vec![Cli::command()];
+        let mut out = vec![];
+        while let Some(command) = todo.pop() {
+            for arg in command.get_arguments() {
+                let name = arg.get_env().map(|name| name.to_string_lossy().into_owned());
+                out.extend(name.map(|name| (name, is_switch(arg))));
+            }
+            todo.extend(command.get_subcommands().cloned());
+        }
+        out
+    }
+
+    #[test]
+    fn every_switch_takes_what_people_write_for_yes_and_no() {
+        let switches: Vec<_> = variables().into_iter().filter(|v| v.1).map(|v| v.0).collect();
+        assert!(switches.iter().any(|name| name == "CONTROL_ROOM_READ_ONLY"), "{switches:?}");
+        assert!(switches.len() >= 3, "{switches:?}");
+        for name in &switches {
+            for (words, on) in [(YES, true), (NO, false)] {
+                for word in words {
+                    for value in [word.to_owned(), word.to_uppercase(), format!(" {word}\r\n")] {
+                        let cli = line(&["status"], &[(name, &value)]).unwrap().common;
+                        let read = match name.as_str() {
+                            "CONTROL_ROOM_READ_ONLY" => cli.read_only,
+                            "CONTROL_ROOM_ASCII" => cli.ascii.unwrap(),
+                            "CONTROL_ROOM_MOUSE" => cli.mouse.unwrap(),
+                            other => panic!("{other} has no test"),
+                        };
+                        assert_eq!(read, on, "{name}={value:?}");
+                    }
+                }
+            }
+            let refused = line(&["status"], &[(name, "maybe")]).unwrap_err();
+            assert!(refused.contains(name) && refused.contains("1, true, yes, on"), "{refused}");
+            assert!(line(&["status"], &[(name, "maybe")]).is_err());
+            assert!(line(&["--help"], &[(name, "maybe")]).unwrap_err().contains("Usage"));
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_empty_is_unset() {
+        for (name, _) in variables() {
+            for value in ["", "  ", "\r\n"] {
+                let cli = line(&["status"], &[(&name, value)]).unwrap().common;
+                let unset = line(&["status"], &[]).unwrap().common;
+                assert_eq!(format!("{cli:?}"), format!("{unset:?}"), "{name}={value:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn space_and_line_ends_around_a_value_are_no_part_of_it() {
+        let set = [
+            ("CONTROL_ROOM_RPC_URL", " https://a.example/key \r\n"),
+            ("CONTROL_ROOM_DATA_DIR", "/data \r"),
+            ("CONTROL_ROOM_KEYPAIR", "/id.json\r\n"),
+            ("CONTROL_ROOM_LOG_LEVEL", "DEBUG\r"),
+        ];
+        let cli = line(&["status"], &set).unwrap().common;
+        assert_eq!(cli.rpc_url.unwrap().as_str(), "https://a.example/key");
+        assert_eq!(cli.data_dir.unwrap(), Path::new("/data"));
+        assert_eq!(cli.keypair.unwrap().path().unwrap(), Path::new("/id.json"));
+        assert_eq!(cli.log_level, Some(crate::config::LogLevel::Debug));
+    }
+
+    #[test]
+    fn a_flag_comes_before_its_variable_wherever_it_stands() {
+        let set = [("CONTROL_ROOM_RPC_URL", "https://v.example"), ("CONTROL_ROOM_ASCII", "0")];
+        for words in [
+            ["--rpc-url", "https://f.example", "--ascii", "status"],
+            ["status", "--ascii", "--rpc-url", "https://f.example"],
+        ] {
+            let cli = line(&words, &set).unwrap().common;
+            assert_eq!(cli.rpc_url.unwrap().as_str(), "https://f.example");
+            assert_eq!(cli.ascii, Some(true));
+        }
+        assert_eq!(line(&["status"], &set).unwrap().common.ascii, Some(false));
+    }
+
+    #[test]
+    fn a_value_that_a_variable_cannot_have_names_it_and_what_it_can_have() {
+        let refused = line(&["status"], &[("CONTROL_ROOM_THEME", "postgres://u:hunter2@h/x")]);
+        let refused = refused.unwrap_err();
+        assert!(refused.contains("CONTROL_ROOM_THEME") && refused.contains("mono"), "{refused}");
+        assert!(!refused.contains("hunter"), "{refused}");
+    }
+
+    #[test]
+    fn help_names_variables_and_tells_no_value() {
+        let help = line(&["--help"], &[("CONTROL_ROOM_KEYPAIR", "[12,34]")]).unwrap_err();
+        assert!(help.contains("CONTROL_ROOM_KEYPAIR") && !help.contains("12,34"), "{help}");
+    }
+
+    #[test]
+    fn a_wrong_line_is_explained_without_its_secrets() {
+        let key = format!("[{}]", vec!["217"; 64].join(","));
+        for words in [
+            &["postgres://bob:hunt/hunt@h/x"] as &[&str],
+            &["status", "postgres://bob:hunt'hunt@h/x"],
+            &["status", "--database-ur", "postgres://bob:hunthunt@h/x"],
+            &["status", "--database-ur=postgres://bob:hunthunt@h/x"],
+            &["status", "--database-url", "postgres://bob:one", "hunt", "hunt@h/x"],
+            &["--database-url", "postgres://bob:one", "hunt", "status"],
+            &["status", "--log-level", "https://rpc.example/hunthunt"],
+            &["status", "--keypair", "abandon", "hunt", "ability"],
+            &["status", "--keypair", "abandon", "hunthunt"],
+            &["status", &key],
+            &["status", "hunt hunter hunting"],
+            &["approve", "--program", "https://rpc.example/hunthunt"],
+            &["status", "bob:hunt@h/x"],
+        ] {
+            let refused = line(words, &[]).unwrap_err();
+            assert!(refused.starts_with("error:"), "{refused}");
+            assert!(!refused.contains("hunt") && !refused.contains("217"), "{words:?}: {refused}");
+        }
+        let refused = line(&["statsu"], &[]).unwrap_err();
+        assert!(refused.contains("statsu") && refused.contains("status"), "{refused}");
+    }
+}

@@ -1,0 +1,35 @@
+//! An address that may hold a password or an access key: printing it shows neither.
+use std::fmt;
+
+use indexer::source::shown;
+use serde::Deserialize;
+
+/// The address of a node or a database.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub struct Address(String);
+
+impl Address {
+    /// All of it: only to connect, and to keep it out of messages.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Address {
+    fn from(text: String) -> Self {
+        Self(text.trim().to_owned())
+    }
+}
+
+impl From<&str> for Address {
+    fn from(text: &str) -> Self {
+        Self(text.trim().to_owned())
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown(&self.0))
+    }
+}

@@ -1,0 +1,156 @@
+//! What names the key that signs: the path of a key file. People also put devices, prompts and the
+//! key itself there; each is told what works instead, and a key is never repeated.
+use std::{ffi::OsString, fmt, path::PathBuf};
+
+use anyhow::{Result, anyhow, bail};
+use serde::Deserialize;
+
+use super::home;
+
+/// Fewest characters of a key in one word: 32 bytes in base58.
+const SHORTEST_WORD: usize = 32;
+/// Fewest numbers of a list that is taken for a key.
+const SHORTEST_LIST: usize = 8;
+/// Fewest words that are taken for a seed phrase.
+const SHORTEST_PHRASE: usize = 3;
+/// What works instead of a device or a prompt.
+const INSTEAD: &str = "Name a key file as the Solana command line writes it, or leave the key out: then everything is shown and nothing is signed.";
+
+/// What was given as the path of a key file, unread and unchecked.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct KeyFile(PathBuf);
+
+impl From<OsString> for KeyFile {
+    fn from(text: OsString) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<PathBuf> for KeyFile {
+    fn from(path: PathBuf) -> Self {
+        Self(path)
+    }
+}
+
+impl fmt::Debug for KeyFile {
+    /// Not even the path: it may be the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyFile(..)")
+    }
+}
+
+impl KeyFile {
+    /// The path, with `~` replaced by the home folder.
+    ///
+    /// # Errors
+    /// What it is instead of a path, without repeating it.
+    pub fn path(&self) -> Result<PathBuf> {
+        let text = self.0.to_string_lossy();
+        if let Some(what) = device(&text) {
+            bail!("The key is set to {what}, which is not supported yet. {INSTEAD}");
+        }
+        if looks_like_a_key(&text) && !self.0.exists() {
+            bail!(
+                "What is given as the key file is not a path: it looks like a key or a seed phrase itself, so it was not used and is not repeated here. Write the key to a file that only you can read, and name that file. A key that was typed on a command line is in the shell's history and was visible to other programs: make a new one before it holds anything."
+            );
+        }
+        home::expand(&self.0).map_err(|why| anyhow!("The key file cannot be found: {why}"))
+    }
+}
+
+/// The ways to sign that other tools take in place of a path.
+fn device(text: &str) -> Option<&'static str> {
+    let begins =
+        |with: &str| text.get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with));
+    match text {
+        _ if begins("usb:") => Some("a hardware wallet (usb://)"),
+        _ if begins("prompt:") || text.eq_ignore_ascii_case("ask") => {
+            Some("a seed phrase to be typed (prompt:, ASK)")
+        }
+        _ if begins("stdin:") || text == "-" => Some("a key from the standard input (stdin:, -)"),
+        _ => None,
+    }
+}
+
+/// Whether `text` has the form of a key in place of a path: a list of numbers, a word in base58, hex
+/// or base64, or a phrase.
+pub fn looks_like_a_key(text: &str) -> bool {
+    let text = text.trim();
+    let is_list = text.starts_with('[')
+        || text.split([',', ' ', ';']).filter(|n| n.trim().parse::<u8>().is_ok()).count()
+            >= SHORTEST_LIST;
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+    let words: Vec<_> = text.split_whitespace().collect();
+    let is_phrase = words.len() >= SHORTEST_PHRASE && words.iter().all(|word| is_word(word));
+    let is_coded = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '=');
+    // Base64 has slashes, too; a path has some name of usual length between two of them.
+    let parts: Vec<_> = text.split('/').collect();
+    let is_long = text.len() >= SHORTEST_WORD
+        && parts.iter().all(|part| part.chars().all(is_coded))
+        && (parts.len() == 1 || parts.len() < 6 && (86..=88).contains(&text.len()));
+    is_list || is_phrase || is_long
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        KeyFile::from(OsString::from(text)).path().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_device_or_a_prompt_is_named_with_what_works_instead() {
+        for (text, said) in [
+            ("usb://ledger?key=0", "hardware wallet"),
+            ("USB://trezor", "hardware wallet"),
+            ("prompt://?key=0/0", "seed phrase"),
+            ("prompt:", "seed phrase"),
+            ("ASK", "seed phrase"),
+            ("stdin:", "standard input"),
+            ("-", "standard input"),
+        ] {
+            let error = refused(text);
+            assert!(error.contains(said) && error.contains("not supported yet"), "{error}");
+            assert!(error.contains("key file") && error.contains("leave the key out"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_place_of_its_path_is_never_repeated() {
+        let numbers = vec!["217"; 64];
+        for text in [
+            format!("[{}]", numbers.join(",")),
+            numbers.join(", "),
+            "5MaiiCavjCmn9Hs1o3eznqDEhRwxo7pXiAYez7keQUviUkauRiTMD8DrESdrNjN8zd9mTmVhRvBJeg5vhyvgrAhG".to_owned(),
+            format!("{}/{}/==", "Ab3x".repeat(10), "Ab3x".repeat(11)),
+            "0f".repeat(32),
+            "abandon ability able about above absent absorb abstract absurd abuse access accident".to_owned(),
+        ] {
+            let error = refused(&text);
+            assert!(error.contains("not a path"), "{error}");
+            for part in text.split([',', ' ', '[', ']', '/']).filter(|p| p.len() >= 3) {
+                // Words of a phrase are words of a sentence, too.
+                assert!(!error.contains(part) || part == "able", "{part}: {error}");
+            }
+            assert!(!format!("{:?}", KeyFile::from(OsString::from(text.as_str()))).contains(&text[..4]));
+        }
+    }
+
+    #[test]
+    fn a_path_stays_a_path() {
+        for text in [
+            "/home/bob/.config/solana/id.json",
+            "id.json",
+            "keys/0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f/id",
+            "My Documents/my key file of the team.json",
+            "/tmp/.tmpAbCdEf/member-1.json",
+        ] {
+            let key = KeyFile::from(OsString::from(text));
+            assert_eq!(key.path().unwrap(), Path::new(text));
+        }
+    }
+}
