@@ -56,7 +56,7 @@ pub struct BuildSbf {
     /// Copy the ELFs into this folder as well [default: leave them in the cache folder]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Build the toolchain's test program too, which tests/tests/elf_selftest.rs runs
+    /// Build the toolchain's test program too, which tests/tests/toolchain runs
     #[arg(long)]
     pub selftest: bool,
     /// Set the toolchain up, print what it is made of, and build nothing

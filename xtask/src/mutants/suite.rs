@@ -9,27 +9,24 @@ use std::{
 };
 
 use crate::{command, places::Places, suite::seed};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow};
 
-/// Beginnings of the names of the test files that drive the ELF.
-const FILES: [&str; 3] = ["attack_", "controls_", "program_"];
-/// Among them, what runs long and asks nothing that the others don't.
-const LONG: [&str; 2] = ["program_model", "program_units"];
+/// The test binary that drives the ELF.
+const BINARY: &str = "program";
+/// The file among its sources that runs long and asks nothing that the others don't.
+const LONG: &str = "lifecycle::units";
 /// The name under which the unit tests go.
 pub const UNIT: &str = "unit";
 
-/// A compiled test file.
-#[derive(Debug, Clone)]
-struct Binary {
-    path: PathBuf,
-    tests: Vec<String>,
-}
-
-/// Every test, and where the errors are named that they expect.
+/// Every test, and where the errors are named that they expect. A test of the ELF is called as the
+/// binary calls it (`attacks::votes::NAME`, of the file `attacks::votes`), a unit test `unit::NAME`.
 #[derive(Debug)]
 pub struct Suite {
     folder: PathBuf,
-    binaries: BTreeMap<String, Binary>,
+    elf_tests: PathBuf,
+    unit_tests: PathBuf,
+    /// Tests by the file they stand in.
+    files: BTreeMap<String, Vec<String>>,
     /// Tests by the errors that their source names.
     by_error: BTreeMap<String, Vec<String>>,
 }
@@ -37,65 +34,67 @@ pub struct Suite {
 impl Suite {
     /// Compiles the tests.
     pub fn build(places: &Places) -> Result<Self> {
-        let unit = command::compiled(
+        let unit_tests = only(command::compiled(
             places,
             &["test", "-p", "upgrade-manager", "--lib", "--features", "mutants"],
-        )?;
-        let all = command::compiled(places, &["test", "-p", "e2e", "--tests"])?;
-        let wanted =
-            |name: &str| FILES.iter().any(|start| name.starts_with(start)) && !LONG.contains(&name);
-        let mut binaries = BTreeMap::new();
-        for (name, path) in all.into_iter().filter(|(name, _)| wanted(name)) {
-            binaries.insert(name, Binary { tests: list(&path)?, path });
+        )?)?;
+        let elf_tests = only(command::compiled(places, &["test", "-p", "e2e", "--test", BINARY])?)?;
+        let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for test in list(&elf_tests)? {
+            let file = file_of(&test).with_context(|| format!("the test {test} has no file"))?;
+            if file != LONG {
+                files.entry(file.to_owned()).or_default().push(test);
+            }
         }
-        for (_, path) in unit {
-            binaries.insert(UNIT.to_owned(), Binary { tests: list(&path)?, path });
-        }
-        ensure!(binaries.len() > 1, "no tests of the ELF in the package e2e");
+        let unit = list(&unit_tests)?.into_iter().map(|name| format!("{UNIT}::{name}")).collect();
+        files.insert(UNIT.to_owned(), unit);
         let folder = places.root.join("tests");
-        let mut suite = Self { folder, binaries, by_error: BTreeMap::new() };
+        let mut suite = Self { folder, elf_tests, unit_tests, files, by_error: BTreeMap::new() };
         suite.read_sources()?;
         Ok(suite)
     }
 
     /// How many tests there are.
     pub fn len(&self) -> usize {
-        self.binaries.values().map(|binary| binary.tests.len()).sum()
+        self.files.values().map(Vec::len).sum()
     }
 
-    /// The tests whose source names `error`, as `binary::test`.
+    /// The tests whose source names `error`, by their full names.
     pub fn naming(&self, error: &str) -> &[String] {
         self.by_error.get(error).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The names of the test files, the quickest first.
     pub fn files(&self) -> impl Iterator<Item = &str> {
-        let others = self.binaries.keys().map(String::as_str).filter(|name| *name != UNIT);
+        let others = self.files.keys().map(String::as_str).filter(|name| *name != UNIT);
         std::iter::once(UNIT).chain(others)
     }
 
-    /// Whether the test `binary::test` exists.
+    /// Whether there is a test with this full name.
     pub fn has(&self, test: &str) -> bool {
-        test.split_once("::").is_some_and(|(binary, name)| {
-            self.binaries.get(binary).is_some_and(|b| b.tests.iter().any(|t| t == name))
-        })
+        self.files.values().flatten().any(|known| known == test)
     }
 
     /// Runs one test; whether it failed.
     pub fn fails(&self, test: &str, with: &Surroundings) -> Result<bool> {
-        let (binary, name) = test.split_once("::").context("a test without a file")?;
-        Ok(!self.run(binary, &["--exact", name], with)?.is_empty())
+        let failed = match test.split_once("::") {
+            Some((UNIT, name)) => self.run(&self.unit_tests, &["--exact", name], with)?,
+            _ => self.run(&self.elf_tests, &["--exact", test], with)?,
+        };
+        Ok(!failed.is_empty())
     }
 
     /// Runs a whole file; the tests that failed.
     pub fn failures(&self, file: &str, with: &Surroundings) -> Result<Vec<String>> {
-        let failed = self.run(file, &[], with)?;
-        Ok(failed.into_iter().map(|name| format!("{file}::{name}")).collect())
+        if file == UNIT {
+            let failed = self.run(&self.unit_tests, &[], with)?;
+            return Ok(failed.into_iter().map(|name| format!("{UNIT}::{name}")).collect());
+        }
+        self.run(&self.elf_tests, &[&format!("{file}::")], with)
     }
 
-    fn run(&self, binary: &str, arguments: &[&str], with: &Surroundings) -> Result<Vec<String>> {
-        let found = self.binaries.get(binary).with_context(|| format!("no test file {binary}"))?;
-        let output = Command::new(&found.path)
+    fn run(&self, binary: &Path, arguments: &[&str], with: &Surroundings) -> Result<Vec<String>> {
+        let output = Command::new(binary)
             .args(arguments)
             .args(["--test-threads", "1"])
             .current_dir(&self.folder)
@@ -107,7 +106,7 @@ impl Suite {
             .env(seed::VARIABLE, seed::USUAL.to_string())
             .stdin(Stdio::null())
             .output()
-            .with_context(|| format!("cannot start {}", found.path.display()))?;
+            .with_context(|| format!("cannot start {}", binary.display()))?;
         let text = String::from_utf8_lossy(&output.stdout);
         let failed: Vec<String> = text.lines().filter_map(failed_test).collect();
         if output.status.success() || !failed.is_empty() {
@@ -117,15 +116,16 @@ impl Suite {
         Ok(vec!["(the test process died)".to_owned()])
     }
 
-    /// Notes which test names which error, from the sources beside the binaries.
+    /// Notes which test names which error, from the sources of the binary.
     fn read_sources(&mut self) -> Result<()> {
-        for name in self.binaries.keys().filter(|name| *name != UNIT) {
-            let path = self.folder.join("tests").join(name).with_extension("rs");
+        for file in self.files.keys().filter(|file| *file != UNIT) {
+            let source = file.replace("::", "/");
+            let path = self.folder.join("tests").join(BINARY).join(source).with_extension("rs");
             let text = fs::read_to_string(&path)
                 .with_context(|| format!("cannot read {}", path.display()))?;
             for (test, error) in named_errors(&text) {
                 let tests = self.by_error.entry(error).or_default();
-                let test = format!("{name}::{test}");
+                let test = format!("{file}::{test}");
                 if !tests.contains(&test) {
                     tests.push(test);
                 }
@@ -133,6 +133,19 @@ impl Suite {
         }
         Ok(())
     }
+}
+
+/// The one binary that was compiled.
+fn only(compiled: Vec<(String, PathBuf)>) -> Result<PathBuf> {
+    let [(_, path)] = <[_; 1]>::try_from(compiled)
+        .map_err(|several| anyhow!("{} test binaries instead of one", several.len()))?;
+    Ok(path)
+}
+
+/// The file of a test of the ELF: folder and module, the first two parts of its name.
+fn file_of(test: &str) -> Option<&str> {
+    let (second, _) = test.match_indices("::").nth(1)?;
+    test.get(..second)
 }
 
 /// What the tests of one control find around them.
@@ -200,6 +213,13 @@ fn two() { w.refuse(E::Threshold, x) }
         let has = |test: &str, error: &str| pairs.contains(&(test.to_owned(), error.to_owned()));
         assert!(has("one", "Expired") && has("two", "Threshold"));
         assert!(!has("one", "Threshold") && !pairs.iter().any(|(_, error)| error == "Helper"));
+    }
+
+    #[test]
+    fn the_file_of_a_test_is_its_folder_and_module() {
+        assert_eq!(file_of("attacks::votes::attack_11"), Some("attacks::votes"));
+        assert_eq!(file_of("attacks::votes::cases::late"), Some("attacks::votes"));
+        assert_eq!(file_of("attacks::votes"), None);
     }
 
     #[test]

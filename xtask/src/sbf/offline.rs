@@ -5,7 +5,7 @@
 //!
 //! The manager as of commit d09ac92 in bytes; units of the first and the fifth `approve` of five
 //! members, of `execute_upgrade`, and of the manager's part of `migrate_accounts` an account
-//! (`cargo test -p e2e --test program_units -- --nocapture`). The bounds are 460,800 bytes, 10,000,
+//! (`cargo test -p e2e --test program units -- --nocapture`). The bounds are 460,800 bytes, 10,000,
 //! 300,000 and 12,000 units.
 //!
 //! | settings | bytes | `approve` | execute | migrate |

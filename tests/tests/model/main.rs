@@ -26,7 +26,7 @@ const THREADS: u32 = 2;
 const STEPS: Sequences = Sequences { least: 20, most: 40 };
 
 fn failures() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("proptest-regressions/program_model.jsonl")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/model/regressions.jsonl")
 }
 
 /// Runs `sequences` in [`THREADS`] threads, with every number `seed` leads to.

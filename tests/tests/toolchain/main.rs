@@ -15,11 +15,11 @@ use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use solana_transaction::versioned::VersionedTransaction;
 
-#[path = "../../xtask/elf-selftest/src/arithmetic.rs"]
+#[path = "../../../xtask/elf-selftest/src/arithmetic.rs"]
 mod arithmetic;
-#[path = "../../xtask/elf-selftest/src/calls.rs"]
+#[path = "../../../xtask/elf-selftest/src/calls.rs"]
 mod calls;
-#[path = "../../xtask/elf-selftest/src/collections.rs"]
+#[path = "../../../xtask/elf-selftest/src/collections.rs"]
 mod collections;
 
 const PROGRAM: Pubkey = Pubkey::from_str_const("E1fSe1fTest11111111111111111111111111111111");

@@ -1,0 +1,10 @@
+//! What an attacker tries, by the thing that is attacked. Every case must be refused with its own error.
+mod accounts;
+mod buffers;
+mod custody;
+mod governance;
+mod insider;
+mod money;
+mod targets;
+mod times;
+mod votes;

@@ -1,0 +1,7 @@
+//! Controls of the program that no attack in `attacks` asks for.
+mod backups;
+mod code;
+mod execute;
+mod known;
+mod team;
+mod transfer;
