@@ -116,6 +116,8 @@ async fn open(link: &Arc<Link>, run: Run) -> Result<(Arc<Session>, Socket)> {
     let rpc = link.rpc();
     let connection = link.connection.fetch_add(1, Ordering::Relaxed).saturating_add(1);
     let stamps_slots = !rpc.is_surfnet().await?;
+    // A connection may have ended between the end of its snapshot and its being noted here.
+    link.raise_floor(link.insist(|| link.store.state()).await?.snapshot_slot);
     let view = link.insist(|| link.store.view()).await?;
     let watched = watch::list(&view);
     let socket = Socket::connect(&link.config, &rpc, &watched).await?;
