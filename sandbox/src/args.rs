@@ -9,6 +9,13 @@ use crate::records;
 pub const SLOT_MS: u64 = 400;
 /// Milliseconds of a slot while nobody waits for anything but the work.
 pub const FAST_SLOT_MS: u64 = 50;
+/// The shortest slot, milliseconds: a blockhash lives for 150 of them, and a transaction of a busy
+/// machine may need those seconds.
+const SHORTEST_SLOT_MS: u64 = 50;
+/// The longest slot, milliseconds: every transaction waits for one or two, and waits have an end.
+const LONGEST_SLOT_MS: u64 = 5_000;
+/// Most vaults: a migration and a rollback of them take minutes.
+const MOST_VAULTS: i64 = 10_000;
 
 /// A local Solana chain with a program upgrade that waits for votes.
 ///
@@ -19,26 +26,28 @@ pub const FAST_SLOT_MS: u64 = 50;
 #[derive(Parser, Clone, Debug)]
 #[command(name = "control-room-sandbox", version, about, long_about)]
 pub struct Args {
-    /// Folder of the three ELFs [default: what `cargo xtask build-sbf` fills]
-    #[arg(long, env = "CONTROL_ROOM_ELF_DIR", value_name = "DIR")]
+    /// Folder of the three ELFs [env: CONTROL_ROOM_ELF_DIR] [default: what `cargo xtask build-sbf`
+    /// fills]
+    #[arg(long, value_name = "DIR")]
     pub elf_dir: Option<PathBuf>,
 
     /// Folder for key files and the archive [default: a temporary one, removed at the end]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 
-    /// Vault accounts to create
+    /// Vault accounts to create, 1 to 10000
     #[arg(long, default_value_t = 200, value_name = "N",
-          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+          value_parser = clap::value_parser!(u32).range(1..=MOST_VAULTS))]
     pub vaults: u32,
 
-    /// Version records to put on the chain beside what it is seeded with: for a mirror under load
+    /// Version records to put on the chain beside what it is seeded with, up to 1000000: for a mirror
+    /// under load
     #[arg(long, default_value_t = 0, value_name = "N",
           value_parser = clap::value_parser!(u32).range(..=i64::from(records::MOST)))]
     pub records: u32,
 
-    /// Milliseconds of a slot once the chain is seeded [default: 400, with --headless 50]
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(10..=60_000))]
+    /// Milliseconds of a slot once the chain is seeded, 50 to 5000 [default: 400, with --headless 50]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(SHORTEST_SLOT_MS..=LONGEST_SLOT_MS))]
     pub slot_ms: Option<u64>,
 
     /// Micro-lamports per compute unit that seed and flow pay on top of the base fee
@@ -74,6 +83,14 @@ pub struct Args {
 }
 
 impl Args {
+    /// Folder of the ELFs: the flag's, or the variable's, which is unset when it is empty.
+    #[must_use]
+    pub fn elf_dir(&self) -> Option<PathBuf> {
+        let variable = || std::env::var("CONTROL_ROOM_ELF_DIR").ok();
+        let named = variable().map(|dir| PathBuf::from(dir.trim()));
+        self.elf_dir.clone().or(named).filter(|dir| !dir.as_os_str().is_empty())
+    }
+
     /// Milliseconds of a slot once the chain is seeded.
     #[must_use]
     pub fn slot_ms(&self) -> u64 {
@@ -115,6 +132,16 @@ mod tests {
         assert_eq!(args("sandbox --headless --slot-ms 400").slot_ms(), 400);
         assert!(Args::try_parse_from(["sandbox", "--hold"]).is_err());
         assert!(Args::try_parse_from(["sandbox", "--bare", "--headless"]).is_err());
-        assert!(Args::try_parse_from(["sandbox", "--vaults", "0"]).is_err());
+        for (flag, bad) in [
+            ("--vaults", ["0", "10001"]),
+            ("--slot-ms", ["49", "5001"]),
+            ("--records", ["-1", "1000001"]),
+        ] {
+            for value in bad {
+                let line = ["sandbox", &format!("{flag}={value}")];
+                let error = Args::try_parse_from(line).unwrap_err().to_string();
+                assert!(error.contains(flag) && error.contains(value), "{error}");
+            }
+        }
     }
 }

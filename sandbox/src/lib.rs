@@ -3,13 +3,14 @@
 //!
 //! | the chain | what is on it | the headless flow |
 //! |---|---|---|
-//! | [`chain`], [`local`] | [`scenario`], [`seed`], [`ahead`], [`keys`], [`elves`], [`vaults`] | [`flow`], [`operator`], [`expect`], [`snapshot`], [`doomed`], [`landed`], [`ledger`] |
+//! | [`chain`], [`local`] | [`scenario`], [`seed`], [`ahead`], [`keys`], [`elves`], [`vaults`], [`fill`] | [`flow`], [`operator`], [`expect`], [`snapshot`], [`doomed`], [`landed`], [`ledger`] |
 pub mod ahead;
 pub mod args;
 pub mod chain;
 pub mod doomed;
 pub mod elves;
 pub mod expect;
+pub mod fill;
 pub mod flow;
 pub mod keys;
 pub mod landed;

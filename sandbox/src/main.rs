@@ -43,8 +43,8 @@ async fn live(args: &Args) -> Result<()> {
 
 async fn work(args: &Args) -> Result<()> {
     let started = Instant::now();
-    let elf_dir = match &args.elf_dir {
-        Some(dir) => dir.clone(),
+    let elf_dir = match args.elf_dir() {
+        Some(dir) => dir,
         None => Elves::default_dir()?,
     };
     let elves = Elves::find(&elf_dir)?;

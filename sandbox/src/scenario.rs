@@ -96,8 +96,7 @@ impl World {
 
 async fn start(setup: &Setup) -> Result<(LocalChain, Gateway)> {
     let (config, unit_price) = (setup.chain, setup.unit_price);
-    let slot_ms = config.slot_ms.min(SEED_SLOT_MS);
-    let chain = LocalChain::start(ChainConfig { slot_ms, ..config })?;
+    let chain = LocalChain::start(ChainConfig { slot_ms: SEED_SLOT_MS, ..config })?;
     let gateway = GatewayConfig { unit_price, ..GatewayConfig::new(chain.http()) };
     let gateway = Gateway::connect(gateway).await?;
     Ok((chain, gateway))

@@ -16,6 +16,7 @@ use upgrade_manager::state::{
 use crate::{
     ahead,
     elves::kib,
+    fill::fill,
     keys::{Keys, new_key, program_key, remove},
     local::{self, SOL},
     scenario::{Seeded, Setup},
@@ -177,14 +178,7 @@ impl Seeder<'_> {
     }
 
     async fn fill_vaults(&self) -> Result<()> {
-        try_join_all(vaults::plan(self.setup.vaults).into_iter().map(|user| async move {
-            local::airdrop(self.gateway, &user.address(), user.funds()).await?;
-            let signer = &*user.signer;
-            self.gateway.send_and_confirm("open vaults", &user.instructions(), &[signer]).await?;
-            anyhow::Ok(())
-        }))
-        .await?;
-        Ok(())
+        fill(self.gateway, vaults::plan(self.setup.vaults)).await
     }
 
     async fn register(&self, program: &Pubkey) -> Result<(Pubkey, Vec<SentTx>)> {
