@@ -28,9 +28,14 @@ fn file(name: &str) -> String {
 }
 
 cases! {
+    boolean_variable,
+    capped_list,
+    capped_list_from_the_start,
+    database_url,
     frozen_node,
     future_error,
     high_block_height,
+    key_paths,
     no_priority_fee,
     rent_epoch,
     rent_epoch_without_space,
