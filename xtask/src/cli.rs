@@ -21,8 +21,8 @@ Environment:
   CARGO_TARGET_DIR              another target folder for `sandbox` and `test`
   CONTROL_ROOM_DEBIAN_MIRROR    a Debian mirror up to and with /debian, in place of apt's own
   CONTROL_ROOM_DEBIAN_KEYRING   the key ring that mirror's archive is signed with
-  PROPTEST_RNG_SEED             the seed of `test`'s property tests, a whole number [default: always the
-                                same one, with --long a fresh one]; works with `cargo test` as well";
+  PROPTEST_RNG_SEED             the seed of `test`'s property tests [default: always the same one,
+                                with --long a fresh one]; `cargo test` takes it as well";
 
 /// Builds the programs' ELFs, sets up what is missing, runs the sandbox and every test.
 #[derive(Debug, Parser)]
