@@ -12,8 +12,9 @@ pub const FAST_SLOT_MS: u64 = 50;
 /// The shortest slot, milliseconds: a blockhash lives for 150 of them, and a transaction of a busy
 /// machine may need those seconds.
 const SHORTEST_SLOT_MS: u64 = 50;
-/// The longest slot, milliseconds: every transaction waits for one or two, and waits have an end.
-const LONGEST_SLOT_MS: u64 = 5_000;
+/// The longest slot, milliseconds: the manager's timelock also lasts as many slots as if each took 800,
+/// and moving the clock by the timelock adds fewer where they are longer. A little less, for rounding.
+const LONGEST_SLOT_MS: u64 = 750;
 /// Most vaults: a migration and a rollback of them take minutes.
 const MOST_VAULTS: i64 = 10_000;
 
@@ -46,7 +47,7 @@ pub struct Args {
           value_parser = clap::value_parser!(u32).range(..=i64::from(records::MOST)))]
     pub records: u32,
 
-    /// Milliseconds of a slot once the chain is seeded, 50 to 5000 [default: 400, with --headless 50]
+    /// Milliseconds of a slot once the chain is seeded, 50 to 750 [default: 400, with --headless 50]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(SHORTEST_SLOT_MS..=LONGEST_SLOT_MS))]
     pub slot_ms: Option<u64>,
 
@@ -134,7 +135,7 @@ mod tests {
         assert!(Args::try_parse_from(["sandbox", "--bare", "--headless"]).is_err());
         for (flag, bad) in [
             ("--vaults", ["0", "10001"]),
-            ("--slot-ms", ["49", "5001"]),
+            ("--slot-ms", ["49", "751"]),
             ("--records", ["-1", "1000001"]),
         ] {
             for value in bad {

@@ -323,8 +323,8 @@ pub struct Sandbox {
     /// Vault accounts to create, 1 to 10000 [default: 200]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub vaults: Option<u32>,
-    /// Milliseconds of a slot, 50 to 5000 [default: 400, with --headless 50]
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(50..=5_000))]
+    /// Milliseconds of a slot, 50 to 750 [default: 400, with --headless 50]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(50..=750))]
     pub slot_ms: Option<u64>,
 }
 

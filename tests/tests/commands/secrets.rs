@@ -248,7 +248,7 @@ fn variables_paths_and_devices_are_taken_as_people_write_them() {
 #[test]
 fn a_size_that_the_sandbox_does_not_have_is_refused_before_a_chain_is_started() {
     for (flag, value) in
-        [("--vaults", "0"), ("--vaults", "10001"), ("--slot-ms", "49"), ("--slot-ms", "5001")]
+        [("--vaults", "0"), ("--vaults", "10001"), ("--slot-ms", "49"), ("--slot-ms", "751")]
     {
         let dir = folder();
         let ours = control_room(dir.path()).args(["sandbox", flag, value]).output();
