@@ -62,7 +62,11 @@ mod tests {
     use super::*;
 
     fn expired() -> BackendError {
-        BackendError::Dropped { what: "open vaults".into(), signature: "x".into() }
+        BackendError::Dropped {
+            what: "open vaults".into(),
+            signature: "x".into(),
+            hint: String::new(),
+        }
     }
 
     #[tokio::test]

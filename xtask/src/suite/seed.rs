@@ -3,7 +3,7 @@
 
 use std::{env, ffi::OsStr, fmt};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::{cli::Test, system};
 
