@@ -80,13 +80,11 @@ pub struct FileArchive {
 static NEXT_TEMP: AtomicU64 = AtomicU64::new(0);
 
 impl FileArchive {
-    /// Opens the folder, and makes it where it is missing.
-    ///
-    /// # Errors
-    /// [`BackendError::Archive`].
-    pub fn open(dir: &Path) -> Result<Self> {
-        fs::create_dir_all(dir).map_err(|e| failed(dir, &e))?;
-        Ok(Self { dir: dir.to_owned() })
+    /// The archive in the folder `dir`, which the first write makes where it is missing: a veto or a
+    /// vote archives nothing, and must not fail because the disk is full or read-only.
+    #[must_use]
+    pub fn at(dir: &Path) -> Self {
+        Self { dir: dir.to_owned() }
     }
 
     fn account_path(&self, program: &Pubkey, sha256: &[u8; 32]) -> PathBuf {
@@ -124,6 +122,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>> {
 /// the old state or the new.
 fn write(root: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().unwrap_or(root);
+    let existing = dir.ancestors().find(|folder| folder.exists()).unwrap_or(root).to_owned();
     fs::create_dir_all(dir).map_err(|e| failed(dir, &e))?;
     let n = NEXT_TEMP.fetch_add(1, Ordering::Relaxed);
     let temp = dir.join(format!(".{}-{n}.tmp", process::id()));
@@ -134,7 +133,7 @@ fn write(root: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
         fs::rename(&temp, path)?;
         for folder in dir.ancestors() {
             fs::File::open(folder)?.sync_all()?;
-            if folder == root {
+            if root.starts_with(folder) && existing.starts_with(folder) {
                 break;
             }
         }
@@ -224,12 +223,19 @@ mod tests {
 
     fn archive() -> (tempfile::TempDir, FileArchive) {
         let dir = tempfile::tempdir().unwrap();
-        let archive = FileArchive::open(&dir.path().join("deep/archive")).unwrap();
+        let archive = FileArchive::at(&dir.path().join("deep/archive"));
         (dir, archive)
     }
 
     fn program() -> Pubkey {
         Pubkey::new_from_array([3; 32])
+    }
+
+    #[test]
+    fn an_archive_that_is_only_looked_at_makes_no_folder() {
+        let (dir, archive) = archive();
+        assert!(archive.get(&program(), &[7; 32]).unwrap().is_none());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     fn leaves(n: u8) -> Vec<ManifestLeaf> {

@@ -146,7 +146,7 @@ pub enum BackendError {
     Stopped(String),
     /// A signature is needed whose key is not there.
     #[error(
-        "The transaction needs the signature of {signer}, whose key is not loaded, so it was not sent."
+        "The transaction needs the signature of {signer}, whose key is not loaded, so it was not sent. Load that key with --keypair, then run the command again."
     )]
     MissingKey {
         /// Whose key.
@@ -245,6 +245,29 @@ impl BackendError {
         }
     }
 
+    /// What failed, without the advice of [`std::fmt::Display`]: for a sentence that gives advice of
+    /// another kind, such as not to try again before looking.
+    pub(crate) fn cause(&self) -> String {
+        match self {
+            Self::Unreachable { url, reason } => {
+                format!("the RPC node {url} does not answer: {reason}")
+            }
+            Self::Slow { url, timeout } => {
+                format!("the RPC node {url} did not answer within {timeout:?}")
+            }
+            Self::RateLimited { url } => {
+                format!("the RPC node {url} refuses because of too many requests (HTTP 429)")
+            }
+            Self::BadAnswer { method, reason } => {
+                format!("the RPC node's answer to {method} could not be read: {reason}")
+            }
+            Self::NotTaken { reason, .. } => {
+                format!("the RPC node did not take it again: {reason}")
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// Whether asking again later can succeed without any change: the network, not the rules.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -262,6 +285,22 @@ impl BackendError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_cause_of_an_unknown_outcome_does_not_advise_to_try_again() {
+        let (url, timeout) = ("http://node".to_owned(), std::time::Duration::from_secs(20));
+        for error in [
+            BackendError::Slow { url: url.clone(), timeout },
+            BackendError::RateLimited { url: url.clone() },
+            BackendError::Unreachable { url, reason: "reset".into() },
+            BackendError::BadAnswer { method: "getEpochInfo".into(), reason: "cut".into() },
+        ] {
+            let cause = error.cause();
+            for advice in ["ry again", "Wait", "Use another", "use a"] {
+                assert!(!cause.contains(advice), "{cause}");
+            }
+        }
+    }
 
     #[test]
     fn a_job_that_may_have_sent_something_does_not_say_that_nothing_was_signed() {

@@ -118,6 +118,9 @@ impl Step {
         let confirmed = format!("{} {subject} is confirmed in slot {slot}.", self.done);
         if self.after.is_empty() {
             confirmed
+        } else if self.is_vote {
+            // Another member's vote may have landed in between.
+            format!("{confirmed} As counted before it was sent: {}", self.after)
         } else {
             format!("{confirmed} {}", capital(&self.after))
         }

@@ -13,7 +13,7 @@ use crate::{
 /// How often the store is asked.
 const EVERY: Duration = Duration::from_millis(250);
 /// How often a store that takes no writes is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
+const PAUSED_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// The name of a writer where there is none.
 pub(crate) const NOBODY: &str = "nobody";
 
@@ -120,7 +120,7 @@ pub(crate) async fn follow(link: &Link, followed: Followed) -> Result<()> {
                         return Ok(());
                     }
                     TakesOver::WhenWritable(why) if lease.is_none() => {
-                        if began.elapsed() >= AGAIN {
+                        if began.elapsed() >= PAUSED_RETRY_INTERVAL {
                             return Ok(());
                         }
                         trouble = Some(why.clone());

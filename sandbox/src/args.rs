@@ -11,12 +11,12 @@ pub const SLOT_MS: u64 = 400;
 pub const FAST_SLOT_MS: u64 = 50;
 /// The shortest slot, milliseconds: a blockhash lives for 150 of them, and a transaction of a busy
 /// machine may need those seconds.
-const SHORTEST_SLOT_MS: u64 = 50;
+const MIN_SLOT_MS: u64 = 50;
 /// The longest slot, milliseconds: the manager's timelock also lasts as many slots as if each took 800,
 /// and moving the clock by the timelock adds fewer where they are longer. A little less, for rounding.
-const LONGEST_SLOT_MS: u64 = 750;
+const MAX_SLOT_MS: u64 = 750;
 /// Most vaults: a migration and a rollback of them take minutes.
-const MOST_VAULTS: i64 = 10_000;
+const MAX_VAULTS: i64 = 10_000;
 
 /// A local Solana chain with a program upgrade that waits for votes.
 ///
@@ -38,7 +38,7 @@ pub struct Args {
 
     /// Vault accounts to create, 1 to 10000
     #[arg(long, default_value_t = 200, value_name = "N",
-          value_parser = clap::value_parser!(u32).range(1..=MOST_VAULTS))]
+          value_parser = clap::value_parser!(u32).range(1..=MAX_VAULTS))]
     pub vaults: u32,
 
     /// Version records to put on the chain beside what it is seeded with, up to 1000000: for a mirror
@@ -48,7 +48,7 @@ pub struct Args {
     pub records: u32,
 
     /// Milliseconds of a slot once the chain is seeded, 50 to 750 [default: 400, with --headless 50]
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(SHORTEST_SLOT_MS..=LONGEST_SLOT_MS))]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(MIN_SLOT_MS..=MAX_SLOT_MS))]
     pub slot_ms: Option<u64>,
 
     /// Micro-lamports per compute unit that seed and flow pay on top of the base fee

@@ -34,8 +34,9 @@ async fn one(gateway: &Gateway, user: &User) -> Result<()> {
     until_done(send, is_open).await.context("The vaults cannot be opened.")
 }
 
-/// Calls `send`, which signs with a fresh blockhash, until it succeeds or `is_done`. Whether an attempt
-/// whose outcome is not known was included is asked before the next one, so nothing is done twice.
+/// Calls `send`, which signs with a fresh blockhash, until it succeeds or `is_done`. An earlier attempt
+/// may still land after `is_done` said no; then the next one fails, because an open vault cannot be
+/// opened again.
 async fn until_done(
     send: impl AsyncFn() -> Result<(), BackendError>,
     is_done: impl AsyncFn() -> Result<bool, BackendError>,

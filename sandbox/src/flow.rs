@@ -46,7 +46,7 @@ pub async fn run(world: &World, out: impl Write) -> Result<()> {
     let gateway = &world.gateway;
     let seeded = world.seeded.as_ref().context("The chain is bare: there is nothing to run.")?;
     let cast = Cast::of(&world.keys.members)?;
-    let archive = Arc::new(FileArchive::open(&world.archive)?);
+    let archive = Arc::new(FileArchive::at(&world.archive));
     let ledger = Ledger::start(out).context("Stdout is closed.")?;
     let mut desk = Operator::new(gateway, archive, seeded.proposal, ledger);
     let scene = async || Scene::load(gateway, seeded.proposal).await;

@@ -41,7 +41,7 @@ pub async fn seed(
     archive: &Path,
     setup: &Setup,
 ) -> Result<Option<Seeded>> {
-    let archive: Arc<dyn Archive> = Arc::new(FileArchive::open(archive)?);
+    let archive: Arc<dyn Archive> = Arc::new(FileArchive::at(archive));
     let deployer =
         Backend::new(gateway.clone(), archive.clone(), Some(keys.deployer.signer.clone()));
     let seeder = Seeder { gateway, keys, setup, deployer, archive };

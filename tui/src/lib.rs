@@ -59,7 +59,7 @@ fn start(cli: Cli, secrets: &mut Secrets) -> Result<u8> {
     if let Some(Command::Config(command)) = &cli.command {
         return headless::config(command, cli.common.config.as_deref());
     }
-    // What cannot be loaded is told as well.
+    // A setting that cannot be loaded appears in the error, so the flags' secrets are known first.
     let given = &cli.common;
     let given = [&given.rpc_url, &given.ws_url, &given.database_url].into_iter().flatten();
     *secrets = Secrets::new(given.map(Address::as_str));

@@ -166,7 +166,7 @@ impl Session {
     /// The backend's sentence.
     pub async fn backend(&self, signer: Option<Arc<dyn Signer>>) -> Result<Backend> {
         let gateway = gateway(&self.settings).await.map_err(|e| self.clean(&e))?;
-        let archive = FileArchive::open(&self.archive)?;
+        let archive = FileArchive::at(&self.archive);
         Ok(Backend::new(gateway, Arc::new(archive), signer))
     }
 

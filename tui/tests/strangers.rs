@@ -15,7 +15,7 @@ mod strangers {
     /// Address that no account has.
     const NOWHERE: &str = "CktRuQ2mttgRGkXJtyksdKHjUdc2C4TgDzyB98oEzy8";
     /// An address at which there is no database.
-    const NO_DATABASE: &str = "nonsense";
+    const NO_DATABASE: &str = "postgres://127.0.0.1:1/none";
     /// 64 bytes as base58.
     const SIGNATURE: &str = "1111111111111111111111111111111111111111111111111111111111111111";
 
@@ -153,7 +153,7 @@ mod strangers {
     #[test]
     fn a_mistake_in_the_settings_is_no_reason_for_status_to_do_without_the_mirror() {
         let ((url, _), data) = (node(), tempfile::tempdir().unwrap());
-        let args = ["--database-url", NO_DATABASE, "status"];
+        let args = ["--database-url", "nonsense", "status"];
         assert_eq!(run(&url, data.path(), &args).0, Some(1));
     }
 }

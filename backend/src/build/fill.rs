@@ -152,8 +152,8 @@ impl Filler<'_> {
 
     fn unsettled(&self, open: usize, first: &Signed, waited: Duration) -> BackendError {
         BackendError::Stopped(format!(
-            "{open} writes into the buffer {} are neither in it nor expired after {waited:?}, the \
-             first of them {}. Start again with the same key file to go on.",
+            "{open} writes into the buffer {} are not known to be in it or to be expired after \
+             {waited:?}, the first of them {}. Start again with the same key file to go on.",
             self.buffer,
             first.signature()
         ))

@@ -75,7 +75,7 @@ impl Fee {
         self.base().saturating_add(self.priority())
     }
 
-    /// Price and fee of one transaction, for who decides about signing it.
+    /// Price and fee of one transaction, shown before signing.
     pub(crate) fn facts(self) -> Vec<Fact> {
         let signatures = match self.signatures {
             1 => "1 signature".into(),
@@ -92,7 +92,8 @@ impl Fee {
         vec![self.price_fact(), Fact { label: "Fee".into(), value }]
     }
 
-    /// The same for a job of about `transactions`, each of which has a limit of its own, at most this.
+    /// Price and highest fee for a job of about `transactions`. Each of them sets its own unit limit, at
+    /// most this one.
     pub(crate) fn job_facts(self, transactions: usize) -> Vec<Fact> {
         let each = self.lamports();
         let all = u64::try_from(transactions).unwrap_or(u64::MAX).saturating_mul(each);

@@ -1,4 +1,4 @@
-//! Looking a transaction up by its signature, for who does not know what became of it.
+//! Looks a transaction up by its signature after its outcome could not be learnt.
 use solana_commitment_config::CommitmentConfig;
 use solana_rpc_client_api::custom_error::JSON_RPC_SERVER_ERROR_TRANSACTION_HISTORY_NOT_AVAILABLE;
 use solana_signature::Signature;

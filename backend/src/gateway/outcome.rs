@@ -85,7 +85,7 @@ impl Gateway {
                     Offer::Perhaps(said) => (perhaps, words) = (true, said.or(words)),
                     Offer::NotNow(said) => words = Some(said),
                     Offer::Never(error) if !perhaps => return Err(error),
-                    Offer::Never(error) => words = Some(error.to_string()),
+                    Offer::Never(error) => words = Some(error.cause()),
                 }
                 offered = Some(Instant::now());
             }
@@ -99,7 +99,7 @@ impl Gateway {
                     return Err(BackendError::Dropped { what, signature, hint });
                 }
                 Ok(Outcome::Waiting(why)) => why,
-                Err(error) => Some(error.to_string()),
+                Err(error) => Some(error.cause()),
             };
             let waited = self.config().outcome_timeout;
             if started.elapsed() >= waited {
@@ -243,7 +243,7 @@ fn judge(config: &GatewayConfig, sending: &Sending<'_>, error: &ClientError) -> 
             reason,
         })
     };
-    let words = || faults::translate(config, "sendTransaction", error).to_string();
+    let words = || faults::translate(config, "sendTransaction", error).cause();
     match error.kind() {
         ClientErrorKind::RpcError(RpcError::RpcResponseError { code, message, data }) => {
             match preflight(*code, message, data) {

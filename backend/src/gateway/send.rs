@@ -145,7 +145,7 @@ impl Gateway {
         signature: &Signature,
         instructions: &[Instruction],
     ) -> Failure {
-        // What is declared is what can be read: of the answer, only the log.
+        // `TransactionAnswer` declares only the log, so a transaction of a newer version is still decoded.
         let options = json!({
             "encoding": "base64", "commitment": CommitmentConfig::confirmed().commitment,
             "maxSupportedTransactionVersion": 1,

@@ -20,8 +20,8 @@ fn a_vote_for_rollback_is_not_taken_for_the_rollback() {
     );
     assert_eq!(
         vote.report(SUBJECT, 9),
-        "Your vote to roll back proposal 0 of program x is confirmed in slot 9. 2 of 3 votes are \
-         cast, 1 more is needed; nothing is rolled back yet."
+        "Your vote to roll back proposal 0 of program x is confirmed in slot 9. As counted before it \
+         was sent: 2 of 3 votes are cast, 1 more is needed; nothing is rolled back yet."
     );
     assert!(last.report(SUBJECT, 9).contains("has not been carried out"));
     assert_eq!(act.title(SUBJECT), "Roll back proposal 0 of program x");

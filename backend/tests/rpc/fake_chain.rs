@@ -156,7 +156,7 @@ impl FakeChain {
         let node = FakeNode::start(move |method, params, _| answer(&shared, method, params)).await;
         let gateway = Gateway::connect(GatewayConfig::new(&node.url)).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let archive: Arc<dyn Archive> = Arc::new(FileArchive::open(dir.path()).unwrap());
+        let archive: Arc<dyn Archive> = Arc::new(FileArchive::at(dir.path()));
         let backend = Backend::new(gateway, archive, Some(Arc::clone(&signer)));
         Self {
             node,

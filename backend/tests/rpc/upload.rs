@@ -181,7 +181,7 @@ impl World {
         .await;
         let gateway = Gateway::connect(set(GatewayConfig::new(&node.url))).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let archive: Arc<dyn Archive> = Arc::new(FileArchive::open(dir.path()).unwrap());
+        let archive: Arc<dyn Archive> = Arc::new(FileArchive::at(dir.path()));
         let builder = ProgramBuilder::new(&Backend::new(gateway, archive, Some(Arc::new(signer))));
         let mut elf: Vec<u8> = (0..len).map(|i| u8::try_from(i % 251).unwrap() + 1).collect();
         elf[..64].fill(0);
@@ -324,7 +324,7 @@ async fn without_a_key_an_upload_is_shown_and_the_buffer_is_nobodys_fault() {
     let world = World::start(1_000, |_, _| Write::Lands).await;
     world.upload().await.unwrap();
     let gateway = Gateway::connect(GatewayConfig::new(&world.node.url)).await.unwrap();
-    let archive: Arc<dyn Archive> = Arc::new(FileArchive::open(world.dir.path()).unwrap());
+    let archive: Arc<dyn Archive> = Arc::new(FileArchive::at(world.dir.path()));
     let request = UploadRequest {
         elf: world.builder.check_file(&world.dir.path().join("program.so")).unwrap(),
         program: None,

@@ -1,5 +1,5 @@
-//! What a list of accounts lacks, asked for by address: a list that a node cuts short looks like one of
-//! accounts that were closed, so a list alone closes nothing.
+//! Asks by address for the accounts that a list lacks. A list that a node cut short looks as if
+//! accounts were closed, so a list alone closes no row.
 use std::{
     collections::{BTreeSet, HashSet},
     sync::atomic::Ordering,
@@ -19,6 +19,9 @@ pub(super) struct Asked {
     pub(super) there: Vec<Raw>,
     /// Those that do not exist, or are not the manager's any more.
     pub(super) gone: Vec<Pubkey>,
+    /// The oldest slot of an answer, and so one at which none of `gone` existed or a later answer
+    /// says that it does not.
+    pub(super) closed_at: u64,
     /// The newest slot of an answer.
     pub(super) slot: u64,
 }
@@ -34,7 +37,7 @@ pub(super) async fn ask(rpc: &Rpc, pubkeys: Vec<Pubkey>, slot: u64) -> Result<As
     let found = rpc.by_address(&pubkeys, slot).await?;
     let there: HashSet<Pubkey> = found.accounts.iter().map(|raw| raw.pubkey).collect();
     let gone = pubkeys.into_iter().filter(|pubkey| !there.contains(pubkey)).collect();
-    Ok(Asked { there: found.accounts, gone, slot: found.newest })
+    Ok(Asked { there: found.accounts, gone, closed_at: found.oldest, slot: found.newest })
 }
 
 /// Accounts that the mirror holds from before `slot` and that `present` lacks, unreadable ones too.

@@ -194,12 +194,13 @@ async fn cut_short(link: &Link, joined: &mut Joined, asked: Asked) -> Result<()>
 
 /// Writes what was asked for by address.
 async fn by_address(link: &Link, joined: &mut Joined, asked: Asked) -> Result<()> {
-    let Asked { mut there, mut gone, slot } = asked;
+    let Asked { mut there, mut gone, closed_at, slot } = asked;
     joined.asked = joined.asked.max(slot);
     while !there.is_empty() || !gone.is_empty() {
         let raws = there.split_off(there.len().saturating_sub(ROWS));
         let closes = gone.split_off(gone.len().saturating_sub(ROWS));
-        let closes = closes.into_iter().map(|pubkey| Close { pubkey, slot, wv: 0 }).collect();
+        let close = |pubkey| Close { pubkey, slot: closed_at, wv: 0 };
+        let closes = closes.into_iter().map(close).collect();
         let (updates, quarantined) = decode_all(&link.config.program_id, raws);
         let batch = Batch { updates, closes, quarantined, ..Batch::default() };
         let moves = moves_view(&batch);

@@ -125,16 +125,24 @@ async fn followed(link: &Link, done: Backfill) -> Result<Refreshed> {
 }
 
 async fn fill(link: &Link, run: Run, what: Read) -> Result<Refreshed> {
-    let joined = loop {
-        let joined = read(link, run.snapshot_slot).await?;
+    let mut short: Option<(Joined, String)> = None;
+    let (joined, node) = loop {
+        let node = link.rpc().shown();
+        let joined = match (read(link, run.snapshot_slot).await, short.take()) {
+            (Ok(joined), _) => joined,
+            // What the node before this one listed is in the store already.
+            (Err(e), Some(before)) if !matches!(e, IndexerError::Store(_)) => break before,
+            (Err(e), _) => return Err(e),
+        };
         link.endpoints.listed(joined.left_out > 0);
         if joined.left_out == 0 || !link.endpoints.may_list_more() {
-            break joined;
+            break (joined, node);
         }
         // Another node may list what this one leaves out.
+        short = Some((joined, node));
         link.endpoints.next();
     };
-    let doubt = joined.doubt(link.rpc().shown()).map(|doubt| doubt.to_string());
+    let doubt = joined.doubt(node).map(|doubt| doubt.to_string());
     if joined.is_snapshot() {
         link.mark(Marks { confirmed: Some(joined.slot), ..Marks::default() });
     }
@@ -176,6 +184,15 @@ async fn await_writer(link: &Link, genesis: &[u8; 32]) -> Result<Waited> {
     loop {
         let mut paused = None;
         let state = link.store.state().await?;
+        // `begin` compares these too, but a store that takes no writes refuses before that.
+        StoreError::check_identity(
+            "the configured address",
+            (
+                state.program_id.as_ref().map(|id| id.as_ref()),
+                state.genesis_hash.as_ref().map(|hash| hash.as_slice()),
+            ),
+            (&link.config.program_id, genesis),
+        )?;
         let lease = state.lease.filter(|lease| !lease.left.is_zero());
         if state.confirmed_slot >= wanted {
             let writer = lease.map_or_else(|| NOBODY.to_owned(), |lease| lease.owner);

@@ -197,7 +197,9 @@ fn secrets(url: &str) -> Vec<String> {
 /// of one within a string.
 fn forms(text: &str) -> Vec<String> {
     let plain = decoded(text);
-    let mut out = vec![text.to_owned(), encoded(&plain), encoded(&plain).to_lowercase()];
+    let lower = |byte: u8| format!("%{byte:02x}");
+    let upper = |byte: u8| format!("%{byte:02X}");
+    let mut out = vec![text.to_owned(), encoded(&plain, upper), encoded(&plain, lower)];
     for base in [text, &plain] {
         let json = quoted(base);
         let debug = format!("{base:?}");
@@ -214,10 +216,10 @@ fn quoted(text: &str) -> String {
 }
 
 /// `text` with every byte encoded that is no letter and no digit.
-fn encoded(text: &str) -> String {
+fn encoded(text: &str, escaped: impl Fn(u8) -> String) -> String {
     let one = |byte: u8| match byte.is_ascii_alphanumeric() {
         true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
+        false => escaped(byte),
     };
     text.bytes().map(one).collect()
 }
@@ -286,6 +288,14 @@ mod tests {
         assert_eq!(said, "GET https://rpc.example.com failed; key ***; password ***");
         let secrets = Secrets::new(["postgres://bob@db.example.com/control_room?sslkey=secret"]);
         assert_eq!(secrets.scrub("control_room: secret"), "control_room: ***", "a name is none");
+    }
+
+    #[test]
+    fn a_password_is_not_repeated_in_whatever_case_its_escapes_are_written() {
+        let secrets = Secrets::new(["postgres://bob:Pa%2FSsWord@db.example/x"]);
+        for text in ["Pa/SsWord", "Pa%2FSsWord", "Pa%2fSsWord"] {
+            assert_eq!(secrets.scrub(text), "***", "{text}");
+        }
     }
 
     #[test]

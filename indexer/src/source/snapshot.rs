@@ -310,6 +310,8 @@ impl SnapshotStream {
 pub struct ByAddress {
     /// Those that are the manager's; the others were not, at any slot of an answer.
     pub accounts: Vec<Raw>,
+    /// The oldest slot of an answer: at it, none of the others was the manager's any more.
+    pub oldest: u64,
     /// The newest slot of an answer.
     pub newest: u64,
 }
@@ -331,6 +333,7 @@ impl Rpc {
                 Ok((slot, accounts)) => {
                     let mine = accounts.into_iter().filter_map(|(_, raw)| raw);
                     out.accounts.extend(mine.filter(|raw| raw.owner == self.0.program_id));
+                    out.oldest = if out.newest == 0 { slot } else { out.oldest.min(slot) };
                     out.newest = out.newest.max(slot);
                     (rest, tries) = (behind, 0);
                 }

@@ -141,7 +141,7 @@ impl StoreError {
     ///
     /// # Errors
     /// [`Self::WrongProgram`] or [`Self::WrongCluster`].
-    pub(super) fn check_identity(
+    pub(crate) fn check_identity(
         place: &str,
         stored: (Option<&[u8]>, Option<&[u8]>),
         given: (&Pubkey, &[u8; 32]),

@@ -21,6 +21,13 @@ fn fails(out: &Output, words: &[&str]) {
     assert!(!all.contains("panicked") && !all.contains("RUST_BACKTRACE"), "{all}");
 }
 
+/// The command read the chain alone and warned that it did without the mirror at `place`.
+fn does_without_the_mirror(out: &Output, place: &str) {
+    let warned = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.success(), "{warned}");
+    assert!(warned.contains("Warning: ") && warned.contains(place), "{warned}");
+}
+
 fn run(chain: &Live, flags: &[String], args: &[&str]) -> Output {
     let _ = chain;
     std::process::Command::new(e2e::robot::control_room())
@@ -102,7 +109,8 @@ fn every_bad_input_gets_a_sentence_and_an_exit_code() {
     // Databases: down, and of a newer schema.
     let mut down = flags();
     down.extend(["--database-url".to_owned(), "postgres://nobody@127.0.0.1:9/none".to_owned()]);
-    fails(&run(&chain, &down, &["status"]), &["127.0.0.1:9"]);
+    fails(&run(&chain, &down, &["audit"]), &["127.0.0.1:9"]);
+    does_without_the_mirror(&run(&chain, &down, &["status"]), "127.0.0.1:9");
     let store = fs::read_dir(chain.folder("mirror"))
         .expect("the data folder")
         .filter_map(|e| e.ok().map(|e| e.path()))
@@ -119,7 +127,9 @@ fn every_bad_input_gets_a_sentence_and_an_exit_code() {
     // A proposal of a program that does not exist, and a file in place of a folder.
     fails(&run(&chain, &flags(), &["approve", "--proposal", "77"]), &["77"]);
     let folder = file("not-a-folder", "");
-    fails(&run(&chain, &with(flags(), "--data-dir", &folder), &["status"]), &["not-a-folder"]);
+    let no_folder = with(flags(), "--data-dir", &folder);
+    fails(&run(&chain, &no_folder, &["audit"]), &["not-a-folder"]);
+    does_without_the_mirror(&run(&chain, &no_folder, &["status"]), "not-a-folder");
 
     // Not confirmed: the preflight only, exit code 2, no vote.
     let out = run(&chain, &flags(), &["approve"]);

@@ -359,7 +359,7 @@ fn unused_buffers(desk: &Desk) {
     let address: Pubkey = half.parse().expect("an address");
     let key: Arc<dyn Signer> =
         Arc::new(FileSigner::open(&desk.chain.ready.deployer).expect("a key"));
-    let archive = Arc::new(FileArchive::open(&desk.chain.folder("archive")).expect("a folder"));
+    let archive = Arc::new(FileArchive::at(&desk.chain.folder("archive")));
     let backend = Backend::new(desk.gateway.clone(), archive, Some(key.clone()));
     let manager = ProposalManager::new(&backend);
     let frozen = manager.freeze(&*key, &desk.program, &address, BufferRole::Rollback);

@@ -96,7 +96,10 @@ async fn target(session: &Session, backend: &Backend, verb: Verb, args: &Act) ->
         seeds::governance(&state.multisig, id).0,
     ];
     let found = gateway.accounts(&places).await.map_err(|e| session.clean(&e))?;
-    let there = places.into_iter().zip(found).find_map(|(at, account)| account.map(|_| at));
+    // Anybody can send lamports to an address without an account: only the manager's account counts.
+    let there = places.into_iter().zip(found).find_map(|(at, account)| {
+        account.filter(|account| account.owner == upgrade_manager::ID).map(|_| at)
+    });
     there.ok_or_else(|| anyhow!("The program {program} has no proposal {id}."))
 }
 

@@ -93,7 +93,10 @@ pub(super) async fn check_cluster(session: &Session, backend: &Backend) -> Resul
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("The mirror does not answer within {} s.", STATE_TIMEOUT.as_secs()),
     };
-    warn(session, &format!("{trouble} Going on from the chain alone."));
+    warn(
+        session,
+        &format!("{trouble} Whether the node is on the mirror's cluster was not checked."),
+    );
     Ok(())
 }
 

@@ -31,8 +31,8 @@ fn sentence(signature: &str, status: &TxStatus) -> String {
             match failure {
                 None => format!("The transaction {signature} succeeded in slot {slot} ({how})."),
                 Some(reason) => format!(
-                    "The transaction {signature} failed in slot {slot} ({how}) and changed nothing \
-                     but its fee: {reason}"
+                    "The transaction {signature} failed in slot {slot} ({how}); only its fee was \
+                     taken. {reason}"
                 ),
             }
         }
@@ -54,16 +54,23 @@ fn sentence(signature: &str, status: &TxStatus) -> String {
 
 fn value(signature: &str, status: &TxStatus, sentence: &str) -> Value {
     let (name, slot, error) = match status {
-        TxStatus::Landed { slot, failure: None, finalized: true } => ("finalized", slot, None),
-        TxStatus::Landed { slot, failure: None, .. } => ("confirmed", slot, None),
-        TxStatus::Landed { slot, failure, .. } => ("failed", slot, failure.as_ref()),
-        TxStatus::Unconfirmed { slot } => ("unconfirmed", slot, None),
-        TxStatus::NotFound { at, .. } => ("not found", at, None),
+        TxStatus::Landed { slot, failure: None, finalized: true } => {
+            ("finalized", Some(slot), None)
+        }
+        TxStatus::Landed { slot, failure: None, .. } => ("confirmed", Some(slot), None),
+        TxStatus::Landed { slot, failure, .. } => ("failed", Some(slot), failure.as_ref()),
+        TxStatus::Unconfirmed { slot } => ("unconfirmed", Some(slot), None),
+        TxStatus::NotFound { .. } => ("not found", None, None),
+    };
+    let node_slot = match status {
+        TxStatus::NotFound { at, .. } => Some(at),
+        _ => None,
     };
     json!({
         "signature": signature,
         "status": name,
         "slot": slot,
+        "node_slot": node_slot,
         "error": error.map(|f| f.sentence.clone()),
         "sentence": sentence,
     })
@@ -88,5 +95,11 @@ mod tests {
         assert_eq!(value("abc", &landed(true), "")["status"], "finalized");
         assert_eq!(value("abc", &landed(false), "")["status"], "confirmed");
         assert_eq!(value("abc", &TxStatus::Unconfirmed { slot: 7 }, "")["status"], "unconfirmed");
+    }
+
+    #[test]
+    fn the_slot_of_the_node_is_not_given_as_the_transactions() {
+        let said = value("abc", &TxStatus::NotFound { at: 9, searched: true }, "");
+        assert_eq!((&said["slot"], &said["node_slot"]), (&Value::Null, &json!(9)));
     }
 }

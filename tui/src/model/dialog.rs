@@ -118,7 +118,8 @@ impl Confirm {
         !self.hasty
     }
 
-    /// Takes in what the drawing at `now` showed of it. What was hidden has to be looked at anew.
+    /// Takes in what the drawing at `now` showed. When the buttons were hidden, the half second before
+    /// confirming starts again; text that was read stays read.
     pub fn seen(&mut self, drawn: Option<DialogDrawn>, now: Instant) {
         let Some(drawn) = drawn.filter(|d| d.buttons) else {
             self.visible = None;
