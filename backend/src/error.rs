@@ -190,7 +190,7 @@ pub enum BackendError {
     },
     /// A transaction was sent and its outcome could not be learnt.
     #[error(
-        "{what}: the outcome of transaction {signature} is not known: {reason}. It may have landed, or may still land. Before trying again, run `control-room tx {signature}`, which looks again."
+        "{what}: the outcome of transaction {signature} is not known: {reason}. It may have landed, or may still land. Before trying again, run `control-room tx {signature}` with the same --rpc-url, which looks again."
     )]
     Unknown {
         /// What it should do.

@@ -3,8 +3,7 @@
 use backend::Verb;
 
 /// Why nothing can be signed.
-pub const READ_ONLY: &str =
-    "The control room is in read-only mode; start it without --read-only to sign.";
+pub const READ_ONLY: &str = "The control room is in read-only mode, so it signs nothing. --read-only, CONTROL_ROOM_READ_ONLY or read_only in the configuration switched it on; start it without.";
 /// Why nothing can be signed.
 pub const NO_KEY: &str = "No key is loaded; start with --keypair FILE to sign.";
 /// Why nothing can be signed.

@@ -53,10 +53,11 @@ impl RollbackHandler {
         let mut plan = plan::on_scene(&self.backend, verb, &scene);
         migration::counters(&mut plan, &scene);
         plan.fact("Give up what cannot be restored", if give_up { "yes" } else { "no" });
-        plan.check(words::rule(
-            &scene.state.require_last(&proposal),
-            "No later upgrade has replaced this one.",
-        ));
+        // Before execution the rule's error speaks of a later upgrade, and there is none.
+        if !scene.proposal.status.is_voting() {
+            let last = scene.state.require_last(&proposal);
+            plan.check(words::rule(&last, "No later upgrade has replaced this one."));
+        }
         let votes = vote_list(&scene);
         plan.fact("Votes for rollback", &votes);
         plan.shown.pin("the list of votes for rollback", votes);

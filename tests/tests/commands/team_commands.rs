@@ -84,6 +84,8 @@ fn new_rules(room: &Room) -> String {
     room.refused(1, &["team", "propose-change"], "Nothing would change");
 
     let vetoed = room.propose(&change);
+    // A member's key would sign a vote instead.
+    room.refused(2, &["veto", "--proposal", &vetoed], "cannot veto");
     room.chain.outsider_done(&["veto", "--proposal", &vetoed, "--yes"]);
     assert_eq!(room.status_of(&vetoed), ProposalStatus::Cancelled.name());
 

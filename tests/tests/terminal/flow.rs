@@ -46,10 +46,10 @@ fn sign_as(robot: &Robot, n: usize) {
 
 /// Opens the dialog named `title` with `key`, reads that it can be signed, and confirms.
 fn confirm(robot: &Robot, key: &str, title: &str) {
-    press_until(robot, key, "[ Cancel ]");
+    press_until(robot, key, "[ Go back ]");
     let screen = robot.expect("y confirms");
     assert!(screen.contains(title), "another dialog than {title:?}:\n{screen}");
-    assert!(screen.contains("▶[ Cancel ]"), "Cancel has the focus at first:\n{screen}");
+    assert!(screen.contains("▶[ Go back ]"), "Go back has the focus at first:\n{screen}");
     assert!(!screen.contains("FAIL"), "a check failed:\n{screen}");
     // The dialog takes no key in its first half second: what was typed for the screen is not meant for it.
     std::thread::sleep(Duration::from_millis(700));

@@ -29,7 +29,6 @@ pub(super) fn verb(command: Command) -> Option<(Verb, Act)> {
         Command::Approve(act) => (Verb::Approve, act),
         Command::Reject(act) => (Verb::Reject, act),
         Command::Revoke(act) => (Verb::Revoke, act),
-        Command::Cancel(act) | Command::Veto(act) => (Verb::Cancel, act),
         Command::Expire(act) => (Verb::Expire, act),
         Command::Migrate(act) => (Verb::Migrate, act),
         Command::Verify(act) => (Verb::Verify, act),
@@ -40,7 +39,39 @@ pub(super) fn verb(command: Command) -> Option<(Verb, Act)> {
 }
 
 pub(super) async fn run(session: &Session, verb: Verb, args: &Act) -> Result<u8> {
-    carry_out(session, verb, args, None).await
+    let prepared = prepare(session, verb, args, None).await?;
+    finish(session, prepared, args).await
+}
+
+/// `veto` and `cancel`: one instruction of the program, which is a veto where the guardian signs it and a
+/// vote elsewhere. Each command signs only what it is called.
+pub(super) async fn cancel(session: &Session, args: &Act, veto: bool) -> Result<u8> {
+    let prepared = prepare(session, Verb::Cancel, args, None).await?;
+    let preflight = &prepared.1;
+    if preflight.intent.is_some()
+        && let Some(reason) = another_step(veto, preflight.step.name, &preflight.title)
+    {
+        let value = args.output.json.then(|| described(preflight, None, Some(&reason)));
+        return failed(reason, value.as_ref());
+    }
+    finish(session, prepared, args).await
+}
+
+/// Why the step called `name`, shown as `title`, is not what the command `veto`, or else `cancel`, may
+/// sign.
+fn another_step(veto: bool, name: &str, title: &str) -> Option<String> {
+    match (veto, name == "veto") {
+        (true, false) => Some(format!(
+            "This key cannot veto: it would sign \"{title}\" instead. A veto takes the guardian's key; \
+             `control-room cancel` signs the other. Nothing was signed."
+        )),
+        (false, true) => Some(
+            "With this key `cancel` is the guardian's veto, which ends the proposal at once. Run \
+             `control-room veto` if that is meant. Nothing was signed."
+                .to_owned(),
+        ),
+        _ => None,
+    }
 }
 
 /// `execute`, with the new authority's signature where a program is handed over.
@@ -52,21 +83,31 @@ pub(super) async fn execute(session: &Session, args: &Execute) -> Result<u8> {
         }
         _ => None,
     };
-    carry_out(session, Verb::Execute, &args.act, cosigner).await
+    let prepared = prepare(session, Verb::Execute, &args.act, cosigner).await?;
+    finish(session, prepared, &args.act).await
 }
 
-async fn carry_out(
+/// Reads the chain and says what would be signed.
+async fn prepare(
     session: &Session,
     verb: Verb,
     args: &Act,
     cosigner: Option<Arc<dyn Signer>>,
-) -> Result<u8> {
+) -> Result<(Backend, Preflight)> {
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
     backend.set_cosigner(cosigner);
     let proposal = target(session, &backend, verb, args).await?;
     let operation = Operation { verb, proposal };
     let preflight = backend.prepare(operation).await.map_err(|e| session.clean(&e))?;
+    Ok((backend, preflight))
+}
+
+async fn finish(
+    session: &Session,
+    (backend, preflight): (Backend, Preflight),
+    args: &Act,
+) -> Result<u8> {
     confirm(session, &backend, preflight, args.yes, args.output.json).await
 }
 
@@ -359,6 +400,21 @@ mod tests {
         assert!(pick(Some("1"), None).unwrap_err().to_string().contains("no proposal 1"));
         assert!(pick(Some("x"), None).unwrap_err().to_string().contains("neither"));
         assert!(pick(None, Some(key(1))).unwrap_err().to_string().contains("No such program"));
+    }
+
+    #[test]
+    fn a_veto_is_never_signed_as_a_vote_and_a_vote_never_as_a_veto() {
+        for (veto, name, refused) in [
+            (true, "veto", false),
+            (true, "vote to cancel", true),
+            (true, "withdraw", true),
+            (false, "veto", true),
+            (false, "vote to cancel", false),
+            (false, "cancel", false),
+        ] {
+            let reason = another_step(veto, name, "Vote to cancel proposal 0");
+            assert_eq!(reason.is_some(), refused, "{veto} {name} {reason:?}");
+        }
     }
 
     #[test]

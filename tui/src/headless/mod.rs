@@ -54,6 +54,8 @@ pub async fn run(session: &Session, command: Command) -> Result<u8> {
         Command::Pause(args) => setup::pause(session, &args).await,
         Command::Unpause(args) => setup::unpause(session, &args).await,
         Command::Execute(args) => act::execute(session, &args).await,
+        Command::Cancel(args) => act::cancel(session, &args, false).await,
+        Command::Veto(args) => act::cancel(session, &args, true).await,
         other => match act::verb(other) {
             Some((verb, args)) => act::run(session, verb, &args).await,
             None => Ok(0),

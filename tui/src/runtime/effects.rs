@@ -141,10 +141,14 @@ impl Hands {
         let (news, mut heard) = mpsc::channel(256);
         let hands = self.clone();
         let listener = tokio::spawn(async move {
-            let mut written = HashSet::new();
+            let (mut written, mut warned) = (HashSet::new(), false);
             while let Some(progress) = heard.recv().await {
                 if let Progress::Sent(tx) = &progress {
                     if let Err(e) = hands.session.record(proposal, tx).await {
+                        // Once a job: a migration sends thousands.
+                        if !std::mem::replace(&mut warned, true) {
+                            hands.say_not_recorded(tx, &e).await;
+                        }
                         tracing::warn!("{e:#}");
                     }
                     written.insert(tx.signature.clone());
@@ -159,11 +163,21 @@ impl Hands {
         if let Ok(receipt) = &result {
             for tx in receipt.sent.iter().filter(|tx| !written.contains(&tx.signature)) {
                 if let Err(e) = self.session.record(proposal, tx).await {
+                    self.say_not_recorded(tx, &e).await;
                     tracing::warn!("{e:#}");
                 }
             }
         }
         result.map_err(|e| self.clean(&e))
+    }
+
+    /// Says that the screen Sent lacks `tx`, which was sent all the same.
+    async fn say_not_recorded(&self, tx: &backend::SentTx, error: &anyhow::Error) {
+        let text = format!(
+            "Transaction {} was sent and cannot be written down here, so the screen Sent lacks it: {error:#}",
+            tx.signature
+        );
+        let _ = self.actions.send(Action::Say(Level::Error, self.clean(&text))).await;
     }
 
     fn use_member(&self, n: usize) -> Action {

@@ -288,13 +288,13 @@ fn foot(model: &Model, c: &Confirm, width: usize, read: bool) -> Vec<Line<'stati
     };
     let how = match &c.need {
         _ if !read => format!("{many} Press Down: not all of it was on the screen yet."),
-        Need::Yes => format!("{many} y confirms, Esc cancels."),
+        Need::Yes => format!("{many} y confirms, Esc goes back."),
         Need::Typed(word) => format!("{many} Type {word} to confirm: {}_", c.input),
     };
     let style = theme.style(Meaning::Title);
     lines.extend(wrap(&how, width).into_iter().map(|l| Line::styled(l, style)));
     let on = read && armed(c.visible, model.now) && c.typed();
-    lines.push(buttons(theme, c.focus, "Cancel", "Confirm", on));
+    lines.push(buttons(theme, c.focus, "Go back", "Confirm", on));
     lines
 }
 

@@ -206,7 +206,7 @@ fn cancel_has_the_focus_and_a_failed_check_leaves_no_confirm() {
     let mut model = fixtures::model(&fixtures::timelocked(), now);
     model.dialog = Some(confirm(Need::Yes));
     let seen = screen(&model, 80, 24);
-    assert!(seen.contains("▶[ Cancel ]") && seen.contains(" [ Confirm ]"), "{seen}");
+    assert!(seen.contains("▶[ Go back ]") && seen.contains(" [ Confirm ]"), "{seen}");
     if let Some(Dialog::Confirm(c)) = model.dialog.as_mut() {
         c.focus = Focus::Confirm;
     }
@@ -229,7 +229,7 @@ fn a_long_dialog_keeps_its_buttons_and_scrolls() {
     c.shown.checks = (0..60).map(|i| Check::pass(format!("Check number {i} holds."))).collect();
     model.dialog = Some(Dialog::Confirm(Box::new(c)));
     let seen = screen(&model, 80, 24);
-    assert!(seen.contains("[ Cancel ]") && seen.contains("scroll"), "{seen}");
+    assert!(seen.contains("[ Go back ]") && seen.contains("scroll"), "{seen}");
     assert!(!seen.contains("number 59"));
     if let Some(Dialog::Confirm(c)) = model.dialog.as_mut() {
         c.scroll = u16::MAX;
