@@ -193,7 +193,7 @@ async fn the_report_of_a_vote_says_that_a_vote_was_cast_and_what_is_missing() {
 #[tokio::test]
 async fn what_was_never_executed_is_not_said_to_be_replaced_by_a_later_upgrade() {
     let chain = FakeChain::start().await;
-    for verb in [Verb::RollBack { give_up: false }, Verb::Migrate, Verb::Verify] {
+    for verb in [Verb::RollBack { give_up: false }, Verb::Verify] {
         let shown = prepare(&chain, verb).await;
         assert!(shown.intent.is_none(), "{verb:?}");
         let said = failed(&shown);

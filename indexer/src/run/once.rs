@@ -182,8 +182,15 @@ async fn await_writer(link: &Link, genesis: &[u8; 32]) -> Result<Waited> {
     let wanted = link.rpc().slot(CommitmentLevel::Confirmed).await?;
     let end = Instant::now() + PATIENCE;
     loop {
-        let mut paused = None;
-        let state = link.store.state().await?;
+        let mut paused: Option<IndexerError> = None;
+        // A server that takes writes again ends the connections that it had before.
+        let state = match link.store.state().await {
+            Err(e) if e.is_transient() && Instant::now() < end => {
+                tokio::time::sleep(EVERY).await;
+                continue;
+            }
+            state => state?,
+        };
         // `begin` compares these too, but a store that takes no writes refuses before that.
         StoreError::check_identity(
             "the configured address",
@@ -207,7 +214,7 @@ async fn await_writer(link: &Link, genesis: &[u8; 32]) -> Result<Waited> {
             match begin(link, genesis).await {
                 Ok(run) => return Ok(Waited::Taken(run)),
                 Err(IndexerError::Store(StoreError::Leased { .. })) => {}
-                Err(e @ IndexerError::Store(StoreError::Paused { .. })) => paused = Some(e),
+                Err(IndexerError::Store(e)) if e.is_transient() => paused = Some(e.into()),
                 Err(e) => return Err(e),
             }
         }

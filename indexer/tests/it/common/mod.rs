@@ -76,9 +76,16 @@ impl Place {
     }
 
     async fn admin(&self, sql: &str) {
+        self.admin_all(&[sql]).await;
+    }
+
+    /// Executes the statements one after the other, each in a transaction of its own.
+    async fn admin_all(&self, statements: &[&str]) {
         let Self::Postgres { admin, .. } = self else { return };
         let mut connection = PgConnection::connect(admin).await.unwrap();
-        raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        for sql in statements {
+            raw_sql(sqlx::AssertSqlSafe(*sql)).execute(&mut connection).await.unwrap();
+        }
     }
 
     pub async fn open(&self) -> Arc<dyn Store> {
@@ -114,10 +121,10 @@ impl Place {
         let name = self.name();
         let set = if takes { "RESET" } else { "SET" };
         let value = if takes { "" } else { " = on" };
-        self.admin(&format!("ALTER DATABASE {name} {set} default_transaction_read_only{value}"))
-            .await;
+        let alter = format!("ALTER DATABASE {name} {set} default_transaction_read_only{value}");
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname";
-        self.admin(&format!("{end} = '{name}' AND pid <> pg_backend_pid()")).await;
+        let end = format!("{end} = '{name}' AND pid <> pg_backend_pid()");
+        self.admin_all(&[&alter, &end]).await;
     }
 
     pub fn is_postgres(&self) -> bool {
