@@ -161,7 +161,7 @@ impl Backend {
             plan.check(self.check_balance(&payer, fee).await?);
             plan.facts.extend(match plan.work {
                 Work::One => fee.facts(),
-                // Every transaction of a job gets the limit of its own simulation.
+                // Each transaction of a job is simulated by itself and gets its unit limit from that.
                 Work::Job => Fee { limit: MAX_UNITS, ..fee }.job_facts(plan.transactions),
             });
             let message = with_budget(&plan.instructions, limit, price);

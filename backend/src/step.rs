@@ -24,7 +24,7 @@ pub struct Step {
 }
 
 impl Step {
-    /// An act of its own, whatever was voted before.
+    /// A step that takes effect at once, unlike a vote that only counts towards one.
     pub(crate) fn act(
         name: &'static str,
         head: &'static str,

@@ -35,7 +35,7 @@ const LAST_POLL: Duration = Duration::from_millis(1_000);
 /// Pause between two broadcasts of the same transaction.
 const REBROADCAST_INTERVAL: Duration = Duration::from_secs(2);
 /// Longest wait for the answer to a repeated broadcast. The client sleeps for minutes when a node
-/// counts requests; meanwhile nobody would look at the status.
+/// answers 429, and the status of the transaction is not polled while it sleeps.
 const REBROADCAST_TIMEOUT: Duration = Duration::from_secs(5);
 /// JSON-RPC's own code for trouble inside the node, or inside a proxy before it.
 const INTERNAL_ERROR: i64 = -32603;

@@ -69,7 +69,8 @@ pub async fn backfill_once(config: SourceConfig, store: Arc<dyn Store>) -> Resul
     history.map_or(Ok(done), Err)
 }
 
-/// The same for those who need the accounts: history that cannot be read is told, and is no error.
+/// The same for commands that need only the accounts: a history that cannot be read is returned
+/// beside them instead of as an error.
 ///
 /// # Errors
 /// As [`backfill_once`], about the accounts.
