@@ -33,7 +33,7 @@ pub use backend::Backend;
 pub use build::ProgramBuilder;
 pub use error::{BackendError, Result};
 pub use gateway::{ChainTime, Filter, Gateway, GatewayConfig, RawAccount, TxStatus};
-pub use governance::TeamChange;
+pub use governance::MultisigChange;
 pub use intent::Intent;
 pub use migration::MigrationManager;
 pub use multisig::MultisigCoordinator;

@@ -110,7 +110,7 @@ pub struct Scene {
     pub address: Pubkey,
     /// The proposal.
     pub proposal: UpgradeProposal,
-    /// The team.
+    /// The multisig.
     pub multisig: MultisigConfig,
     /// The program's state.
     pub state: ProgramUpgradeState,
@@ -126,9 +126,9 @@ impl Scene {
     pub async fn load(gateway: &Gateway, address: Pubkey) -> Result<Self> {
         let first = gateway.account(&address).await?;
         let known: UpgradeProposal = decode("proposal", address, first.as_ref())?;
-        let (team, program) = (known.terms.multisig, known.terms.program);
+        let (multisig_key, program) = (known.terms.multisig, known.terms.program);
         let state_key = seeds::program_state(&program).0;
-        let got = gateway.accounts(&[address, team, state_key, clock::ID]).await?;
+        let got = gateway.accounts(&[address, multisig_key, state_key, clock::ID]).await?;
         let [proposal, multisig, state, clock] = got.as_slice() else {
             return Err(BackendError::Range("reading a proposal"));
         };
@@ -137,7 +137,7 @@ impl Scene {
         Ok(Self {
             address,
             proposal: decode("proposal", address, proposal.as_ref())?,
-            multisig: decode("multisig", team, multisig.as_ref())?,
+            multisig: decode("multisig", multisig_key, multisig.as_ref())?,
             state: decode("program state", state_key, state.as_ref())?,
             now: clock.chain_time()?,
         })
@@ -165,7 +165,7 @@ pub async fn program_state(gateway: &Gateway, program: &Pubkey) -> Result<Progra
     decode("program state", address, gateway.account(&address).await?.as_ref())
 }
 
-/// The team at `address`.
+/// The multisig at `address`.
 ///
 /// # Errors
 /// The network's, or what is wrong with the account.

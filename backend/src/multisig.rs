@@ -1,7 +1,7 @@
-//! The team: who may do what, who has voted, who is missing. Answers with the chain's own rules and
+//! The multisig: who may do what, who has voted, who is missing. Answers with the chain's own rules and
 //! adds only the words.
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{Choice, Course, MultisigConfig, TeamRules, role};
+use upgrade_manager::state::{Choice, Course, MultisigConfig, MultisigRules, role};
 
 use crate::{
     intent::Shown,
@@ -103,8 +103,8 @@ pub(crate) fn vote_facts(config: &MultisigConfig, proposal: &impl Course) -> Vec
     facts
 }
 
-/// Everything a team agrees on, one line each.
-pub(crate) fn rule_facts(rules: &TeamRules) -> Vec<Fact> {
+/// Everything a multisig agrees on, one line each.
+pub(crate) fn rule_facts(rules: &MultisigRules) -> Vec<Fact> {
     let mut facts = vec![];
     let mut fact = |label: &str, value: String| facts.push(Fact { label: label.into(), value });
     let voters = rules.members.iter().filter(|m| m.roles & role::VOTE != 0).count();
@@ -129,7 +129,7 @@ pub(crate) fn rule_facts(rules: &TeamRules) -> Vec<Fact> {
 }
 
 /// What is allowed and still deserves a look.
-pub(crate) fn advice(rules: &TeamRules) -> Vec<Check> {
+pub(crate) fn advice(rules: &MultisigRules) -> Vec<Check> {
     let mut out = vec![];
     let voters = rules.members.iter().filter(|m| m.roles & role::VOTE != 0).count();
     if usize::from(rules.threshold) == voters && rules.squads.is_none() {
@@ -160,12 +160,12 @@ pub(crate) fn role_list(bits: u8) -> String {
 mod tests {
     use super::*;
     use crate::preflight::Verdict;
-    use upgrade_manager::state::{MemberArgs, TeamRules};
+    use upgrade_manager::state::{MemberArgs, MultisigRules};
 
     #[test]
     fn a_stranger_and_a_member_without_the_role_are_told_apart() {
         let key = |i| Pubkey::new_from_array([i; 32]);
-        let rules = TeamRules {
+        let rules = MultisigRules {
             threshold: 1,
             open_cap: 1,
             allow_durable_nonce: false,
@@ -191,10 +191,10 @@ mod tests {
     }
 
     #[test]
-    fn what_locks_a_team_out_is_said() {
+    fn what_locks_a_multisig_out_is_said() {
         let key = |n| Pubkey::new_from_array([n; 32]);
         let member = |n| MemberArgs { key: key(n), roles: role::ALL };
-        let mut rules = TeamRules {
+        let mut rules = MultisigRules {
             threshold: 3,
             open_cap: 1,
             allow_durable_nonce: false,

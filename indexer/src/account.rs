@@ -45,7 +45,7 @@ impl Kind {
 /// One decoded account of the manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ManagerAccount {
-    /// A team.
+    /// A multisig.
     Multisig(Box<MultisigConfig>),
     /// A program under care.
     Program(Box<ProgramUpgradeState>),
@@ -55,7 +55,7 @@ pub enum ManagerAccount {
     Attestation(Box<BufferAttestation>),
     /// The record of one account of a target.
     AccountVersion(Box<AccountVersion>),
-    /// A proposal about a team.
+    /// A proposal about a multisig.
     Governance(Box<GovernanceProposal>),
     /// The backup of one account of a target.
     Backup(Box<BackupHead>),
@@ -96,7 +96,7 @@ pub struct Facets {
     pub program: Option<Pubkey>,
     /// The proposal it belongs to, where there is one.
     pub proposal: Option<Pubkey>,
-    /// The account, buffer or team it is about, where there is one.
+    /// The account, buffer or multisig it is about, where there is one.
     pub account: Option<Pubkey>,
     /// Name of its status, phase or role.
     pub status: Option<&'static str>,

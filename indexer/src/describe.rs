@@ -46,7 +46,7 @@ pub fn account(account: &ManagerAccount) -> Value {
     }
 }
 
-/// Every field of a team.
+/// Every field of a multisig.
 #[must_use]
 pub fn multisig(a: &MultisigConfig) -> Value {
     let MultisigConfig {

@@ -313,7 +313,7 @@ mod tests {
         "db_retries_total 1",
         "snapshot_tombstones_total 4",
         "undo_restored_total 5",
-        "webhook_deliveries_total{hook=\"team\",outcome=\"delivered\"} 1",
+        "webhook_deliveries_total{hook=\"multisig\",outcome=\"delivered\"} 1",
         "webhook_dead_letters 6",
         "unhealthy{reason=\"Drift\"} 1",
         "unhealthy{reason=\"Startup\"} 0",
@@ -346,7 +346,7 @@ mod tests {
         m.db_retry();
         m.tombstones(4);
         m.undo_restored(5);
-        m.webhook("team", Outcome::Delivered);
+        m.webhook("multisig", Outcome::Delivered);
         m.dead_letters(6);
         m.health(&Health {
             reasons: [Reason::Drift].into(),

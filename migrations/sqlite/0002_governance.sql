@@ -1,4 +1,4 @@
--- Proposals about teams, and backups of critical accounts (without the bytes they keep: only who,
+-- Proposals about multisigs, and backups of critical accounts (without the bytes they keep: only who,
 -- for what, their hash and length).
 
 -- The layouts of accounts have changed: what was mirrored is read from the chain anew. The audit

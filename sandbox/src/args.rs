@@ -56,7 +56,7 @@ pub struct Args {
           value_parser = backend::gateway::parse_unit_price)]
     pub priority_fee: u64,
 
-    /// Only deploy the two programs, fund the keys and fill the vaults: no team, no proposal. The
+    /// Only deploy the two programs, fund the keys and fill the vaults: no multisig, no proposal. The
     /// deployer holds the demo vault's upgrade authority, and ProgramData has no room to spare
     #[arg(long, conflicts_with = "headless")]
     pub bare: bool,

@@ -12,7 +12,7 @@ pub struct Ready {
     pub ws: String,
     /// The program that is to be upgraded.
     pub program: String,
-    /// Its team; none on a bare chain.
+    /// Its multisig; none on a bare chain.
     pub multisig: Option<String>,
     /// The proposal that waits for votes; none on a bare chain.
     pub proposal: Option<String>,

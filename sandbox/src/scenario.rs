@@ -1,4 +1,4 @@
-//! The seeded chain: two programs, a team, users with money in vaults, and an upgrade that waits for
+//! The seeded chain: two programs, a multisig, users with money in vaults, and an upgrade that waits for
 //! two more votes. Everything an operator would do goes through the backend as an operator's would.
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ const SEED_SLOT_MS: u64 = 50;
 pub struct Seeded {
     /// The program that is to be upgraded.
     pub program: Pubkey,
-    /// Its team.
+    /// Its multisig.
     pub multisig: Pubkey,
     /// The proposal.
     pub proposal: Pubkey,
@@ -54,7 +54,7 @@ pub struct Setup {
     pub data_dir: PathBuf,
     /// Vaults to create.
     pub vaults: u32,
-    /// Whether there shall be no team and no proposal.
+    /// Whether there shall be no multisig and no proposal.
     pub bare: bool,
     /// Micro-lamports per compute unit that every transaction pays on top of the base fee.
     pub unit_price: u64,

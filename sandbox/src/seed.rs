@@ -10,7 +10,7 @@ use backend::{
 use futures_util::future::{try_join, try_join_all, try_join3};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{
-    BufferRole, LenRange, MemberArgs, ProposalKind, Source, TeamRules, TypeRule, role,
+    BufferRole, LenRange, MemberArgs, MultisigRules, ProposalKind, Source, TypeRule, role,
 };
 
 use crate::{
@@ -105,7 +105,7 @@ impl Seeder<'_> {
         Ok(Seeded { program, multisig, proposal, sent })
     }
 
-    /// What a team finds that has not heard of the manager yet: its program with users, and the
+    /// What a multisig finds that has not heard of the manager yet: its program with users, and the
     /// manager somebody deployed.
     async fn deploy_only(&self) -> Result<()> {
         let elves = &self.setup.elves;
@@ -183,7 +183,7 @@ impl Seeder<'_> {
 
     async fn register(&self, program: &Pubkey) -> Result<(Pubkey, Vec<SentTx>)> {
         let members = self.keys.members.iter();
-        let args = TeamRules {
+        let args = MultisigRules {
             threshold: 3,
             open_cap: 4,
             allow_durable_nonce: false,

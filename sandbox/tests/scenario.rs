@@ -44,9 +44,9 @@ async fn the_seeded_chain_holds_what_it_says() {
     let world = World::create(&setup(dir.path(), 9)).await.unwrap();
     let scene = Scene::load(&world.gateway, world.seeded.as_ref().unwrap().proposal).await.unwrap();
 
-    let team = &scene.multisig;
-    assert_eq!((team.threshold, team.timelock, team.members.len()), (3, 48 * 3600, 5));
-    for (member, saved) in team.members.iter().zip(&world.keys.members) {
+    let multisig = &scene.multisig;
+    assert_eq!((multisig.threshold, multisig.timelock, multisig.members.len()), (3, 48 * 3600, 5));
+    for (member, saved) in multisig.members.iter().zip(&world.keys.members) {
         assert_eq!(member.key, saved.signer.pubkey());
     }
     assert_eq!((scene.state.version, scene.state.phase), (1, Phase::Steady));

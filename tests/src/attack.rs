@@ -1,5 +1,5 @@
 //! What the attack tests share: a transaction that must be refused by name and leave every account
-//! as it was, the same transaction without the attack, which must go through, and a second team
+//! as it was, the same transaction without the attack, which must go through, and a second multisig
 //! with a second program that is like the first in everything but its keys.
 pub mod cases;
 pub mod slots;
@@ -45,16 +45,16 @@ pub fn swap(instruction: &Instruction, from: &Pubkey, to: &Pubkey) -> Instructio
 #[track_caller]
 pub fn propose_by(w: &mut World, who: &str, action: Action) -> u64 {
     let id = w.config().next_proposal;
-    let ix = w.propose_team_ix(who, action);
+    let ix = w.propose_multisig_ix(who, action);
     w.passes(&[ix], &[who, "payer"]);
     id
 }
 
-/// The three approve proposal `id` about the team.
+/// The three approve proposal `id` about the multisig.
 #[track_caller]
 pub fn approve(w: &mut World, id: u64) {
     for member in DECIDING {
-        let vote = w.team_vote_ix(member, id, Choice::Approve);
+        let vote = w.multisig_vote_ix(member, id, Choice::Approve);
         w.passes(&[vote], &[member]);
     }
 }

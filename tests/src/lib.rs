@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: a chain in this process, real ELFs, a team with a program to
+//! What the end-to-end tests share: a chain in this process, real ELFs, a multisig with a program to
 //! upgrade, and a robot at a terminal. Tests live in `../tests`; nothing here asserts a rule.
 pub mod attack;
 pub mod chain;
@@ -10,10 +10,10 @@ pub mod keys;
 pub mod live;
 pub mod loader;
 pub mod model;
+pub mod multisig;
 pub mod relay;
 pub mod robot;
 pub mod scenario;
 pub mod squads;
-pub mod team;
 pub mod verbs;
 pub mod world;

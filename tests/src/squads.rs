@@ -1,11 +1,11 @@
 //! Squads v4 as a client sees it, written from its documented layouts: addresses, instructions, the
-//! message of a vault transaction, and a team that passes transactions. The program itself is the
+//! message of a vault transaction, and a multisig that passes transactions. The program itself is the
 //! published one, built for tests only. For tests and benches; the product reads Squads on its own.
 mod actions;
 mod calls;
 pub mod governed;
 mod message;
-mod team;
+mod multisig;
 
 use anchor_lang::solana_program::bpf_loader_upgradeable::ID as LOADER;
 use solana_account::Account;
@@ -19,7 +19,7 @@ pub use calls::{
     vault_transaction_execute,
 };
 pub use message::TransactionMessage;
-pub use team::{Pending, SquadsTeam, Units};
+pub use multisig::{Pending, SquadsMultisig, Units};
 
 use crate::{chain::Chain, elf};
 
@@ -110,13 +110,13 @@ mod tests {
     /// What the official TypeScript client derives for the create key of 32 sevens.
     #[test]
     fn addresses_are_those_of_the_official_client() {
-        let team = multisig(&Pubkey::new_from_array([7; 32]));
+        let multisig = multisig(&Pubkey::new_from_array([7; 32]));
         let derived = [
             program_config(),
-            team,
-            vault(&team, 0),
-            transaction(&team, 1),
-            proposal(&team, 1),
+            multisig,
+            vault(&multisig, 0),
+            transaction(&multisig, 1),
+            proposal(&multisig, 1),
             get_program_data_address(&ID),
         ];
         assert_eq!(

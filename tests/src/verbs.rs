@@ -8,8 +8,8 @@ use upgrade_manager::{
     instructions::{ProposeArgs, RestoreItem},
     seeds,
     state::{
-        AccountBackup, BufferRole, Choice, MemberArgs, ProposalKind, Source, TeamRules, manifest,
-        role,
+        AccountBackup, BufferRole, Choice, MemberArgs, MultisigRules, ProposalKind, Source,
+        manifest, role,
     },
 };
 
@@ -34,11 +34,11 @@ impl World {
     }
 
     /// What the five agree on.
-    pub fn team_args(&self) -> TeamRules {
+    pub fn multisig_args(&self) -> MultisigRules {
         let mut members: Vec<_> =
             MEMBERS.iter().map(|m| MemberArgs { key: address(m), roles: role::ALL }).collect();
         members.sort_by_key(|m| m.key);
-        TeamRules {
+        MultisigRules {
             threshold: 3,
             open_cap: 2,
             allow_durable_nonce: false,
@@ -54,14 +54,14 @@ impl World {
     }
 
     /// `create_multisig`.
-    pub fn create_multisig_ix(&self, args: TeamRules) -> Instruction {
+    pub fn create_multisig_ix(&self, args: MultisigRules) -> Instruction {
         ix::create_multisig(&address("create"), &address("payer"), args)
     }
 
-    /// A world with attested buffers whose team agreed on something else.
-    pub fn with_team(change: impl FnOnce(&mut TeamRules)) -> Self {
+    /// A world with attested buffers whose multisig agreed on something else.
+    pub fn with_multisig(change: impl FnOnce(&mut MultisigRules)) -> Self {
         let mut world = Self::at(Stage::Deployed);
-        let mut args = world.team_args();
+        let mut args = world.multisig_args();
         change(&mut args);
         let create = world.create_multisig_ix(args);
         world.chain.ok(&[create], &[&crate::keys::key("create"), &crate::keys::key("payer")]);
@@ -71,9 +71,9 @@ impl World {
     }
 
     /// A second multisig of the same members. Returns its address.
-    pub fn second_team(&mut self) -> Pubkey {
+    pub fn second_multisig(&mut self) -> Pubkey {
         let create = crate::keys::key("second-create");
-        let make = ix::create_multisig(&create.pubkey(), &address("payer"), self.team_args());
+        let make = ix::create_multisig(&create.pubkey(), &address("payer"), self.multisig_args());
         self.chain.ok(&[make], &[&create, &crate::keys::key("payer")]);
         upgrade_manager::seeds::multisig(&create.pubkey()).0
     }
@@ -280,8 +280,8 @@ impl World {
 
     /// `reclaim_buffer`.
     pub fn reclaim_ix(&self, executor: &str, name: &str) -> Instruction {
-        let team = (&self.multisig(), &address("treasury"));
-        ix::reclaim_buffer(&address(executor), team, &demo_vault::ID, &self.buffer(name))
+        let multisig = (&self.multisig(), &address("treasury"));
+        ix::reclaim_buffer(&address(executor), multisig, &demo_vault::ID, &self.buffer(name))
     }
 
     /// `close_proposal`.

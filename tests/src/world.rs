@@ -1,4 +1,4 @@
-//! A team of five with a program to upgrade: every stage from the first vault to the finished
+//! A multisig of five with a program to upgrade: every stage from the first vault to the finished
 //! migration, each built once a process and copied for every test.
 use std::{
     collections::{BTreeMap, HashMap},
@@ -53,8 +53,8 @@ pub const EVENT_TAG: &[u8] = anchor_lang::event::EVENT_IX_TAG_LE;
 pub enum Stage {
     /// Programs deployed, vaults opened.
     Deployed,
-    /// The team exists.
-    Team,
+    /// The multisig exists.
+    Multisig,
     /// The manager holds the vault program's authority.
     Registered,
     /// Both buffers are frozen and attested.
@@ -76,7 +76,7 @@ pub enum Stage {
 impl Stage {
     const ALL: [Self; 10] = [
         Self::Deployed,
-        Self::Team,
+        Self::Multisig,
         Self::Registered,
         Self::Attested,
         Self::Proposed,
@@ -88,7 +88,7 @@ impl Stage {
     ];
 }
 
-/// The team, its program and everything around it.
+/// The multisig, its program and everything around it.
 #[derive(Clone)]
 pub struct World {
     /// The chain.
@@ -169,7 +169,7 @@ impl World {
     fn advance(&mut self, to: Stage) {
         match to {
             Stage::Deployed => (0..VAULTS).for_each(|i| self.open_vault(i, u64::from(i) * SOL)),
-            Stage::Team => self.create_team(),
+            Stage::Multisig => self.create_multisig(),
             Stage::Registered => self.register(),
             Stage::Attested => self.stage_buffers(elf::v2(), elf::v1()),
             Stage::Proposed => self.propose(),
@@ -220,9 +220,13 @@ impl World {
         (0..2_000).find(of).expect("a vault of the owner's")
     }
 
-    fn create_team(&mut self) {
+    fn create_multisig(&mut self) {
         let (create, payer) = (key("create"), key("payer"));
-        self.run("create_multisig", self.create_multisig_ix(self.team_args()), &[&create, &payer]);
+        self.run(
+            "create_multisig",
+            self.create_multisig_ix(self.multisig_args()),
+            &[&create, &payer],
+        );
     }
 
     /// The manager takes the vault program over.
@@ -373,7 +377,7 @@ impl World {
         key(&format!("buffer-{name}"))
     }
 
-    /// The team.
+    /// The multisig.
     pub fn config(&self) -> MultisigConfig {
         self.chain.read(&self.multisig())
     }

@@ -128,9 +128,9 @@ pub struct Common {
 pub enum Command {
     /// Print programs, proposals and progress
     Status(Output),
-    /// Teams
+    /// Multisigs
     #[command(subcommand)]
-    Team(setup::Team),
+    Multisig(setup::Multisig),
     /// Programs under the manager
     #[command(subcommand)]
     Program(setup::Program),
@@ -147,15 +147,15 @@ pub enum Command {
     Revoke(Act),
     /// Cancel a proposal, or vote to cancel it
     Cancel(Act),
-    /// Cancel a proposal at once, as the team's guardian
+    /// Cancel a proposal at once, as the multisig's guardian
     Veto(Act),
-    /// Stop a team's executions for three days, as its guardian
-    Pause(governance::OfTeam),
+    /// Stop a multisig's executions for three days, as its guardian
+    Pause(governance::OfMultisig),
     /// Vote to lift a pause
-    Unpause(governance::OfTeam),
+    Unpause(governance::OfMultisig),
     /// Record that a proposal ran out of time
     Expire(Act),
-    /// Carry a proposal out once its timelock is over: replace the program's code, put a team's new
+    /// Carry a proposal out once its timelock is over: replace the program's code, put a multisig's new
     /// rules in force, or hand a program over
     Execute(Execute),
     /// Migrate the accounts; starts again where it stopped

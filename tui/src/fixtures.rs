@@ -1,4 +1,4 @@
-//! Test values: one team of five, one program, one proposal at every stage. Times are chain times;
+//! Test values: one multisig of five, one program, one proposal at every stage. Times are chain times;
 //! nothing here reads a clock.
 use std::{
     sync::Arc,
@@ -32,7 +32,7 @@ pub struct Fixture {
 
 pub fn active(approvals: u8) -> Fixture {
     let members = (1..=5).map(|i| MemberArgs { key: key(i), roles: role::ALL }).collect();
-    let rules = TeamRules {
+    let rules = MultisigRules {
         threshold: 3,
         open_cap: 2,
         allow_durable_nonce: false,

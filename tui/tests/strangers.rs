@@ -134,7 +134,7 @@ mod strangers {
             ["approve", "reject", "veto", "cancel", "execute", "rollback", "pause", "unpause"]
         {
             let (url, asked) = node();
-            let name = if command.ends_with("pause") { "--team" } else { "--proposal" };
+            let name = if command.ends_with("pause") { "--multisig" } else { "--proposal" };
             let args = ["--database-url", NO_DATABASE, command, name, NOWHERE];
             let (code, _, err) = run(&url, data.path(), &args);
             // The clock stands where the account was asked for: the chain was read, and refused it.

@@ -51,7 +51,7 @@ mod webhooks {
             std::fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
             mode(&secret, 0o600);
             let config = format!(
-                "[[webhooks]]\nname = 'team'\nurl = '{url}'\nsecret_file = '{}'\n",
+                "[[webhooks]]\nname = 'multisig'\nurl = '{url}'\nsecret_file = '{}'\n",
                 secret.display()
             );
             std::fs::write(dir.path().join("config.toml"), config).unwrap();
@@ -79,7 +79,7 @@ mod webhooks {
             serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}: {out}"))
         }
 
-        /// Two messages that `team` refused, and one that waits.
+        /// Two messages that `multisig` refused, and one that waits.
         fn fill(&self) {
             let store = SqliteStore::open(self.0.path().join("data/mirror.sqlite")).unwrap();
             let system = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -95,10 +95,10 @@ mod webhooks {
                     };
                     store.enqueue(&Run::default(), &said).await.unwrap();
                 }
-                store.hook("team", 50).await.unwrap();
+                store.hook("multisig", 50).await.unwrap();
                 for row in store.outbox(0, 2).await.unwrap() {
                     let dead = Sent::Dead { error: "no".to_owned(), at_ms: 5 };
-                    store.hook_sent("team", row.id, &dead).await.unwrap();
+                    store.hook_sent("multisig", row.id, &dead).await.unwrap();
                 }
             });
         }
@@ -122,7 +122,7 @@ mod webhooks {
         place.fill();
         let list = place.json(&["list"], 0);
         let hook = &list["webhooks"][0];
-        assert_eq!((&hook["name"], &hook["configured"]), (&json!("team"), &json!(true)));
+        assert_eq!((&hook["name"], &hook["configured"]), (&json!("multisig"), &json!(true)));
         assert_eq!(
             (&hook["waiting"], &hook["dead"], &hook["since_slot"]),
             (&json!(1), &json!(2), &json!(50))
@@ -131,20 +131,20 @@ mod webhooks {
         assert_eq!((letters.len(), &letters[0]["kind"]), (2, &json!("Executed")));
         let shown = text(&place.run(&["list"]).stdout);
         assert!(
-            shown.contains("1 waiting") && shown.contains("retry --hook team --all"),
+            shown.contains("1 waiting") && shown.contains("retry --hook multisig --all"),
             "{shown}"
         );
         // The first is taken, the second is not.
-        let said = place.json(&["retry", "--hook", "team", "--all"], 1);
+        let said = place.json(&["retry", "--hook", "multisig", "--all"], 1);
         assert_eq!((&said["taken"], &said["left"]), (&json!([letters[0]["id"]]), &json!(1)));
         assert!(said["error"].as_str().unwrap().contains("503"), "{said}");
         let left = letters[1]["id"].to_string();
         assert_eq!(place.json(&["list"], 0)["dead_letters"].as_array().unwrap().len(), 1);
-        let said = place.json(&["retry", "--hook", "team", "--id", &left], 0);
+        let said = place.json(&["retry", "--hook", "multisig", "--id", &left], 0);
         assert_eq!(said["left"], 0);
         assert!(place.json(&["list"], 0)["dead_letters"].as_array().unwrap().is_empty());
         assert_eq!(got.lock().unwrap().len(), 3);
-        let gone = place.run(&["retry", "--hook", "team", "--id", &left]);
+        let gone = place.run(&["retry", "--hook", "multisig", "--id", &left]);
         assert_eq!(gone.status.code(), Some(1));
         assert!(text(&gone.stderr).contains(&format!("no message {left}")));
     }
@@ -153,11 +153,11 @@ mod webhooks {
     fn a_test_says_how_it_was_answered() {
         let (url, got) = receiver(vec![204, 403]);
         let place = Place::new(&url);
-        assert_eq!(place.json(&["test", "--hook", "team"], 0)["status"], 204);
+        assert_eq!(place.json(&["test", "--hook", "multisig"], 0)["status"], 204);
         let request = got.lock().unwrap()[0].to_lowercase();
         assert!(request.contains("x-control-room-signature: v1="), "{request}");
         assert!(request.contains("x-control-room-event: test"), "{request}");
-        let refused = place.run(&["test", "--hook", "team"]);
+        let refused = place.run(&["test", "--hook", "multisig"]);
         assert_eq!(refused.status.code(), Some(1));
         assert!(text(&refused.stderr).contains("403"), "{}", text(&refused.stderr));
     }
@@ -171,12 +171,12 @@ mod webhooks {
             assert_eq!(output.status.code(), Some(code), "{err}");
             assert!(err.contains(said) && !err.contains("k3y"), "{err}");
         };
-        refused(&["test", "--hook", "other"], 1, "there are team");
-        refused(&["retry", "--hook", "team"], 2, "--all");
-        refused(&["retry", "--hook", "team", "--all", "--id", "1"], 2, "cannot be used with");
-        refused(&["test", "--hook", "team"], 1, "cannot be reached");
+        refused(&["test", "--hook", "other"], 1, "there are multisig");
+        refused(&["retry", "--hook", "multisig"], 2, "--all");
+        refused(&["retry", "--hook", "multisig", "--all", "--id", "1"], 2, "cannot be used with");
+        refused(&["test", "--hook", "multisig"], 1, "cannot be reached");
         mode(&place.0.path().join("secret"), 0o644);
-        refused(&["test", "--hook", "team"], 1, "chmod 600");
+        refused(&["test", "--hook", "multisig"], 1, "chmod 600");
         let path = place.0.path().join("config.toml");
         let config = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, config + "[webhooks.templates]\nReady = '{who}'\n").unwrap();

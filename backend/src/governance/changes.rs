@@ -1,15 +1,15 @@
-//! What a proposal about a team would change, in words; and new rules made from a few wishes.
+//! What a proposal about a multisig would change, in words; and new rules made from a few wishes.
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{Action, MemberArgs, MultisigConfig, TeamRules};
+use upgrade_manager::state::{Action, MemberArgs, MultisigConfig, MultisigRules};
 
 use crate::{
     multisig::{role_list, rule_facts},
     preflight::Fact,
 };
 
-/// What shall change in a team's rules; everything else stays as it is.
+/// What shall change in a multisig's rules; everything else stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TeamChange {
+pub struct MultisigChange {
     /// Members to add; of one that is there, the roles change.
     pub add: Vec<MemberArgs>,
     /// Members to remove.
@@ -32,12 +32,12 @@ pub struct TeamChange {
     pub treasury: Option<Pubkey>,
 }
 
-impl TeamChange {
+impl MultisigChange {
     /// The rules after the change, members sorted; or which wish makes no sense.
     ///
     /// # Errors
     /// A sentence about a member to remove that is none.
-    pub fn apply(&self, mut rules: TeamRules) -> std::result::Result<TeamRules, String> {
+    pub fn apply(&self, mut rules: MultisigRules) -> std::result::Result<MultisigRules, String> {
         for key in &self.remove {
             let before = rules.members.len();
             rules.members.retain(|m| m.key != *key);
@@ -62,7 +62,7 @@ impl TeamChange {
     }
 }
 
-/// What `action` would do to the team `config`, one line for everything that changes.
+/// What `action` would do to the multisig `config`, one line for everything that changes.
 pub(crate) fn action_facts(action: &Action, config: &MultisigConfig) -> Vec<Fact> {
     let fact = |label: &str, value: String| Fact { label: label.into(), value };
     let mut facts = vec![fact("What it does", action.name().into())];
@@ -73,13 +73,13 @@ pub(crate) fn action_facts(action: &Action, config: &MultisigConfig) -> Vec<Fact
             facts.push(fact("NEW UPGRADE AUTHORITY", transfer.new_authority.to_string()));
         }
         Action::Dissolve => {
-            facts.push(fact("Afterwards", "the team decides nothing any more".into()))
+            facts.push(fact("Afterwards", "the multisig decides nothing any more".into()))
         }
     }
     facts
 }
 
-fn changes(old: &TeamRules, new: &TeamRules) -> Vec<Fact> {
+fn changes(old: &MultisigRules, new: &MultisigRules) -> Vec<Fact> {
     let fact = |label: &str, value: String| Fact { label: label.into(), value };
     let (was, is) = (rule_facts(old), rule_facts(new));
     let single = |f: &&Fact| f.label != "Member";
@@ -133,8 +133,8 @@ mod tests {
         Pubkey::new_from_array([n; 32])
     }
 
-    fn rules() -> TeamRules {
-        TeamRules {
+    fn rules() -> MultisigRules {
+        MultisigRules {
             threshold: 2,
             open_cap: 2,
             allow_durable_nonce: false,
@@ -151,22 +151,22 @@ mod tests {
 
     #[test]
     fn only_what_was_wished_changes_and_members_stay_sorted() {
-        let change = TeamChange {
+        let change = MultisigChange {
             add: vec![
                 MemberArgs { key: key(0xf), roles: role::VOTE },
                 MemberArgs { key: key(1), roles: role::PROPOSE },
             ],
             remove: vec![key(2)],
             guardian: Some(None),
-            ..TeamChange::default()
+            ..MultisigChange::default()
         };
         let after = change.apply(rules()).unwrap();
         let members: Vec<_> = after.members.iter().map(|m| (m.key, m.roles)).collect();
         assert_eq!(members, [(key(1), role::PROPOSE), (key(3), role::ALL), (key(0xf), role::VOTE)]);
         assert_eq!((after.guardian, after.threshold, after.timelock), (None, 2, 172_800));
-        let stranger = TeamChange { remove: vec![key(9)], ..TeamChange::default() };
+        let stranger = MultisigChange { remove: vec![key(9)], ..MultisigChange::default() };
         assert!(stranger.apply(rules()).unwrap_err().contains("not a member"));
-        assert_eq!(TeamChange::default().apply(rules()).unwrap(), rules());
+        assert_eq!(MultisigChange::default().apply(rules()).unwrap(), rules());
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Execution of what a team decided about itself or about who holds a program: what the chain will
+//! Execution of what a multisig decided about itself or about who holds a program: what the chain will
 //! check, checked before and in words.
 use upgrade_manager::{
     seeds,
     state::{Action, Transfer},
 };
 
-use super::{TeamScene, on_scene};
+use super::{MultisigScene, on_scene};
 use crate::{
     backend::Backend,
     code,
@@ -19,7 +19,7 @@ use crate::{
     words,
 };
 
-pub(super) async fn plan(backend: &Backend, scene: &TeamScene) -> Result<Plan> {
+pub(super) async fn plan(backend: &Backend, scene: &MultisigScene) -> Result<Plan> {
     let (proposal, config) = (&scene.proposal, &scene.multisig);
     let mut plan = on_scene(backend, Verb::Execute, scene);
     plan.check(TimelockManager.check(proposal, config, scene.now));
@@ -30,14 +30,14 @@ pub(super) async fn plan(backend: &Backend, scene: &TeamScene) -> Result<Plan> {
             let after = config.clone().change(rules.clone());
             plan.check(words::rule(&after, "The new rules obey the chain's rules."));
             plan.check(Check::warn(
-                "Every other proposal of this team that has not been executed becomes stale.",
+                "Every other proposal of this multisig that has not been executed becomes stale.",
             ));
         }
         Action::Dissolve => plan.check(Check::when(
             config.programs == 0 && config.open_proposals <= 1,
-            "The team holds no program and has no other open proposal.",
+            "The multisig holds no program and has no other open proposal.",
             format!(
-                "The team holds {} programs and has {} open proposals, this one included: hand \
+                "The multisig holds {} programs and has {} open proposals, this one included: hand \
                  the programs over and end the proposals first.",
                 config.programs, config.open_proposals
             ),
@@ -76,11 +76,11 @@ fn step(action: &Action) -> Step {
 async fn check_transfer(
     plan: &mut Plan,
     backend: &Backend,
-    scene: &TeamScene,
+    scene: &MultisigScene,
     transfer: &Transfer,
 ) -> Result<()> {
     let now = scene.now.unix;
-    plan.check(words::rule(&scene.multisig.require_not_paused(now), "The team is not paused."));
+    plan.check(words::rule(&scene.multisig.require_not_paused(now), "The multisig is not paused."));
     plan.check(match &scene.state {
         None => Check::fail("The program is no longer registered with the manager."),
         Some(state) => words::rule(

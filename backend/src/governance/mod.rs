@@ -1,4 +1,4 @@
-//! Proposals about teams, and about who holds a program: votes and execution by the same verbs as on
+//! Proposals about multisigs, and about who holds a program: votes and execution by the same verbs as on
 //! upgrades. How one is made is set-up, see `setup::governance`.
 mod changes;
 mod execute;
@@ -11,7 +11,7 @@ use upgrade_manager::{
     state::{GovernanceProposal, MultisigConfig, ProgramUpgradeState},
 };
 
-pub use changes::TeamChange;
+pub use changes::MultisigChange;
 pub(crate) use changes::action_facts;
 
 use crate::{
@@ -26,8 +26,8 @@ use crate::{
     proposals::votes,
 };
 
-/// Everything that decides about one proposal of a team, as of one slot.
-pub(crate) struct TeamScene {
+/// Everything that decides about one proposal of a multisig, as of one slot.
+pub(crate) struct MultisigScene {
     pub address: Pubkey,
     pub proposal: GovernanceProposal,
     pub multisig: MultisigConfig,
@@ -36,15 +36,15 @@ pub(crate) struct TeamScene {
     pub now: ChainTime,
 }
 
-impl TeamScene {
+impl MultisigScene {
     pub(crate) async fn load(gateway: &Gateway, address: Pubkey) -> Result<Self> {
         let first = gateway.account(&address).await?;
-        let known: GovernanceProposal = decode("team proposal", address, first.as_ref())?;
-        let team = known.terms.multisig;
+        let known: GovernanceProposal = decode("multisig proposal", address, first.as_ref())?;
+        let multisig_key = known.terms.multisig;
         let program = known.terms.action.program();
         // Without a program any account of the list will do: it is not looked at.
-        let state_key = program.map_or(team, |p| seeds::program_state(&p).0);
-        let got = gateway.accounts(&[address, team, state_key, clock::ID]).await?;
+        let state_key = program.map_or(multisig_key, |p| seeds::program_state(&p).0);
+        let got = gateway.accounts(&[address, multisig_key, state_key, clock::ID]).await?;
         let [proposal, multisig, state, clock] = got.as_slice() else {
             return Err(BackendError::Range("reading a proposal"));
         };
@@ -56,15 +56,15 @@ impl TeamScene {
         };
         Ok(Self {
             address,
-            proposal: decode("team proposal", address, proposal.as_ref())?,
-            multisig: decode("multisig", team, multisig.as_ref())?,
+            proposal: decode("multisig proposal", address, proposal.as_ref())?,
+            multisig: decode("multisig", multisig_key, multisig.as_ref())?,
             state,
             now: clock.chain_time()?,
         })
     }
 }
 
-/// Whether `address` holds a proposal about a team.
+/// Whether `address` holds a proposal about a multisig.
 pub(crate) async fn is_governance(gateway: &Gateway, address: &Pubkey) -> Result<bool> {
     let raw = gateway.account(address).await?;
     Ok(raw.is_some_and(|raw| {
@@ -72,29 +72,29 @@ pub(crate) async fn is_governance(gateway: &Gateway, address: &Pubkey) -> Result
     }))
 }
 
-/// What `operation` would do to a proposal about a team.
+/// What `operation` would do to a proposal about a multisig.
 pub(crate) async fn plan(backend: &Backend, operation: Operation) -> Result<Plan> {
-    let scene = TeamScene::load(backend.gateway(), operation.proposal).await?;
+    let scene = MultisigScene::load(backend.gateway(), operation.proposal).await?;
     match operation.verb {
         Verb::Execute => execute::plan(backend, &scene).await,
         verb => Ok(plan_vote(backend, verb, &scene)),
     }
 }
 
-fn plan_vote(backend: &Backend, verb: Verb, scene: &TeamScene) -> Plan {
+fn plan_vote(backend: &Backend, verb: Verb, scene: &MultisigScene) -> Plan {
     let mut plan = on_scene(backend, verb, scene);
     votes::add(&mut plan, backend, &scene.proposal, &scene.multisig, scene.now);
     plan
 }
 
 /// A plan for a verb, with what every such verb shows, checks and pins.
-fn on_scene(backend: &Backend, verb: Verb, scene: &TeamScene) -> Plan {
+fn on_scene(backend: &Backend, verb: Verb, scene: &MultisigScene) -> Plan {
     let (proposal, terms) = (&scene.proposal, &scene.proposal.terms);
-    let subject = format!("team proposal {} of {}", terms.id, terms.multisig);
+    let subject = format!("multisig proposal {} of {}", terms.id, terms.multisig);
     let mut plan = Plan::new(verb, scene.address, subject);
     plan.fact("Proposal", scene.address);
     plan.fact("Status", proposal.status.name());
-    plan.fact("Team", terms.multisig);
+    plan.fact("Multisig", terms.multisig);
     plan.fact("Digest", hex::encode(proposal.digest));
     plan.facts.extend(action_facts(&terms.action, &scene.multisig));
     if !terms.note.is_empty() {
@@ -111,6 +111,6 @@ fn on_scene(backend: &Backend, verb: Verb, scene: &TeamScene) -> Plan {
     plan
 }
 
-fn pin_votes(scene: &TeamScene, shown: &mut Shown) {
+fn pin_votes(scene: &MultisigScene, shown: &mut Shown) {
     multisig::pin_votes(&scene.proposal, &scene.multisig, shown);
 }

@@ -77,7 +77,7 @@ pub fn close_program_state(closer: &Pubkey, state: &ProgramUpgradeState) -> Inst
     build(accounts, instruction::CloseProgramState {})
 }
 
-/// Closes a team that was dissolved. `closer` signs; anyone may.
+/// Closes a multisig that was dissolved. `closer` signs; anyone may.
 #[must_use]
 pub fn close_multisig(closer: &Pubkey, config: &MultisigConfig) -> Instruction {
     let accounts = accounts::CloseMultisig {
@@ -90,7 +90,7 @@ pub fn close_multisig(closer: &Pubkey, config: &MultisigConfig) -> Instruction {
     build(accounts, instruction::CloseMultisig {})
 }
 
-/// Closes a proposal about a team that has ended. `closer` signs; anyone may.
+/// Closes a proposal about a multisig that has ended. `closer` signs; anyone may.
 #[must_use]
 pub fn close_governance(closer: &Pubkey, proposal: &GovernanceProposal) -> Instruction {
     let accounts = accounts::CloseGovernance {

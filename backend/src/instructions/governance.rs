@@ -1,4 +1,4 @@
-//! What a team decides about itself: its rules, its pauses, its end, and programs that leave its
+//! What a multisig decides about itself: its rules, its pauses, its end, and programs that leave its
 //! care. Votes on such a proposal are in `voting`.
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
@@ -12,7 +12,7 @@ use upgrade_manager::{
 
 use super::{behind, build, manager};
 
-/// Puts the Squads multisig that `action` would make the team's voter behind `ix`.
+/// Puts the Squads multisig that `action` would make the multisig's voter behind `ix`.
 fn with_next_squads(ix: Instruction, action: &Action) -> Instruction {
     match action {
         Action::ConfigChange(rules) => behind(ix, rules.squads.as_ref()),
@@ -43,7 +43,7 @@ pub fn propose_governance(
     with_next_squads(build(accounts, instruction::ProposeGovernance { args }), &action)
 }
 
-/// Puts the rules in `terms` in force, or ends the team. `executor` signs.
+/// Puts the rules in `terms` in force, or ends the multisig. `executor` signs.
 #[must_use]
 pub fn execute_config_change(executor: &Pubkey, terms: &GovernanceTerms) -> Instruction {
     let accounts = accounts::ExecuteConfigChange {

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | [`setup`] | [`voting`] | [`code`], [`accounts`], [`closing`] |
 //!
-//! What a team decides about itself, and about who holds a program, is in [`governance`].
+//! What a multisig decides about itself, and about who holds a program, is in [`governance`].
 pub mod accounts;
 pub mod closing;
 pub mod code;
@@ -37,7 +37,7 @@ pub use voting::*;
 /// The addresses that every instruction about one proposal names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProposalKeys {
-    /// The team.
+    /// The multisig.
     pub multisig: Pubkey,
     /// The program.
     pub program: Pubkey,
@@ -71,7 +71,7 @@ impl From<&UpgradeProposal> for ProposalKeys {
 /// The addresses that a vote on a proposal of either kind names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VotedKeys {
-    /// The team.
+    /// The multisig.
     pub multisig: Pubkey,
     /// The state of the program that the proposal is about, if it is about one.
     pub state: Option<Pubkey>,
@@ -115,8 +115,8 @@ impl Voted for GovernanceProposal {
     }
 }
 
-/// `ix` with the Squads multisig behind it, as the manager wants it of a team whose voter is a
-/// Squads vault; unchanged for any other team.
+/// `ix` with the Squads multisig behind it, as the manager wants it of a multisig whose voter is a
+/// Squads vault; unchanged for any other multisig.
 #[must_use]
 pub fn with_squads(ix: Instruction, config: &MultisigConfig) -> Instruction {
     behind(ix, config.squads.as_ref())

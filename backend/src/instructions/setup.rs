@@ -1,17 +1,17 @@
-//! What comes before a proposal: the team, the program's authority, frozen and attested buffers.
+//! What comes before a proposal: the multisig, the program's authority, frozen and attested buffers.
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_sdk_ids::{bpf_loader_upgradeable, system_program};
 use upgrade_manager::{
     accounts, instruction, seeds,
-    state::{BufferRole, TeamRules},
+    state::{BufferRole, MultisigRules},
 };
 
 use super::{behind, build, manager, program_data_address};
 
-/// Makes a team. `create_key` signs and seeds its address; `payer` signs and pays.
+/// Makes a multisig. `create_key` signs and seeds its address; `payer` signs and pays.
 #[must_use]
-pub fn create_multisig(create_key: &Pubkey, payer: &Pubkey, rules: TeamRules) -> Instruction {
+pub fn create_multisig(create_key: &Pubkey, payer: &Pubkey, rules: MultisigRules) -> Instruction {
     let accounts = accounts::CreateMultisig {
         create_key: *create_key,
         payer: *payer,

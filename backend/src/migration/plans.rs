@@ -29,7 +29,7 @@ impl MigrationManager {
         // Another worker's first batch turns Executed into Migrating: that is no news to a signer.
         plan.shown.0.retain(|p| p.name != "the proposal's status");
         let paused = scene.multisig.require_not_paused(scene.now.unix);
-        plan.check(words::rule(&paused, "The team is not paused."));
+        plan.check(words::rule(&paused, "The multisig is not paused."));
         plan.check(words::rule(&scene.proposal.require_executed(), "The new code is in place."));
         // Before execution the rule's error speaks of a later upgrade, and there is none.
         if !scene.proposal.status.is_voting() {

@@ -25,7 +25,7 @@ impl ProposalManager {
         plan.check(TimelockManager.check(&scene.proposal, config, scene.now));
         plan.check(plan::check_fresh(&scene.proposal, config));
         let paused = config.require_not_paused(scene.now.unix);
-        plan.check(words::rule(&paused, "The team is not paused."));
+        plan.check(words::rule(&paused, "The multisig is not paused."));
         plan.check(words::rule(
             &scene.state.require_runs(terms),
             "The version and the code that run are those the proposal starts from.",

@@ -71,8 +71,8 @@ impl ProposalManager {
     /// Plans the same proposal again: what was scanned and the expiry stay as they were shown.
     pub(crate) async fn replan_propose(&self, frozen: &FrozenRequest) -> Result<Plan> {
         let basis = self.basis(&frozen.request).await?;
-        let team = basis.state.multisig;
-        let keys = ProposalKeys::new(team, basis.state.program, basis.multisig.next_proposal);
+        let multisig = basis.state.multisig;
+        let keys = ProposalKeys::new(multisig, basis.state.program, basis.multisig.next_proposal);
         let terms = terms(&basis, frozen, self.backend.gateway().genesis_hash());
         let digest = terms.digest().map_err(|e| BackendError::Refused(words::sentence(&e)))?;
         let subject = format!("upgrade {} of program {}", terms.id, terms.program);
@@ -115,12 +115,12 @@ impl ProposalManager {
         let keys =
             [state.multisig, seeds::attestation(&new).0, seeds::attestation(&old).0, new, old];
         let got = gateway.accounts(&keys).await?;
-        let [team, upgrade, rollback, upgrade_buffer, rollback_buffer] = got.as_slice() else {
+        let [multisig, upgrade, rollback, upgrade_buffer, rollback_buffer] = got.as_slice() else {
             return Err(BackendError::Range("reading what a proposal is made from"));
         };
-        let [team_key, upgrade_key, rollback_key, ..] = keys;
+        let [multisig_key, upgrade_key, rollback_key, ..] = keys;
         Ok(Basis {
-            multisig: decode("multisig", team_key, team.as_ref())?,
+            multisig: decode("multisig", multisig_key, multisig.as_ref())?,
             upgrade: decode("attestation of the upgrade buffer", upgrade_key, upgrade.as_ref())?,
             rollback: decode(
                 "attestation of the rollback buffer",

@@ -1,10 +1,10 @@
-//! What comes once, before proposals: the team, the program, the frozen buffers. Acts directly with
+//! What comes once, before proposals: the multisig, the program, the frozen buffers. Acts directly with
 //! the keys it is given.
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
     loader::{self, BUFFER_HEADER},
     seeds,
-    state::{BufferRole, TeamRules},
+    state::{BufferRole, MultisigRules},
 };
 
 use super::ProposalManager;
@@ -17,14 +17,14 @@ use crate::{
 };
 
 impl ProposalManager {
-    /// Makes a team; the loaded key pays. Members are sorted here. Returns its address.
+    /// Makes a multisig; the loaded key pays. Members are sorted here. Returns its address.
     ///
     /// # Errors
     /// The network's, or which rule the arguments break.
     pub async fn create_multisig(
         &self,
         create_key: &dyn Signer,
-        mut args: TeamRules,
+        mut args: MultisigRules,
     ) -> Result<(Pubkey, SentTx)> {
         let key = self.backend.require_key()?;
         args.members.sort_by_key(|m| m.key);

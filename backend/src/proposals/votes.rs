@@ -38,7 +38,7 @@ pub(crate) fn add<P: Course + Voted + Clone>(
     plan.shown.pin("the number of votes to cancel", proposal.ballot().cancel.len());
     if verb == Verb::Expire {
         let over = proposal.require_expired(config, now.unix);
-        plan.check(words::rule(&over, "The proposal's time is over, or its team has changed."));
+        plan.check(words::rule(&over, "The proposal's time is over, or its multisig has changed."));
     } else {
         plan.check(check_time(proposal, verb, now.unix));
         if verb != Verb::Cancel {

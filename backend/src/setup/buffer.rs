@@ -160,7 +160,7 @@ impl SetupManager {
     }
 
     /// Prepares to close a buffer whose authority somebody set to the manager's address of
-    /// `program` without freezing it; its rent goes to the team's treasury.
+    /// `program` without freezing it; its rent goes to the multisig's treasury.
     ///
     /// # Errors
     /// The network's, or what is wrong with an account.
@@ -173,7 +173,7 @@ impl SetupManager {
         shown.fact("Buffer", buffer);
         shown.fact("Program", program);
         shown.fact("Lamports", view.lamports);
-        shown.fact("Rent to the team's treasury", config.treasury);
+        shown.fact("Rent to the multisig's treasury", config.treasury);
         shown.check(Check::when(
             view.attestation.is_none() && view.authority == Some(seeds::authority(program).0),
             "The manager's address holds the buffer, which was never frozen.",
@@ -181,8 +181,8 @@ impl SetupManager {
         ));
         let Some(signer) = shown.signer else { return Ok(shown) };
         shown.check(MultisigCoordinator::check_role(&config, &signer, role::EXECUTE));
-        let team = (&state.multisig, &config.treasury);
-        let ix = instructions::reclaim_buffer(&signer, team, program, buffer);
+        let multisig = (&state.multisig, &config.treasury);
+        let ix = instructions::reclaim_buffer(&signer, multisig, program, buffer);
         self.seal(shown, &[ix], vec![]).await
     }
 }

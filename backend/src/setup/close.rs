@@ -64,7 +64,7 @@ impl SetupManager {
     /// The network's, or what is wrong with an account.
     pub async fn close(&self, proposal: &Pubkey) -> Result<SetupPreflight> {
         if is_governance(self.backend.gateway(), proposal).await? {
-            return self.close_team_proposal(proposal).await;
+            return self.close_multisig_proposal(proposal).await;
         }
         let left = self.remains(proposal).await?;
         let (known, now) = (&left.proposal, left.now);

@@ -1,4 +1,4 @@
-//! What a team decides about itself: proposals of new rules, of a program that leaves, of the end;
+//! What a multisig decides about itself: proposals of new rules, of a program that leaves, of the end;
 //! and the guardian's pause. The terms are built here as the chain will build them, so the digest that
 //! will be voted on is shown before anything is signed.
 use std::time::Duration;
@@ -16,7 +16,7 @@ use upgrade_manager::{
 use super::{SetupManager, SetupPreflight};
 use crate::{
     error::{BackendError, Result},
-    governance::{TeamChange, action_facts},
+    governance::{MultisigChange, action_facts},
     instructions::{self, with_squads},
     lookup,
     multisig::{MultisigCoordinator, advice},
@@ -26,7 +26,7 @@ use crate::{
     words,
 };
 
-/// What every proposal about a team says beside what it does.
+/// What every proposal about a multisig says beside what it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Motion {
     /// Why, for people.
@@ -36,23 +36,23 @@ pub struct Motion {
 }
 
 impl SetupManager {
-    /// Prepares a proposal of new rules for `team`.
+    /// Prepares a proposal of new rules for `multisig`.
     ///
     /// # Errors
     /// The network's, or a wish that makes no sense.
     pub async fn propose_change(
         &self,
-        team: &Pubkey,
-        change: &TeamChange,
+        multisig: &Pubkey,
+        change: &MultisigChange,
         motion: Motion,
     ) -> Result<SetupPreflight> {
-        let config = lookup::multisig(self.backend.gateway(), team).await?;
+        let config = lookup::multisig(self.backend.gateway(), multisig).await?;
         let rules = change.apply(config.rules()).map_err(BackendError::Refused)?;
         let same = rules == config.rules();
         let warnings = advice(&rules);
-        let verb = "team propose-change";
+        let verb = "multisig propose-change";
         let action = Action::ConfigChange(rules);
-        let mut shown = self.motion(verb, team, &config, action, motion).await?;
+        let mut shown = self.motion(verb, multisig, &config, action, motion).await?;
         shown.checks.extend(warnings);
         shown.check(Check::when(
             !same,
@@ -62,17 +62,21 @@ impl SetupManager {
         Ok(shown)
     }
 
-    /// Prepares a proposal to end `team`.
+    /// Prepares a proposal to end `multisig`.
     ///
     /// # Errors
     /// The network's.
-    pub async fn propose_dissolve(&self, team: &Pubkey, motion: Motion) -> Result<SetupPreflight> {
-        let config = lookup::multisig(self.backend.gateway(), team).await?;
-        let verb = "team propose-dissolve";
-        let mut shown = self.motion(verb, team, &config, Action::Dissolve, motion).await?;
+    pub async fn propose_dissolve(
+        &self,
+        multisig: &Pubkey,
+        motion: Motion,
+    ) -> Result<SetupPreflight> {
+        let config = lookup::multisig(self.backend.gateway(), multisig).await?;
+        let verb = "multisig propose-dissolve";
+        let mut shown = self.motion(verb, multisig, &config, Action::Dissolve, motion).await?;
         if config.programs > 0 {
             shown.check(Check::warn(format!(
-                "The team still holds {} programs: they must be handed over before it can end.",
+                "The multisig still holds {} programs: they must be handed over before it can end.",
                 config.programs
             )));
         }
@@ -96,9 +100,9 @@ impl SetupManager {
             program_data: state.program_data,
             new_authority: *new_authority,
         };
-        let (verb, team) = ("program propose-transfer", state.multisig);
+        let (verb, multisig) = ("program propose-transfer", state.multisig);
         let action = Action::TransferAuthority(transfer);
-        let mut shown = self.motion(verb, &team, &config, action, motion).await?;
+        let mut shown = self.motion(verb, &multisig, &config, action, motion).await?;
         check_transfer(&mut shown, &state, new_authority);
         Ok(shown)
     }
@@ -106,7 +110,7 @@ impl SetupManager {
     async fn motion(
         &self,
         verb: &'static str,
-        team: &Pubkey,
+        multisig: &Pubkey,
         config: &MultisigConfig,
         action: Action,
         motion: Motion,
@@ -116,19 +120,19 @@ impl SetupManager {
         let terms = GovernanceTerms {
             id: config.next_proposal,
             genesis_hash: self.backend.gateway().genesis_hash(),
-            multisig: *team,
+            multisig: *multisig,
             config_epoch: config.config_epoch,
             expires_at: now.unix.saturating_add(life),
             note: motion.note,
             action,
         };
         let digest = terms.digest().map_err(|e| BackendError::Refused(words::sentence(&e)))?;
-        let address = seeds::governance(team, terms.id).0;
-        let title = format!("Propose {} by team {team}", terms.action.name());
+        let address = seeds::governance(multisig, terms.id).0;
+        let title = format!("Propose {} by multisig {multisig}", terms.action.name());
         let mut shown = self.start(verb, title);
         shown.subject = Some(address);
         shown.fact("Proposal", address);
-        shown.fact("Team", team);
+        shown.fact("Multisig", multisig);
         shown.fact("Digest that votes will name", hex::encode(digest));
         shown.facts.extend(action_facts(&terms.action, config));
         shown.fact("Note", &terms.note);
@@ -140,7 +144,7 @@ impl SetupManager {
             "Rules, note and expiry obey the chain's rules.",
         );
         shown.check(sound);
-        shown.check(words::rule(&config.require_alive(), "The team has not ended."));
+        shown.check(words::rule(&config.require_alive(), "The multisig has not ended."));
         let Some(signer) = shown.signer else { return Ok(shown) };
         shown.check(MultisigCoordinator::check_role(config, &signer, role::PROPOSE));
         let opened = config.clone().open_proposal(&signer);
@@ -154,48 +158,49 @@ impl SetupManager {
             note: terms.note,
             action: terms.action,
         };
-        let ix = instructions::propose_governance(&signer, &signer, team, terms.id, args);
+        let ix = instructions::propose_governance(&signer, &signer, multisig, terms.id, args);
         self.seal(shown, &[with_squads(ix, config)], vec![]).await
     }
 
-    /// Prepares the guardian's pause of `team`.
+    /// Prepares the guardian's pause of `multisig`.
     ///
     /// # Errors
     /// The network's.
-    pub async fn pause(&self, team: &Pubkey) -> Result<SetupPreflight> {
+    pub async fn pause(&self, multisig: &Pubkey) -> Result<SetupPreflight> {
         let gateway = self.backend.gateway();
-        let config = lookup::multisig(gateway, team).await?;
+        let config = lookup::multisig(gateway, multisig).await?;
         let now = gateway.chain_time().await?.unix;
-        let mut shown = self.start("pause", format!("Pause the team {team}"));
-        shown.subject = Some(*team);
-        shown.fact("Team", team);
+        let mut shown = self.start("pause", format!("Pause the multisig {multisig}"));
+        shown.subject = Some(*multisig);
+        shown.fact("Multisig", multisig);
         shown.fact("Guardian", config.guardian.map_or("nobody".into(), |k| k.to_string()));
         shown.fact("Executions stop for", span(MAX_PAUSE));
-        shown.fact("Not stopped", "votes, changes of the team, verification, rollback");
+        shown.fact("Not stopped", "votes, changes of the multisig, verification, rollback");
         shown.check(words::rule(
             &config.clone().pause(now),
             "Nothing is paused, and the guardian has rested since the last pause.",
         ));
         let Some(signer) = shown.signer else { return Ok(shown) };
         let guards = config.require_guardian(&signer);
-        shown.check(words::rule(&guards, "The signer is the team's guardian."));
+        shown.check(words::rule(&guards, "The signer is the multisig's guardian."));
         if shown.failed().is_some() {
             return Ok(shown);
         }
-        self.seal(shown, &[instructions::pause(&signer, team)], vec![]).await
+        self.seal(shown, &[instructions::pause(&signer, multisig)], vec![]).await
     }
 
-    /// Prepares a vote to lift the pause of `team`.
+    /// Prepares a vote to lift the pause of `multisig`.
     ///
     /// # Errors
     /// The network's.
-    pub async fn unpause(&self, team: &Pubkey) -> Result<SetupPreflight> {
+    pub async fn unpause(&self, multisig: &Pubkey) -> Result<SetupPreflight> {
         let gateway = self.backend.gateway();
-        let config = lookup::multisig(gateway, team).await?;
+        let config = lookup::multisig(gateway, multisig).await?;
         let now = gateway.chain_time().await?.unix;
-        let mut shown = self.start("unpause", format!("Vote to lift the pause of multisig {team}"));
-        shown.subject = Some(*team);
-        shown.fact("Team", team);
+        let mut shown =
+            self.start("unpause", format!("Vote to lift the pause of multisig {multisig}"));
+        shown.subject = Some(*multisig);
+        shown.fact("Multisig", multisig);
         shown.fact("Ends by itself in", span(config.paused_until.saturating_sub(now).max(0)));
         let votes = config.unpause_votes.count_ones();
         shown.fact("Votes so far", format!("{votes} of {}", config.threshold));
@@ -210,9 +215,9 @@ impl SetupManager {
         let lifted = after.paused_until == 0;
         let cast = usize::try_from(after.unpause_votes.count_ones()).unwrap_or(threshold);
         let step = Step::unpause(if lifted { threshold } else { cast }, threshold);
-        shown.title = step.title(&format!("multisig {team}"));
+        shown.title = step.title(&format!("multisig {multisig}"));
         shown.step = Some(step);
-        let ix = with_squads(instructions::unpause(&signer, team), &config);
+        let ix = with_squads(instructions::unpause(&signer, multisig), &config);
         self.seal(shown, &[ix], vec![]).await
     }
 }

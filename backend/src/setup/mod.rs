@@ -1,12 +1,12 @@
-//! Set-up around proposals, shown before it is signed: teams, registration, room, buffers, closing.
+//! Set-up around proposals, shown before it is signed: multisigs, registration, room, buffers, closing.
 //! What is signed is the very message that was shown; nothing here decides about a proposal.
 mod buffer;
 mod chunks;
 mod close;
-mod close_team;
+mod close_multisig;
 mod governance;
+mod multisig;
 mod program;
-mod team;
 mod upload;
 
 use std::{path::PathBuf, sync::Arc};

@@ -27,13 +27,13 @@ impl SetupManager {
     pub async fn register(
         &self,
         program: &Pubkey,
-        team: &Pubkey,
+        multisig: &Pubkey,
         version: u16,
     ) -> Result<SetupPreflight> {
         let gateway = self.backend.gateway();
         let data = program_data_address(program);
-        let raw = gateway.account(team).await?;
-        let config: MultisigConfig = decode("multisig", *team, raw.as_ref())?;
+        let raw = gateway.account(multisig).await?;
+        let config: MultisigConfig = decode("multisig", *multisig, raw.as_ref())?;
         let live = code::live_elf(gateway, &data).await?;
         let holder = code::live_authority(gateway, &data).await?;
         let taker = seeds::authority(program).0;
@@ -46,13 +46,13 @@ impl SetupManager {
         shown.fact("Code that runs, sha256", hex::encode(elf::verify_hash(&live)));
         shown.fact("Upgrade authority now", name(holder));
         shown.fact("Upgrade authority AFTERWARDS", taker);
-        shown.fact("Team", team);
+        shown.fact("Multisig", multisig);
         shown.fact("Approvals needed", format!("{} of {}", config.threshold, config.voters()));
         shown.fact("Timelock", span(config.timelock.into()));
         shown.check(check_free(gateway.account(&state).await?.as_ref(), program, &state));
         shown.check(Check::warn(format!(
             "THE UPGRADE AUTHORITY MOVES from {} to the manager's address {taker}. From then on \
-             only proposals of the team {team} can upgrade the program, and no command here gives \
+             only proposals of the multisig {multisig} can upgrade the program, and no command here gives \
              the authority back.",
             name(holder)
         )));
@@ -73,7 +73,8 @@ impl SetupManager {
         let Some(signer) = shown.signer else { return Ok(shown) };
         let trimmed = u32::try_from(elf::trimmed(&live).len())
             .map_err(|_| BackendError::Range("trimming an ELF"))?;
-        let ix = instructions::register_program(&signer, &signer, team, program, version, trimmed);
+        let ix =
+            instructions::register_program(&signer, &signer, multisig, program, version, trimmed);
         let ix = instructions::with_squads(ix, &config);
         self.seal(shown, &[ix], vec![]).await
     }

@@ -17,8 +17,8 @@ use solana_sdk_ids::sysvar;
 use upgrade_manager::{
     seeds,
     state::{
-        Counters, Manifest, MemberArgs, MultisigConfig, Phase, PinnedElf, ProgramUpgradeState,
-        ProposalKind, Source, TeamRules, Terms, UpgradeProposal, role,
+        Counters, Manifest, MemberArgs, MultisigConfig, MultisigRules, Phase, PinnedElf,
+        ProgramUpgradeState, ProposalKind, Source, Terms, UpgradeProposal, role,
     },
 };
 
@@ -117,7 +117,7 @@ impl FakeChain {
         keys.sort();
         let create_key = Pubkey::new_from_array([40; 32]);
         let config_key = seeds::multisig(&create_key).0;
-        let rules = TeamRules {
+        let rules = MultisigRules {
             threshold: 3,
             open_cap: 2,
             allow_durable_nonce: false,
@@ -188,13 +188,13 @@ impl FakeChain {
         held.1 = encode(&proposal);
     }
 
-    /// Address of the team.
+    /// Address of the multisig.
     pub fn multisig(&self) -> Pubkey {
         self.config
     }
 
-    /// The team, changed as some other transaction would.
-    pub fn team(&self, change: impl FnOnce(&mut MultisigConfig)) -> MultisigConfig {
+    /// The multisig, changed as some other transaction would.
+    pub fn change_multisig(&self, change: impl FnOnce(&mut MultisigConfig)) -> MultisigConfig {
         use anchor_lang::AccountDeserialize;
         let mut map = self.accounts.lock().unwrap();
         let held = map.get_mut(&self.config).unwrap();

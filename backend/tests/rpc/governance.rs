@@ -1,4 +1,4 @@
-//! Proposals about teams go through the same verbs, with their own facts and the guardian's veto.
+//! Proposals about multisigs go through the same verbs, with their own facts and the guardian's veto.
 use std::sync::Arc;
 
 use anchor_lang::AccountSerialize;
@@ -12,7 +12,7 @@ use crate::fake_chain::{FakeChain, NOW};
 /// The chain with a second proposal: the timelock doubles, and `guardian` is the guardian already.
 async fn chain(guardian: Option<Pubkey>) -> (FakeChain, Pubkey) {
     let chain = FakeChain::start().await;
-    let config = chain.team(|config| config.guardian = guardian);
+    let config = chain.change_multisig(|config| config.guardian = guardian);
     let mut rules = config.rules();
     rules.timelock *= 2;
     let terms = GovernanceTerms {
@@ -70,7 +70,7 @@ async fn the_guardian_vetoes_and_can_do_nothing_else() {
     let veto = prepare(&chain, Verb::Cancel, proposal).await;
     assert_eq!(veto.failures().count(), 0);
     assert_eq!(veto.step.consequence, "The guardian vetoes the proposal: it ends for good.");
-    assert!(veto.title.starts_with("Veto team proposal"), "{}", veto.title);
+    assert!(veto.title.starts_with("Veto multisig proposal"), "{}", veto.title);
     for verb in [Verb::Approve, Verb::Reject, Verb::Execute] {
         assert!(prepare(&chain, verb, proposal).await.intent.is_none(), "{verb:?}");
     }

@@ -177,7 +177,7 @@ mod tests {
     fn instructions_are_named_by_their_discriminators() {
         let found: Vec<_> = names().collect();
         assert!(found.contains(&"create_multisig") && found.contains(&"reclaim_buffer"));
-        let call = ix::pause(&address("guardian"), &address("team"));
+        let call = ix::pause(&address("guardian"), &address("multisig"));
         assert_eq!(name(&call.data).as_deref(), Some("pause"));
         assert_eq!(name(&[0; 8]), None);
     }
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn the_size_is_the_one_that_the_product_reckons_with() {
         let chain = Chain::new();
-        let call = ix::pause(&address("guardian"), &address("team"));
+        let call = ix::pause(&address("guardian"), &address("multisig"));
         let all = with_budget(std::slice::from_ref(&call), MAX_UNITS, 0);
         let wanted = transaction_size(&all, &address("payer"));
         assert_eq!(legacy_size(&chain, &call, "payer"), wanted);

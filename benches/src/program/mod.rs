@@ -3,9 +3,9 @@
 mod batches;
 mod large;
 mod meter;
+mod multisig;
 mod report;
 mod squads;
-mod team;
 mod upgrade;
 
 pub use batches::Batch;
@@ -20,7 +20,7 @@ pub use report::Report;
 pub fn measure() -> Report {
     let mut meter = meter::Meter::default();
     upgrade::measure(&mut meter);
-    team::measure(&mut meter);
+    multisig::measure(&mut meter);
     large::measure(&mut meter);
     Report::new(meter, squads::measure(), batches::measure())
 }

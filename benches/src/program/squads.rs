@@ -1,4 +1,4 @@
-//! The same steps in the real Squads v4: a team of five, three of whom decide, replaces the demo vault's
+//! The same steps in the real Squads v4: a multisig of five, three of whom decide, replaces the demo vault's
 //! code through its vault. Whoever acts pays, as there.
 use e2e::{
     chain::Chain,
@@ -18,7 +18,7 @@ use super::{
     upgrade::{VOTES, kib},
 };
 
-/// Index of the team's first transaction.
+/// Index of the multisig's first transaction.
 const INDEX: u64 = 1;
 
 /// Every step.
@@ -26,21 +26,21 @@ pub fn measure() -> Vec<Figure> {
     let mut m = Meter::default();
     let mut chain = World::at(Stage::Deployed).chain;
     squads::install(&mut chain);
-    let team = create(&mut m, &mut chain);
-    let vault = squads::vault(&team, 0);
+    let multisig = create(&mut m, &mut chain);
+    let vault = squads::vault(&multisig, 0);
     chain.fund(&vault, SOL);
     let message = hand_over(&mut chain, &vault);
 
     let (anna, dan) = (address("anna"), address("dan"));
-    let ix = squads::vault_transaction_create(&team, INDEX, &anna, &message);
+    let ix = squads::vault_transaction_create(&multisig, INDEX, &anna, &message);
     m.named(&mut chain, ("vault_transaction_create", "an upgrade"), ix, &["anna"]);
-    let ix = squads::proposal_create(&team, INDEX, &anna);
+    let ix = squads::proposal_create(&multisig, INDEX, &anna);
     m.named(&mut chain, ("proposal_create", ""), ix, &["anna"]);
     for (member, vote) in DECIDING.into_iter().zip(VOTES) {
-        let ix = squads::proposal_approve(&team, INDEX, &address(member));
+        let ix = squads::proposal_approve(&multisig, INDEX, &address(member));
         m.named(&mut chain, ("proposal_approve", vote), ix, &[member]);
     }
-    let ix = squads::vault_transaction_execute(&team, INDEX, &dan, &message);
+    let ix = squads::vault_transaction_execute(&multisig, INDEX, &dan, &message);
     m.named(&mut chain, ("vault_transaction_execute", &kib(elf::v2())), ix, &["dan"]);
     let live = e2e::loader::live(&chain, &demo_vault::ID);
     assert!(live.starts_with(elf::v2()), "the code was replaced");

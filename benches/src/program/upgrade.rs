@@ -1,5 +1,5 @@
-//! What an upgrade takes, from the team's creation to the last rent paid back: the demo vault from its
-//! first layout to its second, by a team of five of whom three decide.
+//! What an upgrade takes, from the multisig's creation to the last rent paid back: the demo vault from its
+//! first layout to its second, by a multisig of five of whom three decide.
 use demo_vault::client;
 use e2e::{
     elf,
@@ -28,7 +28,7 @@ pub fn measure(m: &mut Meter) {
 /// The whole way forward, and the rents.
 fn forward(m: &mut Meter) {
     let mut w = World::at(Stage::Deployed);
-    let ix = w.create_multisig_ix(w.team_args());
+    let ix = w.create_multisig_ix(w.multisig_args());
     m.run(&mut w.chain, "five members", ix, &["payer", "create"]);
     let ix = w.register_ix();
     m.run(&mut w.chain, &kib(elf::v1()), ix, &["payer", "dev"]);

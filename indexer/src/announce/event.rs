@@ -28,7 +28,7 @@ pub struct Detail {
     pub program: Option<String>,
     /// The proposal.
     pub proposal: Option<String>,
-    /// The team.
+    /// The multisig.
     pub multisig: Option<String>,
     /// The proposal's number.
     pub id: Option<u64>,
@@ -98,7 +98,7 @@ fn read(what: &AuditRow) -> Option<(Kind, Detail, Key)> {
     let text = |name: &str| what.detail.get(name)?.as_str().map(str::to_owned);
     let number = |name: &str| what.detail.get(name).and_then(serde_json::Value::as_i64);
     let status = || ProposalStatus::from_name(what.detail.get("status")?.as_str()?);
-    // All zero stands for "none" in events about a team.
+    // All zero stands for "none" in events about a multisig.
     let nobody = Pubkey::default().to_string();
     let mut detail = Detail {
         program: text("program").filter(|key| *key != nobody),
@@ -155,7 +155,7 @@ fn read(what: &AuditRow) -> Option<(Kind, Detail, Key)> {
             detail.new_authority = text("new_authority");
             (Kind::Executed, Key::Event)
         }
-        "TeamDissolved" => {
+        "MultisigDissolved" => {
             detail.action = Some("Dissolve".to_owned());
             (Kind::Executed, Key::Event)
         }

@@ -1,4 +1,4 @@
-//! What the mirror adds to an announcement: the proposal's number and team, what it does, and who
+//! What the mirror adds to an announcement: the proposal's number and multisig, what it does, and who
 //! ended it. Events say only what changed.
 use std::collections::BTreeMap;
 
@@ -143,12 +143,12 @@ impl Fact {
         match (d.action.as_deref(), version, &d.new_authority) {
             (Some("Upgrade"), Some(v), _) => format!("the upgrade of {name} to version {v}"),
             (Some("Upgrade"), None, _) => format!("the upgrade of {name}"),
-            (Some("ConfigChange"), ..) => format!("the change of the rules of team {name}"),
+            (Some("ConfigChange"), ..) => format!("the change of the rules of multisig {name}"),
             (Some("TransferAuthority"), _, Some(to)) => {
                 format!("the transfer of {name} to {}", named(to, names))
             }
             (Some("TransferAuthority"), ..) => format!("the transfer of {name}"),
-            (Some("Dissolve"), ..) => format!("the end of team {name}"),
+            (Some("Dissolve"), ..) => format!("the end of multisig {name}"),
             _ => format!("what it proposes for {name}"),
         }
     }

@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     fn spec(url: &str) -> Spec {
-        Spec { name: "team".to_owned(), url: url.to_owned(), ..Spec::default() }
+        Spec { name: "multisig".to_owned(), url: url.to_owned(), ..Spec::default() }
     }
 
     #[test]
@@ -245,7 +245,7 @@ mod tests {
             "http://10.0.0.1/k3y",
         ] {
             let error = Target::new(&spec(url)).unwrap_err();
-            assert!(error.contains("team") && !error.contains("k3y"), "{url}: {error}");
+            assert!(error.contains("multisig") && !error.contains("k3y"), "{url}: {error}");
         }
     }
 
@@ -268,9 +268,9 @@ mod tests {
             (template("Exec", "x"), "\"Exec\""),
         ] {
             let error = Target::new(&spec).unwrap_err();
-            assert!(error.contains("webhook team") && error.contains(said), "{error}");
+            assert!(error.contains("webhook multisig") && error.contains(said), "{error}");
         }
-        for name in ["", "Team", "a b", "../x", &"x".repeat(33)] {
+        for name in ["", "Multisig", "a b", "../x", &"x".repeat(33)] {
             let spec = Spec { name: name.to_owned(), ..spec("https://a.example") };
             assert!(Target::new(&spec).is_err(), "{name:?}");
         }

@@ -26,9 +26,9 @@ pub enum Kind {
     Vetoed,
     /// Approval became impossible.
     Rejected,
-    /// Not executed in time, or the team has changed since.
+    /// Not executed in time, or the multisig has changed since.
     Expired,
-    /// The guardian stopped a team's executions.
+    /// The guardian stopped a multisig's executions.
     Paused,
     /// The pause was lifted.
     Unpaused,
@@ -119,10 +119,10 @@ impl Kind {
             Self::Rejected => "Proposal {id}: {what} was rejected. Transaction {signature}.",
             Self::Expired => "Proposal {id}: {what} expired. Transaction {signature}.",
             Self::Paused => {
-                "The team {multisig} is paused by its guardian {actor} until {eta}. Transaction {signature}."
+                "The multisig {multisig} is paused by its guardian {actor} until {eta}. Transaction {signature}."
             }
             Self::Unpaused => {
-                "The pause of the team {multisig} was lifted. Transaction {signature}."
+                "The pause of the multisig {multisig} was lifted. Transaction {signature}."
             }
             Self::Test => {
                 "This is a test of the control room's announcements. Nothing has happened."

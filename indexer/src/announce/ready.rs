@@ -23,24 +23,24 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Rows of the outbox that are read at once.
 const PAGE: u32 = 256;
 
-/// Until when a pause of `team` stops the execution of `proposal`, seconds since 1970: 0 without one.
-/// What a team decides about itself is not paused.
+/// Until when a pause of `multisig` stops the execution of `proposal`, seconds since 1970: 0 without one.
+/// What a multisig decides about itself is not paused.
 #[must_use]
-pub fn paused_until(proposal: &impl Course, team: &MultisigConfig) -> i64 {
-    if proposal.program().is_some() { team.paused_until } else { 0 }
+pub fn paused_until(proposal: &impl Course, multisig: &MultisigConfig) -> i64 {
+    if proposal.program().is_some() { multisig.paused_until } else { 0 }
 }
 
-/// Whether the chain would let a member execute `proposal` of `team` at `unix` and `slot`.
+/// Whether the chain would let a member execute `proposal` of `multisig` at `unix` and `slot`.
 #[must_use]
 pub fn can_be_executed(
     proposal: &impl Course,
-    team: &MultisigConfig,
+    multisig: &MultisigConfig,
     unix: i64,
     slot: u64,
 ) -> bool {
-    unix >= paused_until(proposal, team)
-        && proposal.require_fresh(team).is_ok()
-        && proposal.require_executable(team, unix, slot).is_ok()
+    unix >= paused_until(proposal, multisig)
+        && proposal.require_fresh(multisig).is_ok()
+        && proposal.require_executable(multisig, unix, slot).is_ok()
 }
 
 /// A moment of the chain.
@@ -90,10 +90,10 @@ fn one<T: Course>(
     let (proposal, stage) = (&row.account, row.account.stage());
     let (kind, eta) = match stage.status {
         ProposalStatus::Timelocked => {
-            let team = view.multisigs.iter().find(|m| m.pubkey == proposal.multisig())?;
+            let multisig = view.multisigs.iter().find(|m| m.pubkey == proposal.multisig())?;
             // A pause that was lifted in a slot which is not final may still be on.
-            let ready =
-                team.slot <= upto && can_be_executed(proposal, &team.account, now.unix, now.slot);
+            let ready = multisig.slot <= upto
+                && can_be_executed(proposal, &multisig.account, now.unix, now.slot);
             ready.then_some((Kind::Ready, stage.eta))?
         }
         // A row that is older than the approval says nothing about it.

@@ -14,7 +14,7 @@ const LONGEST: usize = 1_900;
 pub enum Field {
     /// Address of the program.
     Program,
-    /// The operator's name for the program, else for the team, else the address.
+    /// The operator's name for the program, else for the multisig, else the address.
     Name,
     /// Address of the proposal.
     Proposal,
@@ -30,7 +30,7 @@ pub enum Field {
     Signature,
     /// Slot of the fact.
     Slot,
-    /// Address of the team.
+    /// Address of the multisig.
     Multisig,
     /// What the proposal does, in words.
     What,

@@ -1,13 +1,13 @@
-//! Proposals about teams, and backups, as JSON.
+//! Proposals about multisigs, and backups, as JSON.
 use serde_json::{Value, json};
 use upgrade_manager::state::{
-    Action, GovernanceProposal, GovernanceTerms, MemberArgs, TeamRules, Transfer,
+    Action, GovernanceProposal, GovernanceTerms, MemberArgs, MultisigRules, Transfer,
 };
 
 use super::{ballot, hash, key, maybe, squads_vault};
 use crate::account::BackupHead;
 
-/// Every field of a proposal about a team.
+/// Every field of a proposal about a multisig.
 #[must_use]
 pub fn proposal(a: &GovernanceProposal) -> Value {
     let GovernanceProposal {
@@ -58,10 +58,10 @@ fn action(a: &Action) -> Value {
     }
 }
 
-/// Everything that a team agrees on.
+/// Everything that a multisig agrees on.
 #[must_use]
-pub fn rules(r: &TeamRules) -> Value {
-    let TeamRules {
+pub fn rules(r: &MultisigRules) -> Value {
+    let MultisigRules {
         threshold,
         open_cap,
         allow_durable_nonce,

@@ -103,9 +103,9 @@ struct KindFilter {
 }
 
 const KINDS: [KindFilter; 7] = [
-    // The team's `create_key`.
+    // The multisig's `create_key`.
     KindFilter { discriminator: MultisigConfig::DISCRIMINATOR, offset: 10 },
-    // `program`, behind three bumps and the team.
+    // `program`, behind three bumps and the multisig.
     KindFilter { discriminator: ProgramUpgradeState::DISCRIMINATOR, offset: 44 },
     // `digest`, behind status, proposer, payer and time.
     KindFilter { discriminator: UpgradeProposal::DISCRIMINATOR, offset: 83 },

@@ -12,7 +12,7 @@ pub struct KeptRow {
     pub program: Option<Pubkey>,
     /// The proposal it belongs to, where there is one.
     pub proposal: Option<Pubkey>,
-    /// The account, buffer or team it is about, where there is one.
+    /// The account, buffer or multisig it is about, where there is one.
     pub account: Option<Pubkey>,
     /// Name of its status, phase or role.
     pub status: Option<String>,

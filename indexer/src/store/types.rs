@@ -264,13 +264,13 @@ impl ProgressRow {
 /// Everything a screen shows, but version records and history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
-    /// Teams.
+    /// Multisigs.
     pub multisigs: Vec<Row<MultisigConfig>>,
     /// Programs.
     pub programs: Vec<Row<ProgramUpgradeState>>,
     /// Proposals.
     pub proposals: Vec<Row<UpgradeProposal>>,
-    /// Proposals about teams.
+    /// Proposals about multisigs.
     pub governance: Vec<Row<GovernanceProposal>>,
     /// Frozen buffers.
     pub attestations: Vec<Row<BufferAttestation>>,

@@ -114,10 +114,10 @@ on_both_stores! {
     async fn messages_arrive_in_order_once_and_signed(place) {
         let (store, receiver) = (place.open().await, Receiver::start([]).await);
         put(&store, 1..=70).await;
-        let running = Running::start(&store, vec![hook(&spec("team", receiver.url()))]);
+        let running = Running::start(&store, vec![hook(&spec("multisig", receiver.url()))]);
         until("all arrive", || async { receiver.count() == 70 }).await;
         put(&store, [71]).await;
-        done(&store, "team").await;
+        done(&store, "multisig").await;
         running.end().await;
         assert_eq!(numbers(&receiver), (1..=71).collect::<Vec<_>>());
         for request in receiver.got() {
@@ -142,8 +142,8 @@ on_both_stores! {
         let plan = [Reply::status(500), Reply::Cut, Reply::status(429), Reply::status(408), Reply::status(503)];
         let (store, receiver) = (place.open().await, Receiver::start(plan).await);
         put(&store, 1..=3).await;
-        let running = Running::start(&store, vec![hook(&spec("team", receiver.url()))]);
-        done(&store, "team").await;
+        let running = Running::start(&store, vec![hook(&spec("multisig", receiver.url()))]);
+        done(&store, "multisig").await;
         running.end().await;
         assert_eq!(numbers(&receiver), [1, 1, 1, 1, 1, 1, 2, 3]);
         let got = receiver.got();
@@ -155,8 +155,8 @@ on_both_stores! {
         let later = Reply::With(429, "retry-after: 2\r\n".into(), String::new());
         let (store, receiver) = (place.open().await, Receiver::start([later]).await);
         put(&store, [1]).await;
-        let running = Running::start(&store, vec![hook(&spec("team", receiver.url()))]);
-        done(&store, "team").await;
+        let running = Running::start(&store, vec![hook(&spec("multisig", receiver.url()))]);
+        done(&store, "multisig").await;
         running.end().await;
         let got = receiver.got();
         assert_eq!(got.len(), 2);
@@ -167,24 +167,24 @@ on_both_stores! {
     async fn ten_failures_make_a_dead_letter_and_the_next_message_follows(place) {
         let (store, receiver) = (place.open().await, Receiver::start(vec![Reply::status(500); 10]).await);
         put(&store, 1..=2).await;
-        let running = Running::start(&store, vec![hook(&spec("team", receiver.url()))]);
-        done(&store, "team").await;
+        let running = Running::start(&store, vec![hook(&spec("multisig", receiver.url()))]);
+        done(&store, "multisig").await;
         assert_eq!(numbers(&receiver), [vec![1; 10], vec![2]].concat());
         let dead = store.dead_letters().await.unwrap();
         assert_eq!((dead.len(), dead[0].attempts, dead[0].row.announcement.clone()), (1, 10, fact(1)));
-        assert!(dead[0].error.contains("team") && dead[0].error.contains("500"), "{}", dead[0].error);
+        assert!(dead[0].error.contains("multisig") && dead[0].error.contains("500"), "{}", dead[0].error);
         let counted = running.metrics.encode();
         for line in [
-            "webhook_deliveries_total{hook=\"team\",outcome=\"failed\"} 9",
-            "webhook_deliveries_total{hook=\"team\",outcome=\"dead\"} 1",
-            "webhook_deliveries_total{hook=\"team\",outcome=\"delivered\"} 1",
+            "webhook_deliveries_total{hook=\"multisig\",outcome=\"failed\"} 9",
+            "webhook_deliveries_total{hook=\"multisig\",outcome=\"dead\"} 1",
+            "webhook_deliveries_total{hook=\"multisig\",outcome=\"delivered\"} 1",
             "webhook_dead_letters 1",
         ] {
             assert!(counted.contains(line), "{line} is missing in {counted}");
         }
         running.end().await;
         // By hand, as the command does it.
-        let hook = hook(&spec("team", receiver.url()));
+        let hook = hook(&spec("multisig", receiver.url()));
         assert!(announce::retry(&store, &hook, &BTreeMap::new(), &dead[0]).await.is_ok());
         assert_eq!(receiver.got().last().unwrap().body, receiver.got()[0].body);
         assert!(store.dead_letters().await.unwrap().is_empty());
@@ -193,13 +193,13 @@ on_both_stores! {
     async fn a_dead_letter_that_fails_again_stays(place) {
         let (store, receiver) = (place.open().await, Receiver::start([Reply::status(404)]).await);
         put(&store, [1]).await;
-        let running = Running::start(&store, vec![hook(&spec("team", receiver.url()))]);
-        done(&store, "team").await;
+        let running = Running::start(&store, vec![hook(&spec("multisig", receiver.url()))]);
+        done(&store, "multisig").await;
         running.end().await;
         let dead = store.dead_letters().await.unwrap();
         assert_eq!((receiver.count(), dead[0].attempts), (1, 1), "no second try of a plain no");
         receiver.then(Reply::status(500));
-        let hook = hook(&spec("team", receiver.url()));
+        let hook = hook(&spec("multisig", receiver.url()));
         let error = announce::retry(&store, &hook, &BTreeMap::new(), &dead[0]).await.unwrap_err();
         assert!(error.contains("500"), "{error}");
         assert_eq!(store.dead_letters().await.unwrap().len(), 1);
@@ -208,13 +208,13 @@ on_both_stores! {
     async fn a_kill_between_sending_and_noting_tells_it_again_and_skips_nothing(place) {
         let (store, receiver) = (place.open().await, Receiver::start([Reply::status(200), Reply::Hang]).await);
         put(&store, 1..=3).await;
-        let running = Running::start(&store, vec![hook(&spec("team", receiver.url()))]);
+        let running = Running::start(&store, vec![hook(&spec("multisig", receiver.url()))]);
         // The second message has arrived, and nobody has noted that.
         until("the second arrives", || async { receiver.count() == 2 }).await;
         running.kill();
         let again = place.open().await;
-        let running = Running::since(&again, vec![hook(&spec("team", receiver.url()))], 99_999);
-        done(&again, "team").await;
+        let running = Running::since(&again, vec![hook(&spec("multisig", receiver.url()))], 99_999);
+        done(&again, "multisig").await;
         running.end().await;
         assert_eq!(numbers(&receiver), [1, 2, 2, 3]);
         let got = receiver.got();
@@ -226,13 +226,13 @@ on_both_stores! {
         receiver.then(Reply::status(500));
         put(&store, [1]).await;
         for round in 1..=2 {
-            let running = Running::start(&store, vec![hook(&spec("team", receiver.url()))]);
+            let running = Running::start(&store, vec![hook(&spec("multisig", receiver.url()))]);
             let enough = round * 4;
             until("attempts", || async { receiver.count() >= enough }).await;
             running.end().await;
         }
-        let running = Running::start(&store, vec![hook(&spec("team", receiver.url()))]);
-        done(&store, "team").await;
+        let running = Running::start(&store, vec![hook(&spec("multisig", receiver.url()))]);
+        done(&store, "multisig").await;
         running.end().await;
         assert_eq!(store.dead_letters().await.unwrap()[0].attempts, 10);
         // At most the one that was cut off by each end.
@@ -264,8 +264,8 @@ on_both_stores! {
         let plan = [301, 302, 307, 308].map(|s| Reply::With(s, to.clone(), String::new()));
         let receiver = Receiver::start(plan).await;
         put(&store, 1..=5).await;
-        let running = Running::start(&store, vec![hook(&spec("team", receiver.url()))]);
-        done(&store, "team").await;
+        let running = Running::start(&store, vec![hook(&spec("multisig", receiver.url()))]);
+        done(&store, "multisig").await;
         running.end().await;
         assert_eq!((other.count(), numbers(&receiver)), (0, vec![1, 2, 3, 4, 5]));
         let dead = store.dead_letters().await.unwrap();
@@ -277,8 +277,8 @@ on_both_stores! {
         let plan = [Reply::Endless(500), Reply::Endless(200)];
         let (store, receiver) = (place.open().await, Receiver::start(plan).await);
         put(&store, [1]).await;
-        let running = Running::start(&store, vec![hook(&spec("team", receiver.url()))]);
-        done(&store, "team").await;
+        let running = Running::start(&store, vec![hook(&spec("multisig", receiver.url()))]);
+        done(&store, "multisig").await;
         running.end().await;
         assert_eq!(numbers(&receiver), [1, 1]);
         assert!(receiver.poured() < 50 << 20, "{} bytes were taken", receiver.poured());
@@ -287,10 +287,10 @@ on_both_stores! {
     async fn a_new_webhook_is_not_told_of_old_times(place) {
         let (store, receiver) = (place.open().await, Receiver::start([]).await);
         put(&store, 1..=3).await;
-        let running = Running::since(&store, vec![hook(&spec("team", receiver.url()))], 1_003);
-        done(&store, "team").await;
+        let running = Running::since(&store, vec![hook(&spec("multisig", receiver.url()))], 1_003);
+        done(&store, "multisig").await;
         put(&store, [4]).await;
-        done(&store, "team").await;
+        done(&store, "multisig").await;
         running.end().await;
         assert_eq!(numbers(&receiver), [4]);
     }
@@ -334,8 +334,8 @@ on_both_stores! {
         let newer = Announcement { kind: "Teleported".into(), ..fact(1) };
         store.enqueue(&Run::default(), &newer).await.unwrap();
         put(&store, [2]).await;
-        let running = Running::start(&store, vec![hook(&spec("team", receiver.url()))]);
-        done(&store, "team").await;
+        let running = Running::start(&store, vec![hook(&spec("multisig", receiver.url()))]);
+        done(&store, "multisig").await;
         running.end().await;
         assert_eq!(numbers(&receiver), [2]);
         assert!(store.dead_letters().await.unwrap()[0].error.contains("Teleported"));
@@ -348,9 +348,9 @@ on_both_stores! {
         let receiver = Receiver::start([echo(400)]).await;
         let store = place.open().await;
         put(&store, 1..=2).await;
-        let mut closed = spec("team", receiver.url());
+        let mut closed = spec("multisig", receiver.url());
         let running = Running::start(&store, vec![hook(&closed)]);
-        done(&store, "team").await;
+        done(&store, "multisig").await;
         running.end().await;
         // Nobody listens any more.
         closed.name = "closed".to_owned();
@@ -372,7 +372,8 @@ on_both_stores! {
 #[tokio::test]
 async fn a_test_message_says_that_nothing_happened() {
     let receiver = Receiver::start([Reply::status(204), Reply::status(401)]).await;
-    let hook = hook(&Spec { kinds: Some(vec!["Executed".into()]), ..spec("team", receiver.url()) });
+    let hook =
+        hook(&Spec { kinds: Some(vec!["Executed".into()]), ..spec("multisig", receiver.url()) });
     assert_eq!(announce::test(&hook, &BTreeMap::new()).await.unwrap(), 204);
     let request = &receiver.got()[0];
     assert_eq!(request.headers["x-control-room-event"], "Test");

@@ -48,17 +48,17 @@ on_both_stores! {
             let present = Arc::new(left.iter().map(|n| key(*n)).collect());
             complete(&*store, &RUN, slot, present).await.unwrap();
         };
-        // The team and one record at 100, another record within the last day.
+        // The multisig and one record at 100, another record within the last day.
         close(100, &[2, 3]).await;
         close(9 * DAY, &[3]).await;
         for (n, slot) in [(1, 100), (2, 101), (3, 102), (4, 9 * DAY)] {
             store.enqueue(&RUN, &said(n, slot)).await.unwrap();
         }
         // One is taken, one is dead, one still waits.
-        store.hook("team", 0).await.unwrap();
-        store.hook_sent("team", 1, &Sent::Taken).await.unwrap();
+        store.hook("multisig", 0).await.unwrap();
+        store.hook_sent("multisig", 1, &Sent::Taken).await.unwrap();
         let dead = Sent::Dead { error: "no".into(), at_ms: 1 };
-        store.hook_sent("team", 2, &dead).await.unwrap();
+        store.hook_sent("multisig", 2, &dead).await.unwrap();
         store.log_op("Now", &json!({})).await.unwrap();
         let root = Marks { root: Some(9 * DAY + 50), ..Marks::default() };
         store.keep(&RUN, root).await.unwrap();

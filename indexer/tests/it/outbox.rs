@@ -82,35 +82,35 @@ on_both_stores! {
             store.enqueue(&run, &ready(n)).await.unwrap();
         }
         let rows = store.outbox(0, 10).await.unwrap();
-        let hook = store.hook("team", 500).await.unwrap();
+        let hook = store.hook("multisig", 500).await.unwrap();
         assert_eq!((hook.since_slot, hook.next_id, hook.attempts), (500, 1, 0));
-        assert_eq!(store.hook("team", 900).await.unwrap().since_slot, 500, "it is known already");
+        assert_eq!(store.hook("multisig", 900).await.unwrap().since_slot, 500, "it is known already");
         let again = |n: i64| Sent::Again { error: format!("no {n}"), next_at_ms: n };
         for n in 1..=2 {
-            store.hook_sent("team", rows[0].id, &again(n)).await.unwrap();
+            store.hook_sent("multisig", rows[0].id, &again(n)).await.unwrap();
         }
-        let hook = store.hook("team", 0).await.unwrap();
+        let hook = store.hook("multisig", 0).await.unwrap();
         assert_eq!((hook.next_id, hook.attempts, hook.next_at_ms), (rows[0].id, 2, 2));
         assert_eq!(hook.last_error.as_deref(), Some("no 2"));
-        store.hook_sent("team", rows[0].id, &Sent::Dead { error: "never".into(), at_ms: 5 }).await.unwrap();
+        store.hook_sent("multisig", rows[0].id, &Sent::Dead { error: "never".into(), at_ms: 5 }).await.unwrap();
         let dead = store.dead_letters().await.unwrap();
         assert_eq!((dead.len(), dead[0].attempts, dead[0].error.as_str()), (1, 3, "never"));
-        assert_eq!((dead[0].hook.as_str(), &dead[0].row), ("team", &rows[0]));
-        store.hook_sent("team", rows[2].id, &Sent::Taken).await.unwrap();
-        let done = store.hook("team", 0).await.unwrap();
+        assert_eq!((dead[0].hook.as_str(), &dead[0].row), ("multisig", &rows[0]));
+        store.hook_sent("multisig", rows[2].id, &Sent::Taken).await.unwrap();
+        let done = store.hook("multisig", 0).await.unwrap();
         assert_eq!((done.next_id, done.attempts, done.last_error), (rows[2].id + 1, 0, None));
         // A process that was slower.
         for late in [Sent::Taken, again(9), Sent::Dead { error: "late".into(), at_ms: 9 }] {
-            store.hook_sent("team", rows[1].id, &late).await.unwrap();
+            store.hook_sent("multisig", rows[1].id, &late).await.unwrap();
         }
-        assert_eq!(store.hook("team", 0).await.unwrap().next_id, rows[2].id + 1);
+        assert_eq!(store.hook("multisig", 0).await.unwrap().next_id, rows[2].id + 1);
         assert_eq!(store.dead_letters().await.unwrap().len(), 1);
         store.hook("other", 1).await.unwrap();
         let names: Vec<_> = store.hooks().await.unwrap().into_iter().map(|h| h.name).collect();
-        assert_eq!(names, ["other", "team"]);
+        assert_eq!(names, ["other", "multisig"]);
         assert!(!store.forget_dead("other", rows[0].id).await.unwrap());
-        assert!(store.forget_dead("team", rows[0].id).await.unwrap());
-        assert!(!store.forget_dead("team", rows[0].id).await.unwrap());
+        assert!(store.forget_dead("multisig", rows[0].id).await.unwrap());
+        assert!(!store.forget_dead("multisig", rows[0].id).await.unwrap());
         assert!(store.dead_letters().await.unwrap().is_empty());
     }
 }

@@ -79,7 +79,7 @@ on_both_stores! {
         let (fake, receiver) = (FakeSolana::start().await, Receiver::start([]).await);
         fake.set(key(1), bytes(&record(1, Pending)));
         let store = place.open().await;
-        let hooks = vec![Arc::new(hook(&spec("team", receiver.url())))];
+        let hooks = vec![Arc::new(hook(&spec("multisig", receiver.url())))];
         let delivery = Delivery { hooks, pace: fast(), ..Delivery::default() };
         let indexer = Mirror::new(fake.config(), Arc::clone(&store)).announce(delivery).spawn();
         live(&indexer).await;

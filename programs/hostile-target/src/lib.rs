@@ -1,4 +1,4 @@
-//! Code that a careless or bribed team might install in place of the demo vault's: it migrates and
+//! Code that a careless or bribed multisig might install in place of the demo vault's: it migrates and
 //! restores vaults, and does wrong to those whose index asks for it. Called by anybody, it passes on
 //! whatever call it is given, with the signatures it has. For tests only; never deployed.
 use anchor_lang::{

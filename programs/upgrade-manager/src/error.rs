@@ -244,9 +244,9 @@ refusals! {
     CalledByProgram =
         "Members must send this themselves: a program in between could hide what they sign.",
     /// 6074
-    Paused = "The guardian has paused this team; wait until the pause ends or vote to lift it.",
+    Paused = "The guardian has paused this multisig; wait until the pause ends or vote to lift it.",
     /// 6075
-    NotGuardian = "The signer is not the guardian of this team.",
+    NotGuardian = "The signer is not the guardian of this multisig.",
     /// 6076
     PauseTooSoon = "The guardian may pause again only after a rest as long as the pause.",
     /// 6077
@@ -257,13 +257,13 @@ refusals! {
     /// 6079
     GuardianIsMember = "The guardian must be neither a member nor all zero.",
     /// 6080
-    SquadsAccount = "The account is not the Squads multisig that this team's vault belongs to.",
+    SquadsAccount = "The account is not the Squads multisig that this multisig's vault belongs to.",
     /// 6081
     SquadsControlled =
         "The Squads multisig has a config authority that can change its members at once.",
     /// 6082
     SquadsPolicy =
-        "The Squads multisig has fewer voters or a lower threshold than this team demands.",
+        "The Squads multisig has fewer voters or a lower threshold than this multisig demands.",
     /// 6083
     SquadsVoter =
         "The vault must be the only voter, with a threshold of one, and its policy a majority of at least two.",
@@ -276,9 +276,9 @@ refusals! {
     NotThisKind = "The proposal is of another kind than this instruction.",
     /// 6087
     ProgramsRegistered =
-        "The team still holds programs or open proposals; transfer and end them first.",
+        "The multisig still holds programs or open proposals; transfer and end them first.",
     /// 6088
-    Dissolved = "The team was dissolved.",
+    Dissolved = "The multisig was dissolved.",
     /// 6089
     NotReleased = "The program is still under the manager's care.",
     /// 6090

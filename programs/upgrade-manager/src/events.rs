@@ -24,7 +24,7 @@ pub struct MultisigCreated {
 pub struct ProgramRegistered {
     /// The program.
     pub program: Pubkey,
-    /// The team that decides from now on.
+    /// The multisig that decides from now on.
     pub multisig: Pubkey,
     /// The authority it had.
     pub previous_authority: Pubkey,
@@ -94,7 +94,7 @@ pub struct ProposalCreated {
 pub struct VoteCast {
     /// The proposal.
     pub proposal: Pubkey,
-    /// The program; all zero when it is about the team itself.
+    /// The program; all zero when it is about the multisig itself.
     pub program: Pubkey,
     /// Who.
     pub member: Pubkey,
@@ -114,7 +114,7 @@ pub struct VoteCast {
 pub struct VoteRevoked {
     /// The proposal.
     pub proposal: Pubkey,
-    /// The program; all zero when it is about the team itself.
+    /// The program; all zero when it is about the multisig itself.
     pub program: Pubkey,
     /// Who.
     pub member: Pubkey,
@@ -130,7 +130,7 @@ pub struct VoteRevoked {
 pub struct CancelRequested {
     /// The proposal.
     pub proposal: Pubkey,
-    /// The program; all zero when it is about the team itself.
+    /// The program; all zero when it is about the multisig itself.
     pub program: Pubkey,
     /// Who.
     pub member: Pubkey,
@@ -144,7 +144,7 @@ pub struct CancelRequested {
 pub struct ProposalExpired {
     /// The proposal.
     pub proposal: Pubkey,
-    /// The program; all zero when it is about the team itself.
+    /// The program; all zero when it is about the multisig itself.
     pub program: Pubkey,
 }
 
@@ -255,13 +255,13 @@ pub struct ProgramRolledBack {
     pub given_up: u64,
 }
 
-/// A proposal about a team, or about who holds a program, was made.
+/// A proposal about a multisig, or about who holds a program, was made.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GovernanceProposed {
     /// The proposal.
     pub proposal: Pubkey,
-    /// The team.
+    /// The multisig.
     pub multisig: Pubkey,
     /// Its id.
     pub id: u64,
@@ -275,13 +275,13 @@ pub struct GovernanceProposed {
     pub program: Option<Pubkey>,
 }
 
-/// A team has new rules; its proposals that had not ended are stale.
+/// A multisig has new rules; its proposals that had not ended are stale.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigChanged {
     /// The proposal.
     pub proposal: Pubkey,
-    /// The team.
+    /// The multisig.
     pub multisig: Pubkey,
     /// Who executed.
     pub executor: Pubkey,
@@ -303,7 +303,7 @@ pub struct AuthorityTransferred {
     pub proposal: Pubkey,
     /// The program.
     pub program: Pubkey,
-    /// The team that decided.
+    /// The multisig that decided.
     pub multisig: Pubkey,
     /// Who executed.
     pub executor: Pubkey,
@@ -311,23 +311,23 @@ pub struct AuthorityTransferred {
     pub new_authority: Pubkey,
 }
 
-/// A team has ended.
+/// A multisig has ended.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TeamDissolved {
+pub struct MultisigDissolved {
     /// The proposal.
     pub proposal: Pubkey,
-    /// The team.
+    /// The multisig.
     pub multisig: Pubkey,
     /// Who executed.
     pub executor: Pubkey,
 }
 
-/// The guardian paused a team, or a member asked to lift the pause.
+/// The guardian paused a multisig, or a member asked to lift the pause.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PauseChanged {
-    /// The team.
+    /// The multisig.
     pub multisig: Pubkey,
     /// Who.
     pub actor: Pubkey,
@@ -376,9 +376,9 @@ pub enum ClosedKind {
     AccountVersion,
     /// A program's state, after its authority was handed over.
     ProgramState,
-    /// A team that was dissolved.
+    /// A multisig that was dissolved.
     Multisig,
-    /// A proposal about a team.
+    /// A proposal about a multisig.
     Governance,
     /// A backup of an account.
     Backup,
@@ -392,7 +392,7 @@ pub struct AccountClosed {
     pub kind: ClosedKind,
     /// Its address.
     pub account: Pubkey,
-    /// The program it was for; all zero for a team and its proposals.
+    /// The program it was for; all zero for a multisig and its proposals.
     pub program: Pubkey,
     /// Who got the rent.
     pub refund: Pubkey,

@@ -3,10 +3,10 @@
 use anchor_lang::prelude::*;
 
 use crate::error::ManagerError;
+use crate::multisig;
 use crate::seeds;
 use crate::state::{AccountVersion, BufferAttestation, ProgramUpgradeState, UpgradeProposal};
 use crate::stored;
-use crate::team;
 
 /// The state of a program in `state`.
 #[inline(never)]
@@ -20,7 +20,7 @@ pub(crate) fn proposed(
     proposal: &AccountInfo,
 ) -> Result<(Box<ProgramUpgradeState>, Box<UpgradeProposal>)> {
     let state = program(state)?;
-    let proposal = team::upgrade_of(&state, proposal)?;
+    let proposal = multisig::upgrade_of(&state, proposal)?;
     Ok((state, proposal))
 }
 

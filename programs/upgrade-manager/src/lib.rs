@@ -35,6 +35,7 @@ pub mod instructions;
 mod known;
 #[warn(missing_docs)]
 pub mod loader;
+mod multisig;
 #[warn(missing_docs)]
 pub mod nonce;
 mod record;
@@ -49,10 +50,9 @@ pub mod state;
 mod stored;
 mod system;
 mod target;
-mod team;
 
 use instructions::*;
-use state::{BufferRole, Choice, TeamRules};
+use state::{BufferRole, Choice, MultisigRules};
 
 declare_id!("FAgtu5Zwcc36ufZQygkhYcE6MxUAHKvGagUmHBVRriGL");
 
@@ -61,10 +61,10 @@ declare_id!("FAgtu5Zwcc36ufZQygkhYcE6MxUAHKvGagUmHBVRriGL");
 pub mod upgrade_manager {
     use super::*;
 
-    /// Makes a team.
+    /// Makes a multisig.
     pub fn create_multisig<'info>(
         ctx: Context<'info, CreateMultisig<'info>>,
-        rules: TeamRules,
+        rules: MultisigRules,
     ) -> Result<()> {
         CreateMultisig::handle(ctx, rules)
     }
@@ -118,7 +118,7 @@ pub mod upgrade_manager {
         ProposeUpgrade::handle(ctx, args)
     }
 
-    /// Pins what the members will vote on about the team itself, or about who holds a program.
+    /// Pins what the members will vote on about the multisig itself, or about who holds a program.
     pub fn propose_governance<'info>(
         ctx: Context<'info, ProposeGovernance<'info>>,
         args: GovernanceArgs,
@@ -156,7 +156,7 @@ pub mod upgrade_manager {
         ExecuteUpgrade::handle(ctx)
     }
 
-    /// Puts new rules of a team in force, or ends it.
+    /// Puts new rules of a multisig in force, or ends it.
     pub fn execute_config_change<'info>(
         ctx: Context<'info, ExecuteConfigChange<'info>>,
     ) -> Result<()> {
@@ -252,12 +252,12 @@ pub mod upgrade_manager {
         CloseProgramState::handle(ctx)
     }
 
-    /// Closes a team that was dissolved.
+    /// Closes a multisig that was dissolved.
     pub fn close_multisig<'info>(ctx: Context<'info, CloseMultisig<'info>>) -> Result<()> {
         CloseMultisig::handle(ctx)
     }
 
-    /// Closes a proposal about a team that has ended.
+    /// Closes a proposal about a multisig that has ended.
     pub fn close_governance<'info>(ctx: Context<'info, CloseGovernance<'info>>) -> Result<()> {
         CloseGovernance::handle(ctx)
     }

@@ -13,7 +13,7 @@ pub const PROGRAM: &[u8] = b"program";
 pub const AUTHORITY: &[u8] = b"authority";
 /// `[MIGRATOR, program id]`: signs CPIs into the target only.
 pub const MIGRATOR: &[u8] = migration_interface::MIGRATOR_SEED;
-/// `[PROPOSAL, program id, multisig, id as u64 LE]`: ids start anew with every team.
+/// `[PROPOSAL, program id, multisig, id as u64 LE]`: ids start anew with every multisig.
 pub const PROPOSAL: &[u8] = b"proposal";
 /// `[GOVERNANCE, multisig, id as u64 LE]`.
 pub const GOVERNANCE: &[u8] = b"governance";
@@ -77,7 +77,7 @@ pub fn proposal(program: &Pubkey, multisig: &Pubkey, id: u64) -> (Pubkey, u8) {
     Pubkey::find_program_address(&[PROPOSAL, program.as_ref(), multisig.as_ref(), &id], &ID)
 }
 
-/// Address and bump of proposal `id` of `multisig` about the team or who holds a program.
+/// Address and bump of proposal `id` of `multisig` about the multisig or who holds a program.
 #[must_use]
 pub fn governance(multisig: &Pubkey, id: u64) -> (Pubkey, u8) {
     Pubkey::find_program_address(&[GOVERNANCE, multisig.as_ref(), &id.to_le_bytes()], &ID)

@@ -1,4 +1,4 @@
-//! A team whose voter is a Squads v4 vault: the vault's address, and what the Squads multisig behind
+//! A multisig whose voter is a Squads v4 vault: the vault's address, and what the Squads multisig behind
 //! it must demand of its own members. Reads one account by its byte layout; links no Squads code.
 use anchor_lang::prelude::*;
 
@@ -76,7 +76,7 @@ impl Policy {
     }
 }
 
-/// The team's Squads multisig, if it has one, is among `accounts` and still demands enough.
+/// The multisig's Squads multisig, if it has one, is among `accounts` and still demands enough.
 pub(crate) fn require_policy(config: &MultisigConfig, accounts: &[AccountInfo]) -> Result<()> {
     config.squads.as_ref().map_or(Ok(()), |agreed| require(agreed, accounts))
 }

@@ -1,4 +1,4 @@
-//! What the tests on a bank share: the bank with a clock that the test moves, a team of five with a
+//! What the tests on a bank share: the bank with a clock that the test moves, a multisig of five with a
 //! program to upgrade, and the manager's instructions. Nothing here asserts a rule.
 pub mod bank;
 #[path = "../../src/elf.rs"]

@@ -10,7 +10,9 @@ use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use upgrade_manager::{
     instructions::{ProposeArgs, RestoreItem},
-    state::{BufferRole, LenRange, MemberArgs, ProposalKind, Source, TeamRules, TypeRule, role},
+    state::{
+        BufferRole, LenRange, MemberArgs, MultisigRules, ProposalKind, Source, TypeRule, role,
+    },
 };
 
 use crate::{
@@ -53,7 +55,7 @@ impl World {
         let mut members: Vec<_> =
             MEMBERS.iter().map(|m| MemberArgs { key: address(m), roles: role::ALL }).collect();
         members.sort_by_key(|m| m.key);
-        let rules = TeamRules {
+        let rules = MultisigRules {
             threshold: 3,
             open_cap: 2,
             allow_durable_nonce: false,

@@ -1,4 +1,4 @@
-//! A team of five with a program to upgrade, and the way from its first vault to an upgrade that can
+//! A multisig of five with a program to upgrade, and the way from its first vault to an upgrade that can
 //! be executed.
 use std::collections::HashMap;
 
@@ -40,7 +40,7 @@ pub const LIFE: i64 = 14 * 24 * 3600;
 /// Vaults of the owner.
 pub const VAULTS: u32 = 3;
 
-/// The team, its program and everything around it.
+/// The multisig, its program and everything around it.
 pub struct World {
     /// The bank.
     pub bank: Bank,
@@ -76,7 +76,7 @@ impl World {
         world
     }
 
-    /// Under a team, with both buffers frozen and attested.
+    /// Under a multisig, with both buffers frozen and attested.
     pub fn attested() -> Self {
         let mut w = Self::deployed();
         let (dev, payer) = (key("dev"), key("payer"));

@@ -38,23 +38,23 @@ fn case(
 
 /// Every instruction.
 pub fn all() -> Vec<Case> {
-    [setup(), voting(), code(), accounts(), closing(), team(), backups()].concat()
+    [setup(), voting(), code(), accounts(), closing(), multisig(), backups()].concat()
 }
 
 fn setup() -> Vec<Case> {
-    let (bare, team, attested) =
-        (World::at(Stage::Deployed), World::at(Stage::Team), World::at(Stage::Attested));
+    let (bare, multisig, attested) =
+        (World::at(Stage::Deployed), World::at(Stage::Multisig), World::at(Stage::Attested));
     let mut uploaded = World::at(Stage::Registered);
     uploaded.upload("upgrade", elf::v2());
     uploaded.upload("rollback", elf::v1());
     let mut frozen = uploaded.clone();
     frozen.freeze("upgrade", BufferRole::Upgrade);
     frozen.freeze("rollback", BufferRole::Rollback);
-    let create = |w: &World| w.create_multisig_ix(w.team_args());
+    let create = |w: &World| w.create_multisig_ix(w.multisig_args());
     let freeze = |w: &World| w.freeze_ix("upgrade", BufferRole::Upgrade);
     vec![
         case("create_multisig", &bare, create, &["create", "payer"]),
-        case("register_program", &team, World::register_ix, &["dev", "payer"]),
+        case("register_program", &multisig, World::register_ix, &["dev", "payer"]),
         case("freeze_buffer", &uploaded, freeze, &["dev", "payer"]),
         case("attest_buffer", &frozen, |w| w.attest_ix("upgrade"), &[]),
         case("attest_rollback", &frozen, |w| w.attest_rollback_ix("rollback"), &[]),
@@ -140,47 +140,57 @@ fn closing() -> Vec<Case> {
     ]
 }
 
-/// What a team decides about itself, and what becomes of it.
-fn team() -> Vec<Case> {
+/// What a multisig decides about itself, and what becomes of it.
+fn multisig() -> Vec<Case> {
     let registered = World::at(Stage::Registered);
     let change = |w: &World| w.new_rules(|rules| rules.open_cap = 3);
     let hand_over = |w: &World| w.hand_over("heir");
     let mut changing = registered.clone();
-    let id = changing.propose_team(change(&changing));
+    let id = changing.propose_multisig(change(&changing));
     let mut voted = changing.clone();
-    let vote = voted.team_vote_ix("anna", id, Choice::Approve);
+    let vote = voted.multisig_vote_ix("anna", id, Choice::Approve);
     voted.chain.ok(&[vote], &[&key("anna")]);
     let mut expired = changing.clone();
-    expired.chain.pass_until(expired.team_proposal(id).terms.expires_at + 1);
+    expired.chain.pass_until(expired.multisig_proposal(id).terms.expires_at + 1);
     let mut agreed = changing.clone();
-    agreed.agree_team(id);
+    agreed.agree_multisig(id);
     let mut handing = registered.clone();
-    handing.propose_team(hand_over(&handing));
+    handing.propose_multisig(hand_over(&handing));
     let mut handed = handing.clone();
-    handed.agree_team(id);
+    handed.agree_multisig(id);
     let mut released = handed.clone();
     let transfer = released.execute_transfer_ix("dan", id);
     released.chain.ok(&[transfer], &[&key("dan"), &key("heir")]);
     let mut ended = released.clone();
-    let end = ended.propose_team(Action::Dissolve);
-    ended.agree_team(end);
+    let end = ended.propose_multisig(Action::Dissolve);
+    ended.agree_multisig(end);
     let dissolve = ended.execute_change_ix("dan", end);
     ended.chain.ok(&[dissolve], &[&key("dan")]);
     let mut paused = registered.clone();
     let pause = paused.pause_ix("guardian");
     paused.chain.ok(&[pause], &[&key("guardian")]);
-    let approve = |w: &World| w.team_vote_ix("anna", id, Choice::Approve);
+    let approve = |w: &World| w.multisig_vote_ix("anna", id, Choice::Approve);
     let both = ["anna", "payer"];
     vec![
-        case("propose_governance", &registered, |w| w.propose_team_ix("anna", change(w)), &both),
-        case("propose_governance", &registered, |w| w.propose_team_ix("anna", hand_over(w)), &both),
+        case(
+            "propose_governance",
+            &registered,
+            |w| w.propose_multisig_ix("anna", change(w)),
+            &both,
+        ),
+        case(
+            "propose_governance",
+            &registered,
+            |w| w.propose_multisig_ix("anna", hand_over(w)),
+            &both,
+        ),
         case("approve", &changing, approve, &["anna"]),
         case("approve", &handing, approve, &["anna"]),
-        case("reject", &changing, |w| w.team_vote_ix("anna", id, Choice::Reject), &["anna"]),
-        case("revoke", &voted, |w| w.team_revoke_ix("anna", id), &["anna"]),
-        case("cancel", &changing, |w| w.team_cancel_ix("anna", id), &["anna"]),
-        case("cancel", &changing, |w| w.team_cancel_ix("guardian", id), &["guardian"]),
-        case("expire", &expired, |w| w.team_expire_ix(id), &[]),
+        case("reject", &changing, |w| w.multisig_vote_ix("anna", id, Choice::Reject), &["anna"]),
+        case("revoke", &voted, |w| w.multisig_revoke_ix("anna", id), &["anna"]),
+        case("cancel", &changing, |w| w.multisig_cancel_ix("anna", id), &["anna"]),
+        case("cancel", &changing, |w| w.multisig_cancel_ix("guardian", id), &["guardian"]),
+        case("expire", &expired, |w| w.multisig_expire_ix(id), &[]),
         case("execute_config_change", &agreed, |w| w.execute_change_ix("dan", id), &["dan"]),
         case("execute_transfer", &handed, |w| w.execute_transfer_ix("dan", id), &["dan", "heir"]),
         case("pause", &registered, |w| w.pause_ix("guardian"), &["guardian"]),
@@ -188,11 +198,11 @@ fn team() -> Vec<Case> {
         case(
             "close_governance",
             &released,
-            |w| w.close_team_proposal_ix("stranger", id),
+            |w| w.close_multisig_proposal_ix("stranger", id),
             &["stranger"],
         ),
         case("close_program_state", &released, |w| w.close_state_ix("stranger"), &["stranger"]),
-        case("close_multisig", &ended, |w| w.close_team_ix("stranger"), &["stranger"]),
+        case("close_multisig", &ended, |w| w.close_multisig_ix("stranger"), &["stranger"]),
     ]
 }
 

@@ -50,7 +50,7 @@ pub fn names(w: &World) -> BTreeMap<Pubkey, String> {
     }
     for id in 0..8 {
         out.insert(seeds::proposal(&own, &w.multisig(), id).0, format!("proposal {id}"));
-        out.insert(seeds::governance(&w.multisig(), id).0, format!("team proposal {id}"));
+        out.insert(seeds::governance(&w.multisig(), id).0, format!("multisig proposal {id}"));
     }
     for name in ["upgrade", "rollback", "stray"] {
         let buffer = w.buffer_key(name).pubkey();
@@ -88,7 +88,7 @@ pub fn attempts(case: &Case) -> (World, Vec<Attempt>) {
             }
         };
         if let Some(key) = twin.key(&meta.pubkey) {
-            add(key, "the second team's".into());
+            add(key, "the second multisig's".into());
         }
         for (key, what) in sibling(&case.world, &meta.pubkey) {
             add(key, what);

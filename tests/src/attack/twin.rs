@@ -1,5 +1,5 @@
-//! A second team and a second program at the very point where the first are: every account of the
-//! manager, of the loader and of the target is copied to the address that the second team's keys
+//! A second multisig and a second program at the very point where the first are: every account of the
+//! manager, of the loader and of the target is copied to the address that the second multisig's keys
 //! lead to, with every key in it replaced by its counterpart. So a copy differs from the original in
 //! nothing but whose it is.
 use std::collections::HashMap;
@@ -24,19 +24,19 @@ const LOADER_HEAD: usize = 45;
 pub struct Twin(HashMap<Pubkey, (Pubkey, Option<u8>)>);
 
 impl Twin {
-    /// The second team beside the team of `w`, which must exist.
+    /// The second multisig beside the multisig of `w`, which must exist.
     pub fn of(w: &World) -> Self {
         let mut map = HashMap::new();
-        let (team, program) = (address("second-create"), address("second-program"));
+        let (multisig, program) = (address("second-create"), address("second-program"));
         let (old, own) = (w.multisig(), demo_vault::ID);
         let mut plain = |from, to| map.insert(from, (to, None));
-        plain(address("create"), team);
+        plain(address("create"), multisig);
         plain(own, program);
         let data = |p: &Pubkey| solana_loader_v3_interface::get_program_data_address(p);
         plain(data(&own), data(&program));
         let second = |key: &Pubkey| address(&format!("second-{key}"));
         let mut derived = vec![
-            (old, seeds::multisig(&team)),
+            (old, seeds::multisig(&multisig)),
             (seeds::program_state(&own).0, seeds::program_state(&program)),
             (seeds::authority(&own).0, seeds::authority(&program)),
             (seeds::migrator(&own).0, seeds::migrator(&program)),
@@ -70,12 +70,12 @@ impl Twin {
         Self(map)
     }
 
-    /// What stands for `key` on the second team's side.
+    /// What stands for `key` on the second multisig's side.
     pub fn key(&self, key: &Pubkey) -> Option<Pubkey> {
         self.0.get(key).map(|(to, _)| *to)
     }
 
-    /// Puts the second team's side into `w`.
+    /// Puts the second multisig's side into `w`.
     pub fn plant(&self, w: &mut World) {
         // A program is loaded when it is put there, so its code comes first.
         let (programs, rest): (Vec<_>, Vec<_>) =

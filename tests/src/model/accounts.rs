@@ -94,9 +94,9 @@ impl Model {
         let Some((upgrade, program)) = self.demand_last(id, f) else { return vec![] };
         self.demand_migrating(program, f);
         self.demand_callable(program, f);
-        match self.teams.get(&upgrade.course.team) {
+        match self.multisigs.get(&upgrade.course.multisig) {
             None => f.refuse(),
-            Some(team) => f.unless(!team.paused(self.now.time), "Paused"),
+            Some(multisig) => f.unless(!multisig.paused(self.now.time), "Paused"),
         }
         let slot = upgrade.course.executed.1;
         for vault in vaults {
@@ -234,9 +234,9 @@ impl Model {
     fn quarantine(&mut self, id: Pid, by: Person, vault: VaultId, f: &mut Faults) -> Events {
         let Some((upgrade, program)) = self.demand_last(id, f) else { return vec![] };
         self.demand_migrating(program, f);
-        match self.teams.get(&upgrade.course.team) {
+        match self.multisigs.get(&upgrade.course.multisig) {
             None => f.refuse(),
-            Some(team) => team.demand(f, by, EXECUTE),
+            Some(multisig) => multisig.demand(f, by, EXECUTE),
         }
         let slot = upgrade.course.executed.1;
         let standing = self.standing(program, vault, id, slot);
@@ -259,9 +259,9 @@ impl Model {
     fn complete(&mut self, id: Pid, by: Person, f: &mut Faults) -> Events {
         let Some((upgrade, program)) = self.demand_last(id, f) else { return vec![] };
         self.demand_migrating(program, f);
-        match self.teams.get(&upgrade.course.team) {
+        match self.multisigs.get(&upgrade.course.multisig) {
             None => f.refuse(),
-            Some(team) => team.demand(f, by, EXECUTE),
+            Some(multisig) => multisig.demand(f, by, EXECUTE),
         }
         f.unless(upgrade.course.status != Status::Completed, "NotExecuted");
         let done = self.state(program).is_some_and(|s| s.counters.complete());

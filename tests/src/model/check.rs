@@ -14,9 +14,9 @@ use super::{
     compare::{compare_buffers, compare_proposals, compare_vaults},
     drive::Pair,
     keys::Keys,
-    op::{Call, Op, PROGRAMS, Person, Pid, TEAMS, VAULT_COUNT, ZERO},
+    multisig::Multisig,
+    op::{Call, MULTISIGS, Op, PROGRAMS, Person, Pid, VAULT_COUNT, ZERO},
     program::{Holder, Phase, State},
-    team::Team,
 };
 use crate::chain::Chain;
 
@@ -98,10 +98,13 @@ pub(super) fn key_at(data: &[u8], at: usize) -> Pubkey {
 /// # Errors
 /// What it did.
 pub fn steady(before: &Model, after: &Model, op: &Op) -> Result<(), String> {
-    for (id, team) in &before.teams {
-        let Some(now) = after.teams.get(id) else { continue };
-        if now.epoch < team.epoch || now.rules.floor < team.rules.floor || now.next < team.next {
-            return Err(format!("team {id}: an epoch, a floor or a number went back"));
+    for (id, multisig) in &before.multisigs {
+        let Some(now) = after.multisigs.get(id) else { continue };
+        if now.epoch < multisig.epoch
+            || now.rules.floor < multisig.rules.floor
+            || now.next < multisig.next
+        {
+            return Err(format!("multisig {id}: an epoch, a floor or a number went back"));
         }
     }
     let transfer = matches!(op, Op::Call { call: Call::ExecuteTransfer { .. }, .. });
@@ -123,12 +126,14 @@ pub fn steady(before: &Model, after: &Model, op: &Op) -> Result<(), String> {
 /// Every difference.
 pub fn equal(pair: &Pair) -> Result<(), String> {
     let mut d = Differences { keys: &pair.keys, found: vec![] };
-    for team in 0..TEAMS {
-        let there: Option<MultisigConfig> = read(&pair.chain, &pair.keys.team(team));
-        let open = pair.model.open_proposals(team);
-        match (there, pair.model.teams.get(&team)) {
-            (Some(chain), Some(model)) => compare_team(&mut d, team, &chain, model, open),
-            (chain, model) => d.same(&format!("team {team}"), chain.is_some(), model.is_some()),
+    for multisig in 0..MULTISIGS {
+        let there: Option<MultisigConfig> = read(&pair.chain, &pair.keys.multisig(multisig));
+        let open = pair.model.open_proposals(multisig);
+        match (there, pair.model.multisigs.get(&multisig)) {
+            (Some(chain), Some(model)) => compare_multisig(&mut d, multisig, &chain, model, open),
+            (chain, model) => {
+                d.same(&format!("multisig {multisig}"), chain.is_some(), model.is_some())
+            }
         }
     }
     for program in 0..PROGRAMS {
@@ -140,8 +145,14 @@ pub fn equal(pair: &Pair) -> Result<(), String> {
     if d.found.is_empty() { Ok(()) } else { Err(d.found.join("\n    ")) }
 }
 
-fn compare_team(d: &mut Differences, id: u8, chain: &MultisigConfig, model: &Team, open: usize) {
-    let (at, rules) = (format!("team {id}"), &model.rules);
+fn compare_multisig(
+    d: &mut Differences,
+    id: u8,
+    chain: &MultisigConfig,
+    model: &Multisig,
+    open: usize,
+) {
+    let (at, rules) = (format!("multisig {id}"), &model.rules);
     let mut members: Vec<_> =
         chain.members.iter().map(|m| (d.person(&m.key), m.roles, m.open)).collect();
     members.sort_unstable();
@@ -202,7 +213,7 @@ fn compare_state(
     chain: &ProgramUpgradeState,
     model: &State,
 ) {
-    d.same(&format!("{at} team"), chain.multisig, pair.keys.team(model.team));
+    d.same(&format!("{at} multisig"), chain.multisig, pair.keys.multisig(model.multisig));
     let versions = (chain.version, chain.previous_version);
     d.same(&format!("{at} versions"), versions, (model.version, model.previous_version));
     let phase = match model.phase {

@@ -35,13 +35,13 @@ impl Model {
                     program.state = None;
                 }
             }
-            Call::CloseTeam { team, .. } => {
-                match self.teams.get(team) {
+            Call::CloseMultisig { multisig, .. } => {
+                match self.multisigs.get(multisig) {
                     None => f.refuse(),
-                    Some(team) => f.refuse_unless(team.dissolved),
+                    Some(multisig) => f.refuse_unless(multisig.dissolved),
                 }
                 if !f.stop() {
-                    self.teams.remove(team);
+                    self.multisigs.remove(multisig);
                 }
             }
             _ => {}
@@ -94,7 +94,7 @@ impl Model {
                 }
                 self.over(id)
             }
-            Some(Proposal::Team(change)) => {
+            Some(Proposal::Multisig(change)) => {
                 let status = change.course.status;
                 !status.voting() || status == Status::Executed
             }

@@ -9,8 +9,8 @@ use super::{
 impl Model {
     pub(crate) fn code_call(&mut self, call: &Call, f: &mut Faults) -> Events {
         match call {
-            Call::Register { program, team, by, version } => {
-                self.register(*program, *team, *by, *version, f)
+            Call::Register { program, multisig, by, version } => {
+                self.register(*program, *multisig, *by, *version, f)
             }
             Call::Freeze { buffer, program, by, role } => {
                 self.freeze(*buffer, *program, *by, *role, f)
@@ -71,11 +71,11 @@ impl Model {
             f.refuse();
             return vec![];
         };
-        let Some(team) = self.teams.get(&state.team).cloned() else {
+        let Some(multisig) = self.multisigs.get(&state.multisig).cloned() else {
             f.refuse();
             return vec![];
         };
-        f.unless(!team.paused(now.time), "Paused");
+        f.unless(!multisig.paused(now.time), "Paused");
         f.refuse_unless(state.live == Some(id) || state.forward == Some(id));
         f.unless(upgrade.forward || state.phase == Phase::Steady, "NotSteady");
         f.unless(state.version == upgrade.from, "Superseded");
@@ -97,7 +97,7 @@ impl Model {
         }
         self.executed(id);
         if let Some(p) = self.upgrade_mut(id) {
-            p.rollback_until = now.time + i64::from(team.rules.rollback_window);
+            p.rollback_until = now.time + i64::from(multisig.rules.rollback_window);
         }
         self.buffers.remove(&upgrade.upgrade.buffer);
         self.install(program, upgrade.upgrade.code);
@@ -133,14 +133,14 @@ impl Model {
             f.refuse();
             return vec![];
         };
-        let Some(team) = self.teams.get(&upgrade.course.team) else {
+        let Some(multisig) = self.multisigs.get(&upgrade.course.multisig) else {
             f.refuse();
             return vec![];
         };
-        let guardian = team.is_guardian(by);
+        let guardian = multisig.is_guardian(by);
         self.demand_governed(program, upgrade, f);
         f.unless(upgrade.course.status.executed(), "NotExecuted");
-        f.unless(!durable || team.rules.durable, "DurableNonce");
+        f.unless(!durable || multisig.rules.durable, "DurableNonce");
         let last = self.state(program).is_some_and(|s| s.last == Some(id));
         f.unless(last, "Superseded");
         let inside = now <= upgrade.rollback_until;
@@ -148,7 +148,7 @@ impl Model {
             f.unless(inside, "RollbackWindowOver");
             f.refuse_unless(!give_up && upgrade.rollback_at == 0);
         } else {
-            team.demand(f, by, VOTE);
+            multisig.demand(f, by, VOTE);
             f.unless(inside || upgrade.rollback_at != 0, "RollbackWindowOver");
             let said = upgrade.back.get(&by);
             f.unless(said.is_none_or(|before| give_up && !before), "AlreadyVoted");
@@ -156,13 +156,13 @@ impl Model {
         if f.stop() {
             return vec![];
         }
-        let team = team.clone();
+        let multisig = multisig.clone();
         let Some(upgrade) = self.upgrade_mut(id) else { return vec![] };
         if !guardian {
-            upgrade.back.retain(|who, _| team.votes(*who));
+            upgrade.back.retain(|who, _| multisig.votes(*who));
             upgrade.back.insert(by, give_up);
         }
-        let decided = guardian || team.decides(team.voters_among(upgrade.back.keys()));
+        let decided = guardian || multisig.decides(multisig.voters_among(upgrade.back.keys()));
         if upgrade.rollback_at == 0 && decided {
             upgrade.rollback_at = now;
             if let Some(state) = self.state_mut(program) {
@@ -179,7 +179,8 @@ impl Model {
             return vec![];
         };
         self.demand_restorer(&upgrade, by, f);
-        let (Some(state), Some(team)) = (self.state(program), self.teams.get(&upgrade.course.team))
+        let (Some(state), Some(multisig)) =
+            (self.state(program), self.multisigs.get(&upgrade.course.multisig))
         else {
             f.refuse();
             return vec![];
@@ -189,7 +190,7 @@ impl Model {
         f.unless(state.phase == Phase::RollingBack, "RollbackNotApproved");
         f.unless(now.slot > state.executed_slot, "SameSlot");
         let giving_up = upgrade.back.iter().filter(|(_, gives)| **gives).map(|(who, _)| who);
-        let given_up = team.decides(team.voters_among(giving_up));
+        let given_up = multisig.decides(multisig.voters_among(giving_up));
         f.unless(state.counters.moved() == 0 || given_up, "NotRestored");
         self.demand_pinned(id, program, upgrade.rollback, f);
         if f.stop() {
@@ -213,10 +214,10 @@ impl Model {
     /// `by` may carry a decided rollback out.
     pub(crate) fn demand_restorer(&self, upgrade: &Upgrade, by: Person, f: &mut Faults) {
         upgrade.demand_rolling_back(f);
-        match self.teams.get(&upgrade.course.team) {
+        match self.multisigs.get(&upgrade.course.multisig) {
             None => f.refuse(),
-            Some(team) if team.is_guardian(by) => {}
-            Some(team) => team.demand(f, by, EXECUTE),
+            Some(multisig) if multisig.is_guardian(by) => {}
+            Some(multisig) => multisig.demand(f, by, EXECUTE),
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn compare_proposals(d: &mut Differences, pair: &Pair) {
                 Some(chain) => compare_upgrade(d, &at, &chain, model),
                 None => d.found.push(format!("{at} is not there")),
             },
-            Proposal::Team(model) => match read::<GovernanceProposal>(&pair.chain, &key) {
+            Proposal::Multisig(model) => match read::<GovernanceProposal>(&pair.chain, &key) {
                 Some(chain) => {
                     let epoch = chain.terms.config_epoch;
                     let head = (chain.status, chain.proposed_at, chain.terms.expires_at, epoch);

@@ -1,14 +1,14 @@
 //! The life that every proposal has: votes, timelock, window, end. The same for upgrades and for
-//! changes of a team.
+//! changes of a multisig.
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     Faults,
-    op::{Action, BufferId, Code, Person, Pid, Scope, TeamId, VOTE, VaultId},
+    multisig::Multisig,
+    op::{Action, BufferId, Code, MultisigId, Person, Pid, Scope, VOTE, VaultId},
     program::Content,
-    team::Team,
 };
 
 /// Where a proposal stands; spelled as on chain.
@@ -51,7 +51,7 @@ pub struct Now {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Course {
     /// Who decides.
-    pub team: TeamId,
+    pub multisig: MultisigId,
     /// In which epoch.
     pub epoch: u64,
     /// Where it stands.
@@ -78,9 +78,14 @@ pub struct Course {
 
 impl Course {
     /// A new proposal.
-    pub fn new((team, epoch): (TeamId, u64), proposer: Person, expires_at: i64, now: Now) -> Self {
+    pub fn new(
+        (multisig, epoch): (MultisigId, u64),
+        proposer: Person,
+        expires_at: i64,
+        now: Now,
+    ) -> Self {
         Self {
-            team,
+            multisig,
             epoch,
             status: Status::Active,
             proposer,
@@ -101,26 +106,26 @@ impl Course {
     }
 
     /// A vote may come in.
-    pub fn demand_vote(&self, f: &mut Faults, team: &Team, by: Person, now: Now) {
-        team.demand(f, by, VOTE);
+    pub fn demand_vote(&self, f: &mut Faults, multisig: &Multisig, by: Person, now: Now) {
+        multisig.demand(f, by, VOTE);
         f.unless(self.status.voting(), "NotVoting");
         f.unless(now.time <= self.deadline(), "Expired");
-        f.unless(self.epoch == team.epoch, "StaleProposal");
+        f.unless(self.epoch == multisig.epoch, "StaleProposal");
     }
 
     /// Votes in the balance.
-    pub fn weigh(&mut self, team: &Team, now: Now) {
+    pub fn weigh(&mut self, multisig: &Multisig, now: Now) {
         let ayes = self.votes.values().filter(|(aye, _)| *aye).count();
         let noes = self.votes.len() - ayes;
-        if team.decides(ayes) {
+        if multisig.decides(ayes) {
             if self.status == Status::Active {
                 self.status = Status::Timelocked;
                 self.approved = (now.time, now.slot);
-                self.eta = now.time + i64::from(team.rules.timelock);
-                let end = self.eta + i64::from(team.rules.window);
+                self.eta = now.time + i64::from(multisig.rules.timelock);
+                let end = self.eta + i64::from(multisig.rules.window);
                 self.window_end = end.min(self.expires_at);
             }
-        } else if !team.decides(team.voters().saturating_sub(noes)) {
+        } else if !multisig.decides(multisig.voters().saturating_sub(noes)) {
             self.status = Status::Rejected;
         } else if self.status == Status::Timelocked {
             self.status = Status::Active;
@@ -129,17 +134,17 @@ impl Course {
     }
 
     /// First slot in which the timelock can be over.
-    pub fn slot_floor(&self, team: &Team) -> u64 {
-        self.approved.1 + u64::from(team.rules.timelock) * 5 / 4
+    pub fn slot_floor(&self, multisig: &Multisig) -> u64 {
+        self.approved.1 + u64::from(multisig.rules.timelock) * 5 / 4
     }
 
     /// It may be executed.
-    pub fn demand_ready(&self, f: &mut Faults, team: &Team, now: Now) {
+    pub fn demand_ready(&self, f: &mut Faults, multisig: &Multisig, now: Now) {
         f.unless(self.status == Status::Timelocked, "NotTimelocked");
         f.unless(now.time >= self.eta, "TimelockNotOver");
-        f.unless(now.slot >= self.slot_floor(team), "TooFewSlots");
+        f.unless(now.slot >= self.slot_floor(multisig), "TooFewSlots");
         f.unless(now.time <= self.window_end, "Expired");
-        f.unless(self.epoch == team.epoch, "StaleProposal");
+        f.unless(self.epoch == multisig.epoch, "StaleProposal");
     }
 }
 
@@ -210,9 +215,9 @@ impl Upgrade {
     }
 }
 
-/// A proposal to change a team, or who holds a program.
+/// A proposal to change a multisig, or who holds a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TeamChange {
+pub struct MultisigChange {
     /// Its life.
     pub course: Course,
     /// What it does.
@@ -224,8 +229,8 @@ pub struct TeamChange {
 pub enum Proposal {
     /// Of code.
     Upgrade(Upgrade),
-    /// Of a team.
-    Team(TeamChange),
+    /// Of a multisig.
+    Multisig(MultisigChange),
 }
 
 impl Proposal {
@@ -233,7 +238,7 @@ impl Proposal {
     pub fn course(&self) -> &Course {
         match self {
             Self::Upgrade(p) => &p.course,
-            Self::Team(p) => &p.course,
+            Self::Multisig(p) => &p.course,
         }
     }
 
@@ -241,7 +246,7 @@ impl Proposal {
     pub fn course_mut(&mut self) -> &mut Course {
         match self {
             Self::Upgrade(p) => &mut p.course,
-            Self::Team(p) => &mut p.course,
+            Self::Multisig(p) => &mut p.course,
         }
     }
 }
@@ -250,7 +255,7 @@ impl Proposal {
 pub fn program_of(id: Pid, proposal: &Proposal) -> Option<u8> {
     match (id, proposal) {
         (Pid::Upgrade(program, ..), _) => Some(program),
-        (_, Proposal::Team(TeamChange { action: Action::Transfer(program, _), .. })) => {
+        (_, Proposal::Multisig(MultisigChange { action: Action::Transfer(program, _), .. })) => {
             Some(*program)
         }
         _ => None,

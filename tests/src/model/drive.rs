@@ -162,8 +162,8 @@ impl Pair {
                 | Call::Unpause { .. }
                 | Call::CloseRecord { .. }
                 | Call::CloseState { .. }
-                | Call::CloseTeam { .. }
-                | Call::CloseProposal { on: Pid::Team(..), .. }
+                | Call::CloseMultisig { .. }
+                | Call::CloseProposal { on: Pid::Multisig(..), .. }
         );
         let loose = matches!(
             call,
@@ -184,7 +184,7 @@ impl Pair {
     /// Puts `twist` into `ix` and says whether that must be noticed.
     fn twist(&self, ix: &mut Instruction, twist: Twist) -> bool {
         // With durable nonces allowed nobody reads the instructions.
-        let durable = self.model.teams.values().any(|team| team.rules.durable);
+        let durable = self.model.multisigs.values().any(|multisig| multisig.rules.durable);
         let free = |key: &Pubkey| *key == upgrade_manager::ID || (durable && *key == INSTRUCTIONS);
         let mut signers = ix.accounts.iter_mut().filter(|m| m.is_signer);
         let (at, with) = match twist {
@@ -285,11 +285,15 @@ impl Pair {
     fn remember(&mut self, call: &Call) {
         let id = match call {
             Call::Propose { program, .. } => {
-                let team = self.model.state(*program).map_or(0, |s| s.team);
-                Pid::Upgrade(*program, team, self.model.teams.get(&team).map_or(0, |t| t.next))
+                let multisig = self.model.state(*program).map_or(0, |s| s.multisig);
+                Pid::Upgrade(
+                    *program,
+                    multisig,
+                    self.model.multisigs.get(&multisig).map_or(0, |t| t.next),
+                )
             }
-            Call::ProposeTeam { team, .. } => {
-                Pid::Team(*team, self.model.teams.get(team).map_or(0, |t| t.next))
+            Call::ProposeMultisig { multisig, .. } => {
+                Pid::Multisig(*multisig, self.model.multisigs.get(multisig).map_or(0, |t| t.next))
             }
             _ => return,
         };

@@ -4,9 +4,9 @@ use solana_instruction::{AccountMeta, Instruction};
 use super::{
     Model,
     archive::Archive,
-    course::{Proposal, TeamChange},
+    course::{MultisigChange, Proposal},
     keys::Keys,
-    op::{Action, BufferId, Call, DEV, How, PAYER, Pid, ProgramId, Scope, TeamId, VaultId},
+    op::{Action, BufferId, Call, DEV, How, MultisigId, PAYER, Pid, ProgramId, Scope, VaultId},
     wire::{Bytes, CLOCK, INSTRUCTIONS, LOADER, Metas, RENT, SYSTEM},
 };
 
@@ -21,24 +21,28 @@ pub struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn team_of(&self, id: Pid) -> TeamId {
+    fn multisig_of(&self, id: Pid) -> MultisigId {
         match (self.model.proposals.get(&id), id) {
-            (Some(proposal), _) => proposal.course().team,
-            (None, Pid::Team(team, _)) => team,
-            (None, Pid::Upgrade(_, team, _)) => team,
+            (Some(proposal), _) => proposal.course().multisig,
+            (None, Pid::Multisig(multisig, _)) => multisig,
+            (None, Pid::Upgrade(_, multisig, _)) => multisig,
         }
     }
 
-    fn team_of_program(&self, program: ProgramId) -> TeamId {
-        self.model.state(program).map_or(0, |s| s.team)
+    fn multisig_of_program(&self, program: ProgramId) -> MultisigId {
+        self.model.state(program).map_or(0, |s| s.multisig)
     }
 
     fn program_of(&self, id: Pid) -> Option<ProgramId> {
         match (id, self.model.proposals.get(&id)) {
             (Pid::Upgrade(program, ..), _) => Some(program),
-            (_, Some(Proposal::Team(TeamChange { action: Action::Transfer(program, _), .. }))) => {
-                Some(*program)
-            }
+            (
+                _,
+                Some(Proposal::Multisig(MultisigChange {
+                    action: Action::Transfer(program, _),
+                    ..
+                })),
+            ) => Some(*program),
             _ => None,
         }
     }
@@ -69,13 +73,14 @@ impl Writer<'_> {
         let payer = k.person(PAYER);
         let plain = |metas: Metas, args: Bytes| metas.build(k, name, args, vec![]);
         match call {
-            Call::CreateTeam { team, rules } => {
-                let maker = solana_signer::Signer::pubkey(&k.makers[usize::from(*team)]);
-                let metas = m().s(maker).sw(payer).w(k.team(*team)).r(SYSTEM);
+            Call::CreateMultisig { multisig, rules } => {
+                let maker = solana_signer::Signer::pubkey(&k.makers[usize::from(*multisig)]);
+                let metas = m().s(maker).sw(payer).w(k.multisig(*multisig)).r(SYSTEM);
                 plain(metas, b().rules(rules, k))
             }
-            Call::Register { program, team, by, version } => {
-                let metas = m().s(k.person(*by)).sw(payer).w(k.team(*team)).r(k.program(*program));
+            Call::Register { program, multisig, by, version } => {
+                let metas =
+                    m().s(k.person(*by)).sw(payer).w(k.multisig(*multisig)).r(k.program(*program));
                 let metas = metas.w(k.program_data(*program)).r(k.authority(*program));
                 let metas = metas.w(k.state(*program)).r(LOADER).r(SYSTEM);
                 let code = self.model.programs[usize::from(*program)].code;
@@ -98,32 +103,34 @@ impl Writer<'_> {
                 plain(metas, b().u32(self.trimmed(*buffer, *exact)))
             }
             Call::Reclaim { buffer, program, by } => {
-                let team = self.team_of_program(*program);
-                let treasury = self.model.teams.get(&team).map_or(PAYER, |t| t.rules.treasury);
-                let metas = m().s(k.person(*by)).r(k.team(team)).r(k.state(*program));
+                let multisig = self.multisig_of_program(*program);
+                let treasury =
+                    self.model.multisigs.get(&multisig).map_or(PAYER, |t| t.rules.treasury);
+                let metas = m().s(k.person(*by)).r(k.multisig(multisig)).r(k.state(*program));
                 let metas = metas.w(k.buffer(*buffer)).r(k.attestation(*buffer));
                 plain(metas.w(k.person(treasury)).r(k.authority(*program)).r(LOADER), b())
             }
             Call::Propose { program, by, upgrade, rollback, plan } => {
-                let team = self.team_of_program(*program);
-                let next = self.model.teams.get(&team).map_or(0, |t| t.next);
-                let metas = m().s(k.person(*by)).sw(payer).w(k.team(team)).w(k.state(*program));
+                let multisig = self.multisig_of_program(*program);
+                let next = self.model.multisigs.get(&multisig).map_or(0, |t| t.next);
+                let metas =
+                    m().s(k.person(*by)).sw(payer).w(k.multisig(multisig)).w(k.state(*program));
                 let metas = metas.w(k.attestation(*upgrade)).w(k.attestation(*rollback));
                 let metas = metas.r(k.buffer(*upgrade)).r(k.buffer(*rollback));
-                let metas = metas.w(k.proposal(Pid::Upgrade(*program, team, next))).r(SYSTEM);
+                let metas = metas.w(k.proposal(Pid::Upgrade(*program, multisig, next))).r(SYSTEM);
                 let manifest = self.archive.planned(plan.manifest && *program == 0);
                 plain(metas, b().plan(plan, manifest))
             }
-            Call::ProposeTeam { team, by, action, expires_at, long_note } => {
-                let next = self.model.teams.get(team).map_or(0, |t| t.next);
+            Call::ProposeMultisig { multisig, by, action, expires_at, long_note } => {
+                let next = self.model.multisigs.get(multisig).map_or(0, |t| t.next);
                 let state = match action {
                     Action::Transfer(program, _) => Some(k.state(*program)),
                     _ => None,
                 };
-                let metas = m().s(k.person(*by)).sw(payer).w(k.team(*team)).maybe_w(state);
-                let metas = metas.w(k.proposal(Pid::Team(*team, next))).r(SYSTEM);
+                let metas = m().s(k.person(*by)).sw(payer).w(k.multisig(*multisig)).maybe_w(state);
+                let metas = metas.w(k.proposal(Pid::Multisig(*multisig, next))).r(SYSTEM);
                 let note = if *long_note { "n".repeat(129) } else { "why".into() };
-                plain(metas, b().team_args(*expires_at, &note, action, k))
+                plain(metas, b().multisig_args(*expires_at, &note, action, k))
             }
             Call::Vote { on, by, digest, .. } => {
                 plain(self.voting(*on, *by), b().raw(&self.digest(*on, *digest)))
@@ -133,34 +140,38 @@ impl Writer<'_> {
             }
             Call::Expire { on } => {
                 let state = self.program_of(*on).map(|p| k.state(p));
-                let team = k.team(self.team_of(*on));
-                plain(m().w(team).maybe_w(state).w(k.proposal(*on)), b())
+                let multisig = k.multisig(self.multisig_of(*on));
+                plain(m().w(multisig).maybe_w(state).w(k.proposal(*on)), b())
             }
             Call::Execute { on, by } => self.execute(name, *on, *by),
             Call::ExecuteConfig { on, by } => {
-                let team = k.team(self.team_of(*on));
-                plain(m().s(k.person(*by)).w(team).w(k.proposal(*on)), b())
+                let multisig = k.multisig(self.multisig_of(*on));
+                plain(m().s(k.person(*by)).w(multisig).w(k.proposal(*on)), b())
             }
             Call::ExecuteTransfer { on, by, to } => {
                 let program = self.program_of(*on).unwrap_or(0);
-                let metas = m().s(k.person(*by)).s(k.person(*to)).w(k.team(self.team_of(*on)));
+                let metas =
+                    m().s(k.person(*by)).s(k.person(*to)).w(k.multisig(self.multisig_of(*on)));
                 let metas = metas.w(k.state(program)).w(k.proposal(*on));
                 plain(metas.w(k.program_data(program)).r(k.authority(program)).r(LOADER), b())
             }
-            Call::Pause { team, by } => plain(m().s(k.person(*by)).w(k.team(*team)), b()),
-            Call::Unpause { team, by, .. } => {
-                plain(m().s(k.person(*by)).w(k.team(*team)).r(INSTRUCTIONS), b())
+            Call::Pause { multisig, by } => {
+                plain(m().s(k.person(*by)).w(k.multisig(*multisig)), b())
+            }
+            Call::Unpause { multisig, by, .. } => {
+                plain(m().s(k.person(*by)).w(k.multisig(*multisig)).r(INSTRUCTIONS), b())
             }
             Call::VoteBack { on, by, give_up, digest, .. } => {
                 let program = self.program_of(*on).unwrap_or(0);
-                let metas = m().s(k.person(*by)).r(k.team(self.team_of(*on)));
+                let metas = m().s(k.person(*by)).r(k.multisig(self.multisig_of(*on)));
                 let metas = metas.w(k.state(program)).w(k.proposal(*on)).r(INSTRUCTIONS);
                 plain(metas, b().raw(&self.digest(*on, *digest)).u8((*give_up).into()))
             }
             Call::RollBack { on, by } => {
                 let program = self.program_of(*on).unwrap_or(0);
                 let (_, buffer, spill) = self.pinned(*on);
-                let metas = m().s(k.person(*by)).r(k.team(self.team_of(*on))).w(k.state(program));
+                let metas =
+                    m().s(k.person(*by)).r(k.multisig(self.multisig_of(*on))).w(k.state(program));
                 let metas = metas.w(k.proposal(*on)).w(k.program(program));
                 let metas = metas.w(k.program_data(program)).w(k.buffer(buffer));
                 let metas = metas.w(k.attestation(buffer)).w(k.person(spill));
@@ -177,7 +188,7 @@ impl Writer<'_> {
 
     fn voting(&self, on: Pid, by: u8) -> Metas {
         let (k, state) = (self.keys, self.program_of(on).map(|p| self.keys.state(p)));
-        let metas = Metas::default().s(k.person(by)).w(k.team(self.team_of(on)));
+        let metas = Metas::default().s(k.person(by)).w(k.multisig(self.multisig_of(on)));
         metas.maybe_w(state).w(k.proposal(on)).r(INSTRUCTIONS)
     }
 
@@ -190,7 +201,7 @@ impl Writer<'_> {
             .and_then(|s| s.last)
             .filter(|last| *last != on)
             .map(|last| k.proposal(last));
-        let metas = Metas::default().s(k.person(by)).w(k.team(self.team_of(on)));
+        let metas = Metas::default().s(k.person(by)).w(k.multisig(self.multisig_of(on)));
         let metas = metas.w(k.state(program)).w(k.proposal(on)).w(k.program(program));
         let metas = metas.w(k.program_data(program)).w(k.buffer(upgrade));
         let metas = metas.r(k.attestation(upgrade)).r(k.buffer(rollback));
@@ -208,7 +219,8 @@ impl Writer<'_> {
         match call {
             Call::Migrate { on, by, vaults } => {
                 let program = self.program_of(*on).unwrap_or(0);
-                let metas = m().sw(k.person(*by)).r(k.team(self.team_of(*on))).w(k.state(program));
+                let metas =
+                    m().sw(k.person(*by)).r(k.multisig(self.multisig_of(*on))).w(k.state(program));
                 let metas = metas.w(k.proposal(*on)).r(k.program_data(program));
                 let metas = metas.r(k.migrator(program)).r(k.program(program)).r(SYSTEM);
                 let critical = self.critical(*on);
@@ -242,13 +254,13 @@ impl Writer<'_> {
             }
             Call::Quarantine { on, by, vault } => {
                 let program = self.program_of(*on).unwrap_or(0);
-                let metas = m().s(k.person(*by)).sw(payer).r(k.team(self.team_of(*on)));
+                let metas = m().s(k.person(*by)).sw(payer).r(k.multisig(self.multisig_of(*on)));
                 let metas = metas.w(k.state(program)).w(k.proposal(*on)).r(k.vault(*vault));
                 plain(metas.w(k.record(program, *vault)).r(SYSTEM), b())
             }
             Call::Complete { on, by } => {
                 let program = self.program_of(*on).unwrap_or(0);
-                let metas = m().s(k.person(*by)).r(k.team(self.team_of(*on)));
+                let metas = m().s(k.person(*by)).r(k.multisig(self.multisig_of(*on)));
                 plain(metas.w(k.state(program)).w(k.proposal(*on)), b())
             }
             Call::Restore { on, by, vaults } => self.restore(name, *on, *by, vaults),
@@ -263,7 +275,7 @@ impl Writer<'_> {
     fn restore(&self, name: &str, on: Pid, by: u8, vaults: &[(VaultId, How)]) -> Instruction {
         let (k, program) = (self.keys, self.program_of(on).unwrap_or(0));
         let metas = Metas::default().s(k.person(by)).sw(k.person(PAYER));
-        let metas = metas.r(k.team(self.team_of(on))).w(k.state(program)).r(k.proposal(on));
+        let metas = metas.r(k.multisig(self.multisig_of(on))).w(k.state(program)).r(k.proposal(on));
         let metas = metas.r(k.program_data(program)).r(k.migrator(program));
         let metas = metas.r(k.program(program)).r(SYSTEM);
         let mut sorted = vaults.to_vec();
@@ -327,7 +339,9 @@ impl Writer<'_> {
             Call::CloseState { program, by } => {
                 plain(m().s(k.person(*by)).w(k.state(*program)).w(payer))
             }
-            Call::CloseTeam { team, by } => plain(m().s(k.person(*by)).w(k.team(*team)).w(payer)),
+            Call::CloseMultisig { multisig, by } => {
+                plain(m().s(k.person(*by)).w(k.multisig(*multisig)).w(payer))
+            }
             _ => plain(m()),
         }
     }

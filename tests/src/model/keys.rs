@@ -11,14 +11,15 @@ use solana_signer::Signer;
 use upgrade_manager::seeds;
 
 use super::op::{
-    BUFFERS, BufferId, OTHER, PEOPLE, Person, Pid, ProgramId, TEAMS, TeamId, Thing, VaultId, ZERO,
+    BUFFERS, BufferId, MULTISIGS, MultisigId, OTHER, PEOPLE, Person, Pid, ProgramId, Thing,
+    VaultId, ZERO,
 };
 use crate::keys::{address, key};
 
 /// Key pairs and addresses.
 pub struct Keys {
     people: Vec<Keypair>,
-    /// Key pairs that make the teams.
+    /// Key pairs that make the multisigs.
     pub makers: Vec<Keypair>,
     /// The vaults' owner.
     pub owner: Keypair,
@@ -33,7 +34,7 @@ impl Keys {
     pub fn new() -> Self {
         Self {
             people: PEOPLE.iter().map(|name| key(name)).collect(),
-            makers: (0..TEAMS).map(|i| key(&format!("create-{i}"))).collect(),
+            makers: (0..MULTISIGS).map(|i| key(&format!("create-{i}"))).collect(),
             owner: key("owner"),
             nonce: key("model-nonce"),
             buffers: (0..BUFFERS).map(|i| address(&format!("model-buffer-{i}"))).collect(),
@@ -63,8 +64,8 @@ impl Keys {
     }
 
     /// A multisig.
-    pub fn team(&self, team: TeamId) -> Pubkey {
-        let maker = self.makers[usize::from(team)].pubkey();
+    pub fn multisig(&self, multisig: MultisigId) -> Pubkey {
+        let maker = self.makers[usize::from(multisig)].pubkey();
         self.derive(0, maker, 0, || seeds::multisig(&maker).0)
     }
 
@@ -100,14 +101,14 @@ impl Keys {
     /// A proposal.
     pub fn proposal(&self, id: Pid) -> Pubkey {
         match id {
-            Pid::Upgrade(program, team, id) => {
-                let (program, multisig) = (self.program(program), self.team(team));
-                let kind = 32 + team;
-                self.derive(kind, program, id, || seeds::proposal(&program, &multisig, id).0)
+            Pid::Upgrade(program, multisig, id) => {
+                let kind = 32 + multisig;
+                let (program, decider) = (self.program(program), self.multisig(multisig));
+                self.derive(kind, program, id, || seeds::proposal(&program, &decider, id).0)
             }
-            Pid::Team(team, id) => {
-                let team = self.team(team);
-                self.derive(6, team, id, || seeds::governance(&team, id).0)
+            Pid::Multisig(multisig, id) => {
+                let multisig = self.multisig(multisig);
+                self.derive(6, multisig, id, || seeds::governance(&multisig, id).0)
             }
         }
     }
@@ -149,7 +150,7 @@ impl Keys {
     /// The address of `thing`.
     pub fn thing(&self, thing: Thing) -> Pubkey {
         match thing {
-            Thing::Team(team) => self.team(team),
+            Thing::Multisig(multisig) => self.multisig(multisig),
             Thing::State(program) => self.state(program),
             Thing::Proposal(id) => self.proposal(id),
             Thing::Buffer(buffer) => self.buffer(buffer),

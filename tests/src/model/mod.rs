@@ -2,7 +2,7 @@
 //! knows people, programs and buffers by number, and says of every operation whether the chain must
 //! take it, for which reasons it may refuse, and what it changes.
 //!
-//! [`op`] is what can be done, [`team`], [`course`] and [`program`] what there is, [`votes`],
+//! [`op`] is what can be done, [`multisig`], [`course`] and [`program`] what there is, [`votes`],
 //! [`code`], [`accounts`] and [`closing`] the rules, [`generate`] makes sequences, [`archive`],
 //! [`wire`] and [`drive`] bring them to a chain, [`check`] compares.
 mod accounts;
@@ -17,29 +17,30 @@ pub mod elfs;
 pub mod generate;
 pub mod instructions;
 pub mod keys;
+pub mod multisig;
 pub mod op;
 pub mod program;
 pub mod sequence;
 pub mod stages;
 mod staging;
-pub mod team;
 mod votes;
 pub mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use course::{Now, Proposal, Upgrade};
+use multisig::Multisig;
 use op::{
-    BUFFERS, BufferId, Call, Code, DEV, Op, Pid, ProgramId, TeamId, VAULT_COUNT, VAULTS, VaultId,
+    BUFFERS, BufferId, Call, Code, DEV, MultisigId, Op, Pid, ProgramId, VAULT_COUNT, VAULTS,
+    VaultId,
 };
 use program::{Attestation, Backup, Buffer, Content, Holder, Phase, Program, Record};
-use team::Team;
 
 /// Everything there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Model {
     pub now: Now,
-    pub teams: BTreeMap<TeamId, Team>,
+    pub multisigs: BTreeMap<MultisigId, Multisig>,
     pub programs: Vec<Program>,
     pub proposals: BTreeMap<Pid, Proposal>,
     pub buffers: BTreeMap<BufferId, Buffer>,
@@ -106,7 +107,7 @@ impl Model {
             |code| Program { code, holder: Holder::Person(DEV), deployed: slot - 1, state: None };
         Self {
             now: Now { time, slot },
-            teams: BTreeMap::new(),
+            multisigs: BTreeMap::new(),
             programs: vec![program(Code::First(0)), program(Code::First(0))],
             proposals: BTreeMap::new(),
             buffers: BTreeMap::new(),
@@ -188,8 +189,8 @@ impl Model {
 
     fn call(&mut self, call: &Call, f: &mut Faults) -> Events {
         match call {
-            Call::CreateTeam { .. }
-            | Call::ProposeTeam { .. }
+            Call::CreateMultisig { .. }
+            | Call::ProposeMultisig { .. }
             | Call::Vote { .. }
             | Call::Revoke { .. }
             | Call::Cancel { .. }
@@ -197,7 +198,7 @@ impl Model {
             | Call::ExecuteConfig { .. }
             | Call::ExecuteTransfer { .. }
             | Call::Pause { .. }
-            | Call::Unpause { .. } => self.team_call(call, f),
+            | Call::Unpause { .. } => self.multisig_call(call, f),
             Call::Register { .. }
             | Call::Freeze { .. }
             | Call::Attest { .. }
@@ -219,7 +220,7 @@ impl Model {
             | Call::CloseRecord { .. }
             | Call::CloseBackup { .. }
             | Call::CloseState { .. }
-            | Call::CloseTeam { .. } => self.closing_call(call, f),
+            | Call::CloseMultisig { .. } => self.closing_call(call, f),
         }
     }
 
@@ -252,24 +253,24 @@ impl Model {
         self.state(program).filter(|s| s.phase != Phase::Released)
     }
 
-    /// The manager knows `program`, and the team that made `upgrade` still decides about it. Once the
-    /// state was closed, or another team registered the program, no instruction about the upgrade gets
+    /// The manager knows `program`, and the multisig that made `upgrade` still decides about it. Once the
+    /// state was closed, or another multisig registered the program, no instruction about the upgrade gets
     /// as far as the rules about its status.
     pub(crate) fn demand_governed(&self, program: ProgramId, upgrade: &Upgrade, f: &mut Faults) {
-        let team = upgrade.course.team;
-        f.refuse_unless(self.state(program).is_some_and(|state| state.team == team));
+        let multisig = upgrade.course.multisig;
+        f.refuse_unless(self.state(program).is_some_and(|state| state.multisig == multisig));
     }
 
-    /// Open proposals of `team`.
-    pub fn open_proposals(&self, team: TeamId) -> usize {
-        let open = |p: &&Proposal| p.course().team == team && p.course().status.voting();
+    /// Open proposals of `multisig`.
+    pub fn open_proposals(&self, multisig: MultisigId) -> usize {
+        let open = |p: &&Proposal| p.course().multisig == multisig && p.course().status.voting();
         self.proposals.values().filter(open).count()
     }
 
     /// `id` has ended before its execution: its places are free.
     pub(crate) fn end(&mut self, id: Pid) {
         let Some(proposal) = self.proposals.get(&id) else { return };
-        let (team, proposer) = (proposal.course().team, proposal.course().proposer);
+        let (multisig, proposer) = (proposal.course().multisig, proposal.course().proposer);
         let program = course::program_of(id, proposal);
         if let Some(state) = program.and_then(|program| self.state_mut(program)) {
             for place in [&mut state.live, &mut state.forward] {
@@ -278,8 +279,8 @@ impl Model {
                 }
             }
         }
-        if let Some(team) = self.teams.get_mut(&team) {
-            team.end(proposer);
+        if let Some(multisig) = self.multisigs.get_mut(&multisig) {
+            multisig.end(proposer);
         }
     }
 }

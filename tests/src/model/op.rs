@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Somebody, as an index into [`PEOPLE`].
 pub type Person = u8;
 /// A multisig, by the key that makes it.
-pub type TeamId = u8;
+pub type MultisigId = u8;
 /// A program: [`VAULTS`], [`OTHER`].
 pub type ProgramId = u8;
 /// A buffer.
@@ -39,7 +39,7 @@ pub const POOL: u8 = 7;
 pub const GUARD: Person = 7;
 /// Another one.
 pub const SECOND_GUARD: Person = 8;
-/// Nobody of the team.
+/// Nobody of the multisig.
 pub const STRANGER: Person = 9;
 /// Pays for what a member makes.
 pub const PAYER: Person = 10;
@@ -56,18 +56,18 @@ pub const ZERO: Person = 255;
 
 /// The program whose accounts migrate.
 pub const VAULTS: ProgramId = 0;
-/// A program without accounts, run by the same or another team.
+/// A program without accounts, run by the same or another multisig.
 pub const OTHER: ProgramId = 1;
 /// How many programs there are.
 pub const PROGRAMS: u8 = 2;
-/// How many teams there can be.
-pub const TEAMS: u8 = 2;
+/// How many multisigs there can be.
+pub const MULTISIGS: u8 = 2;
 /// How many vaults the owner can have.
 pub const VAULT_COUNT: u8 = 4;
 /// How many buffers there can be.
 pub const BUFFERS: u8 = 12;
 
-/// Bit of [`crate::model::team::Member::roles`]: may propose.
+/// Bit of [`crate::model::multisig::Member::roles`]: may propose.
 pub const PROPOSE: u8 = 1;
 /// May vote.
 pub const VOTE: u8 = 2;
@@ -102,12 +102,12 @@ pub enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Pid {
     /// An upgrade of a program.
-    Upgrade(ProgramId, TeamId, u64),
-    /// A change of a team.
-    Team(TeamId, u64),
+    Upgrade(ProgramId, MultisigId, u64),
+    /// A change of a multisig.
+    Multisig(MultisigId, u64),
 }
 
-/// What a team agrees on.
+/// What a multisig agrees on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rules {
     /// Approvals that lock a proposal.
@@ -164,14 +164,14 @@ pub struct Plan {
     pub forward: bool,
 }
 
-/// What a team proposal does.
+/// What a multisig proposal does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Action {
     /// Other rules.
     Change(Rules),
     /// A program gets another authority.
     Transfer(ProgramId, Person),
-    /// The team ends.
+    /// The multisig ends.
     Dissolve,
 }
 
@@ -218,7 +218,7 @@ pub enum Twist {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Thing {
     /// A multisig.
-    Team(TeamId),
+    Multisig(MultisigId),
     /// A program's state.
     State(ProgramId),
     /// A proposal.
@@ -246,45 +246,171 @@ pub enum Thing {
 /// An instruction of the manager.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Call {
-    CreateTeam { team: TeamId, rules: Rules },
-    Register { program: ProgramId, team: TeamId, by: Person, version: u16 },
-    Freeze { buffer: BufferId, program: ProgramId, by: Person, role: Role },
-    Attest { buffer: BufferId, program: ProgramId, exact: bool },
-    AttestChunk { buffer: BufferId, program: ProgramId, exact: bool },
-    AttestRollback { buffer: BufferId, program: ProgramId, exact: bool },
-    Reclaim { buffer: BufferId, program: ProgramId, by: Person },
-    Propose { program: ProgramId, by: Person, upgrade: BufferId, rollback: BufferId, plan: Plan },
-    ProposeTeam { team: TeamId, by: Person, action: Action, expires_at: i64, long_note: bool },
-    Vote { on: Pid, by: Person, approve: bool, digest: bool, durable: bool },
-    Revoke { on: Pid, by: Person, durable: bool },
-    Cancel { on: Pid, by: Person, durable: bool },
-    Expire { on: Pid },
-    Execute { on: Pid, by: Person },
-    ExecuteConfig { on: Pid, by: Person },
-    ExecuteTransfer { on: Pid, by: Person, to: Person },
-    Pause { team: TeamId, by: Person },
-    Unpause { team: TeamId, by: Person, durable: bool },
-    Migrate { on: Pid, by: Person, vaults: Vec<VaultId> },
-    Verify { on: Pid, vaults: Vec<VaultId> },
-    MarkClosed { on: Pid, by: Person, vault: VaultId, proof: VaultId },
-    Quarantine { on: Pid, by: Person, vault: VaultId },
-    Complete { on: Pid, by: Person },
-    VoteBack { on: Pid, by: Person, give_up: bool, digest: bool, durable: bool },
-    Restore { on: Pid, by: Person, vaults: Vec<(VaultId, How)> },
-    RollBack { on: Pid, by: Person },
-    CloseBuffer { buffer: BufferId, by: Person },
-    CloseProposal { on: Pid, by: Person },
-    CloseRecord { program: ProgramId, vault: VaultId, by: Person },
-    CloseBackup { program: ProgramId, vault: VaultId, by: Person },
-    CloseState { program: ProgramId, by: Person },
-    CloseTeam { team: TeamId, by: Person },
+    CreateMultisig {
+        multisig: MultisigId,
+        rules: Rules,
+    },
+    Register {
+        program: ProgramId,
+        multisig: MultisigId,
+        by: Person,
+        version: u16,
+    },
+    Freeze {
+        buffer: BufferId,
+        program: ProgramId,
+        by: Person,
+        role: Role,
+    },
+    Attest {
+        buffer: BufferId,
+        program: ProgramId,
+        exact: bool,
+    },
+    AttestChunk {
+        buffer: BufferId,
+        program: ProgramId,
+        exact: bool,
+    },
+    AttestRollback {
+        buffer: BufferId,
+        program: ProgramId,
+        exact: bool,
+    },
+    Reclaim {
+        buffer: BufferId,
+        program: ProgramId,
+        by: Person,
+    },
+    Propose {
+        program: ProgramId,
+        by: Person,
+        upgrade: BufferId,
+        rollback: BufferId,
+        plan: Plan,
+    },
+    ProposeMultisig {
+        multisig: MultisigId,
+        by: Person,
+        action: Action,
+        expires_at: i64,
+        long_note: bool,
+    },
+    Vote {
+        on: Pid,
+        by: Person,
+        approve: bool,
+        digest: bool,
+        durable: bool,
+    },
+    Revoke {
+        on: Pid,
+        by: Person,
+        durable: bool,
+    },
+    Cancel {
+        on: Pid,
+        by: Person,
+        durable: bool,
+    },
+    Expire {
+        on: Pid,
+    },
+    Execute {
+        on: Pid,
+        by: Person,
+    },
+    ExecuteConfig {
+        on: Pid,
+        by: Person,
+    },
+    ExecuteTransfer {
+        on: Pid,
+        by: Person,
+        to: Person,
+    },
+    Pause {
+        multisig: MultisigId,
+        by: Person,
+    },
+    Unpause {
+        multisig: MultisigId,
+        by: Person,
+        durable: bool,
+    },
+    Migrate {
+        on: Pid,
+        by: Person,
+        vaults: Vec<VaultId>,
+    },
+    Verify {
+        on: Pid,
+        vaults: Vec<VaultId>,
+    },
+    MarkClosed {
+        on: Pid,
+        by: Person,
+        vault: VaultId,
+        proof: VaultId,
+    },
+    Quarantine {
+        on: Pid,
+        by: Person,
+        vault: VaultId,
+    },
+    Complete {
+        on: Pid,
+        by: Person,
+    },
+    VoteBack {
+        on: Pid,
+        by: Person,
+        give_up: bool,
+        digest: bool,
+        durable: bool,
+    },
+    Restore {
+        on: Pid,
+        by: Person,
+        vaults: Vec<(VaultId, How)>,
+    },
+    RollBack {
+        on: Pid,
+        by: Person,
+    },
+    CloseBuffer {
+        buffer: BufferId,
+        by: Person,
+    },
+    CloseProposal {
+        on: Pid,
+        by: Person,
+    },
+    CloseRecord {
+        program: ProgramId,
+        vault: VaultId,
+        by: Person,
+    },
+    CloseBackup {
+        program: ProgramId,
+        vault: VaultId,
+        by: Person,
+    },
+    CloseState {
+        program: ProgramId,
+        by: Person,
+    },
+    CloseMultisig {
+        multisig: MultisigId,
+        by: Person,
+    },
 }
 
 impl Call {
     /// The instruction's name, as in the manager's table of contents.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::CreateTeam { .. } => "create_multisig",
+            Self::CreateMultisig { .. } => "create_multisig",
             Self::Register { .. } => "register_program",
             Self::Freeze { .. } => "freeze_buffer",
             Self::Attest { .. } => "attest_buffer",
@@ -292,7 +418,7 @@ impl Call {
             Self::AttestRollback { .. } => "attest_rollback",
             Self::Reclaim { .. } => "reclaim_buffer",
             Self::Propose { .. } => "propose_upgrade",
-            Self::ProposeTeam { .. } => "propose_governance",
+            Self::ProposeMultisig { .. } => "propose_governance",
             Self::Vote { approve: true, .. } => "approve",
             Self::Vote { .. } => "reject",
             Self::Revoke { .. } => "revoke",
@@ -317,7 +443,7 @@ impl Call {
             Self::CloseRecord { .. } => "close_account_version",
             Self::CloseBackup { .. } => "close_backup",
             Self::CloseState { .. } => "close_program_state",
-            Self::CloseTeam { .. } => "close_multisig",
+            Self::CloseMultisig { .. } => "close_multisig",
         }
     }
 
@@ -328,7 +454,7 @@ impl Call {
             | Self::Freeze { by, .. }
             | Self::Reclaim { by, .. }
             | Self::Propose { by, .. }
-            | Self::ProposeTeam { by, .. }
+            | Self::ProposeMultisig { by, .. }
             | Self::Vote { by, .. }
             | Self::Revoke { by, .. }
             | Self::Cancel { by, .. }
@@ -349,8 +475,8 @@ impl Call {
             | Self::CloseRecord { by, .. }
             | Self::CloseBackup { by, .. }
             | Self::CloseState { by, .. }
-            | Self::CloseTeam { by, .. } => Some(by),
-            Self::CreateTeam { .. }
+            | Self::CloseMultisig { by, .. } => Some(by),
+            Self::CreateMultisig { .. }
             | Self::Attest { .. }
             | Self::AttestChunk { .. }
             | Self::AttestRollback { .. }

@@ -1,5 +1,5 @@
 //! Programs, buffers and accounts as the specification describes them.
-use super::op::{Code, Person, Pid, ProgramId, Role, TeamId};
+use super::op::{Code, MultisigId, Person, Pid, ProgramId, Role};
 
 /// Who can change a program or a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct Counters {
 /// A program's state in the manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
-    pub team: TeamId,
+    pub multisig: MultisigId,
     pub version: u16,
     /// What runs, `None` while nobody has hashed it.
     pub known: Option<Code>,

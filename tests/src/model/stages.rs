@@ -1,4 +1,4 @@
-//! Where sequences start: stages of a team's life, each reached by operations that model and chain
+//! Where sequences start: stages of a multisig's life, each reached by operations that model and chain
 //! both took, and built once a process.
 use std::{
     collections::HashMap,
@@ -82,13 +82,13 @@ fn upgrade(program: u8, buffers: (u8, u8), to: u16, scope: Scope, now: i64) -> O
 /// The stage before, and what leads on from it at time `now`.
 fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
     let first = Pid::Upgrade(VAULTS, 0, 0);
-    let team = |action| {
+    let multisig = |action| {
         let expires_at = now + 14 * DAY;
-        call(Call::ProposeTeam { team: 0, by: 0, action, expires_at, long_note: false })
+        call(Call::ProposeMultisig { multisig: 0, by: 0, action, expires_at, long_note: false })
     };
     let decided = |stage_before, action, id| {
-        let on = Pid::Team(0, id);
-        let mut ops = vec![team(action)];
+        let on = Pid::Multisig(0, id);
+        let mut ops = vec![multisig(action)];
         ops.extend(approve(on));
         ops.push(pass(LOCK));
         (Some(stage_before), ops)
@@ -103,9 +103,9 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
             (None, vaults.collect())
         }
         "registered" => {
-            let make = |team| call(Call::CreateTeam { team, rules: usual(team) });
+            let make = |multisig| call(Call::CreateMultisig { multisig, rules: usual(multisig) });
             let register =
-                |program, team| call(Call::Register { program, team, by: DEV, version: 1 });
+                |program, multisig| call(Call::Register { program, multisig, by: DEV, version: 1 });
             (Some("fresh"), vec![make(0), make(1), register(VAULTS, 0), register(OTHER, 0)])
         }
         "attested" => {
@@ -149,23 +149,23 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
         }
         "transfer" => decided("attested", Action::Transfer(VAULTS, NOVA), 0),
         "released" => {
-            let on = Pid::Team(0, 0);
+            let on = Pid::Multisig(0, 0);
             (Some("transfer"), vec![call(Call::ExecuteTransfer { on, by: 2, to: NOVA })])
         }
         // The upgrade was executed, and the manager knows its program no more.
         "left" => {
-            let (on, to) = (Pid::Team(0, 1), NOVA);
+            let (on, to) = (Pid::Multisig(0, 1), NOVA);
             let (before, mut ops) = decided("completed", Action::Transfer(VAULTS, to), 1);
             ops.push(call(Call::ExecuteTransfer { on, by: 2, to }));
             ops.push(call(Call::CloseState { program: VAULTS, by: STRANGER }));
             (before, ops)
         }
-        // Its program is another team's now.
+        // Its program is another multisig's now.
         "passed on" => {
-            let register = Call::Register { program: VAULTS, team: 1, by: NOVA, version: 2 };
+            let register = Call::Register { program: VAULTS, multisig: 1, by: NOVA, version: 2 };
             (Some("left"), vec![call(register)])
         }
-        // Its team is gone, and the state of its program is not.
+        // Its multisig is gone, and the state of its program is not.
         "dissolved" => {
             let to = NOVA;
             let actions =
@@ -174,15 +174,22 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
             for (by, action) in (0..).zip(actions) {
                 let expires_at = now + 14 * DAY;
                 let long_note = false;
-                ops.push(call(Call::ProposeTeam { team: 0, by, action, expires_at, long_note }));
-                ops.extend(approve(Pid::Team(0, 1 + u64::from(by))));
+                ops.push(call(Call::ProposeMultisig {
+                    multisig: 0,
+                    by,
+                    action,
+                    expires_at,
+                    long_note,
+                }));
+                ops.extend(approve(Pid::Multisig(0, 1 + u64::from(by))));
             }
             ops.push(pass(LOCK));
             ops.extend(
-                [1, 2].map(|id| call(Call::ExecuteTransfer { on: Pid::Team(0, id), by: 2, to })),
+                [1, 2]
+                    .map(|id| call(Call::ExecuteTransfer { on: Pid::Multisig(0, id), by: 2, to })),
             );
-            ops.push(call(Call::ExecuteConfig { on: Pid::Team(0, 3), by: 2 }));
-            ops.push(call(Call::CloseTeam { team: 0, by: STRANGER }));
+            ops.push(call(Call::ExecuteConfig { on: Pid::Multisig(0, 3), by: 2 }));
+            ops.push(call(Call::CloseMultisig { multisig: 0, by: STRANGER }));
             (Some("completed"), ops)
         }
         "large" => {

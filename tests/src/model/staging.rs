@@ -15,14 +15,14 @@ impl Model {
     pub(crate) fn register(
         &mut self,
         id: ProgramId,
-        team: u8,
+        multisig: u8,
         by: Person,
         version: u16,
         f: &mut Faults,
     ) -> Events {
-        match self.teams.get(&team) {
+        match self.multisigs.get(&multisig) {
             None => f.refuse(),
-            Some(team) => f.unless(!team.dissolved, "Dissolved"),
+            Some(multisig) => f.unless(!multisig.dissolved, "Dissolved"),
         }
         let Some(program) = self.programs.get_mut(usize::from(id)) else {
             f.refuse();
@@ -36,7 +36,7 @@ impl Model {
         program.holder = Holder::Manager(id);
         let known = (!program.code.large()).then_some(program.code);
         program.state = Some(State {
-            team,
+            multisig,
             version,
             known,
             previous_version: version,
@@ -49,8 +49,8 @@ impl Model {
             executed_at: 0,
             counters: Counters::default(),
         });
-        if let Some(team) = self.teams.get_mut(&team) {
-            team.programs += 1;
+        if let Some(multisig) = self.multisigs.get_mut(&multisig) {
+            multisig.programs += 1;
         }
         vec!["ProgramRegistered"]
     }
@@ -197,8 +197,8 @@ impl Model {
     ) -> Events {
         f.unless(!self.attestations.contains_key(&id), "BufferKnown");
         self.demand_frozen(id, program, f);
-        match self.state(program).map(|s| self.teams.get(&s.team)) {
-            Some(Some(team)) => team.demand(f, by, EXECUTE),
+        match self.state(program).map(|s| self.multisigs.get(&s.multisig)) {
+            Some(Some(multisig)) => multisig.demand(f, by, EXECUTE),
             _ => f.refuse(),
         }
         if f.stop() {
@@ -221,11 +221,11 @@ impl Model {
             f.refuse();
             return vec![];
         };
-        let Some(team) = self.teams.get(&state.team) else {
+        let Some(multisig) = self.multisigs.get(&state.multisig) else {
             f.refuse();
             return vec![];
         };
-        team.demand(f, by, PROPOSE);
+        multisig.demand(f, by, PROPOSE);
         if plan.forward {
             let stuck = matches!(state.phase, Phase::Migrating | Phase::RollingBack);
             f.unless(stuck && state.forward.is_none(), "RollForward");
@@ -257,10 +257,10 @@ impl Model {
         let seen = plan.manifest && program == VAULTS && !self.vaults.is_empty();
         f.unless(!seen || plan.scope != Scope::Nothing, "Manifest");
         let life = plan.expires_at - now.time;
-        f.unless(life > i64::from(team.rules.timelock) && life <= MAX_LIFE, "ExpiryOutOfRange");
-        let open = team.open.get(&by).copied().unwrap_or(0);
-        f.unless(open < team.rules.open_cap, "TooManyOpen");
-        let id = Pid::Upgrade(program, state.team, team.next);
+        f.unless(life > i64::from(multisig.rules.timelock) && life <= MAX_LIFE, "ExpiryOutOfRange");
+        let open = multisig.open.get(&by).copied().unwrap_or(0);
+        f.unless(open < multisig.rules.open_cap, "TooManyOpen");
+        let id = Pid::Upgrade(program, state.multisig, multisig.next);
         f.unless(!self.proposals.contains_key(&id), "AddressTaken");
         if f.stop() {
             return vec![];
@@ -268,7 +268,7 @@ impl Model {
         let manifest =
             if seen { self.vaults.iter().map(|(v, c)| (*v, *c)).collect() } else { vec![] };
         let proposal = Upgrade {
-            course: Course::new((state.team, team.epoch), by, plan.expires_at, now),
+            course: Course::new((state.multisig, multisig.epoch), by, plan.expires_at, now),
             forward: plan.forward,
             upgrade: new,
             rollback: old,
@@ -277,12 +277,12 @@ impl Model {
             to: plan.to,
             scope: plan.scope,
             manifest,
-            spill: team.rules.treasury,
+            spill: multisig.rules.treasury,
             rollback_until: 0,
             rollback_at: 0,
             back: Default::default(),
         };
-        self.count_proposal(proposal.course.team, by);
+        self.count_proposal(proposal.course.multisig, by);
         self.proposals.insert(id, Proposal::Upgrade(proposal));
         for buffer in [upgrade, rollback] {
             if let Some(attestation) = self.attestations.get_mut(&buffer) {

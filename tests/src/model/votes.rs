@@ -1,32 +1,32 @@
-//! The team's instructions: creation, votes, changes of itself, pauses.
+//! The multisig's instructions: creation, votes, changes of itself, pauses.
 use super::{
     Events, Faults, Model,
-    course::{Course, Proposal, Status, TeamChange, program_of},
-    op::{Action, Call, EXECUTE, PROPOSE, Person, Pid, ProgramId, TeamId, VOTE},
+    course::{Course, MultisigChange, Proposal, Status, program_of},
+    multisig::{Multisig, PAUSE},
+    op::{Action, Call, EXECUTE, MultisigId, PROPOSE, Person, Pid, ProgramId, VOTE},
     program::{Holder, Phase},
-    team::{PAUSE, Team},
 };
 
 /// Longest time from proposal to expiry, seconds.
 const MAX_LIFE: i64 = 180 * 24 * 3600;
 
 impl Model {
-    pub(crate) fn team_call(&mut self, call: &Call, f: &mut Faults) -> Events {
+    pub(crate) fn multisig_call(&mut self, call: &Call, f: &mut Faults) -> Events {
         match call {
-            Call::CreateTeam { team, rules } => {
+            Call::CreateMultisig { multisig, rules } => {
                 rules.check(f);
-                f.refuse_unless(!self.teams.contains_key(team));
+                f.refuse_unless(!self.multisigs.contains_key(multisig));
                 if f.stop() {
                     return vec![];
                 }
                 let mut rules = rules.clone();
                 rules.members.sort();
-                self.teams.insert(*team, Team::new(rules, self.now.slot));
+                self.multisigs.insert(*multisig, Multisig::new(rules, self.now.slot));
                 vec!["MultisigCreated"]
             }
-            Call::ProposeTeam { team, by, action, expires_at, long_note } => {
+            Call::ProposeMultisig { multisig, by, action, expires_at, long_note } => {
                 f.unless(!long_note, "NoteTooLong");
-                self.propose_team(*team, *by, action, *expires_at, f)
+                self.propose_multisig(*multisig, *by, action, *expires_at, f)
             }
             Call::Vote { on, by, approve, digest, durable } => {
                 f.unless(*digest, "DigestMismatch");
@@ -53,40 +53,40 @@ impl Model {
             Call::Expire { on } => self.expire(*on, f),
             Call::ExecuteConfig { on, by } => self.execute_config(*on, *by, f),
             Call::ExecuteTransfer { on, by, to } => self.execute_transfer(*on, *by, *to, f),
-            Call::Pause { team, by } => {
+            Call::Pause { multisig, by } => {
                 let now = self.now.time;
-                let Some(team) = self.teams.get_mut(team) else {
+                let Some(multisig) = self.multisigs.get_mut(multisig) else {
                     f.refuse();
                     return vec![];
                 };
-                f.unless(team.is_guardian(*by), "NotGuardian");
-                f.unless(!team.dissolved, "Dissolved");
-                f.unless(!team.paused(now), "Paused");
-                f.unless(now >= team.pause_again, "PauseTooSoon");
+                f.unless(multisig.is_guardian(*by), "NotGuardian");
+                f.unless(!multisig.dissolved, "Dissolved");
+                f.unless(!multisig.paused(now), "Paused");
+                f.unless(now >= multisig.pause_again, "PauseTooSoon");
                 if f.stop() {
                     return vec![];
                 }
-                (team.paused_until, team.pause_again) = (now + PAUSE, now + 2 * PAUSE);
-                team.unpause.clear();
+                (multisig.paused_until, multisig.pause_again) = (now + PAUSE, now + 2 * PAUSE);
+                multisig.unpause.clear();
                 vec!["PauseChanged"]
             }
-            Call::Unpause { team, by, durable } => {
+            Call::Unpause { multisig, by, durable } => {
                 let now = self.now.time;
-                let Some(team) = self.teams.get_mut(team) else {
+                let Some(multisig) = self.multisigs.get_mut(multisig) else {
                     f.refuse();
                     return vec![];
                 };
-                team.demand(f, *by, VOTE);
-                f.unless(!durable || team.rules.durable, "DurableNonce");
-                f.unless(team.paused(now), "NotPaused");
-                f.unless(!team.unpause.contains(by), "AlreadyVoted");
+                multisig.demand(f, *by, VOTE);
+                f.unless(!durable || multisig.rules.durable, "DurableNonce");
+                f.unless(multisig.paused(now), "NotPaused");
+                f.unless(!multisig.unpause.contains(by), "AlreadyVoted");
                 if f.stop() {
                     return vec![];
                 }
-                team.unpause.insert(*by);
-                if team.decides(team.voters_among(&team.unpause)) {
-                    team.paused_until = 0;
-                    team.unpause.clear();
+                multisig.unpause.insert(*by);
+                if multisig.decides(multisig.voters_among(&multisig.unpause)) {
+                    multisig.paused_until = 0;
+                    multisig.unpause.clear();
                 }
                 vec!["PauseChanged"]
             }
@@ -94,47 +94,47 @@ impl Model {
         }
     }
 
-    fn propose_team(
+    fn propose_multisig(
         &mut self,
-        id: TeamId,
+        id: MultisigId,
         by: Person,
         action: &Action,
         expires_at: i64,
         f: &mut Faults,
     ) -> Events {
         let now = self.now;
-        let Some(team) = self.teams.get(&id) else {
+        let Some(multisig) = self.multisigs.get(&id) else {
             f.refuse();
             return vec![];
         };
-        team.demand(f, by, PROPOSE);
-        f.unless(!team.dissolved, "Dissolved");
+        multisig.demand(f, by, PROPOSE);
+        f.unless(!multisig.dissolved, "Dissolved");
         let life = expires_at - now.time;
-        f.unless(life > i64::from(team.rules.timelock) && life <= MAX_LIFE, "ExpiryOutOfRange");
-        let open = team.open.get(&by).copied().unwrap_or(0);
-        f.unless(open < team.rules.open_cap, "TooManyOpen");
+        f.unless(life > i64::from(multisig.rules.timelock) && life <= MAX_LIFE, "ExpiryOutOfRange");
+        let open = multisig.open.get(&by).copied().unwrap_or(0);
+        f.unless(open < multisig.rules.open_cap, "TooManyOpen");
         match action {
             Action::Change(rules) => {
                 rules.check(f);
-                f.unless(rules.floor >= team.rules.floor, "TimelockFloor");
+                f.unless(rules.floor >= multisig.rules.floor, "TimelockFloor");
             }
             Action::Transfer(program, to) => match self.state(*program) {
                 None => f.refuse(),
                 Some(state) => {
                     f.unless(*to != super::op::ZERO, "NewAuthority");
-                    f.refuse_unless(state.team == id);
+                    f.refuse_unless(state.multisig == id);
                     f.unless(state.live.is_none() && state.forward.is_none(), "LiveProposal");
                     f.unless(state.phase == Phase::Steady, "NotSteady");
                 }
             },
             Action::Dissolve => {}
         }
-        let pid = Pid::Team(id, team.next);
+        let pid = Pid::Multisig(id, multisig.next);
         f.unless(!self.proposals.contains_key(&pid), "AddressTaken");
         if f.stop() {
             return vec![];
         }
-        let course = Course::new((id, team.epoch), by, expires_at, now);
+        let course = Course::new((id, multisig.epoch), by, expires_at, now);
         let mut action = action.clone();
         if let Action::Change(rules) = &mut action {
             rules.members.sort();
@@ -144,15 +144,15 @@ impl Model {
         {
             state.live = Some(pid);
         }
-        self.proposals.insert(pid, Proposal::Team(TeamChange { course, action }));
+        self.proposals.insert(pid, Proposal::Multisig(MultisigChange { course, action }));
         self.count_proposal(id, by);
         vec!["GovernanceProposed"]
     }
 
-    pub(crate) fn count_proposal(&mut self, team: TeamId, by: Person) {
-        if let Some(team) = self.teams.get_mut(&team) {
-            team.next += 1;
-            *team.open.entry(by).or_default() += 1;
+    pub(crate) fn count_proposal(&mut self, multisig: MultisigId, by: Person) {
+        if let Some(multisig) = self.multisigs.get_mut(&multisig) {
+            multisig.next += 1;
+            *multisig.open.entry(by).or_default() += 1;
         }
     }
 
@@ -181,18 +181,20 @@ impl Model {
     ) {
         let now = self.now;
         let Some(proposal) = self.proposals.get(&id) else { return f.refuse() };
-        let Some(team) = self.teams.get(&proposal.course().team) else { return f.refuse() };
-        f.unless(!durable || team.rules.durable, "DurableNonce");
-        proposal.course().demand_vote(f, team, by, now);
+        let Some(multisig) = self.multisigs.get(&proposal.course().multisig) else {
+            return f.refuse();
+        };
+        f.unless(!durable || multisig.rules.durable, "DurableNonce");
+        proposal.course().demand_vote(f, multisig, by, now);
         self.demand_live(id, proposal, f);
-        let team = team.clone();
+        let multisig = multisig.clone();
         let Some(proposal) = self.proposals.get_mut(&id) else { return };
         let course = proposal.course_mut();
         change(course, f);
         if f.stop() {
             return;
         }
-        course.weigh(&team, now);
+        course.weigh(&multisig, now);
         if course.status == Status::Rejected {
             self.end(id);
         }
@@ -204,21 +206,21 @@ impl Model {
             return vec![];
         };
         let course = proposal.course();
-        let Some(team) = self.teams.get(&course.team) else {
+        let Some(multisig) = self.multisigs.get(&course.multisig) else {
             f.refuse();
             return vec![];
         };
         self.demand_known(id, proposal, f);
         f.unless(course.status.voting(), "NotVoting");
-        f.unless(!durable || team.rules.durable, "DurableNonce");
+        f.unless(!durable || multisig.rules.durable, "DurableNonce");
         let withdrawn = by == course.proposer && course.votes.is_empty();
-        let vetoed = !withdrawn && team.is_guardian(by);
+        let vetoed = !withdrawn && multisig.is_guardian(by);
         if vetoed {
-            let own_chair = matches!(proposal, Proposal::Team(TeamChange { action: Action::Change(rules), .. })
-                if rules.only_guardian_differs(&team.rules));
+            let own_chair = matches!(proposal, Proposal::Multisig(MultisigChange { action: Action::Change(rules), .. })
+                if rules.only_guardian_differs(&multisig.rules));
             f.unless(!own_chair, "GuardianCannotVeto");
         } else if !withdrawn {
-            team.demand(f, by, VOTE);
+            multisig.demand(f, by, VOTE);
             f.unless(!course.cancel.contains(&by), "AlreadyVoted");
         }
         if f.stop() {
@@ -227,9 +229,9 @@ impl Model {
         let mut cancel = course.cancel.clone();
         let mut ends = withdrawn || vetoed;
         if !ends {
-            cancel.retain(|who| team.votes(*who));
+            cancel.retain(|who| multisig.votes(*who));
             cancel.insert(by);
-            ends = team.decides(cancel.len());
+            ends = multisig.decides(cancel.len());
         }
         if let Some(proposal) = self.proposals.get_mut(&id) {
             proposal.course_mut().cancel = cancel;
@@ -249,11 +251,11 @@ impl Model {
         };
         let course = proposal.course();
         self.demand_known(id, proposal, f);
-        let Some(team) = self.teams.get(&course.team) else {
+        let Some(multisig) = self.multisigs.get(&course.multisig) else {
             f.refuse();
             return vec![];
         };
-        let stale = team.epoch != course.epoch;
+        let stale = multisig.epoch != course.epoch;
         f.unless(course.status.voting(), "NotVoting");
         f.unless(stale || now > course.deadline(), "NotExpired");
         if f.stop() {
@@ -269,29 +271,29 @@ impl Model {
     /// What every execution asks.
     pub(crate) fn demand_execution(&self, proposal: &Proposal, by: Person, f: &mut Faults) {
         let course = proposal.course();
-        let Some(team) = self.teams.get(&course.team) else { return f.refuse() };
-        team.demand(f, by, EXECUTE);
-        course.demand_ready(f, team, self.now);
+        let Some(multisig) = self.multisigs.get(&course.multisig) else { return f.refuse() };
+        multisig.demand(f, by, EXECUTE);
+        course.demand_ready(f, multisig, self.now);
     }
 
     fn execute_config(&mut self, id: Pid, by: Person, f: &mut Faults) -> Events {
-        let Some(proposal @ Proposal::Team(change)) = self.proposals.get(&id) else {
+        let Some(proposal @ Proposal::Multisig(change)) = self.proposals.get(&id) else {
             f.refuse();
             return vec![];
         };
         self.demand_execution(proposal, by, f);
-        let (team_id, action) = (change.course.team, change.action.clone());
-        let Some(team) = self.teams.get(&team_id) else {
+        let (multisig_id, action) = (change.course.multisig, change.action.clone());
+        let Some(multisig) = self.multisigs.get(&multisig_id) else {
             f.refuse();
             return vec![];
         };
         match &action {
             Action::Change(rules) => {
                 rules.check(f);
-                f.unless(rules.floor >= team.rules.floor, "TimelockFloor");
+                f.unless(rules.floor >= multisig.rules.floor, "TimelockFloor");
             }
             Action::Dissolve => {
-                let alone = team.programs == 0 && self.open_proposals(team_id) <= 1;
+                let alone = multisig.programs == 0 && self.open_proposals(multisig_id) <= 1;
                 f.unless(alone, "ProgramsRegistered");
             }
             Action::Transfer(..) => f.unless(false, "NotThisKind"),
@@ -300,17 +302,17 @@ impl Model {
             return vec![];
         }
         self.executed(id);
-        let Some(team) = self.teams.get_mut(&team_id) else { return vec![] };
+        let Some(multisig) = self.multisigs.get_mut(&multisig_id) else { return vec![] };
         match action {
             Action::Change(rules) => {
-                team.change(rules);
+                multisig.change(rules);
                 vec!["ConfigChanged"]
             }
             _ => {
-                team.dissolved = true;
-                team.epoch += 1;
-                team.unpause.clear();
-                vec!["TeamDissolved"]
+                multisig.dissolved = true;
+                multisig.epoch += 1;
+                multisig.unpause.clear();
+                vec!["MultisigDissolved"]
             }
         }
     }
@@ -322,30 +324,30 @@ impl Model {
         let course = proposal.course_mut();
         course.status = Status::Executed;
         course.executed = (now.time, now.slot);
-        let (team, proposer) = (course.team, course.proposer);
-        if let Some(team) = self.teams.get_mut(&team) {
-            team.end(proposer);
+        let (multisig, proposer) = (course.multisig, course.proposer);
+        if let Some(multisig) = self.multisigs.get_mut(&multisig) {
+            multisig.end(proposer);
         }
     }
 
     fn execute_transfer(&mut self, id: Pid, by: Person, to: Person, f: &mut Faults) -> Events {
-        let Some(proposal @ Proposal::Team(change)) = self.proposals.get(&id) else {
+        let Some(proposal @ Proposal::Multisig(change)) = self.proposals.get(&id) else {
             f.refuse();
             return vec![];
         };
         self.demand_execution(proposal, by, f);
-        let (team_id, now) = (change.course.team, self.now.time);
+        let (multisig_id, now) = (change.course.multisig, self.now.time);
         let Action::Transfer(program, new) = change.action else {
             f.refuse();
             return vec![];
         };
-        let team = self.teams.get(&team_id);
-        f.unless(!team.is_some_and(|team| team.paused(now)), "Paused");
+        let multisig = self.multisigs.get(&multisig_id);
+        f.unless(!multisig.is_some_and(|multisig| multisig.paused(now)), "Paused");
         f.refuse_unless(to == new);
         match self.state(program) {
             None => f.refuse(),
             Some(state) => {
-                f.refuse_unless(state.live == Some(id) && state.team == team_id);
+                f.refuse_unless(state.live == Some(id) && state.multisig == multisig_id);
                 f.unless(state.phase == Phase::Steady, "NotSteady");
             }
         }
@@ -354,8 +356,8 @@ impl Model {
         }
         self.executed(id);
         self.release(program, Holder::Person(to));
-        if let Some(team) = self.teams.get_mut(&team_id) {
-            team.programs -= 1;
+        if let Some(multisig) = self.multisigs.get_mut(&multisig_id) {
+            multisig.programs -= 1;
         }
         vec!["AuthorityTransferred"]
     }

@@ -67,7 +67,7 @@ impl Bytes {
         self.raw(key.as_ref())
     }
 
-    /// `TeamRules`.
+    /// `MultisigRules`.
     pub fn rules(self, rules: &Rules, keys: &Keys) -> Self {
         let mut members: Vec<_> =
             rules.members.iter().map(|(who, roles)| (keys.person(*who), *roles)).collect();
@@ -96,7 +96,7 @@ impl Bytes {
     }
 
     /// `GovernanceArgs`.
-    pub fn team_args(self, expires_at: i64, note: &str, action: &Action, keys: &Keys) -> Self {
+    pub fn multisig_args(self, expires_at: i64, note: &str, action: &Action, keys: &Keys) -> Self {
         let out = self.raw(&[7; 32]).i64(expires_at).vec(note.as_bytes());
         match action {
             Action::Change(rules) => out.u8(0).rules(rules, keys),

@@ -1,4 +1,4 @@
-//! Changes that a team makes to itself by a config transaction. Spending limits and the rent
+//! Changes that a multisig makes to itself by a config transaction. Spending limits and the rent
 //! collector are left out: nothing here needs them.
 use solana_pubkey::Pubkey;
 

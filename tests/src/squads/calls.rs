@@ -12,7 +12,7 @@ use super::{
 const NONE: u8 = 0;
 /// A present one.
 const SOME: u8 = 1;
-/// The vault that these calls are about: teams here use one.
+/// The vault that these calls are about: multisigs here use one.
 const VAULT: u8 = 0;
 
 /// Members with their permissions.
@@ -21,7 +21,7 @@ pub type Members = Vec<(Pubkey, u8)>;
 /// What a new multisig is.
 #[derive(Clone, Debug)]
 pub struct MultisigArgs {
-    /// Who can change the team alone. `None` leaves that to the team.
+    /// Who can change the multisig alone. `None` leaves that to the multisig.
     pub config_authority: Option<Pubkey>,
     /// Approvals that decide.
     pub threshold: u16,
@@ -60,9 +60,9 @@ pub fn multisig_create_v2(
     call("multisig_create_v2", accounts, &data)
 }
 
-/// Stores `message` as transaction `index` of `team`, which must be its next; `creator` signs.
+/// Stores `message` as transaction `index` of `multisig`, which must be its next; `creator` signs.
 pub fn vault_transaction_create(
-    team: &Pubkey,
+    multisig: &Pubkey,
     index: u64,
     creator: &Pubkey,
     message: &TransactionMessage,
@@ -70,15 +70,15 @@ pub fn vault_transaction_create(
     const EPHEMERAL_SIGNERS: u8 = 0;
     let message = message.encode();
     let data = [&[VAULT, EPHEMERAL_SIGNERS], &count(message.len())[..], &message, &[NONE]].concat();
-    call("vault_transaction_create", create_accounts(team, index, creator), &data)
+    call("vault_transaction_create", create_accounts(multisig, index, creator), &data)
 }
 
 /// Puts transaction `index` to the vote; `creator` signs.
-pub fn proposal_create(team: &Pubkey, index: u64, creator: &Pubkey) -> Instruction {
+pub fn proposal_create(multisig: &Pubkey, index: u64, creator: &Pubkey) -> Instruction {
     const DRAFT: u8 = 0;
     let accounts = vec![
-        AccountMeta::new_readonly(*team, false),
-        AccountMeta::new(proposal(team, index), false),
+        AccountMeta::new_readonly(*multisig, false),
+        AccountMeta::new(proposal(multisig, index), false),
         AccountMeta::new_readonly(*creator, true),
         AccountMeta::new(*creator, true),
         system_program(),
@@ -88,11 +88,11 @@ pub fn proposal_create(team: &Pubkey, index: u64, creator: &Pubkey) -> Instructi
 }
 
 /// The approval of `member`, who signs.
-pub fn proposal_approve(team: &Pubkey, index: u64, member: &Pubkey) -> Instruction {
+pub fn proposal_approve(multisig: &Pubkey, index: u64, member: &Pubkey) -> Instruction {
     let accounts = vec![
-        AccountMeta::new_readonly(*team, false),
+        AccountMeta::new_readonly(*multisig, false),
         AccountMeta::new(*member, true),
-        AccountMeta::new(proposal(team, index), false),
+        AccountMeta::new(proposal(multisig, index), false),
     ];
     call("proposal_approve", accounts, &[NONE])
 }
@@ -100,24 +100,24 @@ pub fn proposal_approve(team: &Pubkey, index: u64, member: &Pubkey) -> Instructi
 /// Executes transaction `index`, which holds `message`; `member` signs, and everyone but the vault
 /// whose signature the message asks for.
 pub fn vault_transaction_execute(
-    team: &Pubkey,
+    multisig: &Pubkey,
     index: u64,
     member: &Pubkey,
     message: &TransactionMessage,
 ) -> Instruction {
     let mut accounts = vec![
-        AccountMeta::new_readonly(*team, false),
-        AccountMeta::new(proposal(team, index), false),
-        AccountMeta::new_readonly(transaction(team, index), false),
+        AccountMeta::new_readonly(*multisig, false),
+        AccountMeta::new(proposal(multisig, index), false),
+        AccountMeta::new_readonly(transaction(multisig, index), false),
         AccountMeta::new_readonly(*member, true),
     ];
-    accounts.extend(message.accounts(&vault(team, VAULT)));
+    accounts.extend(message.accounts(&vault(multisig, VAULT)));
     call("vault_transaction_execute", accounts, &[])
 }
 
-/// Stores `actions` as transaction `index` of `team`, which must be its next; `creator` signs.
+/// Stores `actions` as transaction `index` of `multisig`, which must be its next; `creator` signs.
 pub fn config_transaction_create(
-    team: &Pubkey,
+    multisig: &Pubkey,
     index: u64,
     creator: &Pubkey,
     actions: &[ConfigAction],
@@ -125,26 +125,26 @@ pub fn config_transaction_create(
     let mut data = count(actions.len()).to_vec();
     actions.iter().for_each(|action| data.extend(action.encode()));
     data.push(NONE);
-    call("config_transaction_create", create_accounts(team, index, creator), &data)
+    call("config_transaction_create", create_accounts(multisig, index, creator), &data)
 }
 
 /// Executes the changes of transaction `index`; `member` signs.
-pub fn config_transaction_execute(team: &Pubkey, index: u64, member: &Pubkey) -> Instruction {
+pub fn config_transaction_execute(multisig: &Pubkey, index: u64, member: &Pubkey) -> Instruction {
     let accounts = vec![
-        AccountMeta::new(*team, false),
+        AccountMeta::new(*multisig, false),
         AccountMeta::new_readonly(*member, true),
-        AccountMeta::new(proposal(team, index), false),
-        AccountMeta::new_readonly(transaction(team, index), false),
+        AccountMeta::new(proposal(multisig, index), false),
+        AccountMeta::new_readonly(transaction(multisig, index), false),
         AccountMeta::new(*member, true),
         system_program(),
     ];
     call("config_transaction_execute", accounts, &[])
 }
 
-fn create_accounts(team: &Pubkey, index: u64, creator: &Pubkey) -> Vec<AccountMeta> {
+fn create_accounts(multisig: &Pubkey, index: u64, creator: &Pubkey) -> Vec<AccountMeta> {
     vec![
-        AccountMeta::new(*team, false),
-        AccountMeta::new(transaction(team, index), false),
+        AccountMeta::new(*multisig, false),
+        AccountMeta::new(transaction(multisig, index), false),
         AccountMeta::new_readonly(*creator, true),
         AccountMeta::new(*creator, true),
         system_program(),
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
     use crate::squads::ALL;
 
-    const TEAM: &str = "EL91oYPRjUKLnFif8X7mizqHbEMZjwV1CWm9z6aaj1pT";
+    const MULTISIG: &str = "EL91oYPRjUKLnFif8X7mizqHbEMZjwV1CWm9z6aaj1pT";
     const TRANSACTION: &str = "2dDHpwsCMvpqABozc5iSWD1W3yAewJDHpxZ1qHa3jLgS";
     const PROPOSAL: &str = "8k5BdWctgafg2BndMMfzz5PT6HsnXs1Svc7J2rhgSRdT";
     const MEMBER: &str = "GgBaCs3NCBuZN12kCJgAW63ydqohFkHEdfdEXBPzLHq";
@@ -185,7 +185,7 @@ mod tests {
         Pubkey::new_from_array([n; 32])
     }
 
-    fn team() -> Pubkey {
+    fn address() -> Pubkey {
         multisig(&bytes(7))
     }
 
@@ -209,10 +209,10 @@ mod tests {
     }
 
     const CREATE: [(&str, &str); 5] =
-        [(TEAM, "w-"), (TRANSACTION, "w-"), (MEMBER, "rs"), (MEMBER, "ws"), (SYSTEM, "r-")];
+        [(MULTISIG, "w-"), (TRANSACTION, "w-"), (MEMBER, "rs"), (MEMBER, "ws"), (SYSTEM, "r-")];
 
     #[test]
-    fn a_new_team_is_the_official_clients() {
+    fn a_new_multisig_is_the_official_clients() {
         let args = MultisigArgs {
             config_authority: None,
             threshold: 3,
@@ -226,7 +226,7 @@ mod tests {
             &[
                 ("BSTq9w3kZwNwpBXJEvTZz2G9ZTNyKBvoSeXMvwb4cNZr", "r-"),
                 ("5DH2e3cJmFpyi6mk65EGFediunm4ui6BiKNUNrhWtD1b", "w-"),
-                (TEAM, "w-"),
+                (MULTISIG, "w-"),
                 ("US517G5965aydkZ46HS38QLi7UQiSojurfbQfKCELFx", "rs"),
                 (MEMBER, "ws"),
                 (SYSTEM, "r-"),
@@ -237,11 +237,11 @@ mod tests {
 
     #[test]
     fn a_stored_transaction_is_the_official_clients() {
-        let vault = vault(&team(), VAULT);
+        let vault = vault(&address(), VAULT);
         let call = upgrade(&bytes(1), &bytes(2), &vault, &bytes(3));
         let message = TransactionMessage::new(&vault, &[call]);
         check(
-            &vault_transaction_create(&team(), 1, &bytes(4), &message),
+            &vault_transaction_create(&address(), 1, &bytes(4), &message),
             &CREATE,
             // The message itself is checked where it is made.
             &format!("30fa4ea8d0e2dad3000015010000{}00", hex::encode(message.encode())),
@@ -251,22 +251,22 @@ mod tests {
     #[test]
     fn a_proposal_and_its_approval_are_the_official_clients() {
         check(
-            &proposal_create(&team(), 1, &bytes(4)),
-            &[(TEAM, "r-"), (PROPOSAL, "w-"), (MEMBER, "rs"), (MEMBER, "ws"), (SYSTEM, "r-")],
+            &proposal_create(&address(), 1, &bytes(4)),
+            &[(MULTISIG, "r-"), (PROPOSAL, "w-"), (MEMBER, "rs"), (MEMBER, "ws"), (SYSTEM, "r-")],
             "dc3c49e01e6c4f9f010000000000000000",
         );
         check(
-            &proposal_approve(&team(), 1, &bytes(4)),
-            &[(TEAM, "r-"), (MEMBER, "ws"), (PROPOSAL, "w-")],
+            &proposal_approve(&address(), 1, &bytes(4)),
+            &[(MULTISIG, "r-"), (MEMBER, "ws"), (PROPOSAL, "w-")],
             "9025a488bcd82af800",
         );
     }
 
     #[test]
-    fn a_change_of_the_team_is_the_official_clients() {
+    fn a_change_of_the_multisig_is_the_official_clients() {
         check(
             &config_transaction_create(
-                &team(),
+                &address(),
                 1,
                 &bytes(4),
                 &[ConfigAction::SetTimeLock(172_800)],
@@ -275,9 +275,9 @@ mod tests {
             "9bec57e4894b5127010000000300a3020000",
         );
         check(
-            &config_transaction_execute(&team(), 1, &bytes(4)),
+            &config_transaction_execute(&address(), 1, &bytes(4)),
             &[
-                (TEAM, "w-"),
+                (MULTISIG, "w-"),
                 (MEMBER, "rs"),
                 (PROPOSAL, "w-"),
                 (TRANSACTION, "r-"),

@@ -1,11 +1,11 @@
-//! A team of the manager's whose only voter is a Squads vault: the vault votes, anna proposes, dan
+//! A multisig of the manager's whose only voter is a Squads vault: the vault votes, anna proposes, dan
 //! executes.
 use backend::instructions::{self as ix, with_squads};
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{MemberArgs, ProposalStatus, SquadsVault, TeamRules, role};
+use upgrade_manager::state::{MemberArgs, MultisigRules, ProposalStatus, SquadsVault, role};
 
-use super::SquadsTeam;
+use super::SquadsMultisig;
 use crate::{
     elf,
     keys::{address, key},
@@ -14,19 +14,19 @@ use crate::{
 
 /// The Squads members; three of them decide.
 pub const SQUAD: [&str; 5] = ["sam", "sue", "sid", "sol", "syd"];
-/// Rules of a manager team in which `vault` votes, anna proposes and dan executes.
-pub fn rules(w: &World, squads: SquadsVault, vault: Pubkey) -> TeamRules {
+/// Rules of a manager multisig in which `vault` votes, anna proposes and dan executes.
+pub fn rules(w: &World, squads: SquadsVault, vault: Pubkey) -> MultisigRules {
     let mut members = vec![
         MemberArgs { key: vault, roles: role::VOTE },
         MemberArgs { key: address("anna"), roles: role::PROPOSE },
         MemberArgs { key: address("dan"), roles: role::EXECUTE },
     ];
     members.sort_by_key(|m| m.key);
-    TeamRules { threshold: 1, squads: Some(squads), members, ..w.team_args() }
+    MultisigRules { threshold: 1, squads: Some(squads), members, ..w.multisig_args() }
 }
 
 /// Three of five, of vault 0.
-pub fn three_of_five(squad: &SquadsTeam) -> SquadsVault {
+pub fn three_of_five(squad: &SquadsMultisig) -> SquadsVault {
     SquadsVault { multisig: squad.multisig, vault_index: 0, min_threshold: 3, min_voters: 5 }
 }
 
@@ -37,10 +37,10 @@ pub fn backed(w: &World, ix: Instruction) -> Instruction {
     if named { ix } else { with_squads(ix, &w.config()) }
 }
 
-/// A world whose team has a Squads vault for a voter, with attested buffers.
-pub fn attested() -> (World, SquadsTeam) {
+/// A world whose multisig has a Squads vault for a voter, with attested buffers.
+pub fn attested() -> (World, SquadsMultisig) {
     let mut w = World::at(Stage::Deployed);
-    let squad = SquadsTeam::create(&mut w.chain, &SQUAD, 3, 0);
+    let squad = SquadsMultisig::create(&mut w.chain, &SQUAD, 3, 0);
     let create = w.create_multisig_ix(rules(&w, three_of_five(&squad), squad.vault()));
     w.run("create_multisig", create, &[&key("create"), &key("payer")]);
     let register = backed(&w, w.register_ix());
@@ -50,7 +50,7 @@ pub fn attested() -> (World, SquadsTeam) {
 }
 
 /// The same, with an upgrade proposed.
-pub fn proposed() -> (World, SquadsTeam) {
+pub fn proposed() -> (World, SquadsMultisig) {
     let (mut w, squad) = attested();
     w.before = w.snapshot();
     let propose = backed(&w, w.propose_ix("anna", w.propose_args()));
@@ -59,7 +59,7 @@ pub fn proposed() -> (World, SquadsTeam) {
 }
 
 /// The same, approved, with the timelock over.
-pub fn ready() -> (World, SquadsTeam) {
+pub fn ready() -> (World, SquadsMultisig) {
     let (mut w, squad) = proposed();
     let vote = vote(&w, &squad);
     squad.run(&mut w.chain, &[vote]);
@@ -69,11 +69,11 @@ pub fn ready() -> (World, SquadsTeam) {
 }
 
 /// The vault's approval.
-pub fn vote(w: &World, squad: &SquadsTeam) -> Instruction {
+pub fn vote(w: &World, squad: &SquadsMultisig) -> Instruction {
     backed(w, ix::approve(&squad.vault(), &w.keys(), w.proposal().digest))
 }
 
 /// The vault's vote for rollback.
-pub fn vote_back(w: &World, squad: &SquadsTeam) -> Instruction {
+pub fn vote_back(w: &World, squad: &SquadsMultisig) -> Instruction {
     backed(w, ix::approve_rollback(&squad.vault(), &w.keys(), w.proposal().digest, false))
 }

@@ -1,4 +1,4 @@
-//! A team with a program and nothing else: every step from an empty manager to closed accounts, by
+//! A multisig with a program and nothing else: every step from an empty manager to closed accounts, by
 //! the control room's commands alone.
 use std::{
     process::{Command, Output, Stdio},
@@ -130,8 +130,8 @@ fn address(value: &Value) -> Pubkey {
     value.as_str().and_then(|s| s.parse().ok()).unwrap_or_else(|| panic!("no address: {value}"))
 }
 
-/// A 3-of-5 team; one member may only vote.
-fn create_team(desk: &Desk) -> Pubkey {
+/// A 3-of-5 multisig; one member may only vote.
+fn create_multisig(desk: &Desk) -> Pubkey {
     let keys: Vec<String> = (1..=5)
         .map(|n| FileSigner::open(desk.chain.key(n).as_ref()).expect("a key").pubkey().to_string())
         .collect();
@@ -139,28 +139,36 @@ fn create_team(desk: &Desk) -> Pubkey {
     let members: Vec<String> =
         keys.iter().enumerate().map(|(n, key)| format!("{key}{}", roles(n))).collect();
     let treasury = desk.chain.ready.treasury.clone();
-    let mut args = vec!["team", "create", "--timelock-hours", "48", "--window-hours", "72"];
+    let mut args = vec!["multisig", "create", "--timelock-hours", "48", "--window-hours", "72"];
     args.extend(["--rollback-window-days", "3", "--treasury", &treasury, "--open-cap", "2"]);
     for member in &members {
         args.extend(["--member", member]);
     }
     desk.refuses(&[&args[..], &["--threshold", "2"]].concat(), "threshold");
     let made = desk.signs(&[&args[..], &["--threshold", "3"]].concat());
-    let team = address(&made["team"]);
-    let config: MultisigConfig = desk.read(&team);
+    let multisig = address(&made["multisig"]);
+    let config: MultisigConfig = desk.read(&multisig);
     assert_eq!((config.threshold, config.members.len(), config.open_cap), (3, 5, 2));
     assert_eq!((config.timelock, config.timelock_floor), (48 * HOUR, 48 * HOUR));
     assert_eq!((config.execution_window, config.rollback_window), (72 * HOUR, 3 * DAY));
     assert_eq!(config.treasury.to_string(), treasury);
     let voter = keys[4].parse().expect("an address");
     assert_eq!(config.member(&voter).map(|m| m.roles), Some(role::VOTE));
-    team
+    multisig
 }
 
-fn register(desk: &Desk, team: &Pubkey) {
-    let (program, team_arg) = (desk.program.to_string(), team.to_string());
-    let register =
-        ["program", "register", "--program", &program, "--team", &team_arg, "--version", "1"];
+fn register(desk: &Desk, multisig: &Pubkey) {
+    let (program, multisig_arg) = (desk.program.to_string(), multisig.to_string());
+    let register = [
+        "program",
+        "register",
+        "--program",
+        &program,
+        "--multisig",
+        &multisig_arg,
+        "--version",
+        "1",
+    ];
     // A member is not the upgrade authority.
     let wrong = desk.chain.command(2, &[&register[..], &["--yes", "--json"]].concat());
     assert_eq!(wrong.status.code(), Some(1));
@@ -172,7 +180,7 @@ fn register(desk: &Desk, team: &Pubkey) {
     let live = desk.raw(&program_data_address(&desk.program)).expect("code");
     assert_eq!(live.data[13..45], *seeds::authority(&desk.program).0.as_ref());
     let state = desk.state();
-    assert_eq!((state.version, state.multisig, state.phase), (1, *team, Phase::Steady));
+    assert_eq!((state.version, state.multisig, state.phase), (1, *multisig, Phase::Steady));
     assert_eq!(state.elf_hash, elf::verify_hash(e2e::elf::v1()));
     desk.refuses(&register, "registered already");
 }
@@ -278,14 +286,14 @@ fn propose(desk: &Desk, new: &str, old: &str) -> Pubkey {
 }
 
 #[test]
-fn a_team_comes_from_nothing_to_a_closed_upgrade_by_commands_alone() {
+fn a_multisig_comes_from_nothing_to_a_closed_upgrade_by_commands_alone() {
     let desk = Desk::open();
     let status = desk.chain.done(1, &["status"]);
     assert_eq!(status["programs"].as_array().map(Vec::len), Some(0), "{status}");
     let program = desk.program.to_string();
 
-    let team = create_team(&desk);
-    register(&desk, &team);
+    let multisig = create_multisig(&desk);
+    register(&desk, &multisig);
     let new = upload_new(&desk);
     let old = upload_live(&desk);
     // The copy of what runs is no new code, and new code is no way back.
@@ -337,7 +345,7 @@ fn close(desk: &Desk, proposal: &Pubkey, buffers: [&str; 2]) {
     desk.refuses(&["close"], "No proposal has ended");
     let left = desk.chain.run(desk.gateway.program_accounts(&upgrade_manager::ID, &[]));
     let left = left.expect("the chain answers");
-    assert_eq!(left.len(), 2, "the team and the program's state alone stay");
+    assert_eq!(left.len(), 2, "the multisig and the program's state alone stay");
     let report = desk.chain.done(1, &["index", "--verify"]);
     assert_eq!((&report["compared"], &report["equal"]), (&2.into(), &2.into()), "{report}");
 }

@@ -54,7 +54,7 @@ struct Desk {
 }
 
 impl Desk {
-    /// Vaults first, then a team and its proposal, so that the manifest holds them.
+    /// Vaults first, then a multisig and its proposal, so that the manifest holds them.
     fn open(users: usize) -> Self {
         let chain = Live::start(QUIET, 100, &["--bare"]);
         let gateway = chain.gateway();
@@ -76,15 +76,23 @@ impl Desk {
     fn propose(&self) -> Pubkey {
         let program = self.program.to_string();
         let keys: Vec<String> = (1..=5).map(|n| self.member(n).pubkey().to_string()).collect();
-        let mut team = vec!["team", "create", "--threshold", "3", "--timelock-hours", "48"];
-        team.extend(["--treasury", &self.chain.ready.treasury]);
+        let mut multisig = vec!["multisig", "create", "--threshold", "3", "--timelock-hours", "48"];
+        multisig.extend(["--treasury", &self.chain.ready.treasury]);
         for key in &keys {
-            team.extend(["--member", key]);
+            multisig.extend(["--member", key]);
         }
-        let made = self.signs(&team);
-        let team = made["team"].as_str().expect("an address");
-        let register =
-            ["program", "register", "--program", &program, "--team", team, "--version", "1"];
+        let made = self.signs(&multisig);
+        let multisig = made["multisig"].as_str().expect("an address");
+        let register = [
+            "program",
+            "register",
+            "--program",
+            &program,
+            "--multisig",
+            multisig,
+            "--version",
+            "1",
+        ];
         self.signs(&register);
         let file = e2e::elf::dir().join("demo_vault_v2.so").display().to_string();
         let new = self.signs(&["buffer", "upload", &file, "--program", &program]);

@@ -3,8 +3,8 @@
 mod bad_input;
 mod from_scratch;
 mod hard_rollback;
+mod multisig_commands;
 mod priority_fee;
 mod resume;
 mod scenarios;
 mod secrets;
-mod team_commands;

@@ -163,7 +163,7 @@ fn no_access_key_of_a_node_or_a_webhook_is_repeated() {
                     let socket = url.replace("http://", "ws://");
                     keeps(&secret, &socket, &run(&["doctor", "--ws-url", &socket]), at);
                     let hook = format!(
-                        "[[webhooks]]\nname = 'team'\nurl = {}\nsecret_env = 'NONE'\n",
+                        "[[webhooks]]\nname = 'multisig'\nurl = {}\nsecret_env = 'NONE'\n",
                         toml(&url.replace(NOWHERE, "hooks.example"))
                     );
                     let config = at.join("config.toml");

@@ -7,7 +7,7 @@ use solana_pubkey::Pubkey;
 
 /// Records on the chain.
 const MANY: u32 = 100_000;
-/// The manager's accounts that the sandbox makes itself: a team, a program, a proposal, two
+/// The manager's accounts that the sandbox makes itself: a multisig, a program, a proposal, two
 /// attestations.
 const SEEDED: u64 = 5;
 

@@ -99,7 +99,7 @@ fn what_once_differed_from_the_model_does_not_any_more() {
 }
 
 #[test]
-fn about_an_upgrade_whose_program_or_team_has_left_model_and_program_say_the_same() {
+fn about_an_upgrade_whose_program_or_multisig_has_left_model_and_program_say_the_same() {
     let on = Pid::Upgrade(VAULTS, 0, 0);
     let (by, durable, digest) = (2, false, true);
     let calls = vec![
@@ -116,10 +116,10 @@ fn about_an_upgrade_whose_program_or_team_has_left_model_and_program_say_the_sam
         Call::Revoke { on, by, durable },
         Call::Cancel { on, by, durable },
         Call::Expire { on },
-        // The proposals by which program and team left.
-        Call::Expire { on: Pid::Team(0, 1) },
-        Call::ExecuteTransfer { on: Pid::Team(0, 1), by, to: by },
-        Call::ExecuteConfig { on: Pid::Team(0, 3), by },
+        // The proposals by which program and multisig left.
+        Call::Expire { on: Pid::Multisig(0, 1) },
+        Call::ExecuteTransfer { on: Pid::Multisig(0, 1), by, to: by },
+        Call::ExecuteConfig { on: Pid::Multisig(0, 3), by },
     ];
     for start in ["left", "passed on", "dissolved"] {
         for call in &calls {

@@ -1,10 +1,10 @@
-//! Commands about a team itself: its rules, its pauses, its end, and programs that leave its care.
+//! Commands about a multisig itself: its rules, its pauses, its end, and programs that leave its care.
 use clap::Args;
 use solana_pubkey::Pubkey;
 
 use super::setup::{Go, Member, member};
 
-/// What every proposal about a team says beside what it does.
+/// What every proposal about a multisig says beside what it does.
 #[derive(Args, Clone, Debug)]
 pub struct Motion {
     /// Why, for people; at most 128 bytes
@@ -15,12 +15,12 @@ pub struct Motion {
     pub expires_in: u32,
 }
 
-/// New rules for a team; what is not named stays as it is.
+/// New rules for a multisig; what is not named stays as it is.
 #[derive(Args, Debug)]
 pub struct ProposeChange {
-    /// The team [default: the only one]
+    /// The multisig [default: the only one]
     #[arg(long, value_name = "ADDRESS")]
-    pub team: Option<Pubkey>,
+    pub multisig: Option<Pubkey>,
     /// Add a member, or change a member's roles: ADDRESS[:propose+vote+execute]; give it once for
     /// each
     #[arg(long = "add-member", value_name = "ADDRESS[:ROLES]", value_parser = member)]
@@ -63,12 +63,12 @@ pub struct ProposeChange {
     pub go: Go,
 }
 
-/// The end of a team.
+/// The end of a multisig.
 #[derive(Args, Debug)]
 pub struct ProposeDissolve {
-    /// The team [default: the only one]
+    /// The multisig [default: the only one]
     #[arg(long, value_name = "ADDRESS")]
-    pub team: Option<Pubkey>,
+    pub multisig: Option<Pubkey>,
     /// The rest of the proposal.
     #[command(flatten)]
     pub motion: Motion,
@@ -94,12 +94,12 @@ pub struct ProposeTransfer {
     pub go: Go,
 }
 
-/// A team to pause, or whose pause to lift.
+/// A multisig to pause, or whose pause to lift.
 #[derive(Args, Debug)]
-pub struct OfTeam {
-    /// The team [default: the only one]
+pub struct OfMultisig {
+    /// The multisig [default: the only one]
     #[arg(long, value_name = "ADDRESS")]
-    pub team: Option<Pubkey>,
+    pub multisig: Option<Pubkey>,
     /// The rest.
     #[command(flatten)]
     pub go: Go,

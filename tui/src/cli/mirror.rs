@@ -142,7 +142,7 @@ pub struct Replay {
     pub output: Output,
 }
 
-/// The schema of a team's database.
+/// The schema of a multisig's database.
 #[derive(Args, Debug)]
 pub struct MigrateDb {
     /// Role that may read the mirror and nothing else, for --database-url of control rooms; made

@@ -20,20 +20,20 @@ pub struct Go {
     pub output: Output,
 }
 
-/// Teams.
+/// Multisigs.
 #[derive(Subcommand, Debug)]
-pub enum Team {
-    /// Make a team that decides about upgrades; only its own vote can change its rules afterwards
-    Create(TeamCreate),
+pub enum Multisig {
+    /// Make a multisig that decides about upgrades; only its own vote can change its rules afterwards
+    Create(MultisigCreate),
     /// Propose new rules: members, roles, threshold, times, guardian, treasury
     ProposeChange(Box<ProposeChange>),
-    /// Propose to end a team, which must hold no program by then
+    /// Propose to end a multisig, which must hold no program by then
     ProposeDissolve(ProposeDissolve),
 }
 
-/// A new team.
+/// A new multisig.
 #[derive(Args, Debug)]
-pub struct TeamCreate {
+pub struct MultisigCreate {
     /// Approvals that lock a proposal; more than half of the voters
     #[arg(long, value_name = "N")]
     pub threshold: u8,
@@ -111,9 +111,9 @@ pub struct Register {
     /// The program
     #[arg(long, value_name = "ADDRESS")]
     pub program: Pubkey,
-    /// The team that will decide about its upgrades
+    /// The multisig that will decide about its upgrades
     #[arg(long, value_name = "ADDRESS")]
-    pub team: Pubkey,
+    pub multisig: Pubkey,
     /// Version of its accounts now
     #[arg(long = "version", value_name = "N")]
     pub number: u16,
@@ -227,11 +227,11 @@ pub struct Close {
     /// given to the manager's address of that program without being frozen
     #[arg(long, value_name = "ADDRESS", conflicts_with = "proposal")]
     pub buffer: Option<Pubkey>,
-    /// A team that has ended
+    /// A multisig that has ended
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["proposal", "program", "buffer"])]
-    pub team: Option<Pubkey>,
+    pub multisig: Option<Pubkey>,
     /// The state of a program that was handed over
-    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["proposal", "program", "buffer", "team"])]
+    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["proposal", "program", "buffer", "multisig"])]
     pub state: Option<Pubkey>,
     /// The rest.
     #[command(flatten)]

@@ -221,7 +221,7 @@ pub const PRINTED: &str = r#"# Control room. Flags come first, then CONTROL_ROOM
 # kinds: all of them where the key is left out. format: json, discord or slack. templates: a text for
 # each kind, with {name}, {what}, {id}, {version}, {eta}, {actor}, {program}, {proposal}, {multisig},
 # {signature} and {slot}.
-# webhooks = [{ name = "team", url = "https://hooks.example/x", secret_file = "/home/you/team.secret", kinds = ["Created", "Approved", "ApprovalLost", "Ready", "Executed", "Completed", "RollbackApproved", "RolledBack", "Cancelled", "Vetoed", "Rejected", "Expired", "Paused", "Unpaused"], format = "json", templates = { Executed = "{name} runs version {version}: {signature}" } }]
+# webhooks = [{ name = "multisig", url = "https://hooks.example/x", secret_file = "/home/you/multisig.secret", kinds = ["Created", "Approved", "ApprovalLost", "Ready", "Executed", "Completed", "RollbackApproved", "RolledBack", "Cancelled", "Vetoed", "Rejected", "Expired", "Paused", "Unpaused"], format = "json", templates = { Executed = "{name} runs version {version}: {signature}" } }]
 
 # The key file that signs, as the Solana command line writes it. Without one nothing can be signed.
 # Here and in every other path ~/ is your home folder.
@@ -234,7 +234,7 @@ pub const PRINTED: &str = r#"# Control room. Flags come first, then CONTROL_ROOM
 # looks again are shown. Less than a minute and a half is too short to learn that it was dropped.
 # outcome_timeout_seconds = 180
 
-# Postgres for a team's mirror; without it the mirror is a file in data_dir.
+# Postgres for a multisig's mirror; without it the mirror is a file in data_dir.
 # In user and password write : as %3A, / as %2F, ? as %3F, # as %23, @ as %40 and % as %25.
 # database_url = "postgres://user:password@host:5432/control_room"
 

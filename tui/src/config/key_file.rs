@@ -146,7 +146,7 @@ mod tests {
             "/home/bob/.config/solana/id.json",
             "id.json",
             "keys/0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f/id",
-            "My Documents/my key file of the team.json",
+            "My Documents/my key file of the multisig.json",
             "/tmp/.tmpAbCdEf/member-1.json",
         ] {
             let key = KeyFile::from(OsString::from(text));

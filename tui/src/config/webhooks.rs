@@ -144,18 +144,19 @@ mod tests {
         settled(toml::from_str::<Part>(text)?.webhooks)
     }
 
-    const ONE: &str = "[[webhooks]]\nname = 'team'\nurl = 'https://hooks.example/k3y-k3y-k3y'\n";
+    const ONE: &str =
+        "[[webhooks]]\nname = 'multisig'\nurl = 'https://hooks.example/k3y-k3y-k3y'\n";
 
     #[test]
     fn a_section_a_webhook_with_words_of_its_own() {
         let text = format!(
-            "{ONE}secret_env = 'TEAM'\nkinds = ['Executed', 'RolledBack']\nformat = 'slack'\n\
+            "{ONE}secret_env = 'MULTISIG'\nkinds = ['Executed', 'RolledBack']\nformat = 'slack'\n\
              [webhooks.templates]\nExecuted = 'v{{version}} of {{name}} runs'\n\
              [[webhooks]]\nname = 'other'\nurl = 'http://127.0.0.1:9'\nsecret_file = '/x'\n"
         );
         let all = read(&text).unwrap();
         let names: Vec<_> = all.iter().map(Webhook::name).collect();
-        assert_eq!(names, ["team", "other"]);
+        assert_eq!(names, ["multisig", "other"]);
         assert_eq!(
             all[0].target.kinds().map(|k| k.name()).collect::<Vec<_>>(),
             ["Executed", "RolledBack"]
@@ -191,7 +192,7 @@ mod tests {
             format!("{ONE}secret_env = 'pass{} word'\n", &secret[..9]),
         ] {
             let error = format!("{:#}", read(&text).unwrap_err());
-            assert!(error.contains("team") && !error.contains(&secret[..4]), "{error}");
+            assert!(error.contains("multisig") && !error.contains(&secret[..4]), "{error}");
         }
         let home = read(&format!("{ONE}secret_file = '~other/x'\n")).unwrap_err();
         assert!(format!("{home:#}").contains("another user"), "{home:#}");
@@ -201,7 +202,10 @@ mod tests {
     fn a_secret_that_is_missing_is_named_with_its_place() {
         let all = read(&format!("{ONE}secret_env = 'CONTROL_ROOM_NO_SUCH_SECRET'\n")).unwrap();
         let error = all[0].open().unwrap_err().to_string();
-        assert!(error.contains("team") && error.contains("CONTROL_ROOM_NO_SUCH_SECRET"), "{error}");
+        assert!(
+            error.contains("multisig") && error.contains("CONTROL_ROOM_NO_SUCH_SECRET"),
+            "{error}"
+        );
         let all = read(&format!("{ONE}secret_file = '/nowhere/secret'\n")).unwrap();
         assert!(all[0].open().unwrap_err().to_string().contains("/nowhere/secret"));
     }

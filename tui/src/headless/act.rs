@@ -131,7 +131,7 @@ async fn target(session: &Session, backend: &Backend, verb: Verb, args: &Act) ->
     let Some(id) = wanted_id(args.proposal.as_deref())? else {
         return live(&state, verb);
     };
-    // Proposals about the team are numbered in the same row.
+    // Proposals about the multisig are numbered in the same row.
     let places = [
         seeds::proposal(&program, &state.multisig, id).0,
         seeds::governance(&state.multisig, id).0,
@@ -186,9 +186,9 @@ pub(super) fn choose(snapshot: &Snapshot, verb: Verb, args: &Act) -> Result<Pubk
         let rows = snapshot.proposals(&state.program);
         let row = rows.iter().find(|r| r.account.terms.id == id);
         let none = || anyhow!("The program {} has no proposal {id}.", state.program);
-        // Proposals about the team are numbered in the same row.
-        let team = snapshot.team_proposals(&state.multisig);
-        let other = team.iter().find(|r| r.account.terms.id == id).map(|r| r.pubkey);
+        // Proposals about the multisig are numbered in the same row.
+        let multisig = snapshot.multisig_proposals(&state.multisig);
+        let other = multisig.iter().find(|r| r.account.terms.id == id).map(|r| r.pubkey);
         return row.map(|r| r.pubkey).or(other).ok_or_else(none);
     }
     live(state, verb)

@@ -1,4 +1,4 @@
-//! `migrate-db`: the schema of a team's database, and the role under which control rooms read it.
+//! `migrate-db`: the schema of a multisig's database, and the role under which control rooms read it.
 use anyhow::{Result, bail};
 use indexer::store::postgres::admin::{grant_reader, migrate};
 use serde_json::json;

@@ -47,7 +47,7 @@ pub async fn run(session: &Session, command: Command) -> Result<u8> {
         Command::Index(args) => index::run(session, &args).await,
         Command::Webhooks(command) => webhooks::run(session, &command).await,
         Command::Propose(args) => propose::run(session, &args).await,
-        Command::Team(team) => setup::team(session, &team).await,
+        Command::Multisig(multisig) => setup::multisig(session, &multisig).await,
         Command::Program(program) => setup::program(session, &program).await,
         Command::Buffer(buffer) => setup::buffer(session, &buffer).await,
         Command::Close(args) => setup::close(session, &args).await,
@@ -70,7 +70,7 @@ pub fn wants_json(command: Option<&Command>) -> bool {
         Some(Command::Propose(a)) => a.output.json,
         Some(Command::Webhooks(w)) => w.output().json,
         Some(
-            c @ (Command::Team(_)
+            c @ (Command::Multisig(_)
             | Command::Program(_)
             | Command::Buffer(_)
             | Command::Pause(_)

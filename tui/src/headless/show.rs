@@ -43,11 +43,11 @@ pub fn program(s: &ProgramUpgradeState) -> Value {
     })
 }
 
-/// One team.
-pub fn team(address: &Pubkey, t: &MultisigConfig, now: ChainNow) -> Value {
+/// One multisig.
+pub fn multisig(address: &Pubkey, t: &MultisigConfig, now: ChainNow) -> Value {
     let mut value = indexer::describe::rules(&t.rules());
     let more = json!({
-        "team": address.to_string(),
+        "multisig": address.to_string(),
         "config_epoch": t.config_epoch,
         "programs": t.programs,
         "open_proposals": t.open_proposals,
@@ -63,15 +63,15 @@ pub fn team(address: &Pubkey, t: &MultisigConfig, now: ChainNow) -> Value {
     value
 }
 
-/// One proposal about a team.
-pub fn team_proposal(
+/// One proposal about a multisig.
+pub fn multisig_proposal(
     snapshot: &Snapshot,
     address: &Pubkey,
     p: &GovernanceProposal,
     now: ChainNow,
 ) -> Value {
-    let team = snapshot.multisig(&p.terms.multisig);
-    let ready = team.is_some_and(|t| can_be_executed(p, t, now.unix, now.slot));
+    let multisig = snapshot.multisig(&p.terms.multisig);
+    let ready = multisig.is_some_and(|t| can_be_executed(p, t, now.unix, now.slot));
     json!({
         "proposal": address.to_string(),
         "id": p.terms.id,
@@ -83,11 +83,11 @@ pub fn team_proposal(
         "ready": ready,
         "approvals": p.ballot.count(Choice::Approve),
         "rejections": p.ballot.count(Choice::Reject),
-        "threshold": team.map(|t| t.threshold),
-        "voters": team.map(|t| t.voters()),
+        "threshold": multisig.map(|t| t.threshold),
+        "voters": multisig.map(|t| t.voters()),
         "approved_by": keys(&voters(p, Choice::Approve)),
         "rejected_by": keys(&voters(p, Choice::Reject)),
-        "missing": team.map(|t| keys(&p.ballot.missing(t))),
+        "missing": multisig.map(|t| keys(&p.ballot.missing(t))),
         "cancel_votes": keys(&p.ballot.cancel),
         "proposer": p.proposer.to_string(),
         "digest": hex::encode(p.digest),
@@ -107,7 +107,7 @@ pub fn voters(p: &impl Course, choice: Choice) -> Vec<Pubkey> {
 
 /// Whether the proposal could be executed at `now`.
 pub fn ready(snapshot: &Snapshot, p: &UpgradeProposal, now: ChainNow) -> bool {
-    snapshot.team(p).is_some_and(|t| can_be_executed(p, t, now.unix, now.slot))
+    snapshot.multisig_of(p).is_some_and(|t| can_be_executed(p, t, now.unix, now.slot))
 }
 
 /// One proposal.
@@ -117,7 +117,7 @@ pub fn proposal(
     p: &UpgradeProposal,
     now: ChainNow,
 ) -> Value {
-    let team = snapshot.team(p);
+    let multisig = snapshot.multisig_of(p);
     let t = &p.terms;
     json!({
         "proposal": address.to_string(),
@@ -128,11 +128,11 @@ pub fn proposal(
         "ready": ready(snapshot, p, now),
         "approvals": p.ballot.count(Choice::Approve),
         "rejections": p.ballot.count(Choice::Reject),
-        "threshold": team.map(|t| t.threshold),
-        "voters": team.map(|t| t.voters()),
+        "threshold": multisig.map(|t| t.threshold),
+        "voters": multisig.map(|t| t.voters()),
         "approved_by": keys(&voters(p, Choice::Approve)),
         "rejected_by": keys(&voters(p, Choice::Reject)),
-        "missing": team.map(|t| keys(&p.ballot.missing(t))),
+        "missing": multisig.map(|t| keys(&p.ballot.missing(t))),
         "cancel_votes": keys(&p.ballot.cancel),
         "rollback_votes": p.ballot.rollback.len(),
         "proposer": p.proposer.to_string(),

@@ -5,7 +5,7 @@ use upgrade_manager::state::{Choice, Course, MultisigConfig};
 
 use super::{fresh, fresh::Fresh, print, print_json, show};
 use crate::{
-    model::timing::{ChainNow, team_timing, timing},
+    model::timing::{ChainNow, multisig_timing, timing},
     session::Session,
     text::utc,
 };
@@ -18,7 +18,7 @@ pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
     let genesis = backend.gateway().genesis_hash();
     let cluster = session.cluster(Some(genesis));
     let live = snapshot.view.proposals.iter().filter(|r| r.closed_slot.is_none());
-    let teams = snapshot.view.multisigs.iter().filter(|r| r.closed_slot.is_none());
+    let multisigs = snapshot.view.multisigs.iter().filter(|r| r.closed_slot.is_none());
     let changes = snapshot.view.governance.iter().filter(|r| r.closed_slot.is_none());
     if json {
         print_json(&json!({
@@ -30,8 +30,8 @@ pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
             "slot": now.slot,
             "chain_time": now.unix,
             "programs": snapshot.programs().iter().map(|r| show::program(&r.account)).collect::<Vec<_>>(),
-            "teams": teams.map(|r| show::team(&r.pubkey, &r.account, now)).collect::<Vec<_>>(),
-            "team_proposals": changes.map(|r| show::team_proposal(&snapshot, &r.pubkey, &r.account, now)).collect::<Vec<_>>(),
+            "multisigs": multisigs.map(|r| show::multisig(&r.pubkey, &r.account, now)).collect::<Vec<_>>(),
+            "multisig_proposals": changes.map(|r| show::multisig_proposal(&snapshot, &r.pubkey, &r.account, now)).collect::<Vec<_>>(),
             "proposals": live.map(|r| show::proposal(&snapshot, &r.pubkey, &r.account, now)).collect::<Vec<_>>(),
         }))?;
         return Ok(0);
@@ -58,8 +58,8 @@ pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
         let open = snapshot.proposals(&s.program).into_iter().filter(|r| r.closed_slot.is_none());
         for row in open {
             let p = &row.account;
-            let team = snapshot.team(p);
-            let phrase = timing(p, team, Some(s), Some(now)).phrase();
+            let multisig = snapshot.multisig_of(p);
+            let phrase = timing(p, multisig, Some(s), Some(now)).phrase();
             print(&format!(
                 "  proposal {} {} v{} -> v{} {}, {phrase}",
                 p.terms.id,
@@ -68,51 +68,51 @@ pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
                 p.terms.to_version,
                 p.status.name()
             ))?;
-            if let Some(team) = team {
-                votes(p, team)?;
+            if let Some(multisig) = multisig {
+                votes(p, multisig)?;
             }
         }
     }
-    for row in teams {
-        print(&format!("\nteam {}{}", row.pubkey, standing(&row.account, now)))?;
-        let open = snapshot.team_proposals(&row.pubkey).into_iter();
+    for row in multisigs {
+        print(&format!("\nmultisig {}{}", row.pubkey, standing(&row.account, now)))?;
+        let open = snapshot.multisig_proposals(&row.pubkey).into_iter();
         for row in open.filter(|r| r.closed_slot.is_none()) {
-            let (p, team) = (&row.account, snapshot.multisig(&row.account.terms.multisig));
-            let phrase = team_timing(p, team, Some(now)).phrase();
+            let (p, multisig) = (&row.account, snapshot.multisig(&row.account.terms.multisig));
+            let phrase = multisig_timing(p, multisig, Some(now)).phrase();
             let (id, what) = (p.terms.id, p.terms.action.name());
             let status = p.status.name();
             print(&format!("  proposal {id} {} {what} {status}, {phrase}", row.pubkey))?;
-            if let Some(team) = team {
-                votes(p, team)?;
+            if let Some(multisig) = multisig {
+                votes(p, multisig)?;
             }
         }
     }
     Ok(0)
 }
 
-/// What stands out about a team.
-fn standing(team: &MultisigConfig, now: ChainNow) -> String {
-    let mut text = format!(" {} of {}", team.threshold, team.voters());
-    if let Some(guardian) = team.guardian {
+/// What stands out about a multisig.
+fn standing(multisig: &MultisigConfig, now: ChainNow) -> String {
+    let mut text = format!(" {} of {}", multisig.threshold, multisig.voters());
+    if let Some(guardian) = multisig.guardian {
         text.push_str(&format!(", guardian {guardian}"));
     }
-    if now.unix < team.paused_until {
-        text.push_str(&format!(", PAUSED until {}", utc(team.paused_until)));
+    if now.unix < multisig.paused_until {
+        text.push_str(&format!(", PAUSED until {}", utc(multisig.paused_until)));
     }
-    if team.dissolved {
+    if multisig.dissolved {
         text.push_str(", ended");
     }
     text
 }
 
 /// Who voted, and who has not.
-fn votes(p: &impl Course, team: &MultisigConfig) -> Result<()> {
+fn votes(p: &impl Course, multisig: &MultisigConfig) -> Result<()> {
     let n = p.ballot().count(Choice::Approve);
-    print(&format!("    Approvals {n}/{} ({} needed)", team.voters(), team.threshold))?;
+    print(&format!("    Approvals {n}/{} ({} needed)", multisig.voters(), multisig.threshold))?;
     for key in show::voters(p, Choice::Approve) {
         print(&format!("    approved by {key}"))?;
     }
-    for key in p.ballot().missing(team).iter().filter(|_| p.stage().status.is_voting()) {
+    for key in p.ballot().missing(multisig).iter().filter(|_| p.stage().status.is_voting()) {
         print(&format!("    missing     {key}"))?;
     }
     Ok(())

@@ -183,7 +183,7 @@ impl Command {
                 "vote give up"
             }
             (Id::Cancel, Decision::Upgrade(row)) => cancel_word(model, &row.account),
-            (Id::Cancel, Decision::Team(row)) => cancel_word(model, &row.account),
+            (Id::Cancel, Decision::Multisig(row)) => cancel_word(model, &row.account),
             _ => self.word,
         }
     }
@@ -224,7 +224,7 @@ impl Command {
                 let state = model.snapshot.program(&row.account.terms.program);
                 fits(verb, &row.account, state.map(|s| s.phase))
             }
-            Decision::Team(row) => fits_team(verb, &row.account),
+            Decision::Multisig(row) => fits_multisig(verb, &row.account),
         }
     }
 }
@@ -240,11 +240,11 @@ fn is_on_view(model: &Model, verb: Verb, decision: Decision<'_>) -> bool {
 /// What cancelling `proposal` is for who signs.
 fn cancel_word(model: &Model, proposal: &impl Course) -> &'static str {
     let Some(signer) = model.signer else { return "vote cancel" };
-    let team = model.snapshot.multisig(&proposal.multisig());
+    let multisig = model.snapshot.multisig(&proposal.multisig());
     if proposal.proposer() == signer && proposal.ballot().votes.is_empty() {
         return "withdraw";
     }
-    if team.is_some_and(|t| t.guardian == Some(signer)) { "veto" } else { "vote cancel" }
+    if multisig.is_some_and(|t| t.guardian == Some(signer)) { "veto" } else { "vote cancel" }
 }
 
 /// Whether `verb` can make sense for a proposal at this status; the backend checks everything else.
@@ -275,8 +275,8 @@ fn fits(verb: Verb, proposal: &UpgradeProposal, phase: Option<Phase>) -> Result<
     Err(format!("Proposal {} is {now}: {needs}.", proposal.terms.id))
 }
 
-/// The same for a proposal about a team.
-fn fits_team(verb: Verb, proposal: &GovernanceProposal) -> Result<(), String> {
+/// The same for a proposal about a multisig.
+fn fits_multisig(verb: Verb, proposal: &GovernanceProposal) -> Result<(), String> {
     let (status, id) = (proposal.status, proposal.terms.id);
     let (fits, needs) = match verb {
         Verb::Approve | Verb::Reject | Verb::Revoke | Verb::Cancel | Verb::Expire => {
@@ -285,13 +285,13 @@ fn fits_team(verb: Verb, proposal: &GovernanceProposal) -> Result<(), String> {
         Verb::Execute => {
             (status == ProposalStatus::Timelocked, "only a Timelocked proposal can be executed")
         }
-        _ => (false, "it is about the team, so no accounts migrate or roll back"),
+        _ => (false, "it is about the multisig, so no accounts migrate or roll back"),
     };
     if fits { Ok(()) } else { Err(format!("Proposal {id} is {}: {needs}.", status.name())) }
 }
 
-/// The step that comes next for a proposal about a team.
-pub fn next_team_step(proposal: &GovernanceProposal) -> Option<Verb> {
+/// The step that comes next for a proposal about a multisig.
+pub fn next_multisig_step(proposal: &GovernanceProposal) -> Option<Verb> {
     match proposal.status {
         ProposalStatus::Active => Some(Verb::Approve),
         ProposalStatus::Timelocked => Some(Verb::Execute),

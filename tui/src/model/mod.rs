@@ -25,7 +25,7 @@ use self::{
     dialog::Dialog,
     job::{Job, Report, Shown},
     snapshot::{Decision, Snapshot},
-    timing::{ChainNow, Timing, team_timing, timing},
+    timing::{ChainNow, Timing, multisig_timing, timing},
     ui::Ui,
 };
 use crate::{text::short, theme::Theme};
@@ -212,16 +212,16 @@ impl Model {
     /// What time means for `proposal` at present.
     pub fn timing(&self, proposal: &UpgradeProposal) -> Timing {
         let state = self.snapshot.program(&proposal.terms.program);
-        timing(proposal, self.snapshot.team(proposal), state, self.chain_now())
+        timing(proposal, self.snapshot.multisig_of(proposal), state, self.chain_now())
     }
 
     /// What time means for a proposal of either kind at present.
     pub fn timing_of(&self, decision: Decision<'_>) -> Timing {
         match decision {
             Decision::Upgrade(row) => self.timing(&row.account),
-            Decision::Team(row) => {
-                let team = self.snapshot.multisig(&row.account.terms.multisig);
-                team_timing(&row.account, team, self.chain_now())
+            Decision::Multisig(row) => {
+                let multisig = self.snapshot.multisig(&row.account.terms.multisig);
+                multisig_timing(&row.account, multisig, self.chain_now())
             }
         }
     }
@@ -242,13 +242,15 @@ impl Model {
         self.names.get(key).cloned().unwrap_or_else(|| short(&key.to_string()))
     }
 
-    /// What an address is called where it may be a proposal, a team or a buffer as well.
+    /// What an address is called where it may be a proposal, a multisig or a buffer as well.
     pub fn called(&self, key: &Pubkey) -> String {
         if let Some(decision) = self.snapshot.decision(key) {
             return format!("proposal {}", decision.id());
         }
         match self.snapshot.multisig(key) {
-            Some(_) if !self.names.contains_key(key) => format!("team {}", short(&key.to_string())),
+            Some(_) if !self.names.contains_key(key) => {
+                format!("multisig {}", short(&key.to_string()))
+            }
             _ => self.name(key),
         }
     }

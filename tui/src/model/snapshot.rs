@@ -20,7 +20,7 @@ pub struct Snapshot {
     /// Whether a complete reading of the chain was in the store before this was read: else what is
     /// not here may merely not have been read.
     pub complete: bool,
-    /// Teams, programs, proposals, attestations, counters.
+    /// Multisigs, programs, proposals, attestations, counters.
     pub view: View,
     /// Newest events, newest first.
     pub audit: Vec<AuditRow>,
@@ -35,8 +35,8 @@ pub struct Snapshot {
 pub enum Decision<'a> {
     /// To upgrade a program.
     Upgrade(&'a Row<UpgradeProposal>),
-    /// About a team, or who holds a program.
-    Team(&'a Row<GovernanceProposal>),
+    /// About a multisig, or who holds a program.
+    Multisig(&'a Row<GovernanceProposal>),
 }
 
 impl Decision<'_> {
@@ -44,7 +44,7 @@ impl Decision<'_> {
     pub fn address(&self) -> Pubkey {
         match self {
             Self::Upgrade(row) => row.pubkey,
-            Self::Team(row) => row.pubkey,
+            Self::Multisig(row) => row.pubkey,
         }
     }
 
@@ -52,7 +52,7 @@ impl Decision<'_> {
     pub fn id(&self) -> u64 {
         match self {
             Self::Upgrade(row) => row.account.terms.id,
-            Self::Team(row) => row.account.terms.id,
+            Self::Multisig(row) => row.account.terms.id,
         }
     }
 
@@ -60,7 +60,7 @@ impl Decision<'_> {
     pub fn status(&self) -> ProposalStatus {
         match self {
             Self::Upgrade(row) => row.account.status,
-            Self::Team(row) => row.account.status,
+            Self::Multisig(row) => row.account.status,
         }
     }
 
@@ -68,7 +68,7 @@ impl Decision<'_> {
     pub fn slot(&self) -> u64 {
         match self {
             Self::Upgrade(row) => row.slot,
-            Self::Team(row) => row.slot,
+            Self::Multisig(row) => row.slot,
         }
     }
 
@@ -76,7 +76,7 @@ impl Decision<'_> {
     pub fn is_closed(&self) -> bool {
         match self {
             Self::Upgrade(row) => row.closed_slot.is_some(),
-            Self::Team(row) => row.closed_slot.is_some(),
+            Self::Multisig(row) => row.closed_slot.is_some(),
         }
     }
 
@@ -84,7 +84,7 @@ impl Decision<'_> {
     pub fn digest(&self) -> [u8; 32] {
         match self {
             Self::Upgrade(row) => row.account.digest,
-            Self::Team(row) => row.account.digest,
+            Self::Multisig(row) => row.account.digest,
         }
     }
 }
@@ -106,19 +106,21 @@ impl Snapshot {
         rows
     }
 
-    /// Proposals about `team`, newest first.
-    pub fn team_proposals(&self, team: &Pubkey) -> Vec<&Row<GovernanceProposal>> {
+    /// Proposals about `multisig`, newest first.
+    pub fn multisig_proposals(&self, multisig: &Pubkey) -> Vec<&Row<GovernanceProposal>> {
         let rows = self.view.governance.iter();
-        let mut rows: Vec<_> = rows.filter(|r| r.account.terms.multisig == *team).collect();
+        let mut rows: Vec<_> = rows.filter(|r| r.account.terms.multisig == *multisig).collect();
         rows.sort_by_key(|r| std::cmp::Reverse(r.account.terms.id));
         rows
     }
 
-    /// Proposals to upgrade `program`, and about the team that decides on it, newest first.
+    /// Proposals to upgrade `program`, and about the multisig that decides on it, newest first.
     pub fn decisions(&self, program: &Pubkey) -> Vec<Decision<'_>> {
         let mut all: Vec<_> = self.proposals(program).into_iter().map(Decision::Upgrade).collect();
         if let Some(state) = self.program(program) {
-            all.extend(self.team_proposals(&state.multisig).into_iter().map(Decision::Team));
+            all.extend(
+                self.multisig_proposals(&state.multisig).into_iter().map(Decision::Multisig),
+            );
         }
         all.sort_by_key(|d| std::cmp::Reverse(d.id()));
         all
@@ -126,8 +128,8 @@ impl Snapshot {
 
     /// The proposal at `address`, of either kind.
     pub fn decision(&self, address: &Pubkey) -> Option<Decision<'_>> {
-        let team = || self.view.governance.iter().find(|r| r.pubkey == *address);
-        self.proposal(address).map(Decision::Upgrade).or_else(|| team().map(Decision::Team))
+        let multisig = || self.view.governance.iter().find(|r| r.pubkey == *address);
+        self.proposal(address).map(Decision::Upgrade).or_else(|| multisig().map(Decision::Multisig))
     }
 
     /// One proposal.
@@ -140,13 +142,13 @@ impl Snapshot {
         self.view.programs.iter().map(|r| &r.account).find(|s| s.program == *program)
     }
 
-    /// The team at `address`.
+    /// The multisig at `address`.
     pub fn multisig(&self, address: &Pubkey) -> Option<&MultisigConfig> {
         self.view.multisigs.iter().find(|r| r.pubkey == *address).map(|r| &r.account)
     }
 
-    /// The team that decides on `proposal`.
-    pub fn team(&self, proposal: &UpgradeProposal) -> Option<&MultisigConfig> {
+    /// The multisig that decides on `proposal`.
+    pub fn multisig_of(&self, proposal: &UpgradeProposal) -> Option<&MultisigConfig> {
         self.multisig(&proposal.terms.multisig)
     }
 

@@ -72,7 +72,7 @@ pub fn timing(
     }
 }
 
-/// Anyone may record that it came too late, or that the team has changed since.
+/// Anyone may record that it came too late, or that the multisig has changed since.
 fn is_over(proposal: &impl Course, config: Option<&MultisigConfig>, now: ChainNow) -> bool {
     match config {
         Some(config) => proposal.require_expired(config, now.unix).is_ok(),
@@ -80,8 +80,8 @@ fn is_over(proposal: &impl Course, config: Option<&MultisigConfig>, now: ChainNo
     }
 }
 
-/// Where `proposal`, about a team, stands at `now`.
-pub fn team_timing(
+/// Where `proposal`, about a multisig, stands at `now`.
+pub fn multisig_timing(
     proposal: &GovernanceProposal,
     config: Option<&MultisigConfig>,
     now: Option<ChainNow>,

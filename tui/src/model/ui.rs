@@ -47,7 +47,7 @@ impl Screen {
 pub enum Pane {
     /// Programs.
     Programs,
-    /// Proposals of the selected program and of its team.
+    /// Proposals of the selected program and of its multisig.
     #[default]
     Proposals,
 }
@@ -151,7 +151,7 @@ impl Model {
             .collect()
     }
 
-    /// Proposals of the selected program and of its team.
+    /// Proposals of the selected program and of its multisig.
     pub fn proposal_ids(&self) -> Vec<Pubkey> {
         match self.ui.program.selected() {
             Some(program) => {

@@ -73,8 +73,8 @@ fn ready(
     name: &str,
     now: ChainNow,
 ) -> Option<Notice> {
-    let team = model.snapshot.multisig(&proposal.multisig())?;
-    if !can_be_executed(proposal, team, now.unix, now.slot) {
+    let multisig = model.snapshot.multisig(&proposal.multisig())?;
+    if !can_be_executed(proposal, multisig, now.unix, now.slot) {
         return None;
     }
     let stage = proposal.stage();

@@ -196,7 +196,7 @@ fn next_step(model: &Model, decision: Decision<'_>) -> Option<backend::Verb> {
             });
             keymap::command::next_step(&row.account, state.map(|s| s.phase), unmigrated)
         }
-        Decision::Team(row) => keymap::command::next_team_step(&row.account),
+        Decision::Multisig(row) => keymap::command::next_multisig_step(&row.account),
     }
 }
 

@@ -129,8 +129,8 @@ fn prepared(model: &mut Model, ticket: Ticket, result: Result<Shown, String>) ->
 fn program_word(model: &Model, shown: &Shown) -> String {
     let program = match model.snapshot.decision(&shown.proposal) {
         Some(Decision::Upgrade(row)) => Some(row.account.terms.program),
-        // Of a program that leaves its name, of a change of the team the team's address.
-        Some(Decision::Team(row)) => {
+        // Of a program that leaves its name, of a change of the multisig the multisig's address.
+        Some(Decision::Multisig(row)) => {
             row.account.terms.action.program().or(Some(row.account.terms.multisig))
         }
         None => None,

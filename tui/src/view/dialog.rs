@@ -159,7 +159,7 @@ const FIRST: [&str; 12] = [
     "program",
     "proposal",
     "multisig",
-    "team",
+    "multisig",
     "digest",
     "digest that votes will name",
     "what it does",

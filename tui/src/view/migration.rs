@@ -45,7 +45,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     let inner = block.inner(top);
     frame.render_widget(block, top);
     panel::text(frame, inner, lines, 0);
-    // Its first line names the proposal; one about the team is not what migrates here.
+    // Its first line names the proposal; one about the multisig is not what migrates here.
     let proposal = model.ui.proposal.selected().copied().filter(|p| {
         inner.height > 0 && matches!(model.snapshot.decision(p), Some(Decision::Upgrade(_)))
     });

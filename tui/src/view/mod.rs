@@ -6,13 +6,13 @@ mod footer;
 mod header;
 mod help;
 mod migration;
+mod multisig;
+#[cfg(test)]
+mod multisig_tests;
 mod programs;
 mod proposal;
 mod sent;
 mod tally;
-mod team;
-#[cfg(test)]
-mod team_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

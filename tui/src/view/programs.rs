@@ -7,7 +7,7 @@ use ratatui::{
 use unicode_width::UnicodeWidthStr;
 use upgrade_manager::state::{Choice, Course};
 
-use super::{empty, filtered, reading, tally, team};
+use super::{empty, filtered, multisig, reading, tally};
 use crate::{
     model::{
         Model,
@@ -116,7 +116,7 @@ fn table_of_proposals(
         title: if whose.is_empty() {
             "Proposals".into()
         } else {
-            format!("Proposals of {whose}{}", team::standing(model))
+            format!("Proposals of {whose}{}", multisig::standing(model))
         },
         columns: &PROPOSALS,
         empty: &none,
@@ -133,8 +133,8 @@ fn table_of_proposals(
                 let what = format!("v{} {arrow} v{}", t.from_version, t.to_version);
                 (what, votes(model, &row.account))
             }
-            Decision::Team(row) => {
-                (team::short(&row.account.terms.action).to_owned(), votes(model, &row.account))
+            Decision::Multisig(row) => {
+                (multisig::short(&row.account.terms.action).to_owned(), votes(model, &row.account))
             }
         };
         let time = model.timing_of(decision);
@@ -155,13 +155,13 @@ fn table_of_proposals(
 
 /// Approvals and voters.
 fn votes(model: &Model, proposal: &impl Course) -> (usize, usize) {
-    let team = model.snapshot.multisig(&proposal.multisig());
-    (proposal.ballot().count(Choice::Approve), team.map_or(0, |t| t.voters()))
+    let multisig = model.snapshot.multisig(&proposal.multisig());
+    (proposal.ballot().count(Choice::Approve), multisig.map_or(0, |t| t.voters()))
 }
 
 fn selected_title(model: &Model) -> String {
     match model.ui.proposal.selected().and_then(|id| model.snapshot.decision(id)) {
-        Some(Decision::Team(row)) => team::title(&row.account),
+        Some(Decision::Multisig(row)) => multisig::title(&row.account),
         Some(Decision::Upgrade(row)) => {
             format!(
                 "Proposal {} of {}",
@@ -176,7 +176,9 @@ fn selected_title(model: &Model) -> String {
 fn detail(model: &Model, width: usize) -> Vec<ratatui::text::Line<'static>> {
     let row = match model.ui.proposal.selected().and_then(|id| model.snapshot.decision(id)) {
         Some(Decision::Upgrade(row)) => row,
-        Some(Decision::Team(row)) => return team::standing_lines(model, &row.account, width),
+        Some(Decision::Multisig(row)) => {
+            return multisig::standing_lines(model, &row.account, width);
+        }
         None => return vec![],
     };
     let p = &row.account;
@@ -210,7 +212,7 @@ pub(super) fn status_line(
 ) -> ratatui::text::Line<'static> {
     let time = timing(
         p,
-        model.snapshot.team(p),
+        model.snapshot.multisig_of(p),
         model.snapshot.program(&p.terms.program),
         model.chain_now(),
     );

@@ -7,7 +7,7 @@ use ratatui::{
 };
 use upgrade_manager::state::{PinnedElf, UpgradeProposal};
 
-use super::{dialog, programs::status_line, tally, team};
+use super::{dialog, multisig, programs::status_line, tally};
 use crate::{
     model::{
         Model,
@@ -47,11 +47,11 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
             &|width| terms(model, row.pubkey, &row.account, width),
             &|width| standing(model, &row.account, width),
         ),
-        Decision::Team(row) => (
-            team::title(&row.account),
-            &|width| team::terms(model, row.pubkey, &row.account, width),
+        Decision::Multisig(row) => (
+            multisig::title(&row.account),
+            &|width| multisig::terms(model, row.pubkey, &row.account, width),
             &|width| {
-                let mut lines = team::standing_lines(model, &row.account, width);
+                let mut lines = multisig::standing_lines(model, &row.account, width);
                 lines.push(Line::default());
                 lines
             },
@@ -172,17 +172,17 @@ fn terms(
     fact("executed", time(p.executed_at));
     fact("rollback end", time(p.rollback_until));
     fact("multisig", model.full_name(&t.multisig));
-    if let Some(team) = model.snapshot.team(p) {
+    if let Some(multisig) = model.snapshot.multisig_of(p) {
         let policy = format!(
             "{} of {}, timelock {}, execution window {}, rollback window {}",
-            team.threshold,
-            team.voters(),
-            span(team.timelock),
-            span(team.execution_window),
-            span(team.rollback_window)
+            multisig.threshold,
+            multisig.voters(),
+            span(multisig.timelock),
+            span(multisig.execution_window),
+            span(multisig.rollback_window)
         );
         fact("policy", policy);
-        let stale = if team.config_epoch == t.config_epoch { "current" } else { "STALE" };
+        let stale = if multisig.config_epoch == t.config_epoch { "current" } else { "STALE" };
         fact("config epoch", format!("{} ({stale})", t.config_epoch));
     }
     lines

@@ -9,23 +9,27 @@ use crate::{
 };
 
 /// `Approvals 2/5 (3 needed)`.
-pub(super) fn approvals(proposal: &impl Course, team: Option<&MultisigConfig>) -> String {
+pub(super) fn approvals(proposal: &impl Course, multisig: Option<&MultisigConfig>) -> String {
     let n = proposal.ballot().count(Choice::Approve);
-    match team {
-        Some(team) => format!("Approvals {n}/{} ({} needed)", team.voters(), team.threshold),
-        None => format!("Approvals {n} (team not mirrored yet)"),
+    match multisig {
+        Some(multisig) => {
+            format!("Approvals {n}/{} ({} needed)", multisig.voters(), multisig.threshold)
+        }
+        None => format!("Approvals {n} (multisig not mirrored yet)"),
     }
 }
 
 /// The votes in lines.
 pub(super) fn lines(model: &Model, proposal: &impl Course, width: usize) -> Vec<Line<'static>> {
     let theme = model.theme;
-    let team = model.snapshot.multisig(&proposal.multisig());
+    let multisig = model.snapshot.multisig(&proposal.multisig());
     let n = u64::try_from(proposal.ballot().count(Choice::Approve)).unwrap_or(0);
-    let needed = team.map_or(0, |t| u64::from(t.threshold));
+    let needed = multisig.map_or(0, |t| u64::from(t.threshold));
     let meaning = if needed > 0 && n >= needed { Meaning::Ok } else { Meaning::Pending };
-    let mut head =
-        vec![Span::styled(approvals(proposal, team), theme.style(Meaning::Title)), Span::raw(" ")];
+    let mut head = vec![
+        Span::styled(approvals(proposal, multisig), theme.style(Meaning::Title)),
+        Span::raw(" "),
+    ];
     head.extend(meter::bar(theme, n.min(needed), needed, 12, meaning));
     let mut lines = vec![Line::from(head)];
     let who = |choice| {
@@ -42,8 +46,8 @@ pub(super) fn lines(model: &Model, proposal: &impl Course, width: usize) -> Vec<
     let names = |keys: &[solana_pubkey::Pubkey]| {
         keys.iter().map(|k| model.name(k)).collect::<Vec<_>>().join(", ")
     };
-    if let Some(team) = team.filter(|_| proposal.stage().status.is_voting()) {
-        row("missing", names(&proposal.ballot().missing(team)), Meaning::Text);
+    if let Some(multisig) = multisig.filter(|_| proposal.stage().status.is_voting()) {
+        row("missing", names(&proposal.ballot().missing(multisig)), Meaning::Text);
     }
     row("cancel by", names(&proposal.ballot().cancel), Meaning::Warn);
     let rollback: Vec<_> = proposal.ballot().rollback.iter().map(|v| v.member).collect();

@@ -13,7 +13,7 @@ use crate::audit::{AuditEntry, event::describe};
 
 const PROPOSAL: Pubkey = Pubkey::new_from_array([6; 32]);
 const PROGRAM: Pubkey = Pubkey::new_from_array([5; 32]);
-const TEAM: Pubkey = Pubkey::new_from_array([7; 32]);
+const MULTISIG: Pubkey = Pubkey::new_from_array([7; 32]);
 const MEMBER: Pubkey = Pubkey::new_from_array([8; 32]);
 
 fn announced(payload: &[u8]) -> Option<(Announcement, Detail)> {
@@ -67,13 +67,13 @@ fn rollback(approved: bool, votes: u8) -> RollbackVoted {
 }
 
 fn pause(paused_until: i64, votes: u8) -> PauseChanged {
-    PauseChanged { multisig: TEAM, actor: MEMBER, paused_until, votes }
+    PauseChanged { multisig: MULTISIG, actor: MEMBER, paused_until, votes }
 }
 
 /// Every event of the manager, with its name and what it is announced as.
 fn every_event() -> Vec<(&'static str, Vec<u8>, Option<Kind>)> {
     let (buffer, role) = (Pubkey::new_from_array([1; 32]), BufferRole::Upgrade);
-    let (proposal, program, multisig, executor) = (PROPOSAL, PROGRAM, TEAM, MEMBER);
+    let (proposal, program, multisig, executor) = (PROPOSAL, PROGRAM, MULTISIG, MEMBER);
     let counters = Counters::default();
     let gov = GovernanceProposed {
         proposal,
@@ -95,7 +95,8 @@ fn every_event() -> Vec<(&'static str, Vec<u8>, Option<Kind>)> {
         to_version: 2,
         accounts: 5,
     };
-    let team = MultisigCreated { multisig, members: vec![MEMBER], threshold: 1, timelock: 60 };
+    let created_multisig =
+        MultisigCreated { multisig, members: vec![MEMBER], threshold: 1, timelock: 60 };
     let registered = ProgramRegistered {
         program,
         multisig,
@@ -145,7 +146,7 @@ fn every_event() -> Vec<(&'static str, Vec<u8>, Option<Kind>)> {
     let completed = MigrationCompleted { proposal, program, executor, counters, slot: 40 };
     use ProposalStatus::{Active, Cancelled, Rejected, Timelocked};
     vec![
-        ("MultisigCreated", team.data(), None),
+        ("MultisigCreated", created_multisig.data(), None),
         ("ProgramRegistered", registered.data(), None),
         ("BufferFrozen", frozen.data(), None),
         ("BufferAttested", BufferAttested { buffer, program, role, sha256: [0; 32] }.data(), None),
@@ -176,8 +177,8 @@ fn every_event() -> Vec<(&'static str, Vec<u8>, Option<Kind>)> {
         ("ConfigChanged", changed.data(), Some(Kind::Executed)),
         ("AuthorityTransferred", transferred.data(), Some(Kind::Executed)),
         (
-            "TeamDissolved",
-            TeamDissolved { proposal, multisig, executor }.data(),
+            "MultisigDissolved",
+            MultisigDissolved { proposal, multisig, executor }.data(),
             Some(Kind::Executed),
         ),
         ("PauseChanged", pause(500, 0).data(), Some(Kind::Paused)),
@@ -244,9 +245,9 @@ fn the_details_are_the_events() {
     assert_eq!(by_kind(Kind::Approved, "VoteCast").eta, Some(99));
     assert_eq!(by_kind(Kind::Paused, "PauseChanged").eta, Some(500));
     assert_eq!(by_kind(Kind::RolledBack, "ProgramRolledBack").version, Some(1));
-    let team = VoteCast {
+    let multisig = VoteCast {
         program: Pubkey::default(),
         ..vote(Choice::Reject, ProposalStatus::Rejected, 0)
     };
-    assert_eq!(announced(&team.data()).unwrap().1.program, None, "zero is no program");
+    assert_eq!(announced(&multisig.data()).unwrap().1.program, None, "zero is no program");
 }

@@ -1,7 +1,7 @@
-//! The events about a team itself: its changes, its pauses, programs that leave its care.
+//! The events about a multisig itself: its changes, its pauses, programs that leave its care.
 use serde_json::{Value, json};
 use upgrade_manager::events::{
-    AuthorityTransferred, ConfigChanged, GovernanceProposed, PauseChanged, TeamDissolved,
+    AuthorityTransferred, ConfigChanged, GovernanceProposed, MultisigDissolved, PauseChanged,
 };
 
 use super::{Described, read};
@@ -44,11 +44,11 @@ pub(super) fn describe(payload: &[u8]) -> Option<Described> {
         });
         return Some(Described::new("AuthorityTransferred", Some(executor), proposal, detail));
     }
-    if let Some(TeamDissolved { proposal, multisig, executor }) = read(payload) {
+    if let Some(MultisigDissolved { proposal, multisig, executor }) = read(payload) {
         let detail = json!({
             "proposal": key(&proposal), "multisig": key(&multisig), "executor": key(&executor),
         });
-        return Some(Described::new("TeamDissolved", Some(executor), proposal, detail));
+        return Some(Described::new("MultisigDissolved", Some(executor), proposal, detail));
     }
     if let Some(PauseChanged { multisig, actor, paused_until, votes }) = read(payload) {
         let detail = json!({

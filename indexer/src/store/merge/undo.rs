@@ -20,7 +20,7 @@ pub struct Image {
     pub program: Option<Pubkey>,
     /// The proposal it belongs to.
     pub proposal: Option<Pubkey>,
-    /// The account, buffer or team it is about.
+    /// The account, buffer or multisig it is about.
     pub account: Option<Pubkey>,
     /// Name of its status, phase or role.
     pub status: Option<String>,

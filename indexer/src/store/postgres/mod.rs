@@ -1,4 +1,4 @@
-//! The team's store: a Postgres database that one indexer writes and many control rooms read.
+//! The multisig's store: a Postgres database that one indexer writes and many control rooms read.
 //! Statements are checked at run time, so building needs no database.
 pub mod admin;
 mod audit;

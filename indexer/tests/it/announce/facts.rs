@@ -54,9 +54,9 @@ fn a_veto_is_told_from_a_withdrawal_and_from_a_vote() {
     assert_eq!(kind(proposal(ProposalStatus::Active), 9), Kind::Cancelled, "an older state of it");
     let unknown = Fact::new(&cancelled(9), &View::default()).unwrap();
     assert_eq!(unknown.kind, Kind::Cancelled, "no mirror, no claim");
-    let team =
+    let multisig =
         View { governance: vec![row(governance(ProposalStatus::Cancelled))], ..View::default() };
-    assert_eq!(Fact::new(&cancelled(9), &team).unwrap().kind, Kind::Vetoed);
+    assert_eq!(Fact::new(&cancelled(9), &multisig).unwrap().kind, Kind::Vetoed);
 }
 
 #[test]
@@ -75,9 +75,9 @@ fn the_mirror_adds_what_the_event_did_not_say() {
     let back = said("RolledBack", Detail { version: Some(1), ..Detail::default() });
     assert_eq!(value(&back, &view, Field::Version).unwrap(), "1");
     assert_eq!(value(&back, &view, Field::What).unwrap(), "the upgrade of vault to version 2");
-    let team =
+    let multisig =
         View { governance: vec![row(governance(ProposalStatus::Active))], ..View::default() };
-    assert_eq!(value(&approved, &team, Field::Program), None);
-    let what = value(&approved, &team, Field::What).unwrap();
-    assert_eq!(what, format!("the change of the rules of team {}", key(40)));
+    assert_eq!(value(&approved, &multisig, Field::Program), None);
+    let what = value(&approved, &multisig, Field::What).unwrap();
+    assert_eq!(what, format!("the change of the rules of multisig {}", key(40)));
 }

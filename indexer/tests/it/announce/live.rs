@@ -30,17 +30,17 @@ on_both_stores! {
     async fn only_the_mirror_that_writes_announces_and_the_next_one_goes_on(place) {
         let (fake, receiver) = (FakeSolana::start().await, Receiver::start([]).await);
         let eta = fake.state().unix + 40;
-        let team = MultisigConfig { timelock: 0, ..multisig() };
+        let multisig = MultisigConfig { timelock: 0, ..multisig() };
         let locked = UpgradeProposal {
             eta,
             window_end: eta + 1_000_000,
             ..proposal(ProposalStatus::Timelocked)
         };
-        fake.set(key(40), bytes(&team));
+        fake.set(key(40), bytes(&multisig));
         fake.set(key(60), bytes(&locked));
         let (first_store, second_store) = (place.open().await, place.open().await);
         let start = |store: &Arc<dyn indexer::Store>| {
-            let hooks = vec![Arc::new(hook(&spec("team", receiver.url())))];
+            let hooks = vec![Arc::new(hook(&spec("multisig", receiver.url())))];
             let delivery = Delivery { hooks, pace: fast(), ..Delivery::default() };
             Mirror::new(fake.config(), Arc::clone(store)).announce(delivery).spawn()
         };

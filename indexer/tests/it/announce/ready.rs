@@ -33,7 +33,7 @@ fn locked() -> UpgradeProposal {
     }
 }
 
-/// The first slot at which the fixture team's timelock can be over.
+/// The first slot at which the fixture multisig's timelock can be over.
 fn floor() -> u64 {
     use upgrade_manager::state::Course;
     locked().slot_floor(multisig().timelock)
@@ -84,14 +84,14 @@ fn a_timelock_is_over_only_when_everything_about_it_is_final() {
         let other = UpgradeProposal { status, ..locked() };
         assert_eq!(kinds(&view(vec![row(60, other, 120)], vec![]), &none, now, slot), nothing);
     }
-    let team = GovernanceProposal {
+    let multisig = GovernanceProposal {
         approved_slot: 100,
         eta: ETA,
         window_end: ETA + 1,
         ..governance(ProposalStatus::Timelocked)
     };
-    assert!(matches!(team.terms.action, Action::ConfigChange(_)));
-    assert_eq!(kinds(&view(vec![], vec![row(61, team, 120)]), &none, now, slot), ["Ready"]);
+    assert!(matches!(multisig.terms.action, Action::ConfigChange(_)));
+    assert_eq!(kinds(&view(vec![], vec![row(61, multisig, 120)]), &none, now, slot), ["Ready"]);
 }
 
 #[test]
@@ -106,14 +106,14 @@ fn a_paused_multisig_is_not_ready_before_the_pause_is_over_for_good() {
     assert_eq!(kinds(&paused, &none, now(ETA + 9), slot), ["Ready"], "it was lifted");
     paused.multisigs[0].slot = slot + 1;
     assert_eq!(kinds(&paused, &none, now(ETA + 9), slot), nothing, "lifting may not stay");
-    // What a team decides about itself is not paused.
-    let team = GovernanceProposal {
+    // What a multisig decides about itself is not paused.
+    let multisig = GovernanceProposal {
         approved_slot: 100,
         eta: ETA,
         window_end: ETA + 100,
         ..governance(ProposalStatus::Timelocked)
     };
-    let mut paused = view(vec![], vec![row(61, team, 120)]);
+    let mut paused = view(vec![], vec![row(61, multisig, 120)]);
     paused.multisigs[0].account.paused_until = ETA + 60;
     assert_eq!(kinds(&paused, &none, now(ETA), slot), ["Ready"]);
 }

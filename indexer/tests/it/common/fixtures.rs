@@ -153,7 +153,7 @@ pub fn attestation() -> BufferAttestation {
     }
 }
 
-/// A proposal that raises the team's timelock.
+/// A proposal that raises the multisig's timelock.
 pub fn governance(status: ProposalStatus) -> GovernanceProposal {
     let config = multisig();
     let mut rules = config.rules();

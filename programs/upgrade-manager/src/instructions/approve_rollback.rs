@@ -4,18 +4,18 @@ use anchor_lang::prelude::*;
 
 use crate::emit::emit;
 use crate::events::RollbackVoted;
+use crate::multisig;
 use crate::nonce;
 use crate::squads;
 use crate::state::{Course, MultisigConfig, Phase, ProgramUpgradeState, UpgradeProposal, role};
 use crate::stored;
-use crate::team;
 
 /// Accounts of `approve_rollback`; behind them the Squads multisig, when its vault votes.
 #[derive(Accounts)]
 pub struct ApproveRollback<'info> {
     /// Votes.
     pub voter: Signer<'info>,
-    /// CHECK: the team; `handle` reads it.
+    /// CHECK: the multisig; `handle` reads it.
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: the program's state; `handle` reads it.
     #[account(mut)]
@@ -32,7 +32,7 @@ pub struct ApproveRollback<'info> {
 }
 
 impl<'info> ApproveRollback<'info> {
-    /// What holds for members and guardian alike. A change of the team since does not matter: votes
+    /// What holds for members and guardian alike. A change of the multisig since does not matter: votes
     /// count under the rules of now.
     fn validate(
         &self,
@@ -41,7 +41,7 @@ impl<'info> ApproveRollback<'info> {
         proposal: &UpgradeProposal,
         now: i64,
     ) -> Result<()> {
-        team::require_direct(config)?;
+        multisig::require_direct(config)?;
         proposal.require_rollback_vote(now)?;
         state.require_last(self.proposal.key)?;
         nonce::require_allowed(config, &self.instructions_sysvar)
@@ -54,8 +54,8 @@ impl<'info> ApproveRollback<'info> {
         give_up: bool,
     ) -> Result<()> {
         let (accounts, now) = (ctx.accounts, Clock::get()?.unix_timestamp);
-        let (config, mut state) = team::governed(&accounts.multisig, &accounts.state)?;
-        let mut proposal = team::upgrade_of(&state, &accounts.proposal)?;
+        let (config, mut state) = multisig::governed(&accounts.multisig, &accounts.state)?;
+        let mut proposal = multisig::upgrade_of(&state, &accounts.proposal)?;
         let member = accounts.voter.key();
         let guards = config.guardian == Some(member);
         if !guards {

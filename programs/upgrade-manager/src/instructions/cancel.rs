@@ -4,17 +4,17 @@ use anchor_lang::prelude::*;
 
 use crate::emit::emit;
 use crate::events::CancelRequested;
+use crate::multisig::{self, Voted};
 use crate::nonce;
 use crate::squads;
 use crate::state::Course;
-use crate::team::{self, Voted};
 
 /// Accounts of `cancel`; behind them the Squads multisig, when its vault asks.
 #[derive(Accounts)]
 pub struct Cancel<'info> {
     /// Asks.
     pub member: Signer<'info>,
-    /// CHECK: the team; `Voted` reads it, and the proposal names it.
+    /// CHECK: the multisig; `Voted` reads it, and the proposal names it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: the state of the program that the proposal is about, if any; `Voted` ties them.
@@ -38,7 +38,7 @@ impl<'info> Cancel<'info> {
         let state = accounts.state.as_deref();
         let voted = Voted { multisig: &accounts.multisig, state, proposal: &accounts.proposal };
         let (mut config, mut proposal) = voted.read()?;
-        team::require_direct(&config)?;
+        multisig::require_direct(&config)?;
         nonce::require_allowed(&config, &accounts.instructions_sysvar)?;
         // Neither the guardian's veto nor a withdrawal hangs on the Squads multisig.
         if config.may_vote(&member) {

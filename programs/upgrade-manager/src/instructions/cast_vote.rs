@@ -4,18 +4,18 @@ use anchor_lang::prelude::*;
 
 use crate::emit::emit;
 use crate::events::{VoteCast, VoteRevoked};
+use crate::multisig::{self, Proposal, Voted};
 use crate::nonce;
 use crate::squads;
 use crate::state::{Choice, Course, MultisigConfig, ProposalStatus, role};
-use crate::team::{self, Proposal, Voted};
 
-/// Accounts of `approve`, `reject` and `revoke`; behind them the Squads multisig, for a team that
+/// Accounts of `approve`, `reject` and `revoke`; behind them the Squads multisig, for a multisig that
 /// has one.
 #[derive(Accounts)]
 pub struct CastVote<'info> {
     /// Votes.
     pub voter: Signer<'info>,
-    /// CHECK: the team; `Voted` reads it, and the proposal names it.
+    /// CHECK: the multisig; `Voted` reads it, and the proposal names it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: the state of the program that the proposal is about, if any; `Voted` ties them.
@@ -71,7 +71,7 @@ impl<'info> CastVote<'info> {
     }
 
     fn validate(&self, config: &MultisigConfig, proposal: &Proposal, now: i64) -> Result<()> {
-        team::require_direct(config)?;
+        multisig::require_direct(config)?;
         config.require_role(self.voter.key, role::VOTE)?;
         proposal.require_voting(now)?;
         proposal.require_fresh(config)?;

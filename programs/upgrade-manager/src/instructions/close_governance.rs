@@ -1,4 +1,4 @@
-//! Closes a proposal about a team that has ended. Its id is never used again.
+//! Closes a proposal about a multisig that has ended. Its id is never used again.
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;

@@ -1,4 +1,4 @@
-//! Closes a team that was dissolved.
+//! Closes a multisig that was dissolved.
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
@@ -12,7 +12,7 @@ use crate::stored;
 pub struct CloseMultisig<'info> {
     /// Asks.
     pub closer: Signer<'info>,
-    /// CHECK: the team; `handle` reads it.
+    /// CHECK: the multisig; `handle` reads it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: gets the rent: who paid for the account.

@@ -5,16 +5,16 @@ use anchor_lang::prelude::*;
 use crate::emit::emit;
 use crate::error::ManagerError;
 use crate::events::MigrationCompleted;
+use crate::multisig;
 use crate::state::{MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal, role};
 use crate::stored;
-use crate::team;
 
 /// Accounts of `complete`.
 #[derive(Accounts)]
 pub struct Complete<'info> {
     /// Says so.
     pub executor: Signer<'info>,
-    /// CHECK: the team; `handle` reads it.
+    /// CHECK: the multisig; `handle` reads it.
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: the program's state; `handle` reads it.
     #[account(mut)]
@@ -46,8 +46,8 @@ impl<'info> Complete<'info> {
     /// Makes the program steady again.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, slot) = (ctx.accounts, Clock::get()?.slot);
-        let (config, mut state) = team::governed(&accounts.multisig, &accounts.state)?;
-        let mut proposal = team::upgrade_of(&state, &accounts.proposal)?;
+        let (config, mut state) = multisig::governed(&accounts.multisig, &accounts.state)?;
+        let mut proposal = multisig::upgrade_of(&state, &accounts.proposal)?;
         accounts.validate(&config, &state, &proposal)?;
         let key = accounts.proposal.key();
         proposal.status = ProposalStatus::Completed;

@@ -1,14 +1,14 @@
-//! Makes a team. The key that seeds its address signs, so that nobody can take the address first.
+//! Makes a multisig. The key that seeds its address signs, so that nobody can take the address first.
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
 use crate::events::MultisigCreated;
 use crate::seeds;
 use crate::squads;
-use crate::state::{MultisigConfig, TeamRules};
+use crate::state::{MultisigConfig, MultisigRules};
 use crate::stored::{self, Payer};
 
-/// Accounts of `create_multisig`; behind them the Squads multisig, for a team that has one.
+/// Accounts of `create_multisig`; behind them the Squads multisig, for a multisig that has one.
 #[derive(Accounts)]
 pub struct CreateMultisig<'info> {
     /// Seeds the address.
@@ -28,8 +28,8 @@ pub struct CreateMultisig<'info> {
 }
 
 impl<'info> CreateMultisig<'info> {
-    /// Checks every rule about a team and writes it down.
-    pub(crate) fn handle(ctx: Context<'info, Self>, rules: TeamRules) -> Result<()> {
+    /// Checks every rule about a multisig and writes it down.
+    pub(crate) fn handle(ctx: Context<'info, Self>, rules: MultisigRules) -> Result<()> {
         let accounts = ctx.accounts;
         let (create_key, payer) = (accounts.create_key.key(), accounts.payer.key());
         let new = MultisigConfig::new(rules, (create_key, 0), payer, Clock::get()?.slot)?;

@@ -1,22 +1,22 @@
-//! Puts new rules in force, or ends the team, under the old rules' votes and timelock. A pause does
+//! Puts new rules in force, or ends the multisig, under the old rules' votes and timelock. A pause does
 //! not stop it: it is how members get rid of a guardian.
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
 use crate::error::{ManagerError, refusal};
-use crate::events::{ConfigChanged, TeamDissolved};
+use crate::events::{ConfigChanged, MultisigDissolved};
+use crate::multisig;
 use crate::squads;
 use crate::state::{Action, Course, GovernanceProposal, MultisigConfig, role};
 use crate::stored;
-use crate::team;
 
-/// Accounts of `execute_config_change`; behind them the Squads multisig of the team, and the one
+/// Accounts of `execute_config_change`; behind them the Squads multisig of the multisig, and the one
 /// that takes its place.
 #[derive(Accounts)]
 pub struct ExecuteConfigChange<'info> {
     /// Executes.
     pub executor: Signer<'info>,
-    /// CHECK: the team; `handle` reads it.
+    /// CHECK: the multisig; `handle` reads it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: the proposal; `handle` reads it.
@@ -35,17 +35,17 @@ impl<'info> ExecuteConfigChange<'info> {
         proposal: &GovernanceProposal,
         clock: &Clock,
     ) -> Result<()> {
-        team::require_direct(config)?;
+        multisig::require_direct(config)?;
         config.require_role(self.executor.key, role::EXECUTE)?;
         proposal.require_executable(config, clock.unix_timestamp, clock.slot)?;
         proposal.require_fresh(config)
     }
 
-    /// Replaces the rules, or ends the team.
+    /// Replaces the rules, or ends the multisig.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, rest, clock) = (ctx.accounts, ctx.remaining_accounts, Clock::get()?);
         let mut config: Box<MultisigConfig> = stored::read(&accounts.multisig)?;
-        let mut proposal = team::governance_of(accounts.multisig.key, &accounts.proposal)?;
+        let mut proposal = multisig::governance_of(accounts.multisig.key, &accounts.proposal)?;
         accounts.validate(&config, &proposal, &clock)?;
         squads::require_policy(&config, rest)?;
         config.end_proposal(&proposal.proposer);
@@ -67,7 +67,10 @@ impl<'info> ExecuteConfigChange<'info> {
         let (proposal, multisig) = (self.proposal.key(), self.multisig.key());
         let executor = self.executor.key();
         if config.dissolved {
-            return emit(&self.event_authority, &TeamDissolved { proposal, multisig, executor });
+            return emit(
+                &self.event_authority,
+                &MultisigDissolved { proposal, multisig, executor },
+            );
         }
         let event = ConfigChanged {
             proposal,

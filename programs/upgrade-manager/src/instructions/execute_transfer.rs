@@ -6,21 +6,21 @@ use crate::emit::emit;
 use crate::error::{ManagerError, refusal};
 use crate::events::AuthorityTransferred;
 use crate::loader::{self, Authority};
+use crate::multisig;
 use crate::squads;
 use crate::state::{
     Action, Course, GovernanceProposal, MultisigConfig, ProgramUpgradeState, Transfer, role,
 };
 use crate::stored;
-use crate::team;
 
-/// Accounts of `execute_transfer`; behind them the Squads multisig, for a team that has one.
+/// Accounts of `execute_transfer`; behind them the Squads multisig, for a multisig that has one.
 #[derive(Accounts)]
 pub struct ExecuteTransfer<'info> {
     /// Executes.
     pub executor: Signer<'info>,
     /// Holds the upgrade authority from now on.
     pub new_authority: Signer<'info>,
-    /// CHECK: the team; `handle` reads it.
+    /// CHECK: the multisig; `handle` reads it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: the program's state; `handle` reads it.
@@ -50,7 +50,7 @@ impl<'info> ExecuteTransfer<'info> {
         proposal: &GovernanceProposal,
         clock: &Clock,
     ) -> Result<()> {
-        team::require_direct(config)?;
+        multisig::require_direct(config)?;
         config.require_role(self.executor.key, role::EXECUTE)?;
         proposal.require_executable(config, clock.unix_timestamp, clock.slot)?;
         proposal.require_fresh(config)?;
@@ -65,8 +65,8 @@ impl<'info> ExecuteTransfer<'info> {
     /// Lets the program go.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, clock) = (ctx.accounts, Clock::get()?);
-        let (mut config, mut state) = team::governed(&accounts.multisig, &accounts.state)?;
-        let mut proposal = team::governance_of(accounts.multisig.key, &accounts.proposal)?;
+        let (mut config, mut state) = multisig::governed(&accounts.multisig, &accounts.state)?;
+        let mut proposal = multisig::governance_of(accounts.multisig.key, &accounts.proposal)?;
         // The state names its proposal, which was made for this program and no other.
         let Action::TransferAuthority(Transfer { new_authority, .. }) = proposal.terms.action
         else {

@@ -8,19 +8,19 @@ use crate::events::UpgradeExecuted;
 use crate::install::{self, Loader};
 use crate::known;
 use crate::loader;
+use crate::multisig;
 use crate::squads;
 use crate::state::{
     Course, MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal, role,
 };
 use crate::stored;
-use crate::team;
 
-/// Accounts of `execute_upgrade`; behind them the Squads multisig, for a team that has one.
+/// Accounts of `execute_upgrade`; behind them the Squads multisig, for a multisig that has one.
 #[derive(Accounts)]
 pub struct ExecuteUpgrade<'info> {
     /// Executes.
     pub executor: Signer<'info>,
-    /// CHECK: the team; `handle` reads it.
+    /// CHECK: the multisig; `handle` reads it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: the program's state; `handle` reads it.
@@ -72,7 +72,7 @@ impl<'info> ExecuteUpgrade<'info> {
         proposal: &UpgradeProposal,
         clock: &Clock,
     ) -> Result<()> {
-        team::require_direct(config)?;
+        multisig::require_direct(config)?;
         config.require_role(self.executor.key, role::EXECUTE)?;
         proposal.require_executable(config, clock.unix_timestamp, clock.slot)?;
         proposal.require_fresh(config)?;
@@ -103,7 +103,7 @@ impl<'info> ExecuteUpgrade<'info> {
     /// The proposal whose place this one takes can be carried on no more.
     fn replace(&self, state: &ProgramUpgradeState) -> Result<()> {
         let Some(info) = &self.superseded else { return Ok(()) };
-        let mut replaced = team::upgrade_of(state, info)?;
+        let mut replaced = multisig::upgrade_of(state, info)?;
         replaced.require_executed()?;
         replaced.status = ProposalStatus::Superseded;
         stored::write(info, &*replaced)
@@ -113,8 +113,8 @@ impl<'info> ExecuteUpgrade<'info> {
     /// the code is the manager's own.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, clock) = (&*ctx.accounts, Clock::get()?);
-        let (mut config, mut state) = team::governed(&accounts.multisig, &accounts.state)?;
-        let mut proposal = team::upgrade_of(&state, &accounts.proposal)?;
+        let (mut config, mut state) = multisig::governed(&accounts.multisig, &accounts.state)?;
+        let mut proposal = multisig::upgrade_of(&state, &accounts.proposal)?;
         accounts.validate(&config, &state, &proposal, &clock)?;
         squads::require_policy(&config, ctx.remaining_accounts)?;
         let loader = accounts.loader();

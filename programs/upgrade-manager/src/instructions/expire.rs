@@ -1,16 +1,16 @@
-//! Ends a proposal of either kind that ran out of time, or whose team has changed since. Anyone may
+//! Ends a proposal of either kind that ran out of time, or whose multisig has changed since. Anyone may
 //! call it, so that none stays in the way.
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
 use crate::events::ProposalExpired;
+use crate::multisig::Voted;
 use crate::state::{Course, ProposalStatus};
-use crate::team::Voted;
 
 /// Accounts of `expire`.
 #[derive(Accounts)]
 pub struct Expire<'info> {
-    /// CHECK: the team; `Voted` reads it, and the proposal names it.
+    /// CHECK: the multisig; `Voted` reads it, and the proposal names it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: the state of the program that the proposal is about, if any; `Voted` ties them.

@@ -11,7 +11,7 @@ use crate::state::{
 };
 use crate::stored::{self, Payer};
 use crate::target::Target;
-use crate::{backup, batch::Batch, loader, record, team};
+use crate::{backup, batch::Batch, loader, multisig, record};
 
 /// Accounts of `migrate_accounts`; behind them, for every account: the account `[w]`, its record
 /// `[w]` and, when its type is critical, its backup `[w]`, in ascending order of the accounts.
@@ -20,7 +20,7 @@ pub struct MigrateAccounts<'info> {
     /// Pays for growth, records and backups.
     #[account(mut)]
     pub payer: Signer<'info>,
-    /// CHECK: the team; `handle` reads it.
+    /// CHECK: the multisig; `handle` reads it.
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: the program's state; `handle` reads it.
     #[account(mut)]
@@ -63,8 +63,8 @@ impl<'info> MigrateAccounts<'info> {
     /// Migrates every account of the batch, or none.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, clock) = (&*ctx.accounts, Clock::get()?);
-        let (config, mut state) = team::governed(&accounts.multisig, &accounts.state)?;
-        let mut proposal = team::upgrade_of(&state, &accounts.proposal)?;
+        let (config, mut state) = multisig::governed(&accounts.multisig, &accounts.state)?;
+        let mut proposal = multisig::upgrade_of(&state, &accounts.proposal)?;
         accounts.validate(&config, &state, &proposal, &clock)?;
         let mut batch = Batch::of(ctx.remaining_accounts)?;
         let mut moves = Vec::with_capacity(ctx.remaining_accounts.len() / 2);

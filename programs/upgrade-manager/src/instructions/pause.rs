@@ -1,18 +1,18 @@
-//! Stops executions of a team for a while. The guardian alone does it; it ends by itself.
+//! Stops executions of a multisig for a while. The guardian alone does it; it ends by itself.
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
 use crate::events::PauseChanged;
+use crate::multisig;
 use crate::state::MultisigConfig;
 use crate::stored;
-use crate::team;
 
 /// Accounts of `pause`.
 #[derive(Accounts)]
 pub struct Pause<'info> {
     /// Pauses.
     pub guardian: Signer<'info>,
-    /// CHECK: the team; `handle` reads it.
+    /// CHECK: the multisig; `handle` reads it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
@@ -26,7 +26,7 @@ impl<'info> Pause<'info> {
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, now) = (ctx.accounts, Clock::get()?.unix_timestamp);
         let mut config: Box<MultisigConfig> = stored::read(&accounts.multisig)?;
-        team::require_direct(&config)?;
+        multisig::require_direct(&config)?;
         config.require_alive()?;
         config.require_guardian(accounts.guardian.key)?;
         config.pause(now)?;

@@ -1,9 +1,10 @@
-//! Pins what a vote about the team itself, or about who holds a program, will agree to.
+//! Pins what a vote about the multisig itself, or about who holds a program, will agree to.
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
 use crate::error::{ManagerError, refusal};
 use crate::events::GovernanceProposed;
+use crate::multisig;
 use crate::seeds;
 use crate::squads;
 use crate::state::{
@@ -11,7 +12,6 @@ use crate::state::{
     Transfer, role,
 };
 use crate::stored::{self, Payer};
-use crate::team;
 
 /// What the proposer chooses; the rest of the terms is read from the accounts.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct GovernanceArgs {
     pub action: Action,
 }
 
-/// Accounts of `propose_governance`; behind them the Squads multisig of the team, and the one that
+/// Accounts of `propose_governance`; behind them the Squads multisig of the multisig, and the one that
 /// a config change would put in its place.
 #[derive(Accounts)]
 pub struct ProposeGovernance<'info> {
@@ -35,7 +35,7 @@ pub struct ProposeGovernance<'info> {
     /// Pays for the proposal.
     #[account(mut)]
     pub payer: Signer<'info>,
-    /// CHECK: the team; `handle` reads it.
+    /// CHECK: the multisig; `handle` reads it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: the state of the program that would be handed over, if any; `prepare` reads it.
@@ -102,7 +102,7 @@ impl<'info> ProposeGovernance<'info> {
     }
 
     fn validate(&self, config: &MultisigConfig, rest: &[AccountInfo]) -> Result<()> {
-        team::require_direct(config)?;
+        multisig::require_direct(config)?;
         config.require_alive()?;
         config.require_role(self.proposer.key, role::PROPOSE)?;
         squads::require_policy(config, rest)

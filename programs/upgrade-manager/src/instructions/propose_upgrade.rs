@@ -8,6 +8,7 @@ use crate::error::ManagerError;
 use crate::events::ProposalCreated;
 use crate::known;
 use crate::loader;
+use crate::multisig::{self, Governed};
 use crate::seeds;
 use crate::squads;
 use crate::state::{
@@ -15,7 +16,6 @@ use crate::state::{
     Source, Terms, TypeRule, UpgradeProposal, role,
 };
 use crate::stored::{self, Payer};
-use crate::team::{self, Governed};
 
 /// What the proposer chooses; the rest of the terms is read from the accounts.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct ProposeArgs {
     pub source: Source,
 }
 
-/// Accounts of `propose_upgrade`; behind them the Squads multisig, for a team that has one.
+/// Accounts of `propose_upgrade`; behind them the Squads multisig, for a multisig that has one.
 #[derive(Accounts)]
 pub struct ProposeUpgrade<'info> {
     /// Proposes.
@@ -46,7 +46,7 @@ pub struct ProposeUpgrade<'info> {
     /// Pays for the proposal.
     #[account(mut)]
     pub payer: Signer<'info>,
-    /// CHECK: the team; `handle` reads it.
+    /// CHECK: the multisig; `handle` reads it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: the program's state; `handle` reads it.
@@ -81,7 +81,7 @@ struct Pair {
 
 impl<'info> ProposeUpgrade<'info> {
     fn validate(&self, (config, state): &Governed, kind: ProposalKind) -> Result<()> {
-        team::require_direct(config)?;
+        multisig::require_direct(config)?;
         config.require_alive()?;
         config.require_role(self.proposer.key, role::PROPOSE)?;
         state.require_room(kind)
@@ -116,7 +116,7 @@ impl<'info> ProposeUpgrade<'info> {
     /// Writes the proposal down and takes its buffers.
     pub(crate) fn handle(ctx: Context<'info, Self>, args: ProposeArgs) -> Result<()> {
         let (accounts, kind) = (ctx.accounts, args.kind);
-        let mut governed = team::governed(&accounts.multisig, &accounts.state)?;
+        let mut governed = multisig::governed(&accounts.multisig, &accounts.state)?;
         accounts.validate(&governed, kind)?;
         squads::require_policy(&governed.0, ctx.remaining_accounts)?;
         let mut pair = accounts.buffers(&governed.1)?;

@@ -12,7 +12,7 @@ use crate::state::{
     UpgradeProposal, role, rule_for,
 };
 use crate::stored::{self, Payer};
-use crate::{record, team};
+use crate::{multisig, record};
 
 /// Accounts of `quarantine`.
 #[derive(Accounts)]
@@ -22,7 +22,7 @@ pub struct Quarantine<'info> {
     /// Pays for the record.
     #[account(mut)]
     pub payer: Signer<'info>,
-    /// CHECK: the team; `handle` reads it.
+    /// CHECK: the multisig; `handle` reads it.
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: the program's state; `handle` reads it.
     #[account(mut)]
@@ -80,8 +80,8 @@ impl<'info> Quarantine<'info> {
     /// Writes down that the account stays behind.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, slot) = (&*ctx.accounts, Clock::get()?.slot);
-        let (config, mut state) = team::governed(&accounts.multisig, &accounts.state)?;
-        let mut proposal = team::upgrade_of(&state, &accounts.proposal)?;
+        let (config, mut state) = multisig::governed(&accounts.multisig, &accounts.state)?;
+        let mut proposal = multisig::upgrade_of(&state, &accounts.proposal)?;
         accounts.validate(&config, &state, &proposal)?;
         proposal.start_migrating();
         let by = proposal.executed_as(*accounts.proposal.key);

@@ -1,5 +1,5 @@
 //! Closes a buffer whose authority somebody set to the manager's address without freezing it: the
-//! manager knows nobody to give the rent back to, so the team's treasury gets it.
+//! manager knows nobody to give the rent back to, so the multisig's treasury gets it.
 use anchor_lang::prelude::*;
 
 use crate::emit::emit;
@@ -7,14 +7,14 @@ use crate::error::ManagerError;
 use crate::events::BufferReclaimed;
 use crate::loader::{self, Authority};
 use crate::state::{MultisigConfig, ProgramUpgradeState, role};
-use crate::{known, team};
+use crate::{known, multisig};
 
 /// Accounts of `reclaim_buffer`.
 #[derive(Accounts)]
 pub struct ReclaimBuffer<'info> {
     /// Executes.
     pub executor: Signer<'info>,
-    /// CHECK: the team; `handle` reads it.
+    /// CHECK: the multisig; `handle` reads it.
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: the state of the program whose address has the buffer; `handle` reads it.
     pub state: UncheckedAccount<'info>,
@@ -52,7 +52,7 @@ impl<'info> ReclaimBuffer<'info> {
     /// Closes the buffer.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let accounts = &*ctx.accounts;
-        let (config, state) = team::governed(&accounts.multisig, &accounts.state)?;
+        let (config, state) = multisig::governed(&accounts.multisig, &accounts.state)?;
         accounts.validate(&config, &state)?;
         let (program, bump) = (state.program, state.authority_bump);
         let authority = Authority { info: &accounts.authority, program: &program, bump };

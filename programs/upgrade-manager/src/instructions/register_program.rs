@@ -11,7 +11,7 @@ use crate::squads;
 use crate::state::{Counters, LAYOUT, MultisigConfig, Phase, ProgramUpgradeState};
 use crate::stored::{self, Payer};
 
-/// Accounts of `register_program`; behind them the Squads multisig, for a team that has one.
+/// Accounts of `register_program`; behind them the Squads multisig, for a multisig that has one.
 #[derive(Accounts)]
 pub struct RegisterProgram<'info> {
     /// Has the upgrade authority now.
@@ -19,7 +19,7 @@ pub struct RegisterProgram<'info> {
     /// Pays for the state.
     #[account(mut)]
     pub payer: Signer<'info>,
-    /// CHECK: the team that decides from now on; `handle` reads it.
+    /// CHECK: the multisig that decides from now on; `handle` reads it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: the program; `validate` reads it as a program of the loader.

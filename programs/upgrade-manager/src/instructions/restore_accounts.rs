@@ -8,7 +8,7 @@ use crate::events::{AccountMove, AccountsMoved};
 use crate::state::{AccountStatus, Executed, MultisigConfig, ProgramUpgradeState, UpgradeProposal};
 use crate::stored;
 use crate::target::{RestoreItem, Target, Way};
-use crate::{backup, batch::Batch, loader, record, team};
+use crate::{backup, batch::Batch, loader, multisig, record};
 
 /// Accounts of `restore_accounts`; behind them, for every account: the account `[w]`, its record
 /// `[w]`, who paid for its growth `[w]` and, when it comes back from it, its backup, in ascending
@@ -20,7 +20,7 @@ pub struct RestoreAccounts<'info> {
     /// Pays for accounts that were larger before.
     #[account(mut)]
     pub payer: Signer<'info>,
-    /// CHECK: the team; `handle` reads it.
+    /// CHECK: the multisig; `handle` reads it.
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: the program's state; `handle` reads it.
     #[account(mut)]
@@ -62,8 +62,8 @@ impl<'info> RestoreAccounts<'info> {
     /// Restores every account of the batch, or none.
     pub(crate) fn handle(ctx: Context<'info, Self>, items: Vec<RestoreItem>) -> Result<()> {
         let (accounts, slot) = (&*ctx.accounts, Clock::get()?.slot);
-        let (config, mut state) = team::governed(&accounts.multisig, &accounts.state)?;
-        let proposal = team::upgrade_of(&state, &accounts.proposal)?;
+        let (config, mut state) = multisig::governed(&accounts.multisig, &accounts.state)?;
+        let proposal = multisig::upgrade_of(&state, &accounts.proposal)?;
         accounts.validate(&config, &state, &proposal, slot)?;
         let mut batch = Batch::of(ctx.remaining_accounts)?;
         let mut moves = Vec::with_capacity(items.len());

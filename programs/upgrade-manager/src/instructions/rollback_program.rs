@@ -8,9 +8,9 @@ use crate::events::ProgramRolledBack;
 use crate::install::{self, Loader};
 use crate::known;
 use crate::loader;
+use crate::multisig;
 use crate::state::{MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal};
 use crate::stored;
-use crate::team;
 
 /// Accounts of `rollback_program`. What was decided is carried out whatever has become of a Squads
 /// multisig since, so that none is asked for here.
@@ -18,7 +18,7 @@ use crate::team;
 pub struct RollbackProgram<'info> {
     /// Executes.
     pub executor: Signer<'info>,
-    /// CHECK: the team; `handle` reads it.
+    /// CHECK: the multisig; `handle` reads it.
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: the program's state; `handle` reads it.
     #[account(mut)]
@@ -62,7 +62,7 @@ impl<'info> RollbackProgram<'info> {
         proposal: &UpgradeProposal,
         slot: u64,
     ) -> Result<()> {
-        team::require_direct(config)?;
+        multisig::require_direct(config)?;
         config.require_restorer(self.executor.key)?;
         proposal.require_rolling_back()?;
         state.require_rolling_back(self.proposal.key)?;
@@ -87,8 +87,8 @@ impl<'info> RollbackProgram<'info> {
     /// Moves every status, then installs the old code.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, slot) = (ctx.accounts, Clock::get()?.slot);
-        let (config, mut state) = team::governed(&accounts.multisig, &accounts.state)?;
-        let mut proposal = team::upgrade_of(&state, &accounts.proposal)?;
+        let (config, mut state) = multisig::governed(&accounts.multisig, &accounts.state)?;
+        let mut proposal = multisig::upgrade_of(&state, &accounts.proposal)?;
         accounts.validate(&config, &state, &proposal, slot)?;
         let loader = accounts.loader();
         install::require_accounts(&loader, &state, &proposal.terms)?;

@@ -3,18 +3,18 @@ use anchor_lang::prelude::*;
 
 use crate::emit::emit;
 use crate::events::PauseChanged;
+use crate::multisig;
 use crate::nonce;
 use crate::squads;
 use crate::state::MultisigConfig;
 use crate::stored;
-use crate::team;
 
-/// Accounts of `unpause`; behind them the Squads multisig, for a team that has one.
+/// Accounts of `unpause`; behind them the Squads multisig, for a multisig that has one.
 #[derive(Accounts)]
 pub struct Unpause<'info> {
     /// Votes.
     pub member: Signer<'info>,
-    /// CHECK: the team; `handle` reads it.
+    /// CHECK: the multisig; `handle` reads it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: the instructions sysvar; `nonce` checks that.
@@ -30,7 +30,7 @@ impl<'info> Unpause<'info> {
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, now) = (ctx.accounts, Clock::get()?.unix_timestamp);
         let mut config: Box<MultisigConfig> = stored::read(&accounts.multisig)?;
-        team::require_direct(&config)?;
+        multisig::require_direct(&config)?;
         nonce::require_allowed(&config, &accounts.instructions_sysvar)?;
         squads::require_policy(&config, ctx.remaining_accounts)?;
         config.unpause(accounts.member.key, now)?;

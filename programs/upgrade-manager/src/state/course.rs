@@ -39,11 +39,11 @@ pub trait Course {
     fn ballot_mut(&mut self) -> &mut Ballot;
     /// Who proposed.
     fn proposer(&self) -> Pubkey;
-    /// The team.
+    /// The multisig.
     fn multisig(&self) -> Pubkey;
     /// The program it is about, if any.
     fn program(&self) -> Option<Pubkey>;
-    /// The team's epoch at proposal.
+    /// The multisig's epoch at proposal.
     fn config_epoch(&self) -> u64;
     /// Chain time after which nobody can execute.
     fn expires_at(&self) -> i64;
@@ -193,7 +193,7 @@ pub trait Course {
         Ok(())
     }
 
-    /// Anyone may call the proposal expired: it ran out of time, or the team has changed since.
+    /// Anyone may call the proposal expired: it ran out of time, or the multisig has changed since.
     ///
     /// # Errors
     /// [`ManagerError::NotVoting`] or [`ManagerError::NotExpired`].

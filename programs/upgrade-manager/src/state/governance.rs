@@ -1,9 +1,9 @@
-//! Proposals about the team itself and about who holds a program: what a vote agrees to, and the
+//! Proposals about the multisig itself and about who holds a program: what a vote agrees to, and the
 //! digest over it. Closed: no stored instructions.
 use anchor_lang::prelude::*;
 use solana_sha256_hasher::hashv;
 
-use super::{Ballot, MAX_LIFE, MultisigConfig, ProposalStatus, TeamRules};
+use super::{Ballot, MAX_LIFE, MultisigConfig, MultisigRules, ProposalStatus};
 use crate::error::{ManagerError, OrRefuse as _};
 
 /// Domain of the digest; changes with the layout of [`GovernanceTerms`].
@@ -22,14 +22,14 @@ pub struct Transfer {
     pub new_authority: Pubkey,
 }
 
-/// What a proposal does to the team.
+/// What a proposal does to the multisig.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Replace all the team's rules.
-    ConfigChange(TeamRules),
+    /// Replace all the multisig's rules.
+    ConfigChange(MultisigRules),
     /// Hand a program's upgrade authority over.
     TransferAuthority(Transfer),
-    /// End the team, which must hold no program.
+    /// End the multisig, which must hold no program.
     Dissolve,
 }
 
@@ -63,11 +63,11 @@ impl Action {
 /// An [`Action`] without what it holds, as events carry it.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActionKind {
-    /// New rules for the team.
+    /// New rules for the multisig.
     ConfigChange,
     /// A program's upgrade authority leaves the manager.
     TransferAuthority,
-    /// The team ends.
+    /// The multisig ends.
     Dissolve,
 }
 
@@ -90,7 +90,7 @@ pub struct GovernanceTerms {
     pub id: u64,
     /// Genesis hash of the cluster: clients refuse a vote on another one.
     pub genesis_hash: [u8; 32],
-    /// The team.
+    /// The multisig.
     pub multisig: Pubkey,
     /// Its epoch at proposal.
     pub config_epoch: u64,
@@ -130,7 +130,7 @@ impl GovernanceTerms {
     }
 }
 
-/// One proposal about a team.
+/// One proposal about a multisig.
 #[account]
 #[derive(InitSpace, Debug, PartialEq, Eq)]
 pub struct GovernanceProposal {

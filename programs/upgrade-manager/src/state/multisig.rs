@@ -1,10 +1,10 @@
-//! The members, the threshold and the times that a team agreed on, and what they may do with them;
-//! what holds of every team is in [`invariant`]. Reads no clock and no other account.
+//! The members, the threshold and the times that a multisig agreed on, and what they may do with them;
+//! what holds of every multisig is in [`invariant`]. Reads no clock and no other account.
 mod invariant;
 
 use anchor_lang::prelude::*;
 
-use super::{LAYOUT, MemberArgs, SquadsVault, TeamRules};
+use super::{LAYOUT, MemberArgs, MultisigRules, SquadsVault};
 use crate::error::{ManagerError, OrRefuse as _};
 
 /// Most members of one multisig.
@@ -13,9 +13,9 @@ pub const MAX_MEMBERS: usize = 16;
 pub const MAX_TIMELOCK: u32 = 90 * 24 * 3600;
 /// Lowest floor of a timelock in seconds: 48 hours.
 pub const MIN_TIMELOCK: u32 = 48 * 3600;
-/// Lowest floor of the timelock of the team that manages the manager itself, in seconds: 7 days.
+/// Lowest floor of the timelock of the multisig that manages the manager itself, in seconds: 7 days.
 pub const MIN_CRITICAL_TIMELOCK: u32 = 7 * 24 * 3600;
-/// Fewest voters of the team that manages the manager itself.
+/// Fewest voters of the multisig that manages the manager itself.
 pub const MIN_CRITICAL_VOTERS: usize = 5;
 /// How long one pause lasts, in seconds: 72 hours. The guardian then rests as long.
 pub const MAX_PAUSE: i64 = 72 * 3600;
@@ -57,7 +57,7 @@ impl Member {
     }
 }
 
-/// A team: who votes, how many votes it takes, how long everybody waits.
+/// A multisig: who votes, how many votes it takes, how long everybody waits.
 #[account]
 #[derive(InitSpace, Debug, PartialEq, Eq)]
 pub struct MultisigConfig {
@@ -68,7 +68,7 @@ pub struct MultisigConfig {
     /// The key that signed the creation and seeds the address.
     pub create_key: Pubkey,
     /// Slot of the creation, and one more for every change of the rules; proposals of an older epoch
-    /// are stale. A team made again at this address never repeats an epoch.
+    /// are stale. A multisig made again at this address never repeats an epoch.
     pub config_epoch: u64,
     /// Approvals that lock a proposal.
     pub threshold: u8,
@@ -95,7 +95,7 @@ pub struct MultisigConfig {
     pub payer: Pubkey,
     /// May veto, pause for a while and roll back, and nothing else.
     pub guardian: Option<Pubkey>,
-    /// The Squads vault that is the team's only voter.
+    /// The Squads vault that is the multisig's only voter.
     pub squads: Option<SquadsVault>,
     /// Chain time until which executions are paused, 0 when never.
     pub paused_until: i64,
@@ -103,25 +103,25 @@ pub struct MultisigConfig {
     pub pause_again: i64,
     /// Who wants to lift the pause: one bit a member, by its place in `members`.
     pub unpause_votes: u16,
-    /// Programs that the team decides about.
+    /// Programs that the multisig decides about.
     pub programs: u32,
     /// Proposals that have not ended, of past members too.
     pub open_proposals: u32,
-    /// Whether the team manages the manager itself.
+    /// Whether the multisig manages the manager itself.
     pub critical: bool,
-    /// Whether the team has ended.
+    /// Whether the multisig has ended.
     pub dissolved: bool,
     /// Zero; room for later.
     pub reserved: [u8; 32],
 }
 
 impl MultisigConfig {
-    /// A new team, made in `slot`.
+    /// A new multisig, made in `slot`.
     ///
     /// # Errors
     /// The first rule of [`Self::invariant`] that does not hold.
     pub fn new(
-        rules: TeamRules,
+        rules: MultisigRules,
         (create_key, bump): (Pubkey, u8),
         payer: Pubkey,
         slot: u64,
@@ -160,9 +160,9 @@ impl MultisigConfig {
 
     /// The rules as they are now.
     #[must_use]
-    pub fn rules(&self) -> TeamRules {
+    pub fn rules(&self) -> MultisigRules {
         let args = |m: &Member| MemberArgs { key: m.key, roles: m.roles };
-        TeamRules {
+        MultisigRules {
             threshold: self.threshold,
             open_cap: self.open_cap,
             allow_durable_nonce: self.allow_durable_nonce,
@@ -181,7 +181,7 @@ impl MultisigConfig {
     ///
     /// # Errors
     /// [`ManagerError::TimelockFloor`] for a lower floor, or the first rule that does not hold.
-    pub fn change(&mut self, rules: TeamRules) -> Result<()> {
+    pub fn change(&mut self, rules: MultisigRules) -> Result<()> {
         control!(rules.timelock_floor >= self.timelock_floor, ManagerError::TimelockFloor);
         self.adopt(rules);
         self.next_epoch()?;
@@ -196,7 +196,7 @@ impl MultisigConfig {
         Ok(())
     }
 
-    fn adopt(&mut self, rules: TeamRules) {
+    fn adopt(&mut self, rules: MultisigRules) {
         let open = |key: &Pubkey| self.member(key).map_or(0, |m| m.open);
         let member = |m: &MemberArgs| Member { key: m.key, roles: m.roles, open: open(&m.key) };
         self.members = rules.members.iter().map(member).collect();
@@ -262,7 +262,7 @@ impl MultisigConfig {
         if self.guardian == Some(*key) { Ok(()) } else { self.require_role(key, role::EXECUTE) }
     }
 
-    /// The team has not ended.
+    /// The multisig has not ended.
     ///
     /// # Errors
     /// [`ManagerError::Dissolved`].
@@ -312,7 +312,7 @@ impl MultisigConfig {
         Ok(())
     }
 
-    /// Takes one more program into the team's care; the manager itself only under stricter rules.
+    /// Takes one more program into the multisig's care; the manager itself only under stricter rules.
     ///
     /// # Errors
     /// [`ManagerError::Dissolved`], [`ManagerError::CriticalPolicy`], [`ManagerError::Overflow`].
@@ -338,7 +338,7 @@ impl MultisigConfig {
         Ok(())
     }
 
-    /// Ends the team; nothing of it may be left.
+    /// Ends the multisig; nothing of it may be left.
     ///
     /// # Errors
     /// [`ManagerError::ProgramsRegistered`] or [`ManagerError::Overflow`].

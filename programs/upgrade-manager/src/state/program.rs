@@ -112,7 +112,7 @@ pub struct ProgramUpgradeState {
     pub authority_bump: u8,
     /// Bump of the migrator address.
     pub migrator_bump: u8,
-    /// The team that decides.
+    /// The multisig that decides.
     pub multisig: Pubkey,
     /// The program.
     pub program: Pubkey,
@@ -147,7 +147,7 @@ pub struct ProgramUpgradeState {
     pub reserved: [u8; 64],
 }
 
-/// Where the program's key is in the account: behind discriminator, four bytes and the team's key.
+/// Where the program's key is in the account: behind discriminator, four bytes and the multisig's key.
 const PROGRAM_AT: usize = 8 + 4 + 32;
 
 impl ProgramUpgradeState {

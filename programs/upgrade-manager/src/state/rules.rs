@@ -1,4 +1,4 @@
-//! What a team agrees on: what `create_multisig` takes and a config change replaces, as a whole.
+//! What a multisig agrees on: what `create_multisig` takes and a config change replaces, as a whole.
 use anchor_lang::prelude::*;
 
 use super::MAX_MEMBERS;
@@ -13,7 +13,7 @@ pub struct MemberArgs {
     pub roles: u8,
 }
 
-/// A Squads v4 vault that votes for a team, and what its multisig must at least demand.
+/// A Squads v4 vault that votes for a multisig, and what its multisig must at least demand.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SquadsVault {
     /// The Squads multisig.
@@ -34,9 +34,9 @@ impl SquadsVault {
     }
 }
 
-/// Everything a team decides about itself.
+/// Everything a multisig decides about itself.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Debug, PartialEq, Eq)]
-pub struct TeamRules {
+pub struct MultisigRules {
     /// Approvals that lock a proposal.
     pub threshold: u8,
     /// Proposals one member may have open at once.
@@ -55,7 +55,7 @@ pub struct TeamRules {
     pub treasury: Pubkey,
     /// May veto, pause for a while and roll back, and nothing else.
     pub guardian: Option<Pubkey>,
-    /// The Squads vault that is the team's only voter.
+    /// The Squads vault that is the multisig's only voter.
     pub squads: Option<SquadsVault>,
     /// Members, sorted by key.
     #[max_len(MAX_MEMBERS)]

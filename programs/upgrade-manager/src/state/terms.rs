@@ -102,7 +102,7 @@ pub struct Terms {
     pub id: u64,
     /// Genesis hash of the cluster: clients refuse a vote on another one.
     pub genesis_hash: [u8; 32],
-    /// The team.
+    /// The multisig.
     pub multisig: Pubkey,
     /// Its epoch at proposal.
     pub config_epoch: u64,

@@ -4,15 +4,15 @@ use super::{
         Model,
         course::{Proposal, Status},
         op::{
-            Action, BUFFERS, Call, Code, DEV, GUARD, NOVA, Op, POOL, PROGRAMS, Person, Pid, Plan,
-            ProgramId, Role, SECOND_GUARD, STRANGER, Scope, TEAMS, TeamId, VAULT_COUNT, VAULTS,
-            ZERO,
+            Action, BUFFERS, Call, Code, DEV, GUARD, MULTISIGS, MultisigId, NOVA, Op, POOL,
+            PROGRAMS, Person, Pid, Plan, ProgramId, Role, SECOND_GUARD, STRANGER, Scope,
+            VAULT_COUNT, VAULTS, ZERO,
         },
         program::{Attestation, Holder, Phase},
     },
     Dice, HOUR, Kind,
     moves::moves,
-    rules::{create_team, vary},
+    rules::{create_multisig, vary},
 };
 
 pub(super) fn instances(model: &Model, kind: Kind, dice: &mut Dice) -> Vec<Op> {
@@ -23,16 +23,18 @@ pub(super) fn instances(model: &Model, kind: Kind, dice: &mut Dice) -> Vec<Op> {
             return vec![Op::Open { vault }, Op::Deposit { vault }, Op::Close { vault }];
         }
         Kind::Upload => return uploads(model, dice),
-        Kind::CreateTeam => (0..TEAMS).map(|team| create_team(team, dice)).collect(),
+        Kind::CreateMultisig => {
+            (0..MULTISIGS).map(|multisig| create_multisig(multisig, dice)).collect()
+        }
         Kind::Register => {
-            let team = dice.below(usize::from(TEAMS)) as u8;
+            let multisig = dice.below(usize::from(MULTISIGS)) as u8;
             let version = [1, 1, 0][dice.below(3)];
             each_program(|program| {
                 let by = match model.programs[usize::from(program)].holder {
                     Holder::Person(who) => who,
                     Holder::Manager(_) => DEV,
                 };
-                vec![Call::Register { program, team, by, version }]
+                vec![Call::Register { program, multisig, by, version }]
             })
         }
         Kind::Freeze => freezes(model),
@@ -42,14 +44,14 @@ pub(super) fn instances(model: &Model, kind: Kind, dice: &mut Dice) -> Vec<Op> {
             (0..PROGRAMS).map(|program| Call::Reclaim { buffer, program, by }).collect()
         }),
         Kind::Propose => proposes(model, dice),
-        Kind::ProposeTeam => propose_team(model, dice),
+        Kind::ProposeMultisig => propose_multisig(model, dice),
         Kind::Approve | Kind::Reject | Kind::Revoke | Kind::Cancel | Kind::Expire => {
             votes(model, kind)
         }
         Kind::Execute => each_proposal(model, |on, by| vec![Call::Execute { on, by }]),
-        Kind::ExecuteTeam => each_proposal(model, |on, by| {
+        Kind::ExecuteMultisig => each_proposal(model, |on, by| {
             let to = match model.proposals.get(&on) {
-                Some(Proposal::Team(change)) => match change.action {
+                Some(Proposal::Multisig(change)) => match change.action {
                     Action::Transfer(_, to) => to,
                     _ => NOVA,
                 },
@@ -57,11 +59,13 @@ pub(super) fn instances(model: &Model, kind: Kind, dice: &mut Dice) -> Vec<Op> {
             };
             vec![Call::ExecuteConfig { on, by }, Call::ExecuteTransfer { on, by, to }]
         }),
-        Kind::Pause => (0..TEAMS)
-            .flat_map(|team| [GUARD, SECOND_GUARD].map(|by| Call::Pause { team, by }))
+        Kind::Pause => (0..MULTISIGS)
+            .flat_map(|multisig| [GUARD, SECOND_GUARD].map(|by| Call::Pause { multisig, by }))
             .collect(),
-        Kind::Unpause => (0..TEAMS)
-            .flat_map(|team| (0..POOL).map(move |by| Call::Unpause { team, by, durable: false }))
+        Kind::Unpause => (0..MULTISIGS)
+            .flat_map(|multisig| {
+                (0..POOL).map(move |by| Call::Unpause { multisig, by, durable: false })
+            })
             .collect(),
         Kind::Migrate | Kind::Verify | Kind::MarkClosed | Kind::Quarantine | Kind::Restore => {
             moves(model, kind, dice)
@@ -98,7 +102,9 @@ pub(super) fn instances(model: &Model, kind: Kind, dice: &mut Dice) -> Vec<Op> {
             .collect(),
         Kind::CloseRest => {
             let mut all = each_program(|program| vec![Call::CloseState { program, by: STRANGER }]);
-            all.extend((0..TEAMS).map(|team| Call::CloseTeam { team, by: STRANGER }));
+            all.extend(
+                (0..MULTISIGS).map(|multisig| Call::CloseMultisig { multisig, by: STRANGER }),
+            );
             all
         }
     };
@@ -120,9 +126,9 @@ fn each_proposal(model: &Model, make: impl Fn(Pid, Person) -> Vec<Call>) -> Vec<
     model.proposals.keys().flat_map(|on| people().flat_map(move |by| make(*on, by))).collect()
 }
 
-pub(super) fn executor(model: &Model, team: TeamId, mut dice: Dice) -> Person {
-    let team = model.teams.get(&team);
-    let all = team.map_or(vec![0], |t| t.rules.members.iter().map(|(who, _)| *who).collect());
+pub(super) fn executor(model: &Model, multisig: MultisigId, mut dice: Dice) -> Person {
+    let multisig = model.multisigs.get(&multisig);
+    let all = multisig.map_or(vec![0], |t| t.rules.members.iter().map(|(who, _)| *who).collect());
     dice.pick(&all).unwrap_or(0)
 }
 
@@ -147,8 +153,8 @@ fn times(model: &Model, dice: &mut Dice) -> Vec<Op> {
             moments.push(upgrade.rollback_until);
         }
     }
-    for team in model.teams.values() {
-        moments.extend([team.paused_until, team.pause_again]);
+    for multisig in model.multisigs.values() {
+        moments.extend([multisig.paused_until, multisig.pause_again]);
     }
     let mut ops = vec![];
     for moment in moments {
@@ -222,11 +228,11 @@ fn proposes(model: &Model, dice: &mut Dice) -> Vec<Call> {
     };
     for program in 0..PROGRAMS {
         let Some(state) = model.state(program) else { continue };
-        let Some(team) = model.teams.get(&state.team) else { continue };
-        let by = executor(model, state.team, dice.clone());
+        let Some(multisig) = model.multisigs.get(&state.multisig) else { continue };
+        let by = executor(model, state.multisig, dice.clone());
         let forward = state.phase != Phase::Steady;
         let expires_at = model.now.time
-            + i64::from(team.rules.timelock)
+            + i64::from(multisig.rules.timelock)
             + [12 * 24 * 3600, 3600, 60 * 24 * 3600][dice.below(3)];
         for upgrade in free(program, Role::Upgrade) {
             for rollback in free(program, Role::Rollback) {
@@ -250,18 +256,18 @@ fn proposes(model: &Model, dice: &mut Dice) -> Vec<Call> {
     all
 }
 
-fn propose_team(model: &Model, dice: &mut Dice) -> Vec<Call> {
+fn propose_multisig(model: &Model, dice: &mut Dice) -> Vec<Call> {
     let mut all = vec![];
-    for (id, team) in &model.teams {
+    for (id, multisig) in &model.multisigs {
         let by = executor(model, *id, dice.clone());
         let lasts = [10 * 24 * 3600, 3600, 30 * 24 * 3600][dice.below(3)];
-        let expires_at = model.now.time + i64::from(team.rules.timelock) + lasts;
+        let expires_at = model.now.time + i64::from(multisig.rules.timelock) + lasts;
         let make = |action| {
-            let team = *id;
-            Call::ProposeTeam { team, by, action, expires_at, long_note: false }
+            let multisig = *id;
+            Call::ProposeMultisig { multisig, by, action, expires_at, long_note: false }
         };
         for _ in 0..3 {
-            let mut rules = team.rules.clone();
+            let mut rules = multisig.rules.clone();
             vary(&mut rules, dice);
             all.push(make(Action::Change(rules)));
         }

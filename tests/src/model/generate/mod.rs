@@ -10,7 +10,7 @@ pub use rules::usual;
 use super::{
     Model,
     op::{
-        BUFFERS, Call, How, Op, PEOPLE, PROGRAMS, Person, Pid, STRANGER, Scope, TEAMS, Thing,
+        BUFFERS, Call, How, MULTISIGS, Op, PEOPLE, PROGRAMS, Person, Pid, STRANGER, Scope, Thing,
         Twist, VAULT_COUNT,
     },
 };
@@ -52,21 +52,21 @@ const KINDS: [(Kind, u64); 33] = [
     (Kind::Time, 14),
     (Kind::Users, 5),
     (Kind::Upload, 4),
-    (Kind::CreateTeam, 6),
+    (Kind::CreateMultisig, 6),
     (Kind::Register, 8),
     (Kind::Freeze, 8),
     (Kind::Attest, 14),
     (Kind::Chunk, 20),
     (Kind::Reclaim, 3),
     (Kind::Propose, 24),
-    (Kind::ProposeTeam, 5),
+    (Kind::ProposeMultisig, 5),
     (Kind::Approve, 34),
     (Kind::Reject, 4),
     (Kind::Revoke, 3),
     (Kind::Cancel, 3),
     (Kind::Expire, 5),
     (Kind::Execute, 40),
-    (Kind::ExecuteTeam, 30),
+    (Kind::ExecuteMultisig, 30),
     (Kind::Pause, 1),
     (Kind::Unpause, 5),
     (Kind::Migrate, 20),
@@ -89,21 +89,21 @@ pub(super) enum Kind {
     Time,
     Users,
     Upload,
-    CreateTeam,
+    CreateMultisig,
     Register,
     Freeze,
     Attest,
     Chunk,
     Reclaim,
     Propose,
-    ProposeTeam,
+    ProposeMultisig,
     Approve,
     Reject,
     Revoke,
     Cancel,
     Expire,
     Execute,
-    ExecuteTeam,
+    ExecuteMultisig,
     Pause,
     Unpause,
     Migrate,
@@ -186,7 +186,7 @@ fn spoil(call: &mut Call, dice: &mut Dice) {
         Call::Attest { exact, .. }
         | Call::AttestChunk { exact, .. }
         | Call::AttestRollback { exact, .. } => *exact ^= flip,
-        Call::ProposeTeam { long_note, expires_at, .. } => {
+        Call::ProposeMultisig { long_note, expires_at, .. } => {
             *long_note ^= flip;
             *expires_at += if dice.chance(20) { 200 * i64::from(DAY) } else { 0 };
         }
@@ -230,9 +230,9 @@ fn twisted(model: &mut Model, dice: &mut Dice) -> Op {
     let buffer = dice.below(usize::from(BUFFERS)) as u8;
     let program = dice.below(usize::from(PROGRAMS)) as u8;
     let vault = dice.below(usize::from(VAULT_COUNT)) as u8;
-    let team = dice.below(usize::from(TEAMS)) as u8;
+    let multisig = dice.below(usize::from(MULTISIGS)) as u8;
     let with = match choice {
-        0 => Thing::Team(team),
+        0 => Thing::Multisig(multisig),
         1 | 2 => Thing::State(program),
         3 | 4 => dice.pick(&proposals).map_or(Thing::State(program), Thing::Proposal),
         5 => Thing::Buffer(buffer),

@@ -1,12 +1,12 @@
-//! Rules of teams: the usual ones, and something else than before.
+//! Rules of multisigs: the usual ones, and something else than before.
 use super::{
-    super::op::{Call, GUARD, POOL, Person, Rules, SECOND_GUARD, TREASURY, TeamId, ZERO},
+    super::op::{Call, GUARD, MultisigId, POOL, Person, Rules, SECOND_GUARD, TREASURY, ZERO},
     DAY, Dice, HOUR,
 };
 
-/// A usual team of five: four vote and three of them decide, not all propose or execute.
-pub fn usual(team: TeamId) -> Rules {
-    let (first, roles) = if team == 0 { (0, [7, 3, 7, 6, 4]) } else { (2, [7, 6, 7, 2, 5]) };
+/// A usual multisig of five: four vote and three of them decide, not all propose or execute.
+pub fn usual(multisig: MultisigId) -> Rules {
+    let (first, roles) = if multisig == 0 { (0, [7, 3, 7, 6, 4]) } else { (2, [7, 6, 7, 2, 5]) };
     Rules {
         threshold: 3,
         open_cap: 2,
@@ -22,12 +22,12 @@ pub fn usual(team: TeamId) -> Rules {
     }
 }
 
-pub(super) fn create_team(team: TeamId, dice: &mut Dice) -> Call {
-    let mut rules = usual(team);
+pub(super) fn create_multisig(multisig: MultisigId, dice: &mut Dice) -> Call {
+    let mut rules = usual(multisig);
     if dice.chance(60) {
         vary(&mut rules, dice);
     }
-    Call::CreateTeam { team, rules }
+    Call::CreateMultisig { multisig, rules }
 }
 
 /// Something else than before: mostly possible, sometimes not.

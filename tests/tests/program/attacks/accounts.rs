@@ -25,7 +25,11 @@ use upgrade_manager::{error::ManagerError, instructions::RestoreItem, seeds};
 const ABSENT: &str = "an absent account is told by the manager's own address, which is there";
 /// Accounts that may be another one, and why that is no attack: instruction, account, reason.
 const OPEN: [(&str, &str, &str); 30] = [
-    ("create_multisig", "payer", "pays by signing; the team's address comes from the create key"),
+    (
+        "create_multisig",
+        "payer",
+        "pays by signing; the multisig's address comes from the create key",
+    ),
     ("register_program", "payer", "pays by signing; who hands the program over signs as well"),
     ("register_program", "multisig", "the signing authority hands over to whom it likes"),
     ("freeze_buffer", "payer", "pays by signing; who hands the buffer over signs as well"),
@@ -47,13 +51,13 @@ const OPEN: [(&str, &str, &str); 30] = [
     ("cancel", "self", ABSENT),
     ("expire", "self", ABSENT),
     ("propose_governance", "payer", "pays by signing; the proposer signs as well"),
-    ("pause", "multisig", "the guardian of two teams pauses the one it names"),
-    ("unpause", "multisig", "a member of two teams votes in the one it names"),
+    ("pause", "multisig", "the guardian of two multisigs pauses the one it names"),
+    ("unpause", "multisig", "a member of two multisigs votes in the one it names"),
     ("close_governance", "stranger", "anyone may close what has ended"),
-    ("close_governance", "team proposal 0", "every ended proposal may be closed"),
+    ("close_governance", "multisig proposal 0", "every ended proposal may be closed"),
     ("close_program_state", "stranger", "anyone may close what has ended"),
     ("close_program_state", "state", "every released program's state may be closed"),
-    ("close_multisig", "multisig", "every dissolved team may be closed"),
+    ("close_multisig", "multisig", "every dissolved multisig may be closed"),
     ("close_backup", "stranger", "anyone may close what has ended"),
 ];
 
@@ -164,17 +168,17 @@ fn attack_02_addresses_of_another_bump_and_seeds_that_read_like_others() {
     for case in cases::all() {
         let w = &case.world;
         let (create, buffer) = (address("create"), w.buffer_key("upgrade").pubkey());
-        let (vault, team) = (w.vaults[0], w.multisig());
+        let (vault, multisig) = (w.vaults[0], w.multisig());
         let kinds: [(Pubkey, Vec<&[u8]>); 9] = [
-            (team, vec![seeds::MULTISIG, create.as_ref()]),
+            (multisig, vec![seeds::MULTISIG, create.as_ref()]),
             (seeds::program_state(&own).0, vec![seeds::PROGRAM, own.as_ref()]),
             (seeds::authority(&own).0, vec![seeds::AUTHORITY, own.as_ref()]),
             (seeds::migrator(&own).0, vec![seeds::MIGRATOR, own.as_ref()]),
             (
-                seeds::proposal(&own, &team, 0).0,
-                vec![seeds::PROPOSAL, own.as_ref(), team.as_ref(), &id],
+                seeds::proposal(&own, &multisig, 0).0,
+                vec![seeds::PROPOSAL, own.as_ref(), multisig.as_ref(), &id],
             ),
-            (seeds::governance(&team, 0).0, vec![seeds::GOVERNANCE, team.as_ref(), &id]),
+            (seeds::governance(&multisig, 0).0, vec![seeds::GOVERNANCE, multisig.as_ref(), &id]),
             (seeds::attestation(&buffer).0, vec![seeds::ATTESTATION, buffer.as_ref()]),
             (
                 seeds::account_version(&own, &vault).0,
@@ -260,7 +264,7 @@ fn attack_17_another_program_in_the_place_of_loader_system_or_target() {
     }
     assert!(tried > 20, "{tried}");
     // A program that only looks like one of the loader's.
-    let mut w = World::at(Stage::Team);
+    let mut w = World::at(Stage::Multisig);
     let mut lookalike = w.chain.account(&demo_vault::ID).unwrap();
     (lookalike.owner, lookalike.executable) = (address("stranger"), false);
     let fake = address("fake-program");

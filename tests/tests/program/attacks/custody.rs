@@ -1,4 +1,4 @@
-//! Attacks on what stands above a team: the manager itself, the programs it holds, its guardian.
+//! Attacks on what stands above a multisig: the manager itself, the programs it holds, its guardian.
 use backend::instructions::{self as ix, ProposalKeys};
 use e2e::{
     attack::{SIGNER_MISSING, approve, decide, propose_by, swap},
@@ -15,7 +15,7 @@ use upgrade_manager::{
     instructions::ProposeArgs,
     seeds,
     state::{
-        Action, BufferRole, MAX_PAUSE, Phase, ProgramUpgradeState, ProposalStatus, TeamRules,
+        Action, BufferRole, MAX_PAUSE, MultisigRules, Phase, ProgramUpgradeState, ProposalStatus,
         Transfer, UpgradeProposal, role,
     },
 };
@@ -28,9 +28,9 @@ fn transfer(new_authority: &Pubkey) -> Transfer {
     Transfer { program: demo_vault::ID, program_data, new_authority: *new_authority }
 }
 
-/// A world whose team may decide about the manager itself, after `change`.
-fn critical(change: impl FnOnce(&mut TeamRules)) -> World {
-    World::with_team(|r| {
+/// A world whose multisig may decide about the manager itself, after `change`.
+fn critical(change: impl FnOnce(&mut MultisigRules)) -> World {
+    World::with_multisig(|r| {
         (r.threshold, r.timelock_floor, r.timelock) = (4, 7 * DAY, 7 * DAY);
         change(r);
     })
@@ -61,7 +61,7 @@ fn stage_manager(w: &mut World) {
 #[test]
 fn attack_19_the_manager_upgrades_itself_like_any_program() {
     use ManagerError as E;
-    let too_weak: [&dyn Fn(&mut TeamRules); 5] = [
+    let too_weak: [&dyn Fn(&mut MultisigRules); 5] = [
         &|r| r.threshold = 3,
         &|r| (r.timelock_floor, r.timelock) = (7 * DAY - 1, 7 * DAY),
         &|r| (r.timelock_floor, r.timelock) = (2 * DAY, 2 * DAY),
@@ -80,13 +80,13 @@ fn attack_19_the_manager_upgrades_itself_like_any_program() {
     let register = register_manager(&w);
     w.passes(&[register], &["dev", "payer"]);
     assert!(w.config().critical);
-    // The policy stays as strict as long as the manager is in the team's care.
+    // The policy stays as strict as long as the manager is in the multisig's care.
     for change in too_weak {
         let mut rules = w.config().rules();
         change(&mut rules);
         let code =
             if rules.timelock_floor < 7 * DAY { E::TimelockFloor } else { E::CriticalPolicy };
-        let propose = w.propose_team_ix("anna", Action::ConfigChange(rules));
+        let propose = w.propose_multisig_ix("anna", Action::ConfigChange(rules));
         w.attack(code, &[propose], &["anna", "payer"]);
     }
     stage_manager(&mut w);
@@ -163,8 +163,8 @@ fn attack_20_the_upgrade_authority_goes_where_nobody_wants_it() {
     );
     w.passes(&[give], &["dev"]);
     let close = w.close_buffer_ix("stranger", "rollback");
-    let (team, treasury) = (w.multisig(), address("treasury"));
-    let take = |at: &Pubkey| ix::reclaim_buffer(&address("dan"), (&team, &treasury), &own, at);
+    let (multisig, treasury) = (w.multisig(), address("treasury"));
+    let take = |at: &Pubkey| ix::reclaim_buffer(&address("dan"), (&multisig, &treasury), &own, at);
     let rollback = w.buffer_key("rollback").pubkey();
     let others = [data, own, holder, w.multisig(), w.proposal_address(), w.vaults[0]];
     for other in others.into_iter().chain([seeds::program_state(&own).0, address("nobody")]) {
@@ -200,10 +200,10 @@ fn attack_20_the_upgrade_authority_goes_where_nobody_wants_it() {
         (E::NewAuthority, Transfer { new_authority: holder, ..good }),
         (E::WrongAccount, Transfer { program_data: manager_data, ..good }),
     ] {
-        let propose = w.propose_team_ix("anna", Action::TransferAuthority(transfer));
+        let propose = w.propose_multisig_ix("anna", Action::TransferAuthority(transfer));
         w.attack(error, &[propose], &["anna", "payer"]);
     }
-    let mut foreign = w.propose_team_ix("anna", Action::TransferAuthority(good));
+    let mut foreign = w.propose_multisig_ix("anna", Action::TransferAuthority(good));
     foreign.accounts[3].pubkey = upgrade_manager::ID;
     w.attack(E::WrongAccount, &[foreign], &["anna", "payer"]);
     let at = decide(&mut w, Action::TransferAuthority(good));
@@ -230,12 +230,12 @@ fn attack_20_the_upgrade_authority_goes_where_nobody_wants_it() {
     w.attack(E::NotTimelocked, &[execute], &["dan", "heir"]);
     // Never while an upgrade is on its way, in either order.
     let mut w = World::at(Stage::Proposed);
-    let propose = w.propose_team_ix("ben", Action::TransferAuthority(good));
+    let propose = w.propose_multisig_ix("ben", Action::TransferAuthority(good));
     w.attack(E::LiveProposal, &[propose], &["ben", "payer"]);
     let mut w = World::at(Stage::Migrated);
     w.chain
         .rewrite::<ProgramUpgradeState>(&seeds::program_state(&own).0, |s| s.live_proposal = None);
-    let propose = w.propose_team_ix("ben", Action::TransferAuthority(good));
+    let propose = w.propose_multisig_ix("ben", Action::TransferAuthority(good));
     w.attack(E::NotSteady, &[propose], &["ben", "payer"]);
     let mut w = World::at(Stage::Attested);
     propose_by(&mut w, "ben", Action::TransferAuthority(good));
@@ -249,7 +249,7 @@ fn attack_31_a_guardian_that_does_more_than_guard() {
     let who = ["guardian"];
     // It neither proposes, votes nor executes.
     let mut w = World::at(Stage::Proposed);
-    let propose = w.propose_team_ix("guardian", Action::Dissolve);
+    let propose = w.propose_multisig_ix("guardian", Action::Dissolve);
     w.attack(E::NotAMember, &[propose], &["guardian", "payer"]);
     for ix in [w.approve_ix("guardian"), w.reject_ix("guardian"), w.revoke_ix("guardian")] {
         w.attack(E::NotAMember, &[ix], &who);
@@ -272,7 +272,7 @@ fn attack_31_a_guardian_that_does_more_than_guard() {
     assert_eq!(w.config().paused_until, until);
     w.attack(E::Paused, &[execute.clone()], &["dan"]);
     w.attack(E::Paused, &[pause.clone()], &who);
-    let mut long = World::with_team(|r| r.execution_window = 30 * DAY);
+    let mut long = World::with_multisig(|r| r.execution_window = 30 * DAY);
     long.propose();
     long.approve_by(&DECIDING);
     long.chain.pass(i64::from(TIMELOCK));
@@ -306,11 +306,11 @@ fn attack_31_a_guardian_that_does_more_than_guard() {
     w.vote_rollback(&DECIDING, false);
     w.roll_back();
     World::at(Stage::Executed).would_pass(&[migrate], &["cranker"]);
-    // While it is paused, members change the team and put another guardian there.
+    // While it is paused, members change the multisig and put another guardian there.
     let mut w = World::at(Stage::Registered);
     let heir = transfer(&address("heir"));
     let handing = decide(&mut w, Action::TransferAuthority(heir));
-    let rules = TeamRules { guardian: Some(address("other")), ..w.config().rules() };
+    let rules = MultisigRules { guardian: Some(address("other")), ..w.config().rules() };
     let other = propose_by(&mut w, "anna", Action::ConfigChange(rules));
     approve(&mut w, other);
     w.chain.pass(i64::from(TIMELOCK) - 60);
@@ -320,14 +320,14 @@ fn attack_31_a_guardian_that_does_more_than_guard() {
     let named = [E::Paused, E::Expired].map(|e| Some(u32::from(e)));
     assert!(named.contains(&refused.code()), "{refused:?}");
     // It does not veto its own removal, and vetoes everything else.
-    let veto = |w: &World, id| w.team_cancel_ix("guardian", id);
+    let veto = |w: &World, id| w.multisig_cancel_ix("guardian", id);
     let own = veto(&w, other);
     w.attack(E::GuardianCannotVeto, &[own], &who);
     w.would_pass(&[veto(&w, handing)], &who);
     w.chain.pass(60);
     let change = w.execute_change_ix("dan", other);
     w.passes(&[change], &["dan"]);
-    for ix in [w.pause_ix("guardian"), w.team_cancel_ix("guardian", handing)] {
+    for ix in [w.pause_ix("guardian"), w.multisig_cancel_ix("guardian", handing)] {
         let refused = w.refused(&[ix], &[&key("guardian")]);
         let named = [E::NotGuardian, E::NotAMember].map(|e| Some(u32::from(e)));
         assert!(named.contains(&refused.code()), "{refused:?}");

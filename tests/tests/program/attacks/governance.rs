@@ -1,4 +1,4 @@
-//! Attacks on the team itself: who is in it, how many it takes, what its guardian may do, and who
+//! Attacks on the multisig itself: who is in it, how many it takes, what its guardian may do, and who
 //! holds the programs.
 use backend::instructions::{self as ix, ProposalKeys};
 use e2e::{
@@ -12,31 +12,31 @@ use solana_pubkey::Pubkey;
 use upgrade_manager::{
     error::ManagerError,
     seeds,
-    state::{Action, Choice, MemberArgs, Phase, ProposalStatus, SquadsVault, TeamRules, role},
+    state::{Action, Choice, MemberArgs, MultisigRules, Phase, ProposalStatus, SquadsVault, role},
 };
 
 const DAY: u32 = 24 * 3600;
 
-/// Rules that differ from the usual by `change` neither make a team nor are proposed to one.
-fn refused_rules(error: ManagerError, change: impl Fn(&mut TeamRules)) {
+/// Rules that differ from the usual by `change` neither make a multisig nor are proposed to one.
+fn refused_rules(error: ManagerError, change: impl Fn(&mut MultisigRules)) {
     let mut w = World::at(Stage::Deployed);
-    let mut rules = w.team_args();
+    let mut rules = w.multisig_args();
     change(&mut rules);
     let create = w.create_multisig_ix(rules.clone());
     w.attack(error, &[create], &["create", "payer"]);
-    let mut w = World::at(Stage::Team);
-    let propose = w.propose_team_ix("anna", Action::ConfigChange(rules));
+    let mut w = World::at(Stage::Multisig);
+    let propose = w.propose_multisig_ix("anna", Action::ConfigChange(rules));
     w.attack(error, &[propose], &["anna", "payer"]);
 }
 
-/// Rules that differ from the usual by `change` make a team and change one.
-fn allowed_rules(change: impl Fn(&mut TeamRules)) {
+/// Rules that differ from the usual by `change` make a multisig and change one.
+fn allowed_rules(change: impl Fn(&mut MultisigRules)) {
     let w = World::at(Stage::Deployed);
-    let mut rules = w.team_args();
+    let mut rules = w.multisig_args();
     change(&mut rules);
     w.would_pass(&[w.create_multisig_ix(rules.clone())], &["create", "payer"]);
-    let mut w = World::at(Stage::Team);
-    w.change_team(|old| *old = rules);
+    let mut w = World::at(Stage::Multisig);
+    w.change_multisig(|old| *old = rules);
 }
 
 fn crowd(n: u8) -> Vec<MemberArgs> {
@@ -65,7 +65,7 @@ fn attack_03_a_member_twice_nobody_or_a_crowd() {
     // Sixteen fit, seventeen do not; a change to so many does not fit into one transaction.
     let mut w = World::at(Stage::Deployed);
     for (n, fits) in [(16, true), (17, false)] {
-        let rules = TeamRules { members: crowd(n), threshold: n / 2 + 1, ..w.team_args() };
+        let rules = MultisigRules { members: crowd(n), threshold: n / 2 + 1, ..w.multisig_args() };
         let create = w.create_multisig_ix(rules);
         if fits {
             w.would_pass(&[create], &["create", "payer"]);
@@ -85,14 +85,14 @@ fn attack_04_a_threshold_of_none_of_a_few_or_of_more_than_there_are() {
         allowed_rules(|r| r.threshold = threshold);
     }
     // Those without a vote do not count.
-    let voters = |r: &mut TeamRules, n: usize| {
+    let voters = |r: &mut MultisigRules, n: usize| {
         r.members.iter_mut().skip(n).for_each(|m| m.roles = role::PROPOSE | role::EXECUTE);
     };
     refused_rules(E::Threshold, |r| voters(r, 2));
     refused_rules(E::Threshold, |r| voters(r, 0));
     allowed_rules(|r| (voters(r, 2), r.threshold = 2).0);
     let without = |role: u8| {
-        move |r: &mut TeamRules| {
+        move |r: &mut MultisigRules| {
             r.members.iter_mut().for_each(|m| m.roles &= !role);
         }
     };
@@ -116,10 +116,10 @@ fn attack_04_a_threshold_of_none_of_a_few_or_of_more_than_there_are() {
         refused_rules(E::OpenCap, |r| r.open_cap = cap);
     }
     // A floor that was raised is never lowered, not even to where it was.
-    let mut w = World::at(Stage::Team);
-    w.change_team(|r| (r.timelock_floor, r.timelock) = (3 * DAY, 3 * DAY));
-    let lower = TeamRules { timelock_floor: 3 * DAY - 1, ..w.config().rules() };
-    let propose = w.propose_team_ix("anna", Action::ConfigChange(lower));
+    let mut w = World::at(Stage::Multisig);
+    w.change_multisig(|r| (r.timelock_floor, r.timelock) = (3 * DAY, 3 * DAY));
+    let lower = MultisigRules { timelock_floor: 3 * DAY - 1, ..w.config().rules() };
+    let propose = w.propose_multisig_ix("anna", Action::ConfigChange(lower));
     w.attack(E::TimelockFloor, &[propose], &["anna", "payer"]);
     // A Squads vault: the only voter, and a majority of at least two behind it.
     let vault = SquadsVault {
@@ -128,15 +128,15 @@ fn attack_04_a_threshold_of_none_of_a_few_or_of_more_than_there_are() {
         min_threshold: 2,
         min_voters: 3,
     };
-    let alone = |r: &mut TeamRules, squads: SquadsVault| {
+    let alone = |r: &mut MultisigRules, squads: SquadsVault| {
         r.members.iter_mut().for_each(|m| m.roles = role::PROPOSE | role::EXECUTE);
         r.members.push(MemberArgs { key: squads.vault(), roles: role::VOTE });
         r.members.sort_by_key(|m| m.key);
         (r.threshold, r.squads) = (1, Some(squads));
     };
-    let squads_rules = |change: &dyn Fn(&mut TeamRules)| {
+    let squads_rules = |change: &dyn Fn(&mut MultisigRules)| {
         let mut w = World::at(Stage::Deployed);
-        let mut rules = w.team_args();
+        let mut rules = w.multisig_args();
         alone(&mut rules, vault);
         change(&mut rules);
         let mut create = w.create_multisig_ix(rules);
@@ -161,10 +161,10 @@ fn attack_04_a_threshold_of_none_of_a_few_or_of_more_than_there_are() {
 }
 
 #[test]
-fn attack_06_approvals_that_outlive_the_team_that_gave_them() {
+fn attack_06_approvals_that_outlive_the_multisig_that_gave_them() {
     let mut w = World::at(Stage::Timelocked);
     let frank = address("frank");
-    let replace_eve = |r: &mut TeamRules| {
+    let replace_eve = |r: &mut MultisigRules| {
         r.members.iter_mut().find(|m| m.key == address("eve")).unwrap().key = frank;
         r.members.sort_by_key(|m| m.key);
     };
@@ -175,7 +175,7 @@ fn attack_06_approvals_that_outlive_the_team_that_gave_them() {
     let other = propose_by(&mut w, "ben", Action::ConfigChange(second));
     approve(&mut w, other);
     let epoch = w.config().config_epoch;
-    w.change_team(replace_eve);
+    w.change_multisig(replace_eve);
     assert_eq!(w.config().config_epoch, epoch + 1);
 
     // Approved, in time, by enough members who are all still there: and stale.
@@ -188,7 +188,7 @@ fn attack_06_approvals_that_outlive_the_team_that_gave_them() {
         (w.approve_ix("dan"), "dan"),
         (w.reject_ix("dan"), "dan"),
         (w.revoke_ix("anna"), "anna"),
-        (w.team_vote_ix("dan", other, Choice::Approve), "dan"),
+        (w.multisig_vote_ix("dan", other, Choice::Approve), "dan"),
     ] {
         w.attack(ManagerError::StaleProposal, &[vote], &[who]);
     }
@@ -197,7 +197,7 @@ fn attack_06_approvals_that_outlive_the_team_that_gave_them() {
         (w.approve_ix("eve"), vec!["eve"]),
         (w.cancel_ix("eve"), vec!["eve"]),
         (w.execute_ix("eve"), vec!["eve"]),
-        (w.propose_team_ix("eve", Action::Dissolve), vec!["eve", "payer"]),
+        (w.propose_multisig_ix("eve", Action::Dissolve), vec!["eve", "payer"]),
     ] {
         w.attack(ManagerError::NotAMember, &[ix], &signers);
     }
@@ -217,11 +217,11 @@ fn attack_06_approvals_that_outlive_the_team_that_gave_them() {
     w.approve_by(&DECIDING);
     w.chain.pass(i64::from(TIMELOCK));
     w.execute();
-    // What the old team voted for in a rollback counts only as far as it is still the team.
+    // What the old multisig voted for in a rollback counts only as far as it is still the multisig.
     w.chain.next_slot();
     let mut w = World::at(Stage::Migrated);
     w.vote_rollback(&["anna", "eve"], false);
-    w.change_team(replace_eve);
+    w.change_multisig(replace_eve);
     let vote = w.approve_rollback_ix("ben", false);
     w.passes(&[vote], &["ben"]);
     assert_eq!(w.proposal().rollback_approved_at, 0, "anna and ben of three");
@@ -231,14 +231,14 @@ fn attack_06_approvals_that_outlive_the_team_that_gave_them() {
     w.passes(&[vote], &["chloe"]);
     assert_eq!(w.state().phase, Phase::RollingBack);
 
-    // A team that was ended and made again at its address does not start where the old one did.
-    let mut w = World::at(Stage::Team);
+    // A multisig that was ended and made again at its address does not start where the old one did.
+    let mut w = World::at(Stage::Multisig);
     let (before, at) = (w.config().config_epoch, decide(&mut w, Action::Dissolve));
     let end = w.execute_change_ix("dan", at);
     w.passes(&[end], &["dan"]);
     let close = ix::close_multisig(&address("stranger"), &w.config());
     w.passes(&[close], &["stranger"]);
-    let again = w.create_multisig_ix(w.team_args());
+    let again = w.create_multisig_ix(w.multisig_args());
     w.passes(&[again], &["create", "payer"]);
     assert!(w.config().config_epoch > before + 1);
     let stale = w.execute_change_ix("dan", at);
@@ -249,18 +249,18 @@ fn attack_06_approvals_that_outlive_the_team_that_gave_them() {
 fn attack_30_somebody_else_is_there_first() {
     use ManagerError as E;
     let mut w = World::at(Stage::Deployed);
-    let create = w.create_multisig_ix(w.team_args());
+    let create = w.create_multisig_ix(w.multisig_args());
     let mut unsigned = create.clone();
     unsigned.accounts[0].is_signer = false;
     w.attack(SIGNER_MISSING, &[unsigned], &["payer"]);
     let thief = swap(&create, &address("create"), &address("stranger"));
     w.attack(E::WrongAccount, &[thief], &["stranger", "payer"]);
-    // Lamports that somebody sent there do not stop it; a second team does not take its place.
+    // Lamports that somebody sent there do not stop it; a second multisig does not take its place.
     w.chain.fund(&w.multisig(), 1_000_000);
     w.passes(&[create.clone()], &["create", "payer"]);
     w.attack(E::AddressTaken, &[create], &["create", "payer"]);
 
-    let mut w = World::at(Stage::Team);
+    let mut w = World::at(Stage::Multisig);
     let good = w.register_ix();
     let theft = swap(&good, &address("dev"), &address("stranger"));
     w.attack(E::NotUpgradeAuthority, &[theft], &["stranger", "payer"]);
@@ -272,7 +272,7 @@ fn attack_30_somebody_else_is_there_first() {
     immutable.chain.tamper(&data, |data| data[12] = 0);
     immutable.attack(E::NotUpgradeAuthority, &[good.clone()], &["dev", "payer"]);
     w.chain.fund(&seeds::program_state(&demo_vault::ID).0, 1_000_000);
-    let second = w.second_team();
+    let second = w.second_multisig();
     w.passes(&[good.clone()], &["dev", "payer"]);
     assert_eq!(
         loader::authority(&w.chain, &demo_vault::ID),

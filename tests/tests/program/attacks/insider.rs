@@ -1,4 +1,4 @@
-//! What somebody who knows the program well would try: to leave a team stuck, to keep its rent, to
+//! What somebody who knows the program well would try: to leave a multisig stuck, to keep its rent, to
 //! bring a closed account back to life, to use a number at the end of its range.
 use backend::instructions::{self as ix, Restore};
 use demo_vault::client::{close_ix, open_ix};
@@ -25,7 +25,7 @@ fn close(w: &mut World, vault: &Pubkey) -> u32 {
 }
 
 #[test]
-fn a_vault_closed_and_made_again_on_the_new_layout_does_not_hold_the_team_up() {
+fn a_vault_closed_and_made_again_on_the_new_layout_does_not_hold_the_multisig_up() {
     let mut w = World::at(Stage::Ready);
     let vault = w.vaults[2];
     let index = close(&mut w, &vault);
@@ -151,7 +151,7 @@ fn one_wallet_may_play_every_part() {
 }
 
 #[test]
-fn a_rollback_stops_the_proposal_that_was_to_follow_and_the_team_goes_on() {
+fn a_rollback_stops_the_proposal_that_was_to_follow_and_the_multisig_goes_on() {
     let mut w = World::at(Stage::Completed);
     let first = w.id;
     w.stage_upgrade("upgrade-2", elf::v2());

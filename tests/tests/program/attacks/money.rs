@@ -168,7 +168,7 @@ fn attack_22_accounts_that_grow_too_far_or_bring_old_bytes_back() {
 
 #[test]
 fn attack_29_so_many_proposals_that_nobody_else_can_make_one() {
-    let mut w = World::with_team(|args| args.open_cap = 1);
+    let mut w = World::with_multisig(|args| args.open_cap = 1);
     let twin = second_program(&mut w);
     w.propose();
     // At the cap for the other program, and no second one for the first whoever asks.
@@ -205,15 +205,15 @@ fn attack_29_so_many_proposals_that_nobody_else_can_make_one() {
     w.passes(&[again], &["anna", "payer"]);
 }
 
-/// A second program under the same team, with buffers of its own. Returns its address.
+/// A second program under the same multisig, with buffers of its own. Returns its address.
 fn second_program(w: &mut World) -> solana_pubkey::Pubkey {
     use e2e::verbs::trimmed_len;
     use upgrade_manager::state::BufferRole;
     let (program, dev, payer) = (key("second-program"), address("dev"), address("payer"));
     let (id, code) = (program.pubkey(), elf::v1());
     e2e::loader::deploy(&mut w.chain, &program, &key("dev"), code, code.len());
-    let (len, team) = (trimmed_len(code), w.multisig());
-    let register = ix::register_program(&dev, &payer, &team, &id, 1, len);
+    let (len, multisig) = (trimmed_len(code), w.multisig());
+    let register = ix::register_program(&dev, &payer, &multisig, &id, 1, len);
     w.passes(&[register], &["dev", "payer"]);
     for (name, role) in [("second-up", BufferRole::Upgrade), ("second-back", BufferRole::Rollback)]
     {

@@ -1,4 +1,4 @@
-//! Attacks by the target, whose code a careless or bribed team approved: with the signatures and
+//! Attacks by the target, whose code a careless or bribed multisig approved: with the signatures and
 //! accounts it is given, with what it leaves behind, and with what it says.
 use demo_vault::client;
 use e2e::{
@@ -238,7 +238,7 @@ fn attack_23_migrations_that_lie() {
         }
     }
     assert_eq!(w.state().counters.restored, 1);
-    // A team that was cheated goes back and loses nothing.
+    // A multisig that was cheated goes back and loses nothing.
     let (mut w, _) = hostile_world();
     let honest: Vec<_> = w.vaults.iter().copied().filter(|v| w.index_of(v) < FIRST).collect();
     let migrate = w.migrate_ix(&honest);

@@ -221,12 +221,12 @@ fn attack_27_numbers_at_the_ends_of_their_range() {
     w.would_pass(&[w.propose_ix("anna", most)], &who);
 
     // The last id there is cannot be used: there would be no next one.
-    let team = w.multisig();
+    let multisig = w.multisig();
     let mut last = w.clone();
-    last.chain.rewrite::<MultisigConfig>(&team, |c| c.next_proposal = u64::MAX);
+    last.chain.rewrite::<MultisigConfig>(&multisig, |c| c.next_proposal = u64::MAX);
     let propose = last.propose_ix("anna", good.clone());
     last.attack(ManagerError::Overflow, &[propose], &who);
-    last.chain.rewrite::<MultisigConfig>(&team, |c| c.next_proposal = u64::MAX - 1);
+    last.chain.rewrite::<MultisigConfig>(&multisig, |c| c.next_proposal = u64::MAX - 1);
     let propose = last.propose_ix("anna", good);
     last.passes(&[propose], &who);
 

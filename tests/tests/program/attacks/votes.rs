@@ -185,7 +185,7 @@ fn attack_33_a_vote_for_other_terms_another_program_or_another_cluster() {
     shifted.source.image.clear();
     assert_ne!(shifted.digest().unwrap(), terms.digest().unwrap());
 
-    // The second team has the same members and the same proposal for its own program.
+    // The second multisig has the same members and the same proposal for its own program.
     let twin = Twin::of(&w);
     twin.plant(&mut w);
     let (own, program) = (w.keys(), address("second-program"));

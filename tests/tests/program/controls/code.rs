@@ -78,11 +78,11 @@ fn surplus_lamports_do_not_go_where_nobody_has_them() {
     let authority = seeds::authority(&demo_vault::ID).0;
     let lost = [demo_vault::ID, program_data, buffer("upgrade"), buffer("rollback"), authority];
     for treasury in lost {
-        let mut w = World::with_team(|rules| rules.treasury = treasury);
+        let mut w = World::with_multisig(|rules| rules.treasury = treasury);
         let propose = w.propose_ix("anna", w.propose_args());
         w.attack(ManagerError::SpillTarget, &[propose], &["anna", "payer"]);
     }
-    World::with_team(|rules| rules.treasury = address("other-treasury")).propose();
+    World::with_multisig(|rules| rules.treasury = address("other-treasury")).propose();
 }
 
 #[test]

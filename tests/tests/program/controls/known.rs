@@ -86,7 +86,7 @@ fn the_address_that_signs_for_migrations_is_not_migrated_itself() {
 }
 
 #[test]
-fn a_proposal_of_another_program_or_of_another_team_is_not_taken() {
+fn a_proposal_of_another_program_or_of_another_multisig_is_not_taken() {
     let changes: [fn(&mut UpgradeProposal); 2] = [
         |proposal| proposal.terms.program = address("another"),
         |proposal| proposal.terms.multisig = address("another"),

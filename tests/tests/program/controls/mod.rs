@@ -3,5 +3,5 @@ mod backups;
 mod code;
 mod execute;
 mod known;
-mod team;
+mod multisig;
 mod transfer;

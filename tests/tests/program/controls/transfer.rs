@@ -1,4 +1,4 @@
-//! A proposal to hand a program over is one of the team that holds it, and names that program's own
+//! A proposal to hand a program over is one of the multisig that holds it, and names that program's own
 //! code.
 use backend::instructions as ix;
 use e2e::{
@@ -29,15 +29,15 @@ fn transfer(w: &World) -> Transfer {
 }
 
 #[test]
-fn a_team_hands_over_no_program_of_another() {
+fn a_multisig_hands_over_no_program_of_another() {
     let mut w = World::at(Stage::Registered);
-    let foreign = w.second_team();
+    let foreign = w.second_multisig();
     let signers = [&key("anna"), &key("payer")];
     let (who, payer, args) = (address("anna"), address("payer"), args(&w, transfer(&w)));
     let theft = ix::propose_governance(&who, &payer, &foreign, 0, args.clone());
     w.chain.refuse(ManagerError::WrongAccount, &[theft], &signers);
     assert_eq!(w.state().live_proposal, None, "its place is still free");
-    let own = w.propose_team_with_ix("anna", args);
+    let own = w.propose_multisig_with_ix("anna", args);
     w.chain.ok(&[own], &signers);
 }
 
@@ -49,11 +49,11 @@ fn what_is_handed_over_is_the_program_and_its_own_code() {
     let state = upgrade_manager::seeds::program_state(&demo_vault::ID).0;
     let other = Pubkey::new_from_array([9; 32]);
     for wrong in [Transfer { program: other, ..good }, Transfer { program_data: other, ..good }] {
-        let mut propose = w.propose_team_with_ix("anna", args(&w, wrong));
+        let mut propose = w.propose_multisig_with_ix("anna", args(&w, wrong));
         // The builder looks the state up by the program; here it is the vaults' in both cases.
         propose.accounts[3].pubkey = state;
         w.chain.refuse(ManagerError::WrongAccount, &[propose], &signers);
     }
-    let propose = w.propose_team_with_ix("anna", args(&w, good));
+    let propose = w.propose_multisig_with_ix("anna", args(&w, good));
     w.chain.ok(&[propose], &signers);
 }

@@ -27,7 +27,7 @@ fn code_the_loader_cannot_verify_changes_nothing() {
 }
 
 #[test]
-fn nobody_executes_twice_or_from_outside_the_team() {
+fn nobody_executes_twice_or_from_outside_the_multisig() {
     let mut w = World::at(Stage::Ready);
     let execute = w.execute_ix("stranger");
     w.chain.refuse(ManagerError::NotAMember, &[execute], &[&key("stranger")]);

@@ -8,12 +8,12 @@ use upgrade_manager::error::ManagerError;
 
 #[test]
 fn registration_takes_the_length_of_what_runs_and_no_other() {
-    let mut w = World::at(Stage::Team);
+    let mut w = World::at(Stage::Multisig);
     let len = trimmed_len(&w.live_code());
-    let (dev, payer, team) = (address("dev"), address("payer"), w.multisig());
+    let (dev, payer, multisig) = (address("dev"), address("payer"), w.multisig());
     let register = |len| {
         let id = demo_vault::ID;
-        backend::instructions::register_program(&dev, &payer, &team, &id, 1, len)
+        backend::instructions::register_program(&dev, &payer, &multisig, &id, 1, len)
     };
     for wrong in [0, len - 1, len + 1, u32::MAX] {
         w.attack(ManagerError::TrimmedLength, &[register(wrong)], &["dev", "payer"]);

@@ -68,7 +68,7 @@ fn the_last_vote_of_five_still_leaves_room_for_everything_else_in_its_transactio
 #[test]
 fn sixteen_members_and_sixteen_type_rules_fit_the_accounts_and_the_heap() {
     let names: Vec<String> = (0..16).map(|i| format!("member-{i}")).collect();
-    let mut w = World::with_team(|args| {
+    let mut w = World::with_multisig(|args| {
         let mut keys: Vec<_> = names.iter().map(|name| address(name)).collect();
         keys.sort();
         let like = args.members[0];

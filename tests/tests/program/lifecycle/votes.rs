@@ -17,7 +17,7 @@ use upgrade_manager::{
 const SIGNER_MISSING: u32 = 3010;
 
 #[test]
-fn nobody_outside_the_team_votes_and_nobody_without_signing() {
+fn nobody_outside_the_multisig_votes_and_nobody_without_signing() {
     let mut w = World::at(Stage::Proposed);
     for ix in [w.approve_ix("stranger"), w.reject_ix("stranger"), w.revoke_ix("stranger")] {
         w.chain.refuse(ManagerError::NotAMember, &[ix], &[&key("stranger")]);
@@ -162,7 +162,7 @@ fn the_threshold_cancels_even_a_locked_proposal_and_no_one_counts_twice() {
 #[test]
 fn roles_bind_proposing_voting_and_executing() {
     let only = [role::PROPOSE, role::VOTE, role::VOTE, role::VOTE, role::EXECUTE];
-    let mut w = World::with_team(|args| {
+    let mut w = World::with_multisig(|args| {
         for member in &mut args.members {
             let at = MEMBERS.iter().position(|m| address(m) == member.key).unwrap();
             member.roles = only[at];
@@ -221,7 +221,7 @@ fn a_vote_signed_in_advance_with_a_durable_nonce_does_not_count() {
         let refused = with_durable_nonce(&mut w.clone(), wish, who).unwrap_err();
         assert_eq!(refused.code(), Some(ManagerError::DurableNonce.into()), "{refused:?}");
     }
-    let mut w = World::with_team(|args| args.allow_durable_nonce = true);
+    let mut w = World::with_multisig(|args| args.allow_durable_nonce = true);
     w.propose();
     let vote = w.approve_ix("anna");
     with_durable_nonce(&mut w, vote, "anna").unwrap();

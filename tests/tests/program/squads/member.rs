@@ -1,4 +1,4 @@
-//! A team whose only voter is a Squads v4 vault, against the real Squads program: three of five Squads
+//! A multisig whose only voter is a Squads v4 vault, against the real Squads program: three of five Squads
 //! members decide by Squads' own instructions, and the vault's vote reaches the manager as a call.
 use backend::instructions as ix;
 use e2e::{
@@ -6,7 +6,7 @@ use e2e::{
     keys::{address, key},
     loader,
     squads::{
-        self, ConfigAction, SquadsTeam,
+        self, ConfigAction, SquadsMultisig,
         governed::{
             SQUAD, attested, backed, proposed, ready, rules, three_of_five, vote, vote_back,
         },
@@ -24,21 +24,21 @@ use upgrade_manager::{
 const INVALID_PROPOSAL_STATUS: u32 = 6008;
 
 /// `ix` with `to` in place of the Squads multisig.
-fn redirected(mut ix: Instruction, squad: &SquadsTeam, to: Pubkey) -> Instruction {
+fn redirected(mut ix: Instruction, squad: &SquadsMultisig, to: Pubkey) -> Instruction {
     let meta = ix.accounts.iter_mut().find(|m| m.pubkey == squad.multisig);
     meta.expect("the Squads multisig").pubkey = to;
     ix
 }
 
 /// `ix` without the Squads multisig.
-fn bare(mut ix: Instruction, squad: &SquadsTeam) -> Instruction {
+fn bare(mut ix: Instruction, squad: &SquadsMultisig) -> Instruction {
     ix.accounts.retain(|m| m.pubkey != squad.multisig);
     ix
 }
 
 /// The Squads members agree on `ix`, and the manager refuses it when it is executed.
 #[track_caller]
-fn refuse_squads(w: &mut World, squad: &SquadsTeam, code: ManagerError, ix: Instruction) {
+fn refuse_squads(w: &mut World, squad: &SquadsMultisig, code: ManagerError, ix: Instruction) {
     let pending = squad.agree(&mut w.chain, &[ix]);
     let execute = squad.execute_ix(&pending);
     w.chain.refuse(code, &[execute], &[&squad.executor()]);
@@ -50,7 +50,7 @@ fn three_of_five_squads_members_carry_an_upgrade_to_its_end_and_back() {
     let approve = vote(&w, &squad);
 
     // Two approvals in Squads: the vault cannot even vote.
-    let hasty = SquadsTeam { threshold: 2, ..squad.clone() };
+    let hasty = SquadsMultisig { threshold: 2, ..squad.clone() };
     let pending = hasty.agree(&mut w.chain, &[approve.clone()]);
     let execute = squad.execute_ix(&pending);
     w.chain.refuse(INVALID_PROPOSAL_STATUS, &[execute], &[&squad.executor()]);
@@ -113,8 +113,8 @@ fn nobody_votes_in_the_vaults_place() {
         let approve = backed(&w, w.approve_ix(name));
         w.chain.refuse(code, &[approve], &[&key(name)]);
     }
-    // Another Squads team, of the very same people.
-    let other = SquadsTeam::create(&mut w.chain, &SQUAD, 4, 0);
+    // Another Squads multisig, of the very same people.
+    let other = SquadsMultisig::create(&mut w.chain, &SQUAD, 4, 0);
     let approve = backed(&w, ix::approve(&other.vault(), &w.keys(), w.proposal().digest));
     refuse_squads(&mut w, &other, ManagerError::NotAMember, approve);
     assert_eq!(w.proposal().ballot.approvals(), 0);
@@ -124,7 +124,7 @@ fn nobody_votes_in_the_vaults_place() {
 #[test]
 fn a_squads_multisig_under_a_single_key_is_refused_at_creation() {
     let mut w = World::at(Stage::Deployed);
-    let squad = SquadsTeam::create_as(&mut w.chain, &SQUAD, |args| {
+    let squad = SquadsMultisig::create_as(&mut w.chain, &SQUAD, |args| {
         args.threshold = 3;
         args.config_authority = Some(address("stranger"));
     });
@@ -137,10 +137,10 @@ fn a_squads_multisig_under_a_single_key_is_refused_at_creation() {
 fn a_squads_multisig_that_demands_less_than_agreed_is_refused_at_creation() {
     let mut w = World::at(Stage::Deployed);
     let signers = [&key("create"), &key("payer")];
-    let lax = SquadsTeam::create(&mut w.chain, &SQUAD, 2, 0);
-    let few = SquadsTeam::create(&mut w.chain, &SQUAD[..4], 3, 0);
+    let lax = SquadsMultisig::create(&mut w.chain, &SQUAD, 2, 0);
+    let few = SquadsMultisig::create(&mut w.chain, &SQUAD[..4], 3, 0);
     // Five members, but one of them has no vote.
-    let mute = SquadsTeam::create_as(&mut w.chain, &SQUAD, |args| {
+    let mute = SquadsMultisig::create_as(&mut w.chain, &SQUAD, |args| {
         args.threshold = 3;
         args.time_lock = 1;
         args.members[4].1 = squads::INITIATE | squads::EXECUTE;
@@ -155,7 +155,7 @@ fn a_squads_multisig_that_demands_less_than_agreed_is_refused_at_creation() {
 fn a_voter_that_is_not_the_vault_or_no_majority_behind_it_is_refused_at_creation() {
     let mut w = World::at(Stage::Deployed);
     let signers = [&key("create"), &key("payer")];
-    let squad = SquadsTeam::create(&mut w.chain, &SQUAD, 3, 0);
+    let squad = SquadsMultisig::create(&mut w.chain, &SQUAD, 3, 0);
     let agreed = three_of_five(&squad);
     let other_vault = squads::vault(&squad.multisig, 1);
     for voter in [other_vault, squad.multisig, address("sam")] {
@@ -175,11 +175,11 @@ fn a_voter_that_is_not_the_vault_or_no_majority_behind_it_is_refused_at_creation
 }
 
 #[test]
-fn only_a_multisig_account_of_squads_stands_for_a_team_at_creation() {
+fn only_a_multisig_account_of_squads_stands_for_a_multisig_at_creation() {
     let mut w = World::at(Stage::Deployed);
     let signers = [&key("create"), &key("payer")];
-    let squad = SquadsTeam::create(&mut w.chain, &SQUAD, 3, 0);
-    let other = SquadsTeam::create(&mut w.chain, &SQUAD, 4, 0);
+    let squad = SquadsMultisig::create(&mut w.chain, &SQUAD, 3, 0);
+    let other = SquadsMultisig::create(&mut w.chain, &SQUAD, 4, 0);
     let create = w.create_multisig_ix(rules(&w, three_of_five(&squad), squad.vault()));
     w.chain.refuse(ManagerError::SquadsAccount, &[bare(create.clone(), &squad)], &signers);
     let redirect = redirected(create, &squad, other.multisig);
@@ -204,7 +204,7 @@ fn only_a_multisig_account_of_squads_stands_for_a_team_at_creation() {
 #[test]
 fn a_vote_needs_the_squads_multisig_itself() {
     let (mut w, squad) = proposed();
-    let other = SquadsTeam::create(&mut w.chain, &SQUAD, 4, 0);
+    let other = SquadsMultisig::create(&mut w.chain, &SQUAD, 4, 0);
     let approve = vote(&w, &squad);
     refuse_squads(&mut w, &squad, ManagerError::SquadsAccount, bare(approve.clone(), &squad));
     let redirect = redirected(approve.clone(), &squad, other.multisig);
@@ -220,7 +220,7 @@ fn a_vote_needs_the_squads_multisig_itself() {
 }
 
 #[test]
-fn every_step_of_a_squads_team_needs_the_squads_multisig() {
+fn every_step_of_a_squads_multisig_needs_the_squads_multisig() {
     let (mut w, squad) = attested();
     let (anna, dan, payer) = (key("anna"), key("dan"), key("payer"));
     w.before = w.snapshot();
@@ -253,7 +253,7 @@ fn every_step_of_a_squads_team_needs_the_squads_multisig() {
 #[test]
 fn a_program_is_registered_only_while_squads_demands_enough() {
     let mut w = World::at(Stage::Deployed);
-    let squad = SquadsTeam::create(&mut w.chain, &SQUAD, 3, 0);
+    let squad = SquadsMultisig::create(&mut w.chain, &SQUAD, 3, 0);
     let create = w.create_multisig_ix(rules(&w, three_of_five(&squad), squad.vault()));
     w.chain.ok(&[create], &[&key("create"), &key("payer")]);
     let register = backed(&w, w.register_ix());
@@ -264,7 +264,7 @@ fn a_program_is_registered_only_while_squads_demands_enough() {
     assert_eq!(loader::authority(&w.chain, &demo_vault::ID), Some(address("dev")));
 }
 
-/// Changes by which a Squads team comes to demand less, the approvals it then takes, and the way back.
+/// Changes by which a Squads multisig comes to demand less, the approvals it then takes, and the way back.
 fn weakenings() -> [(Vec<ConfigAction>, u16, Vec<ConfigAction>); 3] {
     let member = |permissions| ConfigAction::AddMember(address("syd"), permissions);
     let leave = ConfigAction::RemoveMember(address("syd"));
@@ -281,7 +281,7 @@ fn a_vote_counts_only_while_squads_demands_enough() {
     for (weaken, threshold, mend) in weakenings() {
         let (mut w, squad) = proposed();
         squad.reconfigure(&mut w.chain, &weaken);
-        let now = SquadsTeam { threshold, ..squad.clone() };
+        let now = SquadsMultisig { threshold, ..squad.clone() };
         let approve = vote(&w, &squad);
         refuse_squads(&mut w, &now, ManagerError::SquadsPolicy, approve.clone());
         assert_eq!(w.proposal().ballot.approvals(), 0);
@@ -299,20 +299,20 @@ fn what_was_voted_is_executed_only_while_squads_demands_enough() {
         let execute = backed(&w, w.execute_ix("dan"));
         w.chain.refuse(ManagerError::SquadsPolicy, &[execute.clone()], &[&key("dan")]);
         assert_eq!(w.live_code(), backend::elf::trimmed(elf::v1()));
-        let now = SquadsTeam { threshold, ..squad.clone() };
+        let now = SquadsMultisig { threshold, ..squad.clone() };
         now.reconfigure(&mut w.chain, &mend);
         w.chain.ok(&[execute], &[&key("dan")]);
     }
 }
 
 #[test]
-fn a_weakened_squads_team_decides_no_rollback_but_what_it_decided_before_is_carried_out() {
+fn a_weakened_squads_multisig_decides_no_rollback_but_what_it_decided_before_is_carried_out() {
     let (mut w, squad) = ready();
     let execute = backed(&w, w.execute_ix("dan"));
     w.chain.ok(&[execute], &[&key("dan")]);
     w.chain.next_slot();
     let [(weaken, threshold, mend), ..] = weakenings();
-    let now = SquadsTeam { threshold, ..squad.clone() };
+    let now = SquadsMultisig { threshold, ..squad.clone() };
     let back = vote_back(&w, &squad);
 
     squad.reconfigure(&mut w.chain, &weaken);
@@ -326,12 +326,12 @@ fn a_weakened_squads_team_decides_no_rollback_but_what_it_decided_before_is_carr
     assert_eq!(w.live_code(), backend::elf::trimmed(elf::v1()));
 }
 
-/// No instruction of Squads gives a team that governs itself a config authority: these bytes are
+/// No instruction of Squads gives a multisig that governs itself a config authority: these bytes are
 /// changed by force, so that it is refused even if Squads is upgraded to allow it.
 #[test]
 fn a_squads_multisig_that_came_under_a_single_key_is_refused_later() {
     const CONFIG_AUTHORITY: usize = 40;
-    let control = |w: &mut World, squad: &SquadsTeam| {
+    let control = |w: &mut World, squad: &SquadsMultisig| {
         let stranger = address("stranger");
         let at = CONFIG_AUTHORITY..CONFIG_AUTHORITY + 32;
         w.chain.tamper(&squad.multisig, |data| data[at].copy_from_slice(stranger.as_ref()));
@@ -369,7 +369,7 @@ fn a_native_member_does_not_vote_through_squads() {
     for (what, world, call, member) in cases {
         println!("{what}");
         let mut w = world.clone();
-        let squad = SquadsTeam::create(&mut w.chain, &SQUAD, 1, 0);
+        let squad = SquadsMultisig::create(&mut w.chain, &SQUAD, 1, 0);
         let pending = squad.agree(&mut w.chain, &[call.clone()]);
         let through = squad.execute_ix(&pending);
         let signers = [&squad.executor(), &key(member)];

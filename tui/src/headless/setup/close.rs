@@ -1,4 +1,4 @@
-//! `close`: what is left of a proposal that has ended, of a team, of a program that was handed over,
+//! `close`: what is left of a proposal that has ended, of a multisig, of a program that was handed over,
 //! or a buffer that was never used.
 use anyhow::{Result, bail};
 use backend::Verb;
@@ -14,9 +14,9 @@ use crate::{
 
 pub(super) async fn run(session: &Session, args: &Close) -> Result<u8> {
     let desk = desk(session).await?;
-    if let Some(team) = args.team {
-        let shown = desk.close_team(&team).await.map_err(|e| session.clean(&e))?;
-        return confirm::run(session, &desk, shown, args.go, "team").await;
+    if let Some(multisig) = args.multisig {
+        let shown = desk.close_multisig(&multisig).await.map_err(|e| session.clean(&e))?;
+        return confirm::run(session, &desk, shown, args.go, "multisig").await;
     }
     if let Some(program) = args.state {
         let shown = desk.close_state(&program).await.map_err(|e| session.clean(&e))?;
@@ -74,7 +74,7 @@ mod tests {
             proposal: proposal.map(str::to_owned),
             program: None,
             buffer: None,
-            team: None,
+            multisig: None,
             state: None,
             go: Go::default(),
         };

@@ -1,14 +1,14 @@
-//! `team propose-change`, `team propose-dissolve`, `program propose-transfer`, `pause`, `unpause`.
+//! `multisig propose-change`, `multisig propose-dissolve`, `program propose-transfer`, `pause`, `unpause`.
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use backend::{SetupManager, TeamChange};
+use backend::{MultisigChange, SetupManager};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::MemberArgs;
 
 use super::{confirm, desk};
 use crate::{
-    cli::governance::{Motion, OfTeam, ProposeChange, ProposeDissolve, ProposeTransfer},
+    cli::governance::{Motion, OfMultisig, ProposeChange, ProposeDissolve, ProposeTransfer},
     headless::fresh,
     model::snapshot::Snapshot,
     session::Session,
@@ -22,39 +22,39 @@ fn motion(args: &Motion) -> backend::Motion {
     backend::Motion { note: args.note.clone(), expires_in }
 }
 
-/// The only team that has not ended.
+/// The only multisig that has not ended.
 fn choose(snapshot: &Snapshot) -> Result<Pubkey> {
     let rows = &snapshot.view.multisigs;
     let alive: Vec<_> =
         rows.iter().filter(|r| r.closed_slot.is_none() && !r.account.dissolved).collect();
     match alive.as_slice() {
         [one] => Ok(one.pubkey),
-        [] => bail!("There is no team on this chain."),
-        _ => bail!("There are several teams; say which one with --team ADDRESS."),
+        [] => bail!("There is no multisig on this chain."),
+        _ => bail!("There are several multisigs; say which one with --multisig ADDRESS."),
     }
 }
 
-async fn of_team(session: &Session, wanted: Option<Pubkey>) -> Result<(SetupManager, Pubkey)> {
+async fn of_multisig(session: &Session, wanted: Option<Pubkey>) -> Result<(SetupManager, Pubkey)> {
     let desk = desk(session).await?;
-    // A team that is named needs no list of accounts: a pause must not wait for one.
-    if let Some(team) = wanted {
-        return Ok((desk, team));
+    // A multisig that is named needs no list of accounts: a pause must not wait for one.
+    if let Some(multisig) = wanted {
+        return Ok((desk, multisig));
     }
     let known = fresh(session).await.context(
-        "The team could not be looked up: name it with --team ADDRESS, which needs no list of accounts.",
+        "The multisig could not be looked up: name it with --multisig ADDRESS, which needs no list of accounts.",
     )?;
     Ok((desk, choose(&known.snapshot)?))
 }
 
 pub(super) async fn change(session: &Session, args: &ProposeChange) -> Result<u8> {
-    let (desk, team) = of_team(session, args.team).await?;
-    let shown = desk.propose_change(&team, &wishes(args), motion(&args.motion)).await;
+    let (desk, multisig) = of_multisig(session, args.multisig).await?;
+    let shown = desk.propose_change(&multisig, &wishes(args), motion(&args.motion)).await;
     confirm::run(session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
 }
 
 pub(super) async fn dissolve(session: &Session, args: &ProposeDissolve) -> Result<u8> {
-    let (desk, team) = of_team(session, args.team).await?;
-    let shown = desk.propose_dissolve(&team, motion(&args.motion)).await;
+    let (desk, multisig) = of_multisig(session, args.multisig).await?;
+    let shown = desk.propose_dissolve(&multisig, motion(&args.motion)).await;
     confirm::run(session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
 }
 
@@ -65,21 +65,21 @@ pub(super) async fn transfer(session: &Session, args: &ProposeTransfer) -> Resul
     confirm::run(session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
 }
 
-pub(super) async fn pause(session: &Session, args: &OfTeam) -> Result<u8> {
-    let (desk, team) = of_team(session, args.team).await?;
-    let shown = desk.pause(&team).await.map_err(|e| session.clean(&e))?;
-    confirm::run(session, &desk, shown, args.go, "team").await
+pub(super) async fn pause(session: &Session, args: &OfMultisig) -> Result<u8> {
+    let (desk, multisig) = of_multisig(session, args.multisig).await?;
+    let shown = desk.pause(&multisig).await.map_err(|e| session.clean(&e))?;
+    confirm::run(session, &desk, shown, args.go, "multisig").await
 }
 
-pub(super) async fn unpause(session: &Session, args: &OfTeam) -> Result<u8> {
-    let (desk, team) = of_team(session, args.team).await?;
-    let shown = desk.unpause(&team).await.map_err(|e| session.clean(&e))?;
-    confirm::run(session, &desk, shown, args.go, "team").await
+pub(super) async fn unpause(session: &Session, args: &OfMultisig) -> Result<u8> {
+    let (desk, multisig) = of_multisig(session, args.multisig).await?;
+    let shown = desk.unpause(&multisig).await.map_err(|e| session.clean(&e))?;
+    confirm::run(session, &desk, shown, args.go, "multisig").await
 }
 
-fn wishes(args: &ProposeChange) -> TeamChange {
+fn wishes(args: &ProposeChange) -> MultisigChange {
     let times = |n: u16, unit: u32| u32::from(n).saturating_mul(unit);
-    TeamChange {
+    MultisigChange {
         add: args.add.iter().map(|m| MemberArgs { key: m.key, roles: m.roles }).collect(),
         remove: args.remove.clone(),
         threshold: args.threshold,
@@ -99,21 +99,21 @@ mod tests {
 
     use super::*;
     use crate::{
-        cli::{Cli, Command, setup::Team},
+        cli::{Cli, Command, setup::Multisig},
         fixtures::{self, key},
     };
 
-    fn read(more: &[&str]) -> TeamChange {
-        let line = [&["control-room", "team", "propose-change"], more].concat();
+    fn read(more: &[&str]) -> MultisigChange {
+        let line = [&["control-room", "multisig", "propose-change"], more].concat();
         match Cli::try_parse_from(line).unwrap().command {
-            Some(Command::Team(Team::ProposeChange(args))) => wishes(&args),
+            Some(Command::Multisig(Multisig::ProposeChange(args))) => wishes(&args),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn flags_become_wishes_and_nothing_else_changes() {
-        assert_eq!(read(&[]), TeamChange::default());
+        assert_eq!(read(&[]), MultisigChange::default());
         let (a, b) = (key(1).to_string(), key(2).to_string());
         let some = read(&["--add-member", &format!("{a}:vote"), "--remove-member", &b]);
         assert_eq!((some.add.len(), some.remove), (1, vec![key(2)]));
@@ -124,14 +124,14 @@ mod tests {
     }
 
     #[test]
-    fn the_only_team_is_meant_and_of_several_none_is_guessed() {
+    fn the_only_multisig_is_meant_and_of_several_none_is_guessed() {
         let one = fixtures::snapshot(&fixtures::active(1));
         assert_eq!(choose(&one).unwrap(), key(20));
         let mut two = (*one).clone();
         let mut other = two.view.multisigs[0].clone();
         other.pubkey = key(21);
         two.view.multisigs.push(other);
-        assert!(choose(&two).unwrap_err().to_string().contains("--team"));
+        assert!(choose(&two).unwrap_err().to_string().contains("--multisig"));
         two.view.multisigs[0].account.dissolved = true;
         assert_eq!(choose(&two).unwrap(), key(21));
     }

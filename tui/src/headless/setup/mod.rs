@@ -6,9 +6,9 @@ mod buffer_upload;
 mod close;
 mod confirm;
 mod governance;
+mod multisig_create;
 mod program_extend;
 mod program_register;
-mod team_create;
 
 use anyhow::Result;
 use backend::SetupManager;
@@ -16,17 +16,17 @@ use backend::SetupManager;
 use crate::{
     cli::{
         Command,
-        governance::OfTeam,
-        setup::{Buffer, Close, Program, Team},
+        governance::OfMultisig,
+        setup::{Buffer, Close, Multisig, Program},
     },
     session::Session,
 };
 
-pub(super) async fn team(session: &Session, command: &Team) -> Result<u8> {
+pub(super) async fn multisig(session: &Session, command: &Multisig) -> Result<u8> {
     match command {
-        Team::Create(args) => team_create::run(session, args).await,
-        Team::ProposeChange(args) => governance::change(session, args).await,
-        Team::ProposeDissolve(args) => governance::dissolve(session, args).await,
+        Multisig::Create(args) => multisig_create::run(session, args).await,
+        Multisig::ProposeChange(args) => governance::change(session, args).await,
+        Multisig::ProposeDissolve(args) => governance::dissolve(session, args).await,
     }
 }
 
@@ -46,11 +46,11 @@ pub(super) async fn buffer(session: &Session, command: &Buffer) -> Result<u8> {
     }
 }
 
-pub(super) async fn pause(session: &Session, args: &OfTeam) -> Result<u8> {
+pub(super) async fn pause(session: &Session, args: &OfMultisig) -> Result<u8> {
     governance::pause(session, args).await
 }
 
-pub(super) async fn unpause(session: &Session, args: &OfTeam) -> Result<u8> {
+pub(super) async fn unpause(session: &Session, args: &OfMultisig) -> Result<u8> {
     governance::unpause(session, args).await
 }
 
@@ -61,9 +61,9 @@ pub(super) async fn close(session: &Session, args: &Close) -> Result<u8> {
 /// Whether a set-up command was asked for JSON.
 pub(super) fn wants_json(command: &Command) -> bool {
     let output = match command {
-        Command::Team(Team::Create(a)) => a.go.output,
-        Command::Team(Team::ProposeChange(a)) => a.go.output,
-        Command::Team(Team::ProposeDissolve(a)) => a.go.output,
+        Command::Multisig(Multisig::Create(a)) => a.go.output,
+        Command::Multisig(Multisig::ProposeChange(a)) => a.go.output,
+        Command::Multisig(Multisig::ProposeDissolve(a)) => a.go.output,
         Command::Program(Program::ProposeTransfer(a)) => a.go.output,
         Command::Pause(a) | Command::Unpause(a) => a.go.output,
         Command::Program(Program::Register(a)) => a.go.output,

@@ -6,6 +6,6 @@ use crate::{cli::setup::Register, session::Session};
 
 pub(super) async fn run(session: &Session, args: &Register) -> Result<u8> {
     let desk = desk(session).await?;
-    let shown = desk.register(&args.program, &args.team, args.number).await;
+    let shown = desk.register(&args.program, &args.multisig, args.number).await;
     confirm::run(session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "program").await
 }

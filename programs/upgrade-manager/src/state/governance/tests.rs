@@ -1,4 +1,4 @@
-//! Proposals about a team under the rules they share with upgrades, without a chain.
+//! Proposals about a multisig under the rules they share with upgrades, without a chain.
 use proptest::prelude::*;
 
 use super::*;
@@ -11,8 +11,8 @@ fn key(i: u8) -> Pubkey {
     Pubkey::new_from_array([i; 32])
 }
 
-fn rules() -> TeamRules {
-    TeamRules {
+fn rules() -> MultisigRules {
+    MultisigRules {
         threshold: 3,
         open_cap: 2,
         allow_durable_nonce: false,
@@ -83,8 +83,8 @@ fn every_term_changes_the_digest() {
 #[test]
 fn what_could_never_be_executed_is_not_proposed() {
     let config = config();
-    let lower = TeamRules { timelock_floor: MIN_TIMELOCK - 1, ..rules() };
-    let none = TeamRules { threshold: 0, ..rules() };
+    let lower = MultisigRules { timelock_floor: MIN_TIMELOCK - 1, ..rules() };
+    let none = MultisigRules { threshold: 0, ..rules() };
     let refused = |terms: GovernanceTerms| error(terms.invariant(&config, NOW));
     assert_eq!(refused(terms(Action::ConfigChange(lower))), ManagerError::TimelockFloor.into());
     assert_eq!(refused(terms(Action::ConfigChange(none))), ManagerError::Threshold.into());
@@ -107,9 +107,9 @@ fn what_could_never_be_executed_is_not_proposed() {
 #[test]
 fn the_guardian_vetoes_everything_but_a_change_of_the_guardian_alone() {
     let config = config();
-    let alone = TeamRules { guardian: Some(key(61)), ..rules() };
-    let gone = TeamRules { guardian: None, ..rules() };
-    let more = TeamRules { guardian: None, threshold: 4, ..rules() };
+    let alone = MultisigRules { guardian: Some(key(61)), ..rules() };
+    let gone = MultisigRules { guardian: None, ..rules() };
+    let more = MultisigRules { guardian: None, threshold: 4, ..rules() };
     for (action, may) in [
         (Action::ConfigChange(alone), false),
         (Action::ConfigChange(gone), false),
@@ -132,7 +132,7 @@ fn the_guardian_vetoes_everything_but_a_change_of_the_guardian_alone() {
 }
 
 #[test]
-fn a_change_of_the_team_makes_a_proposal_stale_and_anyone_ends_it() {
+fn a_change_of_the_multisig_makes_a_proposal_stale_and_anyone_ends_it() {
     let (mut config, p) = (config(), proposal(transfer()));
     p.require_fresh(&config).unwrap();
     assert_eq!(error(p.require_expired(&config, NOW)), ManagerError::NotExpired.into());
@@ -148,7 +148,7 @@ fn votes_to_cancel_of_those_who_left_do_not_count() {
     p.cancel(key(4), &config).unwrap();
     p.cancel(key(5), &config).unwrap();
     let members = rules().members.into_iter().filter(|m| m.key != key(5)).collect();
-    config.change(TeamRules { members, ..rules() }).unwrap();
+    config.change(MultisigRules { members, ..rules() }).unwrap();
     assert_eq!(error(p.cancel(key(5), &config)), ManagerError::NotAMember.into());
     p.cancel(key(3), &config).unwrap();
     assert_eq!((p.status, p.ballot.cancel.len()), (ProposalStatus::Active, 2));

@@ -1,6 +1,6 @@
 //! A proposal's life under the rules of `lifecycle`, without a chain.
 use super::*;
-use crate::state::{Choice, Course, Manifest, MemberArgs, PinnedElf, Source, TeamRules, role};
+use crate::state::{Choice, Course, Manifest, MemberArgs, MultisigRules, PinnedElf, Source, role};
 
 const NOW: i64 = 1_000_000;
 
@@ -9,7 +9,7 @@ pub(in crate::state) fn key(i: u8) -> Pubkey {
 }
 
 fn config() -> MultisigConfig {
-    let rules = TeamRules {
+    let rules = MultisigRules {
         threshold: 3,
         open_cap: 2,
         allow_durable_nonce: false,

@@ -1,4 +1,4 @@
-//! What holds of every team after every change of it.
+//! What holds of every multisig after every change of it.
 use anchor_lang::prelude::*;
 
 use super::{
@@ -64,7 +64,7 @@ impl MultisigConfig {
         Ok(())
     }
 
-    /// What a team must be to decide about the manager itself.
+    /// What a multisig must be to decide about the manager itself.
     pub(super) fn critical_invariant(&self) -> Result<()> {
         let voters = self.voters();
         let four_fifths = usize::from(self.threshold).saturating_mul(5) >= voters.saturating_mul(4);

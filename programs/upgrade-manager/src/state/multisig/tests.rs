@@ -1,4 +1,4 @@
-//! The rules about teams, without a chain.
+//! The rules about multisigs, without a chain.
 use super::*;
 
 const NOW: i64 = 1_000_000;
@@ -7,8 +7,8 @@ fn key(i: u8) -> Pubkey {
     Pubkey::new_from_array([i; 32])
 }
 
-fn rules(voters: u8, threshold: u8) -> TeamRules {
-    TeamRules {
+fn rules(voters: u8, threshold: u8) -> MultisigRules {
+    MultisigRules {
         threshold,
         open_cap: 2,
         allow_durable_nonce: false,
@@ -23,7 +23,7 @@ fn rules(voters: u8, threshold: u8) -> TeamRules {
     }
 }
 
-fn make(rules: TeamRules) -> Result<MultisigConfig> {
+fn make(rules: MultisigRules) -> Result<MultisigConfig> {
     MultisigConfig::new(rules, (key(70), 255), key(71), 1_000)
 }
 
@@ -75,7 +75,7 @@ fn members_are_sorted_unique_and_not_zero() {
 
 #[test]
 fn every_number_has_its_bounds() {
-    let with = |change: fn(&mut TeamRules)| {
+    let with = |change: fn(&mut MultisigRules)| {
         let mut rules = rules(3, 2);
         change(&mut rules);
         make(rules)
@@ -117,42 +117,49 @@ fn a_change_keeps_counts_moves_the_epoch_and_never_lowers_the_floor() {
 #[test]
 fn a_vault_votes_alone_and_its_policy_is_a_majority_of_two_or_more() {
     let squads = SquadsVault { multisig: key(60), vault_index: 1, min_threshold: 2, min_voters: 3 };
-    let team = |squads: SquadsVault, voter: Pubkey| {
+    let multisig = |squads: SquadsVault, voter: Pubkey| {
         let mut rules = rules(2, 1);
         rules.members[0].roles = role::PROPOSE;
         rules.members[1].roles = role::EXECUTE;
         rules.members.push(MemberArgs { key: voter, roles: role::VOTE });
         rules.members.sort_by_key(|m| m.key);
-        make(TeamRules { squads: Some(squads), ..rules })
+        make(MultisigRules { squads: Some(squads), ..rules })
     };
-    assert!(team(squads, squads.vault()).is_ok());
-    is(team(squads, key(61)), ManagerError::SquadsVoter);
-    is(team(SquadsVault { vault_index: 0, ..squads }, squads.vault()), ManagerError::SquadsVoter);
+    assert!(multisig(squads, squads.vault()).is_ok());
+    is(multisig(squads, key(61)), ManagerError::SquadsVoter);
+    is(
+        multisig(SquadsVault { vault_index: 0, ..squads }, squads.vault()),
+        ManagerError::SquadsVoter,
+    );
     for (threshold, voters, fits) in
         [(1, 1, false), (2, 2, true), (2, 4, false), (3, 4, true), (5, 4, false)]
     {
         let squads = SquadsVault { min_threshold: threshold, min_voters: voters, ..squads };
-        assert_eq!(team(squads, squads.vault()).is_ok(), fits, "{threshold} of {voters}");
+        assert_eq!(multisig(squads, squads.vault()).is_ok(), fits, "{threshold} of {voters}");
     }
     let mut two = rules(1, 1);
     two.members.push(MemberArgs { key: squads.vault(), roles: role::VOTE });
     two.members.sort_by_key(|m| m.key);
     two.threshold = 2;
-    is(make(TeamRules { squads: Some(squads), ..two }), ManagerError::SquadsVoter);
+    is(make(MultisigRules { squads: Some(squads), ..two }), ManagerError::SquadsVoter);
 }
 
 #[test]
-fn only_a_strict_team_takes_the_manager_itself_and_stays_strict() {
-    let strict = TeamRules {
+fn only_a_strict_multisig_takes_the_manager_itself_and_stays_strict() {
+    let strict = MultisigRules {
         timelock_floor: MIN_CRITICAL_TIMELOCK,
         timelock: MIN_CRITICAL_TIMELOCK,
         ..rules(5, 4)
     };
     for weak in [
-        TeamRules { threshold: 3, ..strict.clone() },
-        TeamRules { timelock_floor: MIN_CRITICAL_TIMELOCK - 1, ..strict.clone() },
-        TeamRules { timelock_floor: MIN_CRITICAL_TIMELOCK, timelock: 8 * 86_400, ..rules(4, 4) },
-        TeamRules { members: rules(6, 4).members, ..strict.clone() },
+        MultisigRules { threshold: 3, ..strict.clone() },
+        MultisigRules { timelock_floor: MIN_CRITICAL_TIMELOCK - 1, ..strict.clone() },
+        MultisigRules {
+            timelock_floor: MIN_CRITICAL_TIMELOCK,
+            timelock: 8 * 86_400,
+            ..rules(4, 4)
+        },
+        MultisigRules { members: rules(6, 4).members, ..strict.clone() },
     ] {
         let mut c = make(weak).unwrap();
         is(c.take_program(&crate::ID), ManagerError::CriticalPolicy);
@@ -163,7 +170,7 @@ fn only_a_strict_team_takes_the_manager_itself_and_stays_strict() {
     c.take_program(&crate::ID).unwrap();
     assert!(c.critical);
     let mut weaker = c.clone();
-    is(weaker.change(TeamRules { threshold: 3, ..strict }), ManagerError::CriticalPolicy);
+    is(weaker.change(MultisigRules { threshold: 3, ..strict }), ManagerError::CriticalPolicy);
     c.release_program(&crate::ID).unwrap();
     assert!(!c.critical);
     is(c.release_program(&key(50)), ManagerError::Overflow);
@@ -209,7 +216,7 @@ fn the_last_of_sixteen_members_can_ask_to_lift_a_pause() {
 }
 
 #[test]
-fn a_team_ends_only_when_nothing_of_it_is_left() {
+fn a_multisig_ends_only_when_nothing_of_it_is_left() {
     let mut c = config(3, 2);
     c.take_program(&key(50)).unwrap();
     is(c.dissolve(), ManagerError::ProgramsRegistered);
@@ -223,7 +230,7 @@ fn a_team_ends_only_when_nothing_of_it_is_left() {
 }
 
 #[test]
-fn a_proposal_of_somebody_who_left_still_counts_for_the_team() {
+fn a_proposal_of_somebody_who_left_still_counts_for_the_multisig() {
     let mut c = config(3, 2);
     c.open_proposal(&key(3)).unwrap();
     c.change(rules(2, 2)).unwrap();

@@ -1,4 +1,4 @@
-//! A team, its programs and its proposals, read and tied to each other by the keys they hold. Knows
+//! A multisig, its programs and its proposals, read and tied to each other by the keys they hold. Knows
 //! which accounts belong together and who may call; what may happen to them the state types say.
 use anchor_lang::Discriminator;
 use anchor_lang::prelude::*;
@@ -10,10 +10,10 @@ use crate::state::{
 };
 use crate::stored;
 
-/// A team and one of its programs.
+/// A multisig and one of its programs.
 pub(crate) type Governed = (Box<MultisigConfig>, Box<ProgramUpgradeState>);
 
-/// The team in `multisig` and the program in `state`, about which it decides.
+/// The multisig in `multisig` and the program in `state`, about which it decides.
 #[inline(never)]
 pub(crate) fn governed(multisig: &AccountInfo, state: &AccountInfo) -> Result<Governed> {
     let state: Box<ProgramUpgradeState> = stored::read(state)?;
@@ -21,7 +21,7 @@ pub(crate) fn governed(multisig: &AccountInfo, state: &AccountInfo) -> Result<Go
     Ok((stored::read(multisig)?, state))
 }
 
-/// The upgrade proposal in `info`, which must be about the program of `state`, by its team.
+/// The upgrade proposal in `info`, which must be about the program of `state`, by its multisig.
 #[inline(never)]
 pub(crate) fn upgrade_of(
     state: &ProgramUpgradeState,
@@ -33,7 +33,7 @@ pub(crate) fn upgrade_of(
     Ok(proposal)
 }
 
-/// The proposal about a team in `info`, which must be one of `multisig`.
+/// The proposal about a multisig in `info`, which must be one of `multisig`.
 #[inline(never)]
 pub(crate) fn governance_of(
     multisig: &Pubkey,
@@ -56,7 +56,7 @@ pub(crate) fn require_direct(config: &MultisigConfig) -> Result<()> {
 pub(crate) enum Proposal {
     /// To upgrade a program.
     Upgrade(Box<UpgradeProposal>),
-    /// About a team.
+    /// About a multisig.
     Governance(Box<GovernanceProposal>),
 }
 
@@ -129,7 +129,7 @@ impl Course for Proposal {
 
 /// The accounts of a proposal of either kind that members still vote on.
 pub(crate) struct Voted<'a, 'info> {
-    /// The team.
+    /// The multisig.
     pub multisig: &'a AccountInfo<'info>,
     /// The state of the program that the proposal is about, if it is about one.
     pub state: Option<&'a AccountInfo<'info>>,
@@ -138,7 +138,7 @@ pub(crate) struct Voted<'a, 'info> {
 }
 
 impl Voted<'_, '_> {
-    /// The team and its proposal. Of the state only its identity is looked at: most votes do not
+    /// The multisig and its proposal. Of the state only its identity is looked at: most votes do not
     /// touch it.
     #[inline(never)]
     pub(crate) fn read(&self) -> Result<(Box<MultisigConfig>, Proposal)> {

@@ -1,25 +1,25 @@
-//! `team create`: a team that decides about upgrades.
+//! `multisig create`: a multisig that decides about upgrades.
 use anyhow::Result;
-use upgrade_manager::state::{MemberArgs, TeamRules};
+use upgrade_manager::state::{MemberArgs, MultisigRules};
 
 use super::{confirm, desk};
-use crate::{cli::setup::TeamCreate, session::Session};
+use crate::{cli::setup::MultisigCreate, session::Session};
 
 const HOUR: u32 = 3_600;
 const DAY: u32 = 24 * HOUR;
 /// Least timelock where none is named, in hours.
 const FLOOR: u16 = 48;
 
-pub(super) async fn run(session: &Session, args: &TeamCreate) -> Result<u8> {
+pub(super) async fn run(session: &Session, args: &MultisigCreate) -> Result<u8> {
     let desk = desk(session).await?;
-    let shown = desk.team(terms(args)).await.map_err(|e| session.clean(&e))?;
-    confirm::run(session, &desk, shown, args.go, "team").await
+    let shown = desk.multisig(terms(args)).await.map_err(|e| session.clean(&e))?;
+    confirm::run(session, &desk, shown, args.go, "multisig").await
 }
 
-fn terms(args: &TeamCreate) -> TeamRules {
+fn terms(args: &MultisigCreate) -> MultisigRules {
     let hours = |n: u16| u32::from(n).saturating_mul(HOUR);
     let floor = args.timelock_floor_hours.unwrap_or(FLOOR);
-    TeamRules {
+    MultisigRules {
         threshold: args.threshold,
         open_cap: args.open_cap,
         allow_durable_nonce: args.allow_durable_nonce,
@@ -39,16 +39,17 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::cli::{Cli, Command, setup::Team};
+    use crate::cli::{Cli, Command, setup::Multisig};
 
     #[test]
     fn hours_and_days_become_seconds_and_the_floor_is_two_days_unless_told() {
         let key = solana_pubkey::Pubkey::new_from_array([3; 32]).to_string();
         let read = |more: &[&str]| {
-            let line = ["control-room", "team", "create", "--threshold", "1", "--treasury", &key];
+            let line =
+                ["control-room", "multisig", "create", "--threshold", "1", "--treasury", &key];
             let line = [&line[..], &["--member", &key], more].concat();
             match Cli::try_parse_from(line).unwrap().command {
-                Some(Command::Team(Team::Create(args))) => terms(&args),
+                Some(Command::Multisig(Multisig::Create(args))) => terms(&args),
                 other => panic!("{other:?}"),
             }
         };

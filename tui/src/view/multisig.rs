@@ -1,7 +1,7 @@
-//! A team beside its programs: what its own proposals say, and whether it is paused.
+//! A multisig beside its programs: what its own proposals say, and whether it is paused.
 use ratatui::text::Line;
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{Action, GovernanceProposal, MultisigConfig, TeamRules, role};
+use upgrade_manager::state::{Action, GovernanceProposal, MultisigConfig, MultisigRules, role};
 
 use super::{proposal::INDENT, tally};
 use crate::{
@@ -18,28 +18,28 @@ use crate::{
 /// What an action is called where there is little room.
 pub(super) fn short(action: &Action) -> &'static str {
     match action {
-        Action::ConfigChange(_) => "team rules",
+        Action::ConfigChange(_) => "multisig rules",
         Action::TransferAuthority(_) => "handover",
-        Action::Dissolve => "team ends",
+        Action::Dissolve => "multisig ends",
     }
 }
 
-/// The head of a proposal about a team.
+/// The head of a proposal about a multisig.
 pub(super) fn title(p: &GovernanceProposal) -> String {
     format!("Proposal {}: {}", p.terms.id, p.terms.action.name())
 }
 
-/// What stands out about the team of the selected program, behind a title: pause and guardian.
+/// What stands out about the multisig of the selected program, behind a title: pause and guardian.
 pub(super) fn standing(model: &Model) -> String {
     let state = model.ui.program.selected().and_then(|p| model.snapshot.program(p));
-    let Some(team) = state.and_then(|s| model.snapshot.multisig(&s.multisig)) else {
+    let Some(multisig) = state.and_then(|s| model.snapshot.multisig(&s.multisig)) else {
         return String::new();
     };
-    let left = model.chain_now().map_or(0, |now| team.paused_until.saturating_sub(now.unix));
+    let left = model.chain_now().map_or(0, |now| multisig.paused_until.saturating_sub(now.unix));
     if left > 0 {
         return format!(": PAUSED for {} by the guardian", countdown(left));
     }
-    match &team.guardian {
+    match &multisig.guardian {
         Some(guardian) => format!(", guardian {}", model.name(guardian)),
         None => ", no guardian".to_owned(),
     }
@@ -53,10 +53,10 @@ pub(super) fn standing_lines(
 ) -> Vec<Line<'static>> {
     let time = model
         .snapshot
-        .team_proposals(&p.terms.multisig)
+        .multisig_proposals(&p.terms.multisig)
         .into_iter()
         .find(|row| row.account.terms.id == p.terms.id)
-        .map_or(Timing::Unknown, |row| model.timing_of(Decision::Team(row)));
+        .map_or(Timing::Unknown, |row| model.timing_of(Decision::Multisig(row)));
     let text = match time {
         Timing::Ended => p.status.name().to_owned(),
         _ => format!("{}: {}", p.status.name(), time.phrase()),
@@ -112,14 +112,14 @@ pub(super) fn terms(
 fn new_rules(
     model: &Model,
     config: Option<&MultisigConfig>,
-    new: &TeamRules,
+    new: &MultisigRules,
     fact: &mut impl FnMut(&str, String),
 ) {
     let old = config.map_or_else(|| new.clone(), MultisigConfig::rules);
     let mut row = |label: &str, was: String, is: String| {
         fact(label, if was == is { is } else { format!("{is} (NEW, was {was})") });
     };
-    let times = |r: &TeamRules| {
+    let times = |r: &MultisigRules| {
         [
             ("threshold", r.threshold.to_string()),
             ("timelock", span(r.timelock)),
@@ -133,10 +133,10 @@ fn new_rules(
     for ((label, is), (_, was)) in times(new).into_iter().zip(times(&old)) {
         row(label, was, is);
     }
-    let guardian = |r: &TeamRules| r.guardian.map_or("none".into(), |k| model.full_name(&k));
+    let guardian = |r: &MultisigRules| r.guardian.map_or("none".into(), |k| model.full_name(&k));
     row("guardian", guardian(&old), guardian(new));
     row("treasury", model.full_name(&old.treasury), model.full_name(&new.treasury));
-    let vault = |r: &TeamRules| r.squads.map_or("none".into(), |s| s.multisig.to_string());
+    let vault = |r: &MultisigRules| r.squads.map_or("none".into(), |s| s.multisig.to_string());
     row("squads", vault(&old), vault(new));
     for m in &new.members {
         let was = old.members.iter().find(|o| o.key == m.key);

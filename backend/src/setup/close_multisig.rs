@@ -1,4 +1,4 @@
-//! What is left of a team: its ended proposals, the states of programs it let go, itself. All rent
+//! What is left of a multisig: its ended proposals, the states of programs it let go, itself. All rent
 //! goes back to who paid it.
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
@@ -16,11 +16,12 @@ use crate::{
 };
 
 impl SetupManager {
-    /// Prepares to close a proposal about a team that has ended. Anyone may.
-    pub(super) async fn close_team_proposal(&self, address: &Pubkey) -> Result<SetupPreflight> {
+    /// Prepares to close a proposal about a multisig that has ended. Anyone may.
+    pub(super) async fn close_multisig_proposal(&self, address: &Pubkey) -> Result<SetupPreflight> {
         let raw = self.backend.gateway().account(address).await?;
-        let known: GovernanceProposal = decode("team proposal", *address, raw.as_ref())?;
-        let title = format!("Close team proposal {} of {}", known.terms.id, known.terms.multisig);
+        let known: GovernanceProposal = decode("multisig proposal", *address, raw.as_ref())?;
+        let title =
+            format!("Close multisig proposal {} of {}", known.terms.id, known.terms.multisig);
         let mut shown = self.start("close", title);
         shown.subject = Some(*address);
         shown.fact("Proposal", address);
@@ -33,20 +34,20 @@ impl SetupManager {
         self.seal(shown, &[instructions::close_governance(&signer, &known)], vec![]).await
     }
 
-    /// Prepares to close a team that has ended. Anyone may.
+    /// Prepares to close a multisig that has ended. Anyone may.
     ///
     /// # Errors
     /// The network's, or what is wrong with the account.
-    pub async fn close_team(&self, team: &Pubkey) -> Result<SetupPreflight> {
-        let config = lookup::multisig(self.backend.gateway(), team).await?;
-        let mut shown = self.start("close", format!("Close the team {team}"));
-        shown.subject = Some(*team);
-        shown.fact("Team", team);
+    pub async fn close_multisig(&self, multisig: &Pubkey) -> Result<SetupPreflight> {
+        let config = lookup::multisig(self.backend.gateway(), multisig).await?;
+        let mut shown = self.start("close", format!("Close the multisig {multisig}"));
+        shown.subject = Some(*multisig);
+        shown.fact("Multisig", multisig);
         shown.fact("Rent back to", config.payer);
         shown.check(Check::when(
             config.dissolved,
-            "The team has ended.",
-            "The team has not ended: `control-room team propose-dissolve` begins that.",
+            "The multisig has ended.",
+            "The multisig has not ended: `control-room multisig propose-dissolve` begins that.",
         ));
         let Some(signer) = shown.signer else { return Ok(shown) };
         self.seal(shown, &[instructions::close_multisig(&signer, &config)], vec![]).await

@@ -1,4 +1,4 @@
-//! A team as the specification describes it: who may do what, which rules can be, and the pause.
+//! A multisig as the specification describes it: who may do what, which rules can be, and the pause.
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
@@ -13,7 +13,7 @@ pub const PAUSE: i64 = 72 * HOUR as i64;
 
 /// A multisig.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Team {
+pub struct Multisig {
     /// What it agreed on.
     pub rules: Rules,
     /// Its epoch.
@@ -34,8 +34,8 @@ pub struct Team {
     pub dissolved: bool,
 }
 
-impl Team {
-    /// A new team.
+impl Multisig {
+    /// A new multisig.
     pub fn new(rules: Rules, epoch: u64) -> Self {
         let open = rules.members.iter().map(|(who, _)| (*who, 0)).collect();
         Self {

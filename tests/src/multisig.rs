@@ -1,4 +1,4 @@
-//! What the world's team does about itself: new rules, a guardian's pause, a program that leaves, the
+//! What the world's multisig does about itself: new rules, a guardian's pause, a program that leaves, the
 //! end. Account lists come from the backend's builders, as in `verbs`.
 use backend::instructions::{self as ix, Voted, VotedKeys};
 use solana_instruction::Instruction;
@@ -6,7 +6,7 @@ use solana_pubkey::Pubkey;
 use upgrade_manager::{
     instructions::GovernanceArgs,
     seeds,
-    state::{Action, Choice, GovernanceProposal, TeamRules, Transfer},
+    state::{Action, Choice, GovernanceProposal, MultisigRules, Transfer},
 };
 
 use crate::{
@@ -15,8 +15,8 @@ use crate::{
 };
 
 impl World {
-    /// The team's rules, changed by `change`; members are sorted afterwards.
-    pub fn new_rules(&self, change: impl FnOnce(&mut TeamRules)) -> Action {
+    /// The multisig's rules, changed by `change`; members are sorted afterwards.
+    pub fn new_rules(&self, change: impl FnOnce(&mut MultisigRules)) -> Action {
         let mut rules = self.config().rules();
         change(&mut rules);
         rules.members.sort_by_key(|m| m.key);
@@ -34,64 +34,64 @@ impl World {
     }
 
     /// `propose_governance` for `action`, paid by the payer.
-    pub fn propose_team_ix(&self, proposer: &str, action: Action) -> Instruction {
+    pub fn propose_multisig_ix(&self, proposer: &str, action: Action) -> Instruction {
         let args = GovernanceArgs {
             genesis_hash: [7; 32],
             expires_at: self.chain.time() + LIFE,
             note: "agreed on the call".into(),
             action,
         };
-        self.propose_team_with_ix(proposer, args)
+        self.propose_multisig_with_ix(proposer, args)
     }
 
     /// `propose_governance` with these arguments.
-    pub fn propose_team_with_ix(&self, proposer: &str, args: GovernanceArgs) -> Instruction {
-        let (team, id) = (self.multisig(), self.config().next_proposal);
-        ix::propose_governance(&address(proposer), &address("payer"), &team, id, args)
+    pub fn propose_multisig_with_ix(&self, proposer: &str, args: GovernanceArgs) -> Instruction {
+        let (multisig, id) = (self.multisig(), self.config().next_proposal);
+        ix::propose_governance(&address(proposer), &address("payer"), &multisig, id, args)
     }
 
-    /// Proposal `id` about the team.
-    pub fn team_proposal(&self, id: u64) -> GovernanceProposal {
+    /// Proposal `id` about the multisig.
+    pub fn multisig_proposal(&self, id: u64) -> GovernanceProposal {
         self.chain.read(&seeds::governance(&self.multisig(), id).0)
     }
 
-    /// The addresses of proposal `id` about the team.
-    pub fn team_keys(&self, id: u64) -> VotedKeys {
-        self.team_proposal(id).voted()
+    /// The addresses of proposal `id` about the multisig.
+    pub fn multisig_keys(&self, id: u64) -> VotedKeys {
+        self.multisig_proposal(id).voted()
     }
 
-    /// `approve` or `reject` of proposal `id` about the team.
-    pub fn team_vote_ix(&self, member: &str, id: u64, choice: Choice) -> Instruction {
-        let (keys, digest) = (self.team_keys(id), self.team_proposal(id).digest);
+    /// `approve` or `reject` of proposal `id` about the multisig.
+    pub fn multisig_vote_ix(&self, member: &str, id: u64, choice: Choice) -> Instruction {
+        let (keys, digest) = (self.multisig_keys(id), self.multisig_proposal(id).digest);
         match choice {
             Choice::Approve => ix::approve(&address(member), &keys, digest),
             Choice::Reject => ix::reject(&address(member), &keys, digest),
         }
     }
 
-    /// `revoke` of a vote on proposal `id` about the team.
-    pub fn team_revoke_ix(&self, member: &str, id: u64) -> Instruction {
-        ix::revoke(&address(member), &self.team_keys(id))
+    /// `revoke` of a vote on proposal `id` about the multisig.
+    pub fn multisig_revoke_ix(&self, member: &str, id: u64) -> Instruction {
+        ix::revoke(&address(member), &self.multisig_keys(id))
     }
 
-    /// `cancel` of proposal `id` about the team.
-    pub fn team_cancel_ix(&self, member: &str, id: u64) -> Instruction {
-        ix::cancel(&address(member), &self.team_keys(id))
+    /// `cancel` of proposal `id` about the multisig.
+    pub fn multisig_cancel_ix(&self, member: &str, id: u64) -> Instruction {
+        ix::cancel(&address(member), &self.multisig_keys(id))
     }
 
-    /// `expire` of proposal `id` about the team.
-    pub fn team_expire_ix(&self, id: u64) -> Instruction {
-        ix::expire(&self.team_keys(id))
+    /// `expire` of proposal `id` about the multisig.
+    pub fn multisig_expire_ix(&self, id: u64) -> Instruction {
+        ix::expire(&self.multisig_keys(id))
     }
 
     /// `execute_config_change` of proposal `id`.
     pub fn execute_change_ix(&self, executor: &str, id: u64) -> Instruction {
-        ix::execute_config_change(&address(executor), &self.team_proposal(id).terms)
+        ix::execute_config_change(&address(executor), &self.multisig_proposal(id).terms)
     }
 
     /// `execute_transfer` of proposal `id`.
     pub fn execute_transfer_ix(&self, executor: &str, id: u64) -> Instruction {
-        let terms = self.team_proposal(id).terms;
+        let terms = self.multisig_proposal(id).terms;
         let Action::TransferAuthority(transfer) = &terms.action else {
             panic!("proposal {id} hands nothing over");
         };
@@ -114,43 +114,43 @@ impl World {
     }
 
     /// `close_multisig`.
-    pub fn close_team_ix(&self, closer: &str) -> Instruction {
+    pub fn close_multisig_ix(&self, closer: &str) -> Instruction {
         ix::close_multisig(&address(closer), &self.config())
     }
 
     /// `close_governance` of proposal `id`.
-    pub fn close_team_proposal_ix(&self, closer: &str, id: u64) -> Instruction {
-        ix::close_governance(&address(closer), &self.team_proposal(id))
+    pub fn close_multisig_proposal_ix(&self, closer: &str, id: u64) -> Instruction {
+        ix::close_governance(&address(closer), &self.multisig_proposal(id))
     }
 
     /// Proposes `action`. Returns the proposal's id.
-    pub fn propose_team(&mut self, action: Action) -> u64 {
+    pub fn propose_multisig(&mut self, action: Action) -> u64 {
         let id = self.config().next_proposal;
-        let ix = self.propose_team_ix("anna", action);
+        let ix = self.propose_multisig_ix("anna", action);
         self.run("propose_governance", ix, &[&key("anna"), &key("payer")]);
         id
     }
 
     /// The three decide for proposal `id`, and its timelock passes.
-    pub fn agree_team(&mut self, id: u64) {
+    pub fn agree_multisig(&mut self, id: u64) {
         for member in DECIDING {
-            let ix = self.team_vote_ix(member, id, Choice::Approve);
+            let ix = self.multisig_vote_ix(member, id, Choice::Approve);
             self.run("approve", ix, &[&key(member)]);
         }
         self.chain.pass(i64::from(TIMELOCK));
     }
 
     /// Puts `change` in force by vote.
-    pub fn change_team(&mut self, change: impl FnOnce(&mut TeamRules)) {
-        let id = self.propose_team(self.new_rules(change));
-        self.agree_team(id);
+    pub fn change_multisig(&mut self, change: impl FnOnce(&mut MultisigRules)) {
+        let id = self.propose_multisig(self.new_rules(change));
+        self.agree_multisig(id);
         self.run("execute_config_change", self.execute_change_ix("dan", id), &[&key("dan")]);
     }
 
     /// Hands the vault program over by vote.
     pub fn transfer_to(&mut self, new_authority: &str) {
-        let id = self.propose_team(self.hand_over(new_authority));
-        self.agree_team(id);
+        let id = self.propose_multisig(self.hand_over(new_authority));
+        self.agree_multisig(id);
         let ix = self.execute_transfer_ix("dan", id);
         self.run("execute_transfer", ix, &[&key("dan"), &key(new_authority)]);
     }

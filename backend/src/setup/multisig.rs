@@ -1,11 +1,11 @@
-//! A new team. Its address comes from a key that is made for it, signs once and is forgotten.
+//! A new multisig. Its address comes from a key that is made for it, signs once and is forgotten.
 use std::sync::Arc;
 
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
     seeds,
-    state::{MultisigConfig, TeamRules},
+    state::{MultisigConfig, MultisigRules},
 };
 
 use super::{SetupManager, SetupPreflight};
@@ -18,21 +18,21 @@ use crate::{
 };
 
 impl SetupManager {
-    /// Prepares a team; the loaded key pays. Members are sorted here.
+    /// Prepares a multisig; the loaded key pays. Members are sorted here.
     ///
     /// # Errors
     /// The network's. A rule that does not hold is a failed check.
-    pub async fn team(&self, mut args: TeamRules) -> Result<SetupPreflight> {
+    pub async fn multisig(&self, mut args: MultisigRules) -> Result<SetupPreflight> {
         args.members.sort_by_key(|m| m.key);
         let create: Arc<dyn Signer> = Arc::new(KeypairSigner::new(Keypair::new()));
         let address = seeds::multisig(&create.pubkey()).0;
         let made = MultisigConfig::new(args.clone(), (create.pubkey(), 0), Pubkey::default(), 0);
-        let mut shown = self.start("team create", format!("Create the team {address}"));
+        let mut shown = self.start("multisig create", format!("Create the multisig {address}"));
         shown.subject = Some(address);
-        shown.fact("Team, new at every run", address);
+        shown.fact("Multisig, new at every run", address);
         shown.fact("Create key", create.pubkey());
         shown.facts.extend(multisig::rule_facts(&args));
-        shown.check(words::rule(&made, "The team obeys the chain's rules."));
+        shown.check(words::rule(&made, "The multisig obeys the chain's rules."));
         if made.is_err() {
             return Ok(shown);
         }

@@ -1,4 +1,4 @@
-//! What a team decides about itself, by the control room's commands alone: new rules under the old
+//! What a multisig decides about itself, by the control room's commands alone: new rules under the old
 //! timelock, a guardian's veto and pause, a program that leaves, the end, and every lamport back.
 use std::{
     thread,
@@ -16,7 +16,7 @@ const HOUR: u32 = 3_600;
 
 struct Room {
     chain: Live,
-    team: Pubkey,
+    multisig: Pubkey,
     program: String,
 }
 
@@ -35,20 +35,20 @@ impl Room {
         let guardian = FileSigner::open(&chain.ready.deployer).expect("a key").pubkey().to_string();
         let members: Vec<String> = (1..=5).map(|n| key(&chain.key(n)).to_string()).collect();
         let treasury = chain.ready.treasury.clone();
-        let mut args = vec!["team", "create", "--threshold", "3", "--treasury", &treasury];
+        let mut args = vec!["multisig", "create", "--threshold", "3", "--treasury", &treasury];
         args.extend(["--guardian", &guardian, "--yes"]);
         members.iter().for_each(|m| args.extend(["--member", m]));
         let made = chain.outsider_done(&args);
-        let team = text(&made["team"]).parse().expect("an address");
+        let multisig = text(&made["multisig"]).parse().expect("an address");
         let program = chain.ready.program.clone();
-        Self { chain, team, program }
+        Self { chain, multisig, program }
     }
 
     fn config(&self) -> MultisigConfig {
         let gateway = self.chain.gateway();
-        let raw = self.chain.run(gateway.account(&self.team)).expect("the chain answers");
-        let data = raw.expect("a team").data;
-        MultisigConfig::try_deserialize(&mut data.as_slice()).expect("a team")
+        let raw = self.chain.run(gateway.account(&self.multisig)).expect("the chain answers");
+        let data = raw.expect("a multisig").data;
+        MultisigConfig::try_deserialize(&mut data.as_slice()).expect("a multisig")
     }
 
     /// Proposes as member 1. Returns the proposal's address.
@@ -71,7 +71,7 @@ impl Room {
 
     fn status_of(&self, proposal: &str) -> String {
         let status = self.chain.done(1, &["status"]);
-        let rows = status["team_proposals"].as_array().expect("proposals");
+        let rows = status["multisig_proposals"].as_array().expect("proposals");
         let row = rows.iter().find(|r| r["proposal"] == proposal);
         text(&row.unwrap_or_else(|| panic!("{proposal} is not in {status:#}"))["status"]).to_owned()
     }
@@ -79,9 +79,9 @@ impl Room {
 
 fn new_rules(room: &Room) -> String {
     let gone = key(&room.chain.key(5)).to_string();
-    let change = ["team", "propose-change", "--timelock-hours", "72", "--remove-member", &gone];
-    room.refused(1, &["team", "propose-change", "--timelock-hours", "24"], "timelock");
-    room.refused(1, &["team", "propose-change"], "Nothing would change");
+    let change = ["multisig", "propose-change", "--timelock-hours", "72", "--remove-member", &gone];
+    room.refused(1, &["multisig", "propose-change", "--timelock-hours", "24"], "timelock");
+    room.refused(1, &["multisig", "propose-change"], "Nothing would change");
 
     let vetoed = room.propose(&change);
     // A member's key would sign a vote instead.
@@ -106,17 +106,17 @@ fn pause(room: &Room) {
     room.refused(1, &["pause"], "guardian");
     room.chain.outsider_done(&["pause", "--yes"]);
     let status = room.chain.done(1, &["status"]);
-    assert_eq!(status["teams"][0]["paused"], true, "{status:#}");
+    assert_eq!(status["multisigs"][0]["paused"], true, "{status:#}");
     for member in [1, 2, 3] {
         room.chain.done(member, &["unpause", "--yes"]);
     }
     room.refused(4, &["unpause"], "paused");
-    assert_eq!(room.chain.done(1, &["status"])["teams"][0]["paused"], false);
+    assert_eq!(room.chain.done(1, &["status"])["multisigs"][0]["paused"], false);
 }
 
 fn handover(room: &Room) -> String {
-    let team = room.team.to_string();
-    let register = ["program", "register", "--program", &room.program, "--team", &team];
+    let multisig = room.multisig.to_string();
+    let register = ["program", "register", "--program", &room.program, "--multisig", &multisig];
     room.chain.outsider_done(&[&register[..], &["--version", "1", "--yes"]].concat());
     assert_eq!(room.config().programs, 1);
     let new = key(&room.chain.key(2)).to_string();
@@ -151,22 +151,22 @@ fn history(room: &Room, event: &str) -> String {
 }
 
 #[test]
-fn a_team_changes_its_rules_lets_a_program_go_and_ends_without_a_lamport_left() {
+fn a_multisig_changes_its_rules_lets_a_program_go_and_ends_without_a_lamport_left() {
     let room = Room::open();
     let changed = new_rules(&room);
     pause(&room);
     let handed = handover(&room);
 
-    let team = room.team.to_string();
-    let ending = room.propose(&["team", "propose-dissolve"]);
+    let multisig = room.multisig.to_string();
+    let ending = room.propose(&["multisig", "propose-dissolve"]);
     room.approve(&ending);
-    room.refused(1, &["close", "--team", &team], "has not ended");
+    room.refused(1, &["close", "--multisig", &multisig], "has not ended");
     room.chain.advance(72 * HOUR + 60);
     room.chain.done(3, &["execute", "--proposal", &ending, "--yes"]);
     assert!(room.config().dissolved);
 
     let status = room.chain.done(1, &["status"]);
-    let rows = status["team_proposals"].as_array().expect("proposals").clone();
+    let rows = status["multisig_proposals"].as_array().expect("proposals").clone();
     assert_eq!(rows.len(), 4, "{status:#}");
     for proposal in [&changed, &handed, &ending] {
         assert_eq!(room.status_of(proposal), ProposalStatus::Executed.name());
@@ -176,12 +176,12 @@ fn a_team_changes_its_rules_lets_a_program_go_and_ends_without_a_lamport_left() 
     }
     let report = room.chain.done(1, &["index", "--verify"]);
     assert_eq!(report["compared"], report["equal"], "{report}");
-    let audit = history(&room, "TeamDissolved");
+    let audit = history(&room, "MultisigDissolved");
     for event in ["GovernanceProposed", "ConfigChanged", "PauseChanged", "AuthorityTransferred"] {
         assert!(audit.contains(event), "{event} is not in the audit log");
     }
     assert!(!audit.contains("\"Unknown\""), "{audit}");
-    room.chain.done(2, &["close", "--team", &team, "--yes"]);
+    room.chain.done(2, &["close", "--multisig", &multisig, "--yes"]);
     let gateway = room.chain.gateway();
     let left = room.chain.run(gateway.program_accounts(&upgrade_manager::ID, &[]));
     assert_eq!(left.expect("the chain answers").len(), 0, "something of the manager's is left");

@@ -1,4 +1,4 @@
-//! A team's own proposals stand among its programs' proposals, and its pause is on view.
+//! A multisig's own proposals stand among its programs' proposals, and its pause is on view.
 use std::{sync::Arc, time::Instant};
 
 use backend::Verb;
@@ -42,10 +42,10 @@ fn model(status: ProposalStatus) -> Model {
 }
 
 #[test]
-fn a_change_of_the_team_is_listed_voted_on_and_shown_in_full() {
+fn a_change_of_the_multisig_is_listed_voted_on_and_shown_in_full() {
     let mut model = model(ProposalStatus::Active);
     let seen = screen(&model, 160, 50);
-    assert!(seen.contains("#1") && seen.contains("team rules"), "{seen}");
+    assert!(seen.contains("#1") && seen.contains("multisig rules"), "{seen}");
     assert!(seen.contains("#0") && seen.contains("v1"), "the upgrade stays in the list");
     for id in [Id::Approve, Id::Reject, Id::Cancel] {
         assert_eq!(command(id).unwrap().enabled(&model), Ok(()), "{id:?}");

@@ -33,7 +33,7 @@ pub struct Units {
     pub execute: u64,
 }
 
-/// A vault transaction that the team agreed on and nobody executed.
+/// A vault transaction that the multisig agreed on and nobody executed.
 #[derive(Clone, Debug)]
 pub struct Pending {
     /// Its index.
@@ -44,9 +44,9 @@ pub struct Pending {
     pub units: Units,
 }
 
-/// The team.
+/// The multisig.
 #[derive(Clone, Debug)]
-pub struct SquadsTeam {
+pub struct SquadsMultisig {
     /// Address of the multisig account.
     pub multisig: Pubkey,
     /// Names of the members' keys; the first creates and executes, the first ones approve.
@@ -59,8 +59,8 @@ pub struct SquadsTeam {
     pub created: u64,
 }
 
-impl SquadsTeam {
-    /// A team of the keys called `members`, each with all permissions, that governs itself. Installs
+impl SquadsMultisig {
+    /// A multisig of the keys called `members`, each with all permissions, that governs itself. Installs
     /// the program where it is missing, and gives money to the members and the vault.
     #[track_caller]
     pub fn create(chain: &mut Chain, members: &[&str], threshold: u16, time_lock: u32) -> Self {
@@ -70,7 +70,7 @@ impl SquadsTeam {
         })
     }
 
-    /// A team as `change` wants it; without it, one approval decides and nothing waits.
+    /// A multisig as `change` wants it; without it, one approval decides and nothing waits.
     #[track_caller]
     pub fn create_as(
         chain: &mut Chain,
@@ -89,24 +89,24 @@ impl SquadsTeam {
         for (member, _) in &args.members {
             chain.fund(member, MONEY);
         }
-        // Teams of the same people on one chain must differ in something else.
+        // Multisigs of the same people on one chain must differ in something else.
         let label = format!("{}-{}-{}", members.join("-"), args.threshold, args.time_lock);
         let create_key = key(&format!("squads-create-{label}"));
         let creator = key(members[0]);
         let call = multisig_create_v2(&create_key.pubkey(), &creator.pubkey(), &args);
         let created = chain.ok(&[call], &[&create_key, &creator]).compute_units_consumed;
-        let team = Self {
+        let multisig = Self {
             multisig: multisig(&create_key.pubkey()),
             members: members.iter().map(ToString::to_string).collect(),
             threshold: args.threshold,
             time_lock: args.time_lock,
             created,
         };
-        chain.fund(&team.vault(), MONEY);
-        team
+        chain.fund(&multisig.vault(), MONEY);
+        multisig
     }
 
-    /// The team's vault: the address that signs what the team agrees on.
+    /// The multisig's vault: the address that signs what the multisig agrees on.
     pub fn vault(&self) -> Pubkey {
         super::vault(&self.multisig, 0)
     }
@@ -149,7 +149,7 @@ impl SquadsTeam {
         key(&self.members[0])
     }
 
-    /// Changes the team itself by its own vote, time lock included. The fields here stay what they
+    /// Changes the multisig itself by its own vote, time lock included. The fields here stay what they
     /// were: say so where the change is about them.
     #[track_caller]
     pub fn reconfigure(&self, chain: &mut Chain, actions: &[ConfigAction]) -> Units {

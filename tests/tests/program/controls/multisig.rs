@@ -1,4 +1,4 @@
-//! Controls on what a team decides about itself that no attack of the table asks for.
+//! Controls on what a multisig decides about itself that no attack of the table asks for.
 use e2e::world::{LIFE, Stage, World};
 use upgrade_manager::{
     error::ManagerError,
@@ -7,40 +7,40 @@ use upgrade_manager::{
 };
 
 #[test]
-fn a_team_ends_only_when_nothing_is_left_of_it() {
+fn a_multisig_ends_only_when_nothing_is_left_of_it() {
     // It holds a program.
     let mut w = World::at(Stage::Registered);
-    let id = w.propose_team(Action::Dissolve);
-    w.agree_team(id);
+    let id = w.propose_multisig(Action::Dissolve);
+    w.agree_multisig(id);
     let end = w.execute_change_ix("dan", id);
     w.attack(ManagerError::ProgramsRegistered, &[end], &["dan"]);
     // It has another proposal open.
-    let mut w = World::at(Stage::Team);
-    let id = w.propose_team(Action::Dissolve);
-    let other = w.propose_team(w.new_rules(|rules| rules.open_cap = 3));
-    w.agree_team(id);
+    let mut w = World::at(Stage::Multisig);
+    let id = w.propose_multisig(Action::Dissolve);
+    let other = w.propose_multisig(w.new_rules(|rules| rules.open_cap = 3));
+    w.agree_multisig(id);
     let end = w.execute_change_ix("dan", id);
     w.attack(ManagerError::ProgramsRegistered, &[end.clone()], &["dan"]);
-    let close = w.close_team_ix("stranger");
+    let close = w.close_multisig_ix("stranger");
     w.attack(ManagerError::ProgramsRegistered, &[close], &["stranger"]);
     // Nobody has voted on it: its proposer withdraws it.
-    let cancel = w.team_cancel_ix("anna", other);
+    let cancel = w.multisig_cancel_ix("anna", other);
     w.passes(&[cancel], &["anna"]);
     w.passes(&[end], &["dan"]);
     // What has ended decides nothing more.
-    let propose = w.propose_team_ix("anna", Action::Dissolve);
+    let propose = w.propose_multisig_ix("anna", Action::Dissolve);
     w.attack(ManagerError::Dissolved, &[propose], &["anna", "payer"]);
     let register = w.register_ix();
     w.attack(ManagerError::Dissolved, &[register], &["dev", "payer"]);
     let pause = w.pause_ix("guardian");
     w.attack(ManagerError::Dissolved, &[pause], &["guardian"]);
-    let close = w.close_team_ix("stranger");
+    let close = w.close_multisig_ix("stranger");
     w.passes(&[close], &["stranger"]);
 }
 
 #[test]
 fn a_note_has_room_for_a_sentence_and_no_more() {
-    let mut w = World::at(Stage::Team);
+    let mut w = World::at(Stage::Multisig);
     for (len, fits) in [(MAX_NOTE, true), (MAX_NOTE + 1, false)] {
         let args = GovernanceArgs {
             genesis_hash: [7; 32],
@@ -48,7 +48,7 @@ fn a_note_has_room_for_a_sentence_and_no_more() {
             note: "n".repeat(len),
             action: Action::Dissolve,
         };
-        let propose = w.propose_team_with_ix("anna", args);
+        let propose = w.propose_multisig_with_ix("anna", args);
         if fits {
             w.would_pass(&[propose], &["anna", "payer"]);
         } else {
@@ -58,8 +58,8 @@ fn a_note_has_room_for_a_sentence_and_no_more() {
 }
 
 #[test]
-fn a_proposal_about_the_team_must_outlive_its_lock_and_end_within_half_a_year() {
-    let mut w = World::at(Stage::Team);
+fn a_proposal_about_the_multisig_must_outlive_its_lock_and_end_within_half_a_year() {
+    let mut w = World::at(Stage::Multisig);
     let (now, lock) = (w.chain.time(), i64::from(w.config().timelock));
     let half_a_year = 180 * 24 * 3600;
     for (expires_at, error) in [
@@ -72,7 +72,7 @@ fn a_proposal_about_the_team_must_outlive_its_lock_and_end_within_half_a_year() 
         let note = String::new();
         let action = Action::Dissolve;
         let args = GovernanceArgs { genesis_hash: [7; 32], expires_at, note, action };
-        let propose = w.propose_team_with_ix("anna", args);
+        let propose = w.propose_multisig_with_ix("anna", args);
         match error {
             Some(error) => w.attack(error, &[propose], &["anna", "payer"]),
             None => w.would_pass(&[propose], &["anna", "payer"]),
@@ -81,12 +81,12 @@ fn a_proposal_about_the_team_must_outlive_its_lock_and_end_within_half_a_year() 
 }
 
 #[test]
-fn what_a_team_still_votes_on_or_holds_is_not_closed() {
+fn what_a_multisig_still_votes_on_or_holds_is_not_closed() {
     let mut w = World::at(Stage::Registered);
-    let id = w.propose_team(w.hand_over("heir"));
-    let close = w.close_team_proposal_ix("stranger", id);
+    let id = w.propose_multisig(w.hand_over("heir"));
+    let close = w.close_multisig_proposal_ix("stranger", id);
     w.attack(ManagerError::NotEnded, &[close.clone()], &["stranger"]);
-    w.agree_team(id);
+    w.agree_multisig(id);
     w.attack(ManagerError::NotEnded, &[close.clone()], &["stranger"]);
     let state = w.close_state_ix("stranger");
     w.attack(ManagerError::NotReleased, &[state.clone()], &["stranger"]);
@@ -96,23 +96,23 @@ fn what_a_team_still_votes_on_or_holds_is_not_closed() {
 }
 
 #[test]
-fn a_proposal_about_the_team_is_bound_by_votes_roles_and_times() {
-    let mut w = World::at(Stage::Team);
-    let id = w.propose_team(w.new_rules(|rules| rules.open_cap = 3));
-    let expire = w.team_expire_ix(id);
+fn a_proposal_about_the_multisig_is_bound_by_votes_roles_and_times() {
+    let mut w = World::at(Stage::Multisig);
+    let id = w.propose_multisig(w.new_rules(|rules| rules.open_cap = 3));
+    let expire = w.multisig_expire_ix(id);
     w.attack(ManagerError::NotExpired, &[expire], &[]);
-    let vote = w.team_vote_ix("stranger", id, Choice::Approve);
+    let vote = w.multisig_vote_ix("stranger", id, Choice::Approve);
     w.attack(ManagerError::NotAMember, &[vote], &["stranger"]);
     let early = w.execute_change_ix("dan", id);
     w.attack(ManagerError::NotTimelocked, &[early.clone()], &["dan"]);
-    w.agree_team(id);
+    w.agree_multisig(id);
     let outside = w.execute_change_ix("stranger", id);
     w.attack(ManagerError::NotAMember, &[outside], &["stranger"]);
-    let end = w.team_proposal(id).window_end;
+    let end = w.multisig_proposal(id).window_end;
     let mut late = w.clone();
     late.chain.pass_until(end + 1);
     late.attack(ManagerError::Expired, &[early.clone()], &["dan"]);
     w.passes(&[early.clone()], &["dan"]);
-    assert_eq!(w.team_proposal(id).status, ProposalStatus::Executed);
+    assert_eq!(w.multisig_proposal(id).status, ProposalStatus::Executed);
     w.attack(ManagerError::NotTimelocked, &[early], &["dan"]);
 }

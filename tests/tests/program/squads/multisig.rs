@@ -1,4 +1,4 @@
-//! How a team comes under a Squads v4 vault, lives there and leaves again: everything that it decides
+//! How a multisig comes under a Squads v4 vault, lives there and leaves again: everything that it decides
 //! about itself and about who holds a program, voted by the vault through the real Squads program.
 use backend::instructions::{self as ix, Voted};
 use e2e::{
@@ -6,7 +6,7 @@ use e2e::{
     keys::{address, key},
     loader,
     squads::{
-        ConfigAction, SquadsTeam,
+        ConfigAction, SquadsMultisig,
         governed::{SQUAD, attested, backed, rules, three_of_five},
     },
     world::{Stage, TIMELOCK, World},
@@ -23,9 +23,9 @@ const WEAKEN: [ConfigAction; 1] = [ConfigAction::ChangeThreshold(2)];
 const MEND: [ConfigAction; 1] = [ConfigAction::ChangeThreshold(3)];
 
 /// Anna's proposal of `action`, refused while Squads demands too little. Returns its id.
-fn propose(w: &mut World, squad: &SquadsTeam, action: Action) -> u64 {
+fn propose(w: &mut World, squad: &SquadsMultisig, action: Action) -> u64 {
     let id = w.config().next_proposal;
-    let propose = backed(w, w.propose_team_ix("anna", action));
+    let propose = backed(w, w.propose_multisig_ix("anna", action));
     let signers = [&key("anna"), &key("payer")];
     squad.reconfigure(&mut w.chain, &WEAKEN);
     w.chain.refuse(ManagerError::SquadsPolicy, &[propose.clone()], &signers);
@@ -35,17 +35,17 @@ fn propose(w: &mut World, squad: &SquadsTeam, action: Action) -> u64 {
 }
 
 /// The vault's approval of proposal `id`, and the timelock.
-fn agree(w: &mut World, squad: &SquadsTeam, id: u64) {
-    let proposal = w.team_proposal(id);
+fn agree(w: &mut World, squad: &SquadsMultisig, id: u64) {
+    let proposal = w.multisig_proposal(id);
     let approve = backed(w, ix::approve(&squad.vault(), &proposal.voted(), proposal.digest));
     squad.run(&mut w.chain, &[approve]);
-    assert_eq!(w.team_proposal(id).status, ProposalStatus::Timelocked);
+    assert_eq!(w.multisig_proposal(id).status, ProposalStatus::Timelocked);
     w.chain.pass(i64::from(TIMELOCK));
 }
 
 /// Sends what must be refused while Squads demands too little, and goes through when it no longer does.
 #[track_caller]
-fn execute(w: &mut World, squad: &SquadsTeam, ix: Instruction, signers: &[&str]) {
+fn execute(w: &mut World, squad: &SquadsMultisig, ix: Instruction, signers: &[&str]) {
     let keys: Vec<_> = signers.iter().map(|name| key(name)).collect();
     let signers: Vec<_> = keys.iter().collect();
     let mut without = ix.clone();
@@ -58,14 +58,14 @@ fn execute(w: &mut World, squad: &SquadsTeam, ix: Instruction, signers: &[&str])
 }
 
 /// The same people, two of whom decide.
-fn lax(squad: &SquadsTeam) -> SquadsTeam {
-    SquadsTeam { threshold: 2, ..squad.clone() }
+fn lax(squad: &SquadsMultisig) -> SquadsMultisig {
+    SquadsMultisig { threshold: 2, ..squad.clone() }
 }
 
 #[test]
-fn a_squads_team_becomes_one_of_keys_by_its_own_vote() {
+fn a_squads_multisig_becomes_one_of_keys_by_its_own_vote() {
     let (mut w, squad) = attested();
-    let native = Action::ConfigChange(w.team_args());
+    let native = Action::ConfigChange(w.multisig_args());
     let id = propose(&mut w, &squad, native);
     agree(&mut w, &squad, id);
     let change = backed(&w, w.execute_change_ix("dan", id));
@@ -86,12 +86,12 @@ fn a_squads_team_becomes_one_of_keys_by_its_own_vote() {
 }
 
 #[test]
-fn a_team_of_keys_goes_under_a_squads_vault_that_is_sound_when_it_does() {
+fn a_multisig_of_keys_goes_under_a_squads_vault_that_is_sound_when_it_does() {
     let mut w = World::at(Stage::Registered);
-    let squad = SquadsTeam::create(&mut w.chain, &SQUAD, 3, 0);
+    let squad = SquadsMultisig::create(&mut w.chain, &SQUAD, 3, 0);
     let next = Action::ConfigChange(rules(&w, three_of_five(&squad), squad.vault()));
     let id = propose(&mut w, &squad, next);
-    w.agree_team(id);
+    w.agree_multisig(id);
     let change = w.execute_change_ix("dan", id);
     execute(&mut w, &squad, change, &["dan"]);
     assert_eq!(w.config().squads, Some(three_of_five(&squad)));
@@ -103,18 +103,18 @@ fn a_team_of_keys_goes_under_a_squads_vault_that_is_sound_when_it_does() {
 }
 
 #[test]
-fn a_team_demands_more_of_its_squads_members_than_before() {
+fn a_multisig_demands_more_of_its_squads_members_than_before() {
     let (mut w, squad) = attested();
     let strict = SquadsVault { min_threshold: 4, ..three_of_five(&squad) };
     let action = Action::ConfigChange(rules(&w, strict, squad.vault()));
-    let ix = backed(&w, w.propose_team_ix("anna", action.clone()));
+    let ix = backed(&w, w.propose_multisig_ix("anna", action.clone()));
     let signers = [&key("anna"), &key("payer")];
     w.chain.refuse(ManagerError::SquadsPolicy, &[ix], &signers);
 
     squad.reconfigure(&mut w.chain, &[ConfigAction::ChangeThreshold(4)]);
-    let squad = SquadsTeam { threshold: 4, ..squad };
+    let squad = SquadsMultisig { threshold: 4, ..squad };
     let id = w.config().next_proposal;
-    let ix = backed(&w, w.propose_team_ix("anna", action));
+    let ix = backed(&w, w.propose_multisig_ix("anna", action));
     w.chain.ok(&[ix], &signers);
     agree(&mut w, &squad, id);
     let change = backed(&w, w.execute_change_ix("dan", id));
@@ -127,7 +127,7 @@ fn a_team_demands_more_of_its_squads_members_than_before() {
 }
 
 #[test]
-fn a_squads_team_lets_a_program_go() {
+fn a_squads_multisig_lets_a_program_go() {
     let (mut w, squad) = attested();
     let action = w.hand_over("dev");
     let id = propose(&mut w, &squad, action);
