@@ -238,14 +238,7 @@ impl Backend {
             )));
         }
         self.check_price(intent.unit_price)?;
-        self.gateway().recheck_genesis().await?;
-        let plan = match &intent.request {
-            Some(frozen) => ProposalManager::new(self).replan_propose(frozen).await?,
-            None => {
-                let operation = Operation { verb: intent.verb, proposal: intent.proposal };
-                self.plan(operation).await?
-            }
-        };
+        let plan = self.plan_again(&intent).await.map_err(BackendError::before_signing)?;
         if let Some(difference) = intent.shown.difference(&plan.shown) {
             return Err(BackendError::Changed(difference));
         }
@@ -267,6 +260,18 @@ impl Backend {
         }
     }
 
+    /// The plan of `intent`, from what the chain says now.
+    async fn plan_again(&self, intent: &Intent) -> Result<Plan> {
+        self.gateway().recheck_genesis().await?;
+        match &intent.request {
+            Some(frozen) => ProposalManager::new(self).replan_propose(frozen).await,
+            None => {
+                let operation = Operation { verb: intent.verb, proposal: intent.proposal };
+                self.plan(operation).await
+            }
+        }
+    }
+
     /// What is signed costs what was shown, also after a reconnection with other settings.
     pub(crate) fn check_price(&self, shown: u64) -> Result<()> {
         let now = self.gateway().config().unit_price;
@@ -276,6 +281,16 @@ impl Backend {
         Err(BackendError::Changed(format!(
             "the priority fee was {shown} and is {now} micro-lamports per compute unit now"
         )))
+    }
+
+    /// Keeps what the step of `plan` will make unreadable, before it is signed.
+    async fn archive_before(&self, intent: &Intent, plan: &Plan) -> Result<()> {
+        let migration = MigrationManager::new(self);
+        match intent.verb {
+            Verb::Execute if plan.archives => migration.archive_all(intent.proposal).await,
+            Verb::Propose => migration.archive_manifest(intent).await,
+            _ => Ok(()),
+        }
     }
 
     async fn submit_one(
@@ -290,17 +305,13 @@ impl Backend {
         if message_hash(&message, &intent.signer) != intent.message_hash {
             return Err(BackendError::Changed("the transaction is not the one shown".into()));
         }
-        let again = self.gateway().simulate(&message, &intent.signer).await?;
+        let again = self.gateway().simulate(&message, &intent.signer).await;
+        let again = again.map_err(BackendError::before_signing)?;
         if let Some(failure) = again.failure.filter(|f| f.blame != Blame::Slot) {
             return Err(BackendError::Changed(format!("the simulation fails now: {failure}")));
         }
-        match intent.verb {
-            Verb::Execute if plan.archives => {
-                MigrationManager::new(self).archive_all(intent.proposal).await?;
-            }
-            Verb::Propose => MigrationManager::new(self).archive_manifest(intent).await?,
-            _ => {}
-        }
+        self.archive_before(intent, plan).await.map_err(BackendError::before_signing)?;
+        reporter.sending().await;
         let what = plan.step.name;
         let second = self.second().filter(|s| is_signed_by(&message, s.pubkey(), key.pubkey()));
         let signers: Vec<&dyn Signer> = once(key).chain(second.as_deref()).collect();
@@ -360,6 +371,13 @@ impl Reporter {
         if let Some(listener) = &self.0 {
             let news = Progress::Step { label: label.into(), done, total, failed };
             let _ = listener.try_send(news);
+        }
+    }
+
+    /// The last check has passed: from here on something may be signed.
+    pub(crate) async fn sending(&self) {
+        if let Some(listener) = &self.0 {
+            let _ = listener.send_timeout(Progress::Sending, LISTENER).await;
         }
     }
 

@@ -92,6 +92,16 @@ pub enum BackendError {
         /// The owner it should have.
         expected: Pubkey,
     },
+    /// An account of the manager is of another kind than expected.
+    #[error("{address} is a {found}; here the address of a {needed} is needed.")]
+    OtherKind {
+        /// What it should be.
+        needed: &'static str,
+        /// Where.
+        address: Pubkey,
+        /// What it is.
+        found: &'static str,
+    },
     /// An account's bytes cannot be used.
     #[error(
         "The {what} {address} cannot be read: {reason}. The node may have cut it short, or the program may be newer than this tool."
@@ -141,6 +151,9 @@ pub enum BackendError {
     /// A rule forbids it, before anything was signed.
     #[error("Refused, nothing was signed: {0}")]
     Refused(String),
+    /// The node failed while the chain was read again, before anything was signed.
+    #[error("Nothing was signed. {0}")]
+    Unsigned(Box<BackendError>),
     /// A long job cannot go on; transactions may have been sent before.
     #[error("Stopped: {0}")]
     Stopped(String),
@@ -245,6 +258,20 @@ impl BackendError {
         }
     }
 
+    /// The same, saying that nothing was signed: for what comes between the operator's yes and the
+    /// first signature. A node that fails later must not claim it.
+    #[must_use]
+    pub(crate) fn before_signing(self) -> Self {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Slow { .. }
+            | Self::RateLimited { .. }
+            | Self::Rpc { .. }
+            | Self::BadAnswer { .. } => Self::Unsigned(Box::new(self)),
+            other => other,
+        }
+    }
+
     /// What failed, without the advice of [`std::fmt::Display`]: for a sentence that gives advice of
     /// another kind, such as not to try again before looking.
     pub(crate) fn cause(&self) -> String {
@@ -264,6 +291,7 @@ impl BackendError {
             Self::NotTaken { reason, .. } => {
                 format!("the RPC node did not take it again: {reason}")
             }
+            Self::Unsigned(error) => error.cause(),
             other => other.to_string(),
         }
     }
@@ -271,14 +299,15 @@ impl BackendError {
     /// Whether asking again later can succeed without any change: the network, not the rules.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::Unreachable { .. }
-                | Self::Slow { .. }
-                | Self::RateLimited { .. }
-                | Self::Dropped { .. }
-                | Self::BadAnswer { .. }
-        )
+            | Self::Slow { .. }
+            | Self::RateLimited { .. }
+            | Self::Dropped { .. }
+            | Self::BadAnswer { .. } => true,
+            Self::Unsigned(error) => error.is_transient(),
+            _ => false,
+        }
     }
 }
 
@@ -311,6 +340,27 @@ mod tests {
             let said = error.within_job().to_string();
             assert!(said.starts_with("Stopped: ") && !said.contains("othing was signed"), "{said}");
         }
+    }
+
+    #[test]
+    fn a_node_that_fails_before_the_first_signature_is_said_to_have_stopped_it_there() {
+        let slow =
+            BackendError::Slow { url: "http://node".into(), timeout: Duration::from_secs(20) };
+        let error = slow.before_signing();
+        assert_eq!(
+            error.to_string(),
+            "Nothing was signed. The RPC node http://node did not answer within 20s. Try again, or \
+             use a faster node."
+        );
+        assert!(error.is_transient());
+        assert_eq!(error.cause(), "the RPC node http://node did not answer within 20s");
+        // What happens after signing is not touched.
+        let unknown = BackendError::Unknown {
+            what: "approve".into(),
+            signature: "s".into(),
+            reason: "r".into(),
+        };
+        assert!(!unknown.before_signing().to_string().contains("othing was signed"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The manager's accounts, read from the chain and decoded with the chain's own types. Everything
 //! about one proposal is read in one request, so it is of one slot.
-use anchor_lang::AccountDeserialize;
+use anchor_lang::{AccountDeserialize, Discriminator};
 use solana_pubkey::Pubkey;
 use solana_sdk_ids::sysvar::clock;
 use upgrade_manager::{
@@ -67,13 +67,27 @@ impl Located for AccountVersion {
     }
 }
 
+/// The kind of the manager's account that holds `data`, by its discriminator.
+fn kind(data: &[u8]) -> Option<&'static str> {
+    let kinds = [
+        (UpgradeProposal::DISCRIMINATOR, "proposal to upgrade a program"),
+        (GovernanceProposal::DISCRIMINATOR, "proposal to change a multisig"),
+        (MultisigConfig::DISCRIMINATOR, "multisig"),
+        (ProgramUpgradeState::DISCRIMINATOR, "record of a registered program"),
+        (BufferAttestation::DISCRIMINATOR, "buffer attestation"),
+        (AccountVersion::DISCRIMINATOR, "record of an account's version"),
+        (AccountBackup::DISCRIMINATOR, "backup of an account"),
+    ];
+    kinds.iter().find(|(first, _)| data.starts_with(first)).map(|(_, name)| *name)
+}
+
 /// Decodes one account of the manager. What is signed is built from the content, so a node that
 /// shows one account at the address of another must not get far.
 ///
 /// # Errors
-/// [`BackendError::NoAccount`], [`BackendError::ForeignOwner`], [`BackendError::BadAccount`] or
-/// [`BackendError::Misplaced`].
-pub fn decode<T: AccountDeserialize + Located>(
+/// [`BackendError::NoAccount`], [`BackendError::ForeignOwner`], [`BackendError::OtherKind`],
+/// [`BackendError::BadAccount`] or [`BackendError::Misplaced`].
+pub fn decode<T: AccountDeserialize + Discriminator + Located>(
     what: &'static str,
     address: Pubkey,
     raw: Option<&RawAccount>,
@@ -82,6 +96,12 @@ pub fn decode<T: AccountDeserialize + Located>(
     if raw.owner != upgrade_manager::ID {
         let expected = upgrade_manager::ID;
         return Err(BackendError::ForeignOwner { what, address, found: raw.owner, expected });
+    }
+    if let Some(found) = kind(&raw.data)
+        && !raw.data.starts_with(T::DISCRIMINATOR)
+    {
+        let needed = kind(T::DISCRIMINATOR).unwrap_or(what);
+        return Err(BackendError::OtherKind { needed, address, found });
     }
     let account = T::try_deserialize(&mut raw.data.as_slice())
         .map_err(|e| BackendError::BadAccount { what, address, reason: e.to_string() })?;
@@ -94,7 +114,7 @@ pub fn decode<T: AccountDeserialize + Located>(
 ///
 /// # Errors
 /// As [`decode`].
-pub fn decode_if_made<T: AccountDeserialize + Located>(
+pub fn decode_if_made<T: AccountDeserialize + Discriminator + Located>(
     what: &'static str,
     address: Pubkey,
     raw: Option<&RawAccount>,
@@ -264,6 +284,23 @@ mod tests {
         assert!(look(Some(&raw(Pubkey::default()))).unwrap().is_none());
         let error = look(Some(&raw(upgrade_manager::ID))).unwrap_err();
         assert!(matches!(error, BackendError::BadAccount { .. }), "{error}");
+    }
+
+    #[test]
+    fn an_account_of_another_kind_is_named() {
+        let key = |i: u8| Pubkey::new_from_array([i; 32]);
+        let (address, bump) = seeds::account_version(&key(5), &key(6));
+        let mut data = vec![];
+        AccountVersion::new(key(5), key(6), 1, bump, key(7)).try_serialize(&mut data).unwrap();
+        let raw = RawAccount { owner: upgrade_manager::ID, lamports: 1, data, executable: false };
+        let error = decode::<UpgradeProposal>("proposal", address, Some(&raw)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "{address} is a record of an account's version; here the address of a proposal to \
+                 upgrade a program is needed."
+            )
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::{
     operation::Verb,
     preflight::{Check, Fact, Verdict},
     step::Step,
+    words::{self, RuleResult},
 };
 
 /// How a plan is carried out.
@@ -71,6 +72,14 @@ impl Plan {
 
     pub(crate) fn check(&mut self, check: Check) {
         self.checks.push(check);
+    }
+
+    /// Adds what the rule in `outcome` says of the signer. That it accepts is not worth a line beside
+    /// a check that has failed: the operator would read that the chain takes what it will refuse.
+    pub(crate) fn check_accepts<T>(&mut self, outcome: &RuleResult<T>, pass: &str) {
+        if outcome.is_err() || self.failed().is_none() {
+            self.check(words::rule(outcome, pass));
+        }
     }
 
     pub(crate) fn title(&self) -> String {
@@ -178,4 +187,20 @@ pub(crate) fn check_fresh(proposal: &impl Course, config: &MultisigConfig) -> Ch
 pub(crate) fn capital(word: &str) -> String {
     let mut chars = word.chars();
     chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rules_are_not_said_to_accept_a_signer_whom_another_check_refuses() {
+        let mut plan = Plan::new(Verb::Approve, Pubkey::default(), "proposal 0");
+        plan.check(Check::fail("The signer is not a member."));
+        plan.check_accepts(&Ok(()), "The chain's rules accept this from this signer.");
+        assert_eq!(plan.checks.len(), 1, "{:?}", plan.checks);
+        let mut plan = Plan::new(Verb::Approve, Pubkey::default(), "proposal 0");
+        plan.check_accepts(&Ok(()), "The chain's rules accept this from this signer.");
+        assert_eq!(plan.checks.first().map(|c| c.verdict), Some(Verdict::Pass));
+    }
 }

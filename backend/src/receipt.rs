@@ -34,6 +34,8 @@ pub enum Progress {
         /// Items that failed for good.
         failed: u64,
     },
+    /// The last check before signing has passed. Until then nothing is signed.
+    Sending,
     /// A transaction was confirmed or failed on chain.
     Sent(SentTx),
 }

@@ -161,19 +161,19 @@ impl Step {
             if more == 0 {
                 format!(
                     "This is your vote {votes} of {threshold} to roll back, and it decides: \
-                     migration ends now; {separate}."
+                     migration ends now; {separate}. This vote cannot be taken back."
                 )
             } else {
                 format!(
                     "This is your vote {votes} of {threshold} to roll back: {} needed, and {separate}. \
-                     No account and no code changes.",
+                     No account and no code changes. This vote cannot be taken back.",
                     more_votes(more)
                 )
             },
             if more == 0 {
                 format!(
                     "{votes} of {threshold} votes are cast: the rollback is decided and has not \
-                     been carried out; {separate}."
+                     been carried out. {CARRY_OUT}"
                 )
             } else {
                 format!(
@@ -192,7 +192,7 @@ impl Step {
             "Your decision to roll back",
             "You decide for rollback alone, as the guardian: migration ends now; the rollback itself \
              is a separate step.",
-            "The rollback is decided and has not been carried out; it is a separate step.",
+            format!("The rollback is decided and has not been carried out. {CARRY_OUT}"),
         )
     }
 
@@ -251,7 +251,7 @@ impl Step {
             "Your vote to lift the pause of",
             format!(
                 "This is your vote {votes} of {threshold} to lift the pause: {} needed, and until \
-                 then the pause stays.",
+                 then the pause stays. This vote cannot be taken back.",
                 more_votes(more)
             ),
             format!(
@@ -261,6 +261,10 @@ impl Step {
         )
     }
 }
+
+/// What comes after the decision to roll back.
+const CARRY_OUT: &str = "A member who may execute, or the guardian, carries it out: R on the screen \
+                         Proposal, or `control-room rollback --proposal ADDRESS`.";
 
 fn missing(votes: usize, threshold: usize) -> usize {
     threshold.saturating_sub(votes)
@@ -346,7 +350,7 @@ fn cancelling(
         return Step {
             consequence: format!(
                 "This is your vote {votes} of {threshold} to cancel: {more} needed, and until then \
-                 the proposal goes on."
+                 the proposal goes on. This vote cannot be taken back."
             ),
             after: format!(
                 "{votes} of {threshold} votes to cancel, {more} needed; the proposal goes on."

@@ -4,6 +4,9 @@ use anchor_lang::error::Error;
 
 use crate::preflight::Check;
 
+/// What a rule of the manager's types says.
+pub(crate) type RuleResult<T> = Result<T, Error>;
+
 /// The sentence behind an error of the manager's types.
 pub(crate) fn sentence(error: &Error) -> String {
     match error {
@@ -13,7 +16,7 @@ pub(crate) fn sentence(error: &Error) -> String {
 }
 
 /// A rule of the chain as a check.
-pub(crate) fn rule<T>(outcome: &Result<T, Error>, pass: &str) -> Check {
+pub(crate) fn rule<T>(outcome: &RuleResult<T>, pass: &str) -> Check {
     match outcome {
         Ok(_) => Check::pass(pass),
         Err(error) => Check::fail(sentence(error)),

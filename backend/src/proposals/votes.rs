@@ -63,7 +63,7 @@ pub(crate) fn add<P: Course + Voted + Clone>(
         _ => (Ok(()), instructions::expire(&keys)),
     };
     if verb != Verb::Expire {
-        plan.check(words::rule(&outcome, "The chain's rules accept this from this signer."));
+        plan.check_accepts(&outcome, "The chain's rules accept this from this signer.");
         if outcome.is_ok() {
             let withdrawn = signer == proposal.proposer() && proposal.ballot().votes.is_empty();
             let vetoes = !withdrawn && config.guardian == Some(signer);

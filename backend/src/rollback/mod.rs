@@ -103,7 +103,7 @@ impl RollbackHandler {
             plan.check_role(scene, Some(signer), role::VOTE);
             after.cast_rollback(signer, give_up, config, scene.now.unix)
         };
-        plan.check(words::rule(&outcome, "The chain's rules accept this vote from this signer."));
+        plan.check_accepts(&outcome, "The chain's rules accept this vote from this signer.");
         if outcome.is_ok() && !guards {
             let (votes, threshold) = (&after.ballot.rollback, usize::from(config.threshold));
             plan.step = if proposal.rollback_approved_at == 0 {

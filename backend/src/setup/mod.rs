@@ -208,7 +208,8 @@ impl SetupManager {
             return Err(BackendError::Refused(check.sentence.clone()));
         }
         self.backend.check_price(shown.unit_price)?;
-        self.backend.gateway().recheck_genesis().await?;
+        let checked = self.backend.gateway().recheck_genesis().await;
+        checked.map_err(BackendError::before_signing)?;
         let SetupPreflight { verb, step, title, subject, work, .. } = shown;
         match work {
             Work::Nothing => Err(BackendError::Refused("there is nothing to send.".into())),
@@ -250,7 +251,8 @@ impl SetupManager {
         with: &[Arc<dyn Signer>],
     ) -> Result<SentTx> {
         let gateway = self.backend.gateway();
-        let again = gateway.simulate(message, &key.pubkey()).await?;
+        let again = gateway.simulate(message, &key.pubkey()).await;
+        let again = again.map_err(BackendError::before_signing)?;
         if let Some(failure) = again.failure.filter(|f| f.blame != Blame::Slot) {
             return Err(BackendError::Changed(format!("the simulation fails now: {failure}")));
         }

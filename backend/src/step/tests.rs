@@ -16,14 +16,16 @@ fn a_vote_for_rollback_is_not_taken_for_the_rollback() {
     assert_eq!(
         vote.consequence,
         "This is your vote 2 of 3 to roll back: 1 more is needed, and the rollback itself is a \
-         separate step. No account and no code changes."
+         separate step. No account and no code changes. This vote cannot be taken back."
     );
     assert_eq!(
         vote.report(SUBJECT, 9),
         "Your vote to roll back proposal 0 of program x is confirmed in slot 9. As counted before it \
          was sent: 2 of 3 votes are cast, 1 more is needed; nothing is rolled back yet."
     );
-    assert!(last.report(SUBJECT, 9).contains("has not been carried out"));
+    let report = last.report(SUBJECT, 9);
+    assert!(report.contains("has not been carried out"), "{report}");
+    assert!(report.contains("`control-room rollback --proposal"), "{report}");
     assert_eq!(act.title(SUBJECT), "Roll back proposal 0 of program x");
     assert!(act.consequence.contains("restores 200 accounts"), "{}", act.consequence);
 }

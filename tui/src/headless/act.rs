@@ -300,7 +300,7 @@ async fn follow(
                 let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
                 eprintln!("{} {done}/{total}{failed}", clean(&label));
             }
-            Progress::Step { .. } => {}
+            Progress::Step { .. } | Progress::Sending => {}
         }
     }
     written

@@ -1,7 +1,8 @@
 //! `status`: programs, proposals and progress, from a mirror that was just brought up to date.
 use anyhow::Result;
 use serde_json::json;
-use upgrade_manager::state::{Choice, Course, MultisigConfig};
+use solana_pubkey::Pubkey;
+use upgrade_manager::state::{Choice, Course, MultisigConfig, UpgradeProposal};
 
 use super::{fresh, fresh::Fresh, print, print_json, show};
 use crate::{
@@ -69,7 +70,8 @@ pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
                 p.status.name()
             ))?;
             if let Some(multisig) = multisig {
-                votes(p, multisig)?;
+                print_below(&votes(p, multisig))?;
+                print_below(&rollback_votes(p, multisig))?;
             }
         }
     }
@@ -83,7 +85,7 @@ pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
             let status = p.status.name();
             print(&format!("  proposal {id} {} {what} {status}, {phrase}", row.pubkey))?;
             if let Some(multisig) = multisig {
-                votes(p, multisig)?;
+                print_below(&votes(p, multisig))?;
             }
         }
     }
@@ -97,7 +99,12 @@ fn standing(multisig: &MultisigConfig, now: ChainNow) -> String {
         text.push_str(&format!(", guardian {guardian}"));
     }
     if now.unix < multisig.paused_until {
-        text.push_str(&format!(", PAUSED until {}", utc(multisig.paused_until)));
+        let votes = multisig.unpause_votes.count_ones();
+        let until = utc(multisig.paused_until);
+        text.push_str(&format!(
+            ", PAUSED until {until}, {votes} of {} votes to lift the pause",
+            multisig.threshold
+        ));
     }
     if multisig.dissolved {
         text.push_str(", ended");
@@ -105,15 +112,74 @@ fn standing(multisig: &MultisigConfig, now: ChainNow) -> String {
     text
 }
 
+/// Who voted to roll back, once somebody did.
+fn rollback_votes(p: &UpgradeProposal, multisig: &MultisigConfig) -> Vec<String> {
+    let votes = &p.ballot.rollback;
+    if votes.is_empty() {
+        return vec![];
+    }
+    let head = format!("Votes to roll back {} ({} needed)", votes.len(), multisig.threshold);
+    let each = votes.iter().map(|vote| format!("roll back by {}", vote.member));
+    std::iter::once(head).chain(each).collect()
+}
+
 /// Who voted, and who has not.
-fn votes(p: &impl Course, multisig: &MultisigConfig) -> Result<()> {
-    let n = p.ballot().count(Choice::Approve);
-    print(&format!("    Approvals {n}/{} ({} needed)", multisig.voters(), multisig.threshold))?;
-    for key in show::voters(p, Choice::Approve) {
-        print(&format!("    approved by {key}"))?;
+fn votes(p: &impl Course, multisig: &MultisigConfig) -> Vec<String> {
+    let ballot = p.ballot();
+    let approvals = ballot.count(Choice::Approve);
+    let mut lines = vec![format!(
+        "Approvals {approvals}/{} ({} needed)",
+        multisig.voters(),
+        multisig.threshold
+    )];
+    let by = |what: &str, keys: &[Pubkey]| -> Vec<String> {
+        keys.iter().map(|key| format!("{what} {key}")).collect()
+    };
+    lines.extend(by("approved by", &show::voters(p, Choice::Approve)));
+    lines.extend(by("rejected by", &show::voters(p, Choice::Reject)));
+    if !ballot.cancel.is_empty() {
+        let count = ballot.cancel.len();
+        lines.push(format!("Votes to cancel {count} ({} needed)", multisig.threshold));
+        lines.extend(by("cancel by  ", &ballot.cancel));
     }
-    for key in p.ballot().missing(multisig).iter().filter(|_| p.stage().status.is_voting()) {
-        print(&format!("    missing     {key}"))?;
+    if p.stage().status.is_voting() {
+        lines.extend(by("missing    ", &ballot.missing(multisig)));
     }
-    Ok(())
+    lines
+}
+
+fn print_below(lines: &[String]) -> Result<()> {
+    lines.iter().try_for_each(|line| print(&format!("    {line}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use upgrade_manager::state::RollbackVote;
+
+    use super::*;
+    use crate::fixtures;
+
+    #[test]
+    fn every_vote_is_listed_whatever_it_is_for() {
+        let mut f = fixtures::active(1);
+        let member = f.multisig.members[1].key;
+        f.proposal.ballot.cancel.push(member);
+        let text = votes(&f.proposal, &f.multisig).join("\n");
+        assert!(text.contains("Votes to cancel 1 (3 needed)"), "{text}");
+        assert!(text.contains(&format!("cancel by   {member}")), "{text}");
+        assert!(rollback_votes(&f.proposal, &f.multisig).is_empty());
+        f.proposal.ballot.rollback.push(RollbackVote { member, give_up: false });
+        let text = rollback_votes(&f.proposal, &f.multisig).join("\n");
+        assert!(text.contains("Votes to roll back 1 (3 needed)"), "{text}");
+        assert!(text.contains(&member.to_string()), "{text}");
+    }
+
+    #[test]
+    fn a_pause_says_how_many_votes_would_lift_it() {
+        let mut multisig = fixtures::active(1).multisig;
+        let now = ChainNow { unix: 10, slot: 1 };
+        assert!(!standing(&multisig, now).contains("PAUSED"));
+        (multisig.paused_until, multisig.unpause_votes) = (11, 0b101);
+        assert!(standing(&multisig, now).ends_with("2 of 3 votes to lift the pause"));
+    }
 }

@@ -185,7 +185,7 @@ pub static COMMANDS: &[Command] = &[
         "Press the button with the focus: Cancel at first",
     ),
     in_dialog(Id::DialogYes, &["y"], "confirm", "Confirm, where no word has to be typed"),
-    in_dialog(Id::DialogClose, &["esc", "ctrl-c"], "cancel", "Close without signing"),
+    in_dialog(Id::DialogClose, &["esc", "ctrl-c"], "go back", "Close without signing"),
     in_dialog(Id::DialogDown, &["down", "pagedown"], "scroll", "Scroll down, or next row"),
     in_dialog(Id::DialogUp, &["up", "pageup"], "scroll", "Scroll up, or previous row"),
     member(0, &["F1"], "Sign as the first member"),

@@ -79,7 +79,9 @@ pub struct Job {
     pub step: Option<Step>,
     /// How fast it goes.
     pub rate: Rate,
-    /// Transactions so far.
+    /// Whether the last check before signing has passed.
+    pub sending: bool,
+    /// Transactions whose outcome is known so far.
     pub sent: usize,
 }
 
@@ -94,6 +96,7 @@ impl Job {
             since: now,
             step: None,
             rate: Rate::default(),
+            sending: false,
             sent: 0,
         }
     }
@@ -103,6 +106,15 @@ impl Job {
     pub fn stalled(&self, now: Instant) -> Option<Duration> {
         let still = now.saturating_duration_since(self.rate.still_since()?);
         (still >= STALLED).then_some(still)
+    }
+
+    /// Where a job without steps is, claiming no more than is known.
+    pub fn phase(&self) -> &'static str {
+        match (self.sent, self.sending) {
+            (0, false) => "reading the chain again, nothing is signed yet",
+            (0, true) => "signing, sending, waiting for the outcome",
+            _ => "the outcome is known, writing it down",
+        }
     }
 
     /// Takes news of a step.

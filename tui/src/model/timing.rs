@@ -131,7 +131,7 @@ impl Timing {
             Self::Paused(left) => format!("PAUSED, executable in {}", countdown(left)),
             Self::Shut(left) => format!("PAUSED past its end in {}", countdown(left)),
             Self::Executed(left) => format!("rollback open {}", countdown(left)),
-            Self::RollingBack => "rolling back".to_owned(),
+            Self::RollingBack => "rollback decided".to_owned(),
             Self::Ended => "ended".to_owned(),
         }
     }

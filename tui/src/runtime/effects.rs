@@ -138,23 +138,24 @@ impl Hands {
         let intent = self.intent(ticket).ok_or("Nothing was prepared for this; try again.")?;
         let proposal = intent.proposal();
         let backend = self.backend()?;
-        let (news, mut heard) = mpsc::channel(256);
+        let (news, mut heard) = mpsc::channel::<Progress>(256);
         let hands = self.clone();
         let listener = tokio::spawn(async move {
             let (mut written, mut warned) = (HashSet::new(), false);
             while let Some(progress) = heard.recv().await {
-                if let Progress::Sent(tx) = &progress {
-                    if let Err(e) = hands.session.record(proposal, tx).await {
-                        // Once a job: a migration sends thousands.
-                        if !std::mem::replace(&mut warned, true) {
-                            hands.say_not_recorded(tx, &e).await;
-                        }
-                        tracing::warn!("{e:#}");
+                // The screen learns it first: a locked store can hold up writing it down.
+                let news = Action::Progress { ticket, progress: progress.clone() };
+                let _ = hands.actions.send(news).await;
+                let Progress::Sent(tx) = &progress else { continue };
+                if let Err(e) = hands.session.record(proposal, tx).await {
+                    // Once a job: a migration sends thousands.
+                    if !std::mem::replace(&mut warned, true) {
+                        hands.say_not_recorded(tx, &e).await;
                     }
-                    written.insert(tx.signature.clone());
-                    hands.poke.notify_one();
+                    tracing::warn!("{e:#}");
                 }
-                let _ = hands.actions.send(Action::Progress { ticket, progress }).await;
+                written.insert(tx.signature.clone());
+                hands.poke.notify_one();
             }
             written
         });

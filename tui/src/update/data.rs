@@ -46,6 +46,7 @@ pub fn take(model: &mut Model, action: Action) -> Vec<Effect> {
                     Progress::Step { label, done, total, failed } => {
                         job.advance(Step { label, done, total, failed }, now);
                     }
+                    Progress::Sending => job.sending = true,
                     Progress::Sent(_) => job.sent = job.sent.saturating_add(1),
                 }
             }

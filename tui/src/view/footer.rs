@@ -129,7 +129,11 @@ pub(super) fn job(model: &Model, frame: &mut Frame, area: Rect) {
             let used: usize = spans.iter().map(Span::width).sum();
             spans.push(Span::raw(fit(&text, usize::from(area.width).saturating_sub(used))));
         }
-        None => spans.push(Span::raw(format!("sending, {elapsed}"))),
+        None => {
+            let used: usize = spans.iter().map(Span::width).sum();
+            let text = format!("{}, {elapsed}", job.phase());
+            spans.push(Span::raw(fit(&text, usize::from(area.width).saturating_sub(used))));
+        }
     }
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 const COLUMNS: [Column; 8] = [
-    col("Sent (UTC)", 14, 2),
+    col("Outcome (UTC)", 14, 2),
     rest("What", 12),
     col("Result", 8, 0),
     col("Signature", 10, 0),

@@ -67,6 +67,21 @@ fn the_age_in_the_header_is_that_of_the_data_and_not_of_the_nodes_clock() {
 }
 
 #[test]
+fn a_job_is_said_to_send_only_once_its_last_check_has_passed() {
+    let mut model = fixtures::model(&fixtures::active(1), Instant::now());
+    let now = model.now;
+    let proposal = fixtures::key(99);
+    let job = crate::model::job::Job::new(7, &Step::of(Verb::Approve), proposal, now);
+    model.job = Some(job);
+    let text = screen(&model, 100, 30);
+    assert!(text.contains("nothing is signed yet") && !text.contains("sending"), "{text}");
+    let progress = backend::Progress::Sending;
+    update(&mut model, Action::Progress { ticket: 7, progress }, now);
+    let text = screen(&model, 100, 30);
+    assert!(text.contains("signing, sending, waiting for the outcome"), "{text}");
+}
+
+#[test]
 fn what_speaks_against_the_mirror_is_in_the_header_and_in_a_sentence() {
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     model.health.reasons = [indexer::Reason::DbDown, indexer::Reason::Drift].into();

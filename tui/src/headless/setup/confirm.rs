@@ -108,7 +108,7 @@ async fn follow(
                     last = now;
                 }
             }
-            Progress::Sent(_) | Progress::Step { .. } => {}
+            Progress::Sent(_) | Progress::Step { .. } | Progress::Sending => {}
         }
     }
     written
