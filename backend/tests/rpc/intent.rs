@@ -117,6 +117,10 @@ async fn a_preflight_says_in_words_what_would_fail_and_leaves_nothing_to_sign() 
     let stranger = prepare(&chain, Verb::Approve).await;
     assert!(stranger.intent.is_none());
     assert!(failed(&stranger).contains("not a member"), "{}", failed(&stranger));
+    let says = &stranger.step.consequence;
+    assert!(says.is_empty(), "what a signature would do that cannot be given: {says}");
+    let accepted = stranger.checks.iter().any(|c| c.sentence.contains("rules accept"));
+    assert!(!accepted, "{:?}", stranger.checks);
     chain.backend.set_signer(None);
     let nobody = prepare(&chain, Verb::Approve).await;
     assert!(nobody.intent.is_none() && nobody.simulation.is_none());
