@@ -5,7 +5,10 @@ use backend::{BackendError, KeypairSigner, Operation, Preflight, Verb};
 use solana_keypair::Keypair;
 use upgrade_manager::state::{Choice, Course, Manifest};
 
-use crate::fake_chain::{FakeChain, NOW, SLOT};
+use crate::{
+    fake_chain::{FakeChain, NOW, SLOT},
+    fake_node::Reply,
+};
 
 async fn prepare(chain: &FakeChain, verb: Verb) -> Preflight {
     let operation = Operation { verb, proposal: chain.proposal };
@@ -40,6 +43,22 @@ async fn a_vote_by_somebody_else_between_look_and_signature_is_named_and_nothing
     let said = error.to_string();
     assert!(said.contains("list of votes") && said.contains(&other.to_string()), "{said}");
     assert_eq!(chain.sent(), 0);
+}
+
+#[tokio::test]
+async fn a_node_that_fails_before_the_first_signature_is_reported_with_nothing_signed() {
+    // Reached once to connect and once per look; it fails when the intent is confirmed.
+    for (method, asked) in [("getGenesisHash", 1), ("simulateTransaction", 1)] {
+        let chain = FakeChain::start_with(move |m, before| {
+            (m == method && before >= asked).then_some(Reply::Error(-32_000, "the node is ill"))
+        })
+        .await;
+        let intent = prepare(&chain, Verb::Approve).await.intent.unwrap();
+        let said = chain.backend.submit(intent, None).await.unwrap_err().to_string();
+        assert!(said.starts_with("Nothing was signed. "), "{method}: {said}");
+        assert!(said.contains("the node is ill"), "{method}: {said}");
+        assert_eq!(chain.sent(), 0);
+    }
 }
 
 #[tokio::test]
