@@ -1,8 +1,10 @@
 //! The `control-room` binary without screens, on a live local chain: whole jobs, wrong input, nodes
 //! that fail, and a process that is killed half way.
 mod bad_input;
+mod foreign_lamports;
 mod from_scratch;
 mod hard_rollback;
+mod not_recorded;
 mod priority_fee;
 mod resume;
 mod scenarios;
