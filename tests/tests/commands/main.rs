@@ -1,6 +1,7 @@
 //! The `control-room` binary without screens, on a live local chain: whole jobs, wrong input, nodes
 //! that fail, and a process that is killed half way.
 mod bad_input;
+mod doctor;
 mod foreign_lamports;
 mod from_scratch;
 mod hard_rollback;

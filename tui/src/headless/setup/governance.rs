@@ -6,7 +6,7 @@ use backend::{SetupManager, TeamChange};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::MemberArgs;
 
-use super::{confirm, desk};
+use super::{confirm, desk, desk_by_address};
 use crate::{
     cli::governance::{Motion, OfTeam, ProposeChange, ProposeDissolve, ProposeTransfer},
     headless::fresh,
@@ -34,28 +34,33 @@ fn choose(snapshot: &Snapshot) -> Result<Pubkey> {
     }
 }
 
-async fn of_team(session: &Session, wanted: Option<Pubkey>) -> Result<(SetupManager, Pubkey)> {
-    let desk = desk(session).await?;
+/// The session to go on with, the way to sign, and the team.
+async fn of_team(
+    session: &Session,
+    wanted: Option<Pubkey>,
+) -> Result<(Session, SetupManager, Pubkey)> {
     // A team that is named needs no list of accounts: a pause must not wait for one.
     if let Some(team) = wanted {
-        return Ok((desk, team));
+        let (session, desk) = desk_by_address(session).await?;
+        return Ok((session, desk, team));
     }
+    let desk = desk(session).await?;
     let known = fresh(session).await.context(
         "The team could not be looked up: name it with --team ADDRESS, which needs no list of accounts.",
     )?;
-    Ok((desk, choose(&known.snapshot)?))
+    Ok((session.clone(), desk, choose(&known.snapshot)?))
 }
 
 pub(super) async fn change(session: &Session, args: &ProposeChange) -> Result<u8> {
-    let (desk, team) = of_team(session, args.team).await?;
+    let (session, desk, team) = of_team(session, args.team).await?;
     let shown = desk.propose_change(&team, &wishes(args), motion(&args.motion)).await;
-    confirm::run(session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
+    confirm::run(&session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
 }
 
 pub(super) async fn dissolve(session: &Session, args: &ProposeDissolve) -> Result<u8> {
-    let (desk, team) = of_team(session, args.team).await?;
+    let (session, desk, team) = of_team(session, args.team).await?;
     let shown = desk.propose_dissolve(&team, motion(&args.motion)).await;
-    confirm::run(session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
+    confirm::run(&session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
 }
 
 pub(super) async fn transfer(session: &Session, args: &ProposeTransfer) -> Result<u8> {
@@ -66,15 +71,15 @@ pub(super) async fn transfer(session: &Session, args: &ProposeTransfer) -> Resul
 }
 
 pub(super) async fn pause(session: &Session, args: &OfTeam) -> Result<u8> {
-    let (desk, team) = of_team(session, args.team).await?;
+    let (session, desk, team) = of_team(session, args.team).await?;
     let shown = desk.pause(&team).await.map_err(|e| session.clean(&e))?;
-    confirm::run(session, &desk, shown, args.go, "team").await
+    confirm::run(&session, &desk, shown, args.go, "team").await
 }
 
 pub(super) async fn unpause(session: &Session, args: &OfTeam) -> Result<u8> {
-    let (desk, team) = of_team(session, args.team).await?;
+    let (session, desk, team) = of_team(session, args.team).await?;
     let shown = desk.unpause(&team).await.map_err(|e| session.clean(&e))?;
-    confirm::run(session, &desk, shown, args.go, "team").await
+    confirm::run(&session, &desk, shown, args.go, "team").await
 }
 
 fn wishes(args: &ProposeChange) -> TeamChange {
