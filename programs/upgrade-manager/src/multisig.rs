@@ -6,7 +6,8 @@ use anchor_lang::solana_program::instruction::{TRANSACTION_LEVEL_STACK_HEIGHT, g
 
 use crate::error::ManagerError;
 use crate::state::{
-    Ballot, Course, GovernanceProposal, MultisigConfig, ProgramUpgradeState, Stage, UpgradeProposal,
+    Ballot, GovernanceProposal, MultisigConfig, ProgramUpgradeState, UpgradeProposal, Votable,
+    VotingState,
 };
 use crate::stored;
 
@@ -81,13 +82,13 @@ impl Proposal {
     }
 }
 
-impl Course for Proposal {
-    fn stage(&self) -> Stage {
-        either!(self, it => it.stage())
+impl Votable for Proposal {
+    fn voting_state(&self) -> VotingState {
+        either!(self, it => it.voting_state())
     }
 
-    fn set_stage(&mut self, stage: Stage) {
-        either!(self, it => it.set_stage(stage));
+    fn set_voting_state(&mut self, stage: VotingState) {
+        either!(self, it => it.set_voting_state(stage));
     }
 
     fn ballot(&self) -> &Ballot {
@@ -158,7 +159,7 @@ impl Voted<'_, '_> {
     #[inline(never)]
     pub(crate) fn write(&self, config: &mut MultisigConfig, proposal: &Proposal) -> Result<()> {
         either!(proposal, it => stored::write(self.proposal, &**it))?;
-        if proposal.stage().status.is_voting() {
+        if proposal.voting_state().status.is_voting() {
             return Ok(());
         }
         if let Some(info) = self.state {

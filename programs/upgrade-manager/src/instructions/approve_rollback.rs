@@ -7,7 +7,7 @@ use crate::events::RollbackVoted;
 use crate::multisig;
 use crate::nonce;
 use crate::squads;
-use crate::state::{Course, MultisigConfig, Phase, ProgramUpgradeState, UpgradeProposal, role};
+use crate::state::{MultisigConfig, Phase, ProgramUpgradeState, UpgradeProposal, Votable, role};
 use crate::stored;
 
 /// Accounts of `approve_rollback`; behind them the Squads multisig, when its vault votes.

@@ -7,7 +7,7 @@ use crate::events::CancelRequested;
 use crate::multisig::{self, Voted};
 use crate::nonce;
 use crate::squads;
-use crate::state::Course;
+use crate::state::Votable;
 
 /// Accounts of `cancel`; behind them the Squads multisig, when its vault asks.
 #[derive(Accounts)]
@@ -50,7 +50,7 @@ impl<'info> Cancel<'info> {
             proposal: accounts.proposal.key(),
             program: proposal.program().unwrap_or_default(),
             member,
-            status: proposal.stage().status,
+            status: proposal.voting_state().status,
         };
         emit(&accounts.event_authority, &event)
     }

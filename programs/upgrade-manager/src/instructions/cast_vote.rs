@@ -7,7 +7,7 @@ use crate::events::{VoteCast, VoteRevoked};
 use crate::multisig::{self, Proposal, Voted};
 use crate::nonce;
 use crate::squads;
-use crate::state::{Choice, Course, MultisigConfig, ProposalStatus, role};
+use crate::state::{Choice, MultisigConfig, ProposalStatus, Votable, role};
 
 /// Accounts of `approve`, `reject` and `revoke`; behind them the Squads multisig, for a multisig that
 /// has one.
@@ -81,10 +81,10 @@ impl<'info> CastVote<'info> {
     fn tell(&self, verb: Verb, on: &Proposal) -> Result<()> {
         let (proposal, member) = (self.proposal.key(), self.voter.key());
         let (program, approvals) = (on.program().unwrap_or_default(), on.ballot().approvals());
-        let status: ProposalStatus = on.stage().status;
+        let status: ProposalStatus = on.voting_state().status;
         match verb {
             Verb::Cast(choice, _) => {
-                let eta = on.stage().eta;
+                let eta = on.voting_state().eta;
                 let event = VoteCast { proposal, program, member, choice, approvals, status, eta };
                 emit(&self.event_authority, &event)
             }

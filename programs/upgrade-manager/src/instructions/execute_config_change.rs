@@ -7,7 +7,7 @@ use crate::error::{ManagerError, refusal};
 use crate::events::{ConfigChanged, MultisigDissolved};
 use crate::multisig;
 use crate::squads;
-use crate::state::{Action, Course, GovernanceProposal, MultisigConfig, role};
+use crate::state::{Action, GovernanceProposal, MultisigConfig, Votable, role};
 use crate::stored;
 
 /// Accounts of `execute_config_change`; behind them the Squads multisig of the multisig, and the one

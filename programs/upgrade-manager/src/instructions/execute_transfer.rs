@@ -9,7 +9,7 @@ use crate::loader::{self, Authority};
 use crate::multisig;
 use crate::squads;
 use crate::state::{
-    Action, Course, GovernanceProposal, MultisigConfig, ProgramUpgradeState, Transfer, role,
+    Action, GovernanceProposal, MultisigConfig, ProgramUpgradeState, Transfer, Votable, role,
 };
 use crate::stored;
 

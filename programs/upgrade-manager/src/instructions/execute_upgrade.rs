@@ -11,7 +11,7 @@ use crate::loader;
 use crate::multisig;
 use crate::squads;
 use crate::state::{
-    Course, MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal, role,
+    MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal, Votable, role,
 };
 use crate::stored;
 

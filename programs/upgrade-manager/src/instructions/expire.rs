@@ -5,7 +5,7 @@ use anchor_lang::prelude::*;
 use crate::emit::emit;
 use crate::events::ProposalExpired;
 use crate::multisig::Voted;
-use crate::state::{Course, ProposalStatus};
+use crate::state::{ProposalStatus, Votable};
 
 /// Accounts of `expire`.
 #[derive(Accounts)]

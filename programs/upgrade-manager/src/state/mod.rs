@@ -4,7 +4,6 @@ mod account_version;
 mod attestation;
 mod backup;
 mod closing;
-mod course;
 mod governance;
 mod lifecycle;
 pub mod manifest;
@@ -15,11 +14,11 @@ mod rules;
 mod terms;
 mod type_rule;
 mod votes;
+mod voting;
 
 pub use account_version::*;
 pub use attestation::*;
 pub use backup::*;
-pub use course::*;
 pub use governance::*;
 pub use multisig::*;
 pub use program::*;
@@ -28,6 +27,7 @@ pub use rules::*;
 pub use terms::*;
 pub use type_rule::*;
 pub use votes::*;
+pub use voting::*;
 
 /// Layout number of the accounts in this folder; it changes when a field does.
 pub const LAYOUT: u8 = 1;

@@ -1,5 +1,5 @@
 //! One upgrade proposal: its terms, its votes and its times. What may happen to it once it was
-//! executed is asked here; what happens before, it shares with other proposals (`course`).
+//! executed is asked here; what happens before, it shares with other proposals (`voting`).
 use anchor_lang::prelude::*;
 
 use super::{Ballot, Terms};

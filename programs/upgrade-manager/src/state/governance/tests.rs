@@ -2,7 +2,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::state::{Choice, Course, MIN_TIMELOCK, MemberArgs, role};
+use crate::state::{Choice, MIN_TIMELOCK, MemberArgs, Votable, role};
 
 const NOW: i64 = 1_000_000;
 const GUARDIAN: u8 = 60;

@@ -1,6 +1,6 @@
 //! A proposal's life under the rules of `lifecycle`, without a chain.
 use super::*;
-use crate::state::{Choice, Course, Manifest, MemberArgs, MultisigRules, PinnedElf, Source, role};
+use crate::state::{Choice, Manifest, MemberArgs, MultisigRules, PinnedElf, Source, Votable, role};
 
 const NOW: i64 = 1_000_000;
 

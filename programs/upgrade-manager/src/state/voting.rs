@@ -14,7 +14,7 @@ pub const SLOT_FLOOR_PER_1000_SECONDS: u64 = 1_250;
 
 /// What moves while members vote and wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stage {
+pub struct VotingState {
     /// Where the proposal stands.
     pub status: ProposalStatus,
     /// Chain time of the deciding approval, 0 before.
@@ -28,11 +28,11 @@ pub struct Stage {
 }
 
 /// A proposal that members vote on, whatever it proposes.
-pub trait Course {
+pub trait Votable {
     /// What moves while members vote and wait.
-    fn stage(&self) -> Stage;
-    /// Puts a new stage in place.
-    fn set_stage(&mut self, stage: Stage);
+    fn voting_state(&self) -> VotingState;
+    /// Replaces it.
+    fn set_voting_state(&mut self, voting: VotingState);
     /// The votes.
     fn ballot(&self) -> &Ballot;
     /// The votes, to be changed.
@@ -73,9 +73,9 @@ pub trait Course {
     /// Last chain time at which the proposal can be executed.
     #[must_use]
     fn deadline(&self) -> i64 {
-        let stage = self.stage();
-        if stage.status == ProposalStatus::Timelocked {
-            stage.window_end
+        let voting = self.voting_state();
+        if voting.status == ProposalStatus::Timelocked {
+            voting.window_end
         } else {
             self.expires_at()
         }
@@ -85,9 +85,9 @@ pub trait Course {
     ///
     /// # Errors
     /// [`ManagerError::Overflow`].
-    fn settle(&mut self, config: &MultisigConfig, now: i64, slot: u64) -> Result<()> {
-        let mut stage = self.stage();
-        match (self.ballot().tally(config), stage.status) {
+    fn update_status(&mut self, config: &MultisigConfig, now: i64, slot: u64) -> Result<()> {
+        let mut voting = self.voting_state();
+        match (self.ballot().tally(config), voting.status) {
             (Tally::Approved, ProposalStatus::Active) => {
                 let eta = now
                     .checked_add(i64::from(config.timelock))
@@ -97,18 +97,20 @@ pub trait Course {
                     .or_refuse(ManagerError::Overflow)?;
                 let status = ProposalStatus::Timelocked;
                 let window_end = end.min(self.expires_at());
-                stage = Stage { status, approved_at: now, approved_slot: slot, eta, window_end };
+                voting =
+                    VotingState { status, approved_at: now, approved_slot: slot, eta, window_end };
             }
             (Tally::Open, ProposalStatus::Timelocked) => {
                 let status = ProposalStatus::Active;
-                stage = Stage { status, approved_at: 0, approved_slot: 0, eta: 0, window_end: 0 };
+                voting =
+                    VotingState { status, approved_at: 0, approved_slot: 0, eta: 0, window_end: 0 };
             }
             (Tally::Rejected, ProposalStatus::Active | ProposalStatus::Timelocked) => {
-                stage.status = ProposalStatus::Rejected;
+                voting.status = ProposalStatus::Rejected;
             }
             _ => return Ok(()),
         }
-        self.set_stage(stage);
+        self.set_voting_state(voting);
         Ok(())
     }
 
@@ -124,7 +126,7 @@ pub trait Course {
         (now, slot): (i64, u64),
     ) -> Result<()> {
         self.ballot_mut().cast(member, choice, now)?;
-        self.settle(config, now, slot)
+        self.update_status(config, now, slot)
     }
 
     /// Takes the vote of `member` back and draws what follows.
@@ -138,7 +140,7 @@ pub trait Course {
         (now, slot): (i64, u64),
     ) -> Result<()> {
         self.ballot_mut().revoke(member)?;
-        self.settle(config, now, slot)
+        self.update_status(config, now, slot)
     }
 
     /// A vote may be cast now.
@@ -146,7 +148,7 @@ pub trait Course {
     /// # Errors
     /// [`ManagerError::NotVoting`] or [`ManagerError::Expired`].
     fn require_voting(&self, now: i64) -> Result<()> {
-        control!(self.stage().status.is_voting(), ManagerError::NotVoting);
+        control!(self.voting_state().status.is_voting(), ManagerError::NotVoting);
         control!(now <= self.deadline(), ManagerError::Expired);
         Ok(())
     }
@@ -155,7 +157,7 @@ pub trait Course {
     #[must_use]
     fn slot_floor(&self, timelock: u32) -> u64 {
         let slots = u64::from(timelock).saturating_mul(SLOT_FLOOR_PER_1000_SECONDS) / 1000;
-        self.stage().approved_slot.saturating_add(slots)
+        self.voting_state().approved_slot.saturating_add(slots)
     }
 
     /// The timelock is over and the window open.
@@ -164,11 +166,11 @@ pub trait Course {
     /// [`ManagerError::NotTimelocked`], [`ManagerError::TimelockNotOver`],
     /// [`ManagerError::TooFewSlots`], [`ManagerError::Expired`].
     fn require_executable(&self, config: &MultisigConfig, now: i64, slot: u64) -> Result<()> {
-        let stage = self.stage();
-        control!(stage.status == ProposalStatus::Timelocked, ManagerError::NotTimelocked);
-        control!(now >= stage.eta, ManagerError::TimelockNotOver);
+        let voting = self.voting_state();
+        control!(voting.status == ProposalStatus::Timelocked, ManagerError::NotTimelocked);
+        control!(now >= voting.eta, ManagerError::TimelockNotOver);
         control!(slot >= self.slot_floor(config.timelock), ManagerError::TooFewSlots);
-        control!(now <= stage.window_end, ManagerError::Expired);
+        control!(now <= voting.window_end, ManagerError::Expired);
         Ok(())
     }
 
@@ -179,7 +181,7 @@ pub trait Course {
     /// [`ManagerError::NotVoting`], [`ManagerError::GuardianCannotVeto`],
     /// [`ManagerError::AlreadyVoted`], or what the member lacks.
     fn cancel(&mut self, member: Pubkey, config: &MultisigConfig) -> Result<()> {
-        control!(self.stage().status.is_voting(), ManagerError::NotVoting);
+        control!(self.voting_state().status.is_voting(), ManagerError::NotVoting);
         let withdrawn = member == self.proposer() && self.ballot().votes.is_empty();
         let vetoed = !withdrawn && config.guardian == Some(member);
         if vetoed {
@@ -198,7 +200,7 @@ pub trait Course {
     /// # Errors
     /// [`ManagerError::NotVoting`] or [`ManagerError::NotExpired`].
     fn require_expired(&self, config: &MultisigConfig, now: i64) -> Result<()> {
-        control!(self.stage().status.is_voting(), ManagerError::NotVoting);
+        control!(self.voting_state().status.is_voting(), ManagerError::NotVoting);
         let stale = self.config_epoch() != config.config_epoch;
         control!(stale || now > self.deadline(), ManagerError::NotExpired);
         Ok(())
@@ -206,17 +208,17 @@ pub trait Course {
 
     /// Ends with `status`; the times stay as they are.
     fn end(&mut self, status: ProposalStatus) {
-        let stage = self.stage();
-        self.set_stage(Stage { status, ..stage });
+        let voting = self.voting_state();
+        self.set_voting_state(VotingState { status, ..voting });
     }
 }
 
-/// The accessors of [`Course`] for a type whose fields have the common names.
+/// The accessors of [`Votable`] for a type whose fields have the common names.
 macro_rules! common_fields {
     () => {
         #[inline]
-        fn stage(&self) -> Stage {
-            Stage {
+        fn voting_state(&self) -> VotingState {
+            VotingState {
                 status: self.status,
                 approved_at: self.approved_at,
                 approved_slot: self.approved_slot,
@@ -226,10 +228,10 @@ macro_rules! common_fields {
         }
 
         #[inline]
-        fn set_stage(&mut self, stage: Stage) {
-            self.status = stage.status;
-            (self.approved_at, self.approved_slot) = (stage.approved_at, stage.approved_slot);
-            (self.eta, self.window_end) = (stage.eta, stage.window_end);
+        fn set_voting_state(&mut self, voting: VotingState) {
+            self.status = voting.status;
+            (self.approved_at, self.approved_slot) = (voting.approved_at, voting.approved_slot);
+            (self.eta, self.window_end) = (voting.eta, voting.window_end);
         }
 
         fn ballot(&self) -> &Ballot {
@@ -262,7 +264,7 @@ macro_rules! common_fields {
     };
 }
 
-impl Course for UpgradeProposal {
+impl Votable for UpgradeProposal {
     common_fields!();
 
     fn program(&self) -> Option<Pubkey> {
@@ -274,7 +276,7 @@ impl Course for UpgradeProposal {
     }
 }
 
-impl Course for GovernanceProposal {
+impl Votable for GovernanceProposal {
     common_fields!();
 
     fn program(&self) -> Option<Pubkey> {
