@@ -2,8 +2,9 @@
 //! be voted on is known, shown and checked before anything is signed.
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
+    external::loader,
     instructions::ProposeArgs,
-    loader, seeds,
+    seeds,
     state::{
         BufferAttestation, BufferRole, Manifest, MultisigConfig, ProgramUpgradeState, ProposalKind,
         Terms, role,

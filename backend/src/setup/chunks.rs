@@ -3,10 +3,7 @@
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
-use upgrade_manager::{
-    loader,
-    state::{BufferAttestation, BufferRole},
-};
+use upgrade_manager::state::{BufferAttestation, BufferRole, elf::CHUNK};
 
 use super::{BufferView, SetupManager, SetupPreflight, Work};
 use crate::{
@@ -40,7 +37,7 @@ fn next_step(known: Option<&BufferAttestation>, role: BufferRole, chunks: u32) -
 
 fn chunks(len: u32) -> Result<u32> {
     let len = usize::try_from(len).map_err(|_| BackendError::Range("counting chunks"))?;
-    u32::try_from(len.div_ceil(loader::CHUNK)).map_err(|_| BackendError::Range("counting chunks"))
+    u32::try_from(len.div_ceil(CHUNK)).map_err(|_| BackendError::Range("counting chunks"))
 }
 
 impl SetupManager {

@@ -5,7 +5,7 @@ use e2e::{
     world::{DECIDING, Stage, TIMELOCK, World},
 };
 use solana_loader_v3_interface::state::UpgradeableLoaderState as State;
-use upgrade_manager::{loader::MAX_INLINE, state::BufferRole};
+use upgrade_manager::state::{BufferRole, elf::MAX_INLINE};
 
 use super::{meter::Meter, upgrade::kib};
 

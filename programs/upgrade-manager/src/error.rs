@@ -5,7 +5,7 @@ use anchor_lang::prelude::*;
 /// Declares [`ManagerError`] and, beside it, the texts that a refusal logs. What Anchor generates to
 /// look a name and a sentence up is a branch and an allocation for each, 22 KB of the ELF; these are
 /// one text and the lengths of its parts, without a pointer that the loader would have to fill in.
-macro_rules! refusals {
+macro_rules! error_codes {
     ($($(#[$doc:meta])* $name:ident = $message:tt,)+) => {
         /// Codes start at 6000 in the order below; new ones go to the end.
         #[error_code]
@@ -46,7 +46,7 @@ fn texts(error: ManagerError) -> Option<(&'static str, &'static str)> {
 /// a fraction of its code. Out of line and never expected, so that places that refuse stay small.
 #[cold]
 #[inline(never)]
-pub(crate) fn refusal(error: ManagerError) -> Error {
+pub(crate) fn to_error(error: ManagerError) -> Error {
     let (name, sentence) = texts(error).unwrap_or_default();
     AnchorError {
         error_name: name.to_owned(),
@@ -59,32 +59,32 @@ pub(crate) fn refusal(error: ManagerError) -> Error {
 }
 
 /// What there must be.
-pub(crate) trait OrRefuse<T> {
+pub(crate) trait OrErr<T> {
     /// The value, or the refusal.
-    fn or_refuse(self, error: ManagerError) -> Result<T>;
+    fn or_err(self, error: ManagerError) -> Result<T>;
 }
 
-impl<T> OrRefuse<T> for Option<T> {
+impl<T> OrErr<T> for Option<T> {
     #[inline(always)]
-    fn or_refuse(self, error: ManagerError) -> Result<T> {
+    fn or_err(self, error: ManagerError) -> Result<T> {
         self.ok_or_else(
             #[inline(always)]
-            || refusal(error),
+            || to_error(error),
         )
     }
 }
 
-impl<T, E> OrRefuse<T> for core::result::Result<T, E> {
+impl<T, E> OrErr<T> for core::result::Result<T, E> {
     #[inline(always)]
-    fn or_refuse(self, error: ManagerError) -> Result<T> {
+    fn or_err(self, error: ManagerError) -> Result<T> {
         self.map_err(
             #[inline(always)]
-            |_| refusal(error),
+            |_| to_error(error),
         )
     }
 }
 
-refusals! {
+error_codes! {
     /// 6000
     MemberCount = "A multisig has 1 to 16 members.",
     /// 6001
@@ -325,7 +325,7 @@ mod tests {
             assert_eq!(*error as usize, code);
             let (name, sentence) = texts(*error).unwrap();
             assert_eq!((name, sentence), (&error.name()[..], &error.to_string()[..]));
-            assert_eq!(format!("{:?}", refusal(*error)), format!("{:?}", Error::from(*error)));
+            assert_eq!(format!("{:?}", to_error(*error)), format!("{:?}", Error::from(*error)));
         }
     }
 }

@@ -17,39 +17,22 @@
 )]
 use anchor_lang::prelude::*;
 
-#[macro_use]
-#[warn(missing_docs)]
-pub mod control;
-
-mod backup;
-mod batch;
-mod emit;
+mod account_io;
 #[warn(missing_docs)]
 pub mod error;
 #[warn(missing_docs)]
 pub mod events;
-#[cfg(all(feature = "custom-heap", not(feature = "no-entrypoint"), target_os = "solana"))]
-mod heap;
-mod install;
+#[warn(missing_docs)]
+pub mod external;
 pub mod instructions;
-mod known;
 #[warn(missing_docs)]
-pub mod loader;
-mod multisig;
-#[warn(missing_docs)]
-pub mod nonce;
-mod record;
+pub mod runtime;
 #[cfg(not(feature = "no-entrypoint"))]
 mod security;
 #[warn(missing_docs)]
 pub mod seeds;
 #[warn(missing_docs)]
-pub mod squads;
-#[warn(missing_docs)]
 pub mod state;
-mod stored;
-mod system;
-mod target;
 
 use instructions::*;
 use state::{BufferRole, Choice, MultisigRules};

@@ -26,6 +26,9 @@ pub const ATTESTATION: &[u8] = b"attestation";
 /// `[EVENT_AUTHORITY]`: Anchor's signer of `emit_cpi!`.
 pub const EVENT_AUTHORITY: &[u8] = b"__event_authority";
 
+/// The program Squads v4.
+pub const SQUADS: Pubkey = pubkey!("SQDS4ep65T869zMMBKyuUq6aD6EgTu8psMjkvj52pCf");
+
 /// What the runtime hashes behind the seeds of an address.
 const MARKER: &[u8] = b"ProgramDerivedAddress";
 
@@ -101,6 +104,13 @@ pub fn attestation(buffer: &Pubkey) -> (Pubkey, u8) {
     Pubkey::find_program_address(&[ATTESTATION, buffer.as_ref()], &ID)
 }
 
+/// The address of vault `index` of the Squads multisig `multisig`.
+#[must_use]
+pub fn squads_vault(multisig: &Pubkey, index: u8) -> Pubkey {
+    let seeds = [&b"multisig"[..], multisig.as_ref(), b"vault", &[index]];
+    Pubkey::find_program_address(&seeds, &SQUADS).0
+}
+
 /// Address that signs the manager's own event CPIs.
 #[must_use]
 pub fn event_authority() -> Pubkey {
@@ -125,5 +135,16 @@ mod tests {
         let bump = [record.1];
         let signed = Pubkey::create_program_address(&signer(&seeds, &bump), &ID).unwrap();
         assert_eq!(signed, record.0);
+    }
+
+    #[test]
+    fn the_vault_is_where_the_official_sdk_derives_it() {
+        // squads create_key of 32 times 7: multisig and vault 0 as the TypeScript SDK 2.1.4 prints them.
+        let multisig = pubkey!("EL91oYPRjUKLnFif8X7mizqHbEMZjwV1CWm9z6aaj1pT");
+        assert_eq!(
+            squads_vault(&multisig, 0),
+            pubkey!("7W2knopF17mjUkwXLHbeh9CTZnEAayggHcohdRgKHAAP")
+        );
+        assert_ne!(squads_vault(&multisig, 1), squads_vault(&multisig, 0));
     }
 }

@@ -3,6 +3,7 @@ use anchor_lang::prelude::*;
 
 use super::{LAYOUT, UpgradeProposal};
 use crate::error::ManagerError;
+use crate::runtime::require::require;
 
 /// Where one account stands in a migration.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,9 +170,9 @@ impl AccountVersion {
     pub fn require_untouched(&self, by: &Executed) -> Result<AccountStatus> {
         let status = self.status_under(by);
         let migrated = matches!(status, AccountStatus::Migrated | AccountStatus::Verified);
-        control!(!migrated, ManagerError::AlreadyMigrated);
+        require!(!migrated, ManagerError::AlreadyMigrated);
         let aside = matches!(status, AccountStatus::Quarantined | AccountStatus::Closed);
-        control!(!aside, ManagerError::RecordStatus);
+        require!(!aside, ManagerError::RecordStatus);
         Ok(status)
     }
 
@@ -182,7 +183,7 @@ impl AccountVersion {
     pub fn require_migrated(&self, by: &Executed) -> Result<AccountStatus> {
         let status = self.status_under(by);
         let migrated = matches!(status, AccountStatus::Migrated | AccountStatus::Verified);
-        control!(migrated, ManagerError::RecordStatus);
+        require!(migrated, ManagerError::RecordStatus);
         Ok(status)
     }
 

@@ -4,8 +4,9 @@
 use anchor_lang::prelude::*;
 
 use super::{LAYOUT, PinnedElf};
-use crate::error::{ManagerError, OrRefuse as _};
-use crate::loader;
+use crate::error::{ManagerError, OrErr as _};
+use crate::runtime::require::require;
+use crate::state::elf;
 
 /// What a buffer is for.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub struct BufferAttestation {
     pub len: u32,
     /// Bytes without trailing zeros, 0 before attestation or its first chunk.
     pub trimmed_len: u32,
-    /// Hash of the trimmed bytes, see [`loader::code_hash`]; zero before attestation.
+    /// Hash of the trimmed bytes, see [`elf::code_hash`]; zero before attestation.
     pub sha256: [u8; 32],
     /// Whether the hash has been taken.
     pub attested: bool,
@@ -110,8 +111,8 @@ impl BufferAttestation {
     /// # Errors
     /// [`ManagerError::WrongBufferRole`] or [`ManagerError::AlreadyAttested`].
     pub fn require_open(&self, role: BufferRole) -> Result<()> {
-        control!(self.role == role, ManagerError::WrongBufferRole);
-        control!(!self.attested, ManagerError::AlreadyAttested);
+        require!(self.role == role, ManagerError::WrongBufferRole);
+        require!(!self.attested, ManagerError::AlreadyAttested);
         Ok(())
     }
 
@@ -123,25 +124,25 @@ impl BufferAttestation {
     /// hash `elf`, [`ManagerError::TrimmedLength`] when an earlier chunk saw another length, or
     /// [`ManagerError::ChunkOutOfOrder`] behind the last.
     pub fn add_chunk(&mut self, elf: &[u8]) -> Result<u32> {
-        control!(!self.attested, ManagerError::AlreadyAttested);
-        control!(elf.len() > loader::MAX_INLINE, ManagerError::NotChunked);
+        require!(!self.attested, ManagerError::AlreadyAttested);
+        require!(elf.len() > elf::MAX_INLINE, ManagerError::NotChunked);
         let (index, len) = (self.chunks, u32::try_from(elf.len()));
-        let len = len.or_refuse(ManagerError::ElfTooLarge)?;
-        control!(index == 0 || self.trimmed_len == len, ManagerError::TrimmedLength);
-        let at = usize::try_from(index).or_refuse(ManagerError::Overflow)?;
-        let chunk = elf.chunks(loader::CHUNK).nth(at).or_refuse(ManagerError::ChunkOutOfOrder)?;
+        let len = len.or_err(ManagerError::ElfTooLarge)?;
+        require!(index == 0 || self.trimmed_len == len, ManagerError::TrimmedLength);
+        let at = usize::try_from(index).or_err(ManagerError::Overflow)?;
+        let chunk = elf.chunks(elf::CHUNK).nth(at).or_err(ManagerError::ChunkOutOfOrder)?;
         self.trimmed_len = len;
-        self.accumulator = loader::add_chunk(&self.accumulator, index, chunk);
-        self.chunks = index.checked_add(1).or_refuse(ManagerError::Overflow)?;
+        self.accumulator = elf::add_chunk(&self.accumulator, index, chunk);
+        self.chunks = index.checked_add(1).or_err(ManagerError::Overflow)?;
         Ok(index)
     }
 
     /// Hash over the chunks of a buffer of `trimmed_len` bytes, `None` while some are missing.
     #[must_use]
     pub fn chunked_hash(&self, trimmed_len: u32) -> Option<[u8; 32]> {
-        let all = usize::try_from(trimmed_len).ok().map(loader::chunks)?;
+        let all = usize::try_from(trimmed_len).ok().map(elf::chunks)?;
         let complete = self.trimmed_len == trimmed_len && usize::try_from(self.chunks) == Ok(all);
-        complete.then(|| loader::chunked_hash(&self.accumulator, trimmed_len))
+        complete.then(|| elf::chunked_hash(&self.accumulator, trimmed_len))
     }
 
     /// Hash of `elf`, the buffer's bytes without trailing zeros: taken here, or chunk by chunk
@@ -150,12 +151,12 @@ impl BufferAttestation {
     /// # Errors
     /// [`ManagerError::NotAnElf`], or [`ManagerError::NeedsChunks`] while chunks are missing.
     pub fn code_hash(&self, elf: &[u8]) -> Result<[u8; 32]> {
-        if elf.len() <= loader::MAX_INLINE {
-            return loader::elf_hash(elf);
+        if elf.len() <= elf::MAX_INLINE {
+            return elf::elf_hash(elf);
         }
-        loader::require_elf(elf)?;
+        elf::require_elf(elf)?;
         let hash = u32::try_from(elf.len()).ok().and_then(|len| self.chunked_hash(len));
-        hash.or_refuse(ManagerError::NeedsChunks)
+        hash.or_err(ManagerError::NeedsChunks)
     }
 
     /// The hash was taken in `slot`.
@@ -170,10 +171,10 @@ impl BufferAttestation {
     /// [`ManagerError::WrongAccount`], [`ManagerError::WrongBufferRole`],
     /// [`ManagerError::NotAttested`] or [`ManagerError::BufferTaken`].
     pub fn require_free(&self, program: &Pubkey, role: BufferRole) -> Result<()> {
-        control!(self.program == *program, ManagerError::WrongAccount);
-        control!(self.role == role, ManagerError::WrongBufferRole);
-        control!(self.attested, ManagerError::NotAttested);
-        control!(self.proposal.is_none(), ManagerError::BufferTaken);
+        require!(self.program == *program, ManagerError::WrongAccount);
+        require!(self.role == role, ManagerError::WrongBufferRole);
+        require!(self.attested, ManagerError::NotAttested);
+        require!(self.proposal.is_none(), ManagerError::BufferTaken);
         Ok(())
     }
 
@@ -182,7 +183,7 @@ impl BufferAttestation {
     /// # Errors
     /// [`ManagerError::WrongAccount`].
     pub fn require_taken_by(&self, proposal: &Pubkey) -> Result<()> {
-        control!(self.proposal == Some(*proposal), ManagerError::WrongAccount);
+        require!(self.proposal == Some(*proposal), ManagerError::WrongAccount);
         Ok(())
     }
 
@@ -201,7 +202,7 @@ impl BufferAttestation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::loader::{CHUNK, MAX_INLINE};
+    use crate::state::elf::{CHUNK, MAX_INLINE};
 
     fn key(i: u8) -> Pubkey {
         Pubkey::new_from_array([i; 32])
@@ -245,7 +246,7 @@ mod tests {
             assert!(a.code_hash(&elf).is_err(), "before chunk {index}");
             assert_eq!(a.add_chunk(&elf).unwrap(), index);
         }
-        assert_eq!(a.code_hash(&elf).unwrap(), loader::code_hash(&elf).unwrap());
+        assert_eq!(a.code_hash(&elf).unwrap(), elf::code_hash(&elf).unwrap());
         assert_eq!(a.chunked_hash(len + 1), None, "of another length");
         assert_eq!(a.add_chunk(&elf).unwrap_err(), ManagerError::ChunkOutOfOrder.into());
         a.attest(len, [1; 32], 5);
@@ -267,6 +268,6 @@ mod tests {
         let elf = elf(MAX_INLINE);
         let mut a = frozen(BufferRole::Upgrade);
         assert_eq!(a.add_chunk(&elf).unwrap_err(), ManagerError::NotChunked.into());
-        assert_eq!(a.code_hash(&elf).unwrap(), loader::elf_hash(&elf).unwrap());
+        assert_eq!(a.code_hash(&elf).unwrap(), elf::elf_hash(&elf).unwrap());
     }
 }

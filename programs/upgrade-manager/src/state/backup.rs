@@ -3,7 +3,8 @@
 use anchor_lang::prelude::*;
 
 use super::LAYOUT;
-use crate::error::{ManagerError, OrRefuse as _};
+use crate::error::{ManagerError, OrErr as _};
+use crate::runtime::require::require;
 
 /// Most bytes of a critical account before its migration. Its backup is made by CPI, which adds at
 /// most 10,240 bytes to an account, and goes back by CPI, whose data has the same limit.
@@ -54,10 +55,10 @@ impl AccountBackup {
     /// [`ManagerError::Overflow`] when they are not as many as there is room for.
     pub fn fill(data: &mut [u8], bytes: &[u8]) -> Result<()> {
         let (head, room) =
-            data.split_at_mut_checked(Self::HEADER).or_refuse(ManagerError::Overflow)?;
-        let len = u32::try_from(bytes.len()).or_refuse(ManagerError::Overflow)?;
-        control!(room.len() == bytes.len(), ManagerError::Overflow);
-        let count = head.last_chunk_mut::<4>().or_refuse(ManagerError::Overflow)?;
+            data.split_at_mut_checked(Self::HEADER).or_err(ManagerError::Overflow)?;
+        let len = u32::try_from(bytes.len()).or_err(ManagerError::Overflow)?;
+        require!(room.len() == bytes.len(), ManagerError::Overflow);
+        let count = head.last_chunk_mut::<4>().or_err(ManagerError::Overflow)?;
         *count = len.to_le_bytes();
         room.copy_from_slice(bytes);
         Ok(())
@@ -69,13 +70,13 @@ impl AccountBackup {
     /// [`ManagerError::WrongAccount`] when `data` is none, or is cut short.
     pub fn borrow(data: &[u8]) -> Result<(Self, &[u8])> {
         let rest = data.strip_prefix(Self::DISCRIMINATOR);
-        let mut rest = rest.or_refuse(ManagerError::WrongAccount)?;
+        let mut rest = rest.or_err(ManagerError::WrongAccount)?;
         let [layout, bump] = <[u8; 2]>::deserialize(&mut rest)?;
         let [program, account, proposal, payer] = <[Pubkey; 4]>::deserialize(&mut rest)?;
         let sha256 = <[u8; 32]>::deserialize(&mut rest)?;
         let len = u32::deserialize(&mut rest)?;
         let bytes = usize::try_from(len).ok().and_then(|len| rest.get(..len));
-        let bytes = bytes.or_refuse(ManagerError::WrongAccount)?;
+        let bytes = bytes.or_err(ManagerError::WrongAccount)?;
         let none = Vec::new();
         Ok((Self { layout, bump, program, account, proposal, payer, sha256, bytes: none }, bytes))
     }

@@ -4,6 +4,7 @@ mod account_version;
 mod attestation;
 mod backup;
 mod closing;
+pub mod elf;
 mod governance;
 mod lifecycle;
 pub mod manifest;

@@ -3,7 +3,7 @@ use anchor_lang::Discriminator;
 use anchor_lang::prelude::*;
 
 use super::AccountStatus;
-use crate::error::{ManagerError, OrRefuse as _};
+use crate::error::{ManagerError, OrErr as _};
 use crate::seeds;
 
 /// What is happening to a program.
@@ -72,10 +72,10 @@ impl Counters {
     /// [`ManagerError::Overflow`] when a counter would leave its range.
     pub fn shift(&mut self, from: AccountStatus, to: AccountStatus) -> Result<()> {
         if let Some(n) = self.slot(from) {
-            *n = n.checked_sub(1).or_refuse(ManagerError::Overflow)?;
+            *n = n.checked_sub(1).or_err(ManagerError::Overflow)?;
         }
         if let Some(n) = self.slot(to) {
-            *n = n.checked_add(1).or_refuse(ManagerError::Overflow)?;
+            *n = n.checked_add(1).or_err(ManagerError::Overflow)?;
         }
         Ok(())
     }

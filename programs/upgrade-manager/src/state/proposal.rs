@@ -4,6 +4,7 @@ use anchor_lang::prelude::*;
 
 use super::{Ballot, Terms};
 use crate::error::ManagerError;
+use crate::runtime::require::require;
 
 /// Where a proposal stands. "Ready" is not stored: it is `Timelocked` with `eta` behind.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,9 +141,9 @@ impl UpgradeProposal {
     /// # Errors
     /// [`ManagerError::NotExecuted`] or [`ManagerError::RollbackWindowOver`].
     pub fn require_rollback_vote(&self, now: i64) -> Result<()> {
-        control!(self.status.is_executed(), ManagerError::NotExecuted);
+        require!(self.status.is_executed(), ManagerError::NotExecuted);
         let open = now <= self.rollback_until || self.rollback_approved_at != 0;
-        control!(open, ManagerError::RollbackWindowOver);
+        require!(open, ManagerError::RollbackWindowOver);
         Ok(())
     }
 
@@ -151,8 +152,8 @@ impl UpgradeProposal {
     /// # Errors
     /// [`ManagerError::NotExecuted`] or [`ManagerError::RollbackNotApproved`].
     pub fn require_rolling_back(&self) -> Result<()> {
-        control!(self.status.is_executed(), ManagerError::NotExecuted);
-        control!(self.rollback_approved_at != 0, ManagerError::RollbackNotApproved);
+        require!(self.status.is_executed(), ManagerError::NotExecuted);
+        require!(self.rollback_approved_at != 0, ManagerError::RollbackNotApproved);
         Ok(())
     }
 
@@ -164,7 +165,7 @@ impl UpgradeProposal {
         let completed = self.status == ProposalStatus::Completed
             && self.rollback_approved_at == 0
             && now > self.rollback_until;
-        control!(self.status.is_final() || completed, ManagerError::NotEnded);
+        require!(self.status.is_final() || completed, ManagerError::NotEnded);
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 use anchor_lang::prelude::*;
 
 use super::MAX_MEMBERS;
-use crate::squads;
+use crate::seeds;
 
 /// One member to be.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl SquadsVault {
     /// The address of the vault: the key that votes.
     #[must_use]
     pub fn vault(&self) -> Pubkey {
-        squads::vault(&self.multisig, self.vault_index)
+        seeds::squads_vault(&self.multisig, self.vault_index)
     }
 }
 

@@ -6,7 +6,8 @@ use anchor_lang::prelude::*;
 use solana_sha256_hasher::hashv;
 
 use super::{MAX_TYPE_RULES, TypeRule};
-use crate::error::{ManagerError, OrRefuse as _};
+use crate::error::{ManagerError, OrErr as _};
+use crate::runtime::require::require;
 
 /// Domain of the digest; changes with the layout of [`Terms`].
 const DIGEST: &[u8] = b"upgrade-manager/proposal/v1";
@@ -139,24 +140,24 @@ impl Terms {
     /// # Errors
     /// The first rule that does not hold.
     pub fn invariant(&self, now: i64, timelock: u32) -> Result<()> {
-        control!(self.to_version > self.from_version, ManagerError::VersionNotNewer);
-        control!(self.oldest_version <= self.from_version, ManagerError::OldestVersion);
-        control!(self.upgrade.buffer != self.rollback.buffer, ManagerError::SameBuffer);
-        control!(self.type_rules.len() <= MAX_TYPE_RULES, ManagerError::TypeRule);
+        require!(self.to_version > self.from_version, ManagerError::VersionNotNewer);
+        require!(self.oldest_version <= self.from_version, ManagerError::OldestVersion);
+        require!(self.upgrade.buffer != self.rollback.buffer, ManagerError::SameBuffer);
+        require!(self.type_rules.len() <= MAX_TYPE_RULES, ManagerError::TypeRule);
         for (i, rule) in self.type_rules.iter().enumerate() {
             rule.invariant()?;
             let twice =
                 self.type_rules.iter().take(i).any(|r| r.discriminator == rule.discriminator);
             let fits = rule.version_width == 2 || self.to_version <= u16::from(u8::MAX);
-            control!(!twice && fits, ManagerError::TypeRule);
+            require!(!twice && fits, ManagerError::TypeRule);
         }
         let empty = self.manifest.count == 0;
-        control!(empty == (self.manifest.root == [0; 32]), ManagerError::Manifest);
-        control!(empty || !self.type_rules.is_empty(), ManagerError::Manifest);
-        let life = self.expires_at.checked_sub(now).or_refuse(ManagerError::Overflow)?;
-        control!(life > i64::from(timelock) && life <= MAX_LIFE, ManagerError::ExpiryOutOfRange);
+        require!(empty == (self.manifest.root == [0; 32]), ManagerError::Manifest);
+        require!(empty || !self.type_rules.is_empty(), ManagerError::Manifest);
+        let life = self.expires_at.checked_sub(now).or_err(ManagerError::Overflow)?;
+        require!(life > i64::from(timelock) && life <= MAX_LIFE, ManagerError::ExpiryOutOfRange);
         let source = &self.source;
-        control!(
+        require!(
             source.link.len() <= MAX_SOURCE
                 && source.commit.len() <= 64
                 && source.image.len() <= MAX_SOURCE,

@@ -4,7 +4,8 @@ use std::ops::RangeInclusive;
 use anchor_lang::prelude::*;
 
 use super::MAX_BACKUP;
-use crate::error::{ManagerError, OrRefuse as _};
+use crate::error::{ManagerError, OrErr as _};
+use crate::runtime::require::require;
 
 /// Most type rules of one proposal.
 pub const MAX_TYPE_RULES: usize = 16;
@@ -55,7 +56,7 @@ impl TypeRule {
     pub fn invariant(&self) -> Result<()> {
         let end = u32::from(self.version_offset)
             .checked_add(u32::from(self.version_width))
-            .or_refuse(ManagerError::Overflow)?;
+            .or_err(ManagerError::Overflow)?;
         let sound = self.discriminator != [0; 8]
             && matches!(self.version_width, 1 | 2)
             && self.version_offset >= 8
@@ -67,7 +68,7 @@ impl TypeRule {
             && self.new_len.min >= end
             && self.new_len.max.saturating_sub(self.old_len.min) <= MAX_GROWTH
             && self.old_len.max.saturating_sub(self.new_len.min) <= MAX_GROWTH;
-        control!(sound, ManagerError::TypeRule);
+        require!(sound, ManagerError::TypeRule);
         Ok(())
     }
 

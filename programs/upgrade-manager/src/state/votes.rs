@@ -3,6 +3,7 @@ use anchor_lang::prelude::*;
 
 use super::{MAX_MEMBERS, MultisigConfig, role};
 use crate::error::ManagerError;
+use crate::runtime::require::require;
 
 /// What a member said.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +123,7 @@ impl Ballot {
     pub fn cast(&mut self, member: Pubkey, choice: Choice, at: i64) -> Result<()> {
         match self.votes.iter_mut().find(|v| v.member == member) {
             Some(vote) => {
-                control!(vote.choice != choice, ManagerError::AlreadyVoted);
+                require!(vote.choice != choice, ManagerError::AlreadyVoted);
                 *vote = Vote { member, choice, at };
             }
             None => self.votes.push(Vote { member, choice, at }),
@@ -137,7 +138,7 @@ impl Ballot {
     pub fn revoke(&mut self, member: &Pubkey) -> Result<()> {
         let before = self.votes.len();
         self.votes.retain(|v| v.member != *member);
-        control!(self.votes.len() < before, ManagerError::NoVote);
+        require!(self.votes.len() < before, ManagerError::NoVote);
         Ok(())
     }
 
@@ -148,7 +149,7 @@ impl Ballot {
     /// [`ManagerError::AlreadyVoted`].
     pub fn cast_cancel(&mut self, member: Pubkey, config: &MultisigConfig) -> Result<bool> {
         self.cancel.retain(|key| config.may_vote(key));
-        control!(!self.cancel.contains(&member), ManagerError::AlreadyVoted);
+        require!(!self.cancel.contains(&member), ManagerError::AlreadyVoted);
         self.cancel.push(member);
         Ok(self.cancel.len() >= usize::from(config.threshold))
     }
@@ -167,7 +168,7 @@ impl Ballot {
         self.rollback.retain(|v| config.may_vote(&v.member));
         match self.rollback.iter_mut().find(|v| v.member == member) {
             Some(vote) => {
-                control!(give_up && !vote.give_up, ManagerError::AlreadyVoted);
+                require!(give_up && !vote.give_up, ManagerError::AlreadyVoted);
                 vote.give_up = true;
             }
             None => self.rollback.push(RollbackVote { member, give_up }),

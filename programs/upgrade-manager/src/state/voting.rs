@@ -6,7 +6,8 @@ use super::{
     Action, Ballot, Choice, GovernanceProposal, MultisigConfig, ProposalStatus, Tally,
     UpgradeProposal, role,
 };
-use crate::error::{ManagerError, OrRefuse as _};
+use crate::error::{ManagerError, OrErr as _};
+use crate::runtime::require::require;
 
 /// Slots that must pass per 1,000 seconds of timelock: even if the chain's clock ran ahead, a
 /// timelock lasts as many slots as if each had taken 800 ms.
@@ -57,7 +58,7 @@ pub trait Votable {
     /// # Errors
     /// [`ManagerError::StaleProposal`].
     fn require_fresh(&self, config: &MultisigConfig) -> Result<()> {
-        control!(self.config_epoch() == config.config_epoch, ManagerError::StaleProposal);
+        require!(self.config_epoch() == config.config_epoch, ManagerError::StaleProposal);
         Ok(())
     }
 
@@ -66,7 +67,7 @@ pub trait Votable {
     /// # Errors
     /// [`ManagerError::DigestMismatch`].
     fn require_digest(&self, digest: &[u8; 32]) -> Result<()> {
-        control!(self.voted_digest() == digest, ManagerError::DigestMismatch);
+        require!(self.voted_digest() == digest, ManagerError::DigestMismatch);
         Ok(())
     }
 
@@ -89,12 +90,11 @@ pub trait Votable {
         let mut voting = self.voting_state();
         match (self.ballot().tally(config), voting.status) {
             (Tally::Approved, ProposalStatus::Active) => {
-                let eta = now
-                    .checked_add(i64::from(config.timelock))
-                    .or_refuse(ManagerError::Overflow)?;
+                let eta =
+                    now.checked_add(i64::from(config.timelock)).or_err(ManagerError::Overflow)?;
                 let end = eta
                     .checked_add(i64::from(config.execution_window))
-                    .or_refuse(ManagerError::Overflow)?;
+                    .or_err(ManagerError::Overflow)?;
                 let status = ProposalStatus::Timelocked;
                 let window_end = end.min(self.expires_at());
                 voting =
@@ -148,8 +148,8 @@ pub trait Votable {
     /// # Errors
     /// [`ManagerError::NotVoting`] or [`ManagerError::Expired`].
     fn require_voting(&self, now: i64) -> Result<()> {
-        control!(self.voting_state().status.is_voting(), ManagerError::NotVoting);
-        control!(now <= self.deadline(), ManagerError::Expired);
+        require!(self.voting_state().status.is_voting(), ManagerError::NotVoting);
+        require!(now <= self.deadline(), ManagerError::Expired);
         Ok(())
     }
 
@@ -167,10 +167,10 @@ pub trait Votable {
     /// [`ManagerError::TooFewSlots`], [`ManagerError::Expired`].
     fn require_executable(&self, config: &MultisigConfig, now: i64, slot: u64) -> Result<()> {
         let voting = self.voting_state();
-        control!(voting.status == ProposalStatus::Timelocked, ManagerError::NotTimelocked);
-        control!(now >= voting.eta, ManagerError::TimelockNotOver);
-        control!(slot >= self.slot_floor(config.timelock), ManagerError::TooFewSlots);
-        control!(now <= voting.window_end, ManagerError::Expired);
+        require!(voting.status == ProposalStatus::Timelocked, ManagerError::NotTimelocked);
+        require!(now >= voting.eta, ManagerError::TimelockNotOver);
+        require!(slot >= self.slot_floor(config.timelock), ManagerError::TooFewSlots);
+        require!(now <= voting.window_end, ManagerError::Expired);
         Ok(())
     }
 
@@ -181,11 +181,11 @@ pub trait Votable {
     /// [`ManagerError::NotVoting`], [`ManagerError::GuardianCannotVeto`],
     /// [`ManagerError::AlreadyVoted`], or what the member lacks.
     fn cancel(&mut self, member: Pubkey, config: &MultisigConfig) -> Result<()> {
-        control!(self.voting_state().status.is_voting(), ManagerError::NotVoting);
+        require!(self.voting_state().status.is_voting(), ManagerError::NotVoting);
         let withdrawn = member == self.proposer() && self.ballot().votes.is_empty();
         let vetoed = !withdrawn && config.guardian == Some(member);
         if vetoed {
-            control!(self.may_be_vetoed(config), ManagerError::GuardianCannotVeto);
+            require!(self.may_be_vetoed(config), ManagerError::GuardianCannotVeto);
         } else if !withdrawn {
             config.require_role(&member, role::VOTE)?;
         }
@@ -200,9 +200,9 @@ pub trait Votable {
     /// # Errors
     /// [`ManagerError::NotVoting`] or [`ManagerError::NotExpired`].
     fn require_expired(&self, config: &MultisigConfig, now: i64) -> Result<()> {
-        control!(self.voting_state().status.is_voting(), ManagerError::NotVoting);
+        require!(self.voting_state().status.is_voting(), ManagerError::NotVoting);
         let stale = self.config_epoch() != config.config_epoch;
-        control!(stale || now > self.deadline(), ManagerError::NotExpired);
+        require!(stale || now > self.deadline(), ManagerError::NotExpired);
         Ok(())
     }
 

@@ -124,7 +124,7 @@ fn attack_15_the_target_uses_the_signatures_it_is_given() {
     let (honest, data) = (honest(&w), w.state().program_data);
     let one = vaults.iter().find(|(wrong, _)| *wrong == Wrong::MoveAuthority).unwrap().1;
     let mut smuggled = w.migrate_ix(&[one]);
-    let loader = upgrade_manager::loader::ID;
+    let loader = upgrade_manager::external::loader::ID;
     smuggled.accounts.push(AccountMeta::new(data, false));
     smuggled.accounts.push(AccountMeta::new_readonly(loader, false));
     w.attack_saying("MissingAccount", &[smuggled], &["cranker"]);

@@ -1,0 +1,98 @@
+//! Approve, reject, and take a vote back: three verbs on the same accounts, for either kind of
+//! proposal. A vote names the digest that its voter saw, and may take 10,000 compute units.
+use anchor_lang::prelude::*;
+
+use crate::account_io::multisig::{Proposal, VotingAccounts, require_direct};
+use crate::events::{VoteCast, VoteRevoked};
+use crate::external::squads;
+use crate::runtime::emit::emit;
+use crate::runtime::nonce;
+use crate::state::{Choice, MultisigConfig, ProposalStatus, Votable, role};
+
+/// Accounts of `approve`, `reject` and `revoke`; behind them the Squads multisig, for a multisig that
+/// has one.
+#[derive(Accounts)]
+pub struct CastVote<'info> {
+    /// Votes.
+    pub voter: Signer<'info>,
+    /// CHECK: the multisig; `VotingAccounts` reads it, and the proposal names it.
+    #[account(mut)]
+    pub multisig: UncheckedAccount<'info>,
+    /// CHECK: the state of the program that the proposal is about, if any; `VotingAccounts` ties them.
+    #[account(mut)]
+    pub state: Option<UncheckedAccount<'info>>,
+    /// CHECK: the proposal; `VotingAccounts` reads it.
+    #[account(mut)]
+    pub proposal: UncheckedAccount<'info>,
+    /// CHECK: the instructions sysvar; `nonce` checks that.
+    pub instructions_sysvar: UncheckedAccount<'info>,
+    /// CHECK: signs events; `emit` checks it.
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the manager, which events are sent to.
+    pub program: UncheckedAccount<'info>,
+}
+
+/// What is done to a vote.
+#[derive(Clone, Copy)]
+enum Verb<'a> {
+    Cast(Choice, &'a [u8; 32]),
+    Revoke,
+}
+
+impl<'info> CastVote<'info> {
+    /// Casts a vote for what `digest` stands for.
+    pub(crate) fn cast(ctx: Context<'info, Self>, choice: Choice, digest: &[u8; 32]) -> Result<()> {
+        Self::handle(&ctx, Verb::Cast(choice, digest))
+    }
+
+    /// Takes the voter's vote back.
+    pub(crate) fn revoke(ctx: Context<'info, Self>) -> Result<()> {
+        Self::handle(&ctx, Verb::Revoke)
+    }
+
+    #[inline(never)]
+    fn handle(ctx: &Context<'info, Self>, verb: Verb) -> Result<()> {
+        let (accounts, clock) = (&*ctx.accounts, Clock::get()?);
+        let state = accounts.state.as_deref();
+        let voted =
+            VotingAccounts { multisig: &accounts.multisig, state, proposal: &accounts.proposal };
+        let (mut config, mut proposal) = voted.read()?;
+        accounts.validate(&config, &proposal, clock.unix_timestamp)?;
+        squads::require_policy(&config, ctx.remaining_accounts)?;
+        let (voter, now) = (accounts.voter.key(), (clock.unix_timestamp, clock.slot));
+        match verb {
+            Verb::Cast(choice, digest) => {
+                proposal.require_digest(digest)?;
+                proposal.cast(voter, choice, &config, now)?;
+            }
+            Verb::Revoke => proposal.revoke(&voter, &config, now)?,
+        }
+        voted.write(&mut config, &proposal)?;
+        accounts.tell(verb, &proposal)
+    }
+
+    fn validate(&self, config: &MultisigConfig, proposal: &Proposal, now: i64) -> Result<()> {
+        require_direct(config)?;
+        config.require_role(self.voter.key, role::VOTE)?;
+        proposal.require_voting(now)?;
+        proposal.require_fresh(config)?;
+        nonce::require_allowed(config, &self.instructions_sysvar)
+    }
+
+    fn tell(&self, verb: Verb, on: &Proposal) -> Result<()> {
+        let (proposal, member) = (self.proposal.key(), self.voter.key());
+        let (program, approvals) = (on.program().unwrap_or_default(), on.ballot().approvals());
+        let status: ProposalStatus = on.voting_state().status;
+        match verb {
+            Verb::Cast(choice, _) => {
+                let eta = on.voting_state().eta;
+                let event = VoteCast { proposal, program, member, choice, approvals, status, eta };
+                emit(&self.event_authority, &event)
+            }
+            Verb::Revoke => {
+                let event = VoteRevoked { proposal, program, member, approvals, status };
+                emit(&self.event_authority, &event)
+            }
+        }
+    }
+}
