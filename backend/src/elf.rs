@@ -6,7 +6,7 @@ use upgrade_manager::state::elf::{self, code_hash};
 /// ELF machine number of sBPF (`EM_BPF`) and of the older toolchain's own number.
 const MACHINES: [u16; 2] = [247, 263];
 /// Largest ELF that fits into a program's account.
-pub const MAX_ELF: usize = elf::MAX_ELF;
+pub const MAX_ELF: usize = elf::MAX_ELF_LEN;
 
 /// What the bytes of one program say about themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use upgrade_manager::{
     seeds,
     state::{
         BufferAttestation, BufferRole,
-        elf::{MAX_INLINE, require_same_code},
+        elf::{MAX_INLINE_LEN, require_same_code},
         role,
     },
 };
@@ -120,7 +120,7 @@ impl SetupManager {
         let len = u32::try_from(elf::trimmed(&view.bytes).len())
             .map_err(|_| BackendError::Range("trimming an ELF"))?;
         let Some(signer) = shown.signer else { return Ok(shown) };
-        if elf::trimmed(&view.bytes).len() > MAX_INLINE {
+        if elf::trimmed(&view.bytes).len() > MAX_INLINE_LEN {
             return self.freeze_large(shown, &view, program, role, len).await;
         }
         let mut instructions = vec![];

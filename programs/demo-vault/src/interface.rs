@@ -1,5 +1,6 @@
 //! The migration interface: the only code that changes a vault's layout. It answers the pinned
-//! manager alone, touches one vault, and moves no lamports but the rent of the bytes gained or lost.
+//! manager alone, touches one vault, and moves no lamports but the rent of the bytes gained or
+//! lost.
 use anchor_lang::{
     prelude::*,
     system_program::{Transfer, transfer},
@@ -58,7 +59,8 @@ pub struct Migrate<'info> {
     /// The pinned manager's signature.
     #[account(address = MIGRATOR @ VaultError::NotTheMigrator)]
     pub migrator: Signer<'info>,
-    /// CHECK: this program's, and `gate` checks that it is a vault at the right version.
+    /// CHECK: this program's, and `check_transition` checks that it is a vault at the right
+    /// version.
     #[account(mut, owner = crate::ID)]
     pub vault: UncheckedAccount<'info>,
     /// Pays the rent of the bytes gained.
@@ -74,7 +76,8 @@ pub struct Restore<'info> {
     /// The pinned manager's signature.
     #[account(address = MIGRATOR @ VaultError::NotTheMigrator)]
     pub migrator: Signer<'info>,
-    /// CHECK: this program's, and `gate` checks that it is a vault at the right version.
+    /// CHECK: this program's, and `check_transition` checks that it is a vault at the right
+    /// version.
     #[account(mut, owner = crate::ID)]
     pub vault: UncheckedAccount<'info>,
     /// CHECK: only receives the rent of the bytes lost; the manager says who paid it.
@@ -85,7 +88,7 @@ pub struct Restore<'info> {
 }
 
 /// Whether there is something to do: false when the vault is at `call.to` already.
-fn gate(data: &[u8], call: &Transition, from: u16, to: u16) -> Result<bool> {
+fn check_transition(data: &[u8], call: &Transition, from: u16, to: u16) -> Result<bool> {
     let known = (call.from, call.to) == (from, to) && from.max(to) <= served::VERSION;
     require!(known, VaultError::UnknownTransition);
     let stored = version_of(data)?;
@@ -103,7 +106,7 @@ pub(crate) fn migrate(ctx: Context<Migrate>, call: &Transition) -> Result<()> {
     let Migrate { vault, rent, system_program, .. } = ctx.accounts;
     let old = {
         let data = vault.try_borrow_data()?;
-        if !gate(&data, call, v1::VERSION, v2::VERSION)? {
+        if !check_transition(&data, call, v1::VERSION, v2::VERSION)? {
             return Ok(());
         }
         v1::Vault::try_deserialize(&mut &data[..])?
@@ -138,7 +141,7 @@ pub(crate) fn migrate_down(ctx: Context<Restore>, call: &Transition) -> Result<(
 /// The vault as it is, `None` when it is in the first layout already.
 fn vault_to_shrink(info: &UncheckedAccount, call: &Transition) -> Result<Option<v2::Vault>> {
     let data = info.try_borrow_data()?;
-    if !gate(&data, call, v2::VERSION, v1::VERSION)? {
+    if !check_transition(&data, call, v2::VERSION, v1::VERSION)? {
         return Ok(None);
     }
     v2::Vault::try_deserialize(&mut &data[..]).map(Some)
@@ -194,14 +197,17 @@ mod tests {
         let old = encode(&v1::Vault::new(1, Pubkey::default(), 0)).unwrap();
         let expected_sha256 = hash(&old).to_bytes();
         let up = Transition { from: 1, to: 2, expected_sha256 };
-        let answer = gate(&old, &up, 1, 2);
+        let answer = check_transition(&old, &up, 1, 2);
         if cfg!(feature = "v2") {
             assert!(answer.unwrap());
         } else {
             assert_eq!(answer.unwrap_err(), VaultError::UnknownTransition.into());
         }
         let further = Transition { from: 2, to: 3, ..up };
-        assert_eq!(gate(&old, &further, 1, 2).unwrap_err(), VaultError::UnknownTransition.into());
+        assert_eq!(
+            check_transition(&old, &further, 1, 2).unwrap_err(),
+            VaultError::UnknownTransition.into()
+        );
     }
 
     #[cfg(feature = "v2")]
@@ -209,11 +215,14 @@ mod tests {
     fn wrong_bytes_are_refused_and_a_finished_vault_is_left_alone() {
         let old = encode(&v1::Vault::new(1, Pubkey::default(), 0)).unwrap();
         let wrong = Transition { from: 1, to: 2, expected_sha256: [0; 32] };
-        assert_eq!(gate(&old, &wrong, 1, 2).unwrap_err(), VaultError::WrongHash.into());
+        assert_eq!(check_transition(&old, &wrong, 1, 2).unwrap_err(), VaultError::WrongHash.into());
         let done = encode(&v2::Vault::new(1, Pubkey::default(), 0)).unwrap();
-        assert!(!gate(&done, &wrong, 1, 2).unwrap());
+        assert!(!check_transition(&done, &wrong, 1, 2).unwrap());
         let mut odd = done;
         odd[8] = 9;
-        assert_eq!(gate(&odd, &wrong, 1, 2).unwrap_err(), VaultError::WrongVersion.into());
+        assert_eq!(
+            check_transition(&odd, &wrong, 1, 2).unwrap_err(),
+            VaultError::WrongVersion.into()
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! What the two layouts share: discriminator, the place of the version, and the one check that keeps
-//! an account of one layout away from the code of the other.
+//! What the two layouts share: discriminator, the place of the version, and the one check that
+//! keeps an account of one layout away from the code of the other.
 use anchor_lang::prelude::*;
 
 use crate::error::VaultError;

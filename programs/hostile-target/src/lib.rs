@@ -1,6 +1,6 @@
-//! Code that a careless or bribed multisig might install in place of the demo vault's: it migrates and
-//! restores vaults, and does wrong to those whose index asks for it. Called by anybody, it passes on
-//! whatever call it is given, with the signatures it has. For tests only; never deployed.
+//! Code that a careless or bribed multisig might install in place of the demo vault's: it migrates
+//! and restores vaults, and does wrong to those whose index asks for it. Called by anybody, it
+//! passes on whatever call it is given, with the signatures it has. For tests only; never deployed.
 use anchor_lang::{
     prelude::*,
     solana_program::{
@@ -12,7 +12,7 @@ use migration_interface::{Call, MANAGER_ID};
 
 mod wrong;
 
-pub use wrong::{FIRST, Wrong};
+pub use wrong::{FIRST_WRONG_INDEX, Wrong};
 
 /// First bytes of a call that is to be passed on: to the first account's program, with the other
 /// accounts and the bytes behind these.

@@ -1,7 +1,7 @@
 //! Every wrong the target knows, by the index of the vault that suffers it.
 
 /// Vaults with an index from here on name a wrong to do.
-pub const FIRST: u32 = 1_000;
+pub const FIRST_WRONG_INDEX: u32 = 1_000;
 
 /// A wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub enum Wrong {
 }
 
 impl Wrong {
-    /// Every wrong: vault [`FIRST`] + i suffers the i-th.
+    /// Every wrong: vault [`FIRST_WRONG_INDEX`] + i suffers the i-th.
     pub const ALL: [Self; 22] = [
         Self::DoNothing,
         Self::FlipVersion,
@@ -80,7 +80,7 @@ impl Wrong {
     ];
 
     pub(crate) fn of(index: u32) -> Option<Self> {
-        let at = usize::try_from(index.checked_sub(FIRST)?).ok()?;
+        let at = usize::try_from(index.checked_sub(FIRST_WRONG_INDEX)?).ok()?;
         Self::ALL.get(at).copied()
     }
 }

@@ -22,7 +22,8 @@ pub const MIGRATE_DOWN: [u8; 8] = [0x3b, 0x74, 0x07, 0xd5, 0xdf, 0x89, 0x6b, 0x7
 /// First seed of the migrator address: `[MIGRATOR_SEED, target program id]` under the manager.
 pub const MIGRATOR_SEED: &[u8] = b"migrator";
 
-/// The manager that the targets of this workspace pin: the address in `upgrade-manager`'s `declare_id!`.
+/// The manager that the targets of this workspace pin: the address in `upgrade-manager`'s
+/// `declare_id!`.
 pub const MANAGER_ID: [u8; 32] = [
     210, 126, 244, 20, 84, 157, 55, 161, 110, 178, 184, 238, 192, 212, 138, 170, 183, 235, 194, 0,
     251, 249, 104, 247, 175, 33, 193, 161, 66, 208, 123, 101,

@@ -2,9 +2,10 @@
 use anchor_lang::error::AnchorError;
 use anchor_lang::prelude::*;
 
-/// Declares [`ManagerError`] and, beside it, the texts that a refusal logs. What Anchor generates to
-/// look a name and a sentence up is a branch and an allocation for each, 22 KB of the ELF; these are
-/// one text and the lengths of its parts, without a pointer that the loader would have to fill in.
+/// Declares [`ManagerError`] and, beside it, the name_and_sentence that a refusal logs. What Anchor
+/// generates to look a name and a sentence up is a branch and an allocation for each, 22 KB of the
+/// ELF; these are one text and the lengths of its parts, without a pointer that the loader would
+/// have to fill in.
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $name:ident = $message:tt,)+) => {
         /// Codes start at 6000 in the order below; new ones go to the end.
@@ -33,7 +34,7 @@ const fn length(text: &str) -> u8 {
 }
 
 /// Name and sentence of `error`.
-fn texts(error: ManagerError) -> Option<(&'static str, &'static str)> {
+fn name_and_sentence(error: ManagerError) -> Option<(&'static str, &'static str)> {
     let (at, size) = (error as usize, |text: &u8| usize::from(*text));
     let [name, sentence] = LENGTHS.get(at)?;
     let before = LENGTHS.iter().take(at).flatten().map(size).sum();
@@ -47,7 +48,7 @@ fn texts(error: ManagerError) -> Option<(&'static str, &'static str)> {
 #[cold]
 #[inline(never)]
 pub(crate) fn to_error(error: ManagerError) -> Error {
-    let (name, sentence) = texts(error).unwrap_or_default();
+    let (name, sentence) = name_and_sentence(error).unwrap_or_default();
     AnchorError {
         error_name: name.to_owned(),
         error_code_number: error.into(),
@@ -323,7 +324,7 @@ mod tests {
         assert_eq!(ALL.len(), LENGTHS.len());
         for (code, error) in ALL.iter().enumerate() {
             assert_eq!(*error as usize, code);
-            let (name, sentence) = texts(*error).unwrap();
+            let (name, sentence) = name_and_sentence(*error).unwrap();
             assert_eq!((name, sentence), (&error.name()[..], &error.to_string()[..]));
             assert_eq!(format!("{:?}", to_error(*error)), format!("{:?}", Error::from(*error)));
         }

@@ -35,16 +35,16 @@ const MARKER: &[u8] = b"ProgramDerivedAddress";
 /// The address that up to four `seeds` and `bump` lead to. Nothing is asked about the bump, which
 /// the runtime takes 1,500 units for: it was chosen once, and is stored or signs.
 #[must_use]
-pub fn derived(seeds: &[&[u8]], bump: u8) -> Pubkey {
+pub fn derive_address(seeds: &[&[u8]], bump: u8) -> Pubkey {
     let bump = [bump];
-    let [a, b, c, d, bump] = signer(seeds, &bump);
+    let [a, b, c, d, bump] = signer_seeds(seeds, &bump);
     Pubkey::new_from_array(hashv(&[a, b, c, d, bump, ID.as_ref(), MARKER]).to_bytes())
 }
 
 /// Up to four `seeds` and a bump, as a call is signed with them. A missing seed is empty, which
 /// changes no address.
 #[must_use]
-pub fn signer<'a>(seeds: &[&'a [u8]], bump: &'a [u8; 1]) -> [&'a [u8]; 5] {
+pub fn signer_seeds<'a>(seeds: &[&'a [u8]], bump: &'a [u8; 1]) -> [&'a [u8]; 5] {
     let seed = |at: usize| seeds.get(at).copied().unwrap_or_default();
     [seed(0), seed(1), seed(2), seed(3), bump]
 }
@@ -125,21 +125,22 @@ mod tests {
     fn an_address_is_derived_as_the_runtime_does_it() {
         let (program, account) = (Pubkey::new_from_array([3; 32]), Pubkey::new_from_array([4; 32]));
         let (state, record) = (program_state(&program), account_version(&program, &account));
-        assert_eq!(derived(&[PROGRAM, program.as_ref()], state.1), state.0);
+        assert_eq!(derive_address(&[PROGRAM, program.as_ref()], state.1), state.0);
         let seeds = [VERSION, program.as_ref(), account.as_ref()];
-        assert_eq!(derived(&seeds, record.1), record.0);
-        assert_ne!(derived(&seeds, record.1.wrapping_sub(1)), record.0);
+        assert_eq!(derive_address(&seeds, record.1), record.0);
+        assert_ne!(derive_address(&seeds, record.1.wrapping_sub(1)), record.0);
         let (longest, bump) = proposal(&program, &account, 7);
         let seeds_of_it = [PROPOSAL, program.as_ref(), account.as_ref(), &7u64.to_le_bytes()];
-        assert_eq!(derived(&seeds_of_it, bump), longest);
+        assert_eq!(derive_address(&seeds_of_it, bump), longest);
         let bump = [record.1];
-        let signed = Pubkey::create_program_address(&signer(&seeds, &bump), &ID).unwrap();
+        let signed = Pubkey::create_program_address(&signer_seeds(&seeds, &bump), &ID).unwrap();
         assert_eq!(signed, record.0);
     }
 
     #[test]
     fn the_vault_is_where_the_official_sdk_derives_it() {
-        // squads create_key of 32 times 7: multisig and vault 0 as the TypeScript SDK 2.1.4 prints them.
+        // squads create_key of 32 times 7: multisig and vault 0 as the TypeScript SDK 2.1.4 prints
+        // them.
         let multisig = pubkey!("EL91oYPRjUKLnFif8X7mizqHbEMZjwV1CWm9z6aaj1pT");
         assert_eq!(
             squads_vault(&multisig, 0),

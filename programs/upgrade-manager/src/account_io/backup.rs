@@ -1,4 +1,4 @@
-//! Backups of critical accounts, whose addresses come in as remaining accounts.
+//! Creates and reads backups of critical accounts, which come in as remaining accounts.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -8,8 +8,8 @@ use crate::runtime::require::require;
 use crate::seeds;
 use crate::state::AccountBackup;
 
-/// Keeps what `account` of `program` holds, whose hash is `sha256`, in `info`: before `proposal`
-/// migrates it.
+/// Creates a backup of `account` of `program` in `info`, before `proposal` migrates the account.
+/// `sha256` is the hash of the account's data.
 #[inline(never)]
 pub(crate) fn create<'info>(
     (program, proposal): (&Pubkey, &Pubkey),
@@ -28,8 +28,8 @@ pub(crate) fn create<'info>(
     AccountBackup::fill(&mut info.try_borrow_mut_data()?, &bytes)
 }
 
-/// The bytes in `data` of `info`, which must be the backup of `account` of `program` that was made
-/// for `proposal`.
+/// The account's bytes in `data`, the data of `info`. `info` must be the backup of `account` of
+/// `program` that `proposal` made.
 pub(crate) fn bytes<'a>(
     (program, proposal): (&Pubkey, &Pubkey),
     account: &Pubkey,

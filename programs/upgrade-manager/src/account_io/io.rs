@@ -1,6 +1,6 @@
-//! Accounts of the manager, read, made, written and closed in one place. The manager makes each
-//! kind at one address only and owns what it made, so owner and discriminator prove what an account
-//! is; which one it is follows from the keys it holds. Knows no rule about contents.
+//! Reads, creates, writes and closes every account of the manager. The manager creates each kind of
+//! account at its own address only, so owner and discriminator prove the kind of an account, and
+//! the keys inside it prove which one it is. No rule about the contents is here.
 use anchor_lang::prelude::*;
 use anchor_lang::solana_program::program::{invoke, invoke_signed};
 use anchor_lang::solana_program::system_program;
@@ -11,7 +11,7 @@ use crate::runtime::require::require;
 use crate::runtime::slice_writer::SliceWriter;
 use crate::seeds;
 
-/// Who pays for a new account, and what that takes.
+/// Who pays for a new account, and what creating it needs.
 pub(crate) struct Payer<'a, 'info> {
     /// Signs and pays.
     pub payer: &'a AccountInfo<'info>,
@@ -21,15 +21,15 @@ pub(crate) struct Payer<'a, 'info> {
     pub rent: &'a Rent,
 }
 
-/// The account in `info`, which the manager must own.
+/// Reads the account in `info`, which the manager must own.
 #[inline(never)]
 pub(crate) fn read<T: AccountDeserialize + Discriminator>(info: &AccountInfo) -> Result<Box<T>> {
     require_kind(info, T::DISCRIMINATOR)?;
     Ok(Box::new(T::try_deserialize_unchecked(&mut &info.try_borrow_data()?[..])?))
 }
 
-/// The manager owns `info`, which is of the kind with `discriminator`: the errors are Anchor's own.
-/// For all kinds at once; Anchor's check is copied to each.
+/// The manager owns `info`, and its data starts with `discriminator`. Anchor's check returns the
+/// same errors, but is compiled once for each account type; this one is compiled once.
 #[inline(never)]
 fn require_kind(info: &AccountInfo, discriminator: &[u8]) -> Result<()> {
     require!(*info.owner == crate::ID, ManagerError::WrongAccount);
@@ -45,7 +45,7 @@ fn require_kind(info: &AccountInfo, discriminator: &[u8]) -> Result<()> {
     })
 }
 
-/// As [`read`], for an account that may be closed: `None` when the manager does not own `info`.
+/// Like [`read`], for an account that may be closed: `None` when the manager does not own `info`.
 pub(crate) fn read_if_any<T>(info: &AccountInfo) -> Result<Option<Box<T>>>
 where
     T: AccountDeserialize + Discriminator,
@@ -59,9 +59,10 @@ pub(crate) fn write<T: AccountSerialize>(info: &AccountInfo, value: &T) -> Resul
     value.try_serialize(&mut SliceWriter(&mut info.try_borrow_mut_data()?))
 }
 
-/// Makes an account of `space` bytes at `info`, the address that `seeds` and their canonical bump
-/// lead to. Returns the bump. Anyone may have sent lamports there before, which the system
-/// program's `CreateAccount` would refuse.
+/// Creates an account of `space` bytes at `info`, which must be the address of `seeds` and their
+/// canonical bump. Returns the bump. The system program's `CreateAccount` refuses an address that
+/// holds lamports, and anyone can send some there first; then this adds what is missing, allocates
+/// and assigns.
 #[inline(never)]
 pub(crate) fn create<'info>(
     info: &AccountInfo<'info>,
@@ -72,7 +73,7 @@ pub(crate) fn create<'info>(
     let bump = canonical_bump(info.key, seeds)?;
     require!(*info.owner == system_program::ID, ManagerError::AddressTaken);
     let bumps = [bump];
-    let signer = seeds::signer(seeds, &bumps);
+    let signer = seeds::signer_seeds(seeds, &bumps);
     let (len, need) = (space as u64, by.rent.minimum_balance(space));
     let infos = [by.payer.clone(), info.clone(), by.system_program.clone()];
     if info.lamports() == 0 {
@@ -89,23 +90,24 @@ pub(crate) fn create<'info>(
     Ok(bump)
 }
 
-/// The bump that leads from `seeds` to `address`, which must be the highest that leads to an address
-/// without a key: there is one account of each kind. To try only those above it with the runtime
-/// takes 1,500 units less than to look for it there.
+/// The bump of `address` under `seeds`. It must be the canonical one, so that no second address
+/// exists for the same seeds. `find_program_address` would cost 1,500 compute units more: only the
+/// bumps above the one that matches are checked by system call.
 #[inline(never)]
 fn canonical_bump(address: &Pubkey, seeds: &[&[u8]]) -> Result<u8> {
     for bump in (0..=u8::MAX).rev() {
-        if seeds::derived(seeds, bump) == *address {
+        if seeds::derive_address(seeds, bump) == *address {
             return Ok(bump);
         }
-        let higher = Pubkey::create_program_address(&seeds::signer(seeds, &[bump]), &crate::ID);
+        let higher =
+            Pubkey::create_program_address(&seeds::signer_seeds(seeds, &[bump]), &crate::ID);
         require!(higher.is_err(), ManagerError::WrongAccount);
     }
     Err(to_error(ManagerError::WrongAccount))
 }
 
-/// Closes `info`: its lamports go to `refund`, its bytes and its owner are gone. Must be the last
-/// thing an instruction does to it.
+/// Closes `info`: its lamports go to `refund`, its data is removed and the system program owns it.
+/// An instruction must not use `info` afterwards.
 #[inline(never)]
 pub(crate) fn close<'info>(info: &AccountInfo<'info>, refund: &AccountInfo<'info>) -> Result<()> {
     require!(info.key != refund.key, ManagerError::WrongAccount);
@@ -129,7 +131,7 @@ mod tests {
             assert_eq!(canonical_bump(&address, &seeds).unwrap(), bump);
             lower_bumps += u32::from(bump < u8::MAX);
             for other in (0..bump).rev().take(4) {
-                let address = seeds::derived(&seeds, other);
+                let address = seeds::derive_address(&seeds, other);
                 assert!(canonical_bump(&address, &seeds).is_err(), "{other} below {bump}");
             }
         }

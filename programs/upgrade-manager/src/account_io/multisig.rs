@@ -1,5 +1,6 @@
-//! A multisig, its programs and its proposals, read and tied to each other by the keys they hold. Knows
-//! which accounts belong together and who may call; what may happen to them the state types say.
+//! Reads a multisig, its programs and its proposals, and checks by the keys they hold that they
+//! belong to each other. Also checks that no program stands between a member and the manager. What
+//! may happen to an account is a rule of its type in `state`.
 use anchor_lang::Discriminator;
 use anchor_lang::prelude::*;
 use anchor_lang::solana_program::instruction::{TRANSACTION_LEVEL_STACK_HEIGHT, get_stack_height};
@@ -15,7 +16,7 @@ use crate::state::{
 /// A multisig and one of its programs.
 pub(crate) type MultisigAndState = (Box<MultisigConfig>, Box<ProgramUpgradeState>);
 
-/// The multisig in `multisig` and the program in `state`, about which it decides.
+/// Reads the multisig in `multisig` and, from `state`, a program that it governs.
 #[inline(never)]
 pub(crate) fn read_multisig_and_state(
     multisig: &AccountInfo,
@@ -26,7 +27,7 @@ pub(crate) fn read_multisig_and_state(
     Ok((io::read(multisig)?, state))
 }
 
-/// The upgrade proposal in `info`, which must be about the program of `state`, by its multisig.
+/// Reads the upgrade proposal in `info`, which must be for the program of `state`, by its multisig.
 #[inline(never)]
 pub(crate) fn read_upgrade_proposal(
     state: &ProgramUpgradeState,
@@ -38,7 +39,7 @@ pub(crate) fn read_upgrade_proposal(
     Ok(proposal)
 }
 
-/// The proposal about a multisig in `info`, which must be one of `multisig`.
+/// Reads the governance proposal in `info`, which must be one of `multisig`.
 #[inline(never)]
 pub(crate) fn read_governance_proposal(
     multisig: &Pubkey,
@@ -49,15 +50,17 @@ pub(crate) fn read_governance_proposal(
     Ok(proposal)
 }
 
-/// Members sign what they send: no program stands in between, but for the one of a Squads vault,
-/// which cannot sign otherwise.
+/// No program calls this instruction on behalf of a member: it could hide from the member what they
+/// sign. A multisig with a Squads vault is exempt, because a vault can sign only through the Squads
+/// program.
 pub(crate) fn require_direct(config: &MultisigConfig) -> Result<()> {
     let direct = get_stack_height() <= TRANSACTION_LEVEL_STACK_HEIGHT;
     require!(direct || config.squads.is_some(), ManagerError::CalledByProgram);
     Ok(())
 }
 
-/// A proposal of either kind. Not a type parameter: what votes do would be in the ELF twice.
+/// A proposal of either kind. An enum, because with a type parameter the voting code would be in
+/// the ELF twice.
 pub(crate) enum Proposal {
     /// To upgrade a program.
     Upgrade(Box<UpgradeProposal>),
@@ -75,7 +78,7 @@ macro_rules! either {
 }
 
 impl Proposal {
-    /// The proposal in `info`.
+    /// Reads the proposal in `info`.
     fn read(info: &AccountInfo) -> Result<Self> {
         let governance = info.try_borrow_data()?.starts_with(GovernanceProposal::DISCRIMINATOR);
         Ok(if governance {
@@ -91,8 +94,8 @@ impl Votable for Proposal {
         either!(self, it => it.voting_state())
     }
 
-    fn set_voting_state(&mut self, stage: VotingState) {
-        either!(self, it => it.set_voting_state(stage));
+    fn set_voting_state(&mut self, voting: VotingState) {
+        either!(self, it => it.set_voting_state(voting));
     }
 
     fn ballot(&self) -> &Ballot {
@@ -136,15 +139,15 @@ impl Votable for Proposal {
 pub(crate) struct VotingAccounts<'a, 'info> {
     /// The multisig.
     pub multisig: &'a AccountInfo<'info>,
-    /// The state of the program that the proposal is about, if it is about one.
+    /// The state of the program that the proposal is about; `None` when it is about the multisig.
     pub state: Option<&'a AccountInfo<'info>>,
     /// The proposal.
     pub proposal: &'a AccountInfo<'info>,
 }
 
 impl VotingAccounts<'_, '_> {
-    /// The multisig and its proposal. Of the state only its identity is looked at: most votes do not
-    /// touch it.
+    /// Reads the multisig and its proposal. Checks only that `state` is the right account and does
+    /// not read it, because most votes do not change it.
     #[inline(never)]
     pub(crate) fn read(&self) -> Result<(Box<MultisigConfig>, Proposal)> {
         let proposal = Proposal::read(self.proposal)?;
@@ -158,8 +161,8 @@ impl VotingAccounts<'_, '_> {
         Ok((io::read(self.multisig)?, proposal))
     }
 
-    /// Writes the proposal; when it has ended, it no longer counts for its proposer, and its
-    /// program is free for another.
+    /// Writes the proposal. When it has ended, also frees its slot in the program's state and in
+    /// the proposer's count of open proposals.
     #[inline(never)]
     pub(crate) fn write(&self, config: &mut MultisigConfig, proposal: &Proposal) -> Result<()> {
         either!(proposal, it => io::write(self.proposal, &**it))?;
@@ -176,8 +179,8 @@ impl VotingAccounts<'_, '_> {
     }
 }
 
-/// Whether `info` is the state of `program`, told by the bytes alone.
+/// Whether `info` is the state of `program`. Reads only discriminator and key.
 fn is_state_of(info: &AccountInfo, program: &Pubkey) -> Result<bool> {
     let data = info.try_borrow_data()?;
-    Ok(*info.owner == crate::ID && ProgramUpgradeState::program_in(&data) == Some(*program))
+    Ok(*info.owner == crate::ID && ProgramUpgradeState::read_program(&data) == Some(*program))
 }

@@ -1,5 +1,6 @@
-//! Accounts around code and migrations, read and tied to each other: which one an account is follows
-//! from the keys it holds, and of one that may be closed from its address.
+//! Reads program states, proposals, attestations and version records, and checks that they belong
+//! to each other. An open account is identified by the keys it holds; a closed one holds none, so
+//! where an account may be closed its address is checked.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -9,13 +10,13 @@ use crate::runtime::require::require;
 use crate::seeds;
 use crate::state::{AccountVersion, BufferAttestation, ProgramUpgradeState, UpgradeProposal};
 
-/// The state of a program in `state`.
+/// Reads the state of a program.
 #[inline(never)]
 pub(crate) fn read_state(state: &AccountInfo) -> Result<Box<ProgramUpgradeState>> {
     io::read(state)
 }
 
-/// The state of a program in `state`, and one of its proposals in `proposal`.
+/// Reads the state of a program and one of its upgrade proposals.
 pub(crate) fn read_state_and_proposal(
     state: &AccountInfo,
     proposal: &AccountInfo,
@@ -25,7 +26,7 @@ pub(crate) fn read_state_and_proposal(
     Ok((state, proposal))
 }
 
-/// What is known of `buffer` in `info`, which must be for the program of `state`.
+/// Reads the attestation of `buffer` in `info`, which must be for `program`.
 #[inline(never)]
 pub(crate) fn read_attestation(
     info: &AccountInfo,
@@ -38,7 +39,7 @@ pub(crate) fn read_attestation(
     Ok(attestation)
 }
 
-/// The state of `program` in `info`, `None` when it is closed.
+/// Reads the state of `program` in `info`, `None` when it is closed.
 pub(crate) fn read_state_if_any(
     info: &AccountInfo,
     program: &Pubkey,
@@ -47,7 +48,7 @@ pub(crate) fn read_state_if_any(
     io::read_if_any(info)
 }
 
-/// The proposal at `address` in `info`, `None` when it is closed.
+/// Reads the proposal at `address` in `info`, `None` when it is closed.
 pub(crate) fn read_proposal_if_any(
     info: &AccountInfo,
     address: &Pubkey,
@@ -56,7 +57,7 @@ pub(crate) fn read_proposal_if_any(
     io::read_if_any(info)
 }
 
-/// The record of `account` of `program` in `info`, `None` when it is closed.
+/// Reads the version record of `account` of `program` in `info`, `None` when it is closed.
 pub(crate) fn read_record_if_any(
     info: &AccountInfo,
     program: &Pubkey,
@@ -67,7 +68,7 @@ pub(crate) fn read_record_if_any(
     io::read_if_any(info)
 }
 
-/// The attestation of `buffer` in `info`, `None` when there is none.
+/// Reads the attestation of `buffer` in `info`, `None` when there is none.
 pub(crate) fn read_attestation_if_any(
     info: &AccountInfo,
     buffer: &Pubkey,

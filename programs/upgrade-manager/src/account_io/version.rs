@@ -1,4 +1,4 @@
-//! Version records, whose addresses come in as remaining accounts.
+//! Reads and creates version records, which come in as remaining accounts.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -8,23 +8,23 @@ use crate::runtime::require::require;
 use crate::seeds;
 use crate::state::AccountVersion;
 
-/// Bytes of a record.
+/// Bytes of a record's account.
 const SPACE: usize = 8 + AccountVersion::INIT_SPACE;
 
-/// The record in `info`, which must be the one of `account` of `program`.
+/// Reads the record in `info`, which must be the one of `account` of `program`.
 pub(crate) fn read_record(
     program: &Pubkey,
     account: &Pubkey,
     info: &AccountInfo,
 ) -> Result<Box<AccountVersion>> {
     let record: Box<AccountVersion> = io::read(info)?;
-    // Records are made at their own address only, so that their fields identify them.
+    // A record is created at its own address only, so its fields identify it.
     require!(record.program == *program, ManagerError::WrongAccount);
     require!(record.account == *account, ManagerError::WrongAccount);
     Ok(record)
 }
 
-/// As [`read_record`], and makes the record at `version` where there is none yet.
+/// Like [`read_record`], but creates the record, at `version`, where there is none.
 pub(crate) fn read_or_create_record<'info>(
     program: &Pubkey,
     account: &Pubkey,

@@ -4,7 +4,7 @@ use anchor_lang::prelude::*;
 
 use crate::error::ManagerError;
 use crate::external::loader;
-use crate::external::loader::{Authority, Install};
+use crate::external::loader::{InstallAccounts, UpgradeAuthority};
 use crate::runtime::require::require;
 use crate::state::{ProgramUpgradeState, Terms};
 
@@ -14,7 +14,7 @@ const RENT: Pubkey = pubkey!("SysvarRent111111111111111111111111111111111");
 const CLOCK: Pubkey = pubkey!("SysvarC1ock11111111111111111111111111111111");
 
 /// What the loader needs besides the buffer.
-pub(crate) struct Loader<'a, 'info> {
+pub(crate) struct LoaderAccounts<'a, 'info> {
     /// The program.
     pub program: &'a AccountInfo<'info>,
     /// Its code.
@@ -34,7 +34,7 @@ pub(crate) struct Loader<'a, 'info> {
 /// Every account is the one that `state` and the approved `terms` name.
 #[inline(never)]
 pub(crate) fn require_accounts(
-    with: &Loader,
+    with: &LoaderAccounts,
     state: &ProgramUpgradeState,
     terms: &Terms,
 ) -> Result<()> {
@@ -50,13 +50,13 @@ pub(crate) fn require_accounts(
 
 /// Installs the code of `buffer`.
 pub(crate) fn install<'info>(
-    with: &Loader<'_, 'info>,
+    with: &LoaderAccounts<'_, 'info>,
     state: &ProgramUpgradeState,
     buffer: &AccountInfo<'info>,
 ) -> Result<()> {
     let (program, bump) = (&state.program, state.authority_bump);
-    let authority = Authority { info: with.authority, program, bump };
-    authority.install(&Install {
+    let authority = UpgradeAuthority { info: with.authority, program, bump };
+    authority.install(&InstallAccounts {
         program_data: with.program_data,
         program: with.program,
         buffer,

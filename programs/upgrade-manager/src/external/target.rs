@@ -31,14 +31,14 @@ pub(crate) struct Target<'a, 'info> {
 }
 
 /// What an account of the target looked like.
-struct Seen {
+struct AccountSnapshot {
     hash: [u8; 32],
     len: usize,
     lamports: u64,
 }
 
 /// How an account comes back, and the bytes it then gets.
-pub(crate) enum Way<'a> {
+pub(crate) enum RestoreMethod<'a> {
     /// The account's exact old bytes.
     Bytes(&'a [u8]),
     /// The target computes the old layout from the new one.
@@ -46,7 +46,7 @@ pub(crate) enum Way<'a> {
 }
 
 /// What came of a restore.
-pub(crate) struct Restored {
+pub(crate) struct RestoreOutcome {
     /// sha256 before.
     pub before: [u8; 32],
     /// sha256 after.
@@ -56,53 +56,59 @@ pub(crate) struct Restored {
 }
 
 /// What an account that is about to migrate looks like.
-pub(crate) struct Old {
+pub(crate) struct BeforeMigration {
     rule: TypeRule,
     version: u16,
-    seen: Seen,
+    snapshot: AccountSnapshot,
 }
 
-impl Old {
+impl BeforeMigration {
     /// sha256 of the account's bytes.
     pub(crate) fn hash(&self) -> [u8; 32] {
-        self.seen.hash
+        self.snapshot.hash
     }
 }
 
 impl<'info> Target<'_, 'info> {
     /// Looks at `account` before its migration: it must be of the type of `rule`, at a version that
     /// the terms migrate from.
-    pub(crate) fn look(&self, account: &AccountInfo<'info>, rule: TypeRule) -> Result<Old> {
+    pub(crate) fn inspect(
+        &self,
+        account: &AccountInfo<'info>,
+        rule: TypeRule,
+    ) -> Result<BeforeMigration> {
         let versions = self.terms.migrates_from();
         let version = rule.eligible(&account.try_borrow_data()?, &versions);
         let version = version.or_err(ManagerError::NotEligible)?;
-        Ok(Old { rule, version, seen: Seen::of(account)? })
+        Ok(BeforeMigration { rule, version, snapshot: AccountSnapshot::of(account)? })
     }
 
-    /// Migrates `account`, which was looked at as `old`; `payer` pays for its growth and for nothing
-    /// else.
+    /// Migrates `account`, which was looked at as `old`; `payer` pays for its growth and for
+    /// nothing else.
     pub(crate) fn migrate(
         &self,
-        old: Old,
+        old: BeforeMigration,
         account: &AccountInfo<'info>,
         payer: &AccountInfo<'info>,
     ) -> Result<Migration> {
         require!(*account.key != *payer.key, ManagerError::WrongAccount);
-        let (Old { rule, version, seen: before }, to) = (old, self.terms.to_version);
+        let (BeforeMigration { rule, version, snapshot: before }, to) =
+            (old, self.terms.to_version);
         let purse = payer.lamports();
 
         let header = Header { from: version, to, expected_sha256: before.hash };
         self.call(header.encode(MIGRATE).to_vec(), account, payer, true)?;
 
-        let after = self.look_again(account)?;
-        require!(rule.arrived(&account.try_borrow_data()?, to), ManagerError::TargetBroke);
+        let after = self.inspect_after_call(account)?;
+        require!(rule.is_migrated(&account.try_borrow_data()?, to), ManagerError::TargetBroke);
         let spent = purse.saturating_sub(payer.lamports());
         // What the account holds beyond its old rent may be a user's: growth is not paid from it.
         let rented = self.rent.minimum_balance(before.len).min(before.lamports);
         let growth = self.rent.minimum_balance(after.len).saturating_sub(rented);
         require!(spent <= growth, ManagerError::LamportsMoved);
         require!(after.lamports >= before.lamports, ManagerError::LamportsMoved);
-        // The payer signs for the target, which could assign its account to itself and empty it later.
+        // The payer signs for the target, which could assign its account to itself and empty it
+        // later.
         let kept = *payer.owner == system_program::ID && payer.data_is_empty();
         require!(kept, ManagerError::LamportsMoved);
         let len = |bytes| u32::try_from(bytes).or_err(ManagerError::Overflow);
@@ -121,32 +127,32 @@ impl<'info> Target<'_, 'info> {
     pub(crate) fn restore(
         &self,
         record: &AccountVersion,
-        way: &Way<'_>,
+        method: &RestoreMethod<'_>,
         account: &AccountInfo<'info>,
         refund: &AccountInfo<'info>,
         payer: &AccountInfo<'info>,
-    ) -> Result<Restored> {
+    ) -> Result<RestoreOutcome> {
         require!(*account.key != *refund.key, ManagerError::WrongAccount);
         let (from, to) = (self.terms.to_version, record.previous_version);
         let rule = self.rule(account)?;
         let held = rule.version(&account.try_borrow_data()?);
         require!(held == Some(from), ManagerError::NotEligible);
         self.top_up(record.old_len, account, payer)?;
-        let before = Seen::of(account)?;
+        let before = AccountSnapshot::of(account)?;
         let (purse, untouched) = (refund.lamports(), before.hash == record.new_hash);
 
         let header = Header { from, to, expected_sha256: before.hash };
-        let data = match way {
-            Way::Bytes(bytes) => {
+        let data = match method {
+            RestoreMethod::Bytes(bytes) => {
                 require!(untouched, ManagerError::Touched);
                 require!(hash(bytes).to_bytes() == record.old_hash, ManagerError::WrongBytes);
                 [&header.encode(RESTORE)[..], bytes].concat()
             }
-            Way::Down => header.encode(MIGRATE_DOWN).to_vec(),
+            RestoreMethod::Down => header.encode(MIGRATE_DOWN).to_vec(),
         };
         self.call(data, account, refund, false)?;
 
-        let after = self.look_again(account)?;
+        let after = self.inspect_after_call(account)?;
         require!(!untouched || after.hash == record.old_hash, ManagerError::NotExact);
         let back = rule.eligible(&account.try_borrow_data()?, &(to..=to)).is_some();
         require!(back, ManagerError::TargetBroke);
@@ -154,7 +160,7 @@ impl<'info> Target<'_, 'info> {
         let freed = freed.filter(|freed| *freed <= record.rent_paid);
         let freed = freed.or_err(ManagerError::LamportsMoved)?;
         require!(refund.lamports().checked_sub(purse) == Some(freed), ManagerError::LamportsMoved);
-        Ok(Restored { before: before.hash, after: after.hash, freed })
+        Ok(RestoreOutcome { before: before.hash, after: after.hash, freed })
     }
 
     /// The rule for `account`, which the target must own.
@@ -167,8 +173,8 @@ impl<'info> Target<'_, 'info> {
     }
 
     /// What holds after every call: still the target's, and exempt from rent.
-    fn look_again(&self, account: &AccountInfo) -> Result<Seen> {
-        let after = Seen::of(account)?;
+    fn inspect_after_call(&self, account: &AccountInfo) -> Result<AccountSnapshot> {
+        let after = AccountSnapshot::of(account)?;
         let kept = *account.owner == self.terms.program && !account.executable;
         require!(kept, ManagerError::TargetBroke);
         let exempt = after.lamports >= self.rent.minimum_balance(after.len);
@@ -219,7 +225,7 @@ impl<'info> Target<'_, 'info> {
     }
 }
 
-impl Seen {
+impl AccountSnapshot {
     fn of(account: &AccountInfo) -> Result<Self> {
         let data = account.try_borrow_data()?;
         let hash = hash(&data).to_bytes();

@@ -1,11 +1,12 @@
-//! The accounts behind an instruction's own: groups in strictly ascending order of their first
-//! account, so that none can come twice. Whether a group has one more follows from its account.
+//! The remaining accounts of an instruction, read as groups. The groups come in strictly ascending
+//! order of their first account, so no account can come twice. A group of an account with a backup
+//! has the backup behind it.
 use anchor_lang::prelude::*;
 
 use crate::error::{ManagerError, OrErr as _};
 use crate::runtime::require::require;
 
-/// The part of a batch that has not been taken.
+/// The groups of a batch that have not been read yet.
 pub(crate) struct Batch<'a, 'info> {
     rest: &'a [AccountInfo<'info>],
     last: Option<Pubkey>,
@@ -18,7 +19,7 @@ impl<'a, 'info> Batch<'a, 'info> {
         Ok(Self { rest: accounts, last: None })
     }
 
-    /// The next group, `None` behind the last.
+    /// The next group, `None` after the last.
     pub(crate) fn next<const N: usize>(&mut self) -> Result<Option<&'a [AccountInfo<'info>; N]>> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -30,7 +31,7 @@ impl<'a, 'info> Batch<'a, 'info> {
         Ok(Some(group))
     }
 
-    /// The backup behind the group that was taken last.
+    /// The backup behind the group that was read last.
     pub(crate) fn backup(&mut self) -> Result<&'a AccountInfo<'info>> {
         let (backup, rest) = self.rest.split_first().or_err(ManagerError::BackupMissing)?;
         self.rest = rest;

@@ -9,15 +9,15 @@ use anchor_lang::solana_program::{instruction::Instruction, program::invoke_sign
 use crate::runtime::slice_writer::SliceWriter;
 use crate::{EVENT_AUTHORITY_AND_BUMP, ID, seeds};
 
-/// Bytes that every event but a batch's fits in.
-const COMMON: usize = 320;
+/// A length in bytes that every event but a batch's fits in.
+const DEFAULT_EVENT_LEN: usize = 320;
 
 /// Emits `event`, signed by `authority`: the `event_authority` of every instruction.
 pub(crate) fn emit<E>(authority: &AccountInfo, event: &E) -> Result<()>
 where
     E: Discriminator + AnchorSerialize,
 {
-    emit_sized(authority, event, COMMON)
+    emit_sized(authority, event, DEFAULT_EVENT_LEN)
 }
 
 /// As [`emit`], for an event of about `len` bytes.
@@ -26,34 +26,36 @@ pub(crate) fn emit_sized<E>(authority: &AccountInfo, event: &E, len: usize) -> R
 where
     E: Discriminator + AnchorSerialize,
 {
-    let mut room = len;
+    let mut capacity = len;
     let data = loop {
-        let mut data = vec![0; room];
+        let mut data = vec![0; capacity];
         if let Some(left) = encode(&mut data, event) {
-            data.truncate(room.saturating_sub(left));
+            data.truncate(capacity.saturating_sub(left));
             break data;
         }
-        // Longer than was thought, which costs units but loses no event.
-        room = room.saturating_mul(2).max(COMMON);
+        // The caller's `len` was too low: that costs compute units, but no event is lost.
+        capacity = capacity.saturating_mul(2).max(DEFAULT_EVENT_LEN);
     };
     send(authority, data)
 }
 
-/// Writes `event` to the front of `data`. Returns how much is left of it, `None` when it is too short.
+/// Writes `event` to the front of `data`. Returns how many bytes of `data` are left, or `None` when
+/// `data` is too short.
 #[inline(always)]
 fn encode<E>(data: &mut [u8], event: &E) -> Option<usize>
 where
     E: Discriminator + AnchorSerialize,
 {
-    let mut room = SliceWriter(data);
-    room.write_all(EVENT_IX_TAG_LE).ok()?;
-    room.write_all(E::DISCRIMINATOR).ok()?;
-    event.serialize(&mut room).ok()?;
-    Some(room.0.len())
+    let mut writer = SliceWriter(data);
+    writer.write_all(EVENT_IX_TAG_LE).ok()?;
+    writer.write_all(E::DISCRIMINATOR).ok()?;
+    event.serialize(&mut writer).ok()?;
+    Some(writer.0.len())
 }
 
-/// Sends the event in `data`. Refuses any other signer as Anchor's `#[event_cpi]` does: checked here
-/// once, not among the accounts of each instruction, where it took 16 KB of the ELF.
+/// Sends the event in `data`. Refuses any other signer, with the error that Anchor's `#[event_cpi]`
+/// returns. The check is here once, because among the accounts of each instruction it took 16 KB of
+/// the ELF.
 #[inline(never)]
 fn send(authority: &AccountInfo, data: Vec<u8>) -> Result<()> {
     if *authority.key != EVENT_AUTHORITY_AND_BUMP.0 {

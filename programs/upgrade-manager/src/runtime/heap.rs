@@ -1,19 +1,20 @@
-//! The program's heap: memory is handed out from its end downwards and never taken back, as the SDK's
-//! allocator does it. Called instead of copied to every place that allocates: there are some 1,700,
-//! mostly where the program refuses, and the compiler would copy 200 bytes to each, 28 % of the ELF.
-//! All memory starts at a multiple of eight, where texts are checked eight bytes at a time: reading a
-//! proposal, whose links are texts, costs each vote several hundred units less.
+//! The program's allocator. Like the SDK's, it hands memory out from the end of the heap downwards
+//! and never frees any. Unlike the SDK's, it is never inlined: about 1,700 places allocate, mostly
+//! to return an error, and 200 inlined bytes at each were 28 % of the ELF.
+//!
+//! All memory starts at a multiple of eight. UTF-8 is then checked eight bytes at a time, which
+//! saves each vote several hundred compute units, because a proposal holds three texts.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::ptr;
 
 use anchor_lang::solana_program::entrypoint::{HEAP_LENGTH, HEAP_START_ADDRESS};
 
-/// The first word of the heap: where the memory that was handed out begins, 0 before any was.
+/// The first word of the heap holds the lowest address that was handed out, 0 before the first.
 const TOP: *mut usize = HEAP_START_ADDRESS as *mut usize;
 /// The lowest address to hand out.
 const FIRST: usize = HEAP_START_ADDRESS as usize + size_of::<usize>();
-/// Behind the heap.
+/// The first address behind the heap.
 const END: usize = HEAP_START_ADDRESS as usize + HEAP_LENGTH;
 
 struct Heap;
@@ -23,7 +24,7 @@ static HEAP: Heap = Heap;
 
 #[allow(unsafe_code, reason = "an allocator is unsafe by its nature")]
 // SAFETY: the SVM reserves these addresses for the heap, sets them to zero, and runs one thread.
-// Memory is handed out once, below all that was handed out before, so that no two places share any.
+// Every allocation lies below all earlier ones, so no two overlap.
 unsafe impl GlobalAlloc for Heap {
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -44,7 +45,8 @@ unsafe impl GlobalAlloc for Heap {
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise; what was never handed out is as the SVM made it: zeros.
+        // SAFETY: the caller keeps the contract of `alloc`; the SVM zeroed the heap, and no address
+        // is handed out twice, so this memory is still zero.
         unsafe { self.alloc(layout) }
     }
 

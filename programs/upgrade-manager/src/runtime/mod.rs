@@ -1,5 +1,5 @@
-//! What the program has of its own for running on chain: controls, events, heap, batches of accounts,
-//! the check for durable nonces. Knows no account of the manager.
+//! What every instruction needs to run on chain: the macro for controls, events, the heap, batches
+//! of accounts and the check for durable nonces. It knows none of the manager's accounts.
 pub(crate) mod batch;
 pub(crate) mod emit;
 #[cfg(all(feature = "custom-heap", not(feature = "no-entrypoint"), target_os = "solana"))]

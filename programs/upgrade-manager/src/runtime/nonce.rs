@@ -1,24 +1,25 @@
-//! Votes in durable-nonce transactions: one that was signed long ago can be sent at any later time,
-//! so a multisig refuses them unless it says otherwise. Reads the instructions sysvar, nothing else.
+//! Refuses votes in durable-nonce transactions. Such a transaction stays valid for as long as its
+//! nonce is not advanced, so somebody could send an old vote much later. A multisig can allow them.
+//! Reads only the instructions sysvar.
 use anchor_lang::prelude::*;
 use anchor_lang::solana_program::system_program;
 
 use crate::error::{ManagerError, OrErr as _};
 use crate::runtime::require::require;
-use crate::state::MultisigConfig;
 
 /// The instructions sysvar.
 pub const INSTRUCTIONS: Pubkey = pubkey!("Sysvar1nstructions1111111111111111111111111");
-/// Tag of the system program's `AdvanceNonceAccount`, which must come first to be one.
+/// Tag of the system program's `AdvanceNonceAccount`. The runtime treats a transaction as durable
+/// only when this is its first instruction.
 const ADVANCE_NONCE: [u8; 4] = [4, 0, 0, 0];
 
-/// The transaction is of a kind that `config` counts votes of.
+/// The transaction is not durable, or the multisig allows durable ones.
 ///
 /// # Errors
 /// [`ManagerError::WrongProgram`] or [`ManagerError::DurableNonce`].
-pub fn require_allowed(config: &MultisigConfig, sysvar: &AccountInfo) -> Result<()> {
+pub fn require_allowed(allow_durable_nonce: bool, sysvar: &AccountInfo) -> Result<()> {
     require!(*sysvar.key == INSTRUCTIONS, ManagerError::WrongProgram);
-    if config.allow_durable_nonce {
+    if allow_durable_nonce {
         return Ok(());
     }
     let durable = is_durable(&sysvar.try_borrow_data()?).or_err(ManagerError::WrongAccount)?;
@@ -26,21 +27,23 @@ pub fn require_allowed(config: &MultisigConfig, sysvar: &AccountInfo) -> Result<
     Ok(())
 }
 
-/// Whether the first instruction in the sysvar's `data` advances a nonce; `None` for other data.
+/// Whether the first instruction in the sysvar's `data` advances a nonce; `None` when `data` is not
+/// the sysvar's.
 ///
-/// Layout: count `u16`, an offset `u16` an instruction; at the offset: count of accounts `u16`, a
-/// flag byte and a key each, the program, length of the data `u16`, the data.
+/// Layout: the number of instructions as `u16`, then the offset of each as `u16`. At an offset: the
+/// number of accounts as `u16`, for each account a flag byte and a key, the program's key, the
+/// length of the instruction data as `u16`, the instruction data.
 fn is_durable(data: &[u8]) -> Option<bool> {
-    let first = data.get(usize::from(number(data, 2)?)..)?;
-    let accounts = usize::from(number(first, 0)?).checked_mul(33)?;
+    let first = data.get(usize::from(read_u16(data, 2)?)..)?;
+    let accounts = usize::from(read_u16(first, 0)?).checked_mul(33)?;
     let rest = first.get(accounts.checked_add(2)?..)?;
     let (program, rest) = rest.split_first_chunk::<32>()?;
-    let len = usize::from(number(rest, 0)?);
+    let len = usize::from(read_u16(rest, 0)?);
     let instruction = rest.get(2..len.checked_add(2)?)?;
     Some(system_program::ID.to_bytes() == *program && instruction.starts_with(&ADVANCE_NONCE))
 }
 
-fn number(data: &[u8], at: usize) -> Option<u16> {
+fn read_u16(data: &[u8], at: usize) -> Option<u16> {
     data.get(at..)?.first_chunk::<2>().copied().map(u16::from_le_bytes)
 }
 

@@ -1,8 +1,10 @@
-//! What the program refuses: every rule is one `require!`, so that they can be counted, and so that
-//! the mutation build (feature `mutants`, never deployed) can switch one of them off and show which
-//! test notices.
+//! `require!`: one rule that the program enforces, called a control. Anchor has a macro of the same
+//! name; ours also gives every control a number. The mutation build (feature `mutants`, never
+//! deployed) can switch one control off by its number, and `cargo xtask mutants` then shows which
+//! test fails. `controls.tsv` lists all controls.
 
-/// Refuses with `$error` unless `$holds`.
+/// Returns `$error` unless `$holds`. Every file that uses this macro imports it by name: the
+/// prelude's glob would bring in Anchor's macro, which no mutation can switch off.
 macro_rules! require {
     ($holds:expr, $error:expr $(,)?) => {
         if !($holds)
@@ -19,7 +21,7 @@ pub(crate) use require;
 /// The number of the control in line `line` of `module`: FNV-1a over `module:line`, the line in
 /// decimal digits. 32 bits of <http://www.isthe.com/chongo/tech/comp/fnv/>.
 #[must_use]
-#[allow(clippy::arithmetic_side_effects, reason = "a digit, and a unit that is at least one")]
+#[allow(clippy::arithmetic_side_effects, reason = "adds a digit, divides by a unit of at least 1")]
 pub const fn id(module: &str, line: u32) -> u32 {
     const fn step(hash: u32, byte: u8) -> u32 {
         (hash ^ byte as u32).wrapping_mul(0x0100_0193)
@@ -40,15 +42,15 @@ pub const fn id(module: &str, line: u32) -> u32 {
     hash
 }
 
-/// Whether control `id` is enforced: always, but in the mutation build.
+/// Whether control `id` is enforced: always, except in the mutation build.
 #[cfg(not(feature = "mutants"))]
 #[inline(always)]
 pub(crate) const fn is_on(_id: u32) -> bool {
     true
 }
 
-/// What the mutation harness looks for in the ELF; the four bytes behind it say which control is
-/// off, little-endian, 0 for none.
+/// `cargo xtask mutants` looks for this text in the ELF and writes into the four bytes behind it which
+/// control is off: its number, little-endian, 0 for none.
 #[cfg(all(feature = "mutants", target_os = "solana"))]
 #[used]
 static SWITCH: [u8; 20] = *b"control-switch:\0\0\0\0\0";
@@ -62,12 +64,13 @@ pub(crate) fn is_on(id: u32) -> bool {
     u32::from_le_bytes(off) != id
 }
 
-/// Whether control `id` is enforced: the unit tests, which have no ELF, are told by a variable.
+/// Whether control `id` is enforced. Unit tests have no ELF to patch, so an environment variable
+/// names the control that is off.
 #[cfg(all(feature = "mutants", not(target_os = "solana")))]
 pub(crate) fn is_on(id: u32) -> bool {
     static OFF: std::sync::OnceLock<Option<u32>> = std::sync::OnceLock::new();
-    let told = || std::env::var("CONTROL_OFF").ok()?.parse().ok();
-    *OFF.get_or_init(told) != Some(id)
+    let read = || std::env::var("CONTROL_OFF").ok()?.parse().ok();
+    *OFF.get_or_init(read) != Some(id)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Writes into a slice, all or nothing. With the standard library's writer for slices a field of known
-//! length is a call; with this one it is a few stores.
+//! Writes into a slice, all or nothing. With the standard library's writer for slices a field of
+//! known length is a call; with this one it is a few stores.
 use std::io::{self, Write};
 use std::mem;
 

@@ -155,8 +155,8 @@ impl AccountVersion {
     }
 
     /// Where the account stands under the proposal `by`; what an earlier one did to it does not
-    /// count. That could have had the same address: a multisig that was dissolved and made again numbers
-    /// its proposals anew. Then it ended before this one was executed.
+    /// count. That could have had the same address: a multisig that was dissolved and made again
+    /// numbers its proposals anew. Then it ended before this one was executed.
     #[must_use]
     pub fn status_under(&self, by: &Executed) -> AccountStatus {
         let counts = self.proposal == by.proposal && self.slot >= by.slot;

@@ -68,7 +68,7 @@ pub struct BufferAttestation {
 
 /// What is known of a buffer when it is frozen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frozen {
+pub struct FrozenBuffer {
     /// The buffer.
     pub buffer: Pubkey,
     /// The program it is for.
@@ -84,8 +84,8 @@ pub struct Frozen {
 impl BufferAttestation {
     /// A frozen buffer that nobody has hashed.
     #[must_use]
-    pub fn new(frozen: &Frozen, payer: Pubkey, bump: u8) -> Self {
-        let Frozen { buffer, program, role, len, refund } = *frozen;
+    pub fn new(frozen: &FrozenBuffer, payer: Pubkey, bump: u8) -> Self {
+        let FrozenBuffer { buffer, program, role, len, refund } = *frozen;
         Self {
             layout: LAYOUT,
             bump,
@@ -110,7 +110,7 @@ impl BufferAttestation {
     ///
     /// # Errors
     /// [`ManagerError::WrongBufferRole`] or [`ManagerError::AlreadyAttested`].
-    pub fn require_open(&self, role: BufferRole) -> Result<()> {
+    pub fn require_unattested(&self, role: BufferRole) -> Result<()> {
         require!(self.role == role, ManagerError::WrongBufferRole);
         require!(!self.attested, ManagerError::AlreadyAttested);
         Ok(())
@@ -125,12 +125,12 @@ impl BufferAttestation {
     /// [`ManagerError::ChunkOutOfOrder`] behind the last.
     pub fn add_chunk(&mut self, elf: &[u8]) -> Result<u32> {
         require!(!self.attested, ManagerError::AlreadyAttested);
-        require!(elf.len() > elf::MAX_INLINE, ManagerError::NotChunked);
+        require!(elf.len() > elf::MAX_INLINE_LEN, ManagerError::NotChunked);
         let (index, len) = (self.chunks, u32::try_from(elf.len()));
         let len = len.or_err(ManagerError::ElfTooLarge)?;
         require!(index == 0 || self.trimmed_len == len, ManagerError::TrimmedLength);
         let at = usize::try_from(index).or_err(ManagerError::Overflow)?;
-        let chunk = elf.chunks(elf::CHUNK).nth(at).or_err(ManagerError::ChunkOutOfOrder)?;
+        let chunk = elf.chunks(elf::CHUNK_LEN).nth(at).or_err(ManagerError::ChunkOutOfOrder)?;
         self.trimmed_len = len;
         self.accumulator = elf::add_chunk(&self.accumulator, index, chunk);
         self.chunks = index.checked_add(1).or_err(ManagerError::Overflow)?;
@@ -151,7 +151,7 @@ impl BufferAttestation {
     /// # Errors
     /// [`ManagerError::NotAnElf`], or [`ManagerError::NeedsChunks`] while chunks are missing.
     pub fn code_hash(&self, elf: &[u8]) -> Result<[u8; 32]> {
-        if elf.len() <= elf::MAX_INLINE {
+        if elf.len() <= elf::MAX_INLINE_LEN {
             return elf::elf_hash(elf);
         }
         elf::require_elf(elf)?;
@@ -202,14 +202,14 @@ impl BufferAttestation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::elf::{CHUNK, MAX_INLINE};
+    use crate::state::elf::{CHUNK_LEN, MAX_INLINE_LEN};
 
     fn key(i: u8) -> Pubkey {
         Pubkey::new_from_array([i; 32])
     }
 
     fn frozen(role: BufferRole) -> BufferAttestation {
-        let of = Frozen { buffer: key(1), program: key(2), role, len: 10, refund: key(3) };
+        let of = FrozenBuffer { buffer: key(1), program: key(2), role, len: 10, refund: key(3) };
         BufferAttestation::new(&of, key(4), 0)
     }
 
@@ -223,10 +223,10 @@ mod tests {
     fn a_buffer_serves_one_proposal_of_one_program_in_one_role() {
         let mut a = frozen(BufferRole::Upgrade);
         assert!(a.require_free(&key(2), BufferRole::Upgrade).is_err(), "no hash yet");
-        assert!(a.require_open(BufferRole::Rollback).is_err());
-        a.require_open(BufferRole::Upgrade).unwrap();
+        assert!(a.require_unattested(BufferRole::Rollback).is_err());
+        a.require_unattested(BufferRole::Upgrade).unwrap();
         a.attest(8, [9; 32], 5);
-        assert!(a.require_open(BufferRole::Upgrade).is_err(), "once");
+        assert!(a.require_unattested(BufferRole::Upgrade).is_err(), "once");
         assert!(a.require_free(&key(5), BufferRole::Upgrade).is_err());
         assert!(a.require_free(&key(2), BufferRole::Rollback).is_err());
         a.require_free(&key(2), BufferRole::Upgrade).unwrap();
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn chunks_in_order_lead_to_the_hash_that_clients_compute() {
-        let elf = elf(2 * CHUNK + 7);
+        let elf = elf(2 * CHUNK_LEN + 7);
         let len = elf.len() as u32;
         let mut a = frozen(BufferRole::Rollback);
         for index in 0..3 {
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn the_first_chunk_fixes_the_length() {
-        let (elf, longer) = (elf(2 * CHUNK + 7), elf(2 * CHUNK + 8));
+        let (elf, longer) = (elf(2 * CHUNK_LEN + 7), elf(2 * CHUNK_LEN + 8));
         let mut a = frozen(BufferRole::Upgrade);
         a.add_chunk(&elf).unwrap();
         assert_eq!(a.add_chunk(&longer).unwrap_err(), ManagerError::TrimmedLength.into());
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn what_one_transaction_can_hash_has_no_chunks() {
-        let elf = elf(MAX_INLINE);
+        let elf = elf(MAX_INLINE_LEN);
         let mut a = frozen(BufferRole::Upgrade);
         assert_eq!(a.add_chunk(&elf).unwrap_err(), ManagerError::NotChunked.into());
         assert_eq!(a.code_hash(&elf).unwrap(), elf::elf_hash(&elf).unwrap());

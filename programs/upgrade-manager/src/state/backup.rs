@@ -8,7 +8,7 @@ use crate::runtime::require::require;
 
 /// Most bytes of a critical account before its migration. Its backup is made by CPI, which adds at
 /// most 10,240 bytes to an account, and goes back by CPI, whose data has the same limit.
-pub const MAX_BACKUP: u32 = 10_000;
+pub const MAX_BACKUP_LEN: u32 = 10_000;
 
 /// The old bytes of one account of a target program.
 #[account]
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn what_the_chain_writes_in_two_parts_anyone_reads_as_one_account() {
-        for bytes in [&b""[..], b"old", &[7; MAX_BACKUP as usize]] {
+        for bytes in [&b""[..], b"old", &[7; MAX_BACKUP_LEN as usize]] {
             let data = written(bytes);
             let whole = AccountBackup::try_deserialize(&mut &data[..]).unwrap();
             assert_eq!(whole.bytes, bytes);
@@ -115,8 +115,8 @@ mod tests {
 
     #[test]
     fn the_largest_backup_grows_by_less_than_the_runtime_allows() {
-        assert!(AccountBackup::HEADER + MAX_BACKUP as usize <= 10_240);
-        assert!(migration_interface::HEADER_LEN + MAX_BACKUP as usize <= 10_240);
+        assert!(AccountBackup::HEADER + MAX_BACKUP_LEN as usize <= 10_240);
+        assert!(migration_interface::HEADER_LEN + MAX_BACKUP_LEN as usize <= 10_240);
     }
 
     #[test]

@@ -12,12 +12,12 @@ fn is_last(state: Option<&ProgramUpgradeState>, proposal: &Pubkey) -> bool {
 }
 
 impl UpgradeProposal {
-    /// This proposal, whose address is `key`, and its buffers may be closed: it has ended, or it was
-    /// executed and its program, whose state is `state` while there is one, has gone on.
+    /// This proposal, whose address is `key`, and its buffers may be closed: it has ended, or it
+    /// was executed and its program, whose state is `state` while there is one, has gone on.
     ///
     /// # Errors
     /// While it can still change anything.
-    pub fn require_over(
+    pub fn require_closable(
         &self,
         key: &Pubkey,
         state: Option<&ProgramUpgradeState>,
@@ -36,7 +36,7 @@ impl AccountVersion {
     ///
     /// # Errors
     /// While accounts are on their way, or may have to go back.
-    pub fn require_spent(
+    pub fn require_closable(
         &self,
         state: Option<&ProgramUpgradeState>,
         proposal: Option<&UpgradeProposal>,
@@ -45,7 +45,7 @@ impl AccountVersion {
         if let Some(state) = state.filter(|state| state.phase != Phase::Released) {
             state.require_steady()?;
         }
-        proposal.map_or(Ok(()), |proposal| proposal.require_over(&self.proposal, state, now))
+        proposal.map_or(Ok(()), |proposal| proposal.require_closable(&self.proposal, state, now))
     }
 }
 
@@ -55,7 +55,7 @@ impl AccountBackup {
     ///
     /// # Errors
     /// While the account may have to go back.
-    pub fn require_spent(
+    pub fn require_closable(
         &self,
         state: Option<&ProgramUpgradeState>,
         record: Option<&AccountVersion>,
@@ -68,7 +68,7 @@ impl AccountBackup {
         if matches!(status, AccountStatus::Pending | AccountStatus::Restored) {
             return Ok(());
         }
-        proposal.require_over(&self.proposal, state, now)
+        proposal.require_closable(&self.proposal, state, now)
     }
 }
 
@@ -78,7 +78,8 @@ mod tests {
     use super::super::lifecycle::tests::{key, proposal, state};
     use super::*;
 
-    /// The program of `proposal`, executed last, and the proposal at `status`, its window until 100.
+    /// The program of `proposal`, executed last, and the proposal at `status`, its window until
+    /// 100.
     fn executed(status: ProposalStatus) -> (ProgramUpgradeState, UpgradeProposal) {
         let last = ProgramUpgradeState { last_executed: Some(key(20)), ..state() };
         (last, UpgradeProposal { status, executed_slot: 7, rollback_until: 100, ..proposal() })
@@ -96,7 +97,7 @@ mod tests {
     #[test]
     fn a_proposal_is_kept_while_a_rollback_is_possible() {
         use ProposalStatus::{Active, Completed, Migrating, RolledBack, Superseded, Timelocked};
-        let gone = |status| executed(status).1.require_over(&key(20), None, 1);
+        let gone = |status| executed(status).1.require_closable(&key(20), None, 1);
         for (status, now, over) in [
             (Active, 1_000, false),
             (Timelocked, 1_000, false),
@@ -107,29 +108,32 @@ mod tests {
             (Superseded, 1, true),
         ] {
             let (state, proposal) = executed(status);
-            let ended = proposal.require_over(&key(20), Some(&state), now);
+            let ended = proposal.require_closable(&key(20), Some(&state), now);
             assert_eq!(ended.is_ok(), over, "{status:?} at {now}");
             assert_eq!(gone(status).is_ok(), !matches!(status, Active | Timelocked), "{status:?}");
         }
         let (state, mut proposal) = executed(Completed);
         proposal.rollback_approved_at = 50;
-        assert!(proposal.require_over(&key(20), Some(&state), 101).is_err(), "it goes back");
+        assert!(proposal.require_closable(&key(20), Some(&state), 101).is_err(), "it goes back");
         let later = ProgramUpgradeState { last_executed: Some(key(21)), ..state };
-        assert!(proposal.require_over(&key(20), Some(&later), 1).is_ok(), "the program went on");
+        assert!(
+            proposal.require_closable(&key(20), Some(&later), 1).is_ok(),
+            "the program went on"
+        );
     }
 
     #[test]
     fn a_record_is_kept_while_accounts_move_and_while_a_rollback_needs_it() {
         let record = record(AccountStatus::Verified);
         let (state, proposal) = executed(ProposalStatus::Completed);
-        assert!(record.require_spent(Some(&state), Some(&proposal), 100).is_err());
-        assert!(record.require_spent(Some(&state), Some(&proposal), 101).is_ok());
-        assert!(record.require_spent(Some(&state), None, 1).is_ok(), "its proposal is closed");
-        assert!(record.require_spent(None, Some(&proposal), 1).is_ok(), "its program has left");
+        assert!(record.require_closable(Some(&state), Some(&proposal), 100).is_err());
+        assert!(record.require_closable(Some(&state), Some(&proposal), 101).is_ok());
+        assert!(record.require_closable(Some(&state), None, 1).is_ok(), "its proposal is closed");
+        assert!(record.require_closable(None, Some(&proposal), 1).is_ok(), "its program has left");
         let moving = ProgramUpgradeState { phase: Phase::Migrating, ..state };
-        assert!(record.require_spent(Some(&moving), None, 1).is_err());
+        assert!(record.require_closable(Some(&moving), None, 1).is_err());
         let left = ProgramUpgradeState { phase: Phase::Released, last_executed: None, ..moving };
-        assert!(record.require_spent(Some(&left), Some(&proposal), 1).is_ok());
+        assert!(record.require_closable(Some(&left), Some(&proposal), 1).is_ok());
     }
 
     #[test]
@@ -137,7 +141,7 @@ mod tests {
         use AccountStatus::{Closed, Migrated, Pending, Quarantined, Restored, Verified};
         let (state, proposal) = executed(ProposalStatus::Migrating);
         let spent = |record: Option<&AccountVersion>, proposal: &UpgradeProposal, now| {
-            backup().require_spent(Some(&state), record, Some(proposal), now).is_ok()
+            backup().require_closable(Some(&state), record, Some(proposal), now).is_ok()
         };
         for status in [Migrated, Verified, Quarantined, Closed] {
             assert!(!spent(Some(&record(status)), &proposal, 1), "{status:?}");
@@ -154,6 +158,6 @@ mod tests {
         let (_, done) = executed(ProposalStatus::Completed);
         assert!(!spent(Some(&migrated), &done, 100));
         assert!(spent(Some(&migrated), &done, 101));
-        assert!(backup().require_spent(None, Some(&migrated), Some(&proposal), 1).is_ok());
+        assert!(backup().require_closable(None, Some(&migrated), Some(&proposal), 1).is_ok());
     }
 }

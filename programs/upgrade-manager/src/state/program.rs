@@ -55,7 +55,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    fn slot(&mut self, status: AccountStatus) -> Option<&mut u32> {
+    fn counter(&mut self, status: AccountStatus) -> Option<&mut u32> {
         match status {
             AccountStatus::Pending => None,
             AccountStatus::Migrated => Some(&mut self.migrated),
@@ -71,10 +71,10 @@ impl Counters {
     /// # Errors
     /// [`ManagerError::Overflow`] when a counter would leave its range.
     pub fn shift(&mut self, from: AccountStatus, to: AccountStatus) -> Result<()> {
-        if let Some(n) = self.slot(from) {
+        if let Some(n) = self.counter(from) {
             *n = n.checked_sub(1).or_err(ManagerError::Overflow)?;
         }
-        if let Some(n) = self.slot(to) {
+        if let Some(n) = self.counter(to) {
             *n = n.checked_add(1).or_err(ManagerError::Overflow)?;
         }
         Ok(())
@@ -130,8 +130,8 @@ pub struct ProgramUpgradeState {
     pub phase: Phase,
     /// The proposal that has not ended, at most one.
     pub live_proposal: Option<Pubkey>,
-    /// The roll-forward that has not been executed and has not ended, at most one: it may replace an
-    /// upgrade that cannot be completed, next to which it is voted on.
+    /// The roll-forward that has not been executed and has not ended, at most one: it may replace
+    /// an upgrade that cannot be completed, next to which it is voted on.
     pub roll_forward: Option<Pubkey>,
     /// The proposal that was executed last and not rolled back: the only one that can be.
     pub last_executed: Option<Pubkey>,
@@ -147,13 +147,14 @@ pub struct ProgramUpgradeState {
     pub reserved: [u8; 64],
 }
 
-/// Where the program's key is in the account: behind discriminator, four bytes and the multisig's key.
+/// Where the program's key is in the account: behind discriminator, four bytes and the multisig's
+/// key.
 const PROGRAM_AT: usize = 8 + 4 + 32;
 
 impl ProgramUpgradeState {
     /// The program whose state `data` holds, read without the rest; `None` for another account.
     #[must_use]
-    pub fn program_in(data: &[u8]) -> Option<Pubkey> {
+    pub fn read_program(data: &[u8]) -> Option<Pubkey> {
         if !data.starts_with(Self::DISCRIMINATOR) {
             return None;
         }
@@ -163,13 +164,13 @@ impl ProgramUpgradeState {
     /// The address that holds the program's upgrade authority.
     #[must_use]
     pub fn authority(&self) -> Pubkey {
-        seeds::derived(&[seeds::AUTHORITY, self.program.as_ref()], self.authority_bump)
+        seeds::derive_address(&[seeds::AUTHORITY, self.program.as_ref()], self.authority_bump)
     }
 
     /// The address that signs migrations of the program's accounts.
     #[must_use]
     pub fn migrator(&self) -> Pubkey {
-        seeds::derived(&[seeds::MIGRATOR, self.program.as_ref()], self.migrator_bump)
+        seeds::derive_address(&[seeds::MIGRATOR, self.program.as_ref()], self.migrator_bump)
     }
 }
 

@@ -1,4 +1,5 @@
-//! What a multisig agrees on: what `create_multisig` takes and a config change replaces, as a whole.
+//! What a multisig agrees on: what `create_multisig` takes and a config change replaces, as a
+//! whole.
 use anchor_lang::prelude::*;
 
 use super::MAX_MEMBERS;

@@ -12,12 +12,12 @@ use crate::runtime::require::require;
 /// Domain of the digest; changes with the layout of [`Terms`].
 const DIGEST: &[u8] = b"upgrade-manager/proposal/v1";
 /// Longest time from proposal to `expires_at`, seconds: 180 days.
-pub const MAX_LIFE: i64 = 180 * 24 * 3600;
+pub const MAX_PROPOSAL_SECONDS: i64 = 180 * 24 * 3600;
 /// Longest link, commit and image in bytes.
-pub const MAX_SOURCE: usize = 160;
+pub const MAX_SOURCE_LEN: usize = 160;
 
 /// More bytes than any transaction holds: no text in one is longer.
-const MAX_TEXT: usize = 1 << 16;
+const MAX_TEXT_LEN: usize = 1 << 16;
 
 /// What a proposal does. Closed: no stored instructions.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,13 +67,13 @@ pub struct Manifest {
 #[derive(AnchorSerialize, InitSpace, Clone, Debug, PartialEq, Eq, Default)]
 pub struct Source {
     /// Link to the repository.
-    #[max_len(MAX_SOURCE)]
+    #[max_len(MAX_SOURCE_LEN)]
     pub link: String,
     /// Commit.
     #[max_len(64)]
     pub commit: String,
     /// Image of the reproducible build.
-    #[max_len(MAX_SOURCE)]
+    #[max_len(MAX_SOURCE_LEN)]
     pub image: String,
 }
 
@@ -88,7 +88,7 @@ impl AnchorDeserialize for Source {
 #[inline(never)]
 fn text<R: Read>(reader: &mut R) -> io::Result<String> {
     let len = u32::deserialize_reader(reader)?;
-    let len = usize::try_from(len).ok().filter(|len| *len <= MAX_TEXT);
+    let len = usize::try_from(len).ok().filter(|len| *len <= MAX_TEXT_LEN);
     let mut bytes = vec![0; len.ok_or(io::ErrorKind::InvalidData)?];
     reader.read_exact(&mut bytes)?;
     String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData.into())
@@ -155,12 +155,15 @@ impl Terms {
         require!(empty == (self.manifest.root == [0; 32]), ManagerError::Manifest);
         require!(empty || !self.type_rules.is_empty(), ManagerError::Manifest);
         let life = self.expires_at.checked_sub(now).or_err(ManagerError::Overflow)?;
-        require!(life > i64::from(timelock) && life <= MAX_LIFE, ManagerError::ExpiryOutOfRange);
+        require!(
+            life > i64::from(timelock) && life <= MAX_PROPOSAL_SECONDS,
+            ManagerError::ExpiryOutOfRange
+        );
         let source = &self.source;
         require!(
-            source.link.len() <= MAX_SOURCE
+            source.link.len() <= MAX_SOURCE_LEN
                 && source.commit.len() <= 64
-                && source.image.len() <= MAX_SOURCE,
+                && source.image.len() <= MAX_SOURCE_LEN,
             ManagerError::SourceTooLong
         );
         Ok(())

@@ -3,7 +3,7 @@ use std::ops::RangeInclusive;
 
 use anchor_lang::prelude::*;
 
-use super::MAX_BACKUP;
+use super::MAX_BACKUP_LEN;
 use crate::error::{ManagerError, OrErr as _};
 use crate::runtime::require::require;
 
@@ -61,7 +61,7 @@ impl TypeRule {
             && matches!(self.version_width, 1 | 2)
             && self.version_offset >= 8
             && self.flags & !CRITICAL == 0
-            && (!self.is_critical() || self.old_len.max <= MAX_BACKUP)
+            && (!self.is_critical() || self.old_len.max <= MAX_BACKUP_LEN)
             && self.old_len.min <= self.old_len.max
             && self.new_len.min <= self.new_len.max
             && self.old_len.min >= end
@@ -102,7 +102,7 @@ impl TypeRule {
 
     /// Whether `data` is an account of this type, at version `to`, of an allowed new length.
     #[must_use]
-    pub fn arrived(&self, data: &[u8], to: u16) -> bool {
+    pub fn is_migrated(&self, data: &[u8], to: u16) -> bool {
         self.version(data) == Some(to) && self.new_len.holds(data.len())
     }
 }
@@ -150,10 +150,10 @@ mod tests {
         let len = |max| LenRange { min: 20, max };
         let rule =
             |max| TypeRule { flags: CRITICAL, old_len: len(max), new_len: len(max), ..rule() };
-        assert!(rule(MAX_BACKUP).is_critical());
-        assert!(rule(MAX_BACKUP).invariant().is_ok());
-        assert!(rule(MAX_BACKUP + 1).invariant().is_err());
-        assert!(TypeRule { flags: 0, ..rule(MAX_BACKUP + 1) }.invariant().is_ok());
+        assert!(rule(MAX_BACKUP_LEN).is_critical());
+        assert!(rule(MAX_BACKUP_LEN).invariant().is_ok());
+        assert!(rule(MAX_BACKUP_LEN + 1).invariant().is_err());
+        assert!(TypeRule { flags: 0, ..rule(MAX_BACKUP_LEN + 1) }.invariant().is_ok());
     }
 
     #[test]

@@ -142,8 +142,8 @@ impl Ballot {
         Ok(())
     }
 
-    /// Records that `member` wants to cancel and says whether enough voters of `config` do. Who is no
-    /// voter any more does not count.
+    /// Records that `member` wants to cancel and says whether enough voters of `config` do. Who is
+    /// no voter any more does not count.
     ///
     /// # Errors
     /// [`ManagerError::AlreadyVoted`].

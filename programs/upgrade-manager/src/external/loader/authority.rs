@@ -11,7 +11,7 @@ const CLOSE: u8 = 5;
 const SET_AUTHORITY_CHECKED: u8 = 7;
 
 /// The address that holds a program's upgrade authority, with what it needs to sign.
-pub struct Authority<'a, 'info> {
+pub struct UpgradeAuthority<'a, 'info> {
     /// Its account.
     pub info: &'a AccountInfo<'info>,
     /// The program.
@@ -20,12 +20,12 @@ pub struct Authority<'a, 'info> {
     pub bump: u8,
 }
 
-impl<'info> Authority<'_, 'info> {
+impl<'info> UpgradeAuthority<'_, 'info> {
     /// Takes over `held`, a buffer or ProgramData account, from `current`, who signs too.
     ///
     /// # Errors
     /// Whatever the loader refuses.
-    pub fn take(
+    pub fn take_over(
         &self,
         held: &AccountInfo<'info>,
         current: &AccountInfo<'info>,
@@ -44,7 +44,7 @@ impl<'info> Authority<'_, 'info> {
     ///
     /// # Errors
     /// Whatever the loader refuses.
-    pub fn give(
+    pub fn hand_over(
         &self,
         held: &AccountInfo<'info>,
         new: &AccountInfo<'info>,
@@ -82,7 +82,7 @@ impl<'info> Authority<'_, 'info> {
     ///
     /// # Errors
     /// Whatever the loader refuses, a broken ELF for one.
-    pub fn install(&self, with: &Install<'_, 'info>) -> Result<()> {
+    pub fn install(&self, with: &InstallAccounts<'_, 'info>) -> Result<()> {
         let metas = vec![
             AccountMeta::new(*with.program_data.key, false),
             AccountMeta::new(*with.program.key, false),
@@ -118,7 +118,7 @@ impl<'info> Authority<'_, 'info> {
 }
 
 /// The accounts of an installation, in the loader's order.
-pub struct Install<'a, 'info> {
+pub struct InstallAccounts<'a, 'info> {
     /// The program's ProgramData account.
     pub program_data: &'a AccountInfo<'info>,
     /// The program.

@@ -1,15 +1,15 @@
-//! The upgradeable loader: its account layouts, read with checked lengths, and whether a buffer or a
-//! program still holds what a proposal pinned.
+//! The upgradeable loader: its account layouts, read with checked lengths, and whether a buffer or
+//! a program still holds what a proposal pinned.
 use anchor_lang::prelude::*;
 use anchor_lang::solana_program::bpf_loader_upgradeable;
 
 use crate::error::{ManagerError, OrErr as _};
 use crate::runtime::require::require;
 use crate::state::PinnedElf;
-use crate::state::elf::{MAX_ELF, MAX_INLINE, elf_hash, require_same_code, trimmed};
+use crate::state::elf::{MAX_ELF_LEN, MAX_INLINE_LEN, elf_hash, require_same_code, trimmed};
 
 mod authority;
-pub use authority::{Authority, Install};
+pub use authority::{InstallAccounts, UpgradeAuthority};
 
 /// The loader.
 pub const ID: Pubkey = bpf_loader_upgradeable::ID;
@@ -17,7 +17,7 @@ pub const ID: Pubkey = bpf_loader_upgradeable::ID;
 pub const BUFFER_HEADER: usize = 37;
 /// Bytes in front of the ELF in a ProgramData account: tag, slot, option, authority.
 pub const PROGRAM_DATA_HEADER: usize = 45;
-const _: () = assert!(MAX_ELF == 10 * 1024 * 1024 - PROGRAM_DATA_HEADER, "see `state::elf`");
+const _: () = assert!(MAX_ELF_LEN == 10 * 1024 * 1024 - PROGRAM_DATA_HEADER, "see `state::elf`");
 
 /// An ELF in an account of the loader, and who may change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ fn pinned_elf<'a>(
 pub fn require_pinned(info: &AccountInfo, pinned: &PinnedElf, authority: &Pubkey) -> Result<()> {
     let data = info.try_borrow_data()?;
     let elf = pinned_elf(buffer(info.owner, &data)?, pinned, authority)?;
-    if elf.len() <= MAX_INLINE {
+    if elf.len() <= MAX_INLINE_LEN {
         require!(elf_hash(elf)? == pinned.sha256, ManagerError::HashMismatch);
     }
     Ok(())

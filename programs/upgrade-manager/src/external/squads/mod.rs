@@ -1,5 +1,6 @@
-//! A multisig whose voter is a Squads v4 vault: the vault's address, and what the Squads multisig behind
-//! it must demand of its own members. Reads one account by its byte layout; links no Squads code.
+//! A multisig whose voter is a Squads v4 vault: the vault's address, and what the Squads multisig
+//! behind it must demand of its own members. Reads one account by its byte layout; links no Squads
+//! code.
 use anchor_lang::prelude::*;
 
 use crate::error::{ManagerError, OrErr as _};

@@ -36,7 +36,7 @@ impl<'info> CloseAccountVersion<'info> {
         let state = read_state_if_any(&self.state, &record.program)?;
         let proposal = read_proposal_if_any(&self.proposal, &record.proposal)?;
         let now = Clock::get()?.unix_timestamp;
-        record.require_spent(state.as_deref(), proposal.as_deref(), now)
+        record.require_closable(state.as_deref(), proposal.as_deref(), now)
     }
 
     /// Says so, then closes the record.

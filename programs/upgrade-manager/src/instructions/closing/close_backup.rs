@@ -40,7 +40,7 @@ impl<'info> CloseBackup<'info> {
         let record = read_record_if_any(&self.record, &backup.program, &backup.account)?;
         let proposal = read_proposal_if_any(&self.proposal, &backup.proposal)?;
         let now = Clock::get()?.unix_timestamp;
-        backup.require_spent(state.as_deref(), record.as_deref(), proposal.as_deref(), now)
+        backup.require_closable(state.as_deref(), record.as_deref(), proposal.as_deref(), now)
     }
 
     /// Says so, then closes the backup.

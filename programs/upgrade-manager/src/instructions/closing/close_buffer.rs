@@ -6,7 +6,7 @@ use crate::account_io::program::{read_proposal_if_any, read_state_if_any};
 use crate::error::{ManagerError, OrErr as _};
 use crate::events::{AccountClosed, ClosedKind};
 use crate::external::loader;
-use crate::external::loader::Authority;
+use crate::external::loader::UpgradeAuthority;
 use crate::runtime::emit::emit;
 use crate::runtime::require::require;
 use crate::seeds;
@@ -58,12 +58,12 @@ impl<'info> CloseBuffer<'info> {
         // A proposal stays until its attestations are closed.
         let info = self.proposal.as_ref().or_err(ManagerError::WrongAccount)?;
         let proposal = read_proposal_if_any(info, key)?.or_err(ManagerError::WrongAccount)?;
-        proposal.require_over(key, state.as_deref(), Clock::get()?.unix_timestamp)
+        proposal.require_closable(key, state.as_deref(), Clock::get()?.unix_timestamp)
     }
 
     /// An upgrade or a rollback may have emptied the buffer, and somebody else may have made
     /// another at its address.
-    fn is_ours(&self) -> Result<bool> {
+    fn is_still_frozen(&self) -> Result<bool> {
         let data = self.buffer.try_borrow_data()?;
         let held = loader::buffer(self.buffer.owner, &data);
         Ok(held.is_ok_and(|held| held.authority == Some(*self.authority.key)))
@@ -77,8 +77,8 @@ impl<'info> CloseBuffer<'info> {
         let program = attestation.program;
         let (address, bump) = seeds::authority(&program);
         require!(*accounts.authority.key == address, ManagerError::WrongAccount);
-        if accounts.is_ours()? {
-            let authority = Authority { info: &accounts.authority, program: &program, bump };
+        if accounts.is_still_frozen()? {
+            let authority = UpgradeAuthority { info: &accounts.authority, program: &program, bump };
             authority.close(&accounts.buffer, &accounts.refund, &accounts.loader)?;
         }
         let (kind, account) = (ClosedKind::Buffer, attestation.buffer);

@@ -30,7 +30,7 @@ impl<'info> CloseGovernance<'info> {
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let accounts = ctx.accounts;
         let held: Box<GovernanceProposal> = io::read(&accounts.proposal)?;
-        held.require_over()?;
+        held.require_closable()?;
         require!(accounts.payer.key() == held.payer, ManagerError::WrongAccount);
         let event = AccountClosed {
             kind: ClosedKind::Governance,

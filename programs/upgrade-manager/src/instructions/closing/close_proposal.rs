@@ -37,7 +37,7 @@ impl<'info> CloseProposal<'info> {
         let (key, terms) = (*self.proposal.key, &proposal.terms);
         require!(proposal.payer == *self.payer.key, ManagerError::WrongAccount);
         let state = read_state_if_any(&self.state, &terms.program)?;
-        proposal.require_over(&key, state.as_deref(), Clock::get()?.unix_timestamp)?;
+        proposal.require_closable(&key, state.as_deref(), Clock::get()?.unix_timestamp)?;
         for (info, buffer) in [
             (&self.upgrade_attestation, &terms.upgrade.buffer),
             (&self.rollback_attestation, &terms.rollback.buffer),

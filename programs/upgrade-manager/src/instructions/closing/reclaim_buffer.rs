@@ -7,7 +7,7 @@ use crate::account_io::program::read_attestation_if_any;
 use crate::error::ManagerError;
 use crate::events::BufferReclaimed;
 use crate::external::loader;
-use crate::external::loader::Authority;
+use crate::external::loader::UpgradeAuthority;
 use crate::runtime::emit::emit;
 use crate::runtime::require::require;
 use crate::state::{MultisigConfig, ProgramUpgradeState, role};
@@ -58,7 +58,7 @@ impl<'info> ReclaimBuffer<'info> {
         let (config, state) = read_multisig_and_state(&accounts.multisig, &accounts.state)?;
         accounts.validate(&config, &state)?;
         let (program, bump) = (state.program, state.authority_bump);
-        let authority = Authority { info: &accounts.authority, program: &program, bump };
+        let authority = UpgradeAuthority { info: &accounts.authority, program: &program, bump };
         authority.close(&accounts.buffer, &accounts.treasury, &accounts.loader)?;
         let event = BufferReclaimed {
             buffer: *accounts.buffer.key,

@@ -1,5 +1,5 @@
-//! Puts new rules in force, or ends the multisig, under the old rules' votes and timelock. A pause does
-//! not stop it: it is how members get rid of a guardian.
+//! Puts new rules in force, or ends the multisig, under the old rules' votes and timelock. A pause
+//! does not stop it: it is how members get rid of a guardian.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -10,8 +10,8 @@ use crate::external::squads;
 use crate::runtime::emit::emit;
 use crate::state::{Action, GovernanceProposal, MultisigConfig, Votable, role};
 
-/// Accounts of `execute_config_change`; behind them the Squads multisig of the multisig, and the one
-/// that takes its place.
+/// Accounts of `execute_config_change`; behind them the Squads multisig of the multisig, and the
+/// one that takes its place.
 #[derive(Accounts)]
 pub struct ExecuteConfigChange<'info> {
     /// Executes.
@@ -60,10 +60,10 @@ impl<'info> ExecuteConfigChange<'info> {
         proposal.execute(clock.unix_timestamp, clock.slot);
         io::write(&accounts.proposal, &*proposal)?;
         io::write(&accounts.multisig, &*config)?;
-        accounts.tell(&config)
+        accounts.emit_event(&config)
     }
 
-    fn tell(&self, config: &MultisigConfig) -> Result<()> {
+    fn emit_event(&self, config: &MultisigConfig) -> Result<()> {
         let (proposal, multisig) = (self.proposal.key(), self.multisig.key());
         let executor = self.executor.key();
         if config.dissolved {

@@ -8,7 +8,7 @@ use crate::account_io::multisig::{
 };
 use crate::error::{ManagerError, to_error};
 use crate::events::AuthorityTransferred;
-use crate::external::loader::Authority;
+use crate::external::loader::UpgradeAuthority;
 use crate::external::{loader, squads};
 use crate::runtime::emit::emit;
 use crate::runtime::require::require;
@@ -80,19 +80,19 @@ impl<'info> ExecuteTransfer<'info> {
         require!(agreed, ManagerError::NewAuthority);
         squads::require_policy(&config, ctx.remaining_accounts)?;
         state.release();
-        config.release_program(&state.program)?;
+        config.remove_program(&state.program)?;
         config.end_proposal(&proposal.proposer);
         proposal.execute(clock.unix_timestamp, clock.slot);
         io::write(&accounts.state, &*state)?;
         io::write(&accounts.multisig, &*config)?;
         io::write(&accounts.proposal, &*proposal)?;
-        accounts.tell(&state.program)?;
+        accounts.emit_event(&state.program)?;
         let (program, bump) = (&state.program, state.authority_bump);
-        let authority = Authority { info: &accounts.authority, program, bump };
-        authority.give(&accounts.program_data, &accounts.new_authority, &accounts.loader)
+        let authority = UpgradeAuthority { info: &accounts.authority, program, bump };
+        authority.hand_over(&accounts.program_data, &accounts.new_authority, &accounts.loader)
     }
 
-    fn tell(&self, program: &Pubkey) -> Result<()> {
+    fn emit_event(&self, program: &Pubkey) -> Result<()> {
         let event = AuthorityTransferred {
             proposal: self.proposal.key(),
             program: *program,

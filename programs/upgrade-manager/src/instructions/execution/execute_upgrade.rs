@@ -7,7 +7,7 @@ use crate::account_io::multisig::{read_multisig_and_state, read_upgrade_proposal
 use crate::account_io::program::read_attestation;
 use crate::error::ManagerError;
 use crate::events::UpgradeExecuted;
-use crate::external::install::Loader;
+use crate::external::install::LoaderAccounts;
 use crate::external::{install, loader, squads};
 use crate::runtime::emit::emit;
 use crate::runtime::require::require;
@@ -55,7 +55,7 @@ pub struct ExecuteUpgrade<'info> {
     pub clock: UncheckedAccount<'info>,
     /// CHECK: the upgradeable loader.
     pub loader: UncheckedAccount<'info>,
-    /// CHECK: the unfinished proposal whose place a roll-forward takes; `replace` reads it.
+    /// CHECK: the unfinished proposal whose place a roll-forward takes; `supersede` reads it.
     #[account(mut)]
     pub superseded: Option<UncheckedAccount<'info>>,
     /// CHECK: signs events; `emit` checks it.
@@ -78,7 +78,7 @@ impl<'info> ExecuteUpgrade<'info> {
         proposal.require_fresh(config)?;
         config.require_not_paused(clock.unix_timestamp)?;
         let replaced = self.superseded.as_ref().map(|info| *info.key);
-        state.require_turn(self.proposal.key, proposal.terms.kind, replaced)?;
+        state.require_can_upgrade(self.proposal.key, proposal.terms.kind, replaced)?;
         state.require_runs(&proposal.terms)
     }
 
@@ -101,7 +101,7 @@ impl<'info> ExecuteUpgrade<'info> {
     }
 
     /// The proposal whose place this one takes can be carried on no more.
-    fn replace(&self, state: &ProgramUpgradeState) -> Result<()> {
+    fn supersede(&self, state: &ProgramUpgradeState) -> Result<()> {
         let Some(info) = &self.superseded else { return Ok(()) };
         let mut replaced = read_upgrade_proposal(state, info)?;
         replaced.require_executed()?;
@@ -120,7 +120,7 @@ impl<'info> ExecuteUpgrade<'info> {
         let loader = accounts.loader();
         install::require_accounts(&loader, &state, &proposal.terms)?;
         accounts.require_code(&proposal)?;
-        accounts.replace(&state)?;
+        accounts.supersede(&state)?;
         let (now, slot) = (clock.unix_timestamp, clock.slot);
         state.upgrade(accounts.proposal.key(), &proposal.terms, now, slot);
         proposal.execute(&config, now, slot)?;
@@ -128,11 +128,11 @@ impl<'info> ExecuteUpgrade<'info> {
         io::write(&accounts.state, &*state)?;
         io::write(&accounts.proposal, &*proposal)?;
         io::write(&accounts.multisig, &*config)?;
-        accounts.tell(&state)?;
+        accounts.emit_event(&state)?;
         install::install(&loader, &state, &accounts.upgrade_buffer)
     }
 
-    fn tell(&self, state: &ProgramUpgradeState) -> Result<()> {
+    fn emit_event(&self, state: &ProgramUpgradeState) -> Result<()> {
         let event = UpgradeExecuted {
             proposal: self.proposal.key(),
             program: state.program,
@@ -144,8 +144,8 @@ impl<'info> ExecuteUpgrade<'info> {
         emit(&self.event_authority, &event)
     }
 
-    fn loader(&self) -> Loader<'_, 'info> {
-        Loader {
+    fn loader(&self) -> LoaderAccounts<'_, 'info> {
+        LoaderAccounts {
             program: &self.target_program,
             program_data: &self.program_data,
             spill: &self.spill,

@@ -1,6 +1,6 @@
-//! Counts an account that was closed before it could migrate. The chain cannot see what it was, so a
-//! proof leads from it to the manifest that the members approved. Its owner may have made another at
-//! its address since, which was born on the new layout: that one needs no migration, and without
+//! Counts an account that was closed before it could migrate. The chain cannot see what it was, so
+//! a proof leads from it to the manifest that the members approved. Its owner may have made another
+//! at its address since, which was born on the new layout: that one needs no migration, and without
 //! this nobody could ever complete the one before.
 use anchor_lang::prelude::*;
 
@@ -41,7 +41,7 @@ pub struct MarkClosed<'info> {
 }
 
 /// Where an account stood in the manifest, as its caller claims.
-struct Claim<'a> {
+struct ManifestClaim<'a> {
     index: u32,
     old_hash: [u8; 32],
     proof: &'a [[u8; 32]],
@@ -52,7 +52,7 @@ impl<'info> MarkClosed<'info> {
         &self,
         state: &ProgramUpgradeState,
         proposal: &UpgradeProposal,
-        claim: &Claim<'_>,
+        claim: &ManifestClaim<'_>,
     ) -> Result<()> {
         proposal.require_executed()?;
         state.require_migrating(self.proposal.key)?;
@@ -75,7 +75,7 @@ impl<'info> MarkClosed<'info> {
         let (accounts, slot) = (&*ctx.accounts, Clock::get()?.slot);
         let (mut state, mut proposal) =
             read_state_and_proposal(&accounts.state, &accounts.proposal)?;
-        accounts.validate(&state, &proposal, &Claim { index, old_hash, proof })?;
+        accounts.validate(&state, &proposal, &ManifestClaim { index, old_hash, proof })?;
         proposal.start_migrating();
         let by = proposal.executed_as(*accounts.proposal.key);
         let (account, rent) = (accounts.account.key, Rent::get()?);

@@ -85,9 +85,9 @@ impl<'info> MigrateAccounts<'info> {
             rent: &rent,
         };
         let as_executed = proposal.executed_as(*accounts.proposal.key);
-        let step = Step { target, by, executed: as_executed, slot: clock.slot };
+        let shared = MigrationBatch { target, by, executed: as_executed, slot: clock.slot };
         while let Some([account, info]) = batch.next()? {
-            let (from, moved) = step.migrate(account, info, &mut batch)?;
+            let (from, moved) = shared.migrate(account, info, &mut batch)?;
             state.counters.shift(from, AccountStatus::Migrated)?;
             moves.push(moved);
         }
@@ -109,14 +109,14 @@ impl<'info> MigrateAccounts<'info> {
 }
 
 /// What the accounts of a batch have in common.
-struct Step<'a, 'info> {
+struct MigrationBatch<'a, 'info> {
     target: Target<'a, 'info>,
     by: Payer<'a, 'info>,
     executed: Executed,
     slot: u64,
 }
 
-impl<'info> Step<'_, 'info> {
+impl<'info> MigrationBatch<'_, 'info> {
     /// Migrates `account`, whose record is in `info`. Returns the status it leaves, and the event.
     #[inline(never)]
     fn migrate(
@@ -130,7 +130,7 @@ impl<'info> Step<'_, 'info> {
         let mut record =
             read_or_create_record(&terms.program, account.key, terms.from_version, info, &self.by)?;
         let from = record.require_untouched(&self.executed)?;
-        let old = self.target.look(account, rule)?;
+        let old = self.target.inspect(account, rule)?;
         if rule.is_critical() {
             let of = (&terms.program, &proposal);
             backup::create(of, account, old.hash(), batch.backup()?, &self.by)?;

@@ -33,7 +33,7 @@ pub struct Quarantine<'info> {
     /// CHECK: the proposal; `handle` reads it.
     #[account(mut)]
     pub proposal: UncheckedAccount<'info>,
-    /// CHECK: the account; `leaves` looks at it.
+    /// CHECK: the account; `status_and_version` looks at it.
     pub account: UncheckedAccount<'info>,
     /// CHECK: its record; made or read by hand.
     #[account(mut)]
@@ -61,7 +61,7 @@ impl<'info> Quarantine<'info> {
     /// The status and the version that the account leaves. One that was not migrated must be of a
     /// pinned type at an old version; one that was must have lost its new layout without being
     /// closed.
-    fn leaves(
+    fn status_and_version(
         &self,
         terms: &Terms,
         by: &Executed,
@@ -70,7 +70,7 @@ impl<'info> Quarantine<'info> {
         if let Ok(status) = record.require_migrated(by) {
             let data = self.account.try_borrow_data()?;
             let rule = rule_for(&terms.type_rules, &data);
-            let arrived = rule.is_some_and(|rule| rule.arrived(&data, terms.to_version));
+            let arrived = rule.is_some_and(|rule| rule.is_migrated(&data, terms.to_version));
             let sound = arrived && *self.account.owner == terms.program;
             require!(!sound, ManagerError::RecordStatus);
             require!(!is_closed(&self.account), ManagerError::RecordStatus);
@@ -93,7 +93,7 @@ impl<'info> Quarantine<'info> {
             Payer { payer: &accounts.payer, system_program: &accounts.system_program, rent: &rent };
         let (program, info) = (&state.program, &accounts.record);
         let mut record = read_or_create_record(program, account, terms.from_version, info, &payer)?;
-        let (from, version) = accounts.leaves(terms, &by, &record)?;
+        let (from, version) = accounts.status_and_version(terms, &by, &record)?;
         let seen = hash(&accounts.account.try_borrow_data()?).to_bytes();
         record.set_aside(AccountStatus::Quarantined, &by, version, seen, slot);
         state.counters.shift(from, AccountStatus::Quarantined)?;

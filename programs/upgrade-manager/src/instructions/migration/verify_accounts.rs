@@ -47,11 +47,11 @@ impl<'info> VerifyAccounts<'info> {
             seen_as.push(seen);
         }
         io::write(&accounts.state, &*state)?;
-        accounts.tell(&state, AccountStatus::Verified, verified)?;
-        accounts.tell(&state, AccountStatus::Closed, closed)
+        accounts.emit_event(&state, AccountStatus::Verified, verified)?;
+        accounts.emit_event(&state, AccountStatus::Closed, closed)
     }
 
-    fn tell(
+    fn emit_event(
         &self,
         state: &ProgramUpgradeState,
         status: AccountStatus,
@@ -91,7 +91,7 @@ fn verify(
         require!(*account.owner == terms.program, ManagerError::TargetBroke);
         let data = account.try_borrow_data()?;
         let rule = rule_for(&terms.type_rules, &data);
-        let arrived = rule.is_some_and(|rule| rule.arrived(&data, terms.to_version));
+        let arrived = rule.is_some_and(|rule| rule.is_migrated(&data, terms.to_version));
         require!(arrived, ManagerError::TargetBroke);
         let seen = hash(&data).to_bytes();
         record.verify(seen, slot);

@@ -1,4 +1,5 @@
-//! Makes a multisig. The key that seeds its address signs, so that nobody can take the address first.
+//! Makes a multisig. The key that seeds its address signs, so that nobody can take the address
+//! first.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;

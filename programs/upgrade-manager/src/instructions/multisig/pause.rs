@@ -27,7 +27,7 @@ impl<'info> Pause<'info> {
         let (accounts, now) = (ctx.accounts, Clock::get()?.unix_timestamp);
         let mut config: Box<MultisigConfig> = io::read(&accounts.multisig)?;
         require_direct(&config)?;
-        config.require_alive()?;
+        config.require_not_dissolved()?;
         config.require_guardian(accounts.guardian.key)?;
         config.pause(now)?;
         io::write(&accounts.multisig, &*config)?;

@@ -6,12 +6,12 @@ use crate::account_io::io;
 use crate::account_io::io::Payer;
 use crate::error::ManagerError;
 use crate::events::ProgramRegistered;
-use crate::external::loader::Authority;
+use crate::external::loader::UpgradeAuthority;
 use crate::external::{loader, squads};
 use crate::runtime::emit::emit;
 use crate::runtime::require::require;
 use crate::seeds;
-use crate::state::elf::MAX_INLINE;
+use crate::state::elf::MAX_INLINE_LEN;
 use crate::state::{Counters, LAYOUT, MultisigConfig, Phase, ProgramUpgradeState, elf};
 
 /// Accounts of `register_program`; behind them the Squads multisig, for a multisig that has one.
@@ -59,7 +59,7 @@ impl<'info> RegisterProgram<'info> {
         require!(held.authority == current, ManagerError::NotUpgradeAuthority);
         let elf = elf::trimmed(held.elf, trimmed_len)?;
         elf::require_elf(elf)?;
-        if elf.len() > MAX_INLINE { Ok([0; 32]) } else { elf::elf_hash(elf) }
+        if elf.len() > MAX_INLINE_LEN { Ok([0; 32]) } else { elf::elf_hash(elf) }
     }
 
     /// Takes the authority over and writes down what runs.
@@ -69,11 +69,15 @@ impl<'info> RegisterProgram<'info> {
         let program = accounts.target_program.key();
         let mut config: Box<MultisigConfig> = io::read(&accounts.multisig)?;
         squads::require_policy(&config, ctx.remaining_accounts)?;
-        config.take_program(&program)?;
+        config.add_program(&program)?;
         let (address, bump) = seeds::authority(&program);
         require!(accounts.authority.key() == address, ManagerError::WrongAccount);
-        let authority = Authority { info: &accounts.authority, program: &program, bump };
-        authority.take(&accounts.program_data, &accounts.current_authority, &accounts.loader)?;
+        let authority = UpgradeAuthority { info: &accounts.authority, program: &program, bump };
+        authority.take_over(
+            &accounts.program_data,
+            &accounts.current_authority,
+            &accounts.loader,
+        )?;
         io::write(&accounts.multisig, &*config)?;
         accounts.create(bump, version, elf_hash)?;
         let event = ProgramRegistered {

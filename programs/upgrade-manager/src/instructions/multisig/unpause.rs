@@ -1,4 +1,5 @@
-//! Votes to lift a pause before it ends by itself: as many voters as it takes to approve a proposal.
+//! Votes to lift a pause before it ends by itself: as many voters as it takes to approve a
+//! proposal.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -31,7 +32,7 @@ impl<'info> Unpause<'info> {
         let (accounts, now) = (ctx.accounts, Clock::get()?.unix_timestamp);
         let mut config: Box<MultisigConfig> = io::read(&accounts.multisig)?;
         require_direct(&config)?;
-        nonce::require_allowed(&config, &accounts.instructions_sysvar)?;
+        nonce::require_allowed(config.allow_durable_nonce, &accounts.instructions_sysvar)?;
         squads::require_policy(&config, ctx.remaining_accounts)?;
         config.unpause(accounts.member.key, now)?;
         io::write(&accounts.multisig, &*config)?;

@@ -32,7 +32,7 @@ impl<'info> AttestBuffer<'info> {
         attestation: &BufferAttestation,
         trimmed_len: u32,
     ) -> Result<[u8; 32]> {
-        attestation.require_open(BufferRole::Upgrade)?;
+        attestation.require_unattested(BufferRole::Upgrade)?;
         let data = self.buffer.try_borrow_data()?;
         let held = loader::buffer(self.buffer.owner, &data)?;
         let elf = held.require_frozen(&state.authority())?;

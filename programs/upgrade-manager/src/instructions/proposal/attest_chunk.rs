@@ -1,6 +1,6 @@
-//! Takes the hash of the next chunk of a frozen buffer that is too large for one transaction. Anyone
-//! may call it: it only reads. The last chunk attests a buffer with new code; one with a copy of the
-//! code that runs goes on to `attest_rollback`.
+//! Takes the hash of the next chunk of a frozen buffer that is too large for one transaction.
+//! Anyone may call it: it only reads. The last chunk attests a buffer with new code; one with a
+//! copy of the code that runs goes on to `attest_rollback`.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;

@@ -39,7 +39,7 @@ impl<'info> AttestRollback<'info> {
         attestation: &BufferAttestation,
         trimmed_len: u32,
     ) -> Result<[u8; 32]> {
-        attestation.require_open(BufferRole::Rollback)?;
+        attestation.require_unattested(BufferRole::Rollback)?;
         require!(*self.program_data.key == state.program_data, ManagerError::WrongAccount);
         let data = self.buffer.try_borrow_data()?;
         let held = loader::buffer(self.buffer.owner, &data)?;

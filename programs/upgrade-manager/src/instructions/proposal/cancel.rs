@@ -1,5 +1,5 @@
-//! Withdraws a proposal of either kind: its proposer alone before any vote, the guardian while votes
-//! count, otherwise as many voters as it takes to approve one.
+//! Withdraws a proposal of either kind: its proposer alone before any vote, the guardian while
+//! votes count, otherwise as many voters as it takes to approve one.
 use anchor_lang::prelude::*;
 
 use crate::account_io::multisig::{VotingAccounts, require_direct};
@@ -17,7 +17,8 @@ pub struct Cancel<'info> {
     /// CHECK: the multisig; `VotingAccounts` reads it, and the proposal names it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
-    /// CHECK: the state of the program that the proposal is about, if any; `VotingAccounts` ties them.
+    /// CHECK: the state of the program that the proposal is about, if any; `VotingAccounts` ties
+    /// them.
     #[account(mut)]
     pub state: Option<UncheckedAccount<'info>>,
     /// CHECK: the proposal; `VotingAccounts` reads it.
@@ -40,7 +41,7 @@ impl<'info> Cancel<'info> {
             VotingAccounts { multisig: &accounts.multisig, state, proposal: &accounts.proposal };
         let (mut config, mut proposal) = voted.read()?;
         require_direct(&config)?;
-        nonce::require_allowed(&config, &accounts.instructions_sysvar)?;
+        nonce::require_allowed(config.allow_durable_nonce, &accounts.instructions_sysvar)?;
         // Neither the guardian's veto nor a withdrawal hangs on the Squads multisig.
         if config.may_vote(&member) {
             squads::require_policy(&config, ctx.remaining_accounts)?;

@@ -9,8 +9,8 @@ use crate::runtime::emit::emit;
 use crate::runtime::nonce;
 use crate::state::{Choice, MultisigConfig, ProposalStatus, Votable, role};
 
-/// Accounts of `approve`, `reject` and `revoke`; behind them the Squads multisig, for a multisig that
-/// has one.
+/// Accounts of `approve`, `reject` and `revoke`; behind them the Squads multisig, for a multisig
+/// that has one.
 #[derive(Accounts)]
 pub struct CastVote<'info> {
     /// Votes.
@@ -18,7 +18,8 @@ pub struct CastVote<'info> {
     /// CHECK: the multisig; `VotingAccounts` reads it, and the proposal names it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
-    /// CHECK: the state of the program that the proposal is about, if any; `VotingAccounts` ties them.
+    /// CHECK: the state of the program that the proposal is about, if any; `VotingAccounts` ties
+    /// them.
     #[account(mut)]
     pub state: Option<UncheckedAccount<'info>>,
     /// CHECK: the proposal; `VotingAccounts` reads it.
@@ -34,7 +35,7 @@ pub struct CastVote<'info> {
 
 /// What is done to a vote.
 #[derive(Clone, Copy)]
-enum Verb<'a> {
+enum VoteChange<'a> {
     Cast(Choice, &'a [u8; 32]),
     Revoke,
 }
@@ -42,16 +43,16 @@ enum Verb<'a> {
 impl<'info> CastVote<'info> {
     /// Casts a vote for what `digest` stands for.
     pub(crate) fn cast(ctx: Context<'info, Self>, choice: Choice, digest: &[u8; 32]) -> Result<()> {
-        Self::handle(&ctx, Verb::Cast(choice, digest))
+        Self::handle(&ctx, VoteChange::Cast(choice, digest))
     }
 
     /// Takes the voter's vote back.
     pub(crate) fn revoke(ctx: Context<'info, Self>) -> Result<()> {
-        Self::handle(&ctx, Verb::Revoke)
+        Self::handle(&ctx, VoteChange::Revoke)
     }
 
     #[inline(never)]
-    fn handle(ctx: &Context<'info, Self>, verb: Verb) -> Result<()> {
+    fn handle(ctx: &Context<'info, Self>, change: VoteChange) -> Result<()> {
         let (accounts, clock) = (&*ctx.accounts, Clock::get()?);
         let state = accounts.state.as_deref();
         let voted =
@@ -60,15 +61,15 @@ impl<'info> CastVote<'info> {
         accounts.validate(&config, &proposal, clock.unix_timestamp)?;
         squads::require_policy(&config, ctx.remaining_accounts)?;
         let (voter, now) = (accounts.voter.key(), (clock.unix_timestamp, clock.slot));
-        match verb {
-            Verb::Cast(choice, digest) => {
+        match change {
+            VoteChange::Cast(choice, digest) => {
                 proposal.require_digest(digest)?;
                 proposal.cast(voter, choice, &config, now)?;
             }
-            Verb::Revoke => proposal.revoke(&voter, &config, now)?,
+            VoteChange::Revoke => proposal.revoke(&voter, &config, now)?,
         }
         voted.write(&mut config, &proposal)?;
-        accounts.tell(verb, &proposal)
+        accounts.emit_event(change, &proposal)
     }
 
     fn validate(&self, config: &MultisigConfig, proposal: &Proposal, now: i64) -> Result<()> {
@@ -76,20 +77,20 @@ impl<'info> CastVote<'info> {
         config.require_role(self.voter.key, role::VOTE)?;
         proposal.require_voting(now)?;
         proposal.require_fresh(config)?;
-        nonce::require_allowed(config, &self.instructions_sysvar)
+        nonce::require_allowed(config.allow_durable_nonce, &self.instructions_sysvar)
     }
 
-    fn tell(&self, verb: Verb, on: &Proposal) -> Result<()> {
+    fn emit_event(&self, change: VoteChange, on: &Proposal) -> Result<()> {
         let (proposal, member) = (self.proposal.key(), self.voter.key());
         let (program, approvals) = (on.program().unwrap_or_default(), on.ballot().approvals());
         let status: ProposalStatus = on.voting_state().status;
-        match verb {
-            Verb::Cast(choice, _) => {
+        match change {
+            VoteChange::Cast(choice, _) => {
                 let eta = on.voting_state().eta;
                 let event = VoteCast { proposal, program, member, choice, approvals, status, eta };
                 emit(&self.event_authority, &event)
             }
-            Verb::Revoke => {
+            VoteChange::Revoke => {
                 let event = VoteRevoked { proposal, program, member, approvals, status };
                 emit(&self.event_authority, &event)
             }

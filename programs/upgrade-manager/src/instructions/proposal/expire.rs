@@ -1,5 +1,5 @@
-//! Ends a proposal of either kind that ran out of time, or whose multisig has changed since. Anyone may
-//! call it, so that none stays in the way.
+//! Ends a proposal of either kind that ran out of time, or whose multisig has changed since. Anyone
+//! may call it, so that none stays in the way.
 use anchor_lang::prelude::*;
 
 use crate::account_io::multisig::VotingAccounts;
@@ -13,7 +13,8 @@ pub struct Expire<'info> {
     /// CHECK: the multisig; `VotingAccounts` reads it, and the proposal names it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
-    /// CHECK: the state of the program that the proposal is about, if any; `VotingAccounts` ties them.
+    /// CHECK: the state of the program that the proposal is about, if any; `VotingAccounts` ties
+    /// them.
     #[account(mut)]
     pub state: Option<UncheckedAccount<'info>>,
     /// CHECK: the proposal; `VotingAccounts` reads it.

@@ -8,11 +8,11 @@ use crate::account_io::program::read_state;
 use crate::error::{ManagerError, OrErr as _};
 use crate::events::BufferFrozen;
 use crate::external::loader;
-use crate::external::loader::Authority;
+use crate::external::loader::UpgradeAuthority;
 use crate::runtime::emit::emit;
 use crate::runtime::require::require;
 use crate::seeds;
-use crate::state::{BufferAttestation, BufferRole, Frozen, ProgramUpgradeState};
+use crate::state::{BufferAttestation, BufferRole, FrozenBuffer, ProgramUpgradeState};
 
 /// Accounts of `freeze_buffer`.
 #[derive(Accounts)]
@@ -63,16 +63,19 @@ impl<'info> FreezeBuffer<'info> {
         let state = read_state(&accounts.state)?;
         let len = accounts.validate(&state)?;
         let (program, buffer, rent) = (state.program, *accounts.buffer.key, Rent::get()?);
-        let authority =
-            Authority { info: &accounts.authority, program: &program, bump: state.authority_bump };
-        authority.take(&accounts.buffer, &accounts.current_authority, &accounts.loader)?;
+        let authority = UpgradeAuthority {
+            info: &accounts.authority,
+            program: &program,
+            bump: state.authority_bump,
+        };
+        authority.take_over(&accounts.buffer, &accounts.current_authority, &accounts.loader)?;
         let by =
             Payer { payer: &accounts.payer, system_program: &accounts.system_program, rent: &rent };
         let (seeds, space) =
             ([seeds::ATTESTATION, buffer.as_ref()], 8 + BufferAttestation::INIT_SPACE);
         let bump = io::create(&accounts.attestation, &seeds, space, &by)?;
         let refund = *accounts.current_authority.key;
-        let frozen = Frozen { buffer, program, role, len, refund };
+        let frozen = FrozenBuffer { buffer, program, role, len, refund };
         let attestation = BufferAttestation::new(&frozen, *accounts.payer.key, bump);
         io::write(&accounts.attestation, &attestation)?;
         let event = BufferFrozen { buffer, program, role, len, refund };

@@ -1,4 +1,5 @@
-//! From buffer to vote: buffers frozen and attested, proposals made, voted on, cancelled and expired.
+//! From buffer to vote: buffers frozen and attested, proposals made, voted on, cancelled and
+//! expired.
 pub mod attest_buffer;
 pub mod attest_chunk;
 pub mod attest_rollback;

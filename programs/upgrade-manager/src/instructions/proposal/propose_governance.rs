@@ -28,8 +28,8 @@ pub struct GovernanceArgs {
     pub action: Action,
 }
 
-/// Accounts of `propose_governance`; behind them the Squads multisig of the multisig, and the one that
-/// a config change would put in its place.
+/// Accounts of `propose_governance`; behind them the Squads multisig of the multisig, and the one
+/// that a config change would put in its place.
 #[derive(Accounts)]
 pub struct ProposeGovernance<'info> {
     /// Proposes.
@@ -66,7 +66,7 @@ impl<'info> ProposeGovernance<'info> {
             (Action::TransferAuthority(transfer), Some(info)) => {
                 let mut state: Box<ProgramUpgradeState> = io::read(info)?;
                 require!(state.multisig == self.multisig.key(), ManagerError::WrongAccount);
-                state.require_room(ProposalKind::Upgrade)?;
+                state.require_can_open(ProposalKind::Upgrade)?;
                 require_sound(transfer, &state)?;
                 state.open(self.proposal.key(), ProposalKind::Upgrade);
                 Ok(Some(state))
@@ -105,7 +105,7 @@ impl<'info> ProposeGovernance<'info> {
 
     fn validate(&self, config: &MultisigConfig, rest: &[AccountInfo]) -> Result<()> {
         require_direct(config)?;
-        config.require_alive()?;
+        config.require_not_dissolved()?;
         config.require_role(self.proposer.key, role::PROPOSE)?;
         squads::require_policy(config, rest)
     }

@@ -75,7 +75,7 @@ pub struct ProposeUpgrade<'info> {
 }
 
 /// What is known of the two buffers.
-struct Pair {
+struct AttestedBuffers {
     upgrade: Box<BufferAttestation>,
     rollback: Box<BufferAttestation>,
 }
@@ -83,14 +83,14 @@ struct Pair {
 impl<'info> ProposeUpgrade<'info> {
     fn validate(&self, (config, state): &MultisigAndState, kind: ProposalKind) -> Result<()> {
         require_direct(config)?;
-        config.require_alive()?;
+        config.require_not_dissolved()?;
         config.require_role(self.proposer.key, role::PROPOSE)?;
-        state.require_room(kind)
+        state.require_can_open(kind)
     }
 
     /// The two buffers, frozen, attested and free, the second with what runs.
     #[inline(never)]
-    fn buffers(&self, state: &ProgramUpgradeState) -> Result<Pair> {
+    fn attested_buffers(&self, state: &ProgramUpgradeState) -> Result<AttestedBuffers> {
         let (new, old, program) = (&self.upgrade_buffer, &self.rollback_buffer, &state.program);
         let upgrade = read_attestation(&self.upgrade_attestation, new, program)?;
         let rollback = read_attestation(&self.rollback_attestation, old, program)?;
@@ -100,7 +100,7 @@ impl<'info> ProposeUpgrade<'info> {
         let authority = state.authority();
         require_frozen(new, &authority)?;
         require_frozen(old, &authority)?;
-        Ok(Pair { upgrade, rollback })
+        Ok(AttestedBuffers { upgrade, rollback })
     }
 
     /// Surplus lamports must go where somebody has them, and the manager's own code has no accounts
@@ -120,16 +120,16 @@ impl<'info> ProposeUpgrade<'info> {
         let mut governed = read_multisig_and_state(&accounts.multisig, &accounts.state)?;
         accounts.validate(&governed, kind)?;
         squads::require_policy(&governed.0, ctx.remaining_accounts)?;
-        let mut pair = accounts.buffers(&governed.1)?;
+        let mut buffers = accounts.attested_buffers(&governed.1)?;
         accounts.require_sound(&governed, &args)?;
-        let event = accounts.create(&mut governed, &pair, args)?;
+        let event = accounts.create(&mut governed, &buffers, args)?;
         let (key, (config, mut state)) = (accounts.proposal.key(), governed);
         state.open(key, kind);
-        (pair.upgrade.proposal, pair.rollback.proposal) = (Some(key), Some(key));
+        (buffers.upgrade.proposal, buffers.rollback.proposal) = (Some(key), Some(key));
         io::write(&accounts.multisig, &*config)?;
         io::write(&accounts.state, &*state)?;
-        io::write(&accounts.upgrade_attestation, &*pair.upgrade)?;
-        io::write(&accounts.rollback_attestation, &*pair.rollback)?;
+        io::write(&accounts.upgrade_attestation, &*buffers.upgrade)?;
+        io::write(&accounts.rollback_attestation, &*buffers.rollback)?;
         emit(&accounts.event_authority, &event)
     }
 
@@ -138,12 +138,12 @@ impl<'info> ProposeUpgrade<'info> {
     fn create(
         &self,
         (config, state): &mut MultisigAndState,
-        pair: &Pair,
+        buffers: &AttestedBuffers,
         args: ProposeArgs,
     ) -> Result<ProposalCreated> {
         let (proposer, payer) = (self.proposer.key(), self.payer.key());
         let id = config.open_proposal(&proposer)?;
-        let terms = terms(id, (config, state), pair, args);
+        let terms = terms(id, (config, state), buffers, args);
         let now = Clock::get()?.unix_timestamp;
         let new = UpgradeProposal::new(terms, 0, (proposer, payer), config, now)?;
         let mut proposal = Box::new(new);
@@ -176,7 +176,7 @@ impl<'info> ProposeUpgrade<'info> {
 fn terms(
     id: u64,
     (config, state): (&MultisigConfig, &ProgramUpgradeState),
-    pair: &Pair,
+    buffers: &AttestedBuffers,
     args: ProposeArgs,
 ) -> Terms {
     Terms {
@@ -187,8 +187,8 @@ fn terms(
         config_epoch: config.config_epoch,
         program: state.program,
         program_data: state.program_data,
-        upgrade: pair.upgrade.pin(),
-        rollback: pair.rollback.pin(),
+        upgrade: buffers.upgrade.pin(),
+        rollback: buffers.rollback.pin(),
         spill: config.treasury,
         from_version: state.version,
         oldest_version: args.oldest_version,

@@ -1,5 +1,5 @@
-//! Votes for going back. There is no timelock: only code that ran before can come back. The guardian
-//! decides for it alone, inside the window and giving nothing up.
+//! Votes for going back. There is no timelock: only code that ran before can come back. The
+//! guardian decides for it alone, inside the window and giving nothing up.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -32,8 +32,8 @@ pub struct ApproveRollback<'info> {
 }
 
 impl<'info> ApproveRollback<'info> {
-    /// What holds for members and guardian alike. A change of the multisig since does not matter: votes
-    /// count under the rules of now.
+    /// What holds for members and guardian alike. A change of the multisig since does not matter:
+    /// votes count under the rules of now.
     fn validate(
         &self,
         config: &MultisigConfig,
@@ -44,7 +44,7 @@ impl<'info> ApproveRollback<'info> {
         require_direct(config)?;
         proposal.require_rollback_vote(now)?;
         state.require_last(self.proposal.key)?;
-        nonce::require_allowed(config, &self.instructions_sysvar)
+        nonce::require_allowed(config.allow_durable_nonce, &self.instructions_sysvar)
     }
 
     /// Counts the vote; the one that decides ends migration.
@@ -57,14 +57,14 @@ impl<'info> ApproveRollback<'info> {
         let (config, mut state) = read_multisig_and_state(&accounts.multisig, &accounts.state)?;
         let mut proposal = read_upgrade_proposal(&state, &accounts.proposal)?;
         let member = accounts.voter.key();
-        let guards = config.guardian == Some(member);
-        if !guards {
+        let is_guardian = config.guardian == Some(member);
+        if !is_guardian {
             config.require_role(&member, role::VOTE)?;
             squads::require_policy(&config, ctx.remaining_accounts)?;
         }
         accounts.validate(&config, &state, &proposal, now)?;
         proposal.require_digest(digest)?;
-        let decides = if guards {
+        let decides = if is_guardian {
             proposal.guardian_rollback(give_up, now)?;
             true
         } else {

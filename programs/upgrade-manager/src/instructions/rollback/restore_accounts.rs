@@ -8,7 +8,7 @@ use crate::account_io::{backup, io};
 use crate::error::{ManagerError, OrErr as _};
 use crate::events::{AccountMove, AccountsMoved};
 use crate::external::loader;
-use crate::external::target::{Target, Way};
+use crate::external::target::{RestoreMethod, Target};
 use crate::runtime::batch::Batch;
 use crate::runtime::emit::emit_sized;
 use crate::runtime::require::require;
@@ -92,10 +92,10 @@ impl<'info> RestoreAccounts<'info> {
             rent: &rent,
         };
         let executed = proposal.executed_as(*accounts.proposal.key);
-        let step = Step { target, payer: &accounts.payer, executed, slot };
+        let shared = RestoreBatch { target, payer: &accounts.payer, executed, slot };
         for item in &items {
             let group = batch.next()?.or_err(ManagerError::BadBatch)?;
-            let (from, moved) = step.restore(group, item, &mut batch)?;
+            let (from, moved) = shared.restore(group, item, &mut batch)?;
             state.counters.shift(from, AccountStatus::Restored)?;
             moves.push(moved);
         }
@@ -114,14 +114,14 @@ impl<'info> RestoreAccounts<'info> {
 }
 
 /// What the accounts of a batch have in common.
-struct Step<'a, 'info> {
+struct RestoreBatch<'a, 'info> {
     target: Target<'a, 'info>,
     payer: &'a AccountInfo<'info>,
     executed: Executed,
     slot: u64,
 }
 
-impl<'info> Step<'_, 'info> {
+impl<'info> RestoreBatch<'_, 'info> {
     /// Restores `account`, whose record is in `info`. Returns the status it leaves, and the event.
     #[inline(never)]
     fn restore(
@@ -134,14 +134,16 @@ impl<'info> Step<'_, 'info> {
         let mut record = read_record(program, account.key, info)?;
         let from = record.require_migrated(&self.executed)?;
         require!(*refund.key == record.rent_payer, ManagerError::WrongAccount);
-        let back = |way: &Way<'_>| self.target.restore(&record, way, account, refund, self.payer);
+        let back = |method: &RestoreMethod<'_>| {
+            self.target.restore(&record, method, account, refund, self.payer)
+        };
         let done = match item {
-            RestoreItem::Bytes(bytes) => back(&Way::Bytes(bytes))?,
-            RestoreItem::Down => back(&Way::Down)?,
+            RestoreItem::Bytes(bytes) => back(&RestoreMethod::Bytes(bytes))?,
+            RestoreItem::Down => back(&RestoreMethod::Down)?,
             RestoreItem::Backup => {
                 let kept = batch.backup()?;
                 let (of, data) = ((program, &self.executed.proposal), kept.try_borrow_data()?);
-                back(&Way::Bytes(backup::bytes(of, account.key, kept, &data)?))?
+                back(&RestoreMethod::Bytes(backup::bytes(of, account.key, kept, &data)?))?
             }
         };
         record.restore(done.freed, self.slot);

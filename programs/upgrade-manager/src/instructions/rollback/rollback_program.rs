@@ -7,7 +7,7 @@ use crate::account_io::multisig::{read_multisig_and_state, read_upgrade_proposal
 use crate::account_io::program::read_attestation;
 use crate::error::ManagerError;
 use crate::events::ProgramRolledBack;
-use crate::external::install::Loader;
+use crate::external::install::LoaderAccounts;
 use crate::external::{install, loader};
 use crate::runtime::emit::emit;
 use crate::runtime::require::require;
@@ -98,11 +98,11 @@ impl<'info> RollbackProgram<'info> {
         state.roll_back(accounts.proposal.key, slot);
         io::write(&accounts.proposal, &*proposal)?;
         io::write(&accounts.state, &*state)?;
-        accounts.tell(&state)?;
+        accounts.emit_event(&state)?;
         install::install(&loader, &state, &accounts.rollback_buffer)
     }
 
-    fn tell(&self, state: &ProgramUpgradeState) -> Result<()> {
+    fn emit_event(&self, state: &ProgramUpgradeState) -> Result<()> {
         let event = ProgramRolledBack {
             proposal: self.proposal.key(),
             program: state.program,
@@ -114,8 +114,8 @@ impl<'info> RollbackProgram<'info> {
         emit(&self.event_authority, &event)
     }
 
-    fn loader(&self) -> Loader<'_, 'info> {
-        Loader {
+    fn loader(&self) -> LoaderAccounts<'_, 'info> {
+        LoaderAccounts {
             program: &self.target_program,
             program_data: &self.program_data,
             spill: &self.spill,

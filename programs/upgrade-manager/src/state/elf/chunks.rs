@@ -4,7 +4,7 @@
 use solana_sha256_hasher::hashv;
 
 /// Bytes of a chunk; the last one may be shorter.
-pub const CHUNK: usize = 1024 * 1024;
+pub const CHUNK_LEN: usize = 1024 * 1024;
 
 const LEAF: &[u8] = &[0];
 const LINK: &[u8] = &[1];
@@ -13,7 +13,7 @@ const END: &[u8] = &[2];
 /// Chunks of `len` bytes.
 #[must_use]
 pub const fn chunks(len: usize) -> usize {
-    len.div_ceil(CHUNK)
+    len.div_ceil(CHUNK_LEN)
 }
 
 /// The accumulator behind chunk `index`, which begins as zeros.
@@ -40,14 +40,14 @@ mod tests {
 
     #[test]
     fn the_hash_follows_the_published_formula() {
-        let (one, two) = (vec![3; CHUNK], [4; 5]);
+        let (one, two) = (vec![3; CHUNK_LEN], [4; 5]);
         let leaf = sha(&[&[0], &[0, 0, 0, 0], &one]);
         let first = sha(&[&[1], &[0; 32], &leaf]);
         assert_eq!(add_chunk(&[0; 32], 0, &one), first);
         let leaf = sha(&[&[0], &[1, 0, 0, 0], &two]);
         let second = sha(&[&[1], &first, &leaf]);
         assert_eq!(add_chunk(&first, 1, &two), second);
-        let len = u32::try_from(CHUNK + 5).unwrap();
+        let len = u32::try_from(CHUNK_LEN + 5).unwrap();
         assert_eq!(chunked_hash(&second, len), sha(&[&[2], &len.to_le_bytes(), &second]));
     }
 
@@ -55,8 +55,8 @@ mod tests {
     fn every_byte_lies_in_one_chunk() {
         assert_eq!(chunks(0), 0);
         assert_eq!(chunks(1), 1);
-        assert_eq!(chunks(CHUNK), 1);
-        assert_eq!(chunks(CHUNK + 1), 2);
-        assert_eq!(chunks(10 * CHUNK - 45), 10);
+        assert_eq!(chunks(CHUNK_LEN), 1);
+        assert_eq!(chunks(CHUNK_LEN + 1), 2);
+        assert_eq!(chunks(10 * CHUNK_LEN - 45), 10);
     }
 }

@@ -1,6 +1,6 @@
-//! An ELF as the manager knows it: where it ends, whether it is all there, and its hash. Pure: bytes
-//! come in. They are compared by system call, because a loop over megabytes would not fit into a
-//! transaction.
+//! An ELF as the manager knows it: where it ends, whether it is all there, and its hash. Pure:
+//! bytes come in. They are compared by system call, because a loop over megabytes would not fit
+//! into a transaction.
 use anchor_lang::prelude::*;
 use anchor_lang::solana_program::program_memory::sol_memcmp;
 use solana_sha256_hasher::hash;
@@ -10,15 +10,15 @@ use crate::runtime::require::require;
 
 mod chunks;
 mod headers;
-pub use chunks::{CHUNK, add_chunk, chunked_hash, chunks};
+pub use chunks::{CHUNK_LEN, add_chunk, chunked_hash, chunks};
 pub use headers::require_whole;
 
 /// Largest ELF in bytes that one transaction can hash and install; a larger one is hashed chunk by
 /// chunk.
-pub const MAX_INLINE: usize = 2 * 1024 * 1024;
+pub const MAX_INLINE_LEN: usize = 2 * 1024 * 1024;
 /// Largest ELF in bytes that a program can have: an account's 10 MiB without the
 /// 45 bytes of a ProgramData account's header.
-pub const MAX_ELF: usize = 10 * 1024 * 1024 - 45;
+pub const MAX_ELF_LEN: usize = 10 * 1024 * 1024 - 45;
 
 const ELF_MAGIC: &[u8] = b"\x7fELF";
 
@@ -69,23 +69,24 @@ pub fn require_elf(trimmed: &[u8]) -> Result<()> {
 /// [`ManagerError::NotAnElf`] or [`ManagerError::NeedsChunks`].
 pub fn elf_hash(trimmed: &[u8]) -> Result<[u8; 32]> {
     require_elf(trimmed)?;
-    require!(trimmed.len() <= MAX_INLINE, ManagerError::NeedsChunks);
+    require!(trimmed.len() <= MAX_INLINE_LEN, ManagerError::NeedsChunks);
     Ok(hash(trimmed).to_bytes())
 }
 
 /// The hash that the manager knows an ELF without its trailing zeros by: solana-verify's up to
-/// [`MAX_INLINE`], the chunked one above. For clients: no transaction could pay for a large one.
+/// [`MAX_INLINE_LEN`], the chunked one above. For clients: no transaction could pay for a large
+/// one.
 ///
 /// # Errors
 /// [`ManagerError::NotAnElf`] or [`ManagerError::ElfTooLarge`].
 pub fn code_hash(trimmed: &[u8]) -> Result<[u8; 32]> {
-    if trimmed.len() <= MAX_INLINE {
+    if trimmed.len() <= MAX_INLINE_LEN {
         return elf_hash(trimmed);
     }
     require_elf(trimmed)?;
-    require!(trimmed.len() <= MAX_ELF, ManagerError::ElfTooLarge);
+    require!(trimmed.len() <= MAX_ELF_LEN, ManagerError::ElfTooLarge);
     let link = |acc, (index, chunk)| add_chunk(&acc, index, chunk);
-    let acc = (0u32..).zip(trimmed.chunks(CHUNK)).fold([0; 32], link);
+    let acc = (0u32..).zip(trimmed.chunks(CHUNK_LEN)).fold([0; 32], link);
     let len = u32::try_from(trimmed.len()).or_err(ManagerError::ElfTooLarge)?;
     Ok(chunked_hash(&acc, len))
 }

@@ -31,18 +31,20 @@ fn code_with_anything_but_zeros_behind_it_is_not_the_same() {
 fn an_elf_is_hashed_whole_while_a_transaction_can_and_chunk_by_chunk_above() {
     assert!(elf_hash(b"\x7fELF").is_ok());
     assert!(elf_hash(b"ELF\x7f").is_err());
-    let mut large = vec![1; MAX_ELF + 1];
+    let mut large = vec![1; MAX_ELF_LEN + 1];
     large[..4].copy_from_slice(ELF_MAGIC);
-    let (whole, above) = (&large[..MAX_INLINE], &large[..=MAX_INLINE]);
+    let (whole, above) = (&large[..MAX_INLINE_LEN], &large[..=MAX_INLINE_LEN]);
     assert!(elf_hash(above).is_err());
     assert_eq!(code_hash(whole).unwrap(), elf_hash(whole).unwrap());
     let mut acc = [0; 32];
-    for (index, chunk) in [(0, 0..CHUNK), (1, CHUNK..2 * CHUNK), (2, 2 * CHUNK..above.len())] {
+    for (index, chunk) in
+        [(0, 0..CHUNK_LEN), (1, CHUNK_LEN..2 * CHUNK_LEN), (2, 2 * CHUNK_LEN..above.len())]
+    {
         acc = add_chunk(&acc, index, &above[chunk]);
     }
     assert_eq!(code_hash(above).unwrap(), chunked_hash(&acc, above.len() as u32));
-    assert!(code_hash(&large[..MAX_ELF]).is_ok());
+    assert!(code_hash(&large[..MAX_ELF_LEN]).is_ok());
     assert!(code_hash(&large).is_err(), "no program can have it");
     large[0] = 0;
-    assert!(code_hash(&large[..=MAX_INLINE]).is_err(), "not an ELF");
+    assert!(code_hash(&large[..=MAX_INLINE_LEN]).is_err(), "not an ELF");
 }

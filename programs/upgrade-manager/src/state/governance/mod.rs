@@ -1,16 +1,16 @@
-//! Proposals about the multisig itself and about who holds a program: what a vote agrees to, and the
-//! digest over it. Closed: no stored instructions.
+//! Proposals about the multisig itself and about who holds a program: what a vote agrees to, and
+//! the digest over it. Closed: no stored instructions.
 use anchor_lang::prelude::*;
 use solana_sha256_hasher::hashv;
 
-use super::{Ballot, MAX_LIFE, MultisigConfig, MultisigRules, ProposalStatus};
+use super::{Ballot, MAX_PROPOSAL_SECONDS, MultisigConfig, MultisigRules, ProposalStatus};
 use crate::error::{ManagerError, OrErr as _};
 use crate::runtime::require::require;
 
 /// Domain of the digest; changes with the layout of [`GovernanceTerms`].
 const DIGEST: &[u8] = b"upgrade-manager/governance/v1";
 /// Longest note in bytes.
-pub const MAX_NOTE: usize = 128;
+pub const MAX_NOTE_LEN: usize = 128;
 
 /// A program that leaves the manager's care.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub struct GovernanceTerms {
     /// Chain time after which nobody can execute, whatever the window says.
     pub expires_at: i64,
     /// Why, for people.
-    #[max_len(MAX_NOTE)]
+    #[max_len(MAX_NOTE_LEN)]
     pub note: String,
     /// What happens.
     pub action: Action,
@@ -110,9 +110,9 @@ impl GovernanceTerms {
     /// # Errors
     /// The first rule that does not hold.
     pub fn invariant(&self, config: &MultisigConfig, now: i64) -> Result<()> {
-        require!(self.note.len() <= MAX_NOTE, ManagerError::NoteTooLong);
+        require!(self.note.len() <= MAX_NOTE_LEN, ManagerError::NoteTooLong);
         let life = self.expires_at.checked_sub(now).or_err(ManagerError::Overflow)?;
-        let fits = life > i64::from(config.timelock) && life <= MAX_LIFE;
+        let fits = life > i64::from(config.timelock) && life <= MAX_PROPOSAL_SECONDS;
         require!(fits, ManagerError::ExpiryOutOfRange);
         if let Action::ConfigChange(rules) = &self.action {
             config.clone().change(rules.clone())?;
@@ -212,7 +212,7 @@ impl GovernanceProposal {
     ///
     /// # Errors
     /// [`ManagerError::NotEnded`].
-    pub fn require_over(&self) -> Result<()> {
+    pub fn require_closable(&self) -> Result<()> {
         let over = self.status.is_final() || self.status == ProposalStatus::Executed;
         require!(over, ManagerError::NotEnded);
         Ok(())

@@ -88,14 +88,14 @@ fn what_could_never_be_executed_is_not_proposed() {
     let refused = |terms: GovernanceTerms| error(terms.invariant(&config, NOW));
     assert_eq!(refused(terms(Action::ConfigChange(lower))), ManagerError::TimelockFloor.into());
     assert_eq!(refused(terms(Action::ConfigChange(none))), ManagerError::Threshold.into());
-    let note = "x".repeat(MAX_NOTE + 1);
+    let note = "x".repeat(MAX_NOTE_LEN + 1);
     let long = GovernanceTerms { note, ..terms(Action::Dissolve) };
     assert_eq!(refused(long), ManagerError::NoteTooLong.into());
     for (expires_at, fits) in [
         (NOW + i64::from(MIN_TIMELOCK), false),
         (NOW + i64::from(MIN_TIMELOCK) + 1, true),
-        (NOW + MAX_LIFE, true),
-        (NOW + MAX_LIFE + 1, false),
+        (NOW + MAX_PROPOSAL_SECONDS, true),
+        (NOW + MAX_PROPOSAL_SECONDS + 1, false),
         (i64::MAX, false),
         (i64::MIN, false),
     ] {
@@ -162,11 +162,11 @@ fn a_proposal_is_closed_only_when_nothing_can_happen_any_more() {
     for status in ProposalStatus::ALL {
         p.status = status;
         let over = status.is_final() || status == ProposalStatus::Executed;
-        assert_eq!(p.require_over().is_ok(), over, "{status:?}");
+        assert_eq!(p.require_closable().is_ok(), over, "{status:?}");
     }
     p.execute(NOW, 9);
     assert_eq!((p.executed_at, p.executed_slot), (NOW, 9));
-    p.require_over().unwrap();
+    p.require_closable().unwrap();
 }
 
 proptest! {

@@ -123,7 +123,7 @@ impl ProgramUpgradeState {
     ///
     /// # Errors
     /// [`ManagerError::WrongAccount`] or [`ManagerError::NotSteady`].
-    pub fn require_turn(
+    pub fn require_can_upgrade(
         &self,
         proposal: &Pubkey,
         kind: ProposalKind,
@@ -225,7 +225,7 @@ impl ProgramUpgradeState {
     ///
     /// # Errors
     /// [`ManagerError::LiveProposal`], [`ManagerError::NotSteady`], [`ManagerError::RollForward`].
-    pub fn require_room(&self, kind: ProposalKind) -> Result<()> {
+    pub fn require_can_open(&self, kind: ProposalKind) -> Result<()> {
         match kind {
             ProposalKind::Upgrade => {
                 require!(self.live_proposal.is_none(), ManagerError::LiveProposal);

@@ -182,17 +182,18 @@ fn ending_one_proposal_leaves_another_alive() {
 fn a_roll_forward_has_a_place_of_its_own_next_to_an_unfinished_upgrade() {
     let (upgrade, forward) = (key(20), key(21));
     let mut s = state();
-    assert!(s.require_room(ProposalKind::Upgrade).is_err(), "one is live");
-    assert!(s.require_room(ProposalKind::RollForward).is_err(), "nothing is unfinished");
+    assert!(s.require_can_open(ProposalKind::Upgrade).is_err(), "one is live");
+    assert!(s.require_can_open(ProposalKind::RollForward).is_err(), "nothing is unfinished");
     s.upgrade(upgrade, &terms(), NOW, 50);
     assert_eq!(s.unfinished(), Some(upgrade));
-    s.require_room(ProposalKind::RollForward).unwrap();
+    s.require_can_open(ProposalKind::RollForward).unwrap();
     s.open(forward, ProposalKind::RollForward);
-    assert!(s.require_room(ProposalKind::RollForward).is_err(), "one at a time");
+    assert!(s.require_can_open(ProposalKind::RollForward).is_err(), "one at a time");
     assert_eq!((s.live_proposal, s.roll_forward), (Some(upgrade), Some(forward)));
 
-    let turn =
-        |s: &ProgramUpgradeState, key, kind, replaced| s.require_turn(&key, kind, replaced).is_ok();
+    let turn = |s: &ProgramUpgradeState, key, kind, replaced| {
+        s.require_can_upgrade(&key, kind, replaced).is_ok()
+    };
     assert!(turn(&s, forward, ProposalKind::RollForward, Some(upgrade)));
     assert!(!turn(&s, forward, ProposalKind::RollForward, None), "which one it replaces");
     assert!(!turn(&s, forward, ProposalKind::RollForward, Some(forward)));
@@ -215,11 +216,11 @@ fn a_roll_forward_that_comes_after_the_end_of_a_migration_runs_like_an_upgrade()
     s.open(forward, ProposalKind::RollForward);
     s.complete(&upgrade);
     assert_eq!(s.unfinished(), None);
-    s.require_turn(&forward, ProposalKind::RollForward, None).unwrap();
-    assert!(s.require_turn(&forward, ProposalKind::RollForward, Some(upgrade)).is_err());
-    assert!(s.require_room(ProposalKind::Upgrade).is_err(), "its place is taken");
+    s.require_can_upgrade(&forward, ProposalKind::RollForward, None).unwrap();
+    assert!(s.require_can_upgrade(&forward, ProposalKind::RollForward, Some(upgrade)).is_err());
+    assert!(s.require_can_open(ProposalKind::Upgrade).is_err(), "its place is taken");
     s.end(&forward);
-    s.require_room(ProposalKind::Upgrade).unwrap();
+    s.require_can_open(ProposalKind::Upgrade).unwrap();
 }
 
 #[test]
@@ -229,9 +230,9 @@ fn a_roll_forward_takes_no_place_from_a_proposal_that_is_still_voted_on() {
     s.complete(&key(20));
     s.open(key(22), ProposalKind::Upgrade);
     s.phase = Phase::RollingBack;
-    assert!(s.require_room(ProposalKind::RollForward).is_err());
+    assert!(s.require_can_open(ProposalKind::RollForward).is_err());
     s.end(&key(22));
-    s.require_room(ProposalKind::RollForward).unwrap();
+    s.require_can_open(ProposalKind::RollForward).unwrap();
 }
 
 #[test]
@@ -250,8 +251,8 @@ fn a_program_leaves_only_when_it_is_steady_and_nothing_else_is_live() {
     s.last_executed = Some(key(19));
     s.release();
     assert_eq!((s.phase, s.live_proposal, s.last_executed), (Phase::Released, None, None));
-    assert!(s.require_room(ProposalKind::Upgrade).is_err());
-    assert!(s.require_room(ProposalKind::RollForward).is_err());
+    assert!(s.require_can_open(ProposalKind::Upgrade).is_err());
+    assert!(s.require_can_open(ProposalKind::RollForward).is_err());
     assert!(s.require_last(&key(19)).is_err(), "no rollback of what is not ours");
 }
 
@@ -292,8 +293,8 @@ fn votes_for_rollback_of_those_who_left_do_not_count_and_leave_room() {
 fn a_state_is_known_by_the_program_in_its_bytes() {
     let mut data = vec![];
     state().try_serialize(&mut data).unwrap();
-    assert_eq!(ProgramUpgradeState::program_in(&data), Some(key(11)));
-    assert_eq!(ProgramUpgradeState::program_in(&data[..75]), None);
+    assert_eq!(ProgramUpgradeState::read_program(&data), Some(key(11)));
+    assert_eq!(ProgramUpgradeState::read_program(&data[..75]), None);
     data[0] ^= 1;
-    assert_eq!(ProgramUpgradeState::program_in(&data), None);
+    assert_eq!(ProgramUpgradeState::read_program(&data), None);
 }

@@ -55,7 +55,8 @@ impl MultisigConfig {
         Ok(())
     }
 
-    /// The vault is the only voter, and the majority of at least two is among the members behind it.
+    /// The vault is the only voter, and the majority of at least two is among the members behind
+    /// it.
     fn squads_invariant(&self, squads: &SquadsVault) -> Result<()> {
         let votes = self.member(&squads.vault()).is_some_and(|m| m.may(role::VOTE));
         require!(votes && self.voters() == 1, ManagerError::SquadsVoter);

@@ -1,5 +1,5 @@
-//! The members, the threshold and the times that a multisig agreed on, and what they may do with them;
-//! what holds of every multisig is in [`invariant`]. Reads no clock and no other account.
+//! The members, the threshold and the times that a multisig agreed on, and what they may do with
+//! them; what holds of every multisig is in [`invariant`]. Reads no clock and no other account.
 mod invariant;
 
 use anchor_lang::prelude::*;
@@ -14,12 +14,13 @@ pub const MAX_MEMBERS: usize = 16;
 pub const MAX_TIMELOCK: u32 = 90 * 24 * 3600;
 /// Lowest floor of a timelock in seconds: 48 hours.
 pub const MIN_TIMELOCK: u32 = 48 * 3600;
-/// Lowest floor of the timelock of the multisig that manages the manager itself, in seconds: 7 days.
+/// Lowest floor of the timelock of the multisig that manages the manager itself, in seconds: 7
+/// days.
 pub const MIN_CRITICAL_TIMELOCK: u32 = 7 * 24 * 3600;
 /// Fewest voters of the multisig that manages the manager itself.
 pub const MIN_CRITICAL_VOTERS: usize = 5;
 /// How long one pause lasts, in seconds: 72 hours. The guardian then rests as long.
-pub const MAX_PAUSE: i64 = 72 * 3600;
+pub const PAUSE_SECONDS: i64 = 72 * 3600;
 /// Shortest execution and rollback window in seconds.
 pub const MIN_WINDOW: u32 = 3600;
 /// Longest execution and rollback window in seconds.
@@ -68,8 +69,8 @@ pub struct MultisigConfig {
     pub bump: u8,
     /// The key that signed the creation and seeds the address.
     pub create_key: Pubkey,
-    /// Slot of the creation, and one more for every change of the rules; proposals of an older epoch
-    /// are stale. A multisig made again at this address never repeats an epoch.
+    /// Slot of the creation, and one more for every change of the rules; proposals of an older
+    /// epoch are stale. A multisig made again at this address never repeats an epoch.
     pub config_epoch: u64,
     /// Approvals that lock a proposal.
     pub threshold: u8,
@@ -154,7 +155,7 @@ impl MultisigConfig {
             dissolved: false,
             reserved: [0; 32],
         };
-        config.adopt(rules);
+        config.apply(rules);
         config.invariant()?;
         Ok(config)
     }
@@ -184,7 +185,7 @@ impl MultisigConfig {
     /// [`ManagerError::TimelockFloor`] for a lower floor, or the first rule that does not hold.
     pub fn change(&mut self, rules: MultisigRules) -> Result<()> {
         require!(rules.timelock_floor >= self.timelock_floor, ManagerError::TimelockFloor);
-        self.adopt(rules);
+        self.apply(rules);
         self.next_epoch()?;
         self.invariant()
     }
@@ -197,7 +198,7 @@ impl MultisigConfig {
         Ok(())
     }
 
-    fn adopt(&mut self, rules: MultisigRules) {
+    fn apply(&mut self, rules: MultisigRules) {
         let open = |key: &Pubkey| self.member(key).map_or(0, |m| m.open);
         let member = |m: &MemberArgs| Member { key: m.key, roles: m.roles, open: open(&m.key) };
         self.members = rules.members.iter().map(member).collect();
@@ -267,7 +268,7 @@ impl MultisigConfig {
     ///
     /// # Errors
     /// [`ManagerError::Dissolved`].
-    pub fn require_alive(&self) -> Result<()> {
+    pub fn require_not_dissolved(&self) -> Result<()> {
         require!(!self.dissolved, ManagerError::Dissolved);
         Ok(())
     }
@@ -288,9 +289,9 @@ impl MultisigConfig {
     pub fn pause(&mut self, now: i64) -> Result<()> {
         self.require_not_paused(now)?;
         require!(now >= self.pause_again, ManagerError::PauseTooSoon);
-        self.paused_until = now.checked_add(MAX_PAUSE).or_err(ManagerError::Overflow)?;
+        self.paused_until = now.checked_add(PAUSE_SECONDS).or_err(ManagerError::Overflow)?;
         self.pause_again =
-            self.paused_until.checked_add(MAX_PAUSE).or_err(ManagerError::Overflow)?;
+            self.paused_until.checked_add(PAUSE_SECONDS).or_err(ManagerError::Overflow)?;
         self.unpause_votes = 0;
         Ok(())
     }
@@ -313,12 +314,13 @@ impl MultisigConfig {
         Ok(())
     }
 
-    /// Takes one more program into the multisig's care; the manager itself only under stricter rules.
+    /// Takes one more program into the multisig's care; the manager itself only under stricter
+    /// rules.
     ///
     /// # Errors
     /// [`ManagerError::Dissolved`], [`ManagerError::CriticalPolicy`], [`ManagerError::Overflow`].
-    pub fn take_program(&mut self, program: &Pubkey) -> Result<()> {
-        self.require_alive()?;
+    pub fn add_program(&mut self, program: &Pubkey) -> Result<()> {
+        self.require_not_dissolved()?;
         if *program == crate::ID {
             self.critical_invariant()?;
             self.critical = true;
@@ -331,7 +333,7 @@ impl MultisigConfig {
     ///
     /// # Errors
     /// [`ManagerError::Overflow`].
-    pub fn release_program(&mut self, program: &Pubkey) -> Result<()> {
+    pub fn remove_program(&mut self, program: &Pubkey) -> Result<()> {
         self.programs = self.programs.checked_sub(1).or_err(ManagerError::Overflow)?;
         if *program == crate::ID {
             self.critical = false;
