@@ -1,11 +1,10 @@
-//! Every reason the program refuses, as a sentence an operator can act on.
+//! Every error of the program, as a sentence that an operator can act on.
 use anchor_lang::error::AnchorError;
 use anchor_lang::prelude::*;
 
-/// Declares [`ManagerError`] and, beside it, the name_and_sentence that a refusal logs. What Anchor
-/// generates to look a name and a sentence up is a branch and an allocation for each, 22 KB of the
-/// ELF; these are one text and the lengths of its parts, without a pointer that the loader would
-/// have to fill in.
+/// Declares [`ManagerError`] and the texts that an error logs. Anchor generates a branch and an
+/// allocation for every name and every sentence, 22 KB of the ELF. Here all texts are one string,
+/// with their lengths beside it; neither holds a pointer that the loader would have to relocate.
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $name:ident = $message:tt,)+) => {
         /// Codes start at 6000 in the order below; new ones go to the end.
@@ -15,14 +14,14 @@ macro_rules! error_codes {
             $($(#[$doc])* #[msg($message)] $name,)+
         }
 
-        /// Name and sentence of every refusal, one after the other.
+        /// Name and sentence of every error, one after the other.
         const TEXTS: &str = concat!($(stringify!($name), $message),+);
 
-        /// How many bytes of [`TEXTS`] each takes.
+        /// How many bytes of [`TEXTS`] each name and each sentence takes.
         const LENGTHS: &[[u8; 2]] =
             &[$([length(stringify!($name)), length($message)]),+];
 
-        /// Every refusal, in the order of the codes.
+        /// Every error, in the order of the codes.
         pub const ALL: &[ManagerError] = &[$(ManagerError::$name),+];
     };
 }
@@ -43,8 +42,8 @@ fn name_and_sentence(error: ManagerError) -> Option<(&'static str, &'static str)
     Some((name, rest.get(..size(sentence))?))
 }
 
-/// What the program answers when it refuses with `error`: the same as Anchor's own conversion, for
-/// a fraction of its code. Out of line and never expected, so that places that refuse stay small.
+/// Turns `error` into Anchor's error: the same value as Anchor's own conversion, in a fraction of
+/// its code. Cold and never inlined, so that the many places that return an error stay small.
 #[cold]
 #[inline(never)]
 pub(crate) fn to_error(error: ManagerError) -> Error {
@@ -59,9 +58,9 @@ pub(crate) fn to_error(error: ManagerError) -> Error {
     .into()
 }
 
-/// What there must be.
+/// Turns a missing value into one of our errors.
 pub(crate) trait OrErr<T> {
-    /// The value, or the refusal.
+    /// The value, or `error`.
     fn or_err(self, error: ManagerError) -> Result<T>;
 }
 
@@ -320,7 +319,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_says_what_anchors_own_conversion_says() {
+    fn to_error_equals_anchors_own_conversion() {
         assert_eq!(ALL.len(), LENGTHS.len());
         for (code, error) in ALL.iter().enumerate() {
             assert_eq!(*error as usize, code);

@@ -1,5 +1,5 @@
-//! Seeds of every address the manager derives. Fixed length behind a distinct prefix, so that no
-//! two kinds and no two ids can collide.
+//! Seeds of every address that the manager derives. Each kind has a prefix of its own, and the
+//! seeds behind a prefix have a fixed length, so no two kinds and no two ids share an address.
 use anchor_lang::prelude::*;
 use solana_sha256_hasher::hashv;
 
@@ -13,7 +13,7 @@ pub const PROGRAM: &[u8] = b"program";
 pub const AUTHORITY: &[u8] = b"authority";
 /// `[MIGRATOR, program id]`: signs CPIs into the target only.
 pub const MIGRATOR: &[u8] = migration_interface::MIGRATOR_SEED;
-/// `[PROPOSAL, program id, multisig, id as u64 LE]`: ids start anew with every multisig.
+/// `[PROPOSAL, program id, multisig, id as u64 LE]`: every multisig counts its ids from 0.
 pub const PROPOSAL: &[u8] = b"proposal";
 /// `[GOVERNANCE, multisig, id as u64 LE]`.
 pub const GOVERNANCE: &[u8] = b"governance";
@@ -29,11 +29,12 @@ pub const EVENT_AUTHORITY: &[u8] = b"__event_authority";
 /// The program Squads v4.
 pub const SQUADS: Pubkey = pubkey!("SQDS4ep65T869zMMBKyuUq6aD6EgTu8psMjkvj52pCf");
 
-/// What the runtime hashes behind the seeds of an address.
+/// The text that the runtime hashes behind the seeds of an address.
 const MARKER: &[u8] = b"ProgramDerivedAddress";
 
-/// The address that up to four `seeds` and `bump` lead to. Nothing is asked about the bump, which
-/// the runtime takes 1,500 units for: it was chosen once, and is stored or signs.
+/// The address of up to four `seeds` and `bump`. Does not check that the address is off the curve,
+/// which the runtime charges 1,500 compute units for: the bump was checked when the address was
+/// first derived, and is stored.
 #[must_use]
 pub fn derive_address(seeds: &[&[u8]], bump: u8) -> Pubkey {
     let bump = [bump];
@@ -41,8 +42,8 @@ pub fn derive_address(seeds: &[&[u8]], bump: u8) -> Pubkey {
     Pubkey::new_from_array(hashv(&[a, b, c, d, bump, ID.as_ref(), MARKER]).to_bytes())
 }
 
-/// Up to four `seeds` and a bump, as a call is signed with them. A missing seed is empty, which
-/// changes no address.
+/// Up to four `seeds` and a bump, in the form that `invoke_signed` takes. A missing seed is empty,
+/// which changes no address.
 #[must_use]
 pub fn signer_seeds<'a>(seeds: &[&'a [u8]], bump: &'a [u8; 1]) -> [&'a [u8]; 5] {
     let seed = |at: usize| seeds.get(at).copied().unwrap_or_default();
@@ -122,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_derived_as_the_runtime_does_it() {
+    fn derived_addresses_equal_the_runtimes() {
         let (program, account) = (Pubkey::new_from_array([3; 32]), Pubkey::new_from_array([4; 32]));
         let (state, record) = (program_state(&program), account_version(&program, &account));
         assert_eq!(derive_address(&[PROGRAM, program.as_ref()], state.1), state.0);
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_vault_is_where_the_official_sdk_derives_it() {
+    fn squads_vaults_equal_the_official_sdks() {
         // squads create_key of 32 times 7: multisig and vault 0 as the TypeScript SDK 2.1.4 prints
         // them.
         let multisig = pubkey!("EL91oYPRjUKLnFif8X7mizqHbEMZjwV1CWm9z6aaj1pT");

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_highest_bump_that_leads_to_an_address_without_a_key_is_taken() {
+    fn only_the_canonical_bump_is_accepted() {
         let mut lower_bumps = 0;
         for i in 0..=40u8 {
             let key = [i; 32];

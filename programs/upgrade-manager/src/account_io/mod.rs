@@ -1,6 +1,6 @@
-//! Accounts of the manager, read, tied to each other and written. The rules about what is in them
-//! are in `state`. Not called `accounts`: Anchor generates a module of that name at the crate's
-//! root.
+//! Reads and writes the manager's accounts and checks which belong together. Rules about contents
+//! are in `state`. This module is not called `accounts`, because Anchor generates a module of that
+//! name at the crate's root.
 pub(crate) mod backup;
 pub(crate) mod io;
 pub(crate) mod multisig;

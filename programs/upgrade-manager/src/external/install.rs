@@ -1,5 +1,5 @@
-//! The last step of an upgrade and of a rollback: the accounts that the loader needs, which must be
-//! the ones that were approved, and the call.
+//! The last step of an upgrade and of a rollback: checks that the loader's accounts are the ones
+//! that the members approved, then calls the loader.
 use anchor_lang::prelude::*;
 
 use crate::error::ManagerError;
@@ -8,20 +8,20 @@ use crate::external::loader::{InstallAccounts, UpgradeAuthority};
 use crate::runtime::require::require;
 use crate::state::{ProgramUpgradeState, Terms};
 
-/// The rent sysvar. Spelled out, as the SDK would decode it from text at every call.
+/// The rent sysvar. A constant, because the SDK's function decodes it from base58 at every call.
 const RENT: Pubkey = pubkey!("SysvarRent111111111111111111111111111111111");
 /// The clock sysvar.
 const CLOCK: Pubkey = pubkey!("SysvarC1ock11111111111111111111111111111111");
 
-/// What the loader needs besides the buffer.
+/// The accounts that the loader needs besides the buffer.
 pub(crate) struct LoaderAccounts<'a, 'info> {
-    /// The program.
+    /// The program to upgrade.
     pub program: &'a AccountInfo<'info>,
-    /// Its code.
+    /// Its ProgramData account.
     pub program_data: &'a AccountInfo<'info>,
-    /// Gets surplus lamports.
+    /// Receives surplus lamports.
     pub spill: &'a AccountInfo<'info>,
-    /// Signs.
+    /// The address that holds the upgrade authority and signs.
     pub authority: &'a AccountInfo<'info>,
     /// The rent sysvar.
     pub rent: &'a AccountInfo<'info>,
@@ -31,7 +31,7 @@ pub(crate) struct LoaderAccounts<'a, 'info> {
     pub loader: &'a AccountInfo<'info>,
 }
 
-/// Every account is the one that `state` and the approved `terms` name.
+/// Every account in `with` is the one that `state` and the approved `terms` name.
 #[inline(never)]
 pub(crate) fn require_accounts(
     with: &LoaderAccounts,

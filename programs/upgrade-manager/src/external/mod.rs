@@ -1,5 +1,6 @@
-//! Programs outside of the manager, whose accounts it reads and which it calls. Not called `cpi`:
-//! Anchor generates a module of that name at the crate's root, with the feature `cpi`.
+//! Other programs that the manager calls or whose accounts it reads: the upgradeable loader, the
+//! system program, Squads and the target of a migration. This module is not called `cpi`, because
+//! Anchor generates a module of that name at the crate's root.
 pub(crate) mod install;
 pub mod loader;
 pub mod squads;

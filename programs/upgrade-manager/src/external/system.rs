@@ -1,9 +1,9 @@
-//! The system program's instructions that the manager calls, encoded by hand: the SDK's encoder is
-//! 5 KB of an ELF that needs four of them.
+//! The four system instructions that the manager calls. They are encoded by hand, because the SDK's
+//! encoder adds 5 KB to the ELF.
 use anchor_lang::prelude::*;
 use anchor_lang::solana_program::{instruction::Instruction, system_program};
 
-/// Makes `new`, of `space` bytes and owned by the manager; both sign, `payer` pays `lamports`.
+/// Creates `new` with `space` bytes, owned by the manager. Both sign; `payer` pays `lamports`.
 pub(crate) fn create_account(
     payer: &Pubkey,
     new: &Pubkey,

@@ -1,6 +1,6 @@
-//! Calls into a migrating program. The metas are built here and never copied from a caller, the
-//! authority address is never among them, and everything the target could have broken is read again
-//! after the call.
+//! Calls the target program to migrate or restore one account. A hostile target must not profit
+//! from these calls: this module builds the account metas itself, the upgrade authority is never
+//! among them, and after each call it reads again everything that the target could have changed.
 use anchor_lang::prelude::*;
 use anchor_lang::solana_program::instruction::Instruction;
 use anchor_lang::solana_program::program::{invoke, invoke_signed};
@@ -14,13 +14,13 @@ use crate::runtime::require::require;
 use crate::seeds;
 use crate::state::{AccountVersion, Migration, Terms, TypeRule, rule_for};
 
-/// A target program and what it takes to call it.
+/// A target program and what calling it needs.
 pub(crate) struct Target<'a, 'info> {
-    /// What the members agreed to.
+    /// The terms that the members approved.
     pub terms: &'a Terms,
-    /// The address that signs.
+    /// The migrator address, which signs.
     pub migrator: &'a AccountInfo<'info>,
-    /// Its bump.
+    /// Bump of the migrator address.
     pub migrator_bump: u8,
     /// The target.
     pub program: &'a AccountInfo<'info>,
@@ -30,32 +30,32 @@ pub(crate) struct Target<'a, 'info> {
     pub rent: &'a Rent,
 }
 
-/// What an account of the target looked like.
+/// An account of the target at one moment.
 struct AccountSnapshot {
     hash: [u8; 32],
     len: usize,
     lamports: u64,
 }
 
-/// How an account comes back, and the bytes it then gets.
+/// How an account is restored.
 pub(crate) enum RestoreMethod<'a> {
-    /// The account's exact old bytes.
+    /// The target writes these exact old bytes.
     Bytes(&'a [u8]),
     /// The target computes the old layout from the new one.
     Down,
 }
 
-/// What came of a restore.
+/// What a restore changed.
 pub(crate) struct RestoreOutcome {
     /// sha256 before.
     pub before: [u8; 32],
     /// sha256 after.
     pub after: [u8; 32],
-    /// Lamports that went back to who paid for the growth.
+    /// Lamports that went back to the payer of the growth.
     pub freed: u64,
 }
 
-/// What an account that is about to migrate looks like.
+/// An account that may be migrated, as it is before its migration.
 pub(crate) struct BeforeMigration {
     rule: TypeRule,
     version: u16,
@@ -70,7 +70,7 @@ impl BeforeMigration {
 }
 
 impl<'info> Target<'_, 'info> {
-    /// Looks at `account` before its migration: it must be of the type of `rule`, at a version that
+    /// Reads `account` before its migration. It must be of the type of `rule`, at a version that
     /// the terms migrate from.
     pub(crate) fn inspect(
         &self,
@@ -83,8 +83,8 @@ impl<'info> Target<'_, 'info> {
         Ok(BeforeMigration { rule, version, snapshot: AccountSnapshot::of(account)? })
     }
 
-    /// Migrates `account`, which was looked at as `old`; `payer` pays for its growth and for
-    /// nothing else.
+    /// Migrates `account`, which [`Self::inspect`] read as `old`. `payer` pays for its growth and
+    /// for nothing else.
     pub(crate) fn migrate(
         &self,
         old: BeforeMigration,
@@ -94,21 +94,21 @@ impl<'info> Target<'_, 'info> {
         require!(*account.key != *payer.key, ManagerError::WrongAccount);
         let (BeforeMigration { rule, version, snapshot: before }, to) =
             (old, self.terms.to_version);
-        let purse = payer.lamports();
+        let payer_before = payer.lamports();
 
         let header = Header { from: version, to, expected_sha256: before.hash };
         self.call(header.encode(MIGRATE).to_vec(), account, payer, true)?;
 
         let after = self.inspect_after_call(account)?;
         require!(rule.is_migrated(&account.try_borrow_data()?, to), ManagerError::TargetBroke);
-        let spent = purse.saturating_sub(payer.lamports());
-        // What the account holds beyond its old rent may be a user's: growth is not paid from it.
+        let spent = payer_before.saturating_sub(payer.lamports());
+        // Lamports beyond the old rent may belong to a user, so they must not pay for the growth.
         let rented = self.rent.minimum_balance(before.len).min(before.lamports);
         let growth = self.rent.minimum_balance(after.len).saturating_sub(rented);
         require!(spent <= growth, ManagerError::LamportsMoved);
         require!(after.lamports >= before.lamports, ManagerError::LamportsMoved);
-        // The payer signs for the target, which could assign its account to itself and empty it
-        // later.
+        // The payer's signature reaches the target, which could assign the payer's account to
+        // itself and empty it later.
         let kept = *payer.owner == system_program::ID && payer.data_is_empty();
         require!(kept, ManagerError::LamportsMoved);
         let len = |bytes| u32::try_from(bytes).or_err(ManagerError::Overflow);
@@ -123,7 +123,8 @@ impl<'info> Target<'_, 'info> {
         })
     }
 
-    /// Brings the account of `record` back; what it then no longer needs goes to `refund`.
+    /// Restores the account of `record` to its old layout. The rent that it no longer needs goes to
+    /// `refund`.
     pub(crate) fn restore(
         &self,
         record: &AccountVersion,
@@ -139,7 +140,7 @@ impl<'info> Target<'_, 'info> {
         require!(held == Some(from), ManagerError::NotEligible);
         self.top_up(record.old_len, account, payer)?;
         let before = AccountSnapshot::of(account)?;
-        let (purse, untouched) = (refund.lamports(), before.hash == record.new_hash);
+        let (refund_before, untouched) = (refund.lamports(), before.hash == record.new_hash);
 
         let header = Header { from, to, expected_sha256: before.hash };
         let data = match method {
@@ -159,7 +160,8 @@ impl<'info> Target<'_, 'info> {
         let freed = before.lamports.checked_sub(after.lamports);
         let freed = freed.filter(|freed| *freed <= record.rent_paid);
         let freed = freed.or_err(ManagerError::LamportsMoved)?;
-        require!(refund.lamports().checked_sub(purse) == Some(freed), ManagerError::LamportsMoved);
+        let received = refund.lamports().checked_sub(refund_before);
+        require!(received == Some(freed), ManagerError::LamportsMoved);
         Ok(RestoreOutcome { before: before.hash, after: after.hash, freed })
     }
 
@@ -172,7 +174,7 @@ impl<'info> Target<'_, 'info> {
         Ok(*rule_for(&self.terms.type_rules, &data).or_err(ManagerError::NotEligible)?)
     }
 
-    /// What holds after every call: still the target's, and exempt from rent.
+    /// Reads `account` after a call: it must still be the target's, and exempt from rent.
     fn inspect_after_call(&self, account: &AccountInfo) -> Result<AccountSnapshot> {
         let after = AccountSnapshot::of(account)?;
         let kept = *account.owner == self.terms.program && !account.executable;
@@ -182,7 +184,7 @@ impl<'info> Target<'_, 'info> {
         Ok(after)
     }
 
-    /// Adds from `payer` what `account` lacks to hold its old length.
+    /// Transfers from `payer` what `account` lacks to be rent-exempt at its old length.
     fn top_up(
         &self,
         old_len: u32,
@@ -233,7 +235,7 @@ impl AccountSnapshot {
     }
 }
 
-/// The version of `account` when it is of a pinned type and `terms` migrate from that version.
+/// The version of `account`, when its type is pinned and `terms` migrate from that version.
 pub(crate) fn old_version(account: &AccountInfo, terms: &Terms) -> Result<Option<u16>> {
     if *account.owner != terms.program {
         return Ok(None);
@@ -243,7 +245,7 @@ pub(crate) fn old_version(account: &AccountInfo, terms: &Terms) -> Result<Option
     Ok(version.filter(|version| terms.migrates_from().contains(version)))
 }
 
-/// Whether an account has ceased to exist.
+/// Whether `account` is closed.
 pub(crate) fn is_closed(account: &AccountInfo) -> bool {
     *account.owner == system_program::ID && account.data_is_empty()
 }

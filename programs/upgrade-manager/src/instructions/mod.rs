@@ -1,4 +1,5 @@
-//! One file a verb: its arguments, its accounts with every seed, what must hold, and what it does.
+//! One file an instruction: its arguments, its accounts, a `validate` with everything that must
+//! hold, and a `handle` that does the work. The folders follow the life of a proposal.
 pub mod closing;
 pub mod execution;
 pub mod migration;

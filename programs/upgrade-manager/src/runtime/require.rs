@@ -49,8 +49,8 @@ pub(crate) const fn is_on(_id: u32) -> bool {
     true
 }
 
-/// `cargo xtask mutants` looks for this text in the ELF and writes into the four bytes behind it which
-/// control is off: its number, little-endian, 0 for none.
+/// `cargo xtask mutants` looks for this text in the ELF and writes into the four bytes behind it
+/// which control is off: its number, little-endian, 0 for none.
 #[cfg(all(feature = "mutants", target_os = "solana"))]
 #[used]
 static SWITCH: [u8; 20] = *b"control-switch:\0\0\0\0\0";
@@ -78,7 +78,7 @@ mod tests {
     use super::id;
 
     #[test]
-    fn a_control_is_numbered_by_its_place() {
+    fn a_control_is_numbered_by_module_and_line() {
         // FNV-1a 32 of "a:1" and "a:120", computed by hand from the definition.
         let fnv = |text: &str| {
             text.bytes().fold(0x811c_9dc5u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193))

@@ -1,6 +1,6 @@
-//! What the manager knows about one frozen buffer: its role, its length, its hash and who gets the
-//! rent back. The bytes cannot change behind it, because the loader's `Write` cannot be called by
-//! CPI and the buffer's authority is an address that signs nothing else.
+//! The attestation of one frozen buffer: its role, its length, its hash and who gets the rent back.
+//! The bytes cannot change after the attestation: no program can call the loader's `Write`, and the
+//! buffer's authority is an address that only the manager can sign for.
 use anchor_lang::prelude::*;
 
 use super::{LAYOUT, PinnedElf};
@@ -145,8 +145,8 @@ impl BufferAttestation {
         complete.then(|| elf::chunked_hash(&self.accumulator, trimmed_len))
     }
 
-    /// Hash of `elf`, the buffer's bytes without trailing zeros: taken here, or chunk by chunk
-    /// before.
+    /// Hash of `elf`, the buffer's bytes without trailing zeros. A large ELF's hash comes from the
+    /// chunks that were added before.
     ///
     /// # Errors
     /// [`ManagerError::NotAnElf`], or [`ManagerError::NeedsChunks`] while chunks are missing.
@@ -159,13 +159,13 @@ impl BufferAttestation {
         hash.or_err(ManagerError::NeedsChunks)
     }
 
-    /// The hash was taken in `slot`.
+    /// Records the hash, taken in `slot`.
     pub fn attest(&mut self, trimmed_len: u32, sha256: [u8; 32], slot: u64) {
         (self.trimmed_len, self.sha256) = (trimmed_len, sha256);
         (self.attested, self.attested_slot) = (true, slot);
     }
 
-    /// A proposal for `program` may pin the buffer as `role`.
+    /// The buffer is attested, for `program` and `role`, and no proposal has pinned it.
     ///
     /// # Errors
     /// [`ManagerError::WrongAccount`], [`ManagerError::WrongBufferRole`],
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_transaction_can_hash_has_no_chunks() {
+    fn an_elf_that_one_transaction_can_hash_has_no_chunks() {
         let elf = elf(MAX_INLINE_LEN);
         let mut a = frozen(BufferRole::Upgrade);
         assert_eq!(a.add_chunk(&elf).unwrap_err(), ManagerError::NotChunked.into());

@@ -1,5 +1,5 @@
-//! When something has served its purpose and its rent may go back: once no rollback can need it. A
-//! program that was handed over, or whose state is closed, needs nothing any more.
+//! When an account may be closed: once no rollback can need it. A program that was handed over, or
+//! whose state is closed, can no longer be rolled back.
 use anchor_lang::prelude::*;
 
 use super::{
@@ -12,11 +12,12 @@ fn is_last(state: Option<&ProgramUpgradeState>, proposal: &Pubkey) -> bool {
 }
 
 impl UpgradeProposal {
-    /// This proposal, whose address is `key`, and its buffers may be closed: it has ended, or it
-    /// was executed and its program, whose state is `state` while there is one, has gone on.
+    /// This proposal, whose address is `key`, and its buffers may be closed: it has ended, or a
+    /// later upgrade of its program came after it. `state` is the program's state, `None` when
+    /// closed.
     ///
     /// # Errors
-    /// While it can still change anything.
+    /// [`ManagerError::NotEnded`](crate::error::ManagerError::NotEnded).
     pub fn require_closable(
         &self,
         key: &Pubkey,
@@ -31,11 +32,11 @@ impl UpgradeProposal {
 }
 
 impl AccountVersion {
-    /// The record may be closed. `proposal` is the one that touched the account last, `None` when
-    /// that is closed.
+    /// The record may be closed. `proposal` is the one that changed the record last, `None` when
+    /// closed.
     ///
     /// # Errors
-    /// While accounts are on their way, or may have to go back.
+    /// While a migration or rollback is under way, or a rollback is possible.
     pub fn require_closable(
         &self,
         state: Option<&ProgramUpgradeState>,
@@ -54,7 +55,7 @@ impl AccountBackup {
     /// `record` is its account's and `proposal` the one it was made for, `None` when closed.
     ///
     /// # Errors
-    /// While the account may have to go back.
+    /// While a rollback may need the backup.
     pub fn require_closable(
         &self,
         state: Option<&ProgramUpgradeState>,
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_kept_while_accounts_move_and_while_a_rollback_needs_it() {
+    fn a_record_is_kept_during_a_migration_and_while_a_rollback_is_possible() {
         let record = record(AccountStatus::Verified);
         let (state, proposal) = executed(ProposalStatus::Completed);
         assert!(record.require_closable(Some(&state), Some(&proposal), 100).is_err());
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backup_is_kept_until_its_account_is_back_or_can_go_back_no_more() {
+    fn a_backup_is_kept_until_its_account_is_restored_or_no_rollback_is_possible() {
         use AccountStatus::{Closed, Migrated, Pending, Quarantined, Restored, Verified};
         let (state, proposal) = executed(ProposalStatus::Migrating);
         let spent = |record: Option<&AccountVersion>, proposal: &UpgradeProposal, now| {

@@ -1,6 +1,6 @@
-//! The Merkle tree over the accounts that were seen when an upgrade was planned. Leaf and node are
-//! hashed under different prefixes, and a leaf carries its index, so that neither can pass for the
-//! other and no leaf for its neighbour.
+//! The Merkle tree over the accounts that existed when an upgrade was planned. Leaf and node are
+//! hashed under different prefixes, and a leaf contains its index, so neither can be mistaken for
+//! the other, nor a leaf for its neighbour.
 use anchor_lang::prelude::*;
 use solana_sha256_hasher::hashv;
 

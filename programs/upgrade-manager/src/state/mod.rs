@@ -1,5 +1,5 @@
-//! One file an account, each with the pure rules that its fields obey. Chain, backend, indexer and
-//! screens call these same functions.
+//! One file an account or argument type, each with the pure rules that its fields obey: keys and
+//! clock come in as values. Program, backend, indexer and screens call these same functions.
 mod account_version;
 mod attestation;
 mod backup;

@@ -1,4 +1,4 @@
-//! One program under the manager's care: what runs, what ran before, and how far a migration is.
+//! The state of one registered program: what runs, what ran before, and how far a migration is.
 use anchor_lang::Discriminator;
 use anchor_lang::prelude::*;
 
@@ -86,8 +86,8 @@ impl Counters {
         [self.verified, self.quarantined, self.closed].into_iter().map(u64::from).sum()
     }
 
-    /// Whether the migration may be called complete: everything in the manifest is settled and
-    /// nothing that was migrated is unverified.
+    /// Whether the migration can be completed: every account in the manifest is settled, and no
+    /// migrated account is unverified.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.migrated == 0 && self.settled() >= u64::from(self.total)
@@ -147,12 +147,12 @@ pub struct ProgramUpgradeState {
     pub reserved: [u8; 64],
 }
 
-/// Where the program's key is in the account: behind discriminator, four bytes and the multisig's
-/// key.
+/// Offset of the program's key: behind discriminator, four bytes and the multisig's key.
 const PROGRAM_AT: usize = 8 + 4 + 32;
 
 impl ProgramUpgradeState {
-    /// The program whose state `data` holds, read without the rest; `None` for another account.
+    /// The program whose state is in `data`, without reading the rest; `None` for any other
+    /// account.
     #[must_use]
     pub fn read_program(data: &[u8]) -> Option<Pubkey> {
         if !data.starts_with(Self::DISCRIMINATOR) {
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn complete_means_all_settled_and_none_unverified() {
+    fn a_migration_is_complete_when_all_are_settled_and_none_unverified() {
         let mut c = Counters { total: 3, ..Counters::default() };
         assert!(!c.is_complete());
         for _ in 0..3 {

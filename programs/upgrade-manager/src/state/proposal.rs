@@ -1,5 +1,5 @@
-//! One upgrade proposal: its terms, its votes and its times. What may happen to it once it was
-//! executed is asked here; what happens before, it shares with other proposals (`voting`).
+//! The account of an upgrade proposal: its terms, its votes and its times. `voting` has the rules
+//! until execution, this file and `lifecycle` those after it.
 use anchor_lang::prelude::*;
 
 use super::{Ballot, Terms};
@@ -134,9 +134,9 @@ pub struct UpgradeProposal {
 }
 
 impl UpgradeProposal {
-    /// Members may vote for rollback now. What the threshold voted for in time can be finished
-    /// later: a rollback that had to stop half-way would be worse than a late one. So members may
-    /// then still agree to give up what cannot be restored.
+    /// Members may vote for rollback now. Once the threshold was reached inside the window, votes
+    /// stay possible after it: members may still have to give up accounts that cannot be restored,
+    /// and a rollback that stops half-way would be worse than a late one.
     ///
     /// # Errors
     /// [`ManagerError::NotExecuted`] or [`ManagerError::RollbackWindowOver`].
@@ -147,7 +147,7 @@ impl UpgradeProposal {
         Ok(())
     }
 
-    /// Members have voted for rollback and the old code is not back yet.
+    /// Members voted for rollback, and the old code is not installed yet.
     ///
     /// # Errors
     /// [`ManagerError::NotExecuted`] or [`ManagerError::RollbackNotApproved`].
@@ -157,7 +157,7 @@ impl UpgradeProposal {
         Ok(())
     }
 
-    /// The proposal, its buffers and its records may be closed.
+    /// The proposal has ended and no rollback of it is possible.
     ///
     /// # Errors
     /// [`ManagerError::NotEnded`].

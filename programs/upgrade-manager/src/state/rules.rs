@@ -1,5 +1,5 @@
-//! What a multisig agrees on: what `create_multisig` takes and a config change replaces, as a
-//! whole.
+//! The rules of a multisig: the argument of `create_multisig`. A config change replaces all of
+//! them.
 use anchor_lang::prelude::*;
 
 use super::MAX_MEMBERS;

@@ -1,4 +1,4 @@
-//! Everything a vote agrees to, and the one digest over it.
+//! Everything that a vote for an upgrade agrees to, and the digest over it.
 use std::io::{self, Read};
 use std::ops::RangeInclusive;
 
@@ -16,7 +16,7 @@ pub const MAX_PROPOSAL_SECONDS: i64 = 180 * 24 * 3600;
 /// Longest link, commit and image in bytes.
 pub const MAX_SOURCE_LEN: usize = 160;
 
-/// More bytes than any transaction holds: no text in one is longer.
+/// Longest text that is read, in bytes. A transaction is shorter, so no valid text is longer.
 const MAX_TEXT_LEN: usize = 1 << 16;
 
 /// What a proposal does. Closed: no stored instructions.
@@ -83,8 +83,8 @@ impl AnchorDeserialize for Source {
     }
 }
 
-/// A text, at once: the derived code reads it in parts, of which there is one, and explains what is
-/// wrong with it, which nobody sees. Every vote pays for reading three.
+/// Reads one text. The derived code reads in pieces and builds error messages that nothing logs;
+/// every vote reads three texts and would pay for that.
 #[inline(never)]
 fn text<R: Read>(reader: &mut R) -> io::Result<String> {
     let len = u32::deserialize_reader(reader)?;
@@ -178,7 +178,7 @@ impl Terms {
     /// The digest that votes carry: sha256 over domain, manager id and the serialised terms.
     ///
     /// # Errors
-    /// Only when serialisation fails, which memory alone can cause.
+    /// Only when serialisation fails, which only a lack of memory can cause.
     pub fn digest(&self) -> Result<[u8; 32]> {
         let mut bytes = Vec::with_capacity(768);
         self.serialize(&mut bytes)?;

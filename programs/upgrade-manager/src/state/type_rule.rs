@@ -1,4 +1,5 @@
-//! Which accounts of the target may be migrated, and what they must look like before and after.
+//! Which accounts of the target may be migrated, and which version and length they must have before
+//! and after.
 use std::ops::RangeInclusive;
 
 use anchor_lang::prelude::*;

@@ -1,4 +1,4 @@
-//! The tally: who voted what, and what follows for a proposal. Pure; the chain's clock comes in.
+//! The votes on a proposal and what follows from them. Pure: the clock comes in as a value.
 use anchor_lang::prelude::*;
 
 use super::{MAX_MEMBERS, MultisigConfig, role};

@@ -1,5 +1,5 @@
-//! The voting life that both kinds of proposals share: votes, timelock, window, cancelling and
-//! expiring. One implementation; the clock comes in, nothing is read or written elsewhere.
+//! What both kinds of proposals share while members vote: the votes, the timelock, the execution
+//! window, cancelling and expiring. Pure: the clock comes in as a value.
 use anchor_lang::prelude::*;
 
 use super::{
@@ -9,11 +9,11 @@ use super::{
 use crate::error::{ManagerError, OrErr as _};
 use crate::runtime::require::require;
 
-/// Slots that must pass per 1,000 seconds of timelock: even if the chain's clock ran ahead, a
-/// timelock lasts as many slots as if each had taken 800 ms.
+/// Slots that must pass per 1,000 seconds of timelock. If validators let the chain's clock run
+/// ahead, the timelock still lasts this many slots, at 800 ms each.
 pub const SLOT_FLOOR_PER_1000_SECONDS: u64 = 1_250;
 
-/// What moves while members vote and wait.
+/// What changes in a proposal while members vote and wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VotingState {
     /// Where the proposal stands.
@@ -28,32 +28,32 @@ pub struct VotingState {
     pub window_end: i64,
 }
 
-/// A proposal that members vote on, whatever it proposes.
+/// A proposal that members vote on, of either kind.
 pub trait Votable {
-    /// What moves while members vote and wait.
+    /// Status and times.
     fn voting_state(&self) -> VotingState;
-    /// Replaces it.
+    /// Replaces status and times.
     fn set_voting_state(&mut self, voting: VotingState);
     /// The votes.
     fn ballot(&self) -> &Ballot;
-    /// The votes, to be changed.
+    /// The votes, mutable.
     fn ballot_mut(&mut self) -> &mut Ballot;
     /// Who proposed.
     fn proposer(&self) -> Pubkey;
     /// The multisig.
     fn multisig(&self) -> Pubkey;
-    /// The program it is about, if any.
+    /// The program that the proposal is about; `None` when it is about the multisig.
     fn program(&self) -> Option<Pubkey>;
-    /// The multisig's epoch at proposal.
+    /// The multisig's epoch when the proposal was created.
     fn config_epoch(&self) -> u64;
     /// Chain time after which nobody can execute.
     fn expires_at(&self) -> i64;
-    /// What votes must name.
+    /// The digest that votes must name.
     fn voted_digest(&self) -> &[u8; 32];
-    /// Whether the guardian of `config` may veto it.
+    /// Whether the guardian of `config` may veto the proposal.
     fn may_be_vetoed(&self, config: &MultisigConfig) -> bool;
 
-    /// The proposal must belong to the config's present epoch.
+    /// The multisig's rules have not changed since the proposal was created.
     ///
     /// # Errors
     /// [`ManagerError::StaleProposal`].
@@ -62,7 +62,7 @@ pub trait Votable {
         Ok(())
     }
 
-    /// The voter must have seen these very terms.
+    /// The voter saw these terms: `digest` is theirs.
     ///
     /// # Errors
     /// [`ManagerError::DigestMismatch`].
@@ -82,7 +82,9 @@ pub trait Votable {
         }
     }
 
-    /// Brings status and times in line with the votes.
+    /// Sets status and times to what follows from the votes. Reaching the threshold starts the
+    /// timelock, falling below it stops the timelock, and a proposal that can no longer be approved
+    /// is rejected.
     ///
     /// # Errors
     /// [`ManagerError::Overflow`].
@@ -114,7 +116,7 @@ pub trait Votable {
         Ok(())
     }
 
-    /// Casts the vote of `member` and draws what follows.
+    /// Casts the vote of `member` and updates the status.
     ///
     /// # Errors
     /// [`ManagerError::AlreadyVoted`].
@@ -129,7 +131,7 @@ pub trait Votable {
         self.update_status(config, now, slot)
     }
 
-    /// Takes the vote of `member` back and draws what follows.
+    /// Removes the vote of `member` and updates the status.
     ///
     /// # Errors
     /// [`ManagerError::NoVote`].
@@ -160,7 +162,7 @@ pub trait Votable {
         self.voting_state().approved_slot.saturating_add(slots)
     }
 
-    /// The timelock is over and the window open.
+    /// The timelock is over, in seconds and in slots, and the execution window is open.
     ///
     /// # Errors
     /// [`ManagerError::NotTimelocked`], [`ManagerError::TimelockNotOver`],
@@ -174,8 +176,8 @@ pub trait Votable {
         Ok(())
     }
 
-    /// Cancels: at once for the proposer before any vote and for the guardian, else when enough
-    /// voters ask for it.
+    /// Counts the request of `member` to cancel. The proposer before any vote, and the guardian,
+    /// cancel at once; otherwise as many voters must ask as it takes to approve.
     ///
     /// # Errors
     /// [`ManagerError::NotVoting`], [`ManagerError::GuardianCannotVeto`],
@@ -195,7 +197,7 @@ pub trait Votable {
         Ok(())
     }
 
-    /// Anyone may call the proposal expired: it ran out of time, or the multisig has changed since.
+    /// The proposal can never be executed: its time is over, or the multisig has changed since.
     ///
     /// # Errors
     /// [`ManagerError::NotVoting`] or [`ManagerError::NotExpired`].
@@ -206,14 +208,14 @@ pub trait Votable {
         Ok(())
     }
 
-    /// Ends with `status`; the times stay as they are.
+    /// Ends the proposal with `status`. The times stay, for the record.
     fn end(&mut self, status: ProposalStatus) {
         let voting = self.voting_state();
         self.set_voting_state(VotingState { status, ..voting });
     }
 }
 
-/// The accessors of [`Votable`] for a type whose fields have the common names.
+/// The accessors of [`Votable`]; both proposal types have fields of these names.
 macro_rules! common_fields {
     () => {
         #[inline]
@@ -283,7 +285,8 @@ impl Votable for GovernanceProposal {
         self.terms.action.program()
     }
 
-    /// Anything but a change of the guardian alone: a guardian must not keep itself in place.
+    /// Everything except a change of the guardian alone: a guardian must not block its own
+    /// replacement.
     fn may_be_vetoed(&self, config: &MultisigConfig) -> bool {
         match &self.terms.action {
             Action::ConfigChange(rules) => {

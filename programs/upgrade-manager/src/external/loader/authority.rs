@@ -10,7 +10,7 @@ const UPGRADE: u8 = 3;
 const CLOSE: u8 = 5;
 const SET_AUTHORITY_CHECKED: u8 = 7;
 
-/// The address that holds a program's upgrade authority, with what it needs to sign.
+/// The manager's address that holds the upgrade authority of `program`, with its bump to sign.
 pub struct UpgradeAuthority<'a, 'info> {
     /// Its account.
     pub info: &'a AccountInfo<'info>,
@@ -21,7 +21,8 @@ pub struct UpgradeAuthority<'a, 'info> {
 }
 
 impl<'info> UpgradeAuthority<'_, 'info> {
-    /// Takes over `held`, a buffer or ProgramData account, from `current`, who signs too.
+    /// Moves the authority over `held`, a buffer or ProgramData account, from `current`, who signs
+    /// too, to the manager.
     ///
     /// # Errors
     /// Whatever the loader refuses.
@@ -40,7 +41,8 @@ impl<'info> UpgradeAuthority<'_, 'info> {
         self.call(SET_AUTHORITY_CHECKED, metas, &infos)
     }
 
-    /// Hands `held`, a ProgramData account, over to `new`, who signs too.
+    /// Moves the authority over `held`, a ProgramData account, from the manager to `new`, who signs
+    /// too.
     ///
     /// # Errors
     /// Whatever the loader refuses.
@@ -59,7 +61,7 @@ impl<'info> UpgradeAuthority<'_, 'info> {
         self.call(SET_AUTHORITY_CHECKED, metas, &infos)
     }
 
-    /// Closes a frozen buffer; its lamports go to `refund`.
+    /// Closes a frozen buffer and sends its lamports to `refund`.
     ///
     /// # Errors
     /// Whatever the loader refuses.
@@ -78,10 +80,10 @@ impl<'info> UpgradeAuthority<'_, 'info> {
         self.call(CLOSE, metas, &infos)
     }
 
-    /// Installs the code of a buffer.
+    /// Upgrades the program to the code in a buffer.
     ///
     /// # Errors
-    /// Whatever the loader refuses, a broken ELF for one.
+    /// Whatever the loader refuses, for example a broken ELF.
     pub fn install(&self, with: &InstallAccounts<'_, 'info>) -> Result<()> {
         let metas = vec![
             AccountMeta::new(*with.program_data.key, false),
@@ -117,7 +119,7 @@ impl<'info> UpgradeAuthority<'_, 'info> {
     }
 }
 
-/// The accounts of an installation, in the loader's order.
+/// The accounts of the loader's `Upgrade`, in its order.
 pub struct InstallAccounts<'a, 'info> {
     /// The program's ProgramData account.
     pub program_data: &'a AccountInfo<'info>,
@@ -125,7 +127,7 @@ pub struct InstallAccounts<'a, 'info> {
     pub program: &'a AccountInfo<'info>,
     /// The buffer with the code; the loader empties it.
     pub buffer: &'a AccountInfo<'info>,
-    /// Where surplus lamports go.
+    /// Receives surplus lamports.
     pub spill: &'a AccountInfo<'info>,
     /// The rent sysvar.
     pub rent: &'a AccountInfo<'info>,

@@ -19,32 +19,32 @@ pub const BUFFER_HEADER: usize = 37;
 pub const PROGRAM_DATA_HEADER: usize = 45;
 const _: () = assert!(MAX_ELF_LEN == 10 * 1024 * 1024 - PROGRAM_DATA_HEADER, "see `state::elf`");
 
-/// An ELF in an account of the loader, and who may change it.
+/// A buffer or ProgramData account: the ELF in it, and who may change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CodeAccount<'a> {
-    /// Who may change it; nobody when `None`.
+    /// Who may change the account; `None` when it is immutable.
     pub authority: Option<Pubkey>,
     /// Everything behind the header, padding included.
     pub elf: &'a [u8],
 }
 
-/// The buffer in `data` of an account that `owner` owns.
+/// Reads a buffer from the `data` of an account that `owner` owns.
 ///
 /// # Errors
 /// [`ManagerError::NotALoaderAccount`].
 pub fn buffer<'a>(owner: &Pubkey, data: &'a [u8]) -> Result<CodeAccount<'a>> {
-    held(owner, data, 1, 4, BUFFER_HEADER)
+    parse(owner, data, 1, 4, BUFFER_HEADER)
 }
 
-/// The ProgramData account in `data` of an account that `owner` owns.
+/// Reads a ProgramData account from the `data` of an account that `owner` owns.
 ///
 /// # Errors
 /// [`ManagerError::NotALoaderAccount`].
 pub fn program_data<'a>(owner: &Pubkey, data: &'a [u8]) -> Result<CodeAccount<'a>> {
-    held(owner, data, 3, 12, PROGRAM_DATA_HEADER)
+    parse(owner, data, 3, 12, PROGRAM_DATA_HEADER)
 }
 
-/// Where the program in `data` of an account that `owner` owns keeps its code.
+/// The address of the ProgramData account of the program in `data`, an account that `owner` owns.
 ///
 /// # Errors
 /// [`ManagerError::NotALoaderAccount`].
@@ -57,14 +57,14 @@ pub fn program_data_address(owner: &Pubkey, data: &[u8]) -> Result<Pubkey> {
     address().or_err(ManagerError::NotALoaderAccount)
 }
 
-fn held<'a>(
+fn parse<'a>(
     owner: &Pubkey,
     data: &'a [u8],
     tag: u32,
     option_at: usize,
     header: usize,
 ) -> Result<CodeAccount<'a>> {
-    let parse = || -> Option<CodeAccount<'a>> {
+    let fields = || -> Option<CodeAccount<'a>> {
         let (head, elf) = data.split_at_checked(header)?;
         head.strip_prefix(&tag.to_le_bytes())?;
         let (option, key) = head.get(option_at..)?.split_first()?;
@@ -77,11 +77,11 @@ fn held<'a>(
         Some(CodeAccount { authority, elf })
     };
     require!(*owner == ID, ManagerError::NotALoaderAccount);
-    parse().or_err(ManagerError::NotALoaderAccount)
+    fields().or_err(ManagerError::NotALoaderAccount)
 }
 
 impl<'a> CodeAccount<'a> {
-    /// The ELF of a buffer that only `authority` can change.
+    /// The ELF, when `authority` is the account's authority.
     ///
     /// # Errors
     /// [`ManagerError::BufferNotFrozen`].
@@ -91,7 +91,8 @@ impl<'a> CodeAccount<'a> {
     }
 }
 
-/// `buffer` is frozen under `authority` and as long as `pinned` says; its ELF without trailing zeros.
+/// The ELF in `held` without its trailing zeros. The buffer must be frozen under `authority` and as
+/// long as `pinned` says.
 fn pinned_elf<'a>(
     held: CodeAccount<'a>,
     pinned: &PinnedElf,
@@ -102,9 +103,9 @@ fn pinned_elf<'a>(
     trimmed(elf, pinned.trimmed_len)
 }
 
-/// The frozen buffer still holds what was pinned. What one transaction can hash is hashed again; of
-/// a larger ELF its freezing vouches for the bytes that the attestation saw, because nothing but a
-/// closing can change them, and no buffer of a proposal closes before that has ended.
+/// The frozen buffer still holds what was pinned. An ELF that one transaction can hash is hashed
+/// again. For a larger one the freeze vouches: after the attestation only closing could change the
+/// buffer, and a buffer is not closed before its proposal has ended.
 ///
 /// # Errors
 /// What no longer holds, [`ManagerError::HashMismatch`] for other bytes.
@@ -117,7 +118,7 @@ pub fn require_pinned(info: &AccountInfo, pinned: &PinnedElf, authority: &Pubkey
     Ok(())
 }
 
-/// The frozen buffer holds what was pinned, and that is what runs now.
+/// The frozen buffer holds what was pinned, and the program runs the same code now.
 ///
 /// # Errors
 /// What no longer holds, [`ManagerError::RollbackNotLive`] for other bytes.

@@ -8,23 +8,23 @@ use crate::runtime::require::require;
 use crate::seeds::SQUADS;
 use crate::state::{MultisigConfig, SquadsVault};
 
-/// First bytes of a Squads multisig: sha256 of `account:Multisig`, cut.
+/// Discriminator of a Squads multisig: the first bytes of sha256 of `account:Multisig`.
 const MULTISIG: [u8; 8] = [0xe0, 0x74, 0x79, 0xba, 0x44, 0xa1, 0x4f, 0xec];
-/// Where its config authority is.
+/// Offset of the config authority.
 const CONFIG_AUTHORITY: usize = 40;
-/// Where its threshold is.
+/// Offset of the threshold.
 const THRESHOLD: usize = 72;
-/// Where the tag of its rent collector is; the fields behind have no fixed place.
+/// Offset of the rent collector's option tag; the offsets behind it depend on the tag.
 const RENT_COLLECTOR: usize = 94;
 /// Bytes of one member: key and permissions.
 const MEMBER: usize = 33;
-/// The permission to vote.
+/// The bit of the permission to vote.
 const VOTE: u8 = 2;
 
-/// What a Squads multisig demands.
+/// How a Squads multisig is governed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// A key that can change its members at once; all zero for none.
+    /// A key that can change the members without their votes; all zero for none.
     pub config_authority: Pubkey,
     /// Approvals it takes.
     pub threshold: u16,
@@ -58,7 +58,8 @@ impl Policy {
         })
     }
 
-    /// No key stands above the members, and the members demand what `agreed` says.
+    /// The Squads multisig has no config authority, and at least the threshold and voters of
+    /// `agreed`.
     ///
     /// # Errors
     /// [`ManagerError::SquadsControlled`] or [`ManagerError::SquadsPolicy`].
@@ -70,12 +71,12 @@ impl Policy {
     }
 }
 
-/// The multisig's Squads multisig, if it has one, is among `accounts` and still demands enough.
+/// The Squads multisig of `config`, if it has one, is among `accounts` and still meets the policy.
 pub(crate) fn require_policy(config: &MultisigConfig, accounts: &[AccountInfo]) -> Result<()> {
     config.squads.as_ref().map_or(Ok(()), |agreed| require(agreed, accounts))
 }
 
-/// The Squads multisig of `agreed` is among `accounts` and demands enough.
+/// The Squads multisig of `agreed` is among `accounts` and meets the policy.
 pub(crate) fn require(agreed: &SquadsVault, accounts: &[AccountInfo]) -> Result<()> {
     let info = accounts.iter().find(|info| *info.key == agreed.multisig);
     let info = info.or_err(ManagerError::SquadsAccount)?;

@@ -57,7 +57,7 @@ fn accounts_of_others_and_of_other_kinds_are_not_read() {
 }
 
 #[test]
-fn a_policy_below_what_was_agreed_or_under_one_key_is_refused() {
+fn a_policy_below_the_agreed_one_or_under_a_config_authority_is_refused() {
     let demand = |authority, threshold, masks: &[u8]| {
         Policy::read(&SQUADS, &multisig(authority, threshold, None, masks))
             .unwrap()

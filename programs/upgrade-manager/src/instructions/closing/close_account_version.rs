@@ -1,4 +1,4 @@
-//! Closes the record of an account that no rollback can need any more.
+//! Closes the version record of an account, once no rollback can need it.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -14,19 +14,19 @@ use crate::state::AccountVersion;
 pub struct CloseAccountVersion<'info> {
     /// Asks.
     pub closer: Signer<'info>,
-    /// CHECK: the program's state, which may be closed; `validate` looks.
+    /// CHECK: the program's state, which may be closed; `validate` checks it.
     pub state: UncheckedAccount<'info>,
     /// CHECK: the record; `handle` reads it.
     #[account(mut)]
     pub record: UncheckedAccount<'info>,
-    /// CHECK: the proposal that touched the account last, which may be closed; `validate` looks.
+    /// CHECK: the proposal that changed the record last, if open; `validate` checks it.
     pub proposal: UncheckedAccount<'info>,
     /// CHECK: gets the rent; `validate` checks it.
     #[account(mut)]
     pub payer: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
@@ -39,7 +39,6 @@ impl<'info> CloseAccountVersion<'info> {
         record.require_closable(state.as_deref(), proposal.as_deref(), now)
     }
 
-    /// Says so, then closes the record.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let accounts = &*ctx.accounts;
         let record: Box<AccountVersion> = io::read(&accounts.record)?;

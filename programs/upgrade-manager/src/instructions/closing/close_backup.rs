@@ -1,5 +1,5 @@
-//! Closes the backup of an account that is back on its old layout, or that no rollback can bring
-//! back any more.
+//! Closes the backup of an account, once the account is back on its old layout or no rollback can
+//! restore it any more.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -15,21 +15,21 @@ use crate::state::AccountBackup;
 pub struct CloseBackup<'info> {
     /// Asks.
     pub closer: Signer<'info>,
-    /// CHECK: the program's state, which may be closed; `validate` looks.
+    /// CHECK: the program's state, which may be closed; `validate` checks it.
     pub state: UncheckedAccount<'info>,
     /// CHECK: the backup; `handle` reads it.
     #[account(mut)]
     pub backup: UncheckedAccount<'info>,
-    /// CHECK: the record of its account, which may be closed; `validate` looks.
+    /// CHECK: the record of its account, which may be closed; `validate` checks it.
     pub record: UncheckedAccount<'info>,
-    /// CHECK: the proposal it was made for, which may be closed; `validate` looks.
+    /// CHECK: the proposal it was made for, which may be closed; `validate` checks it.
     pub proposal: UncheckedAccount<'info>,
     /// CHECK: gets the rent; `validate` checks it.
     #[account(mut)]
     pub payer: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
@@ -43,7 +43,6 @@ impl<'info> CloseBackup<'info> {
         backup.require_closable(state.as_deref(), record.as_deref(), proposal.as_deref(), now)
     }
 
-    /// Says so, then closes the backup.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let accounts = &*ctx.accounts;
         let backup: Box<AccountBackup> = io::read(&accounts.backup)?;

@@ -1,4 +1,4 @@
-//! Closes a frozen buffer and its attestation. The rent goes to whom it came from; nobody chooses.
+//! Closes a frozen buffer and its attestation. The attestation fixes who gets the rent of each.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -17,13 +17,12 @@ use crate::state::BufferAttestation;
 pub struct CloseBuffer<'info> {
     /// Asks; for a buffer that was never proposed, who gets the rent back.
     pub closer: Signer<'info>,
-    /// CHECK: the state of the program that the buffer was for, which may be closed; `validate`
-    /// looks.
+    /// CHECK: the state of the buffer's program, which may be closed; `validate` checks it.
     pub state: UncheckedAccount<'info>,
-    /// CHECK: the buffer, or what has become of it; its attestation names it.
+    /// CHECK: the buffer, which may be empty; its attestation names it.
     #[account(mut)]
     pub buffer: UncheckedAccount<'info>,
-    /// CHECK: what the manager knows about it; `handle` reads it.
+    /// CHECK: its attestation; `handle` reads it.
     #[account(mut)]
     pub attestation: UncheckedAccount<'info>,
     /// CHECK: the proposal that pinned the buffer; `validate` reads it.
@@ -34,13 +33,13 @@ pub struct CloseBuffer<'info> {
     /// CHECK: gets the attestation's rent; `validate` checks it.
     #[account(mut)]
     pub payer: UncheckedAccount<'info>,
-    /// CHECK: an address that signs loader calls and holds nothing; `handle` checks it.
+    /// CHECK: the address that holds the upgrade authority; `handle` checks it.
     pub authority: UncheckedAccount<'info>,
     /// CHECK: the upgradeable loader; `validate` checks it.
     pub loader: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
@@ -55,21 +54,21 @@ impl<'info> CloseBuffer<'info> {
             require!(*self.closer.key == attestation.refund, ManagerError::NotRefund);
             return Ok(());
         };
-        // A proposal stays until its attestations are closed.
+        // A proposal cannot be closed before its attestations, so it must still exist.
         let info = self.proposal.as_ref().or_err(ManagerError::WrongAccount)?;
         let proposal = read_proposal_if_any(info, key)?.or_err(ManagerError::WrongAccount)?;
         proposal.require_closable(key, state.as_deref(), Clock::get()?.unix_timestamp)
     }
 
-    /// An upgrade or a rollback may have emptied the buffer, and somebody else may have made
-    /// another at its address.
+    /// Whether the manager still holds the buffer. An upgrade or a rollback may have emptied it,
+    /// and somebody may have created another buffer at its address.
     fn is_still_frozen(&self) -> Result<bool> {
         let data = self.buffer.try_borrow_data()?;
         let held = loader::buffer(self.buffer.owner, &data);
         Ok(held.is_ok_and(|held| held.authority == Some(*self.authority.key)))
     }
 
-    /// Closes what is left of the buffer, then the attestation.
+    /// Closes the buffer, if the manager still holds it, then the attestation.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let accounts = &*ctx.accounts;
         let attestation: Box<BufferAttestation> = io::read(&accounts.attestation)?;

@@ -1,4 +1,4 @@
-//! Closes a proposal about a multisig that has ended. Its id is never used again.
+//! Closes a governance proposal that has ended. Its id is never used again.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -21,12 +21,11 @@ pub struct CloseGovernance<'info> {
     pub payer: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> CloseGovernance<'info> {
-    /// Closes it; its rent goes to who paid for it.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let accounts = ctx.accounts;
         let held: Box<GovernanceProposal> = io::read(&accounts.proposal)?;

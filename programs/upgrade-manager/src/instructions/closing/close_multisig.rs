@@ -21,12 +21,11 @@ pub struct CloseMultisig<'info> {
     pub payer: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> CloseMultisig<'info> {
-    /// Closes it; its rent goes to who paid for it.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let accounts = ctx.accounts;
         let held: Box<MultisigConfig> = io::read(&accounts.multisig)?;

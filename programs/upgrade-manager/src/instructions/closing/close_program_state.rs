@@ -1,4 +1,4 @@
-//! Closes the state of a program that the manager let go.
+//! Closes the state of a program whose upgrade authority was handed over.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -21,12 +21,11 @@ pub struct CloseProgramState<'info> {
     pub payer: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> CloseProgramState<'info> {
-    /// Closes it; its rent goes to who paid for it.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let accounts = ctx.accounts;
         let held: Box<ProgramUpgradeState> = io::read(&accounts.state)?;

@@ -1,4 +1,4 @@
-//! Closes a proposal that has ended, after its buffers.
+//! Closes an upgrade proposal that has ended. Its buffers' attestations must be closed first.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -14,21 +14,21 @@ use crate::state::UpgradeProposal;
 pub struct CloseProposal<'info> {
     /// Asks.
     pub closer: Signer<'info>,
-    /// CHECK: the program's state, which may be closed; `validate` looks.
+    /// CHECK: the program's state, which may be closed; `validate` checks it.
     pub state: UncheckedAccount<'info>,
     /// CHECK: the proposal; `handle` reads it.
     #[account(mut)]
     pub proposal: UncheckedAccount<'info>,
-    /// CHECK: must not be this proposal's attestation any more; `validate` looks.
+    /// CHECK: must not be this proposal's attestation any more; `validate` checks it.
     pub upgrade_attestation: UncheckedAccount<'info>,
-    /// CHECK: must not be this proposal's attestation any more; `validate` looks.
+    /// CHECK: must not be this proposal's attestation any more; `validate` checks it.
     pub rollback_attestation: UncheckedAccount<'info>,
     /// CHECK: gets the rent; `validate` checks it.
     #[account(mut)]
     pub payer: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
@@ -43,14 +43,13 @@ impl<'info> CloseProposal<'info> {
             (&self.rollback_attestation, &terms.rollback.buffer),
         ] {
             let known = read_attestation_if_any(info, buffer)?;
-            // Another buffer may have been made at the same address since.
+            // Somebody may have created another buffer at the same address since.
             let ours = known.is_some_and(|known| known.proposal == Some(key));
             require!(!ours, ManagerError::BuffersOpen);
         }
         Ok(())
     }
 
-    /// Says so, then closes the proposal.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let accounts = &*ctx.accounts;
         let proposal: Box<UpgradeProposal> = io::read(&accounts.proposal)?;

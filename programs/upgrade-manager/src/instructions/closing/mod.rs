@@ -1,4 +1,4 @@
-//! Accounts that nothing needs any more are closed; their rent goes to who paid it.
+//! Closes accounts that nothing needs any more and returns their rent to whoever paid it.
 pub mod close_account_version;
 pub mod close_backup;
 pub mod close_buffer;

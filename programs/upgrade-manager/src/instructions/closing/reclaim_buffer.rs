@@ -1,5 +1,5 @@
-//! Closes a buffer whose authority somebody set to the manager's address without freezing it: the
-//! manager knows nobody to give the rent back to, so the multisig's treasury gets it.
+//! Closes a buffer whose authority somebody set to the manager's address without freezing it. There
+//! is no attestation that says who gets the rent back, so the multisig's treasury gets it.
 use anchor_lang::prelude::*;
 
 use crate::account_io::multisig::read_multisig_and_state;
@@ -24,18 +24,18 @@ pub struct ReclaimBuffer<'info> {
     /// CHECK: the buffer; `validate` reads it.
     #[account(mut)]
     pub buffer: UncheckedAccount<'info>,
-    /// CHECK: what would be known about the buffer had it been frozen; must not exist.
+    /// CHECK: where an attestation of the buffer would be; must not exist.
     pub attestation: UncheckedAccount<'info>,
     /// CHECK: gets the rent; `validate` checks it.
     #[account(mut)]
     pub treasury: UncheckedAccount<'info>,
-    /// CHECK: an address that signs loader calls and holds nothing; `validate` checks it.
+    /// CHECK: the address that holds the upgrade authority; `validate` checks it.
     pub authority: UncheckedAccount<'info>,
     /// CHECK: the upgradeable loader; `validate` checks it.
     pub loader: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
@@ -52,7 +52,6 @@ impl<'info> ReclaimBuffer<'info> {
         Ok(())
     }
 
-    /// Closes the buffer.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let accounts = &*ctx.accounts;
         let (config, state) = read_multisig_and_state(&accounts.multisig, &accounts.state)?;

@@ -1,5 +1,5 @@
-//! Hands a program's upgrade authority over to whom the members chose, who signs too. The only way
-//! out of the manager.
+//! Moves a program's upgrade authority to the key that the members approved, which signs too. This
+//! is the only way for a program to leave the manager.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -32,16 +32,16 @@ pub struct ExecuteTransfer<'info> {
     /// CHECK: the proposal; `handle` reads it.
     #[account(mut)]
     pub proposal: UncheckedAccount<'info>,
-    /// CHECK: the program's code; `validate` ties it to the state.
+    /// CHECK: the program's code; `validate` compares it with the state.
     #[account(mut)]
     pub program_data: UncheckedAccount<'info>,
-    /// CHECK: an address that signs loader calls and holds nothing; `validate` derives it.
+    /// CHECK: the address that holds the upgrade authority; `validate` checks it.
     pub authority: UncheckedAccount<'info>,
     /// CHECK: the upgradeable loader.
     pub loader: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
@@ -65,12 +65,13 @@ impl<'info> ExecuteTransfer<'info> {
         loader::require_authority(&self.program_data, self.authority.key)
     }
 
-    /// Lets the program go.
+    /// Releases the program: writes state and emits the event before the loader CPI.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, clock) = (ctx.accounts, Clock::get()?);
         let (mut config, mut state) = read_multisig_and_state(&accounts.multisig, &accounts.state)?;
         let mut proposal = read_governance_proposal(accounts.multisig.key, &accounts.proposal)?;
-        // The state names its proposal, which was made for this program and no other.
+        // `require_releasable` checks that the state names this proposal, so the action is about
+        // this program.
         let Action::TransferAuthority(Transfer { new_authority, .. }) = proposal.terms.action
         else {
             return Err(to_error(ManagerError::NotThisKind));

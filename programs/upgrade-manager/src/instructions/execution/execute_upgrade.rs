@@ -1,5 +1,5 @@
-//! Installs the new code: after the timelock, inside the window, from the very buffer that was
-//! approved, and only while the way back is proved to hold what runs.
+//! Installs the new code, after the timelock and inside the execution window, from the buffer that
+//! was approved. The rollback buffer must still hold the code that runs.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -29,25 +29,25 @@ pub struct ExecuteUpgrade<'info> {
     /// CHECK: the proposal; `handle` reads it.
     #[account(mut)]
     pub proposal: UncheckedAccount<'info>,
-    /// CHECK: the program; `install` ties it to the state.
+    /// CHECK: the program; `install` compares it with the state.
     #[account(mut)]
     pub target_program: UncheckedAccount<'info>,
-    /// CHECK: its code; `install` ties it to the state.
+    /// CHECK: its code; `install` compares it with the state.
     #[account(mut)]
     pub program_data: UncheckedAccount<'info>,
     /// CHECK: the new code; `require_code` reads it.
     #[account(mut)]
     pub upgrade_buffer: UncheckedAccount<'info>,
-    /// CHECK: what is known of it; `require_code` reads it.
+    /// CHECK: its attestation; `require_code` reads it.
     pub upgrade_attestation: UncheckedAccount<'info>,
     /// CHECK: the way back; `require_code` compares it with what runs.
     pub rollback_buffer: UncheckedAccount<'info>,
-    /// CHECK: what is known of it; `require_code` reads it.
+    /// CHECK: its attestation; `require_code` reads it.
     pub rollback_attestation: UncheckedAccount<'info>,
     /// CHECK: gets surplus lamports; `install` compares it with the treasury that was approved.
     #[account(mut)]
     pub spill: UncheckedAccount<'info>,
-    /// CHECK: an address that signs loader calls and holds nothing; `install` derives it.
+    /// CHECK: the address that holds the upgrade authority; `install` checks it.
     pub authority: UncheckedAccount<'info>,
     /// CHECK: the rent sysvar, for the loader.
     pub rent: UncheckedAccount<'info>,
@@ -60,7 +60,7 @@ pub struct ExecuteUpgrade<'info> {
     pub superseded: Option<UncheckedAccount<'info>>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
@@ -82,7 +82,7 @@ impl<'info> ExecuteUpgrade<'info> {
         state.require_runs(&proposal.terms)
     }
 
-    /// Both buffers are the ones that were attested and approved, and hold what they held then.
+    /// Both buffers are the ones that were attested and approved, and their bytes are unchanged.
     #[inline(never)]
     fn require_code(&self, proposal: &UpgradeProposal) -> Result<()> {
         let (key, terms) = (self.proposal.key, &proposal.terms);
@@ -100,7 +100,7 @@ impl<'info> ExecuteUpgrade<'info> {
         loader::require_pinned(&self.upgrade_buffer, &terms.upgrade, authority)
     }
 
-    /// The proposal whose place this one takes can be carried on no more.
+    /// Marks the superseded proposal as `Superseded`; it must be executed and unfinished.
     fn supersede(&self, state: &ProgramUpgradeState) -> Result<()> {
         let Some(info) = &self.superseded else { return Ok(()) };
         let mut replaced = read_upgrade_proposal(state, info)?;
@@ -109,8 +109,8 @@ impl<'info> ExecuteUpgrade<'info> {
         io::write(info, &*replaced)
     }
 
-    /// Moves every status, then installs the code: an event behind that could not be emitted when
-    /// the code is the manager's own.
+    /// Writes state and emits the event *before* the loader CPI: if the manager upgrades itself,
+    /// its own code cannot be called again in this slot.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, clock) = (&*ctx.accounts, Clock::get()?);
         let (mut config, mut state) = read_multisig_and_state(&accounts.multisig, &accounts.state)?;

@@ -1,4 +1,4 @@
-//! What an approved proposal does once its timelock is over.
+//! Executes an approved proposal of each kind once its timelock is over.
 pub mod execute_config_change;
 pub mod execute_transfer;
 pub mod execute_upgrade;

@@ -1,5 +1,6 @@
-//! Ends a migration whose accounts are all verified, quarantined or closed. That none was forgotten
-//! the chain cannot know: the event carries slot and counts, so that anyone can repeat the scan.
+//! Ends a migration whose accounts are all verified, quarantined or closed. The chain cannot know
+//! whether the manifest left an account out; the event carries slot and counters, so that anyone
+//! can repeat the scan.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -25,7 +26,7 @@ pub struct Complete<'info> {
     pub proposal: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
@@ -44,7 +45,7 @@ impl<'info> Complete<'info> {
         Ok(())
     }
 
-    /// Makes the program steady again.
+    /// Marks the proposal as completed and the program as steady.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, slot) = (ctx.accounts, Clock::get()?.slot);
         let (config, mut state) = read_multisig_and_state(&accounts.multisig, &accounts.state)?;

@@ -1,7 +1,8 @@
-//! Counts an account that was closed before it could migrate. The chain cannot see what it was, so
-//! a proof leads from it to the manifest that the members approved. Its owner may have made another
-//! at its address since, which was born on the new layout: that one needs no migration, and without
-//! this nobody could ever complete the one before.
+//! Counts an account that was closed before it could migrate. The chain no longer holds the
+//! account, so a Merkle proof shows that it was in the manifest that the members approved. Its
+//! owner may have created a new account at the same address, already in the new layout; that one
+//! needs no migration, and counts as closed too, because otherwise the migration could never be
+//! completed.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -27,20 +28,20 @@ pub struct MarkClosed<'info> {
     /// CHECK: the proposal; `handle` reads it.
     #[account(mut)]
     pub proposal: UncheckedAccount<'info>,
-    /// CHECK: the account that is gone, or not old any more; `validate` checks that and the proof.
+    /// CHECK: the account, which must not be at an old version; `validate` checks that.
     pub account: UncheckedAccount<'info>,
-    /// CHECK: its record; made or read by hand.
+    /// CHECK: its record; `handle` reads or creates it.
     #[account(mut)]
     pub record: UncheckedAccount<'info>,
     /// Makes the record.
     pub system_program: Program<'info, System>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
-/// Where an account stood in the manifest, as its caller claims.
+/// Where the account is in the manifest, as the caller claims; `validate` checks it.
 struct ManifestClaim<'a> {
     index: u32,
     old_hash: [u8; 32],
@@ -65,7 +66,7 @@ impl<'info> MarkClosed<'info> {
         Ok(())
     }
 
-    /// Writes down that the account is gone; one that was migrated is not.
+    /// Records the account as closed, unless this proposal migrated it.
     pub(crate) fn handle(
         ctx: Context<'info, Self>,
         index: u32,

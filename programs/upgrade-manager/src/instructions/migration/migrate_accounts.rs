@@ -1,6 +1,6 @@
-//! Migrates a batch of accounts. Anyone may call it: what happens to an account is fixed by the
-//! terms and checked after the target's call, and the caller pays. A user's transaction may begin
-//! with it for the one account that it goes on to use.
+//! Migrates a batch of accounts. Anyone may call this and pay for it: the terms fix what may happen
+//! to an account, and the result is checked after the target's call. So a user's transaction can
+//! start by migrating the account that it then uses.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io::Payer;
@@ -35,7 +35,7 @@ pub struct MigrateAccounts<'info> {
     pub proposal: UncheckedAccount<'info>,
     /// CHECK: the program's code; `validate` checks who may change it.
     pub program_data: UncheckedAccount<'info>,
-    /// CHECK: an address that signs calls of the target and holds nothing; `validate` checks it.
+    /// CHECK: the address that signs calls into the target; `validate` checks it.
     pub migrator: UncheckedAccount<'info>,
     /// CHECK: the target; `validate` checks it.
     pub target_program: UncheckedAccount<'info>,
@@ -43,7 +43,7 @@ pub struct MigrateAccounts<'info> {
     pub system_program: Program<'info, System>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
@@ -65,7 +65,7 @@ impl<'info> MigrateAccounts<'info> {
         loader::require_authority(&self.program_data, &state.authority())
     }
 
-    /// Migrates every account of the batch, or none.
+    /// Migrates every account of the batch; one failure fails the whole instruction.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, clock) = (&*ctx.accounts, Clock::get()?);
         let (config, mut state) = read_multisig_and_state(&accounts.multisig, &accounts.state)?;
@@ -108,7 +108,7 @@ impl<'info> MigrateAccounts<'info> {
     }
 }
 
-/// What the accounts of a batch have in common.
+/// What is the same for every account of a batch.
 struct MigrationBatch<'a, 'info> {
     target: Target<'a, 'info>,
     by: Payer<'a, 'info>,
@@ -117,7 +117,8 @@ struct MigrationBatch<'a, 'info> {
 }
 
 impl<'info> MigrationBatch<'_, 'info> {
-    /// Migrates `account`, whose record is in `info`. Returns the status it leaves, and the event.
+    /// Migrates `account`, whose record is in `info`. Returns its status before and its part of the
+    /// event.
     #[inline(never)]
     fn migrate(
         &self,

@@ -1,4 +1,5 @@
-//! Accounts brought to the new layout, each counted, until the migration is complete.
+//! Migrates the target's accounts after an upgrade and counts each, until the migration is
+//! complete.
 pub mod complete;
 pub mod mark_closed;
 pub mod migrate_accounts;

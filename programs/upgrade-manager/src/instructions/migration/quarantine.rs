@@ -1,5 +1,6 @@
-//! Sets an account aside that cannot migrate, or that no longer looks migrated, so that it does not
-//! keep the program from ever being steady again. An executor answers for it by name.
+//! Quarantines an account that cannot migrate, or that no longer has the new layout. Without this,
+//! one such account would block the migration for ever. The event names the executor who decided
+//! it.
 use anchor_lang::prelude::*;
 use solana_sha256_hasher::hash;
 
@@ -33,16 +34,16 @@ pub struct Quarantine<'info> {
     /// CHECK: the proposal; `handle` reads it.
     #[account(mut)]
     pub proposal: UncheckedAccount<'info>,
-    /// CHECK: the account; `status_and_version` looks at it.
+    /// CHECK: the account; `status_and_version` checks it.
     pub account: UncheckedAccount<'info>,
-    /// CHECK: its record; made or read by hand.
+    /// CHECK: its record; `handle` reads or creates it.
     #[account(mut)]
     pub record: UncheckedAccount<'info>,
     /// Makes the record.
     pub system_program: Program<'info, System>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
@@ -80,7 +81,7 @@ impl<'info> Quarantine<'info> {
         Ok((record.require_untouched(by)?, version))
     }
 
-    /// Writes down that the account stays behind.
+    /// Records that the account takes no part in the migration.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, slot) = (&*ctx.accounts, Clock::get()?.slot);
         let (config, mut state) = read_multisig_and_state(&accounts.multisig, &accounts.state)?;

@@ -1,5 +1,6 @@
-//! Looks at migrated accounts again. Anyone may call it: it only reads the accounts. One that users
-//! have changed since is marked as touched, one that they have closed as closed.
+//! Checks migrated accounts again, in a later transaction. Anyone may call this: it only reads the
+//! target's accounts. One that users have changed since its migration is marked as touched, one
+//! that they have closed as closed.
 use anchor_lang::prelude::*;
 use solana_sha256_hasher::hash;
 
@@ -25,12 +26,13 @@ pub struct VerifyAccounts<'info> {
     pub proposal: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> VerifyAccounts<'info> {
-    /// Looks at every account of the batch; emits one event for each status that one came to.
+    /// Checks every account of the batch. Emits one event for the verified accounts and one for the
+    /// closed ones.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, slot) = (&*ctx.accounts, Clock::get()?.slot);
         let (mut state, proposal) = read_state_and_proposal(&accounts.state, &accounts.proposal)?;
@@ -72,7 +74,8 @@ impl<'info> VerifyAccounts<'info> {
     }
 }
 
-/// Looks at `account`, whose record is in `info`. Returns its status before and now, and the event.
+/// Checks `account`, whose record is in `info`. Returns its status before and now, and its part of
+/// the event.
 fn verify(
     terms: &Terms,
     by: &Executed,

@@ -1,5 +1,4 @@
-//! Makes a multisig. The key that seeds its address signs, so that nobody can take the address
-//! first.
+//! Creates a multisig. The key that seeds its address signs, so nobody else can take the address.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -25,12 +24,12 @@ pub struct CreateMultisig<'info> {
     pub system_program: Program<'info, System>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> CreateMultisig<'info> {
-    /// Checks every rule about a multisig and writes it down.
+    /// Checks the rules and creates the multisig.
     pub(crate) fn handle(ctx: Context<'info, Self>, rules: MultisigRules) -> Result<()> {
         let accounts = ctx.accounts;
         let (create_key, payer) = (accounts.create_key.key(), accounts.payer.key());

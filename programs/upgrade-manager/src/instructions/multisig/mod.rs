@@ -1,4 +1,4 @@
-//! Multisigs and the programs they govern, and the guardian's pause.
+//! Creates a multisig, registers a program with it, and pauses it.
 pub mod create_multisig;
 pub mod pause;
 pub mod register_program;

@@ -1,4 +1,5 @@
-//! Stops executions of a multisig for a while. The guardian alone does it; it ends by itself.
+//! Stops executions of a multisig for a limited time. Only the guardian can pause; a pause ends by
+//! itself.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -17,12 +18,11 @@ pub struct Pause<'info> {
     pub multisig: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> Pause<'info> {
-    /// Starts the pause.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, now) = (ctx.accounts, Clock::get()?.unix_timestamp);
         let mut config: Box<MultisigConfig> = io::read(&accounts.multisig)?;

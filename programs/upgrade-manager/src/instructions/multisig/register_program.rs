@@ -1,5 +1,5 @@
-//! Takes over the upgrade authority of a program: its present authority signs, and so does the
-//! manager's address, so that no mistyped key can receive it.
+//! Moves a program's upgrade authority to the manager. The present authority signs, and so does the
+//! manager's address, so the authority cannot go to a mistyped key.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -30,7 +30,7 @@ pub struct RegisterProgram<'info> {
     /// CHECK: its ProgramData account; `validate` checks that the program points to it.
     #[account(mut)]
     pub program_data: UncheckedAccount<'info>,
-    /// CHECK: an address that signs loader calls and holds nothing; `handle` derives it.
+    /// CHECK: the address that holds the upgrade authority; `handle` checks it.
     pub authority: UncheckedAccount<'info>,
     /// CHECK: the program's new state; `io::create` makes it at its address.
     #[account(mut)]
@@ -41,13 +41,13 @@ pub struct RegisterProgram<'info> {
     pub system_program: Program<'info, System>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> RegisterProgram<'info> {
-    /// Checks the program and returns the hash of what runs; zero for code that is too large to be
-    /// hashed here, which the first rollback buffer then proves.
+    /// Checks the program and returns the hash of its code; zero for code that is too large to be
+    /// hashed here, whose hash the first attested rollback buffer supplies.
     fn validate(&self, trimmed_len: u32) -> Result<[u8; 32]> {
         require!(*self.loader.key == loader::ID, ManagerError::WrongProgram);
         let program = &self.target_program;
@@ -62,7 +62,7 @@ impl<'info> RegisterProgram<'info> {
         if elf.len() > MAX_INLINE_LEN { Ok([0; 32]) } else { elf::elf_hash(elf) }
     }
 
-    /// Takes the authority over and writes down what runs.
+    /// Moves the authority and creates the program's state.
     pub(crate) fn handle(ctx: Context<'info, Self>, version: u16, trimmed_len: u32) -> Result<()> {
         let accounts = ctx.accounts;
         let elf_hash = accounts.validate(trimmed_len)?;

@@ -1,5 +1,4 @@
-//! Votes to lift a pause before it ends by itself: as many voters as it takes to approve a
-//! proposal.
+//! Votes to lift a pause early. It takes as many voters as approving a proposal.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -22,7 +21,7 @@ pub struct Unpause<'info> {
     pub instructions_sysvar: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 

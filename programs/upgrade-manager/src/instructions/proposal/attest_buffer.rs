@@ -1,4 +1,5 @@
-//! Takes the hash of a frozen buffer with new code. Anyone may call it: it only reads.
+//! Records the hash of a frozen buffer with new code. Anyone may call this: nobody can choose the
+//! outcome.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -15,17 +16,17 @@ pub struct AttestBuffer<'info> {
     pub state: UncheckedAccount<'info>,
     /// CHECK: the buffer; `validate` reads it.
     pub buffer: UncheckedAccount<'info>,
-    /// CHECK: what the manager knows about the buffer; `handle` reads it.
+    /// CHECK: the attestation of the buffer; `handle` reads it.
     #[account(mut)]
     pub attestation: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> AttestBuffer<'info> {
-    /// Checks the buffer and returns its hash.
+    /// Checks the buffer and returns the hash of its ELF.
     fn validate(
         &self,
         state: &ProgramUpgradeState,
@@ -41,7 +42,7 @@ impl<'info> AttestBuffer<'info> {
         Ok(sha256)
     }
 
-    /// Writes the hash down.
+    /// Records the hash in the attestation.
     pub(crate) fn handle(ctx: Context<'info, Self>, trimmed_len: u32) -> Result<()> {
         let accounts = &*ctx.accounts;
         let state = read_state(&accounts.state)?;

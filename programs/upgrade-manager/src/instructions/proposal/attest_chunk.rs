@@ -17,12 +17,12 @@ pub struct AttestChunk<'info> {
     pub state: UncheckedAccount<'info>,
     /// CHECK: the buffer; `add` reads it.
     pub buffer: UncheckedAccount<'info>,
-    /// CHECK: what the manager knows about the buffer; `handle` reads it.
+    /// CHECK: the attestation of the buffer; `handle` reads it.
     #[account(mut)]
     pub attestation: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 

@@ -1,6 +1,7 @@
-//! Proves that a frozen buffer holds the very code that runs, so that it can serve for a rollback.
-//! Anyone may call it: it only reads. Of a program that is too large to be hashed in one
-//! transaction, the first buffer that proves to be its copy tells what runs.
+//! Checks that a frozen buffer holds exactly the code that runs, so that it can serve for a
+//! rollback, and records its hash. Anyone may call this: nobody can choose the outcome. A program
+//! that is too large to be hashed in one transaction gets its own recorded hash from the first such
+//! buffer.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -22,17 +23,17 @@ pub struct AttestRollback<'info> {
     pub program_data: UncheckedAccount<'info>,
     /// CHECK: the buffer; `validate` reads it.
     pub buffer: UncheckedAccount<'info>,
-    /// CHECK: what the manager knows about the buffer; `handle` reads it.
+    /// CHECK: the attestation of the buffer; `handle` reads it.
     #[account(mut)]
     pub attestation: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> AttestRollback<'info> {
-    /// Checks the buffer against the code that runs and returns its hash.
+    /// Compares the buffer with the code that runs and returns its hash.
     fn validate(
         &self,
         state: &ProgramUpgradeState,
@@ -48,15 +49,15 @@ impl<'info> AttestRollback<'info> {
         let live = self.program_data.try_borrow_data()?;
         let live = loader::program_data(self.program_data.owner, &live)?;
         elf::require_same_code(elf, live.elf)?;
-        // The loader does not install a buffer that is longer than the program's account, were it
-        // by zeros alone, and that account cannot always be extended far enough.
+        // The loader refuses a buffer that is longer than the program's account, even when it is
+        // longer only by zeros, and that account cannot always be extended far enough.
         require!(whole.len() <= live.elf.len(), ManagerError::RollbackNotLive);
         let sha256 = attestation.code_hash(elf)?;
         elf::require_whole(whole)?;
         Ok(sha256)
     }
 
-    /// Writes the hash down.
+    /// Records the hash in the attestation.
     pub(crate) fn handle(ctx: Context<'info, Self>, trimmed_len: u32) -> Result<()> {
         let accounts = &*ctx.accounts;
         let mut state = read_state(&accounts.state)?;

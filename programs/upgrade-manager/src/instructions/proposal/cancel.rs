@@ -17,8 +17,7 @@ pub struct Cancel<'info> {
     /// CHECK: the multisig; `VotingAccounts` reads it, and the proposal names it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
-    /// CHECK: the state of the program that the proposal is about, if any; `VotingAccounts` ties
-    /// them.
+    /// CHECK: the state of the proposal's program, if it has one; `VotingAccounts` checks it.
     #[account(mut)]
     pub state: Option<UncheckedAccount<'info>>,
     /// CHECK: the proposal; `VotingAccounts` reads it.
@@ -28,12 +27,12 @@ pub struct Cancel<'info> {
     pub instructions_sysvar: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> Cancel<'info> {
-    /// Counts the member's wish, and ends the proposal when that suffices.
+    /// Counts the request, and ends the proposal when enough members asked.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, member) = (&*ctx.accounts, ctx.accounts.member.key());
         let state = accounts.state.as_deref();
@@ -42,7 +41,7 @@ impl<'info> Cancel<'info> {
         let (mut config, mut proposal) = voted.read()?;
         require_direct(&config)?;
         nonce::require_allowed(config.allow_durable_nonce, &accounts.instructions_sysvar)?;
-        // Neither the guardian's veto nor a withdrawal hangs on the Squads multisig.
+        // The guardian's veto and the proposer's withdrawal do not depend on the Squads multisig.
         if config.may_vote(&member) {
             squads::require_policy(&config, ctx.remaining_accounts)?;
         }

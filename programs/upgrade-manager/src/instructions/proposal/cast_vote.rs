@@ -1,5 +1,6 @@
-//! Approve, reject, and take a vote back: three verbs on the same accounts, for either kind of
-//! proposal. A vote names the digest that its voter saw, and may take 10,000 compute units.
+//! `approve`, `reject` and `revoke`: three instructions on the same accounts, for either kind of
+//! proposal. A vote carries the digest that its voter saw. It may cost at most 10,000 compute units
+//! (`cargo xtask bench program` measures it).
 use anchor_lang::prelude::*;
 
 use crate::account_io::multisig::{Proposal, VotingAccounts, require_direct};
@@ -18,8 +19,7 @@ pub struct CastVote<'info> {
     /// CHECK: the multisig; `VotingAccounts` reads it, and the proposal names it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
-    /// CHECK: the state of the program that the proposal is about, if any; `VotingAccounts` ties
-    /// them.
+    /// CHECK: the state of the proposal's program, if it has one; `VotingAccounts` checks it.
     #[account(mut)]
     pub state: Option<UncheckedAccount<'info>>,
     /// CHECK: the proposal; `VotingAccounts` reads it.
@@ -29,11 +29,11 @@ pub struct CastVote<'info> {
     pub instructions_sysvar: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
-/// What is done to a vote.
+/// What happens to the member's vote.
 #[derive(Clone, Copy)]
 enum VoteChange<'a> {
     Cast(Choice, &'a [u8; 32]),

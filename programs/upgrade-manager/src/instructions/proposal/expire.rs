@@ -13,8 +13,7 @@ pub struct Expire<'info> {
     /// CHECK: the multisig; `VotingAccounts` reads it, and the proposal names it.
     #[account(mut)]
     pub multisig: UncheckedAccount<'info>,
-    /// CHECK: the state of the program that the proposal is about, if any; `VotingAccounts` ties
-    /// them.
+    /// CHECK: the state of the proposal's program, if it has one; `VotingAccounts` checks it.
     #[account(mut)]
     pub state: Option<UncheckedAccount<'info>>,
     /// CHECK: the proposal; `VotingAccounts` reads it.
@@ -22,12 +21,12 @@ pub struct Expire<'info> {
     pub proposal: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> Expire<'info> {
-    /// Frees what the proposal held.
+    /// Ends the proposal and frees its slot.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let accounts = ctx.accounts;
         let state = accounts.state.as_deref();

@@ -1,5 +1,5 @@
-//! Moves a buffer's authority to the manager, which fixes its bytes: the loader's `Write` cannot be
-//! called by a program. Fixes, too, who gets its rent back.
+//! Moves a buffer's authority to the manager. Its bytes can then never change, because no program
+//! can call the loader's `Write`. Also records who gets the buffer's rent back.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -27,9 +27,9 @@ pub struct FreezeBuffer<'info> {
     /// CHECK: the buffer; `validate` reads it.
     #[account(mut)]
     pub buffer: UncheckedAccount<'info>,
-    /// CHECK: an address that signs loader calls and holds nothing; `validate` checks it.
+    /// CHECK: the address that holds the upgrade authority; `validate` checks it.
     pub authority: UncheckedAccount<'info>,
-    /// CHECK: what the manager will know about the buffer; made by hand.
+    /// CHECK: the new attestation; `io::create` makes it at its address.
     #[account(mut)]
     pub attestation: UncheckedAccount<'info>,
     /// CHECK: the upgradeable loader; `validate` checks it.
@@ -38,12 +38,12 @@ pub struct FreezeBuffer<'info> {
     pub system_program: Program<'info, System>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> FreezeBuffer<'info> {
-    /// Checks who has the buffer and returns the bytes behind its header.
+    /// Checks the buffer's authority and returns how many bytes are behind its header.
     fn validate(&self, state: &ProgramUpgradeState) -> Result<u32> {
         require!(*self.loader.key == loader::ID, ManagerError::WrongProgram);
         require!(*self.authority.key == state.authority(), ManagerError::WrongAccount);
@@ -51,13 +51,13 @@ impl<'info> FreezeBuffer<'info> {
         let held = loader::buffer(self.buffer.owner, &data)?;
         let current = Some(*self.current_authority.key);
         require!(held.authority == current, ManagerError::NotBufferAuthority);
-        // The loader does not close a buffer into itself: neither its rent nor that of its
-        // proposal could ever go back.
+        // The loader refuses to close a buffer into itself, so neither the buffer nor its proposal
+        // could ever be closed.
         require!(self.buffer.key != self.current_authority.key, ManagerError::WrongAccount);
         u32::try_from(held.elf.len()).or_err(ManagerError::ElfTooLarge)
     }
 
-    /// Takes the buffer over.
+    /// Moves the authority and creates the attestation.
     pub(crate) fn handle(ctx: Context<'info, Self>, role: BufferRole) -> Result<()> {
         let accounts = &*ctx.accounts;
         let state = read_state(&accounts.state)?;

@@ -1,4 +1,4 @@
-//! From buffer to vote: buffers frozen and attested, proposals made, voted on, cancelled and
+//! From buffer to vote: buffers frozen and attested, proposals made, voted on, cancelled or
 //! expired.
 pub mod attest_buffer;
 pub mod attest_chunk;

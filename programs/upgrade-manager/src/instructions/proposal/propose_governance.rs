@@ -1,4 +1,5 @@
-//! Pins what a vote about the multisig itself, or about who holds a program, will agree to.
+//! Creates a proposal about the multisig itself, or about handing a program's upgrade authority
+//! over.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -50,13 +51,13 @@ pub struct ProposeGovernance<'info> {
     pub system_program: Program<'info, System>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> ProposeGovernance<'info> {
-    /// Checks what `action` says about other accounts, and returns the program's state with the
-    /// proposal in its place.
+    /// Checks what `action` says about other accounts. Returns the program's state, with the
+    /// proposal registered in it, when the action is about a program.
     fn prepare(
         &self,
         action: &Action,
@@ -67,7 +68,7 @@ impl<'info> ProposeGovernance<'info> {
                 let mut state: Box<ProgramUpgradeState> = io::read(info)?;
                 require!(state.multisig == self.multisig.key(), ManagerError::WrongAccount);
                 state.require_can_open(ProposalKind::Upgrade)?;
-                require_sound(transfer, &state)?;
+                require_valid_transfer(transfer, &state)?;
                 state.open(self.proposal.key(), ProposalKind::Upgrade);
                 Ok(Some(state))
             }
@@ -80,7 +81,7 @@ impl<'info> ProposeGovernance<'info> {
         }
     }
 
-    /// Writes the proposal down.
+    /// Checks, then creates the proposal and registers it.
     pub(crate) fn handle(ctx: Context<'info, Self>, args: GovernanceArgs) -> Result<()> {
         let (accounts, rest) = (ctx.accounts, ctx.remaining_accounts);
         let mut config: Box<MultisigConfig> = io::read(&accounts.multisig)?;
@@ -110,7 +111,7 @@ impl<'info> ProposeGovernance<'info> {
         squads::require_policy(config, rest)
     }
 
-    /// Makes the proposal, which counts for its proposer from now on.
+    /// Creates the proposal and counts it among its proposer's open ones.
     #[inline(never)]
     fn create(
         &self,
@@ -143,8 +144,8 @@ impl<'info> ProposeGovernance<'info> {
     }
 }
 
-/// `transfer` names the program of `state`, and somebody else to hold it.
-fn require_sound(transfer: &Transfer, state: &ProgramUpgradeState) -> Result<()> {
+/// `transfer` names the program of `state`, and a new authority that is not the manager's.
+fn require_valid_transfer(transfer: &Transfer, state: &ProgramUpgradeState) -> Result<()> {
     require!(transfer.program == state.program, ManagerError::WrongAccount);
     require!(transfer.program_data == state.program_data, ManagerError::WrongAccount);
     let new = transfer.new_authority;

@@ -1,6 +1,6 @@
-//! Pins everything a vote will agree to: code, rollback, accounts, times. One proposal lives at a
-//! time, and it starts from what runs now; next to an upgrade that cannot be completed, one that
-//! rolls forward may be voted on.
+//! Creates a proposal that pins everything members will vote on: the new code, the rollback code,
+//! the accounts and the times. A program has one open proposal at a time, which starts from the
+//! code that runs now. Only a roll-forward may be open beside an upgrade that is not complete.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -53,10 +53,10 @@ pub struct ProposeUpgrade<'info> {
     /// CHECK: the program's state; `handle` reads it.
     #[account(mut)]
     pub state: UncheckedAccount<'info>,
-    /// CHECK: what is known of the buffer with the new code; `handle` reads it.
+    /// CHECK: the attestation of the buffer with the new code; `handle` reads it.
     #[account(mut)]
     pub upgrade_attestation: UncheckedAccount<'info>,
-    /// CHECK: what is known of the buffer with the code that runs; `handle` reads it.
+    /// CHECK: the attestation of the buffer with the code that runs; `handle` reads it.
     #[account(mut)]
     pub rollback_attestation: UncheckedAccount<'info>,
     /// CHECK: the new code; its attestation names it and `require_frozen` reads it.
@@ -70,11 +70,11 @@ pub struct ProposeUpgrade<'info> {
     pub system_program: Program<'info, System>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
-/// What is known of the two buffers.
+/// The attestations of the two buffers.
 struct AttestedBuffers {
     upgrade: Box<BufferAttestation>,
     rollback: Box<BufferAttestation>,
@@ -88,7 +88,8 @@ impl<'info> ProposeUpgrade<'info> {
         state.require_can_open(kind)
     }
 
-    /// The two buffers, frozen, attested and free, the second with what runs.
+    /// The attestations of the two buffers. Both must be frozen, attested and in no other proposal;
+    /// the rollback buffer must hold the code that runs.
     #[inline(never)]
     fn attested_buffers(&self, state: &ProgramUpgradeState) -> Result<AttestedBuffers> {
         let (new, old, program) = (&self.upgrade_buffer, &self.rollback_buffer, &state.program);
@@ -103,9 +104,13 @@ impl<'info> ProposeUpgrade<'info> {
         Ok(AttestedBuffers { upgrade, rollback })
     }
 
-    /// Surplus lamports must go where somebody has them, and the manager's own code has no accounts
-    /// to migrate.
-    fn require_sound(&self, (config, state): &MultisigAndState, args: &ProposeArgs) -> Result<()> {
+    /// Surplus lamports must not go to an account that nobody can spend from, and a proposal for
+    /// the manager itself has no accounts to migrate.
+    fn require_valid_args(
+        &self,
+        (config, state): &MultisigAndState,
+        args: &ProposeArgs,
+    ) -> Result<()> {
         let (upgrade, rollback) = (self.upgrade_buffer.key(), self.rollback_buffer.key());
         let lost = [state.program, state.program_data, upgrade, rollback, state.authority()];
         require!(!lost.contains(&config.treasury), ManagerError::SpillTarget);
@@ -114,14 +119,14 @@ impl<'info> ProposeUpgrade<'info> {
         Ok(())
     }
 
-    /// Writes the proposal down and takes its buffers.
+    /// Checks, then creates the proposal and assigns the two buffers to it.
     pub(crate) fn handle(ctx: Context<'info, Self>, args: ProposeArgs) -> Result<()> {
         let (accounts, kind) = (ctx.accounts, args.kind);
         let mut governed = read_multisig_and_state(&accounts.multisig, &accounts.state)?;
         accounts.validate(&governed, kind)?;
         squads::require_policy(&governed.0, ctx.remaining_accounts)?;
         let mut buffers = accounts.attested_buffers(&governed.1)?;
-        accounts.require_sound(&governed, &args)?;
+        accounts.require_valid_args(&governed, &args)?;
         let event = accounts.create(&mut governed, &buffers, args)?;
         let (key, (config, mut state)) = (accounts.proposal.key(), governed);
         state.open(key, kind);
@@ -133,7 +138,7 @@ impl<'info> ProposeUpgrade<'info> {
         emit(&accounts.event_authority, &event)
     }
 
-    /// Makes the proposal, which counts for its proposer from now on.
+    /// Creates the proposal and counts it among its proposer's open ones.
     #[inline(never)]
     fn create(
         &self,

@@ -1,5 +1,6 @@
-//! Votes for going back. There is no timelock: only code that ran before can come back. The
-//! guardian decides for it alone, inside the window and giving nothing up.
+//! Votes for rollback. There is no timelock, because only code that ran before can come back. The
+//! guardian can decide alone, but only inside the rollback window and without giving up any
+//! account.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -27,12 +28,13 @@ pub struct ApproveRollback<'info> {
     pub instructions_sysvar: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
 impl<'info> ApproveRollback<'info> {
-    /// What holds for members and guardian alike. A change of the multisig since does not matter:
+    /// What must hold for members and for the guardian. The multisig may have changed since the
+    /// proposal was made:
     /// votes count under the rules of now.
     fn validate(
         &self,
@@ -47,7 +49,7 @@ impl<'info> ApproveRollback<'info> {
         nonce::require_allowed(config.allow_durable_nonce, &self.instructions_sysvar)
     }
 
-    /// Counts the vote; the one that decides ends migration.
+    /// Counts the vote. The deciding vote ends the migration.
     pub(crate) fn handle(
         ctx: Context<'info, Self>,
         digest: &[u8; 32],

@@ -1,4 +1,4 @@
-//! The way back: its votes, the accounts, then the old code.
+//! Undoes an upgrade: members vote, accounts are restored, then the old code is installed.
 pub mod approve_rollback;
 pub mod restore_accounts;
 pub mod rollback_program;

@@ -1,5 +1,6 @@
-//! Brings migrated accounts back to their old layout, once a rollback was decided: the exact old
-//! bytes while nobody has changed an account, the target's own computation otherwise.
+//! Restores migrated accounts to their old layout, once the members decided for rollback. An
+//! account that nobody has changed since its migration gets its exact old bytes; for any other the
+//! target computes the old layout from the new one.
 use anchor_lang::prelude::*;
 
 use crate::account_io::multisig::{read_multisig_and_state, read_upgrade_proposal};
@@ -44,7 +45,7 @@ pub struct RestoreAccounts<'info> {
     pub proposal: UncheckedAccount<'info>,
     /// CHECK: the program's code; `validate` checks who may change it.
     pub program_data: UncheckedAccount<'info>,
-    /// CHECK: an address that signs calls of the target and holds nothing; `validate` checks it.
+    /// CHECK: the address that signs calls into the target; `validate` checks it.
     pub migrator: UncheckedAccount<'info>,
     /// CHECK: the target; `validate` checks it.
     pub target_program: UncheckedAccount<'info>,
@@ -52,7 +53,7 @@ pub struct RestoreAccounts<'info> {
     pub system_program: Program<'info, System>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
@@ -74,7 +75,7 @@ impl<'info> RestoreAccounts<'info> {
         loader::require_authority(&self.program_data, &state.authority())
     }
 
-    /// Restores every account of the batch, or none.
+    /// Restores every account of the batch; one failure fails the whole instruction.
     pub(crate) fn handle(ctx: Context<'info, Self>, items: Vec<RestoreItem>) -> Result<()> {
         let (accounts, slot) = (&*ctx.accounts, Clock::get()?.slot);
         let (config, mut state) = read_multisig_and_state(&accounts.multisig, &accounts.state)?;
@@ -113,7 +114,7 @@ impl<'info> RestoreAccounts<'info> {
     }
 }
 
-/// What the accounts of a batch have in common.
+/// What is the same for every account of a batch.
 struct RestoreBatch<'a, 'info> {
     target: Target<'a, 'info>,
     payer: &'a AccountInfo<'info>,
@@ -122,7 +123,8 @@ struct RestoreBatch<'a, 'info> {
 }
 
 impl<'info> RestoreBatch<'_, 'info> {
-    /// Restores `account`, whose record is in `info`. Returns the status it leaves, and the event.
+    /// Restores `account`, whose record is in `info`. Returns its status before and its part of the
+    /// event.
     #[inline(never)]
     fn restore(
         &self,

@@ -1,5 +1,5 @@
-//! Puts the old code back, once per execution, from the very buffer that was proved to hold it, and
-//! only when no account is left behind on the new layout or the members gave those up.
+//! Installs the old code again, once per execution, from the buffer that was attested to hold it.
+//! No account may be left on the new layout, unless the members voted to give such accounts up.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -13,8 +13,8 @@ use crate::runtime::emit::emit;
 use crate::runtime::require::require;
 use crate::state::{MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeProposal};
 
-/// Accounts of `rollback_program`. What was decided is carried out whatever has become of a Squads
-/// multisig since, so that none is asked for here.
+/// Accounts of `rollback_program`. A Squads multisig is not among them: the decision stands,
+/// however the Squads multisig has changed since.
 #[derive(Accounts)]
 pub struct RollbackProgram<'info> {
     /// Executes.
@@ -27,21 +27,21 @@ pub struct RollbackProgram<'info> {
     /// CHECK: the proposal; `handle` reads it.
     #[account(mut)]
     pub proposal: UncheckedAccount<'info>,
-    /// CHECK: the program; `install` ties it to the state.
+    /// CHECK: the program; `install` compares it with the state.
     #[account(mut)]
     pub target_program: UncheckedAccount<'info>,
-    /// CHECK: its code; `install` ties it to the state.
+    /// CHECK: its code; `install` compares it with the state.
     #[account(mut)]
     pub program_data: UncheckedAccount<'info>,
     /// CHECK: the old code; `require_code` reads it.
     #[account(mut)]
     pub rollback_buffer: UncheckedAccount<'info>,
-    /// CHECK: what is known of it; `require_code` reads it.
+    /// CHECK: its attestation; `require_code` reads it.
     pub rollback_attestation: UncheckedAccount<'info>,
     /// CHECK: gets surplus lamports; `install` compares it with the treasury that was approved.
     #[account(mut)]
     pub spill: UncheckedAccount<'info>,
-    /// CHECK: an address that signs loader calls and holds nothing; `install` derives it.
+    /// CHECK: the address that holds the upgrade authority; `install` checks it.
     pub authority: UncheckedAccount<'info>,
     /// CHECK: the rent sysvar, for the loader.
     pub rent: UncheckedAccount<'info>,
@@ -51,7 +51,7 @@ pub struct RollbackProgram<'info> {
     pub loader: UncheckedAccount<'info>,
     /// CHECK: signs events; `emit` checks it.
     pub event_authority: UncheckedAccount<'info>,
-    /// CHECK: the manager, which events are sent to.
+    /// CHECK: the manager, which receives event CPIs.
     pub program: UncheckedAccount<'info>,
 }
 
@@ -74,7 +74,7 @@ impl<'info> RollbackProgram<'info> {
         Ok(())
     }
 
-    /// The buffer is the one that was attested and approved, and holds what it held then.
+    /// The buffer is the one that was attested and approved, and its bytes are unchanged.
     fn require_code(&self, proposal: &UpgradeProposal) -> Result<()> {
         let pinned = &proposal.terms.rollback;
         require!(self.rollback_buffer.key() == pinned.buffer, ManagerError::WrongAccount);
@@ -85,7 +85,8 @@ impl<'info> RollbackProgram<'info> {
         loader::require_pinned(&self.rollback_buffer, pinned, self.authority.key)
     }
 
-    /// Moves every status, then installs the old code.
+    /// Writes state and emits the event *before* the loader CPI: if the manager rolls itself back,
+    /// its own code cannot be called again in this slot.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, slot) = (ctx.accounts, Clock::get()?.slot);
         let (config, mut state) = read_multisig_and_state(&accounts.multisig, &accounts.state)?;

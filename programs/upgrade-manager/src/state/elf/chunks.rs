@@ -1,6 +1,6 @@
-//! The hash of code that is too large for one transaction: chunk by chunk, because no system call
-//! goes on with a hash that another transaction began. Index, accumulator and length are hashed
-//! under prefixes of their own, so that no part can pass for another.
+//! The hash of an ELF that is too large for one transaction. It is computed chunk by chunk, because
+//! no system call can continue a hash that another transaction began. Leaf, link and end are hashed
+//! under different prefixes, so that none can be mistaken for another.
 use solana_sha256_hasher::hashv;
 
 /// Bytes of a chunk; the last one may be shorter.
@@ -10,20 +10,20 @@ const LEAF: &[u8] = &[0];
 const LINK: &[u8] = &[1];
 const END: &[u8] = &[2];
 
-/// Chunks of `len` bytes.
+/// How many chunks `len` bytes have.
 #[must_use]
 pub const fn chunks(len: usize) -> usize {
     len.div_ceil(CHUNK_LEN)
 }
 
-/// The accumulator behind chunk `index`, which begins as zeros.
+/// The accumulator after chunk `index`. It starts as zeros.
 #[must_use]
 pub fn add_chunk(accumulator: &[u8; 32], index: u32, chunk: &[u8]) -> [u8; 32] {
     let leaf = hashv(&[LEAF, &index.to_le_bytes(), chunk]);
     hashv(&[LINK, accumulator, leaf.as_ref()]).to_bytes()
 }
 
-/// The hash of `len` bytes whose chunks led to `accumulator`.
+/// The hash of `len` bytes, given the `accumulator` after their last chunk.
 #[must_use]
 pub fn chunked_hash(accumulator: &[u8; 32], len: u32) -> [u8; 32] {
     hashv(&[END, &len.to_le_bytes(), accumulator]).to_bytes()

@@ -1,13 +1,13 @@
-//! Whether an ELF is all there. Its section headers come last and end in zeros, so a copy of a
-//! program without trailing zeros has the right hash, and the loader refuses to deploy it.
+//! Whether an ELF is complete. Its section headers come last and end in zeros. A copy without its
+//! trailing zeros therefore has the right hash, and yet the loader refuses to deploy it.
 use anchor_lang::prelude::*;
 
 use crate::error::ManagerError;
 use crate::runtime::require::require;
 
-/// Section type of one that takes no bytes in the file.
+/// Type of a section that takes no bytes in the file (`SHT_NOBITS`).
 const NO_BITS: u32 = 8;
-/// Bytes of one section header that are read here: up to its size.
+/// Bytes of one section header that are read here: up to and including its size field.
 const SECTION: usize = 40;
 
 /// The section headers of `elf`, and every section they name, lie inside it.
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn an_elf_without_the_zeros_behind_its_last_byte_is_cut_short() {
+    fn an_elf_without_its_trailing_zeros_is_cut_short() {
         let elf = elf();
         assert!(require_whole(&elf).is_ok());
         let trimmed = elf.iter().rposition(|b| *b != 0).unwrap() + 1;
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_section_behind_the_end_is_missing_unless_it_takes_no_bytes() {
+    fn a_section_beyond_the_end_is_missing_unless_it_takes_no_bytes() {
         let mut elf = elf();
         elf[72 + 32] = 200;
         assert!(require_whole(&elf).is_err());

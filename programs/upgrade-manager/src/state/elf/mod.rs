@@ -1,6 +1,6 @@
-//! An ELF as the manager knows it: where it ends, whether it is all there, and its hash. Pure:
-//! bytes come in. They are compared by system call, because a loop over megabytes would not fit
-//! into a transaction.
+//! Rules about an ELF: where it ends, whether it is complete, and its hash. Pure: they take bytes.
+//! Bytes are compared by system call, because a loop over megabytes would exceed a transaction's
+//! compute budget.
 use anchor_lang::prelude::*;
 use anchor_lang::solana_program::program_memory::sol_memcmp;
 use solana_sha256_hasher::hash;
@@ -16,8 +16,8 @@ pub use headers::require_whole;
 /// Largest ELF in bytes that one transaction can hash and install; a larger one is hashed chunk by
 /// chunk.
 pub const MAX_INLINE_LEN: usize = 2 * 1024 * 1024;
-/// Largest ELF in bytes that a program can have: an account's 10 MiB without the
-/// 45 bytes of a ProgramData account's header.
+/// Largest ELF in bytes that a program can have: an account's 10 MiB without the 45 bytes of a
+/// ProgramData account's header.
 pub const MAX_ELF_LEN: usize = 10 * 1024 * 1024 - 45;
 
 const ELF_MAGIC: &[u8] = b"\x7fELF";
@@ -30,7 +30,8 @@ pub fn equal(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && difference() == 0
 }
 
-/// Whether every byte is zero: the first is, and each equals the one before it.
+/// Whether every byte is zero: the first one is, and each equals the one before it. This needs one
+/// system call and no buffer of zeros.
 #[must_use]
 pub fn all_zero(bytes: &[u8]) -> bool {
     match (bytes.split_first(), bytes.split_last()) {
@@ -41,7 +42,8 @@ pub fn all_zero(bytes: &[u8]) -> bool {
     }
 }
 
-/// `elf` without its trailing zeros, of which the caller says where they start.
+/// `elf` without its trailing zeros. The caller says where they start, because searching for the
+/// last byte would cost too many compute units; checking the claim is cheap.
 ///
 /// # Errors
 /// [`ManagerError::TrimmedLength`] when they start elsewhere.
@@ -73,9 +75,9 @@ pub fn elf_hash(trimmed: &[u8]) -> Result<[u8; 32]> {
     Ok(hash(trimmed).to_bytes())
 }
 
-/// The hash that the manager knows an ELF without its trailing zeros by: solana-verify's up to
-/// [`MAX_INLINE_LEN`], the chunked one above. For clients: no transaction could pay for a large
-/// one.
+/// The manager's hash of an ELF without its trailing zeros: solana-verify's up to
+/// [`MAX_INLINE_LEN`], the chunked one above. Only clients call this: a large ELF exceeds a
+/// transaction's compute budget.
 ///
 /// # Errors
 /// [`ManagerError::NotAnElf`] or [`ManagerError::ElfTooLarge`].
@@ -91,7 +93,7 @@ pub fn code_hash(trimmed: &[u8]) -> Result<[u8; 32]> {
     Ok(chunked_hash(&acc, len))
 }
 
-/// The trimmed ELF `copy` is what `live` holds in front of its padding.
+/// `live` is the trimmed ELF `copy` followed by zeros.
 ///
 /// # Errors
 /// [`ManagerError::RollbackNotLive`].

@@ -1,10 +1,10 @@
-//! Which bytes are taken for code, and their hashes.
+//! Which bytes count as code, and their hashes.
 use super::*;
 use proptest::prelude::*;
 
 proptest! {
     #[test]
-    fn only_the_length_behind_the_last_byte_that_is_not_zero_is_taken(
+    fn only_the_length_up_to_the_last_nonzero_byte_is_accepted(
         body in prop::collection::vec(any::<u8>(), 0..60),
         padding in 0usize..20,
         claim in 0u32..90,
@@ -19,7 +19,7 @@ proptest! {
 }
 
 #[test]
-fn code_with_anything_but_zeros_behind_it_is_not_the_same() {
+fn code_followed_by_anything_but_zeros_is_not_the_same() {
     assert!(require_same_code(b"code", b"code").is_ok());
     assert!(require_same_code(b"code", b"code\0\0").is_ok());
     assert!(require_same_code(b"code", b"code\0\x01").is_err());
@@ -28,7 +28,7 @@ fn code_with_anything_but_zeros_behind_it_is_not_the_same() {
 }
 
 #[test]
-fn an_elf_is_hashed_whole_while_a_transaction_can_and_chunk_by_chunk_above() {
+fn an_elf_is_hashed_whole_up_to_the_limit_and_in_chunks_above() {
     assert!(elf_hash(b"\x7fELF").is_ok());
     assert!(elf_hash(b"ELF\x7f").is_err());
     let mut large = vec![1; MAX_ELF_LEN + 1];

@@ -1,5 +1,5 @@
-//! Proposals about the multisig itself and about who holds a program: what a vote agrees to, and
-//! the digest over it. Closed: no stored instructions.
+//! Proposals about the multisig itself and about handing a program over: what a vote agrees to, and
+//! the digest over it. The actions are a closed list; a proposal stores no instructions.
 use anchor_lang::prelude::*;
 use solana_sha256_hasher::hashv;
 
@@ -123,7 +123,7 @@ impl GovernanceTerms {
     /// The digest that votes carry: sha256 over domain, manager id and the serialised terms.
     ///
     /// # Errors
-    /// Only when serialisation fails, which memory alone can cause.
+    /// Only when serialisation fails, which only a lack of memory can cause.
     pub fn digest(&self) -> Result<[u8; 32]> {
         let mut bytes = Vec::with_capacity(1024);
         self.serialize(&mut bytes)?;
@@ -202,13 +202,13 @@ impl GovernanceProposal {
         })
     }
 
-    /// What it proposes happens now.
+    /// Marks the proposal as executed.
     pub fn execute(&mut self, now: i64, slot: u64) {
         (self.executed_at, self.executed_slot) = (now, slot);
         self.status = ProposalStatus::Executed;
     }
 
-    /// Nothing can happen any more but closing.
+    /// The proposal has ended, so its account may be closed.
     ///
     /// # Errors
     /// [`ManagerError::NotEnded`].

@@ -81,7 +81,7 @@ fn every_term_changes_the_digest() {
 }
 
 #[test]
-fn what_could_never_be_executed_is_not_proposed() {
+fn a_proposal_that_could_never_be_executed_is_refused() {
     let config = config();
     let lower = MultisigRules { timelock_floor: MIN_TIMELOCK - 1, ..rules() };
     let none = MultisigRules { threshold: 0, ..rules() };
@@ -132,7 +132,7 @@ fn the_guardian_vetoes_everything_but_a_change_of_the_guardian_alone() {
 }
 
 #[test]
-fn a_change_of_the_multisig_makes_a_proposal_stale_and_anyone_ends_it() {
+fn a_change_of_the_multisig_makes_a_proposal_stale_and_anyone_can_expire_it() {
     let (mut config, p) = (config(), proposal(transfer()));
     p.require_fresh(&config).unwrap();
     assert_eq!(error(p.require_expired(&config, NOW)), ManagerError::NotExpired.into());
@@ -142,7 +142,7 @@ fn a_change_of_the_multisig_makes_a_proposal_stale_and_anyone_ends_it() {
 }
 
 #[test]
-fn votes_to_cancel_of_those_who_left_do_not_count() {
+fn cancel_votes_of_former_members_do_not_count() {
     let (mut config, mut p) = (config(), proposal(transfer()));
     p.cast(key(1), Choice::Approve, &config, (NOW, 5)).unwrap();
     p.cancel(key(4), &config).unwrap();

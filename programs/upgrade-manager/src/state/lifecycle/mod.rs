@@ -1,5 +1,5 @@
-//! What moves a proposal and its program from one status to the next, and what must hold before.
-//! Pure: clock and keys come in, nothing is read or written elsewhere.
+//! The steps of an upgrade proposal and of its program: what must hold before each, and what it
+//! changes. Pure: clock and keys come in as values.
 use anchor_lang::prelude::*;
 
 use super::{
@@ -44,7 +44,7 @@ impl UpgradeProposal {
         })
     }
 
-    /// The new code is in place because of this proposal.
+    /// The proposal was executed and not rolled back or superseded.
     ///
     /// # Errors
     /// [`ManagerError::NotExecuted`].
@@ -53,7 +53,7 @@ impl UpgradeProposal {
         Ok(())
     }
 
-    /// The new code goes in place now.
+    /// Marks the proposal as executed, which opens its rollback window.
     ///
     /// # Errors
     /// [`ManagerError::Overflow`].
@@ -65,16 +65,16 @@ impl UpgradeProposal {
         Ok(())
     }
 
-    /// The first account is on its way. A completed proposal stays completed: an account that was
-    /// overlooked may follow.
+    /// Marks that the first account is being migrated. A completed proposal stays completed, also
+    /// when an account that the manifest left out is migrated later.
     pub fn start_migrating(&mut self) {
         if self.status == ProposalStatus::Executed {
             self.status = ProposalStatus::Migrating;
         }
     }
 
-    /// The guardian decides for rollback alone: inside the window, once, giving nothing up, and not
-    /// for the manager itself.
+    /// The guardian alone decides for rollback: inside the window, once, without giving up
+    /// accounts, and not for the manager itself.
     ///
     /// # Errors
     /// [`ManagerError::RoleMissing`], [`ManagerError::CriticalPolicy`],
@@ -88,7 +88,7 @@ impl UpgradeProposal {
         Ok(())
     }
 
-    /// Casts a vote for rollback; true when it is the one that reaches the threshold.
+    /// Casts a vote for rollback. Returns whether this vote reaches the threshold.
     ///
     /// # Errors
     /// [`ManagerError::AlreadyVoted`].
@@ -109,7 +109,7 @@ impl UpgradeProposal {
 }
 
 impl ProgramUpgradeState {
-    /// `proposal` is the one that has not ended.
+    /// `proposal` is the open proposal of this program.
     ///
     /// # Errors
     /// [`ManagerError::WrongAccount`].
@@ -118,8 +118,8 @@ impl ProgramUpgradeState {
         Ok(())
     }
 
-    /// The code of `proposal`, of `kind`, may go in place, and `replaced` is the proposal whose
-    /// place it takes.
+    /// `proposal`, of `kind`, may be executed now, and `replaced` is the unfinished proposal that
+    /// it supersedes.
     ///
     /// # Errors
     /// [`ManagerError::WrongAccount`] or [`ManagerError::NotSteady`].
@@ -142,7 +142,7 @@ impl ProgramUpgradeState {
         Ok(())
     }
 
-    /// The authority may leave by `proposal`.
+    /// `proposal` may hand the upgrade authority over now.
     ///
     /// # Errors
     /// [`ManagerError::WrongAccount`], [`ManagerError::NotSteady`] or
@@ -154,7 +154,7 @@ impl ProgramUpgradeState {
         Ok(())
     }
 
-    /// No accounts are on their way.
+    /// No migration or rollback is under way.
     ///
     /// # Errors
     /// [`ManagerError::NotSteady`].
@@ -163,7 +163,7 @@ impl ProgramUpgradeState {
         Ok(())
     }
 
-    /// `terms` start from what runs now.
+    /// `terms` start from the version and the code that run now.
     ///
     /// # Errors
     /// [`ManagerError::RollbackNotLive`] or [`ManagerError::Superseded`].
@@ -173,7 +173,7 @@ impl ProgramUpgradeState {
         Ok(())
     }
 
-    /// `proposal` is the one that was executed last.
+    /// `proposal` was executed last and not rolled back.
     ///
     /// # Errors
     /// [`ManagerError::Superseded`].
@@ -182,7 +182,7 @@ impl ProgramUpgradeState {
         Ok(())
     }
 
-    /// Accounts may move to the layout of `proposal`.
+    /// Accounts may be migrated to the layout of `proposal`.
     ///
     /// # Errors
     /// [`ManagerError::Superseded`] or [`ManagerError::RollingBack`].
@@ -192,7 +192,7 @@ impl ProgramUpgradeState {
         Ok(())
     }
 
-    /// Accounts may move back from the layout of `proposal`.
+    /// Accounts may be restored from the layout of `proposal`.
     ///
     /// # Errors
     /// [`ManagerError::Superseded`] or [`ManagerError::RollbackNotApproved`].
@@ -211,7 +211,7 @@ impl ProgramUpgradeState {
         Ok(())
     }
 
-    /// `proposal` has ended.
+    /// Frees the slot of `proposal`, which has ended.
     pub fn end(&mut self, proposal: &Pubkey) {
         if self.live_proposal == Some(*proposal) {
             self.live_proposal = None;
@@ -221,7 +221,7 @@ impl ProgramUpgradeState {
         }
     }
 
-    /// A new proposal of `kind` may take its place among the proposals that have not ended.
+    /// A new proposal of `kind` may be opened.
     ///
     /// # Errors
     /// [`ManagerError::LiveProposal`], [`ManagerError::NotSteady`], [`ManagerError::RollForward`].
@@ -235,7 +235,8 @@ impl ProgramUpgradeState {
             ProposalKind::RollForward => {
                 let stuck = matches!(self.phase, Phase::Migrating | Phase::RollingBack);
                 require!(stuck && self.roll_forward.is_none(), ManagerError::RollForward);
-                // Another than the unfinished one would lose its place, and could never end.
+                // Executing a roll-forward clears `live_proposal`. If that were another proposal
+                // than the unfinished one, it would lose its slot and could never end.
                 let alone =
                     self.live_proposal.is_none() || self.live_proposal == self.last_executed;
                 require!(alone, ManagerError::LiveProposal);
@@ -244,7 +245,7 @@ impl ProgramUpgradeState {
         }
     }
 
-    /// `proposal`, a new one of `kind`, takes its place.
+    /// Registers `proposal`, a new one of `kind`.
     pub fn open(&mut self, proposal: Pubkey, kind: ProposalKind) {
         match kind {
             ProposalKind::Upgrade => self.live_proposal = Some(proposal),
@@ -252,20 +253,20 @@ impl ProgramUpgradeState {
         }
     }
 
-    /// The proposal whose place a roll-forward would take: the one that was executed and is neither
-    /// complete nor rolled back.
+    /// The proposal that a roll-forward would supersede: it was executed, and is neither complete
+    /// nor rolled back.
     #[must_use]
     pub fn unfinished(&self) -> Option<Pubkey> {
         self.last_executed.filter(|_| self.phase != Phase::Steady)
     }
 
-    /// The upgrade authority has left the manager.
+    /// Marks that the upgrade authority was handed over.
     pub fn release(&mut self) {
         self.phase = Phase::Released;
         (self.live_proposal, self.last_executed) = (None, None);
     }
 
-    /// The code of `terms` goes in place now; its accounts are still to be migrated.
+    /// Records that the code of `terms` runs from now on. Its accounts are still to be migrated.
     pub fn upgrade(&mut self, proposal: Pubkey, terms: &Terms, now: i64, slot: u64) {
         (self.previous_version, self.previous_elf_hash) = (self.version, self.elf_hash);
         (self.version, self.elf_hash) = (terms.to_version, terms.upgrade.sha256);
@@ -277,13 +278,13 @@ impl ProgramUpgradeState {
         self.counters = Counters { total: terms.manifest.count, ..Counters::default() };
     }
 
-    /// Every account of `proposal` is accounted for.
+    /// Records that the migration of `proposal` is complete.
     pub fn complete(&mut self, proposal: &Pubkey) {
         self.phase = Phase::Steady;
         self.end(proposal);
     }
 
-    /// The code from before `proposal` goes back in place now.
+    /// Records that the code from before `proposal` runs again.
     pub fn roll_back(&mut self, proposal: &Pubkey, slot: u64) {
         (self.version, self.elf_hash) = (self.previous_version, self.previous_elf_hash);
         self.phase = Phase::Steady;

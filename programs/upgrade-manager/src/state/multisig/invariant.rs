@@ -1,4 +1,4 @@
-//! What holds of every multisig after every change of it.
+//! What must hold for every multisig after every change.
 use anchor_lang::prelude::*;
 
 use super::{
@@ -66,7 +66,7 @@ impl MultisigConfig {
         Ok(())
     }
 
-    /// What a multisig must be to decide about the manager itself.
+    /// What must hold for the multisig that governs the manager itself.
     pub(super) fn critical_invariant(&self) -> Result<()> {
         let voters = self.voters();
         let four_fifths = usize::from(self.threshold).saturating_mul(5) >= voters.saturating_mul(4);

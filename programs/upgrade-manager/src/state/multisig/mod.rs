@@ -1,5 +1,5 @@
-//! The members, the threshold and the times that a multisig agreed on, and what they may do with
-//! them; what holds of every multisig is in [`invariant`]. Reads no clock and no other account.
+//! The account of a multisig: members, threshold and times, and the rules for changing them. What
+//! must hold for every multisig is in [`invariant`]. Pure: the clock comes in as a value.
 mod invariant;
 
 use anchor_lang::prelude::*;
@@ -10,7 +10,8 @@ use crate::runtime::require::require;
 
 /// Most members of one multisig.
 pub const MAX_MEMBERS: usize = 16;
-/// Longest timelock in seconds: 90 days, Squads v4's `MAX_TIME_LOCK`. A longer one can brick.
+/// Longest timelock in seconds: 90 days, Squads v4's `MAX_TIME_LOCK`. A timelock longer than a
+/// proposal can live would never be over in time, so the multisig could never change it again.
 pub const MAX_TIMELOCK: u32 = 90 * 24 * 3600;
 /// Lowest floor of a timelock in seconds: 48 hours.
 pub const MIN_TIMELOCK: u32 = 48 * 3600;
@@ -19,7 +20,8 @@ pub const MIN_TIMELOCK: u32 = 48 * 3600;
 pub const MIN_CRITICAL_TIMELOCK: u32 = 7 * 24 * 3600;
 /// Fewest voters of the multisig that manages the manager itself.
 pub const MIN_CRITICAL_VOTERS: usize = 5;
-/// How long one pause lasts, in seconds: 72 hours. The guardian then rests as long.
+/// How long one pause lasts, in seconds: 72 hours. The guardian can pause again only after a rest
+/// of the same length.
 pub const PAUSE_SECONDS: i64 = 72 * 3600;
 /// Shortest execution and rollback window in seconds.
 pub const MIN_WINDOW: u32 = 3600;
@@ -193,7 +195,7 @@ impl MultisigConfig {
     /// Makes every proposal that has not ended stale.
     fn next_epoch(&mut self) -> Result<()> {
         self.config_epoch = self.config_epoch.checked_add(1).or_err(ManagerError::Overflow)?;
-        // The bits name places among the members, who may be others now.
+        // Each bit stands for a position in `members`, which may have changed.
         self.unpause_votes = 0;
         Ok(())
     }
@@ -241,7 +243,7 @@ impl MultisigConfig {
         Ok(())
     }
 
-    /// `key` may vote now.
+    /// Whether `key` may vote.
     #[must_use]
     pub fn may_vote(&self, key: &Pubkey) -> bool {
         self.member(key).is_some_and(|m| m.may(role::VOTE))
@@ -273,7 +275,7 @@ impl MultisigConfig {
         Ok(())
     }
 
-    /// No pause is on.
+    /// Executions are not paused.
     ///
     /// # Errors
     /// [`ManagerError::Paused`].
@@ -282,7 +284,8 @@ impl MultisigConfig {
         Ok(())
     }
 
-    /// Pauses executions from `now` on; the guardian then has to rest as long as the pause lasts.
+    /// Pauses executions from `now` on. The guardian can pause again only after a rest of the same
+    /// length behind the pause.
     ///
     /// # Errors
     /// [`ManagerError::Paused`], [`ManagerError::PauseTooSoon`] or [`ManagerError::Overflow`].
@@ -296,7 +299,7 @@ impl MultisigConfig {
         Ok(())
     }
 
-    /// Counts the wish of `member` to lift the pause, and lifts it when enough voters share it.
+    /// Counts the vote of `member` to lift the pause, and lifts it when the threshold is reached.
     ///
     /// # Errors
     /// [`ManagerError::NotPaused`], [`ManagerError::AlreadyVoted`], or what the member lacks.
@@ -329,7 +332,7 @@ impl MultisigConfig {
         Ok(())
     }
 
-    /// Lets `program` go.
+    /// Counts one program less.
     ///
     /// # Errors
     /// [`ManagerError::Overflow`].
@@ -341,7 +344,7 @@ impl MultisigConfig {
         Ok(())
     }
 
-    /// Ends the multisig; nothing of it may be left.
+    /// Ends the multisig, which must have no programs and no open proposals.
     ///
     /// # Errors
     /// [`ManagerError::ProgramsRegistered`] or [`ManagerError::Overflow`].
@@ -367,7 +370,7 @@ impl MultisigConfig {
         Ok(id)
     }
 
-    /// Counts an ended proposal of `proposer`; a proposer who is no longer a member has no count.
+    /// Counts an ended proposal of `proposer`, who may no longer be a member.
     pub fn end_proposal(&mut self, proposer: &Pubkey) {
         self.open_proposals = self.open_proposals.saturating_sub(1);
         if let Some(member) = self.member_mut(proposer) {

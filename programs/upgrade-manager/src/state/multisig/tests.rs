@@ -145,7 +145,7 @@ fn a_vault_votes_alone_and_its_policy_is_a_majority_of_two_or_more() {
 }
 
 #[test]
-fn only_a_strict_multisig_takes_the_manager_itself_and_stays_strict() {
+fn only_a_strict_multisig_can_govern_the_manager_and_must_stay_strict() {
     let strict = MultisigRules {
         timelock_floor: MIN_CRITICAL_TIMELOCK,
         timelock: MIN_CRITICAL_TIMELOCK,
@@ -177,7 +177,7 @@ fn only_a_strict_multisig_takes_the_manager_itself_and_stays_strict() {
 }
 
 #[test]
-fn a_pause_ends_by_itself_and_the_guardian_rests_as_long() {
+fn a_pause_ends_by_itself_and_the_next_needs_a_rest_of_the_same_length() {
     let mut c = config(3, 2);
     c.require_not_paused(NOW).unwrap();
     c.pause(NOW).unwrap();
@@ -216,7 +216,7 @@ fn the_last_of_sixteen_members_can_ask_to_lift_a_pause() {
 }
 
 #[test]
-fn a_multisig_ends_only_when_nothing_of_it_is_left() {
+fn a_multisig_is_dissolved_only_without_programs_and_open_proposals() {
     let mut c = config(3, 2);
     c.add_program(&key(50)).unwrap();
     is(c.dissolve(), ManagerError::ProgramsRegistered);
@@ -230,7 +230,7 @@ fn a_multisig_ends_only_when_nothing_of_it_is_left() {
 }
 
 #[test]
-fn a_proposal_of_somebody_who_left_still_counts_for_the_multisig() {
+fn a_proposal_of_a_former_member_still_counts_for_the_multisig() {
     let mut c = config(3, 2);
     c.open_proposal(&key(3)).unwrap();
     c.change(rules(2, 2)).unwrap();
