@@ -30,7 +30,7 @@
 //! | 25 | 509,728 | 11,073 … 11,918 | 117,630 | 9,198 |
 //!
 //! The same once what Anchor and the SDK copy to each error, account, event and kind of proposal was in
-//! it once (`error.rs`, `stored.rs`, `emit.rs`, `multisig.rs`, `system.rs`), with an allocator of its own:
+//! it once (`error.rs`, `account_io/`, `runtime/emit.rs`, `external/system.rs`), with an allocator of its own:
 //!
 //! | inlining | bytes | `approve` | execute | migrate |
 //! |---|---|---|---|---|

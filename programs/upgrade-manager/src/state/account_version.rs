@@ -2,7 +2,8 @@
 //! its bytes before and after its migration.
 use anchor_lang::prelude::*;
 
-use super::{LAYOUT, UpgradeProposal};
+use super::layout::LAYOUT;
+use super::proposal::UpgradeProposal;
 use crate::error::ManagerError;
 use crate::runtime::require::require;
 

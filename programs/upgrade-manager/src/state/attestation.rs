@@ -3,7 +3,8 @@
 //! buffer's authority is an address that only the manager can sign for.
 use anchor_lang::prelude::*;
 
-use super::{LAYOUT, PinnedElf};
+use super::layout::LAYOUT;
+use super::terms::PinnedElf;
 use crate::error::{ManagerError, OrErr as _};
 use crate::runtime::require::require;
 use crate::state::elf;

@@ -2,7 +2,7 @@
 //! so that a rollback needs no archive.
 use anchor_lang::prelude::*;
 
-use super::LAYOUT;
+use super::layout::LAYOUT;
 use crate::error::{ManagerError, OrErr as _};
 use crate::runtime::require::require;
 

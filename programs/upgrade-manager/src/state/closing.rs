@@ -2,9 +2,10 @@
 //! whose state is closed, can no longer be rolled back.
 use anchor_lang::prelude::*;
 
-use super::{
-    AccountBackup, AccountStatus, AccountVersion, Phase, ProgramUpgradeState, UpgradeProposal,
-};
+use super::account_version::{AccountStatus, AccountVersion};
+use super::backup::AccountBackup;
+use super::program::{Phase, ProgramUpgradeState};
+use super::proposal::UpgradeProposal;
 
 /// Whether `proposal` is the one that a rollback of the program of `state` would undo.
 fn is_last(state: Option<&ProgramUpgradeState>, proposal: &Pubkey) -> bool {

@@ -6,6 +6,7 @@ mod backup;
 mod closing;
 pub mod elf;
 mod governance;
+mod layout;
 mod lifecycle;
 pub mod manifest;
 mod multisig;
@@ -21,6 +22,7 @@ pub use account_version::*;
 pub use attestation::*;
 pub use backup::*;
 pub use governance::*;
+pub use layout::*;
 pub use multisig::*;
 pub use program::*;
 pub use proposal::*;
@@ -29,6 +31,3 @@ pub use terms::*;
 pub use type_rule::*;
 pub use votes::*;
 pub use voting::*;
-
-/// Layout number of the accounts in this folder; it changes when a field does.
-pub const LAYOUT: u8 = 1;

@@ -2,7 +2,7 @@
 use anchor_lang::Discriminator;
 use anchor_lang::prelude::*;
 
-use super::AccountStatus;
+use super::account_version::AccountStatus;
 use crate::error::{ManagerError, OrErr as _};
 use crate::seeds;
 

@@ -2,7 +2,8 @@
 //! until execution, this file and `lifecycle` those after it.
 use anchor_lang::prelude::*;
 
-use super::{Ballot, Terms};
+use super::terms::Terms;
+use super::votes::Ballot;
 use crate::error::ManagerError;
 use crate::runtime::require::require;
 

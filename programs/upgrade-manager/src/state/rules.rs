@@ -2,8 +2,10 @@
 //! them.
 use anchor_lang::prelude::*;
 
-use super::MAX_MEMBERS;
 use crate::seeds;
+
+/// Most members of one multisig.
+pub const MAX_MEMBERS: usize = 16;
 
 /// One member to be.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]

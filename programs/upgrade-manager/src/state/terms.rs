@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use anchor_lang::prelude::*;
 use solana_sha256_hasher::hashv;
 
-use super::{MAX_TYPE_RULES, TypeRule};
+use super::type_rule::{MAX_TYPE_RULES, TypeRule};
 use crate::error::{ManagerError, OrErr as _};
 use crate::runtime::require::require;
 

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use anchor_lang::prelude::*;
 
-use super::MAX_BACKUP_LEN;
+use super::backup::MAX_BACKUP_LEN;
 use crate::error::{ManagerError, OrErr as _};
 use crate::runtime::require::require;
 

@@ -1,7 +1,8 @@
 //! The votes on a proposal and what follows from them. Pure: the clock comes in as a value.
 use anchor_lang::prelude::*;
 
-use super::{MAX_MEMBERS, MultisigConfig, role};
+use super::multisig::{MultisigConfig, role};
+use super::rules::MAX_MEMBERS;
 use crate::error::ManagerError;
 use crate::runtime::require::require;
 

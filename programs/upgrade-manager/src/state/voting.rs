@@ -2,10 +2,10 @@
 //! window, cancelling and expiring. Pure: the clock comes in as a value.
 use anchor_lang::prelude::*;
 
-use super::{
-    Action, Ballot, Choice, GovernanceProposal, MultisigConfig, ProposalStatus, Tally,
-    UpgradeProposal, role,
-};
+use super::governance::{Action, GovernanceProposal};
+use super::multisig::{MultisigConfig, role};
+use super::proposal::{ProposalStatus, UpgradeProposal};
+use super::votes::{Ballot, Choice, Tally};
 use crate::error::{ManagerError, OrErr as _};
 use crate::runtime::require::require;
 

@@ -3,7 +3,11 @@
 use anchor_lang::prelude::*;
 use solana_sha256_hasher::hashv;
 
-use super::{Ballot, MAX_PROPOSAL_SECONDS, MultisigConfig, MultisigRules, ProposalStatus};
+use super::multisig::MultisigConfig;
+use super::proposal::ProposalStatus;
+use super::rules::MultisigRules;
+use super::terms::MAX_PROPOSAL_SECONDS;
+use super::votes::Ballot;
 use crate::error::{ManagerError, OrErr as _};
 use crate::runtime::require::require;
 

@@ -2,10 +2,12 @@
 //! changes. Pure: clock and keys come in as values.
 use anchor_lang::prelude::*;
 
-use super::{
-    Ballot, Counters, LAYOUT, MultisigConfig, Phase, ProgramUpgradeState, ProposalKind,
-    ProposalStatus, Terms, UpgradeProposal,
-};
+use super::layout::LAYOUT;
+use super::multisig::MultisigConfig;
+use super::program::{Counters, Phase, ProgramUpgradeState};
+use super::proposal::{ProposalStatus, UpgradeProposal};
+use super::terms::{ProposalKind, Terms};
+use super::votes::Ballot;
 use crate::error::{ManagerError, OrErr as _};
 use crate::runtime::require::require;
 

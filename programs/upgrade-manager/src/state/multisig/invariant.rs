@@ -2,11 +2,12 @@
 use anchor_lang::prelude::*;
 
 use super::{
-    MAX_MEMBERS, MAX_OPEN_CAP, MAX_TIMELOCK, MAX_WINDOW, MIN_CRITICAL_TIMELOCK,
-    MIN_CRITICAL_VOTERS, MIN_TIMELOCK, MIN_WINDOW, MultisigConfig, SquadsVault, role,
+    MAX_OPEN_CAP, MAX_TIMELOCK, MAX_WINDOW, MIN_CRITICAL_TIMELOCK, MIN_CRITICAL_VOTERS,
+    MIN_TIMELOCK, MIN_WINDOW, MultisigConfig, role,
 };
 use crate::error::ManagerError;
 use crate::runtime::require::require;
+use crate::state::rules::{MAX_MEMBERS, SquadsVault};
 
 impl MultisigConfig {
     /// Every rule that must hold after any change.

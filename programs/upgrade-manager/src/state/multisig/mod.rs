@@ -4,12 +4,11 @@ mod invariant;
 
 use anchor_lang::prelude::*;
 
-use super::{LAYOUT, MemberArgs, MultisigRules, SquadsVault};
+use super::layout::LAYOUT;
+use super::rules::{MAX_MEMBERS, MemberArgs, MultisigRules, SquadsVault};
 use crate::error::{ManagerError, OrErr as _};
 use crate::runtime::require::require;
 
-/// Most members of one multisig.
-pub const MAX_MEMBERS: usize = 16;
 /// Longest timelock in seconds: 90 days, Squads v4's `MAX_TIME_LOCK`. A timelock longer than a
 /// proposal can live would never be over in time, so the multisig could never change it again.
 pub const MAX_TIMELOCK: u32 = 90 * 24 * 3600;
