@@ -7,7 +7,7 @@ use super::proposal::UpgradeProposal;
 use crate::error::ManagerError;
 use crate::runtime::require::require;
 
-/// Where one account stands in a migration.
+/// The status of one account in a migration.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountStatus {
     /// Seen, not migrated by the current proposal.
@@ -18,7 +18,7 @@ pub enum AccountStatus {
     Verified,
     /// Holds the old layout again.
     Restored,
-    /// Set aside: cannot migrate.
+    /// Cannot migrate; takes no part in the migration.
     Quarantined,
     /// Was closed before it could migrate.
     Closed,
@@ -67,7 +67,7 @@ pub struct AccountVersion {
     pub program: Pubkey,
     /// The account.
     pub account: Pubkey,
-    /// Where it stands.
+    /// Its status.
     pub status: AccountStatus,
     /// Version it holds.
     pub version: u16,

@@ -49,7 +49,7 @@ pub struct BufferAttestation {
     pub trimmed_len: u32,
     /// Hash of the trimmed bytes, see [`elf::code_hash`]; zero before attestation.
     pub sha256: [u8; 32],
-    /// Whether the hash has been taken.
+    /// Whether the hash was recorded.
     pub attested: bool,
     /// Slot of the attestation.
     pub attested_slot: u64,
@@ -61,9 +61,9 @@ pub struct BufferAttestation {
     pub payer: Pubkey,
     /// Chunks hashed so far, of a buffer that is too large for one transaction.
     pub chunks: u32,
-    /// What these chunks led to.
+    /// The accumulator after these chunks.
     pub accumulator: [u8; 32],
-    /// Zero; room for later.
+    /// Zero; reserved for later layouts.
     pub reserved: [u8; 12],
 }
 

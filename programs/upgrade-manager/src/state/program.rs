@@ -11,7 +11,7 @@ use crate::seeds;
     AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq, Default,
 )]
 pub enum Phase {
-    /// No accounts are on their way.
+    /// No migration or rollback is under way.
     #[default]
     Steady,
     /// An upgrade was executed and its accounts are being migrated.
@@ -48,7 +48,7 @@ pub struct Counters {
     pub verified: u32,
     /// Restored after a migration.
     pub restored: u32,
-    /// Set aside because they cannot migrate.
+    /// Quarantined, because they cannot migrate.
     pub quarantined: u32,
     /// Closed before they could migrate.
     pub closed: u32,
@@ -133,7 +133,7 @@ pub struct ProgramUpgradeState {
     /// The roll-forward that has not been executed and has not ended, at most one: it may replace
     /// an upgrade that cannot be completed, next to which it is voted on.
     pub roll_forward: Option<Pubkey>,
-    /// The proposal that was executed last and not rolled back: the only one that can be.
+    /// The proposal that was executed last and not rolled back: only this one can be rolled back.
     pub last_executed: Option<Pubkey>,
     /// Slot of the last execution or rollback; its new code is not callable before the next slot.
     pub executed_slot: u64,
@@ -143,7 +143,7 @@ pub struct ProgramUpgradeState {
     pub counters: Counters,
     /// Who paid for this account.
     pub payer: Pubkey,
-    /// Zero; room for later.
+    /// Zero; reserved for later layouts.
     pub reserved: [u8; 64],
 }
 

@@ -7,7 +7,7 @@ use super::votes::Ballot;
 use crate::error::ManagerError;
 use crate::runtime::require::require;
 
-/// Where a proposal stands. "Ready" is not stored: it is `Timelocked` with `eta` behind.
+/// The status of a proposal. "Ready" is not stored: it is `Timelocked` after `eta`.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProposalStatus {
     /// Votes are cast.
@@ -18,7 +18,7 @@ pub enum ProposalStatus {
     Executed,
     /// Accounts are being migrated.
     Migrating,
-    /// Every account is accounted for.
+    /// Every account is verified, quarantined or closed.
     Completed,
     /// Approval became impossible.
     Rejected,
@@ -26,9 +26,9 @@ pub enum ProposalStatus {
     Cancelled,
     /// Not executed in time.
     Expired,
-    /// The old code is back.
+    /// The old code runs again.
     RolledBack,
-    /// A roll-forward took its place.
+    /// A roll-forward superseded it.
     Superseded,
 }
 
@@ -100,7 +100,7 @@ pub struct UpgradeProposal {
     pub layout: u8,
     /// Bump of this address.
     pub bump: u8,
-    /// Where it stands.
+    /// Its status.
     pub status: ProposalStatus,
     /// Who proposed.
     pub proposer: Pubkey,
@@ -130,7 +130,7 @@ pub struct UpgradeProposal {
     pub rollback_until: i64,
     /// Chain time at which the members' votes for rollback reached the threshold, 0 before.
     pub rollback_approved_at: i64,
-    /// Zero; room for later.
+    /// Zero; reserved for later layouts.
     pub reserved: [u8; 32],
 }
 

@@ -7,7 +7,7 @@ use crate::seeds;
 /// Most members of one multisig.
 pub const MAX_MEMBERS: usize = 16;
 
-/// One member to be.
+/// One member, as rules name it.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemberArgs {
     /// The key that signs.
@@ -37,10 +37,10 @@ impl SquadsVault {
     }
 }
 
-/// Everything a multisig decides about itself.
+/// All rules of a multisig.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Debug, PartialEq, Eq)]
 pub struct MultisigRules {
-    /// Approvals that lock a proposal.
+    /// Approvals that start a proposal's timelock.
     pub threshold: u8,
     /// Proposals one member may have open at once.
     pub open_cap: u8,
@@ -56,7 +56,7 @@ pub struct MultisigRules {
     pub rollback_window: u32,
     /// The only account that an upgrade's surplus lamports go to.
     pub treasury: Pubkey,
-    /// May veto, pause for a while and roll back, and nothing else.
+    /// The guardian: may veto, pause and roll back, and nothing else.
     pub guardian: Option<Pubkey>,
     /// The Squads vault that is the multisig's only voter.
     pub squads: Option<SquadsVault>,

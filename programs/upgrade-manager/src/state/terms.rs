@@ -19,12 +19,12 @@ pub const MAX_SOURCE_LEN: usize = 160;
 /// Longest text that is read, in bytes. A transaction is shorter, so no valid text is longer.
 const MAX_TEXT_LEN: usize = 1 << 16;
 
-/// What a proposal does. Closed: no stored instructions.
+/// What a proposal does. A closed list: a proposal stores no instructions.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProposalKind {
     /// Replace the program's code and migrate its accounts.
     Upgrade,
-    /// The same while an earlier upgrade is not complete: newer code takes its place.
+    /// The same, superseding an earlier upgrade that is not complete.
     RollForward,
 }
 
@@ -52,7 +52,7 @@ pub struct PinnedElf {
     pub sha256: [u8; 32],
 }
 
-/// The accounts that were seen at planning.
+/// The accounts that existed when the upgrade was planned.
 #[derive(
     AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq, Default,
 )]
@@ -126,7 +126,7 @@ pub struct Terms {
     /// Which accounts may be migrated.
     #[max_len(MAX_TYPE_RULES)]
     pub type_rules: Vec<TypeRule>,
-    /// The accounts seen at planning.
+    /// The accounts that existed when the upgrade was planned.
     pub manifest: Manifest,
     /// Chain time after which nobody can execute, whatever the window says.
     pub expires_at: i64,

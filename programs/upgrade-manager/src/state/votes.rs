@@ -6,7 +6,7 @@ use super::rules::MAX_MEMBERS;
 use crate::error::ManagerError;
 use crate::runtime::require::require;
 
-/// What a member said.
+/// How a member voted.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
     /// For.
@@ -29,9 +29,9 @@ impl Choice {
 /// One member's vote.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vote {
-    /// Who.
+    /// The member.
     pub member: Pubkey,
-    /// What.
+    /// For or against.
     pub choice: Choice,
     /// Chain time of the vote.
     pub at: i64,
@@ -40,7 +40,7 @@ pub struct Vote {
 /// One member's vote for rollback.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RollbackVote {
-    /// Who.
+    /// The member.
     pub member: Pubkey,
     /// Whether the member also agrees to give up accounts that cannot be restored.
     pub give_up: bool,

@@ -16,7 +16,7 @@ pub const SLOT_FLOOR_PER_1000_SECONDS: u64 = 1_250;
 /// What changes in a proposal while members vote and wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VotingState {
-    /// Where the proposal stands.
+    /// The proposal's status.
     pub status: ProposalStatus,
     /// Chain time of the deciding approval, 0 before.
     pub approved_at: i64,

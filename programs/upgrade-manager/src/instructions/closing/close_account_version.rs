@@ -12,7 +12,7 @@ use crate::state::AccountVersion;
 /// Accounts of `close_account_version`.
 #[derive(Accounts)]
 pub struct CloseAccountVersion<'info> {
-    /// Asks.
+    /// Signs the transaction; anyone may close.
     pub closer: Signer<'info>,
     /// CHECK: the program's state, which may be closed; `validate` checks it.
     pub state: UncheckedAccount<'info>,

@@ -13,7 +13,7 @@ use crate::state::AccountBackup;
 /// Accounts of `close_backup`.
 #[derive(Accounts)]
 pub struct CloseBackup<'info> {
-    /// Asks.
+    /// Signs the transaction; anyone may close.
     pub closer: Signer<'info>,
     /// CHECK: the program's state, which may be closed; `validate` checks it.
     pub state: UncheckedAccount<'info>,

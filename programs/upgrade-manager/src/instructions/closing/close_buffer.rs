@@ -15,7 +15,7 @@ use crate::state::BufferAttestation;
 /// Accounts of `close_buffer`.
 #[derive(Accounts)]
 pub struct CloseBuffer<'info> {
-    /// Asks; for a buffer that was never proposed, who gets the rent back.
+    /// Anyone; for a buffer that was never proposed, only who gets its rent back.
     pub closer: Signer<'info>,
     /// CHECK: the state of the buffer's program, which may be closed; `validate` checks it.
     pub state: UncheckedAccount<'info>,

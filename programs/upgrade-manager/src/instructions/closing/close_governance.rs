@@ -11,7 +11,7 @@ use crate::state::GovernanceProposal;
 /// Accounts of `close_governance`.
 #[derive(Accounts)]
 pub struct CloseGovernance<'info> {
-    /// Asks.
+    /// Signs the transaction; anyone may close.
     pub closer: Signer<'info>,
     /// CHECK: the proposal; `handle` reads it.
     #[account(mut)]

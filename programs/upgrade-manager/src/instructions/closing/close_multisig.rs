@@ -11,7 +11,7 @@ use crate::state::MultisigConfig;
 /// Accounts of `close_multisig`.
 #[derive(Accounts)]
 pub struct CloseMultisig<'info> {
-    /// Asks.
+    /// Signs the transaction; anyone may close.
     pub closer: Signer<'info>,
     /// CHECK: the multisig; `handle` reads it.
     #[account(mut)]

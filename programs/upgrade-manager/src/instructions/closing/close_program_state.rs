@@ -11,7 +11,7 @@ use crate::state::{Phase, ProgramUpgradeState};
 /// Accounts of `close_program_state`.
 #[derive(Accounts)]
 pub struct CloseProgramState<'info> {
-    /// Asks.
+    /// Signs the transaction; anyone may close.
     pub closer: Signer<'info>,
     /// CHECK: the state; `handle` reads it.
     #[account(mut)]

@@ -12,7 +12,7 @@ use crate::state::UpgradeProposal;
 /// Accounts of `close_proposal`.
 #[derive(Accounts)]
 pub struct CloseProposal<'info> {
-    /// Asks.
+    /// Signs the transaction; anyone may close.
     pub closer: Signer<'info>,
     /// CHECK: the program's state, which may be closed; `validate` checks it.
     pub state: UncheckedAccount<'info>,

@@ -21,7 +21,7 @@ use crate::state::{
 pub struct ExecuteTransfer<'info> {
     /// Executes.
     pub executor: Signer<'info>,
-    /// Holds the upgrade authority from now on.
+    /// The approved new upgrade authority.
     pub new_authority: Signer<'info>,
     /// CHECK: the multisig; `handle` reads it.
     #[account(mut)]

@@ -14,7 +14,7 @@ use crate::state::{MultisigConfig, ProgramUpgradeState, ProposalStatus, UpgradeP
 /// Accounts of `complete`.
 #[derive(Accounts)]
 pub struct Complete<'info> {
-    /// Says so.
+    /// Completes the migration; needs the role execute.
     pub executor: Signer<'info>,
     /// CHECK: the multisig; `handle` reads it.
     pub multisig: UncheckedAccount<'info>,

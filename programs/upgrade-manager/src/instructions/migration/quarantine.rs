@@ -21,7 +21,7 @@ use crate::state::{
 /// Accounts of `quarantine`.
 #[derive(Accounts)]
 pub struct Quarantine<'info> {
-    /// Answers for it.
+    /// Decides on the quarantine; needs the role execute.
     pub executor: Signer<'info>,
     /// Pays for the record.
     #[account(mut)]

@@ -17,7 +17,7 @@ use crate::state::{Counters, LAYOUT, MultisigConfig, Phase, ProgramUpgradeState,
 /// Accounts of `register_program`; behind them the Squads multisig, for a multisig that has one.
 #[derive(Accounts)]
 pub struct RegisterProgram<'info> {
-    /// Has the upgrade authority now.
+    /// The program's present upgrade authority.
     pub current_authority: Signer<'info>,
     /// Pays for the state.
     #[account(mut)]

@@ -12,7 +12,7 @@ use crate::state::Votable;
 /// Accounts of `cancel`; behind them the Squads multisig, when its vault asks.
 #[derive(Accounts)]
 pub struct Cancel<'info> {
-    /// Asks.
+    /// Requests the cancellation.
     pub member: Signer<'info>,
     /// CHECK: the multisig; `VotingAccounts` reads it, and the proposal names it.
     #[account(mut)]

@@ -17,7 +17,7 @@ use crate::state::{BufferAttestation, BufferRole, FrozenBuffer, ProgramUpgradeSt
 /// Accounts of `freeze_buffer`.
 #[derive(Accounts)]
 pub struct FreezeBuffer<'info> {
-    /// Has the buffer now, and gets its rent back.
+    /// The buffer's present authority; gets its rent back.
     pub current_authority: Signer<'info>,
     /// Pays for the attestation.
     #[account(mut)]

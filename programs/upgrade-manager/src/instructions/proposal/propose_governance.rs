@@ -23,9 +23,9 @@ pub struct GovernanceArgs {
     pub genesis_hash: [u8; 32],
     /// Chain time after which nobody can execute.
     pub expires_at: i64,
-    /// Why, for people.
+    /// The reason, for people to read.
     pub note: String,
-    /// What shall happen.
+    /// What the proposal does.
     pub action: Action,
 }
 

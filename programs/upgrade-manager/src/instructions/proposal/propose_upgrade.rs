@@ -21,7 +21,7 @@ use crate::state::{
 /// What the proposer chooses; the rest of the terms is read from the accounts.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Debug, PartialEq, Eq)]
 pub struct ProposeArgs {
-    /// An upgrade, or one that takes the place of an unfinished one.
+    /// An upgrade, or a roll-forward.
     pub kind: ProposalKind,
     /// Genesis hash of the cluster.
     pub genesis_hash: [u8; 32],
@@ -31,7 +31,7 @@ pub struct ProposeArgs {
     pub to_version: u16,
     /// Which accounts may be migrated.
     pub type_rules: Vec<TypeRule>,
-    /// The accounts seen at planning.
+    /// The accounts that existed when the upgrade was planned.
     pub manifest: Manifest,
     /// Chain time after which nobody can execute.
     pub expires_at: i64,

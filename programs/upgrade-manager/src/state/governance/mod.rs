@@ -16,14 +16,14 @@ const DIGEST: &[u8] = b"upgrade-manager/governance/v1";
 /// Longest note in bytes.
 pub const MAX_NOTE_LEN: usize = 128;
 
-/// A program that leaves the manager's care.
+/// A program whose upgrade authority is handed over.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transfer {
     /// The program.
     pub program: Pubkey,
     /// Its ProgramData account.
     pub program_data: Pubkey,
-    /// Who holds its upgrade authority then; signs the execution.
+    /// The new upgrade authority; must sign the execution.
     pub new_authority: Pubkey,
 }
 
@@ -101,10 +101,10 @@ pub struct GovernanceTerms {
     pub config_epoch: u64,
     /// Chain time after which nobody can execute, whatever the window says.
     pub expires_at: i64,
-    /// Why, for people.
+    /// The reason, for people to read.
     #[max_len(MAX_NOTE_LEN)]
     pub note: String,
-    /// What happens.
+    /// What the proposal does.
     pub action: Action,
 }
 
@@ -169,7 +169,7 @@ pub struct GovernanceProposal {
     pub executed_at: i64,
     /// Slot of execution, 0 before.
     pub executed_slot: u64,
-    /// Zero; room for later.
+    /// Zero; reserved for later layouts.
     pub reserved: [u8; 32],
 }
 

@@ -60,7 +60,7 @@ impl Member {
     }
 }
 
-/// A multisig: who votes, how many votes it takes, how long everybody waits.
+/// A multisig: its members, threshold and times.
 #[account]
 #[derive(InitSpace, Debug, PartialEq, Eq)]
 pub struct MultisigConfig {
@@ -73,7 +73,7 @@ pub struct MultisigConfig {
     /// Slot of the creation, and one more for every change of the rules; proposals of an older
     /// epoch are stale. A multisig made again at this address never repeats an epoch.
     pub config_epoch: u64,
-    /// Approvals that lock a proposal.
+    /// Approvals that start a proposal's timelock.
     pub threshold: u8,
     /// Proposals one member may have open at once.
     pub open_cap: u8,
@@ -96,7 +96,7 @@ pub struct MultisigConfig {
     pub members: Vec<Member>,
     /// Who paid for this account.
     pub payer: Pubkey,
-    /// May veto, pause for a while and roll back, and nothing else.
+    /// The guardian: may veto, pause and roll back, and nothing else.
     pub guardian: Option<Pubkey>,
     /// The Squads vault that is the multisig's only voter.
     pub squads: Option<SquadsVault>,
@@ -104,7 +104,7 @@ pub struct MultisigConfig {
     pub paused_until: i64,
     /// Chain time before which the guardian cannot pause again, 0 when never.
     pub pause_again: i64,
-    /// Who wants to lift the pause: one bit a member, by its place in `members`.
+    /// Votes to lift the pause: one bit for each position in `members`.
     pub unpause_votes: u16,
     /// Programs that the multisig decides about.
     pub programs: u32,
@@ -114,7 +114,7 @@ pub struct MultisigConfig {
     pub critical: bool,
     /// Whether the multisig has ended.
     pub dissolved: bool,
-    /// Zero; room for later.
+    /// Zero; reserved for later layouts.
     pub reserved: [u8; 32],
 }
 
