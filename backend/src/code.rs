@@ -2,9 +2,9 @@
 //! node's word about a hash is never taken.
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
-    loader::{self, PROGRAM_DATA_HEADER},
+    external::loader::{self, PROGRAM_DATA_HEADER},
     seeds,
-    state::{PinnedElf, Terms},
+    state::{PinnedElf, Terms, elf::require_same_code},
 };
 
 use crate::{
@@ -90,7 +90,7 @@ impl Code {
         shown.pin("the code in the buffer", hash(&self.buffer, loader::BUFFER_HEADER));
     }
 
-    fn live(&self) -> Option<loader::Held<'_>> {
+    fn live(&self) -> Option<loader::CodeAccount<'_>> {
         let account = self.program_data.as_ref()?;
         loader::program_data(&account.owner, &account.data).ok()
     }
@@ -125,7 +125,7 @@ impl Code {
         let copy = elf::trimmed(copy.flatten().unwrap_or_default());
         let live = self.live().map_or(&[][..], |l| l.elf);
         words::rule(
-            &loader::require_same_code(copy, live),
+            &require_same_code(copy, live),
             "The rollback buffer, compared byte by byte here, equals the code that runs.",
         )
     }
@@ -244,7 +244,7 @@ pub(crate) async fn live_authority(
 async fn with_live<T>(
     gateway: &Gateway,
     program_data: &Pubkey,
-    look: impl FnOnce(loader::Held<'_>) -> T,
+    look: impl FnOnce(loader::CodeAccount<'_>) -> T,
 ) -> Result<T> {
     let (what, address) = ("ProgramData account", *program_data);
     let account =

@@ -1,12 +1,12 @@
 //! What can be said about an ELF from its bytes alone: whether it is one, its sBPF version, its
 //! solana-verify hash. Pure; it does not verify the code.
 use sha2::{Digest, Sha256};
-use upgrade_manager::loader::{self, code_hash};
+use upgrade_manager::state::elf::{self, code_hash};
 
 /// ELF machine number of sBPF (`EM_BPF`) and of the older toolchain's own number.
 const MACHINES: [u16; 2] = [247, 263];
 /// Largest ELF that fits into a program's account.
-pub const MAX_ELF: usize = loader::MAX_ELF;
+pub const MAX_ELF: usize = elf::MAX_ELF_LEN;
 
 /// What the bytes of one program say about themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The multisig: who may do what, who has voted, who is missing. Answers with the chain's own rules and
 //! adds only the words.
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{Choice, Course, MultisigConfig, MultisigRules, role};
+use upgrade_manager::state::{Choice, MultisigConfig, MultisigRules, Votable, role};
 
 use crate::{
     intent::Shown,
@@ -67,7 +67,7 @@ impl MultisigCoordinator {
 
     /// Where the votes stand, in one line.
     #[must_use]
-    pub fn standing(config: &MultisigConfig, proposal: &impl Course) -> String {
+    pub fn standing(config: &MultisigConfig, proposal: &impl Votable) -> String {
         let ballot = proposal.ballot();
         let (yes, no) = (ballot.count(Choice::Approve), ballot.count(Choice::Reject));
         format!(
@@ -80,7 +80,7 @@ impl MultisigCoordinator {
 }
 
 /// Pins who has voted what: a vote by somebody else changes what a signer decides.
-pub(crate) fn pin_votes(proposal: &impl Course, config: &MultisigConfig, shown: &mut Shown) {
+pub(crate) fn pin_votes(proposal: &impl Votable, config: &MultisigConfig, shown: &mut Shown) {
     let votes: Vec<_> = proposal
         .ballot()
         .votes
@@ -94,7 +94,7 @@ pub(crate) fn pin_votes(proposal: &impl Course, config: &MultisigConfig, shown: 
 }
 
 /// Every vote and every voter who is missing, with full keys.
-pub(crate) fn vote_facts(config: &MultisigConfig, proposal: &impl Course) -> Vec<Fact> {
+pub(crate) fn vote_facts(config: &MultisigConfig, proposal: &impl Votable) -> Vec<Fact> {
     let fact = |label: &str, value: String| Fact { label: label.into(), value };
     let mut facts = vec![fact("Votes", MultisigCoordinator::standing(config, proposal))];
     for vote in &proposal.ballot().votes {

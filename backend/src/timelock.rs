@@ -2,7 +2,7 @@
 //! only the words and the seconds left.
 use upgrade_manager::{
     error::ManagerError,
-    state::{Course, MultisigConfig, ProposalStatus},
+    state::{MultisigConfig, ProposalStatus, Votable},
 };
 
 use crate::{gateway::ChainTime, preflight::Check};
@@ -37,11 +37,11 @@ impl TimelockManager {
     #[must_use]
     pub fn timing(
         &self,
-        proposal: &impl Course,
+        proposal: &impl Votable,
         config: &MultisigConfig,
         now: ChainTime,
     ) -> Timing {
-        let stage = proposal.stage();
+        let stage = proposal.voting_state();
         if stage.status != ProposalStatus::Timelocked {
             return Timing::NotApproved;
         }
@@ -57,8 +57,8 @@ impl TimelockManager {
 
     /// The same as a check before execution.
     #[must_use]
-    pub fn check(&self, proposal: &impl Course, config: &MultisigConfig, now: ChainTime) -> Check {
-        let status = proposal.stage().status.name();
+    pub fn check(&self, proposal: &impl Votable, config: &MultisigConfig, now: ChainTime) -> Check {
+        let status = proposal.voting_state().status.name();
         match self.timing(proposal, config, now) {
             Timing::NotApproved => Check::fail(format!(
                 "The proposal is {status}, not Timelocked: it cannot be executed."

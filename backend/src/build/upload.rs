@@ -5,7 +5,7 @@ use std::path::Path;
 use solana_loader_v3_interface::instruction as loader_instruction;
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
-use upgrade_manager::loader::{self, BUFFER_HEADER};
+use upgrade_manager::external::loader::{self, BUFFER_HEADER};
 
 use super::{BuiltElf, ProgramBuilder, fill::Filler};
 use crate::{

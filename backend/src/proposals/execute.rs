@@ -35,7 +35,7 @@ impl ProposalManager {
             plan.fact("Takes the place of", unfinished);
         }
         plan.check(words::rule(
-            &scene.state.require_turn(&scene.address, terms.kind, replaced),
+            &scene.state.require_can_upgrade(&scene.address, terms.kind, replaced),
             "It is this proposal's turn: nothing else of the program is under way.",
         ));
         let executors = scene.multisig.members.iter().filter(|m| m.may(role::EXECUTE)).count();

@@ -2,8 +2,9 @@
 //! be voted on is known, shown and checked before anything is signed.
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
+    external::loader,
     instructions::ProposeArgs,
-    loader, seeds,
+    seeds,
     state::{
         BufferAttestation, BufferRole, Manifest, MultisigConfig, ProgramUpgradeState, ProposalKind,
         Terms, role,
@@ -202,7 +203,7 @@ fn checks(basis: &Basis, terms: &Terms, signer: Option<Pubkey>) -> Vec<Check> {
         out.push(words::rule(&opened, "The signer has fewer open proposals than the cap."));
     }
     let mut room = words::rule(
-        &state.require_room(terms.kind),
+        &state.require_can_open(terms.kind),
         match terms.kind {
             ProposalKind::Upgrade => "No proposal and no migration of the program is under way.",
             ProposalKind::RollForward => "An upgrade is not complete, whose place this one takes.",

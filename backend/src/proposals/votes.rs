@@ -1,6 +1,6 @@
 //! Votes, cancellation, expiry. The chain's own rules run here on a copy of the proposal, so the
 //! preflight knows what will follow.
-use upgrade_manager::state::{Choice, Course, MultisigConfig};
+use upgrade_manager::state::{Choice, MultisigConfig, Votable};
 
 use super::ProposalManager;
 use crate::{
@@ -27,7 +27,7 @@ impl ProposalManager {
 }
 
 /// Adds to `plan` what its verb, a vote, would do to `proposal`, which may be of either kind.
-pub(crate) fn add<P: Course + Voted + Clone>(
+pub(crate) fn add<P: Votable + Voted + Clone>(
     plan: &mut Plan,
     backend: &Backend,
     proposal: &P,
@@ -74,8 +74,8 @@ pub(crate) fn add<P: Course + Voted + Clone>(
     plan.instructions = vec![with_squads(instruction, config)];
 }
 
-fn check_time(proposal: &impl Course, verb: Verb, now: i64) -> Check {
-    if verb == Verb::Cancel && proposal.stage().status.is_voting() {
+fn check_time(proposal: &impl Votable, verb: Verb, now: i64) -> Check {
+    if verb == Verb::Cancel && proposal.voting_state().status.is_voting() {
         return Check::pass("The proposal is not executed yet: it can be cancelled.");
     }
     match proposal.require_voting(now) {

@@ -29,7 +29,7 @@ impl SetupManager {
         shown.fact("What it does", known.terms.action.name());
         let lamports = raw.map_or(0, |raw| raw.lamports);
         shown.fact("Rent back to", format!("{}: {lamports} lamports", known.payer));
-        shown.check(words::rule(&known.require_over(), "The proposal has ended."));
+        shown.check(words::rule(&known.require_closable(), "The proposal has ended."));
         let Some(signer) = shown.signer else { return Ok(shown) };
         self.seal(shown, &[instructions::close_governance(&signer, &known)], vec![]).await
     }

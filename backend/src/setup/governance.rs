@@ -8,7 +8,7 @@ use upgrade_manager::{
     instructions::GovernanceArgs,
     seeds,
     state::{
-        Action, GovernanceTerms, MAX_PAUSE, MultisigConfig, ProgramUpgradeState, ProposalKind,
+        Action, GovernanceTerms, MultisigConfig, PAUSE_SECONDS, ProgramUpgradeState, ProposalKind,
         Transfer, role,
     },
 };
@@ -144,7 +144,7 @@ impl SetupManager {
             "Rules, note and expiry obey the chain's rules.",
         );
         shown.check(sound);
-        shown.check(words::rule(&config.require_alive(), "The multisig has not ended."));
+        shown.check(words::rule(&config.require_not_dissolved(), "The multisig has not ended."));
         let Some(signer) = shown.signer else { return Ok(shown) };
         shown.check(MultisigCoordinator::check_role(config, &signer, role::PROPOSE));
         let opened = config.clone().open_proposal(&signer);
@@ -174,7 +174,7 @@ impl SetupManager {
         shown.subject = Some(*multisig);
         shown.fact("Multisig", multisig);
         shown.fact("Guardian", config.guardian.map_or("nobody".into(), |k| k.to_string()));
-        shown.fact("Executions stop for", span(MAX_PAUSE));
+        shown.fact("Executions stop for", span(PAUSE_SECONDS));
         shown.fact("Not stopped", "votes, changes of the multisig, verification, rollback");
         shown.check(words::rule(
             &config.clone().pause(now),
@@ -224,7 +224,7 @@ impl SetupManager {
 
 fn check_transfer(shown: &mut SetupPreflight, state: &ProgramUpgradeState, new: &Pubkey) {
     shown.check(words::rule(
-        &state.require_room(ProposalKind::Upgrade),
+        &state.require_can_open(ProposalKind::Upgrade),
         "No proposal and no migration of the program is under way.",
     ));
     let own = seeds::authority(&state.program).0;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use backend::{BackendError, KeypairSigner, Operation, Preflight, Verb};
 use solana_keypair::Keypair;
-use upgrade_manager::state::{Choice, Course, Manifest};
+use upgrade_manager::state::{Choice, Manifest, Votable};
 
 use crate::{
     fake_chain::{FakeChain, NOW, SLOT},

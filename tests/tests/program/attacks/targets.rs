@@ -7,7 +7,7 @@ use e2e::{
     keys::{address, key},
     world::{DECIDING, EVENT_TAG, SOL, Stage, VAULTS, World, events, sha256},
 };
-use hostile_target::{FIRST, PASS_ON, Wrong};
+use hostile_target::{FIRST_WRONG_INDEX, PASS_ON, Wrong};
 use solana_instruction::{AccountMeta, Instruction};
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
@@ -79,7 +79,7 @@ fn hostile_world() -> (World, Vec<(Wrong, Pubkey)>) {
     let mut w = World::at(Stage::Registered);
     let owner = address("owner");
     let mut vaults = vec![];
-    for (i, wrong) in (FIRST..).zip(Wrong::ALL) {
+    for (i, wrong) in (FIRST_WRONG_INDEX..).zip(Wrong::ALL) {
         w.open_vault(i, balance_for(wrong));
         vaults.push((wrong, client::vault_address(&owner, i)));
     }
@@ -94,7 +94,7 @@ fn hostile_world() -> (World, Vec<(Wrong, Pubkey)>) {
 
 /// A vault that nothing wrong is done to.
 fn honest(w: &World) -> Pubkey {
-    *w.vaults.iter().find(|v| w.index_of(v) < FIRST).unwrap()
+    *w.vaults.iter().find(|v| w.index_of(v) < FIRST_WRONG_INDEX).unwrap()
 }
 
 /// Tries the wrongs in `which` at migration; each must meet its fate.
@@ -124,7 +124,7 @@ fn attack_15_the_target_uses_the_signatures_it_is_given() {
     let (honest, data) = (honest(&w), w.state().program_data);
     let one = vaults.iter().find(|(wrong, _)| *wrong == Wrong::MoveAuthority).unwrap().1;
     let mut smuggled = w.migrate_ix(&[one]);
-    let loader = upgrade_manager::loader::ID;
+    let loader = upgrade_manager::external::loader::ID;
     smuggled.accounts.push(AccountMeta::new(data, false));
     smuggled.accounts.push(AccountMeta::new_readonly(loader, false));
     w.attack_saying("MissingAccount", &[smuggled], &["cranker"]);
@@ -240,7 +240,8 @@ fn attack_23_migrations_that_lie() {
     assert_eq!(w.state().counters.restored, 1);
     // A multisig that was cheated goes back and loses nothing.
     let (mut w, _) = hostile_world();
-    let honest: Vec<_> = w.vaults.iter().copied().filter(|v| w.index_of(v) < FIRST).collect();
+    let honest: Vec<_> =
+        w.vaults.iter().copied().filter(|v| w.index_of(v) < FIRST_WRONG_INDEX).collect();
     let migrate = w.migrate_ix(&honest);
     w.passes(&[migrate], &["cranker"]);
     w.vote_rollback(&DECIDING, false);

@@ -9,7 +9,8 @@ use e2e::{
 use solana_account::Account;
 use upgrade_manager::{
     error::ManagerError,
-    nonce, seeds,
+    runtime::nonce,
+    seeds,
     state::{AccountVersion, BufferRole, ProgramUpgradeState, UpgradeProposal},
 };
 
