@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use solana_pubkey::Pubkey;
 
-use crate::gateway::Failure;
+use crate::failure::Failure;
 
 /// Short for a result of this crate.
 pub type Result<T> = std::result::Result<T, BackendError>;

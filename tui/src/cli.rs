@@ -70,7 +70,7 @@ pub struct Common {
         global = true,
         env = "CONTROL_ROOM_PRIORITY_FEE",
         value_name = "MICROLAMPORTS",
-        value_parser = backend::gateway::parse_unit_price
+        value_parser = backend::chain::parse_unit_price
     )]
     pub priority_fee: Option<u64>,
     /// Postgres for the mirror [default: a file in the data folder]

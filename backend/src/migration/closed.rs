@@ -4,18 +4,19 @@
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{AccountStatus, Terms, manifest, rule_for};
 
-use super::{
-    batches::{Failed, Lane, Outcome},
-    survey::records,
-};
 use crate::{
-    archive::manifest_hashes,
-    backend::{Backend, Reporter},
+    accounts::proposal::ProposalContext,
+    census::scan,
+    chain::read::RawAccount,
     error::Result,
-    gateway::RawAccount,
     instructions::{self, ProposalKeys},
-    lookup::Scene,
-    signer::Signer,
+    keys::signer::Signer,
+    pipeline::{
+        batches::{BatchLane, BatchOutcome, Failed},
+        context::Context,
+        reporter::Reporter,
+    },
+    preflight::manifest::manifest_hashes,
 };
 
 #[derive(Clone)]
@@ -28,19 +29,19 @@ struct Gone {
 
 /// Accounts for every manifest account that is gone and has no record.
 pub(super) async fn mark_all(
-    backend: &Backend,
-    scene: &Scene,
+    context: &Context,
+    current: &ProposalContext,
     key: &dyn Signer,
     reporter: &Reporter,
-) -> Result<Outcome> {
-    let (terms, gateway) = (&scene.proposal.terms, backend.gateway());
+) -> Result<BatchOutcome> {
+    let (terms, chain) = (&current.proposal.terms, context.chain());
     if terms.manifest.count == 0 {
-        return Ok(Outcome::default());
+        return Ok(BatchOutcome::default());
     }
-    let Some(leaves) = backend.archive().get_manifest(&terms.program, &terms.manifest.root)? else {
-        return Ok(without_leaves(backend, scene));
+    let Some(leaves) = context.archive().get_manifest(&terms.program, &terms.manifest.root)? else {
+        return Ok(without_leaves(context, current));
     };
-    let known = records(gateway, &terms.program, &scene.executed()).await?;
+    let known = scan::records(chain, &terms.program, &current.executed()).await?;
     let hashes = manifest_hashes(&leaves);
     let missing: Vec<_> = (0u32..)
         .zip(&leaves)
@@ -49,7 +50,7 @@ pub(super) async fn mark_all(
         })
         .collect();
     let keys: Vec<Pubkey> = missing.iter().map(|(_, leaf)| leaf.account).collect();
-    let accounts = gateway.accounts(&keys).await?;
+    let accounts = chain.accounts(&keys).await?;
     let gone = missing.into_iter().zip(accounts).filter(|(_, account)| !is_old(account, terms));
     let gone = gone.map(|((index, leaf), _)| {
         let proof = manifest::proof(&hashes, index).unwrap_or_default();
@@ -57,8 +58,8 @@ pub(super) async fn mark_all(
     });
     let gone: Vec<Gone> = gone.collect();
     let (payer, keys) = (key.pubkey(), ProposalKeys::of(terms));
-    let lane = Lane {
-        backend,
+    let lane = BatchLane {
+        chain: context.chain(),
         key,
         reporter,
         what: "mark closed",
@@ -86,18 +87,18 @@ fn is_old(account: &Option<RawAccount>, terms: &Terms) -> bool {
 }
 
 /// Without the leaves nothing can be proved; that matters only while the counters are short.
-fn without_leaves(backend: &Backend, scene: &Scene) -> Outcome {
-    let counters = &scene.state.counters;
+fn without_leaves(context: &Context, current: &ProposalContext) -> BatchOutcome {
+    let counters = &current.state.counters;
     let seen = counters.settled().saturating_add(u64::from(counters.migrated));
     let missing = u64::from(counters.total).saturating_sub(seen);
     let failed = (missing > 0).then(|| Failed {
-        account: scene.address,
+        account: current.address,
         reason: format!(
             "{missing} accounts of the manifest are not accounted for, and the manifest's leaves \
              are not in the archive {}: copy them from the machine that proposed.",
-            backend.archive().location()
+            context.archive().location()
         ),
         manager: None,
     });
-    Outcome { failed: failed.into_iter().collect(), ..Outcome::default() }
+    BatchOutcome { failed: failed.into_iter().collect(), ..BatchOutcome::default() }
 }

@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use solana_pubkey::Pubkey;
 use upgrade_manager::error::ManagerError;
 
-use super::{
-    Failed, Lane, MigrationManager, PASSES, closed,
-    survey::{self, Eligible},
-};
 use crate::{
-    backend::Reporter,
+    accounts::proposal::ProposalContext,
+    census::scan::{self, Eligible},
     error::Result,
     instructions::{self, Migrate},
-    lookup::Scene,
-    receipt::Receipt,
-    signer::Signer,
+    keys::signer::Signer,
+    migration::{MAX_PASSES, MigrationManager, closed},
+    pipeline::{
+        archiving::archive_accounts,
+        batches::{BatchLane, Failed},
+        reporter::Reporter,
+    },
+    preflight::receipt::Receipt,
 };
 
 impl MigrationManager {
@@ -26,21 +28,21 @@ impl MigrationManager {
     ) -> Result<Receipt> {
         let (mut sent, mut done) = (vec![], 0u64);
         let mut failed: BTreeMap<Pubkey, Failed> = BTreeMap::new();
-        for _ in 0..PASSES {
-            let scene = Scene::load(self.backend.gateway(), proposal).await?;
-            let gateway = self.backend.gateway();
-            let terms = &scene.proposal.terms;
-            let open = survey::open_accounts(gateway, terms, &scene.executed(), false).await?;
+        for _ in 0..MAX_PASSES {
+            let current = ProposalContext::load(self.context.chain(), proposal).await?;
+            let chain = self.context.chain();
+            let terms = &current.proposal.terms;
+            let open = scan::open_accounts(chain, terms, &current.executed(), false).await?;
             let todo: Vec<Eligible> =
                 open.into_iter().filter(|e| !failed.contains_key(&e.address)).collect();
             if todo.is_empty() {
                 break;
             }
-            self.archive(terms.program, &todo).await?;
-            let counters = &scene.state.counters;
+            archive_accounts(&self.context, terms.program, &todo).await?;
+            let counters = &current.state.counters;
             let payer = key.pubkey();
-            let lane = Lane {
-                backend: &self.backend,
+            let lane = BatchLane {
+                chain: self.context.chain(),
                 key,
                 reporter,
                 what: "migrate accounts",
@@ -57,8 +59,8 @@ impl MigrationManager {
             let ours = |f: &Failed| f.manager != Some(ManagerError::AlreadyMigrated);
             failed.extend(outcome.failed.into_iter().filter(ours).map(|f| (f.account, f)));
         }
-        let scene = Scene::load(self.backend.gateway(), proposal).await?;
-        let gone = closed::mark_all(&self.backend, &scene, key, reporter).await?;
+        let current = ProposalContext::load(self.context.chain(), proposal).await?;
+        let gone = closed::mark_all(&self.context, &current, key, reporter).await?;
         sent.extend(gone.sent);
         let mut failures: Vec<String> = failed.values().map(ToString::to_string).collect();
         failures.extend(gone.failed.iter().map(ToString::to_string));

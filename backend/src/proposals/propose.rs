@@ -10,22 +10,23 @@ use upgrade_manager::{
     },
 };
 
-use super::{ProposalManager, execute::check_archive};
 use crate::{
-    archive::manifest_root,
+    accounts::{self, decode},
+    census::scan,
+    chain::read::{ChainTime, RawAccount},
     code,
     error::{BackendError, Result},
-    gateway::{ChainTime, RawAccount},
     instructions::{self, ProposalKeys},
-    intent::FrozenRequest,
-    lookup::{self, decode},
-    migration::MigrationManager,
-    multisig::MultisigCoordinator,
-    operation::{ProposeRequest, Verb},
-    plan::Plan,
-    preflight::{Check, Verdict},
-    timelock::span,
-    words,
+    pipeline::{archiving::check_archive, members, plan::Plan},
+    preflight::{
+        check::{Check, Verdict},
+        intent::FrozenRequest,
+        manifest::manifest_root,
+        operation::{ProposeRequest, Verb},
+        rule_check,
+        text::span,
+    },
+    proposals::ProposalManager,
 };
 
 /// Everything a proposal is made from, as it is now.
@@ -43,12 +44,12 @@ struct Basis {
 impl ProposalManager {
     /// Scans the accounts for the manifest, keeps its leaves, then plans.
     pub(crate) async fn plan_propose(&self, request: ProposeRequest) -> Result<Plan> {
-        let state = lookup::program_state(self.backend.gateway(), &request.program).await?;
+        let state = accounts::program_state(self.context.chain(), &request.program).await?;
         let versions = request.oldest_version.unwrap_or(state.version)..=state.version;
-        let seen = MigrationManager::new(&self.backend)
-            .survey(&request.program, &request.type_rules, &versions)
-            .await?;
-        let now = self.backend.gateway().chain_time().await?;
+        let seen =
+            scan::survey(self.context.chain(), &request.program, &request.type_rules, &versions)
+                .await?;
+        let now = self.context.chain().chain_time().await?;
         let life = i64::try_from(request.expires_in.as_secs()).unwrap_or(i64::MAX);
         let frozen = FrozenRequest {
             expires_at: now.unix.saturating_add(life),
@@ -73,22 +74,22 @@ impl ProposalManager {
         let basis = self.basis(&frozen.request).await?;
         let multisig = basis.state.multisig;
         let keys = ProposalKeys::new(multisig, basis.state.program, basis.multisig.next_proposal);
-        let terms = terms(&basis, frozen, self.backend.gateway().genesis_hash());
-        let digest = terms.digest().map_err(|e| BackendError::Refused(words::sentence(&e)))?;
+        let terms = terms(&basis, frozen, self.context.chain().genesis_hash());
+        let digest = terms.digest().map_err(|e| BackendError::Refused(rule_check::sentence(&e)))?;
         let subject = format!("upgrade {} of program {}", terms.id, terms.program);
         let mut plan = Plan::new(Verb::Propose, keys.proposal, subject);
         describe(&mut plan, &terms, &digest, basis.now);
-        let signer = self.backend.signer();
+        let signer = self.context.signer();
         if signer.is_none() {
             plan.check(Check::fail("No key is loaded; start with --keypair to sign."));
         }
         for check in checks(&basis, &terms, signer) {
             plan.check(check);
         }
-        plan.check(check_archive(&self.backend));
-        plan.shown.pin("the digest", hex::encode(digest));
-        plan.shown.pin("the multisig's epoch", basis.multisig.config_epoch);
-        plan.shown.pin("the code that runs", hex::encode(basis.state.elf_hash));
+        plan.check(check_archive(&self.context));
+        plan.pinned.pin("the digest", hex::encode(digest));
+        plan.pinned.pin("the multisig's epoch", basis.multisig.config_epoch);
+        plan.pinned.pin("the code that runs", hex::encode(basis.state.elf_hash));
         if let Some(signer) = signer {
             plan.fact("Signer", signer);
             let args = ProposeArgs {
@@ -109,12 +110,12 @@ impl ProposalManager {
     }
 
     async fn basis(&self, request: &ProposeRequest) -> Result<Basis> {
-        let gateway = self.backend.gateway();
-        let state = lookup::program_state(gateway, &request.program).await?;
+        let chain = self.context.chain();
+        let state = accounts::program_state(chain, &request.program).await?;
         let (new, old) = (request.buffer, request.rollback_buffer);
         let keys =
             [state.multisig, seeds::attestation(&new).0, seeds::attestation(&old).0, new, old];
-        let got = gateway.accounts(&keys).await?;
+        let got = chain.accounts(&keys).await?;
         let [multisig, upgrade, rollback, upgrade_buffer, rollback_buffer] = got.as_slice() else {
             return Err(BackendError::Range("reading what a proposal is made from"));
         };
@@ -129,8 +130,8 @@ impl ProposalManager {
             )?,
             upgrade_buffer: upgrade_buffer.clone(),
             rollback_buffer: rollback_buffer.clone(),
-            live: code::live_elf(gateway, &state.program_data).await?,
-            now: gateway.chain_time().await?,
+            live: code::live_elf(chain, &state.program_data).await?,
+            now: chain.chain_time().await?,
             state,
         })
     }
@@ -197,11 +198,11 @@ fn checks(basis: &Basis, terms: &Terms, signer: Option<Pubkey>) -> Vec<Check> {
     let (state, config) = (&basis.state, &basis.multisig);
     let mut out = vec![];
     if let Some(signer) = signer {
-        out.push(MultisigCoordinator::check_role(config, &signer, role::PROPOSE));
+        out.push(members::check_role(config, &signer, role::PROPOSE));
         let opened = config.clone().open_proposal(&signer);
-        out.push(words::rule(&opened, "The signer has fewer open proposals than the cap."));
+        out.push(rule_check::rule(&opened, "The signer has fewer open proposals than the cap."));
     }
-    let mut room = words::rule(
+    let mut room = rule_check::rule(
         &state.require_room(terms.kind),
         match terms.kind {
             ProposalKind::Upgrade => "No proposal and no migration of the program is under way.",
@@ -213,11 +214,11 @@ fn checks(basis: &Basis, terms: &Terms, signer: Option<Pubkey>) -> Vec<Check> {
     }
     out.push(room);
     let free = |a: &BufferAttestation, role| a.require_free(&state.program, role);
-    out.push(words::rule(
+    out.push(rule_check::rule(
         &free(&basis.upgrade, BufferRole::Upgrade),
         "The upgrade buffer is attested and free.",
     ));
-    out.push(words::rule(
+    out.push(rule_check::rule(
         &free(&basis.rollback, BufferRole::Rollback),
         "The rollback buffer is attested and free.",
     ));
@@ -241,7 +242,7 @@ fn checks(basis: &Basis, terms: &Terms, signer: Option<Pubkey>) -> Vec<Check> {
         Verdict::Fail => Check::warn(room.sentence),
         _ => room,
     });
-    out.push(words::rule(
+    out.push(rule_check::rule(
         &terms.invariant(basis.now.unix, config.timelock),
         "Versions, type rules, manifest and expiry obey the chain's rules.",
     ));

@@ -8,16 +8,18 @@ use upgrade_manager::{
     state::{AccountStatus, AccountVersion, TypeRule},
 };
 
-use super::refunds::{self, Opening, Order, Purse};
 use crate::{
-    backend::Backend,
+    accounts::{self, proposal::ProposalContext},
+    census::scan::{self, is_gone, sha256},
+    chain::{
+        read::RawAccount,
+        simulate::{MAX_UNITS, PACKET, transaction_size, with_budget},
+    },
     error::Result,
-    gateway::{MAX_UNITS, PACKET, RawAccount, transaction_size, with_budget},
     instructions::Restore,
-    lookup::{self, Scene},
-    migration::{archived, is_gone, records, sha256},
-    plan::Plan,
-    preflight::Check,
+    pipeline::{archiving::archived, context::Context, plan::Plan},
+    preflight::check::Check,
+    rollback::refunds::{self, Opening, Order, RefundAccount},
 };
 
 /// How a rollback would treat every account.
@@ -28,7 +30,7 @@ pub(super) struct Items {
     /// Lamports that each of them gives back.
     refunds: BTreeMap<Pubkey, u64>,
     /// Who gets lamports back and holds too little to take them.
-    poor: BTreeMap<Pubkey, Purse>,
+    below_rent_exempt: BTreeMap<Pubkey, RefundAccount>,
     /// Accounts whose old bytes the chain keeps for this proposal.
     backups: BTreeSet<Pubkey>,
     /// Migrated accounts that no longer exist.
@@ -44,31 +46,31 @@ pub(super) struct Items {
 impl Items {
     /// The restores in the order in which every refund can arrive.
     pub(super) fn order(&self) -> Order {
-        refunds::order(self.restores.clone(), &self.refunds, &self.poor)
+        refunds::order(self.restores.clone(), &self.refunds, &self.below_rent_exempt)
     }
 }
 
 /// Looks at every account that holds the new layout.
-pub(super) async fn plan_items(backend: &Backend, scene: &Scene) -> Result<Items> {
-    let gateway = backend.gateway();
-    let under = records(gateway, &scene.program(), &scene.executed()).await?;
+pub(super) async fn plan_items(context: &Context, current: &ProposalContext) -> Result<Items> {
+    let chain = context.chain();
+    let under = scan::records(chain, &current.program(), &current.executed()).await?;
     let on_new: Vec<AccountVersion> = under
         .into_values()
         .filter(|r| matches!(r.status, AccountStatus::Migrated | AccountStatus::Verified))
         .collect();
-    let kept = backups(backend, scene).await?;
+    let kept = backups(context, current).await?;
     let addresses: Vec<Pubkey> = on_new.iter().map(|r| r.account).collect();
-    let accounts = gateway.accounts(&addresses).await?;
+    let accounts = chain.accounts(&addresses).await?;
     let mut items = Items {
         refunds: on_new.iter().map(|r| (r.account, r.rent_paid)).collect(),
-        poor: refunds::poor(gateway, &on_new, backend.signer()).await?,
+        below_rent_exempt: refunds::below_rent_exempt(chain, &on_new, context.signer()).await?,
         backups: kept,
         ..Items::default()
     };
     for (record, account) in on_new.iter().zip(accounts) {
         match account {
             Some(account) if !is_gone(Some(&account)) => {
-                let item = item(backend, scene, record, &account, &mut items).await?;
+                let item = item(context, current, record, &account, &mut items).await?;
                 let (account, rent_refund) = (record.account, record.rent_payer);
                 items.restores.push(Restore { account, rent_refund, item });
             }
@@ -79,8 +81,8 @@ pub(super) async fn plan_items(backend: &Backend, scene: &Scene) -> Result<Items
 }
 
 async fn item(
-    backend: &Backend,
-    scene: &Scene,
+    context: &Context,
+    current: &ProposalContext,
     record: &AccountVersion,
     account: &RawAccount,
     items: &mut Items,
@@ -93,12 +95,12 @@ async fn item(
     if items.backups.contains(&record.account) {
         return Ok(RestoreItem::Backup);
     }
-    let Some(bytes) = archived(backend.archive(), record.program, record.old_hash).await? else {
+    let Some(bytes) = archived(context.archive(), record.program, record.old_hash).await? else {
         items.unarchived = items.unarchived.saturating_add(1);
         return Ok(RestoreItem::Down);
     };
     let exact = RestoreItem::Bytes(bytes);
-    if fits(backend, scene, record, &exact) {
+    if fits(context, current, record, &exact) {
         return Ok(exact);
     }
     items.too_large = items.too_large.saturating_add(1);
@@ -106,22 +108,28 @@ async fn item(
 }
 
 /// The accounts of critical types whose old bytes the chain keeps for this proposal.
-async fn backups(backend: &Backend, scene: &Scene) -> Result<BTreeSet<Pubkey>> {
-    if !scene.proposal.terms.type_rules.iter().any(TypeRule::is_critical) {
+async fn backups(context: &Context, current: &ProposalContext) -> Result<BTreeSet<Pubkey>> {
+    if !current.proposal.terms.type_rules.iter().any(TypeRule::is_critical) {
         return Ok(BTreeSet::new());
     }
-    let kept = lookup::backups(backend.gateway(), &scene.program()).await?;
-    Ok(kept.into_iter().filter(|b| b.proposal == scene.address).map(|b| b.account).collect())
+    let kept = accounts::backups(context.chain(), &current.program()).await?;
+    Ok(kept.into_iter().filter(|b| b.proposal == current.address).map(|b| b.account).collect())
 }
 
 /// Whether the item fits into a transaction of its own, with a transfer before it.
-fn fits(backend: &Backend, scene: &Scene, record: &AccountVersion, item: &RestoreItem) -> bool {
+fn fits(
+    context: &Context,
+    current: &ProposalContext,
+    record: &AccountVersion,
+    item: &RestoreItem,
+) -> bool {
     // Any payer but the refunded one makes the largest transaction.
     let payer = Pubkey::new_from_array([0xee; 32]);
     let restore =
         Restore { account: record.account, rent_refund: record.rent_payer, item: item.clone() };
-    let message = refunds::open(&payer, &scene.proposal.terms, &[Opening { restore, missing: 1 }]);
-    let price = backend.gateway().config().unit_price;
+    let message =
+        refunds::open(&payer, &current.proposal.terms, &[Opening { restore, missing: 1 }]);
+    let price = context.chain().config().unit_price;
     transaction_size(&with_budget(&message, MAX_UNITS, price), &payer) <= PACKET
 }
 

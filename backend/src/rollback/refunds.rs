@@ -9,19 +9,19 @@ use solana_system_interface::instruction::transfer;
 use upgrade_manager::state::{AccountVersion, Terms};
 
 use crate::{
+    chain::client::ChainClient,
     error::Result,
-    gateway::Gateway,
     instructions::{self, Restore},
 };
 
 /// What a refund account holds, and what it must hold to exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Purse {
+pub(super) struct RefundAccount {
     pub held: u64,
     pub floor: u64,
 }
 
-impl Purse {
+impl RefundAccount {
     /// What must be added so that a refund of `refund` lamports, or a part of it, can arrive.
     fn missing(self, refund: u64) -> u64 {
         if self.held.saturating_add(refund) >= self.floor {
@@ -47,45 +47,47 @@ pub(super) struct Order {
 }
 
 /// The refund accounts of `records` that hold too little to stand alone.
-pub(super) async fn poor(
-    gateway: &Gateway,
+pub(super) async fn below_rent_exempt(
+    chain: &ChainClient,
     records: &[AccountVersion],
     payer: Option<Pubkey>,
-) -> Result<BTreeMap<Pubkey, Purse>> {
+) -> Result<BTreeMap<Pubkey, RefundAccount>> {
     let due = records.iter().filter(|r| r.rent_paid > 0 && Some(r.rent_payer) != payer);
     let mut keys: Vec<Pubkey> = due.map(|r| r.rent_payer).collect();
     keys.sort();
     keys.dedup();
     let (mut out, mut floors) = (BTreeMap::new(), BTreeMap::new());
-    for (key, account) in keys.iter().zip(gateway.accounts(&keys).await?) {
+    for (key, account) in keys.iter().zip(chain.accounts(&keys).await?) {
         let (held, len) = account.map_or((0, 0), |a| (a.lamports, a.data.len()));
         let floor = match floors.get(&len) {
             Some(floor) => *floor,
-            None => gateway.rent(len).await?,
+            None => chain.rent(len).await?,
         };
         floors.insert(len, floor);
         if held < floor {
-            out.insert(*key, Purse { held, floor });
+            out.insert(*key, RefundAccount { held, floor });
         }
     }
     Ok(out)
 }
 
-/// Of each poor account's restores the first with a refund opens it, the others wait for that.
+/// Of each below_rent_exempt account's restores the first with a refund opens it, the others wait for that.
 pub(super) fn order(
     restores: Vec<Restore>,
     refunds: &BTreeMap<Pubkey, u64>,
-    poor: &BTreeMap<Pubkey, Purse>,
+    below_rent_exempt: &BTreeMap<Pubkey, RefundAccount>,
 ) -> Order {
     let mut out = Order::default();
     for restore in restores {
         let refund = refunds.get(&restore.account).copied().unwrap_or_default();
-        let purse = poor.get(&restore.rent_refund).filter(|_| refund > 0);
+        let refund_account = below_rent_exempt.get(&restore.rent_refund).filter(|_| refund > 0);
         let opened = |o: &Opening| o.restore.rent_refund == restore.rent_refund;
-        match purse {
+        match refund_account {
             None => out.free.push(restore),
             Some(_) if out.first.iter().any(opened) => out.waiting.push(restore),
-            Some(purse) => out.first.push(Opening { restore, missing: purse.missing(refund) }),
+            Some(refund_account) => {
+                out.first.push(Opening { restore, missing: refund_account.missing(refund) })
+            }
         }
     }
     out
@@ -93,9 +95,9 @@ pub(super) fn order(
 
 /// The restores of `openings`, behind the transfers that let their refunds arrive.
 pub(super) fn open(payer: &Pubkey, terms: &Terms, openings: &[Opening]) -> Vec<Instruction> {
-    let poor = openings.iter().filter(|o| o.missing > 0);
+    let below_rent_exempt = openings.iter().filter(|o| o.missing > 0);
     let mut out: Vec<_> =
-        poor.map(|o| transfer(payer, &o.restore.rent_refund, o.missing)).collect();
+        below_rent_exempt.map(|o| transfer(payer, &o.restore.rent_refund, o.missing)).collect();
     let restores: Vec<Restore> = openings.iter().map(|o| o.restore.clone()).collect();
     out.push(instructions::restore_accounts(payer, payer, terms, &restores));
     out
@@ -116,8 +118,8 @@ mod tests {
         Restore { account: key(account), rent_refund: key(refund), item: RestoreItem::Down }
     }
 
-    fn poor(key: Pubkey, held: u64) -> BTreeMap<Pubkey, Purse> {
-        BTreeMap::from([(key, Purse { held, floor: FLOOR })])
+    fn below_rent_exempt(key: Pubkey, held: u64) -> BTreeMap<Pubkey, RefundAccount> {
+        BTreeMap::from([(key, RefundAccount { held, floor: FLOOR })])
     }
 
     fn refunds(lamports: u64) -> BTreeMap<Pubkey, u64> {
@@ -127,7 +129,7 @@ mod tests {
     #[test]
     fn an_emptied_account_is_opened_once_and_the_others_wait() {
         let all = vec![restore(1, 50), restore(2, 60), restore(3, 50), restore(4, 50)];
-        let order = order(all, &refunds(1_000), &poor(key(50), 0));
+        let order = order(all, &refunds(1_000), &below_rent_exempt(key(50), 0));
         assert_eq!(order.first, [Opening { restore: restore(1, 50), missing: FLOOR }]);
         assert_eq!(order.free, [restore(2, 60)]);
         assert_eq!(order.waiting, [restore(3, 50), restore(4, 50)]);
@@ -135,9 +137,9 @@ mod tests {
 
     #[test]
     fn nothing_is_sent_where_the_refund_is_enough_or_there_is_none() {
-        let enough = order(vec![restore(1, 50)], &refunds(FLOOR), &poor(key(50), 0));
+        let enough = order(vec![restore(1, 50)], &refunds(FLOOR), &below_rent_exempt(key(50), 0));
         assert_eq!(enough.first, [Opening { restore: restore(1, 50), missing: 0 }]);
-        let none = order(vec![restore(1, 50)], &refunds(0), &poor(key(50), 0));
+        let none = order(vec![restore(1, 50)], &refunds(0), &below_rent_exempt(key(50), 0));
         assert_eq!(none.free, [restore(1, 50)]);
         let rich = order(vec![restore(1, 50)], &refunds(5), &BTreeMap::new());
         assert_eq!(rich.free, [restore(1, 50)]);
@@ -146,10 +148,10 @@ mod tests {
     #[test]
     fn what_is_sent_and_what_is_held_make_the_floor() {
         for held in [0, 1, FLOOR - 2] {
-            let purse = Purse { held, floor: FLOOR };
-            assert_eq!(held + purse.missing(1), FLOOR);
+            let refund_account = RefundAccount { held, floor: FLOOR };
+            assert_eq!(held + refund_account.missing(1), FLOOR);
         }
-        assert_eq!(Purse { held: FLOOR - 1, floor: FLOOR }.missing(1), 0);
-        assert_eq!(Purse { held: 1, floor: u64::MAX }.missing(u64::MAX), 0);
+        assert_eq!(RefundAccount { held: FLOOR - 1, floor: FLOOR }.missing(1), 0);
+        assert_eq!(RefundAccount { held: 1, floor: u64::MAX }.missing(u64::MAX), 0);
     }
 }

@@ -6,16 +6,17 @@ use upgrade_manager::{
     state::{BufferAttestation, BufferRole, role},
 };
 
-use super::{SetupManager, SetupPreflight};
 use crate::{
-    code,
-    elf::{self, ElfInfo, ElfProblem},
+    accounts,
+    code::{
+        self,
+        elf::{self, ElfInfo, ElfProblem},
+    },
     error::{BackendError, Result},
     instructions::{self, program_data_address},
-    lookup,
-    multisig::MultisigCoordinator,
-    preflight::Check,
-    words,
+    pipeline::members,
+    preflight::{check::Check, rule_check},
+    setup::manager::{SetupManager, SetupPreflight},
 };
 
 /// A loader buffer and what the manager knows about it.
@@ -52,14 +53,14 @@ impl SetupManager {
     /// The network's, or why it is not a buffer.
     pub async fn buffer(&self, address: &Pubkey) -> Result<BufferView> {
         let (what, key) = ("buffer", seeds::attestation(address).0);
-        let got = self.backend.gateway().accounts(&[*address, key]).await?;
+        let got = self.context.chain().accounts(&[*address, key]).await?;
         let [Some(raw), known] = got.as_slice() else {
             return Err(BackendError::NoAccount { what, address: *address });
         };
         let held = loader::buffer(&raw.owner, &raw.data).map_err(|e| BackendError::BadAccount {
             what,
             address: *address,
-            reason: words::sentence(&e).trim_end_matches('.').to_owned(),
+            reason: rule_check::sentence(&e).trim_end_matches('.').to_owned(),
         })?;
         Ok(BufferView {
             address: *address,
@@ -67,7 +68,7 @@ impl SetupManager {
             elf: elf::inspect(held.elf),
             sha256: elf::verify_hash(held.elf),
             lamports: raw.lamports,
-            attestation: lookup::decode_if_made("buffer attestation", key, known.as_ref())?,
+            attestation: accounts::decode_if_made("buffer attestation", key, known.as_ref())?,
             bytes: held.elf.to_vec(),
         })
     }
@@ -100,9 +101,9 @@ impl SetupManager {
         shown.fact("Authority now", view.authority.map_or("nobody".into(), |k| k.to_string()));
         shown.fact("Authority afterwards", seeds::authority(program).0);
         shown.check(code::check_elf(&view.bytes, what));
-        let live = code::live_elf(self.backend.gateway(), &program_data_address(program)).await?;
+        let live = code::live_elf(self.context.chain(), &program_data_address(program)).await?;
         shown.check(match role {
-            BufferRole::Rollback => words::rule(
+            BufferRole::Rollback => rule_check::rule(
                 &loader::require_same_code(elf::trimmed(&view.bytes), &live),
                 "The buffer, compared byte by byte here, equals the code that runs.",
             ),
@@ -166,7 +167,7 @@ impl SetupManager {
     /// The network's, or what is wrong with an account.
     pub async fn reclaim(&self, buffer: &Pubkey, program: &Pubkey) -> Result<SetupPreflight> {
         let state = self.registered(program).await?;
-        let config = lookup::multisig(self.backend.gateway(), &state.multisig).await?;
+        let config = accounts::multisig(self.context.chain(), &state.multisig).await?;
         let view = self.buffer(buffer).await?;
         let mut shown = self.start("close", format!("Reclaim the buffer {buffer}"));
         shown.subject = Some(*buffer);
@@ -180,7 +181,7 @@ impl SetupManager {
             "The buffer was frozen, or the manager's address of this program does not hold it.",
         ));
         let Some(signer) = shown.signer else { return Ok(shown) };
-        shown.check(MultisigCoordinator::check_role(&config, &signer, role::EXECUTE));
+        shown.check(members::check_role(&config, &signer, role::EXECUTE));
         let multisig = (&state.multisig, &config.treasury);
         let ix = instructions::reclaim_buffer(&signer, multisig, program, buffer);
         self.seal(shown, &[ix], vec![]).await
@@ -234,7 +235,7 @@ fn check_refund(holder: Option<Pubkey>, signer: Option<Pubkey>) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preflight::Verdict;
+    use crate::preflight::check::Verdict;
 
     #[test]
     fn only_who_held_a_buffer_can_close_it() {

@@ -12,17 +12,19 @@ use upgrade_manager::{
     },
 };
 
-use super::{SetupManager, SetupPreflight, Work};
 use crate::{
-    backend::Reporter,
+    accounts::{self, governance::is_governance},
     error::Result,
-    governance::is_governance,
-    instructions, lookup,
-    migration::Lane,
-    preflight::{Check, Verdict},
-    receipt::{Progress, Receipt},
-    timelock::span,
-    words,
+    instructions,
+    pipeline::{batches::BatchLane, reporter::Reporter},
+    preflight::{
+        check::{Check, Verdict},
+        progress::Progress,
+        receipt::Receipt,
+        rule_check,
+        text::span,
+    },
+    setup::manager::{SetupManager, SetupPreflight, SetupWork},
 };
 
 /// What is left of a proposal.
@@ -63,7 +65,7 @@ impl SetupManager {
     /// # Errors
     /// The network's, or what is wrong with an account.
     pub async fn close(&self, proposal: &Pubkey) -> Result<SetupPreflight> {
-        if is_governance(self.backend.gateway(), proposal).await? {
+        if is_governance(self.context.chain(), proposal).await? {
             return self.close_multisig_proposal(proposal).await;
         }
         let left = self.remains(proposal).await?;
@@ -82,7 +84,7 @@ impl SetupManager {
         for (payer, lamports) in self.refunds(&left).await? {
             shown.fact("Rent back to", format!("{payer}: {lamports} lamports"));
         }
-        let mut ended = words::rule(&left.over(), "The proposal has ended.");
+        let mut ended = rule_check::rule(&left.over(), "The proposal has ended.");
         let wait = known.rollback_until.saturating_sub(now);
         if ended.verdict == Verdict::Fail && known.status == ProposalStatus::Completed && wait >= 0
         {
@@ -101,7 +103,7 @@ impl SetupManager {
             "The proposal is the program's live one.",
         ));
         if !left.records.is_empty() || !left.backups.is_empty() {
-            shown.check(words::rule(
+            shown.check(rule_check::rule(
                 &left.spent(),
                 "No migration is under way that could need the records and backups.",
             ));
@@ -113,35 +115,35 @@ impl SetupManager {
             .saturating_add(1);
         if shown.signer.is_some() {
             shown.job_fee();
-            shown.work = Work::Close { proposal: *proposal };
+            shown.work = SetupWork::Close { proposal: *proposal };
         }
         Ok(shown)
     }
 
     async fn remains(&self, proposal: &Pubkey) -> Result<Remains> {
-        let gateway = self.backend.gateway();
-        let first = gateway.account(proposal).await?;
-        let known: UpgradeProposal = lookup::decode("proposal", *proposal, first.as_ref())?;
+        let chain = self.context.chain();
+        let first = chain.account(proposal).await?;
+        let known: UpgradeProposal = accounts::decode("proposal", *proposal, first.as_ref())?;
         let terms = known.terms.clone();
         let state_key = seeds::program_state(&terms.program).0;
-        let raw = gateway.account(&state_key).await?;
-        let mut records = lookup::records(gateway, &terms.program).await?;
+        let raw = chain.account(&state_key).await?;
+        let mut records = accounts::records(chain, &terms.program).await?;
         records.retain(|r| r.proposal == *proposal);
-        let mut backups = lookup::backups(gateway, &terms.program).await?;
+        let mut backups = accounts::backups(chain, &terms.program).await?;
         backups.retain(|b| b.proposal == *proposal);
         let keys = [terms.upgrade.buffer, terms.rollback.buffer].map(|b| seeds::attestation(&b).0);
-        let found = gateway.accounts(&keys).await?;
+        let found = chain.accounts(&keys).await?;
         let mut buffers = vec![];
         for (key, raw) in keys.iter().zip(&found) {
             let known: Option<BufferAttestation> =
-                lookup::decode_if_made("buffer attestation", *key, raw.as_ref())?;
+                accounts::decode_if_made("buffer attestation", *key, raw.as_ref())?;
             buffers.extend(known.filter(|known| known.proposal == Some(*proposal)));
         }
         Ok(Remains {
             address: *proposal,
             proposal: known,
-            state: lookup::decode_if_made("program state", state_key, raw.as_ref())?,
-            now: gateway.chain_time().await?.unix,
+            state: accounts::decode_if_made("program state", state_key, raw.as_ref())?,
+            now: chain.chain_time().await?.unix,
             records,
             backups,
             buffers,
@@ -162,7 +164,7 @@ impl SetupManager {
         from.extend(left.backups.iter().map(backup));
         let keys: Vec<Pubkey> = from.iter().map(|(account, _)| *account).collect();
         let mut out = BTreeMap::<Pubkey, u64>::new();
-        for ((_, to), raw) in from.iter().zip(self.backend.gateway().accounts(&keys).await?) {
+        for ((_, to), raw) in from.iter().zip(self.context.chain().accounts(&keys).await?) {
             let sum = out.entry(*to).or_default();
             *sum = sum.saturating_add(raw.map_or(0, |a| a.lamports));
         }
@@ -176,11 +178,11 @@ impl SetupManager {
         progress: Option<mpsc::Sender<Progress>>,
     ) -> Result<Receipt> {
         let left = self.remains(proposal).await?;
-        let key = self.backend.require_key()?;
-        let (closer, gateway) = (key.pubkey(), self.backend.gateway());
+        let key = self.context.require_key()?;
+        let (closer, chain) = (key.pubkey(), self.context.chain());
         let reporter = Reporter::new(progress);
-        let lane = Lane {
-            backend: &self.backend,
+        let lane = BatchLane {
+            chain: self.context.chain(),
             key: &*key,
             reporter: &reporter,
             what: "close records",
@@ -192,7 +194,7 @@ impl SetupManager {
         let build = |t: &[AccountBackup]| {
             t.iter().map(|b| instructions::close_backup(&closer, b)).collect()
         };
-        let first = Lane { what: "close backups", label: "Closing backups", ..lane };
+        let first = BatchLane { what: "close backups", label: "Closing backups", ..lane };
         let outcome = first.run(left.backups, |b| b.account, build).await?;
         let mut sent = outcome.sent;
         let mut failures: Vec<String> = outcome.failed.iter().map(ToString::to_string).collect();
@@ -210,13 +212,13 @@ impl SetupManager {
         }
         for known in &left.buffers {
             let ix = instructions::close_buffer(&closer, known);
-            let tx = gateway.send_and_confirm("close buffer", &[ix], &[&*key]).await?;
+            let tx = chain.send_and_confirm("close buffer", &[ix], &[&*key]).await?;
             reporter.sent(&tx).await;
             sent.push(tx);
         }
         let known: &UpgradeProposal = &left.proposal;
         let ix = instructions::close_proposal(&closer, known);
-        let tx = gateway.send_and_confirm("close proposal", &[ix], &[&*key]).await?;
+        let tx = chain.send_and_confirm("close proposal", &[ix], &[&*key]).await?;
         reporter.sent(&tx).await;
         sent.push(tx);
         let summary = format!(

@@ -6,19 +6,18 @@ use upgrade_manager::{
     state::{GovernanceProposal, Phase, ProgramUpgradeState},
 };
 
-use super::{SetupManager, SetupPreflight};
 use crate::{
+    accounts::{self, decode},
     error::Result,
     instructions,
-    lookup::{self, decode},
-    preflight::Check,
-    words,
+    preflight::{check::Check, rule_check},
+    setup::manager::{SetupManager, SetupPreflight},
 };
 
 impl SetupManager {
     /// Prepares to close a proposal about a multisig that has ended. Anyone may.
     pub(super) async fn close_multisig_proposal(&self, address: &Pubkey) -> Result<SetupPreflight> {
-        let raw = self.backend.gateway().account(address).await?;
+        let raw = self.context.chain().account(address).await?;
         let known: GovernanceProposal = decode("multisig proposal", *address, raw.as_ref())?;
         let title =
             format!("Close multisig proposal {} of {}", known.terms.id, known.terms.multisig);
@@ -29,7 +28,7 @@ impl SetupManager {
         shown.fact("What it does", known.terms.action.name());
         let lamports = raw.map_or(0, |raw| raw.lamports);
         shown.fact("Rent back to", format!("{}: {lamports} lamports", known.payer));
-        shown.check(words::rule(&known.require_over(), "The proposal has ended."));
+        shown.check(rule_check::rule(&known.require_over(), "The proposal has ended."));
         let Some(signer) = shown.signer else { return Ok(shown) };
         self.seal(shown, &[instructions::close_governance(&signer, &known)], vec![]).await
     }
@@ -39,7 +38,7 @@ impl SetupManager {
     /// # Errors
     /// The network's, or what is wrong with the account.
     pub async fn close_multisig(&self, multisig: &Pubkey) -> Result<SetupPreflight> {
-        let config = lookup::multisig(self.backend.gateway(), multisig).await?;
+        let config = accounts::multisig(self.context.chain(), multisig).await?;
         let mut shown = self.start("close", format!("Close the multisig {multisig}"));
         shown.subject = Some(*multisig);
         shown.fact("Multisig", multisig);

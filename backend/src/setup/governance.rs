@@ -13,22 +13,22 @@ use upgrade_manager::{
     },
 };
 
-use super::{SetupManager, SetupPreflight};
 use crate::{
+    accounts,
     error::{BackendError, Result},
-    governance::{MultisigChange, action_facts},
     instructions::{self, with_squads},
-    lookup,
-    multisig::{MultisigCoordinator, advice},
-    preflight::Check,
-    step::Step,
-    timelock::span,
-    words,
+    multisig::{
+        changes::{MultisigChange, action_facts},
+        rules::advice,
+    },
+    pipeline::members,
+    preflight::{check::Check, rule_check, step::Step, text::span},
+    setup::manager::{SetupManager, SetupPreflight},
 };
 
 /// What every proposal about a multisig says beside what it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Motion {
+pub struct MultisigProposalRequest {
     /// Why, for people.
     pub note: String,
     /// How long from now it can be executed at the latest.
@@ -44,15 +44,15 @@ impl SetupManager {
         &self,
         multisig: &Pubkey,
         change: &MultisigChange,
-        motion: Motion,
+        request: MultisigProposalRequest,
     ) -> Result<SetupPreflight> {
-        let config = lookup::multisig(self.backend.gateway(), multisig).await?;
+        let config = accounts::multisig(self.context.chain(), multisig).await?;
         let rules = change.apply(config.rules()).map_err(BackendError::Refused)?;
         let same = rules == config.rules();
         let warnings = advice(&rules);
         let verb = "multisig propose-change";
         let action = Action::ConfigChange(rules);
-        let mut shown = self.motion(verb, multisig, &config, action, motion).await?;
+        let mut shown = self.propose_by_multisig(verb, multisig, &config, action, request).await?;
         shown.checks.extend(warnings);
         shown.check(Check::when(
             !same,
@@ -69,11 +69,12 @@ impl SetupManager {
     pub async fn propose_dissolve(
         &self,
         multisig: &Pubkey,
-        motion: Motion,
+        request: MultisigProposalRequest,
     ) -> Result<SetupPreflight> {
-        let config = lookup::multisig(self.backend.gateway(), multisig).await?;
+        let config = accounts::multisig(self.context.chain(), multisig).await?;
         let verb = "multisig propose-dissolve";
-        let mut shown = self.motion(verb, multisig, &config, Action::Dissolve, motion).await?;
+        let mut shown =
+            self.propose_by_multisig(verb, multisig, &config, Action::Dissolve, request).await?;
         if config.programs > 0 {
             shown.check(Check::warn(format!(
                 "The multisig still holds {} programs: they must be handed over before it can end.",
@@ -91,10 +92,10 @@ impl SetupManager {
         &self,
         program: &Pubkey,
         new_authority: &Pubkey,
-        motion: Motion,
+        request: MultisigProposalRequest,
     ) -> Result<SetupPreflight> {
         let state = self.registered(program).await?;
-        let config = lookup::multisig(self.backend.gateway(), &state.multisig).await?;
+        let config = accounts::multisig(self.context.chain(), &state.multisig).await?;
         let transfer = Transfer {
             program: *program,
             program_data: state.program_data,
@@ -102,31 +103,31 @@ impl SetupManager {
         };
         let (verb, multisig) = ("program propose-transfer", state.multisig);
         let action = Action::TransferAuthority(transfer);
-        let mut shown = self.motion(verb, &multisig, &config, action, motion).await?;
+        let mut shown = self.propose_by_multisig(verb, &multisig, &config, action, request).await?;
         check_transfer(&mut shown, &state, new_authority);
         Ok(shown)
     }
 
-    async fn motion(
+    async fn propose_by_multisig(
         &self,
         verb: &'static str,
         multisig: &Pubkey,
         config: &MultisigConfig,
         action: Action,
-        motion: Motion,
+        request: MultisigProposalRequest,
     ) -> Result<SetupPreflight> {
-        let now = self.backend.gateway().chain_time().await?;
-        let life = i64::try_from(motion.expires_in.as_secs()).unwrap_or(i64::MAX);
+        let now = self.context.chain().chain_time().await?;
+        let life = i64::try_from(request.expires_in.as_secs()).unwrap_or(i64::MAX);
         let terms = GovernanceTerms {
             id: config.next_proposal,
-            genesis_hash: self.backend.gateway().genesis_hash(),
+            genesis_hash: self.context.chain().genesis_hash(),
             multisig: *multisig,
             config_epoch: config.config_epoch,
             expires_at: now.unix.saturating_add(life),
-            note: motion.note,
+            note: request.note,
             action,
         };
-        let digest = terms.digest().map_err(|e| BackendError::Refused(words::sentence(&e)))?;
+        let digest = terms.digest().map_err(|e| BackendError::Refused(rule_check::sentence(&e)))?;
         let address = seeds::governance(multisig, terms.id).0;
         let title = format!("Propose {} by multisig {multisig}", terms.action.name());
         let mut shown = self.start(verb, title);
@@ -139,16 +140,16 @@ impl SetupManager {
         shown.fact("Expires in", span(life));
         shown.fact("Approvals needed", format!("{} of {}", config.threshold, config.voters()));
         shown.fact("Timelock until execution", span(config.timelock.into()));
-        let sound = words::rule(
+        let sound = rule_check::rule(
             &terms.invariant(config, now.unix),
             "Rules, note and expiry obey the chain's rules.",
         );
         shown.check(sound);
-        shown.check(words::rule(&config.require_alive(), "The multisig has not ended."));
+        shown.check(rule_check::rule(&config.require_alive(), "The multisig has not ended."));
         let Some(signer) = shown.signer else { return Ok(shown) };
-        shown.check(MultisigCoordinator::check_role(config, &signer, role::PROPOSE));
+        shown.check(members::check_role(config, &signer, role::PROPOSE));
         let opened = config.clone().open_proposal(&signer);
-        shown.check(words::rule(&opened, "The signer has fewer open proposals than the cap."));
+        shown.check(rule_check::rule(&opened, "The signer has fewer open proposals than the cap."));
         if shown.failed().is_some() {
             return Ok(shown);
         }
@@ -167,22 +168,22 @@ impl SetupManager {
     /// # Errors
     /// The network's.
     pub async fn pause(&self, multisig: &Pubkey) -> Result<SetupPreflight> {
-        let gateway = self.backend.gateway();
-        let config = lookup::multisig(gateway, multisig).await?;
-        let now = gateway.chain_time().await?.unix;
+        let chain = self.context.chain();
+        let config = accounts::multisig(chain, multisig).await?;
+        let now = chain.chain_time().await?.unix;
         let mut shown = self.start("pause", format!("Pause the multisig {multisig}"));
         shown.subject = Some(*multisig);
         shown.fact("Multisig", multisig);
         shown.fact("Guardian", config.guardian.map_or("nobody".into(), |k| k.to_string()));
         shown.fact("Executions stop for", span(MAX_PAUSE));
         shown.fact("Not stopped", "votes, changes of the multisig, verification, rollback");
-        shown.check(words::rule(
+        shown.check(rule_check::rule(
             &config.clone().pause(now),
             "Nothing is paused, and the guardian has rested since the last pause.",
         ));
         let Some(signer) = shown.signer else { return Ok(shown) };
         let guards = config.require_guardian(&signer);
-        shown.check(words::rule(&guards, "The signer is the multisig's guardian."));
+        shown.check(rule_check::rule(&guards, "The signer is the multisig's guardian."));
         if shown.failed().is_some() {
             return Ok(shown);
         }
@@ -194,9 +195,9 @@ impl SetupManager {
     /// # Errors
     /// The network's.
     pub async fn unpause(&self, multisig: &Pubkey) -> Result<SetupPreflight> {
-        let gateway = self.backend.gateway();
-        let config = lookup::multisig(gateway, multisig).await?;
-        let now = gateway.chain_time().await?.unix;
+        let chain = self.context.chain();
+        let config = accounts::multisig(chain, multisig).await?;
+        let now = chain.chain_time().await?.unix;
         let mut shown =
             self.start("unpause", format!("Vote to lift the pause of multisig {multisig}"));
         shown.subject = Some(*multisig);
@@ -207,7 +208,10 @@ impl SetupManager {
         let Some(signer) = shown.signer else { return Ok(shown) };
         let mut after = config.clone();
         let outcome = after.unpause(&signer, now);
-        shown.check(words::rule(&outcome, "The chain's rules accept this vote from this signer."));
+        shown.check(rule_check::rule(
+            &outcome,
+            "The chain's rules accept this vote from this signer.",
+        ));
         if shown.failed().is_some() {
             return Ok(shown);
         }
@@ -223,7 +227,7 @@ impl SetupManager {
 }
 
 fn check_transfer(shown: &mut SetupPreflight, state: &ProgramUpgradeState, new: &Pubkey) {
-    shown.check(words::rule(
+    shown.check(rule_check::rule(
         &state.require_room(ProposalKind::Upgrade),
         "No proposal and no migration of the program is under way.",
     ));

@@ -8,13 +8,13 @@ use upgrade_manager::{
     state::{MultisigConfig, MultisigRules},
 };
 
-use super::{SetupManager, SetupPreflight};
 use crate::{
     error::Result,
-    instructions, multisig,
-    preflight::Check,
-    signer::{KeypairSigner, Signer},
-    words,
+    instructions,
+    keys::signer::{KeypairSigner, Signer},
+    multisig::rules,
+    preflight::{check::Check, rule_check},
+    setup::manager::{SetupManager, SetupPreflight},
 };
 
 impl SetupManager {
@@ -31,15 +31,15 @@ impl SetupManager {
         shown.subject = Some(address);
         shown.fact("Multisig, new at every run", address);
         shown.fact("Create key", create.pubkey());
-        shown.facts.extend(multisig::rule_facts(&args));
-        shown.check(words::rule(&made, "The multisig obeys the chain's rules."));
+        shown.facts.extend(rules::rule_facts(&args));
+        shown.check(rule_check::rule(&made, "The multisig obeys the chain's rules."));
         if made.is_err() {
             return Ok(shown);
         }
-        for check in multisig::advice(&args) {
+        for check in rules::advice(&args) {
             shown.check(check);
         }
-        if self.backend.gateway().account(&args.treasury).await?.is_none() {
+        if self.context.chain().account(&args.treasury).await?.is_none() {
             shown.check(Check::warn(format!(
                 "The treasury {} does not exist yet: make sure that somebody holds its key.",
                 args.treasury

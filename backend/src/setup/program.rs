@@ -3,16 +3,14 @@ use solana_loader_v3_interface::instruction as loader_instruction;
 use solana_pubkey::Pubkey;
 use upgrade_manager::{loader::PROGRAM_DATA_HEADER, seeds, state::MultisigConfig};
 
-use super::{SetupManager, SetupPreflight};
 use crate::{
-    code::{self, MIN_EXTEND},
-    elf,
+    accounts::decode,
+    chain::read::RawAccount,
+    code::{self, MIN_EXTEND, elf},
     error::{BackendError, Result},
-    gateway::RawAccount,
     instructions::{self, program_data_address},
-    lookup::decode,
-    preflight::Check,
-    timelock::span,
+    preflight::{check::Check, text::span},
+    setup::manager::{SetupManager, SetupPreflight},
 };
 
 /// Most bytes of any account: 10 MiB.
@@ -30,12 +28,12 @@ impl SetupManager {
         multisig: &Pubkey,
         version: u16,
     ) -> Result<SetupPreflight> {
-        let gateway = self.backend.gateway();
+        let chain = self.context.chain();
         let data = program_data_address(program);
-        let raw = gateway.account(multisig).await?;
+        let raw = chain.account(multisig).await?;
         let config: MultisigConfig = decode("multisig", *multisig, raw.as_ref())?;
-        let live = code::live_elf(gateway, &data).await?;
-        let holder = code::live_authority(gateway, &data).await?;
+        let live = code::live_elf(chain, &data).await?;
+        let holder = code::live_authority(chain, &data).await?;
         let taker = seeds::authority(program).0;
         let state = seeds::program_state(program).0;
         let mut shown = self.start("program register", format!("Register the program {program}"));
@@ -49,7 +47,7 @@ impl SetupManager {
         shown.fact("Multisig", multisig);
         shown.fact("Approvals needed", format!("{} of {}", config.threshold, config.voters()));
         shown.fact("Timelock", span(config.timelock.into()));
-        shown.check(check_free(gateway.account(&state).await?.as_ref(), program, &state));
+        shown.check(check_free(chain.account(&state).await?.as_ref(), program, &state));
         shown.check(Check::warn(format!(
             "THE UPGRADE AUTHORITY MOVES from {} to the manager's address {taker}. From then on \
              only proposals of the multisig {multisig} can upgrade the program, and no command here gives \
@@ -62,7 +60,7 @@ impl SetupManager {
             Err(problem) => Check::fail(format!("The code that runs cannot be pinned: {problem}.")),
         });
         let manager = program_data_address(&upgrade_manager::ID);
-        let held = code::live_authority(gateway, &manager).await?;
+        let held = code::live_authority(chain, &manager).await?;
         shown.check(match held {
             None => Check::pass("The manager itself is final: nobody can change its rules."),
             Some(key) => Check::warn(format!(
@@ -85,15 +83,15 @@ impl SetupManager {
     /// # Errors
     /// The network's, or what is wrong with an account.
     pub async fn extend(&self, program: &Pubkey, bytes: u32) -> Result<SetupPreflight> {
-        let gateway = self.backend.gateway();
+        let chain = self.context.chain();
         let data = program_data_address(program);
-        let room = code::live_elf(gateway, &data).await?.len();
+        let room = code::live_elf(chain, &data).await?.len();
         let wanted = usize::try_from(bytes).unwrap_or(usize::MAX);
         let added = wanted.max(MIN_EXTEND);
         let after = room.saturating_add(added);
-        let held = gateway.account(&data).await?.map_or(0, |a| a.lamports);
+        let held = chain.account(&data).await?.map_or(0, |a| a.lamports);
         let size = after.saturating_add(PROGRAM_DATA_HEADER);
-        let rent = gateway.rent(size).await?;
+        let rent = chain.rent(size).await?;
         let mut shown = self.start("program extend", format!("Extend the program {program}"));
         shown.subject = Some(*program);
         shown.fact("Program", program);
@@ -151,7 +149,7 @@ fn check_holder(holder: Option<Pubkey>, signer: Option<Pubkey>) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preflight::Verdict;
+    use crate::preflight::check::Verdict;
 
     #[test]
     fn lamports_sent_to_the_state_do_not_stop_a_registration() {

@@ -6,20 +6,30 @@ use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
 use upgrade_manager::loader::BUFFER_HEADER;
 
-use super::{SetupManager, SetupPreflight, SetupReceipt, Work};
 use crate::{
-    build::{BuiltElf, ProgramBuilder, WRITE_UNITS, usable},
-    code, elf,
-    error::{BackendError, Result},
-    gateway::{Fee, MAX_UNITS, sol},
+    builder::{BuiltElf, ProgramBuilder, fill::WRITE_UNITS},
+    chain::{
+        fees::{Fee, sol},
+        simulate::MAX_UNITS,
+    },
+    code::{self, buffer::usable, elf},
+    error::Result,
     instructions::program_data_address,
-    preflight::{Check, Fact, Verdict},
-    receipt::{Progress, Receipt},
-    signer::{FileSigner, Signer},
+    keys::signer::{FileSigner, Signer},
+    preflight::{
+        check::{Check, Verdict},
+        fact::Fact,
+        progress::Progress,
+        receipt::Receipt,
+    },
+    setup::{
+        key_file_check::spent,
+        manager::{SetupManager, SetupPreflight, SetupReceipt, SetupWork},
+    },
 };
 
 /// Bytes that one write carries, about: how many there will be is known once they are cut.
-const WRITE: usize = 1_000;
+const BYTES_PER_WRITE: usize = 1_000;
 
 /// What is uploaded, and where an interrupted run left off.
 #[derive(Clone, Debug)]
@@ -41,7 +51,7 @@ impl SetupManager {
     /// The network's, the key file's, or why a buffer that exists cannot be used.
     pub async fn upload(&self, request: UploadRequest) -> Result<SetupPreflight> {
         let UploadRequest { elf, program, key_file, ours } = request;
-        let gateway = self.backend.gateway();
+        let chain = self.context.chain();
         let mut shown = self.start("buffer upload", "Upload code into a buffer");
         let info = elf.info;
         shown.fact("Size", format!("{} bytes", info.len));
@@ -58,7 +68,7 @@ impl SetupManager {
                 shown.fact("Buffer", address);
                 // Without a signer nobody knows whose the buffer should be.
                 if let Some(signer) = shown.signer
-                    && let Some(raw) = gateway.account(&address).await?
+                    && let Some(raw) = chain.account(&address).await?
                 {
                     present = Some(usable(&raw, &address, &signer, elf.bytes.len())?);
                 }
@@ -68,17 +78,18 @@ impl SetupManager {
             None => elf.bytes.len(),
             Some(held) => held.iter().zip(&elf.bytes).filter(|(a, b)| a != b).count(),
         };
-        shown.transactions = left.div_ceil(WRITE).saturating_add(usize::from(present.is_none()));
+        shown.transactions =
+            left.div_ceil(BYTES_PER_WRITE).saturating_add(usize::from(present.is_none()));
         shown.fact("Bytes to write", format!("{left} of {}", info.len));
         let space = elf.bytes.len().saturating_add(BUFFER_HEADER);
-        let rent = if present.is_none() { gateway.rent(space).await? } else { 0 };
+        let rent = if present.is_none() { chain.rent(space).await? } else { 0 };
         shown.fact("Rent of the buffer", format!("{rent} lamports, back when it is closed"));
         shown.check(code::check_elf(&elf.bytes, "uploaded"));
         if let Some(program) = program {
             self.check_target(&mut shown, &elf, &program).await?;
         }
         if let Some(payer) = shown.signer {
-            let lamports = gateway.account(&payer).await?.map_or(0, |a| a.lamports);
+            let lamports = chain.account(&payer).await?.map_or(0, |a| a.lamports);
             let creates = present.is_none();
             let fee = UploadFee::of(shown.unit_price, shown.transactions, creates);
             shown.facts.extend(fee.facts());
@@ -89,7 +100,7 @@ impl SetupManager {
                 format!("The signer holds {lamports} lamports, {need} are needed: fund {payer}."),
             ));
             let buffer = known.map(|key| key.pubkey());
-            shown.work = Work::Upload { elf: Box::new(elf), key_file, buffer, ours };
+            shown.work = SetupWork::Upload { elf: Box::new(elf), key_file, buffer, ours };
         }
         Ok(shown)
     }
@@ -100,7 +111,7 @@ impl SetupManager {
         elf: &BuiltElf,
         program: &Pubkey,
     ) -> Result<()> {
-        let live = code::live_elf(self.backend.gateway(), &program_data_address(program)).await?;
+        let live = code::live_elf(self.context.chain(), &program_data_address(program)).await?;
         shown.fact("Program", program);
         let same = elf::verify_hash(&live) == elf.info.sha256;
         shown.fact("Same as the code that runs", if same { "yes" } else { "no" });
@@ -123,7 +134,7 @@ impl SetupManager {
         ours: bool,
         progress: Option<mpsc::Sender<Progress>>,
     ) -> Result<SetupReceipt> {
-        let builder = ProgramBuilder::new(&self.backend);
+        let builder = ProgramBuilder::new(&self.context);
         let done = builder.upload(elf, key_file, progress).await?;
         let failures = if ours { spent(key_file) } else { vec![] };
         let (n, hash) = (done.sent.len(), hex::encode(elf.info.sha256));
@@ -165,65 +176,5 @@ impl UploadFee {
             facts.push(Fact { label: "Fee of making the buffer".into(), value });
         }
         facts
-    }
-}
-
-/// Removes a key that is good for nothing more, since the signer holds the buffer now. Where that
-/// fails, the upload is complete all the same.
-fn spent(key_file: &Path) -> Vec<String> {
-    let stays = |e| {
-        let file = key_file.display();
-        format!("The buffer is complete, but its key file {file} stays: {e}. Remove it.")
-    };
-    std::fs::remove_file(key_file).map_err(stays).err().into_iter().collect()
-}
-
-/// The key file still leads to the buffer that was shown: a file that came, went or changed since
-/// would send the code elsewhere, or be removed though nobody was told of it.
-pub(super) fn require_shown(key_file: &Path, buffer: Option<Pubkey>) -> Result<()> {
-    let now = if key_file.exists() { Some(FileSigner::open(key_file)?.pubkey()) } else { None };
-    if now == buffer {
-        return Ok(());
-    }
-    let named = |key: Option<Pubkey>| key.map_or("no buffer".into(), |k| k.to_string());
-    Err(BackendError::Changed(format!(
-        "the key file {} was of {} and is of {} now",
-        key_file.display(),
-        named(buffer),
-        named(now)
-    )))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_file_that_came_went_or_changed_stops_the_upload() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("buffer.json");
-        let other = Pubkey::new_from_array([1; 32]);
-        require_shown(&file, None).unwrap();
-        let gone = require_shown(&file, Some(other)).unwrap_err();
-        let key = FileSigner::create(&file).unwrap().pubkey();
-        require_shown(&file, Some(key)).unwrap();
-        let came = require_shown(&file, None).unwrap_err();
-        let changed = require_shown(&file, Some(other)).unwrap_err();
-        for error in [gone, came, changed] {
-            assert!(matches!(error, BackendError::Changed(_)), "{error}");
-            assert!(error.to_string().contains("buffer.json"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_key_file_that_stays_is_named_and_does_not_undo_the_upload() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("buffer.json");
-        FileSigner::create(&file).unwrap();
-        assert!(spent(&file).is_empty() && !file.exists());
-        // A folder cannot be removed as a file is, not even by root.
-        std::fs::create_dir(&file).unwrap();
-        let said = spent(&file);
-        assert!(matches!(said.as_slice(), [one] if one.contains("buffer.json")), "{said:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Accounts that a rollback would leave behind are named before it.
 use anchor_lang::AccountSerialize;
-use backend::{BackendError, Operation, Preflight, Verb, Verdict, lookup};
+use backend::{BackendError, Operation, Preflight, Verb, Verdict, accounts};
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
     seeds,
@@ -78,10 +78,10 @@ async fn a_record_at_another_address_than_its_own_stops_the_scan() {
     let (account, at) = (Pubkey::new_from_array([100; 32]), Pubkey::new_from_array([101; 32]));
     let own = seeds::account_version(&PROGRAM, &account).0;
     chain.put(own, upgrade_manager::ID, record(account, chain.proposal, AccountStatus::Migrated));
-    let gateway = chain.backend.gateway();
-    assert_eq!(lookup::records(gateway, &PROGRAM).await.unwrap().len(), 1);
+    let gateway = chain.backend.chain();
+    assert_eq!(accounts::records(gateway, &PROGRAM).await.unwrap().len(), 1);
     chain.put(at, upgrade_manager::ID, record(account, chain.proposal, AccountStatus::Migrated));
-    let error = lookup::records(gateway, &PROGRAM).await.unwrap_err();
+    let error = accounts::records(gateway, &PROGRAM).await.unwrap_err();
     assert!(matches!(error, BackendError::Misplaced { .. }), "{error}");
     for key in [at, own] {
         assert!(error.to_string().contains(&key.to_string()), "{error}");

@@ -6,7 +6,7 @@ use std::{
 
 use anchor_lang::AccountSerialize;
 use backend::{
-    Archive, Backend, FileArchive, Gateway, GatewayConfig, KeypairSigner, Signer,
+    Archive, Backend, ChainClient, ChainClientConfig, FileArchive, KeypairSigner, Signer,
     instructions::ProposalKeys,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -154,7 +154,7 @@ impl FakeChain {
         }
         let shared = Arc::clone(&accounts);
         let node = FakeNode::start(move |method, params, _| answer(&shared, method, params)).await;
-        let gateway = Gateway::connect(GatewayConfig::new(&node.url)).await.unwrap();
+        let gateway = ChainClient::connect(ChainClientConfig::new(&node.url)).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let archive: Arc<dyn Archive> = Arc::new(FileArchive::at(dir.path()));
         let backend = Backend::new(gateway, archive, Some(Arc::clone(&signer)));
@@ -172,8 +172,8 @@ impl FakeChain {
 
     /// The same key and chain over a gateway that pays a priority fee.
     pub async fn at_price(&self, unit_price: u64) -> Backend {
-        let config = GatewayConfig { unit_price, ..GatewayConfig::new(&self.node.url) };
-        let gateway = Gateway::connect(config).await.unwrap();
+        let config = ChainClientConfig { unit_price, ..ChainClientConfig::new(&self.node.url) };
+        let gateway = ChainClient::connect(config).await.unwrap();
         Backend::new(gateway, Arc::clone(self.backend.archive()), Some(Arc::clone(&self.signer)))
     }
 

@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use crate::fake_node::{FakeNode, Reply};
-use backend::{BackendError, Filter, Gateway, GatewayConfig};
+use backend::{BackendError, ChainClient, ChainClientConfig, Filter};
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
 
@@ -12,12 +12,12 @@ fn genesis() -> Value {
     json!(solana_hash::Hash::new_from_array(GENESIS).to_string())
 }
 
-fn config(url: &str) -> GatewayConfig {
-    GatewayConfig { timeout: Duration::from_secs(60), ..GatewayConfig::new(url) }
+fn config(url: &str) -> ChainClientConfig {
+    ChainClientConfig { timeout: Duration::from_secs(60), ..ChainClientConfig::new(url) }
 }
 
-async fn connected(node: &FakeNode) -> Gateway {
-    Gateway::connect(config(&node.url)).await.unwrap()
+async fn connected(node: &FakeNode) -> ChainClient {
+    ChainClient::connect(config(&node.url)).await.unwrap()
 }
 
 fn account(owner: &Pubkey, data: &[u8], space: usize) -> Value {
@@ -35,7 +35,7 @@ fn context(value: Value) -> Value {
 #[tokio::test]
 async fn a_node_that_is_down_is_named_with_what_the_network_says() {
     // No test's server gets this port.
-    let error = Gateway::connect(config("http://127.0.0.1:9")).await.err().unwrap();
+    let error = ChainClient::connect(config("http://127.0.0.1:9")).await.err().unwrap();
     assert!(matches!(error, BackendError::Unreachable { .. }), "{error}");
     let said = error.to_string();
     assert!(said.contains("127.0.0.1:9") && said.contains("refused"), "{said}");
@@ -44,8 +44,8 @@ async fn a_node_that_is_down_is_named_with_what_the_network_says() {
 #[tokio::test]
 async fn a_node_that_never_answers_is_slow_not_silent() {
     let node = FakeNode::start(|_, _, _| Reply::Hang).await;
-    let config = GatewayConfig { timeout: Duration::from_millis(200), ..config(&node.url) };
-    let error = Gateway::connect(config).await.err().unwrap();
+    let config = ChainClientConfig { timeout: Duration::from_millis(200), ..config(&node.url) };
+    let error = ChainClient::connect(config).await.err().unwrap();
     assert!(matches!(error, BackendError::Slow { .. }), "{error}");
     assert!(error.to_string().contains("200ms"), "{error}");
 }
@@ -53,7 +53,7 @@ async fn a_node_that_never_answers_is_slow_not_silent() {
 #[tokio::test]
 async fn too_many_requests_are_called_that() {
     let node = FakeNode::start(|_, _, _| Reply::Status(429)).await;
-    let error = Gateway::connect(config(&node.url)).await.err().unwrap();
+    let error = ChainClient::connect(config(&node.url)).await.err().unwrap();
     assert!(matches!(error, BackendError::RateLimited { .. }), "{error}");
     assert!(error.to_string().contains("429"), "{error}");
 }
@@ -61,15 +61,15 @@ async fn too_many_requests_are_called_that() {
 #[tokio::test]
 async fn another_cluster_is_refused_with_both_genesis_hashes() {
     let node = FakeNode::start(|_, _, _| Reply::Result(genesis())).await;
-    let expected = GatewayConfig { genesis_hash: Some([8; 32]), ..config(&node.url) };
-    let error = Gateway::connect(expected).await.err().unwrap();
+    let expected = ChainClientConfig { genesis_hash: Some([8; 32]), ..config(&node.url) };
+    let error = ChainClient::connect(expected).await.err().unwrap();
     let said = error.to_string();
     assert!(matches!(error, BackendError::WrongCluster { .. }), "{said}");
     for hash in [GENESIS, [8; 32]] {
         assert!(said.contains(&solana_hash::Hash::new_from_array(hash).to_string()), "{said}");
     }
-    let same = GatewayConfig { genesis_hash: Some(GENESIS), ..config(&node.url) };
-    assert_eq!(Gateway::connect(same).await.unwrap().genesis_hash(), GENESIS);
+    let same = ChainClientConfig { genesis_hash: Some(GENESIS), ..config(&node.url) };
+    assert_eq!(ChainClient::connect(same).await.unwrap().genesis_hash(), GENESIS);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::fake_node::{FakeNode, Reply};
-use backend::{BackendError, Gateway, GatewayConfig, KeypairSigner, Signer};
+use backend::{BackendError, ChainClient, ChainClientConfig, KeypairSigner, Signer};
 use serde_json::{Value, json};
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
@@ -84,17 +84,18 @@ fn signature(params: &Value) -> String {
 }
 
 async fn send(node: &FakeNode) -> Result<backend::SentTx, BackendError> {
-    send_over(GatewayConfig::new(&node.url)).await
+    send_over(ChainClientConfig::new(&node.url)).await
 }
 
 /// Sends over a gateway that waits for an outcome no longer than `longest`.
 async fn send_within(node: &FakeNode, longest: Duration) -> Result<backend::SentTx, BackendError> {
-    let config = GatewayConfig { outcome_timeout: longest, ..GatewayConfig::new(&node.url) };
+    let config =
+        ChainClientConfig { outcome_timeout: longest, ..ChainClientConfig::new(&node.url) };
     send_over(config).await
 }
 
-async fn send_over(config: GatewayConfig) -> Result<backend::SentTx, BackendError> {
-    let gateway = Gateway::connect(config).await.unwrap();
+async fn send_over(config: ChainClientConfig) -> Result<backend::SentTx, BackendError> {
+    let gateway = ChainClient::connect(config).await.unwrap();
     let signer = KeypairSigner::new(Keypair::new());
     let ix = backend::instructions::attest_buffer(&Pubkey::default(), &signer.pubkey(), 4);
     gateway.send_and_confirm("attest buffer", &[ix], &[&signer]).await
@@ -157,7 +158,7 @@ async fn a_transaction_that_paid_a_priority_fee_is_not_said_to_lack_one() {
         _ => usual(method, params),
     })
     .await;
-    let error = send_over(GatewayConfig { unit_price: 7, ..GatewayConfig::new(&node.url) });
+    let error = send_over(ChainClientConfig { unit_price: 7, ..ChainClientConfig::new(&node.url) });
     let error = error.await.unwrap_err();
     assert!(matches!(error, BackendError::Dropped { .. }), "{error}");
     assert!(!error.to_string().contains("--priority-fee"), "{error}");
@@ -242,8 +243,10 @@ async fn a_node_that_counts_requests_does_not_stop_the_looks_at_the_status() {
         _ => usual(method, params),
     })
     .await;
-    let config =
-        GatewayConfig { timeout: Duration::from_millis(500), ..GatewayConfig::new(&node.url) };
+    let config = ChainClientConfig {
+        timeout: Duration::from_millis(500),
+        ..ChainClientConfig::new(&node.url)
+    };
     assert_eq!(send_over(config).await.unwrap().slot, 77);
     assert!(sends.load(Ordering::SeqCst) >= 2);
 }

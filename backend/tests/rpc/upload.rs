@@ -7,8 +7,8 @@ use std::{
 };
 
 use backend::{
-    Archive, Backend, BackendError, FileArchive, FileSigner, Gateway, GatewayConfig, KeypairSigner,
-    ProgramBuilder, SetupManager, Signer, UploadRequest, build::Uploaded,
+    Archive, Backend, BackendError, ChainClient, ChainClientConfig, FileArchive, FileSigner,
+    KeypairSigner, ProgramBuilder, SetupManager, Signer, UploadRequest, Uploaded,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
@@ -160,7 +160,7 @@ impl World {
         Self::with(len, fate, |config| config).await
     }
 
-    async fn with(len: usize, fate: Fate, set: fn(GatewayConfig) -> GatewayConfig) -> Self {
+    async fn with(len: usize, fate: Fate, set: fn(ChainClientConfig) -> ChainClientConfig) -> Self {
         let signer = KeypairSigner::new(Keypair::new());
         let chain = Arc::new(Mutex::new(Chain {
             owner: signer.pubkey(),
@@ -179,10 +179,11 @@ impl World {
             shared.lock().unwrap().answer(method, params, before)
         })
         .await;
-        let gateway = Gateway::connect(set(GatewayConfig::new(&node.url))).await.unwrap();
+        let gateway = ChainClient::connect(set(ChainClientConfig::new(&node.url))).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let archive: Arc<dyn Archive> = Arc::new(FileArchive::at(dir.path()));
-        let builder = ProgramBuilder::new(&Backend::new(gateway, archive, Some(Arc::new(signer))));
+        let builder =
+            ProgramBuilder::new(&Backend::new(gateway, archive, Some(Arc::new(signer))).context());
         let mut elf: Vec<u8> = (0..len).map(|i| u8::try_from(i % 251).unwrap() + 1).collect();
         elf[..64].fill(0);
         elf[..6].copy_from_slice(b"\x7fELF\x02\x01");
@@ -283,7 +284,7 @@ async fn a_write_that_fails_on_chain_ends_the_upload_with_its_reason() {
 #[tokio::test]
 async fn writes_that_never_arrive_on_a_chain_that_stands_still_end_the_upload() {
     let lose = |_, _| Write::Lost;
-    let soon = |config| GatewayConfig { outcome_timeout: Duration::from_millis(200), ..config };
+    let soon = |config| ChainClientConfig { outcome_timeout: Duration::from_millis(200), ..config };
     let world = World::with(9_000, lose, soon).await;
     world.chain().pace = 0;
     let error = world.upload().await.unwrap_err();
@@ -295,7 +296,7 @@ async fn writes_that_never_arrive_on_a_chain_that_stands_still_end_the_upload() 
 
 #[tokio::test]
 async fn every_write_pays_the_priority_fee_that_is_set_and_none_where_none_is() {
-    let dear = |config| GatewayConfig { unit_price: 1_000, ..config };
+    let dear = |config| ChainClientConfig { unit_price: 1_000, ..config };
     let world = World::with(9_000, |_, _| Write::Lands, dear).await;
     world.upload().await.unwrap();
     assert!(world.chain().prices.iter().all(|p| *p == Some(1_000)), "{:?}", world.chain().prices);
@@ -323,7 +324,7 @@ async fn a_second_run_writes_only_what_differs() {
 async fn without_a_key_an_upload_is_shown_and_the_buffer_is_nobodys_fault() {
     let world = World::start(1_000, |_, _| Write::Lands).await;
     world.upload().await.unwrap();
-    let gateway = Gateway::connect(GatewayConfig::new(&world.node.url)).await.unwrap();
+    let gateway = ChainClient::connect(ChainClientConfig::new(&world.node.url)).await.unwrap();
     let archive: Arc<dyn Archive> = Arc::new(FileArchive::at(world.dir.path()));
     let request = UploadRequest {
         elf: world.builder.check_file(&world.dir.path().join("program.so")).unwrap(),
@@ -332,7 +333,7 @@ async fn without_a_key_an_upload_is_shown_and_the_buffer_is_nobodys_fault() {
         ours: false,
     };
     let key = FileSigner::open(&request.key_file).unwrap().pubkey();
-    let desk = SetupManager::new(&Backend::new(gateway, archive, None));
+    let desk = SetupManager::new(&Backend::new(gateway, archive, None).context());
     let shown = desk.upload(request).await.unwrap();
     assert_eq!(shown.subject, Some(key));
     assert!(shown.failed().unwrap().sentence.contains("No key is loaded"));

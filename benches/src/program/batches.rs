@@ -1,6 +1,6 @@
 //! How many accounts one transaction takes, as a legacy message and with a lookup table, and what it
 //! takes for each.
-use backend::gateway::PACKET;
+use backend::chain::PACKET;
 use e2e::{
     chain::Refused,
     elf,

@@ -138,7 +138,7 @@ pub struct File {
 
 fn priority_fee<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u64>, D::Error> {
     let price = u64::deserialize(d)?;
-    backend::gateway::check_unit_price(price).map(Some).map_err(serde::de::Error::custom)
+    backend::chain::check_unit_price(price).map(Some).map_err(serde::de::Error::custom)
 }
 
 fn names<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<Pubkey, String>, D::Error> {

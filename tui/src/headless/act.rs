@@ -4,7 +4,7 @@ use std::sync::Arc;
 use anyhow::{Result, anyhow, bail};
 use backend::{
     Backend, Check, Fact, FileSigner, Operation, Preflight, Progress, Receipt, Signer, Simulation,
-    Step, Verb, Verdict, lookup,
+    Step, Verb, Verdict, accounts,
 };
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
@@ -126,8 +126,8 @@ async fn target(session: &Session, backend: &Backend, verb: Verb, args: &Act) ->
         bail!("{error} Name the proposal with --proposal ADDRESS: that needs no list of accounts.");
     };
     warn(session, &format!("{error} Going on with the accounts of program {program} alone."));
-    let gateway = backend.gateway();
-    let state = lookup::program_state(gateway, &program).await.map_err(|e| session.clean(&e))?;
+    let gateway = backend.chain();
+    let state = accounts::program_state(gateway, &program).await.map_err(|e| session.clean(&e))?;
     let Some(id) = wanted_id(args.proposal.as_deref())? else {
         return live(&state, verb);
     };

@@ -80,7 +80,7 @@ pub(super) async fn check_cluster(session: &Session, backend: &Backend) -> Resul
     }
     let trouble = match tokio::time::timeout(STATE_TIMEOUT, session.store.state()).await {
         Ok(Ok(state)) => {
-            let given = backend.gateway().genesis_hash();
+            let given = backend.chain().genesis_hash();
             return match state.genesis_hash {
                 Some(stored) if stored != given => bail!(
                     "The mirror is of the cluster with genesis hash {}, but the RPC node belongs to {}. Point --rpc-url at the first cluster, or choose another --database-url.",

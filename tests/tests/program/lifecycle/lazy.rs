@@ -1,7 +1,7 @@
 //! Migration on first use: nobody has migrated a user's vault, so the user's own transaction does, in
 //! front of what it came for. The wallet needs no role, and the user waits for nobody.
 use backend::{
-    gateway::{MAX_UNITS, PACKET, transaction_size, with_budget},
+    chain::{MAX_UNITS, PACKET, transaction_size, with_budget},
     instructions::{self as ix, Migrate},
 };
 use demo_vault::{client, error::VaultError, v2};

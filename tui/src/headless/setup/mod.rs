@@ -82,5 +82,5 @@ async fn desk(session: &Session) -> Result<SetupManager> {
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
     super::check_cluster(session, &backend).await?;
-    Ok(SetupManager::new(&backend))
+    Ok(SetupManager::new(&backend.context()))
 }

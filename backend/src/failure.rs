@@ -1,0 +1,30 @@
+//! Why a transaction failed, and what would have to change for it to succeed. Values only.
+use upgrade_manager::error::ManagerError;
+
+/// What would have to change for the transaction to succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// Something about an account in it; without that account it may succeed.
+    Account,
+    /// The signer or the proposal: no other transaction of the same step can succeed either.
+    Everything,
+    /// The slot it met: the same transaction can succeed in the next.
+    Slot,
+}
+
+/// Why a transaction failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// In words.
+    pub sentence: String,
+    /// The manager's own reason, when it was the manager that refused.
+    pub manager: Option<ManagerError>,
+    /// What would have to change.
+    pub blame: Blame,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}

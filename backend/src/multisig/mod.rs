@@ -1,0 +1,42 @@
+//! Proposals about a multisig, and about who holds a program: votes and execution by the same verbs as on
+//! upgrades. How one is made is set-up, see `setup::governance`.
+pub(crate) mod changes;
+mod execute;
+mod plan;
+pub(crate) mod rules;
+
+use crate::{
+    accounts::governance::GovernanceContext,
+    error::Result,
+    pipeline::{context::Context, plan::Plan, votes},
+    preflight::operation::{Operation, Verb},
+};
+
+/// Plans votes on, and execution of, what a multisig decides about itself.
+#[derive(Clone)]
+pub struct MultisigCoordinator {
+    context: Context,
+}
+
+impl MultisigCoordinator {
+    /// Over the chain and the keys of `context`.
+    #[must_use]
+    pub fn new(context: &Context) -> Self {
+        Self { context: context.clone() }
+    }
+
+    /// What `operation` would do to a proposal about a multisig.
+    pub(crate) async fn plan(&self, operation: Operation) -> Result<Plan> {
+        let current = GovernanceContext::load(self.context.chain(), operation.proposal).await?;
+        match operation.verb {
+            Verb::Execute => execute::plan(&self.context, &current).await,
+            verb => Ok(self.plan_vote(verb, &current)),
+        }
+    }
+
+    fn plan_vote(&self, verb: Verb, current: &GovernanceContext) -> Plan {
+        let mut plan = plan::for_governance(&self.context, verb, current);
+        votes::add(&mut plan, &self.context, &current.proposal, &current.multisig, current.now);
+        plan
+    }
+}

@@ -1,0 +1,130 @@
+//! The second of three steps: a plan is simulated, its fee and size are shown, and it becomes an intent.
+//! Nothing is signed here.
+use sha2::{Digest, Sha256};
+use solana_hash::Hash;
+use solana_instruction::Instruction;
+use solana_message::Message;
+use solana_pubkey::Pubkey;
+
+use crate::{
+    chain::{
+        fees::Fee,
+        simulate::{MAX_UNITS, Simulated, transaction_size, with_budget},
+    },
+    error::{BackendError, Result},
+    failure::Blame,
+    pipeline::{
+        context::Context,
+        plan::{Plan, Workload},
+    },
+    preflight::{Preflight, Simulation, check::Check, intent::Intent},
+};
+
+/// Simulates `plan` and freezes what it shows. Without a failed check there is an intent, and this is
+/// the only function that makes one.
+pub(crate) async fn seal(context: &Context, mut plan: Plan) -> Result<Preflight> {
+    let title = plan.title();
+    let mut simulation = None;
+    let mut sealed = None;
+    let price = context.chain().config().unit_price;
+    if let Some(payer) = context.signer()
+        && !plan.instructions.is_empty()
+    {
+        let full = with_budget(&plan.instructions, MAX_UNITS, price);
+        let simulated = context.chain().simulate(&full, &payer).await?;
+        let check = check_simulation(&simulated, plan.workload);
+        plan.check(check);
+        let limit = plan.unit_limit.unwrap_or_else(|| simulated.unit_limit());
+        let fee = Fee::of(&plan.instructions, &payer, limit, price);
+        plan.check(check_balance(context, &payer, fee).await?);
+        plan.facts.extend(match plan.workload {
+            Workload::One => fee.facts(),
+            // Each transaction of a job is simulated by itself and gets its unit limit from that.
+            Workload::Job => Fee { limit: MAX_UNITS, ..fee }.job_facts(plan.transactions),
+        });
+        let message = with_budget(&plan.instructions, limit, price);
+        let hash = message_hash(&message, &payer);
+        plan.fact("Compute units", format!("{} simulated, limit {limit}", simulated.units));
+        plan.fact("Transaction size", format!("{} bytes", transaction_size(&message, &payer)));
+        plan.fact("Message sha256, blockhash zero", hex::encode(hash));
+        simulation = Some(Simulation {
+            units: simulated.units,
+            error: simulated.failure.map(|f| f.sentence),
+            logs: simulated.logs,
+        });
+        sealed = Some((payer, hash, limit));
+    } else if context.signer().is_some() && plan.workload == Workload::Job {
+        // A job may have nothing to send for one step and still have something to settle.
+        let most = Fee { signatures: 1, limit: MAX_UNITS, price };
+        plan.facts.extend(most.job_facts(plan.transactions));
+        sealed = context.signer().map(|payer| (payer, plan.pinned.hash(), MAX_UNITS));
+    }
+    let intent = match sealed {
+        Some((signer, message_hash, unit_limit)) if plan.failed().is_none() => Some(Intent {
+            verb: plan.verb,
+            proposal: plan.proposal,
+            signer,
+            pinned: plan.pinned,
+            message_hash,
+            unit_limit,
+            unit_price: price,
+            request: plan.request,
+        }),
+        _ => None,
+    };
+    Ok(Preflight {
+        verb: plan.verb,
+        proposal: plan.proposal,
+        title,
+        step: plan.step,
+        facts: plan.facts,
+        checks: plan.checks,
+        simulation,
+        transactions: plan.transactions,
+        intent,
+    })
+}
+
+/// The signer can pay `fee`.
+pub(crate) async fn check_balance(context: &Context, payer: &Pubkey, fee: Fee) -> Result<Check> {
+    let lamports = context.chain().account(payer).await?.map_or(0, |a| a.lamports);
+    let fee = fee.lamports();
+    Ok(Check::when(
+        lamports >= fee,
+        format!("The signer holds {lamports} lamports; the fee of a transaction is {fee}."),
+        format!("The signer holds {lamports} lamports, the fee is {fee}: fund {payer} first."),
+    ))
+}
+
+/// What is signed costs what was shown, also after a reconnection with other settings.
+pub(crate) fn check_price(context: &Context, shown: u64) -> Result<()> {
+    let now = context.chain().config().unit_price;
+    if shown == now {
+        return Ok(());
+    }
+    Err(BackendError::Changed(format!(
+        "the priority fee was {shown} and is {now} micro-lamports per compute unit now"
+    )))
+}
+
+pub(crate) fn check_simulation(simulated: &Simulated, workload: Workload) -> Check {
+    let Some(failure) = &simulated.failure else {
+        return Check::pass("The node's simulation succeeds.");
+    };
+    match (failure.blame, workload) {
+        (Blame::Slot, _) => {
+            Check::warn(format!("The node's simulation fails in this slot: {failure}"))
+        }
+        (Blame::Account, Workload::Job) => Check::warn(format!(
+            "The first batch would fail: {failure} Batches that fail are split until the account \
+             stands alone and is named; the others go on."
+        )),
+        _ => Check::fail(format!("The node's simulation fails: {failure}")),
+    }
+}
+
+/// sha256 of the message over `instructions` with its blockhash left zero.
+pub(crate) fn message_hash(instructions: &[Instruction], payer: &Pubkey) -> [u8; 32] {
+    let message = Message::new_with_blockhash(instructions, Some(payer), &Hash::default());
+    Sha256::digest(message.serialize()).into()
+}

@@ -1,0 +1,261 @@
+//! The set-up that an operator confirms: what it shows, how it is simulated, and how it is signed.
+use crate::{
+    accounts,
+    builder::BuiltElf,
+    chain::{
+        fees::Fee,
+        simulate::{MAX_UNITS, transaction_size, with_budget},
+    },
+    error::{BackendError, Result},
+    failure::Blame,
+    keys::signer::Signer,
+    pipeline::{
+        context::Context,
+        plan::Workload,
+        reporter::Reporter,
+        seal::{check_balance, check_price, check_simulation, message_hash},
+    },
+    preflight::{
+        Simulation,
+        check::{Check, Verdict},
+        fact::Fact,
+        progress::Progress,
+        receipt::{Receipt, SentTx},
+        step::Step,
+    },
+    setup::key_file_check::require_shown,
+};
+use solana_instruction::Instruction;
+use solana_pubkey::Pubkey;
+use std::{path::PathBuf, sync::Arc};
+use tokio::sync::mpsc;
+use upgrade_manager::state::{BufferRole, ProgramUpgradeState};
+
+/// What will be sent once it is confirmed.
+pub(super) enum SetupWork {
+    /// Nothing can be.
+    Nothing,
+    /// Exactly this message, signed by the loaded key and `with`.
+    One { message: Vec<Instruction>, with: Vec<Arc<dyn Signer>> },
+    /// The bytes of an ELF, into the buffer that was shown, or a fresh one where none was; the key
+    /// file goes when they are there, where it is ours.
+    Upload { elf: Box<BuiltElf>, key_file: PathBuf, buffer: Option<Pubkey>, ours: bool },
+    /// Everything of a proposal that has ended.
+    Close { proposal: Pubkey },
+    /// A large buffer, frozen and hashed chunk by chunk; goes on where it stopped.
+    Attest { program: Pubkey, buffer: Pubkey, role: BufferRole },
+}
+
+/// Everything an operator sees before set-up is signed.
+pub struct SetupPreflight {
+    /// What will be done, the same in print and in JSON.
+    pub verb: &'static str,
+    /// What signing does, where that is not plain from the verb: a vote, or the act itself.
+    pub step: Option<Step>,
+    /// One line.
+    pub title: String,
+    /// What it makes or changes, where its address is known before.
+    pub subject: Option<Pubkey>,
+    /// Exactly what will be signed.
+    pub facts: Vec<Fact>,
+    /// What was checked.
+    pub checks: Vec<Check>,
+    /// What the node said about the first transaction.
+    pub simulation: Option<Simulation>,
+    /// Transactions that will be sent, as far as can be told now.
+    pub transactions: usize,
+    pub(super) signer: Option<Pubkey>,
+    /// Micro-lamports per compute unit, of every transaction that this leads to.
+    pub(super) unit_price: u64,
+    pub(super) work: SetupWork,
+}
+
+/// How set-up ended.
+#[derive(Clone, Debug)]
+pub struct SetupReceipt {
+    /// What was sent.
+    pub receipt: Receipt,
+    /// What was made or changed.
+    pub subject: Option<Pubkey>,
+}
+
+impl SetupPreflight {
+    fn new(
+        verb: &'static str,
+        title: impl Into<String>,
+        signer: Option<Pubkey>,
+        unit_price: u64,
+    ) -> Self {
+        let mut shown = Self {
+            verb,
+            step: None,
+            title: title.into(),
+            subject: None,
+            facts: vec![],
+            checks: vec![],
+            simulation: None,
+            transactions: 1,
+            signer,
+            unit_price,
+            work: SetupWork::Nothing,
+        };
+        match signer {
+            Some(key) => shown.fact("Signer", key),
+            None => shown.check(Check::fail("No key is loaded; start with --keypair to sign.")),
+        }
+        shown
+    }
+
+    pub(super) fn fact(&mut self, label: &str, value: impl ToString) {
+        self.facts.push(Fact { label: label.into(), value: value.to_string() });
+    }
+
+    pub(super) fn check(&mut self, check: Check) {
+        self.checks.push(check);
+    }
+
+    /// The fee of a job, whose transactions have limits of their own, in place of its first one's.
+    pub(super) fn job_fee(&mut self) {
+        let most = Fee { signatures: 1, limit: MAX_UNITS, price: self.unit_price };
+        self.facts.retain(|f| !matches!(f.label.as_str(), "Fee" | "Priority fee"));
+        self.facts.extend(most.job_facts(self.transactions));
+    }
+
+    /// The first check that failed.
+    #[must_use]
+    pub fn failed(&self) -> Option<&Check> {
+        self.checks.iter().find(|c| c.verdict == Verdict::Fail)
+    }
+}
+
+/// Prepares and carries out what comes before a proposal and after its end.
+#[derive(Clone)]
+pub struct SetupManager {
+    pub(super) context: Context,
+}
+
+impl SetupManager {
+    /// Over the chain and the keys of `context`.
+    #[must_use]
+    pub fn new(context: &Context) -> Self {
+        Self { context: context.clone() }
+    }
+
+    pub(super) fn start(&self, verb: &'static str, title: impl Into<String>) -> SetupPreflight {
+        let price = self.context.chain().config().unit_price;
+        SetupPreflight::new(verb, title, self.context.signer(), price)
+    }
+
+    /// The state of a program that must be registered.
+    pub(super) async fn registered(&self, program: &Pubkey) -> Result<ProgramUpgradeState> {
+        accounts::program_state(self.context.chain(), program).await.map_err(|e| match e {
+            BackendError::NoAccount { .. } => BackendError::Refused(format!(
+                "the program {program} is not registered with the manager; run `control-room \
+                 program register` first."
+            )),
+            other => other,
+        })
+    }
+
+    /// Simulates `instructions` and makes them the message that will be signed.
+    pub(super) async fn seal(
+        &self,
+        mut shown: SetupPreflight,
+        instructions: &[Instruction],
+        with: Vec<Arc<dyn Signer>>,
+    ) -> Result<SetupPreflight> {
+        let Some(payer) = shown.signer else { return Ok(shown) };
+        let chain = self.context.chain();
+        let price = shown.unit_price;
+        let full = with_budget(instructions, MAX_UNITS, price);
+        let simulated = chain.simulate(&full, &payer).await?;
+        shown.check(check_simulation(&simulated, Workload::One));
+        let limit = simulated.unit_limit();
+        let fee = Fee::of(instructions, &payer, limit, price);
+        shown.check(check_balance(&self.context, &payer, fee).await?);
+        shown.facts.extend(fee.facts());
+        let message = with_budget(instructions, limit, price);
+        shown.fact("Compute units", format!("{} simulated, limit {limit}", simulated.units));
+        shown.fact("Transaction size", format!("{} bytes", transaction_size(&message, &payer)));
+        let hash = message_hash(&message, &payer);
+        shown.fact("Message sha256, blockhash zero", hex::encode(hash));
+        shown.simulation = Some(Simulation {
+            units: simulated.units,
+            error: simulated.failure.map(|f| f.sentence),
+            logs: simulated.logs,
+        });
+        shown.work = SetupWork::One { message, with };
+        Ok(shown)
+    }
+
+    /// Signs what was shown, sends and confirms. Jobs can be started again after any interruption.
+    ///
+    /// # Errors
+    /// [`BackendError::Refused`] and [`BackendError::Changed`] before anything is signed; else what
+    /// stopped the work.
+    pub async fn submit(
+        &self,
+        shown: SetupPreflight,
+        progress: Option<mpsc::Sender<Progress>>,
+    ) -> Result<SetupReceipt> {
+        let key = self.context.require_key()?;
+        if shown.signer != Some(key.pubkey()) {
+            return Err(BackendError::Changed("the key is another one now".into()));
+        }
+        if let Some(check) = shown.failed() {
+            return Err(BackendError::Refused(check.sentence.clone()));
+        }
+        check_price(&self.context, shown.unit_price)?;
+        let checked = self.context.chain().recheck_genesis().await;
+        checked.map_err(BackendError::before_signing)?;
+        let SetupPreflight { verb, step, title, subject, work, .. } = shown;
+        match work {
+            SetupWork::Nothing => Err(BackendError::Refused("there is nothing to send.".into())),
+            SetupWork::One { message, with } => {
+                let what = step.as_ref().map_or(verb, |step| step.name);
+                let sent = self.send(what, &message, &*key, &with).await?;
+                Reporter::new(progress).sent(&sent).await;
+                let summary = match (&step, subject) {
+                    (Some(step), Some(of)) => step.report(&format!("multisig {of}"), sent.slot),
+                    _ => format!("{title} is confirmed in slot {}.", sent.slot),
+                };
+                let receipt = Receipt { sent: vec![sent], summary, failures: vec![] };
+                Ok(SetupReceipt { receipt, subject })
+            }
+            SetupWork::Upload { elf, key_file, buffer, ours } => {
+                require_shown(&key_file, buffer)?;
+                self.run_upload(&elf, &key_file, ours, progress)
+                    .await
+                    .map_err(BackendError::within_job)
+            }
+            SetupWork::Attest { program, buffer, role } => {
+                let run = self.run_attest(&program, &buffer, role, progress);
+                let receipt = run.await.map_err(BackendError::within_job)?;
+                Ok(SetupReceipt { receipt, subject })
+            }
+            SetupWork::Close { proposal } => {
+                let run = self.run_close(&proposal, progress);
+                let receipt = run.await.map_err(BackendError::within_job)?;
+                Ok(SetupReceipt { receipt, subject })
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        verb: &'static str,
+        message: &[Instruction],
+        key: &dyn Signer,
+        with: &[Arc<dyn Signer>],
+    ) -> Result<SentTx> {
+        let chain = self.context.chain();
+        let again = chain.simulate(message, &key.pubkey()).await;
+        let again = again.map_err(BackendError::before_signing)?;
+        if let Some(failure) = again.failure.filter(|f| f.blame != Blame::Slot) {
+            return Err(BackendError::Changed(format!("the simulation fails now: {failure}")));
+        }
+        let signers: Vec<&dyn Signer> =
+            std::iter::once(key).chain(with.iter().map(|s| &**s)).collect();
+        chain.send_exactly(verb, message, &signers, Some(again.units)).await?.succeeded()
+    }
+}
