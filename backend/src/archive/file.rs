@@ -7,13 +7,14 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use sha2::{Digest, Sha256};
+use solana_pubkey::Pubkey;
+
 use crate::{
     archive::Archive,
     error::{BackendError, Result},
     preflight::manifest::{ManifestLeaf, manifest_root},
 };
-use sha2::{Digest, Sha256};
-use solana_pubkey::Pubkey;
 
 /// An archive in a folder: `PROGRAM/accounts/ab/abcd….bin` and `PROGRAM/manifests/ROOT.bin`.
 #[derive(Debug)]

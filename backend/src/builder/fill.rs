@@ -11,9 +11,9 @@ use crate::{
         client::ChainClient,
         fees::Fee,
         send_batch::Signed,
-        simulate::{PACKET, transaction_size, with_budget},
+        simulate::{MAX_TRANSACTION_LEN, transaction_size, with_budget},
     },
-    code::buffer::held,
+    code::buffer::buffer_bytes,
     error::{BackendError, Result},
     keys::signer::Signer,
     pipeline::reporter::Reporter,
@@ -54,7 +54,7 @@ struct Write {
 }
 
 /// Fills one buffer.
-pub(super) struct Filler<'a> {
+pub(super) struct BufferFiller<'a> {
     pub chain: &'a ChainClient,
     pub payer: &'a dyn Signer,
     pub buffer: Pubkey,
@@ -62,7 +62,7 @@ pub(super) struct Filler<'a> {
     pub reporter: &'a Reporter,
 }
 
-impl Filler<'_> {
+impl BufferFiller<'_> {
     /// Every chunk of the file, each as long as one transaction can carry.
     pub(super) fn chunks(&self) -> Vec<Chunk> {
         chunks(&self.payer.pubkey(), self.elf.len(), self.chain.config().unit_price)
@@ -76,7 +76,7 @@ impl Filler<'_> {
 
     async fn held(&self) -> Result<Vec<u8>> {
         let owner = self.payer.pubkey();
-        let found = held(self.chain, &self.buffer, &owner, self.elf.len()).await?;
+        let found = buffer_bytes(self.chain, &self.buffer, &owner, self.elf.len()).await?;
         // A node that has not seen the buffer yet: a write to no buffer fails in its rehearsal.
         Ok(found.unwrap_or_default())
     }
@@ -89,8 +89,8 @@ impl Filler<'_> {
         sent: &mut Vec<SentTx>,
     ) -> Result<()> {
         let messages = todo.iter().map(|c| self.write(*c)).collect::<Result<Vec<_>>>()?;
-        self.rehearse(&messages).await?;
-        self.tell(todo.len(), total);
+        self.simulate_first(&messages).await?;
+        self.report_progress(todo.len(), total);
         let mut open = Vec::with_capacity(todo.len());
         for (chunks, messages) in
             todo.chunks(MAX_WRITES_PER_BLOCKHASH).zip(messages.chunks(MAX_WRITES_PER_BLOCKHASH))
@@ -100,11 +100,11 @@ impl Filler<'_> {
             let write = |(chunk, signed): (&Chunk, Signed)| Write { chunk: *chunk, signed };
             open.extend(chunks.iter().zip(signed).map(write));
         }
-        self.settle(open, total, sent).await
+        self.wait_until_written(open, total, sent).await
     }
 
     /// Nobody looks at single writes, so what fails for all of them must be known before.
-    async fn rehearse(&self, messages: &[Vec<Instruction>]) -> Result<()> {
+    async fn simulate_first(&self, messages: &[Vec<Instruction>]) -> Result<()> {
         let Some(first) = messages.first() else { return Ok(()) };
         let payer = self.payer.pubkey();
         let simulated = self.chain.simulate(first, &payer).await?;
@@ -127,7 +127,7 @@ impl Filler<'_> {
     }
 
     /// Reads the buffer until nothing is open; sends again what is missing and not dead.
-    async fn settle(
+    async fn wait_until_written(
         &self,
         mut open: Vec<Write>,
         total: usize,
@@ -139,12 +139,12 @@ impl Filler<'_> {
         while !open.is_empty() {
             tokio::time::sleep(pause).await;
             pause = pause.saturating_add(pause / 2).min(MAX_POLL_INTERVAL);
-            match self.look(&mut open, sent).await {
+            match self.poll_buffer(&mut open, sent).await {
                 Ok(()) => seen = Instant::now(),
                 Err(error) if error.is_transient() && seen.elapsed() < NODE_ABSENCE_TIMEOUT => {}
                 Err(error) => return Err(error),
             }
-            self.tell(open.len(), total);
+            self.report_progress(open.len(), total);
             if let Some(write) = open.first().filter(|_| started.elapsed() >= longest) {
                 return Err(self.unsettled(open.len(), &write.signed, longest));
             }
@@ -167,7 +167,7 @@ impl Filler<'_> {
     }
 
     /// Takes out of `open` what the buffer holds, what is dead, and what the chain has decided.
-    async fn look(&self, open: &mut Vec<Write>, sent: &mut Vec<SentTx>) -> Result<()> {
+    async fn poll_buffer(&self, open: &mut Vec<Write>, sent: &mut Vec<SentTx>) -> Result<()> {
         // Before the buffer: what is expired by now and missing afterwards is signed again. At worst
         // the first one lands as well, and writes the same bytes.
         let seen = self.chain.heights(self.chain.config().commitment).await?;
@@ -201,7 +201,7 @@ impl Filler<'_> {
         }
     }
 
-    fn tell(&self, open: usize, total: usize) {
+    fn report_progress(&self, open: usize, total: usize) {
         let n = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         self.reporter.step("Writing the buffer", n(total.saturating_sub(open)), n(total), 0);
     }
@@ -223,7 +223,7 @@ fn chunks(payer: &Pubkey, len: usize, price: u64) -> Vec<Chunk> {
     let empty = loader_instruction::write(&other, payer, 0, vec![]);
     let bare = transaction_size(&with_budget(&[empty], WRITE_UNITS, price), payer);
     // One byte more than an empty write needs to count the bytes of a long instruction.
-    let most = PACKET.saturating_sub(bare).saturating_sub(1).max(1);
+    let most = MAX_TRANSACTION_LEN.saturating_sub(bare).saturating_sub(1).max(1);
     let chunk = |at: usize| Chunk { at, len: most.min(len.saturating_sub(at)) };
     (0..len).step_by(most).map(chunk).collect()
 }
@@ -243,8 +243,8 @@ mod tests {
                 next += n;
                 let ix = write_at(&Pubkey::new_from_array([2; 32]), &payer, at, vec![7; n]).unwrap();
                 let size = transaction_size(&with_budget(&[ix], WRITE_UNITS, price), &payer);
-                prop_assert!(size <= PACKET);
-                prop_assert!(next == len || size == PACKET, "{} bytes are left free", PACKET - size);
+                prop_assert!(size <= MAX_TRANSACTION_LEN);
+                prop_assert!(next == len || size == MAX_TRANSACTION_LEN, "{} bytes are left free", MAX_TRANSACTION_LEN - size);
             }
             prop_assert_eq!(next, len);
         }

@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use upgrade_manager::loader::BUFFER_HEADER;
 
 use crate::{
-    builder::{BuiltElf, ProgramBuilder, fill::Filler},
-    code::buffer::held,
+    builder::{BuiltElf, ProgramBuilder, fill::BufferFiller},
+    code::buffer::buffer_bytes,
     error::{BackendError, Result},
     keys::signer::{FileSigner, Signer},
     pipeline::reporter::Reporter,
@@ -61,12 +61,12 @@ impl ProgramBuilder {
         };
         let (address, len) = (buffer.pubkey(), elf.bytes.len());
         let mut sent = vec![];
-        if held(chain, &address, &payer.pubkey(), len).await?.is_none() {
+        if buffer_bytes(chain, &address, &payer.pubkey(), len).await?.is_none() {
             let made = self.create(&buffer, payer, len).await?;
             reporter.sent(&made).await;
             sent.push(made);
         }
-        let filler = Filler { chain, payer, buffer: address, elf: &elf.bytes, reporter };
+        let filler = BufferFiller { chain, payer, buffer: address, elf: &elf.bytes, reporter };
         let chunks = filler.chunks();
         for _ in 0..MAX_PASSES {
             let todo = filler.missing(&chunks).await?;

@@ -37,7 +37,7 @@ impl ChainClient {
             config.timeout,
             config.commitment,
         );
-        let found = with_retries(&config, "getGenesisHash", || rpc.get_genesis_hash()).await?;
+        let found = ask_with_retries(&config, "getGenesisHash", || rpc.get_genesis_hash()).await?;
         let genesis_hash = found.to_bytes();
         if let Some(expected) = config.genesis_hash
             && expected != genesis_hash
@@ -86,12 +86,12 @@ impl ChainClient {
         F: Fn() -> Fut,
         Fut: Future<Output = std::result::Result<T, ClientError>>,
     {
-        with_retries(&self.inner.config, method, ask).await
+        ask_with_retries(&self.inner.config, method, ask).await
     }
 }
 
 /// Asks once, within the configured time.
-pub(super) async fn once<T>(
+pub(super) async fn ask_once<T>(
     config: &ChainClientConfig,
     method: &'static str,
     ask: impl Future<Output = std::result::Result<T, ClientError>>,
@@ -103,7 +103,7 @@ pub(super) async fn once<T>(
     }
 }
 
-async fn with_retries<T, F, Fut>(
+async fn ask_with_retries<T, F, Fut>(
     config: &ChainClientConfig,
     method: &'static str,
     ask: F,
@@ -114,11 +114,11 @@ where
 {
     let mut pause = FIRST_RETRY_DELAY;
     for _ in 1..MAX_ATTEMPTS {
-        match once(config, method, ask()).await {
+        match ask_once(config, method, ask()).await {
             Err(e) if rpc_error::worth_another_try(&e) => tokio::time::sleep(pause).await,
             done => return done,
         }
         pause = pause.saturating_mul(2);
     }
-    once(config, method, ask()).await
+    ask_once(config, method, ask()).await
 }

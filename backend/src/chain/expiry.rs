@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 /// Blocks for which a blockhash can be used: `MAX_PROCESSING_AGE` of Agave's `solana-clock`.
-const BLOCKHASH_BLOCKS: u64 = 150;
+const MAX_BLOCKHASH_AGE: u64 = 150;
 /// No chain makes blocks faster: Solana takes 400 ms, the sandbox 10 ms or more.
 const MIN_BLOCK_TIME: Duration = Duration::from_millis(5);
 
@@ -32,7 +32,7 @@ impl Expiry {
     /// than any chain makes blocks, is wrong. A `last_valid` that is too low shows in the same way:
     /// a blockhash expires 150 blocks after it was made, and fewer slots have passed.
     pub(crate) fn is_past(self, seen: Heights, elapsed: Duration) -> bool {
-        let made_at = self.last_valid.saturating_sub(BLOCKHASH_BLOCKS);
+        let made_at = self.last_valid.saturating_sub(MAX_BLOCKHASH_AGE);
         let blocks = seen.block_height.saturating_sub(made_at);
         let slots = seen.slot.saturating_sub(self.slot);
         let least =

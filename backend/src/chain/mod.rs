@@ -22,4 +22,4 @@ pub use fees::{MAX_UNIT_PRICE, check_unit_price, parse_unit_price};
 pub use find::TxStatus;
 pub use manager_errors::manager_error;
 pub use read::{ChainTime, Filter, RawAccount};
-pub use simulate::{MAX_UNITS, PACKET, Simulated, transaction_size, with_budget};
+pub use simulate::{MAX_TRANSACTION_LEN, MAX_UNITS, Simulated, transaction_size, with_budget};

@@ -22,12 +22,10 @@ use solana_transaction::Transaction;
 use crate::{
     chain::{
         answers::{Answered, StatusAnswer, TxError},
-        client::{ChainClient, once},
+        client::{ChainClient, ask_once},
         config::ChainClientConfig,
         expiry::{Expiry, Heights},
-        explain, rpc_error,
-        send::refused,
-        simulate,
+        explain, rpc_error, simulate,
     },
     error::{BackendError, Result},
     failure::Failure,
@@ -42,7 +40,7 @@ const REBROADCAST_INTERVAL: Duration = Duration::from_secs(2);
 /// answers 429, and the status of the transaction is not polled while it sleeps.
 const REBROADCAST_TIMEOUT: Duration = Duration::from_secs(5);
 /// JSON-RPC's own code for trouble inside the node, or inside a proxy before it.
-const INTERNAL_ERROR: i64 = -32603;
+const JSON_RPC_INTERNAL_ERROR: i64 = -32603;
 
 /// A transaction that was signed, and until when it can be included.
 pub(super) struct Sending<'a> {
@@ -56,13 +54,13 @@ pub(super) struct Sending<'a> {
 }
 
 /// How the node answered a broadcast.
-enum Offer {
+enum BroadcastAnswer {
     /// It took the transaction, or may have.
-    Perhaps(Option<String>),
+    MaybeTaken(Option<String>),
     /// It did not take the transaction now; later it may.
-    NotNow(String),
+    NotYet(String),
     /// It does not take the transaction, and will not.
-    Never(BackendError),
+    Refused(BackendError),
 }
 
 /// What is known of a signed transaction.
@@ -81,21 +79,23 @@ impl ChainClient {
     /// earlier broadcast can have been accepted, [`BackendError::Dropped`], [`BackendError::Unknown`].
     pub(super) async fn deliver(&self, sending: &Sending<'_>) -> Result<(u64, Option<TxError>)> {
         let started = Instant::now();
-        let (mut poll, mut perhaps, mut words) = (MIN_POLL_INTERVAL, false, None);
+        let (mut poll, mut maybe_taken, mut last_reason) = (MIN_POLL_INTERVAL, false, None);
         let mut offered = None::<Instant>;
         loop {
             if offered.is_none_or(|at| at.elapsed() >= REBROADCAST_INTERVAL) {
-                match self.offer(sending, offered.is_none()).await {
-                    Offer::Perhaps(said) => (perhaps, words) = (true, said.or(words)),
-                    Offer::NotNow(said) => words = Some(said),
-                    Offer::Never(error) if !perhaps => return Err(error),
-                    Offer::Never(error) => words = Some(error.cause()),
+                match self.broadcast_once(sending, offered.is_none()).await {
+                    BroadcastAnswer::MaybeTaken(said) => {
+                        (maybe_taken, last_reason) = (true, said.or(last_reason))
+                    }
+                    BroadcastAnswer::NotYet(said) => last_reason = Some(said),
+                    BroadcastAnswer::Refused(error) if !maybe_taken => return Err(error),
+                    BroadcastAnswer::Refused(error) => last_reason = Some(error.cause()),
                 }
                 offered = Some(Instant::now());
             }
             tokio::time::sleep(poll).await;
             poll = poll.saturating_add(poll / 2).min(MAX_POLL_INTERVAL);
-            let trouble = match self.look(sending).await {
+            let trouble = match self.check_status(sending).await {
                 Ok(RpcOutcome::Landed(slot, error)) => return Ok((slot, error)),
                 Ok(RpcOutcome::Expired) => {
                     let (what, signature) = (sending.what.into(), sending.signature.to_string());
@@ -115,7 +115,11 @@ impl ChainClient {
                 return Err(BackendError::Unknown {
                     what: sending.what.into(),
                     signature: sending.signature.to_string(),
-                    reason: trouble.or(words).unwrap_or(none).trim_end_matches('.').to_owned(),
+                    reason: trouble
+                        .or(last_reason)
+                        .unwrap_or(none)
+                        .trim_end_matches('.')
+                        .to_owned(),
                 });
             }
         }
@@ -143,19 +147,21 @@ impl ChainClient {
     }
 
     /// The first time with the node's preflight, which can refuse; then the same bytes without it.
-    async fn offer(&self, sending: &Sending<'_>, first: bool) -> Offer {
+    async fn broadcast_once(&self, sending: &Sending<'_>, first: bool) -> BroadcastAnswer {
         let longest = self.config().timeout;
         let longest = if first { longest } else { longest.min(REBROADCAST_TIMEOUT) };
         let sent = self.broadcast(sending.transaction, !first);
         match tokio::time::timeout(longest, sent).await {
-            Ok(Ok(_)) => Offer::Perhaps(None),
-            Ok(Err(error)) => judge(self.config(), sending, &error),
-            Err(_) => Offer::Perhaps(Some(format!("the node did not answer within {longest:?}"))),
+            Ok(Ok(_)) => BroadcastAnswer::MaybeTaken(None),
+            Ok(Err(error)) => classify_error(self.config(), sending, &error),
+            Err(_) => BroadcastAnswer::MaybeTaken(Some(format!(
+                "the node did not answer within {longest:?}"
+            ))),
         }
     }
 
     /// The status that a node knows without searching, then whether the transaction is expired.
-    async fn look(&self, sending: &Sending<'_>) -> Result<RpcOutcome> {
+    async fn check_status(&self, sending: &Sending<'_>) -> Result<RpcOutcome> {
         if let (_, Some(known)) = self.status(&sending.signature, false).await? {
             return Ok(known);
         }
@@ -217,7 +223,7 @@ impl ChainClient {
     ) -> Result<(u64, Option<StatusAnswer>)> {
         let method = "getSignatureStatuses";
         let ask = self.ask_statuses(std::slice::from_ref(signature), history);
-        let answer = once(self.config(), method, ask).await?;
+        let answer = ask_once(self.config(), method, ask).await?;
         match <[_; 1]>::try_from(answer.value) {
             Ok([status]) => Ok((answer.context.slot, status)),
             Err(other) => {
@@ -237,52 +243,67 @@ impl ChainClient {
         }
         let params = serde_json::json!([commitment]);
         let ask = self.rpc().send::<EpochInfo>(RpcRequest::GetEpochInfo, params);
-        let found = once(self.config(), "getEpochInfo", ask).await?;
+        let found = ask_once(self.config(), "getEpochInfo", ask).await?;
         Ok(Heights { slot: found.absolute_slot, block_height: found.block_height })
     }
+}
+
+/// A transaction that the simulation refused, as an error.
+pub(super) fn refused(what: &str, failure: Failure, logs: Vec<String>) -> BackendError {
+    BackendError::Transaction { what: what.into(), failure, signature: None, logs }
 }
 
 /// What an error in answer to a broadcast says about the transaction. Only a refusal by the node
 /// itself is final: after a connection that broke, or trouble behind a proxy, the transaction may be
 /// on its way.
-fn judge(config: &ChainClientConfig, sending: &Sending<'_>, error: &ClientError) -> Offer {
+fn classify_error(
+    config: &ChainClientConfig,
+    sending: &Sending<'_>,
+    error: &ClientError,
+) -> BroadcastAnswer {
     let never = |reason: String| {
-        Offer::Never(BackendError::NotTaken {
+        BroadcastAnswer::Refused(BackendError::NotTaken {
             what: sending.what.into(),
             signature: sending.signature.to_string(),
             reason,
         })
     };
-    let words = || rpc_error::translate(config, "sendTransaction", error).cause();
+    let reason = || rpc_error::translate(config, "sendTransaction", error).cause();
     match error.kind() {
         ClientErrorKind::RpcError(RpcError::RpcResponseError { code, message, data }) => {
             match preflight(*code, message, data) {
-                Some(TransactionError::AlreadyProcessed) => return Offer::Perhaps(None),
+                Some(TransactionError::AlreadyProcessed) => {
+                    return BroadcastAnswer::MaybeTaken(None);
+                }
                 // Another node may know the blockhash.
-                Some(TransactionError::BlockhashNotFound) => return Offer::NotNow(words()),
+                Some(TransactionError::BlockhashNotFound) => {
+                    return BroadcastAnswer::NotYet(reason());
+                }
                 Some(error) => {
                     let (failure, logs) = simulated(&error, data, sending.instructions);
-                    return Offer::Never(refused(sending.what, failure, logs));
+                    return BroadcastAnswer::Refused(refused(sending.what, failure, logs));
                 }
                 None => {}
             }
             match *code {
-                INTERNAL_ERROR => Offer::Perhaps(Some(words())),
+                JSON_RPC_INTERNAL_ERROR => BroadcastAnswer::MaybeTaken(Some(reason())),
                 429
                 | -32429
                 | JSON_RPC_SERVER_ERROR_NODE_UNHEALTHY
-                | JSON_RPC_SERVER_ERROR_MIN_CONTEXT_SLOT_NOT_REACHED => Offer::NotNow(words()),
+                | JSON_RPC_SERVER_ERROR_MIN_CONTEXT_SLOT_NOT_REACHED => {
+                    BroadcastAnswer::NotYet(reason())
+                }
                 code => never(format!("{message} (code {code})")),
             }
         }
         ClientErrorKind::Reqwest(e) => match e.status().map(|s| s.as_u16()) {
-            Some(429) => Offer::NotNow(words()),
-            Some(408 | 425) => Offer::Perhaps(Some(words())),
+            Some(429) => BroadcastAnswer::NotYet(reason()),
+            Some(408 | 425) => BroadcastAnswer::MaybeTaken(Some(reason())),
             Some(status @ 400..=499) => never(format!("HTTP {status}")),
-            None if e.is_connect() => Offer::NotNow(words()),
-            _ => Offer::Perhaps(Some(words())),
+            None if e.is_connect() => BroadcastAnswer::NotYet(reason()),
+            _ => BroadcastAnswer::MaybeTaken(Some(reason())),
         },
-        _ => Offer::Perhaps(Some(words())),
+        _ => BroadcastAnswer::MaybeTaken(Some(reason())),
     }
 }
 

@@ -15,11 +15,11 @@ use solana_transaction::Transaction;
 use crate::{
     chain::{
         answers::{TransactionAnswer, TxError},
-        client::{ChainClient, once},
+        client::{ChainClient, ask_once},
         expiry::Expiry,
         explain::explain_answer,
-        outcome::Sending,
-        simulate::{self, MAX_UNITS, PACKET, with_budget},
+        outcome::{Sending, refused},
+        simulate::{self, MAX_TRANSACTION_LEN, MAX_UNITS, with_budget},
     },
     error::{BackendError, Result},
     failure::Failure,
@@ -94,8 +94,12 @@ impl ChainClient {
     ) -> Result<Landed> {
         let payer = signers.first().ok_or(BackendError::NoSigner)?.pubkey();
         let bytes = simulate::transaction_size(instructions, &payer);
-        if bytes > PACKET {
-            return Err(BackendError::TooLarge { what: what.into(), bytes, limit: PACKET });
+        if bytes > MAX_TRANSACTION_LEN {
+            return Err(BackendError::TooLarge {
+                what: what.into(),
+                bytes,
+                limit: MAX_TRANSACTION_LEN,
+            });
         }
         let (blockhash, expiry) = self.fresh_blockhash().await?;
         let fetched = Instant::now();
@@ -152,16 +156,12 @@ impl ChainClient {
         });
         let params = json!([signature.to_string(), options]);
         let ask = self.rpc().send::<Option<TransactionAnswer>>(RpcRequest::GetTransaction, params);
-        let logs = match once(self.config(), "getTransaction", ask).await {
+        let logs = match ask_once(self.config(), "getTransaction", ask).await {
             Ok(found) => found.and_then(|t| t.meta).and_then(|m| m.log_messages),
             Err(_) => None,
         };
         explain_answer(error, &logs.unwrap_or_default(), &simulate::programs(instructions))
     }
-}
-
-pub(crate) fn refused(what: &str, failure: Failure, logs: Vec<String>) -> BackendError {
-    BackendError::Transaction { what: what.into(), failure, signature: None, logs }
 }
 
 pub(super) fn sign(message: Message, signers: &[&dyn Signer]) -> Result<Transaction> {

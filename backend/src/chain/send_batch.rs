@@ -23,9 +23,9 @@ use crate::{
 };
 
 /// Sends under way at once.
-const MAX_IN_FLIGHT: usize = 32;
+const MAX_SENDS_IN_FLIGHT: usize = 32;
 /// Most signatures of one `getSignatureStatuses`.
-const MAX_STATUSES: usize = 256;
+const MAX_STATUSES_PER_REQUEST: usize = 256;
 
 /// A signed transaction; its bytes may be sent any number of times and take effect once at most.
 pub(crate) struct Signed {
@@ -98,13 +98,13 @@ impl ChainClient {
     /// that refuses every one of them is an error; one that loses some, or does not answer, is not,
     /// because only the effect counts.
     pub(crate) async fn send_all(&self, signed: impl Iterator<Item = &Signed>) -> Result<()> {
-        let sent = tokio::time::timeout(self.config().outcome_timeout, self.hand_over_all(signed));
+        let sent = tokio::time::timeout(self.config().outcome_timeout, self.send_each(signed));
         sent.await.unwrap_or(Ok(()))
     }
 
-    async fn hand_over_all(&self, signed: impl Iterator<Item = &Signed>) -> Result<()> {
-        let send = |s| async move { self.hand_over(s).await };
-        let mut answers = stream::iter(signed.map(send)).buffer_unordered(MAX_IN_FLIGHT);
+    async fn send_each(&self, signed: impl Iterator<Item = &Signed>) -> Result<()> {
+        let send = |s| async move { self.send_one(s).await };
+        let mut answers = stream::iter(signed.map(send)).buffer_unordered(MAX_SENDS_IN_FLIGHT);
         let (mut taken, mut refused) = (false, None);
         while let Some(answer) = answers.next().await {
             match answer {
@@ -118,7 +118,7 @@ impl ChainClient {
         }
     }
 
-    async fn hand_over(&self, signed: &Signed) -> Result<()> {
+    async fn send_one(&self, signed: &Signed) -> Result<()> {
         let sent = self.broadcast(&signed.transaction, true);
         match tokio::time::timeout(self.config().timeout, sent).await {
             Ok(Ok(_)) => Ok(()),
@@ -137,7 +137,7 @@ impl ChainClient {
     ) -> Result<Vec<Option<SignatureStatus>>> {
         let method = "getSignatureStatuses";
         let mut out = Vec::with_capacity(signatures.len());
-        for chunk in signatures.chunks(MAX_STATUSES) {
+        for chunk in signatures.chunks(MAX_STATUSES_PER_REQUEST) {
             let got = self.read(method, || self.ask_statuses(chunk, false)).await?.value;
             if got.len() != chunk.len() {
                 let reason = format!("{} statuses instead of {}", got.len(), chunk.len());

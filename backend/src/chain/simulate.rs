@@ -21,7 +21,7 @@ use crate::{
 /// Most compute units of one transaction.
 pub const MAX_UNITS: u32 = 1_400_000;
 /// Most bytes of one serialised legacy transaction.
-pub const PACKET: usize = 1232;
+pub const MAX_TRANSACTION_LEN: usize = 1232;
 
 /// What the node said a transaction would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,9 +93,9 @@ impl ChainClient {
         payer: &Pubkey,
     ) -> Result<Simulated> {
         let bytes = transaction_size(instructions, payer);
-        if bytes > PACKET {
+        if bytes > MAX_TRANSACTION_LEN {
             let what = "The transaction".into();
-            return Err(BackendError::TooLarge { what, bytes, limit: PACKET });
+            return Err(BackendError::TooLarge { what, bytes, limit: MAX_TRANSACTION_LEN });
         }
         let message = Message::new_with_blockhash(instructions, Some(payer), &Hash::default());
         let options = json!({

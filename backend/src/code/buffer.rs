@@ -9,18 +9,18 @@ use crate::{
 };
 
 /// The bytes behind the header of `buffer`, `None` when there is no buffer yet.
-pub(crate) async fn held(
+pub(crate) async fn buffer_bytes(
     chain: &ChainClient,
     buffer: &Pubkey,
     owner: &Pubkey,
     len: usize,
 ) -> Result<Option<Vec<u8>>> {
     let found = chain.account(buffer).await?;
-    found.map(|raw| usable(&raw, buffer, owner, len)).transpose()
+    found.map(|raw| resumable_bytes(&raw, buffer, owner, len)).transpose()
 }
 
 /// The bytes behind the header of `raw`, when `owner` can fill it with a file of `len` bytes.
-pub(crate) fn usable(
+pub(crate) fn resumable_bytes(
     raw: &RawAccount,
     buffer: &Pubkey,
     owner: &Pubkey,
@@ -55,9 +55,9 @@ mod tests {
         data.extend([2; 32]);
         data.extend(b"code");
         let raw = RawAccount { owner: loader::ID, lamports: 1, data, executable: false };
-        assert_eq!(usable(&raw, &buffer, &owner, 4).unwrap(), b"code");
+        assert_eq!(resumable_bytes(&raw, &buffer, &owner, 4).unwrap(), b"code");
         for (owner, len) in [(buffer, 4), (owner, 5)] {
-            let error = usable(&raw, &buffer, &owner, len).unwrap_err().to_string();
+            let error = resumable_bytes(&raw, &buffer, &owner, len).unwrap_err().to_string();
             assert!(error.contains(&buffer.to_string()) && error.contains("another key file"));
         }
     }

@@ -123,7 +123,7 @@ impl InstallAccounts {
         let copy = self.other.as_ref().map(|a| a.data.get(loader::BUFFER_HEADER..));
         let copy = elf::trimmed(copy.flatten().unwrap_or_default());
         let live = self.live().map_or(&[][..], |l| l.elf);
-        rule_check::rule(
+        rule_check::check(
             &loader::require_same_code(copy, live),
             "The rollback buffer, compared byte by byte here, equals the code that runs.",
         )

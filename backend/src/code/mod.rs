@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Least bytes that the cluster extends a program by (SIMD-0431).
-pub const MIN_EXTEND: usize = 10_240;
+pub const MIN_EXTEND_LEN: usize = 10_240;
 
 /// `account` is the frozen buffer that was pinned, hashed here.
 pub(crate) fn check_frozen(
@@ -66,7 +66,7 @@ pub(crate) fn check_room(room: usize, len: u32, program: &Pubkey) -> Check {
         Some(missing) => Check::fail(format!(
             "ProgramData has {room} bytes for code, {need} are needed: extend program {program} \
              by {} bytes first, in an earlier slot.",
-            missing.max(MIN_EXTEND)
+            missing.max(MIN_EXTEND_LEN)
         )),
     }
 }

@@ -136,7 +136,7 @@ pub fn program_data_address(program: &Pubkey) -> Pubkey {
 }
 
 /// One instruction of the manager. anchor-client's request is used as a builder only: its payer
-/// never signs and its client never connects, because sending is the gateway's part.
+/// never signs and its client never connects, because sending is the part of `chain`.
 fn build(accounts: impl ToAccountMetas, args: impl InstructionData) -> Instruction {
     static NOWHERE: LazyLock<RpcClient> = LazyLock::new(|| RpcClient::new(String::new()));
     let nobody = Arc::new(NullSigner::new(&Pubkey::default()));

@@ -20,7 +20,7 @@ use crate::{
 };
 
 #[derive(Clone)]
-struct Gone {
+struct ClosedAccount {
     account: Pubkey,
     index: u32,
     old_hash: [u8; 32],
@@ -54,9 +54,9 @@ pub(super) async fn mark_all(
     let gone = missing.into_iter().zip(accounts).filter(|(_, account)| !is_old(account, terms));
     let gone = gone.map(|((index, leaf), _)| {
         let proof = manifest::proof(&hashes, index).unwrap_or_default();
-        Gone { account: leaf.account, index, old_hash: leaf.old_hash, proof }
+        ClosedAccount { account: leaf.account, index, old_hash: leaf.old_hash, proof }
     });
-    let gone: Vec<Gone> = gone.collect();
+    let gone: Vec<ClosedAccount> = gone.collect();
     let (payer, keys) = (key.pubkey(), ProposalKeys::of(terms));
     let lane = BatchLane {
         chain: context.chain(),
@@ -67,8 +67,8 @@ pub(super) async fn mark_all(
         before: 0,
         failed: 0,
     };
-    let build = |items: &[Gone]| {
-        let mark = |g: &Gone| {
+    let build = |items: &[ClosedAccount]| {
+        let mark = |g: &ClosedAccount| {
             let proof = g.proof.clone();
             instructions::mark_closed(&payer, &keys, &g.account, g.index, g.old_hash, proof)
         };

@@ -11,7 +11,7 @@ use crate::{
     chain::{
         client::ChainClient,
         fees::Fee,
-        simulate::{MAX_UNITS, PACKET, transaction_size, with_budget},
+        simulate::{MAX_TRANSACTION_LEN, MAX_UNITS, transaction_size, with_budget},
     },
     code,
     error::Result,
@@ -34,8 +34,8 @@ impl MigrationManager {
         // Another worker's first batch turns Executed into Migrating: that is no news to a signer.
         plan.pinned.values.retain(|p| p.name != "the proposal's status");
         let paused = current.multisig.require_not_paused(current.now.unix);
-        plan.check(rule_check::rule(&paused, "The multisig is not paused."));
-        plan.check(rule_check::rule(
+        plan.check(rule_check::check(&paused, "The multisig is not paused."));
+        plan.check(rule_check::check(
             &current.proposal.require_executed(),
             "The new code is in place.",
         ));
@@ -43,7 +43,7 @@ impl MigrationManager {
         if !current.proposal.status.is_voting() {
             let under_way = current.state.require_migrating(&current.address);
             let pass = "The program's accounts may move to the new layout.";
-            plan.check(rule_check::rule(&under_way, pass));
+            plan.check(rule_check::check(&under_way, pass));
         }
         plan.check(plan::check_callable(current));
         plan.check(check_authority(chain, terms).await?);
@@ -71,13 +71,13 @@ impl MigrationManager {
         plan.workload = Workload::Job;
         plan::counters(&mut plan, current);
         plan.pinned.values.retain(|p| p.name != "the proposal's status");
-        plan.check(rule_check::rule(
+        plan.check(rule_check::check(
             &current.proposal.require_executed(),
             "The new code is in place.",
         ));
         if !current.proposal.status.is_voting() {
             let last = current.state.require_last(&current.address);
-            plan.check(rule_check::rule(&last, "No later upgrade has replaced this one."));
+            plan.check(rule_check::check(&last, "No later upgrade has replaced this one."));
         }
         let under = scan::records(chain, &terms.program, &current.executed()).await?;
         let targets: Vec<Pubkey> = under
@@ -120,7 +120,7 @@ impl MigrationManager {
         let mut plan = Plan::for_proposal(&self.context, Verb::Quarantine { account }, current);
         plan.fact("Account to set aside", account);
         let under_way = current.state.require_migrating(&current.address);
-        plan.check(rule_check::rule(&under_way, "The program's accounts may be set aside."));
+        plan.check(rule_check::check(&under_way, "The program's accounts may be set aside."));
         let raw = self.context.chain().account(&account).await?;
         plan.fact("Its owner", raw.as_ref().map_or("none".into(), |a| a.owner.to_string()));
         plan.fact("Its bytes", raw.as_ref().map_or(0, |a| a.data.len()));
@@ -187,7 +187,7 @@ pub(crate) fn batches<T>(
 ) -> Vec<Vec<T>> {
     let price = chain.config().unit_price;
     pack(targets, |t| {
-        transaction_size(&with_budget(&[build(t)], MAX_UNITS, price), payer) <= PACKET
+        transaction_size(&with_budget(&[build(t)], MAX_UNITS, price), payer) <= MAX_TRANSACTION_LEN
     })
 }
 

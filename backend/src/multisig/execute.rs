@@ -28,7 +28,7 @@ pub(super) async fn plan(context: &Context, current: &GovernanceContext) -> Resu
     match &proposal.terms.action {
         Action::ConfigChange(rules) => {
             let after = config.clone().change(rules.clone());
-            plan.check(rule_check::rule(&after, "The new rules obey the chain's rules."));
+            plan.check(rule_check::check(&after, "The new rules obey the chain's rules."));
             plan.check(Check::warn(
                 "Every other proposal of this multisig that has not been executed becomes stale.",
             ));
@@ -80,13 +80,13 @@ async fn check_transfer(
     transfer: &Transfer,
 ) -> Result<()> {
     let now = current.now.unix;
-    plan.check(rule_check::rule(
+    plan.check(rule_check::check(
         &current.multisig.require_not_paused(now),
         "The multisig is not paused.",
     ));
     plan.check(match &current.state {
         None => Check::fail("The program is no longer registered with the manager."),
-        Some(state) => rule_check::rule(
+        Some(state) => rule_check::check(
             &state.require_releasable(&current.address),
             "No migration and no other proposal of the program is under way.",
         ),

@@ -29,7 +29,7 @@ pub(crate) fn rule_facts(rules: &MultisigRules) -> Vec<Fact> {
 }
 
 /// What is allowed and still deserves a look.
-pub(crate) fn advice(rules: &MultisigRules) -> Vec<Check> {
+pub(crate) fn rule_warnings(rules: &MultisigRules) -> Vec<Check> {
     let mut out = vec![];
     let voters = rules.members.iter().filter(|m| m.roles & role::VOTE != 0).count();
     if usize::from(rules.threshold) == voters && rules.squads.is_none() {
@@ -81,12 +81,12 @@ mod tests {
             members: (1..=5).map(member).collect(),
         };
         assert!(MultisigConfig::new(rules.clone(), (key(8), 0), key(8), 0).is_ok());
-        assert!(advice(&rules).is_empty());
+        assert!(rule_warnings(&rules).is_empty());
         let said = rule_facts(&rules);
         assert!(said.iter().any(|f| f.value == "3 of 5"), "{said:?}");
         assert!(said.iter().any(|f| f.value == key(10).to_string()), "{said:?}");
         (rules.threshold, rules.guardian, rules.allow_durable_nonce) = (5, None, true);
-        assert_eq!(advice(&rules).len(), 3);
+        assert_eq!(rule_warnings(&rules).len(), 3);
         assert_eq!(role_list(role::PROPOSE | role::EXECUTE), "propose+execute");
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     chain::{
         client::ChainClient,
         send::Landed,
-        simulate::{MAX_UNITS, PACKET, transaction_size, with_budget},
+        simulate::{MAX_TRANSACTION_LEN, MAX_UNITS, transaction_size, with_budget},
     },
     error::{BackendError, Result},
     failure::{Blame, Failure},
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Batches under way at once.
-const MAX_IN_FLIGHT: usize = 8;
+const MAX_BATCHES_IN_FLIGHT: usize = 8;
 
 /// One item that failed for good in this run.
 #[derive(Clone, Debug)]
@@ -90,18 +90,20 @@ impl BatchLane<'_> {
     ) -> Result<BatchOutcome> {
         let price = self.chain.config().unit_price;
         let payer = self.key.pubkey();
-        let fits =
-            |t: &[T]| transaction_size(&with_budget(&build(t), MAX_UNITS, price), &payer) <= PACKET;
+        let fits = |t: &[T]| {
+            transaction_size(&with_budget(&build(t), MAX_UNITS, price), &payer)
+                <= MAX_TRANSACTION_LEN
+        };
         let items_total = u64::try_from(items.len()).unwrap_or(u64::MAX);
         let total = self.before.saturating_add(items_total).saturating_add(self.failed);
         let mut queue: VecDeque<_> =
             pack(items, fits).into_iter().map(|items| Batch { items, tries: 1 }).collect();
         let (mut under_way, mut outcome, mut stop) =
             (FuturesUnordered::new(), BatchOutcome::default(), None);
-        self.tell(&outcome, total);
+        self.report_progress(&outcome, total);
         loop {
             while stop.is_none()
-                && under_way.len() < MAX_IN_FLIGHT
+                && under_way.len() < MAX_BATCHES_IN_FLIGHT
                 && let Some(batch) = queue.pop_front()
             {
                 under_way.push(self.attempt(batch, &build));
@@ -111,10 +113,10 @@ impl BatchLane<'_> {
                 BatchVerdict::Done(landed, n) => {
                     outcome.done =
                         outcome.done.saturating_add(u64::try_from(n).unwrap_or(u64::MAX));
-                    self.keep(&mut outcome, Some(landed)).await;
+                    self.record(&mut outcome, Some(landed)).await;
                 }
                 BatchVerdict::Alone(item, failure, landed) => {
-                    self.keep(&mut outcome, landed).await;
+                    self.record(&mut outcome, landed).await;
                     outcome.failed.push(Failed {
                         account: account(&item),
                         reason: failure.sentence,
@@ -122,13 +124,13 @@ impl BatchLane<'_> {
                     });
                 }
                 BatchVerdict::Again(batches, landed) => {
-                    self.keep(&mut outcome, landed).await;
+                    self.record(&mut outcome, landed).await;
                     queue.extend(batches);
                 }
                 // What is under way is waited for: its outcome must be known.
                 BatchVerdict::Stop(error) => stop = Some(stop.unwrap_or(error)),
             }
-            self.tell(&outcome, total);
+            self.report_progress(&outcome, total);
         }
         match stop {
             Some(error) => Err(error),
@@ -136,14 +138,14 @@ impl BatchLane<'_> {
         }
     }
 
-    async fn keep(&self, outcome: &mut BatchOutcome, landed: Option<Landed>) {
+    async fn record(&self, outcome: &mut BatchOutcome, landed: Option<Landed>) {
         if let Some(landed) = landed {
             self.reporter.sent(&landed.sent).await;
             outcome.sent.push(landed.sent);
         }
     }
 
-    fn tell(&self, outcome: &BatchOutcome, total: u64) {
+    fn report_progress(&self, outcome: &BatchOutcome, total: u64) {
         let failed = u64::try_from(outcome.failed.len()).unwrap_or(u64::MAX);
         let done = self.before.saturating_add(outcome.done);
         self.reporter.step(self.label, done, total, self.failed.saturating_add(failed));
@@ -161,14 +163,14 @@ impl BatchLane<'_> {
         match self.chain.send_landed(self.what, &message, &[self.key]).await {
             Ok(landed) => match landed.failure.clone() {
                 None => BatchVerdict::Done(landed, batch.items.len()),
-                Some(failure) => judge(batch, failure, Some(landed)),
+                Some(failure) => after_failure(batch, failure, Some(landed)),
             },
-            Err(BackendError::Transaction { failure, .. }) => judge(batch, failure, None),
+            Err(BackendError::Transaction { failure, .. }) => after_failure(batch, failure, None),
             Err(BackendError::TooLarge { what, bytes, limit }) => {
                 let error = BackendError::TooLarge { what, bytes, limit };
                 let failure =
                     Failure { sentence: error.to_string(), manager: None, blame: Blame::Account };
-                judge(batch, failure, None)
+                after_failure(batch, failure, None)
             }
             // Known to be dead: the same accounts may go into another transaction.
             Err(BackendError::Dropped { .. }) if batch.tries < MAX_TRIES => {
@@ -183,7 +185,7 @@ fn again<T>(batch: Batch<T>) -> Batch<T> {
     Batch { tries: batch.tries.saturating_add(1), ..batch }
 }
 
-fn judge<T: Clone>(
+fn after_failure<T: Clone>(
     mut batch: Batch<T>,
     failure: Failure,
     landed: Option<Landed>,
@@ -220,7 +222,7 @@ mod tests {
         Batch { items: (0..n).collect(), tries }
     }
 
-    /// Runs `judge` the way the lane does, for a chain that refuses batches with a bad item.
+    /// Runs `after_failure` the way the lane does, for a chain that refuses batches with a bad item.
     fn isolate(n: u8, bad: &[u8]) -> (Vec<u8>, Vec<u8>) {
         let (mut queue, mut done, mut failed) = (vec![batch(n, 1)], vec![], vec![]);
         while let Some(batch) = queue.pop() {
@@ -228,7 +230,7 @@ mod tests {
                 done.extend(batch.items);
                 continue;
             }
-            match judge(batch, failure(Blame::Account), None) {
+            match after_failure(batch, failure(Blame::Account), None) {
                 BatchVerdict::Again(batches, _) => queue.extend(batches),
                 BatchVerdict::Alone(item, ..) => failed.push(item),
                 _ => panic!("neither halved nor named"),
@@ -251,14 +253,14 @@ mod tests {
 
     #[test]
     fn a_slots_fault_is_tried_again_whole_and_not_for_ever() {
-        let again = judge(batch(4, 1), failure(Blame::Slot), None);
+        let again = after_failure(batch(4, 1), failure(Blame::Slot), None);
         assert!(
             matches!(again, BatchVerdict::Again(b, _) if b[0].items.len() == 4 && b[0].tries == 2)
         );
-        let split = judge(batch(4, MAX_TRIES), failure(Blame::Slot), None);
+        let split = after_failure(batch(4, MAX_TRIES), failure(Blame::Slot), None);
         assert!(matches!(split, BatchVerdict::Again(b, _) if b.len() == 2));
         assert!(matches!(
-            judge(batch(4, 1), failure(Blame::Everything), None),
+            after_failure(batch(4, 1), failure(Blame::Everything), None),
             BatchVerdict::Stop(_)
         ));
     }

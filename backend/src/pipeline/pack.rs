@@ -39,7 +39,7 @@ mod tests {
     };
 
     use crate::{
-        chain::simulate::{MAX_UNITS, PACKET, transaction_size, with_budget},
+        chain::simulate::{MAX_TRANSACTION_LEN, MAX_UNITS, transaction_size, with_budget},
         instructions::{self, Migrate, ProposalKeys, Restore},
     };
 
@@ -94,13 +94,13 @@ mod tests {
             let (terms, payer) = (terms(), key(60_000));
             let build = |t: &[Pubkey]| instructions::migrate_accounts(&payer, &terms, &plain(t));
             let all: Vec<_> = (0..n).map(key).collect();
-            let batches = pack(all.clone(), |t| size(build(t), price) <= PACKET);
+            let batches = pack(all.clone(), |t| size(build(t), price) <= MAX_TRANSACTION_LEN);
             prop_assert_eq!(batches.concat(), all);
             for (batch, next) in batches.iter().zip(batches.iter().skip(1)) {
-                prop_assert!(size(build(batch), price) <= PACKET);
+                prop_assert!(size(build(batch), price) <= MAX_TRANSACTION_LEN);
                 let mut more = batch.clone();
                 more.push(next[0]);
-                prop_assert!(size(build(&more), price) > PACKET);
+                prop_assert!(size(build(&more), price) > MAX_TRANSACTION_LEN);
                 prop_assert!(batch.len() >= 8, "only {} fit", batch.len());
             }
         }
@@ -116,15 +116,15 @@ mod tests {
                 rent_refund: payer,
                 item: if len % 5 == 0 { RestoreItem::Down } else { RestoreItem::Bytes(vec![1; *len]) },
             }).collect();
-            let batches = pack(all.clone(), |t| size(build(t), 0) <= PACKET);
+            let batches = pack(all.clone(), |t| size(build(t), 0) <= MAX_TRANSACTION_LEN);
             prop_assert_eq!(batches.concat(), all);
             for batch in &batches {
-                prop_assert!(batch.len() == 1 || size(build(batch), 0) <= PACKET);
+                prop_assert!(batch.len() == 1 || size(build(batch), 0) <= MAX_TRANSACTION_LEN);
             }
             for (batch, next) in batches.iter().zip(batches.iter().skip(1)) {
                 let mut more = batch.clone();
                 more.push(next[0].clone());
-                prop_assert!(size(build(&more), 0) > PACKET);
+                prop_assert!(size(build(&more), 0) > MAX_TRANSACTION_LEN);
             }
         }
     }

@@ -84,7 +84,7 @@ impl Plan {
     /// a check that has failed: the operator would read that the chain takes what it will refuse.
     pub(crate) fn check_accepts<T>(&mut self, outcome: &RuleResult<T>, pass: &str) {
         if outcome.is_err() || self.failed().is_none() {
-            self.check(rule_check::rule(outcome, pass));
+            self.check(rule_check::check(outcome, pass));
         }
     }
 

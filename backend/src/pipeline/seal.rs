@@ -17,7 +17,7 @@ use crate::{
         context::Context,
         plan::{Plan, Workload},
     },
-    preflight::{Preflight, Simulation, check::Check, intent::Intent},
+    preflight::{Preflight, Simulation, check::Check, fact::Fact, intent::Intent},
 };
 
 /// Simulates `plan` and freezes what it shows. Without a failed check there is an intent, and this is
@@ -30,29 +30,17 @@ pub(crate) async fn seal(context: &Context, mut plan: Plan) -> Result<Preflight>
     if let Some(payer) = context.signer()
         && !plan.instructions.is_empty()
     {
-        let full = with_budget(&plan.instructions, MAX_UNITS, price);
-        let simulated = context.chain().simulate(&full, &payer).await?;
-        let check = check_simulation(&simulated, plan.workload);
-        plan.check(check);
-        let limit = plan.unit_limit.unwrap_or_else(|| simulated.unit_limit());
-        let fee = Fee::of(&plan.instructions, &payer, limit, price);
-        plan.check(check_balance(context, &payer, fee).await?);
+        let rehearsal =
+            rehearse(context, &payer, &plan.instructions, plan.unit_limit, plan.workload).await?;
+        plan.checks.extend(rehearsal.checks);
         plan.facts.extend(match plan.workload {
-            Workload::One => fee.facts(),
+            Workload::One => rehearsal.fee.facts(),
             // Each transaction of a job is simulated by itself and gets its unit limit from that.
-            Workload::Job => Fee { limit: MAX_UNITS, ..fee }.job_facts(plan.transactions),
+            Workload::Job => Fee { limit: MAX_UNITS, ..rehearsal.fee }.job_facts(plan.transactions),
         });
-        let message = with_budget(&plan.instructions, limit, price);
-        let hash = message_hash(&message, &payer);
-        plan.fact("Compute units", format!("{} simulated, limit {limit}", simulated.units));
-        plan.fact("Transaction size", format!("{} bytes", transaction_size(&message, &payer)));
-        plan.fact("Message sha256, blockhash zero", hex::encode(hash));
-        simulation = Some(Simulation {
-            units: simulated.units,
-            error: simulated.failure.map(|f| f.sentence),
-            logs: simulated.logs,
-        });
-        sealed = Some((payer, hash, limit));
+        plan.facts.extend(rehearsal.facts);
+        simulation = Some(rehearsal.simulation);
+        sealed = Some((payer, message_hash(&rehearsal.message, &payer), rehearsal.fee.limit));
     } else if context.signer().is_some() && plan.workload == Workload::Job {
         // A job may have nothing to send for one step and still have something to settle.
         let most = Fee { signatures: 1, limit: MAX_UNITS, price };
@@ -85,8 +73,50 @@ pub(crate) async fn seal(context: &Context, mut plan: Plan) -> Result<Preflight>
     })
 }
 
+/// What the node says of the transaction that will be signed, and what it costs.
+pub(crate) struct Rehearsal {
+    pub checks: Vec<Check>,
+    pub fee: Fee,
+    /// Units, size and hash of `message`.
+    pub facts: Vec<Fact>,
+    pub simulation: Simulation,
+    /// The instructions behind their final compute budget.
+    pub message: Vec<Instruction>,
+}
+
+/// Simulates `instructions` with the largest budget, then sets the unit limit: `unit_limit`, or what
+/// the simulation used and a little more.
+pub(crate) async fn rehearse(
+    context: &Context,
+    payer: &Pubkey,
+    instructions: &[Instruction],
+    unit_limit: Option<u32>,
+    workload: Workload,
+) -> Result<Rehearsal> {
+    let price = context.chain().config().unit_price;
+    let full = with_budget(instructions, MAX_UNITS, price);
+    let simulated = context.chain().simulate(&full, payer).await?;
+    let limit = unit_limit.unwrap_or_else(|| simulated.unit_limit());
+    let fee = Fee::of(instructions, payer, limit, price);
+    let checks =
+        vec![check_simulation(&simulated, workload), check_balance(context, payer, fee).await?];
+    let message = with_budget(instructions, limit, price);
+    let fact = |label: &str, value: String| Fact { label: label.into(), value };
+    let facts = vec![
+        fact("Compute units", format!("{} simulated, limit {limit}", simulated.units)),
+        fact("Transaction size", format!("{} bytes", transaction_size(&message, payer))),
+        fact("Message sha256, blockhash zero", hex::encode(message_hash(&message, payer))),
+    ];
+    let simulation = Simulation {
+        units: simulated.units,
+        error: simulated.failure.map(|f| f.sentence),
+        logs: simulated.logs,
+    };
+    Ok(Rehearsal { checks, fee, facts, simulation, message })
+}
+
 /// The signer can pay `fee`.
-pub(crate) async fn check_balance(context: &Context, payer: &Pubkey, fee: Fee) -> Result<Check> {
+async fn check_balance(context: &Context, payer: &Pubkey, fee: Fee) -> Result<Check> {
     let lamports = context.chain().account(payer).await?.map_or(0, |a| a.lamports);
     let fee = fee.lamports();
     Ok(Check::when(
@@ -107,7 +137,7 @@ pub(crate) fn check_price(context: &Context, shown: u64) -> Result<()> {
     )))
 }
 
-pub(crate) fn check_simulation(simulated: &Simulated, workload: Workload) -> Check {
+fn check_simulation(simulated: &Simulated, workload: Workload) -> Check {
     let Some(failure) = &simulated.failure else {
         return Check::pass("The node's simulation succeeds.");
     };

@@ -6,7 +6,10 @@ use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 
 use crate::{
-    chain::simulate::with_budget,
+    chain::{
+        client::ChainClient,
+        simulate::{Simulated, with_budget},
+    },
     error::{BackendError, Result},
     failure::Blame,
     keys::signer::Signer,
@@ -41,11 +44,7 @@ pub(crate) async fn submit_one(
     if message_hash(&message, &intent.signer) != intent.message_hash {
         return Err(BackendError::Changed("the transaction is not the one shown".into()));
     }
-    let again = context.chain().simulate(&message, &intent.signer).await;
-    let again = again.map_err(BackendError::before_signing)?;
-    if let Some(failure) = again.failure.filter(|f| f.blame != Blame::Slot) {
-        return Err(BackendError::Changed(format!("the simulation fails now: {failure}")));
-    }
+    let again = simulate_again(context.chain(), &message, &intent.signer).await?;
     archive_before(context, intent, plan).await.map_err(BackendError::before_signing)?;
     reporter.sending().await;
     let what = plan.step.name;
@@ -61,6 +60,20 @@ pub(crate) async fn submit_one(
         Some(reason) => format!("{} failed on chain: {reason}", plan.title()),
     };
     Ok(Receipt { sent: vec![landed.sent], summary, failures })
+}
+
+/// Simulates `message` once more just before it is signed. A failure that only the slot is to blame for
+/// does not stop it: the same transaction can succeed in the next slot.
+pub(crate) async fn simulate_again(
+    chain: &ChainClient,
+    message: &[Instruction],
+    payer: &Pubkey,
+) -> Result<Simulated> {
+    let again = chain.simulate(message, payer).await.map_err(BackendError::before_signing)?;
+    match again.failure.as_ref().filter(|f| f.blame != Blame::Slot) {
+        Some(failure) => Err(BackendError::Changed(format!("the simulation fails now: {failure}"))),
+        None => Ok(again),
+    }
 }
 
 /// Whether `message` needs the signature of `second` beside that of `first`.

@@ -24,7 +24,7 @@ pub(crate) fn add<P: Course + Voted + Clone>(
     plan.pinned.pin("the number of votes to cancel", proposal.ballot().cancel.len());
     if verb == Verb::Expire {
         let over = proposal.require_expired(config, now.unix);
-        plan.check(rule_check::rule(
+        plan.check(rule_check::check(
             &over,
             "The proposal's time is over, or its multisig has changed.",
         ));

@@ -16,7 +16,7 @@ pub(crate) fn sentence(error: &Error) -> String {
 }
 
 /// A rule of the chain as a check.
-pub(crate) fn rule<T>(outcome: &RuleResult<T>, pass: &str) -> Check {
+pub(crate) fn check<T>(outcome: &RuleResult<T>, pass: &str) -> Check {
     match outcome {
         Ok(_) => Check::pass(pass),
         Err(error) => Check::fail(sentence(error)),

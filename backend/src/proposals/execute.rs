@@ -26,8 +26,8 @@ impl ProposalManager {
         plan.check(timing::check_timelock(&current.proposal, config, current.now));
         plan.check(plan::check_fresh(&current.proposal, config));
         let paused = config.require_not_paused(current.now.unix);
-        plan.check(rule_check::rule(&paused, "The multisig is not paused."));
-        plan.check(rule_check::rule(
+        plan.check(rule_check::check(&paused, "The multisig is not paused."));
+        plan.check(rule_check::check(
             &current.state.require_runs(terms),
             "The version and the code that run are those the proposal starts from.",
         ));
@@ -35,7 +35,7 @@ impl ProposalManager {
         if let Some(unfinished) = replaced {
             plan.fact("Takes the place of", unfinished);
         }
-        plan.check(rule_check::rule(
+        plan.check(rule_check::check(
             &current.state.require_turn(&current.address, terms.kind, replaced),
             "It is this proposal's turn: nothing else of the program is under way.",
         ));

@@ -14,7 +14,7 @@ use crate::{
     accounts::{self, decode},
     census::scan,
     chain::read::{ChainTime, RawAccount},
-    code,
+    code::{self, elf},
     error::{BackendError, Result},
     instructions::{self, ProposalKeys},
     pipeline::{archiving::check_archive, members, plan::Plan},
@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Everything a proposal is made from, as it is now.
-struct Basis {
+struct ProposalInputs {
     state: ProgramUpgradeState,
     multisig: MultisigConfig,
     upgrade: BufferAttestation,
@@ -71,25 +71,25 @@ impl ProposalManager {
 
     /// Plans the same proposal again: what was scanned and the expiry stay as they were shown.
     pub(crate) async fn replan_propose(&self, frozen: &FrozenRequest) -> Result<Plan> {
-        let basis = self.basis(&frozen.request).await?;
-        let multisig = basis.state.multisig;
-        let keys = ProposalKeys::new(multisig, basis.state.program, basis.multisig.next_proposal);
-        let terms = terms(&basis, frozen, self.context.chain().genesis_hash());
+        let inputs = self.inputs(&frozen.request).await?;
+        let multisig = inputs.state.multisig;
+        let keys = ProposalKeys::new(multisig, inputs.state.program, inputs.multisig.next_proposal);
+        let terms = terms(&inputs, frozen, self.context.chain().genesis_hash());
         let digest = terms.digest().map_err(|e| BackendError::Refused(rule_check::sentence(&e)))?;
         let subject = format!("upgrade {} of program {}", terms.id, terms.program);
         let mut plan = Plan::new(Verb::Propose, keys.proposal, subject);
-        describe(&mut plan, &terms, &digest, basis.now);
+        describe(&mut plan, &terms, &digest, inputs.now);
         let signer = self.context.signer();
         if signer.is_none() {
             plan.check(Check::fail("No key is loaded; start with --keypair to sign."));
         }
-        for check in checks(&basis, &terms, signer) {
+        for check in checks(&inputs, &terms, signer) {
             plan.check(check);
         }
         plan.check(check_archive(&self.context));
         plan.pinned.pin("the digest", hex::encode(digest));
-        plan.pinned.pin("the multisig's epoch", basis.multisig.config_epoch);
-        plan.pinned.pin("the code that runs", hex::encode(basis.state.elf_hash));
+        plan.pinned.pin("the multisig's epoch", inputs.multisig.config_epoch);
+        plan.pinned.pin("the code that runs", hex::encode(inputs.state.elf_hash));
         if let Some(signer) = signer {
             plan.fact("Signer", signer);
             let args = ProposeArgs {
@@ -104,12 +104,12 @@ impl ProposalManager {
             };
             let (new, old) = (terms.upgrade.buffer, terms.rollback.buffer);
             let ix = instructions::propose_upgrade(&signer, &signer, &keys, &new, &old, args);
-            plan.instructions = vec![instructions::with_squads(ix, &basis.multisig)];
+            plan.instructions = vec![instructions::with_squads(ix, &inputs.multisig)];
         }
         Ok(plan)
     }
 
-    async fn basis(&self, request: &ProposeRequest) -> Result<Basis> {
+    async fn inputs(&self, request: &ProposeRequest) -> Result<ProposalInputs> {
         let chain = self.context.chain();
         let state = accounts::program_state(chain, &request.program).await?;
         let (new, old) = (request.buffer, request.rollback_buffer);
@@ -120,7 +120,7 @@ impl ProposalManager {
             return Err(BackendError::Range("reading what a proposal is made from"));
         };
         let [multisig_key, upgrade_key, rollback_key, ..] = keys;
-        Ok(Basis {
+        Ok(ProposalInputs {
             multisig: decode("multisig", multisig_key, multisig.as_ref())?,
             upgrade: decode("attestation of the upgrade buffer", upgrade_key, upgrade.as_ref())?,
             rollback: decode(
@@ -138,21 +138,21 @@ impl ProposalManager {
 }
 
 /// The terms as `propose_upgrade` will write them.
-fn terms(basis: &Basis, frozen: &FrozenRequest, genesis_hash: [u8; 32]) -> Terms {
+fn terms(inputs: &ProposalInputs, frozen: &FrozenRequest, genesis_hash: [u8; 32]) -> Terms {
     let request = &frozen.request;
     Terms {
         kind: request.kind,
-        id: basis.multisig.next_proposal,
+        id: inputs.multisig.next_proposal,
         genesis_hash,
-        multisig: basis.state.multisig,
-        config_epoch: basis.multisig.config_epoch,
-        program: basis.state.program,
-        program_data: basis.state.program_data,
-        upgrade: basis.upgrade.pin(),
-        rollback: basis.rollback.pin(),
-        spill: basis.multisig.treasury,
-        from_version: basis.state.version,
-        oldest_version: request.oldest_version.unwrap_or(basis.state.version),
+        multisig: inputs.state.multisig,
+        config_epoch: inputs.multisig.config_epoch,
+        program: inputs.state.program,
+        program_data: inputs.state.program_data,
+        upgrade: inputs.upgrade.pin(),
+        rollback: inputs.rollback.pin(),
+        spill: inputs.multisig.treasury,
+        from_version: inputs.state.version,
+        oldest_version: request.oldest_version.unwrap_or(inputs.state.version),
         to_version: request.to_version,
         type_rules: request.type_rules.clone(),
         manifest: frozen.manifest,
@@ -194,15 +194,15 @@ fn describe(plan: &mut Plan, terms: &Terms, digest: &[u8; 32], now: ChainTime) {
     plan.fact("Build image", &terms.source.image);
 }
 
-fn checks(basis: &Basis, terms: &Terms, signer: Option<Pubkey>) -> Vec<Check> {
-    let (state, config) = (&basis.state, &basis.multisig);
+fn checks(inputs: &ProposalInputs, terms: &Terms, signer: Option<Pubkey>) -> Vec<Check> {
+    let (state, config) = (&inputs.state, &inputs.multisig);
     let mut out = vec![];
     if let Some(signer) = signer {
         out.push(members::check_role(config, &signer, role::PROPOSE));
         let opened = config.clone().open_proposal(&signer);
-        out.push(rule_check::rule(&opened, "The signer has fewer open proposals than the cap."));
+        out.push(rule_check::check(&opened, "The signer has fewer open proposals than the cap."));
     }
-    let mut room = rule_check::rule(
+    let mut room = rule_check::check(
         &state.require_room(terms.kind),
         match terms.kind {
             ProposalKind::Upgrade => "No proposal and no migration of the program is under way.",
@@ -214,36 +214,36 @@ fn checks(basis: &Basis, terms: &Terms, signer: Option<Pubkey>) -> Vec<Check> {
     }
     out.push(room);
     let free = |a: &BufferAttestation, role| a.require_free(&state.program, role);
-    out.push(rule_check::rule(
-        &free(&basis.upgrade, BufferRole::Upgrade),
+    out.push(rule_check::check(
+        &free(&inputs.upgrade, BufferRole::Upgrade),
         "The upgrade buffer is attested and free.",
     ));
-    out.push(rule_check::rule(
-        &free(&basis.rollback, BufferRole::Rollback),
+    out.push(rule_check::check(
+        &free(&inputs.rollback, BufferRole::Rollback),
         "The rollback buffer is attested and free.",
     ));
     let authority = seeds::authority(&state.program).0;
-    let upgrade = basis.upgrade_buffer.as_ref();
+    let upgrade = inputs.upgrade_buffer.as_ref();
     out.push(code::check_frozen(upgrade, &terms.upgrade, &authority, "new"));
-    let rollback = basis.rollback_buffer.as_ref();
+    let rollback = inputs.rollback_buffer.as_ref();
     out.push(code::check_frozen(rollback, &terms.rollback, &authority, "old"));
     out.push(Check::when(
-        basis.rollback.sha256 == state.elf_hash
-            && crate::elf::verify_hash(&basis.live) == state.elf_hash,
+        inputs.rollback.sha256 == state.elf_hash
+            && elf::verify_hash(&inputs.live) == state.elf_hash,
         "The rollback buffer and the code that runs, hashed here, are the registered code.",
         "The rollback buffer, the code that runs and the registered code are not the same: make \
          the rollback buffer from what runs now.",
     ));
     let elf = upgrade.and_then(|a| a.data.get(loader::BUFFER_HEADER..)).unwrap_or_default();
     out.push(code::check_elf(elf, "new"));
-    let room = code::check_room(basis.live.len(), terms.upgrade.len, &state.program);
+    let room = code::check_room(inputs.live.len(), terms.upgrade.len, &state.program);
     // The program can still be extended before execution.
     out.push(match room.verdict {
         Verdict::Fail => Check::warn(room.sentence),
         _ => room,
     });
-    out.push(rule_check::rule(
-        &terms.invariant(basis.now.unix, config.timelock),
+    out.push(rule_check::check(
+        &terms.invariant(inputs.now.unix, config.timelock),
         "Versions, type rules, manifest and expiry obey the chain's rules.",
     ));
     if terms.manifest.count == 0 {

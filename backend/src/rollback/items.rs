@@ -13,13 +13,13 @@ use crate::{
     census::scan::{self, is_gone, sha256},
     chain::{
         read::RawAccount,
-        simulate::{MAX_UNITS, PACKET, transaction_size, with_budget},
+        simulate::{MAX_TRANSACTION_LEN, MAX_UNITS, transaction_size, with_budget},
     },
     error::Result,
     instructions::Restore,
     pipeline::{archiving::archived, context::Context, plan::Plan},
     preflight::check::Check,
-    rollback::refunds::{self, Opening, Order, RefundAccount},
+    rollback::refunds::{self, FundedRestore, RefundAccount, RestoreOrder},
 };
 
 /// How a rollback would treat every account.
@@ -45,7 +45,7 @@ pub(super) struct Items {
 
 impl Items {
     /// The restores in the order in which every refund can arrive.
-    pub(super) fn order(&self) -> Order {
+    pub(super) fn order(&self) -> RestoreOrder {
         refunds::order(self.restores.clone(), &self.refunds, &self.below_rent_exempt)
     }
 }
@@ -127,10 +127,13 @@ fn fits(
     let payer = Pubkey::new_from_array([0xee; 32]);
     let restore =
         Restore { account: record.account, rent_refund: record.rent_payer, item: item.clone() };
-    let message =
-        refunds::open(&payer, &current.proposal.terms, &[Opening { restore, missing: 1 }]);
+    let message = refunds::fund_and_restore(
+        &payer,
+        &current.proposal.terms,
+        &[FundedRestore { restore, missing: 1 }],
+    );
     let price = context.chain().config().unit_price;
-    transaction_size(&with_budget(&message, MAX_UNITS, price), &payer) <= PACKET
+    transaction_size(&with_budget(&message, MAX_UNITS, price), &payer) <= MAX_TRANSACTION_LEN
 }
 
 /// Says in the plan what would happen to the accounts.
@@ -140,13 +143,13 @@ pub(super) fn describe(plan: &mut Plan, items: &Items) {
     plan.fact("Accounts restored byte by byte", exact);
     plan.fact("Accounts restored by migrate-down", inverse);
     plan.fact("Migrated accounts that were closed since", items.gone.len());
-    for opening in items.order().first.iter().filter(|o| o.missing > 0) {
+    for funded_restore in items.order().first.iter().filter(|o| o.missing > 0) {
         plan.fact(
             "Sent before its refund",
             format!(
                 "{} lamports from the signer to {}, which paid for growth, was emptied and could \
                  not take its rent back otherwise",
-                opening.missing, opening.restore.rent_refund
+                funded_restore.missing, funded_restore.restore.rent_refund
             ),
         );
     }

@@ -13,7 +13,7 @@ use upgrade_manager::state::{Phase, role};
 use crate::{
     accounts::proposal::ProposalContext,
     census::scan,
-    chain::simulate::{MAX_UNITS, PACKET, transaction_size, with_budget},
+    chain::simulate::{MAX_TRANSACTION_LEN, MAX_UNITS, transaction_size, with_budget},
     code::install::{Direction, InstallAccounts},
     error::Result,
     instructions::{self, ProposalKeys, Restore},
@@ -56,7 +56,7 @@ impl RollbackHandler {
         // Before execution the rule's error speaks of a later upgrade, and there is none.
         if !current.proposal.status.is_voting() {
             let last = current.state.require_last(&proposal);
-            plan.check(rule_check::rule(&last, "No later upgrade has replaced this one."));
+            plan.check(rule_check::check(&last, "No later upgrade has replaced this one."));
         }
         let votes = vote_list(&current);
         plan.fact("Votes for rollback", &votes);
@@ -89,7 +89,7 @@ impl RollbackHandler {
         plan.step = Step::rollback_vote(proposal.ballot.rollback.len(), threshold);
         plan.step.consequence.clear();
         plan.fact("Next step", "a vote for rollback");
-        plan.check(rule_check::rule(
+        plan.check(rule_check::check(
             &proposal.require_rollback_vote(current.now.unix),
             "The rollback window is open.",
         ));
@@ -128,7 +128,7 @@ impl RollbackHandler {
         let (proposal, terms) = (&current.proposal, &current.proposal.terms);
         plan.workload = Workload::Job;
         plan.fact("Next step", "restore the accounts, then the old code");
-        plan.check(rule_check::rule(
+        plan.check(rule_check::check(
             &proposal.require_rolling_back(),
             "The members have voted for rollback.",
         ));
@@ -139,7 +139,7 @@ impl RollbackHandler {
         ));
         if let Some(signer) = self.context.signer() {
             let may = current.multisig.require_restorer(&signer);
-            plan.check(rule_check::rule(&may, "The signer may carry the rollback out."));
+            plan.check(rule_check::check(&may, "The signer may carry the rollback out."));
         }
         plan.check(plan::check_callable(current));
         let code = InstallAccounts::load(self.context.chain(), terms, Direction::Back).await?;
@@ -157,17 +157,17 @@ impl RollbackHandler {
         let price = self.context.chain().config().unit_price;
         let build = |t: &[Restore]| instructions::restore_accounts(&payer, &payer, terms, t);
         let fits = |message: &[Instruction]| {
-            transaction_size(&with_budget(message, MAX_UNITS, price), &payer) <= PACKET
+            transaction_size(&with_budget(message, MAX_UNITS, price), &payer) <= MAX_TRANSACTION_LEN
         };
         let accounts = items.restores.len();
         let order = items.order();
-        let openings = pack(order.first, |t| fits(&refunds::open(&payer, terms, t)));
+        let funded = pack(order.first, |t| fits(&refunds::fund_and_restore(&payer, terms, t)));
         let others: Vec<Restore> = order.free.into_iter().chain(order.waiting).collect();
         let batches = pack(others, |t| fits(&[build(t)]));
-        plan.transactions = openings.len().saturating_add(batches.len()).saturating_add(1);
+        plan.transactions = funded.len().saturating_add(batches.len()).saturating_add(1);
         plan.step = Step::rollback(accounts, plan.transactions);
-        plan.instructions = match (openings.first(), batches.first()) {
-            (Some(first), _) => refunds::open(&payer, terms, first),
+        plan.instructions = match (funded.first(), batches.first()) {
+            (Some(first), _) => refunds::fund_and_restore(&payer, terms, first),
             (None, Some(first)) => vec![build(first)],
             (None, None) => vec![instructions::rollback_program(&payer, terms)],
         };

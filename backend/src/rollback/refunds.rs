@@ -33,15 +33,15 @@ impl RefundAccount {
 
 /// A restore, and what its refund account is sent before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Opening {
+pub(super) struct FundedRestore {
     pub restore: Restore,
     pub missing: u64,
 }
 
 /// Restores that go first, those that go with them, and those that must wait for the first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Order {
-    pub first: Vec<Opening>,
+pub(super) struct RestoreOrder {
+    pub first: Vec<FundedRestore>,
     pub free: Vec<Restore>,
     pub waiting: Vec<Restore>,
 }
@@ -76,29 +76,33 @@ pub(super) fn order(
     restores: Vec<Restore>,
     refunds: &BTreeMap<Pubkey, u64>,
     below_rent_exempt: &BTreeMap<Pubkey, RefundAccount>,
-) -> Order {
-    let mut out = Order::default();
+) -> RestoreOrder {
+    let mut out = RestoreOrder::default();
     for restore in restores {
         let refund = refunds.get(&restore.account).copied().unwrap_or_default();
         let refund_account = below_rent_exempt.get(&restore.rent_refund).filter(|_| refund > 0);
-        let opened = |o: &Opening| o.restore.rent_refund == restore.rent_refund;
+        let opened = |o: &FundedRestore| o.restore.rent_refund == restore.rent_refund;
         match refund_account {
             None => out.free.push(restore),
             Some(_) if out.first.iter().any(opened) => out.waiting.push(restore),
             Some(refund_account) => {
-                out.first.push(Opening { restore, missing: refund_account.missing(refund) })
+                out.first.push(FundedRestore { restore, missing: refund_account.missing(refund) })
             }
         }
     }
     out
 }
 
-/// The restores of `openings`, behind the transfers that let their refunds arrive.
-pub(super) fn open(payer: &Pubkey, terms: &Terms, openings: &[Opening]) -> Vec<Instruction> {
-    let below_rent_exempt = openings.iter().filter(|o| o.missing > 0);
+/// The restores of `funded`, behind the transfers that let their refunds arrive.
+pub(super) fn fund_and_restore(
+    payer: &Pubkey,
+    terms: &Terms,
+    funded: &[FundedRestore],
+) -> Vec<Instruction> {
+    let below_rent_exempt = funded.iter().filter(|o| o.missing > 0);
     let mut out: Vec<_> =
         below_rent_exempt.map(|o| transfer(payer, &o.restore.rent_refund, o.missing)).collect();
-    let restores: Vec<Restore> = openings.iter().map(|o| o.restore.clone()).collect();
+    let restores: Vec<Restore> = funded.iter().map(|o| o.restore.clone()).collect();
     out.push(instructions::restore_accounts(payer, payer, terms, &restores));
     out
 }
@@ -130,7 +134,7 @@ mod tests {
     fn an_emptied_account_is_opened_once_and_the_others_wait() {
         let all = vec![restore(1, 50), restore(2, 60), restore(3, 50), restore(4, 50)];
         let order = order(all, &refunds(1_000), &below_rent_exempt(key(50), 0));
-        assert_eq!(order.first, [Opening { restore: restore(1, 50), missing: FLOOR }]);
+        assert_eq!(order.first, [FundedRestore { restore: restore(1, 50), missing: FLOOR }]);
         assert_eq!(order.free, [restore(2, 60)]);
         assert_eq!(order.waiting, [restore(3, 50), restore(4, 50)]);
     }
@@ -138,7 +142,7 @@ mod tests {
     #[test]
     fn nothing_is_sent_where_the_refund_is_enough_or_there_is_none() {
         let enough = order(vec![restore(1, 50)], &refunds(FLOOR), &below_rent_exempt(key(50), 0));
-        assert_eq!(enough.first, [Opening { restore: restore(1, 50), missing: 0 }]);
+        assert_eq!(enough.first, [FundedRestore { restore: restore(1, 50), missing: 0 }]);
         let none = order(vec![restore(1, 50)], &refunds(0), &below_rent_exempt(key(50), 0));
         assert_eq!(none.free, [restore(1, 50)]);
         let rich = order(vec![restore(1, 50)], &refunds(5), &BTreeMap::new());

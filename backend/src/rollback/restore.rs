@@ -25,7 +25,7 @@ use crate::{
     preflight::receipt::{Receipt, SentTx},
     rollback::{
         RollbackHandler, items,
-        refunds::{self, Opening, Order},
+        refunds::{self, FundedRestore, RestoreOrder},
         unrestorable_accounts,
     },
 };
@@ -112,7 +112,7 @@ impl RollbackHandler {
         let gone: Vec<Pubkey> = items.gone.iter().copied().filter(open).collect();
         items.restores.retain(|r| open(&r.account));
         // What waits for an opening comes with the next look.
-        let Order { first, free, .. } = items.order();
+        let RestoreOrder { first, free, .. } = items.order();
         if gone.is_empty() && items.restores.is_empty() {
             return Ok(false);
         }
@@ -131,9 +131,9 @@ impl RollbackHandler {
         let closed = lane("verify closed accounts", "Accounting for closed accounts")
             .run(gone, |t| *t, verify)
             .await?;
-        let opening = |t: &[Opening]| refunds::open(&payer, terms, t);
+        let funded_restore = |t: &[FundedRestore]| refunds::fund_and_restore(&payer, terms, t);
         let opened = lane("restore accounts", "Restoring accounts")
-            .run(first, |t| t.restore.account, opening)
+            .run(first, |t| t.restore.account, funded_restore)
             .await?;
         let restore =
             |t: &[Restore]| vec![instructions::restore_accounts(&payer, &payer, terms, t)];

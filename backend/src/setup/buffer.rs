@@ -87,23 +87,23 @@ impl SetupManager {
         self.registered(program).await?;
         let view = self.buffer(buffer).await?;
         let title = format!("Freeze and attest the buffer {buffer}");
-        let mut shown = self.start("buffer freeze", title);
-        shown.subject = Some(*buffer);
+        let mut preflight = self.start("buffer freeze", title);
+        preflight.subject = Some(*buffer);
         let what = match role {
             BufferRole::Upgrade => "new",
             BufferRole::Rollback => "old",
         };
-        shown.fact("Buffer", buffer);
-        shown.fact("Role", role.name());
-        shown.fact("Program", program);
-        shown.fact("Size", format!("{} bytes", view.bytes.len()));
-        shown.fact("solana-verify hash, sha256", hex::encode(view.sha256));
-        shown.fact("Authority now", view.authority.map_or("nobody".into(), |k| k.to_string()));
-        shown.fact("Authority afterwards", seeds::authority(program).0);
-        shown.check(code::check_elf(&view.bytes, what));
+        preflight.fact("Buffer", buffer);
+        preflight.fact("Role", role.name());
+        preflight.fact("Program", program);
+        preflight.fact("Size", format!("{} bytes", view.bytes.len()));
+        preflight.fact("solana-verify hash, sha256", hex::encode(view.sha256));
+        preflight.fact("Authority now", view.authority.map_or("nobody".into(), |k| k.to_string()));
+        preflight.fact("Authority afterwards", seeds::authority(program).0);
+        preflight.check(code::check_elf(&view.bytes, what));
         let live = code::live_elf(self.context.chain(), &program_data_address(program)).await?;
-        shown.check(match role {
-            BufferRole::Rollback => rule_check::rule(
+        preflight.check(match role {
+            BufferRole::Rollback => rule_check::check(
                 &loader::require_same_code(elf::trimmed(&view.bytes), &live),
                 "The buffer, compared byte by byte here, equals the code that runs.",
             ),
@@ -112,12 +112,12 @@ impl SetupManager {
             }
             BufferRole::Upgrade => Check::pass("The buffer holds other code than what runs."),
         });
-        shown.check(check_state(&view, program, role, shown.signer));
+        preflight.check(check_state(&view, program, role, preflight.signer));
         let len = u32::try_from(elf::trimmed(&view.bytes).len())
             .map_err(|_| BackendError::Range("trimming an ELF"))?;
-        let Some(signer) = shown.signer else { return Ok(shown) };
+        let Some(signer) = preflight.signer else { return Ok(preflight) };
         if elf::trimmed(&view.bytes).len() > loader::MAX_INLINE {
-            return self.freeze_large(shown, &view, program, role, len).await;
+            return self.freeze_large(preflight, &view, program, role, len).await;
         }
         let mut instructions = vec![];
         if view.attestation.is_none() {
@@ -128,7 +128,7 @@ impl SetupManager {
             BufferRole::Upgrade => instructions::attest_buffer(program, buffer, len),
             BufferRole::Rollback => instructions::attest_rollback(program, buffer, len),
         });
-        self.seal(shown, &instructions, vec![]).await
+        self.seal(preflight, &instructions, vec![]).await
     }
 
     /// Prepares to close a buffer that no proposal has pinned; its rent goes to whoever held it.
@@ -137,27 +137,27 @@ impl SetupManager {
     /// The network's, or why it is not a buffer.
     pub async fn close_unused(&self, buffer: &Pubkey) -> Result<SetupPreflight> {
         let view = self.buffer(buffer).await?;
-        let mut shown = self.start("close", format!("Close the buffer {buffer}"));
-        shown.subject = Some(*buffer);
-        shown.fact("Buffer", buffer);
-        shown.fact("solana-verify hash, sha256", hex::encode(view.sha256));
-        shown.fact("Lamports", view.lamports);
+        let mut preflight = self.start("close", format!("Close the buffer {buffer}"));
+        preflight.subject = Some(*buffer);
+        preflight.fact("Buffer", buffer);
+        preflight.fact("solana-verify hash, sha256", hex::encode(view.sha256));
+        preflight.fact("Lamports", view.lamports);
         let holder = view.attestation.as_ref().map_or(view.authority, |a| Some(a.refund));
-        shown.fact("Rent back to", holder.map_or("nobody".into(), |k| k.to_string()));
+        preflight.fact("Rent back to", holder.map_or("nobody".into(), |k| k.to_string()));
         let pinned = view.attestation.as_ref().and_then(|a| a.proposal);
-        shown.check(match pinned {
+        preflight.check(match pinned {
             None => Check::pass("No proposal has pinned the buffer."),
             Some(proposal) => Check::fail(format!(
                 "The proposal {proposal} has pinned the buffer: close that one, once it has ended."
             )),
         });
-        shown.check(check_refund(holder, shown.signer));
-        let Some(signer) = shown.signer else { return Ok(shown) };
+        preflight.check(check_refund(holder, preflight.signer));
+        let Some(signer) = preflight.signer else { return Ok(preflight) };
         let ix = match &view.attestation {
             Some(known) => instructions::close_buffer(&signer, known),
             None => loader_instruction::close(buffer, &signer, &signer),
         };
-        self.seal(shown, &[ix], vec![]).await
+        self.seal(preflight, &[ix], vec![]).await
     }
 
     /// Prepares to close a buffer whose authority somebody set to the manager's address of
@@ -169,22 +169,22 @@ impl SetupManager {
         let state = self.registered(program).await?;
         let config = accounts::multisig(self.context.chain(), &state.multisig).await?;
         let view = self.buffer(buffer).await?;
-        let mut shown = self.start("close", format!("Reclaim the buffer {buffer}"));
-        shown.subject = Some(*buffer);
-        shown.fact("Buffer", buffer);
-        shown.fact("Program", program);
-        shown.fact("Lamports", view.lamports);
-        shown.fact("Rent to the multisig's treasury", config.treasury);
-        shown.check(Check::when(
+        let mut preflight = self.start("close", format!("Reclaim the buffer {buffer}"));
+        preflight.subject = Some(*buffer);
+        preflight.fact("Buffer", buffer);
+        preflight.fact("Program", program);
+        preflight.fact("Lamports", view.lamports);
+        preflight.fact("Rent to the multisig's treasury", config.treasury);
+        preflight.check(Check::when(
             view.attestation.is_none() && view.authority == Some(seeds::authority(program).0),
             "The manager's address holds the buffer, which was never frozen.",
             "The buffer was frozen, or the manager's address of this program does not hold it.",
         ));
-        let Some(signer) = shown.signer else { return Ok(shown) };
-        shown.check(members::check_role(&config, &signer, role::EXECUTE));
+        let Some(signer) = preflight.signer else { return Ok(preflight) };
+        preflight.check(members::check_role(&config, &signer, role::EXECUTE));
         let multisig = (&state.multisig, &config.treasury);
         let ix = instructions::reclaim_buffer(&signer, multisig, program, buffer);
-        self.seal(shown, &[ix], vec![]).await
+        self.seal(preflight, &[ix], vec![]).await
     }
 }
 

@@ -51,28 +51,28 @@ impl SetupManager {
     /// Prepares the same as `freeze` for a buffer whose `len` bytes no transaction can hash.
     pub(super) async fn freeze_large(
         &self,
-        mut shown: SetupPreflight,
+        mut preflight: SetupPreflight,
         view: &BufferView,
         program: &Pubkey,
         role: BufferRole,
         len: u32,
     ) -> Result<SetupPreflight> {
-        let Some(signer) = shown.signer else { return Ok(shown) };
+        let Some(signer) = preflight.signer else { return Ok(preflight) };
         let all = chunks(len)?;
         let done = view.attestation.as_ref().map_or(0, |known| known.chunks);
-        shown.fact("Hashed in chunks of 1 MiB", format!("{done} of {all} so far"));
+        preflight.fact("Hashed in chunks of 1 MiB", format!("{done} of {all} so far"));
         let first = next_step(view.attestation.as_ref(), role, all);
         let Some(ix) = instruction(first, &signer, program, &view.address, role, len) else {
-            return Ok(shown);
+            return Ok(preflight);
         };
-        let mut shown = self.seal(shown, &[ix], vec![]).await?;
+        let mut preflight = self.seal(preflight, &[ix], vec![]).await?;
         let ends = usize::from(first == ChunkStep::Freeze)
             .saturating_add(usize::from(role == BufferRole::Rollback));
         let left = usize::try_from(all.saturating_sub(done)).unwrap_or(usize::MAX);
-        shown.transactions = left.saturating_add(ends);
-        shown.job_fee();
-        shown.work = SetupWork::Attest { program: *program, buffer: view.address, role };
-        Ok(shown)
+        preflight.transactions = left.saturating_add(ends);
+        preflight.job_fee();
+        preflight.work = SetupWork::Attest { program: *program, buffer: view.address, role };
+        Ok(preflight)
     }
 
     pub(super) async fn run_attest(

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// What is left of a proposal.
-struct Remains {
+struct ClosableAccounts {
     address: Pubkey,
     proposal: UpgradeProposal,
     /// `None` when the program was handed over and its state is closed.
@@ -39,7 +39,7 @@ struct Remains {
     buffers: Vec<BufferAttestation>,
 }
 
-impl Remains {
+impl ClosableAccounts {
     /// The proposal can no longer change anything.
     fn over(&self) -> std::result::Result<(), anchor_lang::error::Error> {
         self.proposal.require_over(&self.address, self.state.as_ref(), self.now)
@@ -68,23 +68,23 @@ impl SetupManager {
         if is_governance(self.context.chain(), proposal).await? {
             return self.close_multisig_proposal(proposal).await;
         }
-        let left = self.remains(proposal).await?;
+        let left = self.closable_accounts(proposal).await?;
         let (known, now) = (&left.proposal, left.now);
         let title = format!("Close proposal {} of {}", known.terms.id, known.terms.program);
-        let mut shown = self.start("close", title);
-        shown.subject = Some(*proposal);
-        shown.fact("Proposal", proposal);
-        shown.fact("Status", known.status.name());
-        shown.fact("Program", known.terms.program);
-        shown.fact("Version records", left.records.len());
-        shown.fact("Backups", left.backups.len());
+        let mut preflight = self.start("close", title);
+        preflight.subject = Some(*proposal);
+        preflight.fact("Proposal", proposal);
+        preflight.fact("Status", known.status.name());
+        preflight.fact("Program", known.terms.program);
+        preflight.fact("Version records", left.records.len());
+        preflight.fact("Backups", left.backups.len());
         for buffer in &left.buffers {
-            shown.fact(&format!("{} buffer", buffer.role.name()), buffer.buffer);
+            preflight.fact(&format!("{} buffer", buffer.role.name()), buffer.buffer);
         }
         for (payer, lamports) in self.refunds(&left).await? {
-            shown.fact("Rent back to", format!("{payer}: {lamports} lamports"));
+            preflight.fact("Rent back to", format!("{payer}: {lamports} lamports"));
         }
-        let mut ended = rule_check::rule(&left.over(), "The proposal has ended.");
+        let mut ended = rule_check::check(&left.over(), "The proposal has ended.");
         let wait = known.rollback_until.saturating_sub(now);
         if ended.verdict == Verdict::Fail && known.status == ProposalStatus::Completed && wait >= 0
         {
@@ -93,34 +93,34 @@ impl SetupManager {
                 span(wait.saturating_add(1))
             );
         }
-        shown.check(ended);
+        preflight.check(ended);
         let live = left.state.as_ref().is_some_and(|state| {
             [state.live_proposal, state.roll_forward].contains(&Some(*proposal))
         });
-        shown.check(Check::when(
+        preflight.check(Check::when(
             !live,
             "The program is done with the proposal.",
             "The proposal is the program's live one.",
         ));
         if !left.records.is_empty() || !left.backups.is_empty() {
-            shown.check(rule_check::rule(
+            preflight.check(rule_check::check(
                 &left.spent(),
                 "No migration is under way that could need the records and backups.",
             ));
         }
         // Records share transactions; how many do is known only once they are packed.
-        shown.transactions = (left.records.len().saturating_add(left.backups.len()))
+        preflight.transactions = (left.records.len().saturating_add(left.backups.len()))
             .div_ceil(4)
             .saturating_add(left.buffers.len())
             .saturating_add(1);
-        if shown.signer.is_some() {
-            shown.job_fee();
-            shown.work = SetupWork::Close { proposal: *proposal };
+        if preflight.signer.is_some() {
+            preflight.job_fee();
+            preflight.work = SetupWork::Close { proposal: *proposal };
         }
-        Ok(shown)
+        Ok(preflight)
     }
 
-    async fn remains(&self, proposal: &Pubkey) -> Result<Remains> {
+    async fn closable_accounts(&self, proposal: &Pubkey) -> Result<ClosableAccounts> {
         let chain = self.context.chain();
         let first = chain.account(proposal).await?;
         let known: UpgradeProposal = accounts::decode("proposal", *proposal, first.as_ref())?;
@@ -139,7 +139,7 @@ impl SetupManager {
                 accounts::decode_if_made("buffer attestation", *key, raw.as_ref())?;
             buffers.extend(known.filter(|known| known.proposal == Some(*proposal)));
         }
-        Ok(Remains {
+        Ok(ClosableAccounts {
             address: *proposal,
             proposal: known,
             state: accounts::decode_if_made("program state", state_key, raw.as_ref())?,
@@ -151,7 +151,7 @@ impl SetupManager {
     }
 
     /// Who gets how many lamports, read from the accounts that will close.
-    async fn refunds(&self, left: &Remains) -> Result<BTreeMap<Pubkey, u64>> {
+    async fn refunds(&self, left: &ClosableAccounts) -> Result<BTreeMap<Pubkey, u64>> {
         let program = left.proposal.terms.program;
         let mut from = vec![(left.address, left.proposal.payer)];
         for known in &left.buffers {
@@ -177,7 +177,7 @@ impl SetupManager {
         proposal: &Pubkey,
         progress: Option<mpsc::Sender<Progress>>,
     ) -> Result<Receipt> {
-        let left = self.remains(proposal).await?;
+        let left = self.closable_accounts(proposal).await?;
         let key = self.context.require_key()?;
         let (closer, chain) = (key.pubkey(), self.context.chain());
         let reporter = Reporter::new(progress);

@@ -10,7 +10,7 @@ use crate::{
 
 /// Removes a key that is good for nothing more, since the signer holds the buffer now. Where that
 /// fails, the upload is complete all the same.
-pub(super) fn spent(key_file: &Path) -> Vec<String> {
+pub(super) fn remove_spent_key(key_file: &Path) -> Vec<String> {
     let stays = |e| {
         let file = key_file.display();
         format!("The buffer is complete, but its key file {file} stays: {e}. Remove it.")
@@ -20,7 +20,7 @@ pub(super) fn spent(key_file: &Path) -> Vec<String> {
 
 /// The key file still leads to the buffer that was shown: a file that came, went or changed since
 /// would send the code elsewhere, or be removed though nobody was told of it.
-pub(super) fn require_shown(key_file: &Path, buffer: Option<Pubkey>) -> Result<()> {
+pub(super) fn require_same_buffer(key_file: &Path, buffer: Option<Pubkey>) -> Result<()> {
     let now = if key_file.exists() { Some(FileSigner::open(key_file)?.pubkey()) } else { None };
     if now == buffer {
         return Ok(());
@@ -43,12 +43,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("buffer.json");
         let other = Pubkey::new_from_array([1; 32]);
-        require_shown(&file, None).unwrap();
-        let gone = require_shown(&file, Some(other)).unwrap_err();
+        require_same_buffer(&file, None).unwrap();
+        let gone = require_same_buffer(&file, Some(other)).unwrap_err();
         let key = FileSigner::create(&file).unwrap().pubkey();
-        require_shown(&file, Some(key)).unwrap();
-        let came = require_shown(&file, None).unwrap_err();
-        let changed = require_shown(&file, Some(other)).unwrap_err();
+        require_same_buffer(&file, Some(key)).unwrap();
+        let came = require_same_buffer(&file, None).unwrap_err();
+        let changed = require_same_buffer(&file, Some(other)).unwrap_err();
         for error in [gone, came, changed] {
             assert!(matches!(error, BackendError::Changed(_)), "{error}");
             assert!(error.to_string().contains("buffer.json"), "{error}");
@@ -60,10 +60,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("buffer.json");
         FileSigner::create(&file).unwrap();
-        assert!(spent(&file).is_empty() && !file.exists());
+        assert!(remove_spent_key(&file).is_empty() && !file.exists());
         // A folder cannot be removed as a file is, not even by root.
         std::fs::create_dir(&file).unwrap();
-        let said = spent(&file);
+        let said = remove_spent_key(&file);
         assert!(matches!(said.as_slice(), [one] if one.contains("buffer.json")), "{said:?}");
     }
 }

@@ -1,19 +1,23 @@
 //! The set-up that an operator confirms: what it shows, how it is simulated, and how it is signed.
+use std::{path::PathBuf, sync::Arc};
+
+use solana_instruction::Instruction;
+use solana_pubkey::Pubkey;
+use tokio::sync::mpsc;
+use upgrade_manager::state::{BufferRole, ProgramUpgradeState};
+
 use crate::{
     accounts,
     builder::BuiltElf,
-    chain::{
-        fees::Fee,
-        simulate::{MAX_UNITS, transaction_size, with_budget},
-    },
+    chain::{fees::Fee, simulate::MAX_UNITS},
     error::{BackendError, Result},
-    failure::Blame,
     keys::signer::Signer,
     pipeline::{
         context::Context,
         plan::Workload,
         reporter::Reporter,
-        seal::{check_balance, check_price, check_simulation, message_hash},
+        seal::{check_price, rehearse},
+        submit::simulate_again,
     },
     preflight::{
         Simulation,
@@ -23,13 +27,8 @@ use crate::{
         receipt::{Receipt, SentTx},
         step::Step,
     },
-    setup::key_file_check::require_shown,
+    setup::key_file_check::require_same_buffer,
 };
-use solana_instruction::Instruction;
-use solana_pubkey::Pubkey;
-use std::{path::PathBuf, sync::Arc};
-use tokio::sync::mpsc;
-use upgrade_manager::state::{BufferRole, ProgramUpgradeState};
 
 /// What will be sent once it is confirmed.
 pub(super) enum SetupWork {
@@ -39,7 +38,7 @@ pub(super) enum SetupWork {
     One { message: Vec<Instruction>, with: Vec<Arc<dyn Signer>> },
     /// The bytes of an ELF, into the buffer that was shown, or a fresh one where none was; the key
     /// file goes when they are there, where it is ours.
-    Upload { elf: Box<BuiltElf>, key_file: PathBuf, buffer: Option<Pubkey>, ours: bool },
+    Upload { elf: Box<BuiltElf>, key_file: PathBuf, buffer: Option<Pubkey>, remove_key_file: bool },
     /// Everything of a proposal that has ended.
     Close { proposal: Pubkey },
     /// A large buffer, frozen and hashed chunk by chunk; goes on where it stopped.
@@ -86,7 +85,7 @@ impl SetupPreflight {
         signer: Option<Pubkey>,
         unit_price: u64,
     ) -> Self {
-        let mut shown = Self {
+        let mut preflight = Self {
             verb,
             step: None,
             title: title.into(),
@@ -100,10 +99,10 @@ impl SetupPreflight {
             work: SetupWork::Nothing,
         };
         match signer {
-            Some(key) => shown.fact("Signer", key),
-            None => shown.check(Check::fail("No key is loaded; start with --keypair to sign.")),
+            Some(key) => preflight.fact("Signer", key),
+            None => preflight.check(Check::fail("No key is loaded; start with --keypair to sign.")),
         }
-        shown
+        preflight
     }
 
     pub(super) fn fact(&mut self, label: &str, value: impl ToString) {
@@ -160,32 +159,18 @@ impl SetupManager {
     /// Simulates `instructions` and makes them the message that will be signed.
     pub(super) async fn seal(
         &self,
-        mut shown: SetupPreflight,
+        mut preflight: SetupPreflight,
         instructions: &[Instruction],
         with: Vec<Arc<dyn Signer>>,
     ) -> Result<SetupPreflight> {
-        let Some(payer) = shown.signer else { return Ok(shown) };
-        let chain = self.context.chain();
-        let price = shown.unit_price;
-        let full = with_budget(instructions, MAX_UNITS, price);
-        let simulated = chain.simulate(&full, &payer).await?;
-        shown.check(check_simulation(&simulated, Workload::One));
-        let limit = simulated.unit_limit();
-        let fee = Fee::of(instructions, &payer, limit, price);
-        shown.check(check_balance(&self.context, &payer, fee).await?);
-        shown.facts.extend(fee.facts());
-        let message = with_budget(instructions, limit, price);
-        shown.fact("Compute units", format!("{} simulated, limit {limit}", simulated.units));
-        shown.fact("Transaction size", format!("{} bytes", transaction_size(&message, &payer)));
-        let hash = message_hash(&message, &payer);
-        shown.fact("Message sha256, blockhash zero", hex::encode(hash));
-        shown.simulation = Some(Simulation {
-            units: simulated.units,
-            error: simulated.failure.map(|f| f.sentence),
-            logs: simulated.logs,
-        });
-        shown.work = SetupWork::One { message, with };
-        Ok(shown)
+        let Some(payer) = preflight.signer else { return Ok(preflight) };
+        let rehearsal = rehearse(&self.context, &payer, instructions, None, Workload::One).await?;
+        preflight.checks.extend(rehearsal.checks);
+        preflight.facts.extend(rehearsal.fee.facts());
+        preflight.facts.extend(rehearsal.facts);
+        preflight.simulation = Some(rehearsal.simulation);
+        preflight.work = SetupWork::One { message: rehearsal.message, with };
+        Ok(preflight)
     }
 
     /// Signs what was shown, sends and confirms. Jobs can be started again after any interruption.
@@ -195,20 +180,20 @@ impl SetupManager {
     /// stopped the work.
     pub async fn submit(
         &self,
-        shown: SetupPreflight,
+        preflight: SetupPreflight,
         progress: Option<mpsc::Sender<Progress>>,
     ) -> Result<SetupReceipt> {
         let key = self.context.require_key()?;
-        if shown.signer != Some(key.pubkey()) {
+        if preflight.signer != Some(key.pubkey()) {
             return Err(BackendError::Changed("the key is another one now".into()));
         }
-        if let Some(check) = shown.failed() {
+        if let Some(check) = preflight.failed() {
             return Err(BackendError::Refused(check.sentence.clone()));
         }
-        check_price(&self.context, shown.unit_price)?;
+        check_price(&self.context, preflight.unit_price)?;
         let checked = self.context.chain().recheck_genesis().await;
         checked.map_err(BackendError::before_signing)?;
-        let SetupPreflight { verb, step, title, subject, work, .. } = shown;
+        let SetupPreflight { verb, step, title, subject, work, .. } = preflight;
         match work {
             SetupWork::Nothing => Err(BackendError::Refused("there is nothing to send.".into())),
             SetupWork::One { message, with } => {
@@ -222,9 +207,9 @@ impl SetupManager {
                 let receipt = Receipt { sent: vec![sent], summary, failures: vec![] };
                 Ok(SetupReceipt { receipt, subject })
             }
-            SetupWork::Upload { elf, key_file, buffer, ours } => {
-                require_shown(&key_file, buffer)?;
-                self.run_upload(&elf, &key_file, ours, progress)
+            SetupWork::Upload { elf, key_file, buffer, remove_key_file } => {
+                require_same_buffer(&key_file, buffer)?;
+                self.run_upload(&elf, &key_file, remove_key_file, progress)
                     .await
                     .map_err(BackendError::within_job)
             }
@@ -249,11 +234,7 @@ impl SetupManager {
         with: &[Arc<dyn Signer>],
     ) -> Result<SentTx> {
         let chain = self.context.chain();
-        let again = chain.simulate(message, &key.pubkey()).await;
-        let again = again.map_err(BackendError::before_signing)?;
-        if let Some(failure) = again.failure.filter(|f| f.blame != Blame::Slot) {
-            return Err(BackendError::Changed(format!("the simulation fails now: {failure}")));
-        }
+        let again = simulate_again(chain, message, &key.pubkey()).await?;
         let signers: Vec<&dyn Signer> =
             std::iter::once(key).chain(with.iter().map(|s| &**s)).collect();
         chain.send_exactly(verb, message, &signers, Some(again.units)).await?.succeeded()

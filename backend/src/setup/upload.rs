@@ -12,7 +12,7 @@ use crate::{
         fees::{Fee, sol},
         simulate::MAX_UNITS,
     },
-    code::{self, buffer::usable, elf},
+    code::{self, buffer::resumable_bytes, elf},
     error::Result,
     instructions::program_data_address,
     keys::signer::{FileSigner, Signer},
@@ -23,7 +23,7 @@ use crate::{
         receipt::Receipt,
     },
     setup::{
-        key_file_check::spent,
+        key_file_check::remove_spent_key,
         manager::{SetupManager, SetupPreflight, SetupReceipt, SetupWork},
     },
 };
@@ -41,7 +41,7 @@ pub struct UploadRequest {
     /// File of the buffer's key; made where it is missing.
     pub key_file: PathBuf,
     /// Whether the file may go once the buffer is complete.
-    pub ours: bool,
+    pub remove_key_file: bool,
 }
 
 impl SetupManager {
@@ -50,27 +50,27 @@ impl SetupManager {
     /// # Errors
     /// The network's, the key file's, or why a buffer that exists cannot be used.
     pub async fn upload(&self, request: UploadRequest) -> Result<SetupPreflight> {
-        let UploadRequest { elf, program, key_file, ours } = request;
+        let UploadRequest { elf, program, key_file, remove_key_file } = request;
         let chain = self.context.chain();
-        let mut shown = self.start("buffer upload", "Upload code into a buffer");
+        let mut preflight = self.start("buffer upload", "Upload code into a buffer");
         let info = elf.info;
-        shown.fact("Size", format!("{} bytes", info.len));
-        shown.fact("sBPF version", info.sbpf_version);
-        shown.fact("solana-verify hash, sha256", hex::encode(info.sha256));
-        shown.fact("Buffer's key file", key_file.display());
+        preflight.fact("Size", format!("{} bytes", info.len));
+        preflight.fact("sBPF version", info.sbpf_version);
+        preflight.fact("solana-verify hash, sha256", hex::encode(info.sha256));
+        preflight.fact("Buffer's key file", key_file.display());
         let known = if key_file.exists() { Some(FileSigner::open(&key_file)?) } else { None };
         let mut present = None;
         match &known {
-            None => shown.fact("Buffer", "a fresh address, made when this is signed"),
+            None => preflight.fact("Buffer", "a fresh address, made when this is signed"),
             Some(buffer) => {
                 let address = buffer.pubkey();
-                shown.subject = Some(address);
-                shown.fact("Buffer", address);
+                preflight.subject = Some(address);
+                preflight.fact("Buffer", address);
                 // Without a signer nobody knows whose the buffer should be.
-                if let Some(signer) = shown.signer
+                if let Some(signer) = preflight.signer
                     && let Some(raw) = chain.account(&address).await?
                 {
-                    present = Some(usable(&raw, &address, &signer, elf.bytes.len())?);
+                    present = Some(resumable_bytes(&raw, &address, &signer, elf.bytes.len())?);
                 }
             }
         }
@@ -78,46 +78,47 @@ impl SetupManager {
             None => elf.bytes.len(),
             Some(held) => held.iter().zip(&elf.bytes).filter(|(a, b)| a != b).count(),
         };
-        shown.transactions =
+        preflight.transactions =
             left.div_ceil(BYTES_PER_WRITE).saturating_add(usize::from(present.is_none()));
-        shown.fact("Bytes to write", format!("{left} of {}", info.len));
+        preflight.fact("Bytes to write", format!("{left} of {}", info.len));
         let space = elf.bytes.len().saturating_add(BUFFER_HEADER);
         let rent = if present.is_none() { chain.rent(space).await? } else { 0 };
-        shown.fact("Rent of the buffer", format!("{rent} lamports, back when it is closed"));
-        shown.check(code::check_elf(&elf.bytes, "uploaded"));
+        preflight.fact("Rent of the buffer", format!("{rent} lamports, back when it is closed"));
+        preflight.check(code::check_elf(&elf.bytes, "uploaded"));
         if let Some(program) = program {
-            self.check_target(&mut shown, &elf, &program).await?;
+            self.check_target(&mut preflight, &elf, &program).await?;
         }
-        if let Some(payer) = shown.signer {
+        if let Some(payer) = preflight.signer {
             let lamports = chain.account(&payer).await?.map_or(0, |a| a.lamports);
             let creates = present.is_none();
-            let fee = UploadFee::of(shown.unit_price, shown.transactions, creates);
-            shown.facts.extend(fee.facts());
+            let fee = UploadFee::of(preflight.unit_price, preflight.transactions, creates);
+            preflight.facts.extend(fee.facts());
             let need = rent.saturating_add(fee.lamports());
-            shown.check(Check::when(
+            preflight.check(Check::when(
                 lamports >= need,
                 format!("The signer holds {lamports} lamports; {need} are needed."),
                 format!("The signer holds {lamports} lamports, {need} are needed: fund {payer}."),
             ));
             let buffer = known.map(|key| key.pubkey());
-            shown.work = SetupWork::Upload { elf: Box::new(elf), key_file, buffer, ours };
+            preflight.work =
+                SetupWork::Upload { elf: Box::new(elf), key_file, buffer, remove_key_file };
         }
-        Ok(shown)
+        Ok(preflight)
     }
 
     async fn check_target(
         &self,
-        shown: &mut SetupPreflight,
+        preflight: &mut SetupPreflight,
         elf: &BuiltElf,
         program: &Pubkey,
     ) -> Result<()> {
         let live = code::live_elf(self.context.chain(), &program_data_address(program)).await?;
-        shown.fact("Program", program);
+        preflight.fact("Program", program);
         let same = elf::verify_hash(&live) == elf.info.sha256;
-        shown.fact("Same as the code that runs", if same { "yes" } else { "no" });
+        preflight.fact("Same as the code that runs", if same { "yes" } else { "no" });
         let room = code::check_room(live.len(), elf.info.len, program);
         // The program can still be extended before execution.
-        shown.check(match room.verdict {
+        preflight.check(match room.verdict {
             Verdict::Fail => Check::warn(format!(
                 "{} `control-room program extend --program {program}` does that.",
                 room.sentence
@@ -131,12 +132,12 @@ impl SetupManager {
         &self,
         elf: &BuiltElf,
         key_file: &Path,
-        ours: bool,
+        remove_key_file: bool,
         progress: Option<mpsc::Sender<Progress>>,
     ) -> Result<SetupReceipt> {
         let builder = ProgramBuilder::new(&self.context);
         let done = builder.upload(elf, key_file, progress).await?;
-        let failures = if ours { spent(key_file) } else { vec![] };
+        let failures = if remove_key_file { remove_spent_key(key_file) } else { vec![] };
         let (n, hash) = (done.sent.len(), hex::encode(elf.info.sha256));
         let summary = format!(
             "The buffer {} holds the code with sha256 {hash}, read back and compared; {n} \

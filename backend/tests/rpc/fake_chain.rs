@@ -74,7 +74,7 @@ fn answer(accounts: &Accounts, method: &str, params: &Value) -> Reply {
             };
             context(json!(params[0].as_array().unwrap().iter().map(one).collect::<Vec<_>>()))
         }
-        // Every account of the program: what is asked for, the gateway picks itself.
+        // Every account of the program: what is asked for, the client picks itself.
         "getProgramAccounts" => {
             let accounts = accounts.lock().unwrap();
             let owner: Pubkey = params[0].as_str().unwrap().parse().unwrap();
@@ -154,10 +154,10 @@ impl FakeChain {
         }
         let shared = Arc::clone(&accounts);
         let node = FakeNode::start(move |method, params, _| answer(&shared, method, params)).await;
-        let gateway = ChainClient::connect(ChainClientConfig::new(&node.url)).await.unwrap();
+        let client = ChainClient::connect(ChainClientConfig::new(&node.url)).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let archive: Arc<dyn Archive> = Arc::new(FileArchive::at(dir.path()));
-        let backend = Backend::new(gateway, archive, Some(Arc::clone(&signer)));
+        let backend = Backend::new(client, archive, Some(Arc::clone(&signer)));
         Self {
             node,
             backend,
@@ -170,11 +170,11 @@ impl FakeChain {
         }
     }
 
-    /// The same key and chain over a gateway that pays a priority fee.
+    /// The same key and chain over a client that pays a priority fee.
     pub async fn at_price(&self, unit_price: u64) -> Backend {
         let config = ChainClientConfig { unit_price, ..ChainClientConfig::new(&self.node.url) };
-        let gateway = ChainClient::connect(config).await.unwrap();
-        Backend::new(gateway, Arc::clone(self.backend.archive()), Some(Arc::clone(&self.signer)))
+        let client = ChainClient::connect(config).await.unwrap();
+        Backend::new(client, Arc::clone(self.backend.archive()), Some(Arc::clone(&self.signer)))
     }
 
     /// Changes the proposal as some other transaction would.

@@ -5,11 +5,11 @@
     clippy::panic,
     reason = "helpers of a test fail the test, as its own lines do"
 )]
-mod born;
 mod fake_chain;
 mod fake_node;
 mod governance;
 mod intent;
 mod node_faults;
 mod sending;
+mod unrestorable_accounts;
 mod upload;

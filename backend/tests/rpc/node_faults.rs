@@ -92,8 +92,8 @@ async fn the_nodes_own_refusal_keeps_its_words_and_is_not_asked_again() {
         _ => Reply::Error(-32010, "key excluded from secondary indexes"),
     })
     .await;
-    let gateway = connected(&node).await;
-    let error = gateway.program_accounts(&Pubkey::default(), &[]).await.err().unwrap();
+    let client = connected(&node).await;
+    let error = client.program_accounts(&Pubkey::default(), &[]).await.err().unwrap();
     assert!(error.to_string().contains("key excluded from secondary indexes"), "{error}");
     assert_eq!(node.asked("getProgramAccounts").len(), 1);
 }
@@ -141,10 +141,10 @@ async fn fields_that_nobody_reads_are_no_reason_to_refuse_an_account() {
             _ => Reply::Result(json!([{"pubkey": wanted.to_string(), "account": of.clone()}])),
         })
         .await;
-        let gateway = connected(&node).await;
-        let one = gateway.account(&wanted).await.expect(&shown).expect(&shown);
+        let client = connected(&node).await;
+        let one = client.account(&wanted).await.expect(&shown).expect(&shown);
         assert_eq!((one.data.len(), one.lamports), (3, 1), "{shown}");
-        let listed = gateway.program_accounts(&Pubkey::default(), &[]).await.expect(&shown);
+        let listed = client.program_accounts(&Pubkey::default(), &[]).await.expect(&shown);
         assert_eq!(listed, [(wanted, one)], "{shown}");
         let asked = &node.asked("getMultipleAccounts")[0][1];
         assert!(asked["dataSlice"].is_null(), "all bytes are asked for");
@@ -174,13 +174,13 @@ async fn a_listed_account_of_another_program_is_an_error_and_one_that_does_not_m
         _ => Reply::Result(listed(owner, &[9, 9])),
     })
     .await;
-    let gateway = connected(&node).await;
+    let client = connected(&node).await;
     let filters = [Filter::Bytes { at: 0, bytes: vec![9, 9] }];
-    let error = gateway.program_accounts(&owner, &filters).await.err().unwrap();
+    let error = client.program_accounts(&owner, &filters).await.err().unwrap();
     assert!(matches!(error, BackendError::ForeignOwner { .. }), "{error}");
     assert!(error.to_string().contains(&other.to_string()), "{error}");
-    assert!(gateway.program_accounts(&owner, &filters).await.unwrap().is_empty());
-    assert_eq!(gateway.program_accounts(&owner, &filters).await.unwrap().len(), 1);
+    assert!(client.program_accounts(&owner, &filters).await.unwrap().is_empty());
+    assert_eq!(client.program_accounts(&owner, &filters).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -87,7 +87,7 @@ async fn send(node: &FakeNode) -> Result<backend::SentTx, BackendError> {
     send_over(ChainClientConfig::new(&node.url)).await
 }
 
-/// Sends over a gateway that waits for an outcome no longer than `longest`.
+/// Sends over a client that waits for an outcome no longer than `longest`.
 async fn send_within(node: &FakeNode, longest: Duration) -> Result<backend::SentTx, BackendError> {
     let config =
         ChainClientConfig { outcome_timeout: longest, ..ChainClientConfig::new(&node.url) };
@@ -95,10 +95,10 @@ async fn send_within(node: &FakeNode, longest: Duration) -> Result<backend::Sent
 }
 
 async fn send_over(config: ChainClientConfig) -> Result<backend::SentTx, BackendError> {
-    let gateway = ChainClient::connect(config).await.unwrap();
+    let client = ChainClient::connect(config).await.unwrap();
     let signer = KeypairSigner::new(Keypair::new());
     let ix = backend::instructions::attest_buffer(&Pubkey::default(), &signer.pubkey(), 4);
-    gateway.send_and_confirm("attest buffer", &[ix], &[&signer]).await
+    client.send_and_confirm("attest buffer", &[ix], &[&signer]).await
 }
 
 fn distinct(node: &FakeNode) -> usize {

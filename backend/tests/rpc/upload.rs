@@ -179,11 +179,11 @@ impl World {
             shared.lock().unwrap().answer(method, params, before)
         })
         .await;
-        let gateway = ChainClient::connect(set(ChainClientConfig::new(&node.url))).await.unwrap();
+        let client = ChainClient::connect(set(ChainClientConfig::new(&node.url))).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let archive: Arc<dyn Archive> = Arc::new(FileArchive::at(dir.path()));
         let builder =
-            ProgramBuilder::new(&Backend::new(gateway, archive, Some(Arc::new(signer))).context());
+            ProgramBuilder::new(&Backend::new(client, archive, Some(Arc::new(signer))).context());
         let mut elf: Vec<u8> = (0..len).map(|i| u8::try_from(i % 251).unwrap() + 1).collect();
         elf[..64].fill(0);
         elf[..6].copy_from_slice(b"\x7fELF\x02\x01");
@@ -324,17 +324,17 @@ async fn a_second_run_writes_only_what_differs() {
 async fn without_a_key_an_upload_is_shown_and_the_buffer_is_nobodys_fault() {
     let world = World::start(1_000, |_, _| Write::Lands).await;
     world.upload().await.unwrap();
-    let gateway = ChainClient::connect(ChainClientConfig::new(&world.node.url)).await.unwrap();
+    let client = ChainClient::connect(ChainClientConfig::new(&world.node.url)).await.unwrap();
     let archive: Arc<dyn Archive> = Arc::new(FileArchive::at(world.dir.path()));
     let request = UploadRequest {
         elf: world.builder.check_file(&world.dir.path().join("program.so")).unwrap(),
         program: None,
         key_file: world.dir.path().join("buffer.json"),
-        ours: false,
+        remove_key_file: false,
     };
     let key = FileSigner::open(&request.key_file).unwrap().pubkey();
-    let desk = SetupManager::new(&Backend::new(gateway, archive, None).context());
-    let shown = desk.upload(request).await.unwrap();
+    let setup = SetupManager::new(&Backend::new(client, archive, None).context());
+    let shown = setup.upload(request).await.unwrap();
     assert_eq!(shown.subject, Some(key));
     assert!(shown.failed().unwrap().sentence.contains("No key is loaded"));
 }

@@ -176,7 +176,7 @@ impl Step {
             if more == 0 {
                 format!(
                     "{votes} of {threshold} votes are cast: the rollback is decided and has not \
-                     been carried out. {CARRY_OUT}"
+                     been carried out. {HOW_TO_CARRY_OUT}"
                 )
             } else {
                 format!(
@@ -195,7 +195,7 @@ impl Step {
             "Your decision to roll back",
             "You decide for rollback alone, as the guardian: migration ends now; the rollback itself \
              is a separate step.",
-            format!("The rollback is decided and has not been carried out. {CARRY_OUT}"),
+            format!("The rollback is decided and has not been carried out. {HOW_TO_CARRY_OUT}"),
         )
     }
 
@@ -266,7 +266,7 @@ impl Step {
 }
 
 /// What comes after the decision to roll back.
-const CARRY_OUT: &str = "A member who may execute, or the guardian, carries it out: R on the screen \
+const HOW_TO_CARRY_OUT: &str = "A member who may execute, or the guardian, carries it out: R on the screen \
                          Proposal, or `control-room rollback --proposal ADDRESS`.";
 
 fn missing(votes: usize, threshold: usize) -> usize {

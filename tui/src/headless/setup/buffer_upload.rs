@@ -47,7 +47,12 @@ pub(super) async fn run(session: &Session, args: &Upload) -> Result<u8> {
             .with_context(|| format!("The folder {} cannot be made.", folder.display()))?;
     }
     let desk = SetupManager::new(&backend.context());
-    let request = UploadRequest { elf, program: args.program, key_file: key_file.clone(), ours };
+    let request = UploadRequest {
+        elf,
+        program: args.program,
+        key_file: key_file.clone(),
+        remove_key_file: ours,
+    };
     let shown = desk.upload(request).await.map_err(|e| session.clean(&e))?;
     let code = confirm::run(session, &desk, shown, args.go, "buffer").await;
     if code.is_err() && key_file.exists() {

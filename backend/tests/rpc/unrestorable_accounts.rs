@@ -46,9 +46,9 @@ async fn only_an_account_that_this_proposal_did_not_move_is_left_behind() {
         p.digest = p.terms.digest().unwrap();
     });
     let key = |i: u8| Pubkey::new_from_array([i; 32]);
-    let [old, migrated, verified, earlier, anew, born] = [100, 101, 102, 103, 104, 105].map(key);
+    let [old, migrated, verified, earlier, anew, created] = [100, 101, 102, 103, 104, 105].map(key);
     chain.put(old, PROGRAM, account(1));
-    for at in [migrated, verified, earlier, anew, born] {
+    for at in [migrated, verified, earlier, anew, created] {
         chain.put(at, PROGRAM, account(2));
     }
     for (at, proposal, status) in [
@@ -64,7 +64,7 @@ async fn only_an_account_that_this_proposal_did_not_move_is_left_behind() {
     let operation = Operation { verb: Verb::RollBack { give_up: false }, proposal: chain.proposal };
     let said = warnings(&chain.backend.prepare(operation).await.unwrap());
     assert!(said.contains("3 accounts were made on the new layout"), "{said}");
-    for at in [earlier, anew, born] {
+    for at in [earlier, anew, created] {
         assert!(said.contains(&at.to_string()), "{said}");
     }
     for at in [old, migrated, verified] {
@@ -78,10 +78,10 @@ async fn a_record_at_another_address_than_its_own_stops_the_scan() {
     let (account, at) = (Pubkey::new_from_array([100; 32]), Pubkey::new_from_array([101; 32]));
     let own = seeds::account_version(&PROGRAM, &account).0;
     chain.put(own, upgrade_manager::ID, record(account, chain.proposal, AccountStatus::Migrated));
-    let gateway = chain.backend.chain();
-    assert_eq!(accounts::records(gateway, &PROGRAM).await.unwrap().len(), 1);
+    let client = chain.backend.chain();
+    assert_eq!(accounts::records(client, &PROGRAM).await.unwrap().len(), 1);
     chain.put(at, upgrade_manager::ID, record(account, chain.proposal, AccountStatus::Migrated));
-    let error = accounts::records(gateway, &PROGRAM).await.unwrap_err();
+    let error = accounts::records(client, &PROGRAM).await.unwrap_err();
     assert!(matches!(error, BackendError::Misplaced { .. }), "{error}");
     for key in [at, own] {
         assert!(error.to_string().contains(&key.to_string()), "{error}");
