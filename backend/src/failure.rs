@@ -4,20 +4,20 @@ use upgrade_manager::error::ManagerError;
 /// What would have to change for the transaction to succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
-    /// Something about an account in it; without that account it may succeed.
+    /// An account of the transaction is at fault: without that account it may succeed.
     Account,
-    /// The signer or the proposal: no other transaction of the same step can succeed either.
+    /// The signer or the proposal is at fault: no other transaction of the same step can succeed either.
     Everything,
-    /// The slot it met: the same transaction can succeed in the next.
+    /// The slot is at fault: the same transaction can succeed in the next slot.
     Slot,
 }
 
 /// Why a transaction failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// In words.
+    /// The reason as a sentence for the operator.
     pub sentence: String,
-    /// The manager's own reason, when it was the manager that refused.
+    /// The manager's error, when the manager refused.
     pub manager: Option<ManagerError>,
     /// What would have to change.
     pub blame: Blame,

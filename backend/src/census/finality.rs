@@ -1,4 +1,4 @@
-//! The wait for finality: only a finalized scan proves that no account was forgotten.
+//! Waits for finality: only a finalized scan proves that no account was forgotten.
 use std::time::{Duration, Instant};
 
 use crate::{
@@ -9,8 +9,8 @@ use crate::{
 /// Pause between two questions for the finalized slot.
 const FINALITY_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Waits until `slot` is finalized, so that a finalized scan sees everything up to it. `report` is told
-/// how far finality has come.
+/// Waits until `slot` is finalized, so that a finalized scan sees every change up to it. Calls `report`
+/// with the finalized slot, at most `slot`, after each question.
 pub(crate) async fn wait_final(
     chain: &ChainClient,
     slot: u64,

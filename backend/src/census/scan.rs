@@ -1,5 +1,5 @@
-//! Looking at a program's accounts: which can migrate, which have moved, which are gone. Reads the
-//! chain each time; the answer is never kept.
+//! Scans a program's accounts: which can migrate, which have migrated, which are gone. Every scan reads
+//! the chain again; nothing is cached.
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::RangeInclusive,
@@ -28,7 +28,7 @@ pub(crate) struct Eligible {
     pub hash: [u8; 32],
     pub lamports: u64,
     pub data: Vec<u8>,
-    /// Whether its old bytes are kept on chain.
+    /// Whether its type is critical, so that a backup account on chain keeps its old bytes.
     pub critical: bool,
 }
 
@@ -38,7 +38,7 @@ impl Eligible {
     }
 }
 
-/// What a scan saw.
+/// The result of a scan.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scan {
     /// Accounts that can migrate, by address.
@@ -47,7 +47,7 @@ pub(crate) struct Scan {
     pub misfits: usize,
 }
 
-/// A scan as a manifest pins it.
+/// The result of a scan in the form that a manifest pins.
 #[derive(Clone, Debug)]
 pub(crate) struct Survey {
     pub leaves: Vec<ManifestLeaf>,
@@ -64,12 +64,13 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// Whether there is nothing at an address any more.
+/// Whether an account is closed: no account, or an empty one of the system program.
 pub(crate) fn is_gone(account: Option<&RawAccount>) -> bool {
     account.is_none_or(|a| a.owner == system_program::ID && a.data.is_empty())
 }
 
-/// The node filters one version; of several it lists every account of the type.
+/// The filters for `rule`. A node can filter by one version only; for several it lists every account of the
+/// type, and the caller filters.
 fn filters(rule: &TypeRule, from: &RangeInclusive<u16>) -> Vec<Filter> {
     let mut filters = vec![Filter::Bytes { at: 0, bytes: rule.discriminator.to_vec() }];
     if from.start() == from.end() {
@@ -112,9 +113,9 @@ pub(crate) async fn scan(
     Ok(Scan { eligible: found.into_values().collect(), misfits })
 }
 
-/// The accounts of a listed type that hold the new version and that the proposal `by` has not moved there:
-/// made on the new layout after execution, also where an account with a record was closed. The chain
-/// does not restore them, and the old code cannot read them.
+/// The accounts that a rollback cannot restore: of a listed type and at the new version, but not migrated
+/// there by the proposal `by`. Users created them after execution, possibly at the address of a closed
+/// account that has a record. The old code cannot read them.
 pub(crate) async fn unrestorable_accounts(
     chain: &ChainClient,
     terms: &Terms,
@@ -128,7 +129,7 @@ pub(crate) async fn unrestorable_accounts(
         there.extend(listed.iter().filter(|(_, raw)| new(raw)).map(|(at, _)| *at));
     }
     if !there.is_empty() {
-        // Read after the accounts: one that is migrated meanwhile has its record by now.
+        // Records are read after the accounts, so an account that is migrated in between has its record.
         let known = records(chain, &terms.program, by).await?;
         let comes_back = |r: &AccountVersion| {
             matches!(r.status, AccountStatus::Migrated | AccountStatus::Verified)
@@ -138,7 +139,7 @@ pub(crate) async fn unrestorable_accounts(
     Ok(there)
 }
 
-/// The accounts that `terms` let migrate and whose record does not forbid it.
+/// The accounts that `terms` let migrate and that are neither quarantined nor recorded as closed.
 pub(crate) async fn open_accounts(
     chain: &ChainClient,
     terms: &Terms,

@@ -1,20 +1,20 @@
-//! What a node answers, as far as it is used here. Node software and providers add fields, write
-//! numbers in other forms and name errors that this build does not know: a field that nobody reads
-//! is never a reason to refuse an answer.
+//! The parts of a node's answers that are used here. Node software and providers add fields, write numbers
+//! in other forms and name errors that this build does not know. A field that is not declared here is
+//! never a reason to refuse an answer.
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use solana_client::rpc_response::TransactionError;
 use solana_commitment_config::CommitmentConfig;
 use solana_transaction_status_client_types::UiTransactionError;
 
-/// An answer together with the slot it speaks of.
+/// An answer and the slot that it is about.
 #[derive(Deserialize)]
 pub(super) struct Answered<T> {
     pub(super) context: AnswerContext,
     pub(super) value: T,
 }
 
-/// Of an answer's context only the slot is read.
+/// The context of an answer; only the slot is read.
 #[derive(Deserialize)]
 pub(super) struct AnswerContext {
     pub(super) slot: u64,
@@ -29,7 +29,7 @@ pub(super) struct NodeAccount {
     pub(super) data: (String, String),
     #[serde(default)]
     pub(super) executable: bool,
-    /// How many bytes the account has. Null where an old node does not say it.
+    /// The length of the account. Null from a node that does not send it.
     #[serde(default)]
     pub(super) space: Value,
 }
@@ -68,7 +68,7 @@ pub(super) struct StatusAnswer {
 }
 
 impl StatusAnswer {
-    /// Whether the transaction has got as far as `commitment` asks.
+    /// Whether the transaction has reached `commitment`.
     pub(super) fn satisfies(&self, commitment: CommitmentConfig) -> bool {
         let named = self.confirmation_status.as_deref();
         if commitment.is_finalized() {
@@ -104,7 +104,7 @@ pub(super) struct Meta {
 pub enum TxError {
     /// An error that this build knows.
     Known(TransactionError),
-    /// One that it does not know, as the node wrote it.
+    /// An error that this build does not know, as the node wrote it.
     Unknown(String),
 }
 

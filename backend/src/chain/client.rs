@@ -1,5 +1,5 @@
-//! The client of one node: every question has a timeout, and one that changes nothing is asked again
-//! where the network was at fault.
+//! The client of one node. Every request has a timeout. A request that changes nothing is sent again when
+//! the network was at fault.
 use std::{future::Future, sync::Arc, time::Duration};
 
 use solana_client::{client_error::ClientError, nonblocking::rpc_client::RpcClient as Rpc};
@@ -9,7 +9,7 @@ use crate::{
     error::{BackendError, Result},
 };
 
-/// How often a harmless question is asked in all.
+/// Most attempts at a request that changes nothing.
 const MAX_ATTEMPTS: u32 = 4;
 /// Pause before the second attempt; doubles each time.
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(200);
@@ -57,7 +57,7 @@ impl ChainClient {
         self.inner.genesis_hash
     }
 
-    /// How it was configured.
+    /// The configuration it was connected with.
     #[must_use]
     pub fn config(&self) -> &ChainClientConfig {
         &self.inner.config
@@ -67,7 +67,7 @@ impl ChainClient {
         &self.inner.rpc
     }
 
-    /// The node still serves the cluster it served at first: a load balancer may change its mind.
+    /// Refuses when the node no longer serves the cluster it served at first, as a load balancer may do.
     pub(crate) async fn recheck_genesis(&self) -> Result<()> {
         let found = self.read("getGenesisHash", || self.rpc().get_genesis_hash()).await?;
         if found.to_bytes() == self.inner.genesis_hash {
@@ -80,7 +80,7 @@ impl ChainClient {
         })
     }
 
-    /// Asks a question that changes nothing, again where the network was at fault.
+    /// Sends a request that changes nothing, and again when the network was at fault.
     pub(super) async fn read<T, F, Fut>(&self, method: &'static str, ask: F) -> Result<T>
     where
         F: Fn() -> Fut,
@@ -90,7 +90,7 @@ impl ChainClient {
     }
 }
 
-/// Asks once, within the configured time.
+/// Sends a request once, within the configured time.
 pub(super) async fn ask_once<T>(
     config: &ChainClientConfig,
     method: &'static str,

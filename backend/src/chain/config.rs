@@ -74,7 +74,7 @@ impl ChainClientConfig {
             None => name.chars().all(is_bare),
         };
         let is_port = port.bytes().all(|b| b.is_ascii_digit());
-        // An @ further behind says that the password has not ended at the first slash.
+        // An @ after the first slash means that the password contains the slash.
         match !name.is_empty() && is_name && is_port && !behind.contains('@') {
             true => format!("{scheme}://{host}"),
             false => format!("{scheme}://…"),

@@ -1,4 +1,4 @@
-//! Until when a signed transaction can be included. Pure: the node's numbers come in as values.
+//! When a blockhash has expired for certain. Pure: the node's numbers come in as values.
 use std::time::Duration;
 
 /// Blocks for which a blockhash can be used: `MAX_PROCESSING_AGE` of Agave's `solana-clock`.
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blockhash_expires_with_the_block_after_its_last_one() {
+    fn a_blockhash_expires_one_block_after_its_last_valid_one() {
         assert!(!GIVEN.is_past(after(170, 150), MINUTE));
         assert!(GIVEN.is_past(after(170, 151), MINUTE));
         assert!(GIVEN.is_past(after(151, 151), MINUTE));
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_height_that_grew_by_more_than_the_slot_is_not_believed() {
+    fn a_height_that_grew_by_more_than_the_slot_is_implausible() {
         for blocks in [151, 200, 22_000_000] {
             assert!(!GIVEN.is_past(after(150, blocks), MINUTE), "{blocks}");
         }
@@ -72,13 +72,13 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_of_slot_and_height_together_is_not_believed() {
+    fn a_jump_of_slot_and_height_together_is_implausible() {
         assert!(!GIVEN.is_past(after(22_000_000, 22_000_000), MINUTE));
         assert!(!GIVEN.is_past(after(151, 151), Duration::from_millis(700)));
     }
 
     #[test]
-    fn a_last_height_that_is_too_low_does_not_make_a_blockhash_expire() {
+    fn a_last_valid_height_that_is_too_low_does_not_expire_a_blockhash() {
         let low = Expiry { last_valid: 10, ..GIVEN };
         assert!(!low.is_past(after(100, 100), MINUTE));
         let a_little = Expiry { last_valid: GIVEN.last_valid - 100, ..GIVEN };

@@ -1,4 +1,4 @@
-//! A transaction's own error and log, as one sentence. Pure.
+//! Turns a transaction's error and log into one sentence for the operator. Pure.
 use solana_client::rpc_response::TransactionError;
 use solana_instruction::error::InstructionError;
 use solana_pubkey::Pubkey;
@@ -139,7 +139,7 @@ pub(super) fn explain_answer(error: &TxError, logs: &[String], programs: &[Pubke
     if let Some((_, sentence, blame)) = known_line(logs) {
         return Failure { sentence: (*sentence).into(), manager: None, blame: *blame };
     }
-    // As for known errors: what an instruction met may be about one of its accounts.
+    // As for known errors, a failing instruction may be the fault of one of its accounts.
     let blame = if text.contains("Instruction") { Blame::Account } else { Blame::Everything };
     let text: String = text.chars().take(MAX_UNKNOWN_LEN).collect();
     let who = failing_program(logs).map_or_else(String::new, |p| format!(" Program {p} refused."));
@@ -216,7 +216,7 @@ mod tests {
     const TARGET: Pubkey = Pubkey::new_from_array([7; 32]);
 
     #[test]
-    fn the_managers_code_becomes_its_sentence_with_and_without_logs() {
+    fn an_error_code_of_the_manager_becomes_its_sentence_with_and_without_logs() {
         let programs = [system_program::ID, upgrade_manager::ID];
         let said = explain(&custom(6021), &[], &programs);
         assert_eq!(said.sentence, "The member has cast this vote already.");
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_targets_code_is_not_mistaken_for_the_managers() {
+    fn an_error_code_of_a_target_is_not_taken_for_the_managers() {
         let logs = lines(&[
             &format!("Program {TARGET} invoke [2]"),
             "Program log: AnchorError occurred. Error Code: Full. Error Number: 6021. Error Message: The vault is full.",
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_error_is_told_in_the_nodes_own_words() {
+    fn an_unknown_error_is_quoted_from_the_node() {
         let unknown = TxError::Unknown(r#"{"InstructionError":[0,{"FutureVariant":1}]}"#.into());
         let said = explain_answer(&unknown, &[], &[TARGET]);
         assert!(said.sentence.contains("FutureVariant"), "{said}");

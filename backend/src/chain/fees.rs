@@ -1,4 +1,4 @@
-//! What a transaction costs its payer beside rent. Pure.
+//! Base fee and priority fee of a transaction. Rent is not included. Pure.
 use solana_instruction::Instruction;
 use solana_message::Message;
 use solana_pubkey::Pubkey;
@@ -10,7 +10,7 @@ const BASE_FEE_PER_SIGNATURE: u64 = 5_000;
 /// Micro-lamports of a lamport.
 const MICRO_LAMPORTS_PER_LAMPORT: u64 = 1_000_000;
 /// Highest priority fee that is accepted, in micro-lamports per compute unit: 0.07 SOL for a
-/// transaction of 1,400,000 units. More is taken for lamports or SOL typed by mistake.
+/// transaction of 1,400,000 units. A higher one is most likely lamports or SOL typed by mistake.
 pub const MAX_UNIT_PRICE: u64 = 50_000_000;
 
 /// Reads a priority fee as an operator writes it.
@@ -27,7 +27,7 @@ pub fn parse_unit_price(text: &str) -> Result<u64, String> {
     check_unit_price(price)
 }
 
-/// Refuses a priority fee that can only be a mistake.
+/// Refuses a priority fee above [`MAX_UNIT_PRICE`].
 ///
 /// # Errors
 /// A sentence with the unit and the highest value.
@@ -47,7 +47,7 @@ pub fn check_unit_price(price: u64) -> Result<u64, String> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fee {
     pub signatures: u64,
-    /// The compute units that are paid for: the limit, not what is used.
+    /// The unit limit. The priority fee is paid for the limit, not for the units used.
     pub limit: u32,
     /// Micro-lamports per compute unit.
     pub price: u64,
@@ -113,7 +113,7 @@ impl Fee {
     }
 }
 
-/// `lamports` as SOL, without zeros that say nothing.
+/// `lamports` as SOL, without trailing zeros.
 pub(crate) fn sol(lamports: u64) -> String {
     const SOL: u64 = 1_000_000_000;
     let text = format!("{}.{:09}", lamports / SOL, lamports % SOL);

@@ -1,4 +1,4 @@
-//! Looks a transaction up by its signature after its outcome could not be learnt.
+//! Looks up a transaction by its signature, for when its outcome was not learnt while sending.
 use solana_commitment_config::CommitmentConfig;
 use solana_rpc_client_api::custom_error::JSON_RPC_SERVER_ERROR_TRANSACTION_HISTORY_NOT_AVAILABLE;
 use solana_signature::Signature;
@@ -18,10 +18,10 @@ pub enum TxStatus {
         slot: u64,
         /// Whether nothing can undo the block any more.
         finalized: bool,
-        /// Why the transaction failed, where it did.
+        /// Why the transaction failed, if it did.
         failure: Option<Failure>,
     },
-    /// It is in a block that may still lose to another.
+    /// It is in a block that is not confirmed: the cluster may still drop the block.
     Unconfirmed {
         /// The block's slot.
         slot: u64,

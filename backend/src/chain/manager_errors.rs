@@ -1,4 +1,4 @@
-//! From a code on the wire back to the manager's own error and its sentence.
+//! Finds the manager's error for a code that a transaction failed with.
 use upgrade_manager::error::{ALL, ManagerError};
 
 /// The manager's error with this code.

@@ -1,5 +1,5 @@
-//! The one way to the chain: a JSON-RPC node, asked with timeouts, asked again where that is
-//! harmless, and never trusted about anything that can be checked.
+//! The way to the chain through one JSON-RPC node: reading, simulating, sending, explaining failures.
+//! Requests have timeouts, and whatever the node says is checked where it can be checked.
 mod answers;
 pub(crate) mod client;
 pub(crate) mod config;

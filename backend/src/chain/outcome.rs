@@ -1,5 +1,5 @@
-//! What becomes of a signed transaction: it is offered to the node again and again until it is
-//! confirmed, has failed, is proved to be expired, or until the wait is over.
+//! Broadcasts one signed transaction again and again until it is confirmed, has failed, is proved to be
+//! expired, or until the wait is over.
 use std::time::{Duration, Instant};
 
 use solana_client::{
@@ -31,7 +31,7 @@ use crate::{
     failure::Failure,
 };
 
-/// First pause between two looks at a transaction's status; grows by half up to the last.
+/// First pause between two polls of a transaction's status; grows by half up to [`MAX_POLL_INTERVAL`].
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_POLL_INTERVAL: Duration = Duration::from_millis(1_000);
 /// Pause between two broadcasts of the same transaction.
@@ -53,13 +53,13 @@ pub(super) struct Sending<'a> {
     pub instructions: &'a [Instruction],
 }
 
-/// How the node answered a broadcast.
+/// The node's answer to a broadcast.
 enum BroadcastAnswer {
-    /// It took the transaction, or may have.
+    /// The node took the transaction, or may have taken it.
     MaybeTaken(Option<String>),
-    /// It did not take the transaction now; later it may.
+    /// The node did not take the transaction now and may take it later.
     NotYet(String),
-    /// It does not take the transaction, and will not.
+    /// The node refuses the transaction for good.
     Refused(BackendError),
 }
 
@@ -169,9 +169,9 @@ impl ChainClient {
         if !sending.expiry.is_past(finalized, sending.fetched.elapsed()) {
             return Ok(RpcOutcome::Waiting(None));
         }
-        // Blocks up to `finalized` cannot change any more, and later ones cannot include it. So it
-        // is in one of them or nowhere; a node that has all of them tells. Another node may answer
-        // than the one before, and may be behind it: its own slot says so.
+        // Blocks up to `finalized` cannot change any more, and later blocks cannot include the
+        // transaction. So it is in one of those blocks or nowhere, and a node that has all of them knows.
+        // Behind one address another node may answer this time; its own slot shows whether it is behind.
         match self.status(&sending.signature, true).await? {
             (_, Some(known)) => Ok(known),
             (slot, None) if slot >= finalized.slot => Ok(RpcOutcome::Expired),

@@ -1,5 +1,5 @@
-//! Reading accounts. An account is complete or it is an error: bytes that a node cut short never
-//! reach a hash.
+//! Reads accounts. An account is complete or it is an error, so that bytes which a node cut short are
+//! never hashed.
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use solana_client::{
@@ -45,7 +45,7 @@ pub struct RawAccount {
     pub executable: bool,
 }
 
-/// What an account must have to be listed.
+/// A condition that a listed account must meet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Filter {
     /// These bytes at this offset.
@@ -73,11 +73,10 @@ impl Filter {
     }
 }
 
-/// The account at `address`. What keeps cut bytes out of a hash: no `dataSlice` is ever asked for,
-/// so what is sent is the whole account; where the node says how long the account is (every node
-/// since Agave 1.15), the bytes must be that many; the manager's own accounts and the loader's are
-/// refused by their decoders when they are cut; and hashes of other accounts are compared on chain,
-/// with the account itself, before anything is written.
+/// The account at `address`, complete. Four things keep cut bytes out of a hash. No request has a
+/// `dataSlice`. Where the node sends `space` (every node since Agave 1.15), the bytes must be that many.
+/// The decoders of the manager's and the loader's accounts refuse cut bytes. Hashes of other accounts are
+/// compared on chain, with the account itself, before anything is written.
 fn decode(address: Pubkey, account: &NodeAccount) -> Result<RawAccount> {
     let bad = |reason: String| BackendError::BadAccount { what: "account", address, reason };
     let (data, encoding) = &account.data;
@@ -94,7 +93,7 @@ fn decode(address: Pubkey, account: &NodeAccount) -> Result<RawAccount> {
     Ok(RawAccount { owner, lamports, data, executable })
 }
 
-/// How accounts are asked for.
+/// The options of every request for accounts.
 fn options(commitment: CommitmentConfig) -> Value {
     json!({"encoding": "base64", "commitment": commitment.commitment})
 }
@@ -196,7 +195,7 @@ impl ChainClient {
             }
         }
         out.sort_by_key(|(address, _)| *address);
-        // An account that a node lists twice must not be counted, or sent, twice.
+        // A node may list an account twice; it must not be counted or sent twice.
         out.dedup_by_key(|(address, _)| *address);
         Ok(out)
     }
@@ -230,8 +229,7 @@ impl ChainClient {
 }
 
 impl RawAccount {
-    /// Decodes the Clock sysvar. Timelocks and windows are shown by it, so nothing else may pass
-    /// for it.
+    /// Decodes the Clock sysvar. Timelocks and windows depend on it, so any other account is refused.
     ///
     /// # Errors
     /// [`BackendError::ForeignOwner`] or [`BackendError::BadAccount`].
@@ -259,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_clock_sysvar_tells_the_time() {
+    fn only_the_clock_sysvar_is_decoded_as_chain_time() {
         let account = |owner, len: usize| {
             let mut data = vec![0; len];
             (data[0], data[32]) = (7, 9);

@@ -1,4 +1,4 @@
-//! What went wrong on the way to the node, in the operator's words.
+//! Turns errors of the RPC client into sentences for the operator, without access keys.
 use solana_client::client_error::{ClientError, ClientErrorKind};
 use solana_rpc_client_api::{
     custom_error::{

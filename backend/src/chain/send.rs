@@ -1,5 +1,5 @@
-//! Signing and sending. One signed transaction is sent again and again, never a second one, until
-//! its outcome is known or the wait is over (`outcome.rs`).
+//! Signs and sends a transaction. The same signed bytes are broadcast again and again (`outcome.rs`); a
+//! second transaction is never signed while the outcome of the first is unknown.
 use std::time::Instant;
 
 use serde_json::json;
@@ -167,7 +167,7 @@ impl ChainClient {
 pub(super) fn sign(message: Message, signers: &[&dyn Signer]) -> Result<Transaction> {
     let bytes = message.serialize();
     let needed = usize::from(message.header.num_required_signatures);
-    // All keys are there before the first of them signs.
+    // Every signer is found before the first of them signs.
     let keys = message.account_keys.iter().take(needed);
     let found = keys.map(|key| {
         let signer = signers.iter().find(|s| s.pubkey() == *key);

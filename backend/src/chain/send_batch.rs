@@ -1,5 +1,5 @@
-//! Many transactions whose effect can be read back and whose repetition changes nothing: sent with
-//! bounded concurrency and not asked about one by one. What became of them, the caller reads.
+//! Sends many transactions at once, for transactions that may be repeated and whose effect can be read
+//! back from an account. Nothing here waits for confirmations: the caller reads the account.
 use std::time::Instant;
 
 use futures_util::{StreamExt, stream};
@@ -22,12 +22,12 @@ use crate::{
     preflight::receipt::SentTx,
 };
 
-/// Sends under way at once.
+/// Most `sendTransaction` requests at the same time.
 const MAX_SENDS_IN_FLIGHT: usize = 32;
 /// Most signatures of one `getSignatureStatuses`.
 const MAX_STATUSES_PER_REQUEST: usize = 256;
 
-/// A signed transaction; its bytes may be sent any number of times and take effect once at most.
+/// A signed transaction. Its bytes can be sent any number of times and take effect once at most.
 pub(crate) struct Signed {
     transaction: Transaction,
     expiry: Expiry,
@@ -62,7 +62,7 @@ impl Signed {
         explain_answer(error, &[], &programs)
     }
 
-    /// What is reported of it.
+    /// The transaction in a receipt.
     pub(crate) fn report(&self, verb: &str, status: &SignatureStatus) -> SentTx {
         SentTx {
             verb: verb.into(),
@@ -94,9 +94,9 @@ impl ChainClient {
         messages.iter().map(one).collect()
     }
 
-    /// Sends all of `signed`, some at once, within the time in which an outcome must be known. A node
-    /// that refuses every one of them is an error; one that loses some, or does not answer, is not,
-    /// because only the effect counts.
+    /// Sends all of `signed` within the configured outcome timeout. It is an error when the node refuses
+    /// every one of them. It is no error when the node loses some or does not answer, because the caller
+    /// looks at the effect.
     pub(crate) async fn send_all(&self, signed: impl Iterator<Item = &Signed>) -> Result<()> {
         let sent = tokio::time::timeout(self.config().outcome_timeout, self.send_each(signed));
         sent.await.unwrap_or(Ok(()))

@@ -1,4 +1,4 @@
-//! Sizes, budgets and simulation: what a transaction will take, before anybody signs it.
+//! Size, compute budget and simulation of a transaction, before it is signed.
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::json;
 use solana_client::rpc_request::RpcRequest;

@@ -1,4 +1,4 @@
-//! The content of a buffer that an upload can go on with.
+//! The content of a buffer, when an interrupted upload can go on with it.
 use solana_pubkey::Pubkey;
 use upgrade_manager::loader;
 

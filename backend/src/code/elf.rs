@@ -1,5 +1,5 @@
-//! What can be said about an ELF from its bytes alone: whether it is one, its sBPF version, its
-//! solana-verify hash. Pure; it does not verify the code.
+//! What the bytes of an ELF tell: whether they are an ELF that can be deployed, its sBPF version, its
+//! solana-verify hash. Pure. The instructions in it are not verified; the loader does that.
 use sha2::{Digest, Sha256};
 use upgrade_manager::loader::{self, code_hash};
 
@@ -8,7 +8,7 @@ const MACHINES: [u16; 2] = [247, 263];
 /// Largest ELF that fits into a program's account.
 pub const MAX_ELF: usize = loader::MAX_ELF;
 
-/// What the bytes of one program say about themselves.
+/// What the header and the bytes of one ELF tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ElfInfo {
     /// Bytes as they are.
@@ -56,8 +56,9 @@ pub fn trimmed(bytes: &[u8]) -> &[u8] {
     bytes.get(..end).unwrap_or_default()
 }
 
-/// The chain's hash of `bytes`, a file, a buffer or ProgramData behind its header: solana-verify's
-/// up to 2 MiB, one over chunks above. What is no program gets a plain sha256.
+/// The hash that the chain computes of `bytes`: a file, or a buffer or ProgramData behind its header. Up to
+/// 2 MiB it is solana-verify's hash, above that a hash over chunks. Bytes that are no program get a plain
+/// sha256.
 #[must_use]
 pub fn verify_hash(bytes: &[u8]) -> [u8; 32] {
     let bytes = trimmed(bytes);
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn each_thing_that_is_wrong_is_named() {
+    fn each_defect_of_a_header_is_named() {
         assert_eq!(inspect(b"#!/bin/sh"), Err(ElfProblem::NotAnElf));
         assert_eq!(inspect(b"\x7fELF"), Err(ElfProblem::Truncated));
         assert_eq!(inspect(&elf(0, b"")[..50]), Err(ElfProblem::Truncated));

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// The accounts of one installation as they are now.
+/// The accounts that installing one of a proposal's ELFs touches, as they are now.
 pub(crate) struct InstallAccounts {
     authority: Pubkey,
     program_data: Option<RawAccount>,
@@ -61,7 +61,7 @@ impl InstallAccounts {
         })
     }
 
-    /// Everything that must hold of the code before it is installed.
+    /// Every check of these accounts that the installation needs.
     pub(crate) fn checks(&self, terms: &Terms, direction: Direction, slot: u64) -> Vec<Check> {
         let (pinned, what) = match direction {
             Direction::Forward => (&terms.upgrade, "new"),
@@ -78,7 +78,7 @@ impl InstallAccounts {
         checks
     }
 
-    /// Pins the bytes that decide: what runs and what is installed.
+    /// Pins the hashes of the code that runs and of the code that is installed.
     pub(crate) fn pin(&self, pinned: &mut PinnedState) {
         let hash = |account: &Option<RawAccount>, header: usize| {
             account.as_ref().map_or("nothing".into(), |a| {
@@ -114,7 +114,7 @@ impl InstallAccounts {
         check_frozen(self.buffer.as_ref(), pinned, &self.authority, what)
     }
 
-    /// The rollback buffer must hold what runs now.
+    /// Checks that the rollback buffer holds the code that runs now.
     fn check_way_back(&self, pinned: &PinnedElf) -> Check {
         let frozen = check_frozen(self.other.as_ref(), pinned, &self.authority, "old");
         if frozen.verdict == Verdict::Fail {

@@ -1,5 +1,5 @@
 //! Checks of code: an ELF, a frozen buffer, the room in ProgramData, the authority over a program.
-//! Bytes are fetched whole and hashed here; a node's word about a hash is never taken.
+//! Whole accounts are fetched and hashed here; a hash that a node claims is never used.
 pub(crate) mod buffer;
 pub mod elf;
 pub(crate) mod install;
@@ -16,7 +16,7 @@ use crate::{
 /// Least bytes that the cluster extends a program by (SIMD-0431).
 pub const MIN_EXTEND_LEN: usize = 10_240;
 
-/// `account` is the frozen buffer that was pinned, hashed here.
+/// Checks that `account` is the frozen buffer `pinned` and holds the pinned code, hashed here.
 pub(crate) fn check_frozen(
     account: Option<&RawAccount>,
     pinned: &PinnedElf,
@@ -45,7 +45,7 @@ pub(crate) fn check_frozen(
     )
 }
 
-/// The ELF can be deployed, as far as its header tells.
+/// Checks that the ELF can be deployed, as far as its header tells.
 pub(crate) fn check_elf(bytes: &[u8], what: &str) -> Check {
     match elf::inspect(bytes) {
         Err(problem) => Check::fail(format!("The {what} code cannot be deployed: {problem}.")),
@@ -58,7 +58,7 @@ pub(crate) fn check_elf(bytes: &[u8], what: &str) -> Check {
     }
 }
 
-/// ProgramData with `room` bytes can hold `len` bytes.
+/// Checks that ProgramData with `room` bytes for code can hold `len` bytes.
 pub(crate) fn check_room(room: usize, len: u32, program: &Pubkey) -> Check {
     let need = usize::try_from(len).unwrap_or(usize::MAX);
     match need.checked_sub(room) {
@@ -76,7 +76,7 @@ pub(crate) async fn live_elf(chain: &ChainClient, program_data: &Pubkey) -> Resu
     with_live(chain, program_data, |live| live.elf.to_vec()).await
 }
 
-/// Who holds the upgrade authority now.
+/// The upgrade authority now; `None` when the program is final.
 pub(crate) async fn live_authority(
     chain: &ChainClient,
     program_data: &Pubkey,

@@ -1,4 +1,5 @@
-//! What a proposal about a multisig would change, in words; and new rules made from a few wishes.
+//! Changes of a multisig's rules: from the operator's options to new rules, and from a proposal to facts
+//! that name every old and new value.
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{Action, MemberArgs, MultisigConfig, MultisigRules};
 
@@ -7,10 +8,10 @@ use crate::{
     preflight::fact::Fact,
 };
 
-/// What shall change in a multisig's rules; everything else stays as it is.
+/// The changes an operator asks for; a rule that is not named stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MultisigChange {
-    /// Members to add; of one that is there, the roles change.
+    /// Members to add. A present member gets these roles instead of the old ones.
     pub add: Vec<MemberArgs>,
     /// Members to remove.
     pub remove: Vec<Pubkey>,
@@ -33,10 +34,10 @@ pub struct MultisigChange {
 }
 
 impl MultisigChange {
-    /// The rules after the change, members sorted; or which wish makes no sense.
+    /// The rules after the change, with members sorted.
     ///
     /// # Errors
-    /// A sentence about a member to remove that is none.
+    /// A sentence, when a key to remove is not a member.
     pub fn apply(&self, mut rules: MultisigRules) -> std::result::Result<MultisigRules, String> {
         for key in &self.remove {
             let before = rules.members.len();
@@ -62,7 +63,7 @@ impl MultisigChange {
     }
 }
 
-/// What `action` would do to the multisig `config`, one line for everything that changes.
+/// What `action` would do to the multisig `config`: one fact for each change.
 pub(crate) fn action_facts(action: &Action, config: &MultisigConfig) -> Vec<Fact> {
     let fact = |label: &str, value: String| Fact { label: label.into(), value };
     let mut facts = vec![fact("What it does", action.name().into())];
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_wished_changes_and_members_stay_sorted() {
+    fn only_named_rules_change_and_members_stay_sorted() {
         let change = MultisigChange {
             add: vec![
                 MemberArgs { key: key(0xf), roles: role::VOTE },
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn every_change_is_said_with_both_values_and_nothing_else() {
+    fn every_change_names_both_values_and_nothing_else_is_listed() {
         let mut new = rules();
         (new.timelock, new.guardian) = (345_600, None);
         new.members.remove(0);

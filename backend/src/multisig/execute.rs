@@ -1,5 +1,5 @@
-//! Execution of what a multisig decided about itself or about who holds a program: what the chain will
-//! check, checked before and in words.
+//! Execution of a proposal that changes a multisig or hands a program over. Everything that the chain will
+//! check is checked here first, so that the preflight names the reason.
 use upgrade_manager::{
     seeds,
     state::{Action, Transfer},
@@ -60,7 +60,7 @@ pub(super) async fn plan(context: &Context, current: &GovernanceContext) -> Resu
     Ok(plan)
 }
 
-/// What execution of `action` does.
+/// The step that executes `action`.
 fn step(action: &Action) -> Step {
     let consequence = match action {
         Action::ConfigChange(_) => "Puts the new rules of the multisig in force now.".to_owned(),

@@ -1,5 +1,5 @@
-//! Proposals about a multisig, and about who holds a program: votes and execution by the same verbs as on
-//! upgrades. How one is made is set-up, see `setup::governance`.
+//! Proposals that change a multisig or hand a program over. They take the same verbs for votes and
+//! execution as upgrades. `setup::governance` makes them.
 pub(crate) mod changes;
 mod execute;
 mod plan;
@@ -12,7 +12,7 @@ use crate::{
     preflight::operation::{Operation, Verb},
 };
 
-/// Plans votes on, and execution of, what a multisig decides about itself.
+/// Plans votes on such proposals and their execution.
 #[derive(Clone)]
 pub struct MultisigCoordinator {
     context: Context,

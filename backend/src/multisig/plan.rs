@@ -1,4 +1,4 @@
-//! What every verb on a proposal about a multisig shows, checks and pins.
+//! The facts, checks and pinned values of every verb on a proposal that changes a multisig.
 use crate::{
     accounts::governance::GovernanceContext,
     multisig::changes::action_facts,
@@ -10,7 +10,7 @@ use crate::{
     preflight::operation::Verb,
 };
 
-/// A plan for a verb, with what every such verb shows, checks and pins.
+/// A plan for `verb` with everything that all verbs on such a proposal have in common.
 pub(super) fn for_governance(context: &Context, verb: Verb, current: &GovernanceContext) -> Plan {
     let (proposal, terms) = (&current.proposal, &current.proposal.terms);
     let subject = format!("multisig proposal {} of {}", terms.id, terms.multisig);

@@ -1,9 +1,9 @@
-//! The rules of a multisig in words, and what deserves a look before they are signed.
+//! The rules of a multisig as facts, and warnings about rules that are legal but risky.
 use upgrade_manager::state::{MultisigRules, role};
 
 use crate::preflight::{check::Check, fact::Fact, text::span};
 
-/// Everything a multisig agrees on, one line each.
+/// Every rule of a multisig as a fact.
 pub(crate) fn rule_facts(rules: &MultisigRules) -> Vec<Fact> {
     let mut facts = vec![];
     let mut fact = |label: &str, value: String| facts.push(Fact { label: label.into(), value });
@@ -28,7 +28,7 @@ pub(crate) fn rule_facts(rules: &MultisigRules) -> Vec<Fact> {
     facts
 }
 
-/// What is allowed and still deserves a look.
+/// Warnings about rules that the chain accepts but that can lock the members out or weaken a vote.
 pub(crate) fn rule_warnings(rules: &MultisigRules) -> Vec<Check> {
     let mut out = vec![];
     let voters = rules.members.iter().filter(|m| m.roles & role::VOTE != 0).count();
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_locks_a_multisig_out_is_said() {
+    fn risky_rules_are_warned_of() {
         let key = |n| Pubkey::new_from_array([n; 32]);
         let member = |n| MemberArgs { key: key(n), roles: role::ALL };
         let mut rules = MultisigRules {

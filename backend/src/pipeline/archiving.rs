@@ -1,4 +1,4 @@
-//! Keeps old bytes in the archive before a step makes them unreadable, and reads them back.
+//! Writes accounts' old bytes into the archive before a step overwrites them, and reads them back.
 use std::sync::Arc;
 
 use solana_pubkey::Pubkey;
@@ -12,7 +12,7 @@ use crate::{
     preflight::{check::Check, intent::Intent, operation::Verb},
 };
 
-/// Old bytes must be kept before anything can overwrite them.
+/// Checks that the archive can be written: old bytes must be in it before anything overwrites them.
 pub(crate) fn check_archive(context: &Context) -> Check {
     match context.archive().check_writable() {
         Ok(()) => {
@@ -22,7 +22,7 @@ pub(crate) fn check_archive(context: &Context) -> Check {
     }
 }
 
-/// Keeps what the step of `plan` will make unreadable, before it is signed.
+/// Archives the bytes or the manifest that later steps of `plan` need, before it is signed.
 pub(crate) async fn archive_before(context: &Context, intent: &Intent, plan: &Plan) -> Result<()> {
     match intent.verb {
         Verb::Execute if plan.archives => archive_all(context, intent.proposal).await,
@@ -31,7 +31,7 @@ pub(crate) async fn archive_before(context: &Context, intent: &Intent, plan: &Pl
     }
 }
 
-/// Keeps the leaves of a new proposal's manifest: proofs of closed accounts need them later.
+/// Archives the leaves of a new proposal's manifest: proofs for closed accounts need them later.
 async fn archive_manifest(context: &Context, intent: &Intent) -> Result<()> {
     let Some(frozen) = &intent.request else { return Ok(()) };
     let (program, leaves) = (frozen.request.program, frozen.leaves.clone());
@@ -39,8 +39,8 @@ async fn archive_manifest(context: &Context, intent: &Intent) -> Result<()> {
     blocking(move || archive.put_manifest(&program, &leaves).map(drop)).await
 }
 
-/// Keeps the present bytes of every account that can migrate: once the new code runs, anyone
-/// may migrate an account before this tool sees it.
+/// Archives the present bytes of every account that can migrate. It must come before execution: once the
+/// new code runs, anyone can migrate an account before this tool reads it.
 async fn archive_all(context: &Context, proposal: Pubkey) -> Result<()> {
     let found = ProposalContext::load(context.chain(), proposal).await?;
     let terms = &found.proposal.terms;
@@ -51,7 +51,7 @@ async fn archive_all(context: &Context, proposal: Pubkey) -> Result<()> {
     archive_accounts(context, terms.program, &seen.eligible).await
 }
 
-/// Keeps the bytes of `accounts` under their hashes.
+/// Archives the bytes of `accounts` under their hashes.
 pub(crate) async fn archive_accounts(
     context: &Context,
     program: Pubkey,
@@ -63,7 +63,7 @@ pub(crate) async fn archive_accounts(
         .await
 }
 
-/// Runs `work`, which touches files, beside the network's threads.
+/// Runs `work` on a thread where it may block on files.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {

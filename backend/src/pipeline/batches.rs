@@ -1,5 +1,6 @@
-//! Sends many batches, several at once. A batch that fails is halved until the account that fails
-//! stands alone; the others go on. Nothing here remembers anything: what is done is on the chain.
+//! The batch lane: sends many batches, several at once. A batch that fails is halved until the failing
+//! account is alone; the other accounts go on. The lane keeps no state between runs: the chain shows what
+//! is done.
 use std::{collections::VecDeque, fmt::Display};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
@@ -24,7 +25,7 @@ use crate::{
     preflight::receipt::SentTx,
 };
 
-/// Batches under way at once.
+/// Most batches that are sent at the same time.
 const MAX_BATCHES_IN_FLIGHT: usize = 8;
 
 /// One item that failed for good in this run.
@@ -41,7 +42,7 @@ impl Display for Failed {
     }
 }
 
-/// What a run of batches came to.
+/// What a run of batches sent, did, and failed to do.
 #[derive(Debug, Default)]
 pub(crate) struct BatchOutcome {
     pub sent: Vec<SentTx>,
@@ -49,14 +50,14 @@ pub(crate) struct BatchOutcome {
     pub failed: Vec<Failed>,
 }
 
-/// Where batches go and what they are called.
+/// Where batches are sent, who signs them, and what they are called.
 pub(crate) struct BatchLane<'a> {
     pub chain: &'a ChainClient,
     pub key: &'a dyn Signer,
     pub reporter: &'a Reporter,
-    /// Name of each transaction.
+    /// The name of each transaction in receipts.
     pub what: &'static str,
-    /// What the operator reads while it runs.
+    /// The label of the progress that the operator sees.
     pub label: &'static str,
     /// Items done before this run.
     pub before: u64,
@@ -80,8 +81,8 @@ impl BatchLane<'_> {
     /// Packs `items`, which are sorted by `account`, and sends them all.
     ///
     /// # Errors
-    /// What no choice of accounts can change: the network is gone, the signer lacks lamports or a
-    /// role, the members have voted for rollback. Everything confirmed until then stays.
+    /// What stops every batch alike: the network is gone, the signer lacks lamports or a role, the
+    /// members have voted for rollback. Batches that were confirmed before stay confirmed.
     pub(crate) async fn run<T: Clone + Send + Sync>(
         &self,
         items: Vec<T>,
@@ -127,7 +128,7 @@ impl BatchLane<'_> {
                     self.record(&mut outcome, landed).await;
                     queue.extend(batches);
                 }
-                // What is under way is waited for: its outcome must be known.
+                // The batches that were sent are waited for, because their outcome must be known.
                 BatchVerdict::Stop(error) => stop = Some(stop.unwrap_or(error)),
             }
             self.report_progress(&outcome, total);
@@ -172,7 +173,7 @@ impl BatchLane<'_> {
                     Failure { sentence: error.to_string(), manager: None, blame: Blame::Account };
                 after_failure(batch, failure, None)
             }
-            // Known to be dead: the same accounts may go into another transaction.
+            // The transaction cannot land any more, so the same accounts may go into another one.
             Err(BackendError::Dropped { .. }) if batch.tries < MAX_TRIES => {
                 BatchVerdict::Again(vec![again(batch)], None)
             }
@@ -222,7 +223,7 @@ mod tests {
         Batch { items: (0..n).collect(), tries }
     }
 
-    /// Runs `after_failure` the way the lane does, for a chain that refuses batches with a bad item.
+    /// Runs `after_failure` as the lane does, for a chain that refuses every batch with a bad item.
     fn isolate(n: u8, bad: &[u8]) -> (Vec<u8>, Vec<u8>) {
         let (mut queue, mut done, mut failed) = (vec![batch(n, 1)], vec![], vec![]);
         while let Some(batch) = queue.pop() {
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slots_fault_is_tried_again_whole_and_not_for_ever() {
+    fn a_failure_of_the_slot_is_retried_whole_up_to_the_limit() {
         let again = after_failure(batch(4, 1), failure(Blame::Slot), None);
         assert!(
             matches!(again, BatchVerdict::Again(b, _) if b[0].items.len() == 4 && b[0].tries == 2)

@@ -1,5 +1,5 @@
-//! What every room works with: the way to the chain, the keys, the archive. A value: a key that is loaded
-//! later makes another context and cannot reach a job that is running.
+//! What every manager works with: the client of the chain, the keys, the archive. A context is a value: a
+//! key that is loaded later goes into the next context and cannot reach a job that is running.
 use std::sync::Arc;
 
 use solana_pubkey::Pubkey;

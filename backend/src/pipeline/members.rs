@@ -1,19 +1,19 @@
-//! Who may do what, who has voted, who is missing. The chain's own rules answer; only the words are added.
+//! Roles and votes of a multisig's members. The chain's own rules decide; this module words the result.
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{Choice, Course, MultisigConfig, role};
 
 use crate::preflight::{check::Check, fact::Fact, operation::Verb, pinned::PinnedState};
 
-/// What a verb asks of its signer.
+/// The membership that a verb needs of its signer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Needs {
-    /// Nothing but a signature: anyone may.
+    /// None: anyone may sign.
     Nobody,
     /// Membership with this role.
     Role(u8),
 }
 
-/// A role's bits in words.
+/// The name of a role.
 fn role_name(bits: u8) -> &'static str {
     match bits {
         role::PROPOSE => "propose",
@@ -23,7 +23,7 @@ fn role_name(bits: u8) -> &'static str {
     }
 }
 
-/// What `verb` asks of its signer.
+/// The membership that `verb` needs of its signer.
 pub(crate) fn needs(verb: Verb) -> Needs {
     match verb {
         Verb::Propose => Needs::Role(role::PROPOSE),
@@ -52,7 +52,7 @@ pub(crate) fn check_role(config: &MultisigConfig, signer: &Pubkey, bits: u8) -> 
     }
 }
 
-/// Where the votes stand, in one line.
+/// The tally in one line.
 fn standing(config: &MultisigConfig, proposal: &impl Course) -> String {
     let ballot = proposal.ballot();
     let (yes, no) = (ballot.count(Choice::Approve), ballot.count(Choice::Reject));
@@ -63,7 +63,7 @@ fn standing(config: &MultisigConfig, proposal: &impl Course) -> String {
         config.voters()
     )
 }
-/// Pins who has voted what: a vote by somebody else changes what a signer decides.
+/// Pins every vote: a vote by another member changes what this signature leads to.
 pub(crate) fn pin_votes(proposal: &impl Course, config: &MultisigConfig, pinned: &mut PinnedState) {
     let votes: Vec<_> = proposal
         .ballot()
@@ -77,7 +77,7 @@ pub(crate) fn pin_votes(proposal: &impl Course, config: &MultisigConfig, pinned:
     pinned.pin("the threshold", config.threshold);
 }
 
-/// Every vote and every voter who is missing, with full keys.
+/// The tally and every vote, with full keys.
 pub(crate) fn vote_facts(config: &MultisigConfig, proposal: &impl Course) -> Vec<Fact> {
     let fact = |label: &str, value: String| Fact { label: label.into(), value };
     let mut facts = vec![fact("Votes", standing(config, proposal))];

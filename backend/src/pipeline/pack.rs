@@ -1,10 +1,10 @@
 //! How many items go into one transaction: as many as its exact serialised size allows. Pure.
 
 /// Splits `items` into consecutive batches of at least one item, each as long as `fits` allows.
-/// What does not fit alone still gets a batch: sending it says why it cannot work.
+/// An item that does not fit alone still gets a batch, so that sending it reports the reason.
 pub(crate) fn pack<T>(mut items: Vec<T>, fits: impl Fn(&[T]) -> bool) -> Vec<Vec<T>> {
     let mut batches = vec![];
-    // Items are mostly alike: the length of the batch before is the best first guess.
+    // Items are mostly of one size, so the length of the previous batch is the best first guess.
     let mut guess = 8;
     while !items.is_empty() {
         let holds = |n: usize| items.get(..n).is_some_and(&fits);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_alone_gets_a_batch_of_its_own() {
+    fn an_item_that_does_not_fit_gets_a_batch_of_its_own() {
         let batches = pack(vec![1, 9, 1, 1], |t| t.iter().sum::<i32>() <= 3);
         assert_eq!(batches, [vec![1], vec![9], vec![1, 1]]);
         assert_eq!(pack(Vec::<u8>::new(), |_| true), Vec::<Vec<u8>>::new());

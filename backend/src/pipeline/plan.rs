@@ -1,5 +1,5 @@
-//! The first of three steps: what a verb would do, before it is simulated. Facts, checks, pinned values
-//! and the transaction.
+//! The first of three steps: a plan holds what a verb would do now. Facts, checks, pinned values and the
+//! transaction, not yet simulated.
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{Course, MultisigConfig};
@@ -26,7 +26,7 @@ use crate::{
 pub(crate) enum Workload {
     /// One transaction, exactly as planned.
     One,
-    /// Many transactions, planned again from the chain while it runs; the first stands for all.
+    /// Many transactions. The job plans them again from the chain while it runs; only the first is shown.
     Job,
 }
 
@@ -35,9 +35,9 @@ pub(crate) enum Workload {
 pub(crate) struct Plan {
     pub verb: Verb,
     pub proposal: Pubkey,
-    /// What signing does: it heads the title, and the report.
+    /// What signing does: the title and the report begin with it.
     pub step: Step,
-    /// What the title and the report name.
+    /// The noun that title and report end with.
     pub subject: String,
     pub facts: Vec<Fact>,
     pub checks: Vec<Check>,
@@ -49,7 +49,7 @@ pub(crate) struct Plan {
     /// A unit limit that the simulation must not lower.
     pub unit_limit: Option<u32>,
     pub request: Option<Box<FrozenRequest>>,
-    /// Whether the accounts' present bytes are kept before it is sent.
+    /// Whether the accounts' present bytes go into the archive before the transaction is sent.
     pub archives: bool,
 }
 
@@ -80,8 +80,8 @@ impl Plan {
         self.checks.push(check);
     }
 
-    /// Adds what the rule in `outcome` says of the signer. That it accepts is not worth a line beside
-    /// a check that has failed: the operator would read that the chain takes what it will refuse.
+    /// Adds the result of a rule about the signer. A pass is left out beside a failed check: the operator
+    /// would read that the chain accepts a transaction that it will refuse.
     pub(crate) fn check_accepts<T>(&mut self, outcome: &RuleResult<T>, pass: &str) {
         if outcome.is_err() || self.failed().is_none() {
             self.check(rule_check::check(outcome, pass));
@@ -98,7 +98,7 @@ impl Plan {
 }
 
 impl Plan {
-    /// A plan for a verb on an existing proposal, with what every such verb shows, checks and pins.
+    /// A plan for `verb` on an existing proposal, with everything that all such verbs have in common.
     pub(crate) fn for_proposal(context: &Context, verb: Verb, current: &ProposalContext) -> Self {
         let proposal = &current.proposal;
         let subject = format!("proposal {} of program {}", proposal.terms.id, current.program());
@@ -116,7 +116,7 @@ impl Plan {
         plan
     }
 
-    /// Adds the check of a role that only some steps of a verb need.
+    /// Checks a role that only some steps of a verb need.
     pub(crate) fn check_role(
         &mut self,
         current: &ProposalContext,
@@ -155,7 +155,7 @@ fn describe(plan: &mut Plan, current: &ProposalContext) {
     }
 }
 
-/// The loaded key and its role.
+/// Checks that a key is loaded and has the role that the verb needs.
 pub(crate) fn check_signer(
     plan: &mut Plan,
     context: &Context,
@@ -172,7 +172,7 @@ pub(crate) fn check_signer(
     }
 }
 
-/// A proposal that names the cluster `made_for` is about this one, `genesis`.
+/// Checks that the proposal's genesis hash `made_for` is that of this cluster, `genesis`.
 pub(crate) fn check_genesis(made_for: [u8; 32], genesis: [u8; 32]) -> Check {
     Check::when(
         made_for == genesis,
@@ -185,7 +185,7 @@ pub(crate) fn check_genesis(made_for: [u8; 32], genesis: [u8; 32]) -> Check {
     )
 }
 
-/// The digest `computed` here from the terms is the one `stored` with them.
+/// Checks that the digest `computed` here from the terms equals the one `stored` with them.
 pub(crate) fn check_digest(computed: Option<[u8; 32]>, stored: [u8; 32]) -> Check {
     Check::when(
         computed == Some(stored),
@@ -195,7 +195,7 @@ pub(crate) fn check_digest(computed: Option<[u8; 32]>, stored: [u8; 32]) -> Chec
     )
 }
 
-/// The terms were made under the multisig's present configuration.
+/// Checks that the multisig has not changed since the proposal was made.
 pub(crate) fn check_fresh(proposal: &impl Course, config: &MultisigConfig) -> Check {
     Check::when(
         proposal.require_fresh(config).is_ok(),
@@ -204,7 +204,7 @@ pub(crate) fn check_fresh(proposal: &impl Course, config: &MultisigConfig) -> Ch
     )
 }
 
-/// All counters, as facts.
+/// Adds the migration counters as a fact.
 pub(crate) fn counters(plan: &mut Plan, current: &ProposalContext) {
     let c = &current.state.counters;
     plan.fact(
@@ -216,7 +216,7 @@ pub(crate) fn counters(plan: &mut Plan, current: &ProposalContext) {
     );
 }
 
-/// The new code can be called.
+/// Checks that the new code can be called in this slot.
 pub(crate) fn check_callable(current: &ProposalContext) -> Check {
     if current.state.require_callable(current.now.slot).is_ok() {
         return Check::pass("The code was not installed in this slot, so it can be called.");
@@ -229,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rules_are_not_said_to_accept_a_signer_whom_another_check_refuses() {
+    fn an_accepting_rule_is_left_out_beside_a_failed_check() {
         let mut plan = Plan::new(Verb::Approve, Pubkey::default(), "proposal 0");
         plan.check(Check::fail("The signer is not a member."));
         plan.check_accepts(&Ok(()), "The chain's rules accept this from this signer.");

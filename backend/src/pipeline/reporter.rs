@@ -1,12 +1,12 @@
-//! News of a running operation for whoever listens. Nobody has to listen, and nobody can stop the work by
-//! not listening.
+//! Progress of a running operation for an optional listener. A listener that is gone or slow never stops
+//! the work.
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use crate::preflight::{progress::Progress, receipt::SentTx};
 
-/// Longest wait for a listener that does not listen; the receipt holds everything anyway.
+/// Longest wait for a listener whose channel is full; the receipt lists every transaction anyway.
 const LISTENER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The sending half of a listener's channel, if there is a listener.
@@ -17,7 +17,7 @@ impl Reporter {
         Self(listener)
     }
 
-    /// A step that finds no room is left out: the next one says more.
+    /// A step for which the channel has no room is left out; the next one replaces it.
     pub(crate) fn step(&self, label: &str, done: u64, total: u64, failed: u64) {
         if let Some(listener) = &self.0 {
             let news = Progress::Step { label: label.into(), done, total, failed };
@@ -25,7 +25,7 @@ impl Reporter {
         }
     }
 
-    /// The last check has passed: from here on something may be signed.
+    /// Reports that the last check has passed: from here on something may be signed.
     pub(crate) async fn sending(&self) {
         if let Some(listener) = &self.0 {
             let _ = listener.send_timeout(Progress::Sending, LISTENER_TIMEOUT).await;

@@ -1,5 +1,5 @@
-//! The second of three steps: a plan is simulated, its fee and size are shown, and it becomes an intent.
-//! Nothing is signed here.
+//! The second of three steps: simulates a plan, adds its fee and size, and makes the intent. Signs
+//! nothing.
 use sha2::{Digest, Sha256};
 use solana_hash::Hash;
 use solana_instruction::Instruction;
@@ -20,8 +20,8 @@ use crate::{
     preflight::{Preflight, Simulation, check::Check, fact::Fact, intent::Intent},
 };
 
-/// Simulates `plan` and freezes what it shows. Without a failed check there is an intent, and this is
-/// the only function that makes one.
+/// Simulates `plan` and makes the preflight that the operator sees. It holds an intent only when no check
+/// failed, and no other function makes one.
 pub(crate) async fn seal(context: &Context, mut plan: Plan) -> Result<Preflight> {
     let title = plan.title();
     let mut simulation = None;
@@ -42,7 +42,7 @@ pub(crate) async fn seal(context: &Context, mut plan: Plan) -> Result<Preflight>
         simulation = Some(rehearsal.simulation);
         sealed = Some((payer, message_hash(&rehearsal.message, &payer), rehearsal.fee.limit));
     } else if context.signer().is_some() && plan.workload == Workload::Job {
-        // A job may have nothing to send for one step and still have something to settle.
+        // A job may have no transaction to show now and still have work left, such as the last proof.
         let most = Fee { signatures: 1, limit: MAX_UNITS, price };
         plan.facts.extend(most.job_facts(plan.transactions));
         sealed = context.signer().map(|payer| (payer, plan.pinned.hash(), MAX_UNITS));
@@ -115,7 +115,7 @@ pub(crate) async fn rehearse(
     Ok(Rehearsal { checks, fee, facts, simulation, message })
 }
 
-/// The signer can pay `fee`.
+/// Checks that the signer can pay `fee`.
 async fn check_balance(context: &Context, payer: &Pubkey, fee: Fee) -> Result<Check> {
     let lamports = context.chain().account(payer).await?.map_or(0, |a| a.lamports);
     let fee = fee.lamports();
@@ -126,7 +126,7 @@ async fn check_balance(context: &Context, payer: &Pubkey, fee: Fee) -> Result<Ch
     ))
 }
 
-/// What is signed costs what was shown, also after a reconnection with other settings.
+/// Refuses when the priority fee is no longer the one shown, as after a reconnection with other settings.
 pub(crate) fn check_price(context: &Context, shown: u64) -> Result<()> {
     let now = context.chain().config().unit_price;
     if shown == now {

@@ -1,5 +1,6 @@
-//! The one reason to try the same step again by itself: the loader's rule that a program can be
-//! changed once a slot and called from the next one.
+//! Retries in the next slot. The loader lets a program be changed once a slot and called from the next
+//! slot on, so a transaction that meets the wrong slot can succeed unchanged a moment later. Nothing else
+//! is retried without the operator.
 use std::time::Duration;
 
 use solana_instruction::Instruction;
@@ -13,10 +14,10 @@ use crate::{
 
 /// Pause before the next try: about one slot.
 pub(crate) const SLOT_RETRY_INTERVAL: Duration = Duration::from_millis(450);
-/// Tries in all; anyone can delay an upgrade by a slot at a price, not for ever.
+/// Most tries. Anyone can pay to extend a program and so delay its upgrade by one slot, but not for ever.
 pub(crate) const MAX_TRIES: u32 = 20;
 
-/// Sends `message`; when it fails only because of the slot it met, tries again in the next.
+/// Sends `message`, and again in the next slot when only the slot is to blame for its failure.
 pub(crate) async fn send_with_slot_retry(
     chain: &ChainClient,
     what: &str,

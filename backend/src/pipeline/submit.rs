@@ -1,5 +1,5 @@
-//! The last of three steps: what was planned again from the chain must equal what was shown; only then
-//! something is signed.
+//! The last of three steps: signs and sends. A plan made again from the chain must equal the plan that
+//! was shown; else nothing is signed.
 use std::iter::once;
 
 use solana_instruction::Instruction;
@@ -62,8 +62,8 @@ pub(crate) async fn submit_one(
     Ok(Receipt { sent: vec![landed.sent], summary, failures })
 }
 
-/// Simulates `message` once more just before it is signed. A failure that only the slot is to blame for
-/// does not stop it: the same transaction can succeed in the next slot.
+/// Simulates `message` once more just before it is signed. A failure of the slot alone does not stop it,
+/// because the same transaction can succeed in the next slot.
 pub(crate) async fn simulate_again(
     chain: &ChainClient,
     message: &[Instruction],

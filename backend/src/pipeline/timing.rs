@@ -1,5 +1,5 @@
-//! When a proposal can be executed, by the chain's clock and the chain's rules; this module adds
-//! only the words and the seconds left.
+//! When a proposal can be executed. The chain's rules and the chain's clock decide; this module only words
+//! the result and counts the seconds left.
 use upgrade_manager::{
     error::ManagerError,
     state::{Course, MultisigConfig, ProposalStatus},
@@ -10,16 +10,16 @@ use crate::{
     preflight::{check::Check, text::span},
 };
 
-/// Where a proposal stands in time.
+/// How a proposal stands to its timelock and its execution window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timing {
-    /// Not approved: nothing runs.
+    /// Not approved: no timelock runs.
     NotApproved,
     /// Approved; the timelock runs.
     Waiting {
         /// Seconds until `eta`.
         seconds: i64,
-        /// Slots until the slot floor, 0 when it is behind.
+        /// Slots until the slot floor, 0 when it has passed.
         slots: u64,
     },
     /// Can be executed.
@@ -27,7 +27,7 @@ pub enum Timing {
         /// Seconds until the window closes.
         seconds: i64,
     },
-    /// The window is over.
+    /// The execution window is over.
     Over,
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn timing(proposal: &impl Course, config: &MultisigConfig, now: Chain
     }
 }
 
-/// The same as a check before execution.
+/// Checks, before execution, that the timelock is over and the execution window open.
 pub(crate) fn check_timelock(
     proposal: &impl Course,
     config: &MultisigConfig,

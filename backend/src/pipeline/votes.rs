@@ -1,5 +1,5 @@
-//! Votes, cancellation, expiry. The chain's own rules run here on a copy of the proposal, so the
-//! preflight knows what will follow.
+//! Votes, cancellation and expiry of a proposal of either kind. The chain's own rules run here on a copy
+//! of the proposal, so the preflight tells what the vote will lead to.
 use upgrade_manager::state::{Choice, Course, MultisigConfig};
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     preflight::{check::Check, operation::Verb, rule_check, step::Step, text::span},
 };
 
-/// Adds to `plan` what its verb, a vote, would do to `proposal`, which may be of either kind.
+/// Adds the checks and the instruction of the plan's verb, a vote on `proposal`.
 pub(crate) fn add<P: Course + Voted + Clone>(
     plan: &mut Plan,
     context: &Context,

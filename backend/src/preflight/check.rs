@@ -5,13 +5,13 @@
 pub enum Verdict {
     /// Holds.
     Pass,
-    /// Holds, but look at it.
+    /// Holds, but the operator should look at it.
     Warn,
     /// Does not hold; nothing can be signed.
     Fail,
 }
 
-/// One check in words.
+/// One check and the sentence that the operator reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// How it ended.

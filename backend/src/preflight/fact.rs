@@ -3,8 +3,8 @@
 /// One line of what will be signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
-    /// What it is.
+    /// What the value is.
     pub label: String,
-    /// Its full value, never shortened.
+    /// The full value, never shortened.
     pub value: String,
 }

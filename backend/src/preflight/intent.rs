@@ -1,5 +1,6 @@
-//! What was shown, frozen: only a preflight without failures makes an intent, and only an intent
-//! can be submitted. It holds no key and no transaction, only what the next one must equal.
+//! The intent: what the operator was shown and confirmed. `pipeline::seal` makes one only when no check
+//! failed, and only an intent can be submitted. It holds neither a key nor a transaction, only the values
+//! that the plan made before signing must equal.
 use solana_pubkey::Pubkey;
 
 use crate::preflight::{
@@ -8,7 +9,7 @@ use crate::preflight::{
     pinned::PinnedState,
 };
 
-/// A confirmed wish, made by a preflight without failures and used up by `Context::submit`.
+/// A preflight that can be signed. `Backend::submit` consumes it.
 #[derive(Clone, Debug)]
 pub struct Intent {
     pub(crate) verb: Verb,
@@ -22,7 +23,8 @@ pub struct Intent {
     pub(crate) request: Option<Box<FrozenRequest>>,
 }
 
-/// A new proposal's wish, with what depended on the moment of planning.
+/// The request of a new proposal, with the values that depended on the moment of planning: they stay as
+/// they were shown.
 #[derive(Clone, Debug)]
 pub(crate) struct FrozenRequest {
     pub request: ProposeRequest,
@@ -44,7 +46,7 @@ impl Intent {
         self.proposal
     }
 
-    /// Whose signature it takes.
+    /// The key that must sign.
     #[must_use]
     pub fn signer(&self) -> Pubkey {
         self.signer

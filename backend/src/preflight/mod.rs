@@ -1,5 +1,5 @@
-//! What an operator is shown before signing: the exact facts, the checks in words, the simulation.
-//! Values only; a failed check leaves no intent, so it cannot be signed away.
+//! What an operator is shown before signing: facts, checks, the simulation. Values only. With a failed
+//! check there is no intent, so nothing can be signed in spite of it.
 use solana_pubkey::Pubkey;
 
 pub mod check;
@@ -22,12 +22,12 @@ use crate::preflight::{
     step::Step,
 };
 
-/// What the node said the transaction would do.
+/// The node's simulation of the transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Simulation {
     /// Compute units.
     pub units: u64,
-    /// Why it would fail, in words.
+    /// Why it would fail, as a sentence.
     pub error: Option<String>,
     /// Its log.
     pub logs: Vec<String>,
@@ -42,13 +42,13 @@ pub struct Preflight {
     pub proposal: Pubkey,
     /// What signing does: a vote, or the act itself.
     pub step: Step,
-    /// One line for the head of the dialog.
+    /// The title of the dialog.
     pub title: String,
     /// Exactly what will be signed.
     pub facts: Vec<Fact>,
     /// What was checked.
     pub checks: Vec<Check>,
-    /// What the node said; for a long job, about its first transaction.
+    /// The simulation; for a long job, of its first transaction.
     pub simulation: Option<Simulation>,
     /// Transactions that will be sent, as far as can be told now.
     pub transactions: usize,

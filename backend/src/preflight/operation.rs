@@ -1,4 +1,4 @@
-//! What an operator can ask for. Names and dangers only; nothing here reads the chain.
+//! What an operator can ask for, and how carefully it must be confirmed. Values only.
 use std::time::Duration;
 
 use solana_pubkey::Pubkey;
@@ -18,7 +18,7 @@ pub enum Danger {
 /// One thing an operator can do to a proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verb {
-    /// Make the proposal; prepared by `Context::prepare_propose` only.
+    /// Make the proposal; only `Backend::prepare_propose` prepares it.
     Propose,
     /// Vote for it.
     Approve,
@@ -28,7 +28,7 @@ pub enum Verb {
     Revoke,
     /// Cancel it, or vote to.
     Cancel,
-    /// Record that it ran out of time.
+    /// Record that its time is over.
     Expire,
     /// Replace the program's code.
     Execute,
@@ -41,7 +41,7 @@ pub enum Verb {
         /// The account.
         account: Pubkey,
     },
-    /// The next step back: a vote while the threshold is not reached, then accounts and code.
+    /// The next step of a rollback: a vote while the threshold is not reached, then accounts and code.
     RollBack {
         /// Whether accounts that cannot be restored may be given up.
         give_up: bool,
@@ -109,9 +109,9 @@ pub struct ProposeRequest {
     pub oldest_version: Option<u16>,
     /// Version after the upgrade.
     pub to_version: u16,
-    /// Which accounts migrate.
+    /// The types of accounts that migrate.
     pub type_rules: Vec<TypeRule>,
-    /// How long from now the proposal can be executed at the latest.
+    /// How long from now until the proposal expires.
     pub expires_in: Duration,
     /// Where the code comes from.
     pub source: Source,

@@ -1,17 +1,17 @@
-//! The values from the chain that a preflight was decided by. Before signing they are read again and
-//! compared: a difference refuses the signature and is named with both values.
+//! The values from the chain that a preflight depends on. Before signing they are read again and compared:
+//! on a difference nothing is signed, and the error names both values.
 use sha2::{Digest, Sha256};
 
-/// One value that was read from the chain, decided the preflight, and must still hold.
+/// One value from the chain that must not change before signing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PinnedValue {
-    /// What it is, as a noun with its article: it starts a sentence when it changes.
+    /// A noun with its article: an error sentence begins with it.
     pub name: String,
-    /// Its value in words.
+    /// The value as text.
     pub value: String,
 }
 
-/// Everything that was read and must still hold.
+/// All values from the chain that must not change before signing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PinnedState {
     pub values: Vec<PinnedValue>,
@@ -33,7 +33,7 @@ impl PinnedState {
         sha.finalize().into()
     }
 
-    /// The first thing that is no longer as shown, in words.
+    /// The first value that differs in `now`, as the middle of a sentence.
     pub(crate) fn difference(&self, now: &Self) -> Option<String> {
         for before in &self.values {
             let PinnedValue { name, value } = before;
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_tells_names_from_values() {
+    fn names_and_values_are_hashed_apart() {
         assert_ne!(pinned(&[("ab", "c")]).hash(), pinned(&[("a", "bc")]).hash());
     }
 }

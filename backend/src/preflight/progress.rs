@@ -1,10 +1,10 @@
 //! What the backend reports while an operation runs. Values only.
 use crate::preflight::receipt::SentTx;
 
-/// News of a running operation.
+/// One report of a running operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// How far a step is.
+    /// How far a part of the work is.
     Step {
         /// What is being done.
         label: String,

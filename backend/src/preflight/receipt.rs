@@ -4,7 +4,7 @@ use std::time::Duration;
 /// One transaction that was sent.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct SentTx {
-    /// What it did.
+    /// What the transaction did.
     pub verb: String,
     /// Its signature, base58.
     pub signature: String,
@@ -14,9 +14,9 @@ pub struct SentTx {
     pub units: Option<u64>,
     /// Serialised size.
     pub bytes: usize,
-    /// From the first send to confirmation.
+    /// Time from the first broadcast to confirmation.
     pub elapsed: Duration,
-    /// Why it failed on chain, in words.
+    /// Why it failed on chain, as a sentence.
     pub error: Option<String>,
 }
 
@@ -27,6 +27,6 @@ pub struct Receipt {
     pub sent: Vec<SentTx>,
     /// One sentence.
     pub summary: String,
-    /// What did not work: one sentence each, with the account.
+    /// What failed: one sentence each, which names the account.
     pub failures: Vec<String>,
 }

@@ -1,10 +1,10 @@
-//! The chain's own refusals as sentences: rules run here on the account's own types, so a preflight
-//! says exactly what the program would say.
+//! The chain's rules as checks. The program's own functions run here on the program's own types, so a
+//! preflight refuses with exactly the sentence that the program would refuse with.
 use anchor_lang::error::Error;
 
 use crate::preflight::check::Check;
 
-/// What a rule of the manager's types says.
+/// The result of a rule of the manager's types.
 pub(crate) type RuleResult<T> = Result<T, Error>;
 
 /// The sentence behind an error of the manager's types.
@@ -15,7 +15,7 @@ pub(crate) fn sentence(error: &Error) -> String {
     }
 }
 
-/// A rule of the chain as a check.
+/// The result of a rule as a check; `pass` is the sentence for a rule that holds.
 pub(crate) fn check<T>(outcome: &RuleResult<T>, pass: &str) -> Check {
     match outcome {
         Ok(_) => Check::pass(pass),

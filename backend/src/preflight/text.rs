@@ -1,6 +1,6 @@
-//! Durations and words as sentences need them. Pure.
+//! Durations and words in the form that sentences need. Pure.
 
-/// Seconds in words, exact.
+/// `seconds` as days, hours, minutes and seconds, never rounded.
 #[must_use]
 pub fn span(seconds: i64) -> String {
     let s = seconds.max(0);

@@ -1,5 +1,5 @@
-//! For each account on the new layout, how it comes back: its archived bytes while nobody has
-//! changed it since its migration, else the target's own inverse.
+//! Decides how each account on the new layout is restored: by its archived bytes when no user changed it
+//! since its migration, else by the target's own `migrate_down`.
 use std::collections::{BTreeMap, BTreeSet};
 
 use solana_pubkey::Pubkey;
@@ -29,7 +29,7 @@ pub(super) struct Items {
     pub restores: Vec<Restore>,
     /// Lamports that each of them gives back.
     refunds: BTreeMap<Pubkey, u64>,
-    /// Who gets lamports back and holds too little to take them.
+    /// Refund accounts that are below the rent-exempt minimum.
     below_rent_exempt: BTreeMap<Pubkey, RefundAccount>,
     /// Accounts whose old bytes the chain keeps for this proposal.
     backups: BTreeSet<Pubkey>,
@@ -44,13 +44,13 @@ pub(super) struct Items {
 }
 
 impl Items {
-    /// The restores in the order in which every refund can arrive.
+    /// The restores in the order in which the runtime accepts their refunds.
     pub(super) fn order(&self) -> RestoreOrder {
         refunds::order(self.restores.clone(), &self.refunds, &self.below_rent_exempt)
     }
 }
 
-/// Looks at every account that holds the new layout.
+/// Reads every account that holds the new layout and decides how it is restored.
 pub(super) async fn plan_items(context: &Context, current: &ProposalContext) -> Result<Items> {
     let chain = context.chain();
     let under = scan::records(chain, &current.program(), &current.executed()).await?;
@@ -91,7 +91,7 @@ async fn item(
         items.touched = items.touched.saturating_add(1);
         return Ok(RestoreItem::Down);
     }
-    // The chain keeps the bytes of critical accounts: nothing has to be carried in the transaction.
+    // A critical account has its old bytes in a backup account, so the transaction need not carry them.
     if items.backups.contains(&record.account) {
         return Ok(RestoreItem::Backup);
     }
@@ -116,14 +116,14 @@ async fn backups(context: &Context, current: &ProposalContext) -> Result<BTreeSe
     Ok(kept.into_iter().filter(|b| b.proposal == current.address).map(|b| b.account).collect())
 }
 
-/// Whether the item fits into a transaction of its own, with a transfer before it.
+/// Whether the restore fits into a transaction of its own, behind a transfer to its refund account.
 fn fits(
     context: &Context,
     current: &ProposalContext,
     record: &AccountVersion,
     item: &RestoreItem,
 ) -> bool {
-    // Any payer but the refunded one makes the largest transaction.
+    // A payer other than the refund account makes the transaction as large as it can get.
     let payer = Pubkey::new_from_array([0xee; 32]);
     let restore =
         Restore { account: record.account, rent_refund: record.rent_payer, item: item.clone() };
@@ -136,7 +136,7 @@ fn fits(
     transaction_size(&with_budget(&message, MAX_UNITS, price), &payer) <= MAX_TRANSACTION_LEN
 }
 
-/// Says in the plan what would happen to the accounts.
+/// Adds facts and checks about the restores to `plan`.
 pub(super) fn describe(plan: &mut Plan, items: &Items) {
     let inverse = items.restores.iter().filter(|r| r.item == RestoreItem::Down).count();
     let exact = items.restores.len().saturating_sub(inverse);

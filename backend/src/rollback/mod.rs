@@ -1,6 +1,6 @@
-//! The way back: votes first, then accounts, then code. Accounts come back first because only the
-//! new code can write them; exact old bytes where nobody has touched them since, the target's own
-//! inverse where somebody has.
+//! Rollback: votes first, then accounts, then code. Accounts are restored before the code, because only
+//! the new code's `migrate_down` can write them. An account that no user changed since its migration gets
+//! its exact old bytes back; the others go through the target's own `migrate_down`.
 mod items;
 mod refunds;
 mod restore;
@@ -27,14 +27,14 @@ use crate::{
     preflight::{check::Check, operation::Verb, receipt::Receipt, rule_check, step::Step},
 };
 
-/// What the next step back is.
+/// The next step of a rollback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RollbackStep {
     Vote,
     Restore,
 }
 
-/// Votes for, and carries out, rollbacks.
+/// Plans votes for rollbacks, and carries rollbacks out.
 #[derive(Clone)]
 pub struct RollbackHandler {
     context: Context,
@@ -53,7 +53,7 @@ impl RollbackHandler {
         let mut plan = Plan::for_proposal(&self.context, verb, &current);
         plan::counters(&mut plan, &current);
         plan.fact("Give up what cannot be restored", if give_up { "yes" } else { "no" });
-        // Before execution the rule's error speaks of a later upgrade, and there is none.
+        // Before execution `require_last` would name a later upgrade that does not exist.
         if !current.proposal.status.is_voting() {
             let last = current.state.require_last(&proposal);
             plan.check(rule_check::check(&last, "No later upgrade has replaced this one."));
@@ -186,8 +186,8 @@ impl RollbackHandler {
     }
 }
 
-/// A vote while the threshold is not reached, or while the signer can still add that accounts may be
-/// given up and that is not decided yet.
+/// A vote while the threshold is not reached. Also a vote while `give_up` is undecided and the signer can
+/// still vote for it.
 fn next_step(current: &ProposalContext, signer: Option<Pubkey>, give_up: bool) -> RollbackStep {
     let (proposal, config) = (&current.proposal, &current.multisig);
     if proposal.rollback_approved_at == 0 {

@@ -1,6 +1,7 @@
-//! Rent goes back to who paid it. An account that was emptied meanwhile cannot take less than its
-//! own rent: the chain would refuse the whole transaction. Then one restore goes first, alone with
-//! the lamports that the account lacks; every later refund finds it standing. Pure but for reading.
+//! Refunds of rent to the accounts that paid it. The runtime refuses a transaction that leaves an account
+//! below the rent-exempt minimum, so a refund account that was emptied meanwhile cannot receive a small
+//! refund. The first restore of such an account therefore goes first, behind a transfer of the missing
+//! lamports; every later refund then finds the account rent exempt.
 use std::collections::BTreeMap;
 
 use solana_instruction::Instruction;
@@ -14,7 +15,7 @@ use crate::{
     instructions::{self, Restore},
 };
 
-/// What a refund account holds, and what it must hold to exist.
+/// An account that rent is refunded to: its lamports, and the rent-exempt minimum for its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RefundAccount {
     pub held: u64,
@@ -22,7 +23,7 @@ pub(super) struct RefundAccount {
 }
 
 impl RefundAccount {
-    /// What must be added so that a refund of `refund` lamports, or a part of it, can arrive.
+    /// Lamports to transfer first, so that the account is rent exempt after a refund of `refund`.
     fn missing(self, refund: u64) -> u64 {
         if self.held.saturating_add(refund) >= self.floor {
             return 0;
@@ -31,14 +32,15 @@ impl RefundAccount {
     }
 }
 
-/// A restore, and what its refund account is sent before.
+/// A restore, and the lamports that its refund account is sent before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FundedRestore {
     pub restore: Restore,
     pub missing: u64,
 }
 
-/// Restores that go first, those that go with them, and those that must wait for the first.
+/// The restores in the order in which the runtime accepts their refunds: `first` funds a refund account,
+/// `free` depends on nothing, `waiting` needs a restore of `first` to be confirmed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RestoreOrder {
     pub first: Vec<FundedRestore>,
@@ -46,7 +48,7 @@ pub(super) struct RestoreOrder {
     pub waiting: Vec<Restore>,
 }
 
-/// The refund accounts of `records` that hold too little to stand alone.
+/// The refund accounts of `records` that hold less than the rent-exempt minimum.
 pub(super) async fn below_rent_exempt(
     chain: &ChainClient,
     records: &[AccountVersion],
@@ -71,7 +73,8 @@ pub(super) async fn below_rent_exempt(
     Ok(out)
 }
 
-/// Of each below_rent_exempt account's restores the first with a refund opens it, the others wait for that.
+/// Sorts `restores`: for each account in `below_rent_exempt`, the first restore with a refund funds the
+/// account and the others wait.
 pub(super) fn order(
     restores: Vec<Restore>,
     refunds: &BTreeMap<Pubkey, u64>,
@@ -93,7 +96,7 @@ pub(super) fn order(
     out
 }
 
-/// The restores of `funded`, behind the transfers that let their refunds arrive.
+/// The transfers that make the refund accounts rent exempt, then one instruction with the restores.
 pub(super) fn fund_and_restore(
     payer: &Pubkey,
     terms: &Terms,
@@ -131,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn an_emptied_account_is_opened_once_and_the_others_wait() {
+    fn an_emptied_refund_account_is_funded_once_and_its_other_restores_wait() {
         let all = vec![restore(1, 50), restore(2, 60), restore(3, 50), restore(4, 50)];
         let order = order(all, &refunds(1_000), &below_rent_exempt(key(50), 0));
         assert_eq!(order.first, [FundedRestore { restore: restore(1, 50), missing: FLOOR }]);
@@ -140,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_sent_where_the_refund_is_enough_or_there_is_none() {
+    fn no_transfer_when_the_refund_suffices_or_there_is_none() {
         let enough = order(vec![restore(1, 50)], &refunds(FLOOR), &below_rent_exempt(key(50), 0));
         assert_eq!(enough.first, [FundedRestore { restore: restore(1, 50), missing: 0 }]);
         let none = order(vec![restore(1, 50)], &refunds(0), &below_rent_exempt(key(50), 0));
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_and_what_is_held_make_the_floor() {
+    fn transfer_and_balance_reach_the_rent_exempt_minimum() {
         for held in [0, 1, FLOOR - 2] {
             let refund_account = RefundAccount { held, floor: FLOOR };
             assert_eq!(held + refund_account.missing(1), FLOOR);

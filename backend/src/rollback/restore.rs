@@ -1,5 +1,5 @@
-//! The rollback itself: accounts that are gone are written down as closed, the others restored in
-//! batches, what came back is compared with what was archived, and only then the old code returns.
+//! Carries out a rollback: records closed accounts as closed, restores the others in batches, compares
+//! the restored bytes with the archived hashes, and installs the old code last.
 use std::collections::BTreeMap;
 
 use solana_pubkey::Pubkey;
@@ -30,10 +30,10 @@ use crate::{
     },
 };
 
-/// Most looks at the chain in one run.
+/// Most passes in one run; each pass reads the chain again.
 const MAX_PASSES: u32 = 8;
 
-/// How the restored accounts compare with what they were.
+/// How many restored accounts hold their old bytes, and how many hold other bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Comparison {
     equal: u64,
@@ -77,13 +77,13 @@ impl RollbackHandler {
             });
         }
         let code = self.roll_code_back(&current, key, reporter, &mut sent).await?;
-        // What the members gave up by vote is no failure any more, but its reasons are told.
+        // Accounts that the members gave up by vote are not failures; the summary still names the reasons.
         let mut lost = String::new();
         if left > 0 {
             let reasons = std::mem::take(&mut failures).join(" ");
             lost = format!("; {left} were given up ({reasons})").replace(" ()", "");
         }
-        // The rollback is done: a node that fails now must not make it look undone.
+        // The rollback is done: an RPC error from here on must not make it look undone.
         let terms = &current.proposal.terms;
         let new =
             match scan::unrestorable_accounts(self.context.chain(), terms, &current.executed())
@@ -97,7 +97,7 @@ impl RollbackHandler {
         Ok(Receipt { sent, summary: format!("{accounts}{lost}; {code}{new}."), failures })
     }
 
-    /// One look at the chain and everything that follows from it; false when nothing was left.
+    /// One pass: reads the chain and restores everything that it shows. False when nothing was left.
     async fn pass(
         &self,
         proposal: Pubkey,
@@ -111,7 +111,7 @@ impl RollbackHandler {
         let open = |a: &Pubkey| !failed.contains_key(a);
         let gone: Vec<Pubkey> = items.gone.iter().copied().filter(open).collect();
         items.restores.retain(|r| open(&r.account));
-        // What waits for an opening comes with the next look.
+        // Restores that wait for a refund account come with the next pass.
         let RestoreOrder { first, free, .. } = items.order();
         if gone.is_empty() && items.restores.is_empty() {
             return Ok(false);
@@ -143,8 +143,8 @@ impl RollbackHandler {
         sent.extend(closed.sent);
         sent.extend(opened.sent);
         sent.extend(restored.sent);
-        // An account that a user changed meanwhile comes back another way with the next look; one
-        // that somebody else restored needs nothing more.
+        // An account that a user changed meanwhile is restored by migrate-down in the next pass; one that
+        // another member restored needs nothing more.
         let ours = |f: &Failed| {
             !matches!(f.manager, Some(ManagerError::Touched | ManagerError::RecordStatus))
         };
@@ -177,7 +177,7 @@ impl RollbackHandler {
         Ok(out)
     }
 
-    /// Installs the old code and reads back that it is what was attested.
+    /// Installs the old code, reads ProgramData back and compares its hash with the attested one.
     async fn roll_code_back(
         &self,
         current: &ProposalContext,

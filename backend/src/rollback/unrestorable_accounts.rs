@@ -1,12 +1,12 @@
-//! Accounts that users made on the new layout: no record says how they would come back, so a
-//! rollback leaves them behind. This file says so; it cannot change it.
+//! Accounts that users created on the new layout after the upgrade. They have no version record, so a
+//! rollback cannot restore them. The preflight warns of them and the receipt repeats the count.
 use std::collections::BTreeSet;
 
 use solana_pubkey::Pubkey;
 
 use crate::preflight::check::Check;
 
-/// Addresses named in one sentence.
+/// Most addresses that one sentence names.
 const MAX_NAMED: usize = 3;
 
 fn count(accounts: &BTreeSet<Pubkey>) -> String {
@@ -20,7 +20,7 @@ fn count(accounts: &BTreeSet<Pubkey>) -> String {
     format!("{all} {noun} made on the new layout since the upgrade ({}{more})", some.join(", "))
 }
 
-/// What an operator must know and can still do before rolling back.
+/// The warning before a rollback, with what can still be done.
 pub(super) fn warning(accounts: &BTreeSet<Pubkey>) -> Option<Check> {
     (!accounts.is_empty()).then(|| {
         Check::warn(format!(
@@ -31,7 +31,7 @@ pub(super) fn warning(accounts: &BTreeSet<Pubkey>) -> Option<Check> {
     })
 }
 
-/// What the receipt repeats afterwards.
+/// The part of the receipt's summary that counts them.
 pub(super) fn afterwards(accounts: &BTreeSet<Pubkey>) -> String {
     if accounts.is_empty() {
         return String::new();
@@ -49,13 +49,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_of_no_account() {
+    fn no_unrestorable_account_gives_no_warning() {
         assert!(warning(&accounts(0)).is_none());
         assert_eq!(afterwards(&accounts(0)), "");
     }
 
     #[test]
-    fn the_count_and_the_first_addresses_are_named_before_and_after() {
+    fn warning_and_summary_name_the_count_and_the_first_addresses() {
         let one = warning(&accounts(1)).unwrap();
         assert_eq!(one.verdict, Verdict::Warn);
         assert!(one.sentence.starts_with("1 account was made"), "{}", one.sentence);

@@ -1,6 +1,6 @@
-//! What one signature does. Some verbs are a vote until enough members have voted, and the act itself
-//! afterwards: title, first sentence and report are made from the same [`Step`], so that the two never
-//! look alike.
+//! What one signature does. Some verbs are a vote until the threshold is reached, and the act itself
+//! afterwards. Title, first sentence and report come from one [`Step`], so that a vote never reads like the
+//! act.
 use upgrade_manager::state::{Choice, Course, MultisigConfig, ProposalStatus};
 
 use crate::preflight::{
@@ -15,14 +15,14 @@ pub struct Step {
     pub name: &'static str,
     /// Whether it is a vote only.
     pub is_vote: bool,
-    /// One sentence: what signing changes, and what it does not. Empty when a check failed before that
-    /// could be told.
+    /// One sentence: what signing changes, and what it does not. Empty when a check failed before it
+    /// could be decided.
     pub consequence: String,
     /// The words before the subject in the title.
     head: &'static str,
     /// The words before the subject in the report.
     done: &'static str,
-    /// What the report adds: where the votes stand.
+    /// What the report adds: the tally after this vote.
     after: String,
 }
 
@@ -37,7 +37,7 @@ impl Step {
         Self { name, is_vote: false, consequence, head, done: head, after }
     }
 
-    /// A vote; `done` is the vote as a noun, `after` says where the votes stand.
+    /// A vote. `done` is the vote as a noun; `after` is the tally after it.
     fn vote(
         name: &'static str,
         head: &'static str,
@@ -49,7 +49,7 @@ impl Step {
         Self { name, is_vote: true, consequence, head, done, after }
     }
 
-    /// The step of a verb before more is known of it.
+    /// The step of a verb before the proposal is read.
     #[must_use]
     pub fn of(verb: Verb) -> Self {
         match verb {
@@ -103,13 +103,13 @@ impl Step {
         }
     }
 
-    /// Its name at the head of a sentence.
+    /// The name with an upper-case first letter.
     #[must_use]
     pub fn label(&self) -> String {
         capitalize(self.name)
     }
 
-    /// The line above everything else.
+    /// The title of the dialog.
     #[must_use]
     pub fn title(&self, subject: &str) -> String {
         format!("{} {subject}", self.head)
@@ -265,7 +265,7 @@ impl Step {
     }
 }
 
-/// What comes after the decision to roll back.
+/// Who carries out a decided rollback, and how.
 const HOW_TO_CARRY_OUT: &str = "A member who may execute, or the guardian, carries it out: R on the screen \
                          Proposal, or `control-room rollback --proposal ADDRESS`.";
 
@@ -314,7 +314,7 @@ fn approval(before: &impl Course, after: &impl Course, config: &MultisigConfig) 
 
 fn rejection(after: &impl Course, config: &MultisigConfig) -> Step {
     let votes = after.ballot().count(Choice::Reject);
-    // So many rejections leave fewer voters than the threshold needs.
+    // With this many rejections, fewer voters are left than the threshold needs.
     let enough = config.voters().saturating_sub(usize::from(config.threshold)).saturating_add(1);
     if after.stage().status == ProposalStatus::Rejected {
         let consequence = "Your vote decides: the proposal is rejected for good.";

@@ -3,7 +3,7 @@ use super::*;
 const SUBJECT: &str = "proposal 0 of program x";
 
 #[test]
-fn a_vote_for_rollback_is_not_taken_for_the_rollback() {
+fn a_vote_for_rollback_does_not_read_like_the_rollback() {
     let (vote, last) = (Step::rollback_vote(2, 3), Step::rollback_vote(3, 3));
     let act = Step::rollback(200, 41);
     for vote in [&vote, &last, &Step::guardian_rollback(), &Step::give_up_vote(1, 3)] {
@@ -31,7 +31,7 @@ fn a_vote_for_rollback_is_not_taken_for_the_rollback() {
 }
 
 #[test]
-fn a_vote_to_lift_a_pause_is_not_taken_for_lifting_it() {
+fn a_vote_to_lift_a_pause_does_not_read_like_lifting_it() {
     let (vote, act) = (Step::unpause(1, 3), Step::unpause(3, 3));
     assert_eq!(vote.title("multisig t"), "Vote to lift the pause of multisig t");
     assert_eq!(act.title("multisig t"), "Lift the pause of multisig t");
