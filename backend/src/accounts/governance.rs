@@ -1,5 +1,5 @@
-//! Everything that decides about a proposal to change a multisig. One request reads it, so that all of
-//! it is of one slot.
+//! A proposal that changes a multisig or hands a program over, with the accounts its rules depend on. One
+//! request reads them all, so that they are of one slot.
 use anchor_lang::Discriminator;
 use solana_pubkey::Pubkey;
 use solana_sdk_ids::sysvar::clock;
@@ -10,27 +10,35 @@ use upgrade_manager::{
 
 use crate::{
     accounts::{decode, decode_if_made},
-    chain::{client::ChainClient, read::ChainTime},
+    chain::{
+        client::ChainClient,
+        read::{ChainTime, RawAccount},
+    },
     error::{BackendError, Result},
 };
 
-/// Everything that decides about one proposal of a multisig, as of one slot.
+/// Such a proposal and the accounts its rules depend on, as of one slot.
 pub(crate) struct GovernanceContext {
     pub address: Pubkey,
     pub proposal: GovernanceProposal,
     pub multisig: MultisigConfig,
-    /// The state of the program that would leave, while there is one.
+    /// The state of the program that would be handed over, if there is one.
     pub state: Option<ProgramUpgradeState>,
     pub now: ChainTime,
 }
 
 impl GovernanceContext {
-    pub(crate) async fn load(chain: &ChainClient, address: Pubkey) -> Result<Self> {
-        let first = chain.account(&address).await?;
-        let known: GovernanceProposal = decode("multisig proposal", address, first.as_ref())?;
+    /// Reads everything about `address`, where `first` was read before. Its content only tells which
+    /// accounts to ask for; the proposal itself is read again with them.
+    pub(crate) async fn load_after(
+        chain: &ChainClient,
+        address: Pubkey,
+        first: Option<&RawAccount>,
+    ) -> Result<Self> {
+        let known: GovernanceProposal = decode("multisig proposal", address, first)?;
         let multisig_key = known.terms.multisig;
         let program = known.terms.action.program();
-        // Without a program any account of the list will do: it is not looked at.
+        // Without a program the multisig's address fills the slot; the answer is not used.
         let state_key = program.map_or(multisig_key, |p| seeds::program_state(&p).0);
         let got = chain.accounts(&[address, multisig_key, state_key, clock::ID]).await?;
         let [proposal, multisig, state, clock] = got.as_slice() else {
@@ -52,10 +60,9 @@ impl GovernanceContext {
     }
 }
 
-/// Whether `address` holds a proposal about a multisig.
-pub(crate) async fn is_governance(chain: &ChainClient, address: &Pubkey) -> Result<bool> {
-    let raw = chain.account(address).await?;
-    Ok(raw.is_some_and(|raw| {
+/// Whether `raw` is a proposal that changes a multisig or hands a program over.
+pub(crate) fn is_governance(raw: Option<&RawAccount>) -> bool {
+    raw.is_some_and(|raw| {
         raw.owner == upgrade_manager::ID && raw.data.starts_with(GovernanceProposal::DISCRIMINATOR)
-    }))
+    })
 }

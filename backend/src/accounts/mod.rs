@@ -1,5 +1,5 @@
-//! The manager's accounts, read from the chain, decoded with the chain's own types, and taken only at
-//! the address that their content leads to.
+//! The manager's accounts: read from the chain, decoded with the program's own types, and accepted only at
+//! the address that their content derives.
 pub mod governance;
 pub mod proposal;
 
@@ -24,7 +24,7 @@ use crate::{
 /// Where an [`AccountVersion`] and an [`AccountBackup`] hold their program: behind discriminator, layout and bump.
 const RECORD_PROGRAM_AT: usize = 8 + 2;
 
-/// An account of the manager whose content says at which address alone it can be.
+/// An account of the manager whose content derives its only valid address.
 pub trait Located {
     /// The canonical address.
     fn own_address(&self) -> Pubkey;
@@ -86,8 +86,8 @@ fn kind(data: &[u8]) -> Option<&'static str> {
     kinds.iter().find(|(first, _)| data.starts_with(first)).map(|(_, name)| *name)
 }
 
-/// Decodes one account of the manager. What is signed is built from the content, so a node that
-/// shows one account at the address of another must not get far.
+/// Decodes one account of the manager. Transactions are built from the content, so an account that a node
+/// shows at the address of another one is refused.
 ///
 /// # Errors
 /// [`BackendError::NoAccount`], [`BackendError::ForeignOwner`], [`BackendError::OtherKind`],
@@ -114,8 +114,8 @@ pub fn decode<T: AccountDeserialize + Discriminator + Located>(
     if own == address { Ok(account) } else { Err(BackendError::Misplaced { what, address, own }) }
 }
 
-/// The same where the account need not exist. Lamports that somebody sent to its address before it
-/// was made do not make it one; an account of the manager that cannot be read is an error.
+/// The same for an account that need not exist. Anyone can send lamports to its address before it is made,
+/// so an account of another owner counts as none. An account of the manager that cannot be read is an error.
 ///
 /// # Errors
 /// As [`decode`].
@@ -198,7 +198,7 @@ mod tests {
     use anchor_lang::AccountSerialize;
 
     #[test]
-    fn the_records_program_is_where_the_filter_looks() {
+    fn the_filter_offset_is_that_of_the_program_in_a_record() {
         let record = AccountVersion::new(
             Pubkey::new_from_array([5; 32]),
             Pubkey::new_from_array([6; 32]),
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_taken_at_its_canonical_address_only() {
+    fn an_account_is_accepted_at_its_canonical_address_only() {
         let key = |i: u8| Pubkey::new_from_array([i; 32]);
         let (own, bump) = seeds::account_version(&key(5), &key(6));
         let mut data = vec![];
@@ -275,7 +275,7 @@ mod tests {
             decode::<AccountVersion>("version record", own, Some(&raw)).unwrap().account,
             key(6)
         );
-        // Another derivable address of the same seeds, which its own stored bump leads to.
+        // Another derivable address of the same seeds: the one that the stored bump derives.
         let (second, low) = (0..bump)
             .rev()
             .find_map(|bump| {

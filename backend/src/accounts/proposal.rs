@@ -1,5 +1,5 @@
-//! Everything that decides about a proposal to upgrade a program. One request reads it, so that all of
-//! it is of one slot.
+//! A proposal to upgrade a program, with the accounts its rules depend on. One request reads them all, so
+//! that they are of one slot.
 use solana_pubkey::Pubkey;
 use solana_sdk_ids::sysvar::clock;
 use upgrade_manager::{
@@ -9,11 +9,14 @@ use upgrade_manager::{
 
 use crate::{
     accounts::decode,
-    chain::{client::ChainClient, read::ChainTime},
+    chain::{
+        client::ChainClient,
+        read::{ChainTime, RawAccount},
+    },
     error::{BackendError, Result},
 };
 
-/// Everything that decides about one proposal, as of one slot.
+/// A proposal and the accounts its rules depend on, as of one slot.
 #[derive(Clone, Debug)]
 pub struct ProposalContext {
     /// The proposal's address.
@@ -35,7 +38,17 @@ impl ProposalContext {
     /// The network's, or what is wrong with an account.
     pub async fn load(chain: &ChainClient, address: Pubkey) -> Result<Self> {
         let first = chain.account(&address).await?;
-        let known: UpgradeProposal = decode("proposal", address, first.as_ref())?;
+        Self::load_after(chain, address, first.as_ref()).await
+    }
+
+    /// The same, where the account `first` was read before. Its content only tells which accounts to ask
+    /// for; the proposal itself is read again with them.
+    pub(crate) async fn load_after(
+        chain: &ChainClient,
+        address: Pubkey,
+        first: Option<&RawAccount>,
+    ) -> Result<Self> {
+        let known: UpgradeProposal = decode("proposal", address, first)?;
         let (multisig_key, program) = (known.terms.multisig, known.terms.program);
         let state_key = seeds::program_state(&program).0;
         let got = chain.accounts(&[address, multisig_key, state_key, clock::ID]).await?;
@@ -59,7 +72,7 @@ impl ProposalContext {
         self.proposal.terms.program
     }
 
-    /// The proposal as the records of accounts refer to it.
+    /// The proposal in the form that version records refer to.
     #[must_use]
     pub fn executed(&self) -> Executed {
         self.proposal.executed_as(self.address)

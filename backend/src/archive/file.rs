@@ -25,8 +25,8 @@ pub struct FileArchive {
 static NEXT_TEMP: AtomicU64 = AtomicU64::new(0);
 
 impl FileArchive {
-    /// The archive in the folder `dir`, which the first write makes where it is missing: a veto or a
-    /// vote archives nothing, and must not fail because the disk is full or read-only.
+    /// The archive in the folder `dir`. Only the first write creates it: a vote or a veto archives nothing
+    /// and must not fail because the disk is full or read-only.
     #[must_use]
     pub fn at(dir: &Path) -> Self {
         Self { dir: dir.to_owned() }
@@ -63,8 +63,8 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// Temporary file, sync, rename, sync of every folder that may be new: a kill at any moment leaves
-/// the old state or the new.
+/// Writes a temporary file, syncs it, renames it, and syncs every folder that may be new. A kill at any
+/// moment leaves the old file or the new one.
 fn write(root: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().unwrap_or(root);
     let existing = dir.ancestors().find(|folder| folder.exists()).unwrap_or(root).to_owned();
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_that_is_only_looked_at_makes_no_folder() {
+    fn reading_an_archive_creates_no_folder() {
         let (dir, archive) = archive();
         assert!(archive.get(&program(), &[7; 32]).unwrap().is_none());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_put_comes_back_and_nothing_else() {
+    fn get_returns_what_was_put_and_nothing_else() {
         let (_dir, archive) = archive();
         let bytes = vec![7; 300];
         archive.put(&program(), &hash(&bytes), &bytes).unwrap();
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn rotten_bytes_are_reported_and_healed_by_the_next_put() {
+    fn corrupt_bytes_are_reported_and_replaced_by_the_next_put() {
         let (_dir, archive) = archive();
         let bytes = vec![7; 300];
         archive.put(&program(), &hash(&bytes), &bytes).unwrap();
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_comes_back_in_order_or_not_at_all() {
+    fn a_manifest_is_read_in_order_or_refused() {
         let (_dir, archive) = archive();
         let root = archive.put_manifest(&program(), &leaves(9)).unwrap();
         assert_eq!(archive.get_manifest(&program(), &root).unwrap(), Some(leaves(9)));
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_that_cannot_be_written_says_so() {
+    fn check_writable_refuses_an_archive_that_cannot_be_written() {
         let (_dir, archive) = archive();
         archive.check_writable().unwrap();
         fs::remove_dir_all(&archive.dir).unwrap();

@@ -1,12 +1,12 @@
-//! Where old account bytes are kept before anything overwrites them: content-addressed, synced to
-//! disk, read back and verified. It decides nothing about what may be restored.
+//! The archive of old account bytes and manifests: addressed by their hash, synced to disk, read back and
+//! verified. It does not decide what may be restored.
 pub mod file;
 
 use solana_pubkey::Pubkey;
 
 use crate::{error::Result, preflight::manifest::ManifestLeaf};
 
-/// Keeps bytes by their sha256. When `put` returns, the bytes survive a power cut.
+/// Stores bytes under their sha256. When `put` returns, the bytes survive a power cut.
 pub trait Archive: Send + Sync {
     /// Stores `bytes`, whose hash must be `sha256`; storing the same twice is fine.
     ///
@@ -14,7 +14,7 @@ pub trait Archive: Send + Sync {
     /// [`BackendError::Archive`].
     fn put(&self, program: &Pubkey, sha256: &[u8; 32], bytes: &[u8]) -> Result<()>;
 
-    /// The bytes with this hash, checked.
+    /// The bytes with this hash, hashed again after reading.
     ///
     /// # Errors
     /// [`BackendError::Archive`], also when what is stored does not have the hash any more.
@@ -26,18 +26,18 @@ pub trait Archive: Send + Sync {
     /// [`BackendError::Archive`].
     fn put_manifest(&self, program: &Pubkey, leaves: &[ManifestLeaf]) -> Result<[u8; 32]>;
 
-    /// The leaves under this root, checked.
+    /// The leaves under this root, which is computed again after reading.
     ///
     /// # Errors
     /// [`BackendError::Archive`], also when what is stored does not lead to the root any more.
     fn get_manifest(&self, program: &Pubkey, root: &[u8; 32]) -> Result<Option<Vec<ManifestLeaf>>>;
 
-    /// Whether it can be written at all, for preflights.
+    /// Checks, for preflights, that the archive can be written.
     ///
     /// # Errors
     /// [`BackendError::Archive`].
     fn check_writable(&self) -> Result<()>;
 
-    /// Where it is, for operators.
+    /// The archive's place, for operators.
     fn location(&self) -> String;
 }

@@ -1,4 +1,4 @@
-//! The loader's own deployment of a new program.
+//! Deploys a new program through the loader.
 use solana_loader_v3_interface::instruction as loader_instruction;
 use solana_pubkey::Pubkey;
 

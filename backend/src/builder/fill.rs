@@ -1,5 +1,5 @@
-//! One run over the parts of a buffer that still differ: all writes are sent, then the buffer is
-//! read until it holds them or their blockhash is dead. A write may be sent twice and lands once.
+//! One pass over the chunks of a buffer that still differ. It sends all writes, then polls the buffer until
+//! it holds them or their blockhash has expired. The same write may be sent twice: it writes the same bytes.
 use std::time::{Duration, Instant};
 
 use solana_instruction::Instruction;
@@ -20,21 +20,21 @@ use crate::{
     preflight::receipt::SentTx,
 };
 
-/// What each write is called.
+/// The name of each write in receipts.
 const TRANSACTION_NAME: &str = "write buffer";
-/// Compute units of one write: the loader's fixed 2,370 and the budget instructions' own.
+/// Unit limit of one write: the loader takes a fixed 2,370, the compute-budget instructions add theirs.
 pub(crate) const WRITE_UNITS: u32 = 5_000;
-/// Writes under one blockhash, which can expire within seconds where slots are short.
+/// Most writes signed over one blockhash, which expires within seconds on a chain with short slots.
 const MAX_WRITES_PER_BLOCKHASH: usize = 256;
-/// First pause between two looks at the buffer; grows by half up to the last.
+/// First pause between two polls of the buffer; grows by half up to [`MAX_POLL_INTERVAL`].
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// Pause between two sends of what is still missing.
+/// Pause between two sends of the missing writes.
 const RESEND_INTERVAL: Duration = Duration::from_secs(2);
-/// How long the node may be gone.
+/// Longest time without an answer from the node.
 const NODE_ABSENCE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Some bytes of the file, and where they belong.
+/// A range of the file that one transaction writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Chunk {
     pub at: usize,
@@ -47,7 +47,7 @@ impl Chunk {
     }
 }
 
-/// A chunk on its way.
+/// A chunk and the signed transaction that writes it.
 struct Write {
     chunk: Chunk,
     signed: Signed,
@@ -77,11 +77,11 @@ impl BufferFiller<'_> {
     async fn held(&self) -> Result<Vec<u8>> {
         let owner = self.payer.pubkey();
         let found = buffer_bytes(self.chain, &self.buffer, &owner, self.elf.len()).await?;
-        // A node that has not seen the buffer yet: a write to no buffer fails in its rehearsal.
+        // The node may not have seen the buffer yet; then the simulation of the first write fails.
         Ok(found.unwrap_or_default())
     }
 
-    /// Writes `todo`, of `total` chunks, and reports what landed. What did not is for the next run.
+    /// Writes the chunks `todo` of `total` and reports those that landed. The next pass writes the others.
     pub(super) async fn run(
         &self,
         todo: &[Chunk],
@@ -103,7 +103,8 @@ impl BufferFiller<'_> {
         self.wait_until_written(open, total, sent).await
     }
 
-    /// Nobody looks at single writes, so what fails for all of them must be known before.
+    /// Simulates the first write. Single writes are not checked one by one, so a reason that stops all of
+    /// them must be found before they are sent.
     async fn simulate_first(&self, messages: &[Vec<Instruction>]) -> Result<()> {
         let Some(first) = messages.first() else { return Ok(()) };
         let payer = self.payer.pubkey();
@@ -126,7 +127,7 @@ impl BufferFiller<'_> {
         )))
     }
 
-    /// Reads the buffer until nothing is open; sends again what is missing and not dead.
+    /// Polls the buffer until no write is open. Sends a missing write again while its blockhash is valid.
     async fn wait_until_written(
         &self,
         mut open: Vec<Write>,
@@ -149,7 +150,7 @@ impl BufferFiller<'_> {
                 return Err(self.unsettled(open.len(), &write.signed, longest));
             }
             if resent.elapsed() >= RESEND_INTERVAL {
-                // Whatever the node says, the buffer decides.
+                // The answer does not matter: the content of the buffer decides.
                 let _ = self.chain.send_all(open.iter().map(|w| &w.signed)).await;
                 resent = Instant::now();
             }
@@ -166,10 +167,10 @@ impl BufferFiller<'_> {
         ))
     }
 
-    /// Takes out of `open` what the buffer holds, what is dead, and what the chain has decided.
+    /// Removes from `open` the writes that the buffer holds, that have expired, or that failed on chain.
     async fn poll_buffer(&self, open: &mut Vec<Write>, sent: &mut Vec<SentTx>) -> Result<()> {
-        // Before the buffer: what is expired by now and missing afterwards is signed again. At worst
-        // the first one lands as well, and writes the same bytes.
+        // The heights are read before the buffer: a write that has expired by then and is missing afterwards
+        // is signed again. At worst both land and write the same bytes.
         let seen = self.chain.heights(self.chain.config().commitment).await?;
         let present = self.held().await?;
         let signatures: Vec<_> = open.iter().map(|w| w.signed.signature()).collect();
@@ -222,7 +223,7 @@ fn chunks(payer: &Pubkey, len: usize, price: u64) -> Vec<Chunk> {
     let other = Pubkey::new_from_array([0xbb; 32]);
     let empty = loader_instruction::write(&other, payer, 0, vec![]);
     let bare = transaction_size(&with_budget(&[empty], WRITE_UNITS, price), payer);
-    // One byte more than an empty write needs to count the bytes of a long instruction.
+    // The length of a long instruction takes one byte more than that of an empty write.
     let most = MAX_TRANSACTION_LEN.saturating_sub(bare).saturating_sub(1).max(1);
     let chunk = |at: usize| Chunk { at, len: most.min(len.saturating_sub(at)) };
     (0..len).step_by(most).map(chunk).collect()

@@ -1,5 +1,5 @@
-//! From a file to code on the chain: checks an ELF, uploads it into a buffer that can be resumed,
-//! deploys a new program, extends an existing one. It never upgrades: that is what proposals are for.
+//! From an ELF file to code on the chain: checks the file, uploads it into a buffer (an interrupted upload
+//! goes on where it stopped), deploys a new program. It never upgrades one: only proposals do.
 mod deploy;
 pub(crate) mod fill;
 pub mod upload;
@@ -18,12 +18,12 @@ use crate::{
     pipeline::context::Context,
 };
 
-/// An ELF that can be deployed, as far as its bytes tell.
+/// An ELF that can be deployed, as far as its header tells.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BuiltElf {
     /// The bytes to upload.
     pub bytes: Vec<u8>,
-    /// What they say about themselves.
+    /// What the header and the bytes tell.
     pub info: ElfInfo,
 }
 
@@ -33,7 +33,7 @@ impl std::fmt::Debug for BuiltElf {
     }
 }
 
-/// Checks, uploads, deploys and extends.
+/// Checks, uploads and deploys ELFs.
 #[derive(Clone)]
 pub struct ProgramBuilder {
     context: Context,

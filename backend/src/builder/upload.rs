@@ -1,5 +1,6 @@
-//! Filling a buffer. The buffer's key is on disk before the first lamport moves; a second run reads
-//! the buffer and writes only what differs; at the end all bytes are read back and compared.
+//! Uploads an ELF into a buffer. The buffer's key is on disk before the first transaction, so an
+//! interrupted run can go on: it reads the buffer and writes only the chunks that differ. At the end all
+//! bytes are read back and compared.
 use std::path::Path;
 
 use solana_loader_v3_interface::instruction as loader_instruction;
@@ -16,10 +17,10 @@ use crate::{
     preflight::{progress::Progress, receipt::SentTx},
 };
 
-/// Most runs over the bytes that still differ.
+/// Most passes over the chunks that still differ.
 const MAX_PASSES: u32 = 5;
 
-/// A buffer that was read back and holds the ELF.
+/// A buffer that holds the ELF, which was read back and compared.
 #[derive(Clone, Debug)]
 pub struct Uploaded {
     /// The buffer.

@@ -12,7 +12,7 @@ use solana_keypair::Keypair;
 use solana_signer::Signer as _;
 use zeroize::Zeroizing;
 
-/// Most bytes of a key file: 64 numbers, with room for anybody's spaces.
+/// Most bytes of a key file: 64 numbers, with room for spaces and line breaks.
 const MAX_KEY_FILE_LEN: usize = 4_096;
 /// Most bytes of the list as it is written here: 64 times three digits and a comma, two brackets.
 const MAX_WRITTEN_LEN: usize = 64 * 4 + 2;
@@ -21,7 +21,7 @@ type KeyFileResult<T> = Result<T, String>;
 
 /// Reads and checks the key in `path`.
 pub(crate) fn read(path: &Path) -> KeyFileResult<Keypair> {
-    // Asked before it is opened: opening a pipe would wait for its writer.
+    // The metadata is read before the file is opened: opening a pipe would wait for its writer.
     let meta = fs::metadata(path).map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => "there is no such file; check the path".to_owned(),
         _ => e.to_string(),
@@ -32,7 +32,7 @@ pub(crate) fn read(path: &Path) -> KeyFileResult<Keypair> {
     let mut file = fs::File::open(path).map_err(|e| e.to_string())?;
     let meta = file.metadata().map_err(|e| e.to_string())?;
     refuse_open_permissions(&meta)?;
-    // One byte more than allowed, so that a file that is too long shows.
+    // One byte more than allowed, so that a longer file is detected.
     let mut room = Zeroizing::new([0; MAX_KEY_FILE_LEN + 1]);
     let mut filled = 0;
     while let Some(free) = room.get_mut(filled..).filter(|free| !free.is_empty()) {
@@ -60,10 +60,10 @@ pub(crate) fn write(path: &Path, key: &Keypair) -> io::Result<()> {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    // The address makes the name one that nothing else uses; what a kill leaves never gets used.
+    // The address makes the temporary name unique. A file that a kill leaves behind is never used.
     let temp = folder.join(format!(".{}.{}.tmp", name.display(), key.pubkey()));
     let done = write_new(&temp, &list(key)).and_then(|()| {
-        // A link, not a rename: a rename would replace what is there.
+        // A link, because a rename would replace an existing file.
         fs::hard_link(&temp, path)
     });
     let cleared = fs::remove_file(&temp);

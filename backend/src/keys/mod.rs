@@ -1,3 +1,3 @@
-//! Who signs. Keys stay behind a trait and never leave this room.
+//! Signers and key files. Secret keys stay behind the trait [`signer::Signer`] and never leave this room.
 mod key_file;
 pub mod signer;

@@ -1,5 +1,5 @@
-//! Who signs. Keys stay behind the trait: they are never printed, never cloned out, and the bytes
-//! they were read from are zeroed.
+//! The trait `Signer`, and signers with a key in memory or in a file. A secret key is never printed nor
+//! handed out, and the bytes it was read from are zeroed.
 use std::{fmt, path::Path};
 
 use solana_keypair::Keypair;
@@ -69,8 +69,8 @@ impl FileSigner {
         Ok(Self(KeypairSigner::new(key)))
     }
 
-    /// Writes a fresh key to `path`, readable by its owner only, before anything uses it. Killed
-    /// while it does, it leaves no file there or the whole one.
+    /// Writes a fresh key to `path`, readable by its owner only. A kill at any moment leaves no file or
+    /// the complete one.
     ///
     /// # Errors
     /// [`BackendError::Key`], also when the file exists.
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_key_file_is_named_and_its_content_is_not() {
+    fn the_error_about_a_bad_key_file_names_the_file_and_quotes_no_content() {
         let good = Keypair::new();
         let mut swapped = good.to_bytes().to_vec();
         swapped[32..].copy_from_slice(Keypair::new().pubkey().as_ref());
@@ -170,7 +170,7 @@ mod tests {
         let again = FileSigner::create(&path).unwrap_err().to_string();
         assert!(again.contains("buffer.json") && again.contains("exists"), "{again}");
         assert_eq!(FileSigner::open(&path).unwrap().pubkey(), made);
-        // Nothing but the key stays in the folder, not even after a refusal.
+        // No temporary file stays in the folder, even after a refusal.
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         fs::write(&path, "").unwrap();
         assert!(FileSigner::create(&path).is_err());
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_whole_and_closed_to_others_from_the_moment_its_file_exists() {
+    fn a_key_file_is_complete_and_private_from_the_moment_it_exists() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let watched = dir.path().to_owned();

@@ -1,5 +1,5 @@
-//! Accounts of the manifest that no longer exist, or that their owner closed and made anew on the new
-//! layout: the chain cannot see what they were, so each is accounted for with a proof from the
+//! Accounts of the manifest that were closed, or closed and created again on the new layout. The program
+//! cannot read their old version any more, so `mark_closed` accounts for each with a Merkle proof from the
 //! archived leaves.
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{AccountStatus, Terms, manifest, rule_for};
@@ -27,7 +27,7 @@ struct ClosedAccount {
     proof: Vec<[u8; 32]>,
 }
 
-/// Accounts for every manifest account that is gone and has no record.
+/// Sends `mark_closed` for every manifest account that is closed and has no record.
 pub(super) async fn mark_all(
     context: &Context,
     current: &ProposalContext,
@@ -77,8 +77,7 @@ pub(super) async fn mark_all(
     lane.run(gone, |g| g.account, build).await
 }
 
-/// Whether the chain still takes `account` for one that can migrate: the program's own, of a pinned
-/// type, at the old version.
+/// Whether `account` can still migrate: owned by the program, of a pinned type, at an old version.
 fn is_old(account: &Option<RawAccount>, terms: &Terms) -> bool {
     account.as_ref().is_some_and(|a| {
         let version = rule_for(&terms.type_rules, &a.data).and_then(|r| r.version(&a.data));
@@ -86,7 +85,8 @@ fn is_old(account: &Option<RawAccount>, terms: &Terms) -> bool {
     })
 }
 
-/// Without the leaves nothing can be proved; that matters only while the counters are short.
+/// The outcome when the archive lacks the leaves, so that nothing can be proved: a failure only while
+/// accounts of the manifest are unaccounted for.
 fn without_leaves(context: &Context, current: &ProposalContext) -> BatchOutcome {
     let counters = &current.state.counters;
     let seen = counters.settled().saturating_add(u64::from(counters.migrated));

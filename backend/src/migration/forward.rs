@@ -1,4 +1,4 @@
-//! The migration itself: look, archive, send, look again, until nothing is left that can migrate.
+//! Migrates accounts in passes: scan, archive, send; again until no account is left that can migrate.
 use std::collections::BTreeMap;
 
 use solana_pubkey::Pubkey;
@@ -55,7 +55,7 @@ impl MigrationManager {
             let outcome = lane.run(targets, |t| t.account, build).await?;
             sent.extend(outcome.sent);
             done = done.saturating_add(outcome.done);
-            // Somebody else's migration of the same account is as good as ours.
+            // An account that another operator migrated meanwhile is not a failure.
             let ours = |f: &Failed| f.manager != Some(ManagerError::AlreadyMigrated);
             failed.extend(outcome.failed.into_iter().filter(ours).map(|f| (f.account, f)));
         }

@@ -1,6 +1,6 @@
-//! Bringing a program's accounts to the new layout, verifying them, and proving that none was
-//! forgotten. Every step starts from a fresh look at the chain, so it can be killed at any moment
-//! and started again by anyone. Old bytes are archived before anything overwrites them.
+//! Migrates a program's accounts to the new layout, verifies them, and proves that none was forgotten. Every
+//! pass reads the chain again, so a run can be killed at any moment and anyone can start it again. Old bytes
+//! are archived before anything overwrites them.
 mod closed;
 mod forward;
 mod plans;
@@ -19,10 +19,10 @@ use crate::{
     },
 };
 
-/// Most looks at the chain in one run: accounts that users make meanwhile come with the next look.
+/// Most passes in one run. An account that a user creates meanwhile is found by the next pass.
 const MAX_PASSES: u32 = 8;
 
-/// Migrates, verifies, sets aside.
+/// Plans and runs migrations and verifications; plans quarantines.
 #[derive(Clone)]
 pub struct MigrationManager {
     context: Context,

@@ -1,4 +1,4 @@
-//! Preflights of migrate, verify and quarantine: what would be done and what would fail.
+//! Plans of migrate, verify and quarantine.
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
     seeds,
@@ -31,7 +31,7 @@ impl MigrationManager {
         let mut plan = Plan::for_proposal(&self.context, Verb::Migrate, current);
         plan.workload = Workload::Job;
         plan::counters(&mut plan, current);
-        // Another worker's first batch turns Executed into Migrating: that is no news to a signer.
+        // Another operator's first batch turns Executed into Migrating; that must not refuse this signature.
         plan.pinned.values.retain(|p| p.name != "the proposal's status");
         let paused = current.multisig.require_not_paused(current.now.unix);
         plan.check(rule_check::check(&paused, "The multisig is not paused."));
@@ -39,7 +39,7 @@ impl MigrationManager {
             &current.proposal.require_executed(),
             "The new code is in place.",
         ));
-        // Before execution the rule's error speaks of a later upgrade, and there is none.
+        // Before execution `require_migrating` would name a later upgrade that does not exist.
         if !current.proposal.status.is_voting() {
             let under_way = current.state.require_migrating(&current.address);
             let pass = "The program's accounts may move to the new layout.";
@@ -136,7 +136,7 @@ impl MigrationManager {
         Ok(plan)
     }
 
-    /// What the records and the growth of all accounts will cost the signer.
+    /// Checks that the signer can pay the rent of all records, backups and larger accounts, and the fees.
     async fn check_rent(
         &self,
         open: &[scan::Eligible],
@@ -167,7 +167,7 @@ impl MigrationManager {
         ))
     }
 
-    /// What the backups of critical accounts will cost.
+    /// The rent of the backups of critical accounts.
     async fn backup_rent(&self, open: &[scan::Eligible]) -> Result<u64> {
         let mut sum = 0u64;
         for account in open.iter().filter(|e| e.critical) {
@@ -178,7 +178,7 @@ impl MigrationManager {
     }
 }
 
-/// `targets` as they would be sent now.
+/// `targets` in the batches in which they would be sent.
 pub(crate) fn batches<T>(
     chain: &ChainClient,
     payer: &Pubkey,
@@ -191,7 +191,7 @@ pub(crate) fn batches<T>(
     })
 }
 
-/// The manager still holds the program.
+/// Checks that the manager's address still is the program's upgrade authority.
 pub(crate) async fn check_authority(chain: &ChainClient, terms: &Terms) -> Result<Check> {
     let authority = seeds::authority(&terms.program).0;
     let holds = code::live_authority(chain, &terms.program_data).await? == Some(authority);

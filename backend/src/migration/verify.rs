@@ -1,5 +1,5 @@
-//! Verification and the proof of completeness: every migrated account is looked at again, then a
-//! finalized scan must find no account at the old version before anyone may call it complete.
+//! Verifies every migrated account, then proves completeness: a finalized scan must find no account at an
+//! old version before the migration is completed.
 use std::collections::BTreeMap;
 
 use solana_pubkey::Pubkey;
@@ -38,7 +38,7 @@ impl MigrationManager {
             let Some(outcome) = pass else { break };
             sent.extend(outcome.sent);
             done = done.saturating_add(outcome.done);
-            // A record that somebody else has verified meanwhile needs no second look.
+            // A record that another operator verified meanwhile is not a failure.
             let ours = |f: &Failed| f.manager != Some(ManagerError::RecordStatus);
             failed.extend(outcome.failed.into_iter().filter(ours).map(|f| (f.account, f)));
         }
@@ -84,7 +84,7 @@ impl MigrationManager {
         lane.run(targets, |t| *t, build).await.map(Some)
     }
 
-    /// Proves completeness and completes; says in words what is in the way.
+    /// Proves completeness and completes the migration. The sentence names what is in the way, if anything.
     async fn finish(
         &self,
         proposal: Pubkey,

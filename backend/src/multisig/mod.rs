@@ -7,6 +7,7 @@ pub(crate) mod rules;
 
 use crate::{
     accounts::governance::GovernanceContext,
+    chain::read::RawAccount,
     error::Result,
     pipeline::{context::Context, plan::Plan, votes},
     preflight::operation::{Operation, Verb},
@@ -25,9 +26,14 @@ impl MultisigCoordinator {
         Self { context: context.clone() }
     }
 
-    /// What `operation` would do to a proposal about a multisig.
-    pub(crate) async fn plan(&self, operation: Operation) -> Result<Plan> {
-        let current = GovernanceContext::load(self.context.chain(), operation.proposal).await?;
+    /// What `operation` would do. `first` is the proposal's account, as it was read to tell its kind.
+    pub(crate) async fn plan(
+        &self,
+        operation: Operation,
+        first: Option<&RawAccount>,
+    ) -> Result<Plan> {
+        let chain = self.context.chain();
+        let current = GovernanceContext::load_after(chain, operation.proposal, first).await?;
         match operation.verb {
             Verb::Execute => execute::plan(&self.context, &current).await,
             verb => Ok(self.plan_vote(verb, &current)),

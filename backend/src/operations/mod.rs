@@ -1,5 +1,5 @@
-//! The operator's side of the backend: prepare shows, submit does. A verb goes to the room that plans it;
-//! submit plans again from the chain and signs only what equals the plan that was shown.
+//! The operator's side of the backend. `prepare` has the room of the verb make a plan and shows it; `submit`
+//! has the plan made again from the chain and signs only when it equals the one that was shown.
 use std::sync::{Arc, PoisonError, RwLock};
 
 use solana_pubkey::Pubkey;
@@ -62,7 +62,8 @@ impl Backend {
         self.key().map(|s| s.pubkey())
     }
 
-    /// Loads another key, or none. Intents of the key before are refused from now on.
+    /// Loads another key, or none. Intents of the previous key are refused from now on; a job that is
+    /// running goes on with the key it began with.
     pub fn set_signer(&self, signer: Option<Arc<dyn Signer>>) {
         *self.inner.signer.write().unwrap_or_else(PoisonError::into_inner) = signer;
     }
@@ -82,20 +83,20 @@ impl Backend {
         self.inner.cosigner.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What a room works with: the chain, the archive, and the keys that are loaded now.
+    /// What a manager works with: the chain, the archive, and the keys that are loaded now.
     #[must_use]
     pub fn context(&self) -> Context {
         let Inner { chain, archive, .. } = &*self.inner;
         Context::new(chain.clone(), Arc::clone(archive), self.key(), self.second())
     }
 
-    /// The way to the chain.
+    /// The client of the chain.
     #[must_use]
     pub fn chain(&self) -> &ChainClient {
         &self.inner.chain
     }
 
-    /// Where old bytes are kept.
+    /// The archive of old bytes.
     #[must_use]
     pub fn archive(&self) -> &Arc<dyn Archive> {
         &self.inner.archive
@@ -164,7 +165,7 @@ impl Backend {
     }
 }
 
-/// Has the room of the verb plan `operation`.
+/// The plan of `operation`, made by the manager of its verb.
 async fn plan(context: &Context, operation: Operation) -> Result<Plan> {
     match operation.verb {
         Verb::Propose => Err(BackendError::Refused(
@@ -176,10 +177,11 @@ async fn plan(context: &Context, operation: Operation) -> Result<Plan> {
         | Verb::Cancel
         | Verb::Expire
         | Verb::Execute => {
-            if is_governance(context.chain(), &operation.proposal).await? {
-                MultisigCoordinator::new(context).plan(operation).await
+            let first = context.chain().account(&operation.proposal).await?;
+            if is_governance(first.as_ref()) {
+                MultisigCoordinator::new(context).plan(operation, first.as_ref()).await
             } else {
-                ProposalManager::new(context).plan(operation).await
+                ProposalManager::new(context).plan(operation, first.as_ref()).await
             }
         }
         Verb::Migrate | Verb::Verify | Verb::Quarantine { .. } => {
@@ -191,7 +193,7 @@ async fn plan(context: &Context, operation: Operation) -> Result<Plan> {
     }
 }
 
-/// The plan of `intent`, from what the chain says now.
+/// The plan of `intent`, made again from the chain.
 async fn plan_again(context: &Context, intent: &Intent) -> Result<Plan> {
     context.chain().recheck_genesis().await?;
     match &intent.request {
@@ -207,9 +209,9 @@ async fn plan_again(context: &Context, intent: &Intent) -> Result<Plan> {
 mod tests {
     use super::*;
 
-    /// Screens spawn this work on other threads; it must be allowed to move there.
+    /// Screens spawn this work on other threads, so it must be `Send`.
     #[test]
-    fn the_work_can_move_between_threads() {
+    fn submit_is_send_and_backend_is_sync() {
         fn movable<T: Send>(_: fn(Backend, Intent) -> T) {}
         movable(|backend, intent| async move { backend.submit(intent, None).await.map(drop) });
         fn shared<T: Send + Sync + Clone>() {}

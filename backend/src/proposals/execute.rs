@@ -1,4 +1,5 @@
-//! Execution: everything the chain will check, checked before and in words.
+//! Execution of an upgrade. Everything that the chain will check is checked here first, so that the
+//! preflight names the reason.
 use upgrade_manager::state::role;
 
 use crate::{

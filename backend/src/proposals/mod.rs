@@ -1,18 +1,19 @@
-//! Everything about a proposal but its accounts: set-up before it, votes on it, execution. Verbs on a
-//! proposal are plans and go through `Context::prepare`; set-up here acts directly, for scripts that
-//! have nobody to ask. For an operator, `SetupManager` shows it first.
+//! Proposals to upgrade a program: making them, votes on them, execution. Their verbs are plans and go
+//! through `Backend::prepare`. The set-up in `setup` sends at once, for scripts that confirm nothing; an
+//! operator's set-up goes through `SetupManager`, which shows it first.
 mod execute;
 mod propose;
 mod setup;
 
 use crate::{
     accounts::proposal::ProposalContext,
+    chain::read::RawAccount,
     error::Result,
     pipeline::{context::Context, members, plan::Plan, votes},
     preflight::operation::{Operation, Verb},
 };
 
-/// Makes, decides and executes proposals.
+/// Plans new proposals, votes on them, and their execution.
 #[derive(Clone)]
 pub struct ProposalManager {
     context: Context,
@@ -25,8 +26,14 @@ impl ProposalManager {
         Self { context: context.clone() }
     }
 
-    pub(crate) async fn plan(&self, operation: Operation) -> Result<Plan> {
-        let current = ProposalContext::load(self.context.chain(), operation.proposal).await?;
+    /// What `operation` would do. `first` is the proposal's account, as it was read to tell its kind.
+    pub(crate) async fn plan(
+        &self,
+        operation: Operation,
+        first: Option<&RawAccount>,
+    ) -> Result<Plan> {
+        let chain = self.context.chain();
+        let current = ProposalContext::load_after(chain, operation.proposal, first).await?;
         match operation.verb {
             Verb::Execute => self.plan_execute(&current).await,
             verb => Ok(self.plan_vote(verb, &current)),

@@ -1,5 +1,5 @@
-//! A new proposal: the terms are built here as the chain will build them, so the digest that will
-//! be voted on is known, shown and checked before anything is signed.
+//! A new proposal. The terms are built here as the program will build them, so that the digest which the
+//! members will vote on is shown before anything is signed.
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
     instructions::ProposeArgs,
@@ -29,7 +29,7 @@ use crate::{
     proposals::ProposalManager,
 };
 
-/// Everything a proposal is made from, as it is now.
+/// The accounts that a proposal's terms are made from, as they are now.
 struct ProposalInputs {
     state: ProgramUpgradeState,
     multisig: MultisigConfig,
@@ -42,7 +42,7 @@ struct ProposalInputs {
 }
 
 impl ProposalManager {
-    /// Scans the accounts for the manifest, keeps its leaves, then plans.
+    /// Scans the program's accounts for the manifest, then plans.
     pub(crate) async fn plan_propose(&self, request: ProposeRequest) -> Result<Plan> {
         let state = accounts::program_state(self.context.chain(), &request.program).await?;
         let versions = request.oldest_version.unwrap_or(state.version)..=state.version;
@@ -69,7 +69,7 @@ impl ProposalManager {
         Ok(plan)
     }
 
-    /// Plans the same proposal again: what was scanned and the expiry stay as they were shown.
+    /// Plans the same proposal again. Manifest and expiry stay as they were shown.
     pub(crate) async fn replan_propose(&self, frozen: &FrozenRequest) -> Result<Plan> {
         let inputs = self.inputs(&frozen.request).await?;
         let multisig = inputs.state.multisig;
@@ -137,7 +137,7 @@ impl ProposalManager {
     }
 }
 
-/// The terms as `propose_upgrade` will write them.
+/// The terms as the instruction `propose_upgrade` will write them.
 fn terms(inputs: &ProposalInputs, frozen: &FrozenRequest, genesis_hash: [u8; 32]) -> Terms {
     let request = &frozen.request;
     Terms {

@@ -1,5 +1,5 @@
-//! What comes once, before proposals: the multisig, the program, the frozen buffers. Acts directly with
-//! the keys it is given.
+//! Set-up that is sent at once, without a preflight, for scripts and scenarios: the multisig, the program,
+//! the frozen buffers.
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
     loader::{self, BUFFER_HEADER},
@@ -81,7 +81,7 @@ impl ProposalManager {
         chain.send_and_confirm("freeze buffer", &[ix], &[&*key, current]).await
     }
 
-    /// Takes the hash of a frozen buffer: the new code's own, or that the old code equals what
+    /// Attests a frozen buffer: hashes an upgrade buffer, or compares a rollback buffer with the code that
     /// runs. The loaded key pays.
     ///
     /// # Errors

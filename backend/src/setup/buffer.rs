@@ -1,4 +1,4 @@
-//! Buffers: what is in one, who holds it, and how it becomes something a proposal can pin.
+//! Buffers: reading one, freezing and attesting it so that a proposal can pin it, closing it.
 use solana_loader_v3_interface::instruction as loader_instruction;
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
@@ -19,26 +19,26 @@ use crate::{
     setup::manager::{SetupManager, SetupPreflight},
 };
 
-/// A loader buffer and what the manager knows about it.
+/// A loader buffer and the manager's attestation of it.
 #[derive(Clone, Debug)]
 pub struct BufferView {
     /// The buffer.
     pub address: Pubkey,
-    /// Who may write to it; a manager's address once it is frozen.
+    /// The buffer's authority; the manager's address of the program once it is frozen.
     pub authority: Option<Pubkey>,
-    /// What it holds, or why that is not code that can be deployed.
+    /// The ELF in it, or why it cannot be deployed.
     pub elf: std::result::Result<ElfInfo, ElfProblem>,
     /// sha256 without trailing zeros, computed here.
     pub sha256: [u8; 32],
     /// Its lamports.
     pub lamports: u64,
-    /// What the manager knows.
+    /// The manager's attestation, if there is one.
     pub attestation: Option<BufferAttestation>,
     pub(super) bytes: Vec<u8>,
 }
 
 impl BufferView {
-    /// Whether the manager holds it, so that its bytes are fixed.
+    /// Whether the manager holds the buffer, so that nobody can write to it.
     #[must_use]
     pub fn frozen(&self) -> bool {
         let program = self.attestation.as_ref().map(|a| a.program);
@@ -73,8 +73,8 @@ impl SetupManager {
         })
     }
 
-    /// Prepares to fix the bytes of `buffer`, which the loaded key must hold, for `program`, and to
-    /// take their hash, in one transaction. A buffer that is only frozen is only attested.
+    /// Prepares to freeze `buffer`, which the loaded key must hold, for `program` and to attest its hash, in
+    /// one transaction. A buffer that is frozen already is only attested.
     ///
     /// # Errors
     /// The network's, or what is wrong with an account.
@@ -131,7 +131,7 @@ impl SetupManager {
         self.seal(preflight, &instructions, vec![]).await
     }
 
-    /// Prepares to close a buffer that no proposal has pinned; its rent goes to whoever held it.
+    /// Prepares to close a buffer that no proposal has pinned; its rent goes to the former authority.
     ///
     /// # Errors
     /// The network's, or why it is not a buffer.
@@ -238,7 +238,7 @@ mod tests {
     use crate::preflight::check::Verdict;
 
     #[test]
-    fn only_who_held_a_buffer_can_close_it() {
+    fn only_the_former_authority_of_a_buffer_can_close_it() {
         let (a, b) = (Pubkey::new_from_array([1; 32]), Pubkey::new_from_array([2; 32]));
         assert_eq!(check_refund(Some(a), Some(a)).verdict, Verdict::Pass);
         for (holder, signer) in [(Some(a), Some(b)), (None, Some(a)), (Some(a), None)] {

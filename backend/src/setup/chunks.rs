@@ -1,5 +1,5 @@
-//! A buffer above 2 MiB: no transaction could hash it, so it is frozen first and then hashed chunk by
-//! chunk. What is done is on the chain: an interrupted run goes on where it stopped.
+//! Buffers above 2 MiB. One transaction cannot hash them, so they are frozen first and then hashed chunk by
+//! chunk. The attestation account counts the chunks: an interrupted run goes on where it stopped.
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
@@ -31,7 +31,7 @@ enum ChunkStep {
     Done,
 }
 
-/// What comes next for a buffer of `chunks` chunks.
+/// The next step for a buffer of `chunks` chunks.
 fn next_step(known: Option<&BufferAttestation>, role: BufferRole, chunks: u32) -> ChunkStep {
     match known {
         None => ChunkStep::Freeze,
@@ -94,7 +94,8 @@ impl SetupManager {
             let Some(ix) = instruction(step, &key.pubkey(), program, buffer, role, len) else {
                 break;
             };
-            // Two chunks are the same bytes: another limit makes each a transaction of its own.
+            // The instruction for each chunk has the same bytes; a different unit limit makes each transaction
+            // a different one.
             let limit = match step {
                 ChunkStep::Chunk(index) => MAX_UNITS.saturating_sub(index),
                 _ => MAX_UNITS,
@@ -150,7 +151,7 @@ mod tests {
     use upgrade_manager::state::Frozen;
 
     #[test]
-    fn a_large_buffer_is_frozen_then_hashed_in_order_and_a_copy_compared_at_last() {
+    fn a_large_buffer_is_frozen_then_hashed_in_order_and_a_rollback_buffer_compared_last() {
         let key = Pubkey::new_from_array([1; 32]);
         let of = |role| {
             let frozen = Frozen { buffer: key, program: key, role, len: 9, refund: key };

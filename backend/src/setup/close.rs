@@ -1,5 +1,5 @@
-//! The end of a proposal: version records, buffers, the proposal itself. All rent goes back to the
-//! payers that the accounts name; nobody chooses.
+//! Closes an ended proposal: backups, version records, buffers, the proposal itself. Rent goes back to the
+//! payers that the accounts name; the signer cannot choose.
 use std::collections::BTreeMap;
 
 use solana_pubkey::Pubkey;
@@ -27,7 +27,7 @@ use crate::{
     setup::manager::{SetupManager, SetupPreflight, SetupWork},
 };
 
-/// What is left of a proposal.
+/// The accounts of an ended proposal that can be closed.
 struct ClosableAccounts {
     address: Pubkey,
     proposal: UpgradeProposal,
@@ -40,12 +40,12 @@ struct ClosableAccounts {
 }
 
 impl ClosableAccounts {
-    /// The proposal can no longer change anything.
+    /// Whether the proposal can no longer change anything.
     fn over(&self) -> std::result::Result<(), anchor_lang::error::Error> {
         self.proposal.require_over(&self.address, self.state.as_ref(), self.now)
     }
 
-    /// No rollback can need its records and backups.
+    /// Whether no rollback can need its records and backups.
     fn spent(&self) -> std::result::Result<(), anchor_lang::error::Error> {
         let (state, proposal) = (self.state.as_ref(), Some(&self.proposal));
         for record in &self.records {
@@ -65,7 +65,7 @@ impl SetupManager {
     /// # Errors
     /// The network's, or what is wrong with an account.
     pub async fn close(&self, proposal: &Pubkey) -> Result<SetupPreflight> {
-        if is_governance(self.context.chain(), proposal).await? {
+        if is_governance(self.context.chain().account(proposal).await?.as_ref()) {
             return self.close_multisig_proposal(proposal).await;
         }
         let left = self.closable_accounts(proposal).await?;
@@ -108,7 +108,7 @@ impl SetupManager {
                 "No migration is under way that could need the records and backups.",
             ));
         }
-        // Records share transactions; how many do is known only once they are packed.
+        // Several records share a transaction; the exact number is known only once they are packed.
         preflight.transactions = (left.records.len().saturating_add(left.backups.len()))
             .div_ceil(4)
             .saturating_add(left.buffers.len())
@@ -171,7 +171,7 @@ impl SetupManager {
         Ok(out)
     }
 
-    /// Records first: while one of them stands, the proposal that explains it stays.
+    /// Closes backups and records first: while one of them is open, the proposal must stay.
     pub(super) async fn run_close(
         &self,
         proposal: &Pubkey,

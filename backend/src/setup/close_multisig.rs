@@ -1,5 +1,5 @@
-//! What is left of a multisig: its ended proposals, the states of programs it let go, itself. All rent
-//! goes back to who paid it.
+//! Closes the accounts of a multisig: its ended proposals, the states of programs that were handed over,
+//! the multisig itself. Rent goes back to the payers that the accounts name.
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
     seeds,

@@ -1,6 +1,6 @@
-//! What a multisig decides about itself: proposals of new rules, of a program that leaves, of the end;
-//! and the guardian's pause. The terms are built here as the chain will build them, so the digest that
-//! will be voted on is shown before anything is signed.
+//! Makes proposals that change a multisig, end it, or hand a program over; and the guardian's pause. The
+//! terms are built here as the program will build them, so that the digest which the members will vote on
+//! is shown before anything is signed.
 use std::time::Duration;
 
 use solana_pubkey::Pubkey;
@@ -26,12 +26,12 @@ use crate::{
     setup::manager::{SetupManager, SetupPreflight},
 };
 
-/// What every proposal about a multisig says beside what it does.
+/// Note and expiry of a new proposal by a multisig.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MultisigProposalRequest {
-    /// Why, for people.
+    /// The reason, for the members to read.
     pub note: String,
-    /// How long from now it can be executed at the latest.
+    /// How long from now until it expires.
     pub expires_in: Duration,
 }
 
@@ -39,7 +39,7 @@ impl SetupManager {
     /// Prepares a proposal of new rules for `multisig`.
     ///
     /// # Errors
-    /// The network's, or a wish that makes no sense.
+    /// The network's, or a change that cannot be applied.
     pub async fn propose_change(
         &self,
         multisig: &Pubkey,

@@ -1,4 +1,4 @@
-//! The key file of a buffer: it must lead to the buffer that was shown, and goes when the upload is complete.
+//! The key file of a buffer: it must be of the buffer that was shown, and is removed after the upload.
 use std::path::Path;
 
 use solana_pubkey::Pubkey;
@@ -8,8 +8,8 @@ use crate::{
     keys::signer::{FileSigner, Signer},
 };
 
-/// Removes a key that is good for nothing more, since the signer holds the buffer now. Where that
-/// fails, the upload is complete all the same.
+/// Removes the key file after the upload: the signer is the buffer's authority, so its key has no use any
+/// more. When the removal fails, the upload is complete all the same.
 pub(super) fn remove_spent_key(key_file: &Path) -> Vec<String> {
     let stays = |e| {
         let file = key_file.display();
@@ -18,8 +18,8 @@ pub(super) fn remove_spent_key(key_file: &Path) -> Vec<String> {
     std::fs::remove_file(key_file).map_err(stays).err().into_iter().collect()
 }
 
-/// The key file still leads to the buffer that was shown: a file that came, went or changed since
-/// would send the code elsewhere, or be removed though nobody was told of it.
+/// Refuses when the key file is no longer of the buffer that was shown: the code would go into another
+/// buffer, or a file that the operator was not told of would be removed.
 pub(super) fn require_same_buffer(key_file: &Path, buffer: Option<Pubkey>) -> Result<()> {
     let now = if key_file.exists() { Some(FileSigner::open(key_file)?.pubkey()) } else { None };
     if now == buffer {
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_file_that_came_went_or_changed_stops_the_upload() {
+    fn a_key_file_that_appeared_vanished_or_changed_stops_the_upload() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("buffer.json");
         let other = Pubkey::new_from_array([1; 32]);
@@ -56,12 +56,12 @@ mod tests {
     }
 
     #[test]
-    fn a_key_file_that_stays_is_named_and_does_not_undo_the_upload() {
+    fn a_key_file_that_cannot_be_removed_is_a_failure_in_the_receipt() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("buffer.json");
         FileSigner::create(&file).unwrap();
         assert!(remove_spent_key(&file).is_empty() && !file.exists());
-        // A folder cannot be removed as a file is, not even by root.
+        // Even root cannot remove a folder as a file.
         std::fs::create_dir(&file).unwrap();
         let said = remove_spent_key(&file);
         assert!(matches!(said.as_slice(), [one] if one.contains("buffer.json")), "{said:?}");

@@ -1,4 +1,5 @@
-//! The set-up that an operator confirms: what it shows, how it is simulated, and how it is signed.
+//! The set-up that an operator confirms: its preflight, its simulation, and its signature. Unlike verbs on a
+//! proposal it is not planned again before signing: the very message that was shown is signed.
 use std::{path::PathBuf, sync::Arc};
 
 use solana_instruction::Instruction;
@@ -32,34 +33,34 @@ use crate::{
 
 /// What will be sent once it is confirmed.
 pub(super) enum SetupWork {
-    /// Nothing can be.
+    /// Nothing can be sent.
     Nothing,
     /// Exactly this message, signed by the loaded key and `with`.
     One { message: Vec<Instruction>, with: Vec<Arc<dyn Signer>> },
-    /// The bytes of an ELF, into the buffer that was shown, or a fresh one where none was; the key
-    /// file goes when they are there, where it is ours.
+    /// Writes of an ELF into the buffer that was shown, or into a fresh one when none was.
+    /// `remove_key_file`: whether the key file is removed after the upload.
     Upload { elf: Box<BuiltElf>, key_file: PathBuf, buffer: Option<Pubkey>, remove_key_file: bool },
-    /// Everything of a proposal that has ended.
+    /// The closing of every account of an ended proposal.
     Close { proposal: Pubkey },
-    /// A large buffer, frozen and hashed chunk by chunk; goes on where it stopped.
+    /// The freezing and hashing of a large buffer, chunk by chunk.
     Attest { program: Pubkey, buffer: Pubkey, role: BufferRole },
 }
 
 /// Everything an operator sees before set-up is signed.
 pub struct SetupPreflight {
-    /// What will be done, the same in print and in JSON.
+    /// The command's name, the same in print and in JSON.
     pub verb: &'static str,
-    /// What signing does, where that is not plain from the verb: a vote, or the act itself.
+    /// What signing does, when the verb does not tell whether it is a vote or the act itself.
     pub step: Option<Step>,
-    /// One line.
+    /// The title of the dialog.
     pub title: String,
-    /// What it makes or changes, where its address is known before.
+    /// The account that is made or changed, when its address is known before signing.
     pub subject: Option<Pubkey>,
     /// Exactly what will be signed.
     pub facts: Vec<Fact>,
     /// What was checked.
     pub checks: Vec<Check>,
-    /// What the node said about the first transaction.
+    /// The simulation of the first transaction.
     pub simulation: Option<Simulation>,
     /// Transactions that will be sent, as far as can be told now.
     pub transactions: usize,
@@ -113,7 +114,7 @@ impl SetupPreflight {
         self.checks.push(check);
     }
 
-    /// The fee of a job, whose transactions have limits of their own, in place of its first one's.
+    /// Replaces the fee of the first transaction by the highest fee of the job.
     pub(super) fn job_fee(&mut self) {
         let most = Fee { signatures: 1, limit: MAX_UNITS, price: self.unit_price };
         self.facts.retain(|f| !matches!(f.label.as_str(), "Fee" | "Priority fee"));
@@ -127,7 +128,7 @@ impl SetupPreflight {
     }
 }
 
-/// Prepares and carries out what comes before a proposal and after its end.
+/// Prepares and carries out everything before a proposal and after its end.
 #[derive(Clone)]
 pub struct SetupManager {
     pub(super) context: Context,
@@ -156,7 +157,7 @@ impl SetupManager {
         })
     }
 
-    /// Simulates `instructions` and makes them the message that will be signed.
+    /// Simulates `instructions` and keeps the message that will be signed.
     pub(super) async fn seal(
         &self,
         mut preflight: SetupPreflight,

@@ -1,5 +1,5 @@
-//! Set-up around proposals, shown before it is signed: multisigs, registration, room, buffers, closing.
-//! What is signed is the very message that was shown; nothing here decides about a proposal.
+//! Set-up around proposals, shown before it is signed: multisigs, registration, extension, buffers, closing.
+//! The very message that was shown is signed. Nothing here votes on a proposal or executes one.
 pub(crate) mod buffer;
 mod chunks;
 mod close;

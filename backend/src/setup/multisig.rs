@@ -1,4 +1,4 @@
-//! A new multisig. Its address comes from a key that is made for it, signs once and is forgotten.
+//! A new multisig. Its address derives from a create key that is generated here, signs once and is dropped.
 use std::sync::Arc;
 
 use solana_keypair::Keypair;

@@ -1,4 +1,4 @@
-//! A program comes under the manager, and gets room for larger code.
+//! Registers a program with the manager, and extends its ProgramData for larger code.
 use solana_loader_v3_interface::instruction as loader_instruction;
 use solana_pubkey::Pubkey;
 use upgrade_manager::{loader::PROGRAM_DATA_HEADER, seeds, state::MultisigConfig};
@@ -79,7 +79,7 @@ impl SetupManager {
     }
 
     /// Prepares to make ProgramData of `program` larger by at least `bytes`. The loaded key pays;
-    /// nobody's permission is needed.
+    /// no role is needed.
     ///
     /// # Errors
     /// The network's, or what is wrong with an account.
@@ -121,8 +121,8 @@ impl SetupManager {
     }
 }
 
-/// Anyone can send lamports to the state's address before it is made: only the manager's own account
-/// there means that the program is registered.
+/// Checks that the program is not registered. Anyone can send lamports to the state's address before it is
+/// made, so only an account of the manager there counts.
 fn check_free(found: Option<&RawAccount>, program: &Pubkey, state: &Pubkey) -> Check {
     Check::when(
         found.is_none_or(|raw| raw.owner != upgrade_manager::ID),

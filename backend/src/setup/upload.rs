@@ -1,5 +1,5 @@
-//! An ELF goes into a buffer. The buffer's key is only needed until the buffer exists, but its file
-//! says where an interrupted upload goes on.
+//! Prepares the upload of an ELF into a buffer. The buffer's key signs only its creation, but the key file
+//! is how an interrupted upload finds its buffer again.
 use std::path::{Path, PathBuf};
 
 use solana_pubkey::Pubkey;
@@ -28,19 +28,19 @@ use crate::{
     },
 };
 
-/// Bytes that one write carries, about: how many there will be is known once they are cut.
+/// About as many bytes as one write carries; the exact number of writes is known once they are cut.
 const BYTES_PER_WRITE: usize = 1_000;
 
-/// What is uploaded, and where an interrupted run left off.
+/// The ELF to upload and the key file of its buffer.
 #[derive(Clone, Debug)]
 pub struct UploadRequest {
     /// The code.
     pub elf: BuiltElf,
-    /// The program it is for, where that is known.
+    /// The program it is for, if known.
     pub program: Option<Pubkey>,
-    /// File of the buffer's key; made where it is missing.
+    /// File of the buffer's key; made when it is missing.
     pub key_file: PathBuf,
-    /// Whether the file may go once the buffer is complete.
+    /// Whether the key file is removed once the buffer is complete.
     pub remove_key_file: bool,
 }
 
@@ -66,7 +66,7 @@ impl SetupManager {
                 let address = buffer.pubkey();
                 preflight.subject = Some(address);
                 preflight.fact("Buffer", address);
-                // Without a signer nobody knows whose the buffer should be.
+                // Without a signer the expected authority of the buffer is unknown.
                 if let Some(signer) = preflight.signer
                     && let Some(raw) = chain.account(&address).await?
                 {
@@ -149,7 +149,7 @@ impl SetupManager {
     }
 }
 
-/// What an upload costs beside rent: about so many writes, and the buffer's creation.
+/// The fees of an upload: about `writes` writes, and the buffer's creation.
 struct UploadFee {
     write: Fee,
     writes: usize,
@@ -163,7 +163,7 @@ impl UploadFee {
         Self { write, writes: transactions.saturating_sub(usize::from(creates)), create }
     }
 
-    /// With one write to spare: how many there will be is known once they are cut.
+    /// With one write to spare, because the exact number is known only once they are cut.
     fn lamports(&self) -> u64 {
         let writes = u64::try_from(self.writes).unwrap_or(u64::MAX).saturating_add(1);
         let create = self.create.map_or(0, Fee::lamports);

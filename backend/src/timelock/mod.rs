@@ -1,5 +1,5 @@
-//! When a proposal can be executed: the answer of the chain's rules at the chain's time. The operator's
-//! clock decides nothing.
+//! When a proposal can be executed: the chain's rules at the chain's time. The operator's wall clock decides
+//! nothing.
 use upgrade_manager::state::{Course, MultisigConfig};
 
 use crate::{
@@ -7,12 +7,12 @@ use crate::{
     pipeline::timing::{self, Timing},
 };
 
-/// Answers what time it is for a proposal.
+/// Tells where a proposal stands between approval and expiry.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TimelockManager;
 
 impl TimelockManager {
-    /// Where `proposal` stands at `now`.
+    /// Where `proposal` stands at `now`, which must be the chain's time.
     #[must_use]
     pub fn timing(
         &self,
