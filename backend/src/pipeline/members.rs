@@ -53,7 +53,7 @@ pub(crate) fn check_role(config: &MultisigConfig, signer: &Pubkey, bits: u8) -> 
 }
 
 /// The tally in one line.
-fn standing(config: &MultisigConfig, proposal: &impl Course) -> String {
+fn tally(config: &MultisigConfig, proposal: &impl Course) -> String {
     let ballot = proposal.ballot();
     let (yes, no) = (ballot.count(Choice::Approve), ballot.count(Choice::Reject));
     format!(
@@ -80,7 +80,7 @@ pub(crate) fn pin_votes(proposal: &impl Course, config: &MultisigConfig, pinned:
 /// The tally and every vote, with full keys.
 pub(crate) fn vote_facts(config: &MultisigConfig, proposal: &impl Course) -> Vec<Fact> {
     let fact = |label: &str, value: String| Fact { label: label.into(), value };
-    let mut facts = vec![fact("Votes", standing(config, proposal))];
+    let mut facts = vec![fact("Votes", tally(config, proposal))];
     for vote in &proposal.ballot().votes {
         facts.push(fact(vote.choice.name(), vote.member.to_string()));
     }

@@ -1,4 +1,4 @@
-//! What an operator reads when the node is down, slow, counting, lying or cut short.
+//! The errors of a node that is down, slow, rate-limited, on another cluster, or sends wrong answers.
 use std::time::Duration;
 
 use crate::fake_node::{FakeNode, Reply};
@@ -33,8 +33,8 @@ fn context(value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_node_that_is_down_is_named_with_what_the_network_says() {
-    // No test's server gets this port.
+async fn a_node_that_is_down_is_named_with_the_connection_error() {
+    // No server of a test can get this port.
     let error = ChainClient::connect(config("http://127.0.0.1:9")).await.err().unwrap();
     assert!(matches!(error, BackendError::Unreachable { .. }), "{error}");
     let said = error.to_string();
@@ -42,7 +42,7 @@ async fn a_node_that_is_down_is_named_with_what_the_network_says() {
 }
 
 #[tokio::test]
-async fn a_node_that_never_answers_is_slow_not_silent() {
+async fn a_node_that_never_answers_is_reported_as_slow() {
     let node = FakeNode::start(|_, _, _| Reply::Hang).await;
     let config = ChainClientConfig { timeout: Duration::from_millis(200), ..config(&node.url) };
     let error = ChainClient::connect(config).await.err().unwrap();
@@ -51,7 +51,7 @@ async fn a_node_that_never_answers_is_slow_not_silent() {
 }
 
 #[tokio::test]
-async fn too_many_requests_are_called_that() {
+async fn http_429_is_reported_as_too_many_requests() {
     let node = FakeNode::start(|_, _, _| Reply::Status(429)).await;
     let error = ChainClient::connect(config(&node.url)).await.err().unwrap();
     assert!(matches!(error, BackendError::RateLimited { .. }), "{error}");
@@ -73,7 +73,7 @@ async fn another_cluster_is_refused_with_both_genesis_hashes() {
 }
 
 #[tokio::test]
-async fn a_read_is_asked_again_after_a_hiccup() {
+async fn a_read_is_retried_after_a_network_error() {
     let node = FakeNode::start(|method, _, before| match (method, before) {
         ("getGenesisHash", 0) => Reply::Status(503),
         ("getGenesisHash", 1) => Reply::Cut,
@@ -86,7 +86,7 @@ async fn a_read_is_asked_again_after_a_hiccup() {
 }
 
 #[tokio::test]
-async fn the_nodes_own_refusal_keeps_its_words_and_is_not_asked_again() {
+async fn an_rpc_error_is_quoted_and_not_retried() {
     let node = FakeNode::start(|method, _, _| match method {
         "getGenesisHash" => Reply::Result(genesis()),
         _ => Reply::Error(-32010, "key excluded from secondary indexes"),
@@ -99,7 +99,7 @@ async fn the_nodes_own_refusal_keeps_its_words_and_is_not_asked_again() {
 }
 
 #[tokio::test]
-async fn an_account_cut_short_never_reaches_a_hash() {
+async fn an_account_cut_short_is_refused() {
     let wanted = Pubkey::new_from_array([3; 32]);
     let node = FakeNode::start(move |method, _, _| match method {
         "getGenesisHash" => Reply::Result(genesis()),
@@ -128,13 +128,13 @@ fn odd_accounts() -> [Value; 4] {
 }
 
 #[tokio::test]
-async fn fields_that_nobody_reads_are_no_reason_to_refuse_an_account() {
+async fn unknown_fields_do_not_refuse_an_account() {
     for odd in odd_accounts() {
         let (of, shown) = (odd.clone(), odd.to_string());
         let wanted = Pubkey::new_from_array([3; 32]);
         let node = FakeNode::start(move |method, _, _| match method {
             "getGenesisHash" => Reply::Result(genesis()),
-            // The context has no version, and one would not be read.
+            // The context has no `apiVersion`, which is not read.
             "getMultipleAccounts" => Reply::Result(json!({
                 "context": {"slot": 9, "apiVersion": "future"}, "value": [of.clone()],
             })),
@@ -152,7 +152,7 @@ async fn fields_that_nobody_reads_are_no_reason_to_refuse_an_account() {
 }
 
 #[tokio::test]
-async fn fewer_accounts_than_asked_for_are_not_taken_for_missing_ones() {
+async fn fewer_accounts_than_asked_for_are_an_error() {
     let node = FakeNode::start(|method, _, _| match method {
         "getGenesisHash" => Reply::Result(genesis()),
         _ => Reply::Result(context(json!([null]))),
@@ -184,7 +184,7 @@ async fn a_listed_account_of_another_program_is_an_error_and_one_that_does_not_m
 }
 
 #[tokio::test]
-async fn an_account_that_is_listed_twice_is_one_account() {
+async fn an_account_that_is_listed_twice_counts_once() {
     let (owner, at) = (Pubkey::new_from_array([1; 32]), Pubkey::new_from_array([2; 32]));
     let node = FakeNode::start(move |method, _, _| {
         let one = json!({"pubkey": at.to_string(), "account": account(&owner, &[9], 1)});

@@ -1,4 +1,4 @@
-//! One signed transaction a step: what happens when the node loses it, forgets it or goes away.
+//! Sending one transaction through a node that loses it, forgets it, refuses it or goes away.
 use std::{
     collections::BTreeSet,
     sync::{
@@ -25,13 +25,13 @@ fn context(value: Value) -> Value {
     json!({"context": {"slot": SLOT}, "value": value})
 }
 
-/// The blockhash was given at slot 1,000 and height 950, and can be used up to height 1,100.
+/// A blockhash of slot 1,000 and height 950, which is valid up to height 1,100.
 fn given() -> Reply {
     let value = json!({"blockhash": hash(5), "lastValidBlockHeight": 1_100});
     Reply::Result(json!({"context": {"slot": 1_000}, "value": value}))
 }
 
-/// So many slots, each with a block, after the blockhash was given.
+/// Heights `blocks` slots after that blockhash, with a block in every slot.
 fn later(blocks: u64) -> Reply {
     heights(1_000 + blocks, 950 + blocks)
 }
@@ -60,7 +60,7 @@ fn status(err: Value) -> Value {
     }]))
 }
 
-/// What a healthy node says to everything but the two questions under test.
+/// A healthy node's answers to all methods that the tests do not script.
 fn usual(method: &str, params: &Value) -> Reply {
     match method {
         "getGenesisHash" => Reply::Result(hash(7)),
@@ -121,7 +121,7 @@ async fn a_confirmed_transaction_is_reported_with_slot_units_and_size() {
     assert_eq!(preflight["skipPreflight"], false);
 }
 
-/// The outcome is not known, and the sentence says which transaction to look up and how.
+/// Asserts that the outcome is unknown and that the sentence tells how to look the transaction up.
 fn is_unknown(error: &BackendError, node: &FakeNode) -> String {
     assert!(matches!(error, BackendError::Unknown { .. }), "{error}");
     let (said, signature) = (error.to_string(), signature(&node.asked("sendTransaction")[0]));
@@ -131,10 +131,10 @@ fn is_unknown(error: &BackendError, node: &FakeNode) -> String {
 }
 
 #[tokio::test]
-async fn the_same_bytes_are_sent_again_until_the_blockhash_is_over_and_nothing_else_is() {
+async fn the_same_bytes_are_broadcast_until_the_blockhash_has_expired_and_nothing_else_is() {
     let node = FakeNode::start(|method, params, before| match method {
         "getSignatureStatuses" => unknown(),
-        // Over only after several looks, so that there is time to broadcast again.
+        // The blockhash expires only after several polls, so that there is time for a second broadcast.
         "getEpochInfo" => later(if before < 6 { 150 } else { 151 }),
         _ => usual(method, params),
     })
@@ -151,7 +151,7 @@ async fn the_same_bytes_are_sent_again_until_the_blockhash_is_over_and_nothing_e
 }
 
 #[tokio::test]
-async fn a_transaction_that_paid_a_priority_fee_is_not_said_to_lack_one() {
+async fn no_hint_about_a_priority_fee_when_one_was_paid() {
     let node = FakeNode::start(|method, params, _| match method {
         "getSignatureStatuses" => unknown(),
         "getEpochInfo" => later(151),
@@ -165,8 +165,8 @@ async fn a_transaction_that_paid_a_priority_fee_is_not_said_to_lack_one() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_landed_is_not_called_dropped_by_a_height_that_is_22_million_too_high() {
-    // The slot instead of the height, as mainnet's would be; no status for the first looks.
+async fn a_height_that_is_22_million_too_high_does_not_make_a_landed_transaction_dropped() {
+    // The slot instead of the height, as on mainnet; no status for the first polls.
     let node = FakeNode::start(|method, params, before| match method {
         "getEpochInfo" => heights(22_000_951, 22_000_951),
         "getBlockHeight" => Reply::Result(json!(22_000_951)),
@@ -179,8 +179,9 @@ async fn a_transaction_that_landed_is_not_called_dropped_by_a_height_that_is_22_
 }
 
 #[tokio::test]
-async fn heights_that_cannot_be_right_leave_the_outcome_unknown() {
-    // A height that outruns its slot; slots that outrun time; a blockhash that ends before its time.
+async fn implausible_heights_leave_the_outcome_unknown() {
+    // A height that grows faster than its slot; slots that grow faster than time; a blockhash that
+    // expires too early.
     let short = json!({"blockhash": hash(5), "lastValidBlockHeight": 960});
     let short = Reply::Result(json!({"context": {"slot": 1_000}, "value": short}));
     for (blockhash, seen) in
@@ -199,7 +200,7 @@ async fn heights_that_cannot_be_right_leave_the_outcome_unknown() {
 }
 
 #[tokio::test]
-async fn what_the_history_knows_and_what_a_node_behind_does_not_know_is_not_dropped() {
+async fn a_transaction_in_the_history_or_unknown_to_a_node_that_is_behind_is_not_dropped() {
     let node = FakeNode::start(|method, params, _| match method {
         "getSignatureStatuses" if searches(params) => Reply::Result(status(Value::Null)),
         "getSignatureStatuses" => unknown(),
@@ -222,7 +223,7 @@ async fn what_the_history_knows_and_what_a_node_behind_does_not_know_is_not_drop
 }
 
 #[tokio::test]
-async fn a_node_that_stands_still_does_not_keep_anybody_waiting_for_ever() {
+async fn a_stalled_node_ends_the_wait_at_the_outcome_timeout() {
     let node = FakeNode::start(|method, params, _| match method {
         "getSignatureStatuses" => unknown(),
         _ => usual(method, params),
@@ -233,7 +234,7 @@ async fn a_node_that_stands_still_does_not_keep_anybody_waiting_for_ever() {
 }
 
 #[tokio::test]
-async fn a_node_that_counts_requests_does_not_stop_the_looks_at_the_status() {
+async fn a_rate_limited_rebroadcast_does_not_stop_the_status_polls() {
     let sends = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&sends);
     let node = FakeNode::start(move |method, params, _| match method {
@@ -252,7 +253,7 @@ async fn a_node_that_counts_requests_does_not_stop_the_looks_at_the_status() {
 }
 
 #[tokio::test]
-async fn a_refusal_to_send_is_told_at_once_in_the_nodes_own_words() {
+async fn a_refused_first_broadcast_is_reported_at_once_in_the_nodes_words() {
     for (refusal, words) in [
         (Reply::Error(-32052, "API key is not allowed to access blockchain"), "not allowed"),
         (Reply::Error(-32601, "Method not found"), "Method not found"),
@@ -282,7 +283,7 @@ async fn a_refusal_after_a_broadcast_that_may_have_been_accepted_is_not_the_outc
         let node = FakeNode::start(move |method, params, _| match method {
             "sendTransaction" if seen.fetch_add(1, Ordering::SeqCst) == 0 => first.clone(),
             "sendTransaction" => Reply::Status(403),
-            // It shows only after the refusal.
+            // The transaction shows only after the refusal.
             "getSignatureStatuses" if seen.load(Ordering::SeqCst) < 2 => unknown(),
             "getSignatureStatuses" => Reply::Result(status(Value::Null)),
             _ => usual(method, params),
@@ -294,7 +295,7 @@ async fn a_refusal_after_a_broadcast_that_may_have_been_accepted_is_not_the_outc
 }
 
 #[tokio::test]
-async fn a_node_that_goes_away_after_the_send_does_not_lead_to_a_second_transaction() {
+async fn a_node_that_goes_away_after_the_broadcast_causes_no_second_transaction() {
     let away = Arc::new(AtomicBool::new(false));
     let gone = Arc::clone(&away);
     let node = FakeNode::start(move |method, params, before| match method {
@@ -348,13 +349,13 @@ async fn a_failure_on_chain_carries_the_transactions_own_error_and_its_signature
     assert!(failure.sentence.contains("trimmed length"), "{failure}");
 }
 
-/// An error that no release of today has.
+/// An error that no release has today.
 fn future_error() -> Value {
     json!({"InstructionError": [0, {"FutureVariant": 1}]})
 }
 
 #[tokio::test]
-async fn an_unknown_error_of_a_simulation_is_told_and_nothing_is_sent() {
+async fn an_unknown_error_of_a_simulation_is_reported_and_nothing_is_sent() {
     let node = FakeNode::start(|method, params, _| match method {
         "simulateTransaction" => Reply::Result(context(json!({
             "err": future_error(), "logs": null, "unitsConsumed": null,
@@ -391,7 +392,7 @@ async fn a_transaction_that_failed_with_an_unknown_error_has_landed_and_failed()
 }
 
 #[tokio::test]
-async fn a_preflight_that_refuses_with_an_unknown_error_is_told_instead_of_waited_for() {
+async fn a_preflight_that_refuses_with_an_unknown_error_is_reported_at_once() {
     let node = FakeNode::start(|method, params, _| match method {
         "sendTransaction" => Reply::Refusal(json!({
             "code": -32002,

@@ -1,4 +1,4 @@
-//! Accounts that a rollback would leave behind are named before it.
+//! Accounts that a rollback cannot restore are named in its preflight.
 use anchor_lang::AccountSerialize;
 use backend::{BackendError, Operation, Preflight, Verb, Verdict, accounts};
 use solana_pubkey::Pubkey;
@@ -31,7 +31,7 @@ fn warnings(shown: &Preflight) -> String {
 }
 
 #[tokio::test]
-async fn only_an_account_that_this_proposal_did_not_move_is_left_behind() {
+async fn only_accounts_that_this_proposal_did_not_migrate_are_unrestorable() {
     let chain = FakeChain::start().await;
     let lens = LenRange { min: 10, max: 20 };
     chain.change(|p, _| {
@@ -55,7 +55,7 @@ async fn only_an_account_that_this_proposal_did_not_move_is_left_behind() {
         (migrated, chain.proposal, AccountStatus::Migrated),
         (verified, chain.proposal, AccountStatus::Verified),
         (earlier, key(99), AccountStatus::Migrated),
-        // Closed by its owner, written down, and opened anew at the same address.
+        // Closed by its owner, recorded as closed, and created again at the same address.
         (anew, chain.proposal, AccountStatus::Closed),
     ] {
         let data = record(at, proposal, status);
