@@ -1,6 +1,9 @@
-//! The backend service: everything between an operator's decision and the chain. It re-reads the
-//! chain before it signs, shows what it will sign, and refuses when anything differs. It draws
-//! nothing, keeps no mirror, and repeats no rule that `upgrade-manager` already states.
+//! The backend: everything between an operator's decision and the chain. [`Backend::prepare`] reads the
+//! chain and shows what a verb would do; [`Backend::submit`] reads it again and signs only when nothing that
+//! was shown has changed.
+//!
+//! The backend draws nothing, reads no mirror, and never imports the indexer. It repeats no rule that
+//! `upgrade-manager` states: it calls the program's own functions.
 //!
 //! Rooms, from the floor up. A room imports only from rooms above it in this list:
 //!
@@ -14,6 +17,17 @@
 //! | `pipeline` | plan, seal, submit, and what every room below shares |
 //! | [`proposals`], [`multisig`], [`timelock`], [`builder`], [`migration`], [`rollback`] | the managers, which never import each other |
 //! | `setup`, [`operations`] | what comes before a proposal; a verb to its room |
+//!
+//! What an ELF's bytes tell needs no node:
+//!
+//! ```
+//! use backend::elf;
+//!
+//! // ProgramData is padded with zeros; solana-verify's hash leaves them out.
+//! let (file, padded) = (b"code".as_slice(), b"code\0\0\0".as_slice());
+//! assert_eq!(elf::trimmed(padded), file);
+//! assert_eq!(elf::verify_hash(padded), elf::verify_hash(file));
+//! ```
 pub mod accounts;
 pub mod archive;
 pub mod builder;

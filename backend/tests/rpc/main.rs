@@ -10,6 +10,7 @@ mod fake_node;
 mod governance;
 mod intent;
 mod node_faults;
+mod refusals;
 mod sending;
 mod unrestorable_accounts;
 mod upload;

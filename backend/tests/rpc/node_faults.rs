@@ -1,10 +1,11 @@
 //! The errors of a node that is down, slow, rate-limited, on another cluster, or sends wrong answers.
 use std::time::Duration;
 
-use crate::fake_node::{FakeNode, Reply};
 use backend::{BackendError, ChainClient, ChainClientConfig, Filter};
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
+
+use crate::fake_node::{FakeNode, Reply};
 
 const GENESIS: [u8; 32] = [7; 32];
 

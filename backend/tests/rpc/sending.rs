@@ -1,4 +1,4 @@
-//! Sending one transaction through a node that loses it, forgets it, refuses it or goes away.
+//! Sending one transaction through a node that loses it, forgets it or goes away.
 use std::{
     collections::BTreeSet,
     sync::{
@@ -8,20 +8,21 @@ use std::{
     time::Duration,
 };
 
-use crate::fake_node::{FakeNode, Reply};
 use backend::{BackendError, ChainClient, ChainClientConfig, KeypairSigner, Signer};
 use serde_json::{Value, json};
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 
-fn hash(byte: u8) -> Value {
+use crate::fake_node::{FakeNode, Reply};
+
+pub fn hash(byte: u8) -> Value {
     json!(solana_hash::Hash::new_from_array([byte; 32]).to_string())
 }
 
 /// The node's newest slot, long after everything that is sent here.
 const SLOT: u64 = 9_000;
 
-fn context(value: Value) -> Value {
+pub fn context(value: Value) -> Value {
     json!({"context": {"slot": SLOT}, "value": value})
 }
 
@@ -43,7 +44,7 @@ fn heights(slot: u64, block_height: u64) -> Reply {
     }))
 }
 
-fn unknown() -> Reply {
+pub fn unknown() -> Reply {
     Reply::Result(context(json!([null])))
 }
 
@@ -52,7 +53,7 @@ fn searches(params: &Value) -> bool {
     params[1]["searchTransactionHistory"] == true
 }
 
-fn status(err: Value) -> Value {
+pub fn status(err: Value) -> Value {
     let status = if err.is_null() { json!({"Ok": null}) } else { json!({"Err": err}) };
     context(json!([{
         "slot": 77, "confirmations": 1, "err": err, "status": status,
@@ -61,7 +62,7 @@ fn status(err: Value) -> Value {
 }
 
 /// A healthy node's answers to all methods that the tests do not script.
-fn usual(method: &str, params: &Value) -> Reply {
+pub fn usual(method: &str, params: &Value) -> Reply {
     match method {
         "getGenesisHash" => Reply::Result(hash(7)),
         "simulateTransaction" => {
@@ -76,14 +77,14 @@ fn usual(method: &str, params: &Value) -> Reply {
 }
 
 /// The first signature of the base64 transaction in `params`.
-fn signature(params: &Value) -> String {
+pub fn signature(params: &Value) -> String {
     use base64::{Engine, prelude::BASE64_STANDARD};
     let bytes = BASE64_STANDARD.decode(params[0].as_str().unwrap()).unwrap();
     let first: [u8; 64] = bytes[1..65].try_into().unwrap();
     solana_signature::Signature::from(first).to_string()
 }
 
-async fn send(node: &FakeNode) -> Result<backend::SentTx, BackendError> {
+pub async fn send(node: &FakeNode) -> Result<backend::SentTx, BackendError> {
     send_over(ChainClientConfig::new(&node.url)).await
 }
 
@@ -101,7 +102,7 @@ async fn send_over(config: ChainClientConfig) -> Result<backend::SentTx, Backend
     client.send_and_confirm("attest buffer", &[ix], &[&signer]).await
 }
 
-fn distinct(node: &FakeNode) -> usize {
+pub fn distinct(node: &FakeNode) -> usize {
     node.asked("sendTransaction").iter().map(signature).collect::<BTreeSet<_>>().len()
 }
 
@@ -253,48 +254,6 @@ async fn a_rate_limited_rebroadcast_does_not_stop_the_status_polls() {
 }
 
 #[tokio::test]
-async fn a_refused_first_broadcast_is_reported_at_once_in_the_nodes_words() {
-    for (refusal, words) in [
-        (Reply::Error(-32052, "API key is not allowed to access blockchain"), "not allowed"),
-        (Reply::Error(-32601, "Method not found"), "Method not found"),
-        (Reply::Status(403), "HTTP 403"),
-    ] {
-        let node = FakeNode::start(move |method, params, _| match method {
-            "sendTransaction" => refusal.clone(),
-            "getSignatureStatuses" => unknown(),
-            _ => usual(method, params),
-        })
-        .await;
-        let error = send(&node).await.unwrap_err();
-        assert!(matches!(error, BackendError::NotTaken { .. }), "{error}");
-        let said = error.to_string();
-        assert!(
-            said.contains(words) && said.contains(&signature(&node.asked("sendTransaction")[0]))
-        );
-        assert_eq!(node.asked("sendTransaction").len(), 1);
-    }
-}
-
-#[tokio::test]
-async fn a_refusal_after_a_broadcast_that_may_have_been_accepted_is_not_the_outcome() {
-    for first in [Reply::Cut, Reply::Error(-32603, "Internal error")] {
-        let sends = Arc::new(AtomicUsize::new(0));
-        let seen = Arc::clone(&sends);
-        let node = FakeNode::start(move |method, params, _| match method {
-            "sendTransaction" if seen.fetch_add(1, Ordering::SeqCst) == 0 => first.clone(),
-            "sendTransaction" => Reply::Status(403),
-            // The transaction shows only after the refusal.
-            "getSignatureStatuses" if seen.load(Ordering::SeqCst) < 2 => unknown(),
-            "getSignatureStatuses" => Reply::Result(status(Value::Null)),
-            _ => usual(method, params),
-        })
-        .await;
-        assert_eq!(send(&node).await.unwrap().slot, 77);
-        assert!(sends.load(Ordering::SeqCst) >= 2 && distinct(&node) == 1);
-    }
-}
-
-#[tokio::test]
 async fn a_node_that_goes_away_after_the_broadcast_causes_no_second_transaction() {
     let away = Arc::new(AtomicBool::new(false));
     let gone = Arc::clone(&away);
@@ -312,98 +271,4 @@ async fn a_node_that_goes_away_after_the_broadcast_causes_no_second_transaction(
     assert_eq!(sent.slot, 77);
     assert!(away.load(Ordering::SeqCst));
     assert_eq!(distinct(&node), 1);
-}
-
-#[tokio::test]
-async fn a_failing_simulation_is_explained_and_nothing_is_sent() {
-    let manager = upgrade_manager::ID;
-    let node = FakeNode::start(move |method, params, _| match method {
-        "simulateTransaction" => Reply::Result(context(json!({
-            "err": {"InstructionError": [1, {"Custom": 6043}]},
-            "logs": [format!("Program {manager} failed: custom program error: 0x179b")],
-            "unitsConsumed": 3,
-        }))),
-        _ => usual(method, params),
-    })
-    .await;
-    let error = send(&node).await.unwrap_err();
-    assert!(error.to_string().contains("The buffer has not been attested."), "{error}");
-    assert!(node.asked("sendTransaction").is_empty());
-}
-
-#[tokio::test]
-async fn a_failure_on_chain_carries_the_transactions_own_error_and_its_signature() {
-    let node = FakeNode::start(|method, params, _| match method {
-        "getSignatureStatuses" => {
-            Reply::Result(status(json!({"InstructionError": [1, {"Custom": 6040}]})))
-        }
-        _ => usual(method, params),
-    })
-    .await;
-    let error = send(&node).await.unwrap_err();
-    let expected = signature(&node.asked("sendTransaction")[0]);
-    let BackendError::Transaction { signature: Some(signature), failure, .. } = error else {
-        panic!("{error}");
-    };
-    assert_eq!(signature, expected);
-    assert!(failure.sentence.contains("trimmed length"), "{failure}");
-}
-
-/// An error that no release has today.
-fn future_error() -> Value {
-    json!({"InstructionError": [0, {"FutureVariant": 1}]})
-}
-
-#[tokio::test]
-async fn an_unknown_error_of_a_simulation_is_reported_and_nothing_is_sent() {
-    let node = FakeNode::start(|method, params, _| match method {
-        "simulateTransaction" => Reply::Result(context(json!({
-            "err": future_error(), "logs": null, "unitsConsumed": null,
-            "loadedAccountsDataSize": 1.5, "returnData": {"future": true},
-        }))),
-        _ => usual(method, params),
-    })
-    .await;
-    let error = send(&node).await.unwrap_err();
-    assert!(error.to_string().contains("FutureVariant"), "{error}");
-    assert!(matches!(error, BackendError::Transaction { signature: None, .. }), "{error}");
-    assert!(node.asked("sendTransaction").is_empty());
-}
-
-#[tokio::test]
-async fn a_transaction_that_failed_with_an_unknown_error_has_landed_and_failed() {
-    let node = FakeNode::start(|method, params, _| match method {
-        "getSignatureStatuses" => Reply::Result(status(future_error())),
-        // A transaction of a version that this build does not know, with a log that it can read.
-        "getTransaction" => Reply::Result(json!({
-            "slot": 77, "blockTime": null, "version": 1, "transaction": {"future": 1},
-            "meta": {"err": future_error(), "status": {"Err": future_error()},
-                "logMessages": ["Program log: it is full"]},
-        })),
-        _ => usual(method, params),
-    })
-    .await;
-    let error = send(&node).await.unwrap_err();
-    let said = error.to_string();
-    assert!(matches!(error, BackendError::Transaction { signature: Some(_), .. }), "{said}");
-    assert!(said.contains("FutureVariant") && said.contains("it is full"), "{said}");
-    let asked = &node.asked("getTransaction")[0][1];
-    assert_eq!(asked["maxSupportedTransactionVersion"], 1);
-}
-
-#[tokio::test]
-async fn a_preflight_that_refuses_with_an_unknown_error_is_reported_at_once() {
-    let node = FakeNode::start(|method, params, _| match method {
-        "sendTransaction" => Reply::Refusal(json!({
-            "code": -32002,
-            "message": "Transaction simulation failed: Error processing Instruction 0: future variant",
-            "data": {"err": future_error(), "logs": [], "unitsConsumed": 1},
-        })),
-        _ => usual(method, params),
-    })
-    .await;
-    let error = send(&node).await.unwrap_err();
-    assert!(error.to_string().contains("future variant"), "{error}");
-    assert!(matches!(error, BackendError::NotTaken { .. }), "{error}");
-    assert_eq!(node.asked("sendTransaction").len(), 1);
 }
