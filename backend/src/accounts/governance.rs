@@ -9,7 +9,7 @@ use upgrade_manager::{
 };
 
 use crate::{
-    accounts::{decode, decode_if_made},
+    accounts::{decode, decode_optional},
     chain::{
         client::ChainClient,
         read::{ChainTime, RawAccount},
@@ -47,7 +47,7 @@ impl GovernanceContext {
         let clock =
             clock.as_ref().ok_or(BackendError::NoAccount { what: "clock", address: clock::ID })?;
         let state = match program {
-            Some(_) => decode_if_made("program state", state_key, state.as_ref())?,
+            Some(_) => decode_optional("program state", state_key, state.as_ref())?,
             None => None,
         };
         Ok(Self {

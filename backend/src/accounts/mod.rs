@@ -25,49 +25,49 @@ use crate::{
 const RECORD_PROGRAM_AT: usize = 8 + 2;
 
 /// An account of the manager whose content derives its only valid address.
-pub trait Located {
+pub trait CanonicalAddress {
     /// The canonical address.
-    fn own_address(&self) -> Pubkey;
+    fn canonical_address(&self) -> Pubkey;
 }
 
-impl Located for UpgradeProposal {
-    fn own_address(&self) -> Pubkey {
+impl CanonicalAddress for UpgradeProposal {
+    fn canonical_address(&self) -> Pubkey {
         seeds::proposal(&self.terms.program, &self.terms.multisig, self.terms.id).0
     }
 }
 
-impl Located for GovernanceProposal {
-    fn own_address(&self) -> Pubkey {
+impl CanonicalAddress for GovernanceProposal {
+    fn canonical_address(&self) -> Pubkey {
         seeds::governance(&self.terms.multisig, self.terms.id).0
     }
 }
 
-impl Located for AccountBackup {
-    fn own_address(&self) -> Pubkey {
+impl CanonicalAddress for AccountBackup {
+    fn canonical_address(&self) -> Pubkey {
         seeds::backup(&self.program, &self.account).0
     }
 }
 
-impl Located for MultisigConfig {
-    fn own_address(&self) -> Pubkey {
+impl CanonicalAddress for MultisigConfig {
+    fn canonical_address(&self) -> Pubkey {
         seeds::multisig(&self.create_key).0
     }
 }
 
-impl Located for ProgramUpgradeState {
-    fn own_address(&self) -> Pubkey {
+impl CanonicalAddress for ProgramUpgradeState {
+    fn canonical_address(&self) -> Pubkey {
         seeds::program_state(&self.program).0
     }
 }
 
-impl Located for BufferAttestation {
-    fn own_address(&self) -> Pubkey {
+impl CanonicalAddress for BufferAttestation {
+    fn canonical_address(&self) -> Pubkey {
         seeds::attestation(&self.buffer).0
     }
 }
 
-impl Located for AccountVersion {
-    fn own_address(&self) -> Pubkey {
+impl CanonicalAddress for AccountVersion {
+    fn canonical_address(&self) -> Pubkey {
         seeds::account_version(&self.program, &self.account).0
     }
 }
@@ -92,7 +92,7 @@ fn kind(data: &[u8]) -> Option<&'static str> {
 /// # Errors
 /// [`BackendError::NoAccount`], [`BackendError::ForeignOwner`], [`BackendError::OtherKind`],
 /// [`BackendError::BadAccount`] or [`BackendError::Misplaced`].
-pub fn decode<T: AccountDeserialize + Discriminator + Located>(
+pub fn decode<T: AccountDeserialize + Discriminator + CanonicalAddress>(
     what: &'static str,
     address: Pubkey,
     raw: Option<&RawAccount>,
@@ -110,7 +110,7 @@ pub fn decode<T: AccountDeserialize + Discriminator + Located>(
     }
     let account = T::try_deserialize(&mut raw.data.as_slice())
         .map_err(|e| BackendError::BadAccount { what, address, reason: e.to_string() })?;
-    let own = account.own_address();
+    let own = account.canonical_address();
     if own == address { Ok(account) } else { Err(BackendError::Misplaced { what, address, own }) }
 }
 
@@ -119,7 +119,7 @@ pub fn decode<T: AccountDeserialize + Discriminator + Located>(
 ///
 /// # Errors
 /// As [`decode`].
-pub fn decode_if_made<T: AccountDeserialize + Discriminator + Located>(
+pub fn decode_optional<T: AccountDeserialize + Discriminator + CanonicalAddress>(
     what: &'static str,
     address: Pubkey,
     raw: Option<&RawAccount>,
@@ -230,7 +230,7 @@ mod tests {
         let address = Pubkey::new_from_array([1; 32]);
         let raw = |owner| RawAccount { owner, lamports: 1, data: vec![], executable: false };
         let look = |raw: Option<&RawAccount>| {
-            decode_if_made::<BufferAttestation>("buffer attestation", address, raw)
+            decode_optional::<BufferAttestation>("buffer attestation", address, raw)
         };
         assert!(look(None).unwrap().is_none());
         assert!(look(Some(&raw(Pubkey::default()))).unwrap().is_none());

@@ -10,7 +10,7 @@ use crate::{
     chain::{
         client::ChainClient,
         fees::Fee,
-        send_batch::Signed,
+        send_batch::SignedTransaction,
         simulate::{MAX_TRANSACTION_LEN, transaction_size, with_budget},
     },
     code::buffer::buffer_bytes,
@@ -48,9 +48,9 @@ impl Chunk {
 }
 
 /// A chunk and the signed transaction that writes it.
-struct Write {
+struct PendingWrite {
     chunk: Chunk,
-    signed: Signed,
+    signed: SignedTransaction,
 }
 
 /// Fills one buffer.
@@ -97,7 +97,10 @@ impl BufferFiller<'_> {
         {
             let signed = self.chain.sign_all(messages, &[self.payer]).await?;
             self.chain.send_all(signed.iter()).await?;
-            let write = |(chunk, signed): (&Chunk, Signed)| Write { chunk: *chunk, signed };
+            let write = |(chunk, signed): (&Chunk, SignedTransaction)| PendingWrite {
+                chunk: *chunk,
+                signed,
+            };
             open.extend(chunks.iter().zip(signed).map(write));
         }
         self.wait_until_written(open, total, sent).await
@@ -130,7 +133,7 @@ impl BufferFiller<'_> {
     /// Polls the buffer until no write is open. Sends a missing write again while its blockhash is valid.
     async fn wait_until_written(
         &self,
-        mut open: Vec<Write>,
+        mut open: Vec<PendingWrite>,
         total: usize,
         sent: &mut Vec<SentTx>,
     ) -> Result<()> {
@@ -158,7 +161,7 @@ impl BufferFiller<'_> {
         Ok(())
     }
 
-    fn unsettled(&self, open: usize, first: &Signed, waited: Duration) -> BackendError {
+    fn unsettled(&self, open: usize, first: &SignedTransaction, waited: Duration) -> BackendError {
         BackendError::Stopped(format!(
             "{open} writes into the buffer {} are not known to be in it or to be expired after \
              {waited:?}, the first of them {}. Start again with the same key file to go on.",
@@ -168,7 +171,11 @@ impl BufferFiller<'_> {
     }
 
     /// Removes from `open` the writes that the buffer holds, that have expired, or that failed on chain.
-    async fn poll_buffer(&self, open: &mut Vec<Write>, sent: &mut Vec<SentTx>) -> Result<()> {
+    async fn poll_buffer(
+        &self,
+        open: &mut Vec<PendingWrite>,
+        sent: &mut Vec<SentTx>,
+    ) -> Result<()> {
         // The heights are read before the buffer: a write that has expired by then and is missing afterwards
         // is signed again. At worst both land and write the same bytes.
         let seen = self.chain.heights(self.chain.config().commitment).await?;

@@ -23,7 +23,7 @@ use crate::{
 
 /// One account that can migrate.
 #[derive(Clone, Debug)]
-pub(crate) struct Eligible {
+pub(crate) struct EligibleAccount {
     pub address: Pubkey,
     pub hash: [u8; 32],
     pub lamports: u64,
@@ -32,7 +32,7 @@ pub(crate) struct Eligible {
     pub critical: bool,
 }
 
-impl Eligible {
+impl EligibleAccount {
     pub(crate) fn target(&self) -> Migrate {
         Migrate { account: self.address, critical: self.critical }
     }
@@ -42,19 +42,19 @@ impl Eligible {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scan {
     /// Accounts that can migrate, by address.
-    pub eligible: Vec<Eligible>,
+    pub eligible: Vec<EligibleAccount>,
     /// Accounts of a listed type and version whose length no rule allows.
     pub misfits: usize,
 }
 
 /// The result of a scan in the form that a manifest pins.
 #[derive(Clone, Debug)]
-pub(crate) struct Survey {
+pub(crate) struct ManifestScan {
     pub leaves: Vec<ManifestLeaf>,
     pub misfits: usize,
 }
 
-impl Survey {
+impl ManifestScan {
     pub(crate) fn count(&self) -> Result<u32> {
         u32::try_from(self.leaves.len()).map_err(|_| BackendError::Range("counting accounts"))
     }
@@ -104,7 +104,7 @@ pub(crate) async fn scan(
                 let (hash, lamports) = (sha256(&raw.data), raw.lamports);
                 let critical = rule.is_critical();
                 let data = raw.data;
-                found.insert(address, Eligible { address, hash, lamports, data, critical });
+                found.insert(address, EligibleAccount { address, hash, lamports, data, critical });
             } else if rule.version(&raw.data).is_some_and(|held| from.contains(&held)) {
                 misfits = misfits.saturating_add(1);
             }
@@ -145,11 +145,11 @@ pub(crate) async fn open_accounts(
     terms: &Terms,
     by: &Executed,
     finalized: bool,
-) -> Result<Vec<Eligible>> {
+) -> Result<Vec<EligibleAccount>> {
     let rules = &terms.type_rules;
     let seen = scan(chain, &terms.program, rules, &terms.migrates_from(), finalized).await?;
     let records = records(chain, &terms.program, by).await?;
-    let open = |e: &Eligible| {
+    let open = |e: &EligibleAccount| {
         !matches!(
             records.get(&e.address).map(|r| r.status),
             Some(AccountStatus::Quarantined | AccountStatus::Closed)
@@ -175,8 +175,8 @@ pub(crate) async fn survey(
     program: &Pubkey,
     rules: &[TypeRule],
     versions: &RangeInclusive<u16>,
-) -> Result<Survey> {
+) -> Result<ManifestScan> {
     let seen = scan(chain, program, rules, versions, false).await?;
-    let leaf = |e: &Eligible| ManifestLeaf { account: e.address, old_hash: e.hash };
-    Ok(Survey { leaves: seen.eligible.iter().map(leaf).collect(), misfits: seen.misfits })
+    let leaf = |e: &EligibleAccount| ManifestLeaf { account: e.address, old_hash: e.hash };
+    Ok(ManifestScan { leaves: seen.eligible.iter().map(leaf).collect(), misfits: seen.misfits })
 }

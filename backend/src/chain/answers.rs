@@ -9,7 +9,7 @@ use solana_transaction_status_client_types::UiTransactionError;
 
 /// An answer and the slot that it is about.
 #[derive(Deserialize)]
-pub(super) struct Answered<T> {
+pub(super) struct RpcAnswer<T> {
     pub(super) context: AnswerContext,
     pub(super) value: T,
 }
@@ -36,7 +36,7 @@ pub(super) struct NodeAccount {
 
 /// One account of a list.
 #[derive(Deserialize)]
-pub(super) struct Listed {
+pub(super) struct ListedAccount {
     pub(super) pubkey: String,
     pub(super) account: NodeAccount,
 }
@@ -89,12 +89,12 @@ impl StatusAnswer {
 /// A transaction of the past; only its log is read. Its message may be of any version.
 #[derive(Deserialize)]
 pub(super) struct TransactionAnswer {
-    pub(super) meta: Option<Meta>,
+    pub(super) meta: Option<TransactionMeta>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Meta {
+pub(super) struct TransactionMeta {
     #[serde(default)]
     pub(super) log_messages: Option<Vec<String>>,
 }

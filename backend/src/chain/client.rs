@@ -14,7 +14,7 @@ const MAX_ATTEMPTS: u32 = 4;
 /// Pause before the second attempt; doubles each time.
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(200);
 
-struct Inner {
+struct Connection {
     rpc: Rpc,
     config: ChainClientConfig,
     genesis_hash: [u8; 32],
@@ -23,7 +23,7 @@ struct Inner {
 /// A node that was reached and is on the expected cluster.
 #[derive(Clone)]
 pub struct ChainClient {
-    inner: Arc<Inner>,
+    inner: Arc<Connection>,
 }
 
 impl ChainClient {
@@ -48,7 +48,7 @@ impl ChainClient {
                 expected: solana_hash::Hash::new_from_array(expected).to_string(),
             });
         }
-        Ok(Self { inner: Arc::new(Inner { rpc, config, genesis_hash }) })
+        Ok(Self { inner: Arc::new(Connection { rpc, config, genesis_hash }) })
     }
 
     /// Genesis hash of the cluster.

@@ -21,7 +21,7 @@ use solana_transaction::Transaction;
 
 use crate::{
     chain::{
-        answers::{Answered, StatusAnswer, TxError},
+        answers::{RpcAnswer, StatusAnswer, TxError},
         client::{ChainClient, ask_once},
         config::ChainClientConfig,
         expiry::{Expiry, Heights},
@@ -43,7 +43,7 @@ const REBROADCAST_TIMEOUT: Duration = Duration::from_secs(5);
 const JSON_RPC_INTERNAL_ERROR: i64 = -32603;
 
 /// A transaction that was signed, and until when it can be included.
-pub(super) struct Sending<'a> {
+pub(super) struct PendingTransaction<'a> {
     pub what: &'a str,
     pub transaction: &'a Transaction,
     pub signature: Signature,
@@ -77,13 +77,16 @@ impl ChainClient {
     /// # Errors
     /// [`BackendError::Transaction`] and [`BackendError::NotTaken`] when the node refuses and no
     /// earlier broadcast can have been accepted, [`BackendError::Dropped`], [`BackendError::Unknown`].
-    pub(super) async fn deliver(&self, sending: &Sending<'_>) -> Result<(u64, Option<TxError>)> {
+    pub(super) async fn deliver(
+        &self,
+        pending: &PendingTransaction<'_>,
+    ) -> Result<(u64, Option<TxError>)> {
         let started = Instant::now();
         let (mut poll, mut maybe_taken, mut last_reason) = (MIN_POLL_INTERVAL, false, None);
         let mut offered = None::<Instant>;
         loop {
             if offered.is_none_or(|at| at.elapsed() >= REBROADCAST_INTERVAL) {
-                match self.broadcast_once(sending, offered.is_none()).await {
+                match self.broadcast_once(pending, offered.is_none()).await {
                     BroadcastAnswer::MaybeTaken(said) => {
                         (maybe_taken, last_reason) = (true, said.or(last_reason))
                     }
@@ -95,10 +98,10 @@ impl ChainClient {
             }
             tokio::time::sleep(poll).await;
             poll = poll.saturating_add(poll / 2).min(MAX_POLL_INTERVAL);
-            let trouble = match self.check_status(sending).await {
+            let trouble = match self.check_status(pending).await {
                 Ok(RpcOutcome::Landed(slot, error)) => return Ok((slot, error)),
                 Ok(RpcOutcome::Expired) => {
-                    let (what, signature) = (sending.what.into(), sending.signature.to_string());
+                    let (what, signature) = (pending.what.into(), pending.signature.to_string());
                     let hint = self.fee_hint().map_or_else(String::new, |h| format!(". It {h}"));
                     return Err(BackendError::Dropped { what, signature, hint });
                 }
@@ -113,8 +116,8 @@ impl ChainClient {
                      cannot be included any more{hint}"
                 );
                 return Err(BackendError::Unknown {
-                    what: sending.what.into(),
-                    signature: sending.signature.to_string(),
+                    what: pending.what.into(),
+                    signature: pending.signature.to_string(),
                     reason: trouble
                         .or(last_reason)
                         .unwrap_or(none)
@@ -147,13 +150,17 @@ impl ChainClient {
     }
 
     /// The first time with the node's preflight, which can refuse; then the same bytes without it.
-    async fn broadcast_once(&self, sending: &Sending<'_>, first: bool) -> BroadcastAnswer {
+    async fn broadcast_once(
+        &self,
+        pending: &PendingTransaction<'_>,
+        first: bool,
+    ) -> BroadcastAnswer {
         let longest = self.config().timeout;
         let longest = if first { longest } else { longest.min(REBROADCAST_TIMEOUT) };
-        let sent = self.broadcast(sending.transaction, !first);
+        let sent = self.broadcast(pending.transaction, !first);
         match tokio::time::timeout(longest, sent).await {
             Ok(Ok(_)) => BroadcastAnswer::MaybeTaken(None),
-            Ok(Err(error)) => classify_error(self.config(), sending, &error),
+            Ok(Err(error)) => classify_error(self.config(), pending, &error),
             Err(_) => BroadcastAnswer::MaybeTaken(Some(format!(
                 "the node did not answer within {longest:?}"
             ))),
@@ -161,18 +168,18 @@ impl ChainClient {
     }
 
     /// The status that a node knows without searching, then whether the transaction is expired.
-    async fn check_status(&self, sending: &Sending<'_>) -> Result<RpcOutcome> {
-        if let (_, Some(known)) = self.status(&sending.signature, false).await? {
+    async fn check_status(&self, pending: &PendingTransaction<'_>) -> Result<RpcOutcome> {
+        if let (_, Some(known)) = self.status(&pending.signature, false).await? {
             return Ok(known);
         }
         let finalized = self.heights(CommitmentConfig::finalized()).await?;
-        if !sending.expiry.is_past(finalized, sending.fetched.elapsed()) {
+        if !pending.expiry.is_past(finalized, pending.fetched.elapsed()) {
             return Ok(RpcOutcome::Waiting(None));
         }
         // Blocks up to `finalized` cannot change any more, and later blocks cannot include the
         // transaction. So it is in one of those blocks or nowhere, and a node that has all of them knows.
         // Behind one address another node may answer this time; its own slot shows whether it is behind.
-        match self.status(&sending.signature, true).await? {
+        match self.status(&pending.signature, true).await? {
             (_, Some(known)) => Ok(known),
             (slot, None) if slot >= finalized.slot => Ok(RpcOutcome::Expired),
             (slot, None) => Ok(RpcOutcome::Waiting(Some(format!(
@@ -206,7 +213,7 @@ impl ChainClient {
         &self,
         signatures: &[Signature],
         history: bool,
-    ) -> std::result::Result<Answered<Vec<Option<StatusAnswer>>>, ClientError> {
+    ) -> std::result::Result<RpcAnswer<Vec<Option<StatusAnswer>>>, ClientError> {
         let signatures: Vec<String> = signatures.iter().map(ToString::to_string).collect();
         let mut params = vec![serde_json::json!(signatures)];
         if history {
@@ -258,13 +265,13 @@ pub(super) fn refused(what: &str, failure: Failure, logs: Vec<String>) -> Backen
 /// on its way.
 fn classify_error(
     config: &ChainClientConfig,
-    sending: &Sending<'_>,
+    pending: &PendingTransaction<'_>,
     error: &ClientError,
 ) -> BroadcastAnswer {
     let never = |reason: String| {
         BroadcastAnswer::Refused(BackendError::NotTaken {
-            what: sending.what.into(),
-            signature: sending.signature.to_string(),
+            what: pending.what.into(),
+            signature: pending.signature.to_string(),
             reason,
         })
     };
@@ -280,8 +287,8 @@ fn classify_error(
                     return BroadcastAnswer::NotYet(reason());
                 }
                 Some(error) => {
-                    let (failure, logs) = simulated(&error, data, sending.instructions);
-                    return BroadcastAnswer::Refused(refused(sending.what, failure, logs));
+                    let (failure, logs) = simulated(&error, data, pending.instructions);
+                    return BroadcastAnswer::Refused(refused(pending.what, failure, logs));
                 }
                 None => {}
             }

@@ -12,7 +12,7 @@ use solana_sdk_ids::sysvar::{self, clock};
 
 use crate::{
     chain::{
-        answers::{Answered, Listed, NodeAccount},
+        answers::{ListedAccount, NodeAccount, RpcAnswer},
         client::ChainClient,
     },
     error::{BackendError, Result},
@@ -117,7 +117,7 @@ impl ChainClient {
             let keys: Vec<String> = chunk.iter().map(ToString::to_string).collect();
             let params = json!([keys, options(self.config().commitment)]);
             let ask = || self.rpc().send(RpcRequest::GetMultipleAccounts, params.clone());
-            let answer: Answered<Vec<Option<NodeAccount>>> =
+            let answer: RpcAnswer<Vec<Option<NodeAccount>>> =
                 self.read("getMultipleAccounts", ask).await?;
             let got = answer.value;
             if got.len() != chunk.len() {
@@ -174,9 +174,9 @@ impl ChainClient {
         }
         let params = json!([owner.to_string(), options]);
         let ask = || self.rpc().send(RpcRequest::GetProgramAccounts, params.clone());
-        let listed: Vec<Listed> = self.read(method, ask).await?;
+        let listed: Vec<ListedAccount> = self.read(method, ask).await?;
         let mut out = Vec::with_capacity(listed.len());
-        for Listed { pubkey, account } in &listed {
+        for ListedAccount { pubkey, account } in &listed {
             let address = pubkey.parse().map_err(|_| BackendError::BadAnswer {
                 method: method.into(),
                 reason: "it lists an account under what is no address".into(),

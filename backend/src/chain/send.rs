@@ -18,7 +18,7 @@ use crate::{
         client::{ChainClient, ask_once},
         expiry::Expiry,
         explain::explain_answer,
-        outcome::{Sending, refused},
+        outcome::{PendingTransaction, refused},
         simulate::{self, MAX_TRANSACTION_LEN, MAX_UNITS, with_budget},
     },
     error::{BackendError, Result},
@@ -107,8 +107,9 @@ impl ChainClient {
         let transaction = &sign(message, signers)?;
         let signature = transaction.signatures.first().copied().unwrap_or_default();
         let started = Instant::now();
-        let sending = Sending { what, transaction, signature, expiry, fetched, instructions };
-        let (slot, error) = self.deliver(&sending).await?;
+        let pending =
+            PendingTransaction { what, transaction, signature, expiry, fetched, instructions };
+        let (slot, error) = self.deliver(&pending).await?;
         let failure = match error {
             None => None,
             Some(error) => Some(self.explain_landed(&error, &signature, instructions).await),

@@ -28,7 +28,7 @@ const MAX_SENDS_IN_FLIGHT: usize = 32;
 const MAX_STATUSES_PER_REQUEST: usize = 256;
 
 /// A signed transaction. Its bytes can be sent any number of times and take effect once at most.
-pub(crate) struct Signed {
+pub(crate) struct SignedTransaction {
     transaction: Transaction,
     expiry: Expiry,
     made: Instant,
@@ -41,7 +41,7 @@ pub(crate) struct SignatureStatus {
     pub error: Option<TxError>,
 }
 
-impl Signed {
+impl SignedTransaction {
     pub(crate) fn signature(&self) -> Signature {
         self.transaction.signatures.first().copied().unwrap_or_default()
     }
@@ -82,14 +82,14 @@ impl ChainClient {
         &self,
         messages: &[Vec<Instruction>],
         signers: &[&dyn Signer],
-    ) -> Result<Vec<Signed>> {
+    ) -> Result<Vec<SignedTransaction>> {
         let payer = signers.first().ok_or(BackendError::NoSigner)?.pubkey();
         let (blockhash, expiry) = self.fresh_blockhash().await?;
         let made = Instant::now();
         let one = |instructions: &Vec<Instruction>| {
             let message = Message::new_with_blockhash(instructions, Some(&payer), &blockhash);
             let transaction = send::sign(message, signers)?;
-            Ok(Signed { transaction, expiry, made })
+            Ok(SignedTransaction { transaction, expiry, made })
         };
         messages.iter().map(one).collect()
     }
@@ -97,12 +97,15 @@ impl ChainClient {
     /// Sends all of `signed` within the configured outcome timeout. It is an error when the node refuses
     /// every one of them. It is no error when the node loses some or does not answer, because the caller
     /// looks at the effect.
-    pub(crate) async fn send_all(&self, signed: impl Iterator<Item = &Signed>) -> Result<()> {
+    pub(crate) async fn send_all(
+        &self,
+        signed: impl Iterator<Item = &SignedTransaction>,
+    ) -> Result<()> {
         let sent = tokio::time::timeout(self.config().outcome_timeout, self.send_each(signed));
         sent.await.unwrap_or(Ok(()))
     }
 
-    async fn send_each(&self, signed: impl Iterator<Item = &Signed>) -> Result<()> {
+    async fn send_each(&self, signed: impl Iterator<Item = &SignedTransaction>) -> Result<()> {
         let send = |s| async move { self.send_one(s).await };
         let mut answers = stream::iter(signed.map(send)).buffer_unordered(MAX_SENDS_IN_FLIGHT);
         let (mut taken, mut refused) = (false, None);
@@ -118,7 +121,7 @@ impl ChainClient {
         }
     }
 
-    async fn send_one(&self, signed: &Signed) -> Result<()> {
+    async fn send_one(&self, signed: &SignedTransaction) -> Result<()> {
         let sent = self.broadcast(&signed.transaction, true);
         match tokio::time::timeout(self.config().timeout, sent).await {
             Ok(Ok(_)) => Ok(()),

@@ -10,7 +10,7 @@ use solana_pubkey::Pubkey;
 
 use crate::{
     chain::{
-        answers::{Answered, SimulationAnswer},
+        answers::{RpcAnswer, SimulationAnswer},
         client::ChainClient,
         explain::explain_answer,
     },
@@ -106,7 +106,7 @@ impl ChainClient {
         });
         let params = json!([BASE64_STANDARD.encode(unsigned(&message)), options]);
         let ask = || self.rpc().send(RpcRequest::SimulateTransaction, params.clone());
-        let answer: Answered<SimulationAnswer> = self.read("simulateTransaction", ask).await?;
+        let answer: RpcAnswer<SimulationAnswer> = self.read("simulateTransaction", ask).await?;
         let result = answer.value;
         let logs = result.logs.unwrap_or_default();
         let failure = result.err.map(|e| explain_answer(&e, &logs, &programs(instructions)));

@@ -121,14 +121,14 @@ fn refuse_open_permissions(_: &fs::Metadata) -> KeyFileResult<()> {
 /// The 64 numbers of the list, straight into `bytes`.
 fn parse(text: &[u8], bytes: &mut [u8; 64]) -> KeyFileResult<()> {
     let mut json = serde_json::Deserializer::from_slice(text);
-    Into64(bytes).deserialize(&mut json).and_then(|()| json.end()).map_err(|_| {
+    KeyBytesVisitor(bytes).deserialize(&mut json).and_then(|()| json.end()).map_err(|_| {
         "it is not a JSON list of 64 numbers from 0 to 255, as `solana-keygen` writes".into()
     })
 }
 
-struct Into64<'a>(&'a mut [u8; 64]);
+struct KeyBytesVisitor<'a>(&'a mut [u8; 64]);
 
-impl<'de> DeserializeSeed<'de> for Into64<'_> {
+impl<'de> DeserializeSeed<'de> for KeyBytesVisitor<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -136,7 +136,7 @@ impl<'de> DeserializeSeed<'de> for Into64<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Into64<'_> {
+impl<'de> Visitor<'de> for KeyBytesVisitor<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,7 +12,7 @@ use crate::{
     instructions::{self, ProposalKeys},
     keys::signer::Signer,
     pipeline::{
-        batches::{BatchLane, BatchOutcome, Failed},
+        batches::{BatchLane, BatchOutcome, FailedItem},
         context::Context,
         reporter::Reporter,
     },
@@ -91,7 +91,7 @@ fn without_leaves(context: &Context, current: &ProposalContext) -> BatchOutcome 
     let counters = &current.state.counters;
     let seen = counters.settled().saturating_add(u64::from(counters.migrated));
     let missing = u64::from(counters.total).saturating_sub(seen);
-    let failed = (missing > 0).then(|| Failed {
+    let failed = (missing > 0).then(|| FailedItem {
         account: current.address,
         reason: format!(
             "{missing} accounts of the manifest are not accounted for, and the manifest's leaves \

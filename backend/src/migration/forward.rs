@@ -6,14 +6,14 @@ use upgrade_manager::error::ManagerError;
 
 use crate::{
     accounts::proposal::ProposalContext,
-    census::scan::{self, Eligible},
+    census::scan::{self, EligibleAccount},
     error::Result,
     instructions::{self, Migrate},
     keys::signer::Signer,
     migration::{MAX_PASSES, MigrationManager, closed},
     pipeline::{
         archiving::archive_accounts,
-        batches::{BatchLane, Failed},
+        batches::{BatchLane, FailedItem},
         reporter::Reporter,
     },
     preflight::receipt::Receipt,
@@ -27,13 +27,13 @@ impl MigrationManager {
         reporter: &Reporter,
     ) -> Result<Receipt> {
         let (mut sent, mut done) = (vec![], 0u64);
-        let mut failed: BTreeMap<Pubkey, Failed> = BTreeMap::new();
+        let mut failed: BTreeMap<Pubkey, FailedItem> = BTreeMap::new();
         for _ in 0..MAX_PASSES {
             let current = ProposalContext::load(self.context.chain(), proposal).await?;
             let chain = self.context.chain();
             let terms = &current.proposal.terms;
             let open = scan::open_accounts(chain, terms, &current.executed(), false).await?;
-            let todo: Vec<Eligible> =
+            let todo: Vec<EligibleAccount> =
                 open.into_iter().filter(|e| !failed.contains_key(&e.address)).collect();
             if todo.is_empty() {
                 break;
@@ -50,13 +50,13 @@ impl MigrationManager {
                 before: counters.settled().saturating_add(u64::from(counters.migrated)),
                 failed: u64::try_from(failed.len()).unwrap_or(u64::MAX),
             };
-            let targets: Vec<Migrate> = todo.iter().map(Eligible::target).collect();
+            let targets: Vec<Migrate> = todo.iter().map(EligibleAccount::target).collect();
             let build = |t: &[Migrate]| vec![instructions::migrate_accounts(&payer, terms, t)];
             let outcome = lane.run(targets, |t| t.account, build).await?;
             sent.extend(outcome.sent);
             done = done.saturating_add(outcome.done);
             // An account that another operator migrated meanwhile is not a failure.
-            let ours = |f: &Failed| f.manager != Some(ManagerError::AlreadyMigrated);
+            let ours = |f: &FailedItem| f.manager != Some(ManagerError::AlreadyMigrated);
             failed.extend(outcome.failed.into_iter().filter(ours).map(|f| (f.account, f)));
         }
         let current = ProposalContext::load(self.context.chain(), proposal).await?;

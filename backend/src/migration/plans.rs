@@ -51,7 +51,7 @@ impl MigrationManager {
         let open = scan::open_accounts(chain, terms, &current.executed(), false).await?;
         plan.fact("Accounts that can migrate now", open.len());
         let Some(payer) = self.context.signer() else { return Ok(plan) };
-        let targets: Vec<Migrate> = open.iter().map(scan::Eligible::target).collect();
+        let targets: Vec<Migrate> = open.iter().map(scan::EligibleAccount::target).collect();
         let build = |t: &[Migrate]| instructions::migrate_accounts(&payer, terms, t);
         let batches = batches(chain, &payer, targets, build);
         plan.transactions = batches.len();
@@ -139,7 +139,7 @@ impl MigrationManager {
     /// Checks that the signer can pay the rent of all records, backups and larger accounts, and the fees.
     async fn check_rent(
         &self,
-        open: &[scan::Eligible],
+        open: &[scan::EligibleAccount],
         terms: &Terms,
         payer: &Pubkey,
         transactions: usize,
@@ -168,7 +168,7 @@ impl MigrationManager {
     }
 
     /// The rent of the backups of critical accounts.
-    async fn backup_rent(&self, open: &[scan::Eligible]) -> Result<u64> {
+    async fn backup_rent(&self, open: &[scan::EligibleAccount]) -> Result<u64> {
         let mut sum = 0u64;
         for account in open.iter().filter(|e| e.critical) {
             let space = account.data.len().saturating_add(AccountBackup::HEADER);

@@ -17,7 +17,7 @@ use crate::{
     keys::signer::Signer,
     migration::{MAX_PASSES, MigrationManager},
     pipeline::{
-        batches::{BatchLane, BatchOutcome, Failed},
+        batches::{BatchLane, BatchOutcome, FailedItem},
         reporter::Reporter,
         slot_retry::send_with_slot_retry,
     },
@@ -31,7 +31,7 @@ impl MigrationManager {
         key: &dyn Signer,
         reporter: &Reporter,
     ) -> Result<Receipt> {
-        let mut failed: BTreeMap<Pubkey, Failed> = BTreeMap::new();
+        let mut failed: BTreeMap<Pubkey, FailedItem> = BTreeMap::new();
         let (mut sent, mut done) = (vec![], 0u64);
         for _ in 0..MAX_PASSES {
             let pass = self.verify_pass(proposal, key, reporter, &failed).await?;
@@ -39,7 +39,7 @@ impl MigrationManager {
             sent.extend(outcome.sent);
             done = done.saturating_add(outcome.done);
             // A record that another operator verified meanwhile is not a failure.
-            let ours = |f: &Failed| f.manager != Some(ManagerError::RecordStatus);
+            let ours = |f: &FailedItem| f.manager != Some(ManagerError::RecordStatus);
             failed.extend(outcome.failed.into_iter().filter(ours).map(|f| (f.account, f)));
         }
         let mut failures: Vec<String> = failed.values().map(ToString::to_string).collect();
@@ -57,7 +57,7 @@ impl MigrationManager {
         proposal: Pubkey,
         key: &dyn Signer,
         reporter: &Reporter,
-        failed: &BTreeMap<Pubkey, Failed>,
+        failed: &BTreeMap<Pubkey, FailedItem>,
     ) -> Result<Option<BatchOutcome>> {
         let chain = self.context.chain();
         let current = ProposalContext::load(chain, proposal).await?;

@@ -31,7 +31,7 @@ use crate::{
     rollback::RollbackHandler,
 };
 
-struct Inner {
+struct Shared {
     chain: ChainClient,
     archive: Arc<dyn Archive>,
     signer: RwLock<Option<Arc<dyn Signer>>>,
@@ -41,7 +41,7 @@ struct Inner {
 /// One client of the chain, one archive, and the loaded keys. Clones share them.
 #[derive(Clone)]
 pub struct Backend {
-    inner: Arc<Inner>,
+    inner: Arc<Shared>,
 }
 
 impl Backend {
@@ -53,7 +53,7 @@ impl Backend {
         signer: Option<Arc<dyn Signer>>,
     ) -> Self {
         let (signer, cosigner) = (RwLock::new(signer), RwLock::new(None));
-        Self { inner: Arc::new(Inner { chain, archive, signer, cosigner }) }
+        Self { inner: Arc::new(Shared { chain, archive, signer, cosigner }) }
     }
 
     /// Address of the loaded key.
@@ -86,7 +86,7 @@ impl Backend {
     /// What a manager works with: the chain, the archive, and the keys that are loaded now.
     #[must_use]
     pub fn context(&self) -> Context {
-        let Inner { chain, archive, .. } = &*self.inner;
+        let Shared { chain, archive, .. } = &*self.inner;
         Context::new(chain.clone(), Arc::clone(archive), self.key(), self.second())
     }
 

@@ -55,7 +55,7 @@ async fn archive_all(context: &Context, proposal: Pubkey) -> Result<()> {
 pub(crate) async fn archive_accounts(
     context: &Context,
     program: Pubkey,
-    accounts: &[scan::Eligible],
+    accounts: &[scan::EligibleAccount],
 ) -> Result<()> {
     let archive = Arc::clone(context.archive());
     let accounts: Vec<_> = accounts.iter().map(|e| (e.hash, e.data.clone())).collect();

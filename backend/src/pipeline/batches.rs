@@ -30,13 +30,13 @@ const MAX_BATCHES_IN_FLIGHT: usize = 8;
 
 /// One item that failed for good in this run.
 #[derive(Clone, Debug)]
-pub(crate) struct Failed {
+pub(crate) struct FailedItem {
     pub account: Pubkey,
     pub reason: String,
     pub manager: Option<ManagerError>,
 }
 
-impl Display for Failed {
+impl Display for FailedItem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Account {}: {}", self.account, self.reason)
     }
@@ -47,7 +47,7 @@ impl Display for Failed {
 pub(crate) struct BatchOutcome {
     pub sent: Vec<SentTx>,
     pub done: u64,
-    pub failed: Vec<Failed>,
+    pub failed: Vec<FailedItem>,
 }
 
 /// Where batches are sent, who signs them, and what they are called.
@@ -118,7 +118,7 @@ impl BatchLane<'_> {
                 }
                 BatchVerdict::Alone(item, failure, landed) => {
                     self.record(&mut outcome, landed).await;
-                    outcome.failed.push(Failed {
+                    outcome.failed.push(FailedItem {
                         account: account(&item),
                         reason: failure.sentence,
                         manager: failure.manager,

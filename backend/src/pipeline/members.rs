@@ -6,9 +6,9 @@ use crate::preflight::{check::Check, fact::Fact, operation::Verb, pinned::Pinned
 
 /// The membership that a verb needs of its signer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Needs {
+pub(crate) enum SignerRequirement {
     /// None: anyone may sign.
-    Nobody,
+    AnyKey,
     /// Membership with this role.
     Role(u8),
 }
@@ -24,14 +24,14 @@ fn role_name(bits: u8) -> &'static str {
 }
 
 /// The membership that `verb` needs of its signer.
-pub(crate) fn needs(verb: Verb) -> Needs {
+pub(crate) fn needs(verb: Verb) -> SignerRequirement {
     match verb {
-        Verb::Propose => Needs::Role(role::PROPOSE),
-        Verb::Approve | Verb::Reject | Verb::Revoke => Needs::Role(role::VOTE),
-        Verb::Execute | Verb::Quarantine { .. } => Needs::Role(role::EXECUTE),
+        Verb::Propose => SignerRequirement::Role(role::PROPOSE),
+        Verb::Approve | Verb::Reject | Verb::Revoke => SignerRequirement::Role(role::VOTE),
+        Verb::Execute | Verb::Quarantine { .. } => SignerRequirement::Role(role::EXECUTE),
         // Who may cancel or roll back depends on the step, and is checked there.
         Verb::Cancel | Verb::RollBack { .. } | Verb::Expire | Verb::Migrate | Verb::Verify => {
-            Needs::Nobody
+            SignerRequirement::AnyKey
         }
     }
 }

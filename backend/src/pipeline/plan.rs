@@ -8,7 +8,7 @@ use crate::{
     accounts::proposal::ProposalContext,
     pipeline::{
         context::Context,
-        members::{self, Needs},
+        members::{self, SignerRequirement},
     },
     preflight::{
         check::{Check, Verdict},
@@ -160,14 +160,14 @@ pub(crate) fn check_signer(
     plan: &mut Plan,
     context: &Context,
     config: &MultisigConfig,
-    needs: Needs,
+    needs: SignerRequirement,
 ) {
     let Some(signer) = context.signer() else {
         plan.check(Check::fail("No key is loaded; start with --keypair to sign."));
         return;
     };
     plan.fact("Signer", signer);
-    if let Needs::Role(bits) = needs {
+    if let SignerRequirement::Role(bits) = needs {
         plan.check(members::check_role(config, &signer, bits));
     }
 }

@@ -30,17 +30,18 @@ pub(crate) async fn seal(context: &Context, mut plan: Plan) -> Result<Preflight>
     if let Some(payer) = context.signer()
         && !plan.instructions.is_empty()
     {
-        let rehearsal =
-            rehearse(context, &payer, &plan.instructions, plan.unit_limit, plan.workload).await?;
-        plan.checks.extend(rehearsal.checks);
+        let simulated =
+            simulate_message(context, &payer, &plan.instructions, plan.unit_limit, plan.workload)
+                .await?;
+        plan.checks.extend(simulated.checks);
         plan.facts.extend(match plan.workload {
-            Workload::One => rehearsal.fee.facts(),
+            Workload::One => simulated.fee.facts(),
             // Each transaction of a job is simulated by itself and gets its unit limit from that.
-            Workload::Job => Fee { limit: MAX_UNITS, ..rehearsal.fee }.job_facts(plan.transactions),
+            Workload::Job => Fee { limit: MAX_UNITS, ..simulated.fee }.job_facts(plan.transactions),
         });
-        plan.facts.extend(rehearsal.facts);
-        simulation = Some(rehearsal.simulation);
-        sealed = Some((payer, message_hash(&rehearsal.message, &payer), rehearsal.fee.limit));
+        plan.facts.extend(simulated.facts);
+        simulation = Some(simulated.simulation);
+        sealed = Some((payer, message_hash(&simulated.message, &payer), simulated.fee.limit));
     } else if context.signer().is_some() && plan.workload == Workload::Job {
         // A job may have no transaction to show now and still have work left, such as the last proof.
         let most = Fee { signatures: 1, limit: MAX_UNITS, price };
@@ -74,7 +75,7 @@ pub(crate) async fn seal(context: &Context, mut plan: Plan) -> Result<Preflight>
 }
 
 /// What the node says of the transaction that will be signed, and what it costs.
-pub(crate) struct Rehearsal {
+pub(crate) struct SimulatedMessage {
     pub checks: Vec<Check>,
     pub fee: Fee,
     /// Units, size and hash of `message`.
@@ -86,13 +87,13 @@ pub(crate) struct Rehearsal {
 
 /// Simulates `instructions` with the largest budget, then sets the unit limit: `unit_limit`, or what
 /// the simulation used and a little more.
-pub(crate) async fn rehearse(
+pub(crate) async fn simulate_message(
     context: &Context,
     payer: &Pubkey,
     instructions: &[Instruction],
     unit_limit: Option<u32>,
     workload: Workload,
-) -> Result<Rehearsal> {
+) -> Result<SimulatedMessage> {
     let price = context.chain().config().unit_price;
     let full = with_budget(instructions, MAX_UNITS, price);
     let simulated = context.chain().simulate(&full, payer).await?;
@@ -112,7 +113,7 @@ pub(crate) async fn rehearse(
         error: simulated.failure.map(|f| f.sentence),
         logs: simulated.logs,
     };
-    Ok(Rehearsal { checks, fee, facts, simulation, message })
+    Ok(SimulatedMessage { checks, fee, facts, simulation, message })
 }
 
 /// Checks that the signer can pay `fee`.

@@ -24,7 +24,7 @@ use crate::{
 
 /// How a rollback would treat every account.
 #[derive(Debug, Default)]
-pub(super) struct Items {
+pub(super) struct RestoreItems {
     /// Accounts to restore, by address.
     pub restores: Vec<Restore>,
     /// Lamports that each of them gives back.
@@ -43,7 +43,7 @@ pub(super) struct Items {
     pub too_large: usize,
 }
 
-impl Items {
+impl RestoreItems {
     /// The restores in the order in which the runtime accepts their refunds.
     pub(super) fn order(&self) -> RestoreOrder {
         refunds::order(self.restores.clone(), &self.refunds, &self.below_rent_exempt)
@@ -51,7 +51,10 @@ impl Items {
 }
 
 /// Reads every account that holds the new layout and decides how it is restored.
-pub(super) async fn plan_items(context: &Context, current: &ProposalContext) -> Result<Items> {
+pub(super) async fn plan_items(
+    context: &Context,
+    current: &ProposalContext,
+) -> Result<RestoreItems> {
     let chain = context.chain();
     let under = scan::records(chain, &current.program(), &current.executed()).await?;
     let on_new: Vec<AccountVersion> = under
@@ -61,11 +64,11 @@ pub(super) async fn plan_items(context: &Context, current: &ProposalContext) -> 
     let kept = backups(context, current).await?;
     let addresses: Vec<Pubkey> = on_new.iter().map(|r| r.account).collect();
     let accounts = chain.accounts(&addresses).await?;
-    let mut items = Items {
+    let mut items = RestoreItems {
         refunds: on_new.iter().map(|r| (r.account, r.rent_paid)).collect(),
         below_rent_exempt: refunds::below_rent_exempt(chain, &on_new, context.signer()).await?,
         backups: kept,
-        ..Items::default()
+        ..RestoreItems::default()
     };
     for (record, account) in on_new.iter().zip(accounts) {
         match account {
@@ -85,7 +88,7 @@ async fn item(
     current: &ProposalContext,
     record: &AccountVersion,
     account: &RawAccount,
-    items: &mut Items,
+    items: &mut RestoreItems,
 ) -> Result<RestoreItem> {
     if sha256(&account.data) != record.new_hash {
         items.touched = items.touched.saturating_add(1);
@@ -137,7 +140,7 @@ fn fits(
 }
 
 /// Adds facts and checks about the restores to `plan`.
-pub(super) fn describe(plan: &mut Plan, items: &Items) {
+pub(super) fn describe(plan: &mut Plan, items: &RestoreItems) {
     let inverse = items.restores.iter().filter(|r| r.item == RestoreItem::Down).count();
     let exact = items.restores.len().saturating_sub(inverse);
     plan.fact("Accounts restored byte by byte", exact);

@@ -18,7 +18,7 @@ use crate::{
     instructions::{self, ProposalKeys, Restore},
     keys::signer::Signer,
     pipeline::{
-        batches::{BatchLane, Failed},
+        batches::{BatchLane, FailedItem},
         reporter::Reporter,
         slot_retry::send_with_slot_retry,
     },
@@ -49,7 +49,7 @@ impl RollbackHandler {
         reporter: &Reporter,
     ) -> Result<Receipt> {
         let mut sent = vec![];
-        let mut failed: BTreeMap<Pubkey, Failed> = BTreeMap::new();
+        let mut failed: BTreeMap<Pubkey, FailedItem> = BTreeMap::new();
         for _ in 0..MAX_PASSES {
             if !self.pass(proposal, key, reporter, &mut sent, &mut failed).await? {
                 break;
@@ -104,7 +104,7 @@ impl RollbackHandler {
         key: &dyn Signer,
         reporter: &Reporter,
         sent: &mut Vec<SentTx>,
-        failed: &mut BTreeMap<Pubkey, Failed>,
+        failed: &mut BTreeMap<Pubkey, FailedItem>,
     ) -> Result<bool> {
         let current = ProposalContext::load(self.context.chain(), proposal).await?;
         let mut items = items::plan_items(&self.context, &current).await?;
@@ -145,7 +145,7 @@ impl RollbackHandler {
         sent.extend(restored.sent);
         // An account that a user changed meanwhile is restored by migrate-down in the next pass; one that
         // another member restored needs nothing more.
-        let ours = |f: &Failed| {
+        let ours = |f: &FailedItem| {
             !matches!(f.manager, Some(ManagerError::Touched | ManagerError::RecordStatus))
         };
         let bad =

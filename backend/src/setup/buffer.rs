@@ -68,7 +68,7 @@ impl SetupManager {
             elf: elf::inspect(held.elf),
             sha256: elf::verify_hash(held.elf),
             lamports: raw.lamports,
-            attestation: accounts::decode_if_made("buffer attestation", key, known.as_ref())?,
+            attestation: accounts::decode_optional("buffer attestation", key, known.as_ref())?,
             bytes: held.elf.to_vec(),
         })
     }

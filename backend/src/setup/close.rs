@@ -136,13 +136,13 @@ impl SetupManager {
         let mut buffers = vec![];
         for (key, raw) in keys.iter().zip(&found) {
             let known: Option<BufferAttestation> =
-                accounts::decode_if_made("buffer attestation", *key, raw.as_ref())?;
+                accounts::decode_optional("buffer attestation", *key, raw.as_ref())?;
             buffers.extend(known.filter(|known| known.proposal == Some(*proposal)));
         }
         Ok(ClosableAccounts {
             address: *proposal,
             proposal: known,
-            state: accounts::decode_if_made("program state", state_key, raw.as_ref())?,
+            state: accounts::decode_optional("program state", state_key, raw.as_ref())?,
             now: chain.chain_time().await?.unix,
             records,
             backups,

@@ -17,7 +17,7 @@ use crate::{
         context::Context,
         plan::Workload,
         reporter::Reporter,
-        seal::{check_price, rehearse},
+        seal::{check_price, simulate_message},
         submit::simulate_again,
     },
     preflight::{
@@ -165,12 +165,13 @@ impl SetupManager {
         with: Vec<Arc<dyn Signer>>,
     ) -> Result<SetupPreflight> {
         let Some(payer) = preflight.signer else { return Ok(preflight) };
-        let rehearsal = rehearse(&self.context, &payer, instructions, None, Workload::One).await?;
-        preflight.checks.extend(rehearsal.checks);
-        preflight.facts.extend(rehearsal.fee.facts());
-        preflight.facts.extend(rehearsal.facts);
-        preflight.simulation = Some(rehearsal.simulation);
-        preflight.work = SetupWork::One { message: rehearsal.message, with };
+        let simulated =
+            simulate_message(&self.context, &payer, instructions, None, Workload::One).await?;
+        preflight.checks.extend(simulated.checks);
+        preflight.facts.extend(simulated.fee.facts());
+        preflight.facts.extend(simulated.facts);
+        preflight.simulation = Some(simulated.simulation);
+        preflight.work = SetupWork::One { message: simulated.message, with };
         Ok(preflight)
     }
 
