@@ -53,7 +53,7 @@ pub struct Args {
 
     /// Micro-lamports per compute unit that seed and flow pay on top of the base fee
     #[arg(long, default_value_t = 0, value_name = "MICROLAMPORTS",
-          value_parser = backend::gateway::parse_unit_price, allow_negative_numbers = true)]
+          value_parser = backend::chain::parse_unit_price, allow_negative_numbers = true)]
     pub priority_fee: u64,
 
     /// Only deploy the two programs, fund the keys and fill the vaults: no multisig, no proposal. The

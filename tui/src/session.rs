@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, Result, anyhow};
 use backend::{
     Backend, FileArchive, FileSigner, Signer,
-    gateway::{Gateway, GatewayConfig},
+    chain::{ChainClient, ChainClientConfig},
 };
 use indexer::{
     Limits, Mirror, PostgresStore, SentRow, SourceConfig, SqliteStore, Store, StoreError,
@@ -213,15 +213,15 @@ impl Session {
 ///
 /// # Errors
 /// The backend's, with what may be a secret in it.
-pub async fn gateway(s: &Settings) -> backend::Result<Gateway> {
-    let usual = GatewayConfig::new(s.rpc_url.as_str());
-    let config = GatewayConfig {
+pub async fn gateway(s: &Settings) -> backend::Result<ChainClient> {
+    let usual = ChainClientConfig::new(s.rpc_url.as_str());
+    let config = ChainClientConfig {
         timeout: TIMEOUT,
         unit_price: s.priority_fee,
         outcome_timeout: s.outcome_timeout.unwrap_or(usual.outcome_timeout),
         ..usual
     };
-    Gateway::connect(config).await
+    ChainClient::connect(config).await
 }
 
 /// The nodes of `s`, on a chain of this `kind`.

@@ -1,4 +1,4 @@
-//! What was shown is what is signed, or nothing is.
+//! What was shown is signed, or nothing is signed.
 use std::sync::Arc;
 
 use backend::{BackendError, KeypairSigner, Operation, Preflight, Verb};
@@ -33,7 +33,7 @@ async fn what_was_shown_is_signed_once() {
 }
 
 #[tokio::test]
-async fn a_vote_by_somebody_else_between_look_and_signature_is_named_and_nothing_is_signed() {
+async fn another_members_vote_after_the_preflight_is_named_and_nothing_is_signed() {
     let chain = FakeChain::start().await;
     let intent = prepare(&chain, Verb::Approve).await.intent.unwrap();
     let other = chain.others[1];
@@ -97,7 +97,7 @@ async fn an_intent_belongs_to_the_key_it_was_made_with() {
 }
 
 #[tokio::test]
-async fn nothing_is_signed_at_another_priority_fee_than_the_one_shown() {
+async fn another_priority_fee_than_the_one_shown_is_refused() {
     let chain = FakeChain::start().await;
     let dear = chain.at_price(2_000).await;
     let operation = Operation { verb: Verb::Approve, proposal: chain.proposal };
@@ -116,7 +116,7 @@ async fn nothing_is_signed_at_another_priority_fee_than_the_one_shown() {
 }
 
 #[tokio::test]
-async fn a_preflight_says_in_words_what_would_fail_and_leaves_nothing_to_sign() {
+async fn a_failed_check_is_a_sentence_and_leaves_no_intent() {
     let chain = FakeChain::start().await;
     let me = chain.backend.signer().unwrap();
     let revoke = prepare(&chain, Verb::Revoke).await;
@@ -160,7 +160,7 @@ async fn the_deciding_vote_is_announced_with_its_timelock() {
 }
 
 #[tokio::test]
-async fn a_vote_to_cancel_does_not_look_like_cancelling() {
+async fn a_vote_to_cancel_does_not_read_like_the_cancellation() {
     let chain = FakeChain::start().await;
     let vote = prepare(&chain, Verb::Cancel).await;
     assert!(
@@ -186,7 +186,7 @@ async fn a_vote_to_cancel_does_not_look_like_cancelling() {
 }
 
 #[tokio::test]
-async fn a_vote_to_reject_does_not_look_like_the_rejection() {
+async fn a_vote_to_reject_does_not_read_like_the_rejection() {
     let chain = FakeChain::start().await;
     let vote = prepare(&chain, Verb::Reject).await;
     assert!(vote.title.starts_with("Vote to reject proposal"), "{}", vote.title);
@@ -200,7 +200,7 @@ async fn a_vote_to_reject_does_not_look_like_the_rejection() {
 }
 
 #[tokio::test]
-async fn the_report_of_a_vote_says_that_a_vote_was_cast_and_what_is_missing() {
+async fn the_report_of_a_vote_names_the_missing_votes() {
     let chain = FakeChain::start().await;
     let intent = prepare(&chain, Verb::Cancel).await.intent.unwrap();
     let receipt = chain.backend.submit(intent, None).await.unwrap();
@@ -214,7 +214,7 @@ async fn the_report_of_a_vote_says_that_a_vote_was_cast_and_what_is_missing() {
 }
 
 #[tokio::test]
-async fn what_was_never_executed_is_not_said_to_be_replaced_by_a_later_upgrade() {
+async fn no_check_names_a_later_upgrade_before_execution() {
     let chain = FakeChain::start().await;
     for verb in [Verb::RollBack { give_up: false }, Verb::Verify] {
         let shown = prepare(&chain, verb).await;
@@ -225,7 +225,7 @@ async fn what_was_never_executed_is_not_said_to_be_replaced_by_a_later_upgrade()
 }
 
 #[tokio::test]
-async fn the_same_wish_has_the_same_hashes_and_another_has_not() {
+async fn equal_preflights_have_equal_hashes_and_others_have_not() {
     let chain = FakeChain::start().await;
     let one = prepare(&chain, Verb::Approve).await.intent.unwrap();
     let two = prepare(&chain, Verb::Approve).await.intent.unwrap();
@@ -238,7 +238,7 @@ async fn the_same_wish_has_the_same_hashes_and_another_has_not() {
 }
 
 #[tokio::test]
-async fn another_proposal_at_this_address_is_refused_before_anything_is_shown() {
+async fn an_account_of_another_proposal_is_refused_before_the_preflight() {
     let chain = FakeChain::start().await;
     chain.change(|p, _| {
         p.terms.id = 5;

@@ -13,7 +13,7 @@ use std::{
 use anchor_lang::{AccountDeserialize, AccountSerialize};
 use backend::{
     FileSigner, Signer,
-    gateway::{Gateway, RawAccount},
+    chain::{ChainClient, RawAccount},
 };
 use demo_vault::{
     client::{close_ix, deposit_ix, open_ix, set_limit_ix, type_rule, vault_address, withdraw_ix},
@@ -46,7 +46,7 @@ const FIRST: u64 = 500_000;
 /// A chain with a proposal, and the users whose vaults it is about.
 struct Desk {
     chain: Live,
-    gateway: Gateway,
+    gateway: ChainClient,
     program: Pubkey,
     deployer: FileSigner,
     users: Vec<Arc<dyn Signer>>,

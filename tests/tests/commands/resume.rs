@@ -6,7 +6,7 @@ use std::{
 };
 
 use anchor_lang::AccountDeserialize;
-use backend::gateway::Gateway;
+use backend::chain::ChainClient;
 use e2e::{
     live::Live,
     relay::Relay,
@@ -15,7 +15,7 @@ use e2e::{
 use solana_pubkey::Pubkey;
 use upgrade_manager::{seeds, state::ProgramUpgradeState};
 
-fn migrated(chain: &Live, gateway: &Gateway) -> u32 {
+fn migrated(chain: &Live, gateway: &ChainClient) -> u32 {
     let program: Pubkey = chain.ready.program.parse().expect("an address");
     let (state, _) = seeds::program_state(&program);
     let account = chain.run(gateway.account(&state)).expect("the chain answers").expect("a state");

@@ -1,6 +1,6 @@
 //! The priority fee as people write it: one rule and one sentence for the command line, the variable and
 //! the file.
-use backend::gateway::{MAX_UNIT_PRICE, check_unit_price};
+use backend::chain::{MAX_UNIT_PRICE, check_unit_price};
 use serde::{Deserialize, Deserializer, de::Error};
 
 /// What a priority fee can be.

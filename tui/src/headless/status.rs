@@ -14,9 +14,9 @@ use crate::{
 pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
     let backend = session.backend(None).await?;
     let Fresh { snapshot, history } = fresh(session).await?;
-    let time = backend.gateway().chain_time().await.map_err(|e| session.clean(&e))?;
+    let time = backend.chain().chain_time().await.map_err(|e| session.clean(&e))?;
     let now = ChainNow { unix: time.unix, slot: time.slot };
-    let genesis = backend.gateway().genesis_hash();
+    let genesis = backend.chain().genesis_hash();
     let cluster = session.cluster(Some(genesis));
     let live = snapshot.view.proposals.iter().filter(|r| r.closed_slot.is_none());
     let multisigs = snapshot.view.multisigs.iter().filter(|r| r.closed_slot.is_none());

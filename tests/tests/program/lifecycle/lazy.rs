@@ -1,7 +1,7 @@
 //! Migration on first use: nobody has migrated a user's vault, so the user's own transaction does, in
 //! front of what it came for. The wallet needs no role, and the user waits for nobody.
 use backend::{
-    gateway::{MAX_UNITS, PACKET, transaction_size, with_budget},
+    chain::{MAX_TRANSACTION_LEN, MAX_UNITS, transaction_size, with_budget},
     instructions::{self as ix, Migrate},
 };
 use demo_vault::{client, error::VaultError, v2};
@@ -40,7 +40,7 @@ fn a_withdrawal_migrates_the_users_vault_in_the_same_transaction() {
 
     let both = [migrate(&w, "owner"), withdraw(SOL)];
     let size = transaction_size(&with_budget(&both, MAX_UNITS, 1), &address("owner"));
-    assert!(size <= PACKET, "{size} bytes are more than a packet holds");
+    assert!(size <= MAX_TRANSACTION_LEN, "{size} bytes are more than a packet holds");
     let before = w.chain.lamports(&address("owner"));
     let meta = w.chain.ok(&both, &[&owner]);
     println!("units migrate_accounts and withdraw: {}", meta.compute_units_consumed);

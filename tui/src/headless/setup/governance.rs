@@ -17,9 +17,9 @@ use crate::{
 const HOUR: u32 = 3_600;
 const DAY: u32 = 24 * HOUR;
 
-fn motion(args: &Motion) -> backend::Motion {
+fn motion(args: &Motion) -> backend::MultisigProposalRequest {
     let expires_in = Duration::from_secs(u64::from(args.expires_in).saturating_mul(86_400));
-    backend::Motion { note: args.note.clone(), expires_in }
+    backend::MultisigProposalRequest { note: args.note.clone(), expires_in }
 }
 
 /// The only multisig that has not ended.

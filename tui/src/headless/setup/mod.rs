@@ -82,7 +82,7 @@ async fn desk(session: &Session) -> Result<SetupManager> {
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
     super::check_cluster(session, &backend).await?;
-    Ok(SetupManager::new(&backend))
+    Ok(SetupManager::new(&backend.context()))
 }
 
 /// The same for a command that names a proposal, multisig or buffer by its address, and the session to go on
