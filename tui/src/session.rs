@@ -165,9 +165,9 @@ impl Session {
     /// # Errors
     /// The backend's sentence.
     pub async fn backend(&self, signer: Option<Arc<dyn Signer>>) -> Result<Backend> {
-        let gateway = gateway(&self.settings).await.map_err(|e| self.clean(&e))?;
+        let client = chain_client(&self.settings).await.map_err(|e| self.clean(&e))?;
         let archive = FileArchive::at(&self.archive);
-        Ok(Backend::new(gateway, Arc::new(archive), signer))
+        Ok(Backend::new(client, Arc::new(archive), signer))
     }
 
     /// Which chain it is.
@@ -213,7 +213,7 @@ impl Session {
 ///
 /// # Errors
 /// The backend's, with what may be a secret in it.
-pub async fn gateway(s: &Settings) -> backend::Result<ChainClient> {
+pub async fn chain_client(s: &Settings) -> backend::Result<ChainClient> {
     let usual = ChainClientConfig::new(s.rpc_url.as_str());
     let config = ChainClientConfig {
         timeout: TIMEOUT,

@@ -2,7 +2,7 @@
 //! the result and counts the seconds left.
 use upgrade_manager::{
     error::ManagerError,
-    state::{Votable, MultisigConfig, ProposalStatus},
+    state::{MultisigConfig, ProposalStatus, Votable},
 };
 
 use crate::{
