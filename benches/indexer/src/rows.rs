@@ -1,7 +1,7 @@
 //! The rows that every figure is taken on: version records of one program, the same in every run.
 use anchor_lang::AccountSerialize as _;
 use anyhow::Result;
-use indexer::{Update, decode};
+use indexer::{Update, account::decode};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{AccountStatus, AccountVersion};
 

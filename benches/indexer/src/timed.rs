@@ -9,9 +9,8 @@ use std::{
 use async_trait::async_trait;
 use indexer::{
     Announcement, Applied, AuditEntry, AuditRow, Batch, Closing, DeadLetter, Fill, HookState,
-    Marks, MirrorState, OpRow, OutboxRow, Present, ProgressRow, Quarantined, RawRow, RecordQuery,
-    Retention, Row, Run, Sent, SentRow, Store, Undone, View,
-    store::{KeptRow, Result},
+    KeptRow, Marks, MirrorState, OpRow, OutboxRow, Present, ProgressRow, Quarantined, RawRow,
+    RecordQuery, Retention, Row, Run, Sent, SentRow, Store, Undone, View, store::Result,
 };
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;

@@ -1,7 +1,9 @@
 //! Recomputes the chain of hashes row by row, from a store or from an export. Pure but for
 //! [`check_chain`], and changes nothing.
-use super::{AuditRow, GENESIS, event};
-use crate::store::{Result, Store};
+use crate::store::{
+    Result, Store,
+    audit_log::{AuditRow, GENESIS, event},
+};
 
 /// Rows of one reading.
 const PAGE: u32 = 1_000;

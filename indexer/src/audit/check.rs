@@ -10,11 +10,13 @@ use upgrade_manager::{
     state::AccountStatus,
 };
 
-use super::{AuditRow, COLUMNS, ChainCheck, GENESIS};
+use super::ChainCheck;
 use crate::{
-    account::ManagerAccount,
-    decode::manager_account,
-    store::{KeptRow, ProgressRow, Result, Store, StoreError},
+    account::{ManagerAccount, decode::manager_account},
+    store::{
+        KeptRow, ProgressRow, Result, Store, StoreError,
+        audit_log::{AuditRow, COLUMNS, GENESIS},
+    },
 };
 
 /// Rows of one reading.

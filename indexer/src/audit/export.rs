@@ -8,10 +8,14 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{AuditRow, COLUMNS, ChainCheck, GENESIS, event};
+use super::ChainCheck;
 use crate::{
-    IndexerError, Result, Store,
-    lines::{self, End},
+    audit::line_file::{self, End},
+    source::error::{IndexerError, Result},
+    store::{
+        Store,
+        audit_log::{AuditRow, COLUMNS, GENESIS, event},
+    },
 };
 
 /// Rows of one reading.
@@ -193,7 +197,7 @@ pub fn check_export(mut from: impl BufRead, most: usize) -> Result<ExportReport>
     if first == Some(b'{') {
         let (mut text, mut number) = (String::new(), 0u64);
         loop {
-            match lines::next(&mut from, &mut text).map_err(failed)? {
+            match line_file::next(&mut from, &mut text).map_err(failed)? {
                 End::Over => break,
                 End::Cut | End::Line => {
                     number = number.saturating_add(1);

@@ -16,10 +16,7 @@ use serde::{Deserialize, Serialize};
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 
-use crate::{
-    audit::AuditEntry,
-    store::{Batch, Marks, Present},
-};
+use crate::store::{Batch, Marks, Present, audit_log::AuditEntry};
 
 pub use player::{Replayed, complete, replay};
 pub use recorder::Recorder;
@@ -57,7 +54,7 @@ pub enum Arrival {
     Account {
         /// Its slot.
         slot: u64,
-        /// Order within the slot, see [`crate::Update::wv`].
+        /// Order within the slot, see [`crate::account::Update::wv`].
         wv: u64,
         /// The account.
         #[serde(with = "text::key")]

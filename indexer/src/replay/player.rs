@@ -5,12 +5,13 @@ use solana_pubkey::Pubkey;
 
 use super::{Arrival, FORMAT, Header, VERSION};
 use crate::{
-    IndexerError, MirrorDigest, Result, Store,
-    audit::AuditEntry,
-    decode::manager_account,
-    digest::digest,
-    lines::{self, End},
-    store::{Batch, Close, Closing, Marks, Present, Quarantined, Run, Update},
+    account::{Quarantined, Update, decode::manager_account},
+    audit::{
+        digest::{MirrorDigest, digest},
+        line_file::{self, End},
+    },
+    source::error::{IndexerError, Result},
+    store::{Batch, Close, Closing, Marks, Present, Run, Store, audit_log::AuditEntry},
 };
 
 /// What a replay made.
@@ -37,7 +38,7 @@ pub async fn replay(from: &mut (dyn BufRead + Send), store: &dyn Store) -> Resul
     }
     let mut text = String::new();
     let cut = loop {
-        let read = lines::next(&mut from, &mut text);
+        let read = line_file::next(&mut from, &mut text);
         player.line = player.line.saturating_add(1);
         let end = match read {
             Ok(end) => end,

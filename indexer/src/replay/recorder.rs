@@ -14,7 +14,10 @@ use tokio::sync::mpsc::{Receiver, Sender, channel, error::SendTimeoutError};
 use tracing::warn;
 
 use super::{Arrival, FORMAT, Header, VERSION};
-use crate::{IndexerError, Result, lines::is_compressed};
+use crate::{
+    audit::line_file::is_compressed,
+    source::error::{IndexerError, Result},
+};
 
 /// Groups of arrivals that wait for the disk.
 const WAITING: usize = 64;

@@ -9,11 +9,12 @@ use upgrade_manager::state::AccountVersion;
 
 use super::{Arrival, Recorder};
 use crate::{
-    audit::{AuditEntry, AuditRow},
+    account::{Quarantined, Update},
     store::{
         Announcement, Applied, Batch, Closing, DeadLetter, Fill, HookState, KeptRow, Marks,
-        MirrorState, OpRow, OutboxRow, Present, ProgressRow, Quarantined, RawRow, RecordQuery,
-        Result, Retention, Row, Run, Sent, SentRow, Store, Undone, Update, View,
+        MirrorState, OpRow, OutboxRow, Present, ProgressRow, RawRow, RecordQuery, Result,
+        Retention, Row, Run, Sent, SentRow, Store, Undone, View,
+        audit_log::{AuditEntry, AuditRow},
     },
 };
 

@@ -9,7 +9,7 @@ use super::{
     snapshot::PIECE,
     transport::{Failure, broken_off, too_late},
 };
-use crate::{Result, decode::Raw};
+use crate::{account::decode::Raw, source::error::Result};
 
 /// One answer while it arrives.
 #[derive(Debug)]

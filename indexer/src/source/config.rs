@@ -3,8 +3,7 @@ use std::{fmt, time::Duration};
 
 use solana_pubkey::Pubkey;
 
-use super::shown;
-use crate::metrics::Metrics;
+use crate::ops::{metrics::Metrics, redact::shown};
 
 /// One node: where it answers calls and where it tells of changes.
 #[derive(Clone, Default, PartialEq, Eq)]

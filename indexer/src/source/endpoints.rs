@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use solana_commitment_config::CommitmentLevel;
 use tracing::warn;
 
-use super::{SourceConfig, rpc::Rpc, socket::Reason};
-use crate::{IndexerError, Result};
+use super::{SourceConfig, rpc::Rpc, websocket::Reason};
+use crate::source::error::{IndexerError, Result};
 
 /// Failures in a row after which a node is left, where one alone says little.
 const PATIENCE: u32 = 2;
@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn a_database_that_fails_is_no_nodes_fault() {
         let all = of(&["http://a", "http://b"]);
-        let error = IndexerError::Store(crate::StoreError::Unavailable {
+        let error = IndexerError::Store(crate::store::StoreError::Unavailable {
             place: "mirror.db".into(),
             detail: "full".into(),
         });

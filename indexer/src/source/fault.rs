@@ -148,7 +148,7 @@ impl Fault {
             Self::MethodMissing => "-32601",
             Self::LongTermMissing => "long_term",
             Self::NewerVersion => "-32015",
-            Self::Other { code } => crate::metrics::code_label(code),
+            Self::Other { code } => crate::ops::metrics::code_label(code),
         }
     }
 }

@@ -24,11 +24,11 @@ use tokio_tungstenite::{
 use super::{
     SourceConfig,
     rpc::Rpc,
-    socket::{End, Reason, WAITING},
     subscriptions::Subscriptions,
+    websocket::{End, Reason, WAITING},
     wire::{Frame, Message, parse, request},
 };
-use crate::{Result, metrics::Metrics};
+use crate::{ops::metrics::Metrics, source::error::Result};
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -200,7 +200,10 @@ impl Reader {
             Message::Refused { id: Some(ROOTS), .. } => Ok(vec![]),
             Message::Refused { id: Some(id), .. } if self.subscriptions.refuse(id) => Ok(vec![]),
             Message::Refused { error, .. } => {
-                let what = format!("refused a subscription: {}", super::plain(&error.message));
+                let what = format!(
+                    "refused a subscription: {}",
+                    crate::ops::redact::plain(&error.message)
+                );
                 Err((Reason::Refused, what))
             }
             Message::Other => Ok(vec![]),

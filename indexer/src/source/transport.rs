@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 use super::{
     Endpoint, SourceConfig,
     fault::{Fault, RpcFault},
-    gate::{Gate, Pass, retry_after},
-    shown,
+    rate_limiter::{Gate, Pass, retry_after},
 };
+use crate::ops::redact::shown;
 
 /// Most bytes of an answer that is read as a whole.
 const MOST: usize = 64 << 20;

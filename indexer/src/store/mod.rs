@@ -1,12 +1,13 @@
 //! Where the mirror is kept. One trait, two stores; what is written and why is decided in [`merge`]
 //! and is the same for both. A store never reads the chain.
+pub mod announcement;
+pub mod audit_log;
 mod error;
-mod kept;
+mod full_row;
 mod merge;
 mod ops;
 pub mod postgres;
-mod present;
-
+mod pubkey_set;
 pub mod sqlite;
 mod types;
 
@@ -17,15 +18,16 @@ use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
 use upgrade_manager::state::AccountVersion;
 
-use crate::audit::{AuditEntry, AuditRow};
+use self::audit_log::{AuditEntry, AuditRow};
+use crate::account::Quarantined;
 
 pub use error::{Result, StoreError};
-pub use kept::KeptRow;
+pub use full_row::KeptRow;
 pub use ops::{Announcement, DeadLetter, HookState, OpRow, OutboxRow, Retention, Sent};
-pub use present::Present;
+pub use pubkey_set::Present;
 pub use types::{
-    Applied, Batch, Close, Closing, Fill, Lease, Marks, MirrorState, ProgressRow, Quarantined,
-    RawRow, RecordQuery, Row, Run, SentRow, Undone, Update, View,
+    Applied, Batch, Close, Closing, Fill, Lease, Marks, MirrorState, ProgressRow, RawRow,
+    RecordQuery, Row, Run, SentRow, Undone, View,
 };
 
 /// How long a lease runs without being renewed, by the store's clock.

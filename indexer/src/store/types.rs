@@ -1,14 +1,13 @@
 //! What goes into a store and what comes out of it.
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{
     AccountStatus, BufferAttestation, GovernanceProposal, MultisigConfig, ProgramUpgradeState,
     UpgradeProposal,
 };
 
-use crate::account::{Facets, ManagerAccount};
+use crate::account::{Quarantined, Update};
 
 /// One run of an indexer on a store. Every write of an indexer carries it, and is refused once
 /// another run has begun.
@@ -28,47 +27,6 @@ impl Run {
     pub fn write_order(self, seq: u32) -> u64 {
         (u64::from(self.id) << 32) | u64::from(seq)
     }
-}
-
-/// The state of one account at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Update {
-    /// The account.
-    pub pubkey: Pubkey,
-    /// Slot of the state.
-    pub slot: u64,
-    /// Order within the slot: 0 from a snapshot, [`Run::write_order`] from the websocket.
-    pub wv: u64,
-    /// What is kept as columns.
-    pub facets: Facets,
-    /// The account's bytes.
-    pub raw: Vec<u8>,
-    /// sha256 of the bytes.
-    pub data_hash: [u8; 32],
-}
-
-impl Update {
-    /// The state `account`, read from `raw`, of `pubkey` at `(slot, wv)`.
-    #[must_use]
-    pub fn new(pubkey: Pubkey, slot: u64, wv: u64, account: &ManagerAccount, raw: Vec<u8>) -> Self {
-        let data_hash = Sha256::digest(&raw).into();
-        Self { pubkey, slot, wv, facets: account.facets(), raw, data_hash }
-    }
-}
-
-/// An account that could not be decoded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quarantined {
-    /// The account.
-    pub pubkey: Pubkey,
-    /// Slot of the state.
-    pub slot: u64,
-    /// Its owner.
-    pub owner: Pubkey,
-    /// What is wrong with it, as a sentence.
-    pub error: String,
-    /// The account's bytes.
-    pub raw: Vec<u8>,
 }
 
 /// An account that is known to be gone.

@@ -2,8 +2,8 @@
 use std::sync::Arc;
 
 use indexer::{
-    BackupHead, Batch, ManagerAccount, Present, Quarantined, RecordQuery, Store, Update, decode,
-    replay, store::Closing,
+    BackupHead, Batch, Closing, ManagerAccount, Present, Quarantined, RecordQuery, Store, Update,
+    account::decode, replay,
 };
 use upgrade_manager::state::{AccountStatus, ProposalStatus};
 

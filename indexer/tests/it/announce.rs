@@ -9,10 +9,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use hmac::{Hmac, Mac};
 use indexer::{
-    Run, Store,
-    announce::{self, Delivery, Hook, Kind, Pace, Secret, Spec, Target, derived},
-    metrics::Metrics,
-    store::Announcement,
+    Announcement, Metrics, Run, Store,
+    store::announcement::{Kind, derived},
+    webhooks::{self, Delivery, Hook, Pace, Secret, Spec, Target},
 };
 use sha2::Sha256;
 use tokio::{sync::watch, task::JoinHandle};
@@ -76,7 +75,7 @@ impl Running {
             ..Delivery::default()
         };
         let (store, counts) = (Arc::clone(store), metrics.clone());
-        let task = tokio::spawn(announce::deliver(delivery, store, slot, counts, heard, stopped));
+        let task = tokio::spawn(webhooks::deliver(delivery, store, slot, counts, heard, stopped));
         Self { stop, _news: news, task, metrics }
     }
 
@@ -185,7 +184,7 @@ on_both_stores! {
         running.end().await;
         // By hand, as the command does it.
         let hook = hook(&spec("multisig", receiver.url()));
-        assert!(announce::retry(&store, &hook, &BTreeMap::new(), &dead[0]).await.is_ok());
+        assert!(webhooks::retry(&store, &hook, &BTreeMap::new(), &dead[0]).await.is_ok());
         assert_eq!(receiver.got().last().unwrap().body, receiver.got()[0].body);
         assert!(store.dead_letters().await.unwrap().is_empty());
     }
@@ -200,7 +199,7 @@ on_both_stores! {
         assert_eq!((receiver.count(), dead[0].attempts), (1, 1), "no second try of a plain no");
         receiver.then(Reply::status(500));
         let hook = hook(&spec("multisig", receiver.url()));
-        let error = announce::retry(&store, &hook, &BTreeMap::new(), &dead[0]).await.unwrap_err();
+        let error = webhooks::retry(&store, &hook, &BTreeMap::new(), &dead[0]).await.unwrap_err();
         assert!(error.contains("500"), "{error}");
         assert_eq!(store.dead_letters().await.unwrap().len(), 1);
     }
@@ -374,10 +373,10 @@ async fn a_test_message_says_that_nothing_happened() {
     let receiver = Receiver::start([Reply::status(204), Reply::status(401)]).await;
     let hook =
         hook(&Spec { kinds: Some(vec!["Executed".into()]), ..spec("multisig", receiver.url()) });
-    assert_eq!(announce::test(&hook, &BTreeMap::new()).await.unwrap(), 204);
+    assert_eq!(webhooks::test(&hook, &BTreeMap::new()).await.unwrap(), 204);
     let request = &receiver.got()[0];
     assert_eq!(request.headers["x-control-room-event"], "Test");
     assert!(request.json()["text"].as_str().unwrap().contains("Nothing has happened"));
     assert!(request.headers["x-control-room-signature"].starts_with("v1="));
-    assert!(announce::test(&hook, &BTreeMap::new()).await.unwrap_err().contains("401"));
+    assert!(webhooks::test(&hook, &BTreeMap::new()).await.unwrap_err().contains("401"));
 }

@@ -1,7 +1,7 @@
 //! What `doctor` finds, against scripted nodes and both stores; and what an administrator does.
 use indexer::{
     IndexerError, SourceConfig, Store, StoreError,
-    doctor::{Finding, Verdict, nodes, sqlite_schema},
+    runtime::doctor::{Finding, Verdict, nodes, sqlite_schema},
     source::Endpoint,
     store::{
         SCHEMA,

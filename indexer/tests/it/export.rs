@@ -5,8 +5,9 @@ use std::sync::Arc;
 use anchor_lang::Event;
 use indexer::{
     AuditEntry, SqliteStore, Store,
-    audit::{ExportReport, Format, GENESIS, check_export, export},
+    audit::{ExportReport, Format, check_export, export},
     digest,
+    store::audit_log::GENESIS,
 };
 use proptest::prelude::*;
 use solana_signature::Signature;

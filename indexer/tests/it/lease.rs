@@ -2,8 +2,7 @@
 use std::sync::Arc;
 
 use indexer::{
-    Announcement, Batch, Close, Marks, Present, Retention, Run, StoreError,
-    store::{LEASE, Store},
+    Announcement, Batch, Close, Marks, Present, Retention, Run, Store, StoreError, store::LEASE,
 };
 use upgrade_manager::state::AccountStatus;
 

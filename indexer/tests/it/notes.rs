@@ -1,7 +1,7 @@
 //! Notes about what happened here, and what is thrown away after a while.
 use std::sync::Arc;
 
-use indexer::{Announcement, Batch, Marks, Retention, replay::complete, store::Sent};
+use indexer::{Announcement, Batch, Marks, Retention, Sent, replay::complete};
 use serde_json::json;
 use upgrade_manager::state::AccountStatus;
 

@@ -2,9 +2,8 @@
 //! what a webhook would not take.
 use anchor_lang::Event;
 use indexer::{
-    AuditEntry, Run,
-    announce::{Kind, derived},
-    store::{Announcement, Sent},
+    Announcement, AuditEntry, Run, Sent,
+    store::announcement::{Kind, derived},
 };
 use solana_signature::Signature;
 use upgrade_manager::{

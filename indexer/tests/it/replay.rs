@@ -8,7 +8,9 @@ use std::{
 use anchor_lang::Event;
 use indexer::{
     AuditEntry, Batch, Close, Fill, Marks, MirrorDigest, Present, Quarantined, Run, SqliteStore,
-    Store, digest, lines,
+    Store,
+    audit::line_file,
+    digest,
     replay::{Recorder, Recording, Replayed, complete, replay},
 };
 use proptest::prelude::*;
@@ -236,7 +238,7 @@ async fn a_compressed_file_plays_as_a_plain_one_and_no_file_is_written_over() {
         let error = Recorder::create(&path).unwrap_err().to_string();
         assert!(error.contains(name), "{error}");
         let replayed =
-            replay(lines::open(&path).unwrap().as_mut(), memory().as_ref()).await.unwrap();
+            replay(line_file::open(&path).unwrap().as_mut(), memory().as_ref()).await.unwrap();
         digests.insert((replayed.arrivals, replayed.digest.tables, replayed.digest.audit));
     }
     assert_eq!(digests.len(), 1);
@@ -262,7 +264,7 @@ async fn a_recording_that_was_cut_off_plays_as_far_as_it_is_whole_and_says_so() 
     drop(recording);
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
-    let part = replay(lines::open(&path).unwrap().as_mut(), memory().as_ref()).await.unwrap();
+    let part = replay(line_file::open(&path).unwrap().as_mut(), memory().as_ref()).await.unwrap();
     assert!(part.cut);
 }
 

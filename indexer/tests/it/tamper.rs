@@ -2,10 +2,7 @@
 use std::sync::Arc;
 
 use anchor_lang::Event;
-use indexer::{
-    AuditEntry, Batch, KeptRow, SqliteStore, Store,
-    audit::{StoreFault, check_store},
-};
+use indexer::{AuditEntry, Batch, KeptRow, SqliteStore, Store, StoreFault, check_store};
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 use upgrade_manager::{

@@ -1,7 +1,7 @@
 //! Who writes, who follows, and what becomes of a writer that has lost its place.
 use std::{sync::Arc, time::Duration};
 
-use indexer::{Conn, Marks, Mirror, Reason, StoreError, announce::Delivery, backfill_once, spawn};
+use indexer::{Conn, Marks, Mirror, Reason, StoreError, backfill_once, spawn, webhooks::Delivery};
 use upgrade_manager::{
     events::ProposalExpired,
     state::AccountStatus::{Migrated, Pending, Verified},

@@ -16,7 +16,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use etcetera::base_strategy::{BaseStrategy, Xdg};
-use indexer::{Retention, source::address::Parts};
+use indexer::{Retention, ops::redact::Parts};
 use solana_pubkey::Pubkey;
 
 use self::file::NodeKeys;

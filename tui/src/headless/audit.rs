@@ -9,8 +9,9 @@ use std::{
 use anyhow::{Context, Result};
 use indexer::{
     AuditRow,
-    audit::{self, Format, GENESIS, check_chain, check_export, check_store, export},
-    refresh_once,
+    audit::{self, Format, check_chain, check_export, export},
+    check_store, refresh_once,
+    store::audit_log::GENESIS,
 };
 use serde_json::{Value, json};
 

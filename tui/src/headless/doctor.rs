@@ -8,9 +8,10 @@ use std::{
 use anyhow::Result;
 use backend::FileSigner;
 use indexer::{
-    doctor::{Finding, Verdict, mirror, nodes, schema, sqlite_schema},
-    source::Secrets,
-    store::{MirrorState, SCHEMA, postgres},
+    MirrorState,
+    ops::redact::Secrets,
+    runtime::doctor::{Finding, Verdict, mirror, nodes, schema, sqlite_schema},
+    store::{SCHEMA, postgres},
 };
 use rustix::fs::{Access, access, statvfs};
 use serde_json::json;

@@ -20,7 +20,7 @@ pub use self::{
 };
 
 use anyhow::{Context, Result, bail};
-use indexer::source::Secrets;
+use indexer::ops::redact::Secrets;
 
 use self::fresh::{check_cluster, fresh, warn};
 use crate::{

@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use indexer::{
-    Store,
-    announce::{self, Hook, Kind},
-    store::{DeadLetter, HookState},
+    DeadLetter, HookState, Store,
+    store::announcement::Kind,
+    webhooks::{self, Hook},
 };
 use serde_json::{Value, json};
 
@@ -193,7 +193,7 @@ fn hook(session: &Session, name: &str) -> Result<Arc<Hook>> {
 
 async fn test(session: &Session, args: &Test) -> Result<u8> {
     let hook = hook(session, &args.hook)?;
-    let sent = announce::test(&hook, &session.settings.names).await;
+    let sent = webhooks::test(&hook, &session.settings.names).await;
     let error = sent.as_ref().err();
     let value = json!({"hook": args.hook, "status": sent.as_ref().ok(), "error": error});
     let value = args.output.json.then_some(&value);
@@ -221,7 +221,7 @@ async fn retry(session: &Session, args: &Retry) -> Result<u8> {
     }
     let (mut taken, mut error) = (vec![], None);
     for letter in &letters {
-        match announce::retry(&session.store, &hook, &session.settings.names, letter).await {
+        match webhooks::retry(&session.store, &hook, &session.settings.names, letter).await {
             Ok(_) => taken.push(letter.row.id),
             // The next one would most likely fare the same, and each may take its time.
             Err(e) => {

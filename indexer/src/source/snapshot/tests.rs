@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::source::{
-    ladder::tests::{matches, record},
+    scan_strategy::tests::{matches, record},
     testing::{Node, Reply, account, address, keyed, listing},
 };
 

@@ -5,8 +5,7 @@ use solana_pubkey::Pubkey;
 use upgrade_manager::state::{AccountStatus, AccountVersion};
 
 use crate::{
-    account::{Kind, ManagerAccount, Tally},
-    decode::manager_account,
+    account::{Kind, ManagerAccount, Tally, decode::manager_account},
     store::types::{ProgressRow, Row, View},
 };
 

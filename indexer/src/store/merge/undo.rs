@@ -145,10 +145,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        account::{Facets, Kind},
+        account::{Facets, Kind, Update},
         store::{
             merge::{Bounds, Known, newest, plan},
-            types::{Close, Update},
+            types::Close,
         },
     };
 

@@ -11,10 +11,9 @@ use super::{
     outbox,
     read::{bytes, int, nat},
 };
-use crate::{
-    announce,
-    audit::{AuditEntry, AuditRow, GENESIS},
-    store::Run,
+use crate::store::{
+    Run, announcement,
+    audit_log::{AuditEntry, AuditRow, GENESIS},
 };
 
 type Outcome<T> = Result<T, Fault>;
@@ -46,7 +45,7 @@ pub async fn append(
         }
         seq = seq.saturating_add(1);
         let row = AuditRow::next(seq, &prev, entry);
-        news.extend(announce::of(&row));
+        news.extend(announcement::of(&row));
         prev = row.hash;
         rows.push((entry, row));
     }

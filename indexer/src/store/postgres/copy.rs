@@ -1,7 +1,7 @@
 //! Rows as the server's COPY takes them in its binary format: a header, then each row as the number
 //! of its columns and each column as its length and bytes, then an end. Big-endian throughout.
 use super::{fault::Fault, read::int};
-use crate::store::Update;
+use crate::account::Update;
 
 /// The columns of a row, in the order in which [`Rows::push`] writes them.
 pub const COLUMNS: &str =

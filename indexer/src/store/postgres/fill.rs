@@ -14,7 +14,10 @@ use super::{
     lease::{lock_for, renew},
     live::{revise, set_aside, shift},
 };
-use crate::store::{Fill, Quarantined, Run, merge::Deltas};
+use crate::{
+    account::Quarantined,
+    store::{Fill, Run, merge::Deltas},
+};
 
 type Outcome<T> = Result<T, Fault>;
 

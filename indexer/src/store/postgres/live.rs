@@ -10,9 +10,12 @@ use super::{
     lease::lock_for,
     read::{State, bytes, int, key, nat, opt_key},
 };
-use crate::store::{
-    Applied, Batch, Close, Quarantined, Run, Update,
-    merge::{Bounds, Change, Deltas, Known, Plan, newest, plan, tally},
+use crate::{
+    account::{Quarantined, Update},
+    store::{
+        Applied, Batch, Close, Run,
+        merge::{Bounds, Change, Deltas, Known, Plan, newest, plan, tally},
+    },
 };
 
 type Outcome<T> = Result<T, Fault>;

@@ -7,7 +7,7 @@ mod connect;
 mod copy;
 mod fault;
 mod fill;
-mod kept;
+mod full_row;
 mod lease;
 mod live;
 mod notes;
@@ -29,12 +29,13 @@ use self::{
 };
 use super::{
     Announcement, Applied, Batch, Closing, DeadLetter, Fill, HookState, KeptRow, Marks,
-    MirrorState, OpRow, OutboxRow, Present, ProgressRow, Quarantined, RawRow, RecordQuery, Result,
-    Retention, Row, Run, Sent, SentRow, Store, StoreError, Undone, View,
+    MirrorState, OpRow, OutboxRow, Present, ProgressRow, RawRow, RecordQuery, Result, Retention,
+    Row, Run, Sent, SentRow, Store, StoreError, Undone, View,
 };
 use crate::{
-    audit::{AuditEntry, AuditRow},
-    source::address::Parts,
+    account::Quarantined,
+    ops::redact::Parts,
+    store::audit_log::{AuditEntry, AuditRow},
 };
 
 /// The mirror in a Postgres database.
@@ -217,7 +218,7 @@ impl Store for PostgresStore {
     }
 
     async fn kept_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<KeptRow>> {
-        read!(self, QUICK, |tx| kept::rows(tx, after, limit))
+        read!(self, QUICK, |tx| full_row::rows(tx, after, limit))
     }
 
     async fn progress(&self, recount: bool) -> Result<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {

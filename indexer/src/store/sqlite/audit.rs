@@ -8,9 +8,9 @@ use super::{
     worker::Fault,
     write::revise,
 };
-use crate::{
-    announce,
-    audit::{AuditEntry, AuditRow, GENESIS},
+use crate::store::{
+    announcement,
+    audit_log::{AuditEntry, AuditRow, GENESIS},
 };
 
 type Outcome<T> = Result<T, Fault>;
@@ -58,7 +58,7 @@ pub fn append_audit(tx: &Connection, entries: &[AuditEntry], upto: u64) -> Outco
             row.hash,
             row.row_sum,
         ])?;
-        if let Some(said) = announce::of(&row) {
+        if let Some(said) = announcement::of(&row) {
             outbox::put(tx, &said)?;
         }
         prev = row.hash;

@@ -9,7 +9,10 @@ use super::{
     worker::Fault,
     write::{CACHE_KIB, insert_with, revise, shift},
 };
-use crate::store::{Fill, Quarantined, Run, StoreError, Update, merge::Deltas};
+use crate::{
+    account::{Quarantined, Update},
+    store::{Fill, Run, StoreError, merge::Deltas},
+};
 
 type Outcome<T> = Result<T, Fault>;
 

@@ -3,7 +3,7 @@
 mod audit;
 mod close;
 mod fill;
-mod kept;
+mod full_row;
 mod lease;
 mod notes;
 mod open;
@@ -28,10 +28,13 @@ use self::{
 };
 use super::{
     Announcement, Applied, Batch, Closing, DeadLetter, Fill, HookState, KeptRow, Lease, Marks,
-    MirrorState, OpRow, OutboxRow, Present, ProgressRow, Quarantined, RawRow, RecordQuery, Result,
-    Retention, Row, Run, Sent, SentRow, Store, StoreError, Undone, View,
+    MirrorState, OpRow, OutboxRow, Present, ProgressRow, RawRow, RecordQuery, Result, Retention,
+    Row, Run, Sent, SentRow, Store, StoreError, Undone, View,
 };
-use crate::audit::{AuditEntry, AuditRow};
+use crate::{
+    account::Quarantined,
+    store::audit_log::{AuditEntry, AuditRow},
+};
 
 /// The mirror in a SQLite file.
 pub struct SqliteStore {
@@ -266,7 +269,7 @@ impl Store for SqliteStore {
     }
 
     async fn kept_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<KeptRow>> {
-        self.read(move |tx| kept::rows(tx, after, limit)).await
+        self.read(move |tx| full_row::rows(tx, after, limit)).await
     }
 
     async fn progress(&self, recount: bool) -> Result<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {

@@ -8,9 +8,10 @@ use upgrade_manager::state::{AccountStatus, AccountVersion};
 
 use super::worker::Fault;
 use crate::{
-    audit::{AuditRow, event::describe},
+    account::Quarantined,
     store::{
-        Lease, MirrorState, ProgressRow, Quarantined, RawRow, RecordQuery, Row, SentRow, View,
+        Lease, MirrorState, ProgressRow, RawRow, RecordQuery, Row, SentRow, View,
+        audit_log::{AuditRow, event::describe},
         merge::{Stored, progress_row, records, view as assemble},
     },
 };

@@ -9,9 +9,12 @@ use super::{
     undo,
     worker::Fault,
 };
-use crate::store::{
-    Applied, Batch, Quarantined, SentRow, Update,
-    merge::{Bounds, Change, Deltas, Known, Plan, newest, plan, tally},
+use crate::{
+    account::{Quarantined, Update},
+    store::{
+        Applied, Batch, SentRow,
+        merge::{Bounds, Change, Deltas, Known, Plan, newest, plan, tally},
+    },
 };
 
 type Outcome<T> = Result<T, Fault>;

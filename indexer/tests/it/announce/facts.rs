@@ -2,9 +2,9 @@
 use std::collections::BTreeMap;
 
 use indexer::{
-    Row, View,
-    announce::{Detail, Fact, Kind, template::Field},
-    store::{Announcement, OutboxRow},
+    Announcement, OutboxRow, Row, View,
+    store::announcement::{Detail, Kind},
+    webhooks::{Fact, template::Field},
 };
 use upgrade_manager::state::{ProposalStatus, UpgradeProposal};
 

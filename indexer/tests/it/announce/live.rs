@@ -1,7 +1,7 @@
 //! From the chain to the receiver: a mirror that runs, and one that only follows it.
 use std::sync::Arc;
 
-use indexer::{Conn, Mirror, announce::Delivery};
+use indexer::{Conn, Mirror, webhooks::Delivery};
 use upgrade_manager::{
     events::{ProposalExpired, VoteCast},
     state::{Choice, MultisigConfig, ProposalStatus, UpgradeProposal},

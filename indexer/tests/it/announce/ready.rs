@@ -2,12 +2,9 @@
 use std::{sync::Arc, time::Instant};
 
 use indexer::{
-    Batch, Conn, Health, Row, View,
-    announce::{
-        Detail, Kind, derived,
-        ready::{Approvals, Moment, due, learn, watch},
-    },
-    store::{Announcement, OutboxRow},
+    Announcement, Batch, Conn, Health, OutboxRow, Row, View,
+    store::announcement::{Detail, Kind, derived},
+    webhooks::ready::{Approvals, Moment, due, learn, watch},
 };
 use tokio::sync::watch as channel;
 use upgrade_manager::state::{Action, GovernanceProposal, ProposalStatus, UpgradeProposal};

@@ -1,6 +1,6 @@
 //! Accounts as they are on chain, made by the program's own types.
 use anchor_lang::AccountSerialize;
-use indexer::{Update, decode};
+use indexer::{Update, account::decode};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{
     AccountBackup, AccountStatus, AccountVersion, Action, Ballot, BufferAttestation, BufferRole,

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use indexer::{
-    Conn, Health, Indexer, SourceConfig, Store, backfill_once, decode::mirrored, metrics::Metrics,
+    Conn, Health, Indexer, Metrics, SourceConfig, Store, account::decode::mirrored, backfill_once,
     spawn,
 };
 use upgrade_manager::state::AccountStatus::Pending;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use indexer::{
-    AuditEntry, Batch, Close, Fill, Marks, Present, Quarantined, Run, Store, replay::complete,
-    store::StoreError,
+    AuditEntry, Batch, Close, Fill, Marks, Present, Quarantined, Run, Store, StoreError,
+    replay::complete,
 };
 use solana_signature::Signature;
 use upgrade_manager::state::{AccountStatus, ProposalStatus};

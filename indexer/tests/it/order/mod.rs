@@ -8,8 +8,8 @@ mod story;
 use std::{collections::BTreeMap, sync::Arc};
 
 use indexer::{
-    Batch, Fill, ManagerAccount, Marks, Present, Run, SqliteStore, Store, decode::manager_account,
-    digest, replay::complete,
+    Batch, Fill, ManagerAccount, Marks, Present, Run, SqliteStore, Store,
+    account::decode::manager_account, digest, replay::complete,
 };
 use proptest::{prelude::*, test_runner::TestRunner};
 use tokio::sync::mpsc;

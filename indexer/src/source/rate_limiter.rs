@@ -1,0 +1,262 @@
+//! How fast one node is asked. All tasks pass the same gate: a bucket of tokens keeps the usual rate,
+//! and a node that says "too many" closes it for everybody, for as long as it asks or, where it does
+//! not say, for a pause that grows. After such a pause one call a second feels the way.
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use tokio::time::Instant;
+
+use crate::source::backoff::Backoff;
+
+/// The longest pause that a node can ask for.
+pub const LONGEST: Duration = Duration::from_secs(120);
+/// Calls a second after a pause, until one was answered.
+const CAREFUL: f64 = 1.0;
+
+/// The gate of one node.
+#[derive(Debug)]
+pub struct Gate(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    /// Usual calls a second, and the most that may come at once.
+    rate: f64,
+    tokens: f64,
+    filled: Instant,
+    closed_until: Option<Instant>,
+    careful: bool,
+    /// How often the gate has been closed: tells the calls before a pause from those after it.
+    closings: u64,
+    backoff: Backoff,
+}
+
+/// Leave for one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pass {
+    closings: u64,
+}
+
+impl Gate {
+    /// A gate for `per_second` calls, which pauses on its own accord for `cap` at most.
+    #[must_use]
+    pub fn new(per_second: u32, cap: Duration) -> Self {
+        let rate = f64::from(per_second.max(1));
+        Self(Mutex::new(State {
+            rate,
+            tokens: rate,
+            filled: Instant::now(),
+            closed_until: None,
+            careful: false,
+            closings: 0,
+            backoff: Backoff::with_cap(cap),
+        }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for leave to send a call.
+    ///
+    /// # Errors
+    /// How long the gate stays closed, when that is longer than `patience`.
+    pub async fn pass(&self, patience: Duration) -> Result<Pass, Duration> {
+        loop {
+            let asked = {
+                let mut state = self.state();
+                let now = Instant::now();
+                match state.closed_for(now) {
+                    Some(wait) if wait > patience => return Err(wait),
+                    Some(wait) => Err(wait),
+                    None => state.take(now),
+                }
+            };
+            match asked {
+                Ok(pass) => return Ok(pass),
+                // Timers count in milliseconds: a shorter wait would spin.
+                Err(wait) => tokio::time::sleep(wait.max(Duration::from_millis(1))).await,
+            }
+        }
+    }
+
+    /// The call of `pass` was refused as one too many; `asked` is what the node wants. Returns how
+    /// long the gate is closed now.
+    pub fn limited(&self, pass: Pass, asked: Option<Duration>) -> Duration {
+        let mut state = self.state();
+        let now = Instant::now();
+        // Calls that were under way together are one offence.
+        if pass.closings == state.closings || state.closed_for(now).is_none() {
+            state.closings = state.closings.saturating_add(1);
+            let own = state.backoff.next(&mut rand::thread_rng());
+            state.close(now, asked.unwrap_or(own));
+        } else if let Some(asked) = asked {
+            state.close(now, asked);
+        }
+        state.closed_for(now).unwrap_or_default()
+    }
+
+    /// The call of `pass` was answered, well or not.
+    pub fn answered(&self, pass: Pass) {
+        let mut state = self.state();
+        // What was sent before the pause says nothing about the time after it.
+        if pass.closings == state.closings {
+            state.careful = false;
+            // A pause is no good time: only what comes after it counts.
+            if let Some(end) = state.closed_until {
+                state.backoff.settle(end.into_std(), Instant::now().into_std());
+            }
+        }
+    }
+}
+
+impl State {
+    fn closed_for(&self, now: Instant) -> Option<Duration> {
+        self.closed_until.map(|until| until.duration_since(now)).filter(|left| !left.is_zero())
+    }
+
+    fn close(&mut self, now: Instant, wait: Duration) {
+        let until = now + wait.min(LONGEST);
+        let until = self.closed_until.map_or(until, |already| already.max(until));
+        self.closed_until = Some(until);
+        (self.careful, self.tokens, self.filled) = (true, CAREFUL, until);
+    }
+
+    fn take(&mut self, now: Instant) -> Result<Pass, Duration> {
+        let rate = if self.careful { CAREFUL } else { self.rate };
+        let grown = now.saturating_duration_since(self.filled).as_secs_f64() * rate;
+        (self.tokens, self.filled) = ((self.tokens + grown).min(rate), now.max(self.filled));
+        if self.tokens >= 1.0 {
+            self.tokens -= 1.0;
+            Ok(Pass { closings: self.closings })
+        } else {
+            Err(Duration::from_secs_f64((1.0 - self.tokens) / rate))
+        }
+    }
+}
+
+/// The pause that a `Retry-After` header asks for, as seconds or as a date; never more than
+/// [`LONGEST`]. `None` when it is neither.
+#[must_use]
+pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    let wait = match value.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => httpdate::parse_http_date(value)
+            .ok()?
+            .duration_since(now)
+            // A date that has passed asks for no pause.
+            .unwrap_or_default(),
+    };
+    Some(wait.min(LONGEST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::backoff::STABLE;
+
+    const CAP: Duration = Duration::from_secs(60);
+    const PATIENT: Duration = Duration::from_secs(600);
+
+    async fn passes_within(gate: &Gate, time: Duration) -> u32 {
+        let end = Instant::now() + time;
+        let mut n = 0;
+        while let Ok(Ok(_)) = tokio::time::timeout_at(end, gate.pass(PATIENT)).await {
+            n += 1;
+        }
+        n
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_is_a_seconds_worth_and_then_the_rate_holds() {
+        let gate = Gate::new(50, CAP);
+        let n = passes_within(&gate, Duration::from_secs(10)).await;
+        assert!((540..=550).contains(&n), "{n}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_holds_back_every_task_until_the_time_the_node_asked_for() {
+        let gate = Gate::new(50, CAP);
+        let (first, other) = (gate.pass(PATIENT).await.unwrap(), gate.pass(PATIENT).await.unwrap());
+        let wait = gate.limited(first, Some(Duration::from_secs(7)));
+        assert_eq!(wait, Duration::from_secs(7));
+        assert_eq!(gate.pass(Duration::from_secs(6)).await, Err(Duration::from_secs(7)));
+        let before = Instant::now();
+        // Sent before the pause: its answer does not open the gate.
+        gate.answered(other);
+        gate.pass(PATIENT).await.unwrap();
+        assert!(before.elapsed() >= Duration::from_secs(7), "{:?}", before.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_under_way_together_are_one_offence() {
+        let gate = Gate::new(50, CAP);
+        let mut passes = vec![];
+        for _ in 0..20 {
+            passes.push(gate.pass(PATIENT).await.unwrap());
+        }
+        for pass in passes {
+            assert!(gate.limited(pass, None) <= Duration::from_millis(500));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_always_refuses_is_asked_less_and_less() {
+        let gate = Gate::new(50, CAP);
+        let (start, mut calls) = (Instant::now(), 0);
+        while start.elapsed() < Duration::from_secs(600) {
+            let pass = gate.pass(PATIENT).await.unwrap();
+            gate.limited(pass, None);
+            calls += 1;
+        }
+        // Ten minutes at pauses of half a minute in the mean, and the short ones at the beginning.
+        assert!((10..=60).contains(&calls), "{calls}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_pause_one_call_a_second_goes_until_one_is_answered() {
+        let gate = Gate::new(50, CAP);
+        let pass = gate.pass(PATIENT).await.unwrap();
+        gate.limited(pass, Some(Duration::from_secs(5)));
+        let n = passes_within(&gate, Duration::from_millis(8_500)).await;
+        assert!((3..=4).contains(&n), "{n}");
+        let pass = gate.pass(PATIENT).await.unwrap();
+        gate.answered(pass);
+        let n = passes_within(&gate, Duration::from_secs(1)).await;
+        assert!(n >= 48, "{n}");
+    }
+
+    #[test]
+    fn a_pause_is_read_as_seconds_or_as_a_date_and_never_exceeds_the_cap() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let read = |value| retry_after(value, now).map(|d| d.as_secs());
+        assert_eq!(read("7"), Some(7));
+        assert_eq!(read(" 0 "), Some(0));
+        assert_eq!(read("Sun, 06 Nov 1994 08:50:07 GMT"), Some(30));
+        assert_eq!(read("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0), "it has passed");
+        assert_eq!(read("Mon, 07 Nov 1994 08:49:37 GMT"), Some(120));
+        assert_eq!(read("86400"), Some(120));
+        assert_eq!(read("18446744073709551615"), Some(120));
+        for nonsense in ["", "soon", "-5", "1.5"] {
+            assert_eq!(read(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_time_is_needed_before_earlier_refusals_are_forgotten() {
+        let gate = Gate::new(50, CAP);
+        for _ in 0..8 {
+            let pass = gate.pass(PATIENT).await.unwrap();
+            gate.limited(pass, None);
+        }
+        let pass = gate.pass(PATIENT).await.unwrap();
+        gate.answered(pass);
+        assert!(gate.state().backoff.attempt() >= 8, "one answer is not enough");
+        tokio::time::advance(STABLE).await;
+        let pass = gate.pass(PATIENT).await.unwrap();
+        gate.answered(pass);
+        assert_eq!(gate.state().backoff.attempt(), 0);
+    }
+}
