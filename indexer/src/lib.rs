@@ -10,7 +10,7 @@ pub mod store;
 pub mod sync;
 pub mod webhooks;
 
-pub use account::{BackupHead, Facets, Kind, ManagerAccount, Quarantined, Update};
+pub use account::{AccountKind, BackupHead, Facets, ManagerAccount, Quarantined, Update};
 pub use audit::{
     ChainFault, StoreFault, StoreReport, check_store,
     digest::{MirrorDigest, digest},
@@ -28,8 +28,8 @@ pub use source::{
     error::{IndexerError, Result},
 };
 pub use store::{
-    Announcement, Applied, Batch, Close, Closing, DeadLetter, Fill, HookState, KeptRow, Lease,
-    Marks, MirrorState, OpRow, OutboxRow, Present, ProgressRow, RawRow, RecordQuery, Retention,
+    Announcement, Applied, Batch, Close, Closing, DeadLetter, Fill, FullRow, HookState, Lease,
+    Marks, MirrorState, OpRow, OutboxRow, ProgressRow, PubkeySet, RawRow, RecordQuery, Retention,
     Row, Run, Sent, SentRow, Store, StoreError, Undone, View,
     audit_log::{AuditEntry, AuditRow},
     postgres::PostgresStore,

@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use indexer::{
-    Announcement, Applied, AuditEntry, AuditRow, Batch, Closing, DeadLetter, Fill, HookState,
-    KeptRow, Marks, MirrorState, OpRow, OutboxRow, Present, ProgressRow, Quarantined, RawRow,
+    Announcement, Applied, AuditEntry, AuditRow, Batch, Closing, DeadLetter, Fill, FullRow,
+    HookState, Marks, MirrorState, OpRow, OutboxRow, ProgressRow, PubkeySet, Quarantined, RawRow,
     RecordQuery, Retention, Row, Run, Sent, SentRow, Store, Undone, View, store::Result,
 };
 use solana_pubkey::Pubkey;
@@ -58,7 +58,7 @@ macro_rules! handed_on {
             }
 
             async fn apply(&self, run: &Run, batch: Batch) -> Result<Applied> {
-                let told = batch.updates.iter().filter(|u| u.wv != 0);
+                let told = batch.updates.iter().filter(|u| u.write_version != 0);
                 let stamps: Vec<u64> = told.filter_map(|u| stamp(&u.raw)).collect();
                 let begun = Instant::now();
                 let applied = self.inner.apply(run, batch).await?;
@@ -81,14 +81,14 @@ handed_on! {
     fn end_run(run: &Run) -> ();
     fn state() -> MirrorState;
     fn fill(run: &Run, rows: mpsc::Receiver<Fill>) -> Option<u64>;
-    fn tombstone_missing(run: &Run, slot: u64, present: Arc<Present>, gone: Arc<Present>) -> Closing;
+    fn tombstone_missing(run: &Run, slot: u64, present: Arc<PubkeySet>, gone: Arc<PubkeySet>) -> Closing;
     fn undo_slots(upto: u64) -> Vec<u64>;
     fn undo(run: &Run, orphaned: &[u64]) -> Undone;
     fn append_audit(run: &Run, entries: Vec<AuditEntry>, upto: u64) -> u64;
     fn view() -> View;
     fn account_versions(program: &Pubkey, query: RecordQuery) -> Vec<Row<AccountVersion>>;
     fn rows(after: Option<Pubkey>, limit: u32) -> Vec<RawRow>;
-    fn kept_rows(after: Option<Pubkey>, limit: u32) -> Vec<KeptRow>;
+    fn full_rows(after: Option<Pubkey>, limit: u32) -> Vec<FullRow>;
     fn progress(recount: bool) -> BTreeMap<(Pubkey, Pubkey), ProgressRow>;
     fn quarantined() -> Vec<Quarantined>;
     fn audit(after_seq: Option<u64>, limit: u32) -> Vec<AuditRow>;

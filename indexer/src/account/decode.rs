@@ -8,7 +8,7 @@ use upgrade_manager::state::{
     ProgramUpgradeState, UpgradeProposal,
 };
 
-use super::{BackupHead, Kind, ManagerAccount, Quarantined, Update};
+use super::{AccountKind, BackupHead, ManagerAccount, Quarantined, Update};
 
 /// An account's bytes, its owner and where in time they belong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub struct Raw {
     pub owner: Pubkey,
     /// Slot of the state.
     pub slot: u64,
-    /// Order within the slot, see [`Update::wv`].
-    pub wv: u64,
+    /// Order within the slot, see [`Update::write_version`].
+    pub write_version: u64,
     /// Its bytes.
     pub data: Vec<u8>,
 }
@@ -48,7 +48,7 @@ pub fn decode(program_id: &Pubkey, raw: Raw) -> Result<Update, Box<Quarantined>>
     match read {
         Ok(account) => {
             let kept = mirrored(&raw.data).to_vec();
-            Ok(Update::new(raw.pubkey, raw.slot, raw.wv, &account, kept))
+            Ok(Update::new(raw.pubkey, raw.slot, raw.write_version, &account, kept))
         }
         Err(why) => Err(Box::new(Quarantined {
             error: format!("Account {} cannot be mirrored: {why}.", raw.pubkey),
@@ -95,19 +95,19 @@ pub fn manager_account(data: &[u8]) -> Result<ManagerAccount, String> {
     };
     let disc: &[u8] = disc;
     let kind = if disc == MultisigConfig::DISCRIMINATOR {
-        Kind::Multisig
+        AccountKind::Multisig
     } else if disc == ProgramUpgradeState::DISCRIMINATOR {
-        Kind::Program
+        AccountKind::Program
     } else if disc == UpgradeProposal::DISCRIMINATOR {
-        Kind::Proposal
+        AccountKind::Proposal
     } else if disc == BufferAttestation::DISCRIMINATOR {
-        Kind::Attestation
+        AccountKind::Attestation
     } else if disc == AccountVersion::DISCRIMINATOR {
-        Kind::AccountVersion
+        AccountKind::AccountVersion
     } else if disc == GovernanceProposal::DISCRIMINATOR {
-        Kind::Governance
+        AccountKind::Governance
     } else if disc == AccountBackup::DISCRIMINATOR {
-        Kind::Backup
+        AccountKind::Backup
     } else {
         return Err(format!("its type {} is unknown to this build", hex::encode(disc)));
     };
@@ -121,23 +121,23 @@ pub fn manager_account(data: &[u8]) -> Result<ManagerAccount, String> {
         _ => {}
     }
     Ok(match kind {
-        Kind::Multisig => ManagerAccount::Multisig(read(kind, data)?),
-        Kind::Program => ManagerAccount::Program(read(kind, data)?),
-        Kind::Proposal => ManagerAccount::Proposal(read(kind, data)?),
-        Kind::Attestation => ManagerAccount::Attestation(read(kind, data)?),
-        Kind::AccountVersion => ManagerAccount::AccountVersion(read(kind, data)?),
-        Kind::Governance => ManagerAccount::Governance(read(kind, data)?),
-        Kind::Backup => ManagerAccount::Backup(Box::new(
+        AccountKind::Multisig => ManagerAccount::Multisig(read(kind, data)?),
+        AccountKind::Program => ManagerAccount::Program(read(kind, data)?),
+        AccountKind::Proposal => ManagerAccount::Proposal(read(kind, data)?),
+        AccountKind::Attestation => ManagerAccount::Attestation(read(kind, data)?),
+        AccountKind::AccountVersion => ManagerAccount::AccountVersion(read(kind, data)?),
+        AccountKind::Governance => ManagerAccount::Governance(read(kind, data)?),
+        AccountKind::Backup => ManagerAccount::Backup(Box::new(
             BackupHead::deserialize(&mut &*body).map_err(|_| cut_short(kind, data))?,
         )),
     })
 }
 
-fn cut_short(kind: Kind, data: &[u8]) -> String {
+fn cut_short(kind: AccountKind, data: &[u8]) -> String {
     format!("its {} bytes are cut short or are not a {}", data.len(), kind.name())
 }
 
-fn read<T: AccountDeserialize>(kind: Kind, data: &[u8]) -> Result<Box<T>, String> {
+fn read<T: AccountDeserialize>(kind: AccountKind, data: &[u8]) -> Result<Box<T>, String> {
     let mut bytes = data;
     T::try_deserialize(&mut bytes).map(Box::new).map_err(|_| cut_short(kind, data))
 }

@@ -15,7 +15,7 @@ pub use update::{Quarantined, Update};
 
 /// Which account type of the manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum AccountKind {
     /// [`MultisigConfig`].
     Multisig,
     /// [`ProgramUpgradeState`].
@@ -32,7 +32,7 @@ pub enum Kind {
     Backup,
 }
 
-impl Kind {
+impl AccountKind {
     /// The account type's name, the same on chain, in SQL and in messages.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -97,7 +97,7 @@ impl BackupHead {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facets {
     /// The account type.
-    pub kind: Kind,
+    pub kind: AccountKind,
     /// The target program, where there is one.
     pub program: Option<Pubkey>,
     /// The proposal it belongs to, where there is one.
@@ -128,7 +128,7 @@ impl ManagerAccount {
     #[must_use]
     pub fn facets(&self) -> Facets {
         let none = Facets {
-            kind: Kind::Multisig,
+            kind: AccountKind::Multisig,
             program: None,
             proposal: None,
             account: None,
@@ -139,7 +139,7 @@ impl ManagerAccount {
         match self {
             Self::Multisig(_) => none,
             Self::Program(a) => Facets {
-                kind: Kind::Program,
+                kind: AccountKind::Program,
                 program: Some(a.program),
                 proposal: a.live_proposal,
                 status: Some(a.phase.name()),
@@ -147,14 +147,14 @@ impl ManagerAccount {
                 ..none
             },
             Self::Proposal(a) => Facets {
-                kind: Kind::Proposal,
+                kind: AccountKind::Proposal,
                 program: Some(a.terms.program),
                 status: Some(a.status.name()),
                 version: Some(a.terms.to_version),
                 ..none
             },
             Self::Attestation(a) => Facets {
-                kind: Kind::Attestation,
+                kind: AccountKind::Attestation,
                 program: Some(a.program),
                 proposal: a.proposal,
                 account: Some(a.buffer),
@@ -162,7 +162,7 @@ impl ManagerAccount {
                 ..none
             },
             Self::AccountVersion(a) => Facets {
-                kind: Kind::AccountVersion,
+                kind: AccountKind::AccountVersion,
                 program: Some(a.program),
                 proposal: Some(a.proposal),
                 account: Some(a.account),
@@ -171,14 +171,14 @@ impl ManagerAccount {
                 tally: Some(Tally { program: a.program, proposal: a.proposal, status: a.status }),
             },
             Self::Governance(a) => Facets {
-                kind: Kind::Governance,
+                kind: AccountKind::Governance,
                 program: a.terms.action.program(),
                 account: Some(a.terms.multisig),
                 status: Some(a.status.name()),
                 ..none
             },
             Self::Backup(a) => Facets {
-                kind: Kind::Backup,
+                kind: AccountKind::Backup,
                 program: Some(a.program),
                 proposal: Some(a.proposal),
                 account: Some(a.account),

@@ -11,8 +11,8 @@ pub struct Update {
     pub pubkey: Pubkey,
     /// Slot of the state.
     pub slot: u64,
-    /// Order within the slot: 0 from a snapshot, [`Run::write_order`] from the websocket.
-    pub wv: u64,
+    /// Order within the slot: 0 from a snapshot, [`Run::write_version`] from the websocket.
+    pub write_version: u64,
     /// What is kept as columns.
     pub facets: Facets,
     /// The account's bytes.
@@ -22,11 +22,17 @@ pub struct Update {
 }
 
 impl Update {
-    /// The state `account`, read from `raw`, of `pubkey` at `(slot, wv)`.
+    /// The state `account`, read from `raw`, of `pubkey` at `(slot, write_version)`.
     #[must_use]
-    pub fn new(pubkey: Pubkey, slot: u64, wv: u64, account: &ManagerAccount, raw: Vec<u8>) -> Self {
+    pub fn new(
+        pubkey: Pubkey,
+        slot: u64,
+        write_version: u64,
+        account: &ManagerAccount,
+        raw: Vec<u8>,
+    ) -> Self {
         let data_hash = Sha256::digest(&raw).into();
-        Self { pubkey, slot, wv, facets: account.facets(), raw, data_hash }
+        Self { pubkey, slot, write_version, facets: account.facets(), raw, data_hash }
     }
 }
 

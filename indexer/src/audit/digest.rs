@@ -9,7 +9,7 @@ use crate::store::{ProgressRow, Result, Store, audit_log::GENESIS};
 /// Domain of the digest.
 const DOMAIN: &[u8] = b"upgrade-control-room/mirror/v1";
 /// Rows of one reading.
-const PAGE: u32 = 1_000;
+const PAGE_ROWS: u32 = 1_000;
 
 /// What a mirror says about the chain, in short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub async fn digest(store: &dyn Store) -> Result<MirrorDigest> {
     let mut h = Sha256::new_with_prefix(DOMAIN);
     let (mut after, mut rows) = (None::<Pubkey>, 0u64);
     loop {
-        let page = store.rows(after, PAGE).await?;
+        let page = store.rows(after, PAGE_ROWS).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.pubkey);
         for row in &page {

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Bytes of the longest line that is read: the largest account there can be, in base64, and more.
-pub const LONGEST: u64 = 32 << 20;
+pub const MAX_LINE_LEN: u64 = 32 << 20;
 
 /// Whether a file of this name is compressed.
 #[must_use]
@@ -31,27 +31,27 @@ pub fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
 /// Reads the next line into `line`, without its end; how it ended.
 ///
 /// # Errors
-/// As of `from`; also when the line is longer than [`LONGEST`] or is not text.
-pub fn next(from: &mut impl BufRead, line: &mut String) -> io::Result<End> {
+/// As of `from`; also when the line is longer than [`MAX_LINE_LEN`] or is not text.
+pub fn next(from: &mut impl BufRead, line: &mut String) -> io::Result<LineEnd> {
     line.clear();
-    let read = from.take(LONGEST).read_line(line)?;
+    let read = from.take(MAX_LINE_LEN).read_line(line)?;
     if line.ends_with('\n') {
         line.pop();
-        return Ok(End::Line);
+        return Ok(LineEnd::Line);
     }
     match u64::try_from(read) {
-        Ok(0) => Ok(End::Over),
-        Ok(LONGEST..) | Err(_) => {
-            let detail = format!("a line is longer than {} MiB", LONGEST >> 20);
+        Ok(0) => Ok(LineEnd::Over),
+        Ok(MAX_LINE_LEN..) | Err(_) => {
+            let detail = format!("a line is longer than {} MiB", MAX_LINE_LEN >> 20);
             Err(io::Error::new(io::ErrorKind::InvalidData, detail))
         }
-        Ok(_) => Ok(End::Cut),
+        Ok(_) => Ok(LineEnd::Cut),
     }
 }
 
 /// How a line ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum LineEnd {
     /// With a line feed.
     Line,
     /// With the file: whoever wrote it did not finish the line.

@@ -10,5 +10,5 @@ pub mod verify;
 
 pub use chain::{ChainCheck, ChainFault, check_chain};
 pub use check::{StoreFault, StoreReport, check_store};
-pub use export::{ExportFault, ExportReport, Format, check_export, export};
+pub use export::{ExportFault, ExportFormat, ExportReport, check_export, export};
 pub use trouble::{GOES_ON, STOPPED, trouble};

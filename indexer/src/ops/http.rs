@@ -28,21 +28,21 @@ use crate::ops::{
 };
 
 /// Where a probe asks when nothing else is said.
-pub const DEFAULT: SocketAddr =
+pub const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9464);
 
 /// Most connections at a time; further ones wait in the system's queue.
-const CONNECTIONS: usize = 32;
+const MAX_CONNECTIONS: usize = 32;
 /// Longest time for the head of a request.
-const HEAD: Duration = Duration::from_secs(3);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest time for a connection as a whole.
-const WHOLE: Duration = Duration::from_secs(10);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of the head of a request; the smallest that the HTTP library takes.
-const BYTES: usize = 8_192;
+const MAX_HEAD_BYTES: usize = 8_192;
 /// Most header fields of a request.
-const FIELDS: usize = 64;
+const MAX_HEADERS: usize = 64;
 /// Pause when the system has no connection to give.
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What is told.
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ pub async fn start(at: SocketAddr, probe: Probe) -> io::Result<Serving> {
 }
 
 async fn accept(listener: TcpListener, probe: Probe) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     // What is still open ends with the server.
     let mut open = JoinSet::new();
     // Nobody closes the semaphore.
@@ -99,11 +99,11 @@ async fn accept(listener: TcpListener, probe: Probe) {
                 let probe = probe.clone();
                 open.spawn(async move {
                     // A client that hangs or breaks off is its own problem.
-                    let _ = tokio::time::timeout(WHOLE, talk(stream, probe)).await;
+                    let _ = tokio::time::timeout(CONNECTION_TIMEOUT, talk(stream, probe)).await;
                     drop(permit);
                 });
             }
-            Err(_) => tokio::time::sleep(PAUSE).await,
+            Err(_) => tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await,
         }
     }
 }
@@ -115,21 +115,21 @@ fn talk(stream: TcpStream, probe: Probe) -> impl Future<Output = hyper::Result<(
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(HEAD_TIMEOUT)
         .keep_alive(false)
-        .max_buf_size(BYTES)
-        .max_headers(FIELDS)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), service)
 }
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-const COUNTS: HeaderValue = HeaderValue::from_static(metrics::CONTENT_TYPE);
+const JSON_TYPE: HeaderValue = HeaderValue::from_static("application/json");
+const TEXT_TYPE: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const METRICS_TYPE: HeaderValue = HeaderValue::from_static(metrics::CONTENT_TYPE);
 
 fn answer<B>(request: &Request<B>, probe: &Probe) -> Response<Full<Bytes>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut refused =
-            reply(StatusCode::METHOD_NOT_ALLOWED, TEXT, "Only GET and HEAD are answered.\n");
+            reply(StatusCode::METHOD_NOT_ALLOWED, TEXT_TYPE, "Only GET and HEAD are answered.\n");
         refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refused;
     }
@@ -137,17 +137,17 @@ fn answer<B>(request: &Request<B>, probe: &Probe) -> Response<Full<Bytes>> {
     match request.uri().path() {
         "/healthz" => {
             let health = probe.now();
-            reply(status(health.is_healthy()), JSON, body(&health))
+            reply(status(health.is_healthy()), JSON_TYPE, body(&health))
         }
         "/readyz" => {
             let health = probe.now();
-            reply(status(health.is_ready()), JSON, body(&health))
+            reply(status(health.is_ready()), JSON_TYPE, body(&health))
         }
         "/metrics" => {
             probe.metrics.health(&probe.now());
-            reply(StatusCode::OK, COUNTS, probe.metrics.encode())
+            reply(StatusCode::OK, METRICS_TYPE, probe.metrics.encode())
         }
-        _ => reply(StatusCode::NOT_FOUND, TEXT, "Here are /healthz, /readyz and /metrics.\n"),
+        _ => reply(StatusCode::NOT_FOUND, TEXT_TYPE, "Here are /healthz, /readyz and /metrics.\n"),
     }
 }
 
@@ -220,7 +220,7 @@ mod tests {
     }
 
     /// Longer than the server takes for anything: only one that hangs takes this long.
-    const HANGS: Duration = Duration::from_secs(120);
+    const HANG_TIMEOUT: Duration = Duration::from_secs(120);
 
     struct Site {
         serving: Serving,
@@ -230,7 +230,7 @@ mod tests {
     async fn site() -> Site {
         let (health, receiver) = watch::channel(healthy());
         let probe = Probe { health: receiver, metrics: Metrics::new(), limits: Limits::default() };
-        let serving = start(SocketAddr::new(DEFAULT.ip(), 0), probe).await.unwrap();
+        let serving = start(SocketAddr::new(DEFAULT_ADDRESS.ip(), 0), probe).await.unwrap();
         Site { serving, health }
     }
 
@@ -242,7 +242,7 @@ mod tests {
             let _ = stream.write_all(bytes).await;
             let mut back = Vec::new();
             let reading = stream.read_to_end(&mut back);
-            let read = tokio::time::timeout(HANGS, reading).await;
+            let read = tokio::time::timeout(HANG_TIMEOUT, reading).await;
             assert!(read.is_ok(), "the server held the connection open");
             String::from_utf8_lossy(&back).into_owned()
         }
@@ -356,7 +356,7 @@ mod tests {
     async fn clients_that_say_nothing_do_not_lock_the_others_out() {
         let site = site().await;
         let mut idle = vec![];
-        for _ in 0..CONNECTIONS * 2 {
+        for _ in 0..MAX_CONNECTIONS * 2 {
             let mut stream = TcpStream::connect(site.serving.at).await.unwrap();
             stream.write_all(b"GET /heal").await.unwrap();
             idle.push(stream);
@@ -382,6 +382,6 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         };
-        assert!(tokio::time::timeout(HANGS, freed).await.is_ok(), "the address stays taken");
+        assert!(tokio::time::timeout(HANG_TIMEOUT, freed).await.is_ok(), "the address stays taken");
     }
 }

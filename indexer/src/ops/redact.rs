@@ -10,10 +10,10 @@ const SCHEMES: [&str; 6] = ["http", "https", "ws", "wss", "postgres", "postgresq
 const HIDDEN: &str = "***";
 /// Fewest characters of a password that is searched for alone: replacing shorter ones would make
 /// every text unreadable, and would tell them.
-const SHORTEST_PASSWORD: usize = 4;
+const MIN_PASSWORD_LEN: usize = 4;
 /// Fewest characters of a part of a path or a query that counts as a key: shorter parts are words
 /// like "v1".
-const SHORTEST_KEY: usize = 6;
+const MIN_KEY_LEN: usize = 6;
 /// How a user, password or path is written that holds characters with a meaning in addresses.
 const ENCODE: &str = "in a user name, password or path write : as %3A, / as %2F, ? as %3F, # as %23, @ as %40 and % as %25";
 
@@ -68,18 +68,18 @@ impl<'a> Parts<'a> {
     fn secrets(&self) -> Vec<&'a str> {
         let (name, password) = self.user.split_once(':').unwrap_or((self.user, ""));
         let mut out = vec![];
-        if password.len() >= SHORTEST_PASSWORD {
+        if password.len() >= MIN_PASSWORD_LEN {
             out.push(password);
         }
         let query = self.behind.split_once('?').map_or("", |(_, query)| query);
         // The user of a database and the path, which is its name, are no secrets.
         let behind = if self.is_database() { query } else { self.behind };
-        if !self.is_database() && name.len() >= SHORTEST_PASSWORD {
+        if !self.is_database() && name.len() >= MIN_PASSWORD_LEN {
             out.push(name);
         }
         let parts = behind.split(['/', '?', '#', '&']);
         let values = parts.map(|part| part.split_once('=').map_or(part, |(_, value)| value));
-        out.extend(values.filter(|value| value.len() >= SHORTEST_KEY));
+        out.extend(values.filter(|value| value.len() >= MIN_KEY_LEN));
         out
     }
 }
@@ -189,7 +189,7 @@ fn secrets(url: &str) -> Vec<String> {
     };
     let between =
         |c: char| c.is_whitespace() || c.is_control() || "/?#@:&=\\'\"`[]<>,;".contains(c);
-    let pieces = rest.split(between).filter(|piece| piece.len() >= SHORTEST_PASSWORD);
+    let pieces = rest.split(between).filter(|piece| piece.len() >= MIN_PASSWORD_LEN);
     [rest].into_iter().chain(pieces).map(str::to_owned).collect()
 }
 
@@ -252,10 +252,10 @@ pub(crate) fn scrubbed(text: &str, url: &str) -> String {
 
 /// `text` of a stranger on one line of bounded length, without anything that a terminal obeys.
 pub(crate) fn plain(text: &str) -> String {
-    const MOST: usize = 400;
+    const MAX_TEXT_LEN: usize = 400;
     let mut out: String =
-        text.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().nth(MOST).is_some() {
+        text.chars().take(MAX_TEXT_LEN).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(MAX_TEXT_LEN).is_some() {
         out.push('…');
     }
     out

@@ -11,15 +11,15 @@ use super::{Arrival, Recorder};
 use crate::{
     account::{Quarantined, Update},
     store::{
-        Announcement, Applied, Batch, Closing, DeadLetter, Fill, HookState, KeptRow, Marks,
-        MirrorState, OpRow, OutboxRow, Present, ProgressRow, RawRow, RecordQuery, Result,
+        Announcement, Applied, Batch, Closing, DeadLetter, Fill, FullRow, HookState, Marks,
+        MirrorState, OpRow, OutboxRow, ProgressRow, PubkeySet, RawRow, RecordQuery, Result,
         Retention, Row, Run, Sent, SentRow, Store, Undone, View,
         audit_log::{AuditEntry, AuditRow},
     },
 };
 
 /// Parts of a first snapshot between the sender and the store.
-const WAITING: usize = 2;
+const MAX_QUEUED_PARTS: usize = 2;
 
 /// A store and the recording of what it takes.
 pub struct Recording {
@@ -92,7 +92,7 @@ impl Store for Recording {
 
     /// Notes each part as it passes: if the store does not take them after all, they come again.
     async fn fill(&self, run: &Run, mut rows: mpsc::Receiver<Fill>) -> Result<Option<u64>> {
-        let (tx, passed) = mpsc::channel(WAITING);
+        let (tx, passed) = mpsc::channel(MAX_QUEUED_PARTS);
         let pass = async move {
             while let Some(part) = rows.recv().await {
                 if let Fill::Rows(updates, quarantined) = &part {
@@ -111,8 +111,8 @@ impl Store for Recording {
         &self,
         run: &Run,
         slot: u64,
-        present: Arc<Present>,
-        gone: Arc<Present>,
+        present: Arc<PubkeySet>,
+        gone: Arc<PubkeySet>,
     ) -> Result<Closing> {
         let there = Arc::clone(&present);
         let closing = self.store.tombstone_missing(run, slot, present, gone).await?;
@@ -162,8 +162,8 @@ impl Store for Recording {
         self.store.rows(after, limit).await
     }
 
-    async fn kept_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<KeptRow>> {
-        self.store.kept_rows(after, limit).await
+    async fn full_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<FullRow>> {
+        self.store.full_rows(after, limit).await
     }
 
     async fn progress(&self, recount: bool) -> Result<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {

@@ -2,25 +2,26 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use crate::sync::{
-    context::{Link, Origin},
-    write_buffer::Reach,
+    context::{MirrorContext, Origin},
+    write_buffer::StreamProgress,
 };
 
-pub(super) async fn watch(link: Arc<Link>) {
+pub(super) async fn watch(context: Arc<MirrorContext>) {
     tokio::select! {
-        () = keep(&link) => {}
-        () = link.done() => {}
+        () = keep(&context) => {}
+        () = context.done() => {}
     }
 }
 
-async fn keep(link: &Link) {
+async fn keep(context: &MirrorContext) {
     loop {
-        let connection = link.connection.load(Ordering::Relaxed);
-        match link.rpc().clock().await {
+        let connection = context.connection.load(Ordering::Relaxed);
+        match context.rpc().clock().await {
             Ok(clock) => {
-                link.report(Origin::Clock, None);
-                link.said(connection, Reach { confirmed: clock.slot, root: 0 });
-                link.health.send_modify(|h| {
+                context.report(Origin::Clock, None);
+                context
+                    .node_progress(connection, StreamProgress { confirmed: clock.slot, root: 0 });
+                context.health.send_modify(|h| {
                     h.chain_time = Some(clock.unix);
                     h.read_at = Some(std::time::Instant::now());
                     if h.slot < clock.slot {
@@ -28,8 +29,8 @@ async fn keep(link: &Link) {
                     }
                 });
             }
-            Err(e) => link.report(Origin::Clock, Some(e.to_string())),
+            Err(e) => context.report(Origin::Clock, Some(e.to_string())),
         }
-        link.pause(link.config.clock).await;
+        context.pause(context.config.clock).await;
     }
 }

@@ -22,11 +22,11 @@ use crate::{
 };
 
 /// How long a node may take for one answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
+pub enum CheckResult {
     /// In order.
     Ok,
     /// It works, but not as well as it could.
@@ -35,7 +35,7 @@ pub enum Verdict {
     Fail,
 }
 
-impl Verdict {
+impl CheckResult {
     /// Its word on a line.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -51,7 +51,7 @@ impl Verdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// How bad it is.
-    pub verdict: Verdict,
+    pub verdict: CheckResult,
     /// What was looked at, in a word or two.
     pub about: String,
     /// What was found, and what to fix.
@@ -60,23 +60,23 @@ pub struct Finding {
 
 impl Finding {
     /// What was found in `about`.
-    pub fn new(verdict: Verdict, about: impl Into<String>, text: impl Into<String>) -> Self {
+    pub fn new(verdict: CheckResult, about: impl Into<String>, text: impl Into<String>) -> Self {
         Self { verdict, about: about.into(), text: text.into() }
     }
 
     /// What is in order.
     pub fn ok(about: impl Into<String>, text: impl Into<String>) -> Self {
-        Self::new(Verdict::Ok, about, text)
+        Self::new(CheckResult::Ok, about, text)
     }
 
     /// What does not work.
     pub fn fail(about: impl Into<String>, text: impl Into<String>) -> Self {
-        Self::new(Verdict::Fail, about, text)
+        Self::new(CheckResult::Fail, about, text)
     }
 }
 
 /// What one node said.
-struct Node {
+struct NodeReport {
     shown: String,
     genesis: Result<[u8; 32]>,
     version: Result<String>,
@@ -91,7 +91,7 @@ struct Node {
 /// Asks every node of `config` at once, and compares them with each other and with the cluster
 /// `stored` in the mirror.
 pub async fn nodes(config: &SourceConfig, stored: Option<[u8; 32]>) -> Vec<Finding> {
-    let config = SourceConfig { timeout: PATIENCE, ..config.clone() };
+    let config = SourceConfig { timeout: ANSWER_TIMEOUT, ..config.clone() };
     let nodes = join_all(config.endpoints.iter().map(|e| ask(&config, e))).await;
     let newest = nodes.iter().filter_map(|n| n.slot.as_ref().ok()).copied().max().unwrap_or(0);
     // Without a mirror the nodes must still be of one cluster.
@@ -104,7 +104,7 @@ pub async fn nodes(config: &SourceConfig, stored: Option<[u8; 32]>) -> Vec<Findi
     out
 }
 
-async fn ask(config: &SourceConfig, endpoint: &Endpoint) -> Node {
+async fn ask(config: &SourceConfig, endpoint: &Endpoint) -> NodeReport {
     let rpc = Rpc::at(config, endpoint);
     let recent = async {
         let to = rpc.finalized_slot().await?;
@@ -119,7 +119,7 @@ async fn ask(config: &SourceConfig, endpoint: &Endpoint) -> Node {
         listen(config, &rpc),
     );
     let (shown, shown_socket) = (shown(&endpoint.rpc_url), shown(&endpoint.ws_url));
-    Node { shown, genesis, version, slot, clock, blocks, socket, shown_socket }
+    NodeReport { shown, genesis, version, slot, clock, blocks, socket, shown_socket }
 }
 
 /// Subscribes and waits for the first slot.
@@ -134,7 +134,7 @@ async fn listen(config: &SourceConfig, rpc: &Rpc) -> Result<bool> {
 }
 
 fn judge(
-    node: &Node,
+    node: &NodeReport,
     cluster: Option<[u8; 32]>,
     is_stored: bool,
     newest: u64,
@@ -170,7 +170,7 @@ fn judge(
         let lag = newest.saturating_sub(*slot);
         if lag > behind {
             out.push(Finding::new(
-                Verdict::Warn,
+                CheckResult::Warn,
                 &about,
                 format!(
                     "It is {lag} slots behind another node of the settings. Ask its operator, or name another one first."
@@ -183,7 +183,7 @@ fn judge(
     }
     if let Ok(None) = &node.blocks {
         out.push(Finding::new(
-            Verdict::Warn,
+            CheckResult::Warn,
             &about,
             "It does not offer getBlocks, so the mirror cannot tell orphaned slots by it. Use a node that does.",
         ));
@@ -194,7 +194,7 @@ fn judge(
             "It takes the subscriptions and tells of slots.",
         ),
         Ok(false) => Finding::new(
-            Verdict::Warn,
+            CheckResult::Warn,
             format!("websocket {}", node.shown_socket),
             "It tells of slots but refuses rootSubscribe; what is final is asked for instead.",
         ),
@@ -224,7 +224,7 @@ pub fn sqlite_schema(path: &Path) -> Result<Option<i64>, String> {
     }
     let read = || {
         let file = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        file.busy_timeout(PATIENCE)?;
+        file.busy_timeout(ANSWER_TIMEOUT)?;
         file.query_row("SELECT user_version FROM pragma_user_version", [], |r| r.get(0))
     };
     read().map(Some).map_err(|e: rusqlite::Error| e.to_string())
@@ -244,7 +244,7 @@ pub fn schema(found: Option<i64>) -> Finding {
             ),
         ),
         Some(older) => Finding::new(
-            Verdict::Warn,
+            CheckResult::Warn,
             about,
             format!(
                 "Number {older} is older than {SCHEMA}. The next start brings it up to date; in Postgres, `control-room migrate-db` does."
@@ -280,7 +280,7 @@ pub fn mirror(state: &MirrorState, program: &Pubkey, read_only: bool) -> Vec<Fin
         }
         (None, false) => Finding::ok("writer", "Nobody writes it; whoever starts first will."),
         (None, true) => Finding::new(
-            Verdict::Warn,
+            CheckResult::Warn,
             "writer",
             "Nobody writes it, and this user may only read, so it will not move. Start `control-room index` with a user who may write.",
         ),
@@ -300,9 +300,9 @@ mod tests {
     #[test]
     fn every_schema_but_this_builds_gets_a_word_and_a_newer_one_fails() {
         let verdict = |found| schema(found).verdict;
-        assert_eq!((verdict(None), verdict(Some(SCHEMA))), (Verdict::Ok, Verdict::Ok));
-        assert_eq!(verdict(Some(SCHEMA - 1)), Verdict::Warn);
-        assert_eq!(verdict(Some(SCHEMA + 1)), Verdict::Fail);
+        assert_eq!((verdict(None), verdict(Some(SCHEMA))), (CheckResult::Ok, CheckResult::Ok));
+        assert_eq!(verdict(Some(SCHEMA - 1)), CheckResult::Warn);
+        assert_eq!(verdict(Some(SCHEMA + 1)), CheckResult::Fail);
     }
 
     #[test]
@@ -312,13 +312,13 @@ mod tests {
             mirror(state, &program, read_only).into_iter().map(|f| f.verdict).max()
         };
         let mut state = MirrorState { program_id: Some(program), ..MirrorState::default() };
-        assert_eq!(worst(&state, false), Some(Verdict::Ok));
-        assert_eq!(worst(&state, true), Some(Verdict::Warn));
+        assert_eq!(worst(&state, false), Some(CheckResult::Ok));
+        assert_eq!(worst(&state, true), Some(CheckResult::Warn));
         state.lease = Some(Lease { owner: "a".into(), left: Duration::from_secs(3) });
-        assert_eq!(worst(&state, true), Some(Verdict::Ok));
+        assert_eq!(worst(&state, true), Some(CheckResult::Ok));
         state.lease = Some(Lease { owner: "a".into(), left: Duration::ZERO });
-        assert_eq!(worst(&state, true), Some(Verdict::Warn), "its lease has run out");
+        assert_eq!(worst(&state, true), Some(CheckResult::Warn), "its lease has run out");
         state.program_id = Some(Pubkey::new_unique());
-        assert_eq!(worst(&state, false), Some(Verdict::Fail));
+        assert_eq!(worst(&state, false), Some(CheckResult::Fail));
     }
 }

@@ -14,64 +14,64 @@ use crate::{
     },
     store::{Run, audit_log::event::closes_an_account},
     sync::{
-        context::{Link, Origin},
-        write_buffer::Reach,
+        context::{MirrorContext, Origin},
+        write_buffer::StreamProgress,
     },
 };
 
 /// Slots with transactions that are read and appended together.
-const SLOTS: usize = 64;
+const MAX_SLOTS_PER_APPEND: usize = 64;
 
-pub(super) async fn watch(link: Arc<Link>) {
+pub(super) async fn watch(context: Arc<MirrorContext>) {
     // What is dropped halfway leaves nothing behind: every write is one transaction.
     tokio::select! {
-        () = keep(&link) => {}
-        () = link.done() => {}
+        () = keep(&context) => {}
+        () = context.done() => {}
     }
 }
 
-async fn keep(link: &Link) {
+async fn keep(context: &MirrorContext) {
     let mut backoff = Backoff::default();
-    let mut run = link.run.subscribe();
+    let mut run = context.run.subscribe();
     loop {
         // A store of another cluster must not get this one's history.
         let _ = run.wait_for(Option::is_some).await;
-        let wait = match read(link).await {
+        let wait = match read(context).await {
             Ok(_) => {
-                link.report(Origin::History, None);
+                context.report(Origin::History, None);
                 backoff = Backoff::default();
-                link.config.history
+                context.config.history
             }
             // The lease is gone; whether that is the end is decided elsewhere.
-            Err(_) if link.run.borrow().is_none() => continue,
+            Err(_) if context.run.borrow().is_none() => continue,
             Err(e) => {
-                link.report(Origin::History, Some(e.to_string()));
-                backoff.next(&mut rand::thread_rng()).max(link.config.history)
+                context.report(Origin::History, Some(e.to_string()));
+                backoff.next(&mut rand::thread_rng()).max(context.config.history)
             }
         };
-        link.pause(wait).await;
+        context.pause(wait).await;
     }
 }
 
 /// Appends what became final since the last time; how many events. What stops the log is noted in
 /// the store, so that whoever reads the log later learns that it is not complete, and why.
-pub(super) async fn read(link: &Link) -> Result<u64> {
-    let done = append_new(link).await;
+pub(super) async fn read(context: &MirrorContext) -> Result<u64> {
+    let done = append_new(context).await;
     match &done {
-        Err(e) if e.stops_history() => note(link, Some(e)).await,
+        Err(e) if e.stops_history() => note(context, Some(e)).await,
         Err(_) => {}
-        Ok(_) => note(link, None).await,
+        Ok(_) => note(context, None).await,
     }
     done
 }
 
 /// Notes that the log stands still because of `trouble`, or that it goes on. Once, not each time.
-async fn note(link: &Link, trouble: Option<&IndexerError>) {
+async fn note(context: &MirrorContext, trouble: Option<&IndexerError>) {
     let trouble = trouble.map(ToString::to_string);
-    let mut noted = link.history_note.lock().await;
+    let mut noted = context.history_note.lock().await;
     let known = match &*noted {
         Some(known) => known.clone(),
-        None => match audit::trouble(&*link.store).await {
+        None => match audit::trouble(&*context.store).await {
             Ok(known) => known,
             // Asked again after the next reading.
             Err(_) => return,
@@ -79,31 +79,31 @@ async fn note(link: &Link, trouble: Option<&IndexerError>) {
     };
     match &trouble {
         _ if known == trouble => {}
-        Some(error) => link.note(audit::STOPPED, json!({ "error": error })).await,
-        None => link.note(audit::GOES_ON, json!({})).await,
+        Some(error) => context.note(audit::STOPPED, json!({ "error": error })).await,
+        None => context.note(audit::GOES_ON, json!({})).await,
     }
     *noted = Some(trouble);
 }
 
-async fn append_new(link: &Link) -> Result<u64> {
-    let (rpc, connection) = (link.rpc(), link.connection.load(Ordering::Relaxed));
+async fn append_new(context: &MirrorContext) -> Result<u64> {
+    let (rpc, connection) = (context.rpc(), context.connection.load(Ordering::Relaxed));
     let upto = rpc.finalized_slot().await?;
-    link.said(connection, Reach { confirmed: 0, root: upto });
-    let run = link.run()?;
-    let state = link.insist(|| link.store.state()).await?;
+    context.node_progress(connection, StreamProgress { confirmed: 0, root: upto });
+    let run = context.run()?;
+    let state = context.retry_until_ok(|| context.store.state()).await?;
     let after = state.history_slot;
-    link.metrics.audit_head(state.audit_seq);
+    context.metrics.audit_head(state.audit_seq);
     let mut history = History::between(&rpc, after, upto, state.audit_seq > 0).await?;
     let mut added = 0u64;
     while let Some(slots) = history.next(&rpc).await? {
-        for part in slots.chunks(SLOTS) {
-            let appended = append(link, &rpc, &run, part).await;
+        for part in slots.chunks(MAX_SLOTS_PER_APPEND) {
+            let appended = append(context, &rpc, &run, part).await;
             added = added.saturating_add(match appended {
                 // The slots before the one that stops the log belong into it.
                 Err(e) if e.stops_history() && part.len() > 1 => {
                     let mut before = 0u64;
                     for slot in part.chunks(1) {
-                        before = before.saturating_add(append(link, &rpc, &run, slot).await?);
+                        before = before.saturating_add(append(context, &rpc, &run, slot).await?);
                     }
                     before
                 }
@@ -112,22 +112,28 @@ async fn append_new(link: &Link) -> Result<u64> {
         }
     }
     if added > 0 {
-        let state = link.insist(|| link.store.state()).await?;
-        link.metrics.audit_head(state.audit_seq);
-        link.revised(state.rev);
+        let state = context.retry_until_ok(|| context.store.state()).await?;
+        context.metrics.audit_head(state.audit_seq);
+        context.revised(state.rev);
     }
     Ok(added)
 }
 
 /// Appends the events of `part`, whose slots must be whole; how many were new.
-async fn append(link: &Link, rpc: &Rpc, run: &Run, part: &[SlotHistory]) -> Result<u64> {
+async fn append(
+    context: &MirrorContext,
+    rpc: &Rpc,
+    run: &Run,
+    part: &[SlotHistory],
+) -> Result<u64> {
     let Some(mark) = part.last().map(|h| h.slot) else { return Ok(0) };
-    let entries = history::events(rpc, &link.config.program_id, part).await?;
-    link.same_cluster(rpc).await?;
+    let entries = history::events(rpc, &context.config.program_id, part).await?;
+    context.same_cluster(rpc).await?;
     let closes = entries.iter().any(|e| closes_an_account(&e.payload));
-    let n = link.insist(|| link.store.append_audit(run, entries.clone(), mark)).await?;
+    let n =
+        context.retry_until_ok(|| context.store.append_audit(run, entries.clone(), mark)).await?;
     if closes {
-        link.reread.notify_one();
+        context.reread.notify_one();
     }
     Ok(n)
 }

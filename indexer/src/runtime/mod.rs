@@ -19,14 +19,14 @@ use crate::{
     ops::{health::Health, metrics::Metrics},
     source::SourceConfig,
     store::{Retention, Store},
-    sync::context::Link,
+    sync::context::MirrorContext,
     webhooks::Delivery,
 };
 
 pub use once::{Backfill, Refreshed, accounts_once, backfill_once, refresh_once};
 
 /// How long the end waits for the store.
-const DRAIN: Duration = Duration::from_secs(8);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// A running mirror. Dropping it ends the mirror at once; the store stays whole either way, but its
 /// lease then runs out by itself instead of being given back.
@@ -46,7 +46,7 @@ impl Indexer {
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(DRAIN, ended).await.is_err() {
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT, ended).await.is_err() {
             warn!("the store took too long to write what had arrived; the mirror ends without it");
             self.tasks.shutdown().await;
         }
@@ -94,15 +94,15 @@ impl Mirror {
     #[must_use]
     pub fn spawn(self) -> Indexer {
         let (stop, stopped) = watch::channel(false);
-        let link = Arc::new(Link::new(self.config, self.store, stopped));
-        let (health, revision) = (link.health.subscribe(), link.revision.subscribe());
+        let context = Arc::new(MirrorContext::new(self.config, self.store, stopped));
+        let (health, revision) = (context.health.subscribe(), context.revision.subscribe());
         let mut tasks = JoinSet::new();
-        tasks.spawn(supervise::supervise(Arc::clone(&link)));
-        tasks.spawn(lease::keep(Arc::clone(&link)));
-        tasks.spawn(clock::watch(Arc::clone(&link)));
-        tasks.spawn(history::watch(Arc::clone(&link)));
-        tasks.spawn(webhooks::watch(Arc::clone(&link), self.delivery));
-        tasks.spawn(retention::retain(link, self.retention));
+        tasks.spawn(supervise::supervise(Arc::clone(&context)));
+        tasks.spawn(lease::keep(Arc::clone(&context)));
+        tasks.spawn(clock::watch(Arc::clone(&context)));
+        tasks.spawn(history::watch(Arc::clone(&context)));
+        tasks.spawn(webhooks::watch(Arc::clone(&context), self.delivery));
+        tasks.spawn(retention::retain(context, self.retention));
         Indexer { health, revision, stop, tasks }
     }
 }

@@ -15,17 +15,17 @@ use crate::{
         SourceConfig,
         error::{IndexerError, Result},
     },
-    store::{Marks, RENEW, Run, Store, StoreError},
+    store::{Marks, RENEW_INTERVAL, Run, Store, StoreError},
     sync::{
-        context::Link,
+        context::MirrorContext,
         snapshot::{self, Joined, is_fillable, merge},
     },
 };
 
 /// How long another process may take to get as far as the node is.
-const PATIENCE: Duration = Duration::from_secs(30);
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often it is looked at.
-const EVERY: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What one complete reading did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub struct Refreshed {
 
 /// What is read of the chain.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Read {
+enum ReadScope {
     /// The accounts, and the finalised history for the audit log.
     All,
     /// The accounts alone.
@@ -71,7 +71,7 @@ enum Read {
 /// When node or store fail, once; what was written until then is kept.
 /// [`IndexerError::WriterBehind`] when the other process does not get there.
 pub async fn backfill_once(config: SourceConfig, store: Arc<dyn Store>) -> Result<Backfill> {
-    let Refreshed { done, history } = read_once(config, store, Read::All).await?;
+    let Refreshed { done, history } = read_once(config, store, ReadScope::All).await?;
     history.map_or(Ok(done), Err)
 }
 
@@ -81,7 +81,7 @@ pub async fn backfill_once(config: SourceConfig, store: Arc<dyn Store>) -> Resul
 /// # Errors
 /// As [`backfill_once`], about the accounts.
 pub async fn refresh_once(config: SourceConfig, store: Arc<dyn Store>) -> Result<Refreshed> {
-    read_once(config, store, Read::All).await
+    read_once(config, store, ReadScope::All).await
 }
 
 /// Reads all accounts once and no history.
@@ -89,76 +89,81 @@ pub async fn refresh_once(config: SourceConfig, store: Arc<dyn Store>) -> Result
 /// # Errors
 /// As [`backfill_once`].
 pub async fn accounts_once(config: SourceConfig, store: Arc<dyn Store>) -> Result<Backfill> {
-    Ok(read_once(config, store, Read::Accounts).await?.done)
+    Ok(read_once(config, store, ReadScope::Accounts).await?.done)
 }
 
-async fn read_once(config: SourceConfig, store: Arc<dyn Store>, what: Read) -> Result<Refreshed> {
+async fn read_once(
+    config: SourceConfig,
+    store: Arc<dyn Store>,
+    what: ReadScope,
+) -> Result<Refreshed> {
     // Set from the start, so that nothing is tried a second time.
     let (_stop, stopped) = watch::channel(true);
-    let link = Link::new(config, store, stopped);
-    let genesis = link.endpoints.answering().await?;
-    let run = match begin(&link, &genesis).await {
+    let context = MirrorContext::new(config, store, stopped);
+    let genesis = context.endpoints.answering().await?;
+    let run = match begin(&context, &genesis).await {
         Err(IndexerError::Store(
             StoreError::Leased { .. } | StoreError::ReadOnly { .. } | StoreError::Paused { .. },
-        )) => match await_writer(&link, &genesis).await? {
-            Waited::Done(done) => return followed(&link, done).await,
+        )) => match await_writer(&context, &genesis).await? {
+            Waited::Done(done) => return followed(&context, done).await,
             Waited::Taken(run) => run,
         },
         begun => begun?,
     };
     let done = tokio::select! {
-        done = fill(&link, run, what) => done,
-        fenced = renew(&link, run) => Err(fenced.into()),
+        done = fill(&context, run, what) => done,
+        fenced = renew(&context, run) => Err(fenced.into()),
     };
-    give_back(&link).await;
+    give_back(&context).await;
     done
 }
 
 /// Renews the lease until it is lost.
-async fn renew(link: &Link, run: Run) -> StoreError {
+async fn renew(context: &MirrorContext, run: Run) -> StoreError {
     loop {
-        tokio::time::sleep(RENEW).await;
-        if let Err(e @ StoreError::Fenced { .. }) = link.store.keep(&run, link.marks()).await {
+        tokio::time::sleep(RENEW_INTERVAL).await;
+        if let Err(e @ StoreError::Fenced { .. }) = context.store.keep(&run, context.marks()).await
+        {
             return e;
         }
     }
 }
 
 /// What another process has done, and whether it could read the history.
-async fn followed(link: &Link, done: Backfill) -> Result<Refreshed> {
-    let trouble = audit::trouble(&*link.store).await?;
+async fn followed(context: &MirrorContext, done: Backfill) -> Result<Refreshed> {
+    let trouble = audit::trouble(&*context.store).await?;
     let history = trouble.map(|detail| IndexerError::Incomplete { detail });
     Ok(Refreshed { done, history })
 }
 
-async fn fill(link: &Link, run: Run, what: Read) -> Result<Refreshed> {
+async fn fill(context: &MirrorContext, run: Run, what: ReadScope) -> Result<Refreshed> {
     let mut short: Option<(Joined, String)> = None;
     let (joined, node) = loop {
-        let node = link.rpc().shown();
-        let joined = match (read(link, run.snapshot_slot).await, short.take()) {
+        let node = context.rpc().shown();
+        let joined = match (read(context, run.snapshot_slot).await, short.take()) {
             (Ok(joined), _) => joined,
             // What the node before this one listed is in the store already.
             (Err(e), Some(before)) if !matches!(e, IndexerError::Store(_)) => break before,
             (Err(e), _) => return Err(e),
         };
-        link.endpoints.listed(joined.left_out > 0);
-        if joined.left_out == 0 || !link.endpoints.may_list_more() {
+        context.endpoints.listed(joined.left_out > 0);
+        if joined.left_out == 0 || !context.endpoints.may_list_more() {
             break (joined, node);
         }
         // Another node may list what this one leaves out.
         short = Some((joined, node));
-        link.endpoints.next();
+        context.endpoints.next();
     };
     let doubt = joined.doubt(node).map(|doubt| doubt.to_string());
     if joined.is_snapshot() {
-        link.mark(Marks { confirmed: Some(joined.slot), ..Marks::default() });
+        context.mark(Marks { confirmed: Some(joined.slot), ..Marks::default() });
     }
     let Joined { slot, accounts, written, closed, .. } = joined;
     let done = Backfill { slot, accounts, written, closed, events: 0, doubt, writer: None };
-    if what == Read::Accounts {
+    if what == ReadScope::Accounts {
         return Ok(Refreshed { done, history: None });
     }
-    match history::read(link).await {
+    match history::read(context).await {
         Ok(events) => Ok(Refreshed { done: Backfill { events, ..done }, history: None }),
         // Then the accounts are not this cluster's either.
         Err(e @ IndexerError::ClusterChanged { .. }) => Err(e),
@@ -166,12 +171,12 @@ async fn fill(link: &Link, run: Run, what: Read) -> Result<Refreshed> {
     }
 }
 
-async fn read(link: &Link, min_slot: u64) -> Result<Joined> {
-    let rpc = link.rpc();
-    let mut fill = is_fillable(link).await?;
+async fn read(context: &MirrorContext, min_slot: u64) -> Result<Joined> {
+    let rpc = context.rpc();
+    let mut fill = is_fillable(context).await?;
     loop {
-        let stream = snapshot::begin(link, &rpc, min_slot).await?;
-        match merge(link, &rpc, stream, fill).await {
+        let stream = snapshot::begin(context, &rpc, min_slot).await?;
+        match merge(context, &rpc, stream, fill).await {
             Err(IndexerError::NotFilled) if fill => fill = false,
             done => return done,
         }
@@ -185,15 +190,15 @@ enum Waited {
     Taken(Run),
 }
 
-async fn await_writer(link: &Link, genesis: &[u8; 32]) -> Result<Waited> {
-    let wanted = link.rpc().slot(CommitmentLevel::Confirmed).await?;
-    let end = Instant::now() + PATIENCE;
+async fn await_writer(context: &MirrorContext, genesis: &[u8; 32]) -> Result<Waited> {
+    let wanted = context.rpc().slot(CommitmentLevel::Confirmed).await?;
+    let end = Instant::now() + CATCH_UP_TIMEOUT;
     loop {
         let mut paused: Option<IndexerError> = None;
         // A server that takes writes again ends the connections that it had before.
-        let state = match link.store.state().await {
+        let state = match context.store.state().await {
             Err(e) if e.is_transient() && Instant::now() < end => {
-                tokio::time::sleep(EVERY).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
                 continue;
             }
             state => state?,
@@ -205,7 +210,7 @@ async fn await_writer(link: &Link, genesis: &[u8; 32]) -> Result<Waited> {
                 state.program_id.as_ref().map(|id| id.as_ref()),
                 state.genesis_hash.as_ref().map(|hash| hash.as_slice()),
             ),
-            (&link.config.program_id, genesis),
+            (&context.config.program_id, genesis),
         )?;
         let lease = state.lease.filter(|lease| !lease.left.is_zero());
         if state.confirmed_slot >= wanted {
@@ -217,8 +222,8 @@ async fn await_writer(link: &Link, genesis: &[u8; 32]) -> Result<Waited> {
                 ..Backfill::default()
             }));
         }
-        if lease.is_none() && !link.store.read_only() {
-            match begin(link, genesis).await {
+        if lease.is_none() && !context.store.read_only() {
+            match begin(context, genesis).await {
                 Ok(run) => return Ok(Waited::Taken(run)),
                 Err(IndexerError::Store(StoreError::Leased { .. })) => {}
                 Err(IndexerError::Store(e)) if e.is_transient() => paused = Some(e.into()),
@@ -233,9 +238,9 @@ async fn await_writer(link: &Link, genesis: &[u8; 32]) -> Result<Waited> {
                 writer: lease.map_or_else(|| NOBODY.to_owned(), |lease| lease.owner),
                 slot: state.confirmed_slot,
                 wanted,
-                waited: PATIENCE,
+                waited: CATCH_UP_TIMEOUT,
             });
         }
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }

@@ -3,31 +3,31 @@ use std::{sync::Arc, time::Duration};
 
 use tracing::{info, warn};
 
-use crate::{store::Retention, sync::context::Link};
+use crate::{store::Retention, sync::context::MirrorContext};
 
 /// Time between two rounds.
-const EVERY: Duration = Duration::from_secs(3_600);
+const RETENTION_INTERVAL: Duration = Duration::from_secs(3_600);
 
-pub(super) async fn retain(link: Arc<Link>, retention: Retention) {
+pub(super) async fn retain(context: Arc<MirrorContext>, retention: Retention) {
     if retention == Retention::default() {
         return;
     }
     let rounds = async {
-        let mut run = link.run.subscribe();
+        let mut run = context.run.subscribe();
         loop {
             // The sender is a part of the link.
             let current = run.wait_for(Option::is_some).await.ok().and_then(|run| *run);
             if let Some(run) = current {
-                match link.store.retain(&run, &retention).await {
+                match context.store.retain(&run, &retention).await {
                     Ok(rows) => info!(rows, "what was too old was removed"),
                     Err(e) => warn!("what is too old could not be removed: {e}"),
                 }
             }
-            tokio::time::sleep(EVERY).await;
+            tokio::time::sleep(RETENTION_INTERVAL).await;
         }
     };
     tokio::select! {
         () = rounds => {}
-        () = link.done() => {}
+        () = context.done() => {}
     }
 }

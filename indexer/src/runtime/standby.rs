@@ -8,18 +8,18 @@ use crate::{
     ops::health::{Conn, Reason},
     source::error::{IndexerError, Result},
     store::{Lease, MirrorState, StoreError},
-    sync::context::{Link, Origin},
+    sync::context::{MirrorContext, Origin},
 };
 
 /// How often the store is asked.
-const EVERY: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// How often a store that takes no writes is tried again.
 const PAUSED_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// The name of a writer where there is none.
 pub(crate) const NOBODY: &str = "nobody";
 
 /// Whom this process follows.
-pub(crate) struct Followed {
+pub(crate) struct Standby {
     writer: String,
     takes_over: TakesOver,
 }
@@ -35,9 +35,9 @@ enum TakesOver {
     WhenWritable(String),
 }
 
-impl Followed {
+impl Standby {
     /// Whom to follow after a start failed with `error`; `None` when that is no reason to.
-    pub(crate) async fn of(link: &Link, error: &IndexerError) -> Option<Self> {
+    pub(crate) async fn of(context: &MirrorContext, error: &IndexerError) -> Option<Self> {
         match error {
             IndexerError::Store(StoreError::Leased { owner, .. }) => {
                 Some(Self { writer: owner.clone(), takes_over: TakesOver::WhenFree })
@@ -50,11 +50,11 @@ impl Followed {
                 Some(Self { writer: NOBODY.to_owned(), takes_over })
             }
             // The node does not answer; whoever writes may have another one.
-            IndexerError::Rpc { .. } if link.run.borrow().is_none() => {
-                let state = link.store.state().await.ok()?;
-                let ours = state.program_id == Some(link.config.program_id);
+            IndexerError::Rpc { .. } if context.run.borrow().is_none() => {
+                let state = context.store.state().await.ok()?;
+                let ours = state.program_id == Some(context.config.program_id);
                 let lease = state.lease.filter(|lease| ours && !lease.left.is_zero())?;
-                let reads = link.store.read_only();
+                let reads = context.store.read_only();
                 let takes_over = if reads { TakesOver::Never } else { TakesOver::WhenFree };
                 Some(Self { writer: lease.owner, takes_over })
             }
@@ -65,20 +65,20 @@ impl Followed {
 
 /// Reads the other's signs of life from one look at the store to the next.
 #[derive(Debug)]
-struct Pulse {
+struct LeaseMonitor {
     seen: Option<(Lease, Instant)>,
 }
 
-impl Pulse {
+impl LeaseMonitor {
     /// Whether the writer has renewed its lease since the last look.
-    fn beats(&mut self, lease: Option<&Lease>, now: Instant) -> bool {
+    fn is_renewed(&mut self, lease: Option<&Lease>, now: Instant) -> bool {
         let before = self.seen.take();
         self.seen = lease.map(|lease| (lease.clone(), now));
         match (before, lease) {
             (Some((old, at)), Some(new)) => {
                 let expected = old.left.saturating_sub(now.saturating_duration_since(at));
                 // Two clocks are never quite alike.
-                old.owner != new.owner || new.left > expected + EVERY
+                old.owner != new.owner || new.left > expected + POLL_INTERVAL
             }
             (None, Some(new)) => !new.left.is_zero(),
             (_, None) => false,
@@ -90,34 +90,34 @@ impl Pulse {
 ///
 /// # Errors
 /// When the store is of another cluster than the node, or cannot be used.
-pub(crate) async fn follow(link: &Link, followed: Followed) -> Result<()> {
-    let Followed { mut writer, takes_over } = followed;
-    let mut pulse = Pulse { seen: None };
+pub(crate) async fn stand_by(context: &MirrorContext, followed: Standby) -> Result<()> {
+    let Standby { mut writer, takes_over } = followed;
+    let mut lease_monitor = LeaseMonitor { seen: None };
     let began = Instant::now();
     // What went wrong with this process's own writing and reading is over with it.
     for origin in
-        [Origin::Connection, Origin::Lease, Origin::Snapshot, Origin::Fork, Origin::History]
+        [Origin::Connection, Origin::Lease, Origin::Snapshot, Origin::Reorg, Origin::History]
     {
-        link.report(origin, None);
+        context.report(origin, None);
     }
-    link.health.send_modify(|h| {
+    context.health.send_modify(|h| {
         for reason in [Reason::GapFill, Reason::SocketSilent, Reason::Drift] {
             h.set(reason, false);
         }
     });
-    check_cluster(link).await?;
+    check_cluster(context).await?;
     loop {
-        match link.store.state().await {
+        match context.store.state().await {
             Ok(state) => {
                 let lease = state.lease.as_ref().filter(|lease| !lease.left.is_zero());
-                let first = pulse.seen.is_none();
-                let beats = pulse.beats(lease, Instant::now());
+                let first = lease_monitor.seen.is_none();
+                let is_renewed = lease_monitor.is_renewed(lease, Instant::now());
                 let before = writer.clone();
                 writer = lease.map_or_else(|| NOBODY.to_owned(), |lease| lease.owner.clone());
                 let mut trouble = None;
                 match &takes_over {
                     TakesOver::WhenFree if lease.is_none() => {
-                        link.note("TakenOver", json!({"from": before})).await;
+                        context.note("TakenOver", json!({"from": before})).await;
                         return Ok(());
                     }
                     TakesOver::WhenWritable(why) if lease.is_none() => {
@@ -128,47 +128,47 @@ pub(crate) async fn follow(link: &Link, followed: Followed) -> Result<()> {
                     }
                     _ => {}
                 }
-                link.report(Origin::Store, trouble);
-                if beats && !first {
+                context.report(Origin::Store, trouble);
+                if is_renewed && !first {
                     // Standing by for a writer that is alive is no fault.
-                    link.reason(Reason::Fenced, false);
+                    context.reason(Reason::Fenced, false);
                 }
-                show(link, &state, &writer, beats);
+                show(context, &state, &writer, is_renewed);
             }
-            Err(e) if e.is_transient() => link.report(Origin::Store, Some(e.to_string())),
+            Err(e) if e.is_transient() => context.report(Origin::Store, Some(e.to_string())),
             Err(e) => return Err(e.into()),
         }
-        link.pause(EVERY).await;
-        if link.is_stopping() {
+        context.pause(POLL_INTERVAL).await;
+        if context.is_stopping() {
             return Ok(());
         }
     }
 }
 
 /// Makes sure that the store's cluster is the node's, as far as both can be asked.
-async fn check_cluster(link: &Link) -> Result<()> {
-    let Ok(state) = link.store.state().await else { return Ok(()) };
+async fn check_cluster(context: &MirrorContext) -> Result<()> {
+    let Ok(state) = context.store.state().await else { return Ok(()) };
     let Some(genesis) = state.genesis_hash else { return Ok(()) };
     // Set twice only with the same value.
-    let _ = link.genesis.set(genesis);
-    match link.same_cluster(&link.rpc()).await {
+    let _ = context.genesis.set(genesis);
+    match context.same_cluster(&context.rpc()).await {
         Err(e @ IndexerError::ClusterChanged { .. }) => Err(e),
         _ => Ok(()),
     }
 }
 
 /// Health as the writer's marks tell it.
-fn show(link: &Link, state: &MirrorState, writer: &str, beats: bool) {
-    link.revised(state.rev);
-    let behind = link.config.behind;
-    link.health.send_if_modified(|h| {
+fn show(context: &MirrorContext, state: &MirrorState, writer: &str, is_renewed: bool) {
+    context.revised(state.rev);
+    let behind = context.config.behind;
+    context.health.send_if_modified(|h| {
         let before = h.clone();
         h.conn = Conn::Following { writer: writer.to_owned() };
         (h.root, h.frontier) = (state.root_slot, state.frontier_slot);
         h.confirmed = state.confirmed_slot;
         h.saw_in_store(state.confirmed_slot, Instant::now());
         h.snapshot = Some(state.snapshot_slot).filter(|slot| *slot > 0);
-        if beats {
+        if is_renewed {
             h.last_frame = Some(Instant::now());
         }
         h.set(Reason::Startup, state.snapshot_slot == 0);
@@ -190,12 +190,12 @@ mod tests {
     fn a_lease_that_only_runs_out_is_no_sign_of_life() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let mut pulse = Pulse { seen: None };
-        assert!(pulse.beats(Some(&lease(9_000)), at(0)));
-        assert!(!pulse.beats(Some(&lease(8_750)), at(250)));
-        assert!(!pulse.beats(Some(&lease(8_520)), at(500)));
-        assert!(pulse.beats(Some(&lease(10_000)), at(750)), "renewed");
-        assert!(!pulse.beats(Some(&lease(9_750)), at(1_000)));
-        assert!(!pulse.beats(None, at(1_250)));
+        let mut lease_monitor = LeaseMonitor { seen: None };
+        assert!(lease_monitor.is_renewed(Some(&lease(9_000)), at(0)));
+        assert!(!lease_monitor.is_renewed(Some(&lease(8_750)), at(250)));
+        assert!(!lease_monitor.is_renewed(Some(&lease(8_520)), at(500)));
+        assert!(lease_monitor.is_renewed(Some(&lease(10_000)), at(750)), "renewed");
+        assert!(!lease_monitor.is_renewed(Some(&lease(9_750)), at(1_000)));
+        assert!(!lease_monitor.is_renewed(None, at(1_250)));
     }
 }

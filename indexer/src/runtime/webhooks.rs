@@ -5,35 +5,35 @@ use std::sync::Arc;
 use tokio::sync::watch as channel;
 
 use crate::{
-    sync::context::Link,
+    sync::context::MirrorContext,
     webhooks::{Delivery, announce},
 };
 
-pub(super) async fn watch(link: Arc<Link>, delivery: Delivery) {
+pub(super) async fn watch(context: Arc<MirrorContext>, delivery: Delivery) {
     if delivery.hooks.is_empty() {
         return;
     }
-    let mut run = link.run.subscribe();
+    let mut run = context.run.subscribe();
     loop {
         let current = tokio::select! {
             // The sender is a part of the link.
             Ok(run) = run.wait_for(Option::is_some) => *run,
-            () = link.done() => return,
+            () = context.done() => return,
         };
         let Some(current) = current else { continue };
         let (stop, stopped) = channel::channel(false);
         let announcing = announce(
             delivery.clone(),
-            (Arc::clone(&link.store), current),
-            link.metrics.clone(),
-            link.health.subscribe(),
-            link.revision.subscribe(),
+            (Arc::clone(&context.store), current),
+            context.metrics.clone(),
+            context.health.subscribe(),
+            context.revision.subscribe(),
             stopped,
         );
         let over = async {
             tokio::select! {
                 _ = run.wait_for(|now| *now != Some(current)) => {}
-                () = link.done() => {}
+                () = context.done() => {}
             }
             stop.send_replace(true);
         };

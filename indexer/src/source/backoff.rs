@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use rand::Rng;
 
 /// Ceiling of the first wait.
-const FIRST: Duration = Duration::from_millis(500);
+const FIRST_CEILING: Duration = Duration::from_millis(500);
 /// Ceiling of every later wait, unless another is given.
-const CAP: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_secs(60);
 /// What held this long was good: the next wait is short again.
-pub const STABLE: Duration = Duration::from_secs(30);
+pub const STABLE_AFTER: Duration = Duration::from_secs(30);
 
 /// Waits that grow while things fail.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self::with_cap(CAP)
+        Self::with_cap(MAX_WAIT)
     }
 }
 
@@ -48,13 +48,13 @@ impl Backoff {
     #[must_use]
     pub fn ceiling(&self) -> Duration {
         let factor = 1u32.checked_shl(self.attempt).unwrap_or(u32::MAX);
-        FIRST.checked_mul(factor).unwrap_or(self.cap).min(self.cap)
+        FIRST_CEILING.checked_mul(factor).unwrap_or(self.cap).min(self.cap)
     }
 
     /// Starts over if what began at `since` has held long enough by `now`. A connection that is
     /// accepted and dropped at once does not start over, or a refusing node would be stormed.
     pub fn settle(&mut self, since: Instant, now: Instant) {
-        if now.saturating_duration_since(since) >= STABLE {
+        if now.saturating_duration_since(since) >= STABLE_AFTER {
             self.attempt = 0;
         }
     }
@@ -74,7 +74,7 @@ mod tests {
             for _ in 0..n {
                 let ceiling = backoff.ceiling();
                 let wait = backoff.next(&mut rng);
-                prop_assert!(wait <= ceiling && ceiling <= CAP);
+                prop_assert!(wait <= ceiling && ceiling <= MAX_WAIT);
                 prop_assert!(backoff.ceiling() >= ceiling);
             }
         }
@@ -88,10 +88,10 @@ mod tests {
             backoff.next(&mut rng);
         }
         let now = Instant::now();
-        backoff.settle(now, now + STABLE - Duration::from_millis(1));
-        assert_eq!(backoff.ceiling(), CAP);
-        backoff.settle(now, now + STABLE);
-        assert_eq!(backoff.ceiling(), FIRST);
+        backoff.settle(now, now + STABLE_AFTER - Duration::from_millis(1));
+        assert_eq!(backoff.ceiling(), MAX_WAIT);
+        backoff.settle(now, now + STABLE_AFTER);
+        assert_eq!(backoff.ceiling(), FIRST_CEILING);
         assert_eq!(backoff.attempt(), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong while mirroring, as sentences for the operator.
 use crate::{
-    source::{fault::Fault, websocket::Reason},
+    source::{fault::RpcFault, websocket::CloseReason},
     store::StoreError,
 };
 
@@ -21,7 +21,7 @@ pub enum IndexerError {
         /// The method.
         method: &'static str,
         /// What kind of fault it is.
-        fault: Fault,
+        fault: RpcFault,
         /// The node's words.
         detail: String,
     },
@@ -31,7 +31,7 @@ pub enum IndexerError {
         /// Scheme and host.
         url: String,
         /// What kind of end it is.
-        reason: Reason,
+        reason: CloseReason,
         /// What it did, for example "closed with code 1006".
         what: String,
     },
@@ -71,7 +71,7 @@ pub enum IndexerError {
         /// Its slot.
         slot: u64,
         /// What kind of fault it is.
-        fault: Fault,
+        fault: RpcFault,
         /// What is wrong, in the node's words or ours.
         detail: String,
     },
@@ -211,10 +211,10 @@ impl IndexerError {
             Self::Pruned { .. } | Self::Unread { .. } => true,
             Self::Rpc { fault, .. } => matches!(
                 fault,
-                Fault::Garbled
-                    | Fault::MethodMissing
-                    | Fault::LongTermMissing
-                    | Fault::NewerVersion
+                RpcFault::Garbled
+                    | RpcFault::MethodMissing
+                    | RpcFault::LongTermMissing
+                    | RpcFault::NewerVersion
             ),
             _ => false,
         }

@@ -11,22 +11,22 @@ use tokio::time::Instant;
 use crate::source::backoff::Backoff;
 
 /// The longest pause that a node can ask for.
-pub const LONGEST: Duration = Duration::from_secs(120);
+pub const MAX_PAUSE: Duration = Duration::from_secs(120);
 /// Calls a second after a pause, until one was answered.
-const CAREFUL: f64 = 1.0;
+const HALF_OPEN_RATE: f64 = 1.0;
 
 /// The gate of one node.
 #[derive(Debug)]
-pub struct Gate(Mutex<State>);
+pub struct RateLimiter(Mutex<LimiterState>);
 
 #[derive(Debug)]
-struct State {
+struct LimiterState {
     /// Usual calls a second, and the most that may come at once.
     rate: f64,
     tokens: f64,
     filled: Instant,
     closed_until: Option<Instant>,
-    careful: bool,
+    half_open: bool,
     /// How often the gate has been closed: tells the calls before a pause from those after it.
     closings: u64,
     backoff: Backoff,
@@ -34,60 +34,60 @@ struct State {
 
 /// Leave for one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pass {
+pub struct Permit {
     closings: u64,
 }
 
-impl Gate {
+impl RateLimiter {
     /// A gate for `per_second` calls, which pauses on its own accord for `cap` at most.
     #[must_use]
     pub fn new(per_second: u32, cap: Duration) -> Self {
         let rate = f64::from(per_second.max(1));
-        Self(Mutex::new(State {
+        Self(Mutex::new(LimiterState {
             rate,
             tokens: rate,
             filled: Instant::now(),
             closed_until: None,
-            careful: false,
+            half_open: false,
             closings: 0,
             backoff: Backoff::with_cap(cap),
         }))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LimiterState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for leave to send a call.
     ///
     /// # Errors
-    /// How long the gate stays closed, when that is longer than `patience`.
-    pub async fn pass(&self, patience: Duration) -> Result<Pass, Duration> {
+    /// How long the gate stays closed, when that is longer than `max_wait`.
+    pub async fn acquire(&self, max_wait: Duration) -> Result<Permit, Duration> {
         loop {
             let asked = {
                 let mut state = self.state();
                 let now = Instant::now();
                 match state.closed_for(now) {
-                    Some(wait) if wait > patience => return Err(wait),
+                    Some(wait) if wait > max_wait => return Err(wait),
                     Some(wait) => Err(wait),
                     None => state.take(now),
                 }
             };
             match asked {
-                Ok(pass) => return Ok(pass),
+                Ok(permit) => return Ok(permit),
                 // Timers count in milliseconds: a shorter wait would spin.
                 Err(wait) => tokio::time::sleep(wait.max(Duration::from_millis(1))).await,
             }
         }
     }
 
-    /// The call of `pass` was refused as one too many; `asked` is what the node wants. Returns how
+    /// The call of `permit` was refused as one too many; `asked` is what the node wants. Returns how
     /// long the gate is closed now.
-    pub fn limited(&self, pass: Pass, asked: Option<Duration>) -> Duration {
+    pub fn limited(&self, permit: Permit, asked: Option<Duration>) -> Duration {
         let mut state = self.state();
         let now = Instant::now();
         // Calls that were under way together are one offence.
-        if pass.closings == state.closings || state.closed_for(now).is_none() {
+        if permit.closings == state.closings || state.closed_for(now).is_none() {
             state.closings = state.closings.saturating_add(1);
             let own = state.backoff.next(&mut rand::thread_rng());
             state.close(now, asked.unwrap_or(own));
@@ -97,12 +97,12 @@ impl Gate {
         state.closed_for(now).unwrap_or_default()
     }
 
-    /// The call of `pass` was answered, well or not.
-    pub fn answered(&self, pass: Pass) {
+    /// The call of `permit` was answered, well or not.
+    pub fn answered(&self, permit: Permit) {
         let mut state = self.state();
         // What was sent before the pause says nothing about the time after it.
-        if pass.closings == state.closings {
-            state.careful = false;
+        if permit.closings == state.closings {
+            state.half_open = false;
             // A pause is no good time: only what comes after it counts.
             if let Some(end) = state.closed_until {
                 state.backoff.settle(end.into_std(), Instant::now().into_std());
@@ -111,25 +111,25 @@ impl Gate {
     }
 }
 
-impl State {
+impl LimiterState {
     fn closed_for(&self, now: Instant) -> Option<Duration> {
         self.closed_until.map(|until| until.duration_since(now)).filter(|left| !left.is_zero())
     }
 
     fn close(&mut self, now: Instant, wait: Duration) {
-        let until = now + wait.min(LONGEST);
+        let until = now + wait.min(MAX_PAUSE);
         let until = self.closed_until.map_or(until, |already| already.max(until));
         self.closed_until = Some(until);
-        (self.careful, self.tokens, self.filled) = (true, CAREFUL, until);
+        (self.half_open, self.tokens, self.filled) = (true, HALF_OPEN_RATE, until);
     }
 
-    fn take(&mut self, now: Instant) -> Result<Pass, Duration> {
-        let rate = if self.careful { CAREFUL } else { self.rate };
+    fn take(&mut self, now: Instant) -> Result<Permit, Duration> {
+        let rate = if self.half_open { HALF_OPEN_RATE } else { self.rate };
         let grown = now.saturating_duration_since(self.filled).as_secs_f64() * rate;
         (self.tokens, self.filled) = ((self.tokens + grown).min(rate), now.max(self.filled));
         if self.tokens >= 1.0 {
             self.tokens -= 1.0;
-            Ok(Pass { closings: self.closings })
+            Ok(Permit { closings: self.closings })
         } else {
             Err(Duration::from_secs_f64((1.0 - self.tokens) / rate))
         }
@@ -137,7 +137,7 @@ impl State {
 }
 
 /// The pause that a `Retry-After` header asks for, as seconds or as a date; never more than
-/// [`LONGEST`]. `None` when it is neither.
+/// [`MAX_PAUSE`]. `None` when it is neither.
 #[must_use]
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
@@ -149,21 +149,21 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
             // A date that has passed asks for no pause.
             .unwrap_or_default(),
     };
-    Some(wait.min(LONGEST))
+    Some(wait.min(MAX_PAUSE))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::backoff::STABLE;
+    use crate::source::backoff::STABLE_AFTER;
 
     const CAP: Duration = Duration::from_secs(60);
-    const PATIENT: Duration = Duration::from_secs(600);
+    const MAX_WAIT: Duration = Duration::from_secs(600);
 
-    async fn passes_within(gate: &Gate, time: Duration) -> u32 {
+    async fn permits_within(limiter: &RateLimiter, time: Duration) -> u32 {
         let end = Instant::now() + time;
         let mut n = 0;
-        while let Ok(Ok(_)) = tokio::time::timeout_at(end, gate.pass(PATIENT)).await {
+        while let Ok(Ok(_)) = tokio::time::timeout_at(end, limiter.acquire(MAX_WAIT)).await {
             n += 1;
         }
         n
@@ -171,44 +171,45 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_burst_is_a_seconds_worth_and_then_the_rate_holds() {
-        let gate = Gate::new(50, CAP);
-        let n = passes_within(&gate, Duration::from_secs(10)).await;
+        let limiter = RateLimiter::new(50, CAP);
+        let n = permits_within(&limiter, Duration::from_secs(10)).await;
         assert!((540..=550).contains(&n), "{n}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_holds_back_every_task_until_the_time_the_node_asked_for() {
-        let gate = Gate::new(50, CAP);
-        let (first, other) = (gate.pass(PATIENT).await.unwrap(), gate.pass(PATIENT).await.unwrap());
-        let wait = gate.limited(first, Some(Duration::from_secs(7)));
+        let limiter = RateLimiter::new(50, CAP);
+        let (first, other) =
+            (limiter.acquire(MAX_WAIT).await.unwrap(), limiter.acquire(MAX_WAIT).await.unwrap());
+        let wait = limiter.limited(first, Some(Duration::from_secs(7)));
         assert_eq!(wait, Duration::from_secs(7));
-        assert_eq!(gate.pass(Duration::from_secs(6)).await, Err(Duration::from_secs(7)));
+        assert_eq!(limiter.acquire(Duration::from_secs(6)).await, Err(Duration::from_secs(7)));
         let before = Instant::now();
         // Sent before the pause: its answer does not open the gate.
-        gate.answered(other);
-        gate.pass(PATIENT).await.unwrap();
+        limiter.answered(other);
+        limiter.acquire(MAX_WAIT).await.unwrap();
         assert!(before.elapsed() >= Duration::from_secs(7), "{:?}", before.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
     async fn calls_under_way_together_are_one_offence() {
-        let gate = Gate::new(50, CAP);
-        let mut passes = vec![];
+        let limiter = RateLimiter::new(50, CAP);
+        let mut permits = vec![];
         for _ in 0..20 {
-            passes.push(gate.pass(PATIENT).await.unwrap());
+            permits.push(limiter.acquire(MAX_WAIT).await.unwrap());
         }
-        for pass in passes {
-            assert!(gate.limited(pass, None) <= Duration::from_millis(500));
+        for permit in permits {
+            assert!(limiter.limited(permit, None) <= Duration::from_millis(500));
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_node_that_always_refuses_is_asked_less_and_less() {
-        let gate = Gate::new(50, CAP);
+        let limiter = RateLimiter::new(50, CAP);
         let (start, mut calls) = (Instant::now(), 0);
         while start.elapsed() < Duration::from_secs(600) {
-            let pass = gate.pass(PATIENT).await.unwrap();
-            gate.limited(pass, None);
+            let permit = limiter.acquire(MAX_WAIT).await.unwrap();
+            limiter.limited(permit, None);
             calls += 1;
         }
         // Ten minutes at pauses of half a minute in the mean, and the short ones at the beginning.
@@ -217,14 +218,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn after_a_pause_one_call_a_second_goes_until_one_is_answered() {
-        let gate = Gate::new(50, CAP);
-        let pass = gate.pass(PATIENT).await.unwrap();
-        gate.limited(pass, Some(Duration::from_secs(5)));
-        let n = passes_within(&gate, Duration::from_millis(8_500)).await;
+        let limiter = RateLimiter::new(50, CAP);
+        let permit = limiter.acquire(MAX_WAIT).await.unwrap();
+        limiter.limited(permit, Some(Duration::from_secs(5)));
+        let n = permits_within(&limiter, Duration::from_millis(8_500)).await;
         assert!((3..=4).contains(&n), "{n}");
-        let pass = gate.pass(PATIENT).await.unwrap();
-        gate.answered(pass);
-        let n = passes_within(&gate, Duration::from_secs(1)).await;
+        let permit = limiter.acquire(MAX_WAIT).await.unwrap();
+        limiter.answered(permit);
+        let n = permits_within(&limiter, Duration::from_secs(1)).await;
         assert!(n >= 48, "{n}");
     }
 
@@ -246,17 +247,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_quiet_time_is_needed_before_earlier_refusals_are_forgotten() {
-        let gate = Gate::new(50, CAP);
+        let limiter = RateLimiter::new(50, CAP);
         for _ in 0..8 {
-            let pass = gate.pass(PATIENT).await.unwrap();
-            gate.limited(pass, None);
+            let permit = limiter.acquire(MAX_WAIT).await.unwrap();
+            limiter.limited(permit, None);
         }
-        let pass = gate.pass(PATIENT).await.unwrap();
-        gate.answered(pass);
-        assert!(gate.state().backoff.attempt() >= 8, "one answer is not enough");
-        tokio::time::advance(STABLE).await;
-        let pass = gate.pass(PATIENT).await.unwrap();
-        gate.answered(pass);
-        assert_eq!(gate.state().backoff.attempt(), 0);
+        let permit = limiter.acquire(MAX_WAIT).await.unwrap();
+        limiter.answered(permit);
+        assert!(limiter.state().backoff.attempt() >= 8, "one answer is not enough");
+        tokio::time::advance(STABLE_AFTER).await;
+        let permit = limiter.acquire(MAX_WAIT).await.unwrap();
+        limiter.answered(permit);
+        assert_eq!(limiter.state().backoff.attempt(), 0);
     }
 }

@@ -3,7 +3,7 @@ use solana_pubkey::Pubkey;
 
 /// One row of `accounts` as it is kept, live or closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptRow {
+pub struct FullRow {
     /// Address.
     pub pubkey: Pubkey,
     /// Name of the account type.
@@ -25,15 +25,15 @@ pub struct KeptRow {
     /// Slot of that state.
     pub slot: u64,
     /// Order within the slot.
-    pub wv: u64,
+    pub write_version: u64,
     /// Slot at which it was found closed.
     pub closed_slot: Option<u64>,
     /// Sum over the three before, made by the database whenever it writes the row.
-    pub place_sum: u64,
+    pub position_checksum: u64,
 }
 
-impl KeptRow {
-    /// What `place_sum` should be: the expression in the migrations, number for number. Every
+impl FullRow {
+    /// What `position_checksum` should be: the expression in the migrations, number for number. Every
     /// change of one byte changes a remainder by a prime.
     #[must_use]
     pub fn expected_place_sum(&self) -> u64 {
@@ -42,7 +42,7 @@ impl KeptRow {
         let closed = self.closed_slot.map_or(0, |slot| (slot % PRIME).saturating_add(1));
         (self.slot % PRIME)
             .saturating_mul(BASE * BASE)
-            .saturating_add((self.wv % PRIME).saturating_mul(BASE))
+            .saturating_add((self.write_version % PRIME).saturating_mul(BASE))
             .saturating_add(closed)
     }
 }

@@ -22,18 +22,18 @@ use self::audit_log::{AuditEntry, AuditRow};
 use crate::account::Quarantined;
 
 pub use error::{Result, StoreError};
-pub use full_row::KeptRow;
+pub use full_row::FullRow;
 pub use ops::{Announcement, DeadLetter, HookState, OpRow, OutboxRow, Retention, Sent};
-pub use pubkey_set::Present;
+pub use pubkey_set::PubkeySet;
 pub use types::{
     Applied, Batch, Close, Closing, Fill, Lease, Marks, MirrorState, ProgressRow, RawRow,
     RecordQuery, Row, Run, SentRow, Undone, View,
 };
 
 /// How long a lease runs without being renewed, by the store's clock.
-pub const LEASE: Duration = Duration::from_secs(10);
+pub const LEASE_DURATION: Duration = Duration::from_secs(10);
 /// How often a lease is renewed.
-pub const RENEW: Duration = Duration::from_secs(3);
+pub const RENEW_INTERVAL: Duration = Duration::from_secs(3);
 
 /// Number of the newest file in `migrations/`.
 pub const SCHEMA: i64 = 3;
@@ -58,7 +58,7 @@ pub trait Store: Send + Sync {
     ) -> Result<Run>;
 
     /// Renews the lease of `run`, moves the marks up and forgets how to undo what is final. To be
-    /// called every [`RENEW`], also when nothing happens.
+    /// called every [`RENEW_INTERVAL`], also when nothing happens.
     ///
     /// # Errors
     /// [`StoreError::Fenced`]; when the store does not answer.
@@ -108,8 +108,8 @@ pub trait Store: Send + Sync {
         &self,
         run: &Run,
         slot: u64,
-        present: Arc<Present>,
-        gone: Arc<Present>,
+        present: Arc<PubkeySet>,
+        gone: Arc<PubkeySet>,
     ) -> Result<Closing>;
 
     /// The slots up to `upto` in which something was written that can still be undone, ascending.
@@ -166,7 +166,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// When the store does not answer, or a column holds what it never should.
-    async fn kept_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<KeptRow>>;
+    async fn full_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<FullRow>>;
 
     /// The counters as kept, by program and proposal. `recount` counts the rows instead.
     ///

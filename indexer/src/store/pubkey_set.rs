@@ -3,24 +3,24 @@
 use solana_pubkey::Pubkey;
 
 /// Addresses of one block: a megabyte.
-const BLOCK: usize = 1 << 15;
+const BLOCK_LEN: usize = 1 << 15;
 
 /// A set of addresses.
 #[derive(Clone, Debug, Default)]
-pub struct Present {
+pub struct PubkeySet {
     /// Sorted, without doubles.
     sorted: Vec<[u8; 32]>,
     /// In order of arrival, in blocks, so that nothing is moved while they come.
     blocks: Vec<Vec<[u8; 32]>>,
 }
 
-impl Present {
+impl PubkeySet {
     /// Takes `pubkey` in.
     pub fn insert(&mut self, pubkey: &Pubkey) {
         match self.blocks.last_mut() {
-            Some(block) if block.len() < BLOCK => block.push(pubkey.to_bytes()),
+            Some(block) if block.len() < BLOCK_LEN => block.push(pubkey.to_bytes()),
             _ => {
-                let mut block = Vec::with_capacity(BLOCK);
+                let mut block = Vec::with_capacity(BLOCK_LEN);
                 block.push(pubkey.to_bytes());
                 self.blocks.push(block);
             }
@@ -66,7 +66,7 @@ impl Present {
     }
 }
 
-impl FromIterator<Pubkey> for Present {
+impl FromIterator<Pubkey> for PubkeySet {
     fn from_iter<I: IntoIterator<Item = Pubkey>>(all: I) -> Self {
         let mut present = Self::default();
         all.into_iter().for_each(|pubkey| present.insert(&pubkey));
@@ -87,8 +87,8 @@ mod tests {
 
     #[test]
     fn what_was_taken_in_is_found_and_nothing_else_across_blocks() {
-        let n = u32::try_from(BLOCK).unwrap() * 2 + 7;
-        let present: Present = (0..n).map(key).collect();
+        let n = u32::try_from(BLOCK_LEN).unwrap() * 2 + 7;
+        let present: PubkeySet = (0..n).map(key).collect();
         assert_eq!(present.len(), u64::from(n));
         assert!((0..n).all(|n| present.contains(&key(n))));
         assert!((n..n + 1_000).all(|n| !present.contains(&key(n))));
@@ -96,8 +96,8 @@ mod tests {
 
     #[test]
     fn what_comes_twice_counts_once_also_when_it_comes_much_later() {
-        let n = u32::try_from(BLOCK).unwrap() + 7;
-        let mut present: Present = (0..n).chain(0..9).map(key).collect();
+        let n = u32::try_from(BLOCK_LEN).unwrap() + 7;
+        let mut present: PubkeySet = (0..n).chain(0..9).map(key).collect();
         assert_eq!(present.len(), u64::from(n));
         (5..12).chain(n..n + 3).for_each(|n| present.insert(&key(n)));
         present.seal();
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn an_empty_set_holds_nothing() {
-        let present: Present = [].into_iter().collect();
+        let present: PubkeySet = [].into_iter().collect();
         assert!(present.is_empty() && !present.contains(&key(1)));
     }
 }

@@ -24,7 +24,7 @@ pub struct Run {
 impl Run {
     /// Write order of the `seq`th message of this run; always above a snapshot's, which is 0.
     #[must_use]
-    pub fn write_order(self, seq: u32) -> u64 {
+    pub fn write_version(self, seq: u32) -> u64 {
         (u64::from(self.id) << 32) | u64::from(seq)
     }
 }
@@ -36,8 +36,8 @@ pub struct Close {
     pub pubkey: Pubkey,
     /// Slot in which it was gone.
     pub slot: u64,
-    /// Order within the slot, as [`Update::wv`].
-    pub wv: u64,
+    /// Order within the slot, as [`Update::write_version`].
+    pub write_version: u64,
 }
 
 /// States to be written together.

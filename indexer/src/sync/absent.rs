@@ -10,12 +10,12 @@ use solana_pubkey::Pubkey;
 use crate::{
     account::decode::Raw,
     source::{error::Result, rpc::Rpc},
-    store::Present,
-    sync::context::Link,
+    store::PubkeySet,
+    sync::context::MirrorContext,
 };
 
 /// Rows of the mirror that are looked at in one go.
-const PAGE: u32 = 1_000;
+const PAGE_ACCOUNTS: u32 = 1_000;
 
 /// What a node says of accounts that its list lacks.
 #[derive(Debug, Default)]
@@ -46,14 +46,18 @@ pub(super) async fn ask(rpc: &Rpc, pubkeys: Vec<Pubkey>, slot: u64) -> Result<As
 }
 
 /// Accounts that the mirror holds from before `slot` and that `present` lacks, unreadable ones too.
-pub(super) async fn lacking(link: &Link, slot: u64, present: &Present) -> Result<Vec<Pubkey>> {
-    let bad = link.insist(|| link.store.quarantined()).await?;
+pub(super) async fn lacking(
+    context: &MirrorContext,
+    slot: u64,
+    present: &PubkeySet,
+) -> Result<Vec<Pubkey>> {
+    let bad = context.retry_until_ok(|| context.store.quarantined()).await?;
     let bad = bad.into_iter().map(|q| (q.pubkey, q.slot));
     let mut held: Vec<(Pubkey, u64)> = bad.collect();
     held.retain(|(pubkey, at)| *at < slot && !present.contains(pubkey));
     let mut after = None;
     loop {
-        let page = link.insist(|| link.store.rows(after, PAGE)).await?;
+        let page = context.retry_until_ok(|| context.store.rows(after, PAGE_ACCOUNTS)).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.pubkey);
         let rows = page.iter().map(|row| (row.pubkey, row.slot));
@@ -65,11 +69,11 @@ pub(super) async fn lacking(link: &Link, slot: u64, present: &Present) -> Result
 
 /// Addresses that programs and proposals named at `slot` or before and that the mirror does not know:
 /// a list may have left these out as well. Looked for only where the mirror has changed since.
-pub(super) async fn named_only(link: &Link, slot: u64) -> Result<Vec<Pubkey>> {
-    if link.named_at.load(Ordering::Relaxed) == *link.revision.borrow() {
+pub(super) async fn named_only(context: &MirrorContext, slot: u64) -> Result<Vec<Pubkey>> {
+    if context.named_at.load(Ordering::Relaxed) == *context.revision.borrow() {
         return Ok(vec![]);
     }
-    let view = link.insist(|| link.store.view()).await?;
+    let view = context.retry_until_ok(|| context.store.view()).await?;
     let mut known: HashSet<Pubkey> = view.multisigs.iter().map(|r| r.pubkey).collect();
     known.extend(view.programs.iter().map(|r| r.pubkey));
     known.extend(view.proposals.iter().map(|r| r.pubkey));
@@ -94,7 +98,7 @@ pub(super) async fn named_only(link: &Link, slot: u64) -> Result<Vec<Pubkey>> {
         && view.proposals.iter().all(|r| r.slot <= slot)
         && view.governance.iter().all(|r| r.slot <= slot);
     if named.is_empty() && is_old {
-        link.named_at.store(view.rev, Ordering::Relaxed);
+        context.named_at.store(view.rev, Ordering::Relaxed);
     }
     Ok(named.into_iter().collect())
 }

@@ -5,20 +5,20 @@ use super::Session;
 use crate::{ops::health::Reason, source::error::Result};
 
 /// Time between two comparisons.
-const EVERY: Duration = Duration::from_secs(10);
+const COMPARE_INTERVAL: Duration = Duration::from_secs(10);
 /// So many comparisons in a row have to say the same.
-const TIMES: u32 = 2;
+const MIN_REPEATS: u32 = 2;
 
 /// Ends the connection when other nodes are further by more than is allowed.
 pub(super) async fn lag(session: Arc<Session>) -> Result<()> {
-    let link = &session.link;
-    if link.endpoints.others().is_empty() {
+    let context = &session.context;
+    if context.endpoints.others().is_empty() {
         return std::future::pending().await;
     }
     let mut behind = 0u32;
     loop {
-        tokio::time::sleep(EVERY.min(link.config.probe)).await;
-        let lag = match link.endpoints.lag().await {
+        tokio::time::sleep(COMPARE_INTERVAL.min(context.config.probe)).await;
+        let lag = match context.endpoints.lag().await {
             Ok(Some(lag)) => lag,
             Ok(None) => continue,
             Err(e) => {
@@ -27,13 +27,13 @@ pub(super) async fn lag(session: Arc<Session>) -> Result<()> {
             }
         };
         // One that lies about the future must not make this one look old.
-        if session.believe(lag.tip).await.is_err() {
+        if session.check_slot_plausible(lag.tip).await.is_err() {
             continue;
         }
-        link.health.send_if_modified(|h| std::mem::replace(&mut h.tip, lag.tip) != lag.tip);
+        context.health.send_if_modified(|h| std::mem::replace(&mut h.tip, lag.tip) != lag.tip);
         behind = if lag.too_far { behind.saturating_add(1) } else { 0 };
-        link.reason(Reason::NodeBehind, lag.too_far);
-        if behind >= TIMES {
+        context.reason(Reason::NodeBehind, lag.too_far);
+        if behind >= MIN_REPEATS {
             return Err(session.rpc.behind(lag.slot, lag.tip));
         }
     }

@@ -1,6 +1,6 @@
 //! How stream and snapshot become one state: subscribe, wait for the acknowledgement and the first
 //! slot, only then read all accounts; what the stream says meanwhile is written beside it. The
-//! store's rule `(slot, wv)` makes the order of arrival irrelevant, so nothing here compares
+//! store's rule `(slot, write_version)` makes the order of arrival irrelevant, so nothing here compares
 //! contents to decide which is newer.
 //!
 //! One connection is a few tasks: [`ingest`] takes messages in and never waits for the store,
@@ -38,28 +38,28 @@ use tracing::{Instrument, info_span};
 
 use self::{
     snapshot::Joined,
-    write_buffer::{Intake, Reach},
+    write_buffer::{StreamProgress, WriteBuffer},
 };
 use crate::{
     ops::health::{Conn, Reason},
     source::{error::Result, rpc::Rpc, websocket::Socket},
     store::{Marks, Run},
-    sync::context::{Link, Origin},
+    sync::context::{MirrorContext, Origin},
 };
 
 /// How soon a snapshot that failed is read again.
-pub const RECHECK: Duration = Duration::from_secs(5);
+pub const SNAPSHOT_RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
 /// One connection, as its tasks share it.
 pub(crate) struct Session {
-    pub(crate) link: Arc<Link>,
+    pub(crate) context: Arc<MirrorContext>,
     pub(crate) rpc: Rpc,
     pub(crate) run: Run,
     /// Whether the slot in an account's message is that of its state, see [`Rpc::is_surfnet`].
     pub(crate) stamps_slots: bool,
     /// Its number.
     connection: u64,
-    intake: Mutex<Intake>,
+    write_buffer: Mutex<WriteBuffer>,
     /// Something waits to be written.
     arrived: Notify,
     /// Whether [`ingest`] has taken in its last message.
@@ -67,7 +67,7 @@ pub(crate) struct Session {
     /// First slot that the stream tells of in full.
     first: cell::Sender<Option<u64>>,
     /// How far what the stream told is in the store.
-    pub(crate) written: cell::Sender<Reach>,
+    pub(crate) written: cell::Sender<StreamProgress>,
     /// Held by whoever writes what was told, or keeps it from being written: a first snapshot needs
     /// an empty store.
     turn: tokio::sync::Mutex<()>,
@@ -87,7 +87,7 @@ pub(crate) struct Session {
 }
 
 /// How a connection went.
-pub(crate) struct Ended {
+pub(crate) struct ConnectionOutcome {
     /// Why it ended; `Ok` on a request to stop.
     pub(crate) why: Result<()>,
     /// Since when it was live; `None` if it never was.
@@ -96,44 +96,44 @@ pub(crate) struct Ended {
 
 /// One connection under `run`, from subscribing to its end. Returns only when it failed or was told
 /// to stop.
-pub(crate) async fn connect(link: &Arc<Link>, run: Run) -> Ended {
-    let span = info_span!("connect", rpc = link.rpc().shown());
+pub(crate) async fn connect(context: &Arc<MirrorContext>, run: Run) -> ConnectionOutcome {
+    let span = info_span!("connect", rpc = context.rpc().shown());
     let opening = async {
         tokio::select! {
-            opened = open(link, run) => opened.map(Some),
-            () = link.stopped() => Ok(None),
+            opened = open(context, run) => opened.map(Some),
+            () = context.stopped() => Ok(None),
         }
     };
     let (session, socket) = match opening.instrument(span.clone()).await {
         Ok(Some(opened)) => opened,
-        Ok(None) => return Ended { why: Ok(()), live_since: None },
-        Err(e) => return Ended { why: Err(e), live_since: None },
+        Ok(None) => return ConnectionOutcome { why: Ok(()), live_since: None },
+        Err(e) => return ConnectionOutcome { why: Err(e), live_since: None },
     };
     let why = session.hold(socket).instrument(span).await;
     let live_since = *session.live_since.lock().unwrap_or_else(PoisonError::into_inner);
-    Ended { why, live_since }
+    ConnectionOutcome { why, live_since }
 }
 
-async fn open(link: &Arc<Link>, run: Run) -> Result<(Arc<Session>, Socket)> {
-    let rpc = link.rpc();
-    let connection = link.connection.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+async fn open(context: &Arc<MirrorContext>, run: Run) -> Result<(Arc<Session>, Socket)> {
+    let rpc = context.rpc();
+    let connection = context.connection.fetch_add(1, Ordering::Relaxed).saturating_add(1);
     let stamps_slots = !rpc.is_surfnet().await?;
     // A connection may have ended between the end of its snapshot and its being noted here.
-    link.raise_floor(link.insist(|| link.store.state()).await?.snapshot_slot);
-    let view = link.insist(|| link.store.view()).await?;
+    context.raise_floor(context.retry_until_ok(|| context.store.state()).await?.snapshot_slot);
+    let view = context.retry_until_ok(|| context.store.view()).await?;
     let watched = watch::list(&view);
-    let socket = Socket::connect(&link.config, &rpc, &watched).await?;
+    let socket = Socket::connect(&context.config, &rpc, &watched).await?;
     let session = Session {
-        link: Arc::clone(link),
+        context: Arc::clone(context),
         rpc,
         run,
         stamps_slots,
         connection,
-        intake: Mutex::default(),
+        write_buffer: Mutex::default(),
         arrived: Notify::new(),
         fed: AtomicBool::new(false),
         first: cell::Sender::new(None),
-        written: cell::Sender::new(Reach::default()),
+        written: cell::Sender::new(StreamProgress::default()),
         turn: tokio::sync::Mutex::default(),
         watched: cell::Sender::new(watched),
         view_moved: Notify::new(),
@@ -148,7 +148,7 @@ async fn open(link: &Arc<Link>, run: Run) -> Result<(Arc<Session>, Socket)> {
 
 /// Ends the connection when its run may not write any more, also when there is nothing to write.
 async fn displaced(session: Arc<Session>) -> Result<()> {
-    let mut run = session.link.run.subscribe();
+    let mut run = session.context.run.subscribe();
     // The sender is a part of the link.
     let _ = run.wait_for(|now| *now != Some(session.run)).await;
     Err(crate::source::error::IndexerError::UsedUp)
@@ -166,16 +166,18 @@ impl Session {
             async move {
                 tokio::select! {
                     ended = task => ended,
-                    () = session.link.stopped() => Ok(()),
+                    () = session.context.stopped() => Ok(()),
                 }
             }
         };
         tasks.spawn(side(Box::pin(reading::read(Arc::clone(self)))).instrument(span.clone()));
-        tasks.spawn(side(Box::pin(watch::follow(Arc::clone(self)))).instrument(span.clone()));
+        tasks.spawn(side(Box::pin(watch::stand_by(Arc::clone(self)))).instrument(span.clone()));
         tasks.spawn(side(Box::pin(probe::probe(Arc::clone(self)))).instrument(span.clone()));
         tasks.spawn(side(Box::pin(lag::lag(Arc::clone(self)))).instrument(span.clone()));
         tasks.spawn(side(Box::pin(displaced(Arc::clone(self)))).instrument(span.clone()));
-        tasks.spawn(side(Box::pin(crate::sync::reorg::settle(Arc::clone(self)))).instrument(span));
+        tasks.spawn(
+            side(Box::pin(crate::sync::reorg::watch_roots(Arc::clone(self)))).instrument(span),
+        );
         while let Some(ended) = tasks.join_next().await {
             // A task that panicked ends the connection like one that failed.
             ended.unwrap_or(Err(crate::source::error::IndexerError::UsedUp))?;
@@ -183,8 +185,8 @@ impl Session {
         Ok(())
     }
 
-    fn intake(&self) -> MutexGuard<'_, Intake> {
-        self.intake.lock().unwrap_or_else(PoisonError::into_inner)
+    fn write_buffer(&self) -> MutexGuard<'_, WriteBuffer> {
+        self.write_buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether nothing is missing but what is on its way.
@@ -200,8 +202,8 @@ impl Session {
     /// Something may be missing: nothing counts as complete before everything was read again.
     pub(crate) fn gap(&self) {
         self.gaps.fetch_add(1, Ordering::Relaxed);
-        self.link.reason(Reason::GapFill, true);
-        self.link.reread.notify_one();
+        self.context.reason(Reason::GapFill, true);
+        self.context.reread.notify_one();
     }
 
     /// A reading, which began after gap number `gap`, is in the store. What it claims of its slot is
@@ -210,7 +212,7 @@ impl Session {
         let slot = joined.slot;
         let before = self.repaired.fetch_max(gap, Ordering::Relaxed);
         if before < gap && self.connection > 1 {
-            self.link.metrics.gap_repair();
+            self.context.metrics.gap_repair();
         }
         let mut unrooted = self.unrooted.lock().unwrap_or_else(PoisonError::into_inner);
         // What was asked for by address is of a later slot, which may not stay either.
@@ -221,32 +223,32 @@ impl Session {
             .unwrap_or_else(PoisonError::into_inner)
             .get_or_insert_with(Instant::now);
         if joined.is_snapshot() {
-            self.link.raise_floor(slot);
-            self.link.health.send_modify(|h| h.snapshot = h.snapshot.max(Some(slot)));
-            self.link.reason(Reason::Startup, false);
+            self.context.raise_floor(slot);
+            self.context.health.send_modify(|h| h.snapshot = h.snapshot.max(Some(slot)));
+            self.context.reason(Reason::Startup, false);
         }
-        self.link.reason(Reason::SocketSilent, false);
-        self.link.reason(Reason::NodeBehind, false);
-        self.link.report(Origin::Connection, None);
+        self.context.reason(Reason::SocketSilent, false);
+        self.context.reason(Reason::NodeBehind, false);
+        self.context.report(Origin::Connection, None);
         let doubt = joined.doubt(self.rpc.shown()).map(|doubt| doubt.to_string());
-        self.link.report(Origin::Snapshot, doubt);
+        self.context.report(Origin::Snapshot, doubt);
         if self.is_whole() {
-            self.link.reason(Reason::GapFill, false);
-            self.link.connection(Conn::Live);
+            self.context.reason(Reason::GapFill, false);
+            self.context.connection(Conn::Live);
             let confirmed = Some(self.written.borrow().confirmed.max(slot));
-            self.link.mark(Marks { confirmed, ..Marks::default() });
+            self.context.mark(Marks { confirmed, ..Marks::default() });
         }
     }
 
-    /// What the stream told up to `reach` is in the store.
-    fn reached(&self, reach: Reach) {
+    /// What the stream told up to `progress` is in the store.
+    fn reached(&self, progress: StreamProgress) {
         self.written.send_if_modified(|written| {
-            let now = written.max(reach);
+            let now = written.max(progress);
             std::mem::replace(written, now) != now
         });
         if self.is_whole() {
-            let confirmed = Some(reach.confirmed).filter(|slot| *slot > 0);
-            self.link.mark(Marks { confirmed, ..Marks::default() });
+            let confirmed = Some(progress.confirmed).filter(|slot| *slot > 0);
+            self.context.mark(Marks { confirmed, ..Marks::default() });
         }
     }
 

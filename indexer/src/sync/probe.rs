@@ -21,17 +21,17 @@ use crate::{
 type Mirrored = (u64, Option<ManagerAccount>);
 
 pub(super) async fn probe(session: Arc<Session>) -> Result<()> {
-    let link = &session.link;
+    let context = &session.context;
     // Accounts that differed the last time, with the slot that the mirror had then.
     let mut doubted: HashMap<Pubkey, u64> = HashMap::new();
     loop {
-        tokio::time::sleep(link.config.probe).await;
+        tokio::time::sleep(context.config.probe).await;
         let watched = session.watched.borrow().clone();
         if watched.is_empty() || !session.is_whole() {
             doubted.clear();
             continue;
         }
-        let min_slot = link.marks().frontier.unwrap_or(0).max(link.floor());
+        let min_slot = context.marks().frontier.unwrap_or(0).max(context.floor());
         let (slot, chain) = match session.rpc.accounts(&watched, min_slot).await {
             Ok(read) => read,
             Err(e) if e.is_transient() => {
@@ -40,8 +40,8 @@ pub(super) async fn probe(session: Arc<Session>) -> Result<()> {
             }
             Err(e) => return Err(e),
         };
-        session.believe(slot).await?;
-        let mirror = mirrored(link.insist(|| link.store.view()).await?);
+        session.check_slot_plausible(slot).await?;
+        let mirror = mirrored(context.retry_until_ok(|| context.store.view()).await?);
         let different = differing(slot, chain, &mirror);
         let again: Vec<Pubkey> = different
             .iter()
@@ -53,12 +53,12 @@ pub(super) async fn probe(session: Arc<Session>) -> Result<()> {
             continue;
         }
         let accounts = again.len();
-        link.metrics.drift_rows(u64::try_from(accounts).unwrap_or(u64::MAX));
+        context.metrics.drift_rows(u64::try_from(accounts).unwrap_or(u64::MAX));
         let names: Vec<String> = again.iter().take(10).map(ToString::to_string).collect();
         let detail = json!({"slot": slot, "rows": accounts, "accounts": names});
-        link.note("SubscriptionDead", detail).await;
+        context.note("SubscriptionDead", detail).await;
         let deaf = IndexerError::Deaf { url: session.rpc.shown_socket(), accounts };
-        link.report(Origin::Connection, Some(deaf.to_string()));
+        context.report(Origin::Connection, Some(deaf.to_string()));
         return Err(deaf);
     }
 }

@@ -9,14 +9,14 @@ use tracing::warn;
 use crate::{
     source::{
         error::{IndexerError, Result},
-        fault::Fault,
+        fault::RpcFault,
     },
     store::Marks,
     sync::{Session, context::Origin},
 };
 
 /// Roots that come so close together are looked at once.
-const TOGETHER: Duration = Duration::from_millis(400);
+const ROOT_DEBOUNCE_INTERVAL: Duration = Duration::from_millis(400);
 
 /// Which of `slots` are not in the finalised chain, whose slots are `chain`.
 #[must_use]
@@ -26,7 +26,7 @@ pub(crate) fn orphaned(slots: &[u64], chain: &[u64]) -> Vec<u64> {
 }
 
 /// What is known about the slots up to a root.
-enum Verdict {
+enum RootCheck {
     /// These are not in the finalised chain.
     Orphaned(Vec<u64>),
     /// The node cannot say; why.
@@ -36,10 +36,10 @@ enum Verdict {
 }
 
 /// Follows the roots that the stream is complete up to.
-pub(crate) async fn settle(session: Arc<Session>) -> Result<()> {
-    let link = &session.link;
+pub(crate) async fn watch_roots(session: Arc<Session>) -> Result<()> {
+    let context = &session.context;
     let mut written = session.written.subscribe();
-    let (mut done, mut said) = (0, false);
+    let (mut done, mut is_reported) = (0, false);
     loop {
         if written.changed().await.is_err() {
             return Ok(());
@@ -48,47 +48,52 @@ pub(crate) async fn settle(session: Arc<Session>) -> Result<()> {
         if root <= done || !session.is_whole() {
             continue;
         }
-        if settled(&session, root, &mut said).await? {
+        if undo_orphaned_up_to(&session, root, &mut is_reported).await? {
             done = root;
-            link.mark(Marks { frontier: Some(root), root: Some(root), ..Marks::default() });
+            context.mark(Marks { frontier: Some(root), root: Some(root), ..Marks::default() });
         }
-        tokio::time::sleep(TOGETHER).await;
+        tokio::time::sleep(ROOT_DEBOUNCE_INTERVAL).await;
     }
 }
 
 /// Takes back what did not become final up to `root`; whether the mirror is right up to there.
-async fn settled(session: &Session, root: u64, said: &mut bool) -> Result<bool> {
-    let link = &session.link;
-    let slots = link.insist(|| link.store.undo_slots(root)).await?;
+async fn undo_orphaned_up_to(session: &Session, root: u64, is_reported: &mut bool) -> Result<bool> {
+    let context = &session.context;
+    let slots = context.retry_until_ok(|| context.store.undo_slots(root)).await?;
     let snapshots = session.snapshots_upto(root);
     if slots.is_empty() && snapshots.is_empty() {
         return Ok(true);
     }
-    match judged(session, &slots, &snapshots, root).await? {
-        Verdict::Later => Ok(false),
-        Verdict::Unknown(why) => {
-            if !std::mem::replace(said, true) {
+    match find_orphaned(session, &slots, &snapshots, root).await? {
+        RootCheck::Later => Ok(false),
+        RootCheck::Unknown(why) => {
+            if !std::mem::replace(is_reported, true) {
                 warn!(root, "slots that did not become final cannot be told: {why}");
-                link.note("ForksUnknown", json!({"root": root, "why": why})).await;
+                context.note("ForksUnknown", json!({"root": root, "why": why})).await;
             }
             session.forget_snapshots(root);
             Ok(true)
         }
-        Verdict::Orphaned(orphans) => {
-            link.report(Origin::Fork, None);
+        RootCheck::Orphaned(orphans) => {
+            context.report(Origin::Reorg, None);
             if orphans.is_empty() {
                 session.forget_snapshots(root);
                 return Ok(true);
             }
-            take_back(session, &slots, &snapshots, &orphans, root).await?;
+            undo_orphaned(session, &slots, &snapshots, &orphans, root).await?;
             Ok(false)
         }
     }
 }
 
-async fn judged(session: &Session, slots: &[u64], snapshots: &[u64], root: u64) -> Result<Verdict> {
+async fn find_orphaned(
+    session: &Session,
+    slots: &[u64],
+    snapshots: &[u64],
+    root: u64,
+) -> Result<RootCheck> {
     if !session.stamps_slots {
-        return Ok(Verdict::Unknown("a surfnet has no forks"));
+        return Ok(RootCheck::Unknown("a surfnet has no forks"));
     }
     let first = slots.iter().chain(snapshots).copied().min().unwrap_or(root);
     match session.rpc.blocks(first, root).await {
@@ -96,41 +101,43 @@ async fn judged(session: &Session, slots: &[u64], snapshots: &[u64], root: u64) 
             let mut both = [slots, snapshots].concat();
             both.sort_unstable();
             both.dedup();
-            Ok(Verdict::Orphaned(orphaned(&both, &chain)))
+            Ok(RootCheck::Orphaned(orphaned(&both, &chain)))
         }
-        Ok(None) => Ok(Verdict::Unknown("the node does not offer getBlocks")),
-        Err(IndexerError::Rpc { fault: Fault::LongTermMissing, .. }) => {
+        Ok(None) => Ok(RootCheck::Unknown("the node does not offer getBlocks")),
+        Err(IndexerError::Rpc { fault: RpcFault::LongTermMissing, .. }) => {
             // Too long ago: what is there now has to come from a new reading.
             session.gap();
-            Ok(Verdict::Unknown("the node no longer has these blocks; all accounts are read again"))
+            Ok(RootCheck::Unknown(
+                "the node no longer has these blocks; all accounts are read again",
+            ))
         }
         // The next root is asked for instead.
-        Err(IndexerError::Behind { .. }) => Ok(Verdict::Later),
+        Err(IndexerError::Behind { .. }) => Ok(RootCheck::Later),
         Err(e) if e.is_transient() => {
-            session.link.report(Origin::Fork, Some(e.to_string()));
-            Ok(Verdict::Later)
+            session.context.report(Origin::Reorg, Some(e.to_string()));
+            Ok(RootCheck::Later)
         }
         Err(e) => Err(e),
     }
 }
 
-async fn take_back(
+async fn undo_orphaned(
     session: &Session,
     slots: &[u64],
     snapshots: &[u64],
     orphans: &[u64],
     root: u64,
 ) -> Result<()> {
-    let link = &session.link;
+    let context = &session.context;
     // From here on nothing is complete until everything was read again.
     session.gap();
     let of_stream: Vec<u64> = orphans.iter().copied().filter(|s| slots.contains(s)).collect();
     let of_snapshots: Vec<u64> =
         orphans.iter().copied().filter(|s| snapshots.contains(s)).collect();
-    let run = link.run()?;
-    let undone = link.insist(|| link.store.undo(&run, &of_stream)).await?;
-    link.metrics.undo_restored(undone.restored.saturating_add(undone.removed));
-    link.revised(undone.rev);
+    let run = context.run()?;
+    let undone = context.retry_until_ok(|| context.store.undo(&run, &of_stream)).await?;
+    context.metrics.undo_restored(undone.restored.saturating_add(undone.removed));
+    context.revised(undone.rev);
     session.forget_snapshots(root);
     warn!(root, slots = ?of_stream, snapshots = ?of_snapshots, "slots did not become final");
     let detail = json!({
@@ -140,7 +147,7 @@ async fn take_back(
         "restored": undone.restored,
         "removed": undone.removed,
     });
-    link.note("SlotsOrphaned", detail).await;
+    context.note("SlotsOrphaned", detail).await;
     Ok(())
 }
 

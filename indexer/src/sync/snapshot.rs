@@ -20,15 +20,15 @@ use crate::{
     source::{
         error::{IndexerError, Result},
         rpc::Rpc,
-        snapshot::{Coverage, Known, Rung, SnapshotStream},
+        snapshot::{Coverage, KnownAccounts, ScanMethod, SnapshotStream},
     },
-    store::{Batch, Close, Closing, Fill, Present, Store},
-    sync::context::Link,
+    store::{Batch, Close, Closing, Fill, PubkeySet, Store},
+    sync::context::MirrorContext,
 };
 
 /// The accounts that the mirror holds, for a node that lists none.
 #[async_trait]
-impl Known for Arc<dyn Store> {
+impl KnownAccounts for Arc<dyn Store> {
     /// The live rows.
     async fn after(&self, after: Option<Pubkey>, most: usize) -> Result<Vec<Pubkey>> {
         let most = u32::try_from(most).unwrap_or(u32::MAX);
@@ -37,9 +37,9 @@ impl Known for Arc<dyn Store> {
 }
 
 /// Accounts of one transaction.
-const ROWS: usize = 5_000;
+const MAX_ROWS_PER_WRITE: usize = 5_000;
 /// Pieces that wait for the store: with it, the node is read no faster than the store writes.
-const WAITING: usize = 2;
+const MAX_QUEUED_PIECES: usize = 2;
 
 /// What a reading did to the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,21 +64,26 @@ pub(crate) struct Joined {
 
 /// Whether the store holds nothing yet, so that it can be filled. Where that has failed before, it
 /// is not tried again.
-pub(crate) async fn is_fillable(link: &Link) -> Result<bool> {
-    if link.has_failed_to_fill() {
+pub(crate) async fn is_fillable(context: &MirrorContext) -> Result<bool> {
+    if context.has_failed_to_fill() {
         return Ok(false);
     }
-    let state = link.insist(|| link.store.state()).await?;
-    Ok(state.snapshot_slot == 0 && link.insist(|| link.store.rows(None, 1)).await?.is_empty())
+    let state = context.retry_until_ok(|| context.store.state()).await?;
+    Ok(state.snapshot_slot == 0
+        && context.retry_until_ok(|| context.store.rows(None, 1)).await?.is_empty())
 }
 
 /// Begins to read all accounts at a slot of at least `min_slot`.
 ///
 /// # Errors
 /// As [`Rpc::snapshot`].
-pub(crate) async fn begin(link: &Link, rpc: &Rpc, min_slot: u64) -> Result<SnapshotStream> {
+pub(crate) async fn begin(
+    context: &MirrorContext,
+    rpc: &Rpc,
+    min_slot: u64,
+) -> Result<SnapshotStream> {
     // Where the node lists nothing, what the mirror knows is asked for by name.
-    let known: Arc<dyn Known> = Arc::new(Arc::clone(&link.store));
+    let known: Arc<dyn KnownAccounts> = Arc::new(Arc::clone(&context.store));
     rpc.snapshot_of(min_slot, Some(known)).await
 }
 
@@ -104,50 +109,50 @@ impl Joined {
 /// # Errors
 /// When node or store do not answer. What was read until then is written, and nothing is closed.
 pub(crate) async fn merge(
-    link: &Link,
+    context: &MirrorContext,
     rpc: &Rpc,
     stream: SnapshotStream,
     fill: bool,
 ) -> Result<Joined> {
     // Behind the address, since: what is read from here on is written.
-    link.same_cluster(rpc).await?;
-    let (tx, rows) = mpsc::channel(WAITING);
+    context.same_cluster(rpc).await?;
+    let (tx, rows) = mpsc::channel(MAX_QUEUED_PIECES);
     // Only a reading in one piece never tells of an account twice.
-    let fill = fill && stream.rung() == Rung::Plain;
-    let reading = pieces(link, stream, tx);
+    let fill = fill && stream.scan_method() == ScanMethod::Plain;
+    let reading = pieces(context, stream, tx);
     let (read, mut joined) = if fill {
-        let run = link.run()?;
-        let filling = async { link.store.fill(&run, rows).await.map_err(IndexerError::from) };
-        link.filling(true);
+        let run = context.run()?;
+        let filling = async { context.store.fill(&run, rows).await.map_err(IndexerError::from) };
+        context.filling(true);
         let done = tokio::try_join!(reading, filling);
-        link.filling(false);
+        context.filling(false);
         if let Err(IndexerError::Store(e)) = &done {
             tracing::warn!("the store could not be filled at once: {e}");
-            link.fail_to_fill();
+            context.fail_to_fill();
             return Err(IndexerError::NotFilled);
         }
         let (read, filled) = done?;
         let Some(written) = filled else {
-            link.fail_to_fill();
+            context.fail_to_fill();
             return Err(IndexerError::NotFilled);
         };
         (read, Joined { written, moves_view: true, ..Joined::default() })
     } else {
-        tokio::try_join!(reading, write(link, rows))?
+        tokio::try_join!(reading, write(context, rows))?
     };
-    let Read { mut present, slot, coverage } = read;
+    let Reading { mut present, slot, coverage } = read;
     let accounts = present.len();
     if coverage != Coverage::All {
         // Accounts that cannot be read were not looked for: that they are missing says nothing.
-        for bad in link.insist(|| link.store.quarantined()).await? {
+        for bad in context.retry_until_ok(|| context.store.quarantined()).await? {
             present.insert(&bad.pubkey);
         }
         present.seal();
     }
     (joined.slot, joined.accounts) = (slot, accounts);
-    link.same_cluster(rpc).await?;
+    context.same_cluster(rpc).await?;
     joined.is_complete = coverage.is_complete();
-    let named = absent::named_only(link, slot).await?;
+    let named = absent::named_only(context, slot).await?;
     let named = named.into_iter().filter(|pubkey| !present.contains(pubkey)).collect();
     let named = absent::ask(rpc, named, slot).await?;
     // Where nothing was listed, nothing was left out of a list.
@@ -155,31 +160,31 @@ pub(crate) async fn merge(
     if lists {
         joined.left_out = count(named.there.len());
     }
-    by_address(link, &mut joined, Asked { gone: vec![], ..named }).await?;
-    close(link, rpc, &mut joined, present, lists).await?;
+    by_address(context, &mut joined, Asked { gone: vec![], ..named }).await?;
+    close(context, rpc, &mut joined, present, lists).await?;
     joined.moves_view |= joined.closed > 0;
-    link.metrics.tombstones(joined.closed);
+    context.metrics.tombstones(joined.closed);
     Ok(joined)
 }
 
 /// Closes what `present` lacks, after the node has said that it is gone. Behind a list that was cut
 /// short the mirror does not count as complete at its slot.
 async fn close(
-    link: &Link,
+    context: &MirrorContext,
     rpc: &Rpc,
     joined: &mut Joined,
-    present: Present,
+    present: PubkeySet,
     lists: bool,
 ) -> Result<()> {
     let slot = joined.slot;
     if joined.left_out > 0 {
-        let lacking = absent::lacking(link, slot, &present).await?;
-        return cut_short(link, joined, absent::ask(rpc, lacking, slot).await?).await;
+        let lacking = absent::lacking(context, slot, &present).await?;
+        return cut_short(context, joined, absent::ask(rpc, lacking, slot).await?).await;
     }
     let (mut present, mut gone) = (Arc::new(present), vec![]);
     loop {
         let proved = Arc::new(gone.iter().copied().collect());
-        let lacking = match link.tombstone(slot, (&present, &proved)).await? {
+        let lacking = match context.tombstone(slot, (&present, &proved)).await? {
             Closing::Closed(closed) => {
                 joined.closed = joined.closed.saturating_add(closed);
                 return Ok(());
@@ -189,37 +194,37 @@ async fn close(
         let asked = absent::ask(rpc, lacking, slot).await?;
         joined.asked = joined.asked.max(asked.slot);
         if lists && !asked.there.is_empty() {
-            return cut_short(link, joined, asked).await;
+            return cut_short(context, joined, asked).await;
         }
         // Without a list these are accounts that the mirror came to know while it asked for others.
         let known = Arc::make_mut(&mut present);
         asked.there.iter().for_each(|raw| known.insert(&raw.pubkey));
         known.seal();
         gone.extend(asked.gone.iter().copied());
-        by_address(link, joined, Asked { gone: vec![], ..asked }).await?;
+        by_address(context, joined, Asked { gone: vec![], ..asked }).await?;
     }
 }
 
 /// The list left out what is `asked.there`.
-async fn cut_short(link: &Link, joined: &mut Joined, asked: Asked) -> Result<()> {
+async fn cut_short(context: &MirrorContext, joined: &mut Joined, asked: Asked) -> Result<()> {
     joined.left_out = joined.left_out.saturating_add(count(asked.there.len()));
-    by_address(link, joined, asked).await?;
-    link.reviewed().await
+    by_address(context, joined, asked).await?;
+    context.reviewed().await
 }
 
 /// Writes what was asked for by address.
-async fn by_address(link: &Link, joined: &mut Joined, asked: Asked) -> Result<()> {
+async fn by_address(context: &MirrorContext, joined: &mut Joined, asked: Asked) -> Result<()> {
     let Asked { mut there, mut gone, closed_at, slot } = asked;
     joined.asked = joined.asked.max(slot);
     while !there.is_empty() || !gone.is_empty() {
-        let raws = there.split_off(there.len().saturating_sub(ROWS));
-        let closes = gone.split_off(gone.len().saturating_sub(ROWS));
-        let close = |pubkey| Close { pubkey, slot: closed_at, wv: 0 };
+        let raws = there.split_off(there.len().saturating_sub(MAX_ROWS_PER_WRITE));
+        let closes = gone.split_off(gone.len().saturating_sub(MAX_ROWS_PER_WRITE));
+        let close = |pubkey| Close { pubkey, slot: closed_at, write_version: 0 };
         let closes = closes.into_iter().map(close).collect();
-        let (updates, quarantined) = decode_all(&link.config.program_id, raws);
+        let (updates, quarantined) = decode_all(&context.config.program_id, raws);
         let batch = Batch { updates, closes, quarantined, ..Batch::default() };
         let moves = moves_view(&batch);
-        let applied = link.apply(batch, Source::Snapshot).await?;
+        let applied = context.apply(batch, Source::Snapshot).await?;
         joined.written = joined.written.saturating_add(applied.written);
         joined.closed = joined.closed.saturating_add(applied.closed);
         joined.moves_view |= moves;
@@ -232,16 +237,20 @@ fn count(n: usize) -> u64 {
 }
 
 /// What is left of a reading when all of it was handed on.
-struct Read {
-    present: Present,
+struct Reading {
+    present: PubkeySet,
     slot: u64,
     coverage: Coverage,
 }
 
 /// Reads, decodes and hands on.
-async fn pieces(link: &Link, mut stream: SnapshotStream, tx: mpsc::Sender<Fill>) -> Result<Read> {
-    let mut present = Present::default();
-    let program_id = link.config.program_id;
+async fn pieces(
+    context: &MirrorContext,
+    mut stream: SnapshotStream,
+    tx: mpsc::Sender<Fill>,
+) -> Result<Reading> {
+    let mut present = PubkeySet::default();
+    let program_id = context.config.program_id;
     let mut part = vec![];
     loop {
         let piece = stream.next().await?;
@@ -249,13 +258,13 @@ async fn pieces(link: &Link, mut stream: SnapshotStream, tx: mpsc::Sender<Fill>)
         let piece = piece.unwrap_or_default();
         piece.iter().for_each(|raw| present.insert(&raw.pubkey));
         part.extend(piece);
-        if part.len() >= ROWS || (ended && !part.is_empty()) {
+        if part.len() >= MAX_ROWS_PER_WRITE || (ended && !part.is_empty()) {
             let raws = std::mem::take(&mut part);
             let decoded = tokio::task::spawn_blocking(move || decode_all(&program_id, raws)).await;
             // A decoder that was ended has nothing to say, and the reading ends with it.
             let Ok((updates, bad)) = decoded else { return Err(IndexerError::UsedUp) };
             for update in &updates {
-                link.metrics.updates(Some(update.facets.kind), Source::Snapshot, 1);
+                context.metrics.updates(Some(update.facets.kind), Source::Snapshot, 1);
             }
             // One that does not listen any more says why itself.
             if tx.send(Fill::Rows(updates, bad)).await.is_err() {
@@ -268,7 +277,7 @@ async fn pieces(link: &Link, mut stream: SnapshotStream, tx: mpsc::Sender<Fill>)
         }
     }
     present.seal();
-    Ok(Read { present, slot: stream.slot(), coverage: stream.coverage() })
+    Ok(Reading { present, slot: stream.slot(), coverage: stream.coverage() })
 }
 
 fn decode_all(
@@ -285,13 +294,13 @@ fn decode_all(
     (updates, bad)
 }
 
-async fn write(link: &Link, mut rows: mpsc::Receiver<Fill>) -> Result<Joined> {
+async fn write(context: &MirrorContext, mut rows: mpsc::Receiver<Fill>) -> Result<Joined> {
     let mut joined = Joined::default();
     while let Some(part) = rows.recv().await {
         let Fill::Rows(updates, quarantined) = part else { break };
         let batch = Batch { updates, quarantined, ..Batch::default() };
         let moves = moves_view(&batch);
-        let applied = link.apply(batch, Source::Snapshot).await?;
+        let applied = context.apply(batch, Source::Snapshot).await?;
         joined.written = joined.written.saturating_add(applied.written);
         joined.moves_view |= moves && applied.written > 0;
     }

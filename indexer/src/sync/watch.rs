@@ -6,12 +6,12 @@ use upgrade_manager::state::ProposalStatus;
 
 use super::Session;
 use crate::{
-    source::{error::Result, websocket::MOST_WATCHED},
+    source::{error::Result, websocket::MAX_WATCHED},
     store::View,
 };
 
 /// Changes of the view that come so close together are looked at once.
-const TOGETHER: Duration = Duration::from_millis(100);
+const VIEW_DEBOUNCE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The programs and the open proposals of both kinds in `view`, those that changed last first, as
 /// many as can be watched.
@@ -30,16 +30,16 @@ pub(super) fn list(view: &View) -> Vec<Pubkey> {
     let live = all.filter(|(closed, open, ..)| closed.is_none() && *open);
     let mut live: Vec<(u64, Pubkey)> = live.map(|(_, _, slot, pubkey)| (slot, pubkey)).collect();
     live.sort_unstable_by(|a, b| b.cmp(a));
-    live.into_iter().map(|(_, pubkey)| pubkey).take(MOST_WATCHED).collect()
+    live.into_iter().map(|(_, pubkey)| pubkey).take(MAX_WATCHED).collect()
 }
 
 /// Keeps the list as the store says, after each change of it.
-pub(super) async fn follow(session: Arc<Session>) -> Result<()> {
+pub(super) async fn stand_by(session: Arc<Session>) -> Result<()> {
     loop {
         session.view_moved.notified().await;
-        tokio::time::sleep(TOGETHER).await;
-        let link = &session.link;
-        let now = list(&link.insist(|| link.store.view()).await?);
+        tokio::time::sleep(VIEW_DEBOUNCE_INTERVAL).await;
+        let context = &session.context;
+        let now = list(&context.retry_until_ok(|| context.store.view()).await?);
         session.watched.send_if_modified(|list| {
             // In another order it is the same list.
             let (mut before, mut after) = (list.clone(), now.clone());

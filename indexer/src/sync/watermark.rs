@@ -4,25 +4,25 @@
 //! final: so a root that is heard means that everything up to it has been heard. What is merely
 //! confirmed says nothing on the socket; that is asked over HTTP, and believed once the socket was
 //! read up to that moment and has told of two more slots.
-use super::write_buffer::Reach;
+use super::write_buffer::StreamProgress;
 
 /// Slots that must be told of after a slot was said to be confirmed.
-const LATER: u8 = 2;
+const MIN_LATER_SLOTS: u8 = 2;
 
 /// How far the stream is complete.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Watermark {
-    reach: Reach,
+    progress: StreamProgress,
     /// Newest slot heard of.
     heard: u64,
-    asked: Option<Asked>,
+    pending: Option<PendingProgress>,
     /// Came while another one was being waited for.
-    next: Option<Reach>,
+    next: Option<StreamProgress>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Asked {
-    said: Reach,
+struct PendingProgress {
+    node_progress: StreamProgress,
     /// Slots told of since everything of that moment was read.
     since: Option<u8>,
 }
@@ -32,42 +32,45 @@ impl Watermark {
     pub fn slot(&mut self, slot: u64, root: u64) {
         self.heard = slot;
         self.root(root);
-        if let Some(asked) = &mut self.asked
-            && let Some(since) = &mut asked.since
+        if let Some(pending) = &mut self.pending
+            && let Some(since) = &mut pending.since
             // What waits on the way here is of an earlier slot.
-            && slot > asked.said.confirmed.saturating_add(1)
+            && slot > pending.node_progress.confirmed.saturating_add(1)
         {
             *since = since.saturating_add(1);
-            if *since >= LATER {
-                self.reach = self.reach.max(asked.said);
-                self.asked = self.next.take().map(|said| Asked { said, since: None });
+            if *since >= MIN_LATER_SLOTS {
+                self.progress = self.progress.max(pending.node_progress);
+                self.pending = self
+                    .next
+                    .take()
+                    .map(|node_progress| PendingProgress { node_progress, since: None });
             }
         }
     }
 
     /// `root` is final.
     pub fn root(&mut self, root: u64) {
-        self.reach = self.reach.max(Reach { confirmed: root, root });
+        self.progress = self.progress.max(StreamProgress { confirmed: root, root });
     }
 
     /// An account of `slot` was told of: the slots before it are complete.
     pub fn account(&mut self, slot: u64) {
         let confirmed = slot.saturating_sub(1);
-        self.reach = self.reach.max(Reach { confirmed, root: 0 });
+        self.progress = self.progress.max(StreamProgress { confirmed, root: 0 });
     }
 
     /// The node said elsewhere that it has come so far.
-    pub fn said(&mut self, said: Reach) {
-        match &self.asked {
-            Some(_) => self.next = Some(self.next.unwrap_or_default().max(said)),
-            None => self.asked = Some(Asked { said, since: None }),
+    pub fn node_progress(&mut self, node_progress: StreamProgress) {
+        match &self.pending {
+            Some(_) => self.next = Some(self.next.unwrap_or_default().max(node_progress)),
+            None => self.pending = Some(PendingProgress { node_progress, since: None }),
         }
     }
 
     /// Nothing waits to be read at this moment.
     pub fn rests(&mut self) {
-        if let Some(asked) = &mut self.asked {
-            asked.since.get_or_insert(0);
+        if let Some(pending) = &mut self.pending {
+            pending.since.get_or_insert(0);
         }
     }
 
@@ -79,8 +82,8 @@ impl Watermark {
 
     /// How far everything has been heard.
     #[must_use]
-    pub fn reach(&self) -> Reach {
-        self.reach
+    pub fn progress(&self) -> StreamProgress {
+        self.progress
     }
 }
 
@@ -94,38 +97,38 @@ mod tests {
         mark.slot(50, 10);
         mark.root(15);
         mark.slot(51, 11);
-        assert_eq!(mark.reach(), Reach { confirmed: 15, root: 15 });
+        assert_eq!(mark.progress(), StreamProgress { confirmed: 15, root: 15 });
     }
 
     #[test]
     fn a_slot_that_is_said_to_be_confirmed_waits_for_two_later_messages() {
         let mut mark = Watermark::default();
-        mark.said(Reach { confirmed: 100, root: 0 });
+        mark.node_progress(StreamProgress { confirmed: 100, root: 0 });
         // What had come before it was said proves nothing.
         mark.slot(100, 0);
         mark.slot(101, 0);
-        assert_eq!(mark.reach().confirmed, 0);
+        assert_eq!(mark.progress().confirmed, 0);
         mark.rests();
         mark.slot(102, 0);
-        assert_eq!(mark.reach().confirmed, 0);
+        assert_eq!(mark.progress().confirmed, 0);
         mark.slot(103, 0);
-        assert_eq!(mark.reach().confirmed, 100);
+        assert_eq!(mark.progress().confirmed, 100);
     }
 
     #[test]
     fn what_is_said_faster_than_slots_pass_is_not_forgotten_and_not_believed_early() {
         let mut mark = Watermark::default();
         for confirmed in 100..110 {
-            mark.said(Reach { confirmed, root: 0 });
+            mark.node_progress(StreamProgress { confirmed, root: 0 });
             mark.rests();
         }
         mark.slot(110, 0);
         mark.slot(111, 0);
-        assert_eq!(mark.reach().confirmed, 100);
+        assert_eq!(mark.progress().confirmed, 100);
         mark.rests();
         mark.slot(112, 0);
         mark.slot(113, 0);
-        assert_eq!(mark.reach().confirmed, 109);
+        assert_eq!(mark.progress().confirmed, 109);
     }
 
     #[test]
@@ -133,6 +136,6 @@ mod tests {
         let mut mark = Watermark::default();
         mark.account(70);
         mark.account(69);
-        assert_eq!(mark.reach(), Reach { confirmed: 69, root: 0 });
+        assert_eq!(mark.progress(), StreamProgress { confirmed: 69, root: 0 });
     }
 }

@@ -14,15 +14,15 @@ use crate::{
 };
 
 /// Most accounts that may wait.
-pub const MOST_ACCOUNTS: usize = 200_000;
+pub const MAX_ACCOUNTS: usize = 200_000;
 /// Most bytes that may wait.
-pub const MOST_BYTES: usize = 64 << 20;
+pub const MAX_BYTES: usize = 64 << 20;
 /// Bytes of a waiting account beside its own.
-const OVERHEAD: usize = 400;
+const ENTRY_OVERHEAD: usize = 400;
 
 /// What the stream says of one account.
 #[derive(Clone, Debug)]
-pub enum Told {
+pub enum AccountChange {
     /// Its state.
     State(Box<Update>),
     /// It is gone.
@@ -33,14 +33,14 @@ pub enum Told {
 
 /// How far the stream is complete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reach {
+pub struct StreamProgress {
     /// Newest confirmed slot of which everything has been told.
     pub confirmed: u64,
     /// Newest finalised slot of which everything has been told.
     pub root: u64,
 }
 
-impl Reach {
+impl StreamProgress {
     /// The further of both, mark by mark.
     #[must_use]
     pub fn max(self, other: Self) -> Self {
@@ -66,28 +66,28 @@ enum Entry {
 impl Entry {
     fn order(&self) -> (u64, u64) {
         match self {
-            Self::State(update) => (update.slot, update.wv),
-            Self::Gone(close) => (close.slot, close.wv),
+            Self::State(update) => (update.slot, update.write_version),
+            Self::Gone(close) => (close.slot, close.write_version),
         }
     }
 
     fn bytes(&self) -> usize {
         let raw = if let Self::State(update) = self { update.raw.len() } else { 0 };
-        raw.saturating_add(OVERHEAD)
+        raw.saturating_add(ENTRY_OVERHEAD)
     }
 }
 
 /// What has arrived and is not written yet. What is being written is set apart from what arrives
 /// meanwhile: else a stream that never rests would never be complete.
 #[derive(Debug)]
-pub struct Intake {
+pub struct WriteBuffer {
     newest: HashMap<Pubkey, Entry>,
     unreadable: HashMap<Pubkey, Quarantined>,
-    reach: Reach,
+    progress: StreamProgress,
     /// Set apart to be written next.
     going: Vec<Entry>,
     going_unreadable: Vec<Quarantined>,
-    going_reach: Reach,
+    going_progress: StreamProgress,
     bytes: usize,
     most: Full,
     /// Accounts that waited when it was asked for, or have come since; `None` when it was not, or
@@ -95,23 +95,23 @@ pub struct Intake {
     arrivals: Option<HashSet<Pubkey>>,
 }
 
-impl Default for Intake {
+impl Default for WriteBuffer {
     fn default() -> Self {
-        Self::bounded(Full { accounts: MOST_ACCOUNTS, bytes: MOST_BYTES })
+        Self::bounded(Full { accounts: MAX_ACCOUNTS, bytes: MAX_BYTES })
     }
 }
 
-impl Intake {
+impl WriteBuffer {
     /// An empty intake that takes `most`.
     #[must_use]
     pub fn bounded(most: Full) -> Self {
         Self {
             newest: HashMap::new(),
             unreadable: HashMap::new(),
-            reach: Reach::default(),
+            progress: StreamProgress::default(),
             going: vec![],
             going_unreadable: vec![],
-            going_reach: Reach::default(),
+            going_progress: StreamProgress::default(),
             bytes: 0,
             most,
             arrivals: None,
@@ -122,14 +122,14 @@ impl Intake {
     ///
     /// # Errors
     /// [`Full`] when more waits than may; what was told is kept all the same.
-    pub fn take(&mut self, told: Told) -> Result<(), Full> {
+    pub fn take(&mut self, told: AccountChange) -> Result<(), Full> {
         match told {
-            Told::State(update) => self.keep(update.pubkey, Entry::State(update)),
-            Told::Gone(close) => self.keep(close.pubkey, Entry::Gone(close)),
-            Told::Unreadable(bad) => {
-                let added = bad.raw.len().saturating_add(OVERHEAD);
+            AccountChange::State(update) => self.keep(update.pubkey, Entry::State(update)),
+            AccountChange::Gone(close) => self.keep(close.pubkey, Entry::Gone(close)),
+            AccountChange::Unreadable(bad) => {
+                let added = bad.raw.len().saturating_add(ENTRY_OVERHEAD);
                 let old = self.unreadable.insert(bad.pubkey, *bad);
-                let freed = old.map_or(0, |o| o.raw.len().saturating_add(OVERHEAD));
+                let freed = old.map_or(0, |o| o.raw.len().saturating_add(ENTRY_OVERHEAD));
                 self.bytes = self.bytes.saturating_add(added).saturating_sub(freed);
             }
         }
@@ -157,9 +157,9 @@ impl Intake {
         self.bytes = self.bytes.saturating_add(added).saturating_sub(freed);
     }
 
-    /// Everything up to `reach` has been told, and taken in.
-    pub fn reached(&mut self, reach: Reach) {
-        self.reach = self.reach.max(reach);
+    /// Everything up to `progress` has been told, and taken in.
+    pub fn reached(&mut self, progress: StreamProgress) {
+        self.progress = self.progress.max(progress);
     }
 
     /// How many accounts wait.
@@ -200,11 +200,11 @@ impl Intake {
 
     /// What is to be written next, `most` accounts at most, and how far the stream is complete once
     /// it is. Empty when nothing waits.
-    pub fn next(&mut self, most: usize) -> (Batch, Reach) {
+    pub fn next(&mut self, most: usize) -> (Batch, StreamProgress) {
         if self.going.is_empty() && self.going_unreadable.is_empty() {
             self.going = mem::take(&mut self.newest).into_values().collect();
             self.going_unreadable = mem::take(&mut self.unreadable).into_values().collect();
-            self.going_reach = self.reach;
+            self.going_progress = self.progress;
         }
         let mut batch = Batch::default();
         for entry in self.going.split_off(self.going.len().saturating_sub(most)) {
@@ -216,12 +216,13 @@ impl Intake {
         }
         if self.going.is_empty() {
             for bad in self.going_unreadable.drain(..) {
-                self.bytes = self.bytes.saturating_sub(bad.raw.len().saturating_add(OVERHEAD));
+                self.bytes =
+                    self.bytes.saturating_sub(bad.raw.len().saturating_add(ENTRY_OVERHEAD));
                 batch.quarantined.push(bad);
             }
-            (batch, self.going_reach)
+            (batch, self.going_progress)
         } else {
-            (batch, Reach::default())
+            (batch, StreamProgress::default())
         }
     }
 }
@@ -229,11 +230,11 @@ impl Intake {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::{Facets, Kind};
+    use crate::account::{AccountKind, Facets};
 
-    fn state(n: u8, slot: u64, wv: u64) -> Told {
+    fn state(n: u8, slot: u64, write_version: u64) -> AccountChange {
         let facets = Facets {
-            kind: Kind::Multisig,
+            kind: AccountKind::Multisig,
             program: None,
             proposal: None,
             account: None,
@@ -243,54 +244,64 @@ mod tests {
         };
         let pubkey = Pubkey::new_from_array([n; 32]);
         let raw = vec![n; 100];
-        Told::State(Box::new(Update { pubkey, slot, wv, facets, raw, data_hash: [n; 32] }))
+        AccountChange::State(Box::new(Update {
+            pubkey,
+            slot,
+            write_version,
+            facets,
+            raw,
+            data_hash: [n; 32],
+        }))
     }
 
-    fn gone(n: u8, slot: u64, wv: u64) -> Told {
-        Told::Gone(Close { pubkey: Pubkey::new_from_array([n; 32]), slot, wv })
+    fn gone(n: u8, slot: u64, write_version: u64) -> AccountChange {
+        AccountChange::Gone(Close { pubkey: Pubkey::new_from_array([n; 32]), slot, write_version })
     }
 
     #[test]
     fn of_several_states_the_newest_goes_whatever_came_last() {
-        let mut intake = Intake::default();
+        let mut write_buffer = WriteBuffer::default();
         for told in [state(1, 5, 1), state(1, 7, 3), state(1, 6, 4), gone(2, 9, 5), state(2, 8, 6)]
         {
-            intake.take(told).unwrap();
+            write_buffer.take(told).unwrap();
         }
-        let (batch, _) = intake.next(10);
-        assert_eq!(batch.updates.iter().map(|u| (u.slot, u.wv)).collect::<Vec<_>>(), [(7, 3)]);
+        let (batch, _) = write_buffer.next(10);
+        assert_eq!(
+            batch.updates.iter().map(|u| (u.slot, u.write_version)).collect::<Vec<_>>(),
+            [(7, 3)]
+        );
         assert_eq!(batch.closes.iter().map(|c| c.slot).collect::<Vec<_>>(), [9]);
-        assert!(intake.is_empty() && intake.bytes == 0);
+        assert!(write_buffer.is_empty() && write_buffer.bytes == 0);
     }
 
     #[test]
     fn how_far_it_is_complete_is_said_only_with_the_last_of_what_was_there() {
-        let mut intake = Intake::default();
+        let mut write_buffer = WriteBuffer::default();
         for n in 1..=3 {
-            intake.take(state(n, 5, u64::from(n))).unwrap();
+            write_buffer.take(state(n, 5, u64::from(n))).unwrap();
         }
-        let reach = Reach { confirmed: 5, root: 2 };
-        intake.reached(reach);
-        let (first, early) = intake.next(2);
-        assert_eq!((first.updates.len(), early), (2, Reach::default()));
+        let progress = StreamProgress { confirmed: 5, root: 2 };
+        write_buffer.reached(progress);
+        let (first, early) = write_buffer.next(2);
+        assert_eq!((first.updates.len(), early), (2, StreamProgress::default()));
         // What comes meanwhile does not hold it up, and is not taken for written.
-        intake.take(state(4, 6, 9)).unwrap();
-        intake.reached(Reach { confirmed: 6, root: 3 });
-        let (second, then) = intake.next(2);
-        assert_eq!((second.updates.len(), then), (1, reach));
-        let (third, at_last) = intake.next(2);
-        assert_eq!((third.updates.len(), at_last), (1, Reach { confirmed: 6, root: 3 }));
+        write_buffer.take(state(4, 6, 9)).unwrap();
+        write_buffer.reached(StreamProgress { confirmed: 6, root: 3 });
+        let (second, then) = write_buffer.next(2);
+        assert_eq!((second.updates.len(), then), (1, progress));
+        let (third, at_last) = write_buffer.next(2);
+        assert_eq!((third.updates.len(), at_last), (1, StreamProgress { confirmed: 6, root: 3 }));
     }
 
     #[test]
     fn it_is_full_by_accounts_and_by_bytes_and_the_same_account_again_fills_nothing() {
-        let mut few = Intake::bounded(Full { accounts: 2, bytes: usize::MAX });
+        let mut few = WriteBuffer::bounded(Full { accounts: 2, bytes: usize::MAX });
         for slot in 1..100 {
             few.take(state(1, slot, 1)).unwrap();
         }
         few.take(state(2, 1, 1)).unwrap();
         assert_eq!(few.take(state(3, 1, 1)).unwrap_err().accounts, 3);
-        let mut small = Intake::bounded(Full { accounts: 9, bytes: 1_100 });
+        let mut small = WriteBuffer::bounded(Full { accounts: 9, bytes: 1_100 });
         small.take(state(1, 1, 1)).unwrap();
         small.take(gone(1, 2, 1)).unwrap();
         small.take(state(2, 1, 1)).unwrap();

@@ -13,21 +13,21 @@ use tokio::{sync::watch, task::JoinSet};
 use tracing::{info, warn};
 
 use super::{
-    facts::{Fact, Names},
+    facts::{AddressNames, Fact},
     hook::Hook,
-    message::Message,
-    send::{self, Answer},
+    message::WebhookMessage,
+    send::{self, ReceiverAnswer},
 };
 use crate::{
-    ops::metrics::{Metrics, Outcome},
+    ops::metrics::{DeliveryOutcome, Metrics},
     source::backoff::Backoff,
     store::{HookState, OutboxRow, Sent, Store, View},
 };
 
 /// Rows of the outbox that are read at once.
-const PAGE: u32 = 64;
+const PAGE_ROWS: u32 = 64;
 /// How long a message that is on its way when the mirror stops may take.
-const LAST: Duration = Duration::from_secs(5);
+const LAST_MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How patient the delivery is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub struct Delivery {
     /// The webhooks.
     pub hooks: Vec<Arc<Hook>>,
     /// The operator's names for addresses.
-    pub names: Arc<Names>,
+    pub names: Arc<AddressNames>,
     /// How patient it is.
     pub pace: Pace,
 }
@@ -97,7 +97,7 @@ pub async fn deliver(
                 continue;
             }
         };
-        let worker = Worker {
+        let worker = HookWorker {
             store: Arc::clone(&store),
             hook,
             client,
@@ -113,29 +113,29 @@ pub async fn deliver(
 }
 
 /// The delivery is to end.
-struct Ended;
+struct DeliveryStopped;
 
-struct Worker {
+struct HookWorker {
     store: Arc<dyn Store>,
     hook: Arc<Hook>,
     client: Client,
-    names: Arc<Names>,
+    names: Arc<AddressNames>,
     metrics: Metrics,
     pace: Pace,
     news: watch::Receiver<u64>,
     stop: watch::Receiver<bool>,
 }
 
-impl Worker {
+impl HookWorker {
     async fn run(mut self, since_slot: u64) {
-        let Err(Ended) = self.drive(since_slot).await;
+        let Err(DeliveryStopped) = self.drive(since_slot).await;
         info!(hook = self.hook.target.name, "announcements end");
     }
 
-    async fn drive(&mut self, since_slot: u64) -> Result<Infallible, Ended> {
+    async fn drive(&mut self, since_slot: u64) -> Result<Infallible, DeliveryStopped> {
         let name = self.hook.target.name.clone();
         let mut at = self
-            .insist(|s| {
+            .retry_until_ok(|s| {
                 let name = name.clone();
                 async move { s.hook(&name, since_slot).await }
             })
@@ -143,7 +143,8 @@ impl Worker {
         self.count_dead().await?;
         loop {
             let after = at.next_id.saturating_sub(1);
-            let rows = self.insist(|s| async move { s.outbox(after, PAGE).await }).await?;
+            let rows =
+                self.retry_until_ok(|s| async move { s.outbox(after, PAGE_ROWS).await }).await?;
             if rows.is_empty() {
                 self.idle().await?;
             } else {
@@ -153,9 +154,13 @@ impl Worker {
     }
 
     /// Tells `rows`, the next ones of the outbox.
-    async fn page(&mut self, at: &mut HookState, rows: &[OutboxRow]) -> Result<(), Ended> {
-        let view = self.insist(|s| async move { s.view().await }).await?;
-        let genesis = self.insist(|s| async move { s.state().await }).await?.genesis_hash;
+    async fn page(
+        &mut self,
+        at: &mut HookState,
+        rows: &[OutboxRow],
+    ) -> Result<(), DeliveryStopped> {
+        let view = self.retry_until_ok(|s| async move { s.view().await }).await?;
+        let genesis = self.retry_until_ok(|s| async move { s.state().await }).await?.genesis_hash;
         let mut passed = None;
         for row in rows {
             if row.announcement.slot <= at.since_slot {
@@ -188,12 +193,12 @@ impl Worker {
         row: &OutboxRow,
         view: &View,
         genesis: Option<&[u8; 32]>,
-    ) -> Result<Option<Message>, String> {
+    ) -> Result<Option<WebhookMessage>, String> {
         let fact = Fact::new(row, view)?;
         if !self.hook.target.wants(fact.kind) {
             return Ok(None);
         }
-        Message::new(&fact, &self.hook.target, &self.names, genesis).map(Some)
+        WebhookMessage::new(&fact, &self.hook.target, &self.names, genesis).map(Some)
     }
 
     /// Tries `row` until it is taken or given up.
@@ -201,8 +206,8 @@ impl Worker {
         &mut self,
         at: &mut HookState,
         row: &OutboxRow,
-        message: &Message,
-    ) -> Result<(), Ended> {
+        message: &WebhookMessage,
+    ) -> Result<(), DeliveryStopped> {
         if at.next_id != row.id {
             // The attempts noted so far were another row's.
             (at.next_id, at.attempts, at.next_at_ms) = (row.id, 0, 0);
@@ -210,21 +215,21 @@ impl Worker {
         loop {
             self.pause(self.left(at.next_at_ms)).await?;
             let sent = match self.attempt(message).await? {
-                Answer::Taken { .. } => {
-                    self.metrics.webhook(&at.name, Outcome::Delivered);
+                ReceiverAnswer::Taken { .. } => {
+                    self.metrics.webhook(&at.name, DeliveryOutcome::Delivered);
                     Sent::Taken
                 }
-                Answer::Again { error, wait }
+                ReceiverAnswer::Again { error, wait }
                     if at.attempts.saturating_add(1) < self.pace.attempts =>
                 {
-                    self.metrics.webhook(&at.name, Outcome::Failed);
+                    self.metrics.webhook(&at.name, DeliveryOutcome::Failed);
                     let attempts = at.attempts.saturating_add(1);
                     let jitter = self.pace.wait(attempts, &mut rand::thread_rng());
                     warn!(hook = at.name, id = row.id, attempts, "{error}");
                     Sent::Again { error, next_at_ms: in_ms(wait.unwrap_or_default().max(jitter)) }
                 }
-                Answer::Again { error, .. } | Answer::Refused { error } => {
-                    self.metrics.webhook(&at.name, Outcome::Dead);
+                ReceiverAnswer::Again { error, .. } | ReceiverAnswer::Refused { error } => {
+                    self.metrics.webhook(&at.name, DeliveryOutcome::Dead);
                     warn!(hook = at.name, id = row.id, "given up: {error}");
                     Sent::Dead { error, at_ms: now_ms() }
                 }
@@ -240,19 +245,19 @@ impl Worker {
 
     /// Sends once. What is on its way when the mirror stops gets a moment to arrive; if it does
     /// not, it is sent again after the next start.
-    async fn attempt(&self, message: &Message) -> Result<Answer, Ended> {
+    async fn attempt(&self, message: &WebhookMessage) -> Result<ReceiverAnswer, DeliveryStopped> {
         let last = async {
             self.stopped().await;
-            tokio::time::sleep(LAST).await;
+            tokio::time::sleep(LAST_MESSAGE_TIMEOUT).await;
         };
         tokio::select! {
             answer = send::send(&self.client, &self.hook, message, SystemTime::now()) => Ok(answer),
-            () = last => Err(Ended),
+            () = last => Err(DeliveryStopped),
         }
     }
 
     /// Notes what became of row `id`, in the store and in `at`.
-    async fn note(&self, at: &mut HookState, id: u64, sent: &Sent) -> Result<(), Ended> {
+    async fn note(&self, at: &mut HookState, id: u64, sent: &Sent) -> Result<(), DeliveryStopped> {
         let name = &at.name;
         // Also when the mirror stops: what was sent and not noted is sent twice.
         let mut backoff = Backoff::with_cap(self.pace.cap);
@@ -273,21 +278,24 @@ impl Worker {
         Ok(())
     }
 
-    async fn count_dead(&self) -> Result<(), Ended> {
-        let dead = self.insist(|s| async move { s.dead_letters().await }).await?;
+    async fn count_dead(&self) -> Result<(), DeliveryStopped> {
+        let dead = self.retry_until_ok(|s| async move { s.dead_letters().await }).await?;
         self.metrics.dead_letters(u64::try_from(dead.len()).unwrap_or(u64::MAX));
         Ok(())
     }
 
     /// Asks the store until it answers.
-    async fn insist<T, F>(&self, ask: impl Fn(Arc<dyn Store>) -> F) -> Result<T, Ended>
+    async fn retry_until_ok<T, F>(
+        &self,
+        ask: impl Fn(Arc<dyn Store>) -> F,
+    ) -> Result<T, DeliveryStopped>
     where
         F: Future<Output = crate::store::Result<T>>,
     {
         let mut backoff = Backoff::with_cap(self.pace.cap);
         loop {
             if *self.stop.borrow() {
-                return Err(Ended);
+                return Err(DeliveryStopped);
             }
             match ask(Arc::clone(&self.store)).await {
                 Ok(answer) => return Ok(answer),
@@ -306,15 +314,15 @@ impl Worker {
     /// What is left until `at_ms`. A clock that was set back must not make it longer than any wait.
     fn left(&self, at_ms: i64) -> Duration {
         let left = u64::try_from(at_ms.saturating_sub(now_ms())).unwrap_or(0);
-        Duration::from_millis(left).min(self.pace.cap.max(crate::source::rate_limiter::LONGEST))
+        Duration::from_millis(left).min(self.pace.cap.max(crate::source::rate_limiter::MAX_PAUSE))
     }
 
     /// Waits for news.
-    async fn idle(&mut self) -> Result<(), Ended> {
+    async fn idle(&mut self) -> Result<(), DeliveryStopped> {
         self.pause(self.pace.gather).await?;
         let (idle, mut news) = (self.pace.idle, self.news.clone());
         tokio::select! {
-            () = self.stopped() => Err(Ended),
+            () = self.stopped() => Err(DeliveryStopped),
             changed = news.changed() => {
                 // Seen; and nobody tells any more once the sender is gone.
                 self.news = news;
@@ -324,12 +332,12 @@ impl Worker {
         }
     }
 
-    async fn pause(&self, time: Duration) -> Result<(), Ended> {
+    async fn pause(&self, time: Duration) -> Result<(), DeliveryStopped> {
         if time.is_zero() && !*self.stop.borrow() {
             return Ok(());
         }
         tokio::select! {
-            () = self.stopped() => Err(Ended),
+            () = self.stopped() => Err(DeliveryStopped),
             () = tokio::time::sleep(time) => Ok(()),
         }
     }

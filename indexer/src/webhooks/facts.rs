@@ -8,17 +8,17 @@ use upgrade_manager::state::{Action, Ballot, ProposalStatus};
 use super::template::Field;
 use crate::store::{
     OutboxRow, Row, View,
-    announcement::{Detail, Kind},
+    announcement::{AnnouncementKind, Detail},
 };
 
 /// The operator's names for addresses.
-pub type Names = BTreeMap<Pubkey, String>;
+pub type AddressNames = BTreeMap<Pubkey, String>;
 
 /// An announcement with all that is known about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
     /// What happened; a veto is told from other ways to cancel.
-    pub kind: Kind,
+    pub kind: AnnouncementKind,
     /// The same for every indexer that reads the same chain, in hex.
     pub id: String,
     /// Slot in which it happened.
@@ -44,7 +44,7 @@ impl Fact {
                 row.id
             )
         };
-        let kind = Kind::from_name(&said.kind)
+        let kind = AnnouncementKind::from_name(&said.kind)
             .ok_or_else(|| wrong(format!("its kind is {:?}", said.kind)))?;
         let detail: Detail =
             serde_json::from_str(&said.detail).map_err(|e| wrong(format!("its detail: {e}")))?;
@@ -64,8 +64,8 @@ impl Fact {
     #[must_use]
     pub fn test(now: i64) -> Self {
         Self {
-            kind: Kind::Test,
-            id: hex::encode(crate::store::announcement::derived(Kind::Test, None, now)),
+            kind: AnnouncementKind::Test,
+            id: hex::encode(crate::store::announcement::derived(AnnouncementKind::Test, None, now)),
             slot: 0,
             chain_time: None,
             detail: Detail::default(),
@@ -84,7 +84,7 @@ impl Fact {
             d.program = Some(p.terms.program.to_string());
             d.action = Some("Upgrade".to_owned());
             self.to_version = Some(p.terms.to_version);
-            if d.version.is_none() && self.kind != Kind::RolledBack {
+            if d.version.is_none() && self.kind != AnnouncementKind::RolledBack {
                 d.version = self.to_version;
             }
             self.tell_a_veto(p.status, p.proposer, &p.ballot);
@@ -104,7 +104,7 @@ impl Fact {
     /// Whoever cancels is either the proposer before any vote, or a voter whose wish is on the
     /// ballot, or the guardian.
     fn tell_a_veto(&mut self, status: ProposalStatus, proposer: Pubkey, ballot: &Ballot) {
-        if self.kind != Kind::Cancelled || status != ProposalStatus::Cancelled {
+        if self.kind != AnnouncementKind::Cancelled || status != ProposalStatus::Cancelled {
             return;
         }
         let Some(actor) = self.detail.actor.as_ref().and_then(|k| k.parse::<Pubkey>().ok()) else {
@@ -112,13 +112,13 @@ impl Fact {
         };
         let withdrawn = actor == proposer && ballot.votes.is_empty();
         if !withdrawn && !ballot.cancel.contains(&actor) {
-            self.kind = Kind::Vetoed;
+            self.kind = AnnouncementKind::Vetoed;
         }
     }
 
     /// The value of `field` for a text.
     #[must_use]
-    pub fn value(&self, field: Field, names: &Names) -> Option<String> {
+    pub fn value(&self, field: Field, names: &AddressNames) -> Option<String> {
         let d = &self.detail;
         match field {
             Field::Program => d.program.clone(),
@@ -129,20 +129,21 @@ impl Fact {
             Field::Version => d.version.map(|n| n.to_string()),
             Field::Actor => d.actor.as_ref().map(|key| named(key, names)),
             Field::Signature => d.signature.clone(),
-            Field::Slot => (self.kind != Kind::Test).then(|| self.slot.to_string()),
+            Field::Slot => (self.kind != AnnouncementKind::Test).then(|| self.slot.to_string()),
             Field::Multisig => d.multisig.as_ref().map(|key| named(key, names)),
             Field::What => Some(self.what(names)),
         }
     }
 
-    fn name(&self, names: &Names) -> Option<String> {
+    fn name(&self, names: &AddressNames) -> Option<String> {
         self.detail.program.as_ref().or(self.detail.multisig.as_ref()).map(|k| named(k, names))
     }
 
-    fn what(&self, names: &Names) -> String {
+    fn what(&self, names: &AddressNames) -> String {
         let d = &self.detail;
         let name = self.name(names).unwrap_or_else(|| "an unknown program".to_owned());
-        let version = self.to_version.or(d.version.filter(|_| self.kind != Kind::RolledBack));
+        let version =
+            self.to_version.or(d.version.filter(|_| self.kind != AnnouncementKind::RolledBack));
         match (d.action.as_deref(), version, &d.new_authority) {
             (Some("Upgrade"), Some(v), _) => format!("the upgrade of {name} to version {v}"),
             (Some("Upgrade"), None, _) => format!("the upgrade of {name}"),
@@ -162,7 +163,7 @@ fn find<'a, T>(rows: &'a [Row<T>], key: &Pubkey) -> Option<&'a Row<T>> {
 }
 
 /// The operator's name for `key`, else the whole address: a part of one can be imitated.
-fn named(key: &str, names: &Names) -> String {
+fn named(key: &str, names: &AddressNames) -> String {
     let known = key.parse().ok().and_then(|k: Pubkey| names.get(&k));
     known.cloned().unwrap_or_else(|| key.to_owned())
 }

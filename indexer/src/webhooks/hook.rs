@@ -9,14 +9,14 @@ use std::{
 use reqwest::Url;
 
 use super::{Secret, template::Template};
-use crate::{ops::redact::shown, store::announcement::Kind};
+use crate::{ops::redact::shown, store::announcement::AnnouncementKind};
 
 /// Longest name.
-const LONGEST_NAME: usize = 32;
+const MAX_NAME_LEN: usize = 32;
 
 /// The shape of a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
+pub enum WebhookFormat {
     /// Every field, for programs.
     #[default]
     Json,
@@ -26,7 +26,7 @@ pub enum Format {
     Slack,
 }
 
-impl Format {
+impl WebhookFormat {
     /// Every format.
     pub const ALL: [Self; 3] = [Self::Json, Self::Discord, Self::Slack];
 
@@ -74,10 +74,10 @@ pub struct Target {
     /// Its name.
     pub name: String,
     /// The shape of its bodies.
-    pub format: Format,
+    pub format: WebhookFormat,
     url: Url,
-    kinds: BTreeSet<Kind>,
-    templates: BTreeMap<Kind, Template>,
+    kinds: BTreeSet<AnnouncementKind>,
+    templates: BTreeMap<AnnouncementKind, Template>,
 }
 
 impl fmt::Debug for Target {
@@ -96,7 +96,7 @@ impl Target {
         let wrong = |what: String| format!("The webhook {name} {what}.");
         let url = url(&spec.url).map_err(wrong)?;
         let kinds = match &spec.kinds {
-            None => Kind::ALL.into(),
+            None => AnnouncementKind::ALL.into(),
             Some(names) if names.is_empty() => {
                 return Err(wrong(
                     "has an empty list of kinds; leave the key out for all of them".to_owned(),
@@ -107,8 +107,8 @@ impl Target {
             }
         };
         let format = match &spec.format {
-            None => Format::default(),
-            Some(name) => Format::from_name(name).ok_or_else(|| {
+            None => WebhookFormat::default(),
+            Some(name) => WebhookFormat::from_name(name).ok_or_else(|| {
                 wrong(format!("has the format {name:?}; the formats are json, discord and slack"))
             })?,
         };
@@ -124,20 +124,20 @@ impl Target {
 
     /// Whether it is told of `kind`.
     #[must_use]
-    pub fn wants(&self, kind: Kind) -> bool {
+    pub fn wants(&self, kind: AnnouncementKind) -> bool {
         self.kinds.contains(&kind)
     }
 
     /// What it is told of.
-    pub fn kinds(&self) -> impl Iterator<Item = Kind> + '_ {
-        self.kinds.iter().copied().filter(|kind| *kind != Kind::Test)
+    pub fn kinds(&self) -> impl Iterator<Item = AnnouncementKind> + '_ {
+        self.kinds.iter().copied().filter(|kind| *kind != AnnouncementKind::Test)
     }
 
     /// The text for `kind`.
     ///
     /// # Errors
     /// Never for the kinds of this program: their default texts are tested.
-    pub(super) fn template(&self, kind: Kind) -> Result<Template, String> {
+    pub(super) fn template(&self, kind: AnnouncementKind) -> Result<Template, String> {
         self.templates
             .get(&kind)
             .map_or_else(|| Template::parse(kind.default_text()), |t| Ok(t.clone()))
@@ -175,20 +175,25 @@ pub struct Hook {
 
 fn name(name: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
-    if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(plain) {
+    if name.is_empty() || name.len() > MAX_NAME_LEN || !name.chars().all(plain) {
         return Err(format!(
-            "{name:?} cannot be a webhook's name: 1 to {LONGEST_NAME} of a-z, 0-9, - and _."
+            "{name:?} cannot be a webhook's name: 1 to {MAX_NAME_LEN} of a-z, 0-9, - and _."
         ));
     }
     Ok(name.to_owned())
 }
 
-fn kind(name: &str) -> Result<Kind, String> {
-    Kind::from_name(name).filter(|kind| *kind != Kind::Test).ok_or_else(|| {
-        let known: Vec<_> =
-            Kind::ALL.iter().filter(|k| **k != Kind::Test).map(|k| k.name()).collect();
-        format!("names the kind {name:?}; the kinds are {}", known.join(", "))
-    })
+fn kind(name: &str) -> Result<AnnouncementKind, String> {
+    AnnouncementKind::from_name(name).filter(|kind| *kind != AnnouncementKind::Test).ok_or_else(
+        || {
+            let known: Vec<_> = AnnouncementKind::ALL
+                .iter()
+                .filter(|k| **k != AnnouncementKind::Test)
+                .map(|k| k.name())
+                .collect();
+            format!("names the kind {name:?}; the kinds are {}", known.join(", "))
+        },
+    )
 }
 
 fn url(text: &str) -> Result<Url, String> {

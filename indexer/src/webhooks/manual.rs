@@ -2,10 +2,10 @@
 use std::{sync::Arc, time::SystemTime};
 
 use super::{
-    facts::{Fact, Names},
+    facts::{AddressNames, Fact},
     hook::Hook,
-    message::Message,
-    send::{self, Answer},
+    message::WebhookMessage,
+    send::{self, ReceiverAnswer},
 };
 use crate::store::{DeadLetter, Store};
 
@@ -13,10 +13,10 @@ use crate::store::{DeadLetter, Store};
 ///
 /// # Errors
 /// Why it was not taken, as a sentence.
-pub async fn test(hook: &Hook, names: &Names) -> Result<u16, String> {
+pub async fn test(hook: &Hook, names: &AddressNames) -> Result<u16, String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let fact = Fact::test(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
-    hand_over(hook, &Message::new(&fact, &hook.target, names, None)?).await
+    hand_over(hook, &WebhookMessage::new(&fact, &hook.target, names, None)?).await
 }
 
 /// Sends `letter` to `hook` once more, and takes it off the list when it is taken; the status of the
@@ -27,23 +27,23 @@ pub async fn test(hook: &Hook, names: &Names) -> Result<u16, String> {
 pub async fn retry(
     store: &Arc<dyn Store>,
     hook: &Hook,
-    names: &Names,
+    names: &AddressNames,
     letter: &DeadLetter,
 ) -> Result<u16, String> {
     let view = store.view().await.map_err(|e| e.to_string())?;
     let genesis = store.state().await.map_err(|e| e.to_string())?.genesis_hash;
     let fact = Fact::new(&letter.row, &view)?;
-    let message = Message::new(&fact, &hook.target, names, genesis.as_ref())?;
+    let message = WebhookMessage::new(&fact, &hook.target, names, genesis.as_ref())?;
     let status = hand_over(hook, &message).await?;
     // Whether it still was there does not matter: it is gone now.
     store.forget_dead(&letter.hook, letter.row.id).await.map_err(|e| e.to_string())?;
     Ok(status)
 }
 
-async fn hand_over(hook: &Hook, message: &Message) -> Result<u16, String> {
+async fn hand_over(hook: &Hook, message: &WebhookMessage) -> Result<u16, String> {
     let client = send::client(&hook.target)?;
     match send::send(&client, hook, message, SystemTime::now()).await {
-        Answer::Taken { status } => Ok(status),
-        Answer::Again { error, .. } | Answer::Refused { error } => Err(error),
+        ReceiverAnswer::Taken { status } => Ok(status),
+        ReceiverAnswer::Again { error, .. } | ReceiverAnswer::Refused { error } => Err(error),
     }
 }

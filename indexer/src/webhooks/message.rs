@@ -2,23 +2,23 @@
 use serde_json::{Value, json};
 
 use super::{
-    facts::{Fact, Names},
-    hook::{Format, Target},
+    facts::{AddressNames, Fact},
+    hook::{Target, WebhookFormat},
 };
-use crate::store::announcement::Kind;
+use crate::store::announcement::AnnouncementKind;
 
 /// What is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
+pub struct WebhookMessage {
     /// What it says.
-    pub kind: Kind,
+    pub kind: AnnouncementKind,
     /// The fact's id in hex: the same at every attempt, so that a receiver can tell a repetition.
     pub id: String,
     /// The body.
     pub body: Vec<u8>,
 }
 
-impl Message {
+impl WebhookMessage {
     /// `fact` for `target`, about the cluster with this genesis hash.
     ///
     /// # Errors
@@ -26,15 +26,15 @@ impl Message {
     pub fn new(
         fact: &Fact,
         target: &Target,
-        names: &Names,
+        names: &AddressNames,
         genesis_hash: Option<&[u8; 32]>,
     ) -> Result<Self, String> {
         let text = target.template(fact.kind)?.fill(|field| fact.value(field, names));
         let body = match target.format {
-            Format::Json => full(fact, &text, genesis_hash),
+            WebhookFormat::Json => full(fact, &text, genesis_hash),
             // Nobody is mentioned, whatever the text says.
-            Format::Discord => json!({"content": text, "allowed_mentions": {"parse": []}}),
-            Format::Slack => json!({"text": text}),
+            WebhookFormat::Discord => json!({"content": text, "allowed_mentions": {"parse": []}}),
+            WebhookFormat::Slack => json!({"text": text}),
         };
         Ok(Self { kind: fact.kind, id: fact.id.clone(), body: body.to_string().into_bytes() })
     }
@@ -55,7 +55,7 @@ fn full(fact: &Fact, text: &str, genesis_hash: Option<&[u8; 32]>) -> Value {
         "version": d.version,
         "eta": d.eta,
         "new_authority": d.new_authority,
-        "slot": (fact.kind != Kind::Test).then_some(fact.slot),
+        "slot": (fact.kind != AnnouncementKind::Test).then_some(fact.slot),
         "chain_time": fact.chain_time,
         "signature": d.signature,
         "text": text,

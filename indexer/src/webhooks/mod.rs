@@ -20,10 +20,10 @@ use crate::{
 };
 
 pub use deliver::{Delivery, Pace, deliver};
-pub use facts::{Fact, Names};
-pub use hook::{Format, Hook, Spec, Target};
+pub use facts::{AddressNames, Fact};
+pub use hook::{Hook, Spec, Target, WebhookFormat};
 pub use manual::{retry, test};
-pub use message::Message;
+pub use message::WebhookMessage;
 pub use send::{EVENT, ID, SIGNATURE, TIMESTAMP};
 pub use sign::Secret;
 

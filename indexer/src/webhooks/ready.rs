@@ -16,14 +16,14 @@ use crate::{
     ops::health::{Conn, Health},
     store::{
         Announcement, OutboxRow, Result, Row, Run, Store, StoreError, View,
-        announcement::{Detail, Kind, derived},
+        announcement::{AnnouncementKind, Detail, derived},
     },
 };
 
 /// How often the mirror is looked at.
-const EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Rows of the outbox that are read at once.
-const PAGE: u32 = 256;
+const PAGE_ROWS: u32 = 256;
 
 /// Until when a pause of `multisig` stops the execution of `proposal`, seconds since 1970: 0 without one.
 /// What a multisig decides about itself is not paused.
@@ -62,7 +62,7 @@ pub fn learn(approvals: &mut Approvals, rows: &[OutboxRow]) {
     for said in rows.iter().map(|row| &row.announcement) {
         let eta = || serde_json::from_str::<Detail>(&said.detail).ok()?.eta;
         if let (true, Some(proposal), Some(eta)) =
-            (said.kind == Kind::Approved.name(), said.subject, eta())
+            (said.kind == AnnouncementKind::Approved.name(), said.subject, eta())
         {
             approvals.insert(proposal, (said.slot, eta));
         }
@@ -96,12 +96,12 @@ fn one<T: Course>(
             // A pause that was lifted in a slot which is not final may still be on.
             let ready = multisig.slot <= upto
                 && can_be_executed(proposal, &multisig.account, now.unix, now.slot);
-            ready.then_some((Kind::Ready, stage.eta))?
+            ready.then_some((AnnouncementKind::Ready, stage.eta))?
         }
         // A row that is older than the approval says nothing about it.
         ProposalStatus::Active => {
             let (voted, eta) = approvals.get(&row.pubkey)?;
-            (row.slot >= *voted).then_some((Kind::ApprovalLost, *eta))?
+            (row.slot >= *voted).then_some((AnnouncementKind::ApprovalLost, *eta))?
         }
         _ => return None,
     };
@@ -109,14 +109,14 @@ fn one<T: Course>(
         proposal: Some(row.pubkey.to_string()),
         program: proposal.program().map(|k| k.to_string()),
         multisig: Some(proposal.multisig().to_string()),
-        eta: (kind == Kind::Ready).then_some(eta),
+        eta: (kind == AnnouncementKind::Ready).then_some(eta),
         ..Detail::default()
     };
     Some(Announcement {
         event_id: derived(kind, Some(&row.pubkey), eta),
         kind: kind.name().to_owned(),
-        slot: if kind == Kind::Ready { now.slot } else { row.slot },
-        chain_time: (kind == Kind::Ready).then_some(now.unix),
+        slot: if kind == AnnouncementKind::Ready { now.slot } else { row.slot },
+        chain_time: (kind == AnnouncementKind::Ready).then_some(now.unix),
         subject: Some(row.pubkey),
         detail: detail.json(),
     })
@@ -153,7 +153,7 @@ pub async fn watch(
         }
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
-            () = tokio::time::sleep(EVERY) => {}
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
         }
     }
 }
@@ -216,7 +216,7 @@ impl Watching {
 
     async fn read_outbox(&mut self) -> Result<()> {
         loop {
-            let rows = self.store.outbox(self.read, PAGE).await?;
+            let rows = self.store.outbox(self.read, PAGE_ROWS).await?;
             let Some(last) = rows.last() else { return Ok(()) };
             self.read = last.id;
             learn(&mut self.approvals, &rows);

@@ -6,16 +6,16 @@ use reqwest::{Client, Response, StatusCode, header, redirect::Policy};
 
 use super::{
     hook::{Hook, Target},
-    message::Message,
+    message::WebhookMessage,
 };
 use crate::{ops::redact::scrubbed, source::rate_limiter::retry_after};
 
 /// Longest wait for a connection.
-const CONNECT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for an answer and for what is read of it.
-const TIMEOUT: Duration = Duration::from_secs(15);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// Most bytes that are read of an answer.
-const MOST: usize = 2_048;
+const MAX_ANSWER_BYTES: usize = 2_048;
 
 /// The header with the kind.
 pub const EVENT: &str = "X-Control-Room-Event";
@@ -28,7 +28,7 @@ pub const SIGNATURE: &str = "X-Control-Room-Signature";
 
 /// What an attempt ended with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum ReceiverAnswer {
     /// The receiver has it.
     Taken {
         /// Its status.
@@ -56,8 +56,8 @@ pub fn client(target: &Target) -> Result<Client, String> {
     let mut builder = Client::builder()
         .user_agent(concat!("control-room/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
-        .connect_timeout(CONNECT)
-        .timeout(TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(ANSWER_TIMEOUT)
         .https_only(!target.is_local())
         // A small answer must not unfold into a large one.
         .no_gzip()
@@ -79,7 +79,12 @@ pub fn client(target: &Target) -> Result<Client, String> {
 }
 
 /// Sends `message` to `hook` once, at `now` by this machine's clock.
-pub async fn send(client: &Client, hook: &Hook, message: &Message, now: SystemTime) -> Answer {
+pub async fn send(
+    client: &Client,
+    hook: &Hook,
+    message: &WebhookMessage,
+    now: SystemTime,
+) -> ReceiverAnswer {
     let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let timestamp = seconds.to_string();
     let sent = client
@@ -97,15 +102,15 @@ pub async fn send(client: &Client, hook: &Hook, message: &Message, now: SystemTi
         Err(e) => {
             let what = if e.is_timeout() { "did not answer in time" } else { "cannot be reached" };
             let error = sentence(hook, what, &causes(e));
-            Answer::Again { error, wait: None }
+            ReceiverAnswer::Again { error, wait: None }
         }
     }
 }
 
-async fn judge(hook: &Hook, response: Response, now: SystemTime) -> Answer {
+async fn judge(hook: &Hook, response: Response, now: SystemTime) -> ReceiverAnswer {
     let status = response.status();
     if status.is_success() {
-        return Answer::Taken { status: status.as_u16() };
+        return ReceiverAnswer::Taken { status: status.as_u16() };
     }
     let wait = response
         .headers()
@@ -114,14 +119,14 @@ async fn judge(hook: &Hook, response: Response, now: SystemTime) -> Answer {
     let said = format!("answered {status}");
     if status.is_redirection() {
         let hint = "Redirects are not followed: set its url to where it is now";
-        return Answer::Refused { error: sentence(hook, &said, hint) };
+        return ReceiverAnswer::Refused { error: sentence(hook, &said, hint) };
     }
     let error = sentence(hook, &said, &beginning(response).await);
     let later = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
     if later || status.is_server_error() {
-        Answer::Again { error, wait }
+        ReceiverAnswer::Again { error, wait }
     } else {
-        Answer::Refused { error }
+        ReceiverAnswer::Refused { error }
     }
 }
 
@@ -129,8 +134,8 @@ async fn judge(hook: &Hook, response: Response, now: SystemTime) -> Answer {
 async fn beginning(mut response: Response) -> String {
     let mut bytes = vec![];
     while let Ok(Some(chunk)) = response.chunk().await {
-        bytes.extend(chunk.iter().take(MOST.saturating_sub(bytes.len())));
-        if bytes.len() >= MOST {
+        bytes.extend(chunk.iter().take(MAX_ANSWER_BYTES.saturating_sub(bytes.len())));
+        if bytes.len() >= MAX_ANSWER_BYTES {
             break;
         }
     }

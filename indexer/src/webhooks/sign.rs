@@ -10,9 +10,9 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 /// Fewest bytes of a secret.
-const SHORTEST: usize = 16;
+const MIN_SECRET_LEN: usize = 16;
 /// Most bytes of a secret and of the file around it.
-const LONGEST: usize = 4_096;
+const MAX_SECRET_LEN: usize = 4_096;
 
 /// What sender and receiver share. Zeroed when dropped, and never shown.
 pub struct Secret(Zeroizing<Vec<u8>>);
@@ -31,10 +31,10 @@ impl Secret {
     pub fn new(bytes: Zeroizing<Vec<u8>>) -> Result<Self, String> {
         let kept = bytes.trim_ascii();
         match kept.len() {
-            n if n < SHORTEST => Err(format!(
-                "has {n} bytes, fewer than {SHORTEST}. Make one with `openssl rand -hex 32`"
+            n if n < MIN_SECRET_LEN => Err(format!(
+                "has {n} bytes, fewer than {MIN_SECRET_LEN}. Make one with `openssl rand -hex 32`"
             )),
-            n if n > LONGEST => Err(format!("has more than {LONGEST} bytes")),
+            n if n > MAX_SECRET_LEN => Err(format!("has more than {MAX_SECRET_LEN} bytes")),
             _ => Ok(Self(Zeroizing::new(kept.to_vec()))),
         }
     }
@@ -53,7 +53,7 @@ impl Secret {
         refuse_open_permissions(&file.metadata().map_err(failed)?)?;
         // Room for all of it at once, so that no part stays behind in memory that was given back;
         // one byte more than allowed, so that a file that is too long shows.
-        let most = LONGEST.saturating_add(1);
+        let most = MAX_SECRET_LEN.saturating_add(1);
         let mut bytes = Zeroizing::new(Vec::with_capacity(most));
         file.take(u64::try_from(most).unwrap_or(u64::MAX))
             .read_to_end(&mut bytes)

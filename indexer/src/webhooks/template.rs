@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 /// Longest template, characters.
-const LONGEST_TEMPLATE: usize = 1_000;
+const MAX_TEMPLATE_LEN: usize = 1_000;
 /// Longest value of one field, characters.
-const LONGEST_VALUE: usize = 160;
+const MAX_VALUE_LEN: usize = 160;
 /// Longest message, characters: what the strictest of the known channels takes.
-const LONGEST: usize = 1_900;
+const MAX_TEXT_LEN: usize = 1_900;
 
 /// A value that a template can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,14 +72,14 @@ impl Field {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum TemplatePart {
     Text(String),
     Value(Field),
 }
 
 /// A template that was found right.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template(Vec<Part>);
+pub struct Template(Vec<TemplatePart>);
 
 impl Template {
     /// Reads `text`; `{{` and `}}` stand for single braces.
@@ -90,8 +90,8 @@ impl Template {
         if text.trim().is_empty() {
             return Err("is empty".to_owned());
         }
-        if text.chars().count() > LONGEST_TEMPLATE {
-            return Err(format!("is longer than {LONGEST_TEMPLATE} characters"));
+        if text.chars().count() > MAX_TEMPLATE_LEN {
+            return Err(format!("is longer than {MAX_TEMPLATE_LEN} characters"));
         }
         let (mut parts, mut literal) = (vec![], String::new());
         let mut rest = text.char_indices().peekable();
@@ -113,9 +113,9 @@ impl Template {
                         ));
                     }
                     if !literal.is_empty() {
-                        parts.push(Part::Text(std::mem::take(&mut literal)));
+                        parts.push(TemplatePart::Text(std::mem::take(&mut literal)));
                     }
-                    parts.push(Part::Value(field(&name)?));
+                    parts.push(TemplatePart::Value(field(&name)?));
                 }
                 '}' => {
                     return Err(format!(
@@ -132,7 +132,7 @@ impl Template {
             }
         }
         if !literal.is_empty() {
-            parts.push(Part::Text(literal));
+            parts.push(TemplatePart::Text(literal));
         }
         Ok(Self(parts))
     }
@@ -143,14 +143,14 @@ impl Template {
         let mut out = String::new();
         for part in &self.0 {
             match part {
-                Part::Text(text) => out.push_str(text),
-                Part::Value(field) => match value(*field) {
+                TemplatePart::Text(text) => out.push_str(text),
+                TemplatePart::Value(field) => match value(*field) {
                     Some(value) => out.push_str(&tame(&value)),
                     None => out.push('-'),
                 },
             }
         }
-        cut(&out, LONGEST)
+        cut(&out, MAX_TEXT_LEN)
     }
 }
 
@@ -188,7 +188,7 @@ pub fn tame(text: &str) -> String {
             c => c,
         })
         .collect();
-    cut(&tamed, LONGEST_VALUE)
+    cut(&tamed, MAX_VALUE_LEN)
 }
 
 /// Characters that steer what shows text, reorder it, or cannot be seen.
@@ -265,9 +265,9 @@ mod tests {
         fn no_text_makes_it_fail_later_or_grow(text in ".{0,80}", value in ".{0,4000}") {
             if let Ok(t) = Template::parse(&text) {
                 let said = t.fill(|_| Some(value.clone()));
-                prop_assert!(said.chars().count() <= LONGEST);
+                prop_assert!(said.chars().count() <= MAX_TEXT_LEN);
             }
-            prop_assert!(tame(&value).chars().count() <= LONGEST_VALUE);
+            prop_assert!(tame(&value).chars().count() <= MAX_VALUE_LEN);
             prop_assert!(!tame(&value).contains('@'));
         }
     }

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use hmac::{Hmac, Mac};
 use indexer::{
     Announcement, Metrics, Run, Store,
-    store::announcement::{Kind, derived},
+    store::announcement::{AnnouncementKind, derived},
     webhooks::{self, Delivery, Hook, Pace, Secret, Spec, Target},
 };
 use sha2::Sha256;
@@ -28,7 +28,7 @@ const SECRET: &str = "a secret that only two know";
 /// A fact of its own, in slot 1,000 + `n`.
 pub fn fact(n: u8) -> Announcement {
     Announcement {
-        event_id: derived(Kind::Expired, Some(&key(n)), 0),
+        event_id: derived(AnnouncementKind::Expired, Some(&key(n)), 0),
         kind: "Expired".to_owned(),
         slot: 1_000 + u64::from(n),
         chain_time: Some(1_700_000_000),

@@ -7,7 +7,7 @@ use std::{
 
 use anchor_lang::Event;
 use indexer::{
-    AuditEntry, Batch, Close, Fill, Marks, MirrorDigest, Present, Quarantined, Run, SqliteStore,
+    AuditEntry, Batch, Close, Fill, Marks, MirrorDigest, PubkeySet, Quarantined, Run, SqliteStore,
     Store,
     audit::line_file,
     digest,
@@ -59,10 +59,12 @@ async fn tell(store: &dyn Store, story: &[Step]) {
                 let mut batch = Batch { frontier: Some(slot), ..Batch::default() };
                 for (n, status) in told {
                     seq += 1;
-                    let wv = run.write_order(seq);
+                    let write_version = run.write_version(seq);
                     match status {
-                        Some(status) => batch.updates.push(record_update(*n, *status, slot, wv)),
-                        None => batch.closes.push(Close { pubkey: key(*n), slot, wv }),
+                        Some(status) => {
+                            batch.updates.push(record_update(*n, *status, slot, write_version))
+                        }
+                        None => batch.closes.push(Close { pubkey: key(*n), slot, write_version }),
                     }
                 }
                 store.apply(&run, batch).await.unwrap();
@@ -82,7 +84,7 @@ async fn tell(store: &dyn Store, story: &[Step]) {
                 let updates =
                     rows.iter().map(|(n, status)| record_update(*n, *status, slot, 0)).collect();
                 store.apply(&run, Batch { updates, ..Batch::default() }).await.unwrap();
-                let present: Present = rows.iter().map(|(n, _)| key(*n)).collect();
+                let present: PubkeySet = rows.iter().map(|(n, _)| key(*n)).collect();
                 complete(store, &run, slot, Arc::new(present)).await.unwrap();
             }
             Step::Root => {
@@ -206,7 +208,7 @@ async fn a_first_load_is_recorded_as_it_passes() {
     };
     let (filled, ()) = tokio::join!(recording.fill(&run, rows), send);
     assert_eq!(filled.unwrap(), Some(100));
-    let present: Present = (0..100).map(key).collect();
+    let present: PubkeySet = (0..100).map(key).collect();
     complete(&recording, &run, 9, Arc::new(present)).await.unwrap();
     drop(recording);
     let bytes = disk.bytes.lock().unwrap().clone();

@@ -15,8 +15,8 @@ async fn told(store: &Arc<dyn Store>, updates: Vec<Update>) -> Applied {
     store.apply(&RUN, Batch { updates, ..Batch::default() }).await.unwrap()
 }
 
-async fn closed(store: &Arc<dyn Store>, n: u8, slot: u64, wv: u64) -> Applied {
-    let closes = vec![Close { pubkey: key(n), slot, wv }];
+async fn closed(store: &Arc<dyn Store>, n: u8, slot: u64, write_version: u64) -> Applied {
+    let closes = vec![Close { pubkey: key(n), slot, write_version }];
     store.apply(&RUN, Batch { closes, ..Batch::default() }).await.unwrap()
 }
 
@@ -27,8 +27,8 @@ async fn root(store: &Arc<dyn Store>, slot: u64) {
 /// What is kept of account `n`: status, slot, slot of its closing. Counters must agree with rows.
 async fn seen(store: &Arc<dyn Store>, n: u8) -> Option<(AccountStatus, u64, Option<u64>)> {
     assert_eq!(store.progress(false).await.unwrap(), store.progress(true).await.unwrap());
-    let rows = store.kept_rows(None, 100).await.unwrap();
-    assert!(rows.iter().all(|row| row.place_sum == row.expected_place_sum()));
+    let rows = store.full_rows(None, 100).await.unwrap();
+    assert!(rows.iter().all(|row| row.position_checksum == row.expected_place_sum()));
     rows.into_iter().find(|row| row.pubkey == key(n)).map(|row| {
         let status = AccountStatus::from_name(&row.status.unwrap()).unwrap();
         (status, row.slot, row.closed_slot)
@@ -105,7 +105,7 @@ on_both_stores! {
         let store = place.open().await;
         let executed = bytes(&proposal(ProposalStatus::Executed));
         let updates = vec![update(key(60), 20, 1, executed)];
-        let closes = vec![Close { pubkey: key(60), slot: 20, wv: 2 }];
+        let closes = vec![Close { pubkey: key(60), slot: 20, write_version: 2 }];
         let done = store.apply(&RUN, Batch { updates, closes, ..Batch::default() }).await.unwrap();
         assert_eq!((done.written, done.closed), (1, 1));
         let row = store.view().await.unwrap().proposals.remove(0);

@@ -164,7 +164,7 @@ on_both_stores! {
         fake.state().ticks = false;
         let elsewhere = place.open().await;
         let began = tokio::time::Instant::now();
-        while began.elapsed() < indexer::store::LEASE + Duration::from_secs(1) {
+        while began.elapsed() < indexer::store::LEASE_DURATION + Duration::from_secs(1) {
             let refused = elsewhere.begin_run(&PROGRAM_ID, &[1; 32], "another").await.unwrap_err();
             assert!(matches!(refused, StoreError::Leased { .. }), "{refused}");
             tokio::time::sleep(Duration::from_millis(500)).await;

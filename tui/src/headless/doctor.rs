@@ -10,7 +10,7 @@ use backend::FileSigner;
 use indexer::{
     MirrorState,
     ops::redact::Secrets,
-    runtime::doctor::{Finding, Verdict, mirror, nodes, schema, sqlite_schema},
+    runtime::doctor::{CheckResult, Finding, mirror, nodes, schema, sqlite_schema},
     store::{SCHEMA, postgres},
 };
 use rustix::fs::{Access, access, statvfs};
@@ -38,7 +38,7 @@ pub async fn run(settings: Settings, secrets: Secrets, json: bool) -> Result<u8>
     let state = store(&settings, &secrets, &mut found).await;
     let stored = state.and_then(|state| state.genesis_hash);
     found.extend(nodes(&session::source(&settings, Kind::Shared), stored).await);
-    let failed = found.iter().any(|f| f.verdict == Verdict::Fail);
+    let failed = found.iter().any(|f| f.verdict == CheckResult::Fail);
     for f in &mut found {
         f.text = clean(&secrets.scrub(&f.text));
         f.about = clean(&f.about);
@@ -162,7 +162,7 @@ fn room(path: &Path) -> Option<Finding> {
     Some(match free {
         _ if free < NO_ROOM => Finding::fail(about, format!("Only {text} Make room.")),
         _ if free < ROOM => {
-            Finding::new(Verdict::Warn, about, format!("Only {text} Make room soon."))
+            Finding::new(CheckResult::Warn, about, format!("Only {text} Make room soon."))
         }
         _ => Finding::ok(about, text),
     })
@@ -176,7 +176,7 @@ fn configuration(path: &Path) -> Finding {
             Finding::ok(about, format!("{} is readable by its owner only.", path.display()))
         }
         Ok(_) => Finding::new(
-            Verdict::Warn,
+            CheckResult::Warn,
             about,
             format!(
                 "{0} can be read by others. If it holds access keys or a password: chmod 600 {0}.",
@@ -194,12 +194,12 @@ mod tests {
     #[test]
     fn a_data_folder_that_is_a_file_or_cannot_be_made_fails_and_a_missing_one_does_not() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(folder(dir.path()).verdict, Verdict::Ok);
-        assert_eq!(folder(&dir.path().join("a/b")).verdict, Verdict::Ok);
+        assert_eq!(folder(dir.path()).verdict, CheckResult::Ok);
+        assert_eq!(folder(&dir.path().join("a/b")).verdict, CheckResult::Ok);
         assert!(!dir.path().join("a").exists(), "looking makes nothing");
         let file = dir.path().join("file");
         fs::write(&file, "x").unwrap();
-        assert_eq!(folder(&file.join("a")).verdict, Verdict::Fail);
+        assert_eq!(folder(&file.join("a")).verdict, CheckResult::Fail);
     }
 
     #[test]
@@ -208,11 +208,11 @@ mod tests {
         let path = dir.path().join("config.toml");
         fs::write(&path, "").unwrap();
         for (mode, verdict) in
-            [(0o600, Verdict::Ok), (0o640, Verdict::Warn), (0o604, Verdict::Warn)]
+            [(0o600, CheckResult::Ok), (0o640, CheckResult::Warn), (0o604, CheckResult::Warn)]
         {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(configuration(&path).verdict, verdict, "{mode:o}");
         }
-        assert_eq!(configuration(&dir.path().join("none")).verdict, Verdict::Fail);
+        assert_eq!(configuration(&dir.path().join("none")).verdict, CheckResult::Fail);
     }
 }

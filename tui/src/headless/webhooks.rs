@@ -4,7 +4,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use indexer::{
     DeadLetter, HookState, Store,
-    store::announcement::Kind,
+    store::announcement::AnnouncementKind,
     webhooks::{self, Hook},
 };
 use serde_json::{Value, json};
@@ -71,9 +71,11 @@ async fn waiting(
     let rows = store.outbox(state.next_id.saturating_sub(1), COUNTED).await?;
     let wanted = |kind: &str| {
         // A veto is only told from other ways to cancel when it is sent.
-        Kind::from_name(kind).is_none_or(|kind| {
+        AnnouncementKind::from_name(kind).is_none_or(|kind| {
             settings.is_none_or(|w| {
-                w.target.wants(kind) || (kind == Kind::Cancelled && w.target.wants(Kind::Vetoed))
+                w.target.wants(kind)
+                    || (kind == AnnouncementKind::Cancelled
+                        && w.target.wants(AnnouncementKind::Vetoed))
             })
         })
     };
@@ -149,7 +151,7 @@ fn line_json(line: &Line) -> Value {
         "configured": settings.is_some(),
         "host": settings.map(|w| w.target.shown()),
         "format": settings.map(|w| w.target.format.name()),
-        "kinds": settings.map(|w| w.target.kinds().map(Kind::name).collect::<Vec<_>>()),
+        "kinds": settings.map(|w| w.target.kinds().map(AnnouncementKind::name).collect::<Vec<_>>()),
         "since_slot": state.map(|s| s.since_slot),
         "next_id": state.map(|s| s.next_id),
         "attempts": state.map(|s| s.attempts),

@@ -6,11 +6,11 @@ use solana_pubkey::Pubkey;
 use crate::store::{RawRow, Result, Store};
 
 /// Rows of one reading.
-const PAGE: u32 = 1_000;
+const PAGE_ROWS: u32 = 1_000;
 
 /// The live accounts of a mirror.
 #[derive(Debug, Default)]
-pub(super) struct Mirror {
+pub(super) struct MirrorHashes {
     /// Ascending by address, all of them and within each page.
     pages: Vec<Vec<Held>>,
 }
@@ -28,7 +28,7 @@ struct Held {
 
 /// What the chain tells of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum Comparison {
     /// What the mirror holds.
     Equal,
     /// Something else.
@@ -39,13 +39,13 @@ pub(super) enum Told {
     Again,
 }
 
-impl Mirror {
+impl MirrorHashes {
     /// Reads all live accounts of `store`.
     pub(super) async fn read(store: &dyn Store) -> Result<Self> {
         let mut mirror = Self::default();
         let mut after = None;
         loop {
-            let page = store.rows(after, PAGE).await?;
+            let page = store.rows(after, PAGE_ROWS).await?;
             let Some(last) = page.last() else { return Ok(mirror) };
             after = Some(last.pubkey);
             mirror.add(&page);
@@ -63,7 +63,7 @@ impl Mirror {
     }
 
     /// The chain tells of `pubkey` with these bytes.
-    pub(super) fn told(&mut self, pubkey: &Pubkey, data: &[u8]) -> Told {
+    pub(super) fn told(&mut self, pubkey: &Pubkey, data: &[u8]) -> Comparison {
         let key = pubkey.as_array();
         let behind =
             self.pages.partition_point(|page| page.first().is_some_and(|h| h.pubkey <= *key));
@@ -72,13 +72,13 @@ impl Mirror {
             let at = page.binary_search_by(|held| held.pubkey.cmp(key)).ok()?;
             page.get_mut(at)
         });
-        let Some(held) = found else { return Told::Missing };
+        let Some(held) = found else { return Comparison::Missing };
         if std::mem::replace(&mut held.seen, true) {
-            Told::Again
+            Comparison::Again
         } else if held.hash == <[u8; 32]>::from(Sha256::digest(data)) {
-            Told::Equal
+            Comparison::Equal
         } else {
-            Told::Other
+            Comparison::Other
         }
     }
 
@@ -118,18 +118,18 @@ mod tests {
         let rows: Vec<RawRow> = (0..1_000)
             .map(|n| RawRow { pubkey: key(2 * n), raw: n.to_le_bytes().to_vec(), slot: 1 })
             .collect();
-        let mut mirror = Mirror::default();
+        let mut mirror = MirrorHashes::default();
         rows.chunks(7).for_each(|page| mirror.add(page));
         for n in (0..1_000u16).rev().filter(|n| n % 10 != 3) {
-            assert_eq!(mirror.told(&key(2 * n + 1), &[]), Told::Missing);
-            let expected = if n % 10 == 4 { Told::Other } else { Told::Equal };
+            assert_eq!(mirror.told(&key(2 * n + 1), &[]), Comparison::Missing);
+            let expected = if n % 10 == 4 { Comparison::Other } else { Comparison::Equal };
             let data = if n % 10 == 4 { [9, 9] } else { n.to_le_bytes() };
             assert_eq!(mirror.told(&key(2 * n), &data), expected);
-            assert_eq!(mirror.told(&key(2 * n), &data), Told::Again);
+            assert_eq!(mirror.told(&key(2 * n), &data), Comparison::Again);
         }
         let untold: Vec<Pubkey> = mirror.untold().into_iter().map(|(pubkey, _)| pubkey).collect();
         let left: Vec<Pubkey> = (0..1_000).filter(|n| n % 10 == 3).map(|n| key(2 * n)).collect();
         assert_eq!(untold, left);
-        assert_eq!(Mirror::default().told(&key(1), &[]), Told::Missing);
+        assert_eq!(MirrorHashes::default().told(&key(1), &[]), Comparison::Missing);
     }
 }

@@ -13,7 +13,7 @@ use solana_pubkey::Pubkey;
 
 use self::{
     fields::{differences, unreadable},
-    mirror::{Mirror, Told, row},
+    mirror::{Comparison, MirrorHashes, row},
 };
 use crate::{
     account::decode::{Raw, mirrored},
@@ -23,11 +23,11 @@ use crate::{
 };
 
 /// A difference must outlive this many readings: the chain moves on while it is compared.
-const ROUNDS: u32 = 4;
+const MAX_ROUNDS: u32 = 4;
 /// Time between two readings.
-const PAUSE: Duration = Duration::from_millis(1_500);
+const ROUND_INTERVAL: Duration = Duration::from_millis(1_500);
 /// Accounts whose differences are listed, and faults of the mirror in itself.
-const LISTED: usize = 100;
+const MAX_LISTED: usize = 100;
 
 /// One field that differs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,13 +85,13 @@ pub async fn verify(config: &SourceConfig, store: &dyn Store) -> Result<VerifyRe
         let report = compare(&rpc, store).await?;
         // A list that is cut short stays so.
         let differs = !report.differences.is_empty() || report.unlisted > 0;
-        if !differs || round == ROUNDS {
+        if !differs || round == MAX_ROUNDS {
             break report;
         }
         round += 1;
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(ROUND_INTERVAL).await;
     };
-    let inside = check_store(store, LISTED).await?;
+    let inside = check_store(store, MAX_LISTED).await?;
     report.unlisted = report.unlisted.saturating_add(inside.more);
     for fault in inside.faults {
         let difference = of_fault(config.program_id, fault);
@@ -118,7 +118,7 @@ fn of_fault(manager: Pubkey, fault: StoreFault) -> Difference {
 
 /// One comparison of all accounts.
 async fn compare(rpc: &Rpc, store: &dyn Store) -> Result<VerifyReport> {
-    let mut held = Mirror::read(store).await?;
+    let mut held = MirrorHashes::read(store).await?;
     let bad: BTreeMap<Pubkey, String> =
         store.quarantined().await?.into_iter().map(|q| (q.pubkey, q.error)).collect();
     let mut stream = rpc.snapshot(0).await?;
@@ -129,10 +129,10 @@ async fn compare(rpc: &Rpc, store: &dyn Store) -> Result<VerifyReport> {
         for raw in piece {
             let data = mirrored(&raw.data);
             let told = held.told(&raw.pubkey, data);
-            let again =
-                told == Told::Again || (told == Told::Missing && !missing.insert(raw.pubkey));
+            let again = told == Comparison::Again
+                || (told == Comparison::Missing && !missing.insert(raw.pubkey));
             if !again {
-                let equal = told == Told::Equal && !found.bad.contains_key(&raw.pubkey);
+                let equal = told == Comparison::Equal && !found.bad.contains_key(&raw.pubkey);
                 found.account(raw.pubkey, equal, Some(data)).await?;
             }
         }
@@ -146,7 +146,7 @@ async fn compare(rpc: &Rpc, store: &dyn Store) -> Result<VerifyReport> {
     }
     for (pubkey, at) in untold {
         let data = there.get(&pubkey).map(|raw| mirrored(&raw.data));
-        let equal = data.is_some_and(|data| held.told(&pubkey, data) == Told::Equal);
+        let equal = data.is_some_and(|data| held.told(&pubkey, data) == Comparison::Equal);
         // What is newer than the list cannot be in it.
         let left_out = data.is_some() && at <= slot;
         found.report.left_out = found.report.left_out.saturating_add(u64::from(left_out));
@@ -171,7 +171,7 @@ impl Found<'_> {
     async fn account(&mut self, pubkey: Pubkey, equal: bool, chain: Option<&[u8]>) -> Result<()> {
         let report = &mut self.report;
         report.compared = report.compared.saturating_add(1);
-        if !equal && self.listed >= LISTED {
+        if !equal && self.listed >= MAX_LISTED {
             report.unlisted = report.unlisted.saturating_add(1);
             return Ok(());
         }

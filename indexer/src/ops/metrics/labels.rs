@@ -21,7 +21,7 @@ impl Source {
 
 /// How one attempt to deliver a webhook ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum DeliveryOutcome {
     /// The receiver took it.
     Delivered,
     /// It is tried again later.
@@ -30,7 +30,7 @@ pub enum Outcome {
     Dead,
 }
 
-impl Outcome {
+impl DeliveryOutcome {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",

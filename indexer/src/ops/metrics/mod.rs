@@ -15,10 +15,10 @@ use prometheus_client::{
     registry::{Metric, Registry},
 };
 
+pub use self::labels::{DeliveryOutcome, Source, code_label};
 use self::labels::{HookLabels, ReasonLabels, RpcLabels, UpdateLabels};
-pub use self::labels::{Outcome, Source, code_label};
 use crate::{
-    account::Kind,
+    account::AccountKind,
     ops::health::{Health, Reason},
 };
 
@@ -33,9 +33,9 @@ type Seconds = Gauge<f64, AtomicU64>;
 
 /// The counts. Cloning is cheap: all clones are the same counts.
 #[derive(Clone)]
-pub struct Metrics(Arc<Inner>);
+pub struct Metrics(Arc<MetricsInner>);
 
-struct Inner {
+struct MetricsInner {
     registry: Registry,
     last_frame: Mutex<Instant>,
     updates: Family<UpdateLabels, Counter>,
@@ -97,7 +97,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix(PREFIX);
         let r = &mut registry;
         // The text format adds `_total` to the name of every counter.
-        let inner = Inner {
+        let inner = MetricsInner {
             updates: put(
                 r,
                 "updates",
@@ -177,9 +177,9 @@ impl Metrics {
     }
 
     /// `n` accounts of type `kind` arrived; `None` is one that could not be decoded.
-    pub fn updates(&self, kind: Option<Kind>, source: Source, n: u64) {
+    pub fn updates(&self, kind: Option<AccountKind>, source: Source, n: u64) {
         let labels =
-            UpdateLabels { kind: kind.map_or("unknown", Kind::name), source: source.name() };
+            UpdateLabels { kind: kind.map_or("unknown", AccountKind::name), source: source.name() };
         self.0.updates.get_or_create(&labels).inc_by(n);
     }
 
@@ -229,7 +229,7 @@ impl Metrics {
     }
 
     /// An attempt to deliver to `hook`, a name from the settings, ended.
-    pub fn webhook(&self, hook: &str, outcome: Outcome) {
+    pub fn webhook(&self, hook: &str, outcome: DeliveryOutcome) {
         let labels = HookLabels { hook: hook.to_owned(), outcome: outcome.name() };
         self.0.deliveries.get_or_create(&labels).inc();
     }
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn every_documented_name_is_in_the_text_with_what_was_counted() {
         let m = Metrics::new();
-        m.updates(Some(Kind::AccountVersion), Source::Stream, 3);
+        m.updates(Some(AccountKind::AccountVersion), Source::Stream, 3);
         m.applied(2);
         m.stale(1);
         m.reconnect("silent");
@@ -349,7 +349,7 @@ mod tests {
         m.db_retry();
         m.tombstones(4);
         m.undo_restored(5);
-        m.webhook("multisig", Outcome::Delivered);
+        m.webhook("multisig", DeliveryOutcome::Delivered);
         m.dead_letters(6);
         m.health(&Health {
             reasons: [Reason::Drift].into(),

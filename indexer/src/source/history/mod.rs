@@ -14,7 +14,7 @@ use upgrade_manager::seeds;
 use self::pages::{List, Listed, Pages};
 use super::{
     answers::{InnerInstruction, NodeTransaction},
-    fault::Fault,
+    fault::RpcFault,
     rpc::Rpc,
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Transactions that are read at the same time.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT_READS: usize = 8;
 
 /// Transactions of one slot, in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl List for Rpc {
         match self.transaction(signature).await {
             Ok(_) => Ok(true),
             // What cannot be read is there.
-            Err(IndexerError::Rpc { fault: Fault::NewerVersion, .. }) => Ok(true),
+            Err(IndexerError::Rpc { fault: RpcFault::NewerVersion, .. }) => Ok(true),
             Err(e) if is_absent(&e) => Ok(false),
             Err(e) => Err(e),
         }
@@ -102,7 +102,7 @@ fn wrong(rpc: &Rpc, method: &'static str, detail: &str) -> IndexerError {
 
 /// Whether the node answered that it has no such transaction.
 fn is_absent(e: &IndexerError) -> bool {
-    matches!(e, IndexerError::Rpc { fault: Fault::LongTermMissing, .. })
+    matches!(e, IndexerError::Rpc { fault: RpcFault::LongTermMissing, .. })
 }
 
 /// The block says in which order; the list of signatures is only near it.
@@ -135,15 +135,19 @@ pub async fn events(
     program_id: &Pubkey,
     history: &[SlotHistory],
 ) -> Result<Vec<AuditEntry>> {
-    let wanted: Vec<Place> = history
+    let wanted: Vec<TransactionPlace> = history
         .iter()
         .flat_map(|h| {
-            h.signatures.iter().map(|s| Place { slot: h.slot, tx_index: 0, signature: *s })
+            h.signatures.iter().map(|s| TransactionPlace {
+                slot: h.slot,
+                tx_index: 0,
+                signature: *s,
+            })
         })
         .collect();
     let mut out = vec![];
     let (mut slot, mut tx_index) = (0, 0u32);
-    for part in wanted.chunks(AT_ONCE) {
+    for part in wanted.chunks(MAX_CONCURRENT_READS) {
         let read = part.iter().map(|at| events_at(rpc, program_id, *at));
         for (at, mut events) in part.iter().zip(try_join_all(read).await?) {
             if at.slot != slot {
@@ -159,7 +163,11 @@ pub async fn events(
     Ok(out)
 }
 
-async fn events_at(rpc: &Rpc, program_id: &Pubkey, at: Place) -> Result<Vec<AuditEntry>> {
+async fn events_at(
+    rpc: &Rpc,
+    program_id: &Pubkey,
+    at: TransactionPlace,
+) -> Result<Vec<AuditEntry>> {
     let read = async {
         let transaction = rpc.transaction(&at.signature).await?;
         if transaction.slot != at.slot {
@@ -174,14 +182,16 @@ async fn events_at(rpc: &Rpc, program_id: &Pubkey, at: Place) -> Result<Vec<Audi
 }
 
 /// The error for a log that stops before the transaction at `at` because of `error`.
-fn held_up(rpc: &Rpc, at: Place, error: IndexerError) -> IndexerError {
+fn held_up(rpc: &Rpc, at: TransactionPlace, error: IndexerError) -> IndexerError {
     let (url, signature, slot) = (rpc.shown(), at.signature.to_string(), at.slot);
     match error {
-        IndexerError::Rpc { fault: Fault::LongTermMissing, .. } => {
+        IndexerError::Rpc { fault: RpcFault::LongTermMissing, .. } => {
             IndexerError::Pruned { url, signature, slot }
         }
         IndexerError::Rpc {
-            fault: fault @ (Fault::NewerVersion | Fault::Garbled), detail, ..
+            fault: fault @ (RpcFault::NewerVersion | RpcFault::Garbled),
+            detail,
+            ..
         } => IndexerError::Unread { url, signature, slot, fault, detail },
         // The call failed, whatever is in the transaction.
         other => other,
@@ -190,7 +200,7 @@ fn held_up(rpc: &Rpc, at: Place, error: IndexerError) -> IndexerError {
 
 /// Where a transaction stands.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct TransactionPlace {
     /// Its slot.
     pub slot: u64,
     /// See [`AuditEntry::tx_index`].
@@ -205,7 +215,7 @@ pub struct Place {
 /// What is wrong with the answer, as the rest of a sentence.
 pub fn events_of(
     program_id: &Pubkey,
-    at: Place,
+    at: TransactionPlace,
     answer: &NodeTransaction,
 ) -> Result<Vec<AuditEntry>, String> {
     let meta = answer.outcome()?;

@@ -16,10 +16,10 @@ use solana_signature::Signature;
 use super::{
     Endpoint, SourceConfig,
     answers::{ListedTransaction, NodeAccount, NodeTransaction},
-    fault::Fault,
+    fault::RpcFault,
     possible,
-    scan_strategy::Ladder,
-    transport::{Failure, SHORT, TRIES, Transport},
+    scan_strategy::ScanStrategy,
+    transport::{Failure, MAX_SHORT_PAUSE, MAX_TRIES, Transport},
 };
 use crate::{
     account::decode::Raw,
@@ -31,13 +31,13 @@ use crate::{
 };
 
 /// How often to ask again for a slot the node has not reached.
-const NOT_REACHED_PAUSE: Duration = Duration::from_millis(200);
+const NOT_REACHED_INTERVAL: Duration = Duration::from_millis(200);
 /// How many times; confirmation trails the newest slot by a second or two.
-const NOT_REACHED_TRIES: u32 = 50;
+const MAX_NOT_REACHED_TRIES: u32 = 50;
 /// Accounts of one `getMultipleAccounts`.
-pub const MANY: usize = 100;
+pub const MAX_MULTIPLE_ACCOUNTS: usize = 100;
 /// Most slots of one `getBlocks`.
-const BLOCKS: u64 = 500_000;
+const MAX_BLOCK_RANGE: u64 = 500_000;
 /// The newest version of transactions that is asked for. A node refuses to tell of a newer one, but
 /// takes a number that is higher than those it knows itself.
 const NEWEST_VERSION: u8 = 1;
@@ -55,27 +55,27 @@ pub struct ChainClock {
 
 /// One RPC address. Cloning is cheap: all clones share connections, waits and what was learnt.
 #[derive(Clone, Debug)]
-pub struct Rpc(pub(super) Arc<Inner>);
+pub struct Rpc(pub(super) Arc<RpcInner>);
 
 #[derive(Debug)]
-pub(super) struct Inner {
+pub(super) struct RpcInner {
     pub(super) transport: Transport,
     pub(super) endpoint: Endpoint,
     pub(super) program_id: Pubkey,
     pub(super) snapshot_timeout: Duration,
     pub(super) metrics: Metrics,
     /// What was learnt about reading all accounts.
-    pub(super) ladder: Mutex<Ladder>,
+    pub(super) strategy: Mutex<ScanStrategy>,
 }
 
 #[derive(Deserialize)]
 struct Answered<T> {
-    context: Context,
+    context: RpcContext,
     value: T,
 }
 
 #[derive(Deserialize)]
-struct Context {
+struct RpcContext {
     slot: u64,
 }
 
@@ -89,13 +89,13 @@ impl Rpc {
     /// The address of `endpoint`; nothing is sent yet.
     #[must_use]
     pub fn at(config: &SourceConfig, endpoint: &Endpoint) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(RpcInner {
             transport: Transport::new(config, endpoint),
             endpoint: endpoint.clone(),
             program_id: config.program_id,
             snapshot_timeout: config.snapshot_timeout,
             metrics: config.metrics.clone(),
-            ladder: Mutex::default(),
+            strategy: Mutex::default(),
         }))
     }
 
@@ -114,7 +114,7 @@ impl Rpc {
     /// The error for an answer of `method` that is not what it should be.
     #[must_use]
     pub fn wrong(&self, method: &'static str, detail: &str) -> IndexerError {
-        self.failed(method, Failure::new(Fault::Garbled, detail))
+        self.failed(method, Failure::new(RpcFault::Garbled, detail))
     }
 
     /// The error that `failure` is, counted.
@@ -160,14 +160,14 @@ impl Rpc {
         F: Future<Output = Result<T>>,
     {
         let mut limits = 0;
-        for _ in 0..NOT_REACHED_TRIES {
+        for _ in 0..MAX_NOT_REACHED_TRIES {
             match call().await {
-                Err(IndexerError::Rpc { fault: Fault::NotReached, .. }) => {
-                    tokio::time::sleep(NOT_REACHED_PAUSE).await;
+                Err(IndexerError::Rpc { fault: RpcFault::NotReached, .. }) => {
+                    tokio::time::sleep(NOT_REACHED_INTERVAL).await;
                 }
                 // The gate lets the next call wait.
-                Err(IndexerError::Rpc { fault: Fault::Limited { retry_after }, .. })
-                    if retry_after <= SHORT && limits < TRIES =>
+                Err(IndexerError::Rpc { fault: RpcFault::Limited { retry_after }, .. })
+                    if retry_after <= MAX_SHORT_PAUSE && limits < MAX_TRIES =>
                 {
                     limits += 1;
                 }
@@ -253,17 +253,17 @@ impl Rpc {
     ///
     /// # Errors
     /// [`IndexerError::Behind`] when the node has not finalised `to`; [`IndexerError::Rpc`] with
-    /// [`Fault::LongTermMissing`] when it no longer has the blocks behind `from`. A list that is cut
+    /// [`RpcFault::LongTermMissing`] when it no longer has the blocks behind `from`. A list that is cut
     /// short on either side is never returned: what is not in it would count as orphaned.
     pub async fn blocks(&self, from: u64, to: u64) -> Result<Option<Vec<u64>>> {
         const METHOD: &str = "getBlocks";
         let mut slots: Vec<u64> = vec![];
         let mut at = from;
         while at <= to {
-            let end = to.min(at.saturating_add(BLOCKS));
+            let end = to.min(at.saturating_add(MAX_BLOCK_RANGE));
             let params = json!([at, end, {"commitment": "finalized"}]);
             match self.maybe::<Vec<u64>>(METHOD, &params).await {
-                Err(IndexerError::Rpc { fault: Fault::MethodMissing, .. }) => return Ok(None),
+                Err(IndexerError::Rpc { fault: RpcFault::MethodMissing, .. }) => return Ok(None),
                 found => slots.extend(found?.unwrap_or_default()),
             }
             at = end.saturating_add(1);
@@ -277,19 +277,19 @@ impl Rpc {
         }
         if slots.first() != Some(&from) {
             let first = match self.maybe::<u64>("getFirstAvailableBlock", &json!([])).await {
-                Err(IndexerError::Rpc { fault: Fault::MethodMissing, .. }) => None,
+                Err(IndexerError::Rpc { fault: RpcFault::MethodMissing, .. }) => None,
                 first => first?,
             };
             if let Some(first) = first.filter(|first| *first > from) {
                 let detail = format!("its blocks begin at slot {first}, after slot {from}");
-                return Err(self.failed(METHOD, Failure::new(Fault::LongTermMissing, detail)));
+                return Err(self.failed(METHOD, Failure::new(RpcFault::LongTermMissing, detail)));
             }
         }
         Ok(Some(slots))
     }
 
     /// The state of `pubkeys` at one confirmed slot of at least `min_slot`, in their order; `None`
-    /// for one that does not exist or is blank. At most [`MANY`].
+    /// for one that does not exist or is blank. At most [`MAX_MULTIPLE_ACCOUNTS`].
     ///
     /// # Errors
     /// [`IndexerError::Rpc`]; [`IndexerError::Behind`] when the node does not get there in time.
@@ -339,7 +339,7 @@ impl Rpc {
     /// One finalised transaction with its inner instructions.
     ///
     /// # Errors
-    /// [`IndexerError::Rpc`], with [`Fault::LongTermMissing`] when the node does not have it.
+    /// [`IndexerError::Rpc`], with [`RpcFault::LongTermMissing`] when the node does not have it.
     pub async fn transaction(&self, signature: &Signature) -> Result<NodeTransaction> {
         const METHOD: &str = "getTransaction";
         let params = json!([
@@ -351,7 +351,7 @@ impl Rpc {
         ]);
         self.maybe(METHOD, &params).await?.ok_or_else(|| {
             let detail = format!("it does not have transaction {signature}");
-            self.failed(METHOD, Failure::new(Fault::LongTermMissing, detail))
+            self.failed(METHOD, Failure::new(RpcFault::LongTermMissing, detail))
         })
     }
 

@@ -8,17 +8,17 @@ use serde::Deserialize;
 use serde_json::Value;
 use solana_pubkey::Pubkey;
 
-use super::{answers::whole, fault::RpcFault, possible};
+use super::{answers::whole, fault::JsonRpcError, possible};
 use crate::{account::decode::Raw, ops::redact::plain};
 
 /// Longest account, as JSON: the largest on chain has 10 MiB, and a third more in base64.
-const LONGEST: usize = 16 << 20;
+const MAX_ACCOUNT_LEN: usize = 16 << 20;
 /// Longest other part that is kept.
-const SMALL: usize = 64 << 10;
+const MAX_PART_LEN: usize = 64 << 10;
 /// A piece ends when this much account data is in it, however few accounts these are.
-const HEAVY: usize = 4 << 20;
+const PIECE_BYTES: usize = 4 << 20;
 /// What stays reserved for accounts that lie in two pieces of the body.
-const SPARE: usize = 64 << 10;
+const SPARE_BYTES: usize = 64 << 10;
 
 /// Reads one answer.
 #[derive(Debug, Default)]
@@ -30,12 +30,12 @@ pub struct Scanner {
     accounts: u64,
     listed: bool,
     cursor: Option<String>,
-    error: Option<RpcFault>,
+    error: Option<JsonRpcError>,
 }
 
 /// Whose keys are read: the answer's, those of its `result`, or those of a page in `result.value`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum JsonPlace {
     Answer,
     Result,
     Page,
@@ -43,7 +43,7 @@ enum Place {
 
 /// A key that means something at its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Key {
+enum JsonKey {
     Result,
     Error,
     Context,
@@ -55,10 +55,10 @@ enum Key {
 
 /// What is done with a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    Name(Place),
-    Of(Place, Key),
-    Account(Place),
+enum JsonPart {
+    Name(JsonPlace),
+    Of(JsonPlace, JsonKey),
+    Account(JsonPlace),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,17 +67,17 @@ enum At {
     #[default]
     Start,
     /// Where a key or the end of the object comes; `bool`: only a key may come.
-    Key(Place, bool),
-    Colon(Place, Key),
-    Value(Place, Key),
+    Key(JsonPlace, bool),
+    Colon(JsonPlace, JsonKey),
+    Value(JsonPlace, JsonKey),
     /// Behind a value.
-    Next(Place),
+    Next(JsonPlace),
     /// Where an account or the end of the list comes; `bool`: only an account may come.
-    Item(Place, bool),
+    Item(JsonPlace, bool),
     /// Behind an account.
-    NextItem(Place),
+    NextItem(JsonPlace),
     /// Inside of a part.
-    Inside(Part, Span),
+    Inside(JsonPart, Span),
     /// Behind the answer.
     End,
 }
@@ -151,7 +151,7 @@ struct Account<'a> {
 }
 
 #[derive(Deserialize)]
-struct Context {
+struct ScanContext {
     slot: u64,
 }
 
@@ -176,7 +176,7 @@ impl Scanner {
 
     /// The error that came in place of accounts.
     #[must_use]
-    pub fn error(&self) -> Option<&RpcFault> {
+    pub fn error(&self) -> Option<&JsonRpcError> {
         self.error.as_ref()
     }
 
@@ -194,7 +194,7 @@ impl Scanner {
         let mut weight: usize = rows.iter().map(|raw| raw.data.len()).sum();
         let mut rest = bytes;
         while let Some((byte, behind)) = rest.split_first() {
-            if rows.len() >= most || weight >= HEAVY {
+            if rows.len() >= most || weight >= PIECE_BYTES {
                 break;
             }
             if let At::Inside(part, mut span) = self.at {
@@ -249,13 +249,17 @@ impl Scanner {
     fn step(&mut self, byte: u8) -> Result<(At, bool), String> {
         let inside = |part| At::Inside(part, Span::default());
         Ok(match (self.at, byte) {
-            (At::Start, b'{') => (At::Key(Place::Answer, false), true),
-            (At::Key(place, _), b'"') => (inside(Part::Name(place)), false),
+            (At::Start, b'{') => (At::Key(JsonPlace::Answer, false), true),
+            (At::Key(place, _), b'"') => (inside(JsonPart::Name(place)), false),
             (At::Key(place, false), b'}') | (At::Next(place), b'}') => (above(place), true),
             (At::Colon(place, key), b':') => (At::Value(place, key), true),
-            (At::Value(Place::Answer, Key::Result), b'{') => (At::Key(Place::Result, false), true),
-            (At::Value(Place::Result, Key::Value), b'{') => (At::Key(Place::Page, false), true),
-            (At::Value(place, Key::Value | Key::Accounts), b'[') => {
+            (At::Value(JsonPlace::Answer, JsonKey::Result), b'{') => {
+                (At::Key(JsonPlace::Result, false), true)
+            }
+            (At::Value(JsonPlace::Result, JsonKey::Value), b'{') => {
+                (At::Key(JsonPlace::Page, false), true)
+            }
+            (At::Value(place, JsonKey::Value | JsonKey::Accounts), b'[') => {
                 if self.listed {
                     return Err("holds two lists of accounts".to_owned());
                 }
@@ -266,9 +270,9 @@ impl Scanner {
                 (At::Item(place, false), true)
             }
             (At::Value(_, _), b',' | b':' | b'}' | b']') => return Err(self.stray(byte)),
-            (At::Value(place, key), _) => (inside(Part::Of(place, key)), false),
+            (At::Value(place, key), _) => (inside(JsonPart::Of(place, key)), false),
             (At::Next(place), b',') => (At::Key(place, true), true),
-            (At::Item(place, _), b'{') => (inside(Part::Account(place)), false),
+            (At::Item(place, _), b'{') => (inside(JsonPart::Account(place)), false),
             (At::Item(place, false), b']') | (At::NextItem(place), b']') => (At::Next(place), true),
             (At::NextItem(place), b',') => (At::Item(place, true), true),
             _ => return Err(self.stray(byte)),
@@ -280,11 +284,11 @@ impl Scanner {
         format!("is no list of accounts: \"{byte}\" stands after {} of them", self.accounts)
     }
 
-    fn hold(&mut self, part: Part, bytes: &[u8]) -> Result<(), String> {
+    fn hold(&mut self, part: JsonPart, bytes: &[u8]) -> Result<(), String> {
         let most = match part {
-            Part::Of(_, Key::Unknown) => return Ok(()),
-            Part::Account(_) => LONGEST,
-            _ => SMALL,
+            JsonPart::Of(_, JsonKey::Unknown) => return Ok(()),
+            JsonPart::Account(_) => MAX_ACCOUNT_LEN,
+            _ => MAX_PART_LEN,
         };
         if self.held.len().saturating_add(bytes.len()) > most {
             return Err(format!("holds a part longer than {most} bytes"));
@@ -294,7 +298,7 @@ impl Scanner {
     }
 
     /// Takes in a part that ends with `last`.
-    fn part(&mut self, part: Part, last: &[u8]) -> Result<Option<Raw>, String> {
+    fn part(&mut self, part: JsonPart, last: &[u8]) -> Result<Option<Raw>, String> {
         let mut held = std::mem::take(&mut self.held);
         let bytes = if held.is_empty() {
             last
@@ -306,48 +310,48 @@ impl Scanner {
         };
         let raw = self.understand(part, bytes)?;
         held.clear();
-        held.shrink_to(SPARE);
+        held.shrink_to(SPARE_BYTES);
         self.held = held;
         Ok(raw)
     }
 
-    fn understand(&mut self, part: Part, bytes: &[u8]) -> Result<Option<Raw>, String> {
+    fn understand(&mut self, part: JsonPart, bytes: &[u8]) -> Result<Option<Raw>, String> {
         let unreadable = |what: &str| {
             let what = what.to_owned();
             move |e: serde_json::Error| format!("holds {what} that cannot be read: {e}")
         };
         match part {
-            Part::Name(place) => {
+            JsonPart::Name(place) => {
                 self.at = At::Colon(place, key(place, bytes));
                 return Ok(None);
             }
-            Part::Of(place, key) => {
+            JsonPart::Of(place, key) => {
                 self.at = At::Next(place);
                 match key {
-                    Key::Context => {
-                        let read = serde_json::from_slice::<Context>(bytes);
+                    JsonKey::Context => {
+                        let read = serde_json::from_slice::<ScanContext>(bytes);
                         let slot = possible(read.map_err(unreadable("a slot"))?.slot)
                             .map_err(|why| format!("is of no use: the node {why}"))?;
                         if self.context.replace(slot).is_some() {
                             return Err("names its slot twice".to_owned());
                         }
                     }
-                    Key::Error => {
-                        let read = serde_json::from_slice::<Option<RpcFault>>(bytes);
+                    JsonKey::Error => {
+                        let read = serde_json::from_slice::<Option<JsonRpcError>>(bytes);
                         self.error = read.map_err(unreadable("an error"))?;
                     }
-                    Key::Cursor => {
+                    JsonKey::Cursor => {
                         let read = serde_json::from_slice::<Option<String>>(bytes);
                         self.cursor = read.map_err(unreadable("a page key"))?;
                     }
-                    Key::Result | Key::Value | Key::Accounts if bytes != b"null" => {
+                    JsonKey::Result | JsonKey::Value | JsonKey::Accounts if bytes != b"null" => {
                         return Err("is no list of accounts".to_owned());
                     }
                     _ => {}
                 }
                 return Ok(None);
             }
-            Part::Account(place) => self.at = At::NextItem(place),
+            JsonPart::Account(place) => self.at = At::NextItem(place),
         }
         let keyed: Keyed<'_> = serde_json::from_slice(bytes).map_err(unreadable("an account"))?;
         self.accounts = self.accounts.saturating_add(1);
@@ -356,23 +360,23 @@ impl Scanner {
     }
 }
 
-fn above(place: Place) -> At {
+fn above(place: JsonPlace) -> At {
     match place {
-        Place::Answer => At::End,
-        Place::Result => At::Next(Place::Answer),
-        Place::Page => At::Next(Place::Result),
+        JsonPlace::Answer => At::End,
+        JsonPlace::Result => At::Next(JsonPlace::Answer),
+        JsonPlace::Page => At::Next(JsonPlace::Result),
     }
 }
 
-fn key(place: Place, name: &[u8]) -> Key {
+fn key(place: JsonPlace, name: &[u8]) -> JsonKey {
     match (place, name) {
-        (Place::Answer, b"\"result\"") => Key::Result,
-        (Place::Answer, b"\"error\"") => Key::Error,
-        (Place::Result, b"\"context\"") => Key::Context,
-        (Place::Result, b"\"value\"") => Key::Value,
-        (Place::Result | Place::Page, b"\"accounts\"") => Key::Accounts,
-        (Place::Result | Place::Page, b"\"paginationKey\"") => Key::Cursor,
-        _ => Key::Unknown,
+        (JsonPlace::Answer, b"\"result\"") => JsonKey::Result,
+        (JsonPlace::Answer, b"\"error\"") => JsonKey::Error,
+        (JsonPlace::Result, b"\"context\"") => JsonKey::Context,
+        (JsonPlace::Result, b"\"value\"") => JsonKey::Value,
+        (JsonPlace::Result | JsonPlace::Page, b"\"accounts\"") => JsonKey::Accounts,
+        (JsonPlace::Result | JsonPlace::Page, b"\"paginationKey\"") => JsonKey::Cursor,
+        _ => JsonKey::Unknown,
     }
 }
 
@@ -388,7 +392,7 @@ fn raw(keyed: &Keyed<'_>, slot: u64) -> Result<Raw, String> {
     let data = data.ok_or_else(|| format!("holds the data of {pubkey} in an unknown encoding"))?;
     whole(&data, keyed.account.space.as_u64())
         .map_err(|how| format!("holds the data of {pubkey} {how}"))?;
-    Ok(Raw { pubkey, owner, slot, wv: 0, data })
+    Ok(Raw { pubkey, owner, slot, write_version: 0, data })
 }
 
 #[cfg(test)]

@@ -14,18 +14,18 @@ use upgrade_manager::state::{
     ProgramUpgradeState, UpgradeProposal,
 };
 
-use super::fault::Fault;
+use super::fault::RpcFault;
 
 /// After so long the simplest way is tried again: nodes and plans change.
-const FORGET: Duration = Duration::from_secs(3_600);
+const RETRY_PLAIN_INTERVAL: Duration = Duration::from_secs(3_600);
 /// Answers in a row that broke off before the way itself is blamed.
-const CUTS: u32 = 2;
+const MAX_CUTS: u32 = 2;
 /// Accounts of one page.
-const PAGE: u32 = 10_000;
+const PAGE_ACCOUNTS: u32 = 10_000;
 
 /// How all accounts are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rung {
+pub enum ScanMethod {
     /// One `getProgramAccounts`.
     #[default]
     Plain,
@@ -37,7 +37,7 @@ pub enum Rung {
     Known,
 }
 
-impl Rung {
+impl ScanMethod {
     /// What it is called in messages.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -139,7 +139,7 @@ impl Query {
                 options.insert("filters".to_owned(), Value::Array(filters));
             }
             if let Self::Page(from) = self {
-                options.insert("limit".to_owned(), json!(PAGE));
+                options.insert("limit".to_owned(), json!(PAGE_ACCOUNTS));
                 if let Some(from) = from {
                     options.insert("paginationKey".to_owned(), json!(from));
                 }
@@ -167,37 +167,37 @@ impl Query {
 
 /// What one node taught.
 #[derive(Debug, Default)]
-pub(super) struct Ladder {
-    rung: Rung,
+pub(super) struct ScanStrategy {
+    scan_method: ScanMethod,
     /// Kinds that are too large for one answer.
     sharded: BTreeSet<usize>,
     /// Why the simplest way was left.
-    cause: Option<Fault>,
+    cause: Option<RpcFault>,
     left_at: Option<Instant>,
     cuts: u32,
 }
 
 /// What to do instead of a question that was refused.
-pub(super) type Instead = (Rung, VecDeque<Query>);
+pub(super) type Instead = (ScanMethod, VecDeque<Query>);
 
-impl Ladder {
+impl ScanStrategy {
     /// The questions to begin with.
     pub(super) fn start(&mut self) -> Instead {
-        if self.left_at.is_some_and(|at| at.elapsed() >= FORGET) {
+        if self.left_at.is_some_and(|at| at.elapsed() >= RETRY_PLAIN_INTERVAL) {
             *self = Self::default();
         }
-        if self.cuts >= CUTS && self.rung == Rung::Plain {
-            return self.fall(Rung::Pages, Fault::Cut);
+        if self.cuts >= MAX_CUTS && self.scan_method == ScanMethod::Plain {
+            return self.fall(ScanMethod::Pages, RpcFault::Cut);
         }
-        (self.rung, self.queries())
+        (self.scan_method, self.queries())
     }
 
     fn queries(&self) -> VecDeque<Query> {
-        match self.rung {
-            Rung::Plain => [Query::Plain].into(),
-            Rung::Pages => [Query::Page(None)].into(),
-            Rung::Kinds => (0..KINDS.len()).flat_map(|kind| self.kind(kind)).collect(),
-            Rung::Known => [Query::Known(None)].into(),
+        match self.scan_method {
+            ScanMethod::Plain => [Query::Plain].into(),
+            ScanMethod::Pages => [Query::Page(None)].into(),
+            ScanMethod::Kinds => (0..KINDS.len()).flat_map(|kind| self.kind(kind)).collect(),
+            ScanMethod::Known => [Query::Known(None)].into(),
         }
     }
 
@@ -209,36 +209,36 @@ impl Ladder {
         }
     }
 
-    fn fall(&mut self, rung: Rung, fault: Fault) -> Instead {
-        self.rung = rung;
+    fn fall(&mut self, scan_method: ScanMethod, fault: RpcFault) -> Instead {
+        self.scan_method = scan_method;
         self.cuts = 0;
         self.cause.get_or_insert(fault);
         self.left_at.get_or_insert_with(Instant::now);
-        (self.rung, self.queries())
+        (self.scan_method, self.queries())
     }
 
     /// What to ask for instead of the first of `open`, which was refused with `fault`; `None` when
     /// the fault says nothing about the way.
-    pub(super) fn refused(&mut self, open: &VecDeque<Query>, fault: Fault) -> Option<Instead> {
-        let less = fault.is_size() || fault == Fault::Timeout;
+    pub(super) fn refused(&mut self, open: &VecDeque<Query>, fault: RpcFault) -> Option<Instead> {
+        let less = fault.is_size() || fault == RpcFault::Timeout;
         // Nodes switch off what costs them much with codes of many kinds.
-        let barred = matches!(fault, Fault::MethodMissing)
-            || matches!(fault, Fault::Other { code: 403 | 405 | 410 | 501 | -32_600 });
+        let barred = matches!(fault, RpcFault::MethodMissing)
+            || matches!(fault, RpcFault::Other { code: 403 | 405 | 410 | 501 | -32_600 });
         match open.front()? {
-            Query::Plain if less || barred => Some(self.fall(Rung::Pages, fault)),
+            Query::Plain if less || barred => Some(self.fall(ScanMethod::Pages, fault)),
             Query::Page(None) if less || !fault.is_passing() => {
                 // Without an index for the program, a filter does not help either.
-                let excluded = self.cause == Some(Fault::KeyExcluded);
-                Some(self.fall(if excluded { Rung::Known } else { Rung::Kinds }, fault))
+                let excluded = self.cause == Some(RpcFault::KeyExcluded);
+                Some(self.fall(if excluded { ScanMethod::Known } else { ScanMethod::Kinds }, fault))
             }
-            Query::Kind(kind) if less && fault != Fault::KeyExcluded => {
+            Query::Kind(kind) if less && fault != RpcFault::KeyExcluded => {
                 self.sharded.insert(*kind);
                 let mut instead: VecDeque<Query> = self.kind(*kind).into();
                 instead.extend(open.iter().skip(1).cloned());
-                Some((self.rung, instead))
+                Some((self.scan_method, instead))
             }
             Query::Kind(_) | Query::Shard(..) if less || barred => {
-                Some(self.fall(Rung::Known, fault))
+                Some(self.fall(ScanMethod::Known, fault))
             }
             _ => None,
         }

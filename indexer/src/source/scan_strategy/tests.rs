@@ -11,87 +11,100 @@ fn open(query: Query) -> VecDeque<Query> {
 #[test]
 fn every_refusal_of_the_simple_way_leads_to_the_next_and_is_remembered() {
     for fault in [
-        Fault::KeyExcluded,
-        Fault::ScanLimit,
-        Fault::TooMany,
-        Fault::TooLarge,
-        Fault::Timeout,
-        Fault::MethodMissing,
-        Fault::Other { code: 403 },
+        RpcFault::KeyExcluded,
+        RpcFault::ScanLimit,
+        RpcFault::TooMany,
+        RpcFault::TooLarge,
+        RpcFault::Timeout,
+        RpcFault::MethodMissing,
+        RpcFault::Other { code: 403 },
     ] {
-        let mut ladder = Ladder::default();
-        let (rung, queries) = ladder.refused(&open(Query::Plain), fault).unwrap();
-        assert_eq!((rung, &queries[0]), (Rung::Pages, &Query::Page(None)), "{fault:?}");
-        assert_eq!(ladder.start().0, Rung::Pages, "{fault:?}");
+        let mut strategy = ScanStrategy::default();
+        let (scan_method, queries) = strategy.refused(&open(Query::Plain), fault).unwrap();
+        assert_eq!(
+            (scan_method, &queries[0]),
+            (ScanMethod::Pages, &Query::Page(None)),
+            "{fault:?}"
+        );
+        assert_eq!(strategy.start().0, ScanMethod::Pages, "{fault:?}");
     }
 }
 
 #[test]
 fn a_fault_of_the_moment_changes_nothing() {
-    let limited = Fault::Limited { retry_after: Duration::ZERO };
-    for fault in [Fault::Connect, Fault::Cut, Fault::Garbled, limited, Fault::Other { code: 502 }] {
-        let mut ladder = Ladder::default();
-        assert!(ladder.refused(&open(Query::Plain), fault).is_none(), "{fault:?}");
-        assert_eq!(ladder.start().0, Rung::Plain);
+    let limited = RpcFault::Limited { retry_after: Duration::ZERO };
+    for fault in [
+        RpcFault::Connect,
+        RpcFault::Cut,
+        RpcFault::Garbled,
+        limited,
+        RpcFault::Other { code: 502 },
+    ] {
+        let mut strategy = ScanStrategy::default();
+        assert!(strategy.refused(&open(Query::Plain), fault).is_none(), "{fault:?}");
+        assert_eq!(strategy.start().0, ScanMethod::Plain);
     }
 }
 
 #[test]
 fn a_node_without_pages_is_asked_type_by_type_and_without_an_index_by_name() {
-    let mut ladder = Ladder::default();
-    ladder.refused(&open(Query::Plain), Fault::ScanLimit).unwrap();
-    let (rung, queries) = ladder.refused(&open(Query::Page(None)), Fault::MethodMissing).unwrap();
-    assert_eq!((rung, queries.len()), (Rung::Kinds, KINDS.len()));
+    let mut strategy = ScanStrategy::default();
+    strategy.refused(&open(Query::Plain), RpcFault::ScanLimit).unwrap();
+    let (scan_method, queries) =
+        strategy.refused(&open(Query::Page(None)), RpcFault::MethodMissing).unwrap();
+    assert_eq!((scan_method, queries.len()), (ScanMethod::Kinds, KINDS.len()));
 
-    let mut ladder = Ladder::default();
-    ladder.refused(&open(Query::Plain), Fault::KeyExcluded).unwrap();
-    let (rung, _) = ladder.refused(&open(Query::Page(None)), Fault::MethodMissing).unwrap();
-    assert_eq!(rung, Rung::Known);
+    let mut strategy = ScanStrategy::default();
+    strategy.refused(&open(Query::Plain), RpcFault::KeyExcluded).unwrap();
+    let (scan_method, _) =
+        strategy.refused(&open(Query::Page(None)), RpcFault::MethodMissing).unwrap();
+    assert_eq!(scan_method, ScanMethod::Known);
 }
 
 #[test]
 fn a_later_page_that_is_refused_is_no_reason_to_read_everything_again() {
-    let mut ladder = Ladder::default();
-    ladder.refused(&open(Query::Plain), Fault::TooMany).unwrap();
+    let mut strategy = ScanStrategy::default();
+    strategy.refused(&open(Query::Plain), RpcFault::TooMany).unwrap();
     let later = open(Query::Page(Some("x".into())));
-    assert!(ladder.refused(&later, Fault::Other { code: -32_602 }).is_none());
+    assert!(strategy.refused(&later, RpcFault::Other { code: -32_602 }).is_none());
 }
 
 #[test]
 fn a_type_too_large_for_one_answer_is_read_in_parts_and_the_others_as_before() {
-    let mut ladder = Ladder { rung: Rung::Kinds, ..Ladder::default() };
-    let (_, mut queries) = ladder.start();
+    let mut strategy = ScanStrategy { scan_method: ScanMethod::Kinds, ..ScanStrategy::default() };
+    let (_, mut queries) = strategy.start();
     queries.drain(..5);
-    let (rung, instead) = ladder.refused(&queries, Fault::TooLarge).unwrap();
-    assert_eq!((rung, instead.len()), (Rung::Kinds, 256 + 1));
+    let (scan_method, instead) = strategy.refused(&queries, RpcFault::TooLarge).unwrap();
+    assert_eq!((scan_method, instead.len()), (ScanMethod::Kinds, 256 + 1));
     assert_eq!(instead[255], Query::Shard(5, 255));
     assert_eq!(instead[256], Query::Kind(6));
-    assert_eq!(ladder.start().1.len(), KINDS.len() - 1 + 256, "it is remembered");
-    let (rung, _) = ladder.refused(&open(Query::Shard(5, 0)), Fault::ScanLimit).unwrap();
-    assert_eq!(rung, Rung::Known);
-    assert!(!rung.coverage().is_complete());
+    assert_eq!(strategy.start().1.len(), KINDS.len() - 1 + 256, "it is remembered");
+    let (scan_method, _) =
+        strategy.refused(&open(Query::Shard(5, 0)), RpcFault::ScanLimit).unwrap();
+    assert_eq!(scan_method, ScanMethod::Known);
+    assert!(!scan_method.coverage().is_complete());
 }
 
 #[test]
 fn answers_that_break_off_twice_in_a_row_are_blamed_on_their_size() {
-    let mut ladder = Ladder::default();
-    ladder.cut();
-    assert_eq!(ladder.start().0, Rung::Plain);
-    ladder.complete();
-    ladder.cut();
-    assert_eq!(ladder.start().0, Rung::Plain, "one came whole in between");
-    ladder.cut();
-    assert_eq!(ladder.start().0, Rung::Pages);
+    let mut strategy = ScanStrategy::default();
+    strategy.cut();
+    assert_eq!(strategy.start().0, ScanMethod::Plain);
+    strategy.complete();
+    strategy.cut();
+    assert_eq!(strategy.start().0, ScanMethod::Plain, "one came whole in between");
+    strategy.cut();
+    assert_eq!(strategy.start().0, ScanMethod::Pages);
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_an_hour_the_simple_way_is_tried_again() {
-    let mut ladder = Ladder::default();
-    ladder.refused(&open(Query::Plain), Fault::TooMany).unwrap();
-    tokio::time::advance(FORGET - Duration::from_secs(1)).await;
-    assert_eq!(ladder.start().0, Rung::Pages);
+    let mut strategy = ScanStrategy::default();
+    strategy.refused(&open(Query::Plain), RpcFault::TooMany).unwrap();
+    tokio::time::advance(RETRY_PLAIN_INTERVAL - Duration::from_secs(1)).await;
+    assert_eq!(strategy.start().0, ScanMethod::Pages);
     tokio::time::advance(Duration::from_secs(1)).await;
-    assert_eq!(ladder.start().0, Rung::Plain);
+    assert_eq!(strategy.start().0, ScanMethod::Plain);
 }
 
 /// Whether a node would send an account with `data` as an answer to `query`.

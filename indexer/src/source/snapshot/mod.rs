@@ -11,12 +11,12 @@ use async_trait::async_trait;
 use solana_pubkey::Pubkey;
 use tracing::warn;
 
-pub use super::scan_strategy::{Coverage, Rung};
+pub use super::scan_strategy::{Coverage, ScanMethod};
 use super::{
-    body::Body,
-    fault::Fault,
-    rpc::{MANY, Rpc},
-    scan_strategy::{Instead, Ladder, Query},
+    body::AnswerBody,
+    fault::RpcFault,
+    rpc::{MAX_MULTIPLE_ACCOUNTS, Rpc},
+    scan_strategy::{Instead, Query, ScanStrategy},
 };
 use crate::{
     account::decode::Raw,
@@ -27,9 +27,9 @@ use crate::{
 };
 
 /// Accounts of one piece.
-pub const PIECE: usize = 1_000;
+pub const PIECE_ACCOUNTS: usize = 1_000;
 /// How often one part of many is asked for before all of it is given up.
-const TRIES: u32 = 3;
+const MAX_TRIES: u32 = 3;
 
 /// Every account of the manager at one slot.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +42,7 @@ pub struct Snapshot {
 
 /// Who knows addresses of the manager's accounts, for nodes that do not list them.
 #[async_trait]
-pub trait Known: Send + Sync {
+pub trait KnownAccounts: Send + Sync {
     /// Up to `most` addresses after `after`, ascending; none when these were all.
     ///
     /// # Errors
@@ -53,14 +53,14 @@ pub trait Known: Send + Sync {
 /// A reading of all accounts that is under way. Dropping it ends it.
 pub struct SnapshotStream {
     rpc: Rpc,
-    known: Option<Arc<dyn Known>>,
+    known: Option<Arc<dyn KnownAccounts>>,
     min_slot: u64,
     /// The oldest slot of an answer so far.
     slot: Option<u64>,
-    rung: Rung,
+    scan_method: ScanMethod,
     /// What is still to be asked; the first is asked now.
     open: VecDeque<Query>,
-    body: Option<Body>,
+    body: Option<AnswerBody>,
     cursors: HashSet<String>,
     tries: u32,
     backoff: Backoff,
@@ -73,7 +73,7 @@ impl fmt::Debug for SnapshotStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SnapshotStream")
             .field("slot", &self.slot)
-            .field("rung", &self.rung)
+            .field("scan_method", &self.scan_method)
             .field("open", &self.open.len())
             .finish_non_exhaustive()
     }
@@ -97,15 +97,15 @@ impl Rpc {
     pub async fn snapshot_of(
         &self,
         min_slot: u64,
-        known: Option<Arc<dyn Known>>,
+        known: Option<Arc<dyn KnownAccounts>>,
     ) -> Result<SnapshotStream> {
-        let (rung, open) = self.ladder().start();
+        let (scan_method, open) = self.strategy().start();
         let mut stream = SnapshotStream {
             rpc: self.clone(),
             known,
             min_slot,
             slot: None,
-            rung,
+            scan_method,
             open,
             body: None,
             cursors: HashSet::new(),
@@ -124,8 +124,8 @@ impl Rpc {
         Ok(stream)
     }
 
-    fn ladder(&self) -> MutexGuard<'_, Ladder> {
-        self.0.ladder.lock().unwrap_or_else(PoisonError::into_inner)
+    fn strategy(&self) -> MutexGuard<'_, ScanStrategy> {
+        self.0.strategy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -139,26 +139,26 @@ impl SnapshotStream {
 
     /// The way in which the accounts are read.
     #[must_use]
-    pub fn rung(&self) -> Rung {
-        self.rung
+    pub fn scan_method(&self) -> ScanMethod {
+        self.scan_method
     }
 
     /// What this has seen once [`Self::next`] has returned `None`.
     #[must_use]
     pub fn coverage(&self) -> Coverage {
-        self.rung.coverage()
+        self.scan_method.coverage()
     }
 
-    /// The next accounts, [`PIECE`] at most; `None` when that was all. A call that is dropped before
+    /// The next accounts, [`PIECE_ACCOUNTS`] at most; `None` when that was all. A call that is dropped before
     /// it returns loses nothing. After an error the rest is not to be had.
     ///
     /// # Errors
     /// [`IndexerError::Rpc`] when an answer breaks off, cannot be read, or does not come;
-    /// [`IndexerError::Behind`] when one is of an older slot; those of [`Known`].
+    /// [`IndexerError::Behind`] when one is of an older slot; those of [`KnownAccounts`].
     pub async fn next(&mut self) -> Result<Option<Vec<Raw>>> {
         loop {
             let Some(query) = self.open.front().cloned() else {
-                self.rpc.ladder().complete();
+                self.rpc.strategy().complete();
                 return Ok(None);
             };
             if let Query::Known(after) = query {
@@ -180,8 +180,8 @@ impl SnapshotStream {
                 }
                 Err(failure) => {
                     self.body = None;
-                    if failure.fault == Fault::Cut {
-                        self.rpc.ladder().cut();
+                    if failure.fault == RpcFault::Cut {
+                        self.rpc.strategy().cut();
                     }
                     let error = self.rpc.failed(query.method(), failure);
                     self.again(&query, error).await?;
@@ -221,7 +221,7 @@ impl SnapshotStream {
         let method = query.method();
         let params = query.params(&self.rpc.0.program_id, self.min_slot);
         let opened =
-            self.rpc.reached(self.min_slot, || Body::open(&self.rpc, method, params.clone()));
+            self.rpc.reached(self.min_slot, || AnswerBody::open(&self.rpc, method, params.clone()));
         let error = match opened.await {
             Ok(body) => {
                 let slot = self.rpc.possible(method, body.slot())?;
@@ -232,11 +232,11 @@ impl SnapshotStream {
             Err(error) => error,
         };
         let IndexerError::Rpc { fault, .. } = error else { return Err(error) };
-        let instead = self.rpc.ladder().refused(&self.open, fault);
+        let instead = self.rpc.strategy().refused(&self.open, fault);
         match instead {
             Some(instead) => {
                 self.turn(instead, &error);
-                if self.rung == Rung::Known && self.known.is_none() {
+                if self.scan_method == ScanMethod::Known && self.known.is_none() {
                     return Err(error);
                 }
                 self.last_refusal = Some(error);
@@ -254,12 +254,12 @@ impl SnapshotStream {
         Ok(())
     }
 
-    fn turn(&mut self, (rung, open): Instead, why: &IndexerError) {
-        if rung != self.rung {
-            warn!(instead = rung.name(), "{why}");
+    fn turn(&mut self, (scan_method, open): Instead, why: &IndexerError) {
+        if scan_method != self.scan_method {
+            warn!(instead = scan_method.name(), "{why}");
         }
         // What was read on another rung is true, and will be read again.
-        (self.rung, self.open, self.tries) = (rung, open, 0);
+        (self.scan_method, self.open, self.tries) = (scan_method, open, 0);
         self.cursors.clear();
     }
 
@@ -267,7 +267,7 @@ impl SnapshotStream {
     async fn again(&mut self, query: &Query, error: IndexerError) -> Result<()> {
         let passing = matches!(error, IndexerError::Rpc { fault, .. } if fault.is_passing());
         self.tries = self.tries.saturating_add(1);
-        if *query == Query::Plain || !passing || self.tries >= TRIES {
+        if *query == Query::Plain || !passing || self.tries >= MAX_TRIES {
             return Err(error);
         }
         let wait = self.backoff.next(&mut rand::thread_rng());
@@ -279,7 +279,7 @@ impl SnapshotStream {
     async fn named(&mut self, after: Option<Pubkey>) -> Result<Vec<Raw>> {
         let none = || self.rpc.wrong("getMultipleAccounts", "no account is known by name");
         let Some(known) = &self.known else { return Err(none()) };
-        let list = known.after(after, MANY).await?;
+        let list = known.after(after, MAX_MULTIPLE_ACCOUNTS).await?;
         let Some(last) = list.last().copied() else {
             if !self.named {
                 // Nothing was asked for, so nothing is known: this is no reading of all accounts.
@@ -322,7 +322,7 @@ impl Rpc {
     /// [`IndexerError::Behind`] when it does not get to `min_slot` in time.
     pub async fn by_address(&self, pubkeys: &[Pubkey], min_slot: u64) -> Result<ByAddress> {
         const METHOD: &str = "getMultipleAccounts";
-        let (mut out, mut rest, mut size) = (ByAddress::default(), pubkeys, MANY);
+        let (mut out, mut rest, mut size) = (ByAddress::default(), pubkeys, MAX_MULTIPLE_ACCOUNTS);
         let (mut backoff, mut tries) = (Backoff::default(), 0);
         while !rest.is_empty() {
             let (part, behind) = rest.split_at(size.min(rest.len()));
@@ -334,12 +334,12 @@ impl Rpc {
                     out.newest = out.newest.max(slot);
                     (rest, tries) = (behind, 0);
                 }
-                Err(IndexerError::Rpc { fault: Fault::TooLarge | Fault::TooMany, .. })
-                    if part.len() > 1 =>
-                {
+                Err(IndexerError::Rpc {
+                    fault: RpcFault::TooLarge | RpcFault::TooMany, ..
+                }) if part.len() > 1 => {
                     size = part.len() / 2;
                 }
-                Err(IndexerError::Rpc { fault, .. }) if fault.is_passing() && tries < TRIES => {
+                Err(IndexerError::Rpc { fault, .. }) if fault.is_passing() && tries < MAX_TRIES => {
                     tries = tries.saturating_add(1);
                     warn!(METHOD, tries, "accounts are asked for by address once more");
                     let wait = backoff.next(&mut rand::thread_rng());
@@ -358,7 +358,7 @@ impl Rpc {
         let (mut slot, mut out) = (u64::MAX, vec![]);
         while let Some(part) = parts.pop() {
             match self.accounts(part, min_slot).await {
-                Err(IndexerError::Rpc { fault: Fault::TooLarge, .. }) if part.len() > 1 => {
+                Err(IndexerError::Rpc { fault: RpcFault::TooLarge, .. }) if part.len() > 1 => {
                     let (front, back) = part.split_at(part.len() / 2);
                     parts.extend([back, front]);
                 }

@@ -11,11 +11,11 @@ use super::{
 };
 
 /// Most accounts that are watched: servers drop a socket with some 250 subscriptions.
-pub const MOST: usize = 100;
+pub const MAX_WATCHED: usize = 100;
 /// The first number for requests; smaller ones are the socket's own.
-const FIRST: u64 = 16;
+const FIRST_REQUEST: u64 = 16;
 /// Messages that wait for the acknowledgement of what they belong to.
-const EARLY: usize = 64;
+const MAX_EARLY_MESSAGES: usize = 64;
 
 /// The watched accounts of one socket.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ pub(super) struct Subscriptions {
 impl Subscriptions {
     fn id(&mut self) -> u64 {
         self.requests = self.requests.saturating_add(1);
-        FIRST.saturating_add(self.requests)
+        FIRST_REQUEST.saturating_add(self.requests)
     }
 
     /// Whether an answer to a request for an account is still to come.
@@ -39,9 +39,9 @@ impl Subscriptions {
         !self.asked.is_empty()
     }
 
-    /// Makes `list` what is watched, as far as [`MOST`] allows; the requests that this takes.
+    /// Makes `list` what is watched, as far as [`MAX_WATCHED`] allows; the requests that this takes.
     pub(super) fn want(&mut self, list: &[Pubkey]) -> Vec<String> {
-        self.wanted = list.iter().take(MOST).copied().collect();
+        self.wanted = list.iter().take(MAX_WATCHED).copied().collect();
         let mut out = vec![];
         let over: Vec<u64> = self
             .running
@@ -60,7 +60,7 @@ impl Subscriptions {
             .chain(&self.refused)
             .copied()
             .collect();
-        for pubkey in list.iter().take(MOST).filter(|key| known.insert(**key)) {
+        for pubkey in list.iter().take(MAX_WATCHED).filter(|key| known.insert(**key)) {
             let id = self.id();
             self.asked.insert(id, *pubkey);
             out.push(account_request(id, pubkey));
@@ -98,7 +98,7 @@ impl Subscriptions {
         match self.asked.remove(&id) {
             Some(pubkey) => self.refused.insert(pubkey),
             // The end of a subscription may be refused as well.
-            None => (FIRST..=FIRST.saturating_add(self.requests)).contains(&id),
+            None => (FIRST_REQUEST..=FIRST_REQUEST.saturating_add(self.requests)).contains(&id),
         }
     }
 
@@ -113,7 +113,7 @@ impl Subscriptions {
             Some(pubkey) => Some(watched(*pubkey, slot, *account)),
             None => {
                 // Left out, one is found again by the next reading of all accounts.
-                if self.is_waiting() && self.early.len() < EARLY {
+                if self.is_waiting() && self.early.len() < MAX_EARLY_MESSAGES {
                     self.early.push((subscription, slot, account));
                 }
                 None

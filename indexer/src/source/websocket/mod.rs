@@ -18,18 +18,18 @@ use tokio::{
 use tokio_tungstenite::{connect_async, tungstenite::Error as WsError};
 
 use super::{SourceConfig, rate_limiter::retry_after, reader::Reader, rpc::Rpc};
-pub use super::{subscriptions::MOST as MOST_WATCHED, wire::Frame};
+pub use super::{subscriptions::MAX_WATCHED, wire::Frame};
 use crate::{
     ops::redact::scrubbed,
     source::error::{IndexerError, Result},
 };
 
 /// Messages that wait for the join. When it is full, reading stops, so the server notices.
-pub(super) const WAITING: usize = 4_096;
+pub(super) const MAX_QUEUED_FRAMES: usize = 4_096;
 
 /// Why a connection ended or did not come about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum CloseReason {
     /// No data for too long.
     Silent,
     /// No data, and pings stayed unanswered.
@@ -48,7 +48,7 @@ pub enum Reason {
     Limited,
 }
 
-impl Reason {
+impl CloseReason {
     /// A short word for counting.
     #[must_use]
     pub fn label(self) -> &'static str {
@@ -66,7 +66,7 @@ impl Reason {
 }
 
 /// A reason, and the same as the rest of a sentence.
-pub(super) type End = (Reason, String);
+pub(super) type ConnectionEnd = (CloseReason, String);
 
 /// A socket on which the subscriptions are acknowledged.
 #[derive(Debug)]
@@ -94,18 +94,18 @@ impl Socket {
     pub async fn connect(config: &SourceConfig, rpc: &Rpc, watched: &[Pubkey]) -> Result<Self> {
         let full = rpc.0.endpoint.ws_url.clone();
         let (url, metrics) = (rpc.shown_socket(), config.metrics.clone());
-        let failed = move |(reason, what): End| {
+        let failed = move |(reason, what): ConnectionEnd| {
             metrics.reconnect(reason.label());
             IndexerError::Socket { url: url.clone(), reason, what: scrubbed(&what, &full) }
         };
         let opening = tokio::time::timeout(config.timeout, open(config, rpc, watched));
         let opened = opening.await.unwrap_or_else(|_| {
             let what = "did not acknowledge the subscriptions in time".to_owned();
-            Err((Reason::Silent, what))
+            Err((CloseReason::Silent, what))
         });
         let mut reader = opened.map_err(&failed)?;
         let roots = Arc::clone(&reader.roots);
-        let (tx, frames) = mpsc::channel(WAITING);
+        let (tx, frames) = mpsc::channel(MAX_QUEUED_FRAMES);
         let (watched, orders) = watch::channel(watched.to_vec());
         let reader = tokio::spawn(async move {
             if let Some(end) = reader.run(orders, &tx).await {
@@ -122,7 +122,7 @@ impl Socket {
     /// [`IndexerError::Socket`] once the socket is gone.
     pub async fn next(&mut self) -> Result<Frame> {
         self.frames.recv().await.unwrap_or_else(|| {
-            let (reason, what) = (Reason::Broken, "is closed".to_owned());
+            let (reason, what) = (CloseReason::Broken, "is closed".to_owned());
             Err(IndexerError::Socket { url: self.url.clone(), reason, what })
         })
     }
@@ -139,7 +139,7 @@ impl Socket {
         self.frames.len()
     }
 
-    /// Makes `list` the accounts that are watched, the first [`MOST_WATCHED`] of it. What happened
+    /// Makes `list` the accounts that are watched, the first [`MAX_WATCHED`] of it. What happened
     /// to an account before the node has taken this note is not told.
     pub fn watch(&self, list: &[Pubkey]) {
         self.watched.send_if_modified(|now| {
@@ -157,27 +157,27 @@ async fn open(
     config: &SourceConfig,
     rpc: &Rpc,
     watched: &[Pubkey],
-) -> std::result::Result<Reader, End> {
-    let gate = &rpc.0.transport.gate;
+) -> std::result::Result<Reader, ConnectionEnd> {
+    let limiter = &rpc.0.transport.limiter;
     let limited = |wait: Duration| {
         let seconds = wait.as_secs_f32().ceil();
-        (Reason::Limited, format!("allows no more connections for {seconds} s (429)"))
+        (CloseReason::Limited, format!("allows no more connections for {seconds} s (429)"))
     };
-    let pass = gate.pass(config.timeout).await.map_err(limited)?;
+    let permit = limiter.acquire(config.timeout).await.map_err(limited)?;
     let stream = match connect_async(rpc.0.endpoint.ws_url.as_str()).await {
         Ok((stream, _)) => stream,
         Err(WsError::Http(answer)) if answer.status().as_u16() == 429 => {
             let asked = answer.headers().get("retry-after").and_then(|v| v.to_str().ok());
             let asked = asked.and_then(|v| retry_after(v, SystemTime::now()));
-            return Err(limited(gate.limited(pass, asked)));
+            return Err(limited(limiter.limited(permit, asked)));
         }
         Err(WsError::Http(answer)) => {
             let status = answer.status().as_u16();
-            return Err((Reason::Refused, format!("refuses connections (HTTP {status})")));
+            return Err((CloseReason::Refused, format!("refuses connections (HTTP {status})")));
         }
-        Err(e) => return Err((Reason::Connect, format!("cannot be opened: {e}"))),
+        Err(e) => return Err((CloseReason::Connect, format!("cannot be opened: {e}"))),
     };
-    gate.answered(pass);
+    limiter.answered(permit);
     let mut reader = Reader::new(config, stream);
     reader.subscribe(rpc, watched).await?;
     Ok(reader)

@@ -9,7 +9,7 @@ use tokio_tungstenite::{
 
 use super::*;
 use crate::source::{
-    fault::Fault,
+    fault::RpcFault,
     testing::{account, address, keyed},
 };
 
@@ -22,7 +22,7 @@ struct Listener {
 }
 
 const MOMENT: Duration = Duration::from_millis(300);
-const PATIENCE: Duration = Duration::from_secs(60);
+const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Listener {
     async fn start() -> Self {
@@ -30,8 +30,8 @@ impl Listener {
         let url = format!("ws://{}", listener.local_addr().unwrap());
         let config = SourceConfig {
             timeout: Duration::from_secs(20),
-            silence: PATIENCE,
-            ping: PATIENCE,
+            silence: STEP_TIMEOUT,
+            ping: STEP_TIMEOUT,
             ..SourceConfig::new("http://127.0.0.1:1".into(), url, upgrade_manager::ID)
         };
         let rpc = Rpc::new(&config);
@@ -91,9 +91,9 @@ async fn slot(server: &mut Server, slot: u64) {
     tell(server, "slotNotification", 10, &json!({"slot": slot, "root": slot - 1})).await;
 }
 
-async fn end(socket: &mut Socket) -> (Reason, String) {
+async fn end(socket: &mut Socket) -> (CloseReason, String) {
     loop {
-        match tokio::time::timeout(PATIENCE, socket.next()).await.unwrap() {
+        match tokio::time::timeout(STEP_TIMEOUT, socket.next()).await.unwrap() {
             Ok(_) => {}
             Err(IndexerError::Socket { reason, what, .. }) => return (reason, what),
             Err(other) => panic!("{other}"),
@@ -156,7 +156,7 @@ async fn a_node_that_refuses_slots_or_accounts_is_of_no_use() {
         let refuse = |method: &str| (method != needed).then_some(10);
         let (socket, ..) = listener.connect(&[], refuse).await;
         let Err(IndexerError::Socket { reason, what, .. }) = socket else { panic!() };
-        assert_eq!(reason, Reason::Refused, "{what}");
+        assert_eq!(reason, CloseReason::Refused, "{what}");
         assert!(what.contains("Method not found"), "{what}");
     }
 }
@@ -187,7 +187,7 @@ async fn what_is_watched_can_change_while_the_socket_lives() {
     socket.watch(&[address(2)]);
     let mut asked = vec![];
     while asked.len() < 2 {
-        let message = tokio::time::timeout(PATIENCE, server.next()).await.unwrap();
+        let message = tokio::time::timeout(STEP_TIMEOUT, server.next()).await.unwrap();
         if let tungstenite::Message::Text(text) = message.unwrap().unwrap() {
             let request: Value = serde_json::from_str(&text).unwrap();
             asked.push((request["method"].clone(), request["params"][0].clone()));
@@ -206,7 +206,7 @@ async fn a_socket_on_which_nothing_comes_is_dead_though_pongs_come() {
     slot(&mut server, 7).await;
     let pongs = tokio::spawn(async move { while let Some(Ok(_)) = server.next().await {} });
     let (reason, what) = end(&mut socket).await;
-    assert_eq!(reason, Reason::Silent, "{what}");
+    assert_eq!(reason, CloseReason::Silent, "{what}");
     assert!(what.contains("said nothing for 0.6 s") && what.contains("messages,"), "{what}");
     let counted = listener.config.metrics.encode();
     assert!(counted.contains("reconnects_total{reason=\"silent\"} 1"), "{counted}");
@@ -221,7 +221,7 @@ async fn two_missed_pongs_end_a_socket_on_which_nothing_comes() {
     let mut socket = socket.unwrap();
     // The server reads no more, so it answers no ping.
     let (reason, what) = end(&mut socket).await;
-    assert_eq!(reason, Reason::PongMissed, "{what}");
+    assert_eq!(reason, CloseReason::PongMissed, "{what}");
     drop(server);
 }
 
@@ -249,46 +249,46 @@ async fn each_way_to_end_a_connection_has_its_reason() {
     let frame = CloseFrame { code, reason: "restart".into() };
     server.close(Some(frame)).await.unwrap();
     let (reason, what) = end(&mut socket.unwrap()).await;
-    assert_eq!(reason, Reason::Closed(1001));
+    assert_eq!(reason, CloseReason::Closed(1001));
     assert!(what.contains("code 1001: restart"), "{what}");
 
     let (socket, server, _) = listener.connect(&[], |_| Some(10)).await;
     drop(server);
     let (reason, what) = end(&mut socket.unwrap()).await;
-    assert!(matches!(reason, Reason::Closed(1006) | Reason::Broken), "{what}");
+    assert!(matches!(reason, CloseReason::Closed(1006) | CloseReason::Broken), "{what}");
 
     let (socket, mut server, _) = listener.connect(&[], |_| Some(10)).await;
     server.send(tungstenite::Message::text("{\"method\":\"programNotification\"}")).await.unwrap();
     let (reason, what) = end(&mut socket.unwrap()).await;
-    assert_eq!(reason, Reason::Garbled, "{what}");
+    assert_eq!(reason, CloseReason::Garbled, "{what}");
 }
 
 #[tokio::test]
 async fn a_full_queue_stops_the_reading_and_is_not_the_nodes_silence() {
-    const MANY: u64 = 3 * WAITING as u64;
+    const MAX_MULTIPLE_ACCOUNTS: u64 = 3 * MAX_QUEUED_FRAMES as u64;
     let mut listener = Listener::start().await;
     (listener.config.silence, listener.config.ping) = (MOMENT, MOMENT / 5);
     let (socket, mut server, _) = listener.connect(&[], |_| Some(10)).await;
     let mut socket = socket.unwrap();
     let told = tokio::spawn(async move {
-        for n in 1..=MANY {
+        for n in 1..=MAX_MULTIPLE_ACCOUNTS {
             slot(&mut server, n).await;
         }
         loop {
-            slot(&mut server, MANY + 1).await;
+            slot(&mut server, MAX_MULTIPLE_ACCOUNTS + 1).await;
             tokio::time::sleep(MOMENT / 10).await;
         }
     });
     // Several times the silence: a store that is slow.
     let full = async {
-        while socket.waiting() < WAITING {
+        while socket.waiting() < MAX_QUEUED_FRAMES {
             tokio::time::sleep(MOMENT / 10).await;
         }
     };
-    tokio::time::timeout(PATIENCE, full).await.unwrap();
+    tokio::time::timeout(STEP_TIMEOUT, full).await.unwrap();
     tokio::time::sleep(4 * MOMENT).await;
-    assert_eq!(socket.waiting(), WAITING);
-    for n in 1..=MANY {
+    assert_eq!(socket.waiting(), MAX_QUEUED_FRAMES);
+    for n in 1..=MAX_MULTIPLE_ACCOUNTS {
         let Frame::Slot { slot, .. } = socket.next().await.unwrap() else { panic!() };
         assert_eq!(slot, n, "nothing is left out");
     }
@@ -309,8 +309,8 @@ async fn a_handshake_that_is_one_too_many_holds_back_calls_as_well() {
     let connect = Socket::connect(&listener.config, &listener.rpc, &[]);
     let (socket, _stream) = tokio::join!(connect, refuse);
     let Err(IndexerError::Socket { reason, what, .. }) = socket else { panic!() };
-    assert_eq!(reason, Reason::Limited, "{what}");
+    assert_eq!(reason, CloseReason::Limited, "{what}");
     assert!(what.contains("40 s"), "{what}");
     let error = listener.rpc.genesis_hash().await.unwrap_err();
-    assert!(matches!(error, IndexerError::Rpc { fault: Fault::Limited { .. }, .. }), "{error}");
+    assert!(matches!(error, IndexerError::Rpc { fault: RpcFault::Limited { .. }, .. }), "{error}");
 }

@@ -3,7 +3,7 @@
 
 /// What is announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum AnnouncementKind {
     /// A proposal was made.
     Created,
     /// The threshold was reached; the timelock runs.
@@ -36,7 +36,7 @@ pub enum Kind {
     Test,
 }
 
-impl Kind {
+impl AnnouncementKind {
     /// Every kind, in the order of a proposal's life.
     pub const ALL: [Self; 15] = [
         Self::Created,
@@ -138,10 +138,10 @@ mod tests {
 
     #[test]
     fn every_name_is_read_back_and_every_default_text_is_a_template() {
-        for kind in Kind::ALL {
-            assert_eq!(Kind::from_name(kind.name()), Some(kind));
+        for kind in AnnouncementKind::ALL {
+            assert_eq!(AnnouncementKind::from_name(kind.name()), Some(kind));
             Template::parse(kind.default_text()).unwrap();
         }
-        assert_eq!(Kind::from_name("created"), None);
+        assert_eq!(AnnouncementKind::from_name("created"), None);
     }
 }

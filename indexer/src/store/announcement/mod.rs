@@ -9,7 +9,7 @@ use upgrade_manager::state::ProposalStatus;
 
 use super::{Announcement, audit_log::AuditRow};
 
-pub use kind::Kind;
+pub use kind::AnnouncementKind;
 
 /// Domain of the ids of announcements that are not one event's.
 const DOMAIN: &[u8] = b"upgrade-control-room/announcement/v1";
@@ -66,8 +66,8 @@ pub fn of(row: &AuditRow) -> Option<Announcement> {
     detail.actor = row.actor.map(|k| k.to_string());
     Some(Announcement {
         event_id: match key {
-            Key::Event => row.hash,
-            Key::Once(number) => derived(kind, row.subject.as_ref(), number),
+            EventKey::Event => row.hash,
+            EventKey::Once(number) => derived(kind, row.subject.as_ref(), number),
         },
         kind: kind.name().to_owned(),
         slot: row.slot,
@@ -78,7 +78,7 @@ pub fn of(row: &AuditRow) -> Option<Announcement> {
 }
 
 /// What makes an announcement one and the same.
-enum Key {
+enum EventKey {
     /// Its event.
     Event,
     /// Kind, subject and this number: several events tell of the same fact.
@@ -87,7 +87,7 @@ enum Key {
 
 /// The id of the fact `kind` about `subject` that `number` tells from others of its kind.
 #[must_use]
-pub fn derived(kind: Kind, subject: Option<&Pubkey>, number: i64) -> [u8; 32] {
+pub fn derived(kind: AnnouncementKind, subject: Option<&Pubkey>, number: i64) -> [u8; 32] {
     let mut h = Sha256::new();
     h.update(DOMAIN);
     h.update(kind.name().as_bytes());
@@ -97,7 +97,7 @@ pub fn derived(kind: Kind, subject: Option<&Pubkey>, number: i64) -> [u8; 32] {
     h.finalize().into()
 }
 
-fn read(what: &AuditRow) -> Option<(Kind, Detail, Key)> {
+fn read(what: &AuditRow) -> Option<(AnnouncementKind, Detail, EventKey)> {
     let text = |name: &str| what.detail.get(name)?.as_str().map(str::to_owned);
     let number = |name: &str| what.detail.get(name).and_then(serde_json::Value::as_i64);
     let status = || ProposalStatus::from_name(what.detail.get("status")?.as_str()?);
@@ -114,59 +114,59 @@ fn read(what: &AuditRow) -> Option<(Kind, Detail, Key)> {
             detail.action = Some("Upgrade".to_owned());
             detail.version = version(number("to_version"));
             detail.id = number("id").and_then(|n| n.try_into().ok());
-            (Kind::Created, Key::Event)
+            (AnnouncementKind::Created, EventKey::Event)
         }
         "GovernanceProposed" => {
             detail.action = text("kind");
             detail.id = number("id").and_then(|n| n.try_into().ok());
-            (Kind::Created, Key::Event)
+            (AnnouncementKind::Created, EventKey::Event)
         }
         // Who approves after the threshold was reached tells of the same eta again.
         "VoteCast" => match status()? {
             ProposalStatus::Timelocked => {
                 detail.eta = number("eta");
-                (Kind::Approved, Key::Once(number("eta")?))
+                (AnnouncementKind::Approved, EventKey::Once(number("eta")?))
             }
-            ProposalStatus::Rejected => (Kind::Rejected, Key::Event),
+            ProposalStatus::Rejected => (AnnouncementKind::Rejected, EventKey::Event),
             _ => return None,
         },
         // A wish to cancel that does not suffice leaves the status as it was.
         "CancelRequested" if status()? == ProposalStatus::Cancelled => {
-            (Kind::Cancelled, Key::Event)
+            (AnnouncementKind::Cancelled, EventKey::Event)
         }
-        "ProposalExpired" => (Kind::Expired, Key::Event),
+        "ProposalExpired" => (AnnouncementKind::Expired, EventKey::Event),
         // Votes to give accounts up may follow the deciding one.
         "RollbackVoted" if what.detail.get("approved")?.as_bool()? => {
-            (Kind::RollbackApproved, Key::Once(0))
+            (AnnouncementKind::RollbackApproved, EventKey::Once(0))
         }
         "UpgradeExecuted" => {
             detail.action = Some("Upgrade".to_owned());
             detail.version = version(number("version"));
-            (Kind::Executed, Key::Event)
+            (AnnouncementKind::Executed, EventKey::Event)
         }
-        "MigrationCompleted" => (Kind::Completed, Key::Event),
+        "MigrationCompleted" => (AnnouncementKind::Completed, EventKey::Event),
         "ProgramRolledBack" => {
             detail.version = version(number("version"));
-            (Kind::RolledBack, Key::Event)
+            (AnnouncementKind::RolledBack, EventKey::Event)
         }
         "ConfigChanged" => {
             detail.action = Some("ConfigChange".to_owned());
-            (Kind::Executed, Key::Event)
+            (AnnouncementKind::Executed, EventKey::Event)
         }
         "AuthorityTransferred" => {
             detail.action = Some("TransferAuthority".to_owned());
             detail.new_authority = text("new_authority");
-            (Kind::Executed, Key::Event)
+            (AnnouncementKind::Executed, EventKey::Event)
         }
         "MultisigDissolved" => {
             detail.action = Some("Dissolve".to_owned());
-            (Kind::Executed, Key::Event)
+            (AnnouncementKind::Executed, EventKey::Event)
         }
         "PauseChanged" => match (number("paused_until")?, number("votes")?) {
-            (0, _) => (Kind::Unpaused, Key::Event),
+            (0, _) => (AnnouncementKind::Unpaused, EventKey::Event),
             (until, 0) => {
                 detail.eta = Some(until);
-                (Kind::Paused, Key::Event)
+                (AnnouncementKind::Paused, EventKey::Event)
             }
             // A vote to lift the pause that does not suffice.
             _ => return None,

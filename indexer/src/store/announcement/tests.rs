@@ -71,7 +71,7 @@ fn pause(paused_until: i64, votes: u8) -> PauseChanged {
 }
 
 /// Every event of the manager, with its name and what it is announced as.
-fn every_event() -> Vec<(&'static str, Vec<u8>, Option<Kind>)> {
+fn every_event() -> Vec<(&'static str, Vec<u8>, Option<AnnouncementKind>)> {
     let (buffer, role) = (Pubkey::new_from_array([1; 32]), BufferRole::Upgrade);
     let (proposal, program, multisig, executor) = (PROPOSAL, PROGRAM, MULTISIG, MEMBER);
     let counters = Counters::default();
@@ -158,32 +158,40 @@ fn every_event() -> Vec<(&'static str, Vec<u8>, Option<Kind>)> {
         ("BufferReclaimed", reclaimed.data(), None),
         ("AccountClosed", closed.data(), None),
         ("AccountsMoved", moved.data(), None),
-        ("ProposalCreated", created.data(), Some(Kind::Created)),
-        ("GovernanceProposed", gov.data(), Some(Kind::Created)),
+        ("ProposalCreated", created.data(), Some(AnnouncementKind::Created)),
+        ("GovernanceProposed", gov.data(), Some(AnnouncementKind::Created)),
         ("VoteCast", vote(Choice::Approve, Active, 0).data(), None),
-        ("VoteCast", vote(Choice::Approve, Timelocked, 99).data(), Some(Kind::Approved)),
-        ("VoteCast", vote(Choice::Reject, Rejected, 0).data(), Some(Kind::Rejected)),
+        (
+            "VoteCast",
+            vote(Choice::Approve, Timelocked, 99).data(),
+            Some(AnnouncementKind::Approved),
+        ),
+        ("VoteCast", vote(Choice::Reject, Rejected, 0).data(), Some(AnnouncementKind::Rejected)),
         ("VoteRevoked", revoked(Active).data(), None),
         ("VoteRevoked", revoked(Timelocked).data(), None),
         ("CancelRequested", cancel(Active).data(), None),
         ("CancelRequested", cancel(Timelocked).data(), None),
-        ("CancelRequested", cancel(Cancelled).data(), Some(Kind::Cancelled)),
-        ("ProposalExpired", ProposalExpired { proposal, program }.data(), Some(Kind::Expired)),
+        ("CancelRequested", cancel(Cancelled).data(), Some(AnnouncementKind::Cancelled)),
+        (
+            "ProposalExpired",
+            ProposalExpired { proposal, program }.data(),
+            Some(AnnouncementKind::Expired),
+        ),
         ("RollbackVoted", rollback(false, 1).data(), None),
-        ("RollbackVoted", rollback(true, 3).data(), Some(Kind::RollbackApproved)),
-        ("UpgradeExecuted", done.data(), Some(Kind::Executed)),
-        ("MigrationCompleted", completed.data(), Some(Kind::Completed)),
-        ("ProgramRolledBack", back.data(), Some(Kind::RolledBack)),
-        ("ConfigChanged", changed.data(), Some(Kind::Executed)),
-        ("AuthorityTransferred", transferred.data(), Some(Kind::Executed)),
+        ("RollbackVoted", rollback(true, 3).data(), Some(AnnouncementKind::RollbackApproved)),
+        ("UpgradeExecuted", done.data(), Some(AnnouncementKind::Executed)),
+        ("MigrationCompleted", completed.data(), Some(AnnouncementKind::Completed)),
+        ("ProgramRolledBack", back.data(), Some(AnnouncementKind::RolledBack)),
+        ("ConfigChanged", changed.data(), Some(AnnouncementKind::Executed)),
+        ("AuthorityTransferred", transferred.data(), Some(AnnouncementKind::Executed)),
         (
             "MultisigDissolved",
             MultisigDissolved { proposal, multisig, executor }.data(),
-            Some(Kind::Executed),
+            Some(AnnouncementKind::Executed),
         ),
-        ("PauseChanged", pause(500, 0).data(), Some(Kind::Paused)),
+        ("PauseChanged", pause(500, 0).data(), Some(AnnouncementKind::Paused)),
         ("PauseChanged", pause(500, 1).data(), None),
-        ("PauseChanged", pause(0, 0).data(), Some(Kind::Unpaused)),
+        ("PauseChanged", pause(0, 0).data(), Some(AnnouncementKind::Unpaused)),
     ]
 }
 
@@ -193,7 +201,7 @@ fn every_event_is_announced_as_what_it_is_or_not_at_all() {
         assert_eq!(describe(&payload).kind, name);
         let said = announced(&payload).map(|(a, d)| {
             assert_eq!(d.event.as_deref(), Some(name));
-            Kind::from_name(&a.kind).unwrap()
+            AnnouncementKind::from_name(&a.kind).unwrap()
         });
         assert_eq!(said, kind, "{name}");
     }
@@ -230,21 +238,21 @@ fn further_votes_behind_the_threshold_are_the_same_announcement() {
 
 #[test]
 fn the_details_are_the_events() {
-    let by_kind = |kind: Kind, event: &str| {
+    let by_kind = |kind: AnnouncementKind, event: &str| {
         let (_, payload, _) = every_event()
             .into_iter()
             .find(|(name, _, k)| *k == Some(kind) && *name == event)
             .unwrap();
         announced(&payload).unwrap().1
     };
-    let d = by_kind(Kind::Created, "ProposalCreated");
+    let d = by_kind(AnnouncementKind::Created, "ProposalCreated");
     assert_eq!((d.id, d.version, d.action.as_deref()), (Some(3), Some(2), Some("Upgrade")));
     assert_eq!((d.program, d.actor), (Some(PROGRAM.to_string()), Some(MEMBER.to_string())));
-    let d = by_kind(Kind::Created, "GovernanceProposed");
+    let d = by_kind(AnnouncementKind::Created, "GovernanceProposed");
     assert_eq!((d.id, d.action.as_deref(), d.program), (Some(4), Some("Dissolve"), None));
-    assert_eq!(by_kind(Kind::Approved, "VoteCast").eta, Some(99));
-    assert_eq!(by_kind(Kind::Paused, "PauseChanged").eta, Some(500));
-    assert_eq!(by_kind(Kind::RolledBack, "ProgramRolledBack").version, Some(1));
+    assert_eq!(by_kind(AnnouncementKind::Approved, "VoteCast").eta, Some(99));
+    assert_eq!(by_kind(AnnouncementKind::Paused, "PauseChanged").eta, Some(500));
+    assert_eq!(by_kind(AnnouncementKind::RolledBack, "ProgramRolledBack").version, Some(1));
     let multisig = VoteCast {
         program: Pubkey::default(),
         ..vote(Choice::Reject, ProposalStatus::Rejected, 0)

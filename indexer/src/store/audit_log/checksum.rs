@@ -10,13 +10,13 @@ use super::AuditRow;
 /// Domain of the sums.
 const DOMAIN: &[u8] = b"upgrade-control-room/audit/row/v1";
 /// Bytes of a column up to which its one changed byte is looked for.
-const LONGEST: usize = 2_048;
+const MAX_TRIED_LEN: usize = 2_048;
 
 /// A column of a row: its name in the table, and its bytes unless it is null.
 type Column = (&'static str, Option<Vec<u8>>);
 
 impl AuditRow {
-    /// Sum over every column of this row but [`AuditRow::row_sum`] itself, which should be equal.
+    /// Sum over every column of this row but [`AuditRow::row_checksum`] itself, which should be equal.
     #[must_use]
     pub fn sum(&self) -> [u8; 32] {
         let mut h = Sha256::new_with_prefix(DOMAIN);
@@ -54,14 +54,14 @@ impl AuditRow {
     /// `None` when more than one byte changed.
     pub(crate) fn changed_column(&self) -> Option<(&'static str, String)> {
         let sum = self.sum();
-        if sum.iter().zip(&self.row_sum).filter(|(a, b)| a != b).count() == 1 {
-            return Some(("row_sum", hex::encode(sum)));
+        if sum.iter().zip(&self.row_checksum).filter(|(a, b)| a != b).count() == 1 {
+            return Some(("row_checksum", hex::encode(sum)));
         }
         let columns = self.columns();
         let mut before = Sha256::new_with_prefix(DOMAIN);
         for (at, (name, value)) in columns.iter().enumerate() {
             let behind = columns.get(at.saturating_add(1)..).unwrap_or_default();
-            if let Some(value) = value.as_ref().filter(|v| v.len() <= LONGEST)
+            if let Some(value) = value.as_ref().filter(|v| v.len() <= MAX_TRIED_LEN)
                 && let Some(right) = self.put_back(&before, value, behind)
             {
                 return Some((name, shown(name, &right)));
@@ -84,7 +84,7 @@ impl AuditRow {
                 for (_, value) in behind {
                     add(&mut h, value.as_deref());
                 }
-                if <[u8; 32]>::from(h.finalize()) == self.row_sum {
+                if <[u8; 32]>::from(h.finalize()) == self.row_checksum {
                     return Some(tried);
                 }
             }

@@ -3,7 +3,7 @@
 //! nothing local goes into a hash.
 //!
 //! A row carries two hashes. `hash` chains it to the row before and covers only what every node
-//! says alike. `row_sum` covers every column of the row, also what one node alone told, so that no
+//! says alike. `row_checksum` covers every column of the row, also what one node alone told, so that no
 //! byte of a copy can change unseen.
 mod checksum;
 pub mod event;
@@ -32,7 +32,7 @@ pub const COLUMNS: [&str; 14] = [
     "payload",
     "prev_hash",
     "hash",
-    "row_sum",
+    "row_checksum",
 ];
 
 /// One finalised event and where on chain it stands.
@@ -108,7 +108,7 @@ pub struct AuditRow {
     /// Hash of this row.
     pub hash: [u8; 32],
     /// Sum over every column as it was written, see [`Self::sum`].
-    pub row_sum: [u8; 32],
+    pub row_checksum: [u8; 32],
 }
 
 impl AuditRow {
@@ -131,9 +131,9 @@ impl AuditRow {
             payload: entry.payload.clone(),
             prev_hash: *prev,
             hash: entry.hash(prev),
-            row_sum: [0; 32],
+            row_checksum: [0; 32],
         };
-        row.row_sum = row.sum();
+        row.row_checksum = row.sum();
         row
     }
 

@@ -1,6 +1,6 @@
 //! What a write does to what is there, decided in one place for every store. Pure.
 //!
-//! A state is newer than another when its `(slot, wv)` is greater. A complete snapshot at slot S
+//! A state is newer than another when its `(slot, write_version)` is greater. A complete snapshot at slot S
 //! speaks about every address, so it stands for `(S, 0)` even of rows it did not have to write:
 //! that is the floor. What the stream says above the root may be taken back: see [`undo`].
 mod rows;
@@ -19,11 +19,11 @@ pub use undo::{Fate, Image, unwind};
 
 /// What the store knows of an account before a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownRow {
     /// Slot of its state.
     pub slot: u64,
     /// Order within the slot.
-    pub wv: u64,
+    pub write_version: u64,
     /// Whether it is closed.
     pub closed: bool,
     /// sha256 of its bytes.
@@ -32,7 +32,7 @@ pub struct Known {
     pub tally: Option<Tally>,
 }
 
-impl Known {
+impl KnownRow {
     fn counted(&self) -> Option<&Tally> {
         self.tally.as_ref().filter(|_| !self.closed)
     }
@@ -48,10 +48,10 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Whether a write at `(slot, wv)` may have to be taken back. Only the stream's: a snapshot of
+    /// Whether a write at `(slot, write_version)` may have to be taken back. Only the stream's: a snapshot of
     /// a slot that did not stay is followed by another one.
-    fn undoable(self, slot: u64, wv: u64) -> bool {
-        wv != 0 && slot > self.root
+    fn undoable(self, slot: u64, write_version: u64) -> bool {
+        write_version != 0 && slot > self.root
     }
 }
 
@@ -70,16 +70,16 @@ pub enum Decision {
 
 /// What `new` does to `known`.
 #[must_use]
-pub fn decide(bounds: Bounds, known: Option<&Known>, new: &Update) -> Decision {
-    let order = (new.slot, new.wv);
+pub fn decide(bounds: Bounds, known: Option<&KnownRow>, new: &Update) -> Decision {
+    let order = (new.slot, new.write_version);
     if order < (bounds.floor, 0) {
         return Decision::Stale;
     }
     match known {
-        Some(k) if order <= (k.slot, k.wv) => Decision::Stale,
+        Some(k) if order <= (k.slot, k.write_version) => Decision::Stale,
         Some(k) if !k.closed && k.data_hash == new.data_hash => {
             // What a snapshot confirms is not taken back with the stream's word for it.
-            if new.wv == 0 && !bounds.undoable(k.slot, k.wv) {
+            if new.write_version == 0 && !bounds.undoable(k.slot, k.write_version) {
                 Decision::Same
             } else {
                 Decision::Touch
@@ -134,7 +134,7 @@ pub struct Plan {
 
 /// Decides about `changes`, of which no two may be of one account, see [`newest`].
 #[must_use]
-pub fn plan(bounds: Bounds, changes: Vec<Change>, known: &HashMap<Pubkey, Known>) -> Plan {
+pub fn plan(bounds: Bounds, changes: Vec<Change>, known: &HashMap<Pubkey, KnownRow>) -> Plan {
     let mut plan = Plan::default();
     for change in changes {
         let mut now = change.pubkey().and_then(|pubkey| known.get(&pubkey)).cloned();
@@ -151,41 +151,41 @@ pub fn plan(bounds: Bounds, changes: Vec<Change>, known: &HashMap<Pubkey, Known>
 
 impl Plan {
     /// Takes in a state; what is known of the account afterwards.
-    fn state(&mut self, bounds: Bounds, old: Option<Known>, update: Update) -> Option<Known> {
+    fn state(&mut self, bounds: Bounds, old: Option<KnownRow>, update: Update) -> Option<KnownRow> {
         let decision = decide(bounds, old.as_ref(), &update);
         if decision == Decision::Stale {
             self.stale = self.stale.saturating_add(1);
             return old;
         }
-        let (pubkey, slot, wv) = (update.pubkey, update.slot, update.wv);
+        let (pubkey, slot, write_version) = (update.pubkey, update.slot, update.write_version);
         self.readable.push((pubkey, slot));
-        if decision != Decision::Same && bounds.undoable(slot, wv) {
+        if decision != Decision::Same && bounds.undoable(slot, write_version) {
             self.keep.push((slot, pubkey));
         }
         if decision == Decision::Write {
-            let before = old.as_ref().and_then(Known::counted);
+            let before = old.as_ref().and_then(KnownRow::counted);
             self.deltas.shift(before, update.facets.tally.as_ref());
             let (data_hash, tally) = (update.data_hash, update.facets.tally);
             self.writes.push(update);
-            return Some(Known { slot, wv, closed: false, data_hash, tally });
+            return Some(KnownRow { slot, write_version, closed: false, data_hash, tally });
         }
         self.unchanged = self.unchanged.saturating_add(1);
         if decision == Decision::Same {
             return old;
         }
-        self.touches.push((pubkey, slot, wv));
-        old.map(|k| Known { slot, wv, ..k })
+        self.touches.push((pubkey, slot, write_version));
+        old.map(|k| KnownRow { slot, write_version, ..k })
     }
 
-    fn close(&mut self, bounds: Bounds, old: Option<&Known>, close: Close) {
-        let order = (close.slot, close.wv);
-        if order < (bounds.floor, 0) || old.is_some_and(|k| order <= (k.slot, k.wv)) {
+    fn close(&mut self, bounds: Bounds, old: Option<&KnownRow>, close: Close) {
+        let order = (close.slot, close.write_version);
+        if order < (bounds.floor, 0) || old.is_some_and(|k| order <= (k.slot, k.write_version)) {
             self.stale = self.stale.saturating_add(1);
             return;
         }
         self.readable.push((close.pubkey, close.slot));
         let Some(old) = old else { return };
-        if bounds.undoable(close.slot, close.wv) {
+        if bounds.undoable(close.slot, close.write_version) {
             self.keep_then.push((close.slot, close.pubkey));
         }
         // Also of what is closed already the order moves: a state from before this close is late.
@@ -205,15 +205,16 @@ pub fn newest(updates: Vec<Update>, closes: Vec<Close>) -> (Vec<Change>, u64) {
     for update in updates {
         let change = by_key.entry(update.pubkey).or_default();
         match &change.update {
-            Some(kept) if (kept.slot, kept.wv) >= (update.slot, update.wv) => {}
+            Some(kept)
+                if (kept.slot, kept.write_version) >= (update.slot, update.write_version) => {}
             _ => change.update = Some(update),
         }
     }
     for close in closes {
         let change = by_key.entry(close.pubkey).or_default();
-        let order = (close.slot, close.wv);
-        let newer = change.update.as_ref().is_none_or(|u| (u.slot, u.wv) < order)
-            && change.close.is_none_or(|c| (c.slot, c.wv) < order);
+        let order = (close.slot, close.write_version);
+        let newer = change.update.as_ref().is_none_or(|u| (u.slot, u.write_version) < order)
+            && change.close.is_none_or(|c| (c.slot, c.write_version) < order);
         if newer {
             change.close = Some(close);
         }

@@ -3,17 +3,17 @@ use solana_pubkey::Pubkey;
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
 use super::{
-    fault::Fault,
+    fault::PostgresFault,
     read::{bytes, is_filling, key, nat, opt_key, opt_nat},
 };
-use crate::store::KeptRow;
+use crate::store::FullRow;
 
 /// Rows of every kind, closed ones too, ascending by address, after `after`.
 pub async fn rows(
     tx: &mut PgConnection,
     after: Option<Pubkey>,
     limit: u32,
-) -> Result<Vec<KeptRow>, Fault> {
+) -> Result<Vec<FullRow>, PostgresFault> {
     if is_filling(tx).await? {
         return Ok(vec![]);
     }
@@ -25,9 +25,9 @@ pub async fn rows(
     rows.iter().map(row).collect()
 }
 
-fn row(r: &PgRow) -> Result<KeptRow, Fault> {
+fn row(r: &PgRow) -> Result<FullRow, PostgresFault> {
     let version: Option<i32> = r.try_get("version")?;
-    Ok(KeptRow {
+    Ok(FullRow {
         pubkey: key(r, "pubkey")?,
         kind: r.try_get("kind")?,
         program: opt_key(r, "program")?,
@@ -38,8 +38,8 @@ fn row(r: &PgRow) -> Result<KeptRow, Fault> {
         data_hash: bytes(r, "data_hash")?,
         raw: r.try_get("raw")?,
         slot: nat(r, "slot")?,
-        wv: nat(r, "wv")?,
+        write_version: nat(r, "write_version")?,
         closed_slot: opt_nat(r, "closed_slot")?,
-        place_sum: nat(r, "place_sum")?,
+        position_checksum: nat(r, "position_checksum")?,
     })
 }

@@ -4,25 +4,29 @@ use solana_pubkey::Pubkey;
 
 use super::{
     read::{key_at, nat, opt_key_at},
-    worker::Fault,
+    worker::SqliteFault,
 };
-use crate::store::KeptRow;
+use crate::store::FullRow;
 
 /// Rows of every kind, closed ones too, ascending by address, after `after`.
-pub fn rows(tx: &Connection, after: Option<Pubkey>, limit: u32) -> Result<Vec<KeptRow>, Fault> {
+pub fn rows(
+    tx: &Connection,
+    after: Option<Pubkey>,
+    limit: u32,
+) -> Result<Vec<FullRow>, SqliteFault> {
     let after = after.map(|k| k.to_bytes().to_vec()).unwrap_or_default();
     let rows = tx
         .prepare_cached(
             // By way of the row's number, or the address would be read from the index: it is the
             // table that is looked at here. Text is read as bytes, whatever is in it.
             "SELECT a.pubkey, CAST(a.kind AS BLOB), program, proposal, account,
-                 CAST(status AS BLOB), version, data_hash, raw, slot, wv, closed_slot, place_sum
+                 CAST(status AS BLOB), version, data_hash, raw, slot, write_version, closed_slot, position_checksum
              FROM (SELECT rowid AS id, pubkey AS key FROM accounts
                    WHERE pubkey > ?1 ORDER BY pubkey LIMIT ?2) k
              JOIN accounts a ON a.rowid = k.id ORDER BY k.key",
         )?
         .query_map(params![after, limit], |r| {
-            Ok(KeptRow {
+            Ok(FullRow {
                 pubkey: key_at(r, 0)?,
                 kind: String::from_utf8_lossy(&r.get::<_, Vec<u8>>(1)?).into_owned(),
                 program: opt_key_at(r, 2)?,
@@ -35,9 +39,9 @@ pub fn rows(tx: &Connection, after: Option<Pubkey>, limit: u32) -> Result<Vec<Ke
                 data_hash: r.get(7)?,
                 raw: r.get(8)?,
                 slot: nat(r, 9)?,
-                wv: nat(r, 10)?,
+                write_version: nat(r, 10)?,
                 closed_slot: r.get::<_, Option<i64>>(11)?.map(|_| nat(r, 11)).transpose()?,
-                place_sum: nat(r, 12)?,
+                position_checksum: nat(r, 12)?,
             })
         })?
         .collect::<Result<_, _>>()?;

@@ -24,11 +24,11 @@ use upgrade_manager::state::AccountVersion;
 use self::{
     lease::FileLock,
     open::Observer,
-    worker::{Fault, Worker},
+    worker::{SqliteFault, Worker},
 };
 use super::{
-    Announcement, Applied, Batch, Closing, DeadLetter, Fill, HookState, KeptRow, Lease, Marks,
-    MirrorState, OpRow, OutboxRow, Present, ProgressRow, RawRow, RecordQuery, Result, Retention,
+    Announcement, Applied, Batch, Closing, DeadLetter, Fill, FullRow, HookState, Lease, Marks,
+    MirrorState, OpRow, OutboxRow, ProgressRow, PubkeySet, RawRow, RecordQuery, Result, Retention,
     Row, Run, Sent, SentRow, Store, StoreError, Undone, View,
 };
 use crate::{
@@ -100,10 +100,11 @@ impl SqliteStore {
 
     async fn read<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        job: impl FnOnce(&Connection) -> Result<T, SqliteFault> + Send + 'static,
     ) -> Result<T> {
         let worker = self.reader.as_ref().or(self.writer.as_ref());
-        let worker = worker.ok_or_else(|| Fault::Corrupt("no thread".into()).at(&self.place))?;
+        let worker =
+            worker.ok_or_else(|| SqliteFault::Corrupt("no thread".into()).at(&self.place))?;
         worker
             .call(move |connection| {
                 // One transaction, so that rows, counters and revision belong together.
@@ -122,7 +123,7 @@ impl SqliteStore {
     async fn write<T: Send + 'static>(
         &self,
         what: &'static str,
-        job: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        job: impl FnOnce(&Connection) -> Result<T, SqliteFault> + Send + 'static,
     ) -> Result<T> {
         self.writer(what)?
             .call(move |connection| {
@@ -139,7 +140,7 @@ impl SqliteStore {
         &self,
         run: &Run,
         what: &'static str,
-        job: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        job: impl FnOnce(&Connection) -> Result<T, SqliteFault> + Send + 'static,
     ) -> Result<T> {
         let (run, place) = (*run, self.place.clone());
         let checked = move |tx: &Connection| {
@@ -231,8 +232,8 @@ impl Store for SqliteStore {
         &self,
         run: &Run,
         slot: u64,
-        present: Arc<Present>,
-        gone: Arc<Present>,
+        present: Arc<PubkeySet>,
+        gone: Arc<PubkeySet>,
     ) -> Result<Closing> {
         let job = move |tx: &Connection| close::tombstone_missing(tx, slot, &present, &gone);
         self.write_as(run, "what was closed", job).await
@@ -268,7 +269,7 @@ impl Store for SqliteStore {
         self.read(move |tx| read::rows(tx, after, limit)).await
     }
 
-    async fn kept_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<KeptRow>> {
+    async fn full_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<FullRow>> {
         self.read(move |tx| full_row::rows(tx, after, limit)).await
     }
 

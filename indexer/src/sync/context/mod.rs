@@ -26,7 +26,7 @@ use crate::{
         rpc::Rpc,
     },
     store::{Marks, Run, Store},
-    sync::write_buffer::Reach,
+    sync::write_buffer::StreamProgress,
 };
 
 /// Where an error in [`Health::error`] comes from: each origin clears only its own.
@@ -36,7 +36,7 @@ pub(crate) enum Origin {
     Lease,
     Connection,
     Snapshot,
-    Fork,
+    Reorg,
     Clock,
     Quarantine,
     History,
@@ -52,7 +52,7 @@ impl Origin {
             Self::Snapshot => Some(Reason::SnapshotSuspect),
             Self::Quarantine => Some(Reason::Quarantine),
             Self::History => Some(Reason::HistoryBehind),
-            Self::Connection | Self::Fork | Self::Clock => None,
+            Self::Connection | Self::Reorg | Self::Clock => None,
         }
     }
 }
@@ -62,7 +62,7 @@ const ALL: [Origin; ORIGINS] = [
     Origin::Lease,
     Origin::Connection,
     Origin::Snapshot,
-    Origin::Fork,
+    Origin::Reorg,
     Origin::Clock,
     Origin::Quarantine,
     Origin::History,
@@ -70,13 +70,13 @@ const ALL: [Origin; ORIGINS] = [
 
 /// What a node said over HTTP about how far it is, and on which connection that was.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Said {
+pub(crate) struct NodeProgress {
     pub(crate) connection: u64,
-    pub(crate) reach: Reach,
+    pub(crate) progress: StreamProgress,
 }
 
 /// Node, store and health, shared by the tasks.
-pub struct Link {
+pub struct MirrorContext {
     pub(crate) config: SourceConfig,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) metrics: Metrics,
@@ -99,7 +99,7 @@ pub struct Link {
     /// Counts the connections.
     pub(crate) connection: AtomicU64,
     /// What the node said last about how far it is.
-    pub(crate) said: watch::Sender<Said>,
+    pub(crate) node_progress: watch::Sender<NodeProgress>,
     marks: Mutex<Marks>,
     pub(crate) health: watch::Sender<Health>,
     pub(crate) revision: watch::Sender<u64>,
@@ -115,7 +115,7 @@ pub struct Link {
     ended: watch::Sender<bool>,
 }
 
-impl Link {
+impl MirrorContext {
     pub(crate) fn new(
         config: SourceConfig,
         store: Arc<dyn Store>,
@@ -135,7 +135,7 @@ impl Link {
             seq: AtomicU32::new(0),
             floor: AtomicU64::new(0),
             connection: AtomicU64::new(0),
-            said: watch::Sender::new(Said::default()),
+            node_progress: watch::Sender::new(NodeProgress::default()),
             marks: Mutex::default(),
             health: watch::Sender::new(Health::default()),
             revision: watch::Sender::new(0),
@@ -174,10 +174,10 @@ impl Link {
     ///
     /// # Errors
     /// [`IndexerError::UsedUp`] when the run has no number left.
-    pub(crate) fn next_order(&self, run: Run) -> Result<u64> {
+    pub(crate) fn next_write_version(&self, run: Run) -> Result<u64> {
         let next =
             self.seq.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_add(1));
-        next.map(|before| run.write_order(before.saturating_add(1)))
+        next.map(|before| run.write_version(before.saturating_add(1)))
             .map_err(|_| IndexerError::UsedUp)
     }
 
@@ -263,12 +263,12 @@ impl Link {
     }
 
     /// The node said over HTTP, on connection number `connection`, how far it is.
-    pub(crate) fn said(&self, connection: u64, reach: Reach) {
-        self.said.send_modify(|said| {
-            if connection > said.connection {
-                *said = Said { connection, reach };
-            } else if connection == said.connection {
-                said.reach = said.reach.max(reach);
+    pub(crate) fn node_progress(&self, connection: u64, progress: StreamProgress) {
+        self.node_progress.send_modify(|node_progress| {
+            if connection > node_progress.connection {
+                *node_progress = NodeProgress { connection, progress };
+            } else if connection == node_progress.connection {
+                node_progress.progress = node_progress.progress.max(progress);
             }
         });
     }

@@ -7,25 +7,25 @@ use std::{
 use serde_json::Value;
 use tracing::warn;
 
-use super::{Link, Origin};
+use super::{MirrorContext, Origin};
 use crate::{
     account::Quarantined,
     ops::metrics::Source,
     source::{backoff::Backoff, error::Result},
-    store::{Applied, Batch, Closing, Present, StoreError},
+    store::{Applied, Batch, Closing, PubkeySet, StoreError},
 };
 
 /// Longest pause before the store is tried again.
-const STORE_PAUSE: Duration = Duration::from_secs(5);
+const MAX_STORE_PAUSE: Duration = Duration::from_secs(5);
 
-impl Link {
+impl MirrorContext {
     /// Tries `call` until the store answers. What has been read is worth more than a connection:
     /// if the store stays away, too much waits and the connection is ended.
-    pub(crate) async fn insist<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T>
+    pub(crate) async fn retry_until_ok<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        let mut backoff = Backoff::with_cap(STORE_PAUSE);
+        let mut backoff = Backoff::with_cap(MAX_STORE_PAUSE);
         loop {
             match call().await {
                 Err(e) if e.is_transient() && !self.is_stopping() => {
@@ -56,7 +56,7 @@ impl Link {
         let rows = [batch.updates.len(), batch.closes.len(), batch.quarantined.len()];
         let rows = rows.into_iter().fold(0, usize::saturating_add);
         let began = Instant::now();
-        let applied = self.insist(|| self.store.apply(&run, batch.clone())).await?;
+        let applied = self.retry_until_ok(|| self.store.apply(&run, batch.clone())).await?;
         self.metrics.batch(rows, began.elapsed());
         self.metrics.applied(applied.written.saturating_add(applied.closed));
         self.metrics.stale(applied.stale.saturating_add(applied.unchanged));
@@ -69,12 +69,12 @@ impl Link {
     pub(crate) async fn tombstone(
         &self,
         slot: u64,
-        (present, gone): (&Arc<Present>, &Arc<Present>),
+        (present, gone): (&Arc<PubkeySet>, &Arc<PubkeySet>),
     ) -> Result<Closing> {
         let run = self.run()?;
         let close =
             || self.store.tombstone_missing(&run, slot, Arc::clone(present), Arc::clone(gone));
-        let done = self.insist(close).await?;
+        let done = self.retry_until_ok(close).await?;
         if matches!(done, Closing::Unproved(_)) {
             return Ok(done);
         }
@@ -84,9 +84,9 @@ impl Link {
 
     /// Looks at what cannot be mirrored, and at the revision, after a reading was written.
     pub(crate) async fn reviewed(&self) -> Result<()> {
-        let bad = self.insist(|| self.store.quarantined()).await?;
+        let bad = self.retry_until_ok(|| self.store.quarantined()).await?;
         self.report(Origin::Quarantine, set_aside(&bad));
-        self.revised(self.insist(|| self.store.revision()).await?);
+        self.revised(self.retry_until_ok(|| self.store.revision()).await?);
         Ok(())
     }
 

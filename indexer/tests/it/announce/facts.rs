@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use indexer::{
     Announcement, OutboxRow, Row, View,
-    store::announcement::{Detail, Kind},
+    store::announcement::{AnnouncementKind, Detail},
     webhooks::{Fact, template::Field},
 };
 use upgrade_manager::state::{ProposalStatus, UpgradeProposal};
@@ -32,7 +32,7 @@ fn said(kind: &str, detail: Detail) -> OutboxRow {
 }
 
 /// How the cancelling of `p` by `key(by)` is announced.
-fn kind(p: UpgradeProposal, by: u8) -> Kind {
+fn kind(p: UpgradeProposal, by: u8) -> AnnouncementKind {
     let view = View { proposals: vec![row(p)], ..View::default() };
     Fact::new(&cancelled(by), &view).unwrap().kind
 }
@@ -41,22 +41,30 @@ fn kind(p: UpgradeProposal, by: u8) -> Kind {
 fn a_veto_is_told_from_a_withdrawal_and_from_a_vote() {
     // Proposed by 1, one vote, of 2.
     let p = || proposal(ProposalStatus::Cancelled);
-    assert_eq!(kind(p(), 9), Kind::Vetoed);
-    assert_eq!(kind(p(), 1), Kind::Vetoed, "a proposer after a vote can only be the guardian");
+    assert_eq!(kind(p(), 9), AnnouncementKind::Vetoed);
+    assert_eq!(
+        kind(p(), 1),
+        AnnouncementKind::Vetoed,
+        "a proposer after a vote can only be the guardian"
+    );
     let mut voted = p();
     voted.ballot.cancel = vec![key(2), key(3)];
-    assert_eq!(kind(voted.clone(), 3), Kind::Cancelled);
-    assert_eq!(kind(voted, 9), Kind::Vetoed);
+    assert_eq!(kind(voted.clone(), 3), AnnouncementKind::Cancelled);
+    assert_eq!(kind(voted, 9), AnnouncementKind::Vetoed);
     let mut early = p();
     early.ballot.votes.clear();
-    assert_eq!(kind(early.clone(), 1), Kind::Cancelled);
-    assert_eq!(kind(early, 9), Kind::Vetoed);
-    assert_eq!(kind(proposal(ProposalStatus::Active), 9), Kind::Cancelled, "an older state of it");
+    assert_eq!(kind(early.clone(), 1), AnnouncementKind::Cancelled);
+    assert_eq!(kind(early, 9), AnnouncementKind::Vetoed);
+    assert_eq!(
+        kind(proposal(ProposalStatus::Active), 9),
+        AnnouncementKind::Cancelled,
+        "an older state of it"
+    );
     let unknown = Fact::new(&cancelled(9), &View::default()).unwrap();
-    assert_eq!(unknown.kind, Kind::Cancelled, "no mirror, no claim");
+    assert_eq!(unknown.kind, AnnouncementKind::Cancelled, "no mirror, no claim");
     let multisig =
         View { governance: vec![row(governance(ProposalStatus::Cancelled))], ..View::default() };
-    assert_eq!(Fact::new(&cancelled(9), &multisig).unwrap().kind, Kind::Vetoed);
+    assert_eq!(Fact::new(&cancelled(9), &multisig).unwrap().kind, AnnouncementKind::Vetoed);
 }
 
 #[test]

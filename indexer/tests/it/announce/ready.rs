@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Instant};
 
 use indexer::{
     Announcement, Batch, Conn, Health, OutboxRow, Row, View,
-    store::announcement::{Detail, Kind, derived},
+    store::announcement::{AnnouncementKind, Detail, derived},
     webhooks::ready::{Approvals, Moment, due, learn, watch},
 };
 use tokio::sync::watch as channel;
@@ -57,7 +57,7 @@ fn a_timelock_is_over_only_when_everything_about_it_is_final() {
     let said = due(&one, &none, now, slot);
     assert_eq!((said.len(), said[0].kind.as_str(), said[0].subject), (1, "Ready", Some(key(60))));
     assert_eq!((said[0].slot, said[0].chain_time), (slot, Some(ETA)));
-    assert_eq!(said[0].event_id, derived(Kind::Ready, Some(&key(60)), ETA));
+    assert_eq!(said[0].event_id, derived(AnnouncementKind::Ready, Some(&key(60)), ETA));
     let later = due(&one, &none, Moment { slot: slot + 9, unix: ETA + 9 }, slot + 9);
     assert_eq!(later[0].event_id, said[0].event_id, "the same fact whenever it is seen");
     let early = Moment { unix: ETA - 1, ..now };

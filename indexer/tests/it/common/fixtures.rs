@@ -208,12 +208,12 @@ pub fn record(n: u8, status: AccountStatus) -> AccountVersion {
 }
 
 /// `data` at `address`, as the store takes it.
-pub fn update(address: Pubkey, slot: u64, wv: u64, data: Vec<u8>) -> Update {
-    let raw = decode::Raw { pubkey: address, owner: PROGRAM_ID, slot, wv, data };
+pub fn update(address: Pubkey, slot: u64, write_version: u64, data: Vec<u8>) -> Update {
+    let raw = decode::Raw { pubkey: address, owner: PROGRAM_ID, slot, write_version, data };
     decode::decode(&PROGRAM_ID, raw).unwrap()
 }
 
 /// The record of account `n` at address `key(n)`.
-pub fn record_update(n: u8, status: AccountStatus, slot: u64, wv: u64) -> Update {
-    update(key(n), slot, wv, bytes(&record(n, status)))
+pub fn record_update(n: u8, status: AccountStatus, slot: u64, write_version: u64) -> Update {
+    update(key(n), slot, write_version, bytes(&record(n, status)))
 }

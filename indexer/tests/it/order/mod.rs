@@ -8,7 +8,7 @@ mod story;
 use std::{collections::BTreeMap, sync::Arc};
 
 use indexer::{
-    Batch, Fill, ManagerAccount, Marks, Present, Run, SqliteStore, Store,
+    Batch, Fill, ManagerAccount, Marks, PubkeySet, Run, SqliteStore, Store,
     account::decode::manager_account, digest, replay::complete,
 };
 use proptest::{prelude::*, test_runner::TestRunner};
@@ -46,7 +46,7 @@ async fn deliver(store: &dyn Store, run: &mut Run, arrivals: &[Arrival], size: u
                     if !(first && fill(store, run, updates.clone()).await) {
                         store.apply(run, Batch { updates, ..Batch::default() }).await.unwrap();
                     }
-                    let present: Present = rows(*slot, state).iter().map(|u| u.pubkey).collect();
+                    let present: PubkeySet = rows(*slot, state).iter().map(|u| u.pubkey).collect();
                     complete(store, run, *slot, Arc::new(present)).await.unwrap();
                     first = false;
                 }
