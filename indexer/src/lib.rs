@@ -1,5 +1,19 @@
 //! Mirrors the upgrade manager's accounts and events from a Solana node into SQLite or Postgres.
-//! Reads the chain and writes the store; it signs nothing, sends nothing and draws nothing.
+//! Reads the chain and writes the store; it signs nothing and sends no transaction.
+//!
+//! Nine rooms. Data passes [`source`] → [`sync`] → [`account`] → [`store`]; [`runtime`] runs the tasks.
+//!
+//! | room | holds | may import |
+//! |---|---|---|
+//! | [`account`] | the manager's accounts: types, decoding, JSON | – |
+//! | [`ops`] | health, metrics, HTTP probe, redaction of secrets | `account` |
+//! | [`store`] | Postgres and SQLite, merge rules, audit log rows, outbox | `account`, `ops` |
+//! | [`source`] | websocket, snapshot, history, rate limiter, scan strategy, errors | `account`, `ops`, `store` |
+//! | [`sync`] | stream and snapshot into one state, write buffer, reorgs | `account`, `ops`, `store`, `source` |
+//! | [`webhooks`] | delivery of the outbox | `ops`, `store`, `source` |
+//! | [`audit`] | checks, export, digest, comparison with the chain | `account`, `store`, `source` |
+//! | [`replay`] | records what arrives, and plays it into a store | `account`, `store`, `source`, `audit` |
+//! | [`runtime`] | connection, lease, standby, clock, history, retention, doctor | all but `account`, `replay` |
 pub mod account;
 pub mod audit;
 pub mod ops;

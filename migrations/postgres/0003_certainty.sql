@@ -1,4 +1,4 @@
--- What makes the mirror safe against a second writer, a fork and a changed byte, and what is announced.
+-- What makes the mirror safe against a second writer, a reorg and a changed byte, and what is announced.
 -- Same names and columns as sqlite/0003_certainty.sql.
 
 -- The lease: run_id is the fencing number of the run that holds it; times are of this store's clock,

@@ -132,7 +132,7 @@ impl Session {
     /// As [`Self::delivery`].
     pub fn mirror(&self, source: SourceConfig, store: Arc<dyn Store>) -> Result<Mirror> {
         let mirror = Mirror::new(source, store).retention(self.settings.retention);
-        Ok(mirror.announce(self.delivery()?))
+        Ok(mirror.webhooks(self.delivery()?))
     }
 
     /// Whom the mirror announces to; nobody on a local chain of ours, which is not the world's.

@@ -49,7 +49,7 @@ pub(super) async fn keep(context: Arc<MirrorContext>) {
     let mut last: Option<(Run, Marks, Instant)> = None;
     loop {
         let current = tokio::select! {
-            // The sender is a part of the link.
+            // The sender is a part of the context.
             Ok(run) = run.wait_for(Option::is_some) => *run,
             () = context.ended() => return,
         };
@@ -116,13 +116,13 @@ pub(super) fn fence(context: &MirrorContext, run: &Run, why: &StoreError) {
 pub(super) async fn give_back(context: &MirrorContext) {
     let Some(run) = context.run.send_replace(None) else { return };
     let marks = context.marks();
-    let farewell = async {
+    let release = async {
         if let Err(e) = context.store.keep(&run, marks).await {
             info!("the last marks could not be written: {e}");
         }
         context.store.end_run(&run).await
     };
-    match tokio::time::timeout(RELEASE_TIMEOUT, farewell).await {
+    match tokio::time::timeout(RELEASE_TIMEOUT, release).await {
         Ok(Ok(())) => {}
         Ok(Err(e)) => info!("the lease runs out by itself: {e}"),
         Err(_) => info!("the lease runs out by itself: the store does not answer"),

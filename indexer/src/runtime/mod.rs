@@ -1,5 +1,5 @@
 //! Runs the mirror: tasks for the connection, the lease, the clock, history and housekeeping. They
-//! share the link to node and store, and say how they do through one health value.
+//! share a [`MirrorContext`] and report through one health value.
 mod clock;
 pub mod doctor;
 mod history;
@@ -84,7 +84,7 @@ impl Mirror {
 
     /// The same; what is final is announced by `delivery`, while this process is the one that writes.
     #[must_use]
-    pub fn announce(mut self, delivery: Delivery) -> Self {
+    pub fn webhooks(mut self, delivery: Delivery) -> Self {
         self.delivery = delivery;
         self
     }

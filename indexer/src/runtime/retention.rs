@@ -15,7 +15,7 @@ pub(super) async fn retain(context: Arc<MirrorContext>, retention: Retention) {
     let rounds = async {
         let mut run = context.run.subscribe();
         loop {
-            // The sender is a part of the link.
+            // The sender is a part of the context.
             let current = run.wait_for(Option::is_some).await.ok().and_then(|run| *run);
             if let Some(run) = current {
                 match context.store.retain(&run, &retention).await {

@@ -6,7 +6,7 @@ use tokio::sync::watch as channel;
 
 use crate::{
     sync::context::MirrorContext,
-    webhooks::{Delivery, announce},
+    webhooks::{Delivery, run_webhooks},
 };
 
 pub(super) async fn watch(context: Arc<MirrorContext>, delivery: Delivery) {
@@ -16,13 +16,13 @@ pub(super) async fn watch(context: Arc<MirrorContext>, delivery: Delivery) {
     let mut run = context.run.subscribe();
     loop {
         let current = tokio::select! {
-            // The sender is a part of the link.
+            // The sender is a part of the context.
             Ok(run) = run.wait_for(Option::is_some) => *run,
             () = context.done() => return,
         };
         let Some(current) = current else { continue };
         let (stop, stopped) = channel::channel(false);
-        let announcing = announce(
+        let running = run_webhooks(
             delivery.clone(),
             (Arc::clone(&context.store), current),
             context.metrics.clone(),
@@ -37,6 +37,6 @@ pub(super) async fn watch(context: Arc<MirrorContext>, delivery: Delivery) {
             }
             stop.send_replace(true);
         };
-        tokio::join!(announcing, over);
+        tokio::join!(running, over);
     }
 }

@@ -26,8 +26,8 @@ impl AnswerBody {
     /// Sends the call and reads until the slot of the answer is known.
     pub(super) async fn open(rpc: &Rpc, method: &'static str, params: Value) -> Result<Self> {
         let failed = |failure| rpc.failed(method, failure);
-        let patience = rpc.0.snapshot_timeout;
-        let opened = rpc.0.transport.open(method, &params, patience).await;
+        let timeout = rpc.0.snapshot_timeout;
+        let opened = rpc.0.transport.open(method, &params, timeout).await;
         let (response, permit) = opened.map_err(failed)?;
         let mut body = Self {
             response,

@@ -59,7 +59,7 @@ pub struct SourceConfig {
 }
 
 impl SourceConfig {
-    /// The node at `rpc_url` and `ws_url`, with the usual patience.
+    /// The node at `rpc_url` and `ws_url`, with the default timeouts.
     #[must_use]
     pub fn new(rpc_url: String, ws_url: String, program_id: Pubkey) -> Self {
         Self {

@@ -1,6 +1,6 @@
-//! How fast one node is asked. All tasks pass the same gate: a bucket of tokens keeps the usual rate,
-//! and a node that says "too many" closes it for everybody, for as long as it asks or, where it does
-//! not say, for a pause that grows. After such a pause one call a second feels the way.
+//! Limits the calls to one node. All tasks share one token bucket. A "too many requests" from the node
+//! pauses every task for as long as the node asks or, where it names no time, for a growing backoff.
+//! After a pause the limiter is half open: one call a second, until one is answered.
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
@@ -15,7 +15,7 @@ pub const MAX_PAUSE: Duration = Duration::from_secs(120);
 /// Calls a second after a pause, until one was answered.
 const HALF_OPEN_RATE: f64 = 1.0;
 
-/// The gate of one node.
+/// The rate limiter of one node.
 #[derive(Debug)]
 pub struct RateLimiter(Mutex<LimiterState>);
 
@@ -27,19 +27,19 @@ struct LimiterState {
     filled: Instant,
     closed_until: Option<Instant>,
     half_open: bool,
-    /// How often the gate has been closed: tells the calls before a pause from those after it.
+    /// Counts the pauses: tells the calls sent before a pause from those after it.
     closings: u64,
     backoff: Backoff,
 }
 
-/// Leave for one call.
+/// The right to send one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Permit {
     closings: u64,
 }
 
 impl RateLimiter {
-    /// A gate for `per_second` calls, which pauses on its own accord for `cap` at most.
+    /// A limiter for `per_second` calls; a pause for which the node names no time lasts `cap` at most.
     #[must_use]
     pub fn new(per_second: u32, cap: Duration) -> Self {
         let rate = f64::from(per_second.max(1));
@@ -58,10 +58,10 @@ impl RateLimiter {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for leave to send a call.
+    /// Waits until a call may be sent.
     ///
     /// # Errors
-    /// How long the gate stays closed, when that is longer than `max_wait`.
+    /// The rest of the pause, when that is longer than `max_wait`.
     pub async fn acquire(&self, max_wait: Duration) -> Result<Permit, Duration> {
         loop {
             let asked = {
@@ -81,12 +81,12 @@ impl RateLimiter {
         }
     }
 
-    /// The call of `permit` was refused as one too many; `asked` is what the node wants. Returns how
-    /// long the gate is closed now.
+    /// The call of `permit` was refused as one too many; `asked` is the pause that the node named.
+    /// Returns the rest of the pause.
     pub fn limited(&self, permit: Permit, asked: Option<Duration>) -> Duration {
         let mut state = self.state();
         let now = Instant::now();
-        // Calls that were under way together are one offence.
+        // Calls that were under way together count as one refusal: the backoff grows once.
         if permit.closings == state.closings || state.closed_for(now).is_none() {
             state.closings = state.closings.saturating_add(1);
             let own = state.backoff.next(&mut rand::thread_rng());
@@ -100,7 +100,7 @@ impl RateLimiter {
     /// The call of `permit` was answered, well or not.
     pub fn answered(&self, permit: Permit) {
         let mut state = self.state();
-        // What was sent before the pause says nothing about the time after it.
+        // An answer to a call from before the pause does not prove that the node takes calls again.
         if permit.closings == state.closings {
             state.half_open = false;
             // A pause is no good time: only what comes after it counts.
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(wait, Duration::from_secs(7));
         assert_eq!(limiter.acquire(Duration::from_secs(6)).await, Err(Duration::from_secs(7)));
         let before = Instant::now();
-        // Sent before the pause: its answer does not open the gate.
+        // Sent before the pause: its answer does not end the pause.
         limiter.answered(other);
         limiter.acquire(MAX_WAIT).await.unwrap();
         assert!(before.elapsed() >= Duration::from_secs(7), "{:?}", before.elapsed());

@@ -1,4 +1,4 @@
-//! One call over HTTP: sent when the gate of its node allows, its answer bounded in time and size,
+//! One call over HTTP: sent when the rate limiter of its node allows, its answer bounded in time and size,
 //! its refusal sorted into a [`RpcFault`]. Knows no method; the typed calls are in `rpc`.
 use std::{
     error::Error,
@@ -131,12 +131,12 @@ impl Transport {
                 }
             }
         };
-        // Twice the time: once for the gate, once for the answer.
+        // Twice the time: once for the rate limiter, once for the answer.
         let whole = tokio::time::timeout(self.timeout.saturating_mul(2), whole);
         whole.await.unwrap_or_else(|_| Err(too_late()))
     }
 
-    /// The failure that `error` is; a limit closes the gate.
+    /// The failure that `error` is; a refusal for too many calls pauses the rate limiter.
     pub(super) fn refused(&self, permit: Permit, error: &JsonRpcError) -> Failure {
         let failure = Failure::of(error);
         if let RpcFault::Limited { .. } = failure.fault {

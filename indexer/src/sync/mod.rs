@@ -149,7 +149,7 @@ async fn open(context: &Arc<MirrorContext>, run: Run) -> Result<(Arc<Session>, S
 /// Ends the connection when its run may not write any more, also when there is nothing to write.
 async fn displaced(session: Arc<Session>) -> Result<()> {
     let mut run = session.context.run.subscribe();
-    // The sender is a part of the link.
+    // The sender is a part of the context.
     let _ = run.wait_for(|now| *now != Some(session.run)).await;
     Err(crate::source::error::IndexerError::UsedUp)
 }

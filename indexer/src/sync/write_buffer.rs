@@ -102,7 +102,7 @@ impl Default for WriteBuffer {
 }
 
 impl WriteBuffer {
-    /// An empty intake that takes `most`.
+    /// An empty buffer that holds at most `most`.
     #[must_use]
     pub fn bounded(most: Full) -> Self {
         Self {

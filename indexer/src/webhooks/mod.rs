@@ -30,7 +30,7 @@ pub use sign::Secret;
 /// Announces what `run` writes into `store` until `stop` says so or its sender is gone: watches what
 /// falls due, and delivers. Starts once `health` knows the newest finalised slot. `news` changes when
 /// the store does.
-pub async fn announce(
+pub async fn run_webhooks(
     delivery: Delivery,
     (store, run): (Arc<dyn Store>, Run),
     metrics: Metrics,

@@ -1,4 +1,4 @@
-//! What a fork wrote is taken back, and what the stream said was closed is closed.
+//! What an orphaned slot wrote is undone, and what the stream said was closed is closed.
 use std::sync::Arc;
 
 use indexer::{Applied, Batch, Close, Marks, Store, Update};
@@ -36,7 +36,7 @@ async fn seen(store: &Arc<dyn Store>, n: u8) -> Option<(AccountStatus, u64, Opti
 }
 
 on_both_stores! {
-    async fn an_account_is_again_what_it_was_before_the_fork(place) {
+    async fn an_account_is_again_what_it_was_before_the_reorg(place) {
         let store = place.open().await;
         told(&store, vec![record_update(1, Pending, 4, 0), record_update(2, Pending, 4, 0)]).await;
         told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
@@ -53,7 +53,7 @@ on_both_stores! {
         assert_eq!((again.restored, again.rev), (0, done.rev), "once");
     }
 
-    async fn an_account_that_only_the_fork_knew_is_gone(place) {
+    async fn an_account_that_only_an_orphaned_slot_had_is_gone(place) {
         let store = place.open().await;
         told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
         told(&store, vec![record_update(1, Verified, 11, 2)]).await;
@@ -64,7 +64,7 @@ on_both_stores! {
         assert_eq!(seen(&store, 1).await, Some((Restored, 9, None)), "nothing newer is in its way");
     }
 
-    async fn what_a_later_slot_wrote_stays_and_no_longer_leads_back_into_the_fork(place) {
+    async fn what_a_later_slot_wrote_stays_and_no_longer_leads_back_into_an_orphaned_slot(place) {
         let store = place.open().await;
         told(&store, vec![record_update(1, Pending, 4, 0)]).await;
         told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
@@ -112,7 +112,7 @@ on_both_stores! {
         assert_eq!((row.account.status, row.closed_slot), (ProposalStatus::Executed, Some(20)));
     }
 
-    async fn a_close_of_a_fork_is_taken_back(place) {
+    async fn a_close_in_an_orphaned_slot_is_undone(place) {
         let store = place.open().await;
         told(&store, vec![record_update(1, Migrated, 4, 0)]).await;
         closed(&store, 1, 10, 1).await;
@@ -148,7 +148,7 @@ on_both_stores! {
         assert_eq!(seen(&store, 2).await, Some((Pending, 4, None)), "also after a restart");
     }
 
-    async fn what_a_snapshot_says_is_not_the_forks_to_take_back(place) {
+    async fn a_reorg_does_not_undo_what_a_snapshot_wrote(place) {
         let store = place.open().await;
         told(&store, vec![record_update(1, Pending, 4, 0)]).await;
         told(&store, vec![record_update(1, Migrated, 10, 1)]).await;

@@ -165,7 +165,7 @@ impl Rpc {
                 Err(IndexerError::Rpc { fault: RpcFault::NotReached, .. }) => {
                     tokio::time::sleep(NOT_REACHED_INTERVAL).await;
                 }
-                // The gate lets the next call wait.
+                // The rate limiter makes the next call wait.
                 Err(IndexerError::Rpc { fault: RpcFault::Limited { retry_after }, .. })
                     if retry_after <= MAX_SHORT_PAUSE && limits < MAX_TRIES =>
                 {

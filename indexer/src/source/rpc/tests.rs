@@ -78,7 +78,7 @@ async fn a_short_limit_is_waited_out_and_a_long_one_told() {
         "another task waits as well: {error}"
     );
     assert_eq!(node.methods().len(), asked, "and does not even ask");
-    assert!(other.slot(CommitmentLevel::Confirmed).await.is_err(), "a gate of its own");
+    assert!(other.slot(CommitmentLevel::Confirmed).await.is_err(), "a rate limiter of its own");
 }
 
 #[tokio::test]

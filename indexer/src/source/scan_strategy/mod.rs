@@ -49,7 +49,7 @@ impl ScanMethod {
         }
     }
 
-    /// What a reading on this rung has seen when it ended well.
+    /// Which accounts a complete reading by this method has seen.
     #[must_use]
     pub fn coverage(self) -> Coverage {
         match self {

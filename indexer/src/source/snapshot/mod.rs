@@ -258,7 +258,7 @@ impl SnapshotStream {
         if scan_method != self.scan_method {
             warn!(instead = scan_method.name(), "{why}");
         }
-        // What was read on another rung is true, and will be read again.
+        // Accounts that another method read are true, and will be read again.
         (self.scan_method, self.open, self.tries) = (scan_method, open, 0);
         self.cursors.clear();
     }

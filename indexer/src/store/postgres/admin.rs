@@ -44,7 +44,7 @@ pub struct Migrated {
 pub async fn migrate(url: &str) -> Result<Migrated> {
     let from = schema(url).await?.unwrap_or(0);
     let store = PostgresStore::connect(url).await?;
-    if store.lines.read_only {
+    if store.connections.read_only {
         return Err(StoreError::ReadOnly { place: store.place, what: "the schema" });
     }
     let to = schema(url).await?.unwrap_or(0);

@@ -34,7 +34,7 @@ const SETTINGS: &str = "SET statement_timeout = '9s'; SET lock_timeout = '5s';
 const BULK_SETTINGS: &str = "SET LOCAL statement_timeout = '600s'";
 
 /// The connections of one store.
-pub struct Lines {
+pub struct Connections {
     options: PgConnectOptions,
     readers: PgPool,
     writer: PgPool,
@@ -42,7 +42,7 @@ pub struct Lines {
     pub read_only: bool,
 }
 
-impl Lines {
+impl Connections {
     /// Connects, and brings the schema up to date unless this user may only read.
     pub async fn open(options: PgConnectOptions, place: &str) -> Result<Self, PostgresFault> {
         let options = options.application_name("control-room");

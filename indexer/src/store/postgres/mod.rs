@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use upgrade_manager::state::AccountVersion;
 
 use self::{
-    connect::{BULK_TIMEOUT, Lines, QUERY_TIMEOUT, within},
+    connect::{BULK_TIMEOUT, Connections, QUERY_TIMEOUT, within},
     fault::PostgresFault,
 };
 use super::{
@@ -41,7 +41,7 @@ use crate::{
 /// The mirror in a Postgres database.
 pub struct PostgresStore {
     place: String,
-    lines: Lines,
+    connections: Connections,
 }
 
 impl PostgresStore {
@@ -53,8 +53,9 @@ impl PostgresStore {
     /// [`StoreError::NotAStore`].
     pub async fn connect(url: &str) -> Result<Self> {
         let (options, place) = options(url)?;
-        let lines = Lines::open(options, &place).await.map_err(|fault| fault.at(&place, None))?;
-        Ok(Self { place, lines })
+        let connections =
+            Connections::open(options, &place).await.map_err(|fault| fault.at(&place, None))?;
+        Ok(Self { place, connections })
     }
 
     fn at(&self, fault: PostgresFault) -> StoreError {
@@ -88,7 +89,7 @@ fn plain_name(name: &str) -> &str {
 macro_rules! read {
     ($self:ident, $limit:expr, |$tx:ident| $reads:expr) => {{
         let reading = async {
-            let mut tx = $self.lines.reading($limit).await?;
+            let mut tx = $self.connections.reading($limit).await?;
             let $tx = tx.connection()?;
             let found = within($limit, $reads).await?;
             tx.roll_back().await?;
@@ -101,11 +102,11 @@ macro_rules! read {
 /// One transaction that writes what `$what` names, within a time.
 macro_rules! write {
     ($self:ident, $what:literal, $limit:expr, |$tx:ident| $writes:expr) => {{
-        if $self.lines.read_only {
+        if $self.connections.read_only {
             return Err(StoreError::ReadOnly { place: $self.place.clone(), what: $what });
         }
         let writing = async {
-            let mut tx = $self.lines.writing($limit).await?;
+            let mut tx = $self.connections.writing($limit).await?;
             let $tx = tx.connection()?;
             let done = within($limit, $writes).await?;
             tx.commit().await?;
@@ -145,7 +146,7 @@ impl Store for PostgresStore {
     }
 
     fn read_only(&self) -> bool {
-        self.lines.read_only
+        self.connections.read_only
     }
 
     async fn apply(&self, run: &Run, batch: Batch) -> Result<Applied> {
@@ -154,12 +155,12 @@ impl Store for PostgresStore {
 
     async fn fill(&self, run: &Run, rows: mpsc::Receiver<Fill>) -> Result<Option<u64>> {
         let what = "a first load";
-        if self.lines.read_only {
+        if self.connections.read_only {
             return Err(StoreError::ReadOnly { place: self.place.clone(), what });
         }
         let filling = async {
             // Dropped at the end, whatever it is: a transaction that did not commit is taken back.
-            let mut connection = self.lines.own().await?;
+            let mut connection = self.connections.own().await?;
             fill::fill(&mut connection, run, rows).await
         };
         filling.await.map_err(|fault: PostgresFault| fault.at(&self.place, Some(what)))
@@ -173,11 +174,11 @@ impl Store for PostgresStore {
         gone: Arc<PubkeySet>,
     ) -> Result<Closing> {
         let what = "the end of a snapshot";
-        if self.lines.read_only {
+        if self.connections.read_only {
             return Err(StoreError::ReadOnly { place: self.place.clone(), what });
         }
         let writing = async {
-            let mut tx = self.lines.writing(BULK_TIMEOUT).await?;
+            let mut tx = self.connections.writing(BULK_TIMEOUT).await?;
             let work = close::tombstone_missing(tx.connection()?, run, slot, (&present, &gone));
             let done = within(BULK_TIMEOUT, work).await?;
             match done {
@@ -194,7 +195,7 @@ impl Store for PostgresStore {
     }
 
     async fn undo(&self, run: &Run, orphaned: &[u64]) -> Result<Undone> {
-        write!(self, "what a fork takes back", BULK_TIMEOUT, |tx| undo::undo(tx, run, orphaned))
+        write!(self, "what a reorg takes back", BULK_TIMEOUT, |tx| undo::undo(tx, run, orphaned))
     }
 
     async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {

@@ -42,7 +42,7 @@ on_both_stores! {
         let start = |store: &Arc<dyn indexer::Store>| {
             let hooks = vec![Arc::new(hook(&spec("multisig", receiver.url())))];
             let delivery = Delivery { hooks, pace: fast(), ..Delivery::default() };
-            Mirror::new(fake.config(), Arc::clone(store)).announce(delivery).spawn()
+            Mirror::new(fake.config(), Arc::clone(store)).webhooks(delivery).spawn()
         };
         let first = start(&first_store);
         live(&first).await;

@@ -6,7 +6,7 @@ use upgrade_manager::state::AccountStatus::{Migrated, Pending, Restored, Verifie
 
 use crate::{
     common::{
-        PATIENCE,
+        TEST_TIMEOUT,
         fake::FakeSolana,
         fixtures::{bytes, key, multisig, record},
         mirror::{equal, live},
@@ -159,7 +159,7 @@ async fn days_of_chain_time_may_pass_at_once() {
     until("the store follows", || equal(&store, &fake)).await;
     let mut health = indexer.health.clone();
     let jumped = health.wait_for(|h| h.chain_time >= Some(before + 2 * 86_400));
-    tokio::time::timeout(PATIENCE, jumped).await.unwrap().unwrap();
+    tokio::time::timeout(TEST_TIMEOUT, jumped).await.unwrap().unwrap();
     assert_eq!(indexer.health.borrow().conn, Conn::Live);
     assert_eq!(fake.state().connections, 1, "the connection was not given up");
     indexer.shutdown().await;

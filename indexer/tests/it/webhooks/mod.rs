@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use self::receiver::{Receiver, Reply};
 use crate::{
-    common::{PATIENCE, fixtures::key, until},
+    common::{TEST_TIMEOUT, fixtures::key, until},
     on_both_stores,
 };
 
@@ -81,7 +81,7 @@ impl Running {
 
     async fn end(self) {
         self.stop.send_replace(true);
-        tokio::time::timeout(PATIENCE, self.task).await.unwrap().unwrap();
+        tokio::time::timeout(TEST_TIMEOUT, self.task).await.unwrap().unwrap();
     }
 
     /// As a kill does it.
