@@ -43,9 +43,9 @@ pub use source::{
 };
 pub use store::{
     Announcement, Applied, Batch, Close, Closing, DeadLetter, Fill, FullRow, HookState, Lease,
-    Marks, MirrorState, OpRow, OutboxRow, ProgressRow, PubkeySet, RawRow, RecordQuery, Retention,
-    Row, Run, Sent, SentRow, Store, StoreError, Undone, View,
-    audit_log::{AuditEntry, AuditRow},
+    LocalLog, Marks, MirrorState, MirrorStore, OpRow, Outbox, OutboxRow, ProgressRow, PubkeySet,
+    RawRow, RecordQuery, Retention, Row, Run, Sent, SentRow, Store, StoreError, Undone, View,
+    audit_log::{AuditEntry, AuditRow, AuditStore},
     postgres::PostgresStore,
     sqlite::SqliteStore,
 };

@@ -11,7 +11,7 @@ mod webhooks {
         thread,
     };
 
-    use indexer::{Announcement, Run, Sent, SqliteStore, Store};
+    use indexer::{Announcement, Outbox, Run, Sent, SqliteStore};
     use serde_json::{Value, json};
     use tempfile::TempDir;
 

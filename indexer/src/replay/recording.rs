@@ -11,10 +11,10 @@ use super::{Arrival, Recorder};
 use crate::{
     account::{Quarantined, Update},
     store::{
-        Announcement, Applied, Batch, Closing, DeadLetter, Fill, FullRow, HookState, Marks,
-        MirrorState, OpRow, OutboxRow, ProgressRow, PubkeySet, RawRow, RecordQuery, Result,
-        Retention, Row, Run, Sent, SentRow, Store, Undone, View,
-        audit_log::{AuditEntry, AuditRow},
+        Announcement, Applied, Batch, Closing, DeadLetter, Fill, FullRow, HookState, LocalLog,
+        Marks, MirrorState, MirrorStore, OpRow, Outbox, OutboxRow, ProgressRow, PubkeySet, RawRow,
+        RecordQuery, Result, Retention, Row, Run, Sent, SentRow, Store, Undone, View,
+        audit_log::{AuditEntry, AuditRow, AuditStore},
     },
 };
 
@@ -55,7 +55,7 @@ fn of_part(updates: &[Update], quarantined: &[Quarantined]) -> Vec<Arrival> {
 }
 
 #[async_trait]
-impl Store for Recording {
+impl MirrorStore for Recording {
     async fn begin_run(&self, program: &Pubkey, genesis: &[u8; 32], owner: &str) -> Result<Run> {
         let run = self.store.begin_run(program, genesis, owner).await?;
         let (program, genesis) = (*program, *genesis);
@@ -135,13 +135,6 @@ impl Store for Recording {
         Ok(undone)
     }
 
-    async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
-        let noted = Arrival::of_history(&entries, upto);
-        let added = self.store.append_audit(run, entries, upto).await?;
-        self.note(|| noted).await;
-        Ok(added)
-    }
-
     async fn history_mark(&self) -> Result<u64> {
         self.store.history_mark().await
     }
@@ -174,26 +167,31 @@ impl Store for Recording {
         self.store.quarantined().await
     }
 
-    async fn audit(&self, after_seq: Option<u64>, limit: u32) -> Result<Vec<AuditRow>> {
-        self.store.audit(after_seq, limit).await
-    }
-
-    async fn record_sent(&self, row: &SentRow) -> Result<()> {
-        self.store.record_sent(row).await
-    }
-
-    async fn sent(&self, limit: u32) -> Result<Vec<SentRow>> {
-        self.store.sent(limit).await
-    }
-
-    async fn claim_notice(&self, key: &str) -> Result<bool> {
-        self.store.claim_notice(key).await
-    }
-
     async fn revision(&self) -> Result<u64> {
         self.store.revision().await
     }
 
+    async fn retain(&self, run: &Run, retention: &Retention) -> Result<u64> {
+        self.store.retain(run, retention).await
+    }
+}
+
+#[async_trait]
+impl AuditStore for Recording {
+    async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
+        let noted = Arrival::of_history(&entries, upto);
+        let added = self.store.append_audit(run, entries, upto).await?;
+        self.note(|| noted).await;
+        Ok(added)
+    }
+
+    async fn audit(&self, after_seq: Option<u64>, limit: u32) -> Result<Vec<AuditRow>> {
+        self.store.audit(after_seq, limit).await
+    }
+}
+
+#[async_trait]
+impl Outbox for Recording {
     async fn enqueue(&self, run: &Run, announcement: &Announcement) -> Result<bool> {
         self.store.enqueue(run, announcement).await
     }
@@ -221,6 +219,21 @@ impl Store for Recording {
     async fn forget_dead(&self, hook: &str, id: u64) -> Result<bool> {
         self.store.forget_dead(hook, id).await
     }
+}
+
+#[async_trait]
+impl LocalLog for Recording {
+    async fn record_sent(&self, row: &SentRow) -> Result<()> {
+        self.store.record_sent(row).await
+    }
+
+    async fn sent(&self, limit: u32) -> Result<Vec<SentRow>> {
+        self.store.sent(limit).await
+    }
+
+    async fn claim_notice(&self, key: &str) -> Result<bool> {
+        self.store.claim_notice(key).await
+    }
 
     async fn log_op(&self, kind: &str, detail: &serde_json::Value) -> Result<()> {
         self.store.log_op(kind, detail).await
@@ -228,9 +241,5 @@ impl Store for Recording {
 
     async fn ops(&self, limit: u32) -> Result<Vec<OpRow>> {
         self.store.ops(limit).await
-    }
-
-    async fn retain(&self, run: &Run, retention: &Retention) -> Result<u64> {
-        self.store.retain(run, retention).await
     }
 }

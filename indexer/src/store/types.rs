@@ -68,7 +68,7 @@ pub struct Applied {
     pub rev: u64,
 }
 
-/// A part of a first snapshot, see [`super::Store::fill`].
+/// A part of a first snapshot, see [`super::MirrorStore::fill`].
 #[derive(Clone, Debug)]
 pub enum Fill {
     /// States of accounts, and what could not be decoded.
@@ -238,7 +238,7 @@ pub struct View {
     pub moved: BTreeMap<Pubkey, ProgressRow>,
     /// Slot up to which nothing is missing.
     pub frontier: u64,
-    /// [`super::Store::revision`] at the time of reading.
+    /// [`super::MirrorStore::revision`] at the time of reading.
     pub rev: u64,
 }
 
@@ -253,25 +253,13 @@ pub struct RecordQuery {
     pub limit: u32,
 }
 
-/// One transaction that this control room sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SentRow {
-    /// When, milliseconds since 1970 by this machine's clock.
-    pub at_ms: i64,
-    /// What it did.
-    pub verb: String,
-    /// For which proposal.
-    pub proposal: Option<Pubkey>,
-    /// Its signature in base58.
-    pub signature: String,
-    /// Slot in which it was confirmed.
-    pub slot: u64,
-    /// Compute units it used.
-    pub units: Option<u64>,
-    /// Bytes it had.
-    pub bytes: u64,
-    /// Milliseconds from sending to confirmation.
-    pub elapsed_ms: u64,
-    /// The transaction's own error text.
-    pub error: Option<String>,
+/// For how many days things are kept; `None` is for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Notes about what happened here.
+    pub ops_days: Option<u32>,
+    /// Announcements that every webhook has been told of or has refused.
+    pub outbox_days: Option<u32>,
+    /// Records and backups of accounts that are closed, counted in slots of 400 ms behind the root.
+    pub closed_days: Option<u32>,
 }

@@ -1,6 +1,6 @@
 //! What `doctor` finds, against scripted nodes and both stores; and what an administrator does.
 use indexer::{
-    IndexerError, SourceConfig, Store, StoreError,
+    IndexerError, MirrorStore, SourceConfig, StoreError,
     runtime::doctor::{CheckResult, Finding, nodes, sqlite_schema},
     source::Endpoint,
     store::{

@@ -1,7 +1,7 @@
 //! The first load: everything that was sent, or nothing, and the same as if it had come in batches.
 use std::sync::Arc;
 
-use indexer::{Batch, Fill, Quarantined, RecordQuery, Run, Store, Update};
+use indexer::{Batch, Fill, MirrorStore, Quarantined, RecordQuery, Run, Store, Update};
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
 use upgrade_manager::state::{AccountStatus, ProposalStatus};

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use indexer::{
-    Announcement, Batch, Close, Marks, PubkeySet, Retention, Run, Store, StoreError,
+    Announcement, Batch, Close, Marks, MirrorStore, PubkeySet, Retention, Run, Store, StoreError,
     store::LEASE_DURATION,
 };
 use upgrade_manager::state::AccountStatus;

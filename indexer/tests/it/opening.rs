@@ -1,5 +1,5 @@
 //! What a store says when it is opened with the wrong thing, and what it keeps.
-use indexer::{PostgresStore, SentRow, SqliteStore, Store, StoreError};
+use indexer::{LocalLog, MirrorStore, PostgresStore, SentRow, SqliteStore, StoreError};
 
 use crate::{
     common::fixtures::{PROGRAM_ID, key},

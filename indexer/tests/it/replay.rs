@@ -7,8 +7,8 @@ use std::{
 
 use anchor_lang::Event;
 use indexer::{
-    AuditEntry, Batch, Close, Fill, Marks, MirrorDigest, PubkeySet, Quarantined, Run, SqliteStore,
-    Store,
+    AuditEntry, Batch, Close, Fill, Marks, MirrorDigest, MirrorStore, PubkeySet, Quarantined, Run,
+    SqliteStore, Store,
     audit::line_file,
     digest,
     replay::{Recorder, Recording, Replayed, complete, replay},

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use indexer::{Batch, Run, SqliteStore, Store, StoreError};
+use indexer::{Batch, LocalLog, MirrorStore, Run, SqliteStore, Store, StoreError};
 use rusqlite::trace::TraceEvent;
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::AccountStatus;

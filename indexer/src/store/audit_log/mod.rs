@@ -8,9 +8,12 @@
 mod checksum;
 pub mod event;
 
+use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
+
+use super::{error::Result, types::Run};
 
 /// Domain of the chain's hashes.
 const DOMAIN: &[u8] = b"upgrade-control-room/audit/v2";
@@ -150,4 +153,25 @@ impl AuditRow {
             payload: self.payload.clone(),
         })
     }
+}
+
+/// The audit log in a store.
+///
+/// Every method is one transaction: it happens in full or, when it returns an error or the process
+/// dies, not at all.
+#[async_trait]
+pub trait AuditStore: Send + Sync {
+    /// Appends finalised events in their order, with what is announced of them, and moves the
+    /// history mark to `upto`. Events that are already there are skipped. Returns how many were new.
+    ///
+    /// # Errors
+    /// [`super::StoreError::Fenced`]; when the store does not answer.
+    async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64>;
+
+    /// Audit rows, always oldest first: the newest `limit` without `after_seq`, else the first
+    /// `limit` behind `after_seq` (0 is before the first).
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn audit(&self, after_seq: Option<u64>, limit: u32) -> Result<Vec<AuditRow>>;
 }

@@ -28,14 +28,14 @@ use self::{
     fault::PostgresFault,
 };
 use super::{
-    Announcement, Applied, Batch, Closing, DeadLetter, Fill, FullRow, HookState, Marks,
-    MirrorState, OpRow, OutboxRow, ProgressRow, PubkeySet, RawRow, RecordQuery, Result, Retention,
-    Row, Run, Sent, SentRow, Store, StoreError, Undone, View,
+    Announcement, Applied, Batch, Closing, DeadLetter, Fill, FullRow, HookState, LocalLog, Marks,
+    MirrorState, MirrorStore, OpRow, Outbox, OutboxRow, ProgressRow, PubkeySet, RawRow,
+    RecordQuery, Result, Retention, Row, Run, Sent, SentRow, StoreError, Undone, View,
 };
 use crate::{
     account::Quarantined,
     ops::redact::Parts,
-    store::audit_log::{AuditEntry, AuditRow},
+    store::audit_log::{AuditEntry, AuditRow, AuditStore},
 };
 
 /// The mirror in a Postgres database.
@@ -117,7 +117,7 @@ macro_rules! write {
 }
 
 #[async_trait]
-impl Store for PostgresStore {
+impl MirrorStore for PostgresStore {
     async fn begin_run(
         &self,
         program_id: &Pubkey,
@@ -198,10 +198,6 @@ impl Store for PostgresStore {
         write!(self, "what a reorg takes back", BULK_TIMEOUT, |tx| undo::undo(tx, run, orphaned))
     }
 
-    async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
-        write!(self, "the audit log", QUERY_TIMEOUT, |tx| audit::append(tx, run, &entries, upto))
-    }
-
     async fn view(&self) -> Result<View> {
         read!(self, QUERY_TIMEOUT, |tx| read::view(tx))
     }
@@ -231,22 +227,24 @@ impl Store for PostgresStore {
         read!(self, QUERY_TIMEOUT, |tx| read::quarantined(tx))
     }
 
+    async fn retain(&self, run: &Run, retention: &Retention) -> Result<u64> {
+        write!(self, "what retention removes", BULK_TIMEOUT, |tx| notes::retain(tx, run, retention))
+    }
+}
+
+#[async_trait]
+impl AuditStore for PostgresStore {
+    async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
+        write!(self, "the audit log", QUERY_TIMEOUT, |tx| audit::append(tx, run, &entries, upto))
+    }
+
     async fn audit(&self, after_seq: Option<u64>, limit: u32) -> Result<Vec<AuditRow>> {
         read!(self, QUERY_TIMEOUT, |tx| read::audit(tx, after_seq, limit))
     }
+}
 
-    async fn record_sent(&self, row: &SentRow) -> Result<()> {
-        write!(self, "a sent transaction", QUERY_TIMEOUT, |tx| notes::record_sent(tx, row))
-    }
-
-    async fn sent(&self, limit: u32) -> Result<Vec<SentRow>> {
-        read!(self, QUERY_TIMEOUT, |tx| read::sent(tx, limit))
-    }
-
-    async fn claim_notice(&self, key: &str) -> Result<bool> {
-        write!(self, "a notice", QUERY_TIMEOUT, |tx| notes::claim_notice(tx, key))
-    }
-
+#[async_trait]
+impl Outbox for PostgresStore {
     async fn enqueue(&self, run: &Run, announcement: &Announcement) -> Result<bool> {
         write!(self, "an announcement", QUERY_TIMEOUT, |tx| outbox::enqueue(tx, run, announcement))
     }
@@ -274,6 +272,21 @@ impl Store for PostgresStore {
     async fn forget_dead(&self, hook: &str, id: u64) -> Result<bool> {
         write!(self, "a dead letter", QUERY_TIMEOUT, |tx| outbox::forget_dead(tx, hook, id))
     }
+}
+
+#[async_trait]
+impl LocalLog for PostgresStore {
+    async fn record_sent(&self, row: &SentRow) -> Result<()> {
+        write!(self, "a sent transaction", QUERY_TIMEOUT, |tx| notes::record_sent(tx, row))
+    }
+
+    async fn sent(&self, limit: u32) -> Result<Vec<SentRow>> {
+        read!(self, QUERY_TIMEOUT, |tx| read::sent(tx, limit))
+    }
+
+    async fn claim_notice(&self, key: &str) -> Result<bool> {
+        write!(self, "a notice", QUERY_TIMEOUT, |tx| notes::claim_notice(tx, key))
+    }
 
     async fn log_op(&self, kind: &str, detail: &serde_json::Value) -> Result<()> {
         let detail = detail.to_string();
@@ -282,9 +295,5 @@ impl Store for PostgresStore {
 
     async fn ops(&self, limit: u32) -> Result<Vec<OpRow>> {
         read!(self, QUERY_TIMEOUT, |tx| notes::ops(tx, limit))
-    }
-
-    async fn retain(&self, run: &Run, retention: &Retention) -> Result<u64> {
-        write!(self, "what retention removes", BULK_TIMEOUT, |tx| notes::retain(tx, run, retention))
     }
 }

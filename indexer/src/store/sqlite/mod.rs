@@ -27,13 +27,13 @@ use self::{
     worker::{SqliteFault, Worker},
 };
 use super::{
-    Announcement, Applied, Batch, Closing, DeadLetter, Fill, FullRow, HookState, Lease, Marks,
-    MirrorState, OpRow, OutboxRow, ProgressRow, PubkeySet, RawRow, RecordQuery, Result, Retention,
-    Row, Run, Sent, SentRow, Store, StoreError, Undone, View,
+    Announcement, Applied, Batch, Closing, DeadLetter, Fill, FullRow, HookState, Lease, LocalLog,
+    Marks, MirrorState, MirrorStore, OpRow, Outbox, OutboxRow, ProgressRow, PubkeySet, RawRow,
+    RecordQuery, Result, Retention, Row, Run, Sent, SentRow, StoreError, Undone, View,
 };
 use crate::{
     account::Quarantined,
-    store::audit_log::{AuditEntry, AuditRow},
+    store::audit_log::{AuditEntry, AuditRow, AuditStore},
 };
 
 /// The mirror in a SQLite file.
@@ -176,7 +176,7 @@ impl Drop for SqliteStore {
 }
 
 #[async_trait]
-impl Store for SqliteStore {
+impl MirrorStore for SqliteStore {
     async fn begin_run(
         &self,
         program_id: &Pubkey,
@@ -248,10 +248,6 @@ impl Store for SqliteStore {
         self.write_as(run, "what was before", move |tx| undo::undo(tx, &orphaned)).await
     }
 
-    async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
-        self.write_as(run, "the audit log", move |tx| audit::append_audit(tx, &entries, upto)).await
-    }
-
     async fn view(&self) -> Result<View> {
         self.read(read::view).await
     }
@@ -281,24 +277,25 @@ impl Store for SqliteStore {
         self.read(read::quarantined).await
     }
 
+    async fn retain(&self, run: &Run, retention: &Retention) -> Result<u64> {
+        let retention = *retention;
+        self.write_as(run, "what is kept", move |tx| notes::retain(tx, &retention)).await
+    }
+}
+
+#[async_trait]
+impl AuditStore for SqliteStore {
+    async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
+        self.write_as(run, "the audit log", move |tx| audit::append_audit(tx, &entries, upto)).await
+    }
+
     async fn audit(&self, after_seq: Option<u64>, limit: u32) -> Result<Vec<AuditRow>> {
         self.read(move |tx| read::audit(tx, after_seq, limit)).await
     }
+}
 
-    async fn record_sent(&self, row: &SentRow) -> Result<()> {
-        let row = row.clone();
-        self.write("what was sent", move |tx| write::record_sent(tx, &row)).await
-    }
-
-    async fn sent(&self, limit: u32) -> Result<Vec<SentRow>> {
-        self.read(move |tx| read::sent(tx, limit)).await
-    }
-
-    async fn claim_notice(&self, key: &str) -> Result<bool> {
-        let key = key.to_owned();
-        self.write("a notice", move |tx| write::claim_notice(tx, &key)).await
-    }
-
+#[async_trait]
+impl Outbox for SqliteStore {
     async fn enqueue(&self, run: &Run, announcement: &Announcement) -> Result<bool> {
         let announcement = announcement.clone();
         self.write_as(run, "an announcement", move |tx| outbox::put(tx, &announcement)).await
@@ -336,6 +333,23 @@ impl Store for SqliteStore {
         let hook = hook.to_owned();
         self.write("the dead letters", move |tx| outbox::forget_dead(tx, &hook, id)).await
     }
+}
+
+#[async_trait]
+impl LocalLog for SqliteStore {
+    async fn record_sent(&self, row: &SentRow) -> Result<()> {
+        let row = row.clone();
+        self.write("what was sent", move |tx| write::record_sent(tx, &row)).await
+    }
+
+    async fn sent(&self, limit: u32) -> Result<Vec<SentRow>> {
+        self.read(move |tx| read::sent(tx, limit)).await
+    }
+
+    async fn claim_notice(&self, key: &str) -> Result<bool> {
+        let key = key.to_owned();
+        self.write("a notice", move |tx| write::claim_notice(tx, &key)).await
+    }
 
     async fn log_op(&self, kind: &str, detail: &serde_json::Value) -> Result<()> {
         let (kind, detail) = (kind.to_owned(), detail.to_string());
@@ -344,10 +358,5 @@ impl Store for SqliteStore {
 
     async fn ops(&self, limit: u32) -> Result<Vec<OpRow>> {
         self.read(move |tx| notes::ops(tx, limit)).await
-    }
-
-    async fn retain(&self, run: &Run, retention: &Retention) -> Result<u64> {
-        let retention = *retention;
-        self.write_as(run, "what is kept", move |tx| notes::retain(tx, &retention)).await
     }
 }

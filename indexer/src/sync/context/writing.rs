@@ -65,7 +65,7 @@ impl MirrorContext {
         Ok(applied)
     }
 
-    /// Ends a complete snapshot, see [`crate::store::Store::tombstone_missing`].
+    /// Ends a complete snapshot, see [`crate::store::MirrorStore::tombstone_missing`].
     pub(crate) async fn tombstone(
         &self,
         slot: u64,

@@ -8,7 +8,7 @@ mod story;
 use std::{collections::BTreeMap, sync::Arc};
 
 use indexer::{
-    Batch, Fill, ManagerAccount, Marks, PubkeySet, Run, SqliteStore, Store,
+    Batch, Fill, ManagerAccount, Marks, MirrorStore, PubkeySet, Run, SqliteStore, Store,
     account::decode::manager_account, digest, replay::complete,
 };
 use proptest::{prelude::*, test_runner::TestRunner};

@@ -1,6 +1,8 @@
-//! What a store keeps beside the mirror: what is to be announced, how far each webhook is, and notes
-//! about what happened here.
+//! The outbox: what is to be announced, and how far each webhook is.
+use async_trait::async_trait;
 use solana_pubkey::Pubkey;
+
+use super::{error::Result, types::Run};
 
 /// Something to be announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,26 +84,55 @@ pub struct DeadLetter {
     pub at_ms: i64,
 }
 
-/// Something that happened here and not on chain.
-#[derive(Clone, Debug, PartialEq)]
-pub struct OpRow {
-    /// Its number.
-    pub id: u64,
-    /// When, milliseconds since 1970 by this machine's clock.
-    pub at_ms: i64,
-    /// What, for example `Reconnected`.
-    pub kind: String,
-    /// A JSON object.
-    pub detail: serde_json::Value,
-}
+/// The outbox of a store.
+///
+/// Every method is one transaction: it happens in full or, when it returns an error or the process
+/// dies, not at all.
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// Puts what is not an event of its own into the outbox; whether it was new.
+    ///
+    /// # Errors
+    /// [`super::StoreError::Fenced`]; when the store does not answer.
+    async fn enqueue(&self, run: &Run, announcement: &Announcement) -> Result<bool>;
 
-/// For how many days things are kept; `None` is for ever.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Retention {
-    /// Notes about what happened here.
-    pub ops_days: Option<u32>,
-    /// Announcements that every webhook has been told of or has refused.
-    pub outbox_days: Option<u32>,
-    /// Records and backups of accounts that are closed, counted in slots of 400 ms behind the root.
-    pub closed_days: Option<u32>,
+    /// What is to be announced behind number `after`, oldest first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn outbox(&self, after: u64, limit: u32) -> Result<Vec<OutboxRow>>;
+
+    /// How far webhook `name` is. A new one starts at number 1 and remembers `since_slot`, the newest
+    /// finalised slot of that moment: it is not told what happened in that slot or before, so that
+    /// history which is read again is no news.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn hook(&self, name: &str, since_slot: u64) -> Result<HookState>;
+
+    /// Every webhook that [`Self::hook`] was asked for, by name.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn hooks(&self) -> Result<Vec<HookState>>;
+
+    /// Notes what became of sending outbox row `id` to webhook `name`, which is never taken back
+    /// to rows before the one it is at. Taken and dead: on to `id + 1` with no attempts. Again: one
+    /// more attempt.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn hook_sent(&self, name: &str, id: u64, sent: &Sent) -> Result<()>;
+
+    /// What webhooks would not take, oldest first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>>;
+
+    /// Takes a dead letter off the list; whether it was there.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    async fn forget_dead(&self, hook: &str, id: u64) -> Result<bool>;
 }
