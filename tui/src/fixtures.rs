@@ -213,7 +213,7 @@ pub fn snapshot(f: &Fixture) -> Arc<Snapshot> {
         payload: vec![],
         prev_hash: [0; 32],
         hash: [6; 32],
-        row_sum: [0; 32],
+        row_checksum: [0; 32],
     }];
     let sent = vec![SentRow {
         at_ms: START * 1_000,

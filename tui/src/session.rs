@@ -9,8 +9,7 @@ use backend::{
 };
 use indexer::{
     Limits, Mirror, PostgresStore, SentRow, SourceConfig, SqliteStore, Store, StoreError,
-    announce::Delivery,
-    source::{Endpoint, Secrets},
+    ops::redact::Secrets, source::Endpoint, webhooks::Delivery,
 };
 use solana_pubkey::Pubkey;
 
@@ -133,7 +132,7 @@ impl Session {
     /// As [`Self::delivery`].
     pub fn mirror(&self, source: SourceConfig, store: Arc<dyn Store>) -> Result<Mirror> {
         let mirror = Mirror::new(source, store).retention(self.settings.retention);
-        Ok(mirror.announce(self.delivery()?))
+        Ok(mirror.webhooks(self.delivery()?))
     }
 
     /// Whom the mirror announces to; nobody on a local chain of ours, which is not the world's.
@@ -173,7 +172,7 @@ impl Session {
     /// Which chain it is.
     pub fn cluster(&self, genesis: Option<[u8; 32]>) -> Cluster {
         let genesis = genesis.map(|g| Pubkey::new_from_array(g).to_string()).unwrap_or_default();
-        let node = indexer::source::shown(self.settings.rpc_url.as_str());
+        let node = indexer::ops::redact::shown(self.settings.rpc_url.as_str());
         Cluster::judge(&genesis, &node, self.sandbox)
     }
 

@@ -106,8 +106,8 @@ pub async fn saturated(store: &dyn Store, accounts: u64, batches: u64) -> Result
         let numbers = (0..ROWS).map(|n| batch * ROWS + n);
         let updates = numbers.map(|number| {
             let n = scattered(number ^ 0x5555) % accounts;
-            let wv = run.write_order(u32::try_from(number + 1)?);
-            update(n, record(n, number + 7, number)?, SLOT + 1_000_000 + batch, wv)
+            let write_version = run.write_version(u32::try_from(number + 1)?);
+            update(n, record(n, number + 7, number)?, SLOT + 1_000_000 + batch, write_version)
         });
         waiting.push(updates.collect::<Result<Vec<_>>>()?);
     }

@@ -1,7 +1,7 @@
 //! The rows that every figure is taken on: version records of one program, the same in every run.
 use anchor_lang::AccountSerialize as _;
 use anyhow::Result;
-use indexer::{Update, decode};
+use indexer::{Update, account::decode};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{AccountStatus, AccountVersion};
 
@@ -65,9 +65,9 @@ pub fn stamp(record: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(record.get(at..at.checked_add(8)?)?.try_into().ok()?))
 }
 
-/// `data` of record `n` at `(slot, wv)`, as the store takes it.
-pub fn update(n: u64, data: Vec<u8>, slot: u64, wv: u64) -> Result<Update> {
-    let raw = decode::Raw { pubkey: address(n), owner: PROGRAM_ID, slot, wv, data };
+/// `data` of record `n` at `(slot, write_version)`, as the store takes it.
+pub fn update(n: u64, data: Vec<u8>, slot: u64, write_version: u64) -> Result<Update> {
+    let raw = decode::Raw { pubkey: address(n), owner: PROGRAM_ID, slot, write_version, data };
     decode::decode(&PROGRAM_ID, raw).map_err(|bad| anyhow::anyhow!("{}", bad.error))
 }
 

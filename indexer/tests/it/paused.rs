@@ -135,7 +135,7 @@ async fn a_user_who_may_only_read_stays_one_and_a_writer_does_not_become_one() {
         place.takes_writes(takes).await;
         let (writes, reads) = (place.open().await, PostgresStore::connect(&reader).await.unwrap());
         assert!(!writes.read_only(), "the server is set to reading, not this user: {takes}");
-        assert!(indexer::Store::read_only(&reads), "{takes}");
+        assert!(indexer::MirrorStore::read_only(&reads), "{takes}");
         let refused = writes.claim_notice(&takes.to_string()).await;
         match refused {
             Ok(_) => assert!(takes),

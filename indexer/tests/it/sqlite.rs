@@ -10,7 +10,8 @@ use std::{
 };
 
 use indexer::{
-    Batch, IndexerError, Run, SourceConfig, SqliteStore, Store, StoreError, backfill_once,
+    Batch, IndexerError, LocalLog, MirrorStore, Run, SourceConfig, SqliteStore, Store, StoreError,
+    backfill_once,
 };
 use rusqlite::trace::TraceEvent;
 use solana_pubkey::Pubkey;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use clap::{Arg, Command, CommandFactory, FromArgMatches, builder::Resettable, error::ErrorKind};
-use indexer::source::address::{Parts, Secrets};
+use indexer::ops::redact::{Parts, Secrets};
 
 use super::Cli;
 use crate::config::looks_like_a_key;

@@ -9,8 +9,8 @@ use std::{
 use anyhow::Result;
 use backend::FileSigner;
 use indexer::{
-    doctor::{Finding, Verdict, mirror, nodes, schema, sqlite_schema},
-    source::Secrets,
+    ops::redact::Secrets,
+    runtime::doctor::{CheckResult, Finding, mirror, nodes, schema, sqlite_schema},
     store::{MirrorState, SCHEMA, Store, StoreError, postgres},
 };
 use rustix::fs::statvfs;
@@ -41,7 +41,7 @@ pub async fn run(settings: Settings, secrets: Secrets, json: bool) -> Result<u8>
     let state = store(&settings, &secrets, &mut found).await;
     let stored = state.and_then(|state| state.genesis_hash);
     found.extend(nodes(&session::source(&settings, Kind::Shared), stored).await);
-    let failed = found.iter().any(|f| f.verdict == Verdict::Fail);
+    let failed = found.iter().any(|f| f.verdict == CheckResult::Fail);
     for f in &mut found {
         f.text = clean(&secrets.scrub(&tried_once(&f.text)));
         f.about = clean(&f.about);
@@ -218,7 +218,7 @@ fn room(path: &Path) -> Option<Finding> {
     Some(match free {
         _ if free < NO_ROOM => Finding::fail(about, format!("Only {text} Make room.")),
         _ if free < ROOM => {
-            Finding::new(Verdict::Warn, about, format!("Only {text} Make room soon."))
+            Finding::new(CheckResult::Warn, about, format!("Only {text} Make room soon."))
         }
         _ => Finding::ok(about, text),
     })
@@ -232,7 +232,7 @@ fn configuration(path: &Path) -> Finding {
             Finding::ok(about, format!("{} is readable by its owner only.", path.display()))
         }
         Ok(_) => Finding::new(
-            Verdict::Warn,
+            CheckResult::Warn,
             about,
             format!(
                 "{0} can be read by others. If it holds access keys or a password: chmod 600 {0}.",
@@ -252,19 +252,19 @@ mod tests {
     #[test]
     fn a_data_folder_that_is_a_file_or_cannot_be_made_fails_and_a_missing_one_does_not() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(folder(dir.path()).verdict, Verdict::Ok);
-        assert_eq!(folder(&dir.path().join("a/b")).verdict, Verdict::Ok);
+        assert_eq!(folder(dir.path()).verdict, CheckResult::Ok);
+        assert_eq!(folder(&dir.path().join("a/b")).verdict, CheckResult::Ok);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "looking leaves nothing");
         let file = dir.path().join("file");
         fs::write(&file, "x").unwrap();
-        assert_eq!(folder(&file.join("a")).verdict, Verdict::Fail);
+        assert_eq!(folder(&file.join("a")).verdict, CheckResult::Fail);
     }
 
     #[test]
     fn a_place_where_nobody_can_make_a_file_is_not_called_fine() {
         // Also root, who has every right there.
         let found = folder(Path::new("/proc/nope"));
-        assert_eq!(found.verdict, Verdict::Fail, "{}", found.text);
+        assert_eq!(found.verdict, CheckResult::Fail, "{}", found.text);
         assert!(found.text.contains("--data-dir"), "{}", found.text);
         let why = schema_of_file(Path::new("/proc/nope/x.db")).unwrap_err();
         assert!(why.contains("/proc/nope/x.db cannot be made"), "{why}");
@@ -289,7 +289,7 @@ mod tests {
     #[tokio::test]
     async fn a_mirror_is_asked_to_write_and_a_lock_is_called_one() {
         let store = indexer::SqliteStore::open_in_memory().unwrap();
-        assert_eq!(try_to_write(&store).await.verdict, Verdict::Ok);
+        assert_eq!(try_to_write(&store).await.verdict, CheckResult::Ok);
         let error = |detail: &str| {
             unwritable(&StoreError::Unavailable { place: "x.db".into(), detail: detail.into() })
         };
@@ -305,11 +305,11 @@ mod tests {
         let path = dir.path().join("config.toml");
         fs::write(&path, "").unwrap();
         for (mode, verdict) in
-            [(0o600, Verdict::Ok), (0o640, Verdict::Warn), (0o604, Verdict::Warn)]
+            [(0o600, CheckResult::Ok), (0o640, CheckResult::Warn), (0o604, CheckResult::Warn)]
         {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(configuration(&path).verdict, verdict, "{mode:o}");
         }
-        assert_eq!(configuration(&dir.path().join("none")).verdict, Verdict::Fail);
+        assert_eq!(configuration(&dir.path().join("none")).verdict, CheckResult::Fail);
     }
 }

@@ -23,7 +23,7 @@ pub use self::{
 };
 
 use anyhow::{Context, Result, bail};
-use indexer::source::Secrets;
+use indexer::ops::redact::Secrets;
 
 use self::{
     cluster::check_cluster,

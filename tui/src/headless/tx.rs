@@ -1,7 +1,7 @@
 //! `tx`: what became of a transaction. Asks the node alone, so it works without any mirror.
 use anyhow::{Result, anyhow};
 use backend::TxStatus;
-use indexer::source::Secrets;
+use indexer::ops::redact::Secrets;
 use serde_json::{Value, json};
 
 use super::{print, print_json};

@@ -34,7 +34,7 @@ pub struct Image {
     /// Slot of that state.
     pub slot: u64,
     /// Order within the slot.
-    pub wv: u64,
+    pub write_version: u64,
     /// Slot at which it was found closed: `slot` itself if the stream said so, else a later one.
     pub closed_slot: Option<u64>,
 }
@@ -161,8 +161,8 @@ impl Real {
         // A close has no content of its own: it shows what was there before.
         match self.shifted.get(&image.slot) {
             Some((hash, earlier)) if image.is_told_closed() && *hash == Some(image.data_hash) => {
-                let Image { slot, wv, closed_slot, .. } = *image;
-                earlier.clone().map(|earlier| Image { slot, wv, closed_slot, ..earlier })
+                let Image { slot, write_version, closed_slot, .. } = *image;
+                earlier.clone().map(|earlier| Image { slot, write_version, closed_slot, ..earlier })
             }
             _ => Some(image.clone()),
         }
@@ -177,10 +177,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        account::{Facets, Kind},
+        account::{AccountKind, Facets, Update},
         store::{
-            merge::{Bounds, Known, newest, plan},
-            types::{Close, Update},
+            merge::{Bounds, KnownRow, newest, plan},
+            types::Close,
         },
     };
 
@@ -204,7 +204,7 @@ mod tests {
         log: BTreeMap<u64, Option<Image>>,
     }
 
-    fn image(slot: u64, wv: u64, content: u8) -> Image {
+    fn image(slot: u64, write_version: u64, content: u8) -> Image {
         Image {
             kind: "MultisigConfig".into(),
             program: None,
@@ -215,14 +215,14 @@ mod tests {
             data_hash: [content; 32],
             raw: vec![content],
             slot,
-            wv,
+            write_version,
             closed_slot: None,
         }
     }
 
-    fn state(slot: u64, wv: u64, content: u8) -> Update {
+    fn state(slot: u64, write_version: u64, content: u8) -> Update {
         let facets = Facets {
-            kind: Kind::Multisig,
+            kind: AccountKind::Multisig,
             program: None,
             proposal: None,
             account: None,
@@ -230,24 +230,31 @@ mod tests {
             version: None,
             tally: None,
         };
-        Update { pubkey: KEY, slot, wv, facets, raw: vec![content], data_hash: [content; 32] }
+        Update {
+            pubkey: KEY,
+            slot,
+            write_version,
+            facets,
+            raw: vec![content],
+            data_hash: [content; 32],
+        }
     }
 
     impl One {
         /// Does as a store does; whether it said anything about the account.
-        fn take(&mut self, slot: u64, wv: u64, what: What) -> bool {
+        fn take(&mut self, slot: u64, write_version: u64, what: What) -> bool {
             let (updates, closes) = match what {
-                What::Told(content) => (vec![state(slot, wv, content)], vec![]),
-                What::Gone => (vec![], vec![Close { pubkey: KEY, slot, wv }]),
+                What::Told(content) => (vec![state(slot, write_version, content)], vec![]),
+                What::Gone => (vec![], vec![Close { pubkey: KEY, slot, write_version }]),
                 What::Read(Some(content)) => (vec![state(slot, 0, content)], vec![]),
                 What::Read(None) => {
                     let live = self.row.as_mut().filter(|row| row.closed_slot.is_none());
                     return live.map(|row| row.closed_slot = Some(slot)).is_some();
                 }
             };
-            let known = self.row.as_ref().map(|row| Known {
+            let known = self.row.as_ref().map(|row| KnownRow {
                 slot: row.slot,
-                wv: row.wv,
+                write_version: row.write_version,
                 closed: row.closed_slot.is_some(),
                 data_hash: row.data_hash,
                 tally: None,
@@ -259,18 +266,19 @@ mod tests {
                 self.log.entry(*slot).or_insert_with(|| self.row.clone());
             }
             for write in &plan.writes {
-                self.row = Some(image(write.slot, write.wv, write.raw[0]));
+                self.row = Some(image(write.slot, write.write_version, write.raw[0]));
             }
-            for (_, slot, wv) in &plan.touches {
+            for (_, slot, write_version) in &plan.touches {
                 let row = self.row.as_mut().unwrap();
-                (row.slot, row.wv) = (*slot, *wv);
+                (row.slot, row.write_version) = (*slot, *write_version);
             }
             for (slot, _) in &plan.keep_then {
                 self.log.entry(*slot).or_insert_with(|| self.row.clone());
             }
             for close in &plan.closes {
                 let row = self.row.as_mut().unwrap();
-                (row.slot, row.wv, row.closed_slot) = (close.slot, close.wv, Some(close.slot));
+                (row.slot, row.write_version, row.closed_slot) =
+                    (close.slot, close.write_version, Some(close.slot));
             }
             assert_eq!(plan.stale, 0);
             true
@@ -297,8 +305,8 @@ mod tests {
 
     fn told(story: &[(u64, What)]) -> One {
         let mut one = One::default();
-        for (wv, (slot, what)) in (1..).zip(story) {
-            one.take(*slot, wv, *what);
+        for (write_version, (slot, what)) in (1..).zip(story) {
+            one.take(*slot, write_version, *what);
         }
         one
     }
@@ -335,9 +343,9 @@ mod tests {
             story.dedup_by(|b, a| a.0 == b.0 && matches!(b.1, What::Gone));
             let mut real = One::default();
             let mut heard = vec![];
-            for (wv, (slot, what)) in (1..).zip(&story) {
+            for (write_version, (slot, what)) in (1..).zip(&story) {
                 // A snapshot that lacks what is closed already leaves no trace.
-                if real.take(*slot, wv, *what) {
+                if real.take(*slot, write_version, *what) {
                     heard.push((*slot, *what));
                 }
             }

@@ -5,9 +5,12 @@ use sqlx::migrate::MigrateError;
 
 use crate::store::{SCHEMA, StoreError};
 
+/// Result of the functions that talk to Postgres.
+pub type PostgresResult<T> = std::result::Result<T, PostgresFault>;
+
 /// What a transaction can fail with.
 #[derive(Debug)]
-pub enum Fault {
+pub enum PostgresFault {
     /// The driver's own error.
     Sql(sqlx::Error),
     /// One of ours.
@@ -26,19 +29,19 @@ pub enum Fault {
     Unended,
 }
 
-impl From<sqlx::Error> for Fault {
+impl From<sqlx::Error> for PostgresFault {
     fn from(e: sqlx::Error) -> Self {
         Self::Sql(e)
     }
 }
 
-impl From<StoreError> for Fault {
+impl From<StoreError> for PostgresFault {
     fn from(e: StoreError) -> Self {
         Self::Store(e)
     }
 }
 
-impl Fault {
+impl PostgresFault {
     /// A failed migration.
     pub fn from_migration(e: MigrateError) -> Self {
         match e {

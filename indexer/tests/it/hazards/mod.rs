@@ -3,10 +3,10 @@
 mod closing;
 mod database;
 mod decoding;
-mod forks;
 mod history;
 mod liveness;
 mod nodes;
 mod ordering;
+mod reorgs;
 mod requests;
 mod size;

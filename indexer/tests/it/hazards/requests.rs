@@ -107,13 +107,13 @@ on_both_stores! {
         let large = What::Status(413, None);
         // What refuses, above how many accounts, and whether pages are offered: the whole list, the
         // list of each type, and the shards of it by a byte, down to two accounts each.
-        let ladder = [
+        let rounds = [
             (many.clone(), 30, true), (large.clone(), 30, true),
             (many.clone(), 30, false), (large.clone(), 30, false),
             (What::SCAN_LIMIT, 30, false), (mute.clone(), 30, false),
             (What::SCAN_LIMIT, 2, false), (many, 2, false), (large, 2, false), (mute, 2, false),
         ];
-        for (round, (refusal, most, v2)) in ladder.into_iter().enumerate() {
+        for (round, (refusal, most, v2)) in rounds.into_iter().enumerate() {
             let said = format!("{refusal:?} above {most}, pages: {v2}");
             let mute = matches!(refusal, What::Mute);
             let n = u8::try_from(round).unwrap();
@@ -129,10 +129,10 @@ on_both_stores! {
             fake.set(key(12 + n), bytes(&record(12 + n, Migrated)));
             fake.close_account(&key(1 + n));
             // Only a node that does not answer is waited for in vain.
-            let patience = if mute { 2 } else { 60 };
-            let patience = Duration::from_secs(patience);
+            let snapshot_timeout = if mute { 2 } else { 60 };
+            let snapshot_timeout = Duration::from_secs(snapshot_timeout);
             let config =
-                SourceConfig { snapshot_timeout: patience, timeout: patience, ..fake.config() };
+                SourceConfig { snapshot_timeout, timeout: snapshot_timeout, ..fake.config() };
             let done = backfill_once(config, Arc::clone(&store)).await;
             let done = done.unwrap_or_else(|e| panic!("{said}: {e}"));
             assert!(equal(&store, &fake).await, "{said}");

@@ -135,14 +135,14 @@ impl Story {
 
     fn told(&self) -> Vec<Arrival> {
         let mut all = vec![];
-        for (wv, change) in (1u64..).zip(&self.changes) {
+        for (write_version, change) in (1u64..).zip(&self.changes) {
             let (pubkey, slot) = (key(change.account), change.slot);
             match change.what {
                 What::Becomes(status) => {
                     let data = data(change.account, status);
-                    all.push(Arrival::Told(Box::new(update(pubkey, slot, wv, data))));
+                    all.push(Arrival::Told(Box::new(update(pubkey, slot, write_version, data))));
                 }
-                What::Closes => all.push(Arrival::Gone(Close { pubkey, slot, wv })),
+                What::Closes => all.push(Arrival::Gone(Close { pubkey, slot, write_version })),
                 What::Vanishes => {}
             }
         }

@@ -133,7 +133,7 @@ pub struct State {
     /// Websockets take nothing in, so no ping is answered; they go on speaking.
     pub deaf: bool,
     /// Messages that may wait for a client before its connection is cut.
-    pub patience: usize,
+    pub max_waiting: usize,
     /// Delay of the next snapshots; what they hold is taken before it.
     pub snapshot_delay: Duration,
     /// Lists of accounts stop behind so many and wait until this is none.
@@ -199,7 +199,7 @@ impl Default for State {
             frozen: false,
             down: false,
             deaf: false,
-            patience: 1 << 20,
+            max_waiting: 1 << 20,
             snapshot_delay: Duration::ZERO,
             snapshot_hold: None,
             held: 0,
@@ -264,7 +264,7 @@ impl State {
 
     /// Tells every websocket that has asked for it.
     pub(super) fn push(&mut self, push: &Push) {
-        let patience = self.patience;
-        self.lines.retain(|line| line.push(push, patience));
+        let max_waiting = self.max_waiting;
+        self.lines.retain(|line| line.push(push, max_waiting));
     }
 }

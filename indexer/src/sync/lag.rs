@@ -1,0 +1,40 @@
+//! Notices a node that is behind others: its own word that all is well is not enough.
+use std::{sync::Arc, time::Duration};
+
+use super::Session;
+use crate::{ops::health::Reason, source::error::Result};
+
+/// Time between two comparisons.
+const COMPARE_INTERVAL: Duration = Duration::from_secs(10);
+/// So many comparisons in a row have to say the same.
+const MIN_REPEATS: u32 = 2;
+
+/// Ends the connection when other nodes are further by more than is allowed.
+pub(super) async fn lag(session: Arc<Session>) -> Result<()> {
+    let context = &session.context;
+    if context.endpoints.others().is_empty() {
+        return std::future::pending().await;
+    }
+    let mut behind = 0u32;
+    loop {
+        tokio::time::sleep(COMPARE_INTERVAL.min(context.config.probe)).await;
+        let lag = match context.endpoints.lag().await {
+            Ok(Some(lag)) => lag,
+            Ok(None) => continue,
+            Err(e) => {
+                tracing::debug!("how far the node is cannot be told: {e}");
+                continue;
+            }
+        };
+        // One that lies about the future must not make this one look old.
+        if session.check_slot_plausible(lag.tip).await.is_err() {
+            continue;
+        }
+        context.health.send_if_modified(|h| std::mem::replace(&mut h.tip, lag.tip) != lag.tip);
+        behind = if lag.too_far { behind.saturating_add(1) } else { 0 };
+        context.reason(Reason::NodeBehind, lag.too_far);
+        if behind >= MIN_REPEATS {
+            return Err(session.rpc.behind(lag.slot, lag.tip));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Writes what was taken in: as soon as the store is free, and what has come meanwhile together.
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{Session, write_buffer::StreamProgress};
+use crate::{account::AccountKind, ops::metrics::Source, source::error::Result, store::Batch};
+
+/// Most accounts of one transaction.
+const MAX_ROWS_PER_WRITE: usize = 5_000;
+/// So many are written at once, whenever that is.
+const WRITE_AT_ONCE_ROWS: usize = 1_000;
+/// Time between two transactions while little arrives.
+const WRITE_INTERVAL: Duration = Duration::from_millis(20);
+
+pub(super) async fn write(session: Arc<Session>) -> Result<()> {
+    let mut free_at = Instant::now();
+    loop {
+        let last = session.fed.load(Ordering::Relaxed);
+        while !last && session.write_buffer().len() < WRITE_AT_ONCE_ROWS && Instant::now() < free_at
+        {
+            tokio::select! {
+                () = tokio::time::sleep_until(free_at) => {}
+                () = session.arrived.notified() => {}
+            }
+        }
+        if last && !session.is_joined() {
+            // Nothing is complete yet, and a store that is still empty is filled faster.
+            return Ok(());
+        }
+        let turn = session.turn.lock().await;
+        while write_next(&session, if last { 1 } else { WRITE_AT_ONCE_ROWS }).await? {}
+        drop(turn);
+        if last {
+            return Ok(());
+        }
+        free_at = Instant::now() + WRITE_INTERVAL;
+        // What was said while there was more to do may have been heard above.
+        if !session.fed.load(Ordering::Relaxed) {
+            session.arrived.notified().await;
+        }
+    }
+}
+
+/// Writes one batch; whether another is to follow at once: when the last one was only a part, or
+/// `enough` wait.
+async fn write_next(session: &Session, enough: usize) -> Result<bool> {
+    let (batch, progress) = session.write_buffer().next(MAX_ROWS_PER_WRITE);
+    let nothing = batch == Batch::default();
+    if !nothing {
+        let moved = moves_view(&batch);
+        session.context.apply(batch, Source::Stream).await?;
+        if moved {
+            session.view_moved.notify_one();
+        }
+    }
+    if progress != StreamProgress::default() {
+        session.reached(progress);
+    }
+    let write_buffer = session.write_buffer();
+    Ok(write_buffer.is_parted() || write_buffer.len() >= enough)
+}
+
+/// Whether `batch` can change which accounts are watched.
+pub(super) fn moves_view(batch: &Batch) -> bool {
+    let watched = |kind| {
+        matches!(kind, AccountKind::Program | AccountKind::Proposal | AccountKind::Governance)
+    };
+    !batch.closes.is_empty() || batch.updates.iter().any(|u| watched(u.facets.kind))
+}
