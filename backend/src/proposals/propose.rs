@@ -213,7 +213,7 @@ fn checks(basis: &Basis, terms: &Terms, signer: Option<Pubkey>) -> Vec<Check> {
         room.sentence = format!("{} The live one is {live}.", room.sentence);
     }
     out.push(room);
-    let free = |a: &BufferAttestation, role| a.require_free(&state.program, role);
+    let free = |a: &BufferAttestation, role| a.require_pinnable(&state.program, role);
     out.push(words::rule(
         &free(&basis.upgrade, BufferRole::Upgrade),
         "The upgrade buffer is attested and free.",
