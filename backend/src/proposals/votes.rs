@@ -64,7 +64,8 @@ pub(crate) fn add<P: Votable + Voted + Clone>(
     };
     if verb != Verb::Expire {
         plan.check_accepts(&outcome, "The chain's rules accept this from this signer.");
-        if outcome.is_ok() {
+        // What signing would do is told only where it would: the rule of the vote does not look at roles.
+        if outcome.is_ok() && plan.failed().is_none() {
             let withdrawn = signer == proposal.proposer() && proposal.ballot().votes.is_empty();
             let vetoes = !withdrawn && config.guardian == Some(signer);
             plan.step = Step::on_ballot(verb, (proposal, &after), config, vetoes);

@@ -1,5 +1,5 @@
 //! Controls on what a multisig decides about itself that no attack of the table asks for.
-use e2e::world::{LIFE, Stage, World};
+use e2e::world::{PROPOSAL_LIFETIME, Stage, World};
 use upgrade_manager::{
     error::ManagerError,
     instructions::GovernanceArgs,
@@ -44,7 +44,7 @@ fn a_note_has_room_for_a_sentence_and_no_more() {
     for (len, fits) in [(MAX_NOTE_LEN, true), (MAX_NOTE_LEN + 1, false)] {
         let args = GovernanceArgs {
             genesis_hash: [7; 32],
-            expires_at: w.chain.time() + LIFE,
+            expires_at: w.chain.time() + PROPOSAL_LIFETIME,
             note: "n".repeat(len),
             action: Action::Dissolve,
         };

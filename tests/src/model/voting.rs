@@ -28,7 +28,7 @@ pub enum Status {
 
 impl Status {
     /// Whether votes count.
-    pub fn voting(self) -> bool {
+    pub fn is_voting(self) -> bool {
         matches!(self, Self::Active | Self::Timelocked)
     }
 
@@ -49,7 +49,7 @@ pub struct Now {
 
 /// What every proposal has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Course {
+pub struct VotingModel {
     /// Who decides.
     pub multisig: MultisigId,
     /// In which epoch.
@@ -76,7 +76,7 @@ pub struct Course {
     pub executed: (i64, u64),
 }
 
-impl Course {
+impl VotingModel {
     /// A new proposal.
     pub fn new(
         (multisig, epoch): (MultisigId, u64),
@@ -108,7 +108,7 @@ impl Course {
     /// A vote may come in.
     pub fn demand_vote(&self, f: &mut Faults, multisig: &Multisig, by: Person, now: Now) {
         multisig.demand(f, by, VOTE);
-        f.unless(self.status.voting(), "NotVoting");
+        f.unless(self.status.is_voting(), "NotVoting");
         f.unless(now.time <= self.deadline(), "Expired");
         f.unless(self.epoch == multisig.epoch, "StaleProposal");
     }
@@ -161,7 +161,7 @@ pub struct Pinned {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upgrade {
     /// Its life.
-    pub course: Course,
+    pub voting: VotingModel,
     /// Replaces an upgrade that is not complete.
     pub forward: bool,
     /// New code.
@@ -191,7 +191,7 @@ pub struct Upgrade {
 impl Upgrade {
     /// Nothing can come of it any more: it and what is its can be closed.
     pub fn ended(&self, now: Now) -> bool {
-        match self.course.status {
+        match self.voting.status {
             Status::Completed => self.rollback_at == 0 && now.time > self.rollback_until,
             Status::Rejected
             | Status::Cancelled
@@ -210,7 +210,7 @@ impl Upgrade {
 
     /// Rollback was decided and is not done.
     pub fn demand_rolling_back(&self, f: &mut Faults) {
-        f.unless(self.course.status.executed(), "NotExecuted");
+        f.unless(self.voting.status.executed(), "NotExecuted");
         f.unless(self.rollback_at != 0, "RollbackNotApproved");
     }
 }
@@ -219,7 +219,7 @@ impl Upgrade {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MultisigChange {
     /// Its life.
-    pub course: Course,
+    pub voting: VotingModel,
     /// What it does.
     pub action: Action,
 }
@@ -235,18 +235,18 @@ pub enum Proposal {
 
 impl Proposal {
     /// Its life.
-    pub fn course(&self) -> &Course {
+    pub fn voting(&self) -> &VotingModel {
         match self {
-            Self::Upgrade(p) => &p.course,
-            Self::Multisig(p) => &p.course,
+            Self::Upgrade(p) => &p.voting,
+            Self::Multisig(p) => &p.voting,
         }
     }
 
     /// Its life, to be changed.
-    pub fn course_mut(&mut self) -> &mut Course {
+    pub fn course_mut(&mut self) -> &mut VotingModel {
         match self {
-            Self::Upgrade(p) => &mut p.course,
-            Self::Multisig(p) => &mut p.course,
+            Self::Upgrade(p) => &mut p.voting,
+            Self::Multisig(p) => &mut p.voting,
         }
     }
 }
