@@ -214,7 +214,7 @@ fn checks(inputs: &ProposalInputs, terms: &Terms, signer: Option<Pubkey>) -> Vec
         room.sentence = format!("{} The live one is {live}.", room.sentence);
     }
     out.push(room);
-    let free = |a: &BufferAttestation, role| a.require_free(&state.program, role);
+    let free = |a: &BufferAttestation, role| a.require_pinnable(&state.program, role);
     out.push(rule_check::check(
         &free(&inputs.upgrade, BufferRole::Upgrade),
         "The upgrade buffer is attested and free.",

@@ -1,5 +1,6 @@
-//! One event for every change of state, emitted by self-CPI so that no log can forge or lose it.
-//! The audit trail is decoded from these inner instructions.
+//! One event for every change of state. They are emitted by self-CPI, because a log can be
+//! truncated or forged by another program. The audit trail is decoded from these inner
+//! instructions.
 use anchor_lang::prelude::*;
 
 use crate::state::{AccountStatus, ActionKind, BufferRole, Choice, Counters, ProposalStatus};

@@ -152,12 +152,12 @@ impl VotingAccounts<'_, '_> {
     pub(crate) fn read(&self) -> Result<(Box<MultisigConfig>, Proposal)> {
         let proposal = Proposal::read(self.proposal)?;
         require!(proposal.multisig() == *self.multisig.key, ManagerError::WrongAccount);
-        let right = match (self.state, proposal.program()) {
+        let state_matches = match (self.state, proposal.program()) {
             (None, None) => true,
             (Some(info), Some(program)) => is_state_of(info, &program)?,
             _ => false,
         };
-        require!(right, ManagerError::WrongAccount);
+        require!(state_matches, ManagerError::WrongAccount);
         Ok((io::read(self.multisig)?, proposal))
     }
 

@@ -109,8 +109,8 @@ impl<'info> Target<'_, 'info> {
         require!(after.lamports >= before.lamports, ManagerError::LamportsMoved);
         // The payer's signature reaches the target, which could assign the payer's account to
         // itself and empty it later.
-        let kept = *payer.owner == system_program::ID && payer.data_is_empty();
-        require!(kept, ManagerError::LamportsMoved);
+        let payer_is_wallet = *payer.owner == system_program::ID && payer.data_is_empty();
+        require!(payer_is_wallet, ManagerError::LamportsMoved);
         let len = |bytes| u32::try_from(bytes).or_err(ManagerError::Overflow);
         Ok(Migration {
             from: version,
@@ -155,8 +155,8 @@ impl<'info> Target<'_, 'info> {
 
         let after = self.inspect_after_call(account)?;
         require!(!untouched || after.hash == record.old_hash, ManagerError::NotExact);
-        let back = rule.eligible(&account.try_borrow_data()?, &(to..=to)).is_some();
-        require!(back, ManagerError::TargetBroke);
+        let at_old_version = rule.eligible(&account.try_borrow_data()?, &(to..=to)).is_some();
+        require!(at_old_version, ManagerError::TargetBroke);
         let freed = before.lamports.checked_sub(after.lamports);
         let freed = freed.filter(|freed| *freed <= record.rent_paid);
         let freed = freed.or_err(ManagerError::LamportsMoved)?;
@@ -177,10 +177,10 @@ impl<'info> Target<'_, 'info> {
     /// Reads `account` after a call: it must still be the target's, and exempt from rent.
     fn inspect_after_call(&self, account: &AccountInfo) -> Result<AccountSnapshot> {
         let after = AccountSnapshot::of(account)?;
-        let kept = *account.owner == self.terms.program && !account.executable;
-        require!(kept, ManagerError::TargetBroke);
-        let exempt = after.lamports >= self.rent.minimum_balance(after.len);
-        require!(exempt, ManagerError::TargetBroke);
+        let still_owned = *account.owner == self.terms.program && !account.executable;
+        require!(still_owned, ManagerError::TargetBroke);
+        let rent_exempt = after.lamports >= self.rent.minimum_balance(after.len);
+        require!(rent_exempt, ManagerError::TargetBroke);
         Ok(after)
     }
 

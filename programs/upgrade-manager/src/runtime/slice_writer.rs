@@ -1,5 +1,6 @@
-//! Writes into a slice, all or nothing. With the standard library's writer for slices a field of
-//! known length is a call; with this one it is a few stores.
+//! A writer into a slice that writes everything or nothing. The standard library's writer for
+//! slices may write in part, which makes a call of every field; with this one the compiler turns a
+//! field of known length into a few stores.
 use std::io::{self, Write};
 use std::mem;
 

@@ -157,9 +157,10 @@ impl AccountVersion {
         }
     }
 
-    /// Where the account stands under the proposal `by`; what an earlier one did to it does not
-    /// count. That could have had the same address: a multisig that was dissolved and made again
-    /// numbers its proposals anew. Then it ended before this one was executed.
+    /// The account's status under the proposal `by`. A status that an earlier proposal set does not
+    /// count. An earlier proposal can have had the same address, because a multisig that was
+    /// dissolved and created again starts its ids anew; it then ended before `by` was executed, so
+    /// its slot is older.
     #[must_use]
     pub fn status_under(&self, by: &Executed) -> AccountStatus {
         let counts = self.proposal == by.proposal && self.slot >= by.slot;
@@ -174,8 +175,8 @@ impl AccountVersion {
         let status = self.status_under(by);
         let migrated = matches!(status, AccountStatus::Migrated | AccountStatus::Verified);
         require!(!migrated, ManagerError::AlreadyMigrated);
-        let aside = matches!(status, AccountStatus::Quarantined | AccountStatus::Closed);
-        require!(!aside, ManagerError::RecordStatus);
+        let set_aside = matches!(status, AccountStatus::Quarantined | AccountStatus::Closed);
+        require!(!set_aside, ManagerError::RecordStatus);
         Ok(status)
     }
 

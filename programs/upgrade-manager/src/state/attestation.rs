@@ -83,7 +83,7 @@ pub struct FrozenBuffer {
 }
 
 impl BufferAttestation {
-    /// A frozen buffer that nobody has hashed.
+    /// A frozen buffer without a hash.
     #[must_use]
     pub fn new(frozen: &FrozenBuffer, payer: Pubkey, bump: u8) -> Self {
         let FrozenBuffer { buffer, program, role, len, refund } = *frozen;
@@ -171,7 +171,7 @@ impl BufferAttestation {
     /// # Errors
     /// [`ManagerError::WrongAccount`], [`ManagerError::WrongBufferRole`],
     /// [`ManagerError::NotAttested`] or [`ManagerError::BufferTaken`].
-    pub fn require_free(&self, program: &Pubkey, role: BufferRole) -> Result<()> {
+    pub fn require_pinnable(&self, program: &Pubkey, role: BufferRole) -> Result<()> {
         require!(self.program == *program, ManagerError::WrongAccount);
         require!(self.role == role, ManagerError::WrongBufferRole);
         require!(self.attested, ManagerError::NotAttested);
@@ -179,11 +179,11 @@ impl BufferAttestation {
         Ok(())
     }
 
-    /// The buffer belongs to `proposal`.
+    /// `proposal` pinned the buffer.
     ///
     /// # Errors
     /// [`ManagerError::WrongAccount`].
-    pub fn require_taken_by(&self, proposal: &Pubkey) -> Result<()> {
+    pub fn require_pinned_by(&self, proposal: &Pubkey) -> Result<()> {
         require!(self.proposal == Some(*proposal), ManagerError::WrongAccount);
         Ok(())
     }
@@ -223,18 +223,18 @@ mod tests {
     #[test]
     fn a_buffer_serves_one_proposal_of_one_program_in_one_role() {
         let mut a = frozen(BufferRole::Upgrade);
-        assert!(a.require_free(&key(2), BufferRole::Upgrade).is_err(), "no hash yet");
+        assert!(a.require_pinnable(&key(2), BufferRole::Upgrade).is_err(), "no hash yet");
         assert!(a.require_unattested(BufferRole::Rollback).is_err());
         a.require_unattested(BufferRole::Upgrade).unwrap();
         a.attest(8, [9; 32], 5);
         assert!(a.require_unattested(BufferRole::Upgrade).is_err(), "once");
-        assert!(a.require_free(&key(5), BufferRole::Upgrade).is_err());
-        assert!(a.require_free(&key(2), BufferRole::Rollback).is_err());
-        a.require_free(&key(2), BufferRole::Upgrade).unwrap();
+        assert!(a.require_pinnable(&key(5), BufferRole::Upgrade).is_err());
+        assert!(a.require_pinnable(&key(2), BufferRole::Rollback).is_err());
+        a.require_pinnable(&key(2), BufferRole::Upgrade).unwrap();
         a.proposal = Some(key(6));
-        assert!(a.require_free(&key(2), BufferRole::Upgrade).is_err());
-        assert!(a.require_taken_by(&key(7)).is_err());
-        a.require_taken_by(&key(6)).unwrap();
+        assert!(a.require_pinnable(&key(2), BufferRole::Upgrade).is_err());
+        assert!(a.require_pinned_by(&key(7)).is_err());
+        a.require_pinned_by(&key(6)).unwrap();
     }
 
     #[test]

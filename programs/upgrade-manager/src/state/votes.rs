@@ -60,7 +60,7 @@ pub struct Ballot {
     pub rollback: Vec<RollbackVote>,
 }
 
-/// Where the votes stand.
+/// What the votes decide so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tally {
     /// Neither side has decided.
@@ -96,7 +96,7 @@ impl Ballot {
         self.votes.iter().find(|v| v.member == *member)
     }
 
-    /// Where the votes stand under `config`.
+    /// What the votes decide under `config`.
     #[must_use]
     pub fn tally(&self, config: &MultisigConfig) -> Tally {
         let threshold = usize::from(config.threshold);
@@ -143,8 +143,8 @@ impl Ballot {
         Ok(())
     }
 
-    /// Records that `member` wants to cancel and says whether enough voters of `config` do. Who is
-    /// no voter any more does not count.
+    /// Records the request of `member` to cancel. Returns whether enough voters of `config` asked.
+    /// Requests of members who may no longer vote are dropped.
     ///
     /// # Errors
     /// [`ManagerError::AlreadyVoted`].
@@ -155,8 +155,9 @@ impl Ballot {
         Ok(self.cancel.len() >= usize::from(config.threshold))
     }
 
-    /// Records that `member` wants to roll back. A second vote may only add `give_up`. Drops who is
-    /// no voter of `config` any more: there is room for its members only.
+    /// Records the vote of `member` for rollback. A second vote may only add `give_up`. Votes of
+    /// members who may no longer vote are dropped, because the list has space for current members
+    /// only.
     ///
     /// # Errors
     /// [`ManagerError::AlreadyVoted`].

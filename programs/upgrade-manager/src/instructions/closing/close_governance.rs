@@ -28,13 +28,13 @@ pub struct CloseGovernance<'info> {
 impl<'info> CloseGovernance<'info> {
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let accounts = ctx.accounts;
-        let held: Box<GovernanceProposal> = io::read(&accounts.proposal)?;
-        held.require_closable()?;
-        require!(accounts.payer.key() == held.payer, ManagerError::WrongAccount);
+        let proposal: Box<GovernanceProposal> = io::read(&accounts.proposal)?;
+        proposal.require_closable()?;
+        require!(accounts.payer.key() == proposal.payer, ManagerError::WrongAccount);
         let event = AccountClosed {
             kind: ClosedKind::Governance,
             account: accounts.proposal.key(),
-            program: held.terms.action.program().unwrap_or_default(),
+            program: proposal.terms.action.program().unwrap_or_default(),
             refund: accounts.payer.key(),
         };
         emit(&accounts.event_authority, &event)?;

@@ -28,9 +28,9 @@ pub struct CloseMultisig<'info> {
 impl<'info> CloseMultisig<'info> {
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let accounts = ctx.accounts;
-        let held: Box<MultisigConfig> = io::read(&accounts.multisig)?;
-        require!(held.dissolved, ManagerError::ProgramsRegistered);
-        require!(accounts.payer.key() == held.payer, ManagerError::WrongAccount);
+        let config: Box<MultisigConfig> = io::read(&accounts.multisig)?;
+        require!(config.dissolved, ManagerError::ProgramsRegistered);
+        require!(accounts.payer.key() == config.payer, ManagerError::WrongAccount);
         let event = AccountClosed {
             kind: ClosedKind::Multisig,
             account: accounts.multisig.key(),

@@ -28,13 +28,13 @@ pub struct CloseProgramState<'info> {
 impl<'info> CloseProgramState<'info> {
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let accounts = ctx.accounts;
-        let held: Box<ProgramUpgradeState> = io::read(&accounts.state)?;
-        require!(held.phase == Phase::Released, ManagerError::NotReleased);
-        require!(accounts.payer.key() == held.payer, ManagerError::WrongAccount);
+        let state: Box<ProgramUpgradeState> = io::read(&accounts.state)?;
+        require!(state.phase == Phase::Released, ManagerError::NotReleased);
+        require!(accounts.payer.key() == state.payer, ManagerError::WrongAccount);
         let event = AccountClosed {
             kind: ClosedKind::ProgramState,
             account: accounts.state.key(),
-            program: held.program,
+            program: state.program,
             refund: accounts.payer.key(),
         };
         emit(&accounts.event_authority, &event)?;

@@ -44,8 +44,8 @@ impl<'info> CloseProposal<'info> {
         ] {
             let known = read_attestation_if_any(info, buffer)?;
             // Somebody may have created another buffer at the same address since.
-            let ours = known.is_some_and(|known| known.proposal == Some(key));
-            require!(!ours, ManagerError::BuffersOpen);
+            let still_attested = known.is_some_and(|known| known.proposal == Some(key));
+            require!(!still_attested, ManagerError::BuffersOpen);
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! Puts new rules in force, or ends the multisig, under the old rules' votes and timelock. A pause
-//! does not stop it: it is how members get rid of a guardian.
+//! Applies new rules to a multisig, or dissolves it, under the votes and the timelock of the old
+//! rules. A pause does not stop this: members need it to remove a guardian.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;

@@ -77,8 +77,8 @@ impl<'info> ExecuteTransfer<'info> {
             return Err(to_error(ManagerError::NotThisKind));
         };
         accounts.validate(&config, &state, &proposal, &clock)?;
-        let agreed = accounts.new_authority.key() == new_authority;
-        require!(agreed, ManagerError::NewAuthority);
+        let is_approved_key = accounts.new_authority.key() == new_authority;
+        require!(is_approved_key, ManagerError::NewAuthority);
         squads::require_policy(&config, ctx.remaining_accounts)?;
         state.release();
         config.remove_program(&state.program)?;

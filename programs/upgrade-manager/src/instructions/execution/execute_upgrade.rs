@@ -40,7 +40,7 @@ pub struct ExecuteUpgrade<'info> {
     pub upgrade_buffer: UncheckedAccount<'info>,
     /// CHECK: its attestation; `require_code` reads it.
     pub upgrade_attestation: UncheckedAccount<'info>,
-    /// CHECK: the way back; `require_code` compares it with what runs.
+    /// CHECK: the rollback code; `require_code` compares it with what runs.
     pub rollback_buffer: UncheckedAccount<'info>,
     /// CHECK: its attestation; `require_code` reads it.
     pub rollback_attestation: UncheckedAccount<'info>,
@@ -55,7 +55,7 @@ pub struct ExecuteUpgrade<'info> {
     pub clock: UncheckedAccount<'info>,
     /// CHECK: the upgradeable loader.
     pub loader: UncheckedAccount<'info>,
-    /// CHECK: the unfinished proposal whose place a roll-forward takes; `supersede` reads it.
+    /// CHECK: the unfinished proposal that a roll-forward supersedes; `supersede` reads it.
     #[account(mut)]
     pub superseded: Option<UncheckedAccount<'info>>,
     /// CHECK: signs events; `emit` checks it.
@@ -93,7 +93,7 @@ impl<'info> ExecuteUpgrade<'info> {
             (&self.rollback_attestation, &self.rollback_buffer),
         ];
         for (info, buffer) in pairs {
-            read_attestation(info, buffer, &terms.program)?.require_taken_by(key)?;
+            read_attestation(info, buffer, &terms.program)?.require_pinned_by(key)?;
         }
         let (authority, live) = (self.authority.key, &self.program_data);
         loader::require_live(&self.rollback_buffer, &terms.rollback, live, authority)?;

@@ -60,9 +60,10 @@ impl<'info> MarkClosed<'info> {
         let terms = &proposal.terms;
         require!(old_version(&self.account, terms)?.is_none(), ManagerError::AccountExists);
         let leaf = manifest::leaf(claim.index, self.account.key, &claim.old_hash);
-        let seen = &terms.manifest;
-        let leads = manifest::verify(&seen.root, seen.count, claim.index, leaf, claim.proof);
-        require!(leads, ManagerError::BadProof);
+        let manifest = &terms.manifest;
+        let in_manifest =
+            manifest::verify(&manifest.root, manifest.count, claim.index, leaf, claim.proof);
+        require!(in_manifest, ManagerError::BadProof);
         Ok(())
     }
 

@@ -72,8 +72,8 @@ impl<'info> Quarantine<'info> {
             let data = self.account.try_borrow_data()?;
             let rule = rule_for(&terms.type_rules, &data);
             let arrived = rule.is_some_and(|rule| rule.is_migrated(&data, terms.to_version));
-            let sound = arrived && *self.account.owner == terms.program;
-            require!(!sound, ManagerError::RecordStatus);
+            let has_new_layout = arrived && *self.account.owner == terms.program;
+            require!(!has_new_layout, ManagerError::RecordStatus);
             require!(!is_closed(&self.account), ManagerError::RecordStatus);
             return Ok((status, record.version));
         }
@@ -95,8 +95,8 @@ impl<'info> Quarantine<'info> {
         let (program, info) = (&state.program, &accounts.record);
         let mut record = read_or_create_record(program, account, terms.from_version, info, &payer)?;
         let (from, version) = accounts.status_and_version(terms, &by, &record)?;
-        let seen = hash(&accounts.account.try_borrow_data()?).to_bytes();
-        record.set_aside(AccountStatus::Quarantined, &by, version, seen, slot);
+        let hash_now = hash(&accounts.account.try_borrow_data()?).to_bytes();
+        record.set_aside(AccountStatus::Quarantined, &by, version, hash_now, slot);
         state.counters.shift(from, AccountStatus::Quarantined)?;
         io::write(info, &*record)?;
         io::write(&accounts.state, &*state)?;
@@ -106,7 +106,7 @@ impl<'info> Quarantine<'info> {
             program: state.program,
             actor: *accounts.executor.key,
             status: AccountStatus::Quarantined,
-            accounts: vec![AccountMove { account: *account, before: seen, after: seen }],
+            accounts: vec![AccountMove { account: *account, before: hash_now, after: hash_now }],
             counters: state.counters,
         };
         emit(&accounts.event_authority, &event)

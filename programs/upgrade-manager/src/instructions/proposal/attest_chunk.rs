@@ -1,6 +1,6 @@
-//! Takes the hash of the next chunk of a frozen buffer that is too large for one transaction.
-//! Anyone may call it: it only reads. The last chunk attests a buffer with new code; one with a
-//! copy of the code that runs goes on to `attest_rollback`.
+//! Hashes the next chunk of a frozen buffer that is too large for one transaction. Anyone may call
+//! this: nobody can choose the outcome. The last chunk of new code attests the buffer; after the
+//! last chunk of a copy of the running code, `attest_rollback` attests it.
 use anchor_lang::prelude::*;
 
 use crate::account_io::io;
@@ -48,7 +48,7 @@ impl<'info> AttestChunk<'info> {
         Ok((chunk, hash))
     }
 
-    /// Writes the chunk down.
+    /// Records the chunk, and the hash after the last one.
     pub(crate) fn handle(ctx: Context<'info, Self>, trimmed_len: u32) -> Result<()> {
         let accounts = &*ctx.accounts;
         let state = read_state(&accounts.state)?;

@@ -1,5 +1,5 @@
-//! Withdraws a proposal of either kind: its proposer alone before any vote, the guardian while
-//! votes count, otherwise as many voters as it takes to approve one.
+//! Cancels a proposal of either kind: the proposer alone before any vote, the guardian alone while
+//! members vote, otherwise as many voters as it takes to approve.
 use anchor_lang::prelude::*;
 
 use crate::account_io::multisig::{VotingAccounts, require_direct};

@@ -41,12 +41,12 @@ enum VoteChange<'a> {
 }
 
 impl<'info> CastVote<'info> {
-    /// Casts a vote for what `digest` stands for.
+    /// Casts a vote on the proposal whose digest is `digest`.
     pub(crate) fn cast(ctx: Context<'info, Self>, choice: Choice, digest: &[u8; 32]) -> Result<()> {
         Self::handle(&ctx, VoteChange::Cast(choice, digest))
     }
 
-    /// Takes the voter's vote back.
+    /// Removes the voter's vote.
     pub(crate) fn revoke(ctx: Context<'info, Self>) -> Result<()> {
         Self::handle(&ctx, VoteChange::Revoke)
     }

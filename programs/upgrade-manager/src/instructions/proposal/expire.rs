@@ -1,5 +1,5 @@
-//! Ends a proposal of either kind that ran out of time, or whose multisig has changed since. Anyone
-//! may call it, so that none stays in the way.
+//! Ends a proposal of either kind whose time is over, or whose multisig has changed since. Anyone
+//! may call this, so that a dead proposal cannot block a new one.
 use anchor_lang::prelude::*;
 
 use crate::account_io::multisig::VotingAccounts;

@@ -149,7 +149,7 @@ fn require_valid_transfer(transfer: &Transfer, state: &ProgramUpgradeState) -> R
     require!(transfer.program == state.program, ManagerError::WrongAccount);
     require!(transfer.program_data == state.program_data, ManagerError::WrongAccount);
     let new = transfer.new_authority;
-    let other = new != Pubkey::default() && new != state.authority();
-    require!(other, ManagerError::NewAuthority);
+    let valid = new != Pubkey::default() && new != state.authority();
+    require!(valid, ManagerError::NewAuthority);
     Ok(())
 }

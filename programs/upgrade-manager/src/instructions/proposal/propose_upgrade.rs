@@ -95,8 +95,8 @@ impl<'info> ProposeUpgrade<'info> {
         let (new, old, program) = (&self.upgrade_buffer, &self.rollback_buffer, &state.program);
         let upgrade = read_attestation(&self.upgrade_attestation, new, program)?;
         let rollback = read_attestation(&self.rollback_attestation, old, program)?;
-        upgrade.require_free(&state.program, BufferRole::Upgrade)?;
-        rollback.require_free(&state.program, BufferRole::Rollback)?;
+        upgrade.require_pinnable(&state.program, BufferRole::Upgrade)?;
+        rollback.require_pinnable(&state.program, BufferRole::Rollback)?;
         require!(rollback.sha256 == state.elf_hash, ManagerError::RollbackNotLive);
         let authority = state.authority();
         require_frozen(new, &authority)?;
@@ -112,10 +112,10 @@ impl<'info> ProposeUpgrade<'info> {
         args: &ProposeArgs,
     ) -> Result<()> {
         let (upgrade, rollback) = (self.upgrade_buffer.key(), self.rollback_buffer.key());
-        let lost = [state.program, state.program_data, upgrade, rollback, state.authority()];
-        require!(!lost.contains(&config.treasury), ManagerError::SpillTarget);
-        let own = state.program == crate::ID;
-        require!(!own || args.type_rules.is_empty(), ManagerError::TypeRule);
+        let unspendable = [state.program, state.program_data, upgrade, rollback, state.authority()];
+        require!(!unspendable.contains(&config.treasury), ManagerError::SpillTarget);
+        let is_manager = state.program == crate::ID;
+        require!(!is_manager || args.type_rules.is_empty(), ManagerError::TypeRule);
         Ok(())
     }
 

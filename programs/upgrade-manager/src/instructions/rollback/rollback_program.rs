@@ -80,7 +80,7 @@ impl<'info> RollbackProgram<'info> {
         require!(self.rollback_buffer.key() == pinned.buffer, ManagerError::WrongAccount);
         let (info, program) = (&self.rollback_attestation, &proposal.terms.program);
         let known = read_attestation(info, &self.rollback_buffer, program)?;
-        known.require_taken_by(self.proposal.key)?;
+        known.require_pinned_by(self.proposal.key)?;
         loader::require_authority(&self.program_data, self.authority.key)?;
         loader::require_pinned(&self.rollback_buffer, pinned, self.authority.key)
     }

@@ -50,8 +50,8 @@ pub fn all_zero(bytes: &[u8]) -> bool {
 pub fn trimmed(elf: &[u8], trimmed_len: u32) -> Result<&[u8]> {
     let len = usize::try_from(trimmed_len).or_err(ManagerError::TrimmedLength)?;
     let (body, tail) = elf.split_at_checked(len).or_err(ManagerError::TrimmedLength)?;
-    let ends = body.last().is_some_and(|byte| *byte != 0);
-    require!(ends && all_zero(tail), ManagerError::TrimmedLength);
+    let ends_nonzero = body.last().is_some_and(|byte| *byte != 0);
+    require!(ends_nonzero && all_zero(tail), ManagerError::TrimmedLength);
     Ok(body)
 }
 

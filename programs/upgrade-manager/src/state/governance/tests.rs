@@ -170,7 +170,7 @@ fn a_proposal_is_closed_only_when_nothing_can_happen_any_more() {
 }
 
 proptest! {
-    /// Whatever members do, the status follows from who stands where.
+    /// After any sequence of votes, the status follows from the votes that stand.
     #[test]
     fn status_follows_from_the_votes(
         moves in prop::collection::vec((1u8..=5, 0u8..3), 0..40),

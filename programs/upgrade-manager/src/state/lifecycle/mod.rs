@@ -235,13 +235,13 @@ impl ProgramUpgradeState {
                 self.require_steady()
             }
             ProposalKind::RollForward => {
-                let stuck = matches!(self.phase, Phase::Migrating | Phase::RollingBack);
-                require!(stuck && self.roll_forward.is_none(), ManagerError::RollForward);
+                let unfinished = matches!(self.phase, Phase::Migrating | Phase::RollingBack);
+                require!(unfinished && self.roll_forward.is_none(), ManagerError::RollForward);
                 // Executing a roll-forward clears `live_proposal`. If that were another proposal
                 // than the unfinished one, it would lose its slot and could never end.
-                let alone =
+                let no_other_open =
                     self.live_proposal.is_none() || self.live_proposal == self.last_executed;
-                require!(alone, ManagerError::LiveProposal);
+                require!(no_other_open, ManagerError::LiveProposal);
                 Ok(())
             }
         }

@@ -27,8 +27,8 @@ impl MultisigConfig {
         require!((1..=MAX_OPEN_CAP).contains(&self.open_cap), ManagerError::OpenCap);
         require!(self.treasury != Pubkey::default(), ManagerError::TreasuryIsZero);
         if let Some(guardian) = &self.guardian {
-            let apart = *guardian != Pubkey::default() && self.member(guardian).is_none();
-            require!(apart, ManagerError::GuardianIsMember);
+            let separate = *guardian != Pubkey::default() && self.member(guardian).is_none();
+            require!(separate, ManagerError::GuardianIsMember);
         }
         if let Some(squads) = &self.squads {
             self.squads_invariant(squads)?;
@@ -46,8 +46,8 @@ impl MultisigConfig {
         require!(sorted, ManagerError::MembersNotSortedUnique);
         for member in &self.members {
             require!(member.key != Pubkey::default(), ManagerError::MemberIsZero);
-            let known = member.roles != 0 && member.roles & !role::ALL == 0;
-            require!(known, ManagerError::MemberRoles);
+            let valid_roles = member.roles != 0 && member.roles & !role::ALL == 0;
+            require!(valid_roles, ManagerError::MemberRoles);
         }
         let (voters, threshold) = (self.voters(), usize::from(self.threshold));
         require!(threshold > voters / 2 && threshold <= voters, ManagerError::Threshold);

@@ -29,7 +29,7 @@ pub const MAX_WINDOW: u32 = 90 * 24 * 3600;
 /// Most proposals one member may have open at once.
 pub const MAX_OPEN_CAP: u8 = 16;
 
-/// What a member may do, as bits.
+/// The roles of a member, one bit each.
 pub mod role {
     /// May propose.
     pub const PROPOSE: u8 = 1;
@@ -316,8 +316,8 @@ impl MultisigConfig {
         Ok(())
     }
 
-    /// Takes one more program into the multisig's care; the manager itself only under stricter
-    /// rules.
+    /// Counts one more program. For the manager itself stricter rules must hold, now and from then
+    /// on.
     ///
     /// # Errors
     /// [`ManagerError::Dissolved`], [`ManagerError::CriticalPolicy`], [`ManagerError::Overflow`].
