@@ -6,7 +6,7 @@ use std::path::Path;
 use solana_loader_v3_interface::instruction as loader_instruction;
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
-use upgrade_manager::loader::BUFFER_HEADER;
+use upgrade_manager::external::loader::BUFFER_HEADER;
 
 use crate::{
     builder::{BuiltElf, ProgramBuilder, fill::BufferFiller},

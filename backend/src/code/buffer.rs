@@ -1,6 +1,6 @@
 //! The content of a buffer, when an interrupted upload can go on with it.
 use solana_pubkey::Pubkey;
-use upgrade_manager::loader;
+use upgrade_manager::external::loader;
 
 use crate::{
     chain::{client::ChainClient, read::RawAccount},

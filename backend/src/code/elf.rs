@@ -1,12 +1,12 @@
 //! What the bytes of an ELF tell: whether they are an ELF that can be deployed, its sBPF version, its
 //! solana-verify hash. Pure. The instructions in it are not verified; the loader does that.
 use sha2::{Digest, Sha256};
-use upgrade_manager::loader::{self, code_hash};
+use upgrade_manager::state::elf::{self, code_hash};
 
 /// ELF machine number of sBPF (`EM_BPF`) and of the older toolchain's own number.
 const MACHINES: [u16; 2] = [247, 263];
 /// Largest ELF that fits into a program's account.
-pub const MAX_ELF: usize = loader::MAX_ELF;
+pub const MAX_ELF: usize = elf::MAX_ELF_LEN;
 
 /// What the header and the bytes of one ELF tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -89,7 +89,7 @@ impl InstallAccounts {
         pinned.pin("the code in the buffer", hash(&self.buffer, loader::BUFFER_HEADER));
     }
 
-    fn live(&self) -> Option<loader::Held<'_>> {
+    fn live(&self) -> Option<loader::CodeAccount<'_>> {
         let account = self.program_data.as_ref()?;
         loader::program_data(&account.owner, &account.data).ok()
     }
@@ -124,7 +124,7 @@ impl InstallAccounts {
         let copy = elf::trimmed(copy.flatten().unwrap_or_default());
         let live = self.live().map_or(&[][..], |l| l.elf);
         rule_check::check(
-            &loader::require_same_code(copy, live),
+            &require_same_code(copy, live),
             "The rollback buffer, compared byte by byte here, equals the code that runs.",
         )
     }

@@ -87,7 +87,7 @@ pub(crate) async fn live_authority(
 async fn with_live<T>(
     chain: &ChainClient,
     program_data: &Pubkey,
-    look: impl FnOnce(loader::Held<'_>) -> T,
+    look: impl FnOnce(loader::CodeAccount<'_>) -> T,
 ) -> Result<T> {
     let (what, address) = ("ProgramData account", *program_data);
     let account =

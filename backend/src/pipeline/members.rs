@@ -1,6 +1,6 @@
 //! Roles and votes of a multisig's members. The chain's own rules decide; this module words the result.
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{Choice, Course, MultisigConfig, role};
+use upgrade_manager::state::{Choice, Votable, MultisigConfig, role};
 
 use crate::preflight::{check::Check, fact::Fact, operation::Verb, pinned::PinnedState};
 
@@ -53,7 +53,7 @@ pub(crate) fn check_role(config: &MultisigConfig, signer: &Pubkey, bits: u8) -> 
 }
 
 /// The tally in one line.
-fn tally(config: &MultisigConfig, proposal: &impl Course) -> String {
+fn tally(config: &MultisigConfig, proposal: &impl Votable) -> String {
     let ballot = proposal.ballot();
     let (yes, no) = (ballot.count(Choice::Approve), ballot.count(Choice::Reject));
     format!(
@@ -64,7 +64,7 @@ fn tally(config: &MultisigConfig, proposal: &impl Course) -> String {
     )
 }
 /// Pins every vote: a vote by another member changes what this signature leads to.
-pub(crate) fn pin_votes(proposal: &impl Course, config: &MultisigConfig, pinned: &mut PinnedState) {
+pub(crate) fn pin_votes(proposal: &impl Votable, config: &MultisigConfig, pinned: &mut PinnedState) {
     let votes: Vec<_> = proposal
         .ballot()
         .votes
@@ -78,7 +78,7 @@ pub(crate) fn pin_votes(proposal: &impl Course, config: &MultisigConfig, pinned:
 }
 
 /// The tally and every vote, with full keys.
-pub(crate) fn vote_facts(config: &MultisigConfig, proposal: &impl Course) -> Vec<Fact> {
+pub(crate) fn vote_facts(config: &MultisigConfig, proposal: &impl Votable) -> Vec<Fact> {
     let fact = |label: &str, value: String| Fact { label: label.into(), value };
     let mut facts = vec![fact("Votes", tally(config, proposal))];
     for vote in &proposal.ballot().votes {

@@ -2,7 +2,7 @@
 //! transaction, not yet simulated.
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{Course, MultisigConfig};
+use upgrade_manager::state::{MultisigConfig, Votable};
 
 use crate::{
     accounts::proposal::ProposalContext,
@@ -196,7 +196,7 @@ pub(crate) fn check_digest(computed: Option<[u8; 32]>, stored: [u8; 32]) -> Chec
 }
 
 /// Checks that the multisig has not changed since the proposal was made.
-pub(crate) fn check_fresh(proposal: &impl Course, config: &MultisigConfig) -> Check {
+pub(crate) fn check_fresh(proposal: &impl Votable, config: &MultisigConfig) -> Check {
     Check::when(
         proposal.require_fresh(config).is_ok(),
         "The multisig has not changed since the proposal was made.",

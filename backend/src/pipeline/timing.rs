@@ -2,7 +2,7 @@
 //! the result and counts the seconds left.
 use upgrade_manager::{
     error::ManagerError,
-    state::{Course, MultisigConfig, ProposalStatus},
+    state::{Votable, MultisigConfig, ProposalStatus},
 };
 
 use crate::{
@@ -32,8 +32,8 @@ pub enum Timing {
 }
 
 /// Where `proposal` stands at `now`.
-pub(crate) fn timing(proposal: &impl Course, config: &MultisigConfig, now: ChainTime) -> Timing {
-    let stage = proposal.stage();
+pub(crate) fn timing(proposal: &impl Votable, config: &MultisigConfig, now: ChainTime) -> Timing {
+    let stage = proposal.voting_state();
     if stage.status != ProposalStatus::Timelocked {
         return Timing::NotApproved;
     }
@@ -49,11 +49,11 @@ pub(crate) fn timing(proposal: &impl Course, config: &MultisigConfig, now: Chain
 
 /// Checks, before execution, that the timelock is over and the execution window open.
 pub(crate) fn check_timelock(
-    proposal: &impl Course,
+    proposal: &impl Votable,
     config: &MultisigConfig,
     now: ChainTime,
 ) -> Check {
-    let status = proposal.stage().status.name();
+    let status = proposal.voting_state().status.name();
     match timing(proposal, config, now) {
         Timing::NotApproved => {
             Check::fail(format!("The proposal is {status}, not Timelocked: it cannot be executed."))

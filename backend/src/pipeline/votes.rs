@@ -1,6 +1,6 @@
 //! Votes, cancellation and expiry of a proposal of either kind. The chain's own rules run here on a copy
 //! of the proposal, so the preflight tells what the vote will lead to.
-use upgrade_manager::state::{Choice, Course, MultisigConfig};
+use upgrade_manager::state::{Choice, Votable, MultisigConfig};
 
 use crate::{
     chain::read::ChainTime,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Adds the checks and the instruction of the plan's verb, a vote on `proposal`.
-pub(crate) fn add<P: Course + Voted + Clone>(
+pub(crate) fn add<P: Votable + Voted + Clone>(
     plan: &mut Plan,
     context: &Context,
     proposal: &P,
@@ -53,7 +53,8 @@ pub(crate) fn add<P: Course + Voted + Clone>(
     };
     if verb != Verb::Expire {
         plan.check_accepts(&outcome, "The chain's rules accept this from this signer.");
-        if outcome.is_ok() {
+        // What signing would do is told only where it would: the rule of the vote does not look at roles.
+        if outcome.is_ok() && plan.failed().is_none() {
             let withdrawn = signer == proposal.proposer() && proposal.ballot().votes.is_empty();
             let vetoes = !withdrawn && config.guardian == Some(signer);
             plan.step = Step::on_ballot(verb, (proposal, &after), config, vetoes);
@@ -62,8 +63,8 @@ pub(crate) fn add<P: Course + Voted + Clone>(
     plan.instructions = vec![with_squads(instruction, config)];
 }
 
-fn check_time(proposal: &impl Course, verb: Verb, now: i64) -> Check {
-    if verb == Verb::Cancel && proposal.stage().status.is_voting() {
+fn check_time(proposal: &impl Votable, verb: Verb, now: i64) -> Check {
+    if verb == Verb::Cancel && proposal.voting_state().status.is_voting() {
         return Check::pass("The proposal is not executed yet: it can be cancelled.");
     }
     match proposal.require_voting(now) {

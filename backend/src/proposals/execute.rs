@@ -37,7 +37,7 @@ impl ProposalManager {
             plan.fact("Takes the place of", unfinished);
         }
         plan.check(rule_check::check(
-            &current.state.require_turn(&current.address, terms.kind, replaced),
+            &current.state.require_can_upgrade(&current.address, terms.kind, replaced),
             "It is this proposal's turn: nothing else of the program is under way.",
         ));
         let executors = current.multisig.members.iter().filter(|m| m.may(role::EXECUTE)).count();

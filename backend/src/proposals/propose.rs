@@ -2,8 +2,9 @@
 //! members will vote on is shown before anything is signed.
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
+    external::loader,
     instructions::ProposeArgs,
-    loader, seeds,
+    seeds,
     state::{
         BufferAttestation, BufferRole, Manifest, MultisigConfig, ProgramUpgradeState, ProposalKind,
         Terms, role,
@@ -203,7 +204,7 @@ fn checks(inputs: &ProposalInputs, terms: &Terms, signer: Option<Pubkey>) -> Vec
         out.push(rule_check::check(&opened, "The signer has fewer open proposals than the cap."));
     }
     let mut room = rule_check::check(
-        &state.require_room(terms.kind),
+        &state.require_can_open(terms.kind),
         match terms.kind {
             ProposalKind::Upgrade => "No proposal and no migration of the program is under way.",
             ProposalKind::RollForward => "An upgrade is not complete, whose place this one takes.",

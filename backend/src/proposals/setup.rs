@@ -2,7 +2,7 @@
 //! the frozen buffers.
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
-    loader::{self, BUFFER_HEADER},
+    external::loader::{self, BUFFER_HEADER},
     seeds,
     state::{BufferRole, MultisigRules},
 };

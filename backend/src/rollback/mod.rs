@@ -105,7 +105,7 @@ impl RollbackHandler {
             after.cast_rollback(signer, give_up, config, current.now.unix)
         };
         plan.check_accepts(&outcome, "The chain's rules accept this vote from this signer.");
-        if outcome.is_ok() && !guards {
+        if outcome.is_ok() && !guards && plan.failed().is_none() {
             let (votes, threshold) = (&after.ballot.rollback, usize::from(config.threshold));
             plan.step = if proposal.rollback_approved_at == 0 {
                 Step::rollback_vote(votes.len(), threshold)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
     error::ManagerError,
-    loader::{self, PROGRAM_DATA_HEADER},
+    external::loader::{self, PROGRAM_DATA_HEADER},
     state::{AccountStatus, Phase, ProposalStatus},
 };
 

@@ -2,8 +2,13 @@
 use solana_loader_v3_interface::instruction as loader_instruction;
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
-    loader, seeds,
-    state::{BufferAttestation, BufferRole, role},
+    external::loader,
+    seeds,
+    state::{
+        BufferAttestation, BufferRole,
+        elf::{MAX_INLINE_LEN, require_same_code},
+        role,
+    },
 };
 
 use crate::{
@@ -104,7 +109,7 @@ impl SetupManager {
         let live = code::live_elf(self.context.chain(), &program_data_address(program)).await?;
         preflight.check(match role {
             BufferRole::Rollback => rule_check::check(
-                &loader::require_same_code(elf::trimmed(&view.bytes), &live),
+                &require_same_code(elf::trimmed(&view.bytes), &live),
                 "The buffer, compared byte by byte here, equals the code that runs.",
             ),
             BufferRole::Upgrade if elf::verify_hash(&live) == view.sha256 => {
@@ -116,7 +121,7 @@ impl SetupManager {
         let len = u32::try_from(elf::trimmed(&view.bytes).len())
             .map_err(|_| BackendError::Range("trimming an ELF"))?;
         let Some(signer) = preflight.signer else { return Ok(preflight) };
-        if elf::trimmed(&view.bytes).len() > loader::MAX_INLINE {
+        if elf::trimmed(&view.bytes).len() > MAX_INLINE_LEN {
             return self.freeze_large(preflight, &view, program, role, len).await;
         }
         let mut instructions = vec![];

@@ -3,10 +3,7 @@
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
-use upgrade_manager::{
-    loader,
-    state::{BufferAttestation, BufferRole},
-};
+use upgrade_manager::state::{BufferAttestation, BufferRole, elf::CHUNK_LEN};
 
 use crate::{
     accounts,
@@ -44,7 +41,7 @@ fn next_step(known: Option<&BufferAttestation>, role: BufferRole, chunks: u32) -
 
 fn chunks(len: u32) -> Result<u32> {
     let len = usize::try_from(len).map_err(|_| BackendError::Range("counting chunks"))?;
-    u32::try_from(len.div_ceil(loader::CHUNK)).map_err(|_| BackendError::Range("counting chunks"))
+    u32::try_from(len.div_ceil(CHUNK_LEN)).map_err(|_| BackendError::Range("counting chunks"))
 }
 
 impl SetupManager {
@@ -148,13 +145,13 @@ fn instruction(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use upgrade_manager::state::Frozen;
+    use upgrade_manager::state::FrozenBuffer;
 
     #[test]
     fn a_large_buffer_is_frozen_then_hashed_in_order_and_a_rollback_buffer_compared_last() {
         let key = Pubkey::new_from_array([1; 32]);
         let of = |role| {
-            let frozen = Frozen { buffer: key, program: key, role, len: 9, refund: key };
+            let frozen = FrozenBuffer { buffer: key, program: key, role, len: 9, refund: key };
             BufferAttestation::new(&frozen, key, 0)
         };
         for role in [BufferRole::Upgrade, BufferRole::Rollback] {

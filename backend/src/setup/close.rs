@@ -42,18 +42,18 @@ struct ClosableAccounts {
 impl ClosableAccounts {
     /// Whether the proposal can no longer change anything.
     fn over(&self) -> std::result::Result<(), anchor_lang::error::Error> {
-        self.proposal.require_over(&self.address, self.state.as_ref(), self.now)
+        self.proposal.require_closable(&self.address, self.state.as_ref(), self.now)
     }
 
     /// Whether no rollback can need its records and backups.
     fn spent(&self) -> std::result::Result<(), anchor_lang::error::Error> {
         let (state, proposal) = (self.state.as_ref(), Some(&self.proposal));
         for record in &self.records {
-            record.require_spent(state, proposal, self.now)?;
+            record.require_closable(state, proposal, self.now)?;
         }
         for backup in &self.backups {
             let record = self.records.iter().find(|r| r.account == backup.account);
-            backup.require_spent(state, record, proposal, self.now)?;
+            backup.require_closable(state, record, proposal, self.now)?;
         }
         Ok(())
     }

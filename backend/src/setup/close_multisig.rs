@@ -28,7 +28,7 @@ impl SetupManager {
         preflight.fact("What it does", known.terms.action.name());
         let lamports = raw.map_or(0, |raw| raw.lamports);
         preflight.fact("Rent back to", format!("{}: {lamports} lamports", known.payer));
-        preflight.check(rule_check::check(&known.require_over(), "The proposal has ended."));
+        preflight.check(rule_check::check(&known.require_closable(), "The proposal has ended."));
         let Some(signer) = preflight.signer else { return Ok(preflight) };
         self.seal(preflight, &[instructions::close_governance(&signer, &known)], vec![]).await
     }

@@ -8,7 +8,7 @@ use upgrade_manager::{
     instructions::GovernanceArgs,
     seeds,
     state::{
-        Action, GovernanceTerms, MAX_PAUSE, MultisigConfig, ProgramUpgradeState, ProposalKind,
+        Action, GovernanceTerms, MultisigConfig, PAUSE_SECONDS, ProgramUpgradeState, ProposalKind,
         Transfer, role,
     },
 };
@@ -147,7 +147,7 @@ impl SetupManager {
             "Rules, note and expiry obey the chain's rules.",
         );
         preflight.check(sound);
-        preflight.check(rule_check::check(&config.require_alive(), "The multisig has not ended."));
+        preflight.check(rule_check::check(&config.require_not_dissolved(), "The multisig has not ended."));
         let Some(signer) = preflight.signer else { return Ok(preflight) };
         preflight.check(members::check_role(config, &signer, role::PROPOSE));
         let opened = config.clone().open_proposal(&signer);
@@ -178,7 +178,7 @@ impl SetupManager {
         preflight.subject = Some(*multisig);
         preflight.fact("Multisig", multisig);
         preflight.fact("Guardian", config.guardian.map_or("nobody".into(), |k| k.to_string()));
-        preflight.fact("Executions stop for", span(MAX_PAUSE));
+        preflight.fact("Executions stop for", span(PAUSE_SECONDS));
         preflight.fact("Not stopped", "votes, changes of the multisig, verification, rollback");
         preflight.check(rule_check::check(
             &config.clone().pause(now),
@@ -231,7 +231,7 @@ impl SetupManager {
 
 fn check_transfer(preflight: &mut SetupPreflight, state: &ProgramUpgradeState, new: &Pubkey) {
     preflight.check(rule_check::check(
-        &state.require_room(ProposalKind::Upgrade),
+        &state.require_can_open(ProposalKind::Upgrade),
         "No proposal and no migration of the program is under way.",
     ));
     let own = seeds::authority(&state.program).0;

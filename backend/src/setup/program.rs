@@ -1,7 +1,7 @@
 //! Registers a program with the manager, and extends its ProgramData for larger code.
 use solana_loader_v3_interface::instruction as loader_instruction;
 use solana_pubkey::Pubkey;
-use upgrade_manager::{loader::PROGRAM_DATA_HEADER, seeds, state::MultisigConfig};
+use upgrade_manager::{external::loader::PROGRAM_DATA_HEADER, seeds, state::MultisigConfig};
 
 use crate::{
     accounts::decode,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
-use upgrade_manager::loader::BUFFER_HEADER;
+use upgrade_manager::external::loader::BUFFER_HEADER;
 
 use crate::{
     builder::{BuiltElf, ProgramBuilder, fill::WRITE_UNITS},

@@ -1,6 +1,6 @@
 //! When a proposal can be executed: the chain's rules at the chain's time. The operator's wall clock decides
 //! nothing.
-use upgrade_manager::state::{Course, MultisigConfig};
+use upgrade_manager::state::{Votable, MultisigConfig};
 
 use crate::{
     chain::read::ChainTime,
@@ -16,7 +16,7 @@ impl TimelockManager {
     #[must_use]
     pub fn timing(
         &self,
-        proposal: &impl Course,
+        proposal: &impl Votable,
         config: &MultisigConfig,
         now: ChainTime,
     ) -> Timing {

@@ -110,6 +110,13 @@ fn answer(accounts: &Accounts, method: &str, params: &Value) -> Reply {
 impl FakeChain {
     /// A 3-of-5 multisig and one proposal without votes; the loaded key is a member.
     pub async fn start() -> Self {
+        Self::start_with(|_, _| None).await
+    }
+
+    /// The same on a node that fails as `fault` says, by method and how often it was asked before.
+    pub async fn start_with(
+        fault: impl Fn(&str, usize) -> Option<Reply> + Send + Sync + 'static,
+    ) -> Self {
         let signer: Arc<dyn Signer> = Arc::new(KeypairSigner::new(Keypair::new()));
         let others: Vec<_> = (1..5).map(|i| Pubkey::new_from_array([i; 32])).collect();
         let mut keys = others.clone();
@@ -153,7 +160,10 @@ impl FakeChain {
             map.insert(signer.pubkey(), (solana_sdk_ids::system_program::ID, vec![]));
         }
         let shared = Arc::clone(&accounts);
-        let node = FakeNode::start(move |method, params, _| answer(&shared, method, params)).await;
+        let node = FakeNode::start(move |method, params, before| {
+            fault(method, before).unwrap_or_else(|| answer(&shared, method, params))
+        })
+        .await;
         let client = ChainClient::connect(ChainClientConfig::new(&node.url)).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let archive: Arc<dyn Archive> = Arc::new(FileArchive::at(dir.path()));

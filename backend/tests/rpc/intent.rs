@@ -3,9 +3,12 @@ use std::sync::Arc;
 
 use backend::{BackendError, KeypairSigner, Operation, Preflight, Verb};
 use solana_keypair::Keypair;
-use upgrade_manager::state::{Choice, Course, Manifest};
+use upgrade_manager::state::{Choice, Manifest, Votable};
 
-use crate::fake_chain::{FakeChain, NOW, SLOT};
+use crate::{
+    fake_chain::{FakeChain, NOW, SLOT},
+    fake_node::Reply,
+};
 
 async fn prepare(chain: &FakeChain, verb: Verb) -> Preflight {
     let operation = Operation { verb, proposal: chain.proposal };
@@ -43,7 +46,23 @@ async fn another_members_vote_after_the_preflight_is_named_and_nothing_is_signed
 }
 
 #[tokio::test]
-async fn other_terms_at_the_same_address_are_refused_before_and_after_the_preflight() {
+async fn a_node_that_fails_before_the_first_signature_is_reported_with_nothing_signed() {
+    // Reached once to connect and once per look; it fails when the intent is confirmed.
+    for (method, asked) in [("getGenesisHash", 1), ("simulateTransaction", 1)] {
+        let chain = FakeChain::start_with(move |m, before| {
+            (m == method && before >= asked).then_some(Reply::Error(-32_000, "the node is ill"))
+        })
+        .await;
+        let intent = prepare(&chain, Verb::Approve).await.intent.unwrap();
+        let said = chain.backend.submit(intent, None).await.unwrap_err().to_string();
+        assert!(said.starts_with("Nothing was signed. "), "{method}: {said}");
+        assert!(said.contains("the node is ill"), "{method}: {said}");
+        assert_eq!(chain.sent(), 0);
+    }
+}
+
+#[tokio::test]
+async fn other_terms_at_the_same_address_are_refused_before_and_after_the_look() {
     let chain = FakeChain::start().await;
     let intent = prepare(&chain, Verb::Approve).await.intent.unwrap();
     // A node that shows other terms under the old digest.
@@ -117,6 +136,10 @@ async fn a_failed_check_is_a_sentence_and_leaves_no_intent() {
     let stranger = prepare(&chain, Verb::Approve).await;
     assert!(stranger.intent.is_none());
     assert!(failed(&stranger).contains("not a member"), "{}", failed(&stranger));
+    let says = &stranger.step.consequence;
+    assert!(says.is_empty(), "what a signature would do that cannot be given: {says}");
+    let accepted = stranger.checks.iter().any(|c| c.sentence.contains("rules accept"));
+    assert!(!accepted, "{:?}", stranger.checks);
     chain.backend.set_signer(None);
     let nobody = prepare(&chain, Verb::Approve).await;
     assert!(nobody.intent.is_none() && nobody.simulation.is_none());

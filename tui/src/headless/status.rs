@@ -2,7 +2,7 @@
 use anyhow::Result;
 use serde_json::json;
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{Choice, Course, MultisigConfig, UpgradeProposal};
+use upgrade_manager::state::{Choice, MultisigConfig, UpgradeProposal, Votable};
 
 use super::{fresh, fresh::Fresh, print, print_json, show};
 use crate::{
@@ -124,7 +124,7 @@ fn rollback_votes(p: &UpgradeProposal, multisig: &MultisigConfig) -> Vec<String>
 }
 
 /// Who voted, and who has not.
-fn votes(p: &impl Course, multisig: &MultisigConfig) -> Vec<String> {
+fn votes(p: &impl Votable, multisig: &MultisigConfig) -> Vec<String> {
     let ballot = p.ballot();
     let approvals = ballot.count(Choice::Approve);
     let mut lines = vec![format!(
@@ -142,7 +142,7 @@ fn votes(p: &impl Course, multisig: &MultisigConfig) -> Vec<String> {
         lines.push(format!("Votes to cancel {count} ({} needed)", multisig.threshold));
         lines.extend(by("cancel by  ", &ballot.cancel));
     }
-    if p.stage().status.is_voting() {
+    if p.voting_state().status.is_voting() {
         lines.extend(by("missing    ", &ballot.missing(multisig)));
     }
     lines

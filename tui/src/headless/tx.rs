@@ -5,7 +5,7 @@ use indexer::source::Secrets;
 use serde_json::{Value, json};
 
 use super::{print, print_json};
-use crate::{cli::Tx, config::Settings, session, text::clean};
+use crate::{cli::tx::Tx, config::Settings, session, text::clean};
 
 /// Looks the transaction up; 0 when it landed and succeeded.
 ///

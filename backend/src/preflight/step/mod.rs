@@ -1,7 +1,7 @@
 //! What one signature does. Some verbs are a vote until the threshold is reached, and the act itself
 //! afterwards. Title, first sentence and report come from one [`Step`], so that a vote never reads like the
 //! act.
-use upgrade_manager::state::{Choice, Course, MultisigConfig, ProposalStatus};
+use upgrade_manager::state::{Choice, Votable, MultisigConfig, ProposalStatus};
 
 use crate::preflight::{
     operation::Verb,
@@ -130,7 +130,7 @@ impl Step {
     }
 
     /// A vote on `before`, which the chain's rules turn into `after`.
-    pub(crate) fn on_ballot<P: Course>(
+    pub(crate) fn on_ballot<P: Votable>(
         verb: Verb,
         (before, after): (&P, &P),
         config: &MultisigConfig,
@@ -143,7 +143,7 @@ impl Step {
             Verb::Cancel => cancelling(before, after, config, vetoes),
             other => return Self::of(other),
         };
-        let statuses = (before.stage().status, after.stage().status);
+        let statuses = (before.voting_state().status, after.voting_state().status);
         if statuses == (ProposalStatus::Timelocked, ProposalStatus::Active) {
             let reset = "The approval falls below the threshold, and the timelock is reset.";
             step.consequence = format!("{} {reset}", step.consequence);
@@ -277,11 +277,11 @@ fn more_votes(n: usize) -> String {
     if n == 1 { "1 more is".to_owned() } else { format!("{n} more are") }
 }
 
-fn approval(before: &impl Course, after: &impl Course, config: &MultisigConfig) -> Step {
+fn approval(before: &impl Votable, after: &impl Votable, config: &MultisigConfig) -> Step {
     let (votes, threshold) = (after.ballot().count(Choice::Approve), usize::from(config.threshold));
     let step =
         |consequence: String, after: String| Step { consequence, after, ..Step::of(Verb::Approve) };
-    match (before.stage().status, after.stage().status) {
+    match (before.voting_state().status, after.voting_state().status) {
         (ProposalStatus::Active, ProposalStatus::Timelocked) => {
             let lock = span(i64::from(config.timelock));
             step(
@@ -312,11 +312,11 @@ fn approval(before: &impl Course, after: &impl Course, config: &MultisigConfig) 
     }
 }
 
-fn rejection(after: &impl Course, config: &MultisigConfig) -> Step {
+fn rejection(after: &impl Votable, config: &MultisigConfig) -> Step {
     let votes = after.ballot().count(Choice::Reject);
     // With this many rejections, fewer voters are left than the threshold needs.
     let enough = config.voters().saturating_sub(usize::from(config.threshold)).saturating_add(1);
-    if after.stage().status == ProposalStatus::Rejected {
+    if after.voting_state().status == ProposalStatus::Rejected {
         let consequence = "Your vote decides: the proposal is rejected for good.";
         let after = "The proposal is rejected for good.".to_owned();
         let done = "Your vote, which rejects";
@@ -341,13 +341,13 @@ fn revocation() -> Step {
 }
 
 fn cancelling(
-    before: &impl Course,
-    after: &impl Course,
+    before: &impl Votable,
+    after: &impl Votable,
     config: &MultisigConfig,
     vetoes: bool,
 ) -> Step {
     let (votes, threshold) = (after.ballot().cancel.len(), usize::from(config.threshold));
-    let ended = after.stage().status == ProposalStatus::Cancelled;
+    let ended = after.voting_state().status == ProposalStatus::Cancelled;
     if !ended {
         let more = more_votes(missing(votes, threshold));
         return Step {

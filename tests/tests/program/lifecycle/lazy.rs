@@ -13,7 +13,7 @@ use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
     error::ManagerError,
-    state::{AccountStatus, MAX_PAUSE},
+    state::{AccountStatus, PAUSE_SECONDS},
 };
 
 /// The vault of the owner's with index 3, which holds three SOL.
@@ -100,7 +100,7 @@ fn a_pause_keeps_users_waiting_and_no_longer_than_it_lasts() {
     let both = [migrate(&w, "owner"), withdraw(SOL)];
     w.chain.refuse(ManagerError::Paused, &both, &[&key("owner")]);
     w.chain.refuse(VaultError::NeedsMigration, &[withdraw(SOL)], &[&key("owner")]);
-    w.chain.pass(MAX_PAUSE - 1);
+    w.chain.pass(PAUSE_SECONDS - 1);
     w.chain.refuse(ManagerError::Paused, &both, &[&key("owner")]);
     w.chain.pass(1);
     w.chain.ok(&both, &[&key("owner")]);
