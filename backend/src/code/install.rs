@@ -2,9 +2,9 @@
 //! the chain will check of them is checked here first.
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
-    loader::{self, PROGRAM_DATA_HEADER},
+    external::loader::{self, PROGRAM_DATA_HEADER},
     seeds,
-    state::{PinnedElf, Terms},
+    state::{PinnedElf, Terms, elf::require_same_code},
 };
 
 use crate::{

@@ -5,7 +5,7 @@ pub mod elf;
 pub(crate) mod install;
 
 use solana_pubkey::Pubkey;
-use upgrade_manager::{loader, state::PinnedElf};
+use upgrade_manager::{external::loader, state::PinnedElf};
 
 use crate::{
     chain::{client::ChainClient, read::RawAccount},

@@ -1,6 +1,6 @@
 //! Roles and votes of a multisig's members. The chain's own rules decide; this module words the result.
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{Choice, Votable, MultisigConfig, role};
+use upgrade_manager::state::{Choice, MultisigConfig, Votable, role};
 
 use crate::preflight::{check::Check, fact::Fact, operation::Verb, pinned::PinnedState};
 
@@ -64,7 +64,11 @@ fn tally(config: &MultisigConfig, proposal: &impl Votable) -> String {
     )
 }
 /// Pins every vote: a vote by another member changes what this signature leads to.
-pub(crate) fn pin_votes(proposal: &impl Votable, config: &MultisigConfig, pinned: &mut PinnedState) {
+pub(crate) fn pin_votes(
+    proposal: &impl Votable,
+    config: &MultisigConfig,
+    pinned: &mut PinnedState,
+) {
     let votes: Vec<_> = proposal
         .ballot()
         .votes

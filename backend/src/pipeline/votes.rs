@@ -1,6 +1,6 @@
 //! Votes, cancellation and expiry of a proposal of either kind. The chain's own rules run here on a copy
 //! of the proposal, so the preflight tells what the vote will lead to.
-use upgrade_manager::state::{Choice, Votable, MultisigConfig};
+use upgrade_manager::state::{Choice, MultisigConfig, Votable};
 
 use crate::{
     chain::read::ChainTime,

@@ -147,7 +147,10 @@ impl SetupManager {
             "Rules, note and expiry obey the chain's rules.",
         );
         preflight.check(sound);
-        preflight.check(rule_check::check(&config.require_not_dissolved(), "The multisig has not ended."));
+        preflight.check(rule_check::check(
+            &config.require_not_dissolved(),
+            "The multisig has not ended.",
+        ));
         let Some(signer) = preflight.signer else { return Ok(preflight) };
         preflight.check(members::check_role(config, &signer, role::PROPOSE));
         let opened = config.clone().open_proposal(&signer);

@@ -1,6 +1,6 @@
 //! When a proposal can be executed: the chain's rules at the chain's time. The operator's wall clock decides
 //! nothing.
-use upgrade_manager::state::{Votable, MultisigConfig};
+use upgrade_manager::state::{MultisigConfig, Votable};
 
 use crate::{
     chain::read::ChainTime,

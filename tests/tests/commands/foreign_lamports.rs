@@ -9,7 +9,7 @@ use std::{
 use e2e::{
     fault_proxy::{Change, FaultProxy, Rule},
     live::Live,
-    robot::{self, PATIENCE},
+    robot::{self, SCREEN_TIMEOUT},
 };
 use sandbox::local::{self, SOL};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ fn address(text: &str) -> Pubkey {
 fn send_lamports(chain: &Live, to: &Pubkey) {
     let gateway = chain.gateway();
     chain.run(local::airdrop(&gateway, to, SOL)).expect("lamports");
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + SCREEN_TIMEOUT;
     loop {
         if let Some(found) = chain.run(gateway.account(to)).expect("the chain answers") {
             // The system program, which holds every account that only has lamports.

@@ -7,7 +7,7 @@ use std::{
 
 use e2e::{
     live::Live,
-    robot::{self, PATIENCE, Robot},
+    robot::{self, Robot, SCREEN_TIMEOUT},
 };
 
 /// How long a person waits for a dialog before pressing the same key again.
@@ -31,7 +31,7 @@ fn one_line(screen: &str) -> String {
 
 /// Opens the dialog of an approval and confirms it.
 fn approve(robot: &Robot) {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + SCREEN_TIMEOUT;
     loop {
         robot.press("a");
         let screen = robot.look(PRESS_AGAIN, |s| s.contains("y confirms") || s.contains("error: "));
@@ -62,7 +62,7 @@ fn a_vote_that_cannot_be_written_down_is_cast_and_the_operator_is_told() {
     robot.expect("Live");
     robot.expect("Approvals 1/5");
     approve(&robot);
-    robot.wait("the error", PATIENCE, |screen| {
+    robot.wait("the error", SCREEN_TIMEOUT, |screen| {
         let screen = one_line(screen);
         screen.contains("error: Transaction ") && screen.contains("cannot be written down here")
     });

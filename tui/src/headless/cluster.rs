@@ -46,7 +46,7 @@ async fn other_cluster(session: &Session, backend: &Backend) -> Option<String> {
     }
     let trouble = match tokio::time::timeout(STATE_TIMEOUT, session.store.state()).await {
         Ok(Ok(state)) => {
-            let given = backend.gateway().genesis_hash();
+            let given = backend.chain().genesis_hash();
             let stored = state.genesis_hash.filter(|stored| *stored != given)?;
             let base58 = |hash: [u8; 32]| Pubkey::new_from_array(hash).to_string();
             return Some(differs(&session.settings, &base58(stored), &base58(given)));

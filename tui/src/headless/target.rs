@@ -1,6 +1,6 @@
 //! Which proposal a command means: by its address, by its id, or the one that is live.
 use anyhow::{Result, anyhow, bail};
-use backend::{Backend, Verb, lookup};
+use backend::{Backend, Verb, accounts};
 use solana_pubkey::Pubkey;
 use upgrade_manager::{seeds, state::ProgramUpgradeState};
 
@@ -35,8 +35,8 @@ async fn by_mirror(session: &Session, backend: &Backend, verb: Verb, args: &Act)
         bail!("{error} Name the proposal with --proposal ADDRESS: that needs no list of accounts.");
     };
     warn(session, &format!("{error} Going on with the accounts of program {program} alone."));
-    let gateway = backend.gateway();
-    let state = lookup::program_state(gateway, &program).await.map_err(|e| session.clean(&e))?;
+    let chain = backend.chain();
+    let state = accounts::program_state(chain, &program).await.map_err(|e| session.clean(&e))?;
     let Some(id) = wanted_id(args.proposal.as_deref())? else {
         return live(&state, verb);
     };
@@ -45,7 +45,7 @@ async fn by_mirror(session: &Session, backend: &Backend, verb: Verb, args: &Act)
         seeds::proposal(&program, &state.multisig, id).0,
         seeds::governance(&state.multisig, id).0,
     ];
-    let found = gateway.accounts(&places).await.map_err(|e| session.clean(&e))?;
+    let found = chain.accounts(&places).await.map_err(|e| session.clean(&e))?;
     // Anybody can send lamports to an address without an account: only the manager's account counts.
     let there = places.into_iter().zip(found).find_map(|(at, account)| {
         account.filter(|account| account.owner == upgrade_manager::ID).map(|_| at)

@@ -1,7 +1,7 @@
 //! What one signature does. Some verbs are a vote until the threshold is reached, and the act itself
 //! afterwards. Title, first sentence and report come from one [`Step`], so that a vote never reads like the
 //! act.
-use upgrade_manager::state::{Choice, Votable, MultisigConfig, ProposalStatus};
+use upgrade_manager::state::{Choice, MultisigConfig, ProposalStatus, Votable};
 
 use crate::preflight::{
     operation::Verb,

@@ -91,5 +91,5 @@ async fn desk_by_address(session: &Session) -> Result<(Session, SetupManager)> {
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
     let session = super::cluster::for_address(session, &backend).await?;
-    Ok((session, SetupManager::new(&backend)))
+    Ok((session, SetupManager::new(&backend.context())))
 }
