@@ -3,7 +3,7 @@ use std::time::Duration;
 
 /// Blocks for which a blockhash can be used: `MAX_PROCESSING_AGE` of Agave's `solana-clock`.
 const MAX_BLOCKHASH_AGE: u64 = 150;
-/// No chain makes blocks faster: Solana takes 400 ms, the sandbox 10 ms or more.
+/// The shortest time between two blocks of any chain: Solana takes 400 ms, the sandbox 10 ms or more.
 const MIN_BLOCK_TIME: Duration = Duration::from_millis(5);
 
 /// Slot and block height, from one answer of one node.
@@ -13,7 +13,7 @@ pub(crate) struct Heights {
     pub block_height: u64,
 }
 
-/// What the node said of a blockhash when it was fetched.
+/// The node's answer about a blockhash when it was fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Expiry {
     /// The last block height at which the blockhash can be used.
@@ -23,14 +23,14 @@ pub(crate) struct Expiry {
 }
 
 impl Expiry {
-    /// Whether `seen`, which the node said `elapsed` after it gave the blockhash, means that the
+    /// Whether `seen`, which the node answered `elapsed` after it gave the blockhash, proves that the
     /// blockhash cannot be used any more.
     ///
-    /// A block height alone is not believed: behind one address there are several nodes, and some
-    /// providers answer with the slot instead, which is 22 million higher on mainnet. Every block
-    /// takes a slot and some time, so a height that has grown by more than the slot has, or faster
-    /// than any chain makes blocks, is wrong. A `last_valid` that is too low shows in the same way:
-    /// a blockhash expires 150 blocks after it was made, and fewer slots have passed.
+    /// A block height alone proves nothing: several nodes can be behind one address, and some providers
+    /// answer with the slot instead, which is 22 million higher on mainnet. Every block takes a slot and
+    /// some time, so a height that grew by more than the slot, or faster than any chain makes blocks, is
+    /// wrong. A `last_valid` that is too low is detected in the same way: a blockhash expires 150 blocks
+    /// after it was made, and fewer slots have passed.
     pub(crate) fn is_past(self, seen: Heights, elapsed: Duration) -> bool {
         let made_at = self.last_valid.saturating_sub(MAX_BLOCKHASH_AGE);
         let blocks = seen.block_height.saturating_sub(made_at);

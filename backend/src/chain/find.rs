@@ -36,7 +36,7 @@ pub enum TxStatus {
 }
 
 impl ChainClient {
-    /// Looks `signature` up, in the node's whole history where it keeps one.
+    /// Looks `signature` up in the node's whole history, or in its recent statuses when it keeps no history.
     ///
     /// # Errors
     /// The network's.

@@ -83,7 +83,7 @@ pub(super) fn programs(instructions: &[Instruction]) -> Vec<Pubkey> {
 }
 
 impl ChainClient {
-    /// Asks the node what `instructions`, paid by `payer`, would do. Nobody signs.
+    /// Asks the node what `instructions`, paid by `payer`, would do. Nothing is signed.
     ///
     /// # Errors
     /// The network's, or [`BackendError::TooLarge`]. A failing simulation is an answer, not an error.

@@ -33,15 +33,15 @@ pub enum Timing {
 
 /// Where `proposal` stands at `now`.
 pub(crate) fn timing(proposal: &impl Votable, config: &MultisigConfig, now: ChainTime) -> Timing {
-    let stage = proposal.voting_state();
-    if stage.status != ProposalStatus::Timelocked {
+    let state = proposal.voting_state();
+    if state.status != ProposalStatus::Timelocked {
         return Timing::NotApproved;
     }
     match proposal.require_executable(config, now.unix, now.slot) {
-        Ok(()) => Timing::Ready { seconds: stage.window_end.saturating_sub(now.unix) },
+        Ok(()) => Timing::Ready { seconds: state.window_end.saturating_sub(now.unix) },
         Err(e) if e == ManagerError::Expired.into() => Timing::Over,
         Err(_) => Timing::Waiting {
-            seconds: stage.eta.saturating_sub(now.unix).max(0),
+            seconds: state.eta.saturating_sub(now.unix).max(0),
             slots: proposal.slot_floor(config.timelock).saturating_sub(now.slot),
         },
     }

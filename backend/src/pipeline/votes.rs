@@ -53,7 +53,7 @@ pub(crate) fn add<P: Votable + Voted + Clone>(
     };
     if verb != Verb::Expire {
         plan.check_accepts(&outcome, "The chain's rules accept this from this signer.");
-        // What signing would do is told only where it would: the rule of the vote does not look at roles.
+        // The consequence is told only when no check failed: the rule of the vote does not check roles.
         if outcome.is_ok() && plan.failed().is_none() {
             let withdrawn = signer == proposal.proposer() && proposal.ballot().votes.is_empty();
             let vetoes = !withdrawn && config.guardian == Some(signer);

@@ -12,7 +12,7 @@ pub mod progress;
 pub mod receipt;
 pub(crate) mod rule_check;
 pub mod step;
-pub(crate) mod text;
+pub mod text;
 
 use crate::preflight::{
     check::{Check, Verdict},

@@ -18,17 +18,18 @@ use crate::{
 /// An account that rent is refunded to: its lamports, and the rent-exempt minimum for its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RefundAccount {
-    pub held: u64,
-    pub floor: u64,
+    pub lamports: u64,
+    /// The rent-exempt minimum in lamports.
+    pub rent_exempt: u64,
 }
 
 impl RefundAccount {
     /// Lamports to transfer first, so that the account is rent exempt after a refund of `refund`.
     fn missing(self, refund: u64) -> u64 {
-        if self.held.saturating_add(refund) >= self.floor {
+        if self.lamports.saturating_add(refund) >= self.rent_exempt {
             return 0;
         }
-        self.floor.saturating_sub(self.held)
+        self.rent_exempt.saturating_sub(self.lamports)
     }
 }
 
@@ -58,16 +59,16 @@ pub(super) async fn below_rent_exempt(
     let mut keys: Vec<Pubkey> = due.map(|r| r.rent_payer).collect();
     keys.sort();
     keys.dedup();
-    let (mut out, mut floors) = (BTreeMap::new(), BTreeMap::new());
+    let (mut out, mut minimums) = (BTreeMap::new(), BTreeMap::new());
     for (key, account) in keys.iter().zip(chain.accounts(&keys).await?) {
-        let (held, len) = account.map_or((0, 0), |a| (a.lamports, a.data.len()));
-        let floor = match floors.get(&len) {
-            Some(floor) => *floor,
+        let (lamports, len) = account.map_or((0, 0), |a| (a.lamports, a.data.len()));
+        let rent_exempt = match minimums.get(&len) {
+            Some(rent_exempt) => *rent_exempt,
             None => chain.rent(len).await?,
         };
-        floors.insert(len, floor);
-        if held < floor {
-            out.insert(*key, RefundAccount { held, floor });
+        minimums.insert(len, rent_exempt);
+        if lamports < rent_exempt {
+            out.insert(*key, RefundAccount { lamports, rent_exempt });
         }
     }
     Ok(out)
@@ -84,10 +85,10 @@ pub(super) fn order(
     for restore in restores {
         let refund = refunds.get(&restore.account).copied().unwrap_or_default();
         let refund_account = below_rent_exempt.get(&restore.rent_refund).filter(|_| refund > 0);
-        let opened = |o: &FundedRestore| o.restore.rent_refund == restore.rent_refund;
+        let funds_it = |o: &FundedRestore| o.restore.rent_refund == restore.rent_refund;
         match refund_account {
             None => out.free.push(restore),
-            Some(_) if out.first.iter().any(opened) => out.waiting.push(restore),
+            Some(_) if out.first.iter().any(funds_it) => out.waiting.push(restore),
             Some(refund_account) => {
                 out.first.push(FundedRestore { restore, missing: refund_account.missing(refund) })
             }
@@ -102,9 +103,9 @@ pub(super) fn fund_and_restore(
     terms: &Terms,
     funded: &[FundedRestore],
 ) -> Vec<Instruction> {
-    let below_rent_exempt = funded.iter().filter(|o| o.missing > 0);
+    let unfunded = funded.iter().filter(|o| o.missing > 0);
     let mut out: Vec<_> =
-        below_rent_exempt.map(|o| transfer(payer, &o.restore.rent_refund, o.missing)).collect();
+        unfunded.map(|o| transfer(payer, &o.restore.rent_refund, o.missing)).collect();
     let restores: Vec<Restore> = funded.iter().map(|o| o.restore.clone()).collect();
     out.push(instructions::restore_accounts(payer, payer, terms, &restores));
     out
@@ -125,8 +126,8 @@ mod tests {
         Restore { account: key(account), rent_refund: key(refund), item: RestoreItem::Down }
     }
 
-    fn below_rent_exempt(key: Pubkey, held: u64) -> BTreeMap<Pubkey, RefundAccount> {
-        BTreeMap::from([(key, RefundAccount { held, floor: FLOOR })])
+    fn below_rent_exempt(key: Pubkey, lamports: u64) -> BTreeMap<Pubkey, RefundAccount> {
+        BTreeMap::from([(key, RefundAccount { lamports, rent_exempt: FLOOR })])
     }
 
     fn refunds(lamports: u64) -> BTreeMap<Pubkey, u64> {
@@ -154,11 +155,11 @@ mod tests {
 
     #[test]
     fn transfer_and_balance_reach_the_rent_exempt_minimum() {
-        for held in [0, 1, FLOOR - 2] {
-            let refund_account = RefundAccount { held, floor: FLOOR };
-            assert_eq!(held + refund_account.missing(1), FLOOR);
+        for lamports in [0, 1, FLOOR - 2] {
+            let refund_account = RefundAccount { lamports, rent_exempt: FLOOR };
+            assert_eq!(lamports + refund_account.missing(1), FLOOR);
         }
-        assert_eq!(RefundAccount { held: FLOOR - 1, floor: FLOOR }.missing(1), 0);
-        assert_eq!(RefundAccount { held: 1, floor: u64::MAX }.missing(u64::MAX), 0);
+        assert_eq!(RefundAccount { lamports: FLOOR - 1, rent_exempt: FLOOR }.missing(1), 0);
+        assert_eq!(RefundAccount { lamports: 1, rent_exempt: u64::MAX }.missing(u64::MAX), 0);
     }
 }

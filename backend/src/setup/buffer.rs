@@ -165,7 +165,7 @@ impl SetupManager {
         self.seal(preflight, &[ix], vec![]).await
     }
 
-    /// Prepares to close a buffer whose authority somebody set to the manager's address of
+    /// Prepares to close a buffer whose authority was set to the manager's address of
     /// `program` without freezing it; its rent goes to the multisig's treasury.
     ///
     /// # Errors
