@@ -1,7 +1,7 @@
 //! The nodes that the settings name, and whether an address can be what it is given as. Connects to
 //! nothing.
 use anyhow::{Result, anyhow, bail};
-use indexer::source::address::Parts;
+use indexer::ops::redact::Parts;
 
 use super::{Address, Node, file::NodeKeys};
 use crate::cli::Common;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Result, bail};
 use backend::Backend;
-use indexer::{IndexerError, SqliteStore, Store, StoreError, source::shown};
+use indexer::{IndexerError, SqliteStore, Store, StoreError, ops::redact::shown};
 use solana_pubkey::Pubkey;
 
 use super::warn;

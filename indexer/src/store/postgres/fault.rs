@@ -122,17 +122,17 @@ mod tests {
 
     /// A code and a message of the server, printed as the driver prints them.
     #[derive(Debug)]
-    struct Said(&'static str, &'static str);
+    struct ServerError(&'static str, &'static str);
 
-    impl fmt::Display for Said {
+    impl fmt::Display for ServerError {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "{} at line 334", self.1)
         }
     }
 
-    impl Error for Said {}
+    impl Error for ServerError {}
 
-    impl DatabaseError for Said {
+    impl DatabaseError for ServerError {
         fn message(&self) -> &str {
             self.1
         }
@@ -161,8 +161,8 @@ mod tests {
     #[test]
     fn a_refused_login_is_called_one_and_no_line_of_the_servers_source_is_told() {
         let told = |code, message| {
-            let error = sqlx::Error::Database(Box::new(Said(code, message)));
-            Fault::from(error).at("host:5432/mirror", None)
+            let error = sqlx::Error::Database(Box::new(ServerError(code, message)));
+            PostgresFault::from(error).at("host:5432/mirror", None)
         };
         for (code, message) in [
             ("28P01", "password authentication failed for user \"bob\""),

@@ -199,7 +199,7 @@ on_both_stores! {
         assert_eq!(done.closed, 3);
         assert!(done.doubt.unwrap().contains("listed 2 and left out 1 that"));
         assert!(fake.state().slot >= listed + 10, "at least two answers");
-        let rows = store.kept_rows(None, 99).await.unwrap();
+        let rows = store.full_rows(None, 99).await.unwrap();
         for n in 1..=3 {
             let row = rows.iter().find(|row| row.pubkey == key(n)).unwrap();
             assert_eq!((row.slot, row.closed_slot), (listed, Some(listed)), "{n}");
