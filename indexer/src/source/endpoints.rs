@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use solana_commitment_config::CommitmentLevel;
 use tracing::warn;
 
-use super::{SourceConfig, rpc::Rpc, websocket::CloseReason};
+use super::{SourceConfig, close_reason::CloseReason, rpc::Rpc};
 use crate::source::error::{IndexerError, Result};
 
 /// Failures in a row after which a node is left, where one alone says little.

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use solana_pubkey::Pubkey;
 
 use super::{
-    Session,
+    session::Session,
     watermark::Watermark,
     write_buffer::{AccountChange, Full},
 };
@@ -14,9 +14,10 @@ use crate::{
     ops::{metrics::Source, redact::plain},
     source::{
         answers::NodeAccount,
+        close_reason::CloseReason,
         error::{IndexerError, Result},
         rpc::Rpc,
-        websocket::{CloseReason, Frame, Socket},
+        websocket::{Frame, Socket},
     },
     store::Close,
 };

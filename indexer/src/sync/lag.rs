@@ -1,7 +1,7 @@
 //! Notices a node that is behind others: its own word that all is well is not enough.
 use std::{sync::Arc, time::Duration};
 
-use super::Session;
+use super::session::Session;
 use crate::{ops::health::Reason, source::error::Result};
 
 /// Time between two comparisons.

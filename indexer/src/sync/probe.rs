@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use serde_json::json;
 use solana_pubkey::Pubkey;
 
-use super::Session;
+use super::session::Session;
 use crate::{
     account::{
         ManagerAccount,

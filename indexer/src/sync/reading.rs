@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
 use super::{
-    SNAPSHOT_RETRY_INTERVAL, Session,
+    session::Session,
     snapshot::{Joined, begin, is_fillable, merge},
 };
 use crate::{
@@ -20,6 +20,8 @@ use crate::{
     sync::context::Origin,
 };
 
+/// How soon a failed reading is tried again.
+const SNAPSHOT_RETRY_INTERVAL: Duration = Duration::from_secs(5);
 /// A reading takes this part of the time at most, however large the program is.
 const MIN_PAUSE_FACTOR: u32 = 20;
 /// The same where somebody asks for a reading.
@@ -77,7 +79,7 @@ async fn once(session: &Session, min_slot: u64) -> Result<Joined> {
     session.write_buffer().note_arrivals();
     let mut hold = None;
     if !session.is_joined() {
-        hold = Some(session.turn.lock().await);
+        hold = Some(session.write_lock.lock().await);
         if !is_fillable(context).await? {
             hold = None;
         }

@@ -12,7 +12,7 @@ use crate::{
         fault::RpcFault,
     },
     store::Marks,
-    sync::{Session, context::Origin},
+    sync::{context::Origin, session::Session},
 };
 
 /// Roots that come so close together are looked at once.

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::{
     absent::{self, Asked},
-    write::moves_view,
+    write_buffer::moves_view,
 };
 use crate::{
     account::{

@@ -6,8 +6,11 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Session, write_buffer::StreamProgress};
-use crate::{account::AccountKind, ops::metrics::Source, source::error::Result, store::Batch};
+use super::{
+    session::Session,
+    write_buffer::{StreamProgress, moves_view},
+};
+use crate::{ops::metrics::Source, source::error::Result, store::Batch};
 
 /// Most accounts of one transaction.
 const MAX_ROWS_PER_WRITE: usize = 5_000;
@@ -31,9 +34,9 @@ pub(super) async fn write(session: Arc<Session>) -> Result<()> {
             // Nothing is complete yet, and a store that is still empty is filled faster.
             return Ok(());
         }
-        let turn = session.turn.lock().await;
+        let lock = session.write_lock.lock().await;
         while write_next(&session, if last { 1 } else { WRITE_AT_ONCE_ROWS }).await? {}
-        drop(turn);
+        drop(lock);
         if last {
             return Ok(());
         }
@@ -62,12 +65,4 @@ async fn write_next(session: &Session, enough: usize) -> Result<bool> {
     }
     let write_buffer = session.write_buffer();
     Ok(write_buffer.is_parted() || write_buffer.len() >= enough)
-}
-
-/// Whether `batch` can change which accounts are watched.
-pub(super) fn moves_view(batch: &Batch) -> bool {
-    let watched = |kind| {
-        matches!(kind, AccountKind::Program | AccountKind::Proposal | AccountKind::Governance)
-    };
-    !batch.closes.is_empty() || batch.updates.iter().any(|u| watched(u.facets.kind))
 }

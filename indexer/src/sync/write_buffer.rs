@@ -9,7 +9,7 @@ use std::{
 use solana_pubkey::Pubkey;
 
 use crate::{
-    account::{Quarantined, Update},
+    account::{AccountKind, Quarantined, Update},
     store::{Batch, Close},
 };
 
@@ -225,6 +225,14 @@ impl WriteBuffer {
             (batch, StreamProgress::default())
         }
     }
+}
+
+/// Whether `batch` can change which accounts are watched.
+pub(super) fn moves_view(batch: &Batch) -> bool {
+    let watched = |kind| {
+        matches!(kind, AccountKind::Program | AccountKind::Proposal | AccountKind::Governance)
+    };
+    !batch.closes.is_empty() || batch.updates.iter().any(|u| watched(u.facets.kind))
 }
 
 #[cfg(test)]
