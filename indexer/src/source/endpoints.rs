@@ -1,5 +1,5 @@
-//! Which of several nodes is read. The choice is sticky: reads from two nodes mixed would go back and
-//! forth in time, so a node is left only when it fails, falls behind, or is of another cluster.
+//! Which of several nodes is read. The choice is sticky: reads from two nodes mixed would go back
+//! and forth in time, so a node is left only when it fails, falls behind, or is of another cluster.
 use std::{
     collections::BTreeSet,
     sync::{Mutex, MutexGuard, PoisonError},

@@ -1,7 +1,7 @@
-//! How stream and snapshot become one state: subscribe, wait for the acknowledgement and the first
-//! slot, only then read all accounts; what the stream says meanwhile is written beside it. The
-//! store's rule `(slot, write_version)` makes the order of arrival irrelevant, so nothing here compares
-//! contents to decide which is newer.
+//! Joins stream and snapshot into one state: subscribes, waits for the acknowledgement and the
+//! first slot, and only then reads all accounts, while stream changes are written beside the
+//! snapshot. The store's rule `(slot, write_version)` makes the order of arrival irrelevant, so
+//! nothing here compares contents to decide which is newer.
 //!
 //! One connection is a few tasks: [`ingest`] takes messages in and never waits for the store,
 //! [`write`] writes what was taken in, [`reading`] reads all accounts now and then, [`watch`] says
@@ -132,7 +132,7 @@ async fn hold(session: &Arc<Session>, socket: Socket) -> Result<()> {
     tasks.spawn(side(Box::pin(displaced(Arc::clone(session)))).instrument(span.clone()));
     tasks.spawn(side(Box::pin(reorg::watch_roots(Arc::clone(session)))).instrument(span));
     while let Some(ended) = tasks.join_next().await {
-        // A task that panicked ends the connection like one that failed.
+        // A panic in a task ends the connection like an error.
         ended.unwrap_or(Err(IndexerError::UsedUp))?;
     }
     Ok(())

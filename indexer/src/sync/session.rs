@@ -79,8 +79,8 @@ impl Session {
         self.context.reread.notify_one();
     }
 
-    /// A reading, which began after gap number `gap`, is in the store. What it claims of its slot is
-    /// less where the node's list was cut short.
+    /// A reading, which began after gap number `gap`, is in the store. What it claims of its slot
+    /// is less where the node's list was cut short.
     pub(super) fn repair(&self, gap: u64, joined: &Joined) {
         let slot = joined.slot;
         let before = self.repaired.fetch_max(gap, Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! Which accounts get an `accountSubscribe` of their own. `programSubscribe` sends nothing when an account
-//! is closed, so programs and open proposals are watched one by one.
+//! Which accounts get an `accountSubscribe` of their own. `programSubscribe` sends nothing when an
+//! account is closed, so programs and open proposals are watched one by one.
 use std::{sync::Arc, time::Duration};
 
 use solana_pubkey::Pubkey;

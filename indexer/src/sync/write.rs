@@ -1,4 +1,5 @@
-//! Writes what was taken in: as soon as the store is free, and what has come meanwhile together.
+//! Writes the write buffer to the store, one batch at a time: whatever arrives during a write goes
+//! into the next batch.
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -14,7 +15,7 @@ use crate::{ops::metrics::Source, source::error::Result, store::Batch};
 
 /// Most accounts of one transaction.
 const MAX_ROWS_PER_WRITE: usize = 5_000;
-/// So many are written at once, whenever that is.
+/// This many waiting accounts are written at once, without waiting for the interval.
 const WRITE_AT_ONCE_ROWS: usize = 1_000;
 /// Time between two transactions while little arrives.
 const WRITE_INTERVAL: Duration = Duration::from_millis(20);

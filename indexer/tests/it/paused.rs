@@ -1,5 +1,5 @@
-//! A Postgres server that takes no writes for a while, as one does that is changed for another: nothing
-//! ends by that, and everything goes on by itself.
+//! A Postgres server that takes no writes for a while, as one does that is changed for another:
+//! nothing ends by that, and everything goes on by itself.
 use indexer::{Conn, Health, PostgresStore, Reason, backfill_once};
 use upgrade_manager::state::AccountStatus::{Migrated, Pending, Verified};
 

@@ -1,7 +1,7 @@
 //! Our own websocket client: slots, roots, the manager's accounts and a few watched ones over one
-//! socket. The published client cannot notice a dead socket; this one drops it when no data came for
-//! a while, whatever the pings say, because the slot stream is never quiet on a living node. Here it is
-//! opened and handed out; the task that reads it is in `reader`.
+//! socket. The published client cannot notice a dead socket; this one drops it when no data came
+//! for a while, whatever the pings say, because the slot stream is never quiet on a living node.
+//! Here it is opened and handed out; the task that reads it is in `reader`.
 use std::{
     sync::{
         Arc,
@@ -47,9 +47,9 @@ impl Drop for Socket {
 }
 
 impl Socket {
-    /// Connects to the websocket of `rpc` and subscribes, also to the accounts in `watched`; returns
-    /// when the subscriptions are acknowledged. Those to roots and to watched accounts may be
-    /// refused.
+    /// Connects to the websocket of `rpc` and subscribes, also to the accounts in `watched`;
+    /// returns when the subscriptions are acknowledged. Those to roots and to watched accounts may
+    /// be refused.
     ///
     /// # Errors
     /// [`IndexerError::Socket`].

@@ -1,10 +1,10 @@
 //! How writes of slots that did not stay are taken back. Pure.
 //!
 //! The undo log holds, for each slot above the root and each account that the stream wrote in it,
-//! the row as it was before the first such write. So the log of one account is a chain: the row came
-//! from its slot, and the entry of that slot says what was there before. Taking a slot out of the
-//! chain puts what was before it wherever its own word was kept. What a snapshot wrote or closed is
-//! not in the log, and only another snapshot takes that back.
+//! the row as it was before the first such write. So the log of one account is a chain: the row
+//! came from its slot, and the entry of that slot says what was there before. Taking a slot out of
+//! the chain puts what was before it wherever its own word was kept. What a snapshot wrote or
+//! closed is not in the log, and only another snapshot takes that back.
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::rows::tally;
@@ -78,8 +78,8 @@ pub struct Unwound {
     pub inherit: Vec<(u64, Option<Image>)>,
 }
 
-/// Takes `orphaned` slots out of the history of one account: its `row`, and its `entries` of the undo
-/// log by slot. Slots that the account was not written in change nothing.
+/// Takes `orphaned` slots out of the history of one account: its `row`, and its `entries` of the
+/// undo log by slot. Slots that the account was not written in change nothing.
 #[must_use]
 pub fn unwind(
     row: Option<&Image>,
