@@ -1,7 +1,8 @@
 //! Mirrors the upgrade manager's accounts and events from a Solana node into SQLite or Postgres.
 //! Reads the chain and writes the store; it signs nothing and sends no transaction.
 //!
-//! Nine rooms. Data passes [`source`] → [`sync`] → [`account`] → [`store`]; [`runtime`] runs the tasks.
+//! Nine rooms. Data passes [`source`] → [`sync`] → [`account`] → [`store`]; [`runtime`] runs the
+//! tasks.
 //!
 //! | room | holds | may import |
 //! |---|---|---|

@@ -145,7 +145,8 @@ fn of_audit(seq: u64, field: String, what: String) -> StoreFault {
     StoreFault { table: "audit_log", row: seq.to_string(), field, what }
 }
 
-/// The next rows; `None` behind the last. A row that cannot be read at all is named and passed over.
+/// The next rows; `None` behind the last. A row that cannot be read at all is named and passed
+/// over.
 async fn readable(
     store: &dyn Store,
     check: &mut ChainCheck,
@@ -275,7 +276,8 @@ fn differing(a: &[u8; 32], b: &[u8; 32]) -> usize {
     a.iter().zip(b).filter(|(a, b)| a != b).count()
 }
 
-/// Which of the columns in `position_checksum` can have another byte, with commas when several could be.
+/// Which of the columns in `position_checksum` can have another byte, with commas when several
+/// could be.
 fn place_columns(row: &FullRow) -> String {
     let mends = |change: &dyn Fn(&mut FullRow, u64)| {
         (0..8).any(|at: u32| {

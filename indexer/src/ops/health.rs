@@ -227,8 +227,8 @@ impl Health {
         }
     }
 
-    /// Another process's store names `slot` as complete at `now`. Of what was there at the first look
-    /// the age is not known: the writer may have ended long ago.
+    /// Another process's store names `slot` as complete at `now`. Of what was there at the first
+    /// look the age is not known: the writer may have ended long ago.
     pub fn saw_in_store(&mut self, slot: u64, now: Instant) {
         if self.stored == 0 {
             self.stored = slot;

@@ -1,6 +1,7 @@
-//! Health and counts for probes, over HTTP: three addresses that can be read and nothing that can be
-//! written. It answers from values in memory, never asks node or store, and says no secret. Requests
-//! are bounded in number, size and time, so that no client can hold up the mirror beside it.
+//! Health and counts for probes, over HTTP: three addresses that can be read and nothing that can
+//! be written. It answers from values in memory, never asks node or store, and says no secret.
+//! Requests are bounded in number, size and time, so that no client can hold up the mirror beside
+//! it.
 use std::{
     convert::Infallible, future::Future, io, net::SocketAddr, sync::Arc, time::Duration,
     time::Instant,

@@ -1,7 +1,7 @@
 //! Addresses of nodes, databases and webhooks. They may hold a password or an access key, so an
-//! address is shown by what is known to be harmless: its scheme and its host. One that can be read in
-//! two ways is shown by its scheme alone, and is never connected to: a part of the password could be
-//! taken for the host.
+//! address is shown by what is known to be harmless: its scheme and its host. One that can be read
+//! in two ways is shown by its scheme alone, and is never connected to: a part of the password
+//! could be taken for the host.
 use reqwest::Url;
 
 /// Schemes of the addresses that are used here. What else stands before `://` may be a secret.
@@ -193,8 +193,8 @@ fn secrets(url: &str) -> Vec<String> {
     [rest].into_iter().chain(pieces).map(str::to_owned).collect()
 }
 
-/// The ways in which others write `text`: decoded, encoded, and between the quotes of a string, also
-/// of one within a string.
+/// The ways in which others write `text`: decoded, encoded, and between the quotes of a string,
+/// also of one within a string.
 fn forms(text: &str) -> Vec<String> {
     let plain = decoded(text);
     let lower = |byte: u8| format!("%{byte:02x}");

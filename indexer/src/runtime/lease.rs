@@ -1,5 +1,6 @@
-//! The right to write: taken at the start, renewed whatever else happens, and given back at the end.
-//! A run that has lost it writes nothing more; the process stands by and takes it again when it is free.
+//! The right to write: taken at the start, renewed whatever else happens, and given back at the
+//! end. A run that has lost it writes nothing more; the process stands by and takes it again when
+//! it is free.
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
@@ -20,8 +21,8 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Begins a run on the store, for a node of the cluster `genesis`.
 ///
 /// # Errors
-/// The store's; [`StoreError::Leased`] while another process writes it, [`StoreError::Paused`] while
-/// it takes no writes.
+/// The store's; [`StoreError::Leased`] while another process writes it, [`StoreError::Paused`]
+/// while it takes no writes.
 pub(super) async fn begin(context: &MirrorContext, genesis: &[u8; 32]) -> Result<Run> {
     let (program_id, owner) = (&context.config.program_id, &context.owner);
     // A store that can be read is followed meanwhile: that is not waited out here.

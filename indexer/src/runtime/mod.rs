@@ -82,7 +82,8 @@ impl Mirror {
         self
     }
 
-    /// The same; what is final is announced by `delivery`, while this process is the one that writes.
+    /// The same; what is final is announced by `delivery`, while this process is the one that
+    /// writes.
     #[must_use]
     pub fn webhooks(mut self, delivery: Delivery) -> Self {
         self.delivery = delivery;

@@ -1,5 +1,5 @@
-//! Another process writes the store, or nobody can at the moment: this one reads what is there, says how
-//! it goes, and takes over when the other one has ended or the store takes writes again.
+//! Another process writes the store, or nobody can at the moment: this one reads what is there,
+//! says how it goes, and takes over when the other one has ended or the store takes writes again.
 use std::time::{Duration, Instant};
 
 use serde_json::json;

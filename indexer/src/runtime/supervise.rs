@@ -11,8 +11,8 @@ use crate::{
     runtime::standby::{Standby, stand_by},
     source::{
         backoff::{Backoff, STABLE_AFTER},
+        close_reason::CloseReason,
         error::{IndexerError, Result},
-        websocket,
     },
     store::{Run, StoreError},
     sync::{
@@ -103,10 +103,7 @@ async fn lost(context: &MirrorContext, node: &str, error: &IndexerError) {
     match error {
         // The socket has counted its end itself.
         IndexerError::Socket { reason, .. } => {
-            let silent = matches!(
-                reason,
-                websocket::CloseReason::Silent | websocket::CloseReason::PongMissed
-            );
+            let silent = matches!(reason, CloseReason::Silent | CloseReason::PongMissed);
             context.reason(Reason::SocketSilent, silent);
         }
         IndexerError::Behind { .. } => {

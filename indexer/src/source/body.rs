@@ -1,5 +1,5 @@
-//! One answer to a reading of accounts while it arrives: bytes are taken from the network only as fast
-//! as the accounts in them are taken from here.
+//! One answer to a reading of accounts while it arrives: bytes are taken from the network only as
+//! fast as the accounts in them are taken from here.
 use serde_json::Value;
 
 use super::{

@@ -1,5 +1,5 @@
-//! Which of several nodes is read. The choice is sticky: reads from two nodes mixed would go back and
-//! forth in time, so a node is left only when it fails, falls behind, or is of another cluster.
+//! Which of several nodes is read. The choice is sticky: reads from two nodes mixed would go back
+//! and forth in time, so a node is left only when it fails, falls behind, or is of another cluster.
 use std::{
     collections::BTreeSet,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use solana_commitment_config::CommitmentLevel;
 use tracing::warn;
 
-use super::{SourceConfig, rpc::Rpc, websocket::CloseReason};
+use super::{SourceConfig, close_reason::CloseReason, rpc::Rpc};
 use crate::source::error::{IndexerError, Result};
 
 /// Failures in a row after which a node is left, where one alone says little.

@@ -1,6 +1,6 @@
 //! What can go wrong while mirroring, as sentences for the operator.
 use crate::{
-    source::{fault::RpcFault, websocket::CloseReason},
+    source::{close_reason::CloseReason, fault::RpcFault},
     store::StoreError,
 };
 

@@ -34,8 +34,8 @@ pub enum RpcFault {
     MethodMissing,
     /// The node does not keep blocks or transactions of that age.
     LongTermMissing,
-    /// The transaction is of a version that was not asked for (−32015): there is one, and what is in
-    /// it is not known.
+    /// The transaction is of a version that was not asked for (−32015): there is one, and what is
+    /// in it is not known.
     NewerVersion,
     /// Anything else, with the code of JSON-RPC, or the status of HTTP.
     Other {

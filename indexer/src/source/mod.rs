@@ -2,6 +2,7 @@
 pub mod answers;
 pub mod backoff;
 mod body;
+pub mod close_reason;
 pub mod config;
 pub mod endpoints;
 pub mod error;

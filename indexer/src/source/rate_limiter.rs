@@ -1,6 +1,6 @@
-//! Limits the calls to one node. All tasks share one token bucket. A "too many requests" from the node
-//! pauses every task for as long as the node asks or, where it names no time, for a growing backoff.
-//! After a pause the limiter is half open: one call a second, until one is answered.
+//! Limits the calls to one node. All tasks share one token bucket. A "too many requests" from the
+//! node pauses every task for as long as the node asks or, where it names no time, for a growing
+//! backoff. After a pause the limiter is half open: one call a second, until one is answered.
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
@@ -39,7 +39,8 @@ pub struct Permit {
 }
 
 impl RateLimiter {
-    /// A limiter for `per_second` calls; a pause for which the node names no time lasts `cap` at most.
+    /// A limiter for `per_second` calls; a pause for which the node names no time lasts `cap` at
+    /// most.
     #[must_use]
     pub fn new(per_second: u32, cap: Duration) -> Self {
         let rate = f64::from(per_second.max(1));

@@ -23,15 +23,17 @@ use tokio_tungstenite::{
 
 use super::{
     SourceConfig,
+    close_reason::{CloseReason, ConnectionEnd},
     rpc::Rpc,
     subscriptions::Subscriptions,
-    websocket::{CloseReason, ConnectionEnd, MAX_QUEUED_FRAMES},
     wire::{Frame, SocketMessage, parse, request},
 };
 use crate::{ops::metrics::Metrics, source::error::Result};
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
+/// Messages that wait to be ingested. When the queue is full, reading stops, so the server notices.
+pub(super) const MAX_QUEUED_FRAMES: usize = 4_096;
 /// How long the answers that are not needed are waited for, once those that are have come.
 const LATE_ACK_TIMEOUT: Duration = Duration::from_secs(3);
 /// Pings that may stay unanswered.

@@ -1,5 +1,5 @@
-//! One call over HTTP: sent when the rate limiter of its node allows, its answer bounded in time and size,
-//! its refusal sorted into a [`RpcFault`]. Knows no method; the typed calls are in `rpc`.
+//! One call over HTTP: sent when the rate limiter of its node allows, its answer bounded in time
+//! and size, its refusal sorted into a [`RpcFault`]. Knows no method; the typed calls are in `rpc`.
 use std::{
     error::Error,
     time::{Duration, SystemTime},

@@ -112,8 +112,8 @@ pub enum StoreError {
         /// What.
         what: &'static str,
     },
-    /// The server refuses every write for now: it is a copy that has not been promoted, or it was set
-    /// to reading.
+    /// The server refuses every write for now: it is a copy that has not been promoted, or it was
+    /// set to reading.
     #[error(
         "The store at {place} takes no writes at the moment, so {what} was not written: {detail}. An indexer that keeps running tries again by itself; if this stays, look at the database."
     )]

@@ -33,8 +33,8 @@ pub struct FullRow {
 }
 
 impl FullRow {
-    /// What `position_checksum` should be: the expression in the migrations, number for number. Every
-    /// change of one byte changes a remainder by a prime.
+    /// What `position_checksum` should be: the expression in the migrations, number for number.
+    /// Every change of one byte changes a remainder by a prime.
     #[must_use]
     pub fn expected_place_sum(&self) -> u64 {
         const PRIME: u64 = 65_521;

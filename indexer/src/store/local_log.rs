@@ -1,4 +1,5 @@
-//! What this control room did and saw itself: sent transactions, notices, notes. None of it is on chain.
+//! What this control room did and saw itself: sent transactions, notices, notes. None of it is on
+//! chain.
 use async_trait::async_trait;
 use solana_pubkey::Pubkey;
 

@@ -27,8 +27,9 @@ pub trait MirrorStore: Send + Sync {
     /// a name for people. The first run ever pins program and cluster.
     ///
     /// # Errors
-    /// [`super::StoreError::WrongCluster`], [`super::StoreError::WrongProgram`]; [`super::StoreError::Leased`] while
-    /// another owner's lease runs; [`super::StoreError::ReadOnly`].
+    /// [`super::StoreError::WrongCluster`], [`super::StoreError::WrongProgram`];
+    /// [`super::StoreError::Leased`] while another owner's lease runs;
+    /// [`super::StoreError::ReadOnly`].
     async fn begin_run(
         &self,
         program_id: &Pubkey,
@@ -70,15 +71,15 @@ pub trait MirrorStore: Send + Sync {
     /// the store already holds accounts.
     ///
     /// # Errors
-    /// [`super::StoreError::Fenced`]; when the store does not answer, or the sender ends without having
-    /// sent [`Fill::End`]. Then nothing is kept, and everything has to be sent again.
+    /// [`super::StoreError::Fenced`]; when the store does not answer, or the sender ends without
+    /// having sent [`Fill::End`]. Then nothing is kept, and everything has to be sent again.
     async fn fill(&self, _run: &Run, _rows: mpsc::Receiver<Fill>) -> Result<Option<u64>>;
 
     /// Ends a complete snapshot at `slot`: every live row older than it and not in `present` is
     /// closed, and from now on nothing older than `slot` is accepted. A list alone proves no
     /// absence, so each row that is closed must be in `gone`: those accounts were asked for by
-    /// address and did not exist at `slot` or later. Where one is in neither, nothing is changed and
-    /// [`Closing::Unproved`] names them. A snapshot that is not newer than the last one changes
+    /// address and did not exist at `slot` or later. Where one is in neither, nothing is changed
+    /// and [`Closing::Unproved`] names them. A snapshot that is not newer than the last one changes
     /// nothing.
     ///
     /// # Errors

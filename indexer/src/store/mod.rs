@@ -1,5 +1,5 @@
-//! Where the mirror is kept. Four traits, two stores that have them all; what is written and why is decided in [`merge`]
-//! and is the same for both. A store never reads the chain.
+//! Where the mirror is kept. Four traits, two stores that have them all; what is written and why is
+//! decided in [`merge`] and is the same for both. A store never reads the chain.
 pub mod announcement;
 pub mod audit_log;
 mod error;

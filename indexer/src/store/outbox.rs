@@ -7,8 +7,8 @@ use super::{error::Result, types::Run};
 /// Something to be announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
-    /// The same for every indexer that reads the same chain: the audit row's hash, or a hash of what
-    /// it was derived from.
+    /// The same for every indexer that reads the same chain: the audit row's hash, or a hash of
+    /// what it was derived from.
     pub event_id: [u8; 32],
     /// What happened, for example `ProposalCreated`.
     pub kind: String,
@@ -102,9 +102,9 @@ pub trait Outbox: Send + Sync {
     /// When the store does not answer.
     async fn outbox(&self, after: u64, limit: u32) -> Result<Vec<OutboxRow>>;
 
-    /// How far webhook `name` is. A new one starts at number 1 and remembers `since_slot`, the newest
-    /// finalised slot of that moment: it is not told what happened in that slot or before, so that
-    /// history which is read again is no news.
+    /// How far webhook `name` is. A new one starts at number 1 and remembers `since_slot`, the
+    /// newest finalised slot of that moment: it is not told what happened in that slot or before,
+    /// so that history which is read again is no news.
     ///
     /// # Errors
     /// When the store does not answer.

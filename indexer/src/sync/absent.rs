@@ -67,8 +67,9 @@ pub(super) async fn lacking(
     Ok(lacking.into_iter().collect())
 }
 
-/// Addresses that programs and proposals named at `slot` or before and that the mirror does not know:
-/// a list may have left these out as well. Looked for only where the mirror has changed since.
+/// Addresses that programs and proposals named at `slot` or before and that the mirror does not
+/// know: a list may have left these out as well. Looked for only where the mirror has changed
+/// since.
 pub(super) async fn named_only(context: &MirrorContext, slot: u64) -> Result<Vec<Pubkey>> {
     if context.named_at.load(Ordering::Relaxed) == *context.revision.borrow() {
         return Ok(vec![]);

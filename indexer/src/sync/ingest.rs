@@ -1,11 +1,12 @@
-//! Takes the messages of the socket in: decodes them, keeps the newest of each account, and says how
-//! far they are complete. Never waits for the store: what it cannot keep ends the connection.
+//! Takes messages from the websocket: decodes them, puts the newest state of each account into the
+//! write buffer, and tracks up to which slot the stream is complete. Never waits for the store: a
+//! full write buffer ends the connection.
 use std::sync::{Arc, atomic::Ordering};
 
 use solana_pubkey::Pubkey;
 
 use super::{
-    Session,
+    session::Session,
     watermark::Watermark,
     write_buffer::{AccountChange, Full},
 };
@@ -14,14 +15,16 @@ use crate::{
     ops::{metrics::Source, redact::plain},
     source::{
         answers::NodeAccount,
+        close_reason::CloseReason,
         error::{IndexerError, Result},
         rpc::Rpc,
-        websocket::{CloseReason, Frame, Socket},
+        websocket::{Frame, Socket},
     },
     store::Close,
 };
 
-/// How many slots a node may be ahead of its clock, or of other nodes: two days, an epoch.
+/// A slot is implausible beyond this distance from the node's clock or from other nodes: one epoch,
+/// two days.
 const MAX_SLOTS_AHEAD: u64 = 432_000;
 /// How long another node may take to say where it is.
 const OTHER_NODE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
@@ -75,7 +78,7 @@ async fn take(session: &Session, mark: &mut Watermark, frame: Frame, roots: bool
             session.check_slot_plausible(slot.max(root)).await?;
             let root = root.min(slot);
             context.heard(slot, root);
-            // Where roots are told of, those of slot messages are not needed.
+            // With `rootSubscribe`, the root in a slot message is not needed.
             mark.slot(slot, if roots { 0 } else { root });
             session.first.send_if_modified(|first| first.replace(first.unwrap_or(slot)).is_none());
         }
@@ -94,10 +97,10 @@ async fn take(session: &Session, mark: &mut Watermark, frame: Frame, roots: bool
             })?;
             let slot = session.slot_of(slot, mark);
             let write_version = context.next_write_version(session.run)?;
-            let (kind, told) =
-                told(&context.config.program_id, pubkey, slot, write_version, &keyed.account);
+            let (kind, change) =
+                change_of(&context.config.program_id, pubkey, slot, write_version, &keyed.account);
             context.metrics.updates(kind, Source::Stream, 1);
-            session.keep(told)?;
+            session.keep(change)?;
             mark.account(slot);
         }
         Frame::Closed { slot, pubkey } => {
@@ -112,8 +115,8 @@ async fn take(session: &Session, mark: &mut Watermark, frame: Frame, roots: bool
     Ok(())
 }
 
-/// What `account` says of `pubkey`, and which type of account it is.
-fn told(
+/// The change that `account` is for `pubkey`, and the type of the account.
+fn change_of(
     program_id: &Pubkey,
     pubkey: Pubkey,
     slot: u64,
@@ -121,7 +124,7 @@ fn told(
     account: &NodeAccount,
 ) -> (Option<AccountKind>, AccountChange) {
     match account.raw(pubkey, slot, write_version) {
-        // What was the manager's and holds nothing any more is gone.
+        // A blank account is none of the manager's: if the mirror holds it, it is gone.
         Ok(raw) if raw.is_blank() => {
             (None, AccountChange::Gone(Close { pubkey, slot, write_version }))
         }
@@ -138,20 +141,22 @@ fn told(
 }
 
 impl Session {
-    /// The slot of a state that was told of with `slot`.
+    /// The slot of a state whose message names `slot`.
     fn slot_of(&self, slot: u64, mark: &Watermark) -> u64 {
-        // Messages come in order: one that is heard now is of this slot or one before.
+        // Messages come in order, so a message that arrives now is of the newest slot or an earlier
+        // one.
         if self.stamps_slots { slot } else { mark.heard().max(self.context.floor()) }
     }
 
-    fn keep(&self, told: AccountChange) -> Result<()> {
-        let kept = self.write_buffer().take(told);
+    fn keep(&self, change: AccountChange) -> Result<()> {
+        let kept = self.write_buffer().take(change);
         self.arrived.notify_one();
         kept.map_err(|Full { accounts, bytes }| IndexerError::Overrun { accounts, bytes })
     }
 
-    /// Makes sure that the chain can have reached `slot`, by the node's own clock and by what other
-    /// nodes say: a slot from far in the future would make everything after it look old.
+    /// Checks `slot` against the node's clock and against other nodes. The store keeps the highest
+    /// slot of an account, so one row with a slot from far in the future would never be updated
+    /// again.
     ///
     /// # Errors
     /// [`IndexerError::Implausible`]; when the node does not answer.
@@ -170,15 +175,15 @@ impl Session {
     }
 }
 
-/// The newest slot that `rpc` is believed to be at.
+/// The newest slot of `rpc`, limited by the slots of the other nodes.
 async fn newest(rpc: &Rpc, others: &[Rpc]) -> Result<u64> {
     let own = rpc.clock().await?.slot;
-    // One that hangs must not hold up the one that does not.
+    // A node that hangs must not delay the answer of one that does not.
     let asked = others.iter().map(|rpc| tokio::time::timeout(OTHER_NODE_TIMEOUT, rpc.clock()));
     let others = futures_util::future::join_all(asked).await;
     let best = others.into_iter().filter_map(|clock| clock.ok()?.ok().map(|c| c.slot)).max();
     Ok(match best {
-        // Where others know better, this node's word alone does not move the chain by an epoch.
+        // One node alone must not move the newest slot by more than an epoch past the others.
         Some(best) => own.min(best.saturating_add(MAX_SLOTS_AHEAD)),
         None => own,
     })

@@ -1,15 +1,15 @@
-//! Notices a node that is behind others: its own word that all is well is not enough.
+//! Compares the node's slot with other nodes: a node that lags still calls itself healthy.
 use std::{sync::Arc, time::Duration};
 
-use super::Session;
+use super::session::Session;
 use crate::{ops::health::Reason, source::error::Result};
 
 /// Time between two comparisons.
 const COMPARE_INTERVAL: Duration = Duration::from_secs(10);
-/// So many comparisons in a row have to say the same.
+/// Comparisons in a row that must find the node behind before the connection ends.
 const MIN_REPEATS: u32 = 2;
 
-/// Ends the connection when other nodes are further by more than is allowed.
+/// Ends the connection when other nodes are ahead by more than the configured limit.
 pub(super) async fn lag(session: Arc<Session>) -> Result<()> {
     let context = &session.context;
     if context.endpoints.others().is_empty() {
@@ -26,7 +26,7 @@ pub(super) async fn lag(session: Arc<Session>) -> Result<()> {
                 continue;
             }
         };
-        // One that lies about the future must not make this one look old.
+        // Another node that names an implausible slot must not make this one look behind.
         if session.check_slot_plausible(lag.tip).await.is_err() {
             continue;
         }

@@ -1,12 +1,12 @@
-//! Notices a subscription that was acknowledged and tells nothing: now and then the watched accounts
-//! are read and compared with the mirror. One difference may be on its way; the same one twice in a
-//! row is not.
+//! Notices a subscription that the node acknowledged and then never served: at intervals it reads
+//! the watched accounts and compares them with the mirror. A single difference may still be in
+//! flight; the same difference twice in a row means that the subscription is dead.
 use std::{collections::HashMap, sync::Arc};
 
 use serde_json::json;
 use solana_pubkey::Pubkey;
 
-use super::Session;
+use super::session::Session;
 use crate::{
     account::{
         ManagerAccount,
@@ -93,7 +93,7 @@ fn differing(
         let theirs = match raw.map(|raw| manager_account(&raw.data)) {
             None => None,
             Some(Ok(account)) => Some(account),
-            // Its place is in quarantine, not here.
+            // Undecodable accounts are the quarantine's subject.
             Some(Err(_)) => continue,
         };
         if *known < slot && theirs != *state {

@@ -1,5 +1,6 @@
-//! Reads all accounts: first thing on a connection, then now and then, and whenever something may be
-//! missing. What such a reading finds wrong without a gap to explain it is drift, and told.
+//! Reads a snapshot of all accounts: at the start of a connection, at intervals, and after each gap
+//! in the stream. A row that a snapshot corrects although the stream had no gap is drift, and is
+//! reported.
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
 use super::{
-    SNAPSHOT_RETRY_INTERVAL, Session,
+    session::Session,
     snapshot::{Joined, begin, is_fillable, merge},
 };
 use crate::{
@@ -20,11 +21,14 @@ use crate::{
     sync::context::Origin,
 };
 
-/// A reading takes this part of the time at most, however large the program is.
+/// How soon a failed reading is tried again.
+const SNAPSHOT_RETRY_INTERVAL: Duration = Duration::from_secs(5);
+/// After a reading the pause is at least this many times its duration, however large the program
+/// is.
 const MIN_PAUSE_FACTOR: u32 = 20;
-/// The same where somebody asks for a reading.
+/// The same when a reading was requested.
 const MIN_PAUSE_FACTOR_ASKED: u32 = 4;
-/// How long the stream may take to tell of what a reading has found.
+/// How long the stream may take to reach the slot of a reading.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn read(session: Arc<Session>) -> Result<()> {
@@ -56,7 +60,8 @@ pub(super) async fn read(session: Arc<Session>) -> Result<()> {
                 usual.max(took.saturating_mul(MIN_PAUSE_FACTOR))
             }
             Err(e) if session.is_recoverable(&e) => {
-                // The stream still flows: the mirror is fresh, only closes go unnoticed for longer.
+                // The stream still runs, so the mirror stays fresh; only closed accounts are
+                // noticed later.
                 context.report(Origin::Connection, Some(e.to_string()));
                 soon
             }
@@ -77,7 +82,7 @@ async fn once(session: &Session, min_slot: u64) -> Result<Joined> {
     session.write_buffer().note_arrivals();
     let mut hold = None;
     if !session.is_joined() {
-        hold = Some(session.turn.lock().await);
+        hold = Some(session.write_lock.lock().await);
         if !is_fillable(context).await? {
             hold = None;
         }
@@ -93,7 +98,7 @@ async fn once(session: &Session, min_slot: u64) -> Result<Joined> {
 }
 
 impl Session {
-    /// Whether the connection is worth keeping after a reading failed with `e`.
+    /// Whether the connection is kept after a reading failed with `e`.
     fn is_recoverable(&self, e: &IndexerError) -> bool {
         let other = match e {
             IndexerError::Rpc { .. } | IndexerError::Store(_) => false,
@@ -125,11 +130,12 @@ impl Session {
         }
     }
 
-    /// Tells of what a reading had to write although nothing was missing.
+    /// Reports the rows that a reading corrected although the stream had no gap.
     async fn report_drift(&self, joined: Joined, was_whole: bool) {
         let mut drift = 0;
         if was_whole && joined.written > 0 {
-            // What was on its way when the reading was taken is told by the stream before long.
+            // Changes that were in flight during the reading arrive on the stream shortly after;
+            // they are no drift.
             let mut written = self.written.subscribe();
             let newest = joined.slot.max(joined.asked);
             let caught_up = written.wait_for(|progress| progress.confirmed >= newest);
@@ -140,7 +146,7 @@ impl Session {
             }
         }
         self.context.metrics.drift_rows(drift);
-        // A surfnet's accounts can be set by hand, which nobody is told of.
+        // On a surfnet, accounts can be set by a cheat code, which sends no notification.
         let counts = drift > 0 && self.stamps_slots;
         self.context.reason(Reason::Drift, counts);
         if counts {

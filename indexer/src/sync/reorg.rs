@@ -1,6 +1,6 @@
-//! What becomes of confirmed slots: when a root is known, those up to it that are not in the
-//! finalised chain are taken back, and everything is read again. Only then does the root count as
-//! the slot up to which the mirror is right for good.
+//! Undoes writes of orphaned slots. For each new root, the slots up to it that are not in the
+//! finalised chain are undone and all accounts are read again. Only then is the root the slot up to
+//! which the mirror is final.
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use serde_json::json;
@@ -12,10 +12,10 @@ use crate::{
         fault::RpcFault,
     },
     store::Marks,
-    sync::{Session, context::Origin},
+    sync::{context::Origin, session::Session},
 };
 
-/// Roots that come so close together are looked at once.
+/// Roots that arrive within this time are handled together.
 const ROOT_DEBOUNCE_INTERVAL: Duration = Duration::from_millis(400);
 
 /// Which of `slots` are not in the finalised chain, whose slots are `chain`.
@@ -25,13 +25,13 @@ pub(crate) fn orphaned(slots: &[u64], chain: &[u64]) -> Vec<u64> {
     slots.iter().copied().filter(|slot| !chain.contains(slot)).collect()
 }
 
-/// What is known about the slots up to a root.
+/// What the node says about the slots up to a root.
 enum RootCheck {
     /// These are not in the finalised chain.
     Orphaned(Vec<u64>),
     /// The node cannot say; why.
     Unknown(&'static str),
-    /// Not now.
+    /// The node cannot answer yet; the next root is tried.
     Later,
 }
 
@@ -56,7 +56,8 @@ pub(crate) async fn watch_roots(session: Arc<Session>) -> Result<()> {
     }
 }
 
-/// Takes back what did not become final up to `root`; whether the mirror is right up to there.
+/// Undoes the slots up to `root` that did not become final. True when the mirror is final up to
+/// `root`.
 async fn undo_orphaned_up_to(session: &Session, root: u64, is_reported: &mut bool) -> Result<bool> {
     let context = &session.context;
     let slots = context.retry_until_ok(|| context.store.undo_slots(root)).await?;

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::{
     absent::{self, Asked},
-    write::moves_view,
+    write_buffer::moves_view,
 };
 use crate::{
     account::{
@@ -103,8 +103,8 @@ impl Joined {
     }
 }
 
-/// Writes all of `stream` and closes what it lacks, once the node has said of each of these accounts
-/// that it is gone. With `fill` an empty store is filled at once.
+/// Writes all of `stream` and closes what it lacks, once the node has said of each of these
+/// accounts that it is gone. With `fill` an empty store is filled at once.
 ///
 /// # Errors
 /// When node or store do not answer. What was read until then is written, and nothing is closed.

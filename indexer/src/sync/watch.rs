@@ -1,10 +1,11 @@
-//! Which accounts are watched one by one: of their end nobody tells who only watches the program.
+//! Which accounts get an `accountSubscribe` of their own. `programSubscribe` sends nothing when an
+//! account is closed, so programs and open proposals are watched one by one.
 use std::{sync::Arc, time::Duration};
 
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::ProposalStatus;
 
-use super::Session;
+use super::session::Session;
 use crate::{
     source::{error::Result, websocket::MAX_WATCHED},
     store::View,
@@ -33,8 +34,8 @@ pub(super) fn list(view: &View) -> Vec<Pubkey> {
     live.into_iter().map(|(_, pubkey)| pubkey).take(MAX_WATCHED).collect()
 }
 
-/// Keeps the list as the store says, after each change of it.
-pub(super) async fn stand_by(session: Arc<Session>) -> Result<()> {
+/// Updates the watched list after each change of the store.
+pub(super) async fn follow_view(session: Arc<Session>) -> Result<()> {
     loop {
         session.view_moved.notified().await;
         tokio::time::sleep(VIEW_DEBOUNCE_INTERVAL).await;

@@ -1,4 +1,4 @@
-//! How far the stream is complete, told from the order of its messages. Pure.
+//! Up to which slot the stream is complete, derived from the order of its messages. Pure.
 //!
 //! A node tells of a confirmed slot's accounts through one queue before it tells that the slot is
 //! final: so a root that is heard means that everything up to it has been heard. What is merely
@@ -6,7 +6,8 @@
 //! read up to that moment and has told of two more slots.
 use super::write_buffer::StreamProgress;
 
-/// Slots that must be told of after a slot was said to be confirmed.
+/// Later slots that the stream must name before a slot that HTTP called confirmed counts as
+/// complete.
 const MIN_LATER_SLOTS: u8 = 2;
 
 /// How far the stream is complete.
@@ -23,7 +24,7 @@ pub struct Watermark {
 #[derive(Clone, Copy, Debug)]
 struct PendingProgress {
     node_progress: StreamProgress,
-    /// Slots told of since everything of that moment was read.
+    /// Slots that the stream has named since the socket was drained.
     since: Option<u8>,
 }
 
@@ -53,7 +54,7 @@ impl Watermark {
         self.progress = self.progress.max(StreamProgress { confirmed: root, root });
     }
 
-    /// An account of `slot` was told of: the slots before it are complete.
+    /// The stream sent an account of `slot`: the slots before it are complete.
     pub fn account(&mut self, slot: u64) {
         let confirmed = slot.saturating_sub(1);
         self.progress = self.progress.max(StreamProgress { confirmed, root: 0 });

@@ -1,4 +1,5 @@
-//! Writes what was taken in: as soon as the store is free, and what has come meanwhile together.
+//! Writes the write buffer to the store, one batch at a time: whatever arrives during a write goes
+//! into the next batch.
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -6,12 +7,15 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Session, write_buffer::StreamProgress};
-use crate::{account::AccountKind, ops::metrics::Source, source::error::Result, store::Batch};
+use super::{
+    session::Session,
+    write_buffer::{StreamProgress, moves_view},
+};
+use crate::{ops::metrics::Source, source::error::Result, store::Batch};
 
 /// Most accounts of one transaction.
 const MAX_ROWS_PER_WRITE: usize = 5_000;
-/// So many are written at once, whenever that is.
+/// This many waiting accounts are written at once, without waiting for the interval.
 const WRITE_AT_ONCE_ROWS: usize = 1_000;
 /// Time between two transactions while little arrives.
 const WRITE_INTERVAL: Duration = Duration::from_millis(20);
@@ -31,9 +35,9 @@ pub(super) async fn write(session: Arc<Session>) -> Result<()> {
             // Nothing is complete yet, and a store that is still empty is filled faster.
             return Ok(());
         }
-        let turn = session.turn.lock().await;
+        let lock = session.write_lock.lock().await;
         while write_next(&session, if last { 1 } else { WRITE_AT_ONCE_ROWS }).await? {}
-        drop(turn);
+        drop(lock);
         if last {
             return Ok(());
         }
@@ -62,12 +66,4 @@ async fn write_next(session: &Session, enough: usize) -> Result<bool> {
     }
     let write_buffer = session.write_buffer();
     Ok(write_buffer.is_parted() || write_buffer.len() >= enough)
-}
-
-/// Whether `batch` can change which accounts are watched.
-pub(super) fn moves_view(batch: &Batch) -> bool {
-    let watched = |kind| {
-        matches!(kind, AccountKind::Program | AccountKind::Proposal | AccountKind::Governance)
-    };
-    !batch.closes.is_empty() || batch.updates.iter().any(|u| watched(u.facets.kind))
 }

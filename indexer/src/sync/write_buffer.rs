@@ -1,6 +1,6 @@
-//! What has arrived and is not written yet: the newest state of each account, and how far the
-//! stream is complete once that is written. Bounded in accounts and in bytes; it never waits for the
-//! store, and it forgets nothing that it has taken in.
+//! Changes that have arrived and are not written yet: the newest state of each account, and up to
+//! which slot the stream is complete once they are written. Bounded in accounts and in bytes. It
+//! never waits for the store and drops no change.
 use std::{
     collections::{HashMap, HashSet},
     mem,
@@ -9,7 +9,7 @@ use std::{
 use solana_pubkey::Pubkey;
 
 use crate::{
-    account::{Quarantined, Update},
+    account::{AccountKind, Quarantined, Update},
     store::{Batch, Close},
 };
 
@@ -20,7 +20,7 @@ pub const MAX_BYTES: usize = 64 << 20;
 /// Bytes of a waiting account beside its own.
 const ENTRY_OVERHEAD: usize = 400;
 
-/// What the stream says of one account.
+/// A change of one account, as the stream sent it.
 #[derive(Clone, Debug)]
 pub enum AccountChange {
     /// Its state.
@@ -34,9 +34,9 @@ pub enum AccountChange {
 /// How far the stream is complete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamProgress {
-    /// Newest confirmed slot of which everything has been told.
+    /// Newest confirmed slot of which every message has arrived.
     pub confirmed: u64,
-    /// Newest finalised slot of which everything has been told.
+    /// Newest finalised slot of which every message has arrived.
     pub root: u64,
 }
 
@@ -118,12 +118,12 @@ impl WriteBuffer {
         }
     }
 
-    /// Takes in what the stream says of an account; of several states the newest stays.
+    /// Takes a change in; of several states of one account the newest stays.
     ///
     /// # Errors
-    /// [`Full`] when more waits than may; what was told is kept all the same.
-    pub fn take(&mut self, told: AccountChange) -> Result<(), Full> {
-        match told {
+    /// [`Full`] when the buffer is over its bounds; `change` is kept all the same.
+    pub fn take(&mut self, change: AccountChange) -> Result<(), Full> {
+        match change {
             AccountChange::State(update) => self.keep(update.pubkey, Entry::State(update)),
             AccountChange::Gone(close) => self.keep(close.pubkey, Entry::Gone(close)),
             AccountChange::Unreadable(bad) => {
@@ -157,7 +157,7 @@ impl WriteBuffer {
         self.bytes = self.bytes.saturating_add(added).saturating_sub(freed);
     }
 
-    /// Everything up to `progress` has been told, and taken in.
+    /// Every message up to `progress` has been taken in.
     pub fn reached(&mut self, progress: StreamProgress) {
         self.progress = self.progress.max(progress);
     }
@@ -225,6 +225,14 @@ impl WriteBuffer {
             (batch, StreamProgress::default())
         }
     }
+}
+
+/// Whether `batch` can change which accounts are watched.
+pub(super) fn moves_view(batch: &Batch) -> bool {
+    let watched = |kind| {
+        matches!(kind, AccountKind::Program | AccountKind::Proposal | AccountKind::Governance)
+    };
+    !batch.closes.is_empty() || batch.updates.iter().any(|u| watched(u.facets.kind))
 }
 
 #[cfg(test)]

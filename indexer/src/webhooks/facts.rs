@@ -1,5 +1,5 @@
-//! What the mirror adds to an announcement: the proposal's number and multisig, what it does, and who
-//! ended it. Events say only what changed.
+//! What the mirror adds to an announcement: the proposal's number and multisig, what it does, and
+//! who ended it. Events say only what changed.
 use std::collections::BTreeMap;
 
 use solana_pubkey::Pubkey;

@@ -1,5 +1,6 @@
 //! One webhook as its settings describe it, checked: where it is, what it is told and in which
-//! words. Its address may hold an access key, as channels hand them out, so it is never shown whole.
+//! words. Its address may hold an access key, as channels hand them out, so it is never shown
+//! whole.
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,

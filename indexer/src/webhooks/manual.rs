@@ -19,8 +19,8 @@ pub async fn test(hook: &Hook, names: &AddressNames) -> Result<u16, String> {
     hand_over(hook, &WebhookMessage::new(&fact, &hook.target, names, None)?).await
 }
 
-/// Sends `letter` to `hook` once more, and takes it off the list when it is taken; the status of the
-/// answer.
+/// Sends `letter` to `hook` once more, and takes it off the list when it is taken; the status of
+/// the answer.
 ///
 /// # Errors
 /// Why it was not taken, or could not be taken off the list, as a sentence.

@@ -1,6 +1,6 @@
 //! What is announced without an event of its own: a timelock that is over, and an approval that was
-//! lost. Both are read from the finalised part of the mirror, with a clock that is final as well, and
-//! have an id of their own, so that each is told once ever.
+//! lost. Both are read from the finalised part of the mirror, with a clock that is final as well,
+//! and have an id of their own, so that each is told once ever.
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -25,8 +25,8 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Rows of the outbox that are read at once.
 const PAGE_ROWS: u32 = 256;
 
-/// Until when a pause of `multisig` stops the execution of `proposal`, seconds since 1970: 0 without one.
-/// What a multisig decides about itself is not paused.
+/// Until when a pause of `multisig` stops the execution of `proposal`, seconds since 1970: 0
+/// without one. What a multisig decides about itself is not paused.
 #[must_use]
 pub fn paused_until(proposal: &impl Votable, multisig: &MultisigConfig) -> i64 {
     if proposal.program().is_some() { multisig.paused_until } else { 0 }
@@ -69,7 +69,8 @@ pub fn learn(approvals: &mut Approvals, rows: &[OutboxRow]) {
     }
 }
 
-/// What there is to announce at `now`, a moment that is final, where `view` lacks nothing up to slot
+/// What there is to announce at `now`, a moment that is final, where `view` lacks nothing up to
+/// slot
 /// `upto`, which is final as well.
 #[must_use]
 pub fn due(view: &View, approvals: &Approvals, now: Moment, upto: u64) -> Vec<Announcement> {

@@ -1,5 +1,5 @@
-//! One attempt to hand a message over. Follows no redirect, reads no more of an answer than it shows,
-//! and repeats neither the address nor the secret in what it says.
+//! One attempt to hand a message over. Follows no redirect, reads no more of an answer than it
+//! shows, and repeats neither the address nor the secret in what it says.
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::{Client, Response, StatusCode, header, redirect::Policy};

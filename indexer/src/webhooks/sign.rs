@@ -1,4 +1,5 @@
-//! The secret of a webhook, and the signature that lets a receiver know who sent a message and when.
+//! The secret of a webhook, and the signature that lets a receiver know who sent a message and
+//! when.
 use std::{
     fmt, fs,
     io::{self, Read as _},
@@ -113,7 +114,8 @@ mod tests {
 
     #[test]
     fn a_signature_is_the_one_that_rfc_2104_gives() {
-        // python3 -c 'import hmac; print(hmac.new(b"0123456789abcdef", b"1700000000.{}", "sha256").hexdigest())'
+        // python3 -c 'import hmac; print(hmac.new(b"0123456789abcdef", b"1700000000.{}",
+        // "sha256").hexdigest())'
         let said = secret(" 0123456789abcdef\n").unwrap().sign("1700000000", b"{}");
         assert_eq!(said, "v1=e4f8e2ecae2295b2ddb2f0b5584c8275e226c0ebe9b3b819e70156bb67122e3e");
     }

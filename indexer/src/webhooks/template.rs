@@ -1,5 +1,6 @@
 //! Message templates: text with fields in braces. A mistake is found when the template is read,
-//! never when a message is due. What is put into a field can neither mention people nor format text.
+//! never when a message is due. What is put into a field can neither mention people nor format
+//! text.
 use std::fmt::Write as _;
 
 /// Longest template, characters.

@@ -1,4 +1,5 @@
-//! Stream and snapshot together, against a scripted node: whatever the order, the mirror ends equal.
+//! Stream and snapshot together, against a scripted node: whatever the order, the mirror ends
+//! equal.
 use std::{sync::Arc, time::Duration};
 
 use indexer::{Conn, SourceConfig, SqliteStore, Store, backfill_once, spawn};

@@ -1,5 +1,6 @@
-//! What the mirror holds, in 80 bytes an account: its address, its slot and the hash of its bytes. A
-//! million accounts are held in 80 MB, while the chain's side passes in any order and is not held at all.
+//! What the mirror holds, in 80 bytes an account: its address, its slot and the hash of its bytes.
+//! A million accounts are held in 80 MB, while the chain's side passes in any order and is not held
+//! at all.
 use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
 

@@ -57,8 +57,8 @@ pub struct VerifyReport {
     pub differences: Vec<Difference>,
     /// Accounts and faults beyond those.
     pub unlisted: u64,
-    /// Accounts that the node's list left out although they exist. They were compared by address; what
-    /// neither the list nor the mirror holds was not.
+    /// Accounts that the node's list left out although they exist. They were compared by address;
+    /// what neither the list nor the mirror holds was not.
     pub left_out: u64,
     /// Scheme and host of the node.
     pub node: String,

@@ -1,5 +1,5 @@
-//! What the mirror counts about itself, in the text that Prometheus reads. Only counts: nothing here
-//! decides anything. Label values are words of this program or names from the operator's own
+//! What the mirror counts about itself, in the text that Prometheus reads. Only counts: nothing
+//! here decides anything. Label values are words of this program or names from the operator's own
 //! settings, never a node's text, so that their number is bounded.
 mod labels;
 

@@ -1,6 +1,6 @@
-//! Reads over JSON-RPC, one address at a time. Every answer with a context says which slot it speaks
-//! of; accounts are read at `confirmed`, because a `finalized` answer may hold newer data than its
-//! context says. Reading all accounts is in [`super::snapshot`].
+//! Reads over JSON-RPC, one address at a time. Every answer with a context says which slot it
+//! speaks of; accounts are read at `confirmed`, because a `finalized` answer may hold newer data
+//! than its context says. Reading all accounts is in [`super::snapshot`].
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
@@ -248,13 +248,14 @@ impl Rpc {
         self.slot(CommitmentLevel::Finalized).await
     }
 
-    /// The slots from `from` to `to` that hold a block of the finalised chain; `None` where the node
-    /// does not offer the method. `to` must be a root: only an answer that holds it is complete.
+    /// The slots from `from` to `to` that hold a block of the finalised chain; `None` where the
+    /// node does not offer the method. `to` must be a root: only an answer that holds it is
+    /// complete.
     ///
     /// # Errors
     /// [`IndexerError::Behind`] when the node has not finalised `to`; [`IndexerError::Rpc`] with
-    /// [`RpcFault::LongTermMissing`] when it no longer has the blocks behind `from`. A list that is cut
-    /// short on either side is never returned: what is not in it would count as orphaned.
+    /// [`RpcFault::LongTermMissing`] when it no longer has the blocks behind `from`. A list that is
+    /// cut short on either side is never returned: what is not in it would count as orphaned.
     pub async fn blocks(&self, from: u64, to: u64) -> Result<Option<Vec<u64>>> {
         const METHOD: &str = "getBlocks";
         let mut slots: Vec<u64> = vec![];

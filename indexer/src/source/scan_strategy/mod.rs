@@ -1,5 +1,5 @@
-//! The ways to read all accounts of a program, from the simplest to the last resort, and what a node
-//! taught about them. Pure: says what to ask for next, asks nothing.
+//! The ways to read all accounts of a program, from the simplest to the last resort, and what a
+//! node taught about them. Pure: says what to ask for next, asks nothing.
 use std::{
     collections::{BTreeSet, VecDeque},
     time::Duration,
@@ -95,8 +95,8 @@ pub(super) enum Query {
     Known(Option<Pubkey>),
 }
 
-/// A type of account, and the place of a byte in it that is as good as random and never changes: the
-/// first of an address that differs from account to account, or of a hash.
+/// A type of account, and the place of a byte in it that is as good as random and never changes:
+/// the first of an address that differs from account to account, or of a hash.
 struct KindFilter {
     discriminator: &'static [u8],
     offset: usize,

@@ -149,8 +149,8 @@ impl SnapshotStream {
         self.scan_method.coverage()
     }
 
-    /// The next accounts, [`PIECE_ACCOUNTS`] at most; `None` when that was all. A call that is dropped before
-    /// it returns loses nothing. After an error the rest is not to be had.
+    /// The next accounts, [`PIECE_ACCOUNTS`] at most; `None` when that was all. A call that is
+    /// dropped before it returns loses nothing. After an error the rest is not to be had.
     ///
     /// # Errors
     /// [`IndexerError::Rpc`] when an answer breaks off, cannot be read, or does not come;
@@ -314,8 +314,9 @@ pub struct ByAddress {
 }
 
 impl Rpc {
-    /// Those of `pubkeys` that are the manager's, however many are asked for, each at a confirmed slot
-    /// of at least `min_slot`. Where an answer would be too large, fewer are asked for at a time.
+    /// Those of `pubkeys` that are the manager's, however many are asked for, each at a confirmed
+    /// slot of at least `min_slot`. Where an answer would be too large, fewer are asked for at a
+    /// time.
     ///
     /// # Errors
     /// [`IndexerError::Rpc`] when the node does not answer for one of them;

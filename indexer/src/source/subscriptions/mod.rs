@@ -39,7 +39,8 @@ impl Subscriptions {
         !self.asked.is_empty()
     }
 
-    /// Makes `list` what is watched, as far as [`MAX_WATCHED`] allows; the requests that this takes.
+    /// Makes `list` what is watched, as far as [`MAX_WATCHED`] allows; the requests that this
+    /// takes.
     pub(super) fn want(&mut self, list: &[Pubkey]) -> Vec<String> {
         self.wanted = list.iter().take(MAX_WATCHED).copied().collect();
         let mut out = vec![];

@@ -1,7 +1,7 @@
 //! Our own websocket client: slots, roots, the manager's accounts and a few watched ones over one
-//! socket. The published client cannot notice a dead socket; this one drops it when no data came for
-//! a while, whatever the pings say, because the slot stream is never quiet on a living node. Here it is
-//! opened and handed out; the task that reads it is in `reader`.
+//! socket. The published client cannot notice a dead socket; this one drops it when no data came
+//! for a while, whatever the pings say, because the slot stream is never quiet on a living node.
+//! Here it is opened and handed out; the task that reads it is in `reader`.
 use std::{
     sync::{
         Arc,
@@ -17,56 +17,18 @@ use tokio::{
 };
 use tokio_tungstenite::{connect_async, tungstenite::Error as WsError};
 
-use super::{SourceConfig, rate_limiter::retry_after, reader::Reader, rpc::Rpc};
+use super::{
+    SourceConfig,
+    close_reason::{CloseReason, ConnectionEnd},
+    rate_limiter::retry_after,
+    reader::{MAX_QUEUED_FRAMES, Reader},
+    rpc::Rpc,
+};
 pub use super::{subscriptions::MAX_WATCHED, wire::Frame};
 use crate::{
     ops::redact::scrubbed,
     source::error::{IndexerError, Result},
 };
-
-/// Messages that wait for the join. When it is full, reading stops, so the server notices.
-pub(super) const MAX_QUEUED_FRAMES: usize = 4_096;
-
-/// Why a connection ended or did not come about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CloseReason {
-    /// No data for too long.
-    Silent,
-    /// No data, and pings stayed unanswered.
-    PongMissed,
-    /// The node closed it, with this code; 1006 is none.
-    Closed(u16),
-    /// It broke on the way.
-    Broken,
-    /// It could not be opened.
-    Connect,
-    /// The node does not want us, or not what we need.
-    Refused,
-    /// A message could not be read.
-    Garbled,
-    /// Too many calls or connections (429).
-    Limited,
-}
-
-impl CloseReason {
-    /// A short word for counting.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Silent => "silent",
-            Self::PongMissed => "pong_missed",
-            Self::Closed(_) => "closed",
-            Self::Broken => "broken",
-            Self::Connect => "connect",
-            Self::Refused => "refused",
-            Self::Garbled => "garbled",
-            Self::Limited => "limited",
-        }
-    }
-}
-
-/// A reason, and the same as the rest of a sentence.
-pub(super) type ConnectionEnd = (CloseReason, String);
 
 /// A socket on which the subscriptions are acknowledged.
 #[derive(Debug)]
@@ -85,9 +47,9 @@ impl Drop for Socket {
 }
 
 impl Socket {
-    /// Connects to the websocket of `rpc` and subscribes, also to the accounts in `watched`; returns
-    /// when the subscriptions are acknowledged. Those to roots and to watched accounts may be
-    /// refused.
+    /// Connects to the websocket of `rpc` and subscribes, also to the accounts in `watched`;
+    /// returns when the subscriptions are acknowledged. Those to roots and to watched accounts may
+    /// be refused.
     ///
     /// # Errors
     /// [`IndexerError::Socket`].

@@ -1,5 +1,5 @@
-//! Which event of the manager is which announcement: the one place that says so. Pure; what an event
-//! does not say, such as a proposal's number, is added when the announcement is sent.
+//! Which event of the manager is which announcement: the one place that says so. Pure; what an
+//! event does not say, such as a proposal's number, is added when the announcement is sent.
 mod kind;
 
 use serde::{Deserialize, Serialize};

@@ -16,7 +16,8 @@ const MAX_TRIED_LEN: usize = 2_048;
 type Column = (&'static str, Option<Vec<u8>>);
 
 impl AuditRow {
-    /// Sum over every column of this row but [`AuditRow::row_checksum`] itself, which should be equal.
+    /// Sum over every column of this row but [`AuditRow::row_checksum`] itself, which should be
+    /// equal.
     #[must_use]
     pub fn sum(&self) -> [u8; 32] {
         let mut h = Sha256::new_with_prefix(DOMAIN);

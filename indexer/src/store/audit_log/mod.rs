@@ -3,8 +3,8 @@
 //! nothing local goes into a hash.
 //!
 //! A row carries two hashes. `hash` chains it to the row before and covers only what every node
-//! says alike. `row_checksum` covers every column of the row, also what one node alone told, so that no
-//! byte of a copy can change unseen.
+//! says alike. `row_checksum` covers every column of the row, also what one node alone told, so
+//! that no byte of a copy can change unseen.
 mod checksum;
 pub mod event;
 
@@ -162,7 +162,8 @@ impl AuditRow {
 #[async_trait]
 pub trait AuditStore: Send + Sync {
     /// Appends finalised events in their order, with what is announced of them, and moves the
-    /// history mark to `upto`. Events that are already there are skipped. Returns how many were new.
+    /// history mark to `upto`. Events that are already there are skipped. Returns how many were
+    /// new.
     ///
     /// # Errors
     /// [`super::StoreError::Fenced`]; when the store does not answer.

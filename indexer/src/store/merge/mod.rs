@@ -1,8 +1,8 @@
 //! What a write does to what is there, decided in one place for every store. Pure.
 //!
-//! A state is newer than another when its `(slot, write_version)` is greater. A complete snapshot at slot S
-//! speaks about every address, so it stands for `(S, 0)` even of rows it did not have to write:
-//! that is the floor. What the stream says above the root may be taken back: see [`undo`].
+//! A state is newer than another when its `(slot, write_version)` is greater. A complete snapshot
+//! at slot S speaks about every address, so it stands for `(S, 0)` even of rows it did not have to
+//! write: that is the floor. What the stream says above the root may be taken back: see [`undo`].
 mod rows;
 mod undo;
 
@@ -48,8 +48,8 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Whether a write at `(slot, write_version)` may have to be taken back. Only the stream's: a snapshot of
-    /// a slot that did not stay is followed by another one.
+    /// Whether a write at `(slot, write_version)` may have to be taken back. Only the stream's: a
+    /// snapshot of a slot that did not stay is followed by another one.
     fn undoable(self, slot: u64, write_version: u64) -> bool {
         write_version != 0 && slot > self.root
     }
@@ -196,8 +196,8 @@ impl Plan {
     }
 }
 
-/// Only the newest state of each account, and its close if that is newer still, ascending by address
-/// so that writers lock in one order. The count is of those left out.
+/// Only the newest state of each account, and its close if that is newer still, ascending by
+/// address so that writers lock in one order. The count is of those left out.
 #[must_use]
 pub fn newest(updates: Vec<Update>, closes: Vec<Close>) -> (Vec<Change>, u64) {
     let before = updates.len().saturating_add(closes.len());

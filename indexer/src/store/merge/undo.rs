@@ -84,8 +84,8 @@ pub struct Unwound {
     pub inherit: Vec<(u64, Option<Image>)>,
 }
 
-/// Takes `orphaned` slots out of the history of one account: its `row`, and its `entries` of the undo
-/// log by slot. Slots that the account was not written in change nothing.
+/// Takes `orphaned` slots out of the history of one account: its `row`, and its `entries` of the
+/// undo log by slot. Slots that the account was not written in change nothing.
 #[must_use]
 pub fn unwind(
     row: Option<&Image>,

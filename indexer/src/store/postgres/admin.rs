@@ -1,5 +1,6 @@
-//! What an administrator does with the database of a multisig: looks at the number of its schema, brings
-//! it up to date, and makes the role under which control rooms read. Touches no mirrored row.
+//! What an administrator does with the database of a multisig: looks at the number of its schema,
+//! brings it up to date, and makes the role under which control rooms read. Touches no mirrored
+//! row.
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, postgres::PgConnectOptions};
 
 use super::{

@@ -1,5 +1,5 @@
-//! The end of a complete snapshot: what it lacks, and what is proved to be gone, is closed. The mirror
-//! is read in pages, so memory does not grow with it.
+//! The end of a complete snapshot: what it lacks, and what is proved to be gone, is closed. The
+//! mirror is read in pages, so memory does not grow with it.
 use solana_pubkey::Pubkey;
 use sqlx::{PgConnection, Row as _};
 

@@ -82,8 +82,8 @@ impl Connections {
     }
 }
 
-/// A transaction on a connection that is closed unless the transaction came to its end: nobody knows
-/// what the server still says on it.
+/// A transaction on a connection that is closed unless the transaction came to its end: nobody
+/// knows what the server still says on it.
 pub struct Tx {
     connection: Option<PoolConnection<Postgres>>,
     /// How long the work may take.
@@ -166,8 +166,8 @@ async fn pool(options: &PgConnectOptions, size: u32) -> Result<PgPool, PostgresF
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
     Writer,
-    /// A writer, but the server takes no writes now: it is a copy, or all of it or this database is set
-    /// to reading. That passes.
+    /// A writer, but the server takes no writes now: it is a copy, or all of it or this database is
+    /// set to reading. That passes.
     Paused,
     /// By its rights or by its own settings it only reads.
     Reader,

@@ -1,6 +1,6 @@
-//! Who may write. The row of `mirror_state` is the lock: every write takes it first, so that writers
-//! follow one another and counters cannot drift; a run that is not the newest is turned away there.
-//! Times are of the server's clock.
+//! Who may write. The row of `mirror_state` is the lock: every write takes it first, so that
+//! writers follow one another and counters cannot drift; a run that is not the newest is turned
+//! away there. Times are of the server's clock.
 use std::time::Duration;
 
 use solana_pubkey::Pubkey;

@@ -1,5 +1,6 @@
 //! A batch of the live path: everything by arrays, one statement a step however many rows, always
-//! inside the caller's transaction. What a write does to a row is decided in [`crate::store::merge`].
+//! inside the caller's transaction. What a write does to a row is decided in
+//! [`crate::store::merge`].
 use std::collections::HashMap;
 
 use solana_pubkey::Pubkey;
@@ -80,8 +81,8 @@ async fn known(
     Ok(out)
 }
 
-/// Keeps the rows of `accounts` as they are before something is written in a slot that may not stay.
-/// What is kept of that slot already stays: it is from before the first write.
+/// Keeps the rows of `accounts` as they are before something is written in a slot that may not
+/// stay. What is kept of that slot already stays: it is from before the first write.
 async fn remember(tx: &mut PgConnection, accounts: &[(u64, Pubkey)]) -> PostgresResult<()> {
     if accounts.is_empty() {
         return Ok(());

@@ -45,8 +45,8 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects to the database at `url` and brings its schema up to date, unless this user may only
-    /// read: then the schema must be up to date already.
+    /// Connects to the database at `url` and brings its schema up to date, unless this user may
+    /// only read: then the schema must be up to date already.
     ///
     /// # Errors
     /// [`StoreError::Address`], [`StoreError::Unavailable`], [`StoreError::NewerSchema`],

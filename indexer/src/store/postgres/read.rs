@@ -152,8 +152,8 @@ pub async fn view(tx: &mut PgConnection) -> PostgresResult<View> {
     Ok(view)
 }
 
-/// The number by which the index `accounts_version` orders records, see the migrations: two bytes of
-/// the program, then the first four of the address.
+/// The number by which the index `accounts_version` orders records, see the migrations: two bytes
+/// of the program, then the first four of the address.
 const PLACE: &str = "((get_byte(program, 30)::bigint << 40) | (get_byte(program, 31)::bigint << 32)
     | (get_byte(pubkey, 0)::bigint << 24) | (get_byte(pubkey, 1) << 16)
     | (get_byte(pubkey, 2) << 8) | get_byte(pubkey, 3))";

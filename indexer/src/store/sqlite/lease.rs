@@ -1,5 +1,6 @@
-//! Who may write. The lease in the database is the rule; the lock on a file beside it says more: the
-//! system lets go of it when a process dies, so whoever gets it knows that no run lives any more.
+//! Who may write. The lease in the database is the rule; the lock on a file beside it says more:
+//! the system lets go of it when a process dies, so whoever gets it knows that no run lives any
+//! more.
 use std::{
     fs::{File, OpenOptions, TryLockError},
     path::{Path, PathBuf},

@@ -87,8 +87,8 @@ fn known(tx: &Connection, changes: &[Change]) -> SqliteResult<HashMap<Pubkey, Kn
     Ok(out)
 }
 
-/// Whether `new` is the live version record `old` at another moment. SQLite moves a row in every index
-/// on a column that a statement names, so what stays the same had better not be named.
+/// Whether `new` is the live version record `old` at another moment. SQLite moves a row in every
+/// index on a column that a statement names, so what stays the same had better not be named.
 fn is_same_record(old: &KnownRow, new: &Update) -> bool {
     match (old.tally, new.facets.tally) {
         (Some(old_tally), Some(tally)) => !old.closed && old_tally.program == tally.program,
@@ -117,8 +117,8 @@ fn rewrite(tx: &Connection, update: &Update) -> SqliteResult<()> {
     Ok(())
 }
 
-/// Executes `insert`, whose parameters are the columns from `pubkey` to `write_version` in the order of the
-/// schema, with those of `update`; how many rows changed.
+/// Executes `insert`, whose parameters are the columns from `pubkey` to `write_version` in the
+/// order of the schema, with those of `update`; how many rows changed.
 pub fn insert_with(insert: &mut Statement<'_>, update: &Update) -> SqliteResult<usize> {
     let facets = &update.facets;
     Ok(insert.execute(params![

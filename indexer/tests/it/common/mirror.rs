@@ -1,4 +1,5 @@
-//! A scripted node, a store and the mirror between them, and what a test wants to know of the three.
+//! A scripted node, a store and the mirror between them, and what a test wants to know of the
+//! three.
 use std::sync::Arc;
 
 use indexer::{

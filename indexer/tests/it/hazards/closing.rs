@@ -23,8 +23,8 @@ fn often(config: SourceConfig) -> SourceConfig {
     SourceConfig { reconcile: Duration::from_millis(100), ..config }
 }
 
-/// A node with a multisig, its program with an open proposal, and three records: the proposal is the last
-/// in a list, and the program before it.
+/// A node with a multisig, its program with an open proposal, and three records: the proposal is
+/// the last in a list, and the program before it.
 async fn with_a_proposal() -> FakeSolana {
     let fake = FakeSolana::start().await;
     for n in 1..=3 {

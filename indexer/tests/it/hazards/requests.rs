@@ -24,7 +24,8 @@ use crate::{
 const STORM: Duration = Duration::from_secs(4);
 /// What a node says with "Retry-After: 3".
 const PAUSE: Duration = Duration::from_secs(3);
-/// Calls that the mirror has under way at once, with room to spare; unpaused it makes 80 in a second.
+/// Calls that the mirror has under way at once, with room to spare; unpaused it makes 80 in a
+/// second.
 const UNDER_WAY: usize = 8;
 
 /// Everything is asked for all the time.
@@ -65,8 +66,8 @@ on_both_stores! {
         until("it was asked", || async { first().is_some() }).await;
         let first = first().unwrap();
         tokio::time::sleep(PAUSE).await;
-        // The pause begins after the first refusal was sent, so all of this time belongs to it. Of each
-        // kind of call one may have been under way.
+        // The pause begins after the first refusal was sent, so all of this time belongs to it. Of
+        // each kind of call one may have been under way.
         let asked = fake.state().came_within(first, PAUSE);
         assert!(asked <= UNDER_WAY, "{asked} calls, and nobody may ask for {PAUSE:?}");
         fake.state().faults.clear();

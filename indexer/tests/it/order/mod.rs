@@ -104,8 +104,9 @@ async fn any_order(store: &dyn Store, story: &Story) {
 async fn reorgs(store: &dyn Store, story: &Story) {
     let story = &story.with_early_snapshots();
     let mut run = begin(store).await;
-    // No batch is of two slots: of several states of one account in a batch only the newest is kept,
-    // so that taking it back would go too far. Everything is read again after a fork for that.
+    // No batch is of two slots: of several states of one account in a batch only the newest is
+    // kept, so that taking it back would go too far. Everything is read again after a fork for
+    // that.
     for slot in story.in_order().chunk_by(|a, b| a.slot() == b.slot()) {
         deliver(store, &mut run, slot, story.batch).await;
     }

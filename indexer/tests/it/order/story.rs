@@ -105,8 +105,8 @@ impl Story {
         story
     }
 
-    /// The same where nobody is told of closes: one that overtakes what it closes says nothing, and on
-    /// a socket it does not.
+    /// The same where nobody is told of closes: one that overtakes what it closes says nothing, and
+    /// on a socket it does not.
     pub fn quiet(&self) -> Self {
         let mut story = self.clone();
         for change in &mut story.changes {

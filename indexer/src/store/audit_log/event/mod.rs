@@ -1,5 +1,5 @@
-//! From an event's bytes to its name, who did it, what it is about and its fields. The bytes are the
-//! truth; what is read here can be read again from them.
+//! From an event's bytes to its name, who did it, what it is about and its fields. The bytes are
+//! the truth; what is read here can be read again from them.
 mod governance;
 
 use anchor_lang::{AnchorDeserialize, Discriminator, Event};

@@ -154,7 +154,8 @@ pub struct State {
     pub page: usize,
     /// Be a surfnet, which stamps every account that it tells of with this slot.
     pub surfnet: Option<u64>,
-    /// Answers nothing about its cluster until this is off, so nobody gets through a new connection.
+    /// Answers nothing about its cluster until this is off, so nobody gets through a new
+    /// connection.
     pub hold: bool,
     /// How accounts are written, in answers and in messages.
     pub form: Form,
