@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::sbf::Program;
+use crate::program::Program;
 
 /// Where things are kept, and what can be set from outside.
 const ENVIRONMENT: &str = "\
@@ -63,13 +63,13 @@ pub struct BuildSbf {
     #[arg(long, conflicts_with_all = ["programs", "out", "selftest"])]
     pub setup: bool,
     /// Which toolchain to build with
-    #[arg(long, value_enum, default_value_t = Choice::Auto)]
-    pub toolchain: Choice,
+    #[arg(long, value_enum, default_value_t = ToolchainChoice::Auto)]
+    pub toolchain: ToolchainChoice,
 }
 
 /// Which toolchain compiles the programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Choice {
+pub enum ToolchainChoice {
     /// Solana's where it is on PATH, else the offline one
     Auto,
     /// `cargo build-sbf`, an error where it is not on PATH

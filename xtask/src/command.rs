@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::places::Places;
+use crate::paths::Paths;
 
 /// How many of a failed command's last lines an error shows.
 const TAIL: usize = 30;
@@ -77,8 +77,8 @@ pub fn cargo(root: &Path, target: &Path) -> Command {
 }
 
 /// Name and path of what `cargo` compiles for `arguments`.
-pub fn compiled(places: &Places, arguments: &[&str]) -> Result<Vec<(String, PathBuf)>> {
-    let mut build = cargo(&places.root, &places.target());
+pub fn compiled(paths: &Paths, arguments: &[&str]) -> Result<Vec<(String, PathBuf)>> {
+    let mut build = cargo(&paths.root, &paths.target());
     build.args(arguments).args([
         "--locked",
         "--no-run",

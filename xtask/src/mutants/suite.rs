@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{command, places::Places, suite::seed};
+use crate::{command, paths::Paths, test::seed};
 use anyhow::{Context as _, Result, anyhow};
 
 /// The test binary that drives the ELF.
@@ -33,7 +33,7 @@ pub struct Suite {
 
 impl Suite {
     /// Compiles the tests.
-    pub fn build(places: &Places) -> Result<Self> {
+    pub fn build(places: &Paths) -> Result<Self> {
         let unit_tests = only(command::compiled(
             places,
             &["test", "-p", "upgrade-manager", "--lib", "--features", "mutants"],

@@ -9,9 +9,9 @@ use sha2::{Digest as _, Sha256};
 /// The entrypoint's name among the symbols.
 const ENTRYPOINT: &[u8] = b"\0entrypoint\0";
 
-/// Facts about one ELF.
+/// ElfFacts about one ELF.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct ElfFacts {
     /// File size in bytes.
     pub size: usize,
     /// sBPF version, from the ELF header's `e_flags`.
@@ -20,7 +20,7 @@ pub struct Facts {
     pub hash: String,
 }
 
-impl Facts {
+impl ElfFacts {
     /// Reads the file at `path`.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -70,17 +70,17 @@ mod tests {
         let mut elf = vec![0; 64];
         elf.splice(..6, *b"\x7fELF\x02\x01");
         elf.extend(ENTRYPOINT);
-        assert_eq!(Facts::of(&elf).unwrap().version, 0);
+        assert_eq!(ElfFacts::of(&elf).unwrap().version, 0);
         elf.splice(48..52, [3, 0, 0, 0]);
-        assert_eq!(Facts::of(&elf).unwrap().version, 3);
-        assert_eq!(Facts::of(&elf).unwrap().size, 64 + ENTRYPOINT.len());
+        assert_eq!(ElfFacts::of(&elf).unwrap().version, 3);
+        assert_eq!(ElfFacts::of(&elf).unwrap().size, 64 + ENTRYPOINT.len());
     }
 
     #[test]
     fn other_files_are_refused() {
         let nothing_to_start = [&b"\x7fELF\x02\x01"[..], &[0; 90]].concat();
         for bytes in [&b"#!/bin/sh"[..], b"\x7fELF\x02\x01", b"", &nothing_to_start] {
-            assert!(Facts::of(bytes).is_err());
+            assert!(ElfFacts::of(bytes).is_err());
         }
     }
 }

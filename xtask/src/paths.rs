@@ -9,13 +9,13 @@ use anyhow::{Context as _, Result};
 
 /// The paths a command works with, all absolute.
 #[derive(Debug, Clone)]
-pub struct Places {
+pub struct Paths {
     /// The checkout.
     pub root: PathBuf,
     cache: PathBuf,
 }
 
-impl Places {
+impl Paths {
     /// Finds them from the environment.
     pub fn find() -> Result<Self> {
         // Cargo says where this crate is now; the path at compile time serves a binary run by hand.
@@ -62,9 +62,9 @@ impl Places {
         }
     }
 
-    /// A file of this crate that is read at run time.
-    pub fn data(&self, path: impl AsRef<Path>) -> PathBuf {
-        self.root.join("xtask").join(path)
+    /// A file of the offline toolchain's sources.
+    pub fn sbf_source(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.root.join("tools/sbf").join(path)
     }
 }
 

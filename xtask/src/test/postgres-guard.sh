@@ -1,7 +1,7 @@
 #!/bin/sh
 # Keeps a throwaway Postgres alive as long as its standard input stays open: the process that started
 # it may end in any way, the server and its folder go with it.
-#   keeper.sh BIN FOLDER PORT [durable]
+#   postgres-guard.sh BIN FOLDER PORT [durable]
 bin=$1 folder=$2 port=$3 durable=$4
 cd "$folder" || exit 1
 clean() {

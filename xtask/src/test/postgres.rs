@@ -1,5 +1,5 @@
 //! A Postgres cluster for the tests: made in a temporary folder, on a free port, with a random
-//! password, and gone afterwards whatever happens to this process (`keeper.sh` sees to that).
+//! password, and gone afterwards whatever happens to this process (`postgres-guard.sh` sees to that).
 //! Postgres refuses to run as root, so as root it runs as another user.
 
 use std::{
@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    command, folder,
+    atomic_dir, command,
     system::{self, Need, is_root},
 };
 
@@ -25,12 +25,12 @@ pub const NEED: Need = Need {
     present: || binaries().is_some(),
 };
 
-const KEEPER: &str = include_str!("keeper.sh");
+const GUARD_SCRIPT: &str = include_str!("postgres-guard.sh");
 
 /// A running cluster; dropping it stops the server and removes its folder.
 pub struct Postgres {
-    keeper: Child,
-    /// Its end is the keeper's signal to clean up.
+    guard: Child,
+    /// Its end is the guard's signal to clean up.
     signal: Option<ChildStdin>,
     port: u16,
     password: String,
@@ -57,8 +57,8 @@ impl Postgres {
         fs::create_dir(&home).with_context(|| format!("cannot create {}", home.display()))?;
         let started = Self::launch(&bin, &home, user.as_ref(), port, password, durable);
         if started.is_err() {
-            // The keeper removes the folder; it is still there only if the keeper never started.
-            folder::remove(&home)?;
+            // The guard removes the folder; it is still there only if the guard never started.
+            atomic_dir::remove(&home)?;
         }
         started
     }
@@ -87,18 +87,22 @@ impl Postgres {
         };
         write().with_context(|| format!("cannot prepare {}", home.display()))?;
         let mut command = Command::new("sh");
-        command.args(["-c", KEEPER, "keeper.sh"]).arg(bin).arg(home).arg(port.to_string());
+        command
+            .args(["-c", GUARD_SCRIPT, "postgres-guard.sh"])
+            .arg(bin)
+            .arg(home)
+            .arg(port.to_string());
         if durable {
             command.arg("durable");
         }
-        // A group of its own: Ctrl-C is for this process, whose end the keeper notices.
+        // A group of its own: Ctrl-C is for this process, whose end the guard notices.
         command.process_group(0).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());
         if let Some(user) = user {
             command.uid(user.uid).gid(user.gid);
         }
-        let mut keeper = command.spawn().context("cannot start a shell to keep Postgres in")?;
-        let (signal, output) = (keeper.stdin.take(), keeper.stdout.take());
-        let postgres = Self { keeper, signal, port, password };
+        let mut guard = command.spawn().context("cannot start a shell to keep Postgres in")?;
+        let (signal, output) = (guard.stdin.take(), guard.stdout.take());
+        let postgres = Self { guard, signal, port, password };
         let mut answer = String::new();
         if let Some(output) = output {
             BufReader::new(output).read_line(&mut answer).context("cannot hear from Postgres")?;
@@ -114,8 +118,8 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         drop(self.signal.take());
-        // Nothing to do about an error here: the keeper cleans up without being waited for, too.
-        let _ = self.keeper.wait();
+        // Nothing to do about an error here: the guard cleans up without being waited for, too.
+        let _ = self.guard.wait();
     }
 }
 

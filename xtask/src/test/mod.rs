@@ -13,12 +13,13 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use crate::{
-    cli::Test,
+    cli::{Test, ToolchainChoice},
     command, idl,
-    places::Places,
+    paths::Paths,
+    program::Program,
     progress::Progress,
     sandbox::{binaries, binary},
-    sbf::{self, Program, toolchain::Toolchain},
+    sbf::{self, toolchain::Toolchain},
     system,
 };
 use counts::Counts;
@@ -27,6 +28,9 @@ use seed::Seed;
 
 /// The crate of the tests on a bank.
 const BANK: &str = "tests/bank";
+/// The crates with a lock of their own, which `cargo fmt --all` in the workspace does not reach.
+const OWN_LOCKS: [&str; 4] =
+    ["tools/sbf/sbf-ld", "tools/sbf/elf-selftest", "tools/sbf/squads-elf", BANK];
 
 /// The command.
 pub fn run(options: &Test) -> Result<ExitCode> {
@@ -53,32 +57,32 @@ fn all(options: &Test) -> Result<Counts> {
 }
 
 fn every_step(options: &Test, seed: Seed, steps: &mut Steps) -> Result<Counts> {
-    let places = Places::find()?;
+    let paths = Paths::find()?;
     let progress = steps.progress;
-    let toolchain = Toolchain::choose(&places, sbf::DEFAULT)?;
+    let toolchain = Toolchain::choose(&paths, ToolchainChoice::Auto)?;
     steps.step("what the machine needs", || {
         let needs = [&system::COMPILING[..], &[system::SESSION_BUS, postgres::NEED]].concat();
         system::ensure(&needs, &progress)
     })?;
     steps.step("formatting", || {
-        cargo(&places, &["fmt", "--all", "--check"], "cargo fmt")?;
-        for own_lock in ["xtask/sbf-ld", "xtask/elf-selftest", "xtask/squads-elf", BANK] {
+        cargo(&paths, &["fmt", "--all", "--check"], "cargo fmt")?;
+        for own_lock in OWN_LOCKS {
             let manifest = format!("{own_lock}/Cargo.toml");
             let arguments = ["fmt", "--all", "--check", "--manifest-path", &manifest];
-            cargo(&places, &arguments, "cargo fmt")?;
+            cargo(&paths, &arguments, "cargo fmt")?;
         }
         Ok(())
     })?;
     steps.step("clippy", || {
         let checked = ["clippy", "--workspace", "--all-targets", "--locked"];
-        cargo(&places, &[&checked[..], &["--", "-D", "warnings"]].concat(), "cargo clippy")
+        cargo(&paths, &[&checked[..], &["--", "-D", "warnings"]].concat(), "cargo clippy")
     })?;
-    steps.step("interface descriptions", || idl::check(&places, &progress))?;
+    steps.step("interface descriptions", || idl::check(&paths, &progress))?;
     steps.step("ELFs", || {
         let programs = [&Program::PRODUCT[..], &Program::TEST].concat();
-        sbf::build(&places, &toolchain, &programs, &progress)
+        sbf::build(&paths, &toolchain, &programs, &progress)
     })?;
-    steps.step("binaries", || binaries(&places, &progress))?;
+    steps.step("binaries", || binaries(&paths, &progress))?;
     let postgres = steps.step("throwaway Postgres", Postgres::start)?;
     let variable = seed::VARIABLE;
     progress.say(&format!("property tests have the seed {seed}; {variable} sets another one"));
@@ -92,28 +96,28 @@ fn every_step(options: &Test, seed: Seed, steps: &mut Steps) -> Result<Counts> {
         })?;
     }
     counts += steps.step("tests of the workspace", || {
-        counts::run(&mut workspace_tests(&places, options, seed, &postgres.url()))
+        counts::run(&mut workspace_tests(&paths, options, seed, &postgres.url()))
     })?;
-    counts += steps.step("tests on a bank", || counts::run(&mut bank_tests(&places, options)))?;
+    counts += steps.step("tests on a bank", || counts::run(&mut bank_tests(&paths, options)))?;
     Ok(counts)
 }
 
 /// `cargo test` of the crate with a lock of its own that runs the ELFs on a bank.
-fn bank_tests(places: &Places, options: &Test) -> Command {
+fn bank_tests(paths: &Paths, options: &Test) -> Command {
     // From its own folder: cargo reads the crate's settings only there.
-    let mut tests = command::cargo(&places.root.join(BANK), &places.bank_target());
-    tests.args(["test", "--locked", "--no-fail-fast"]).env("CONTROL_ROOM_ELF_DIR", places.elf());
+    let mut tests = command::cargo(&paths.root.join(BANK), &paths.bank_target());
+    tests.args(["test", "--locked", "--no-fail-fast"]).env("CONTROL_ROOM_ELF_DIR", paths.elf());
     select(&mut tests, options);
     tests
 }
 
 /// `cargo test` of the whole workspace, with everything it finds its surroundings by.
-fn workspace_tests(places: &Places, options: &Test, seed: Seed, postgres: &str) -> Command {
-    let cargo = command::cargo(&places.root, &places.target());
+fn workspace_tests(paths: &Paths, options: &Test, seed: Seed, postgres: &str) -> Command {
+    let cargo = command::cargo(&paths.root, &paths.target());
     // The session bus wraps cargo: its own environment changes come from the command it wraps.
     let mut tests = Command::new("dbus-run-session");
     tests.arg("--").arg(cargo.get_program());
-    tests.args(["test", "--workspace", "--locked", "--no-fail-fast"]).current_dir(&places.root);
+    tests.args(["test", "--workspace", "--locked", "--no-fail-fast"]).current_dir(&paths.root);
     for (name, value) in cargo.get_envs() {
         match value {
             Some(value) => tests.env(name, value),
@@ -121,12 +125,12 @@ fn workspace_tests(places: &Places, options: &Test, seed: Seed, postgres: &str) 
         };
     }
     tests
-        .env("CONTROL_ROOM_ELF_DIR", places.elf())
-        .env("CONTROL_ROOM_ELF_SELFTEST", sbf::path(places, Program::ElfSelftest))
+        .env("CONTROL_ROOM_ELF_DIR", paths.elf())
+        .env("CONTROL_ROOM_ELF_SELFTEST", Program::ElfSelftest.elf_path(paths))
         .env("CONTROL_ROOM_TEST_POSTGRES", postgres)
         .env(seed::VARIABLE, seed.to_string())
-        .env("CONTROL_ROOM_BIN", binary(places, "control-room"))
-        .env("CONTROL_ROOM_SANDBOX_BIN", binary(places, "control-room-sandbox"));
+        .env("CONTROL_ROOM_BIN", binary(paths, "control-room"))
+        .env("CONTROL_ROOM_SANDBOX_BIN", binary(paths, "control-room-sandbox"));
     select(&mut tests, options);
     tests
 }
@@ -143,8 +147,8 @@ fn select(cargo: &mut Command, options: &Test) {
 /// How many times as much as usual the long tests try.
 const LONG: &str = "10";
 
-fn cargo(places: &Places, arguments: &[&str], what: &str) -> Result<()> {
-    command::run(command::cargo(&places.root, &places.target()).args(arguments), what)
+fn cargo(paths: &Paths, arguments: &[&str], what: &str) -> Result<()> {
+    command::run(command::cargo(&paths.root, &paths.target()).args(arguments), what)
 }
 
 /// Names and times the steps.
