@@ -10,12 +10,9 @@ use std::{
 use backend::lookup::Scene;
 use demo_vault::v1;
 use sandbox::{
-    chain::ChainConfig,
-    elves::Elves,
+    chain::{local_chain::ChainConfig, snapshot::AccountSnapshot},
     flow,
-    ready::Ready,
-    scenario::{Setup, World},
-    snapshot::Snapshot,
+    scenario::{elf_paths::ElfPaths, ready::Ready, setup::Setup, world::World},
 };
 use upgrade_manager::state::{Choice, Phase, ProposalStatus};
 
@@ -23,12 +20,12 @@ const BIN: &str = env!("CARGO_BIN_EXE_control-room-sandbox");
 
 fn elf_dir() -> PathBuf {
     std::env::var_os("CONTROL_ROOM_ELF_DIR")
-        .map_or_else(|| Elves::default_dir().unwrap(), PathBuf::from)
+        .map_or_else(|| ElfPaths::default_dir().unwrap(), PathBuf::from)
 }
 
 fn setup(dir: &std::path::Path, vaults: u32) -> Setup {
     Setup {
-        elves: Elves::find(&elf_dir()).unwrap(),
+        elfs: ElfPaths::find(&elf_dir()).unwrap(),
         data_dir: dir.to_owned(),
         vaults,
         bare: false,
@@ -56,7 +53,7 @@ async fn the_seeded_chain_holds_what_it_says() {
     assert_eq!(proposal.terms.manifest.count, 9);
     assert_eq!(proposal.terms.genesis_hash, world.gateway.genesis_hash());
 
-    let vaults = Snapshot::take(&world.gateway, &demo_vault::ID).await.unwrap();
+    let vaults = AccountSnapshot::take(&world.gateway, &demo_vault::ID).await.unwrap();
     let mut balances: Vec<u64> = vaults
         .0
         .values()
@@ -72,7 +69,7 @@ async fn the_seeded_chain_holds_what_it_says() {
 async fn the_flow_ends_where_it_began() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::create(&setup(dir.path(), 11)).await.unwrap();
-    let before = Snapshot::take(&world.gateway, &demo_vault::ID).await.unwrap();
+    let before = AccountSnapshot::take(&world.gateway, &demo_vault::ID).await.unwrap();
     let mut table = Vec::new();
     flow::run(&world, &mut table).await.unwrap();
     let table = String::from_utf8(table).unwrap();
@@ -81,7 +78,7 @@ async fn the_flow_ends_where_it_began() {
         assert!(table.contains(part), "{part}: {table}");
     }
     assert!(table.contains("11 of 11 accounts are what they were before"), "{table}");
-    let after = Snapshot::take(&world.gateway, &demo_vault::ID).await.unwrap();
+    let after = AccountSnapshot::take(&world.gateway, &demo_vault::ID).await.unwrap();
     assert_eq!(before, after);
     // A second run has nothing to approve any more: it must say so instead of passing.
     assert!(flow::run(&world, Vec::new()).await.is_err());

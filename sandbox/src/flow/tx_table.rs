@@ -7,14 +7,14 @@ use std::{
 use backend::SentTx;
 
 /// Counts and prints transactions.
-pub struct Ledger<W> {
+pub struct TxTable<W> {
     out: W,
     sent: usize,
     refused: usize,
     units: u64,
 }
 
-impl<W: Write> Ledger<W> {
+impl<W: Write> TxTable<W> {
     /// A table with its head.
     ///
     /// # Errors
@@ -99,16 +99,16 @@ mod tests {
 
     #[test]
     fn rows_line_up_and_a_refusal_is_told() {
-        let mut ledger = Ledger::start(Vec::new()).unwrap();
-        ledger.row(&tx("approve", Some(8_123), None)).unwrap();
-        ledger.row(&tx("execute", None, Some("The timelock is not over."))).unwrap();
-        let text = String::from_utf8(ledger.out.clone()).unwrap();
+        let mut table = TxTable::start(Vec::new()).unwrap();
+        table.row(&tx("approve", Some(8_123), None)).unwrap();
+        table.row(&tx("execute", None, Some("The timelock is not over."))).unwrap();
+        let text = String::from_utf8(table.out.clone()).unwrap();
         let lines: Vec<_> = text.lines().collect();
         let column = lines[0].find("signature").unwrap();
         assert_eq!(lines[1].find("5sig"), Some(column), "{text}");
         assert!(lines[1].contains("8,123") && lines[1].contains("1,052 ms"), "{text}");
         assert!(lines[3].contains("refused by the chain: The timelock is not over."), "{text}");
-        assert!(ledger.summary().starts_with("2 transactions, 1 of them refused by the chain"));
+        assert!(table.summary().starts_with("2 transactions, 1 of them refused by the chain"));
     }
 
     #[test]

@@ -12,19 +12,19 @@ use solana_message::Message;
 use solana_rpc_client::api::config::RpcSendTransactionConfig;
 use solana_transaction::Transaction;
 
-use crate::{
-    landed::{Landed, landed},
-    local::client,
+use crate::chain::{
+    local_rpc::client,
+    tx_meta::{TxMeta, tx_meta},
 };
 
 /// How long the chain may take to say no.
-const PATIENCE: Duration = Duration::from_secs(30);
+const STATUS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Sends `instruction`, signed and paid by `signer`, and returns it with the chain's refusal.
 ///
 /// # Errors
 /// The chain took it after all, or lost it.
-pub async fn send(
+pub async fn send_unchecked(
     gateway: &Gateway,
     verb: &str,
     instruction: Instruction,
@@ -47,7 +47,7 @@ pub async fn send(
         let status = rpc.get_signature_statuses(&[signature]).await?.value.pop().flatten();
         match status.filter(|s| s.satisfies_commitment(rpc.commitment())) {
             Some(status) => break (status.slot, status.err),
-            None if started.elapsed() > PATIENCE => {
+            None if started.elapsed() > STATUS_TIMEOUT => {
                 bail!("The chain lost the transaction {signature} ({verb}).")
             }
             None => tokio::time::sleep(Duration::from_millis(20)).await,
@@ -57,7 +57,7 @@ pub async fn send(
     let Some(error) = error else {
         bail!("The chain took the transaction {signature} ({verb}), which it had to refuse.")
     };
-    let Landed { units, logs, .. } = landed(gateway, &signature).await?;
+    let TxMeta { units, logs, .. } = tx_meta(gateway, &signature).await?;
     Ok(SentTx {
         verb: verb.into(),
         signature: signature.to_string(),

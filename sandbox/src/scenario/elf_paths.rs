@@ -13,7 +13,7 @@ pub const VAULT_V2: &str = "demo_vault_v2.so";
 
 /// Where each ELF is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Elves {
+pub struct ElfPaths {
     /// The manager.
     pub manager: PathBuf,
     /// The program before the upgrade.
@@ -22,7 +22,7 @@ pub struct Elves {
     pub vault_v2: PathBuf,
 }
 
-impl Elves {
+impl ElfPaths {
     /// The ELFs in `dir`.
     ///
     /// # Errors

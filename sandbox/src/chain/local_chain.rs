@@ -21,10 +21,10 @@ use surfpool_types::{
     SurfpoolConfig,
 };
 
-use crate::records;
+use crate::chain::records;
 
 /// How long the chain may take to answer its first request, and to stop.
-const PATIENCE: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a caller may choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct ChainConfig {
     pub http_port: u16,
     /// Port of the websocket; 0 takes a free one.
     pub ws_port: u16,
-    /// How many of [`crate::records`] are there from the start.
+    /// How many of [`crate::chain::records`] are there from the start.
     pub records: u32,
 }
 
@@ -207,7 +207,10 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 
 fn wait_until_up(events: &Receiver<SimnetEvent>) -> Result<()> {
     loop {
-        match events.recv_timeout(PATIENCE).context("The local chain did not come up in time.")? {
+        match events
+            .recv_timeout(START_TIMEOUT)
+            .context("The local chain did not come up in time.")?
+        {
             SimnetEvent::CoreStarted(_) => return Ok(()),
             SimnetEvent::Aborted(reason) => bail!("The local chain gave up: {reason}"),
             _ => {}

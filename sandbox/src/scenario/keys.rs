@@ -20,7 +20,7 @@ pub const MEMBERS: usize = 5;
 
 /// A key and the Solana-CLI file it is saved in.
 #[derive(Clone)]
-pub struct Saved {
+pub struct KeyFile {
     /// The file.
     pub path: PathBuf,
     /// The key.
@@ -30,9 +30,9 @@ pub struct Saved {
 /// Every key that is not an end user's.
 pub struct Keys {
     /// The members, in the order of their addresses, which is the order on screen.
-    pub members: Vec<Saved>,
+    pub members: Vec<KeyFile>,
     /// Deploys, uploads buffers, and holds the upgrade authority until registration.
-    pub deployer: Saved,
+    pub deployer: KeyFile,
     /// Gets an upgrade's surplus lamports. Nobody needs its key here.
     pub treasury: Pubkey,
 }
@@ -60,10 +60,10 @@ impl Keys {
             let named = dir.join(format!("member-{n}.json"));
             fs::rename(&path, &named)
                 .with_context(|| format!("{} cannot be written.", named.display()))?;
-            members.push(Saved { path: named, signer });
+            members.push(KeyFile { path: named, signer });
         }
         let path = dir.join("deployer.json");
-        let deployer = Saved { signer: fresh(&path)?, path };
+        let deployer = KeyFile { signer: fresh(&path)?, path };
         Ok(Self { members, deployer, treasury: new_key().pubkey() })
     }
 }

@@ -7,16 +7,16 @@ use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 use tokio::sync::mpsc;
 
-use crate::{keys::Saved, landed::landed, ledger::Ledger};
+use crate::{chain::tx_meta::tx_meta, flow::tx_table::TxTable, scenario::keys::KeyFile};
 
 /// News a submission may be ahead of the printed table.
-const NEWS: usize = 64;
+const PROGRESS_CAPACITY: usize = 64;
 
 /// One desk at which the members take turns, and the table of what they sent.
 pub struct Operator<W> {
     backend: Backend,
     proposal: Pubkey,
-    ledger: Ledger<W>,
+    table: TxTable<W>,
 }
 
 impl<W: Write> Operator<W> {
@@ -26,16 +26,16 @@ impl<W: Write> Operator<W> {
         gateway: &Gateway,
         archive: Arc<dyn Archive>,
         proposal: Pubkey,
-        ledger: Ledger<W>,
+        table: TxTable<W>,
     ) -> Self {
-        Self { backend: Backend::new(gateway.clone(), archive, None), proposal, ledger }
+        Self { backend: Backend::new(gateway.clone(), archive, None), proposal, table }
     }
 
     /// What the control room would show `member` before `verb`.
     ///
     /// # Errors
     /// The chain does not answer.
-    pub async fn prepare(&self, member: &Saved, verb: Verb) -> Result<Preflight> {
+    pub async fn prepare(&self, member: &KeyFile, verb: Verb) -> Result<Preflight> {
         self.backend.set_signer(Some(member.signer.clone()));
         let operation = Operation { verb, proposal: self.proposal };
         Ok(self.backend.prepare(operation).await?)
@@ -45,7 +45,7 @@ impl<W: Write> Operator<W> {
     ///
     /// # Errors
     /// A check that fails, a refusal, or any failure in the receipt.
-    pub async fn act(&mut self, member: &Saved, verb: Verb) -> Result<Receipt> {
+    pub async fn act(&mut self, member: &KeyFile, verb: Verb) -> Result<Receipt> {
         let shown = self.prepare(member, verb).await?;
         let Some(intent) = shown.intent else {
             let reasons: Vec<_> =
@@ -53,7 +53,7 @@ impl<W: Write> Operator<W> {
             let said: Vec<_> = reasons.iter().map(|c| c.sentence.as_str()).collect();
             bail!("The preflight of {} finds: {}", verb.name(), said.join(" "));
         };
-        let (sender, mut news) = mpsc::channel(NEWS);
+        let (sender, mut news) = mpsc::channel(PROGRESS_CAPACITY);
         let backend = self.backend.clone();
         let submit = backend.submit(intent, Some(sender));
         let print = async {
@@ -82,8 +82,8 @@ impl<W: Write> Operator<W> {
     pub async fn record(&mut self, mut tx: SentTx) -> Result<()> {
         let signature = Signature::from_str(&tx.signature)
             .with_context(|| format!("{} is not a signature.", tx.signature))?;
-        tx.units = landed(self.backend.gateway(), &signature).await?.units;
-        self.ledger.row(&tx).context("Stdout is closed.")
+        tx.units = tx_meta(self.backend.gateway(), &signature).await?.units;
+        self.table.row(&tx).context("Stdout is closed.")
     }
 
     /// A line between the transactions.
@@ -91,7 +91,7 @@ impl<W: Write> Operator<W> {
     /// # Errors
     /// Stdout is closed.
     pub fn note(&mut self, text: &str) -> Result<()> {
-        self.ledger.note(text).context("Stdout is closed.")
+        self.table.note(text).context("Stdout is closed.")
     }
 
     /// The last line.
@@ -99,7 +99,7 @@ impl<W: Write> Operator<W> {
     /// # Errors
     /// Stdout is closed.
     pub fn finish(mut self) -> Result<()> {
-        let summary = self.ledger.summary();
+        let summary = self.table.summary();
         self.note(&summary)
     }
 }

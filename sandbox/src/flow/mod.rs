@@ -1,6 +1,10 @@
 //! The whole life of an upgrade on the local chain, with nobody watching: votes, an execution too
 //! early, the timelock, the upgrade, the migration, and the way back. It reads like the list in the
 //! README; what must hold at each step is in `expect`.
+pub mod expect;
+pub mod operator;
+pub mod tx_table;
+
 use std::{io::Write, sync::Arc};
 
 use anyhow::{Context, Result};
@@ -8,24 +12,25 @@ use backend::{FileArchive, Verb, instructions, lookup::Scene};
 use upgrade_manager::state::ProposalStatus;
 
 use crate::{
-    doomed, expect, keys::Saved, ledger::Ledger, local, operator::Operator, scenario::World,
-    snapshot::Snapshot,
+    chain::{local_rpc, send_unchecked::send_unchecked, snapshot::AccountSnapshot},
+    flow::{operator::Operator, tx_table::TxTable},
+    scenario::{keys::KeyFile, world::World},
 };
 
 /// A rollback that gives nothing up.
 const ROLL_BACK: Verb = Verb::RollBack { give_up: false };
 
 /// Who does what. Every member has a part.
-struct Cast<'a> {
-    voters: [&'a Saved; 2],
-    executor: &'a Saved,
-    rollback_voters: [&'a Saved; 3],
-    restorer: &'a Saved,
+struct Parts<'a> {
+    voters: [&'a KeyFile; 2],
+    executor: &'a KeyFile,
+    rollback_voters: [&'a KeyFile; 3],
+    restorer: &'a KeyFile,
 }
 
-impl<'a> Cast<'a> {
+impl<'a> Parts<'a> {
     /// The first member has approved already, when the proposal was made.
-    fn of(members: &'a [Saved]) -> Result<Self> {
+    fn of(members: &'a [KeyFile]) -> Result<Self> {
         let [first, second, third, fourth, fifth] = members else {
             anyhow::bail!("The flow needs five members, and there are {}.", members.len());
         };
@@ -45,56 +50,56 @@ impl<'a> Cast<'a> {
 pub async fn run(world: &World, out: impl Write) -> Result<()> {
     let gateway = &world.gateway;
     let seeded = world.seeded.as_ref().context("The chain is bare: there is nothing to run.")?;
-    let cast = Cast::of(&world.keys.members)?;
+    let parts = Parts::of(&world.keys.members)?;
     let archive = Arc::new(FileArchive::at(&world.archive));
-    let ledger = Ledger::start(out).context("Stdout is closed.")?;
-    let mut desk = Operator::new(gateway, archive, seeded.proposal, ledger);
+    let table = TxTable::start(out).context("Stdout is closed.")?;
+    let mut operator = Operator::new(gateway, archive, seeded.proposal, table);
     let scene = async || Scene::load(gateway, seeded.proposal).await;
 
     for tx in &seeded.sent {
-        desk.record(tx.clone()).await?;
+        operator.record(tx.clone()).await?;
     }
-    let before = Snapshot::take(gateway, &seeded.program).await?;
+    let before = AccountSnapshot::take(gateway, &seeded.program).await?;
     let old_code = scene().await?.state.elf_hash;
 
-    for voter in cast.voters {
-        desk.act(voter, Verb::Approve).await?;
+    for voter in parts.voters {
+        operator.act(voter, Verb::Approve).await?;
     }
     expect::three_approvals(&scene().await?)?;
 
-    expect::refused_by_preflight(&desk.prepare(cast.executor, Verb::Execute).await?)?;
+    expect::refused_by_preflight(&operator.prepare(parts.executor, Verb::Execute).await?)?;
     let terms = scene().await?.proposal.terms;
-    let early = instructions::execute_upgrade(&cast.executor.signer.pubkey(), &terms, None);
+    let early = instructions::execute_upgrade(&parts.executor.signer.pubkey(), &terms, None);
     let refused =
-        doomed::send(gateway, "execute, too early", early, &*cast.executor.signer).await?;
+        send_unchecked(gateway, "execute, too early", early, &*parts.executor.signer).await?;
     expect::too_early(&refused)?;
-    desk.record(refused).await?;
+    operator.record(refused).await?;
     expect::still(&scene().await?, ProposalStatus::Timelocked)?;
 
-    let now = local::advance_clock(gateway, scene().await?.multisig.timelock).await?;
-    desk.note(&format!("the chain's clock is moved 48 h on, to slot {}", now.slot))?;
+    let now = local_rpc::advance_clock(gateway, scene().await?.multisig.timelock).await?;
+    operator.note(&format!("the chain's clock is moved 48 h on, to slot {}", now.slot))?;
 
-    desk.act(cast.executor, Verb::Execute).await?;
+    operator.act(parts.executor, Verb::Execute).await?;
     let executed = scene().await?;
     expect::still(&executed, ProposalStatus::Executed)?;
-    local::wait_for_slot(gateway, executed.state.executed_slot.saturating_add(1)).await?;
+    local_rpc::wait_for_slot(gateway, executed.state.executed_slot.saturating_add(1)).await?;
 
-    desk.act(cast.executor, Verb::Migrate).await?;
+    operator.act(parts.executor, Verb::Migrate).await?;
     expect::all_migrated(&scene().await?, &before)?;
-    expect::new_layout(&before, &Snapshot::take(gateway, &seeded.program).await?)?;
-    desk.act(cast.executor, Verb::Verify).await?;
+    expect::new_layout(&before, &AccountSnapshot::take(gateway, &seeded.program).await?)?;
+    operator.act(parts.executor, Verb::Verify).await?;
     expect::completed(&scene().await?, &before)?;
-    desk.note(&format!("{} of {0} accounts migrated and verified", before.0.len()))?;
+    operator.note(&format!("{} of {0} accounts migrated and verified", before.0.len()))?;
 
-    for voter in cast.rollback_voters {
-        desk.act(voter, ROLL_BACK).await?;
+    for voter in parts.rollback_voters {
+        operator.act(voter, ROLL_BACK).await?;
     }
-    desk.act(cast.restorer, ROLL_BACK).await?;
+    operator.act(parts.restorer, ROLL_BACK).await?;
     expect::rolled_back(&scene().await?, old_code)?;
-    expect::identical(&before, &Snapshot::take(gateway, &seeded.program).await?)?;
-    desk.note(&format!(
+    expect::identical(&before, &AccountSnapshot::take(gateway, &seeded.program).await?)?;
+    operator.note(&format!(
         "{} of {0} accounts are what they were before: every byte, lamport and owner",
         before.0.len()
     ))?;
-    desk.finish()
+    operator.finish()
 }

@@ -8,11 +8,11 @@ use solana_transaction_status_client_types::{
     UiTransactionEncoding, option_serializer::OptionSerializer,
 };
 
-use crate::local::client;
+use crate::chain::local_rpc::client;
 
 /// Compute units and log of a confirmed transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Landed {
+pub struct TxMeta {
     /// Compute units it used.
     pub units: Option<u64>,
     /// Its log.
@@ -27,7 +27,7 @@ pub struct Landed {
 ///
 /// # Errors
 /// The chain does not know it.
-pub async fn landed(gateway: &Gateway, signature: &Signature) -> Result<Landed> {
+pub async fn tx_meta(gateway: &Gateway, signature: &Signature) -> Result<TxMeta> {
     let rpc = client(gateway);
     let config = RpcTransactionConfig {
         encoding: Some(UiTransactionEncoding::Base64),
@@ -39,12 +39,12 @@ pub async fn landed(gateway: &Gateway, signature: &Signature) -> Result<Landed> 
         .await
         .with_context(|| format!("The chain does not show the transaction {signature}."))?;
     let unit_price = found.transaction.transaction.decode().and_then(|t| price(&t.message));
-    let Some(meta) = found.transaction.meta else { return Ok(Landed::default()) };
+    let Some(meta) = found.transaction.meta else { return Ok(TxMeta::default()) };
     let logs = match meta.log_messages {
         OptionSerializer::Some(logs) => logs,
         _ => vec![],
     };
-    Ok(Landed { units: meta.compute_units_consumed.into(), logs, unit_price, fee: meta.fee })
+    Ok(TxMeta { units: meta.compute_units_consumed.into(), logs, unit_price, fee: meta.fee })
 }
 
 /// The price that `message` sets: the compute budget's instruction 3, with a little-endian u64.

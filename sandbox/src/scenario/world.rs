@@ -3,34 +3,23 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use backend::{Gateway, GatewayConfig, SentTx};
+use backend::{Gateway, GatewayConfig};
 use solana_pubkey::Pubkey;
 
 use crate::{
-    chain::{ChainConfig, LocalChain},
-    elves::Elves,
-    keys::Keys,
-    ready::Ready,
-    seed::seed,
-    steps::step,
+    chain::local_chain::{ChainConfig, LocalChain},
+    scenario::{
+        keys::Keys,
+        ready::Ready,
+        seed::{Seeded, seed},
+        setup::Setup,
+        step::step,
+    },
 };
 
 /// Milliseconds of a slot while the chain is seeded. Every confirmation waits for one, and a blockhash
 /// lives for 150 of them: much shorter ones would expire on a busy machine.
 const SEED_SLOT_MS: u64 = 50;
-
-/// What the scenario made, and what it sent for it beside code and users' transactions.
-#[derive(Clone, Debug)]
-pub struct Seeded {
-    /// The program that is to be upgraded.
-    pub program: Pubkey,
-    /// Its multisig.
-    pub multisig: Pubkey,
-    /// The proposal.
-    pub proposal: Pubkey,
-    /// The manager's transactions, in order.
-    pub sent: Vec<SentTx>,
-}
 
 /// A chain with everything on it. The chain stops when this is dropped.
 pub struct World {
@@ -43,23 +32,6 @@ pub struct World {
     /// What is on it beside the two programs and the vaults; nothing on a bare chain.
     pub seeded: Option<Seeded>,
     chain: LocalChain,
-}
-
-/// What a caller may choose.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    /// The ELFs.
-    pub elves: Elves,
-    /// Folder of key files and archive.
-    pub data_dir: PathBuf,
-    /// Vaults to create.
-    pub vaults: u32,
-    /// Whether there shall be no multisig and no proposal.
-    pub bare: bool,
-    /// Micro-lamports per compute unit that every transaction pays on top of the base fee.
-    pub unit_price: u64,
-    /// The chain, as it shall be once it is seeded.
-    pub chain: ChainConfig,
 }
 
 impl World {

@@ -15,9 +15,9 @@ use solana_sdk_ids::bpf_loader_upgradeable;
 pub const SOL: u64 = 1_000_000_000;
 
 /// How long a slot or an airdrop may take.
-const PATIENCE: Duration = Duration::from_secs(90);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(90);
 /// Pause between two looks.
-const POLL: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A client for the requests the gateway does not make.
 #[must_use]
@@ -42,7 +42,7 @@ pub async fn airdrop(gateway: &Gateway, to: &Pubkey, lamports: u64) -> Result<()
 ///
 /// # Errors
 /// The chain refuses, or does not answer.
-pub async fn place_buffer(
+pub async fn set_buffer(
     gateway: &Gateway,
     buffer: &Pubkey,
     authority: &Pubkey,
@@ -53,18 +53,14 @@ pub async fn place_buffer(
     let lamports = gateway.rent(data.len()).await?;
     let owner = bpf_loader_upgradeable::ID;
     let account = RawAccount { owner, lamports, data, executable: false };
-    place_account(&client(gateway), buffer, &account).await
+    set_account(&client(gateway), buffer, &account).await
 }
 
 /// Makes `address` hold `account`, whatever was there. Without lamports it is gone.
 ///
 /// # Errors
 /// The chain refuses, or does not answer.
-pub async fn place_account(
-    client: &RpcClient,
-    address: &Pubkey,
-    account: &RawAccount,
-) -> Result<()> {
+pub async fn set_account(client: &RpcClient, address: &Pubkey, account: &RawAccount) -> Result<()> {
     let RawAccount { owner, lamports, data, .. } = account;
     let told = json!({
         "lamports": lamports, "owner": owner.to_string(), "data": hex::encode(data),
@@ -116,10 +112,10 @@ pub async fn advance_clock(gateway: &Gateway, seconds: u32) -> Result<ChainTime>
 pub async fn wait_for_slot(gateway: &Gateway, slot: u64) -> Result<()> {
     let started = Instant::now();
     while gateway.chain_time().await?.slot < slot {
-        if started.elapsed() > PATIENCE {
-            bail!("The chain has not reached slot {slot} within {PATIENCE:?}.");
+        if started.elapsed() > WAIT_TIMEOUT {
+            bail!("The chain has not reached slot {slot} within {WAIT_TIMEOUT:?}.");
         }
-        tokio::time::sleep(POLL).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     Ok(())
 }

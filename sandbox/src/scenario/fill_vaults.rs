@@ -4,26 +4,26 @@ use anyhow::{Context, Result};
 use backend::{BackendError, Gateway};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::{local, vaults::User};
+use crate::{chain::local_rpc, scenario::vaults::User};
 
 /// Users whose transactions are under way at once: as many as the chain takes in well before their
 /// blockhashes expire.
-const AT_ONCE: usize = 32;
+const MAX_IN_FLIGHT: usize = 32;
 /// How often one transaction is signed, each time with a fresh blockhash.
-const TRIES: u32 = 6;
+const MAX_ATTEMPTS: u32 = 6;
 
 /// Gives every user lamports, and opens and fills the user's vaults.
 ///
 /// # Errors
 /// The chain refuses a transaction, or includes none of several attempts.
-pub async fn fill(gateway: &Gateway, users: Vec<User>) -> Result<()> {
-    let fills = stream::iter(users.iter().map(|user| one(gateway, user)));
-    fills.buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
+pub async fn fill_vaults(gateway: &Gateway, users: Vec<User>) -> Result<()> {
+    let fills = stream::iter(users.iter().map(|user| fill_user(gateway, user)));
+    fills.buffer_unordered(MAX_IN_FLIGHT).try_collect::<Vec<()>>().await?;
     Ok(())
 }
 
-async fn one(gateway: &Gateway, user: &User) -> Result<()> {
-    local::airdrop(gateway, &user.address(), user.funds()).await?;
+async fn fill_user(gateway: &Gateway, user: &User) -> Result<()> {
+    local_rpc::airdrop(gateway, &user.address(), user.funds()).await?;
     let (instructions, signer) = (user.instructions(), &*user.signer);
     let send = async || {
         gateway.send_and_confirm("open vaults", &instructions, &[signer]).await.map(|_| ())
@@ -41,7 +41,7 @@ async fn until_done(
     send: impl AsyncFn() -> Result<(), BackendError>,
     is_done: impl AsyncFn() -> Result<bool, BackendError>,
 ) -> Result<(), BackendError> {
-    let mut tries = 1;
+    let mut attempts = 1;
     loop {
         let Err(error) = send().await else { return Ok(()) };
         if is_done().await? {
@@ -49,10 +49,10 @@ async fn until_done(
         }
         let may_be_signed_again =
             matches!(error, BackendError::Dropped { .. } | BackendError::Unknown { .. });
-        if !may_be_signed_again || tries == TRIES {
+        if !may_be_signed_again || attempts == MAX_ATTEMPTS {
             return Err(error);
         }
-        tries += 1;
+        attempts += 1;
     }
 }
 
@@ -107,6 +107,6 @@ mod tests {
             Err(expired())
         };
         assert!(until_done(expire, async || Ok(false)).await.is_err());
-        assert_eq!(sent.get(), TRIES);
+        assert_eq!(sent.get(), MAX_ATTEMPTS);
     }
 }

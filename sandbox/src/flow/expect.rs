@@ -8,7 +8,7 @@ use upgrade_manager::{
     state::{Choice, Phase, ProposalStatus},
 };
 
-use crate::snapshot::Snapshot;
+use crate::chain::snapshot::AccountSnapshot;
 
 /// The proposal is at `status`.
 ///
@@ -55,7 +55,7 @@ pub fn too_early(refused: &SentTx) -> Result<()> {
 ///
 /// # Errors
 /// A counter says otherwise.
-pub fn all_migrated(scene: &Scene, before: &Snapshot) -> Result<()> {
+pub fn all_migrated(scene: &Scene, before: &AccountSnapshot) -> Result<()> {
     let counters = scene.state.counters;
     let (all, done) = (before.0.len(), counters.on_new_layout());
     let exact = usize::try_from(done).is_ok_and(|n| n == all);
@@ -67,7 +67,7 @@ pub fn all_migrated(scene: &Scene, before: &Snapshot) -> Result<()> {
 ///
 /// # Errors
 /// The first vault that does not.
-pub fn new_layout(before: &Snapshot, after: &Snapshot) -> Result<()> {
+pub fn new_layout(before: &AccountSnapshot, after: &AccountSnapshot) -> Result<()> {
     use anchor_lang::AccountDeserialize;
     for (address, old) in &before.0 {
         let Some(new) = after.0.get(address) else { bail!("The vault {address} is gone.") };
@@ -87,7 +87,7 @@ pub fn new_layout(before: &Snapshot, after: &Snapshot) -> Result<()> {
 ///
 /// # Errors
 /// It is not so.
-pub fn completed(scene: &Scene, before: &Snapshot) -> Result<()> {
+pub fn completed(scene: &Scene, before: &AccountSnapshot) -> Result<()> {
     let verified = scene.state.counters.verified;
     let all = before.0.len();
     let exact = usize::try_from(verified).is_ok_and(|n| n == all);
@@ -111,7 +111,7 @@ pub fn rolled_back(scene: &Scene, old_code: [u8; 32]) -> Result<()> {
 ///
 /// # Errors
 /// The first difference, and how many there are.
-pub fn identical(before: &Snapshot, after: &Snapshot) -> Result<()> {
+pub fn identical(before: &AccountSnapshot, after: &AccountSnapshot) -> Result<()> {
     match before.differences(after).as_slice() {
         [] => Ok(()),
         all @ [first, ..] => {

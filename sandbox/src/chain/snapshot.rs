@@ -8,9 +8,9 @@ use solana_pubkey::Pubkey;
 
 /// Every account that a program owns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Snapshot(pub BTreeMap<Pubkey, RawAccount>);
+pub struct AccountSnapshot(pub BTreeMap<Pubkey, RawAccount>);
 
-impl Snapshot {
+impl AccountSnapshot {
     /// Every account of `program` now.
     ///
     /// # Errors
@@ -60,7 +60,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_difference_is_seen() {
-        let before = Snapshot((1..=5).map(|n| (key(n), account(u64::from(n), &[n; 4]))).collect());
+        let before =
+            AccountSnapshot((1..=5).map(|n| (key(n), account(u64::from(n), &[n; 4]))).collect());
         assert_eq!(before.differences(&before), Vec::<String>::new());
         let mut after = before.clone();
         after.0.remove(&key(1));

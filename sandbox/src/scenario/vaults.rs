@@ -6,12 +6,12 @@ use backend::Signer;
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 
-use crate::keys::new_key;
+use crate::scenario::keys::new_key;
 
 /// Vaults of one user: as many as one transaction opens and fills.
-pub const VAULTS_A_USER: u32 = 8;
+pub const VAULTS_PER_USER: u32 = 8;
 /// Lamports a user has beside the deposits: rent and fees with room to spare.
-const POCKET: u64 = 100_000_000;
+const SPARE_LAMPORTS: u64 = 100_000_000;
 
 /// One user and the vaults to open.
 pub struct User {
@@ -31,7 +31,10 @@ impl User {
     /// Lamports the user needs.
     #[must_use]
     pub fn funds(&self) -> u64 {
-        self.vaults.iter().flatten().fold(POCKET, |sum, deposit| sum.saturating_add(*deposit))
+        self.vaults
+            .iter()
+            .flatten()
+            .fold(SPARE_LAMPORTS, |sum, deposit| sum.saturating_add(*deposit))
     }
 
     /// Opens every vault and fills it, in one transaction.
@@ -58,7 +61,7 @@ pub fn plan(count: u32) -> Vec<User> {
             (0..=u64::from(n % 3)).map(|k| base.saturating_add(k)).collect()
         })
         .collect();
-    all.chunks(VAULTS_A_USER as usize)
+    all.chunks(VAULTS_PER_USER as usize)
         .map(|vaults| User { signer: new_key(), vaults: vaults.to_vec() })
         .collect()
 }

@@ -8,12 +8,12 @@ use tokio::{
 };
 
 /// Listens from the moment it is made, so that a signal during the start is not lost.
-pub struct Stop {
+pub struct StopSignals {
     term: Signal,
     int: Signal,
 }
 
-impl Stop {
+impl StopSignals {
     /// Takes SIGTERM and SIGINT over.
     ///
     /// # Errors
@@ -24,7 +24,7 @@ impl Stop {
     }
 
     /// Returns on SIGTERM or SIGINT.
-    pub async fn asked(&mut self) {
+    pub async fn received(&mut self) {
         tokio::select! {
             _ = self.term.recv() => {}
             _ = self.int.recv() => {}

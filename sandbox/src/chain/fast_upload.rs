@@ -11,21 +11,21 @@ use solana_message::Message;
 use solana_rpc_client::api::config::RpcSendTransactionConfig;
 use solana_transaction::Transaction;
 
-use crate::local::client;
+use crate::chain::local_rpc::client;
 
 /// Bytes of one write: a transaction's 1232 without one signature, three addresses and the rest.
-const CHUNK: usize = 960;
+const CHUNK_LEN: usize = 960;
 /// Requests under way at once.
-const IN_FLIGHT: usize = 32;
+const MAX_IN_FLIGHT: usize = 32;
 /// Writes under one blockhash: with short slots it expires after a few seconds.
-const BATCH: usize = 128;
+const MAX_WRITES_PER_BLOCKHASH: usize = 128;
 
 /// Makes a buffer for `code`, owned by `payer`, under the key in the new file `key_file`, and sends
 /// all its bytes.
 ///
 /// # Errors
 /// The key file cannot be written, or the chain does not answer.
-pub async fn fill(
+pub async fn upload(
     gateway: &Gateway,
     payer: &dyn Signer,
     key_file: &Path,
@@ -42,8 +42,8 @@ pub async fn fill(
     let rpc = client(gateway);
     let config =
         RpcSendTransactionConfig { skip_preflight: true, ..RpcSendTransactionConfig::default() };
-    let writes: Vec<_> = (0u32..).step_by(CHUNK).zip(code.chunks(CHUNK)).collect();
-    for batch in writes.chunks(BATCH) {
+    let writes: Vec<_> = (0u32..).step_by(CHUNK_LEN).zip(code.chunks(CHUNK_LEN)).collect();
+    for batch in writes.chunks(MAX_WRITES_PER_BLOCKHASH) {
         let blockhash =
             rpc.get_latest_blockhash().await.context("The chain gives no blockhash.")?;
         let send = |(offset, bytes): &(u32, &[u8])| {
@@ -58,7 +58,7 @@ pub async fn fill(
                     .context("The local chain does not take the code.")
             }
         };
-        let sends = stream::iter(batch.iter().map(send)).buffer_unordered(IN_FLIGHT);
+        let sends = stream::iter(batch.iter().map(send)).buffer_unordered(MAX_IN_FLIGHT);
         sends.try_collect::<Vec<_>>().await?;
     }
     Ok(())

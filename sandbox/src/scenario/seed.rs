@@ -14,22 +14,39 @@ use upgrade_manager::state::{
 };
 
 use crate::{
-    ahead,
-    elves::kib,
-    fill::fill,
-    keys::{Keys, new_key, program_key, remove},
-    local::{self, SOL},
-    scenario::{Seeded, Setup},
-    steps::step,
-    vaults,
+    chain::{
+        fast_upload,
+        local_rpc::{self, SOL},
+    },
+    scenario::{
+        elf_paths::kib,
+        fill_vaults::fill_vaults,
+        keys::{Keys, new_key, program_key, remove},
+        setup::Setup,
+        step::step,
+        vaults,
+    },
 };
 
 const HOUR: u32 = 3600;
 const DAY: u32 = 24 * HOUR;
 /// How long the proposal can be executed at the latest: 60 days.
-const LIFE: Duration = Duration::from_secs(60 * 24 * 3600);
+const PROPOSAL_LIFETIME: Duration = Duration::from_secs(60 * 24 * 3600);
 /// Version of the demo vault before and after the upgrade.
 const VERSIONS: [u16; 2] = [demo_vault::v1::VERSION, demo_vault::v2::VERSION];
+
+/// What the scenario made, and what it sent for it beside code and users' transactions.
+#[derive(Clone, Debug)]
+pub struct Seeded {
+    /// The program that is to be upgraded.
+    pub program: Pubkey,
+    /// Its multisig.
+    pub multisig: Pubkey,
+    /// The proposal.
+    pub proposal: Pubkey,
+    /// The manager's transactions, in order.
+    pub sent: Vec<SentTx>,
+}
 
 /// Fills the chain behind `gateway`.
 ///
@@ -70,20 +87,20 @@ struct Buffers {
 impl Seeder<'_> {
     async fn run(&self) -> Result<Seeded> {
         let (setup, program) = (self.setup, demo_vault::ID);
-        let elves = &setup.elves;
+        let elfs = &setup.elfs;
         step("funding the keys", self.fund()).await?;
-        let room = self.room().await?;
+        let code_len = self.max_code_len().await?;
         let manager = step(
-            format!("deploying the upgrade manager ({})", kib(&elves.manager)),
-            self.deploy("upgrade-manager", &upgrade_manager::ID, &elves.manager, 0),
+            format!("deploying the upgrade manager ({})", kib(&elfs.manager)),
+            self.deploy("upgrade-manager", &upgrade_manager::ID, &elfs.manager, 0),
         );
         let vault = step(
-            format!("deploying the demo vault, first layout ({})", kib(&elves.vault_v1)),
-            self.deploy("demo-vault", &program, &elves.vault_v1, room),
+            format!("deploying the demo vault, first layout ({})", kib(&elfs.vault_v1)),
+            self.deploy("demo-vault", &program, &elfs.vault_v1, code_len),
         );
         let upgrade = step(
-            format!("uploading the demo vault, second layout ({})", kib(&elves.vault_v2)),
-            self.upload_file("upgrade", &elves.vault_v2),
+            format!("uploading the demo vault, second layout ({})", kib(&elfs.vault_v2)),
+            self.upload_file("upgrade", &elfs.vault_v2),
         );
         let then_rollback = async {
             vault.await?;
@@ -108,15 +125,15 @@ impl Seeder<'_> {
     /// What a multisig finds that has not heard of the manager yet: its program with users, and the
     /// manager somebody deployed.
     async fn deploy_only(&self) -> Result<()> {
-        let elves = &self.setup.elves;
+        let elfs = &self.setup.elfs;
         step("funding the keys", self.fund()).await?;
         let manager = step(
-            format!("deploying the upgrade manager ({})", kib(&elves.manager)),
-            self.deploy("upgrade-manager", &upgrade_manager::ID, &elves.manager, 0),
+            format!("deploying the upgrade manager ({})", kib(&elfs.manager)),
+            self.deploy("upgrade-manager", &upgrade_manager::ID, &elfs.manager, 0),
         );
         let vault = step(
-            format!("deploying the demo vault, first layout ({})", kib(&elves.vault_v1)),
-            self.deploy("demo-vault", &demo_vault::ID, &elves.vault_v1, 0),
+            format!("deploying the demo vault, first layout ({})", kib(&elfs.vault_v1)),
+            self.deploy("demo-vault", &demo_vault::ID, &elfs.vault_v1, 0),
         );
         try_join(manager, vault).await?;
         step(format!("filling {} vaults", self.setup.vaults), self.fill_vaults()).await
@@ -128,23 +145,24 @@ impl Seeder<'_> {
         let mut shares: Vec<_> = members.collect();
         shares.push((self.keys.deployer.signer.pubkey(), 1_000 * SOL));
         shares.push((self.keys.treasury, SOL));
-        let drops = shares.iter().map(|(to, lamports)| local::airdrop(self.gateway, to, *lamports));
+        let drops =
+            shares.iter().map(|(to, lamports)| local_rpc::airdrop(self.gateway, to, *lamports));
         try_join_all(drops).await?;
         Ok(())
     }
 
     /// Bytes the vault's ProgramData must have room for: the longer of the two layouts' code.
-    async fn room(&self) -> Result<usize> {
+    async fn max_code_len(&self) -> Result<usize> {
         let len =
             |path: &Path| -> Result<usize> { Ok(self.builder().check_file(path)?.bytes.len()) };
-        Ok(len(&self.setup.elves.vault_v1)?.max(len(&self.setup.elves.vault_v2)?))
+        Ok(len(&self.setup.elfs.vault_v1)?.max(len(&self.setup.elfs.vault_v2)?))
     }
 
     fn builder(&self) -> ProgramBuilder {
         ProgramBuilder::new(&self.deployer)
     }
 
-    fn setup_desk(&self) -> ProposalManager {
+    fn proposals(&self) -> ProposalManager {
         ProposalManager::new(&self.deployer)
     }
 
@@ -152,7 +170,7 @@ impl Seeder<'_> {
         let file = self.setup.data_dir.join("keys").join(format!("buffer-{name}.json"));
         remove(&file)?;
         let payer = &*self.keys.deployer.signer;
-        ahead::fill(self.gateway, payer, &file, &elf.bytes).await?;
+        fast_upload::upload(self.gateway, payer, &file, &elf.bytes).await?;
         Ok(self.builder().upload(elf, &file, None).await?.buffer)
     }
 
@@ -167,18 +185,18 @@ impl Seeder<'_> {
 
     /// The loader deploys and checks the code as on any cluster; only the buffer it deploys from is
     /// put there in one request, because writing megabytes takes seconds and shows nothing.
-    async fn deploy(&self, name: &str, id: &Pubkey, elf: &Path, room: usize) -> Result<()> {
+    async fn deploy(&self, name: &str, id: &Pubkey, elf: &Path, min_len: usize) -> Result<()> {
         let key = program_key(name, id)?;
         let code = self.builder().check_file(elf)?.bytes;
         let buffer = new_key().pubkey();
         let owner = self.keys.deployer.signer.pubkey();
-        local::place_buffer(self.gateway, &buffer, &owner, &code).await?;
-        self.builder().deploy(&*key, &buffer, code.len().max(room)).await?;
+        local_rpc::set_buffer(self.gateway, &buffer, &owner, &code).await?;
+        self.builder().deploy(&*key, &buffer, code.len().max(min_len)).await?;
         Ok(())
     }
 
     async fn fill_vaults(&self) -> Result<()> {
-        fill(self.gateway, vaults::plan(self.setup.vaults)).await
+        fill_vaults(self.gateway, vaults::plan(self.setup.vaults)).await
     }
 
     async fn register(&self, program: &Pubkey) -> Result<(Pubkey, Vec<SentTx>)> {
@@ -198,20 +216,20 @@ impl Seeder<'_> {
                 .map(|m| MemberArgs { key: m.signer.pubkey(), roles: role::ALL })
                 .collect(),
         };
-        let (desk, deployer) = (self.setup_desk(), &*self.keys.deployer.signer);
-        let (multisig, made) = desk.create_multisig(&*new_key(), args).await?;
+        let (proposals, deployer) = (self.proposals(), &*self.keys.deployer.signer);
+        let (multisig, made) = proposals.create_multisig(&*new_key(), args).await?;
         let [version, _] = VERSIONS;
-        let taken = desk.register_program(deployer, &multisig, program, version).await?;
+        let taken = proposals.register_program(deployer, &multisig, program, version).await?;
         Ok((multisig, vec![made, taken]))
     }
 
     async fn freeze(&self, upgrade: Pubkey, rollback: Pubkey) -> Result<Buffers> {
-        let (desk, deployer) = (self.setup_desk(), &*self.keys.deployer.signer);
+        let (proposals, deployer) = (self.proposals(), &*self.keys.deployer.signer);
         let one = |buffer: Pubkey, role| {
-            let desk = &desk;
+            let proposals = &proposals;
             async move {
-                let frozen = desk.freeze(deployer, &demo_vault::ID, &buffer, role).await?;
-                anyhow::Ok([frozen, desk.attest(&buffer).await?])
+                let frozen = proposals.freeze(deployer, &demo_vault::ID, &buffer, role).await?;
+                anyhow::Ok([frozen, proposals.attest(&buffer).await?])
             }
         };
         let both = try_join(one(upgrade, BufferRole::Upgrade), one(rollback, BufferRole::Rollback));
@@ -232,7 +250,7 @@ impl Seeder<'_> {
             type_rules: vec![vault_rule()],
             kind: ProposalKind::Upgrade,
             oldest_version: None,
-            expires_in: LIFE,
+            expires_in: PROPOSAL_LIFETIME,
             source: Source {
                 link: "the demo-vault program of this repository".into(),
                 commit: "built from the working copy".into(),
