@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds what the figures are taken from and lets the package `benches` print
+//! `cargo xtask bench`: builds what the figures are taken from and lets the packages in `benches/` print
 //! them. Which figures there are and which bounds they keep is decided there.
 
 use std::process::{Command, ExitCode, Stdio};
@@ -35,7 +35,7 @@ fn program(options: &Bench, paths: &Paths, progress: &Progress) -> Result<ExitCo
     progress.say("compiling the bench");
     // By `cargo test`, in the profile that every other test is compiled in: compute units and bytes
     // do not depend on how the code around the chain is optimised.
-    let bench = command::compiled(paths, &["test", "-p", "benches", "--bench", "program"])?;
+    let bench = command::compiled(paths, &["test", "-p", "bench-program", "--bench", "program"])?;
     let (_, binary) = bench.into_iter().next().context("cargo built no bench of the program")?;
     progress.say("measuring");
     let mut measure = Command::new(&binary);

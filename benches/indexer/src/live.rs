@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long the mirror may take to join.
-const JOINING: Duration = Duration::from_secs(300);
+const JOIN_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// What became of a steady offer.
 pub struct Steady {
@@ -50,7 +50,9 @@ pub async fn steady(
     let indexer = spawn(config, Arc::clone(&timed) as Arc<dyn Store>);
     let mut health = indexer.health.clone();
     let joined = health.wait_for(|h| h.conn == Conn::Live);
-    tokio::time::timeout(JOINING, joined).await.context("the mirror did not join in time")??;
+    tokio::time::timeout(JOIN_TIMEOUT, joined)
+        .await
+        .context("the mirror did not join in time")??;
     // What joining left behind is written before the clock starts.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let count = rate.saturating_mul(seconds);

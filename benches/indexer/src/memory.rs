@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use indexer::{SourceConfig, backfill_once};
 use tokio::process::Command;
 
-use crate::{node::Node, place::open, rows::PROGRAM_ID};
+use crate::{location::open, node::Node, rows::PROGRAM_ID};
 
 /// The word by which this program knows that it is that process.
 pub const CHILD: &str = "read-one-snapshot";

@@ -23,9 +23,9 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::rows::{PROGRAM_ID, SLOT, address, record, scattered};
 
 /// Length of a slot.
-const TICK: Duration = Duration::from_millis(400);
+const SLOT_INTERVAL: Duration = Duration::from_millis(400);
 /// How far the root is behind.
-const BEHIND: u64 = 32;
+const ROOT_DISTANCE: u64 = 32;
 
 /// What is offered over the websocket.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,7 +59,7 @@ struct State {
 
 impl State {
     fn slot(&self) -> u64 {
-        let ticks = self.start.elapsed().as_millis() / TICK.as_millis();
+        let ticks = self.start.elapsed().as_millis() / SLOT_INTERVAL.as_millis();
         SLOT.saturating_add(u64::try_from(ticks).unwrap_or(u64::MAX)).saturating_add(1)
     }
 }
@@ -143,7 +143,9 @@ fn result(call: &Value, state: &State) -> Option<Value> {
     Some(match call["method"].as_str()? {
         "getGenesisHash" => json!(Pubkey::new_from_array([7; 32]).to_string()),
         "getVersion" => json!({"solana-core": "3.1.0", "feature-set": 1}),
-        "getSlot" if call["params"].to_string().contains("finalized") => json!(slot - BEHIND),
+        "getSlot" if call["params"].to_string().contains("finalized") => {
+            json!(slot - ROOT_DISTANCE)
+        }
         "getSlot" => json!(slot),
         "getBlocks" => {
             let number = |n: usize| call["params"][n].as_u64().unwrap_or(slot);
@@ -219,7 +221,7 @@ async fn tell(stream: TcpStream, state: State, mut offered: watch::Receiver<Offe
     let socket = tokio_tungstenite::accept_async(stream).await?;
     let (mut out, mut requests) = socket.split();
     let mut subscribed = Subscribed::default();
-    let mut slots = tokio::time::interval(TICK);
+    let mut slots = tokio::time::interval(SLOT_INTERVAL);
     let mut pace = tokio::time::interval(Duration::from_millis(2));
     pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let (mut begun, mut told): (Option<Instant>, u64) = (None, 0);
@@ -244,11 +246,11 @@ async fn tell(stream: TcpStream, state: State, mut offered: watch::Receiver<Offe
             _ = slots.tick() => {
                 let slot = state.slot();
                 if subscribed.slots {
-                    let result = json!({"parent": slot - 1, "root": slot - BEHIND, "slot": slot});
+                    let result = json!({"parent": slot - 1, "root": slot - ROOT_DISTANCE, "slot": slot});
                     out.send(note("slot", SLOTS, &result)).await?;
                 }
                 if subscribed.roots {
-                    out.send(note("root", ROOTS, &json!(slot - BEHIND))).await?;
+                    out.send(note("root", ROOTS, &json!(slot - ROOT_DISTANCE))).await?;
                 }
             }
             _ = offered.changed() => begun = Some(Instant::now()),

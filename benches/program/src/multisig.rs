@@ -5,7 +5,7 @@ use e2e::{
 };
 use upgrade_manager::state::{Action, Choice};
 
-use super::{meter::Meter, upgrade::VOTES};
+use crate::{meter::Meter, upgrade::VOTES};
 
 /// Every instruction of this file.
 pub fn measure(m: &mut Meter) {

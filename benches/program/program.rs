@@ -3,7 +3,7 @@ use std::{env, process::ExitCode};
 
 fn main() -> ExitCode {
     let as_json = env::args().any(|argument| argument == "--json");
-    let report = benches::program::measure();
+    let report = bench_program::measure();
     if as_json {
         println!("{}", report.json());
     } else {

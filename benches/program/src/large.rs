@@ -7,7 +7,7 @@ use e2e::{
 use solana_loader_v3_interface::state::UpgradeableLoaderState as State;
 use upgrade_manager::{loader::MAX_INLINE, state::BufferRole};
 
-use super::{meter::Meter, upgrade::kib};
+use crate::{meter::Meter, upgrade::kib};
 
 /// Size of the ELF that the bound is about.
 pub const BOUNDED: usize = 500 * 1024;

@@ -11,7 +11,7 @@ use upgrade_manager::{
     state::{BufferRole, CRITICAL},
 };
 
-use super::meter::Meter;
+use crate::meter::Meter;
 
 /// How approvals are called, in their order.
 pub const VOTES: [&str; 3] = ["first of three", "second", "third, decides"];

@@ -13,7 +13,7 @@ use solana_loader_v3_interface::instruction::{
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 
-use super::{
+use crate::{
     meter::{Figure, Meter},
     upgrade::{VOTES, kib},
 };

@@ -11,14 +11,14 @@ use tempfile::TempDir;
 pub const POSTGRES: &str = "CONTROL_ROOM_BENCH_POSTGRES";
 
 /// Where a store is.
-pub enum Place {
+pub enum StoreLocation {
     /// A file in a folder.
     Sqlite(TempDir),
     /// A database's address.
     Postgres(String),
 }
 
-impl Place {
+impl StoreLocation {
     /// A file that is not there yet.
     pub fn sqlite() -> Result<Self> {
         Ok(Self::Sqlite(tempfile::tempdir()?))

@@ -4,15 +4,13 @@ use std::{collections::BTreeSet, fmt};
 use e2e::elf;
 use serde::Serialize;
 
-use super::{
+use crate::{
     batches::Batch,
+    bound::Bound,
     large,
     meter::{self, Figure, Meter},
-    upgrade::{VOTES, kib},
-};
-use crate::{
-    bound::Bound,
     table::{Table, grouped},
+    upgrade::{VOTES, kib},
 };
 
 /// Everything that was measured.
@@ -32,7 +30,7 @@ pub struct Report {
 
 impl Report {
     /// The report over these figures.
-    pub(super) fn new(meter: Meter, squads: Vec<Figure>, batches: Vec<Batch>) -> Self {
+    pub(crate) fn new(meter: Meter, squads: Vec<Figure>, batches: Vec<Batch>) -> Self {
         let elf_bytes = elf::manager().len();
         let bounds = bounds(elf_bytes, &meter, &batches);
         let mut manager = meter.figures;

@@ -14,7 +14,7 @@ use solana_message::AddressLookupTableAccount;
 use solana_pubkey::Pubkey;
 use solana_transaction_error::TransactionError;
 
-use super::meter::{self, Figure};
+use crate::meter::{self, Figure};
 
 /// The program of lookup tables.
 const TABLES: Pubkey = Pubkey::from_str_const("AddressLookupTab1e1111111111111111111111111");
