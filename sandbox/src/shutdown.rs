@@ -1,4 +1,4 @@
-//! How long the sandbox lives: until whoever started it closes its stdin, or asks it to stop.
+//! When the sandbox ends: when its parent process closes stdin, or on SIGTERM or SIGINT.
 use std::io::Read;
 
 use anyhow::{Context, Result};
@@ -43,7 +43,7 @@ pub async fn stdin_closed() -> Result<()> {
         .name("stdin".into())
         .spawn(move || {
             let (mut stdin, mut nothing) = (std::io::stdin().lock(), [0; 256]);
-            // Whatever is typed means nothing; only the end does.
+            // Input is ignored; only its end counts.
             while matches!(stdin.read(&mut nothing), Ok(n) if n > 0) {}
             let _ = ended.send(());
         })

@@ -1,5 +1,5 @@
-//! Folders that are either complete or absent: built beside their place under a lock, then moved
-//! there. Whatever interrupts the work, the next run finds a whole folder or starts again.
+//! Folders that are either complete or absent: filled under another name beside their own, under a lock,
+//! then renamed. After an interruption the next run finds a complete folder or starts again.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -18,7 +18,7 @@ const KEY: &str = "key";
 pub struct Lock(#[expect(dead_code, reason = "held, not read: closing it unlocks")] File);
 
 impl Lock {
-    /// Creates `folder` if needed and waits until nobody else holds its lock.
+    /// Creates `folder` if needed and waits until no other process holds its lock.
     pub fn take(folder: &Path, progress: &Progress) -> Result<Self> {
         create(folder)?;
         let path = folder.join("lock");

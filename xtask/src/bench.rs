@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds what the figures are taken from and lets the packages in `benches/` print
+//! `cargo xtask bench`: builds what is measured and lets the packages in `benches/` print
 //! them. Which figures there are and which bounds they keep is decided there.
 
 use std::process::{Command, ExitCode, Stdio};
@@ -43,7 +43,7 @@ fn program(options: &Bench, paths: &Paths, progress: &Progress) -> Result<ExitCo
     if options.json {
         measure.arg("--json");
     }
-    // What is said while the figures are taken is of interest only where there are none.
+    // The bench's output to stderr is shown only if it prints no figures.
     measure.stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = measure.output().with_context(|| format!("cannot start {}", binary.display()))?;
     ensure!(!output.stdout.is_empty(), "measuring failed:\n{}", command::tail(&output));
@@ -51,7 +51,7 @@ fn program(options: &Bench, paths: &Paths, progress: &Progress) -> Result<ExitCo
     Ok(if output.status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The figures of the indexer, on a server of its own. A goal that is missed is said in the table.
+/// The figures of the indexer, on a throwaway Postgres. The table says which goals were missed.
 fn indexer(options: &Bench, paths: &Paths, progress: &Progress) -> Result<ExitCode> {
     ensure!(!options.json, "the indexer's figures are printed as a table only");
     system::ensure(&system::COMPILING, progress)?;

@@ -1,4 +1,4 @@
-//! The command line. Its help texts are all the documentation these commands have: every option says
+//! The command line. The help texts are the only documentation of these commands, so every option says
 //! what happens without it.
 
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::program::Program;
 
-/// Where things are kept, and what can be set from outside.
+/// The end of the help: folders in the cache, and the environment variables that are read.
 const ENVIRONMENT: &str = "\
 Folders, all under ${XDG_CACHE_HOME:-~/.cache}/program-upgrade-control-room/:
   elf/            the ELFs, each with the key of the sources it was built from

@@ -1,4 +1,4 @@
-//! Where everything is: the checkout, and the folders under the user's cache directory.
+//! Paths of everything a command reads or writes: the checkout, and the folders under the user's cache directory.
 
 use std::{
     env,
@@ -16,7 +16,7 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// Finds them from the environment.
+    /// Reads them from the environment.
     pub fn find() -> Result<Self> {
         // Cargo says where this crate is now; the path at compile time serves a binary run by hand.
         let crate_folder = env::var_os("CARGO_MANIFEST_DIR")
@@ -28,7 +28,7 @@ impl Paths {
         Ok(Self { root, cache: base.join("program-upgrade-control-room") })
     }
 
-    /// The ELFs.
+    /// Folder of the ELFs.
     pub fn elf(&self) -> PathBuf {
         self.cache.join("elf")
     }

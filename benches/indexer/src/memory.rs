@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 use crate::{location::open, node::Node, rows::PROGRAM_ID};
 
-/// The word by which this program knows that it is that process.
+/// The first argument of the child process.
 pub const CHILD: &str = "read-one-snapshot";
 
 /// The process: `arguments` are the store, and the node's addresses.

@@ -1,6 +1,6 @@
-//! Fills a buffer on a chain that loses nothing: every write is sent at once and none is asked about.
-//! A real cluster needs the backend's patient upload, which runs afterwards all the same: it reads
-//! the whole buffer back and finds nothing left to write, or writes it.
+//! Fills a buffer on the local chain, which drops no transaction: writes are sent in bulk and their
+//! statuses are never polled. The backend's upload, which a real cluster needs, runs afterwards: it reads
+//! the whole buffer back and writes what is missing.
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -13,9 +13,9 @@ use solana_transaction::Transaction;
 
 use crate::chain::local_rpc::client;
 
-/// Bytes of one write: a transaction's 1232 without one signature, three addresses and the rest.
+/// Bytes of one write: a packet of 1232 bytes less a signature, three addresses and the headers.
 const CHUNK_LEN: usize = 960;
-/// Requests under way at once.
+/// Requests that are sent before the first is answered.
 const MAX_IN_FLIGHT: usize = 32;
 /// Writes under one blockhash: with short slots it expires after a few seconds.
 const MAX_WRITES_PER_BLOCKHASH: usize = 128;

@@ -1,5 +1,5 @@
-//! The local chain: an embedded surfnet on loopback ports, offline. The only file that may see the
-//! surfnet's own Solana major; everything else meets the chain over its URLs.
+//! The local chain: an embedded surfnet on loopback ports, offline. The only file that may use the
+//! surfnet's Solana major (4.x); everything else reaches the chain over its URLs.
 use std::{
     net::TcpListener,
     thread::JoinHandle,
@@ -80,8 +80,8 @@ impl LocalChain {
             ..SurfnetSvmConfig::default()
         })
         .map_err(|e| anyhow!("The local chain's virtual machine does not start: {e}"))?;
-        svm.genesis_config.creation_time = birth();
-        place_records(&mut svm, config.records)?;
+        svm.genesis_config.creation_time = creation_time();
+        set_records(&mut svm, config.records)?;
         let rpc = RpcConfig {
             bind_host: "127.0.0.1".into(),
             bind_port: http_port,
@@ -157,9 +157,9 @@ impl Drop for LocalChain {
     }
 }
 
-/// Puts `count` records on a chain that nobody watches yet. The surfnet's own way copies its whole
-/// list of the owner's accounts for each of them.
-fn place_records(svm: &mut SurfnetSvm, count: u32) -> Result<()> {
+/// Puts `count` records on a chain that has no subscribers yet. The surfnet's own `set_account` copies the
+/// list of the owner's accounts for each record, which is quadratic.
+fn set_records(svm: &mut SurfnetSvm, count: u32) -> Result<()> {
     let refused = |e: surfpool_core::error::SurfpoolError| {
         anyhow!("The local chain does not take the version records: {e}")
     };
@@ -179,9 +179,9 @@ fn place_records(svm: &mut SurfnetSvm, count: u32) -> Result<()> {
     svm.accounts_by_owner.store(key, addresses).map_err(|e| refused(e.into()))
 }
 
-/// A moment no other chain was born at. The genesis hash covers it: without it every chain would have
-/// the same one, and a mirror of yesterday's chain would pass for a mirror of today's.
-fn birth() -> i64 {
+/// A creation time that differs between chains. The genesis hash covers it: with a constant, every chain
+/// would have the same hash, and a mirror of yesterday's chain would pass for a mirror of today's.
+fn creation_time() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
@@ -218,7 +218,7 @@ fn wait_until_up(events: &Receiver<SimnetEvent>) -> Result<()> {
     }
 }
 
-/// The event channel is unbounded and gets at least one message a slot: somebody must empty it.
+/// Empties the event channel, which is unbounded and gets at least one message a slot.
 fn drain(events: Receiver<SimnetEvent>) -> Result<()> {
     spawn("surfnet-events", move || {
         for event in events {

@@ -1,6 +1,5 @@
-//! What only a local chain does on request: make lamports, move its clock, and take a transaction
-//! that is known to fail. Nothing here works on a real cluster, and nothing outside the sandbox may
-//! need it.
+//! Requests that only a local chain answers: airdrop, set an account, move the clock. Nothing here works on
+//! a real cluster; the product may not use it.
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -14,9 +13,9 @@ use solana_sdk_ids::bpf_loader_upgradeable;
 /// Lamports of one SOL.
 pub const SOL: u64 = 1_000_000_000;
 
-/// How long a slot or an airdrop may take.
+/// How long [`wait_for_slot`] waits.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(90);
-/// Pause between two looks.
+/// Pause between two reads of the slot.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A client for the requests the gateway does not make.
@@ -56,7 +55,7 @@ pub async fn set_buffer(
     set_account(&client(gateway), buffer, &account).await
 }
 
-/// Makes `address` hold `account`, whatever was there. Without lamports it is gone.
+/// Replaces the account at `address` by `account`. An account without lamports is removed.
 ///
 /// # Errors
 /// The chain refuses, or does not answer.

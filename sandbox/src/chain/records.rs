@@ -1,5 +1,5 @@
-//! Version records that no migration made: for a mirror that has many to keep. Their addresses and
-//! contents depend on their number alone, so that whoever reads them can say what must be there.
+//! Version records that no migration made, to put a mirror under load. Address and content of a record
+//! depend on its number alone, so that a test knows what must be there.
 use anchor_lang::AccountSerialize;
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{AccountStatus, AccountVersion, LAYOUT};

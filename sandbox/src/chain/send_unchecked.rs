@@ -1,5 +1,5 @@
-//! Sends a transaction that must fail, without any check on the way, so that it is the chain that
-//! refuses it. An operator's tools never do this: they simulate first.
+//! Sends a transaction that must fail, without preflight, so that the program on the chain refuses it and
+//! not the client. An operator's tools never do this: they simulate first.
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -17,7 +17,7 @@ use crate::chain::{
     tx_meta::{TxMeta, tx_meta},
 };
 
-/// How long the chain may take to say no.
+/// How long the transaction's status may take to appear.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Sends `instruction`, signed and paid by `signer`, and returns it with the chain's refusal.

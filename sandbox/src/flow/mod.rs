@@ -1,6 +1,6 @@
-//! The whole life of an upgrade on the local chain, with nobody watching: votes, an execution too
-//! early, the timelock, the upgrade, the migration, and the way back. It reads like the list in the
-//! README; what must hold at each step is in `expect`.
+//! The headless run of a whole upgrade: votes, an execution too early, the timelock, the upgrade, the
+//! migration, the rollback. It follows the list in the README; `expect` holds what must be true after
+//! each step.
 pub mod expect;
 pub mod operator;
 pub mod tx_table;
@@ -17,10 +17,10 @@ use crate::{
     scenario::{keys::KeyFile, world::World},
 };
 
-/// A rollback that gives nothing up.
+/// A rollback that must restore every account.
 const ROLL_BACK: Verb = Verb::RollBack { give_up: false };
 
-/// Who does what. Every member has a part.
+/// Which member does what. Every member has a part.
 struct Parts<'a> {
     voters: [&'a KeyFile; 2],
     executor: &'a KeyFile,

@@ -1,4 +1,4 @@
-//! Does to the chain what an operator does, by the control room's own way: prepare, look, submit.
+//! Acts on the chain as an operator does, through the same backend calls: prepare, check, submit.
 use std::{io::Write, str::FromStr, sync::Arc};
 
 use anyhow::{Context, Result, bail};
@@ -9,10 +9,10 @@ use tokio::sync::mpsc;
 
 use crate::{chain::tx_meta::tx_meta, flow::tx_table::TxTable, scenario::keys::KeyFile};
 
-/// News a submission may be ahead of the printed table.
+/// How many progress messages a submission may be ahead of the printed table.
 const PROGRESS_CAPACITY: usize = 64;
 
-/// One desk at which the members take turns, and the table of what they sent.
+/// One backend that the members use in turn, and the table of their transactions.
 pub struct Operator<W> {
     backend: Backend,
     proposal: Pubkey,
@@ -20,7 +20,7 @@ pub struct Operator<W> {
 }
 
 impl<W: Write> Operator<W> {
-    /// A desk for `proposal`.
+    /// An operator of `proposal`.
     #[must_use]
     pub fn new(
         gateway: &Gateway,

@@ -1,4 +1,4 @@
-//! The sandbox's keys: five members, who deploys, and the published development keys behind the two
+//! The sandbox's keys: five members, the deployer, and the published development keys behind the two
 //! programs' addresses. They are worth nothing outside this chain; the files are private anyway,
 //! because key files are.
 use std::{
@@ -33,7 +33,7 @@ pub struct Keys {
     pub members: Vec<KeyFile>,
     /// Deploys, uploads buffers, and holds the upgrade authority until registration.
     pub deployer: KeyFile,
-    /// Gets an upgrade's surplus lamports. Nobody needs its key here.
+    /// Gets an upgrade's surplus lamports. Its secret key is not kept.
     pub treasury: Pubkey,
 }
 

@@ -1,4 +1,4 @@
-//! The one line of JSON that tells whoever started the sandbox where everything is.
+//! The one line of JSON that tells the parent process the URLs, addresses and key files.
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -16,9 +16,9 @@ pub struct Ready {
     pub multisig: Option<String>,
     /// The proposal that waits for votes; none on a bare chain.
     pub proposal: Option<String>,
-    /// Key file of who deployed the programs.
+    /// Key file of the programs' deployer.
     pub deployer: PathBuf,
-    /// Who shall get the surplus lamports of upgrades.
+    /// The account that gets the surplus lamports of upgrades.
     pub treasury: String,
     /// The members' key files, in the order of their addresses.
     pub members: Vec<PathBuf>,

@@ -30,7 +30,7 @@ use crate::{
 
 const HOUR: u32 = 3600;
 const DAY: u32 = 24 * HOUR;
-/// How long the proposal can be executed at the latest: 60 days.
+/// Until when the proposal can be executed: 60 days from now.
 const PROPOSAL_LIFETIME: Duration = Duration::from_secs(60 * 24 * 3600);
 /// Version of the demo vault before and after the upgrade.
 const VERSIONS: [u16; 2] = [demo_vault::v1::VERSION, demo_vault::v2::VERSION];
@@ -122,8 +122,7 @@ impl Seeder<'_> {
         Ok(Seeded { program, multisig, proposal, sent })
     }
 
-    /// What a multisig finds that has not heard of the manager yet: its program with users, and the
-    /// manager somebody deployed.
+    /// A bare chain: a program with users that is not registered yet, and the deployed manager.
     async fn deploy_only(&self) -> Result<()> {
         let elfs = &self.setup.elfs;
         step("funding the keys", self.fund()).await?;
@@ -139,7 +138,7 @@ impl Seeder<'_> {
         step(format!("filling {} vaults", self.setup.vaults), self.fill_vaults()).await
     }
 
-    /// Enough for everybody: rent of the code for the deployer, fees and rent of growth for members.
+    /// Airdrops: the rent of the code to the deployer, fees and the rent of grown accounts to the members.
     async fn fund(&self) -> Result<()> {
         let members = self.keys.members.iter().map(|m| (m.signer.pubkey(), 100 * SOL));
         let mut shares: Vec<_> = members.collect();
@@ -151,7 +150,7 @@ impl Seeder<'_> {
         Ok(())
     }
 
-    /// Bytes the vault's ProgramData must have room for: the longer of the two layouts' code.
+    /// The length of the longer of the demo vault's two ELFs. Its ProgramData must hold either.
     async fn max_code_len(&self) -> Result<usize> {
         let len =
             |path: &Path| -> Result<usize> { Ok(self.builder().check_file(path)?.bytes.len()) };
@@ -279,7 +278,7 @@ async fn submit(backend: &Backend, shown: Preflight) -> Result<Vec<SentTx>> {
     Ok(receipt.sent)
 }
 
-/// What the proposal says about vaults.
+/// The proposal's rule for vault accounts.
 fn vault_rule() -> TypeRule {
     let rule = demo_vault::client::type_rule();
     let range = |(min, max)| LenRange { min, max };

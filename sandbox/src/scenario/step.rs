@@ -1,10 +1,10 @@
-//! What a person sees while the sandbox works: one line a step on stderr, with its time. Stdout is
-//! left to the line that programs read and to the table of transactions.
+//! Progress of the seeding: one line a step on stderr, with its duration. Stdout is left to the ready line
+//! and to the table of transactions.
 use std::{fmt::Display, future::Future, time::Instant};
 
 use anyhow::Result;
 
-/// Runs one step and says how long it took.
+/// Runs one step and prints its duration.
 ///
 /// # Errors
 /// The step's own, behind a line that names the step.

@@ -10,12 +10,12 @@ use crate::scenario::keys::new_key;
 
 /// Vaults of one user: as many as one transaction opens and fills.
 pub const VAULTS_PER_USER: u32 = 8;
-/// Lamports a user has beside the deposits: rent and fees with room to spare.
+/// Lamports a user gets beside the deposits, for rent and fees.
 const SPARE_LAMPORTS: u64 = 100_000_000;
 
 /// One user and the vaults to open.
 pub struct User {
-    /// Who owns the vaults and pays for them.
+    /// Owns the vaults and pays for them.
     pub signer: Arc<dyn Signer>,
     /// The deposits into each vault, in lamports, by the vault's index.
     pub vaults: Vec<Vec<u64>>,

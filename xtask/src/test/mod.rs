@@ -1,5 +1,5 @@
-//! `cargo xtask test`: every check and every test, in the order from the cheapest to the longest.
-//! Stops at the first step that fails; the last line always is "N passed, N failed".
+//! `cargo xtask test`: every check and every test, the cheapest first. A step that fails ends the run,
+//! and the last line always is "N passed, N failed".
 
 mod counts;
 pub mod postgres;
@@ -111,7 +111,7 @@ fn bank_tests(paths: &Paths, options: &Test) -> Command {
     tests
 }
 
-/// `cargo test` of the whole workspace, with everything it finds its surroundings by.
+/// `cargo test` of the whole workspace, with the variables that tell it where ELFs, binaries and Postgres are.
 fn workspace_tests(paths: &Paths, options: &Test, seed: Seed, postgres: &str) -> Command {
     let cargo = command::cargo(&paths.root, &paths.target());
     // The session bus wraps cargo: its own environment changes come from the command it wraps.
@@ -139,13 +139,13 @@ fn workspace_tests(paths: &Paths, options: &Test, seed: Seed, postgres: &str) ->
 fn select(cargo: &mut Command, options: &Test) {
     cargo.arg("--");
     if options.long {
-        cargo.arg("--include-ignored").env("CONTROL_ROOM_TEST_SCALE", LONG);
+        cargo.arg("--include-ignored").env("CONTROL_ROOM_TEST_SCALE", LONG_TEST_SCALE);
     }
     cargo.args(&options.filters);
 }
 
-/// How many times as much as usual the long tests try.
-const LONG: &str = "10";
+/// By how much `--long` multiplies the number of cases of each property test.
+const LONG_TEST_SCALE: &str = "10";
 
 fn cargo(paths: &Paths, arguments: &[&str], what: &str) -> Result<()> {
     command::run(command::cargo(&paths.root, &paths.target()).args(arguments), what)

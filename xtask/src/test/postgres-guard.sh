@@ -1,6 +1,6 @@
 #!/bin/sh
-# Keeps a throwaway Postgres alive as long as its standard input stays open: the process that started
-# it may end in any way, the server and its folder go with it.
+# Runs a throwaway Postgres until its standard input is closed, then stops it and removes its folder.
+# The kernel closes that pipe however the parent process ends, SIGKILL included.
 #   postgres-guard.sh BIN FOLDER PORT [durable]
 bin=$1 folder=$2 port=$3 durable=$4
 cd "$folder" || exit 1

@@ -1,5 +1,5 @@
-//! A Postgres cluster for the tests: made in a temporary folder, on a free port, with a random
-//! password, and gone afterwards whatever happens to this process (`postgres-guard.sh` sees to that).
+//! A Postgres cluster for the tests, in a temporary folder, on a free port, with a random password.
+//! `postgres-guard.sh` stops the server and removes the folder even when this process is killed.
 //! Postgres refuses to run as root, so as root it runs as another user.
 
 use std::{
@@ -30,7 +30,7 @@ const GUARD_SCRIPT: &str = include_str!("postgres-guard.sh");
 /// A running cluster; dropping it stops the server and removes its folder.
 pub struct Postgres {
     guard: Child,
-    /// Its end is the guard's signal to clean up.
+    /// The guard cleans up when this pipe is closed.
     signal: Option<ChildStdin>,
     port: u16,
     password: String,
@@ -118,7 +118,7 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         drop(self.signal.take());
-        // Nothing to do about an error here: the guard cleans up without being waited for, too.
+        // An error changes nothing: the guard cleans up whether or not anything waits for it.
         let _ = self.guard.wait();
     }
 }

@@ -12,7 +12,7 @@ pub const VARIABLE: &str = "PROPTEST_RNG_SEED";
 
 /// The seed of every run that asks for no other one. `.cargo/config.toml` gives the same one to a plain
 /// `cargo test`, and to this program.
-pub const USUAL: Seed = Seed(20_261_201);
+pub const DEFAULT: Seed = Seed(20_261_201);
 
 /// What the property tests' random numbers are made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,12 +24,12 @@ impl Seed {
         match Self::named(env::var_os(VARIABLE).as_deref())? {
             Some(seed) => Ok(seed),
             None if options.long => Ok(Self(u32::from_ne_bytes(system::random()?).into())),
-            None => Ok(USUAL),
+            None => Ok(DEFAULT),
         }
     }
 
-    /// The seed that somebody chose in the environment's `value`. Cargo puts the usual one there by
-    /// itself, so that one counts as not chosen.
+    /// The seed in the environment's `value`. `.cargo/config.toml` puts the default there, so the default
+    /// counts as not set.
     fn named(value: Option<&OsStr>) -> Result<Option<Self>> {
         let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(None) };
         let number = value.to_str().and_then(|text| text.parse().ok());
@@ -40,7 +40,7 @@ impl Seed {
                 u64::MAX
             );
         };
-        Ok(Some(Self(number)).filter(|seed| *seed != USUAL))
+        Ok(Some(Self(number)).filter(|seed| *seed != DEFAULT))
     }
 
     /// The command that runs the same cases again.
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn a_plain_cargo_test_has_the_seed_of_a_run() {
         let config = include_str!("../../../.cargo/config.toml");
-        assert!(config.contains(&format!("{VARIABLE} = \"{USUAL}\"")), "{config}");
+        assert!(config.contains(&format!("{VARIABLE} = \"{DEFAULT}\"")), "{config}");
     }
 
     #[test]
@@ -79,7 +79,11 @@ mod tests {
         let named = |text: &str| Seed::named(Some(OsStr::new(text)));
         assert_eq!(named("7").unwrap(), Some(Seed(7)));
         assert_eq!(named(&u64::MAX.to_string()).unwrap(), Some(Seed(u64::MAX)));
-        assert_eq!(named(&USUAL.to_string()).unwrap(), None, "cargo's own word is nobody's choice");
+        assert_eq!(
+            named(&DEFAULT.to_string()).unwrap(),
+            None,
+            "the default from .cargo/config.toml counts as not set"
+        );
         assert_eq!((named("").unwrap(), Seed::named(None).unwrap()), (None, None));
         for wrong in ["x", "-1", "1.5", " 7", "18446744073709551616"] {
             let error = named(wrong).unwrap_err().to_string();

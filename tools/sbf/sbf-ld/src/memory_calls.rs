@@ -27,7 +27,7 @@ use bpf_linker::llvm_sys::{
 use crate::llvm;
 
 /// The most bytes that are copied or filled in place: four loads and four stores.
-const LONGEST_IN_PLACE: u64 = 32;
+const MAX_INLINE_LEN: u64 = 32;
 
 /// Starts of the names of LLVM's own operations, and the C functions that do the same.
 const OPERATIONS: [(&str, &CStr); 3] =
@@ -114,7 +114,7 @@ fn function_for(name: &[u8]) -> Option<&'static CStr> {
 unsafe fn is_long(length: LLVMValueRef) -> bool {
     // SAFETY: the caller's promise; a constant integer has a value.
     unsafe {
-        !LLVMIsAConstantInt(length).is_null() && LLVMConstIntGetZExtValue(length) > LONGEST_IN_PLACE
+        !LLVMIsAConstantInt(length).is_null() && LLVMConstIntGetZExtValue(length) > MAX_INLINE_LEN
     }
 }
 
