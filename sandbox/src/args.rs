@@ -7,7 +7,7 @@ use crate::chain::records::MAX_RECORDS;
 
 /// Milliseconds of a slot while a person watches.
 pub const DEFAULT_SLOT_MS: u64 = 400;
-/// Milliseconds of a slot while nobody waits for anything but the work.
+/// Milliseconds of a slot in a headless run.
 pub const HEADLESS_SLOT_MS: u64 = 50;
 /// The shortest slot, milliseconds: a blockhash lives for 150 of them, and a transaction of a busy
 /// machine may need those seconds.
@@ -15,7 +15,7 @@ const MIN_SLOT_MS: u64 = 50;
 /// The longest slot, milliseconds: the manager's timelock also lasts as many slots as if each took 800,
 /// and moving the clock by the timelock adds fewer where they are longer. A little less, for rounding.
 const MAX_SLOT_MS: u64 = 750;
-/// Most vaults: a migration and a rollback of them take minutes.
+/// With more, a migration and a rollback would take longer than minutes.
 const MAX_VAULTS: i64 = 10_000;
 
 /// A local Solana chain with a program upgrade that waits for votes.

@@ -1,5 +1,5 @@
-//! `control-room-sandbox`: a child process of the control room. Stdout belongs to whoever started
-//! it: one line of JSON, or the table of the headless run. Everything else goes to stderr.
+//! `control-room-sandbox`: a child process of the control room. Its stdout is for the parent: one line of
+//! JSON, or the table of the headless run. Everything else goes to stderr.
 use std::{
     io::{self, Write},
     path::PathBuf,
@@ -32,7 +32,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// The work, unless somebody asks it to stop first. A stop is not a failure.
+/// Does the work until it ends or a signal arrives. A signal is not a failure.
 async fn run_until_stopped(args: &Args) -> Result<()> {
     let mut stop = StopSignals::listen()?;
     tokio::select! {

@@ -23,11 +23,11 @@ pub enum Program {
     /// The demo target in its second layout
     #[value(name = "demo_vault_v2")]
     DemoVaultV2,
-    /// The target that the manager's tests expect the worst of
+    /// A target program that misbehaves, for the manager's tests
     HostileTarget,
     /// The toolchain's test program
     ElfSelftest,
-    /// The published Squads v4 program, which tests govern upgrades with
+    /// The published Squads v4 program, whose vaults govern upgrades in tests
     #[value(name = "squads_v4")]
     Squads,
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask sandbox`: everything up to the first screen, then the control room takes this
-//! process's place, so that Ctrl-C and the exit code are its own.
+//! `cargo xtask sandbox`: builds what is missing, then replaces this process by the control room (`exec`),
+//! so that Ctrl-C and the exit code are the control room's.
 
 use std::{
     os::unix::process::CommandExt as _,
@@ -39,8 +39,7 @@ pub fn run(options: &Sandbox) -> Result<ExitCode> {
     })
 }
 
-/// Builds the product's binaries and ELFs. What the ELFs' toolchain downloads comes in beside the
-/// compilation.
+/// Builds the product's binaries and ELFs. The ELF toolchain is downloaded while the binaries compile.
 fn build(paths: &Paths, progress: &Progress) -> Result<()> {
     let toolchain = Toolchain::choose(paths, ToolchainChoice::Auto)?;
     let elfs_are_current = sbf::are_current(paths, &toolchain, &Program::PRODUCT);

@@ -1,5 +1,5 @@
-//! The sandbox's own picture of a program's accounts, taken straight from the chain: what a rollback
-//! must bring back to the last byte and lamport. Uses nothing of the migration code it judges.
+//! All accounts of a program, read from the chain. A rollback must restore every byte and lamport of them.
+//! Uses nothing of the migration code that it checks.
 use std::collections::BTreeMap;
 
 use anyhow::Result;

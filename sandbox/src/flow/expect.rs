@@ -1,5 +1,5 @@
-//! What must hold at each step of the headless flow. Every function looks at what the chain says now
-//! and answers with a sentence when it is not so. Pure.
+//! What must hold after each step of the headless flow. Every function compares accounts that were read from
+//! the chain and fails with a sentence that names the difference. No I/O.
 use anyhow::{Result, bail, ensure};
 use backend::{Preflight, SentTx, lookup::Scene};
 use demo_vault::{v1, v2};

@@ -23,11 +23,11 @@ const SEED_SLOT_MS: u64 = 50;
 
 /// A chain with everything on it. The chain stops when this is dropped.
 pub struct World {
-    /// The way to it.
+    /// Connected to the chain.
     pub gateway: Gateway,
-    /// Who is who.
+    /// Members, deployer and treasury.
     pub keys: Keys,
-    /// Where old account bytes are kept.
+    /// Folder in which old account bytes are archived.
     pub archive: PathBuf,
     /// What is on it beside the two programs and the vaults; nothing on a bare chain.
     pub seeded: Option<Seeded>,
@@ -48,7 +48,7 @@ impl World {
         Ok(Self { gateway, keys, archive, seeded, chain })
     }
 
-    /// Where everything is.
+    /// What a parent process has to know about this chain.
     #[must_use]
     pub fn ready(&self) -> Ready {
         Ready {

@@ -50,7 +50,7 @@ pub struct Packages {
 }
 
 impl Packages {
-    /// What makes up the result, for a key.
+    /// What decides the result, as input of a key.
     pub fn text(&self) -> String {
         format!("{self:?}")
     }
@@ -74,7 +74,7 @@ impl Packages {
                 next.extend(control.dependencies);
                 versions.insert(control.name, control.version);
             }
-            // A package that a name only stands for was recorded under its own.
+            // A virtual package was recorded under the name of the package that provides it.
             next.retain(|name| {
                 !self.stop.contains(&name.as_str())
                     && !versions.contains_key(name)
@@ -114,7 +114,7 @@ impl Apt {
         }
         fs::write(folder.join("status"), "")
             .with_context(|| format!("cannot write to {}", folder.display()))?;
-        // Without this, apt takes an archive that cannot be reached for an empty one.
+        // Without this option, apt treats an unreachable archive as an empty one.
         let update = ["update", "--option", "APT::Update::Error-Mode=any"];
         quietly(apt.command().args(update), "apt-get update").with_context(|| {
             format!(
@@ -126,7 +126,7 @@ impl Apt {
         Ok(apt)
     }
 
-    /// Only this folder, none of the machine's own settings except for its proxies.
+    /// Points apt at this folder alone; of the machine's own settings only the proxies are kept.
     fn config_text(&self, proxies: &str) -> String {
         let folder = self.folder.display();
         format!(
@@ -232,7 +232,7 @@ impl Mirror {
     }
 }
 
-/// What a package says about itself.
+/// The fields of a package that matter here.
 #[derive(Debug, PartialEq, Eq)]
 struct PackageFields {
     name: String,

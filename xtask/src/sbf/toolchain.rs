@@ -64,7 +64,7 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
-    /// Looks at what is on PATH, unless `choice` says what to use.
+    /// Solana's where `cargo-build-sbf` is on PATH, unless `choice` says which.
     pub fn choose(paths: &Paths, choice: ToolchainChoice) -> Result<Self> {
         let found = command::find("cargo-build-sbf").is_some();
         if choice == ToolchainChoice::Solana && !found {
@@ -75,7 +75,7 @@ impl Toolchain {
         Ok(Self { paths: paths.clone(), official: found && choice != ToolchainChoice::Offline })
     }
 
-    /// Whether this is ours.
+    /// Whether this is the offline toolchain.
     pub fn is_offline(&self) -> bool {
         !self.official
     }
@@ -97,7 +97,7 @@ impl Toolchain {
         Ok(text)
     }
 
-    /// The key of everything that has a part in the code it generates.
+    /// The key of everything that influences the generated code.
     pub fn key(&self) -> Result<String> {
         if self.official {
             return Ok(Fingerprint::default().text(&official::version()?).key());
@@ -109,7 +109,7 @@ impl Toolchain {
             .text(&self.ld_key()?)
             .text(&self.builtins_key()?)
             .text(&offline::FLAGS.join(" "))
-            .text(&offline::INLINING.to_string());
+            .text(&offline::INLINE_THRESHOLD.to_string());
         Ok(print.key())
     }
 
@@ -160,7 +160,7 @@ impl Toolchain {
         Ok(())
     }
 
-    /// Of `parts`, those that are not there as they should be.
+    /// Of `parts`, those that are absent or were made from something else.
     fn missing(&self, parts: &[&'static str]) -> Result<Vec<&'static str>> {
         let mut missing = vec![];
         for part in parts {
@@ -264,7 +264,7 @@ impl Toolchain {
     }
 }
 
-/// How the linker driver is built, and its tests, so that they share what they compile.
+/// Options of the linker driver's build and of its tests, the same so that they share compiled crates.
 const DRIVER: [&str; 2] = ["--release", "--locked"];
 
 fn llvm_key() -> String {
@@ -290,7 +290,7 @@ fn check_machine() -> Result<()> {
     Ok(())
 }
 
-/// Debian's source package holds all of rustc: 360 MB that nothing here reads.
+/// Removes rustc's own sources from Debian's source package: 360 MB that no build here reads.
 fn keep_only_the_library(std: &Path) -> Result<()> {
     let library = fs::canonicalize(std).with_context(|| {
         format!("Debian's packages have no std source at {}: they have changed", std.display())

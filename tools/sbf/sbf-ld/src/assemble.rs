@@ -11,7 +11,7 @@ use bpf_linker::llvm_sys::{
 };
 use sbpf_linker::{OptimizationConfig, ProgramOptions, SbpfArch, SbpfLinkerError, link_program};
 
-use crate::{FRAME, llvm};
+use crate::{llvm, stack_frame::FRAME};
 
 /// The object file of `assembly`, by way of the file `temporary`.
 pub fn object(assembly: &str, temporary: &Path) -> Result<Vec<u8>> {

@@ -6,7 +6,11 @@ use std::{collections::BTreeSet, ffi::CString, path::Path};
 use anyhow::{Context as _, Result, bail};
 use bpf_linker::{Cpu, LinkerInput, LinkerOptions, OutputType};
 
-use crate::{FRAME, RESERVED, args::Args, llvm};
+use crate::{
+    args::Args,
+    llvm,
+    stack_frame::{FRAME, RESERVED},
+};
 
 /// Links the same inputs as often as asked.
 pub struct Linker<'a> {

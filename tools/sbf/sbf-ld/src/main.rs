@@ -20,18 +20,13 @@ mod llvm;
 mod memory_calls;
 mod security_txt;
 mod stack_args;
+mod stack_frame;
 
 use std::{collections::BTreeSet, fs, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::args::Args;
-
-/// Size of a stack frame in the SVM, in bytes.
-const FRAME: i64 = 4096;
-
-/// Bytes at the bottom of every frame that LLVM may not use; `stack_args` says for what.
-const RESERVED: i64 = 128;
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt()

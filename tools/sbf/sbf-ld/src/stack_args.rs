@@ -16,8 +16,8 @@ use std::{collections::HashSet, fmt::Write as _};
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    FRAME, RESERVED,
     asm::{Callee, StackArgument, callee, functions, mentions, stack_argument},
+    stack_frame::{FRAME, RESERVED},
 };
 
 /// Makes the call whose target its caller stored 3,976 bytes below its frame pointer (in r0). The SVM
