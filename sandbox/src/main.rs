@@ -67,7 +67,8 @@ async fn work(args: &Args) -> Result<()> {
             return Ok(());
         }
     }
-    print_ready(&world).context("Stdout is closed; nobody would know where the chain is.")?;
+    print_ready(&world)
+        .context("Stdout is closed: the parent process cannot learn where the chain is.")?;
     if args.until_ready {
         return Ok(());
     }

@@ -15,7 +15,7 @@ async fn start() -> (LocalChain, Gateway) {
     (chain, gateway)
 }
 
-/// Only what never happens takes this long.
+/// How long a test waits before it fails.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 async fn wait_for(what: &str, mut done: impl AsyncFnMut() -> bool) {
@@ -73,7 +73,7 @@ async fn two_chains_share_neither_port_nor_genesis() {
 }
 
 #[test]
-fn a_taken_port_is_said_in_a_sentence() {
+fn a_taken_port_is_reported_with_its_number() {
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let http_port = held.local_addr().unwrap().port();
     let config = ChainConfig { http_port, ..ChainConfig::with_slots_of(50) };

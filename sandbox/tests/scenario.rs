@@ -1,5 +1,5 @@
-//! Rules out a sandbox that does not hold what it says, and a headless flow that passes without the
-//! chain having done it. Needs the ELFs: `cargo xtask build-sbf`, or CONTROL_ROOM_ELF_DIR.
+//! Rules out a ready line that does not match the chain, and a headless flow that passes although the chain
+//! did something else. Needs the ELFs: `cargo xtask build-sbf`, or CONTROL_ROOM_ELF_DIR.
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
 use std::{
     io::{BufRead, BufReader, Read},
@@ -85,7 +85,7 @@ async fn the_flow_ends_where_it_began() {
 }
 
 #[test]
-fn the_child_says_where_it_is_and_ends_with_its_parents_pipe() {
+fn the_child_prints_one_ready_line_and_ends_when_stdin_is_closed() {
     let dir = tempfile::tempdir().unwrap();
     let mut child = Command::new(BIN)
         .args(["--vaults", "3", "--slot-ms", "50", "--data-dir"])
@@ -132,7 +132,7 @@ fn sigterm_ends_the_child_well_and_leaves_no_key_behind() {
 }
 
 #[test]
-fn missing_elves_are_said_in_one_sentence() {
+fn missing_elfs_are_reported_in_one_sentence() {
     let empty = tempfile::tempdir().unwrap();
     let out = Command::new(BIN)
         .args(["--until-ready", "--elf-dir"])

@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_missing_or_ambiguous_is_refused() {
+    fn cut_off_missing_or_ambiguous_parts_are_refused() {
         assert!(assemble("").is_err());
         let whole = printed(&program("", ""), "");
         assert!(assemble(whole.trim_end_matches("--- IDL end program ---\n")).is_err());

@@ -1,5 +1,4 @@
-//! The live path as it runs: a node tells of changes over a websocket, the mirror takes them in, and
-//! each is timed until its transaction has committed.
+//! The live path: a node sends changes over a websocket, the mirror stores them, and each change is timed until its transaction has committed.
 use std::{
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::{Duration, Instant},

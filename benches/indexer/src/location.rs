@@ -63,7 +63,7 @@ pub async fn open(name: &str) -> Result<Arc<dyn Store>> {
     })
 }
 
-/// What the server says to `SHOW` of the settings that decide how fast it is.
+/// The server's settings that decide its speed, as `name=value`.
 pub async fn settings(connection: &mut PgConnection) -> Result<String> {
     let mut out = vec![];
     for name in [

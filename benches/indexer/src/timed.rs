@@ -59,8 +59,8 @@ macro_rules! handed_on {
             }
 
             async fn apply(&self, run: &Run, batch: Batch) -> Result<Applied> {
-                let told = batch.updates.iter().filter(|u| u.wv != 0);
-                let stamps: Vec<u64> = told.filter_map(|u| stamp(&u.raw)).collect();
+                let streamed = batch.updates.iter().filter(|u| u.wv != 0);
+                let stamps: Vec<u64> = streamed.filter_map(|u| stamp(&u.raw)).collect();
                 let begun = Instant::now();
                 let applied = self.inner.apply(run, batch).await?;
                 if !stamps.is_empty() {

@@ -17,13 +17,14 @@ use solana_transaction_error::TransactionError;
 use crate::meter::{self, Figure};
 
 /// The program of lookup tables.
-const TABLES: Pubkey = Pubkey::from_str_const("AddressLookupTab1e1111111111111111111111111");
+const LOOKUP_TABLE_PROGRAM: Pubkey =
+    Pubkey::from_str_const("AddressLookupTab1e1111111111111111111111111");
 /// Bytes in front of a table's addresses.
 const TABLE_HEADER: usize = 56;
 /// Instructions of one transaction, called ones included: the runtime's limit.
-const TRACE: usize = 64;
+const MAX_TRACE_LEN: usize = 64;
 /// Accounts one transaction can lock: the runtime's limit.
-const LOCKS: usize = 64;
+const MAX_ACCOUNT_LOCKS: usize = 64;
 /// More accounts than any transaction takes.
 const VAULTS: u32 = 40;
 
@@ -139,21 +140,21 @@ fn reason(refused: &Refused) -> String {
     use TransactionError::{InstructionError, TooManyAccountLocks};
     match refused.error {
         InstructionError(_, Cause::MaxInstructionTraceLengthExceeded) => {
-            format!("{TRACE} instructions")
+            format!("{MAX_TRACE_LEN} instructions")
         }
-        TooManyAccountLocks => format!("{LOCKS} accounts"),
+        TooManyAccountLocks => format!("{MAX_ACCOUNT_LOCKS} accounts"),
         ref other => format!("{other:?}"),
     }
 }
 
-/// How many accounts the tightest of the limits leaves room for, reckoned from what one account and
-/// what two take.
+/// How many accounts the tightest of the limits leaves room for, computed from what one account and
+/// two accounts take.
 fn room(one: &Figure, two: &Figure) -> usize {
     // The request for units and the instruction itself count as well.
     let limits = [
         (PACKET, one.bytes, two.bytes),
-        (TRACE, one.calls + 2, two.calls + 2),
-        (LOCKS, one.accounts, two.accounts),
+        (MAX_TRACE_LEN, one.calls + 2, two.calls + 2),
+        (MAX_ACCOUNT_LOCKS, one.accounts, two.accounts),
     ];
     let more = |(most, one, two): (usize, usize, usize)| match two.saturating_sub(one) {
         0 => usize::MAX,
@@ -162,22 +163,27 @@ fn room(one: &Figure, two: &Figure) -> usize {
     limits.into_iter().map(more).min().unwrap_or_default().saturating_add(1)
 }
 
-/// A table of everything that the instruction names and nobody signs for.
+/// A lookup table of every account of the instruction that does not sign.
 fn table(w: &mut World, make: Make) -> AddressLookupTableAccount {
     let ix = make(w, &w.vaults);
     let mut addresses: Vec<Pubkey> =
         ix.accounts.iter().filter(|m| !m.is_signer).map(|m| m.pubkey).collect();
     addresses.sort();
     addresses.dedup();
-    // The bincode layout of an active table that nobody can change and that was filled in slot 0.
+    // The bincode layout of an active table without authority, last extended in slot 0.
     let mut data = vec![0; TABLE_HEADER];
     data[..4].copy_from_slice(&1u32.to_le_bytes());
     data[4..12].copy_from_slice(&u64::MAX.to_le_bytes());
     addresses.iter().for_each(|a| data.extend(a.as_ref()));
     let key = address("lookup-table");
     let lamports = w.chain.rent(data.len());
-    let account =
-        Account { lamports, data, owner: TABLES, executable: false, rent_epoch: u64::MAX };
+    let account = Account {
+        lamports,
+        data,
+        owner: LOOKUP_TABLE_PROGRAM,
+        executable: false,
+        rent_epoch: u64::MAX,
+    };
     w.chain.plant(&key, account);
     AddressLookupTableAccount { key, addresses }
 }

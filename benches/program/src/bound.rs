@@ -1,4 +1,4 @@
-//! Bounds that figures must keep, and what is said when one does not.
+//! Bounds that figures must keep, and the table that says which are broken.
 use serde::Serialize;
 
 use crate::table::{Table, grouped};

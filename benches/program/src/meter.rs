@@ -16,7 +16,7 @@ use solana_signer::Signer;
 
 /// The manager's table of instructions, to name them by their discriminators.
 const SOURCE: &str = include_str!("../../../programs/upgrade-manager/src/lib.rs");
-/// Units of the request for units itself.
+/// Units that the compute-budget instruction itself costs.
 pub const BUDGET_UNITS: u64 = 150;
 
 /// What one transaction took.
@@ -85,10 +85,10 @@ impl Meter {
     }
 }
 
-/// Sends `ix`, through `table` if there is one, and says what it took; without a name.
+/// Sends `ix`, through `table` if there is one, and returns what it took, without an instruction name.
 ///
 /// # Errors
-/// What the chain says.
+/// The chain's error.
 pub fn send(
     chain: &mut Chain,
     ix: &Instruction,

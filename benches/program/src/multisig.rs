@@ -1,4 +1,4 @@
-//! What a multisig takes that decides about itself.
+//! What it costs when a multisig decides about itself: pause, new rules, a program that leaves, the end.
 use e2e::{
     keys::key,
     world::{DECIDING, Stage, TIMELOCK, World},

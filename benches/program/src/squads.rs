@@ -1,5 +1,5 @@
 //! The same steps in the real Squads v4: a multisig of five, three of whom decide, replaces the demo vault's
-//! code through its vault. Whoever acts pays, as there.
+//! code through its vault. The acting member pays the fee, as in Squads.
 use e2e::{
     chain::Chain,
     elf,

@@ -61,13 +61,13 @@ pub async fn set_buffer(
 /// The chain refuses, or does not answer.
 pub async fn set_account(client: &RpcClient, address: &Pubkey, account: &RawAccount) -> Result<()> {
     let RawAccount { owner, lamports, data, .. } = account;
-    let told = json!({
+    let fields = json!({
         "lamports": lamports, "owner": owner.to_string(), "data": hex::encode(data),
     });
     client
         .send::<serde_json::Value>(
             RpcRequest::Custom { method: "surfnet_setAccount" },
-            json!([address.to_string(), told]),
+            json!([address.to_string(), fields]),
         )
         .await
         .with_context(|| format!("The local chain does not take the account {address}."))?;

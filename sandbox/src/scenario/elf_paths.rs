@@ -26,7 +26,7 @@ impl ElfPaths {
     /// The ELFs in `dir`.
     ///
     /// # Errors
-    /// One is missing, which says how to build it.
+    /// An ELF is missing; the error says how to build it.
     pub fn find(dir: &Path) -> Result<Self> {
         let file = |name: &str| {
             let path = dir.join(name);

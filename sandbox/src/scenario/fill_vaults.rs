@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_included_after_all_is_not_sent_again() {
+    async fn an_included_transaction_is_not_sent_again() {
         let sent = Cell::new(0);
         let send = async || {
             sent.set(sent.get() + 1);

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_can_be_run_again_with_the_same_cases() {
+    fn the_repeat_command_has_the_seed_and_the_arguments() {
         let again = Seed(7).again(&options(false, &[]));
         assert_eq!(again, "PROPTEST_RNG_SEED=7 cargo xtask test");
         let again = Seed(7).again(&options(true, &["order", "storm"]));
