@@ -3,19 +3,19 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::records;
+use crate::chain::records::MAX_RECORDS;
 
 /// Milliseconds of a slot while a person watches.
-pub const SLOT_MS: u64 = 400;
-/// Milliseconds of a slot while nobody waits for anything but the work.
-pub const FAST_SLOT_MS: u64 = 50;
+pub const DEFAULT_SLOT_MS: u64 = 400;
+/// Milliseconds of a slot in a headless run.
+pub const HEADLESS_SLOT_MS: u64 = 50;
 /// The shortest slot, milliseconds: a blockhash lives for 150 of them, and a transaction of a busy
 /// machine may need those seconds.
 const MIN_SLOT_MS: u64 = 50;
 /// The longest slot, milliseconds: the manager's timelock also lasts as many slots as if each took 800,
 /// and moving the clock by the timelock adds fewer where they are longer. A little less, for rounding.
 const MAX_SLOT_MS: u64 = 750;
-/// Most vaults: a migration and a rollback of them take minutes.
+/// With more, a migration and a rollback would take longer than minutes.
 const MAX_VAULTS: i64 = 10_000;
 
 /// A local Solana chain with a program upgrade that waits for votes.
@@ -44,7 +44,7 @@ pub struct Args {
     /// Version records to put on the chain beside what it is seeded with, up to 1000000: for a mirror
     /// under load
     #[arg(long, default_value_t = 0, value_name = "N",
-          value_parser = clap::value_parser!(u32).range(..=i64::from(records::MOST)))]
+          value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_RECORDS)))]
     pub records: u32,
 
     /// Milliseconds of a slot once the chain is seeded, 50 to 750 [default: 400, with --headless 50]
@@ -96,7 +96,7 @@ impl Args {
     /// Milliseconds of a slot once the chain is seeded.
     #[must_use]
     pub fn slot_ms(&self) -> u64 {
-        self.slot_ms.unwrap_or(if self.headless { FAST_SLOT_MS } else { SLOT_MS })
+        self.slot_ms.unwrap_or(if self.headless { HEADLESS_SLOT_MS } else { DEFAULT_SLOT_MS })
     }
 }
 
@@ -130,8 +130,8 @@ mod tests {
     #[test]
     fn people_get_slow_slots_and_machines_fast_ones() {
         let args = |line: &str| Args::try_parse_from(line.split(' ')).unwrap();
-        assert_eq!(args("sandbox").slot_ms(), SLOT_MS);
-        assert_eq!(args("sandbox --headless").slot_ms(), FAST_SLOT_MS);
+        assert_eq!(args("sandbox").slot_ms(), DEFAULT_SLOT_MS);
+        assert_eq!(args("sandbox --headless").slot_ms(), HEADLESS_SLOT_MS);
         assert_eq!(args("sandbox --headless --slot-ms 400").slot_ms(), 400);
         assert!(Args::try_parse_from(["sandbox", "--hold"]).is_err());
         let error = Args::try_parse_from(["sandbox", "--priority-fee", "-1"]).unwrap_err();

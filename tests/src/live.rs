@@ -7,7 +7,7 @@ use std::{
 };
 
 use backend::chain::{ChainClient, ChainClientConfig};
-use sandbox::{local, ready::Ready};
+use sandbox::{chain::local_rpc, scenario::ready::Ready};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -72,8 +72,8 @@ impl Live {
 
     /// Moves the chain's clock.
     pub fn advance(&self, seconds: u32) {
-        let gateway = self.gateway();
-        self.run(local::advance_clock(&gateway, seconds)).expect("the clock moves");
+        let gateway = self.chain();
+        self.run(local_rpc::advance_clock(&gateway, seconds)).expect("the clock moves");
     }
 
     /// Arguments that point the control room at this chain, with the store in folder `store` and the

@@ -12,12 +12,12 @@ use sqlx::{Executor as _, PgConnection, Row as _};
 use tokio::sync::mpsc;
 
 use crate::{
-    place::Place,
+    location::StoreLocation,
     rows::{PROGRAM_ID, SLOT},
 };
 
 /// Rows that are handed over together.
-const PART: usize = 5_000;
+const ROWS_PER_BATCH: usize = 5_000;
 
 /// Rows a second.
 pub fn rate(rows: usize, took: Duration) -> f64 {
@@ -45,7 +45,7 @@ pub async fn fill(store: &Arc<dyn Store>, rows: &Arc<Vec<Update>>) -> Result<Dur
     let feeding = Arc::clone(rows);
     let begun = Instant::now();
     tokio::spawn(async move {
-        for part in feeding.chunks(PART) {
+        for part in feeding.chunks(ROWS_PER_BATCH) {
             if sender.send(Fill::Rows(part.to_vec(), vec![])).await.is_err() {
                 return;
             }
@@ -61,7 +61,7 @@ pub async fn fill(store: &Arc<dyn Store>, rows: &Arc<Vec<Update>>) -> Result<Dur
 }
 
 /// COPY in the binary format into a table of the same columns without an index; how long it took.
-pub async fn plain_copy(place: &Place, rows: &[Update]) -> Result<Duration> {
+pub async fn plain_copy(place: &StoreLocation, rows: &[Update]) -> Result<Duration> {
     let mut connection = place.sql().await?;
     connection.execute("CREATE TABLE plain (LIKE accounts INCLUDING GENERATED)").await?;
     connection.execute("CHECKPOINT").await?;
@@ -111,7 +111,7 @@ pub async fn plain_copy(place: &Place, rows: &[Update]) -> Result<Duration> {
 }
 
 /// One statement and one commit a row into the table as it is, indexes included; how long it took.
-pub async fn row_by_row(place: &Place, rows: &[Update]) -> Result<Duration> {
+pub async fn row_by_row(place: &StoreLocation, rows: &[Update]) -> Result<Duration> {
     let mut connection = place.sql().await?;
     let begun = Instant::now();
     for u in rows {
@@ -154,7 +154,7 @@ pub struct Again {
 
 /// Merges the same rows again, in batches as a join does.
 pub async fn merge_again(
-    place: &Place,
+    place: &StoreLocation,
     store: &Arc<dyn Store>,
     rows: &Arc<Vec<Update>>,
 ) -> Result<Again> {
@@ -163,7 +163,7 @@ pub async fn merge_again(
     let present: PubkeySet = rows.iter().map(|u| u.pubkey).collect();
     let (written, log) = (writes(&mut sql).await?, log_end(&mut sql).await?);
     let begun = Instant::now();
-    for part in rows.chunks(PART) {
+    for part in rows.chunks(ROWS_PER_BATCH) {
         let updates =
             part.iter().cloned().map(|u| Update { slot: SLOT + 1, ..u }).collect::<Vec<_>>();
         store.apply(&run, indexer::Batch { updates, ..Default::default() }).await?;

@@ -21,9 +21,11 @@ use demo_vault::{
 };
 use e2e::{live::Live, robot};
 use sandbox::{
-    keys::new_key,
-    local::{self, SOL},
-    snapshot::Snapshot,
+    chain::{
+        local_rpc::{self, SOL},
+        snapshot::AccountSnapshot,
+    },
+    scenario::keys::new_key,
 };
 use serde_json::Value;
 use solana_instruction::Instruction;
@@ -57,7 +59,7 @@ impl Desk {
     /// Vaults first, then a multisig and its proposal, so that the manifest holds them.
     fn open(users: usize) -> Self {
         let chain = Live::start(QUIET, 100, &["--bare"]);
-        let gateway = chain.gateway();
+        let gateway = chain.chain();
         let program = chain.ready.program.parse().expect("an address");
         let deployer = FileSigner::open(&chain.ready.deployer).expect("a key");
         let users = (0..users).map(|_| new_key()).collect();
@@ -65,7 +67,7 @@ impl Desk {
         let mut desk = Self { chain, gateway, program, deployer, users, proposal };
         for n in 0..desk.users.len() {
             let owner = desk.users[n].pubkey();
-            desk.chain.run(local::airdrop(&desk.gateway, &owner, 10 * SOL)).expect("lamports");
+            desk.chain.run(local_rpc::airdrop(&desk.gateway, &owner, 10 * SOL)).expect("lamports");
             let fill = |i| [open_ix(&owner, i), deposit_ix(&owner, i, FIRST)];
             desk.user(n, (0..EACH).flat_map(fill).collect());
         }
@@ -179,14 +181,16 @@ impl Desk {
         self.read::<UpgradeProposal>(&self.proposal).status
     }
 
-    fn snapshot(&self) -> Snapshot {
-        self.chain.run(Snapshot::take(&self.gateway, &self.program)).expect("the chain answers")
+    fn snapshot(&self) -> AccountSnapshot {
+        self.chain
+            .run(AccountSnapshot::take(&self.gateway, &self.program))
+            .expect("the chain answers")
     }
 
     /// Until code that was installed just now can be called.
     fn wait_until_callable(&self) {
         let next = self.state().executed_slot + 1;
-        self.chain.run(local::wait_for_slot(&self.gateway, next)).expect("slots pass");
+        self.chain.run(local_rpc::wait_for_slot(&self.gateway, next)).expect("slots pass");
     }
 
     /// Votes, timelock, upgrade: the new code runs.
@@ -320,7 +324,7 @@ fn empty_the_payer(desk: &Desk) {
 }
 
 /// Every vault after the rollback against what it was before the upgrade.
-fn as_they_must_be(desk: &Desk, before: &Snapshot) {
+fn as_they_must_be(desk: &Desk, before: &AccountSnapshot) {
     let mut expected = before.clone();
     // Deposits, and what they and withdrawals changed in lamports.
     let changed = [
