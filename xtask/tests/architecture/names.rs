@@ -38,13 +38,18 @@ fn applies(row: &Row, file: &str) -> bool {
     places.is_empty() || places.iter().any(|p| file == p || file.starts_with(&format!("{p}/")))
 }
 
-/// Old name → kind and new name, one map a file.
-type OldNames<'a> = BTreeMap<String, (&'a str, &'a str)>;
+/// Old name → kind and new name: the one at its place where a row has as many new names as old ones.
+type OldNames<'a> = BTreeMap<String, (&'a str, String)>;
 
 fn in_file(file: &str, tokens: &[Token], rows: &[Row]) -> Vec<Violation> {
     let mut old = OldNames::new();
     for row in rows.iter().filter(|r| applies(r, file)) {
-        old.extend(row.names(0).into_iter().map(|n| (n, (row.cell(1), row.cell(3)))));
+        let (names, now) = (row.names(0), row.names(3));
+        for (at, name) in names.iter().enumerate() {
+            let one = now.get(at).filter(|_| now.len() == names.len()).cloned();
+            let now = one.unwrap_or_else(|| row.cell(3).to_owned());
+            old.insert(name.clone(), (row.cell(1), now));
+        }
     }
     let mut found = Vec::new();
     for (index, token) in tokens.iter().enumerate() {
@@ -56,12 +61,12 @@ fn in_file(file: &str, tokens: &[Token], rows: &[Row]) -> Vec<Violation> {
 }
 
 /// The old names at `index`, each with its new one.
-fn hits<'a>(old: &OldNames<'a>, tokens: &[Token], index: usize) -> Vec<(String, &'a str)> {
+fn hits<'a>(old: &'a OldNames, tokens: &[Token], index: usize) -> Vec<(String, &'a str)> {
     let token = &tokens[index];
     let look = |word: &str, kinds: &[&str]| {
         old.get(word)
             .filter(|(kind, _)| kinds.contains(kind))
-            .map(|(_, now)| (word.to_owned(), *now))
+            .map(|(_, now)| (word.to_owned(), now.as_str()))
     };
     if token.kind == Kind::Text {
         let words = token.text.split(|c: char| !c.is_alphanumeric() && c != '_');
@@ -124,6 +129,14 @@ mod tests {
         assert_eq!(lines(SOURCE, "definition", "everywhere"), [1]);
         assert_eq!(lines(SOURCE, "part", "everywhere"), [1, 2, 3]);
         assert_eq!(lines(SOURCE, "text", "everywhere"), [1, 2, 5]);
+    }
+
+    #[test]
+    fn the_new_name_is_the_one_at_the_same_place() {
+        let table = "<!-- checked: old names -->\n| old | kind | where | now |\n|-|-|-|-|\n\
+            | `a`, `gate` | word | everywhere | `b`, `rate_limiter` |\n";
+        let found = in_file("a.rs", &tokens("gate()", Language::Rust), &tables(table)["old names"]);
+        assert_eq!(found, [Violation::new("a.rs", 1, "gate: say rate_limiter")]);
     }
 
     #[test]
