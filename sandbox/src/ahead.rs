@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use backend::{FileSigner, Gateway, Signer};
+use backend::{ChainClient, FileSigner, Signer};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use solana_loader_v3_interface::{instruction, state::UpgradeableLoaderState};
 use solana_message::Message;
@@ -26,7 +26,7 @@ const BATCH: usize = 128;
 /// # Errors
 /// The key file cannot be written, or the chain does not answer.
 pub async fn fill(
-    gateway: &Gateway,
+    gateway: &ChainClient,
     payer: &dyn Signer,
     key_file: &Path,
     code: &[u8],

@@ -22,8 +22,8 @@ const MAX_VAULTS: i64 = 10_000;
 ///
 /// Starts a chain on loopback ports, deploys the upgrade manager and a demo vault, creates five
 /// members, a 3-of-5 multisig with a 48 h timelock and vaults with balances, and proposes an upgrade
-/// with one approval. Then it prints one line of JSON that says where everything is, and lives until
-/// its stdin is closed or it gets SIGTERM or SIGINT.
+/// with one approval. Then it prints one line of JSON that says where everything is – the JSON-RPC under
+/// `http`, the websocket under `ws` – and lives until its stdin is closed or it gets SIGTERM or SIGINT.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "control-room-sandbox", version, about, long_about)]
 pub struct Args {
@@ -53,7 +53,7 @@ pub struct Args {
 
     /// Micro-lamports per compute unit that seed and flow pay on top of the base fee
     #[arg(long, default_value_t = 0, value_name = "MICROLAMPORTS",
-          value_parser = backend::gateway::parse_unit_price)]
+          value_parser = backend::chain::parse_unit_price, allow_negative_numbers = true)]
     pub priority_fee: u64,
 
     /// Only deploy the two programs, fund the keys and fill the vaults: no multisig, no proposal. The
@@ -65,7 +65,8 @@ pub struct Args {
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     pub http_port: u16,
 
-    /// Port of the websocket on 127.0.0.1; 0 takes a free one
+    /// Port of the websocket on 127.0.0.1; 0 takes a free one. Unless it is the port after --http-port,
+    /// the control room needs --ws-url
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     pub ws_port: u16,
 
@@ -123,6 +124,7 @@ mod tests {
         ] {
             assert!(help.contains(&format!("--{flag}")), "{flag}");
         }
+        assert!(help.contains("`http`") && help.contains("`ws`"), "{help}");
     }
 
     #[test]
@@ -132,11 +134,14 @@ mod tests {
         assert_eq!(args("sandbox --headless").slot_ms(), FAST_SLOT_MS);
         assert_eq!(args("sandbox --headless --slot-ms 400").slot_ms(), 400);
         assert!(Args::try_parse_from(["sandbox", "--hold"]).is_err());
+        let error = Args::try_parse_from(["sandbox", "--priority-fee", "-1"]).unwrap_err();
+        assert!(error.to_string().contains("micro-lamports per compute unit"), "{error}");
         assert!(Args::try_parse_from(["sandbox", "--bare", "--headless"]).is_err());
         for (flag, bad) in [
             ("--vaults", ["0", "10001"]),
             ("--slot-ms", ["49", "751"]),
             ("--records", ["-1", "1000001"]),
+            ("--priority-fee", ["-1", "50000001"]),
         ] {
             for value in bad {
                 let line = ["sandbox", &format!("{flag}={value}")];

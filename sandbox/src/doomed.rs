@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use backend::{
-    Gateway, SentTx, Signer,
-    gateway::{MAX_UNITS, explain, transaction_size, with_budget},
+    ChainClient, SentTx, Signer,
+    chain::{MAX_UNITS, explain, transaction_size, with_budget},
 };
 use solana_instruction::Instruction;
 use solana_message::Message;
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// # Errors
 /// The chain took it after all, or lost it.
 pub async fn send(
-    gateway: &Gateway,
+    gateway: &ChainClient,
     verb: &str,
     instruction: Instruction,
     signer: &dyn Signer,

@@ -1,7 +1,7 @@
 //! What must hold at each step of the headless flow. Every function looks at what the chain says now
 //! and answers with a sentence when it is not so. Pure.
 use anyhow::{Result, bail, ensure};
-use backend::{Preflight, SentTx, lookup::Scene};
+use backend::{Preflight, ProposalContext, SentTx};
 use demo_vault::{v1, v2};
 use upgrade_manager::{
     error::ManagerError,
@@ -14,7 +14,7 @@ use crate::snapshot::Snapshot;
 ///
 /// # Errors
 /// It is not.
-pub fn still(scene: &Scene, status: ProposalStatus) -> Result<()> {
+pub fn still(scene: &ProposalContext, status: ProposalStatus) -> Result<()> {
     let now = scene.proposal.status;
     ensure!(now == status, "The proposal should be {} and is {}.", status.name(), now.name());
     Ok(())
@@ -24,7 +24,7 @@ pub fn still(scene: &Scene, status: ProposalStatus) -> Result<()> {
 ///
 /// # Errors
 /// It is not so.
-pub fn three_approvals(scene: &Scene) -> Result<()> {
+pub fn three_approvals(scene: &ProposalContext) -> Result<()> {
     let approvals = scene.proposal.ballot.count(Choice::Approve);
     ensure!(approvals == 3, "There should be 3 approvals and there are {approvals}.");
     still(scene, ProposalStatus::Timelocked)
@@ -55,7 +55,7 @@ pub fn too_early(refused: &SentTx) -> Result<()> {
 ///
 /// # Errors
 /// A counter says otherwise.
-pub fn all_migrated(scene: &Scene, before: &Snapshot) -> Result<()> {
+pub fn all_migrated(scene: &ProposalContext, before: &Snapshot) -> Result<()> {
     let counters = scene.state.counters;
     let (all, done) = (before.0.len(), counters.on_new_layout());
     let exact = usize::try_from(done).is_ok_and(|n| n == all);
@@ -87,7 +87,7 @@ pub fn new_layout(before: &Snapshot, after: &Snapshot) -> Result<()> {
 ///
 /// # Errors
 /// It is not so.
-pub fn completed(scene: &Scene, before: &Snapshot) -> Result<()> {
+pub fn completed(scene: &ProposalContext, before: &Snapshot) -> Result<()> {
     let verified = scene.state.counters.verified;
     let all = before.0.len();
     let exact = usize::try_from(verified).is_ok_and(|n| n == all);
@@ -100,7 +100,7 @@ pub fn completed(scene: &Scene, before: &Snapshot) -> Result<()> {
 ///
 /// # Errors
 /// It is not so.
-pub fn rolled_back(scene: &Scene, old_code: [u8; 32]) -> Result<()> {
+pub fn rolled_back(scene: &ProposalContext, old_code: [u8; 32]) -> Result<()> {
     ensure!(scene.state.elf_hash == old_code, "The code that runs is not the one from before.");
     let left = scene.state.counters.on_new_layout();
     ensure!(left == 0, "{left} accounts still hold the new layout.");

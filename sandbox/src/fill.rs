@@ -1,7 +1,7 @@
 //! Opens the users' vaults. A chain with short slots forgets a blockhash after a few seconds, so only a
 //! few transactions are under way at once, and one that was not included in time is signed again.
 use anyhow::{Context, Result};
-use backend::{BackendError, Gateway};
+use backend::{BackendError, ChainClient};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{local, vaults::User};
@@ -16,13 +16,13 @@ const TRIES: u32 = 6;
 ///
 /// # Errors
 /// The chain refuses a transaction, or includes none of several attempts.
-pub async fn fill(gateway: &Gateway, users: Vec<User>) -> Result<()> {
+pub async fn fill(gateway: &ChainClient, users: Vec<User>) -> Result<()> {
     let fills = stream::iter(users.iter().map(|user| one(gateway, user)));
     fills.buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
     Ok(())
 }
 
-async fn one(gateway: &Gateway, user: &User) -> Result<()> {
+async fn one(gateway: &ChainClient, user: &User) -> Result<()> {
     local::airdrop(gateway, &user.address(), user.funds()).await?;
     let (instructions, signer) = (user.instructions(), &*user.signer);
     let send = async || {

@@ -4,7 +4,7 @@
 use std::{io::Write, sync::Arc};
 
 use anyhow::{Context, Result};
-use backend::{FileArchive, Verb, instructions, lookup::Scene};
+use backend::{FileArchive, ProposalContext, Verb, instructions};
 use upgrade_manager::state::ProposalStatus;
 
 use crate::{
@@ -49,7 +49,7 @@ pub async fn run(world: &World, out: impl Write) -> Result<()> {
     let archive = Arc::new(FileArchive::at(&world.archive));
     let ledger = Ledger::start(out).context("Stdout is closed.")?;
     let mut desk = Operator::new(gateway, archive, seeded.proposal, ledger);
-    let scene = async || Scene::load(gateway, seeded.proposal).await;
+    let scene = async || ProposalContext::load(gateway, seeded.proposal).await;
 
     for tx in &seeded.sent {
         desk.record(tx.clone()).await?;

@@ -1,6 +1,6 @@
 //! What a confirmed transaction really used and logged, asked from the chain afterwards.
 use anyhow::{Context, Result};
-use backend::Gateway;
+use backend::ChainClient;
 use solana_message::VersionedMessage;
 use solana_rpc_client::api::config::RpcTransactionConfig;
 use solana_signature::Signature;
@@ -27,7 +27,7 @@ pub struct Landed {
 ///
 /// # Errors
 /// The chain does not know it.
-pub async fn landed(gateway: &Gateway, signature: &Signature) -> Result<Landed> {
+pub async fn landed(gateway: &ChainClient, signature: &Signature) -> Result<Landed> {
     let rpc = client(gateway);
     let config = RpcTransactionConfig {
         encoding: Some(UiTransactionEncoding::Base64),

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use backend::gateway::{ChainTime, Gateway, RawAccount};
+use backend::chain::{ChainClient, ChainTime, RawAccount};
 use serde_json::json;
 use solana_commitment_config::CommitmentConfig;
 use solana_pubkey::Pubkey;
@@ -21,7 +21,7 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// A client for the requests the gateway does not make.
 #[must_use]
-pub fn client(gateway: &Gateway) -> RpcClient {
+pub fn client(gateway: &ChainClient) -> RpcClient {
     let config = gateway.config();
     RpcClient::new_with_commitment(config.rpc_url.clone(), CommitmentConfig::confirmed())
 }
@@ -30,7 +30,7 @@ pub fn client(gateway: &Gateway) -> RpcClient {
 ///
 /// # Errors
 /// The chain refuses, or does not answer.
-pub async fn airdrop(gateway: &Gateway, to: &Pubkey, lamports: u64) -> Result<()> {
+pub async fn airdrop(gateway: &ChainClient, to: &Pubkey, lamports: u64) -> Result<()> {
     client(gateway)
         .request_airdrop(to, lamports)
         .await
@@ -43,7 +43,7 @@ pub async fn airdrop(gateway: &Gateway, to: &Pubkey, lamports: u64) -> Result<()
 /// # Errors
 /// The chain refuses, or does not answer.
 pub async fn place_buffer(
-    gateway: &Gateway,
+    gateway: &ChainClient,
     buffer: &Pubkey,
     authority: &Pubkey,
     code: &[u8],
@@ -83,7 +83,7 @@ pub async fn place_account(
 ///
 /// # Errors
 /// A time that has passed already, or a chain that does not answer.
-pub async fn move_clock_to(gateway: &Gateway, unix: i64) -> Result<ChainTime> {
+pub async fn move_clock_to(gateway: &ChainClient, unix: i64) -> Result<ChainTime> {
     let before = gateway.chain_time().await?.unix;
     if unix <= before {
         bail!("The chain's clock goes forward only: it shows {before}, and {unix} is not later.");
@@ -104,7 +104,7 @@ pub async fn move_clock_to(gateway: &Gateway, unix: i64) -> Result<ChainTime> {
 ///
 /// # Errors
 /// As [`move_clock_to`].
-pub async fn advance_clock(gateway: &Gateway, seconds: u32) -> Result<ChainTime> {
+pub async fn advance_clock(gateway: &ChainClient, seconds: u32) -> Result<ChainTime> {
     let unix = gateway.chain_time().await?.unix.saturating_add(i64::from(seconds));
     move_clock_to(gateway, unix).await
 }
@@ -113,7 +113,7 @@ pub async fn advance_clock(gateway: &Gateway, seconds: u32) -> Result<ChainTime>
 ///
 /// # Errors
 /// The chain does not answer, or makes no slots.
-pub async fn wait_for_slot(gateway: &Gateway, slot: u64) -> Result<()> {
+pub async fn wait_for_slot(gateway: &ChainClient, slot: u64) -> Result<()> {
     let started = Instant::now();
     while gateway.chain_time().await?.slot < slot {
         if started.elapsed() > PATIENCE {

@@ -59,7 +59,11 @@ async fn work(args: &Args) -> Result<()> {
     let unit_price = args.priority_fee;
     let setup = Setup { elves, data_dir, vaults, bare, unit_price, chain };
     let world = World::create(&setup).await?;
-    eprintln!("the sandbox is ready after {:.1} s", started.elapsed().as_secs_f64());
+    eprintln!(
+        "the sandbox is ready after {:.1} s: {}",
+        started.elapsed().as_secs_f64(),
+        world.ready().addresses()
+    );
     if args.headless {
         flow::run(&world, io::stdout()).await?;
         eprintln!("the whole flow took {:.1} s", started.elapsed().as_secs_f64());

@@ -2,7 +2,9 @@
 use std::{io::Write, str::FromStr, sync::Arc};
 
 use anyhow::{Context, Result, bail};
-use backend::{Archive, Backend, Gateway, Operation, Preflight, Progress, Receipt, SentTx, Verb};
+use backend::{
+    Archive, Backend, ChainClient, Operation, Preflight, Progress, Receipt, SentTx, Verb,
+};
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 use tokio::sync::mpsc;
@@ -23,7 +25,7 @@ impl<W: Write> Operator<W> {
     /// A desk for `proposal`.
     #[must_use]
     pub fn new(
-        gateway: &Gateway,
+        gateway: &ChainClient,
         archive: Arc<dyn Archive>,
         proposal: Pubkey,
         ledger: Ledger<W>,
@@ -82,7 +84,7 @@ impl<W: Write> Operator<W> {
     pub async fn record(&mut self, mut tx: SentTx) -> Result<()> {
         let signature = Signature::from_str(&tx.signature)
             .with_context(|| format!("{} is not a signature.", tx.signature))?;
-        tx.units = landed(self.backend.gateway(), &signature).await?.units;
+        tx.units = landed(self.backend.chain(), &signature).await?.units;
         self.ledger.row(&tx).context("Stdout is closed.")
     }
 

@@ -27,3 +27,34 @@ pub struct Ready {
     /// Where old account bytes are archived, when the sandbox itself ran the flow.
     pub archive: PathBuf,
 }
+
+impl Ready {
+    /// Where the chain is, for a person.
+    #[must_use]
+    pub fn addresses(&self) -> String {
+        format!("JSON-RPC {}, websocket {}", self.http, self.ws)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_told_both_addresses_of_the_chain() {
+        let ready = Ready {
+            http: "http://127.0.0.1:8899".into(),
+            ws: "ws://127.0.0.1:8901".into(),
+            program: String::new(),
+            multisig: None,
+            proposal: None,
+            deployer: PathBuf::new(),
+            treasury: String::new(),
+            members: vec![],
+            genesis_hash: String::new(),
+            archive: PathBuf::new(),
+        };
+        let said = ready.addresses();
+        assert_eq!(said, "JSON-RPC http://127.0.0.1:8899, websocket ws://127.0.0.1:8901");
+    }
+}

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use backend::{Gateway, GatewayConfig, SentTx};
+use backend::{ChainClient, ChainClientConfig, SentTx};
 use solana_pubkey::Pubkey;
 
 use crate::{
@@ -35,7 +35,7 @@ pub struct Seeded {
 /// A chain with everything on it. The chain stops when this is dropped.
 pub struct World {
     /// The way to it.
-    pub gateway: Gateway,
+    pub gateway: ChainClient,
     /// Who is who.
     pub keys: Keys,
     /// Where old account bytes are kept.
@@ -94,10 +94,10 @@ impl World {
     }
 }
 
-async fn start(setup: &Setup) -> Result<(LocalChain, Gateway)> {
+async fn start(setup: &Setup) -> Result<(LocalChain, ChainClient)> {
     let (config, unit_price) = (setup.chain, setup.unit_price);
     let chain = LocalChain::start(ChainConfig { slot_ms: SEED_SLOT_MS, ..config })?;
-    let gateway = GatewayConfig { unit_price, ..GatewayConfig::new(chain.http()) };
-    let gateway = Gateway::connect(gateway).await?;
+    let gateway = ChainClientConfig { unit_price, ..ChainClientConfig::new(chain.http()) };
+    let gateway = ChainClient::connect(gateway).await?;
     Ok((chain, gateway))
 }

@@ -4,8 +4,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use backend::{
-    Archive, Backend, FileArchive, Gateway, Operation, Preflight, ProgramBuilder, ProposalManager,
-    ProposeRequest, SentTx, Verb, build::BuiltElf,
+    Archive, Backend, BuiltElf, ChainClient, FileArchive, Operation, Preflight, ProgramBuilder,
+    ProposalManager, ProposeRequest, SentTx, Verb,
 };
 use futures_util::future::{try_join, try_join_all, try_join3};
 use solana_pubkey::Pubkey;
@@ -36,7 +36,7 @@ const VERSIONS: [u16; 2] = [demo_vault::v1::VERSION, demo_vault::v2::VERSION];
 /// # Errors
 /// The first step that fails, in a sentence.
 pub async fn seed(
-    gateway: &Gateway,
+    gateway: &ChainClient,
     keys: &Keys,
     archive: &Path,
     setup: &Setup,
@@ -53,7 +53,7 @@ pub async fn seed(
 }
 
 struct Seeder<'a> {
-    gateway: &'a Gateway,
+    gateway: &'a ChainClient,
     keys: &'a Keys,
     setup: &'a Setup,
     deployer: Backend,
@@ -141,11 +141,11 @@ impl Seeder<'_> {
     }
 
     fn builder(&self) -> ProgramBuilder {
-        ProgramBuilder::new(&self.deployer)
+        ProgramBuilder::new(&self.deployer.context())
     }
 
     fn setup_desk(&self) -> ProposalManager {
-        ProposalManager::new(&self.deployer)
+        ProposalManager::new(&self.deployer.context())
     }
 
     async fn upload(&self, name: &str, elf: &BuiltElf) -> Result<Pubkey> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use backend::gateway::{Gateway, RawAccount};
+use backend::chain::{ChainClient, RawAccount};
 use solana_pubkey::Pubkey;
 
 /// Every account that a program owns.
@@ -15,7 +15,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// The chain does not answer.
-    pub async fn take(gateway: &Gateway, program: &Pubkey) -> Result<Self> {
+    pub async fn take(gateway: &ChainClient, program: &Pubkey) -> Result<Self> {
         Ok(Self(gateway.program_accounts(program, &[]).await?.into_iter().collect()))
     }
 

@@ -2,16 +2,16 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
 use std::time::{Duration, Instant};
 
-use backend::gateway::{Gateway, GatewayConfig};
+use backend::chain::{ChainClient, ChainClientConfig};
 use sandbox::{
     chain::{ChainConfig, LocalChain},
     local::{self, SOL},
 };
 use solana_pubkey::Pubkey;
 
-async fn start() -> (LocalChain, Gateway) {
+async fn start() -> (LocalChain, ChainClient) {
     let chain = LocalChain::start(ChainConfig::with_slots_of(50)).unwrap();
-    let gateway = Gateway::connect(GatewayConfig::new(chain.http())).await.unwrap();
+    let gateway = ChainClient::connect(ChainClientConfig::new(chain.http())).await.unwrap();
     (chain, gateway)
 }
 

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use backend::lookup::Scene;
+use backend::ProposalContext;
 use demo_vault::v1;
 use sandbox::{
     chain::ChainConfig,
@@ -42,7 +42,9 @@ async fn the_seeded_chain_holds_what_it_says() {
     use anchor_lang::AccountDeserialize;
     let dir = tempfile::tempdir().unwrap();
     let world = World::create(&setup(dir.path(), 9)).await.unwrap();
-    let scene = Scene::load(&world.gateway, world.seeded.as_ref().unwrap().proposal).await.unwrap();
+    let scene = ProposalContext::load(&world.gateway, world.seeded.as_ref().unwrap().proposal)
+        .await
+        .unwrap();
 
     let multisig = &scene.multisig;
     assert_eq!((multisig.threshold, multisig.timelock, multisig.members.len()), (3, 48 * 3600, 5));

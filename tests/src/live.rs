@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use backend::gateway::{Gateway, GatewayConfig};
+use backend::chain::{ChainClient, ChainClientConfig};
 use sandbox::{local, ready::Ready};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -60,9 +60,9 @@ impl Live {
     }
 
     /// A gateway to the chain.
-    pub fn gateway(&self) -> Gateway {
-        let config = GatewayConfig::new(self.ready.http.clone());
-        self.run(Gateway::connect(config)).expect("the chain answers")
+    pub fn gateway(&self) -> ChainClient {
+        let config = ChainClientConfig::new(self.ready.http.clone());
+        self.run(ChainClient::connect(config)).expect("the chain answers")
     }
 
     /// Runs a future to its end.

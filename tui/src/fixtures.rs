@@ -127,7 +127,7 @@ pub fn active(approvals: u8) -> Fixture {
 
 pub fn timelocked() -> Fixture {
     let mut f = active(3);
-    f.proposal.settle(&f.multisig, START, SLOT).unwrap();
+    f.proposal.update_status(&f.multisig, START, SLOT).unwrap();
     f
 }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, Result, anyhow};
 use backend::{
     Backend, FileArchive, FileSigner, Signer,
-    gateway::{Gateway, GatewayConfig},
+    chain::{ChainClient, ChainClientConfig},
 };
 use indexer::{
     Limits, Mirror, PostgresStore, SentRow, SourceConfig, SqliteStore, Store, StoreError,
@@ -165,9 +165,9 @@ impl Session {
     /// # Errors
     /// The backend's sentence.
     pub async fn backend(&self, signer: Option<Arc<dyn Signer>>) -> Result<Backend> {
-        let gateway = gateway(&self.settings).await.map_err(|e| self.clean(&e))?;
+        let client = chain_client(&self.settings).await.map_err(|e| self.clean(&e))?;
         let archive = FileArchive::at(&self.archive);
-        Ok(Backend::new(gateway, Arc::new(archive), signer))
+        Ok(Backend::new(client, Arc::new(archive), signer))
     }
 
     /// Which chain it is.
@@ -213,15 +213,15 @@ impl Session {
 ///
 /// # Errors
 /// The backend's, with what may be a secret in it.
-pub async fn gateway(s: &Settings) -> backend::Result<Gateway> {
-    let usual = GatewayConfig::new(s.rpc_url.as_str());
-    let config = GatewayConfig {
+pub async fn chain_client(s: &Settings) -> backend::Result<ChainClient> {
+    let usual = ChainClientConfig::new(s.rpc_url.as_str());
+    let config = ChainClientConfig {
         timeout: TIMEOUT,
         unit_price: s.priority_fee,
         outcome_timeout: s.outcome_timeout.unwrap_or(usual.outcome_timeout),
         ..usual
     };
-    Gateway::connect(config).await
+    ChainClient::connect(config).await
 }
 
 /// The nodes of `s`, on a chain of this `kind`.

@@ -1,6 +1,6 @@
 //! How many accounts one transaction takes, as a legacy message and with a lookup table, and what it
 //! takes for each.
-use backend::gateway::PACKET;
+use backend::chain::MAX_TRANSACTION_LEN;
 use e2e::{
     chain::Refused,
     elf,
@@ -107,12 +107,16 @@ fn largest(name: &str, world: &World, make: Make, signers: &[&str], lookup: bool
     let attempt = |n: usize| -> Result<Figure, String> {
         let mut w = world.clone();
         let ix = make(&w, &w.vaults[..n]);
-        if table.is_none() && meter::legacy_size(&w.chain, &ix, signers[0]) > PACKET {
-            return Err(format!("{PACKET} bytes"));
+        if table.is_none() && meter::legacy_size(&w.chain, &ix, signers[0]) > MAX_TRANSACTION_LEN {
+            return Err(format!("{MAX_TRANSACTION_LEN} bytes"));
         }
         let sent = meter::send(&mut w.chain, &ix, signers, table.as_ref());
         let figure = sent.map_err(|refused| reason(&refused))?;
-        if figure.bytes > PACKET { Err(format!("{PACKET} bytes")) } else { Ok(figure) }
+        if figure.bytes > MAX_TRANSACTION_LEN {
+            Err(format!("{MAX_TRANSACTION_LEN} bytes"))
+        } else {
+            Ok(figure)
+        }
     };
     let (mut n, mut best) = (1, attempt(1).unwrap_or_else(|why| panic!("{name}, alone: {why}")));
     let alone = best.clone();
@@ -151,7 +155,7 @@ fn reason(refused: &Refused) -> String {
 fn room(one: &Figure, two: &Figure) -> usize {
     // The request for units and the instruction itself count as well.
     let limits = [
-        (PACKET, one.bytes, two.bytes),
+        (MAX_TRANSACTION_LEN, one.bytes, two.bytes),
         (TRACE, one.calls + 2, two.calls + 2),
         (LOCKS, one.accounts, two.accounts),
     ];

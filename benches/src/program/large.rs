@@ -5,7 +5,7 @@ use e2e::{
     world::{DECIDING, Stage, TIMELOCK, World},
 };
 use solana_loader_v3_interface::state::UpgradeableLoaderState as State;
-use upgrade_manager::{loader::MAX_INLINE, state::BufferRole};
+use upgrade_manager::state::{BufferRole, elf::MAX_INLINE_LEN};
 
 use super::{meter::Meter, upgrade::kib};
 
@@ -15,8 +15,8 @@ pub const BOUNDED: usize = 500 * 1024;
 /// Every instruction of this file.
 pub fn measure(m: &mut Meter) {
     whole(m, BOUNDED);
-    whole(m, MAX_INLINE);
-    chunks(m, MAX_INLINE + MAX_INLINE / 4);
+    whole(m, MAX_INLINE_LEN);
+    chunks(m, MAX_INLINE_LEN + MAX_INLINE_LEN / 4);
 }
 
 /// The second layout's ELF with ones behind it, `len` bytes in all.

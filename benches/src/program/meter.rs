@@ -1,6 +1,6 @@
 //! One transaction, sent and measured as a client sends it: behind a compute limit, paid by its first
 //! signer, as a legacy message.
-use backend::gateway::{MAX_UNITS, with_budget};
+use backend::chain::{MAX_UNITS, with_budget};
 use e2e::{
     chain::{Chain, Refused},
     keys::key,
@@ -168,7 +168,7 @@ fn name(data: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use backend::{gateway::transaction_size, instructions as ix};
+    use backend::{chain::transaction_size, instructions as ix};
     use e2e::keys::address;
 
     use super::*;

@@ -10,7 +10,7 @@ use std::{
 use solana_pubkey::Pubkey;
 use tokio::sync::watch;
 use tracing::warn;
-use upgrade_manager::state::{Course, MultisigConfig, ProposalStatus};
+use upgrade_manager::state::{MultisigConfig, ProposalStatus, Votable};
 
 use super::{Detail, Kind, derived};
 use crate::{
@@ -26,14 +26,14 @@ const PAGE: u32 = 256;
 /// Until when a pause of `multisig` stops the execution of `proposal`, seconds since 1970: 0 without one.
 /// What a multisig decides about itself is not paused.
 #[must_use]
-pub fn paused_until(proposal: &impl Course, multisig: &MultisigConfig) -> i64 {
+pub fn paused_until(proposal: &impl Votable, multisig: &MultisigConfig) -> i64 {
     if proposal.program().is_some() { multisig.paused_until } else { 0 }
 }
 
 /// Whether the chain would let a member execute `proposal` of `multisig` at `unix` and `slot`.
 #[must_use]
 pub fn can_be_executed(
-    proposal: &impl Course,
+    proposal: &impl Votable,
     multisig: &MultisigConfig,
     unix: i64,
     slot: u64,
@@ -76,7 +76,7 @@ pub fn due(view: &View, approvals: &Approvals, now: Moment, upto: u64) -> Vec<An
     upgrades.chain(changes).collect()
 }
 
-fn one<T: Course>(
+fn one<T: Votable>(
     view: &View,
     approvals: &Approvals,
     row: &Row<T>,
@@ -87,7 +87,7 @@ fn one<T: Course>(
     if row.closed_slot.is_some() || row.slot > upto || now.slot > upto {
         return None;
     }
-    let (proposal, stage) = (&row.account, row.account.stage());
+    let (proposal, stage) = (&row.account, row.account.voting_state());
     let (kind, eta) = match stage.status {
         ProposalStatus::Timelocked => {
             let multisig = view.multisigs.iter().find(|m| m.pubkey == proposal.multisig())?;

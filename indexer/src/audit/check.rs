@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
-    seeds::{self, derived},
+    seeds::{self, derive_address},
     state::AccountStatus,
 };
 
@@ -307,23 +307,27 @@ fn place_columns(row: &KeptRow) -> String {
 /// The address that an account with this content has.
 fn home(account: &ManagerAccount) -> Option<Pubkey> {
     Some(match account {
-        ManagerAccount::Multisig(a) => derived(&[seeds::MULTISIG, a.create_key.as_ref()], a.bump),
-        ManagerAccount::Program(a) => derived(&[seeds::PROGRAM, a.program.as_ref()], a.bump),
+        ManagerAccount::Multisig(a) => {
+            derive_address(&[seeds::MULTISIG, a.create_key.as_ref()], a.bump)
+        }
+        ManagerAccount::Program(a) => derive_address(&[seeds::PROGRAM, a.program.as_ref()], a.bump),
         ManagerAccount::Proposal(a) => {
             let (terms, id) = (&a.terms, a.terms.id.to_le_bytes());
             let of = [seeds::PROPOSAL, terms.program.as_ref(), terms.multisig.as_ref(), &id];
-            derived(&of, a.bump)
+            derive_address(&of, a.bump)
         }
-        ManagerAccount::Attestation(a) => derived(&[seeds::ATTESTATION, a.buffer.as_ref()], a.bump),
+        ManagerAccount::Attestation(a) => {
+            derive_address(&[seeds::ATTESTATION, a.buffer.as_ref()], a.bump)
+        }
         ManagerAccount::AccountVersion(a) => {
-            derived(&[seeds::VERSION, a.program.as_ref(), a.account.as_ref()], a.bump)
+            derive_address(&[seeds::VERSION, a.program.as_ref(), a.account.as_ref()], a.bump)
         }
         ManagerAccount::Governance(a) => {
             let id = a.terms.id.to_le_bytes();
-            derived(&[seeds::GOVERNANCE, a.terms.multisig.as_ref(), &id], a.bump)
+            derive_address(&[seeds::GOVERNANCE, a.terms.multisig.as_ref(), &id], a.bump)
         }
         ManagerAccount::Backup(a) => {
-            derived(&[seeds::BACKUP, a.program.as_ref(), a.account.as_ref()], a.bump)
+            derive_address(&[seeds::BACKUP, a.program.as_ref(), a.account.as_ref()], a.bump)
         }
     })
 }

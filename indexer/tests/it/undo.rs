@@ -1,7 +1,7 @@
 //! What a fork wrote is taken back, and what the stream said was closed is closed.
 use std::sync::Arc;
 
-use indexer::{Applied, Batch, Close, Marks, Store, Update};
+use indexer::{Applied, Batch, Close, Marks, Store, Update, replay};
 use upgrade_manager::state::{AccountStatus, ProposalStatus};
 
 use crate::{
@@ -118,6 +118,18 @@ on_both_stores! {
         closed(&store, 1, 10, 1).await;
         assert_eq!(store.undo(&RUN, &[10]).await.unwrap().restored, 1);
         assert_eq!(seen(&store, 1).await, Some((Migrated, 4, None)));
+    }
+
+    async fn a_snapshots_close_survives_slots_that_are_taken_back_one_after_the_other(place) {
+        let store = place.open().await;
+        told(&store, vec![record_update(1, Pending, 4, 0)]).await;
+        closed(&store, 1, 6, 1).await;
+        told(&store, vec![record_update(1, Pending, 9, 2)]).await;
+        assert_eq!(replay::complete(&*store, &RUN, 10, Arc::default()).await.unwrap(), 1);
+        store.undo(&RUN, &[9]).await.unwrap();
+        assert_eq!(seen(&store, 1).await, Some((Pending, 6, Some(6))));
+        store.undo(&RUN, &[6]).await.unwrap();
+        assert_eq!(seen(&store, 1).await, Some((Pending, 4, Some(10))), "no snapshot has it");
     }
 
     async fn the_order_of_an_unchanged_account_goes_back_as_well(place) {

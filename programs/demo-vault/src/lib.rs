@@ -1,5 +1,5 @@
-//! Lamport vaults, in two layouts: the target that the sandbox and the tests upgrade, migrate and
-//! roll back. A table of contents; every rule is in the files below.
+//! Vaults for lamports, in two layouts: the target program that the sandbox and the tests upgrade,
+//! migrate and roll back.
 #![allow(
     unexpected_cfgs,
     reason = "Anchor's macros test features that this crate does not declare"

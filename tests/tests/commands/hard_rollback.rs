@@ -13,7 +13,7 @@ use std::{
 use anchor_lang::{AccountDeserialize, AccountSerialize};
 use backend::{
     FileSigner, Signer,
-    gateway::{Gateway, RawAccount},
+    chain::{ChainClient, RawAccount},
 };
 use demo_vault::{
     client::{close_ix, deposit_ix, open_ix, set_limit_ix, type_rule, vault_address, withdraw_ix},
@@ -46,7 +46,7 @@ const FIRST: u64 = 500_000;
 /// A chain with a proposal, and the users whose vaults it is about.
 struct Desk {
     chain: Live,
-    gateway: Gateway,
+    gateway: ChainClient,
     program: Pubkey,
     deployer: FileSigner,
     users: Vec<Arc<dyn Signer>>,
@@ -184,7 +184,7 @@ impl Desk {
     }
 
     /// Until code that was installed just now can be called.
-    fn settle(&self) {
+    fn wait_until_callable(&self) {
         let next = self.state().executed_slot + 1;
         self.chain.run(local::wait_for_slot(&self.gateway, next)).expect("slots pass");
     }
@@ -196,7 +196,7 @@ impl Desk {
         }
         self.chain.advance(48 * 3600 + 60);
         self.chain.done(4, &["execute", "--yes"]);
-        self.settle();
+        self.wait_until_callable();
     }
 
     /// The mirror says what the chain says, account by account.
@@ -285,7 +285,7 @@ fn what_users_did_meanwhile_survives_the_way_back() {
     assert_eq!(desk.lamports(&payer), desk.rent(0) + restored * growth);
 
     // The old code serves what came back, whether it was touched or not.
-    desk.settle();
+    desk.wait_until_callable();
     desk.user(0, vec![withdraw_ix(&ann, 2, 1), deposit_ix(&ann, 4, 1)]);
     desk.user(1, vec![withdraw_ix(&bob, 3, FIRST), close_ix(&bob, 4)]);
     // One record for each account that migrated or was written down as closed.
@@ -403,7 +403,7 @@ fn what_cannot_come_back_keeps_the_old_code_out_until_members_give_it_up() {
     let mut expected = before;
     expected.0.insert(stuck, account);
     assert_eq!(expected.differences(&desk.snapshot()), Vec::<String>::new());
-    desk.settle();
+    desk.wait_until_callable();
     desk.user(0, vec![withdraw_ix(&desk.owner(0), 2, FIRST)]);
     desk.mirrored(u64::from(QUIET + EACH) + 5);
 }

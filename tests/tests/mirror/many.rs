@@ -1,6 +1,6 @@
 //! A mirror of 100,000 records on a live chain: equal account by account, also after what happened
 //! while nobody watched; and a row that was changed by hand is found.
-use backend::gateway::RawAccount;
+use backend::chain::RawAccount;
 use e2e::live::Live;
 use sandbox::{local, records};
 use solana_pubkey::Pubkey;

@@ -283,6 +283,29 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_with_an_empty_path_is_refused() {
+        for flag in ["--config", "--data-dir", "--log-file"] {
+            for empty in ["", " "] {
+                let refused = line(&["config", "check", flag, empty], &[]).unwrap_err();
+                let is_told = refused.contains(flag) && refused.contains("the path is empty");
+                assert!(is_told && refused.contains("leave the option out"), "{refused}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_tilde_in_the_path_of_the_configuration_is_home_however_it_is_given() {
+        let home = etcetera::home_dir().unwrap();
+        for words in [&["--config", "~/x.toml"] as &[&str], &["--config=~/x.toml"]] {
+            let cli = line(&[&["config", "check"][..], words].concat(), &[]).unwrap();
+            assert_eq!(cli.common.config, Some(home.join("x.toml")));
+        }
+        let variable = [("CONTROL_ROOM_CONFIG", "~/x.toml")];
+        let cli = line(&["config", "check"], &variable).unwrap();
+        assert_eq!(cli.common.config, Some(home.join("x.toml")));
+    }
+
+    #[test]
     fn space_and_line_ends_around_a_value_are_no_part_of_it() {
         let set = [
             ("CONTROL_ROOM_RPC_URL", " https://a.example/key \r\n"),

@@ -14,7 +14,7 @@ use indexer::{
 };
 use serde_json::{Value, json};
 
-use super::{failed, print, print_json};
+use super::{cluster, failed, print, print_json};
 use crate::{
     cli::mirror::{Audit, AuditExport, AuditList, AuditVerify, AuditWhat, ExportFormat},
     session::Session,
@@ -47,7 +47,7 @@ pub(super) async fn run(session: &Session, args: &Audit) -> Result<u8> {
 
 async fn list(session: &Session, args: &AuditList) -> Result<u8> {
     let refreshed = refresh_once(session.source(), Arc::clone(&session.store)).await;
-    let history = refreshed.map_err(|e| session.clean(&e))?.history;
+    let history = refreshed.map_err(|e| cluster::explained(session, &e))?.history;
     let gap = history.map(|e| incomplete(&session.clean(&e)));
     let rows = session.store.audit(args.after, args.limit).await?;
     let fault = if args.check { check_chain(&*session.store).await? } else { None };

@@ -10,7 +10,7 @@ use indexer::{
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{print, print_json};
+use super::{cluster, print, print_json};
 use crate::{
     cli::mirror::Index,
     session::Session,
@@ -28,7 +28,7 @@ pub(super) async fn run(session: &Session, args: &Index) -> Result<u8> {
 async fn once(session: &Session, args: &Index) -> Result<u8> {
     let done = backfill_once(session.source(), Arc::clone(&session.store))
         .await
-        .map_err(|e| session.clean(&e))?;
+        .map_err(|e| cluster::explained(session, &e))?;
     let report = verify(&session.source(), &*session.store).await.map_err(|e| session.clean(&e))?;
     let digest = digest(&*session.store).await?;
     let found = report.differences.len();

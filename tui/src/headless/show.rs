@@ -4,8 +4,8 @@ use indexer::can_be_executed;
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{
-    Choice, Counters, Course, GovernanceProposal, MultisigConfig, ProgramUpgradeState,
-    UpgradeProposal,
+    Choice, Counters, GovernanceProposal, MultisigConfig, ProgramUpgradeState, UpgradeProposal,
+    Votable,
 };
 
 use crate::model::{snapshot::Snapshot, timing::ChainNow};
@@ -101,7 +101,7 @@ pub fn multisig_proposal(
 }
 
 /// Members who voted `choice`.
-pub fn voters(p: &impl Course, choice: Choice) -> Vec<Pubkey> {
+pub fn voters(p: &impl Votable, choice: Choice) -> Vec<Pubkey> {
     p.ballot().votes.iter().filter(|v| v.choice == choice).map(|v| v.member).collect()
 }
 

@@ -29,7 +29,7 @@ use controls::Control;
 use ledger::{Ledger, Verdict};
 use suite::{Suite, Surroundings};
 
-/// What stands in front of the switch in the ELF: see the manager's `control.rs`.
+/// What stands in front of the switch in the ELF: see the manager's `runtime/require.rs`.
 const MARK: &[u8] = b"control-switch:\0";
 
 /// The command.

@@ -19,7 +19,8 @@ const LONG: &str = "lifecycle::units";
 pub const UNIT: &str = "unit";
 
 /// Every test, and where the errors are named that they expect. A test of the ELF is called as the
-/// binary calls it (`attacks::votes::NAME`, of the file `attacks::votes`), a unit test `unit::NAME`.
+/// binary calls it (`attacks::votes::NAME`, of the file `attacks::votes`), a unit test
+/// `unit::NAME`.
 #[derive(Debug)]
 pub struct Suite {
     folder: PathBuf,

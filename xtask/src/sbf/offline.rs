@@ -30,7 +30,7 @@
 //! | 25 | 509,728 | 11,073 … 11,918 | 117,630 | 9,198 |
 //!
 //! The same once what Anchor and the SDK copy to each error, account, event and kind of proposal was in
-//! it once (`error.rs`, `stored.rs`, `emit.rs`, `multisig.rs`, `system.rs`), with an allocator of its own:
+//! it once (`error.rs`, `account_io/`, `runtime/emit.rs`, `external/system.rs`), with an allocator of its own:
 //!
 //! | inlining | bytes | `approve` | execute | migrate |
 //! |---|---|---|---|---|
@@ -41,7 +41,7 @@
 //! Code was 97 % of that ELF: there are no symbols, debug sections or unwinding tables to drop, and a
 //! panic says nothing (`immediate-abort`), so its places are not in it either. What was chosen works on
 //! the code: opt-level s for the manager (root `Cargo.toml`, for Solana's toolchain as well), its
-//! allocator called (`heap.rs`, likewise), and here an inlining threshold of [`INLINING`], copies
+//! allocator called (`runtime/heap.rs`, likewise), and here an inlining threshold of [`INLINING`], copies
 //! called and equal functions merged (the linker driver). LLVM's outliner would take 8 % more; it is
 //! young, and not in a normal build of LLVM's own, so it is left out.
 

@@ -35,7 +35,7 @@ fn locked() -> UpgradeProposal {
 
 /// The first slot at which the fixture multisig's timelock can be over.
 fn floor() -> u64 {
-    use upgrade_manager::state::Course;
+    use upgrade_manager::state::Votable;
     locked().slot_floor(multisig().timelock)
 }
 

@@ -104,6 +104,8 @@ pub struct State {
     /// How many slots what is confirmed trails the newest slot.
     pub unconfirmed: u64,
     pub unix: i64,
+    /// Slots that pass behind each answer about accounts that were asked for by address.
+    pub leap: u64,
     /// Owner and data of each account.
     pub accounts: BTreeMap<Pubkey, (Pubkey, Vec<u8>)>,
     /// Version records beside these, made as they are sent, see `crowd`.
@@ -183,6 +185,7 @@ impl Default for State {
             depth: 32,
             unconfirmed: 0,
             unix: 1_700_000_000,
+            leap: 0,
             accounts: BTreeMap::new(),
             crowd: 0,
             changes: vec![],
