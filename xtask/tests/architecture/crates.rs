@@ -150,6 +150,7 @@ fn paths(
         let used = members.iter().find(|m| head && m.library == token.text);
         if let Some(used) = used
             && used.name != member.name
+            && uses.contains_key(&member.name)
             && member.dependencies.iter().any(|(_, d, _)| *d == used.name || *d == used.library)
             && !may(&used.name)
         {
