@@ -28,6 +28,19 @@ pub struct MirrorDigest {
 /// Reads all of `store`, a page at a time. A store that is written meanwhile gives a digest of no
 /// moment in particular.
 ///
+/// ```
+/// use indexer::{SqliteStore, digest};
+///
+/// # let run = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// # run.block_on(async {
+/// // Two stores that say the same have one digest, whatever else they hold.
+/// let (one, other) = (SqliteStore::open_in_memory()?, SqliteStore::open_in_memory()?);
+/// assert_eq!(digest(&one).await?, digest(&other).await?);
+/// # Ok::<(), indexer::StoreError>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// When the store does not answer.
 pub async fn digest(store: &dyn Store) -> Result<MirrorDigest> {

@@ -108,6 +108,16 @@ pub enum Call<'a> {
 impl<'a> Call<'a> {
     /// `None` when `data` is not a call of this interface: wrong discriminator, too short, or bytes
     /// behind a call that takes none.
+    ///
+    /// ```
+    /// use migration_interface::{Call, Header, MIGRATE};
+    ///
+    /// let header = Header { from: 1, to: 2, expected_sha256: [7; 32] };
+    /// // What the manager sends, and what the target reads.
+    /// let data = header.encode(MIGRATE);
+    /// assert_eq!(Call::decode(&data), Some(Call::Migrate(header)));
+    /// assert_eq!(Call::decode(b"another instruction"), None);
+    /// ```
     #[must_use]
     pub fn decode(data: &'a [u8]) -> Option<Self> {
         let disc = data.first_chunk::<8>()?;

@@ -33,6 +33,18 @@ fn level_up(level: &[[u8; 32]]) -> Vec<[u8; 32]> {
 }
 
 /// Root over `leaves`; a node without a sibling moves up as it is. All zero for no leaves.
+///
+/// ```
+/// use anchor_lang::prelude::Pubkey;
+/// use upgrade_manager::state::manifest::{leaf, proof, root, verify};
+///
+/// let account = |n: u8| Pubkey::new_from_array([n; 32]);
+/// let leaves = [leaf(0, &account(1), &[8; 32]), leaf(1, &account(2), &[9; 32])];
+/// let siblings = proof(&leaves, 1).expect("there is a leaf 1");
+/// assert!(verify(&root(&leaves), 2, 1, leaves[1], &siblings));
+/// // The same bytes at another address are another leaf.
+/// assert!(!verify(&root(&leaves), 2, 1, leaf(1, &account(3), &[9; 32]), &siblings));
+/// ```
 #[must_use]
 pub fn root(leaves: &[[u8; 32]]) -> [u8; 32] {
     let mut level = leaves.to_vec();
