@@ -60,7 +60,7 @@ impl Live {
     }
 
     /// A gateway to the chain.
-    pub fn gateway(&self) -> ChainClient {
+    pub fn chain_client(&self) -> ChainClient {
         let config = ChainClientConfig::new(self.ready.http.clone());
         self.run(ChainClient::connect(config)).expect("the chain answers")
     }
@@ -72,7 +72,7 @@ impl Live {
 
     /// Moves the chain's clock.
     pub fn advance(&self, seconds: u32) {
-        let gateway = self.chain();
+        let gateway = self.chain_client();
         self.run(local_rpc::advance_clock(&gateway, seconds)).expect("the clock moves");
     }
 

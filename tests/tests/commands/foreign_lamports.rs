@@ -22,7 +22,7 @@ fn address(text: &str) -> Pubkey {
 
 /// Sends lamports to `to`, where there is nothing, and waits until they are there.
 fn send_lamports(chain: &Live, to: &Pubkey) {
-    let gateway = chain.chain();
+    let gateway = chain.chain_client();
     chain.run(local::airdrop(&gateway, to, SOL)).expect("lamports");
     let end = Instant::now() + SCREEN_TIMEOUT;
     loop {

@@ -38,7 +38,7 @@ impl Desk {
     fn open() -> Self {
         let chain = Live::start(VAULTS, 200, &["--bare"]);
         assert!(chain.ready.multisig.is_none() && chain.ready.proposal.is_none());
-        let gateway = chain.chain();
+        let gateway = chain.chain_client();
         let program = chain.ready.program.parse().expect("an address");
         let deployer = FileSigner::open(&chain.ready.deployer).expect("a key").pubkey();
         Self { chain, gateway, program, deployer }

@@ -59,7 +59,7 @@ impl Desk {
     /// Vaults first, then a multisig and its proposal, so that the manifest holds them.
     fn open(users: usize) -> Self {
         let chain = Live::start(QUIET, 100, &["--bare"]);
-        let gateway = chain.chain();
+        let gateway = chain.chain_client();
         let program = chain.ready.program.parse().expect("an address");
         let deployer = FileSigner::open(&chain.ready.deployer).expect("a key");
         let users = (0..users).map(|_| new_key()).collect();

@@ -45,7 +45,7 @@ impl ControlRoom {
     }
 
     fn config(&self) -> MultisigConfig {
-        let gateway = self.chain.chain();
+        let gateway = self.chain.chain_client();
         let raw = self.chain.run(gateway.account(&self.multisig)).expect("the chain answers");
         let data = raw.expect("a multisig").data;
         MultisigConfig::try_deserialize(&mut data.as_slice()).expect("a multisig")
@@ -130,7 +130,7 @@ fn handover(room: &ControlRoom) -> String {
     room.chain.done(1, &[&execute[..], &["--cosigner", &cosigner, "--yes"]].concat());
     let program: Pubkey = room.program.parse().expect("an address");
     let data = program_data_address(&program);
-    let raw = room.chain.run(room.chain.chain().account(&data)).expect("the chain answers");
+    let raw = room.chain.run(room.chain.chain_client().account(&data)).expect("the chain answers");
     assert_eq!(raw.expect("code").data[13..45], *new.parse::<Pubkey>().expect("a key").as_ref());
     assert_eq!(room.config().programs, 0);
     room.chain.done(3, &["close", "--state", &room.program, "--yes"]);
@@ -182,7 +182,7 @@ fn a_multisig_changes_its_rules_lets_a_program_go_and_ends_without_a_lamport_lef
     }
     assert!(!audit.contains("\"Unknown\""), "{audit}");
     room.chain.done(2, &["close", "--multisig", &multisig, "--yes"]);
-    let gateway = room.chain.chain();
+    let gateway = room.chain.chain_client();
     let left = room.chain.run(gateway.program_accounts(&upgrade_manager::ID, &[]));
     assert_eq!(left.expect("the chain answers").len(), 0, "something of the manager's is left");
 }

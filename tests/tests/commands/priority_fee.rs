@@ -11,7 +11,7 @@ fn fact<'a>(shown: &'a Value, label: &str) -> &'a str {
 }
 
 fn look_up(chain: &Live, signature: &str) -> TxMeta {
-    let (gateway, signature) = (chain.chain(), signature.parse().expect("a signature"));
+    let (gateway, signature) = (chain.chain_client(), signature.parse().expect("a signature"));
     chain.run(tx_meta(&gateway, &signature)).expect("it landed")
 }
 

@@ -47,7 +47,7 @@ fn migrate(robot: &Robot) {
 fn a_migration_killed_half_way_ends_with_every_account_migrated_once() {
     let chain = Live::start(200, 200, &[]);
     chain.execute_upgrade();
-    let gateway = chain.chain();
+    let gateway = chain.chain_client();
 
     // Two transactions of about ten accounts each: the rest waits until the kill.
     let relay = Relay::with_sends(&chain.ready.http, 2);
