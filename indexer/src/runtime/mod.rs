@@ -1,5 +1,5 @@
 //! Runs the mirror: tasks for the connection, the lease, the clock, history and housekeeping. They
-//! share a [`MirrorContext`] and report through one health value.
+//! share a `MirrorContext` and report through one health value.
 mod clock;
 pub mod doctor;
 mod history;

@@ -1,5 +1,5 @@
 //! The messages of the websocket, both ways. Only their form: what follows from one is decided by
-//! [`super::socket`].
+//! [`super::websocket`].
 use std::borrow::Cow;
 
 use serde::{Deserialize, de::DeserializeOwned};
