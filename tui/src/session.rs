@@ -20,10 +20,10 @@ use crate::{
 };
 
 /// Longest wait for one answer of the node.
-const TIMEOUT: Duration = Duration::from_secs(20);
+const RPC_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How often all accounts of a local chain are read again.
-const LOCAL_RECONCILE: Duration = Duration::from_secs(1);
+const LOCAL_RECONCILE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Settings, secrets and the store.
 #[derive(Clone)]
@@ -216,7 +216,7 @@ impl Session {
 pub async fn gateway(s: &Settings) -> backend::Result<Gateway> {
     let usual = GatewayConfig::new(s.rpc_url.as_str());
     let config = GatewayConfig {
-        timeout: TIMEOUT,
+        timeout: RPC_TIMEOUT,
         unit_price: s.priority_fee,
         outcome_timeout: s.outcome_timeout.unwrap_or(usual.outcome_timeout),
         ..usual
@@ -231,11 +231,11 @@ pub fn source(s: &Settings, kind: Kind) -> SourceConfig {
     let others = s.others.iter().map(endpoint);
     let mut source = SourceConfig::new(whole(&s.rpc_url), whole(&s.ws_url), upgrade_manager::ID)
         .with_more(others);
-    source.timeout = TIMEOUT;
+    source.timeout = RPC_TIMEOUT;
     // A local chain is read again often: that costs nothing there, and no subscription tells of
     // closed accounts, nor of one that another process's newer reading has overtaken.
     if kind != Kind::Shared {
-        source.reconcile = LOCAL_RECONCILE;
+        source.reconcile = LOCAL_RECONCILE_INTERVAL;
     }
     if let Some(reconcile) = s.index.reconcile {
         source.reconcile = reconcile;
