@@ -7,7 +7,7 @@ use solana_pubkey::Pubkey;
 
 use crate::{
     keymap::Id,
-    model::{Level, Ticket, cluster::Cluster, job::Shown, snapshot::Snapshot, ui},
+    model::{Level, Ticket, cluster::Cluster, job::PreflightView, snapshot::Snapshot, ui},
 };
 
 /// A change of a one-line text field.
@@ -82,14 +82,14 @@ pub enum Action {
         /// Which.
         ticket: Ticket,
         /// What it shows, or why there is nothing to show.
-        result: Result<Shown, String>,
+        result: Result<PreflightView, String>,
     },
     /// The checks of the open proposal ended.
     Checked {
         /// Which.
         ticket: Ticket,
         /// What they show, or why there is nothing to show.
-        result: Result<Shown, String>,
+        result: Result<PreflightView, String>,
     },
     /// News of the running job.
     Progress {

@@ -1,10 +1,10 @@
-//! What the model wants done outside. Requests only; the runtime carries them out and answers with
-//! actions.
+//! Side effects that `update` requests. The runtime's `EffectRunner` carries them out and answers
+//! with actions.
 use backend::Operation;
 
 use crate::{model::Ticket, notify::Notice};
 
-/// A wish.
+/// One requested side effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Read the chain for a dialog.

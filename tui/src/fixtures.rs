@@ -12,7 +12,7 @@ use solana_pubkey::Pubkey;
 use upgrade_manager::state::*;
 
 use crate::{
-    model::{Member, Model, cluster::Cluster, job::Shown, snapshot::Snapshot, ui::Drawn},
+    model::{Member, Model, cluster::Cluster, job::PreflightView, snapshot::Snapshot, ui::Drawn},
     theme::Theme,
 };
 
@@ -282,12 +282,12 @@ pub fn shared(f: &Fixture, now: Instant) -> Model {
     model
 }
 
-pub fn shown(verb: Verb) -> Shown {
+pub fn shown(verb: Verb) -> PreflightView {
     let step = match verb {
         Verb::RollBack { .. } => Step::rollback(200, 41),
         verb => Step::of(verb),
     };
-    Shown {
+    PreflightView {
         verb,
         proposal: key(40),
         title: step.title("proposal 0 of demo-vault"),

@@ -19,10 +19,10 @@ use crate::{
 };
 
 /// Longest wait for one answer of the node.
-const TIMEOUT: Duration = Duration::from_secs(20);
+const RPC_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How often all accounts of a local chain are read again.
-const LOCAL_RECONCILE: Duration = Duration::from_secs(1);
+const LOCAL_RECONCILE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Settings, secrets and the store.
 #[derive(Clone)]
@@ -230,11 +230,11 @@ pub fn source(s: &Settings, kind: Kind) -> SourceConfig {
     let others = s.others.iter().map(endpoint);
     let mut source = SourceConfig::new(whole(&s.rpc_url), whole(&s.ws_url), upgrade_manager::ID)
         .with_more(others);
-    source.timeout = TIMEOUT;
+    source.timeout = RPC_TIMEOUT;
     // A local chain is read again often: that costs nothing there, and no subscription tells of
     // closed accounts, nor of one that another process's newer reading has overtaken.
     if kind != Kind::Shared {
-        source.reconcile = LOCAL_RECONCILE;
+        source.reconcile = LOCAL_RECONCILE_INTERVAL;
     }
     if let Some(reconcile) = s.index.reconcile {
         source.reconcile = reconcile;

@@ -135,6 +135,12 @@ pub fn time_of_day(ms: i64) -> String {
     }
 }
 
+/// `word` with its first letter in upper case.
+pub fn capitalize(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
 /// A number with thin groups of three: `1,234,567`.
 pub fn grouped(n: u64) -> String {
     let digits = n.to_string();

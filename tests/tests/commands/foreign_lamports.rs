@@ -11,7 +11,7 @@ use e2e::{
     live::Live,
     robot::{self, SCREEN_TIMEOUT},
 };
-use sandbox::local::{self, SOL};
+use sandbox::chain::local_rpc::{self, SOL};
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
 use upgrade_manager::seeds;
@@ -23,7 +23,7 @@ fn address(text: &str) -> Pubkey {
 /// Sends lamports to `to`, where there is nothing, and waits until they are there.
 fn send_lamports(chain: &Live, to: &Pubkey) {
     let gateway = chain.chain_client();
-    chain.run(local::airdrop(&gateway, to, SOL)).expect("lamports");
+    chain.run(local_rpc::airdrop(&gateway, to, SOL)).expect("lamports");
     let end = Instant::now() + SCREEN_TIMEOUT;
     loop {
         if let Some(found) = chain.run(gateway.account(to)).expect("the chain answers") {

@@ -2,18 +2,17 @@
 //! confirms nothing, neither does a key that is held down, and nothing within half a second.
 use std::time::{Duration, Instant};
 
-use super::{Ticket, job::Shown, ui::DialogDrawn};
+use super::{Ticket, job::PreflightView, ui::DialogDrawn};
 use backend::Verb;
 
 /// How long a dialog must have been on view before it can be confirmed.
-pub const ARM: Duration = Duration::from_millis(500);
-/// Presses of one key closer than this are taken for the key being held down: terminals without
-/// the keyboard protocol report repeats as presses.
-pub const HELD: Duration = Duration::from_millis(150);
-
-/// How long nothing may be pressed after a press that came too early: longer than the pause a
-/// keyboard makes before it repeats a key that is held down.
-pub const CALM: Duration = Duration::from_millis(1_000);
+pub const ARM_DELAY: Duration = Duration::from_millis(500);
+/// Two presses of one key closer together than this count as a held key: terminals without the
+/// keyboard protocol report repeats as presses.
+pub const KEY_REPEAT_GAP: Duration = Duration::from_millis(150);
+/// How long the operator must press nothing after a press that came too early. Longer than the
+/// pause a keyboard makes before it repeats a held key, so that a held key never confirms.
+pub const REARM_DELAY: Duration = Duration::from_millis(1_000);
 
 /// Which button has the focus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -40,7 +39,7 @@ pub struct Confirm {
     /// Names the intent that the runtime keeps.
     pub ticket: Ticket,
     /// Exactly what will be signed.
-    pub shown: Shown,
+    pub shown: PreflightView,
     /// What it takes.
     pub need: Need,
     /// The button with the focus.
@@ -80,7 +79,7 @@ pub enum Refusal {
 
 impl Confirm {
     /// The dialog for `shown`.
-    pub fn new(ticket: Ticket, shown: Shown, need: Need) -> Self {
+    pub fn new(ticket: Ticket, shown: PreflightView, need: Need) -> Self {
         Self {
             ticket,
             shown,
@@ -110,7 +109,7 @@ impl Confirm {
     /// the dialog opened goes on into it.
     pub fn press(&mut self, now: Instant, repeat: bool) -> bool {
         let since = self.last_press.map(|at| now.saturating_duration_since(at));
-        let pause = if self.hasty { CALM } else { HELD };
+        let pause = if self.hasty { REARM_DELAY } else { KEY_REPEAT_GAP };
         let early = !armed(self.visible, now);
         let held = repeat || since.is_some_and(|since| since < pause);
         self.last_press = Some(now);
@@ -161,7 +160,7 @@ impl Confirm {
 
 /// Whether something on view since `visible` may be confirmed at `now`.
 pub fn armed(visible: Option<Instant>, now: Instant) -> bool {
-    visible.is_some_and(|since| now.saturating_duration_since(since) >= ARM)
+    visible.is_some_and(|since| now.saturating_duration_since(since) >= ARM_DELAY)
 }
 
 /// What lies on top.

@@ -8,11 +8,11 @@ use solana_pubkey::Pubkey;
 use super::{Ticket, rate::Rate};
 
 /// After how long without progress a job says so.
-const STALLED: Duration = Duration::from_secs(10);
+const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a preflight shows, without the intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub struct PreflightView {
     /// What will be done.
     pub verb: Verb,
     /// To which proposal.
@@ -33,7 +33,7 @@ pub struct Shown {
     pub sendable: bool,
 }
 
-impl From<&Preflight> for Shown {
+impl From<&Preflight> for PreflightView {
     fn from(p: &Preflight) -> Self {
         Self {
             verb: p.verb,
@@ -105,7 +105,7 @@ impl Job {
     /// still needs is then anybody's guess.
     pub fn stalled(&self, now: Instant) -> Option<Duration> {
         let still = now.saturating_duration_since(self.rate.still_since()?);
-        (still >= STALLED).then_some(still)
+        (still >= STALL_TIMEOUT).then_some(still)
     }
 
     /// Where a job without steps is, claiming no more than is known.

@@ -23,7 +23,7 @@ use upgrade_manager::state::UpgradeProposal;
 use self::{
     cluster::Cluster,
     dialog::Dialog,
-    job::{Job, Report, Shown},
+    job::{Job, PreflightView, Report},
     snapshot::{Decision, Snapshot},
     timing::{ChainNow, Timing, multisig_timing, timing},
     ui::Ui,
@@ -83,7 +83,7 @@ pub struct Checked {
     /// Whether the connection was up; without it the checks tell of the connection only.
     pub live: bool,
     /// The result, `None` while it is being made.
-    pub result: Option<Result<Shown, String>>,
+    pub result: Option<Result<PreflightView, String>>,
     /// When.
     pub at: Instant,
 }

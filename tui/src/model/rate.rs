@@ -8,7 +8,7 @@ use std::{
 /// How far back the rate looks.
 const WINDOW: Duration = Duration::from_secs(30);
 /// Most samples kept.
-const MOST: usize = 256;
+const MAX_SAMPLES: usize = 256;
 
 /// Samples of work done.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +23,7 @@ impl Rate {
             self.samples.clear();
         }
         self.samples.push_back((now, done));
-        while self.samples.len() > MOST
+        while self.samples.len() > MAX_SAMPLES
             || (self.samples.len() > 2
                 && self.samples.front().is_some_and(|(t, _)| now.duration_since(*t) > WINDOW))
         {

@@ -10,9 +10,9 @@ use upgrade_manager::state::{
 };
 
 /// Rows of the audit log and of sent transactions that a snapshot carries.
-pub const HISTORY: u32 = 2_000;
+pub const MAX_HISTORY_ROWS: u32 = 2_000;
 /// Version records of one program that a snapshot carries.
-pub const RECORDS: u32 = 5_000;
+pub const MAX_RECORD_ROWS: u32 = 5_000;
 
 /// The mirror's content.
 #[derive(Clone, Debug, Default)]

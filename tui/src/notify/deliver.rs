@@ -13,7 +13,7 @@ pub struct Outcome {
 
 /// What the environment says about the terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Surroundings {
+pub struct TerminalEnv {
     /// The session is remote: its desktop is on another machine.
     pub remote: bool,
     /// Inside tmux.
@@ -22,7 +22,7 @@ pub struct Surroundings {
     pub terminal: String,
 }
 
-impl Surroundings {
+impl TerminalEnv {
     /// Reads the environment.
     pub fn read() -> Self {
         let set = |name| std::env::var_os(name).is_some_and(|v| !v.is_empty());
@@ -49,26 +49,26 @@ impl Surroundings {
 }
 
 /// Gives `notice` by `way`.
-pub async fn deliver(notice: &Notice, way: Way, around: &Surroundings) -> Outcome {
+pub async fn deliver(notice: &Notice, way: Way, env: &TerminalEnv) -> Outcome {
     match way {
         Way::Off => Outcome { how: "not at all", bytes: vec![] },
-        Way::Auto if around.remote => terminal(notice, around.terminal_way(), around),
+        Way::Auto if env.remote => terminal(notice, env.terminal_way(), env),
         Way::Auto | Way::Desktop => match desktop::show(notice).await {
             Ok(()) => Outcome { how: "desktop", bytes: vec![] },
             Err(reason) => {
                 tracing::info!(%reason, "desktop notice not given; using the terminal");
-                let way = if way == Way::Auto { around.terminal_way() } else { Way::Bell };
-                terminal(notice, way, around)
+                let way = if way == Way::Auto { env.terminal_way() } else { Way::Bell };
+                terminal(notice, way, env)
             }
         },
-        own => terminal(notice, own, around),
+        own => terminal(notice, own, env),
     }
 }
 
-fn terminal(notice: &Notice, way: Way, around: &Surroundings) -> Outcome {
+fn terminal(notice: &Notice, way: Way, env: &TerminalEnv) -> Outcome {
     match way {
-        Way::Osc777 => Outcome { how: "osc777", bytes: escape::osc777(notice, around.tmux) },
-        Way::Osc9 => Outcome { how: "osc9", bytes: escape::osc9(notice, around.tmux) },
+        Way::Osc777 => Outcome { how: "osc777", bytes: escape::osc777(notice, env.tmux) },
+        Way::Osc9 => Outcome { how: "osc9", bytes: escape::osc9(notice, env.tmux) },
         _ => Outcome { how: "bell", bytes: escape::bell() },
     }
 }
@@ -83,10 +83,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_remote_session_never_asks_the_bus() {
-        let around = Surroundings { remote: true, tmux: false, terminal: "xterm-kitty".to_owned() };
-        let outcome = deliver(&notice(), Way::Auto, &around).await;
+        let env = TerminalEnv { remote: true, tmux: false, terminal: "xterm-kitty".to_owned() };
+        let outcome = deliver(&notice(), Way::Auto, &env).await;
         assert_eq!(outcome.how, "osc9");
-        let plain = Surroundings { remote: true, ..Surroundings::default() };
+        let plain = TerminalEnv { remote: true, ..TerminalEnv::default() };
         assert_eq!(deliver(&notice(), Way::Auto, &plain).await.bytes, [7]);
         assert_eq!(deliver(&notice(), Way::Off, &plain).await.bytes, [0u8; 0]);
     }

@@ -8,7 +8,7 @@ use notify_rust::{Notification, Timeout, Urgency};
 use super::Notice;
 
 /// Longest time for everything.
-const PATIENCE: Duration = Duration::from_secs(2);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(2);
 /// The daemon's name on the bus.
 const DAEMON: &str = "org.freedesktop.Notifications";
 
@@ -17,7 +17,7 @@ const DAEMON: &str = "org.freedesktop.Notifications";
 /// # Errors
 /// Why it could not be given, as a phrase.
 pub async fn show(notice: &Notice) -> Result<(), String> {
-    match tokio::time::timeout(PATIENCE, show_slowly(notice)).await {
+    match tokio::time::timeout(DELIVERY_TIMEOUT, show_slowly(notice)).await {
         Ok(result) => result,
         Err(_) => Err("the notification daemon does not answer".to_owned()),
     }

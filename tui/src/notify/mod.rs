@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::Votable;
 
-pub use self::deliver::{Surroundings, deliver};
+pub use self::deliver::{TerminalEnv, deliver};
 use crate::{
     model::{Model, timing::ChainNow},
     text::{clean, utc},

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use crate::{action::Action, session::Session};
 
 /// Longest pause between two attempts.
-const MOST: Duration = Duration::from_secs(15);
+const MAX_RETRY_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Tries until the node answers; then the backend exists for good.
 pub async fn reach(
@@ -29,7 +29,7 @@ pub async fn reach(
             Err(e) => tracing::warn!("{e:#}"),
         }
         tokio::time::sleep(pause).await;
-        pause = pause.saturating_mul(2).min(MOST);
+        pause = pause.saturating_mul(2).min(MAX_RETRY_INTERVAL);
     }
 }
 

@@ -1,5 +1,5 @@
-//! Carries out what the model wishes, off the drawing thread, and answers with actions. Keeps the
-//! intents: the model only ever knows their tickets.
+//! Carries out effects off the drawing thread and answers with actions. Keeps the intents: the model
+//! only knows their tickets, so that no screen can sign or change one.
 use std::{
     collections::{BTreeMap, HashSet},
     future::Future,
@@ -13,15 +13,15 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::{
     action::Action,
     effect::Effect,
-    model::{Level, Ticket, job::Shown},
-    notify::{self, Notice, Surroundings},
+    model::{Level, Ticket, job::PreflightView},
+    notify::{self, Notice, TerminalEnv},
     session::Session,
     strings as s,
 };
 
 /// Everything effects need.
 #[derive(Clone)]
-pub struct Hands {
+pub struct EffectRunner {
     /// Settings and store.
     pub session: Session,
     /// The backend, once the node was reached.
@@ -33,12 +33,12 @@ pub struct Hands {
     /// Bytes for the terminal, written between two frames.
     pub bytes: mpsc::Sender<Vec<u8>>,
     /// Makes the loader read again.
-    pub poke: Arc<Notify>,
+    pub reload: Arc<Notify>,
     intents: Arc<Mutex<BTreeMap<Ticket, Intent>>>,
 }
 
-impl Hands {
-    /// Hands without any intent.
+impl EffectRunner {
+    /// A runner that holds no intent yet.
     pub fn new(
         session: Session,
         backend: watch::Receiver<Option<Backend>>,
@@ -46,41 +46,41 @@ impl Hands {
         actions: mpsc::Sender<Action>,
         bytes: mpsc::Sender<Vec<u8>>,
     ) -> Self {
-        let (poke, intents) = (Arc::default(), Arc::default());
-        Self { session, backend, members, actions, bytes, poke, intents }
+        let (reload, intents) = (Arc::default(), Arc::default());
+        Self { session, backend, members, actions, bytes, reload, intents }
     }
 
     /// Starts `effect`; returns at once.
     pub fn start(&self, effect: Effect) {
-        let hands = self.clone();
+        let runner = self.clone();
         match effect {
             Effect::Prepare(ticket, operation) => {
                 let died = Action::Prepared { ticket, result: Err(died("The preparation")) };
-                self.spawn(died, async move { hands.prepare(ticket, operation).await });
+                self.spawn(died, async move { runner.prepare(ticket, operation).await });
             }
             Effect::Check(ticket, operation) => {
                 let died = Action::Checked { ticket, result: Err(died("The check")) };
                 self.spawn(died, async move {
-                    let result = hands.read(operation).await.map(|p| Shown::from(&p));
+                    let result = runner.read(operation).await.map(|p| PreflightView::from(&p));
                     Action::Checked { ticket, result }
                 });
             }
             Effect::Discard(ticket) => drop(self.intent(ticket)),
             Effect::Submit(ticket) => {
                 let died = Action::Finished { ticket, result: Err(died("The job")) };
-                self.spawn(died, async move { hands.submit(ticket).await });
+                self.spawn(died, async move { runner.submit(ticket).await });
             }
             Effect::UseMember(n) => {
                 let died = Action::Say(Level::Error, died("Changing the key"));
-                self.spawn(died, async move { hands.use_member(n) });
+                self.spawn(died, async move { runner.use_member(n) });
             }
             Effect::MoveClock(seconds) => {
                 let died = Action::Say(Level::Error, died("Moving the clock"));
-                self.spawn(died, async move { hands.move_clock(seconds).await });
+                self.spawn(died, async move { runner.move_clock(seconds).await });
             }
             Effect::Notify(notices) => {
                 let keys = notices.iter().map(|n| n.key.clone()).collect();
-                self.spawn(Action::NoticesFailed(keys), async move { hands.give(notices).await });
+                self.spawn(Action::NoticesFailed(keys), async move { runner.give(notices).await });
             }
             // These two belong to whoever owns the terminal.
             Effect::Copy(_) | Effect::Suspend => {}
@@ -114,7 +114,7 @@ impl Hands {
 
     async fn prepare(&self, ticket: Ticket, operation: Operation) -> Action {
         let result = self.read(operation).await.map(|mut preflight| {
-            let shown = Shown::from(&preflight);
+            let shown = PreflightView::from(&preflight);
             if let Some(intent) = preflight.intent.take() {
                 let mut intents = self.intents.lock().unwrap_or_else(PoisonError::into_inner);
                 intents.insert(ticket, intent);
@@ -126,7 +126,7 @@ impl Hands {
 
     async fn submit(&self, ticket: Ticket) -> Action {
         let result = self.send(ticket).await;
-        self.poke.notify_one();
+        self.reload.notify_one();
         Action::Finished { ticket, result }
     }
 
@@ -139,23 +139,23 @@ impl Hands {
         let proposal = intent.proposal();
         let backend = self.backend()?;
         let (news, mut heard) = mpsc::channel::<Progress>(256);
-        let hands = self.clone();
+        let runner = self.clone();
         let listener = tokio::spawn(async move {
             let (mut written, mut warned) = (HashSet::new(), false);
             while let Some(progress) = heard.recv().await {
                 // The screen learns it first: a locked store can hold up writing it down.
                 let news = Action::Progress { ticket, progress: progress.clone() };
-                let _ = hands.actions.send(news).await;
+                let _ = runner.actions.send(news).await;
                 let Progress::Sent(tx) = &progress else { continue };
-                if let Err(e) = hands.session.record(proposal, tx).await {
+                if let Err(e) = runner.session.record(proposal, tx).await {
                     // Once a job: a migration sends thousands.
                     if !std::mem::replace(&mut warned, true) {
-                        hands.say_not_recorded(tx, &e).await;
+                        runner.say_not_recorded(tx, &e).await;
                     }
                     tracing::warn!("{e:#}");
                 }
                 written.insert(tx.signature.clone());
-                hands.poke.notify_one();
+                runner.reload.notify_one();
             }
             written
         });
@@ -225,7 +225,7 @@ impl Hands {
         }
         let Some(notice) = notify::summary(&ours) else { return Action::None };
         let way = self.session.settings.notify;
-        let outcome = notify::deliver(&notice, way, &Surroundings::read()).await;
+        let outcome = notify::deliver(&notice, way, &TerminalEnv::read()).await;
         tracing::info!(how = outcome.how, "{}: {}", notice.title, notice.body);
         if !outcome.bytes.is_empty() {
             let _ = self.bytes.send(outcome.bytes).await;

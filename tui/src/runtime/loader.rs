@@ -10,20 +10,20 @@ use crate::{
     action::Action,
     model::{
         Level,
-        snapshot::{HISTORY, RECORDS, Snapshot},
+        snapshot::{MAX_HISTORY_ROWS, MAX_RECORD_ROWS, Snapshot},
     },
 };
 
 /// Least time between two snapshots.
-const PACE: Duration = Duration::from_millis(120);
+const MIN_RELOAD_INTERVAL: Duration = Duration::from_millis(120);
 /// How often the store's own revision is asked for.
-const ASK: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Runs until the receiver of the snapshots is gone.
 pub async fn run(
     store: Arc<dyn Store>,
     mut revision: watch::Receiver<u64>,
-    poke: Arc<Notify>,
+    reload: Arc<Notify>,
     actions: mpsc::Sender<Action>,
 ) {
     let mut seen = None;
@@ -48,13 +48,13 @@ pub async fn run(
             }
             Err(_) => {}
         }
-        tokio::time::sleep(PACE).await;
+        tokio::time::sleep(MIN_RELOAD_INTERVAL).await;
         tokio::select! {
             changed = revision.changed() => if changed.is_err() {
-                tokio::time::sleep(ASK).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             },
-            () = poke.notified() => seen = None,
-            () = tokio::time::sleep(ASK) => {}
+            () = reload.notified() => seen = None,
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
         }
     }
 }
@@ -80,9 +80,9 @@ pub async fn read(store: &dyn Store) -> Result<Snapshot, StoreError> {
     // Asked first: what is read afterwards holds all of it.
     let complete = store.state().await?.snapshot_slot > 0;
     let view = store.view().await?;
-    let mut audit = store.audit(None, HISTORY).await?;
+    let mut audit = store.audit(None, MAX_HISTORY_ROWS).await?;
     audit.reverse();
-    let sent = store.sent(HISTORY).await?;
+    let sent = store.sent(MAX_HISTORY_ROWS).await?;
     let mut records = BTreeMap::new();
     for program in &view.programs {
         let program = program.account.program;
@@ -96,9 +96,9 @@ async fn of_program(
     store: &dyn Store,
     program: &solana_pubkey::Pubkey,
 ) -> Result<Vec<Row<AccountVersion>>, StoreError> {
-    let query = |status| RecordQuery { status, after: None, limit: RECORDS };
+    let query = |status| RecordQuery { status, after: None, limit: MAX_RECORD_ROWS };
     let mut rows = store.account_versions(program, query(None)).await?;
-    if u32::try_from(rows.len()).is_ok_and(|n| n >= RECORDS) {
+    if u32::try_from(rows.len()).is_ok_and(|n| n >= MAX_RECORD_ROWS) {
         // More records than a screen takes: those that need a look must not be among the missing.
         for status in [AccountStatus::Quarantined, AccountStatus::Pending, AccountStatus::Closed] {
             rows.extend(store.account_versions(program, query(Some(status))).await?);

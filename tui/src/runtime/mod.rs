@@ -27,7 +27,7 @@ use ratatui::{Terminal, backend::CrosstermBackend};
 use tokio::sync::{mpsc, watch};
 
 use self::{
-    effects::Hands,
+    effects::EffectRunner,
     signals::{Asked, Signals},
     term::Guard,
 };
@@ -43,7 +43,7 @@ use crate::{
 };
 
 /// Least time between two frames.
-const FRAME: Duration = Duration::from_millis(16);
+const FRAME_INTERVAL: Duration = Duration::from_millis(16);
 
 /// What the sandbox adds.
 #[derive(Clone, Debug, Default)]
@@ -77,28 +77,28 @@ pub async fn run(session: Session, signer: Option<Arc<dyn Signer>>, extras: Extr
     let (found, backend) = watch::channel(None);
     let indexer = session.mirror(session.source(), Arc::clone(&session.store))?.spawn();
     let members = extras.members.iter().map(|(path, _)| path.clone()).collect();
-    let hands = Hands::new(session.clone(), backend, members, send.clone(), send_bytes);
+    let runner = EffectRunner::new(session.clone(), backend, members, send.clone(), send_bytes);
     let mut model = model(&session, signer.as_deref(), &extras);
 
     tokio::spawn(connect::reach(session.clone(), signer, found, send.clone()));
     tokio::spawn(connect::watch_health(session.clone(), indexer.health.clone(), send.clone()));
-    tokio::spawn(keep_loading(session.clone(), indexer.revision.clone(), hands.clone(), send));
+    tokio::spawn(keep_loading(session.clone(), indexer.revision.clone(), runner.clone(), send));
 
     let signals = Signals::listen().context("The signals of the system cannot be received.")?;
     let guard =
         Guard::enter(session.settings.mouse).context("The terminal cannot be taken over.")?;
-    let room = Room {
+    let event_loop = EventLoop {
         screen: open().context("The terminal cannot be drawn on.")?,
         input: EventStream::new(),
         signals,
         actions,
         bytes,
-        hands,
+        runner,
         guard,
         title: String::new(),
         stopped: false,
     };
-    let result = room.stay(&mut model, extras.fail).await;
+    let result = event_loop.run(&mut model, extras.fail).await;
     term::restore();
     // A mirror that is cut off stays whole, so a node that hangs need not keep the shell waiting.
     let _ = tokio::time::timeout(Duration::from_millis(500), indexer.shutdown()).await;
@@ -109,7 +109,7 @@ pub async fn run(session: Session, signer: Option<Arc<dyn Signer>>, extras: Extr
 async fn keep_loading(
     session: Session,
     revision: watch::Receiver<u64>,
-    hands: Hands,
+    runner: EffectRunner,
     actions: mpsc::Sender<Action>,
 ) {
     let mut pause = Duration::from_secs(1);
@@ -117,7 +117,7 @@ async fn keep_loading(
         let work = loader::run(
             session.store.clone(),
             revision.clone(),
-            hands.poke.clone(),
+            runner.reload.clone(),
             actions.clone(),
         );
         if tokio::spawn(work).await.is_ok() {
@@ -159,25 +159,25 @@ fn open() -> io::Result<Screen> {
     Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(64 * 1_024, stdout())))
 }
 
-struct Room {
+struct EventLoop {
     screen: Screen,
     input: EventStream,
     signals: Signals,
     actions: mpsc::Receiver<Action>,
     bytes: mpsc::Receiver<Vec<u8>>,
-    hands: Hands,
+    runner: EffectRunner,
     guard: Guard,
     title: String,
     /// Whether the next SIGCONT is the one that ended our own stop.
     stopped: bool,
 }
 
-impl Room {
-    async fn stay(mut self, model: &mut Model, fail: Option<Fail>) -> Result<u8> {
+impl EventLoop {
+    async fn run(mut self, model: &mut Model, fail: Option<Fail>) -> Result<u8> {
         let mut dirty = true;
         let mut drawn: Option<Instant> = None;
         loop {
-            let may_draw = drawn.is_none_or(|at| at.elapsed() >= FRAME);
+            let may_draw = drawn.is_none_or(|at| at.elapsed() >= FRAME_INTERVAL);
             if dirty && may_draw {
                 model.now = Instant::now();
                 // Keys that act now on what came on the screen are named by the next frame.
@@ -188,7 +188,7 @@ impl Room {
                 return Ok(0);
             }
             let wake = match (dirty, drawn) {
-                (true, Some(at)) => Some(at + FRAME),
+                (true, Some(at)) => Some(at + FRAME_INTERVAL),
                 _ => next_wake(model),
             };
             dirty |= tokio::select! {
@@ -230,7 +230,7 @@ impl Room {
                 Effect::Copy(text) => {
                     execute!(self.screen.backend_mut(), CopyToClipboard::to_clipboard_from(text))?;
                 }
-                other => self.hands.start(other),
+                other => self.runner.start(other),
             }
         }
         Ok(())

@@ -14,6 +14,7 @@ use crate::{
         ui::{Pane, Screen},
     },
     strings as s,
+    text::capitalize,
 };
 
 /// Runs `id` where the operator is.
@@ -21,7 +22,7 @@ pub fn run(model: &mut Model, id: Id) -> Vec<Effect> {
     if let Some(command) = command(id)
         && let Err(reason) = command.enabled(model)
     {
-        model.say(Level::Warn, format!("{} refused. {reason}", capital(command.word)));
+        model.say(Level::Warn, format!("{} refused. {reason}", capitalize(command.word)));
         return vec![];
     }
     match id {
@@ -50,11 +51,6 @@ pub fn run(model: &mut Model, id: Id) -> Vec<Effect> {
         _ => return id.verb().map(|verb| prepare(model, verb)).unwrap_or_default(),
     }
     after_move(model)
-}
-
-fn capital(word: &str) -> String {
-    let mut chars = word.chars();
-    chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// Leaves, or asks first where a job runs.

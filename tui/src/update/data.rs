@@ -11,7 +11,7 @@ use crate::{
     model::{
         Level, Model, Ticket,
         dialog::{Confirm, Dialog, Need},
-        job::{Report, Shown, Step},
+        job::{PreflightView, Report, Step},
         snapshot::Decision,
         ui::Screen,
     },
@@ -104,7 +104,11 @@ fn due(model: &mut Model) -> Vec<Effect> {
     vec![Effect::Notify(notices)]
 }
 
-fn prepared(model: &mut Model, ticket: Ticket, result: Result<Shown, String>) -> Vec<Effect> {
+fn prepared(
+    model: &mut Model,
+    ticket: Ticket,
+    result: Result<PreflightView, String>,
+) -> Vec<Effect> {
     let waits = matches!(&model.dialog, Some(Dialog::Preparing { ticket: t, .. }) if *t == ticket);
     if !waits {
         return vec![Effect::Discard(ticket)];
@@ -127,7 +131,7 @@ fn prepared(model: &mut Model, ticket: Ticket, result: Result<Shown, String>) ->
 }
 
 /// What has to be typed: the program's short name.
-fn program_word(model: &Model, shown: &Shown) -> String {
+fn program_word(model: &Model, shown: &PreflightView) -> String {
     let program = match model.snapshot.decision(&shown.proposal) {
         Some(Decision::Upgrade(row)) => Some(row.account.terms.program),
         // Of a program that leaves its name, of a change of the multisig the multisig's address.

@@ -4,11 +4,11 @@ mod commands;
 mod data;
 mod dialogs;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod on_view;
 #[cfg(test)]
 mod recheck;
-#[cfg(test)]
-mod storm;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How long messages that need no answer stay.
-const MESSAGE: Duration = Duration::from_secs(20);
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Applies `action` at `now` and returns what has to be done outside.
 pub fn update(model: &mut Model, action: Action, now: Instant) -> Vec<Effect> {
@@ -172,7 +172,7 @@ fn paste(model: &mut Model, text: String) -> Vec<Effect> {
 }
 
 fn expire_message(model: &mut Model) {
-    let old = |at| model.now.saturating_duration_since(at) >= MESSAGE;
+    let old = |at| model.now.saturating_duration_since(at) >= MESSAGE_TIMEOUT;
     if model.message.as_ref().is_some_and(|m| old(m.at)) {
         model.message = None;
     }
@@ -199,7 +199,8 @@ pub fn next_wake(model: &Model) -> Option<Instant> {
         Some(_) => model.now + pace.saturating_sub(phase).max(Duration::from_millis(50)),
         None => model.now + pace,
     };
-    let message = model.message.as_ref().map(|m| m.at + MESSAGE).filter(|at| *at > model.now);
+    let message =
+        model.message.as_ref().map(|m| m.at + MESSAGE_TIMEOUT).filter(|at| *at > model.now);
     Some(message.map_or(wake, |at| at.min(wake)))
 }
 

@@ -192,7 +192,8 @@ fn what_failed_its_checks_cannot_be_signed() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::Char('a'));
     let Some(Effect::Prepare(ticket, _)) = r.wished.first().cloned() else { panic!() };
-    let shown = crate::model::job::Shown { sendable: false, ..fixtures::shown(Verb::Approve) };
+    let shown =
+        crate::model::job::PreflightView { sendable: false, ..fixtures::shown(Verb::Approve) };
     r.act(Action::Prepared { ticket, result: Ok(shown) });
     r.wait(600).keys("y");
     assert!(!r.submitted());

@@ -6,12 +6,12 @@ use ratatui::{
 
 use super::{capped, empty, filtered};
 use crate::{
-    model::{Model, snapshot::HISTORY, ui::Drawn},
+    model::{Model, snapshot::MAX_HISTORY_ROWS, ui::Drawn},
     text::{clean, grouped, short, utc},
     theme::Meaning,
     widgets::{
         panel,
-        table::{self, Column, Look, col, rest},
+        table::{self, Column, TableProps, col, rest},
     },
 };
 
@@ -32,14 +32,14 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     ])
     .areas(area);
     let rows = &model.snapshot.audit;
-    let look = Look {
-        title: filtered(model, &capped("Audit log", "the newest", rows.len(), HISTORY)),
+    let props = TableProps {
+        title: filtered(model, &capped("Audit log", "the newest", rows.len(), MAX_HISTORY_ROWS)),
         columns: &COLUMNS,
         empty: empty(model, "No event has been read yet; finalised events appear here."),
         focused: true,
     };
     let selected = model.ui.audit.index(&ids);
-    let page = table::draw(frame, top, model.theme, &look, ids.len(), selected, |at| {
+    let page = table::draw(frame, top, model.theme, &props, ids.len(), selected, |at| {
         let Some(row) = ids.get(at).and_then(|id| rows.iter().find(|r| r.seq == *id)) else {
             return vec![];
         };

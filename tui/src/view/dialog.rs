@@ -12,7 +12,7 @@ use crate::{
     model::{
         Model,
         dialog::{CLOCK_STEPS, Confirm, Dialog, Focus, Need, armed},
-        job::Shown,
+        job::PreflightView,
         ui::DialogDrawn,
     },
     strings as s,
@@ -207,7 +207,7 @@ fn indent(width: usize) -> usize {
 }
 
 /// The checks and the simulation in words, what is wrong first.
-pub(super) fn checks(theme: Theme, shown: &Shown, width: usize) -> Vec<Line<'static>> {
+pub(super) fn checks(theme: Theme, shown: &PreflightView, width: usize) -> Vec<Line<'static>> {
     let mut lines = verdicts(theme, shown, width, |v| v != Verdict::Pass);
     lines.extend(verdicts(theme, shown, width, |v| v == Verdict::Pass));
     lines.extend(simulation(theme, shown, width));
@@ -216,7 +216,7 @@ pub(super) fn checks(theme: Theme, shown: &Shown, width: usize) -> Vec<Line<'sta
 
 fn verdicts(
     theme: Theme,
-    shown: &Shown,
+    shown: &PreflightView,
     width: usize,
     wanted: impl Fn(Verdict) -> bool,
 ) -> Vec<Line<'static>> {
@@ -232,7 +232,7 @@ fn verdicts(
     lines
 }
 
-fn simulation(theme: Theme, shown: &Shown, width: usize) -> Vec<Line<'static>> {
+fn simulation(theme: Theme, shown: &PreflightView, width: usize) -> Vec<Line<'static>> {
     let Some(sim) = &shown.simulation else { return vec![] };
     let units = grouped(sim.units);
     let (meaning, text) = match &sim.error {
@@ -255,7 +255,7 @@ fn simulation(theme: Theme, shown: &Shown, width: usize) -> Vec<Line<'static>> {
 }
 
 /// `Checks: 12 pass, 1 warn. Simulation: 23,456 units.`
-fn tally(shown: &Shown) -> String {
+fn tally(shown: &PreflightView) -> String {
     let n = |v| shown.checks.iter().filter(|c| c.verdict == v).count();
     let mut text = format!("Checks: {} pass", n(Verdict::Pass));
     for (count, word) in [(n(Verdict::Warn), "warn"), (n(Verdict::Fail), "FAIL")] {

@@ -18,19 +18,19 @@ use crate::{
 };
 
 /// Most lines of a message.
-const MOST: usize = 4;
+const MAX_LINES: usize = 4;
 
 /// The oldest error that waits to be read, the last thing said, or what is wrong with the mirror.
 pub(super) fn message_lines(model: &Model, area: Rect) -> Vec<Line<'static>> {
     let (width, in_dialog) = (area.width, model.dialog.is_some());
     let mut lines = vec![];
     if let Some(error) = model.errors.first() {
-        let room = usize::from(area.height / 4).max(MOST);
+        let room = usize::from(area.height / 4).max(MAX_LINES);
         let most = if in_dialog { 2 } else { room };
         lines.extend(said(model, Level::Error, &error.text, width, most));
         lines.push(dismissal(model, in_dialog));
     }
-    let most = if in_dialog || !lines.is_empty() { 2 } else { MOST };
+    let most = if in_dialog || !lines.is_empty() { 2 } else { MAX_LINES };
     let text = match &model.message {
         Some(message) => Some((message.level, message.text.clone())),
         None if lines.is_empty() => trouble(model).map(|text| (Level::Warn, text)),

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Columns of the name of whoever writes the mirror.
-const WRITER: usize = 20;
+const MAX_WRITER_LEN: usize = 20;
 
 pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let width = usize::from(area.width);
@@ -68,7 +68,7 @@ fn connection(model: &Model) -> (String, Meaning) {
     let word = match &health.conn {
         Conn::Connecting => "Connecting".to_owned(),
         Conn::Live => "Live".to_owned(),
-        Conn::Following { writer } => format!("Following {}", fit(&clean(writer), WRITER)),
+        Conn::Following { writer } => format!("Following {}", fit(&clean(writer), MAX_WRITER_LEN)),
         Conn::Reconnecting { attempt, retry_at } => {
             let wait = retry_at.saturating_duration_since(model.now).as_secs();
             format!("Reconnecting in {wait} s (attempt {attempt})")

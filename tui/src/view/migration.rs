@@ -10,14 +10,14 @@ use super::{capped, empty, filtered, footer};
 use crate::{
     model::{
         Model,
-        snapshot::{Decision, RECORDS},
+        snapshot::{Decision, MAX_RECORD_ROWS},
         ui::Drawn,
     },
     text::{age, clean, fit, short, wrap},
     theme::Meaning,
     widgets::{
         meter, panel,
-        table::{self, Column, Look, col, rest},
+        table::{self, Column, TableProps, col, rest},
     },
 };
 
@@ -137,14 +137,14 @@ fn accounts(model: &Model, frame: &mut Frame, area: Rect) -> u16 {
         .and_then(|p| model.snapshot.records.get(p))
         .map(Vec::as_slice)
         .unwrap_or_default();
-    let look = Look {
-        title: filtered(model, &capped("Accounts", "the first", rows.len(), RECORDS)),
+    let props = TableProps {
+        title: filtered(model, &capped("Accounts", "the first", rows.len(), MAX_RECORD_ROWS)),
         columns: &COLUMNS,
         empty: empty(model, "No account of this program has been migrated yet."),
         focused: true,
     };
     let selected = model.ui.record.index(&ids);
-    table::draw(frame, area, theme, &look, ids.len(), selected, |at| {
+    table::draw(frame, area, theme, &props, ids.len(), selected, |at| {
         let Some(row) = ids.get(at).and_then(|id| rows.iter().find(|r| r.pubkey == *id)) else {
             return vec![];
         };

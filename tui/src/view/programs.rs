@@ -19,7 +19,7 @@ use crate::{
     theme::Meaning,
     widgets::{
         panel,
-        table::{self, Column, Look, col, rest},
+        table::{self, Column, TableProps, col, rest},
     },
 };
 
@@ -75,14 +75,14 @@ fn table_of_programs(
 ) -> u16 {
     let none = reading(model)
         .unwrap_or_else(|| "No program is registered with the manager on this chain.".to_owned());
-    let look = Look {
+    let props = TableProps {
         title: filtered(model, "Programs"),
         columns: &PROGRAMS,
         empty: empty(model, &none),
         focused: model.ui.pane == Pane::Programs,
     };
     let selected = model.ui.program.index(ids);
-    table::draw(frame, area, model.theme, &look, ids.len(), selected, |at| {
+    table::draw(frame, area, model.theme, &props, ids.len(), selected, |at| {
         let Some(state) = ids.get(at).and_then(|id| model.snapshot.program(id)) else {
             return vec![];
         };
@@ -112,7 +112,7 @@ fn table_of_proposals(
 ) -> u16 {
     let whose = model.ui.program.selected().map(|p| model.name(p)).unwrap_or_default();
     let none = reading(model).unwrap_or_else(|| "No proposal has been made.".to_owned());
-    let look = Look {
+    let props = TableProps {
         title: if whose.is_empty() {
             "Proposals".into()
         } else {
@@ -123,7 +123,7 @@ fn table_of_proposals(
         focused: model.ui.pane == Pane::Proposals,
     };
     let selected = model.ui.proposal.index(ids);
-    table::draw(frame, area, model.theme, &look, ids.len(), selected, |at| {
+    table::draw(frame, area, model.theme, &props, ids.len(), selected, |at| {
         let Some(decision) = ids.get(at).and_then(|id| model.snapshot.decision(id)) else {
             return vec![];
         };

@@ -6,12 +6,12 @@ use ratatui::{
 
 use super::{capped, empty, filtered};
 use crate::{
-    model::{Model, snapshot::HISTORY, ui::Drawn},
+    model::{Model, snapshot::MAX_HISTORY_ROWS, ui::Drawn},
     text::{clean, grouped, short, time_of_day},
     theme::Meaning,
     widgets::{
         panel,
-        table::{self, Column, Look, col, rest},
+        table::{self, Column, TableProps, col, rest},
     },
 };
 
@@ -35,14 +35,17 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
         Constraint::Length(if area.height >= 14 { 5 } else { 0 }),
     ])
     .areas(area);
-    let look = Look {
-        title: filtered(model, &capped("Sent transactions", "the newest", rows.len(), HISTORY)),
+    let props = TableProps {
+        title: filtered(
+            model,
+            &capped("Sent transactions", "the newest", rows.len(), MAX_HISTORY_ROWS),
+        ),
         columns: &COLUMNS,
         empty: empty(model, "Nothing has been sent from here yet."),
         focused: true,
     };
     let selected = model.ui.sent.index(&ids);
-    let page = table::draw(frame, top, theme, &look, ids.len(), selected, |at| {
+    let page = table::draw(frame, top, theme, &props, ids.len(), selected, |at| {
         let Some(row) = ids.get(at).and_then(|id| rows.iter().find(|r| r.signature == *id)) else {
             return vec![];
         };

@@ -337,14 +337,15 @@ fn a_filter_that_hides_every_row_is_not_taken_for_there_being_none() {
 
 #[test]
 fn a_table_that_is_cut_off_says_so() {
-    use crate::model::snapshot::HISTORY;
+    use crate::model::snapshot::MAX_HISTORY_ROWS;
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     go(&mut model, Id::Show(Screen::Audit));
     assert!(!screen(&model, 120, 30).contains("newest"));
     let mut snapshot = (*model.snapshot).clone();
     let one = snapshot.audit[0].clone();
-    snapshot.audit =
-        (0..u64::from(HISTORY)).map(|seq| indexer::AuditRow { seq, ..one.clone() }).collect();
+    snapshot.audit = (0..u64::from(MAX_HISTORY_ROWS))
+        .map(|seq| indexer::AuditRow { seq, ..one.clone() })
+        .collect();
     model.snapshot = std::sync::Arc::new(snapshot);
     assert!(screen(&model, 120, 30).contains("Audit log, the newest 2,000"));
 }

@@ -119,7 +119,7 @@ fn the_dialog_of_a_vote_for_rollback_leads_with_what_it_is() {
     let mut model = fixtures::model(&fixtures::migrating(120, 0), Instant::now());
     let shown = |step: Step| {
         let title = step.title("proposal 0 of demo-vault");
-        crate::model::job::Shown {
+        crate::model::job::PreflightView {
             step,
             title,
             ..fixtures::shown(Verb::RollBack { give_up: false })

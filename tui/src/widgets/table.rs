@@ -41,7 +41,7 @@ pub type Value = (String, Meaning);
 
 /// What is drawn around the rows.
 #[derive(Clone, Debug)]
-pub struct Look<'a> {
+pub struct TableProps<'a> {
     /// The title.
     pub title: String,
     /// The columns.
@@ -58,21 +58,21 @@ pub fn draw(
     frame: &mut Frame,
     area: Rect,
     theme: Theme,
-    look: &Look<'_>,
+    props: &TableProps<'_>,
     len: usize,
     selected: Option<usize>,
     row: impl Fn(usize) -> Vec<Value>,
 ) -> u16 {
     let title = match selected {
-        Some(at) => format!("{} {}/{len}", look.title, at.saturating_add(1)),
-        None => look.title.clone(),
+        Some(at) => format!("{} {}/{len}", props.title, at.saturating_add(1)),
+        None => props.title.clone(),
     };
-    let block = panel::block(theme, title, look.focused);
+    let block = panel::block(theme, title, props.focused);
     let inner = block.inner(area);
     let height = inner.height.saturating_sub(1);
     if len == 0 {
         frame.render_widget(block, area);
-        let lines = crate::text::wrap(look.empty, usize::from(inner.width));
+        let lines = crate::text::wrap(props.empty, usize::from(inner.width));
         let lines = lines
             .into_iter()
             .map(|l| ratatui::text::Line::styled(l, theme.style(Meaning::Muted)))
@@ -80,19 +80,19 @@ pub fn draw(
         panel::text(frame, inner, lines, 0);
         return height;
     }
-    let kept = keep(look.columns, inner.width.saturating_sub(2));
+    let kept = keep(props.columns, inner.width.saturating_sub(2));
     let from = window(len, selected.unwrap_or(0), usize::from(height));
     let to = from.saturating_add(usize::from(height)).min(len);
     let rows = (from..to).map(|at| {
         let is = selected == Some(at);
-        let mark = if is && look.focused { theme.glyph(Meaning::Selected) } else { " " };
+        let mark = if is && props.focused { theme.glyph(Meaning::Selected) } else { " " };
         let values = row(at);
         let cells = kept.iter().map(|(i, width)| {
             let (text, meaning) = values.get(*i).cloned().unwrap_or((String::new(), Meaning::Text));
             Cell::from(Span::styled(fit(&text, usize::from(*width)), theme.style(meaning)))
         });
         let cells = std::iter::once(Cell::from(mark.to_owned())).chain(cells);
-        let style = if is && look.focused {
+        let style = if is && props.focused {
             theme.style(Meaning::Selected)
         } else if is {
             theme.style(Meaning::Title)
@@ -101,7 +101,7 @@ pub fn draw(
         };
         Row::new(cells.collect::<Vec<_>>()).style(style)
     });
-    let titles = kept.iter().filter_map(|(i, _)| look.columns.get(*i)).map(|c| c.title);
+    let titles = kept.iter().filter_map(|(i, _)| props.columns.get(*i)).map(|c| c.title);
     let header = Row::new(std::iter::once(" ").chain(titles).collect::<Vec<_>>())
         .style(theme.style(Meaning::Muted));
     let widths = std::iter::once(Constraint::Length(1))

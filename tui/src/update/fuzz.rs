@@ -1,5 +1,5 @@
-//! Whatever happens, in whatever order, at whatever size: nothing panics, and the selection is always
-//! one of the rows.
+//! Property test: random keys, pastes and data at random terminal sizes cause no panic, and the
+//! selected proposal is always one of the rows.
 use std::{sync::Arc, time::Instant};
 
 use backend::Verb;
@@ -65,8 +65,8 @@ fn data(robot: &Robot, n: u8) -> Action {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(160))]
     #[test]
-    fn nothing_that_can_happen_at_any_size_panics(
-        storm in prop::collection::vec((wild(), 0u64..900), 1..40),
+    fn random_events_at_any_size_cause_no_panic(
+        events in prop::collection::vec((wild(), 0u64..900), 1..40),
         width in 0u16..=250,
         height in 0u16..=250,
         shared in any::<bool>(),
@@ -75,7 +75,7 @@ proptest! {
         let make = if shared { fixtures::shared } else { fixtures::model };
         let mut r = Robot::new(make(&f, Instant::now()));
         r.size = (width, height);
-        for (wild, ms) in storm {
+        for (wild, ms) in events {
             r.wait(ms);
             match wild {
                 Wild::Key(key) => r.event(key),
