@@ -215,7 +215,7 @@ impl Session {
 pub async fn chain_client(s: &Settings) -> backend::Result<ChainClient> {
     let usual = ChainClientConfig::new(s.rpc_url.as_str());
     let config = ChainClientConfig {
-        timeout: TIMEOUT,
+        timeout: RPC_TIMEOUT,
         unit_price: s.priority_fee,
         outcome_timeout: s.outcome_timeout.unwrap_or(usual.outcome_timeout),
         ..usual

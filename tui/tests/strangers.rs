@@ -10,7 +10,7 @@ mod strangers {
         sync::{Arc, Mutex},
     };
 
-    use indexer::{SqliteStore, Store};
+    use indexer::{MirrorStore, SqliteStore};
     use serde_json::{Value, json};
 
     /// Address that no account has.

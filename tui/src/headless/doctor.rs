@@ -275,13 +275,13 @@ mod tests {
     #[test]
     fn nothing_is_said_to_be_tried_again() {
         let url = || "ws://x".to_owned();
-        let reason = indexer::source::socket::Reason::Connect;
+        let reason = indexer::source::close_reason::CloseReason::Connect;
         let socket = indexer::IndexerError::Socket { url: url(), reason, what: "is shut".into() };
         assert_eq!(
             tried_once(&socket.to_string()),
             "The websocket at ws://x is shut. Check --ws-url."
         );
-        let fault = indexer::source::fault::Fault::Limited { retry_after: Duration::ZERO };
+        let fault = indexer::source::fault::RpcFault::Limited { retry_after: Duration::ZERO };
         let said = tried_once(fault.advice());
         assert!(said.starts_with("A plan with higher limits"), "{said}");
     }
