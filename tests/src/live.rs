@@ -59,7 +59,7 @@ impl Live {
         self.ready.members[n - 1].display().to_string()
     }
 
-    /// A gateway to the chain.
+    /// A client of this chain, as the backend uses it.
     pub fn chain_client(&self) -> ChainClient {
         let config = ChainClientConfig::new(self.ready.http.clone());
         self.run(ChainClient::connect(config)).expect("the chain answers")
@@ -72,8 +72,8 @@ impl Live {
 
     /// Moves the chain's clock.
     pub fn advance(&self, seconds: u32) {
-        let gateway = self.chain_client();
-        self.run(local_rpc::advance_clock(&gateway, seconds)).expect("the clock moves");
+        let client = self.chain_client();
+        self.run(local_rpc::advance_clock(&client, seconds)).expect("the clock moves");
     }
 
     /// Arguments that point the control room at this chain, with the store in folder `store` and the

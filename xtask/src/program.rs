@@ -106,10 +106,10 @@ impl Program {
             .text(toolchain);
         if self.stands_alone() {
             let folder = paths.root.join(self.crate_folder());
-            return Ok(start.folder(&folder, &NOT_IN_THE_ELF)?.key());
+            return Ok(start.dir(&folder, &NOT_IN_THE_ELF)?.key());
         }
         let print = start
-            .folder(&paths.root.join("programs"), &NOT_IN_THE_ELF)?
+            .dir(&paths.root.join("programs"), &NOT_IN_THE_ELF)?
             .file(&paths.root.join("Cargo.toml"))?
             .file(&paths.root.join("Cargo.lock"))?;
         Ok(print.key())

@@ -8,7 +8,7 @@ use solana_transaction_status_client_types::{
     UiTransactionEncoding, option_serializer::OptionSerializer,
 };
 
-use crate::chain::local_rpc::client;
+use crate::chain::local_rpc::rpc_client;
 
 /// Compute units and log of a confirmed transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,8 +27,8 @@ pub struct TxMeta {
 ///
 /// # Errors
 /// The chain does not know it.
-pub async fn tx_meta(gateway: &ChainClient, signature: &Signature) -> Result<TxMeta> {
-    let rpc = client(gateway);
+pub async fn tx_meta(client: &ChainClient, signature: &Signature) -> Result<TxMeta> {
+    let rpc = rpc_client(client);
     let config = RpcTransactionConfig {
         encoding: Some(UiTransactionEncoding::Base64),
         commitment: Some(rpc.commitment()),

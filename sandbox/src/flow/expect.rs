@@ -14,8 +14,8 @@ use crate::chain::snapshot::AccountSnapshot;
 ///
 /// # Errors
 /// It is not.
-pub fn still(scene: &ProposalContext, status: ProposalStatus) -> Result<()> {
-    let now = scene.proposal.status;
+pub fn still(context: &ProposalContext, status: ProposalStatus) -> Result<()> {
+    let now = context.proposal.status;
     ensure!(now == status, "The proposal should be {} and is {}.", status.name(), now.name());
     Ok(())
 }
@@ -24,10 +24,10 @@ pub fn still(scene: &ProposalContext, status: ProposalStatus) -> Result<()> {
 ///
 /// # Errors
 /// It is not so.
-pub fn three_approvals(scene: &ProposalContext) -> Result<()> {
-    let approvals = scene.proposal.ballot.count(Choice::Approve);
+pub fn three_approvals(context: &ProposalContext) -> Result<()> {
+    let approvals = context.proposal.ballot.count(Choice::Approve);
     ensure!(approvals == 3, "There should be 3 approvals and there are {approvals}.");
-    still(scene, ProposalStatus::Timelocked)
+    still(context, ProposalStatus::Timelocked)
 }
 
 /// The control room would not let the operator sign.
@@ -55,12 +55,12 @@ pub fn too_early(refused: &SentTx) -> Result<()> {
 ///
 /// # Errors
 /// A counter says otherwise.
-pub fn all_migrated(scene: &ProposalContext, before: &AccountSnapshot) -> Result<()> {
-    let counters = scene.state.counters;
+pub fn all_migrated(context: &ProposalContext, before: &AccountSnapshot) -> Result<()> {
+    let counters = context.state.counters;
     let (all, done) = (before.0.len(), counters.on_new_layout());
     let exact = usize::try_from(done).is_ok_and(|n| n == all);
     ensure!(exact, "{done} accounts hold the new layout instead of {all}: {counters:?}.");
-    still(scene, ProposalStatus::Migrating)
+    still(context, ProposalStatus::Migrating)
 }
 
 /// Every vault of `before` holds the new layout now, with the same owner, balance and deposits.
@@ -87,24 +87,28 @@ pub fn new_layout(before: &AccountSnapshot, after: &AccountSnapshot) -> Result<(
 ///
 /// # Errors
 /// It is not so.
-pub fn completed(scene: &ProposalContext, before: &AccountSnapshot) -> Result<()> {
-    let verified = scene.state.counters.verified;
+pub fn completed(context: &ProposalContext, before: &AccountSnapshot) -> Result<()> {
+    let verified = context.state.counters.verified;
     let all = before.0.len();
     let exact = usize::try_from(verified).is_ok_and(|n| n == all);
     ensure!(exact, "{verified} accounts are verified instead of {all}.");
-    ensure!(scene.state.phase == Phase::Steady, "The program is still {:?}.", scene.state.phase);
-    still(scene, ProposalStatus::Completed)
+    ensure!(
+        context.state.phase == Phase::Steady,
+        "The program is still {:?}.",
+        context.state.phase
+    );
+    still(context, ProposalStatus::Completed)
 }
 
 /// The old code is back.
 ///
 /// # Errors
 /// It is not so.
-pub fn rolled_back(scene: &ProposalContext, old_code: [u8; 32]) -> Result<()> {
-    ensure!(scene.state.elf_hash == old_code, "The code that runs is not the one from before.");
-    let left = scene.state.counters.on_new_layout();
+pub fn rolled_back(context: &ProposalContext, old_code: [u8; 32]) -> Result<()> {
+    ensure!(context.state.elf_hash == old_code, "The code that runs is not the one from before.");
+    let left = context.state.counters.on_new_layout();
     ensure!(left == 0, "{left} accounts still hold the new layout.");
-    still(scene, ProposalStatus::RolledBack)
+    still(context, ProposalStatus::RolledBack)
 }
 
 /// Every account is what it was, to the last byte and lamport.

@@ -25,12 +25,12 @@ impl<W: Write> Operator<W> {
     /// An operator of `proposal`.
     #[must_use]
     pub fn new(
-        gateway: &ChainClient,
+        client: &ChainClient,
         archive: Arc<dyn Archive>,
         proposal: Pubkey,
         table: TxTable<W>,
     ) -> Self {
-        Self { backend: Backend::new(gateway.clone(), archive, None), proposal, table }
+        Self { backend: Backend::new(client.clone(), archive, None), proposal, table }
     }
 
     /// What the control room would show `member` before `verb`.

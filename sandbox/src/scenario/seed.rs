@@ -48,20 +48,20 @@ pub struct Seeded {
     pub sent: Vec<SentTx>,
 }
 
-/// Fills the chain behind `gateway`.
+/// Fills the chain that `client` talks to.
 ///
 /// # Errors
 /// The first step that fails, in a sentence.
 pub async fn seed(
-    gateway: &ChainClient,
+    client: &ChainClient,
     keys: &Keys,
     archive: &Path,
     setup: &Setup,
 ) -> Result<Option<Seeded>> {
     let archive: Arc<dyn Archive> = Arc::new(FileArchive::at(archive));
     let deployer =
-        Backend::new(gateway.clone(), archive.clone(), Some(keys.deployer.signer.clone()));
-    let seeder = Seeder { gateway, keys, setup, deployer, archive };
+        Backend::new(client.clone(), archive.clone(), Some(keys.deployer.signer.clone()));
+    let seeder = Seeder { client, keys, setup, deployer, archive };
     if setup.bare {
         seeder.deploy_only().await?;
         return Ok(None);
@@ -70,7 +70,7 @@ pub async fn seed(
 }
 
 struct Seeder<'a> {
-    gateway: &'a ChainClient,
+    client: &'a ChainClient,
     keys: &'a Keys,
     setup: &'a Setup,
     deployer: Backend,
@@ -145,7 +145,7 @@ impl Seeder<'_> {
         shares.push((self.keys.deployer.signer.pubkey(), 1_000 * SOL));
         shares.push((self.keys.treasury, SOL));
         let drops =
-            shares.iter().map(|(to, lamports)| local_rpc::airdrop(self.gateway, to, *lamports));
+            shares.iter().map(|(to, lamports)| local_rpc::airdrop(self.client, to, *lamports));
         try_join_all(drops).await?;
         Ok(())
     }
@@ -169,7 +169,7 @@ impl Seeder<'_> {
         let file = self.setup.data_dir.join("keys").join(format!("buffer-{name}.json"));
         remove(&file)?;
         let payer = &*self.keys.deployer.signer;
-        fast_upload::upload(self.gateway, payer, &file, &elf.bytes).await?;
+        fast_upload::upload(self.client, payer, &file, &elf.bytes).await?;
         Ok(self.builder().upload(elf, &file, None).await?.buffer)
     }
 
@@ -189,13 +189,13 @@ impl Seeder<'_> {
         let code = self.builder().check_file(elf)?.bytes;
         let buffer = new_key().pubkey();
         let owner = self.keys.deployer.signer.pubkey();
-        local_rpc::set_buffer(self.gateway, &buffer, &owner, &code).await?;
+        local_rpc::set_buffer(self.client, &buffer, &owner, &code).await?;
         self.builder().deploy(&*key, &buffer, code.len().max(min_len)).await?;
         Ok(())
     }
 
     async fn fill_vaults(&self) -> Result<()> {
-        fill_vaults(self.gateway, vaults::plan(self.setup.vaults)).await
+        fill_vaults(self.client, vaults::plan(self.setup.vaults)).await
     }
 
     async fn register(&self, program: &Pubkey) -> Result<(Pubkey, Vec<SentTx>)> {
@@ -239,7 +239,7 @@ impl Seeder<'_> {
     async fn propose(&self, program: &Pubkey, buffers: &Buffers) -> Result<(Pubkey, Vec<SentTx>)> {
         let proposer = self.keys.members.first().context("The multisig has no members.")?;
         let backend =
-            Backend::new(self.gateway.clone(), self.archive.clone(), Some(proposer.signer.clone()));
+            Backend::new(self.client.clone(), self.archive.clone(), Some(proposer.signer.clone()));
         let [_, to_version] = VERSIONS;
         let request = ProposeRequest {
             program: *program,

@@ -22,11 +22,11 @@ fn address(text: &str) -> Pubkey {
 
 /// Sends lamports to `to`, where there is nothing, and waits until they are there.
 fn send_lamports(chain: &Live, to: &Pubkey) {
-    let gateway = chain.chain_client();
-    chain.run(local_rpc::airdrop(&gateway, to, SOL)).expect("lamports");
+    let client = chain.chain_client();
+    chain.run(local_rpc::airdrop(&client, to, SOL)).expect("lamports");
     let end = Instant::now() + SCREEN_TIMEOUT;
     loop {
-        if let Some(found) = chain.run(gateway.account(to)).expect("the chain answers") {
+        if let Some(found) = chain.run(client.account(to)).expect("the chain answers") {
             // The system program, which holds every account that only has lamports.
             assert_eq!(found.owner, Pubkey::default());
             return;

@@ -45,8 +45,8 @@ impl ControlRoom {
     }
 
     fn config(&self) -> MultisigConfig {
-        let gateway = self.chain.chain_client();
-        let raw = self.chain.run(gateway.account(&self.multisig)).expect("the chain answers");
+        let client = self.chain.chain_client();
+        let raw = self.chain.run(client.account(&self.multisig)).expect("the chain answers");
         let data = raw.expect("a multisig").data;
         MultisigConfig::try_deserialize(&mut data.as_slice()).expect("a multisig")
     }
@@ -182,7 +182,7 @@ fn a_multisig_changes_its_rules_lets_a_program_go_and_ends_without_a_lamport_lef
     }
     assert!(!audit.contains("\"Unknown\""), "{audit}");
     room.chain.done(2, &["close", "--multisig", &multisig, "--yes"]);
-    let gateway = room.chain.chain_client();
-    let left = room.chain.run(gateway.program_accounts(&upgrade_manager::ID, &[]));
+    let client = room.chain.chain_client();
+    let left = room.chain.run(client.program_accounts(&upgrade_manager::ID, &[]));
     assert_eq!(left.expect("the chain answers").len(), 0, "something of the manager's is left");
 }

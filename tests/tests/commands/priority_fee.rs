@@ -11,8 +11,8 @@ fn fact<'a>(shown: &'a Value, label: &str) -> &'a str {
 }
 
 fn look_up(chain: &Live, signature: &str) -> TxMeta {
-    let (gateway, signature) = (chain.chain_client(), signature.parse().expect("a signature"));
-    chain.run(tx_meta(&gateway, &signature)).expect("it landed")
+    let (client, signature) = (chain.chain_client(), signature.parse().expect("a signature"));
+    chain.run(tx_meta(&client, &signature)).expect("it landed")
 }
 
 #[test]

@@ -15,10 +15,10 @@ use e2e::{
 use solana_pubkey::Pubkey;
 use upgrade_manager::{seeds, state::ProgramUpgradeState};
 
-fn migrated(chain: &Live, gateway: &ChainClient) -> u32 {
+fn migrated(chain: &Live, client: &ChainClient) -> u32 {
     let program: Pubkey = chain.ready.program.parse().expect("an address");
     let (state, _) = seeds::program_state(&program);
-    let account = chain.run(gateway.account(&state)).expect("the chain answers").expect("a state");
+    let account = chain.run(client.account(&state)).expect("the chain answers").expect("a state");
     let state =
         ProgramUpgradeState::try_deserialize(&mut account.data.as_slice()).expect("a state");
     state.counters.migrated
@@ -47,20 +47,20 @@ fn migrate(robot: &Robot) {
 fn a_migration_killed_half_way_ends_with_every_account_migrated_once() {
     let chain = Live::start(200, 200, &[]);
     chain.execute_upgrade();
-    let gateway = chain.chain_client();
+    let client = chain.chain_client();
 
     // Two transactions of about ten accounts each: the rest waits until the kill.
     let relay = Relay::with_sends(&chain.ready.http, 2);
     let mut robot = open(&chain.flags_by(&relay, "mirror", 3));
     migrate(&robot);
     let end = Instant::now() + SCREEN_TIMEOUT;
-    while migrated(&chain, &gateway) == 0 {
+    while migrated(&chain, &client) == 0 {
         assert!(Instant::now() < end, "the migration does not start:\n{}", robot.screen());
         thread::sleep(Duration::from_millis(30));
     }
     robot.signal("KILL");
     robot.exit();
-    let at_kill = migrated(&chain, &gateway);
+    let at_kill = migrated(&chain, &client);
     assert!(at_kill < 200, "all {at_kill} were migrated before the kill: nothing was shown");
 
     let mut robot = open(&chain.flags("mirror", 3));

@@ -26,7 +26,7 @@ fn gone(n: u32) -> (Pubkey, RawAccount) {
 }
 
 fn place(chain: &Live, accounts: impl Iterator<Item = (Pubkey, RawAccount)>) {
-    let client = local_rpc::client(&chain.chain_client());
+    let client = local_rpc::rpc_client(&chain.chain_client());
     chain.run(async {
         for (address, account) in accounts {
             local_rpc::set_account(&client, &address, &account).await.expect("it is taken");

@@ -54,10 +54,10 @@ fn a_critical_account_comes_back_from_the_chain_alone_and_its_rent_to_who_paid()
     let restore = w.restore_ix("dan", &from_backups(&w));
     w.chain.ok(&[restore], &[&key("dan"), &key("payer")]);
     assert_eq!(w.snapshot(), w.before);
-    let (purse, rent) =
+    let (lamports_before, rent) =
         (w.chain.lamports(&address("cranker")), w.chain.lamports(&backup_address(&one)));
     w.chain.ok(&[close], &[&key("stranger")]);
-    assert_eq!(w.chain.lamports(&address("cranker")), purse + rent);
+    assert_eq!(w.chain.lamports(&address("cranker")), lamports_before + rent);
     assert!(w.chain.account(&backup_address(&one)).is_none());
 }
 

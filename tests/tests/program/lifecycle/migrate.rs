@@ -38,7 +38,7 @@ fn whoever_migrates_pays_exactly_for_growth_and_records() {
     let cranker = address("cranker");
     let (gift, vault) = (1_234_567, w.vaults[0]);
     w.chain.fund(&vault, gift);
-    let (before, purse) = (w.snapshot(), w.chain.lamports(&cranker));
+    let (before, lamports_before) = (w.snapshot(), w.chain.lamports(&cranker));
     w.migrate_all();
     let growth = w.chain.rent(v2::LEN) - w.chain.rent(v1::LEN);
     for vault in &w.vaults {
@@ -48,7 +48,7 @@ fn whoever_migrates_pays_exactly_for_growth_and_records() {
     }
     let record = seeds::account_version(&demo_vault::ID, &vault).0;
     let cost = (growth + w.chain.lamports(&record)) * u64::from(VAULTS);
-    assert_eq!(purse - w.chain.lamports(&cranker), cost);
+    assert_eq!(lamports_before - w.chain.lamports(&cranker), cost);
 }
 
 #[test]

@@ -83,13 +83,13 @@ fn decode<V: anchor_lang::AccountDeserialize>(data: &[u8]) -> V {
 #[test]
 fn a_rollback_leaves_every_vault_as_it_was_to_the_byte_and_lamport() {
     let mut w = World::at(Stage::Completed);
-    let (before, purse) = (w.before.clone(), w.chain.lamports(&address("cranker")));
+    let (before, lamports_before) = (w.before.clone(), w.chain.lamports(&address("cranker")));
     w.vote_rollback(&DECIDING, false);
     assert_eq!(w.state().phase, Phase::RollingBack);
     w.restore_all();
     assert_eq!(w.snapshot(), before);
     let growth = w.chain.rent(v2::LEN) - w.chain.rent(v1::LEN);
-    let back = w.chain.lamports(&address("cranker")) - purse;
+    let back = w.chain.lamports(&address("cranker")) - lamports_before;
     assert_eq!(back, growth * u64::from(VAULTS), "who paid for the growth gets it back");
     w.roll_back();
     w.chain.next_slot();
