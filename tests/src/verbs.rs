@@ -5,12 +5,10 @@ use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use upgrade_manager::{
+    fixtures,
     instructions::{ProposeArgs, RestoreItem},
     seeds,
-    state::{
-        AccountBackup, BufferRole, Choice, MemberArgs, MultisigRules, ProposalKind, Source,
-        manifest, role,
-    },
+    state::{AccountBackup, BufferRole, Choice, MultisigRules, ProposalKind, Source, manifest},
 };
 
 use crate::{
@@ -38,21 +36,14 @@ impl World {
 
     /// What the five agree on.
     pub fn multisig_args(&self) -> MultisigRules {
-        let mut members: Vec<_> =
-            MEMBERS.iter().map(|m| MemberArgs { key: address(m), roles: role::ALL }).collect();
-        members.sort_by_key(|m| m.key);
         MultisigRules {
-            threshold: 3,
-            open_cap: 2,
-            allow_durable_nonce: false,
             timelock_floor: TIMELOCK,
             timelock: TIMELOCK,
             execution_window: EXECUTION_WINDOW,
             rollback_window: ROLLBACK_WINDOW,
             treasury: address("treasury"),
             guardian: Some(address("guardian")),
-            squads: None,
-            members,
+            ..fixtures::rules(MEMBERS.iter().map(|m| address(m)))
         }
     }
 

@@ -9,9 +9,10 @@ use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use upgrade_manager::{
+    fixtures,
     instructions::{ProposeArgs, RestoreItem},
     state::{
-        BufferRole, LenRange, MemberArgs, MultisigRules, ProposalKind, Source, TypeRule, role,
+        BufferRole, LenRange, MultisigRules, ProposalKind, Source, TypeRule,
     },
 };
 
@@ -52,21 +53,13 @@ impl World {
 
     /// `create_multisig`: three of five, 48 hours.
     pub fn create_multisig_ix(&self) -> Instruction {
-        let mut members: Vec<_> =
-            MEMBERS.iter().map(|m| MemberArgs { key: address(m), roles: role::ALL }).collect();
-        members.sort_by_key(|m| m.key);
         let rules = MultisigRules {
-            threshold: 3,
-            open_cap: 2,
-            allow_durable_nonce: false,
             timelock_floor: TIMELOCK,
             timelock: TIMELOCK,
             execution_window: EXECUTION_WINDOW,
             rollback_window: ROLLBACK_WINDOW,
             treasury: address("treasury"),
-            guardian: None,
-            squads: None,
-            members,
+            ..fixtures::rules(MEMBERS.iter().map(|m| address(m)))
         };
         ix::create_multisig(&address("create"), &address("payer"), rules)
     }
