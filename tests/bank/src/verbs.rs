@@ -11,9 +11,7 @@ use solana_signer::Signer;
 use upgrade_manager::{
     fixtures,
     instructions::{ProposeArgs, RestoreItem},
-    state::{
-        BufferRole, LenRange, MultisigRules, ProposalKind, Source, TypeRule,
-    },
+    state::{BufferRole, LenRange, MultisigRules, ProposalKind, Source, TypeRule},
 };
 
 use crate::{
