@@ -68,7 +68,7 @@ async fn the_seeded_chain_holds_what_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_flow_ends_where_it_began() {
+async fn the_flow_ends_with_every_account_as_it_began() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::create(&setup(dir.path(), 11)).await.unwrap();
     let before = AccountSnapshot::take(&world.client, &demo_vault::ID).await.unwrap();

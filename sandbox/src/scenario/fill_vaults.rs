@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_ends_it_at_once_and_expiry_does_in_the_end() {
+    async fn a_rejection_ends_a_proposal_at_once_and_expiry_ends_it_later() {
         let sent = Cell::new(0);
         let count = || sent.set(sent.get() + 1);
         let refuse = async || {

@@ -192,7 +192,7 @@ impl Model {
         self.demand_live(id, proposal, f);
         let multisig = multisig.clone();
         let Some(proposal) = self.proposals.get_mut(&id) else { return };
-        let voting = proposal.course_mut();
+        let voting = proposal.voting_mut();
         change(voting, f);
         if f.stop() {
             return;
@@ -237,9 +237,9 @@ impl Model {
             ends = multisig.decides(cancel.len());
         }
         if let Some(proposal) = self.proposals.get_mut(&id) {
-            proposal.course_mut().cancel = cancel;
+            proposal.voting_mut().cancel = cancel;
             if ends {
-                proposal.course_mut().status = Status::Cancelled;
+                proposal.voting_mut().status = Status::Cancelled;
                 self.end(id);
             }
         }
@@ -265,7 +265,7 @@ impl Model {
             return vec![];
         }
         if let Some(proposal) = self.proposals.get_mut(&id) {
-            proposal.course_mut().status = Status::Expired;
+            proposal.voting_mut().status = Status::Expired;
             self.end(id);
         }
         vec!["ProposalExpired"]
@@ -324,7 +324,7 @@ impl Model {
     pub(crate) fn executed(&mut self, id: Pid) {
         let now = self.now;
         let Some(proposal) = self.proposals.get_mut(&id) else { return };
-        let voting = proposal.course_mut();
+        let voting = proposal.voting_mut();
         voting.status = Status::Executed;
         voting.executed = (now.time, now.slot);
         let (multisig, proposer) = (voting.multisig, voting.proposer);

@@ -243,7 +243,7 @@ impl Proposal {
     }
 
     /// Its life, to be changed.
-    pub fn course_mut(&mut self) -> &mut VotingModel {
+    pub fn voting_mut(&mut self) -> &mut VotingModel {
         match self {
             Self::Upgrade(p) => &mut p.voting,
             Self::Multisig(p) => &mut p.voting,

@@ -39,7 +39,7 @@ fn a_mirror_that_another_process_has_locked_is_not_called_fine() {
 }
 
 #[test]
-fn a_mirror_that_cannot_be_made_is_not_said_to_be_made_by_the_first_start() {
+fn a_mirror_that_cannot_be_created_is_reported_as_a_failure() {
     let said = doctor(Path::new("/proc/nope"));
     for line in ["FAIL  data folder: ", "FAIL  mirror: "] {
         assert!(said.contains(line), "{line} is missing in:\n{said}");

@@ -51,7 +51,7 @@ fn without_lists(chain: &Live) -> FaultProxy {
 }
 
 #[test]
-fn lamports_at_the_address_of_a_proposal_that_is_not_made_neither_hide_nor_are_another_one() {
+fn lamports_at_the_next_proposals_address_neither_block_nor_fake_a_proposal() {
     let chain = Live::start(2, 100, &[]);
     let (program, multisig) = (&chain.ready.program, chain.ready.multisig.as_deref());
     let multisig = address(multisig.expect("a seeded chain"));

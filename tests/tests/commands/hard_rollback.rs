@@ -241,7 +241,7 @@ fn names(sentence: &Value, born: &BTreeSet<Pubkey>) {
 }
 
 #[test]
-fn what_users_did_meanwhile_survives_the_way_back() {
+fn changes_by_users_survive_a_rollback() {
     let setup = Setup::open(2);
     let (ann, bob) = (setup.owner(0), setup.owner(1));
     // On the old code still: two are closed, and one is opened that no manifest knows.
@@ -362,7 +362,7 @@ fn bytes(account: &impl AccountSerialize) -> Vec<u8> {
 }
 
 #[test]
-fn what_cannot_come_back_keeps_the_old_code_out_until_members_give_it_up() {
+fn an_unrestorable_account_blocks_the_rollback_until_members_give_it_up() {
     let setup = Setup::open(1);
     let before = setup.snapshot();
     setup.upgrade();

@@ -51,7 +51,7 @@ fn approve(robot: &Robot) {
 }
 
 #[test]
-fn a_vote_that_cannot_be_written_down_is_cast_and_the_operator_is_told() {
+fn a_vote_that_the_journal_cannot_record_is_cast_and_the_operator_is_told() {
     let chain = Live::start(2, 100, &[]);
     refuse_what_was_sent(&chain);
 

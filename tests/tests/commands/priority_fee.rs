@@ -41,7 +41,7 @@ fn a_vote_pays_the_priority_fee_that_was_shown_and_can_be_looked_up() {
 }
 
 #[test]
-fn without_one_no_price_is_set_and_the_fee_is_the_base_fee() {
+fn without_a_priority_fee_the_fee_is_the_base_fee() {
     let chain = Live::start(2, 100, &[]);
     let done = chain.done(2, &["approve", "--yes"]);
     assert!(fact(&done, "Priority fee").starts_with("none"), "{done:#}");

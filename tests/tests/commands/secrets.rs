@@ -118,7 +118,7 @@ fn every_way_in(url: &str, secret: &str) {
 }
 
 #[test]
-fn no_password_of_a_database_is_repeated_in_whatever_form_it_comes() {
+fn no_database_password_is_printed_in_any_form_of_url() {
     let (mut urls, rude) = (vec![], rude());
     for c in NASTY {
         let secret = password(c);
@@ -145,7 +145,7 @@ fn no_password_of_a_database_is_repeated_in_whatever_form_it_comes() {
 }
 
 #[test]
-fn no_access_key_of_a_node_or_a_webhook_is_repeated() {
+fn no_access_key_of_a_node_or_a_webhook_is_printed() {
     thread::scope(|scope| {
         for c in NASTY {
             scope.spawn(move || {
@@ -177,7 +177,7 @@ fn no_access_key_of_a_node_or_a_webhook_is_repeated() {
 }
 
 #[test]
-fn a_key_in_place_of_its_path_is_not_repeated() {
+fn a_secret_key_given_as_a_path_is_not_printed() {
     let numbers: Vec<String> = (0..64).map(|n| (164 + n).to_string()).collect();
     let list = format!("[{}]", numbers.join(","));
     let phrase = "quizquiz jumpjump vexvexvex foxfoxfox zebrazebra wakewakewake";

@@ -88,7 +88,7 @@ fn explore_and_keep(sequences: u32, again: &str) {
 }
 
 #[test]
-fn what_once_differed_from_the_model_does_not_any_more() {
+fn recorded_differences_from_the_model_do_not_return() {
     let kept = fs::read_to_string(failures()).unwrap_or_default();
     for (i, line) in kept.lines().filter(|line| !line.is_empty()).enumerate() {
         let sequence: Sequence = serde_json::from_str(line).unwrap();
@@ -99,7 +99,7 @@ fn what_once_differed_from_the_model_does_not_any_more() {
 }
 
 #[test]
-fn about_an_upgrade_whose_program_or_multisig_has_left_model_and_program_say_the_same() {
+fn model_and_program_agree_on_an_upgrade_whose_program_or_multisig_is_gone() {
     let on = Pid::Upgrade(VAULTS, 0, 0);
     let (by, durable, digest) = (2, false, true);
     let calls = vec![
@@ -150,7 +150,7 @@ fn ten_thousand_random_sequences_end_as_the_model_says() {
 }
 
 #[test]
-fn a_model_that_does_not_know_a_rule_is_found_out() {
+fn a_model_without_one_rule_fails_the_test() {
     let rules = ["TimelockNotOver", "AlreadyVoted", "RoleMissing"];
     for rule in rules {
         let mut config = Config::with_cases(1_000);

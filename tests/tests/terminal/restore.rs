@@ -54,7 +54,7 @@ fn the_terminal_is_restored_on_quit_error_panic_and_signals() {
 }
 
 #[test]
-fn no_size_of_the_terminal_does_harm() {
+fn every_terminal_size_is_drawn_without_a_panic() {
     let chain = Live::start(2, 400, &[]);
     let mut robot = start(&chain, &[], (80, 24));
     robot.expect("#0");
@@ -113,7 +113,7 @@ fn a_terminal_that_is_too_small_signs_nothing() {
 }
 
 #[test]
-fn a_store_that_takes_nothing_is_not_shown_as_fresh() {
+fn a_store_that_cannot_be_written_is_not_shown_as_fresh() {
     let chain = Live::start(2, 400, &[]);
     let mut robot = start(&chain, &[], (120, 30));
     robot.expect("#0");

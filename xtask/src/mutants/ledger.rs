@@ -108,7 +108,7 @@ mod tests {
     use crate::mutants::controls;
 
     #[test]
-    fn what_was_written_is_read_again() {
+    fn a_written_ledger_is_read_back() {
         let text =
             format!("{HEAD}a.rs: x\tkilled\tprogram_votes::a_test\nb.rs: y\texplained\tno\n");
         let ledger = Ledger::parse(&text).unwrap();

@@ -163,7 +163,7 @@ fn other_bumps(seeds: &[&[u8]]) -> Vec<Pubkey> {
 }
 
 #[test]
-fn attack_02_addresses_of_another_bump_and_seeds_that_read_like_others() {
+fn attack_02_non_canonical_bumps_and_colliding_seeds() {
     let (own, id) = (demo_vault::ID, 0u64.to_le_bytes());
     for case in cases::all() {
         let w = &case.world;
@@ -231,7 +231,7 @@ fn attack_02_addresses_of_another_bump_and_seeds_that_read_like_others() {
 }
 
 #[test]
-fn attack_17_another_program_in_the_place_of_loader_system_or_target() {
+fn attack_17_another_program_in_place_of_loader_system_program_or_target() {
     let (loader, system) =
         (upgrade_manager::external::loader::ID, solana_system_interface::program::ID);
     let mut tried = 0;
@@ -288,7 +288,7 @@ fn attack_17_another_program_in_the_place_of_loader_system_or_target() {
 }
 
 #[test]
-fn attack_18_instructions_and_actions_that_the_manager_does_not_have() {
+fn attack_18_unknown_instructions_and_actions() {
     for case in cases::all() {
         let mut w = case.world.clone();
         let signers = borrowed(&case.signers);
@@ -341,7 +341,7 @@ fn batch(case: &Case) -> Option<(usize, usize)> {
 }
 
 #[test]
-fn attack_24_one_account_twice_in_a_batch() {
+fn attack_24_duplicate_account_in_a_batch() {
     let mut tried = 0;
     for case in cases::all() {
         let Some((head, stride)) = batch(&case) else { continue };
@@ -373,7 +373,7 @@ fn attack_24_one_account_twice_in_a_batch() {
 }
 
 #[test]
-fn attack_25_lists_of_accounts_that_are_short_long_mixed_or_sign_too_much() {
+fn attack_25_account_lists_too_short_too_long_mixed_or_with_extra_signers() {
     for case in cases::all() {
         let (mut w, signers) = (case.world.clone(), borrowed(&case.signers));
         let len = case.instruction.accounts.len();

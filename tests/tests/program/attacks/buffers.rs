@@ -170,7 +170,7 @@ fn attack_11_a_buffer_that_its_uploader_can_still_change() {
 }
 
 #[test]
-fn attack_32_a_way_back_that_is_poisoned_or_gone() {
+fn attack_32_a_wrong_or_missing_rollback_buffer() {
     // One byte differs; a byte more; a byte less; other code; a copy that could not be deployed.
     let live = elf::v1();
     let end = backend::elf::trimmed(live).len();
@@ -279,7 +279,7 @@ fn attack_32_a_way_back_that_is_poisoned_or_gone() {
 }
 
 #[test]
-fn attack_34_a_program_stretched_until_nothing_fits_a_transaction() {
+fn attack_34_a_program_extended_to_ten_mebibytes() {
     const MAX_ACCOUNT_LEN: usize = 10 * 1024 * 1024;
     for stage in [Stage::Ready, Stage::Executed] {
         let mut w = World::at(stage);

@@ -147,7 +147,7 @@ fn attack_19_the_manager_upgrades_itself_like_any_program() {
 }
 
 #[test]
-fn attack_20_the_upgrade_authority_goes_where_nobody_wants_it() {
+fn attack_20_upgrade_authority_to_another_recipient() {
     use ManagerError as E;
     let own = demo_vault::ID;
     let (data, holder) = (ix::program_data_address(&own), seeds::authority(&own).0);
@@ -244,7 +244,7 @@ fn attack_20_the_upgrade_authority_goes_where_nobody_wants_it() {
 }
 
 #[test]
-fn attack_31_a_guardian_that_does_more_than_guard() {
+fn attack_31_the_guardian_exceeds_its_powers() {
     use ManagerError as E;
     let who = ["guardian"];
     // It neither proposes, votes nor executes.

@@ -46,7 +46,7 @@ fn crowd(n: u8) -> Vec<MemberArgs> {
 }
 
 #[test]
-fn attack_03_a_member_twice_nobody_or_a_crowd() {
+fn attack_03_duplicate_zero_or_too_many_members() {
     use ManagerError as E;
     refused_rules(E::MembersNotSortedUnique, |r| r.members[1] = r.members[0]);
     refused_rules(E::MembersNotSortedUnique, |r| r.members[4] = r.members[3]);
@@ -76,7 +76,7 @@ fn attack_03_a_member_twice_nobody_or_a_crowd() {
 }
 
 #[test]
-fn attack_04_a_threshold_of_none_of_a_few_or_of_more_than_there_are() {
+fn attack_04_threshold_of_zero_of_a_minority_or_above_the_voters() {
     use ManagerError as E;
     for threshold in [0, 1, 2, 6, u8::MAX] {
         refused_rules(E::Threshold, |r| r.threshold = threshold);
@@ -161,7 +161,7 @@ fn attack_04_a_threshold_of_none_of_a_few_or_of_more_than_there_are() {
 }
 
 #[test]
-fn attack_06_approvals_that_outlive_the_multisig_that_gave_them() {
+fn attack_06_approvals_from_before_a_change_of_the_multisig() {
     let mut w = World::at(Stage::Timelocked);
     let frank = address("frank");
     let replace_eve = |r: &mut MultisigRules| {
@@ -246,7 +246,7 @@ fn attack_06_approvals_that_outlive_the_multisig_that_gave_them() {
 }
 
 #[test]
-fn attack_30_somebody_else_is_there_first() {
+fn attack_30_front_running_of_addresses() {
     use ManagerError as E;
     let mut w = World::at(Stage::Deployed);
     let create = w.create_multisig_ix(w.multisig_args());

@@ -25,7 +25,7 @@ fn close(w: &mut World, vault: &Pubkey) -> u32 {
 }
 
 #[test]
-fn a_vault_closed_and_made_again_on_the_new_layout_does_not_hold_the_multisig_up() {
+fn a_vault_reopened_on_the_new_layout_does_not_block_completion() {
     let mut w = World::at(Stage::Ready);
     let vault = w.vaults[2];
     let index = close(&mut w, &vault);
@@ -48,7 +48,7 @@ fn a_vault_closed_and_made_again_on_the_new_layout_does_not_hold_the_multisig_up
 }
 
 #[test]
-fn a_rollback_copy_longer_than_the_program_could_never_come_back() {
+fn a_rollback_buffer_longer_than_the_program_is_not_attested() {
     let mut w = World::at(Stage::Registered);
     let room = loader::live(&w.chain, &demo_vault::ID).len();
     for (name, len, fits) in [("long", room + 1, false), ("rollback", room, true)] {
@@ -75,7 +75,7 @@ fn a_rollback_copy_longer_than_the_program_could_never_come_back() {
 }
 
 #[test]
-fn a_buffer_that_is_its_own_authority_would_keep_its_rent_for_ever() {
+fn a_buffer_that_is_its_own_authority_is_not_frozen() {
     let mut w = World::at(Stage::Registered);
     let buffer = w.buffer_key("upgrade");
     w.chain.fund(&buffer.pubkey(), SOL);
@@ -89,7 +89,7 @@ fn a_buffer_that_is_its_own_authority_would_keep_its_rent_for_ever() {
 }
 
 #[test]
-fn a_version_that_its_place_in_the_account_cannot_hold_is_not_proposed() {
+fn a_version_too_large_for_the_accounts_version_field_is_not_proposed() {
     let mut w = World::at(Stage::Attested);
     let narrow = TypeRule { version_width: 1, ..type_rule() };
     for (to_version, fits) in [(256, false), (255, true)] {
@@ -105,7 +105,7 @@ fn a_version_that_its_place_in_the_account_cannot_hold_is_not_proposed() {
 }
 
 #[test]
-fn one_wallet_may_play_every_part() {
+fn one_wallet_can_be_signer_payer_and_rent_payer() {
     // Anchor refuses an account that is passed twice and written to, unless it was told not to.
     let mut w = World::at(Stage::Registered);
     let (anna, program) = (key("anna"), demo_vault::ID);
@@ -151,7 +151,7 @@ fn one_wallet_may_play_every_part() {
 }
 
 #[test]
-fn a_rollback_stops_the_proposal_that_was_to_follow_and_the_multisig_goes_on() {
+fn a_rollback_stops_the_next_proposal_and_frees_the_multisig() {
     let mut w = World::at(Stage::Completed);
     let first = w.id;
     w.stage_upgrade("upgrade-2", elf::v2());
@@ -193,7 +193,7 @@ fn a_rollback_stops_the_proposal_that_was_to_follow_and_the_multisig_goes_on() {
 }
 
 #[test]
-fn a_vault_that_follows_after_completion_keeps_the_old_code_away_until_it_is_restored() {
+fn a_vault_migrated_after_completion_blocks_the_rollback_until_it_is_restored() {
     let mut w = World::at(Stage::Proposed);
     let planned = w.vaults.clone();
     w.open_vault(50, SOL);
@@ -221,7 +221,7 @@ fn a_vault_that_follows_after_completion_keeps_the_old_code_away_until_it_is_res
 }
 
 #[test]
-fn the_largest_batch_of_looks_fits_the_heap_with_both_its_events() {
+fn the_largest_verify_batch_fits_the_heap_with_both_its_events() {
     // 64 accounts is what a transaction may lock: 28 vaults and records, and the fixed ones.
     const MAX_ACCOUNTS: u32 = 28;
     let mut w = World::at(Stage::Registered);

@@ -18,7 +18,7 @@ use upgrade_manager::{
 };
 
 #[test]
-fn attack_12_the_surplus_of_an_upgrade_into_another_pocket() {
+fn attack_12_another_spill_account() {
     for way_back in [false, true] {
         let mut w = World::at(if way_back { Stage::Executed } else { Stage::Ready });
         let (good, name) = if way_back {
@@ -47,7 +47,7 @@ fn attack_12_the_surplus_of_an_upgrade_into_another_pocket() {
 }
 
 #[test]
-fn attack_21_rent_to_the_closer_and_accounts_that_come_back_to_life() {
+fn attack_21_rent_to_the_wrong_recipient_and_revived_accounts() {
     // A buffer nobody proposed: only whoever froze it.
     let mut w = World::at(Stage::Attested);
     for name in ["upgrade", "rollback"] {
@@ -119,7 +119,7 @@ fn attack_21_rent_to_the_closer_and_accounts_that_come_back_to_life() {
 }
 
 #[test]
-fn attack_22_accounts_that_grow_too_far_or_bring_old_bytes_back() {
+fn attack_22_growth_beyond_the_limit_and_old_bytes_after_growth() {
     // Terms under which an account could grow by more than one instruction may add.
     let mut w = World::at(Stage::Attested);
     let (rule, len) = (type_rule(), u32::try_from(v1::LEN).unwrap());
@@ -167,7 +167,7 @@ fn attack_22_accounts_that_grow_too_far_or_bring_old_bytes_back() {
 }
 
 #[test]
-fn attack_29_so_many_proposals_that_nobody_else_can_make_one() {
+fn attack_29_one_member_fills_the_proposal_slots() {
     let mut w = World::with_multisig(|args| args.open_cap = 1);
     let twin = second_program(&mut w);
     w.propose();

@@ -114,7 +114,7 @@ fn migrate(w: &mut World, vaults: &[(Wrong, Pubkey)], which: impl Fn(Wrong) -> b
 }
 
 #[test]
-fn attack_15_the_target_uses_the_signatures_it_is_given() {
+fn attack_15_the_target_abuses_the_signatures_it_gets() {
     let (mut w, vaults) = hostile_world();
     let takes = [Wrong::MoveAuthority, Wrong::UpgradeItself, Wrong::CloseItself, Wrong::TakePayer];
     let authority = e2e::loader::authority(&w.chain, &demo_vault::ID);
@@ -211,7 +211,7 @@ const GOVERNANCE: [&str; 14] = [
 ];
 
 #[test]
-fn attack_23_migrations_that_lie() {
+fn attack_23_the_target_reports_success_without_migrating() {
     let (mut w, vaults) = hostile_world();
     let before = w.snapshot();
     let lies = |wrong| matches!(at_migration(wrong), Ending::Named(_) | Ending::Runtime(_));
@@ -254,7 +254,7 @@ fn attack_23_migrations_that_lie() {
 }
 
 #[test]
-fn attack_26_accounts_that_were_never_there_or_are_left_out() {
+fn attack_26_false_manifest_proofs_and_omitted_accounts() {
     let mut w = World::at(Stage::Ready);
     let gone = w.vaults[3];
     let index = w.index_of(&gone);
@@ -310,7 +310,7 @@ fn attack_26_accounts_that_were_never_there_or_are_left_out() {
 }
 
 #[test]
-fn attack_28_events_that_somebody_else_says() {
+fn attack_28_forged_events() {
     // The target logs what an event looks like: no inner instruction of the manager's.
     let (mut w, vaults) = hostile_world();
     let logs = vaults.iter().find(|(wrong, _)| *wrong == Wrong::LogEvent).unwrap().1;
@@ -344,7 +344,7 @@ fn attack_28_events_that_somebody_else_says() {
 }
 
 #[test]
-fn attack_35_accounts_are_moved_by_code_that_is_no_longer_ours() {
+fn attack_35_migration_after_the_manager_lost_the_upgrade_authority() {
     type Way<'a> = &'a dyn Fn(&mut Vec<u8>);
     let mut w = World::at(Stage::Executed);
     let (vaults, data) = (w.vaults.clone(), w.state().program_data);

@@ -81,7 +81,7 @@ fn solana_clock_id() -> solana_pubkey::Pubkey {
 }
 
 #[test]
-fn attack_09_execution_of_what_was_approved_long_ago() {
+fn attack_09_execution_after_the_execution_window() {
     let mut w = World::at(Stage::Timelocked);
     let (proposal, execute, expire) = (w.proposal(), w.execute_ix("dan"), w.expire_ix());
     assert_eq!(proposal.window_end, proposal.eta + i64::from(EXECUTION_WINDOW));
@@ -167,7 +167,7 @@ fn attack_13_a_stranger_extends_the_program_in_the_slot_of_its_execution() {
 }
 
 #[test]
-fn attack_14_accounts_move_in_the_slot_of_the_code_they_need() {
+fn attack_14_migration_in_the_slot_of_the_upgrade() {
     let mut w = World::at(Stage::Ready);
     let (vaults, execute) = (w.vaults.clone(), w.execute_ix("dan"));
     let migrate = w.migrate_ix(&vaults);

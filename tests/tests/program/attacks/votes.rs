@@ -61,7 +61,7 @@ fn attack_05_one_member_votes_twice() {
 }
 
 #[test]
-fn attack_07_what_was_executed_or_closed_again() {
+fn attack_07_replay_of_an_executed_or_closed_proposal() {
     let mut w = World::at(Stage::Ready);
     let execute = w.execute_ix("dan");
     w.attack(ManagerError::NotTimelocked, &[execute.clone(), execute.clone()], &["dan"]);

@@ -71,7 +71,7 @@ fn a_large_buffer_is_attested_chunk_by_chunk_in_order_and_once() {
 }
 
 #[test]
-fn surplus_lamports_do_not_go_where_nobody_has_them() {
+fn surplus_lamports_do_not_go_to_an_account_of_the_upgrade() {
     let program_data = backend::instructions::program_data_address(&demo_vault::ID);
     let own = World::at(Stage::Deployed);
     let buffer = |name: &str| own.buffer_key(name).pubkey();
@@ -86,7 +86,7 @@ fn surplus_lamports_do_not_go_where_nobody_has_them() {
 }
 
 #[test]
-fn accounts_newer_than_what_runs_cannot_be_the_oldest() {
+fn the_oldest_version_is_not_above_the_running_one() {
     let mut w = World::at(Stage::Attested);
     let args = |oldest_version| ProposeArgs { oldest_version, ..w.propose_args() };
     let (newer, same) = (args(2), args(1));
@@ -101,7 +101,7 @@ fn forward(w: &World) -> ProposeArgs {
 }
 
 #[test]
-fn a_roll_forward_takes_the_place_of_the_unfinished_one_and_of_no_other() {
+fn a_roll_forward_supersedes_only_the_unfinished_upgrade() {
     let who = ["anna", "payer"];
     let mut steady = World::at(Stage::Attested);
     let propose = steady.propose_ix("anna", forward(&steady));

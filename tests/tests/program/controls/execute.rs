@@ -23,7 +23,7 @@ fn swapped(ix: &Instruction, from: Pubkey, to: Pubkey) -> Instruction {
 }
 
 #[test]
-fn a_twin_of_an_approved_buffer_is_not_installed() {
+fn a_buffer_with_the_same_bytes_as_the_approved_one_is_not_installed() {
     let mut w = World::at(Stage::Ready);
     w.stage_upgrade("upgrade-twin", elf::v2());
     w.stage_rollback("rollback-twin", elf::v1());
@@ -55,7 +55,7 @@ fn an_upgrade_starts_from_the_hash_that_the_program_is_known_by() {
 }
 
 #[test]
-fn nothing_goes_back_by_the_phase_alone() {
+fn a_rollback_needs_votes_and_not_only_the_phase() {
     let mut w = World::at(Stage::Executed);
     let state = seeds::program_state(&demo_vault::ID).0;
     w.chain.rewrite::<ProgramUpgradeState>(&state, |state| state.phase = Phase::RollingBack);

@@ -58,7 +58,7 @@ fn a_note_has_room_for_a_sentence_and_no_more() {
 }
 
 #[test]
-fn a_proposal_about_the_multisig_must_outlive_its_lock_and_end_within_half_a_year() {
+fn a_governance_proposal_expires_after_its_timelock_and_within_half_a_year() {
     let mut w = World::at(Stage::Multisig);
     let (now, lock) = (w.chain.time(), i64::from(w.config().timelock));
     let half_a_year = 180 * 24 * 3600;
@@ -81,7 +81,7 @@ fn a_proposal_about_the_multisig_must_outlive_its_lock_and_end_within_half_a_yea
 }
 
 #[test]
-fn what_a_multisig_still_votes_on_or_holds_is_not_closed() {
+fn a_multisig_with_open_proposals_or_programs_is_not_closed() {
     let mut w = World::at(Stage::Registered);
     let id = w.propose_multisig(w.hand_over("heir"));
     let close = w.close_multisig_proposal_ix("stranger", id);

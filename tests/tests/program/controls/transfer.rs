@@ -42,7 +42,7 @@ fn a_multisig_hands_over_no_program_of_another() {
 }
 
 #[test]
-fn what_is_handed_over_is_the_program_and_its_own_code() {
+fn a_transfer_names_the_program_and_its_own_program_data() {
     let mut w = World::at(Stage::Registered);
     let signers = [&key("anna"), &key("payer")];
     let good = transfer(&w);

@@ -59,7 +59,7 @@ fn an_account_that_its_target_no_longer_owns_is_not_verified() {
 }
 
 #[test]
-fn a_record_that_another_program_has_of_the_account_does_not_count() {
+fn another_programs_record_of_the_account_does_not_count() {
     let mut w = World::at(Stage::Migrated);
     let one = w.vaults[0];
     let own = seeds::account_version(&demo_vault::ID, &one).0;
@@ -106,7 +106,7 @@ fn a_proposal_of_another_program_or_of_another_multisig_is_not_taken() {
 }
 
 #[test]
-fn who_may_change_the_code_is_read_from_the_programs_own_account() {
+fn the_upgrade_authority_is_read_from_the_programs_own_program_data() {
     let mut w = World::at(Stage::Executed);
     let (own, other) = (w.state().program_data, address("another-program-data"));
     let account = w.chain.account(&own).unwrap();

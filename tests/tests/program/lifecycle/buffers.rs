@@ -26,7 +26,7 @@ fn a_buffer_is_frozen_only_by_who_has_it() {
 }
 
 #[test]
-fn what_was_not_frozen_is_not_attested() {
+fn a_buffer_that_is_not_frozen_is_not_attested() {
     let mut w = World::at(Stage::Registered);
     w.upload("upgrade", elf::v2());
     let attest = w.attest_ix("upgrade");

@@ -53,7 +53,7 @@ fn the_buffers_of_a_living_proposal_stay() {
 }
 
 #[test]
-fn the_way_back_stays_until_its_window_is_over() {
+fn the_rollback_buffer_stays_until_the_rollback_window_ends() {
     let mut w = World::at(Stage::Completed);
     let end = w.proposal().executed_at + i64::from(ROLLBACK_WINDOW);
     w.chain.pass_until(end);
@@ -68,7 +68,7 @@ fn the_way_back_stays_until_its_window_is_over() {
 }
 
 #[test]
-fn a_voted_rollback_keeps_its_buffer_however_long_it_takes() {
+fn an_approved_rollback_keeps_its_buffer_without_a_time_limit() {
     let mut w = World::at(Stage::Completed);
     w.vote_rollback(&DECIDING, false);
     w.chain.pass(i64::from(ROLLBACK_WINDOW) * 10);
@@ -80,7 +80,7 @@ fn a_voted_rollback_keeps_its_buffer_however_long_it_takes() {
 }
 
 #[test]
-fn everything_is_closed_to_who_paid_for_it_when_a_proposal_has_ended() {
+fn rent_of_everything_an_ended_proposal_left_goes_to_its_payers() {
     let mut w = World::at(Stage::Timelocked);
     for member in DECIDING {
         let reject = w.reject_ix(member);
@@ -132,7 +132,7 @@ fn the_end_of_one_proposal_does_not_free_the_buffers_of_another() {
 }
 
 #[test]
-fn records_stay_while_accounts_are_on_their_way() {
+fn records_stay_while_a_migration_is_running() {
     let mut w = World::at(Stage::Migrated);
     let vault = w.vaults[0];
     let close = w.close_record_ix("stranger", &vault);

@@ -10,7 +10,7 @@ fn discriminator(event: &str) -> [u8; 8] {
 }
 
 #[test]
-fn a_whole_life_leaves_one_event_for_every_change() {
+fn a_proposals_life_leaves_one_event_for_every_change() {
     let mut w = World::at(Stage::Completed);
     w.vote_rollback(&DECIDING, false);
     w.restore_all();
@@ -46,7 +46,7 @@ fn a_whole_life_leaves_one_event_for_every_change() {
 }
 
 #[test]
-fn votes_against_and_ends_leave_their_events_too() {
+fn rejections_cancellations_and_expiry_leave_their_events() {
     let mut w = World::at(Stage::Proposed);
     let (anna, ben) = (key("anna"), key("ben"));
     for (ix, who, event) in [
@@ -64,7 +64,7 @@ fn votes_against_and_ends_leave_their_events_too() {
 }
 
 #[test]
-fn what_is_refused_leaves_no_event() {
+fn a_refused_instruction_leaves_no_event() {
     let mut w = World::at(Stage::Proposed);
     w.approve_by(&["anna"]);
     let seen = w.events.len();

@@ -63,7 +63,7 @@ fn a_withdrawal_migrates_the_users_vault_in_the_same_transaction() {
 }
 
 #[test]
-fn whoever_runs_the_wallet_can_pay_for_the_migration() {
+fn the_users_wallet_can_pay_for_the_migration() {
     let mut w = World::at(Stage::Executed);
     let before = w.chain.lamports(&address("owner"));
     let both = [migrate(&w, "stranger"), withdraw(SOL)];
@@ -82,7 +82,7 @@ fn a_withdrawal_that_fails_migrates_nothing() {
 }
 
 #[test]
-fn the_rest_of_the_migration_goes_on_around_the_user() {
+fn the_other_vaults_migrate_after_a_user_migrated_one() {
     let mut w = World::at(Stage::Executed);
     w.chain.ok(&[migrate(&w, "owner"), withdraw(SOL)], &[&key("owner")]);
     let rest: Vec<Pubkey> = w.vaults.iter().copied().filter(|v| *v != vault()).collect();
@@ -93,7 +93,7 @@ fn the_rest_of_the_migration_goes_on_around_the_user() {
 }
 
 #[test]
-fn a_pause_keeps_users_waiting_and_no_longer_than_it_lasts() {
+fn a_pause_stops_migration_on_use_only_while_it_lasts() {
     let mut w = World::at(Stage::Executed);
     let pause = ix::pause(&address("guardian"), &w.multisig());
     w.run("pause", pause, &[&key("guardian")]);

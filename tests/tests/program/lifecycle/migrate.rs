@@ -33,7 +33,7 @@ fn a_vault_migrates_once() {
 }
 
 #[test]
-fn whoever_migrates_pays_exactly_for_growth_and_records() {
+fn the_payer_of_a_migration_pays_exactly_for_growth_and_records() {
     let mut w = World::at(Stage::Executed);
     let cranker = address("cranker");
     let (gift, vault) = (1_234_567, w.vaults[0]);
@@ -132,7 +132,7 @@ fn a_record_of_another_account_is_not_taken() {
 
 /// A world in which the owner closed one vault after planning; its address.
 #[test]
-fn a_vault_in_use_keeps_its_money_through_its_migration() {
+fn a_vault_keeps_its_balance_through_its_migration() {
     let mut w = World::at(Stage::Executed);
     let (owner, who) = (key("owner"), address("owner"));
     let balance = |w: &World, i| w.chain.read::<v2::Vault>(&vault_address(&who, i)).balance;

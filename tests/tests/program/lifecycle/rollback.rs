@@ -67,7 +67,7 @@ fn a_rollback_needs_three_members_who_saw_the_same_terms() {
 }
 
 #[test]
-fn the_window_closes_for_votes_but_not_for_what_was_voted_in_time() {
+fn the_rollback_window_ends_the_votes_but_not_an_approved_rollback() {
     let mut w = World::at(Stage::Completed);
     let mut late = w.clone();
     assert_eq!(w.proposal().rollback_until, w.proposal().executed_at + i64::from(ROLLBACK_WINDOW));
@@ -117,7 +117,7 @@ fn the_old_code_does_not_return_while_an_account_needs_the_new() {
 }
 
 #[test]
-fn accounts_are_given_up_only_by_the_threshold_that_says_so() {
+fn accounts_are_given_up_only_when_the_threshold_voted_to_give_up() {
     let mut w = rolling_back();
     let vaults = w.vaults.clone();
     let most = w.restore_ix("dan", &w.old_bytes(&vaults[1..]));
@@ -167,7 +167,7 @@ fn only_the_recorded_bytes_come_back_and_only_into_their_own_account() {
 }
 
 #[test]
-fn bytes_do_not_overwrite_what_a_user_did_since() {
+fn old_bytes_do_not_overwrite_a_later_change_by_a_user() {
     let mut w = World::at(Stage::Migrated);
     let owner = key("owner");
     let vault = vault_address(&owner.pubkey(), 2);
@@ -181,7 +181,7 @@ fn bytes_do_not_overwrite_what_a_user_did_since() {
 }
 
 #[test]
-fn a_payer_who_emptied_the_wallet_delays_a_restore_only_until_somebody_funds_it() {
+fn a_restore_waits_only_until_somebody_funds_the_emptied_wallet_of_the_rent_payer() {
     let mut w = World::at(Stage::Executed);
     let vaults = w.vaults.clone();
     w.migrate_all();
@@ -197,7 +197,7 @@ fn a_payer_who_emptied_the_wallet_delays_a_restore_only_until_somebody_funds_it(
 }
 
 #[test]
-fn a_vault_its_owner_closed_meanwhile_does_not_block_the_way_back() {
+fn a_vault_closed_by_its_owner_does_not_block_the_rollback() {
     let mut w = World::at(Stage::Migrated);
     let (gone, owner) = (w.vaults[4], key("owner"));
     let index = w.index_of(&gone);
@@ -251,7 +251,7 @@ fn nothing_is_proposed_while_a_completed_upgrade_is_rolled_back() {
 }
 
 #[test]
-fn the_whole_rollback_works_after_verification_and_after_completion() {
+fn a_rollback_works_after_verification_and_after_completion() {
     for stage in [Stage::Migrated, Stage::Completed] {
         let mut w = World::at(stage);
         w.vote_rollback(&DECIDING, false);
@@ -263,7 +263,7 @@ fn the_whole_rollback_works_after_verification_and_after_completion() {
 }
 
 #[test]
-fn a_vault_born_on_the_new_layout_waits_for_the_next_upgrade_with_its_money() {
+fn a_vault_opened_on_the_new_layout_keeps_its_balance_until_the_next_upgrade() {
     // It has no old bytes and no record: a rollback cannot bring it back, only leave it alone.
     let mut w = World::at(Stage::Migrated);
     let (owner, who) = (key("owner"), address("owner"));
@@ -288,7 +288,7 @@ fn a_vault_born_on_the_new_layout_waits_for_the_next_upgrade_with_its_money() {
 }
 
 #[test]
-fn a_vault_whose_count_the_old_layout_cannot_hold_does_not_go_down() {
+fn a_vault_whose_count_the_old_layout_cannot_hold_is_not_restored() {
     let mut w = World::at(Stage::Migrated);
     let owner = key("owner");
     let vault = vault_address(&owner.pubkey(), 1);

@@ -56,7 +56,7 @@ fn a_full_batch_migrates_verifies_and_restores_in_one_transaction_each() {
 }
 
 #[test]
-fn the_last_vote_of_five_still_leaves_room_for_everything_else_in_its_transaction() {
+fn the_last_vote_of_five_leaves_compute_units_for_the_rest_of_its_transaction() {
     let mut w = World::at(Stage::Proposed);
     for member in MEMBERS {
         let approve = w.approve_ix(member);

@@ -108,7 +108,7 @@ fn a_rollback_leaves_every_vault_as_it_was_to_the_byte_and_lamport() {
 }
 
 #[test]
-fn a_vault_used_since_its_migration_goes_down_with_its_new_balance() {
+fn a_vault_used_after_its_migration_is_restored_with_its_new_balance() {
     let mut w = World::at(Stage::Migrated);
     let (owner, who) = (key("owner"), address("owner"));
     w.chain.ok(
@@ -206,7 +206,7 @@ fn a_later_upgrade_ends_the_rollback_of_the_one_before() {
 }
 
 #[test]
-fn a_vault_born_between_planning_and_upgrade_is_covered_too() {
+fn a_vault_opened_between_planning_and_upgrade_is_migrated_too() {
     let mut w = World::at(Stage::Ready);
     w.open_vault(50, 2 * SOL);
     let late = demo_vault::client::vault_address(&address("owner"), 50);

@@ -251,7 +251,7 @@ fn every_step_of_a_squads_multisig_needs_the_squads_multisig() {
 }
 
 #[test]
-fn a_program_is_registered_only_while_squads_demands_enough() {
+fn a_program_is_registered_only_while_the_squads_threshold_is_high_enough() {
     let mut w = World::at(Stage::Deployed);
     let squad = SquadsMultisig::create(&mut w.chain, &SQUAD, 3, 0);
     let create = w.create_multisig_ix(rules(&w, three_of_five(&squad), squad.vault()));
@@ -277,7 +277,7 @@ fn weakenings() -> [(Vec<ConfigAction>, u16, Vec<ConfigAction>); 3] {
 }
 
 #[test]
-fn a_vote_counts_only_while_squads_demands_enough() {
+fn a_vote_counts_only_while_the_squads_threshold_is_high_enough() {
     for (weaken, threshold, mend) in weakenings() {
         let (mut w, squad) = proposed();
         squad.reconfigure(&mut w.chain, &weaken);
@@ -292,7 +292,7 @@ fn a_vote_counts_only_while_squads_demands_enough() {
 }
 
 #[test]
-fn what_was_voted_is_executed_only_while_squads_demands_enough() {
+fn an_approved_proposal_is_executed_only_while_the_squads_threshold_is_high_enough() {
     for (weaken, threshold, mend) in weakenings() {
         let (mut w, squad) = ready();
         squad.reconfigure(&mut w.chain, &weaken);
@@ -306,7 +306,7 @@ fn what_was_voted_is_executed_only_while_squads_demands_enough() {
 }
 
 #[test]
-fn a_weakened_squads_multisig_decides_no_rollback_but_what_it_decided_before_is_carried_out() {
+fn a_weakened_squads_multisig_approves_no_rollback_but_an_approved_one_is_executed() {
     let (mut w, squad) = ready();
     let execute = backed(&w, w.execute_ix("dan"));
     w.chain.ok(&[execute], &[&key("dan")]);
