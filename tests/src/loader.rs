@@ -1,4 +1,4 @@
-//! Buffers and programs by the real upgradeable loader, the way a deploy tool does it.
+//! Uploads buffers and deploys programs through the real upgradeable loader, as a deploy tool does.
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_loader_v3_interface::{
@@ -36,7 +36,7 @@ pub fn upload(chain: &mut Chain, buffer: &Keypair, authority: &Keypair, bytes: &
     key
 }
 
-/// Deploys `elf` at `program` with room for `room` bytes, in the slot before the present one.
+/// Deploys `elf` at `program`, with a maximum length of `room` bytes, in the previous slot.
 pub fn deploy(chain: &mut Chain, program: &Keypair, authority: &Keypair, elf: &[u8], room: usize) {
     let buffer = crate::keys::key(&format!("deploy-{}", program.pubkey()));
     upload(chain, &buffer, authority, elf);
@@ -47,7 +47,7 @@ pub fn deploy(chain: &mut Chain, program: &Keypair, authority: &Keypair, elf: &[
     chain.next_slot();
 }
 
-/// The bytes that `program` runs, with the zeros behind them.
+/// The running code of `program`, with its trailing zeros.
 pub fn live(chain: &Chain, program: &Pubkey) -> Vec<u8> {
     let data = chain.data(&get_program_data_address(program));
     data[State::size_of_programdata_metadata()..].to_vec()

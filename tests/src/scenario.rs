@@ -1,6 +1,6 @@
-//! Cases from the field as data: a file in `tests/scenarios` says what is wrong with the node or the
-//! settings, which commands run, and what must then be so. Driven against the real binary and a real
-//! chain, with a [`FaultProxy`] between them.
+//! Cases from public bug reports as data: a file in `tests/scenarios` says what is wrong with the
+//! node or the settings, which commands run, and what they must print and do. The runner starts the
+//! real binary and a real chain, with a [`FaultProxy`] between them.
 use std::{
     collections::BTreeMap,
     fs,
@@ -22,13 +22,13 @@ use crate::{
     robot,
 };
 
-/// How long a command, or what must happen on the chain, may take. Only a failure takes that long.
+/// How long a command, or a change on the chain, may take. Only a failing test waits that long.
 const TIMEOUT: Duration = Duration::from_secs(90);
-/// Pause between two looks.
+/// Pause between two reads of the chain.
 const POLL: Duration = Duration::from_millis(20);
-/// What no command may ever print.
+/// Text that no command may print.
 const NEVER: [&str; 2] = ["panicked", "RUST_BACKTRACE"];
-/// Vaults of the chain: none of the cases is about many accounts.
+/// Vaults of the chain. No case is about many accounts.
 const VAULTS: u32 = 2;
 
 /// The folder of the files.
@@ -55,7 +55,7 @@ struct Scenario {
     rule: Vec<Rule>,
     /// The commands, in their order.
     run: Vec<Run>,
-    /// What must be so on the chain afterwards.
+    /// What the chain must hold afterwards.
     #[serde(default)]
     after: After,
 }
@@ -65,7 +65,7 @@ struct Scenario {
 struct Chain {
     /// Milliseconds of a slot; a blockhash lives for 150 slots.
     slot_ms: u64,
-    /// Whether the commands start only when all that seeded the chain is final.
+    /// Whether the commands wait until the seeding transactions are finalized.
     #[serde(default)]
     finalized: bool,
 }
@@ -75,7 +75,7 @@ struct Chain {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Run {
     args: Vec<String>,
-    /// Whether it asks the chain itself and not the node with faults.
+    /// Whether the command uses the chain directly instead of the faulty node.
     #[serde(default)]
     sound_node: bool,
     /// Key file that signs.
@@ -107,7 +107,7 @@ struct After {
     not_approved_by: Vec<usize>,
 }
 
-/// Plays the case in file `name`.
+/// Runs the case in the file `name`.
 #[track_caller]
 pub fn play(name: &str) {
     let text = fs::read_to_string(folder().join(name)).expect("the file of the case");
@@ -171,7 +171,7 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// Where the commands of a case run.
+/// The environment in which a case's commands run.
 struct Place<'a> {
     about: String,
     home: &'a Path,
@@ -199,7 +199,7 @@ impl Place<'_> {
         }
     }
 
-    /// Exit code, [`None`] where the command had to be stopped, and all that it printed.
+    /// The exit code ([`None`] after a timeout) and everything that the command printed.
     fn output(&self, run: &Run) -> (Option<i32>, String) {
         let config = self.home.join("config.toml");
         fs::write(&config, &run.config).expect("a file");
@@ -248,7 +248,7 @@ impl Place<'_> {
     }
 }
 
-/// Whether the chain itself holds the approval of member `n`.
+/// Whether the proposal on the chain holds the approval of member `n`.
 fn has_approved(chain: &Live, n: usize) -> bool {
     let member = FileSigner::open(chain.key(n).as_ref()).expect("a key").pubkey();
     let proposal: Pubkey =

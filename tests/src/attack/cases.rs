@@ -1,4 +1,4 @@
-//! Every instruction of the manager, each in a world where it goes through.
+//! Every instruction of the manager, each with a world in which it succeeds.
 use solana_instruction::Instruction;
 use solana_loader_v3_interface::instruction::set_buffer_authority;
 use solana_signer::Signer;
@@ -13,16 +13,13 @@ use crate::{
     world::{DECIDING, ROLLBACK_WINDOW, Stage, TIMELOCK, World, type_rule},
 };
 
-/// An instruction that goes through in its world.
+/// An instruction and a world in which it succeeds.
 #[derive(Clone)]
 pub struct Case {
-    /// The instruction's name.
     pub name: &'static str,
-    /// The world.
     pub world: World,
-    /// The instruction.
     pub instruction: Instruction,
-    /// Names of those who sign.
+    /// Names of the signers.
     pub signers: Vec<String>,
 }
 
@@ -140,7 +137,7 @@ fn closing() -> Vec<Case> {
     ]
 }
 
-/// What a multisig decides about itself, and what becomes of it.
+/// Instructions of a multisig about itself, and those that close its accounts.
 fn multisig() -> Vec<Case> {
     let registered = World::at(Stage::Registered);
     let change = |w: &World| w.new_rules(|rules| rules.open_cap = 3);
@@ -206,8 +203,8 @@ fn multisig() -> Vec<Case> {
     ]
 }
 
-/// Critical accounts with their backups, buffers larger than one transaction hashes, and one that
-/// was handed over unasked.
+/// Critical accounts with their backups, a buffer too large for one transaction to hash, and a
+/// buffer that its owner gave to the manager without freezing it.
 fn backups() -> Vec<Case> {
     let mut w = World::at(Stage::Attested);
     w.before = w.snapshot();

@@ -1,7 +1,7 @@
-//! A second multisig and a second program at the very point where the first are: every account of the
-//! manager, of the loader and of the target is copied to the address that the second multisig's keys
-//! lead to, with every key in it replaced by its counterpart. So a copy differs from the original in
-//! nothing but whose it is.
+//! A second multisig and a second program in the same state as the first: every account of the
+//! manager, the loader and the target is copied to the address derived from the second multisig's
+//! keys, and every key in it is replaced by its counterpart. A copy therefore differs from its
+//! original only in its keys.
 use std::collections::HashMap;
 
 use anchor_lang::AccountDeserialize;
@@ -22,7 +22,7 @@ const HEAD: usize = 6_000;
 /// Header of a loader account: what follows is code.
 const LOADER_HEAD: usize = 45;
 
-/// Which key stands for which.
+/// Each key of the first multisig with its counterpart.
 pub struct Twin(HashMap<Pubkey, (Pubkey, Option<u8>)>);
 
 impl Twin {
@@ -72,12 +72,12 @@ impl Twin {
         Self(map)
     }
 
-    /// What stands for `key` on the second multisig's side.
+    /// The counterpart of `key`.
     pub fn key(&self, key: &Pubkey) -> Option<Pubkey> {
         self.0.get(key).map(|(to, _)| *to)
     }
 
-    /// Puts the second multisig's side into `w`.
+    /// Writes the second multisig's accounts into `w`.
     pub fn plant(&self, w: &mut World) {
         // A program is loaded when it is put there, so its code comes first.
         let (programs, rest): (Vec<_>, Vec<_>) =

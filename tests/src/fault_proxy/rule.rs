@@ -1,4 +1,4 @@
-//! Which calls a rule is about, and what happens to one call.
+//! Which calls a rule applies to, and what happens to one call.
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
@@ -15,22 +15,22 @@ use super::{
 pub struct Rule {
     /// The method whose answers are changed.
     pub method: String,
-    /// Only calls with these parameters: a list holds at the same places, an object under the same
-    /// keys; what the call has beyond that does not matter.
+    /// Only calls with these parameters. A list is compared by position, an object by key; further
+    /// parameters of the call do not matter.
     pub params: Option<Value>,
-    /// Calls that are answered truly first.
+    /// Calls that the rule leaves unchanged first.
     #[serde(default)]
     pub after: u64,
-    /// Calls that are changed then; without a number all.
+    /// Calls that the rule then changes; all when absent.
     pub calls: Option<u64>,
-    /// Whether the case also holds when no such call is made: the same is asked in several ways.
+    /// Whether the case may end without such a call, because the client has several ways to ask.
     #[serde(default)]
     pub optional: bool,
-    /// What happens to them.
+    /// The fault.
     pub change: Change,
 }
 
-/// A rule, and what it remembers.
+/// A rule and its state.
 struct Active {
     rule: Rule,
     state: Mutex<State>,
@@ -38,11 +38,10 @@ struct Active {
 
 #[derive(Default)]
 struct State {
-    /// Calls that the rule is about so far.
+    /// Calls so far that the rule applies to.
     seen: u64,
     /// Whether it changed an answer.
     used: bool,
-    /// The first answer that it saw.
     first: Option<Value>,
 }
 
@@ -51,7 +50,7 @@ impl Active {
         locked(&self.state)
     }
 
-    /// Whether the rule is about this call; counts it.
+    /// Whether the rule applies to this call; counts it.
     fn takes(&self, request: &Value) -> bool {
         let wanted = self.rule.params.as_ref();
         if request["method"] != self.rule.method.as_str()
@@ -105,7 +104,7 @@ impl Rules {
         unused.map(|r| r.rule.clone()).collect()
     }
 
-    /// One call, with the rules that are about it.
+    /// One call with the rules that apply to it.
     pub(super) fn call<'a>(&'a self, request: &Value) -> Call<'a> {
         if request["method"] == "sendTransaction"
             && let Some(signature) = transaction::signature(&request["params"])
@@ -135,12 +134,12 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// What the chain is asked.
+    /// The call that goes to the chain.
     pub(super) fn forwarded(&self) -> &Value {
         &self.forwarded
     }
 
-    /// The answer where the chain is not asked.
+    /// The answer, when a rule answers instead of the chain.
     pub(super) fn instead(&self) -> Option<Value> {
         self.rules.iter().find_map(|active| {
             let memory = locked(self.memory);
@@ -156,7 +155,7 @@ impl Call<'_> {
         })
     }
 
-    /// Changes what the chain answered.
+    /// Changes the chain's answer.
     pub(super) fn change(&self, answer: &mut Value) {
         let Some(result) = answer.get_mut("result") else { return };
         for active in &self.rules {

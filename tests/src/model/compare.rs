@@ -1,4 +1,4 @@
-//! Proposals, buffers and accounts on chain beside those of the model.
+//! Compares proposals, buffers and accounts on the chain with those of the model.
 use std::collections::BTreeMap;
 
 use upgrade_manager::state::{
@@ -175,7 +175,7 @@ pub(super) fn compare_vaults(d: &mut Differences, pair: &Pair) {
     }
 }
 
-/// What a vault's bytes say.
+/// A vault's content, from its bytes.
 fn content(data: &[u8]) -> Option<Content> {
     // Discriminator, version, bump, owner, index, balance, deposits; then what only the second has.
     let layout = u16::from_le_bytes(*data.get(8..)?.first_chunk()?);

@@ -1,4 +1,4 @@
-//! A chain beside the model: brings every operation to both, and stops where they differ.
+//! A chain beside the model: does every operation on both and stops at the first difference.
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use demo_vault::client;
@@ -27,31 +27,29 @@ use crate::{
     loader,
 };
 
-/// One SOL in lamports.
 const SOL: u64 = 1_000_000_000;
 
 /// Accepted and refused calls by instruction.
 pub type Tally = BTreeMap<&'static str, (u64, u64)>;
 
-/// A model and a chain that agree so far.
+/// A model and a chain that have agreed so far.
 #[derive(Clone)]
 pub struct Pair {
-    /// What should be.
+    /// The expected state.
     pub model: Model,
-    /// What is.
+    /// The real state.
     pub chain: Chain,
-    /// What clients know.
+    /// Data that clients keep off chain.
     pub archive: Archive,
-    /// Addresses.
     pub keys: Arc<Keys>,
-    /// What was done.
+    /// Counts of accepted and refused calls.
     pub tally: Tally,
-    /// What happened, a line each.
+    /// One line for each operation.
     pub log: Vec<String>,
 }
 
 impl Pair {
-    /// Programs, people with money, and nothing else.
+    /// A chain with deployed programs and funded keys.
     pub fn new() -> Self {
         let (mut chain, keys) = (Chain::new(), Keys::new());
         for name in PEOPLE.iter().chain(&["owner"]) {
@@ -80,10 +78,10 @@ impl Pair {
         Self { model, chain, archive, keys, tally: Tally::new(), log: vec![] }
     }
 
-    /// Does `op` on both sides.
+    /// Does `op` on model and chain.
     ///
     /// # Errors
-    /// In what they differ.
+    /// The difference between them.
     pub fn step(&mut self, op: &Op) -> Result<(), String> {
         let mut faults = Faults::default();
         let mut next = self.model.clone();
@@ -148,7 +146,7 @@ impl Pair {
         self.chain.plant(&self.keys.buffer(buffer), account);
     }
 
-    /// The instruction for `op`, and whether it is twisted.
+    /// The instruction for `op`, and whether a twist that must be noticed is in it.
     fn prepare(&mut self, op: &Op) -> Option<(Instruction, bool)> {
         let Op::Call { call, twist } = op else { return None };
         self.look(call);
@@ -181,7 +179,7 @@ impl Pair {
         Some((ix, twisted))
     }
 
-    /// Puts `twist` into `ix` and says whether that must be noticed.
+    /// Applies `twist` to `ix`. Returns whether the chain must refuse it.
     fn twist(&self, ix: &mut Instruction, twist: Twist) -> bool {
         // With durable nonces allowed nobody reads the instructions.
         let durable = self.model.multisigs.values().any(|multisig| multisig.rules.durable);
@@ -256,7 +254,7 @@ impl Pair {
         Some(self.chain.send(&[advance, ix.clone()], &signers))
     }
 
-    /// What a client reads before it sends `call`.
+    /// Reads what a client reads before it sends `call`.
     fn look(&mut self, call: &Call) {
         match call {
             Call::Propose { plan, .. } if plan.manifest => {
@@ -281,7 +279,7 @@ impl Pair {
         }
     }
 
-    /// What a client keeps after `call` went through.
+    /// Keeps what a client keeps after `call` was accepted.
     fn remember(&mut self, call: &Call) {
         let id = match call {
             Call::Propose { program, .. } => {
@@ -358,7 +356,7 @@ fn compare(outcome: &Outcome, faults: &Faults) -> Result<(), String> {
     }
 }
 
-/// `ops` as a person reads them, with what came of each.
+/// `ops` as text, each with its result.
 pub fn readable(ops: &[Op], log: &[String]) -> String {
     let mut out = String::new();
     for (i, op) in ops.iter().enumerate() {

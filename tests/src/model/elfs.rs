@@ -1,5 +1,5 @@
-//! The builds that the model speaks of, as bytes. Builds of one layout differ behind their last byte,
-//! which the loader does not look at and every hash does.
+//! The bytes of the model's builds. Builds of one layout differ in bytes after the ELF's end, which
+//! the loader ignores and every hash covers.
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -8,7 +8,7 @@ use std::{
 use super::op::Code;
 use crate::elf;
 
-/// What one transaction can hash.
+/// Bytes that one transaction can hash.
 const INLINE: usize = 2 * 1024 * 1024;
 
 /// Room that a program needs for every build but the large ones.
@@ -22,7 +22,6 @@ pub fn large_room() -> usize {
 }
 
 impl Code {
-    /// The bytes.
     pub fn bytes(self) -> Arc<Vec<u8>> {
         static MADE: OnceLock<Mutex<HashMap<Code, Arc<Vec<u8>>>>> = OnceLock::new();
         let made = MADE.get_or_init(Mutex::default);

@@ -1,5 +1,5 @@
-//! Where sequences start: stages of a multisig's life, each reached by operations that model and chain
-//! both took, and built once a process.
+//! Where sequences start: stages of a multisig's life. Each is reached by operations that model and
+//! chain both accepted, and built once a process.
 use std::{
     collections::HashMap,
     sync::{Mutex, OnceLock, PoisonError},
@@ -14,7 +14,7 @@ use super::{
 const DAY: i64 = 24 * 3600;
 const LOCK: i64 = 2 * DAY;
 
-/// Stages that sequences start from; some more often.
+/// Stages that sequences start from. A stage that is listed twice is drawn twice as often.
 pub const START: [&str; 24] = [
     "fresh",
     "registered",
@@ -79,7 +79,7 @@ fn upgrade(program: u8, buffers: (u8, u8), to: u16, scope: Scope, now: i64) -> O
     call(Call::Propose { program, by: 0, upgrade, rollback, plan })
 }
 
-/// The stage before, and what leads on from it at time `now`.
+/// The stage before, and the operations that lead from it to this one at time `now`.
 fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
     let first = Pid::Upgrade(VAULTS, 0, 0);
     let multisig = |action| {

@@ -1,5 +1,6 @@
-//! What a vault signs. Squads has an encoding of its own: lists with lengths of one byte, and of two
-//! for instruction data; the kind of an account follows from its place, as in Solana's messages.
+//! The message that a vault signs, in Squads' own encoding: lists have lengths of one byte,
+//! instruction data of two. As in Solana's messages, an account's position says whether it signs
+//! and is writable.
 use solana_instruction::{AccountMeta, Instruction};
 use solana_pubkey::Pubkey;
 
@@ -70,7 +71,7 @@ impl TransactionMessage {
     }
 }
 
-/// Adds an account; one that is there already keeps its place and gains rights.
+/// Adds an account. An account that is already listed keeps its position and gets the wider rights.
 fn add(accounts: &mut Vec<AccountMeta>, meta: &AccountMeta) {
     match accounts.iter_mut().find(|known| known.pubkey == meta.pubkey) {
         Some(known) => {

@@ -1,11 +1,11 @@
-//! `doctor` without a chain: a mirror that cannot be made or written is not called fine, and nothing is
-//! left behind.
+//! `doctor` without a chain: it reports a mirror that cannot be made or written, and leaves nothing
+//! behind.
 use std::{fs, path::Path, process::Command};
 
 use indexer::SqliteStore;
 use rusqlite::{Connection, TransactionBehavior};
 
-/// What it prints of `data_dir`. No node answers, so it always ends with 1.
+/// The output of `doctor` for `data_dir`. No node answers, so the exit code is 1.
 fn doctor(data_dir: &Path) -> String {
     let home = tempfile::tempdir().expect("a folder");
     let out = Command::new(e2e::robot::control_room())

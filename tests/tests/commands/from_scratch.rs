@@ -26,7 +26,7 @@ const VAULTS: u32 = 20;
 const HOUR: u32 = 3_600;
 const DAY: u32 = 24 * HOUR;
 
-/// The bare chain, and the one who deployed everything on it.
+/// The bare chain and the key that deployed its programs.
 struct Setup {
     chain: Live,
     client: ChainClient,
@@ -62,7 +62,7 @@ impl Setup {
         self.command(args).output().expect("the control room starts")
     }
 
-    /// The command that prints first and signs nothing, then signs with `--yes`.
+    /// Runs the command without `--yes`, which signs nothing, then with it.
     fn signs(&self, args: &[&str]) -> Value {
         let shown = self.run(&[args, &["--json"]].concat());
         let value = json(&shown);
@@ -75,7 +75,7 @@ impl Setup {
         value
     }
 
-    /// The command fails with `word` in its sentence.
+    /// Checks that the command fails with `word` in its sentence.
     fn refuses(&self, args: &[&str], word: &str) -> Value {
         let out = self.run(&[args, &["--json", "--yes"]].concat());
         let value = json(&out);
@@ -119,7 +119,7 @@ fn fact<'a>(value: &'a Value, label: &str) -> &'a str {
     found.and_then(|f| f["value"].as_str()).unwrap_or_else(|| panic!("no {label} in {value:#}"))
 }
 
-/// A check of the preflight that says `words`, and how it ended.
+/// The verdict of the preflight's check whose sentence contains `words`.
 fn verdict<'a>(value: &'a Value, words: &str) -> &'a str {
     let checks = value["checks"].as_array().expect("checks");
     let says = |c: &&Value| c["sentence"].as_str().is_some_and(|s| s.contains(words));
@@ -186,7 +186,8 @@ fn register(setup: &Setup, multisig: &Pubkey) {
     setup.refuses(&register, "registered already");
 }
 
-/// Uploads the new code, killed half way and started again; makes the room that it needs.
+/// Uploads the new code in a process that is killed half way and started again; extends the
+/// program.
 fn upload_new(setup: &Setup) -> String {
     let file = e2e::elf::dir().join("demo_vault_v2.so").display().to_string();
     let program = setup.program.to_string();
@@ -201,7 +202,7 @@ fn upload_new(setup: &Setup) -> String {
     let key_file = setup.chain.folder("mirror").join(format!("buffers/file-{hash}.json"));
     assert!(!key_file.exists(), "nothing is written before --yes");
 
-    // The buffer is made and gets a little of its content: the rest waits until the kill.
+    // The buffer exists with a part of its content; the relay holds the rest back until the kill.
     let relay = Relay::with_sends(&setup.chain.ready.http, 5);
     let by_relay = setup.chain.flags_by(&relay, "mirror", 1);
     let mut killed = setup
@@ -297,7 +298,7 @@ fn a_multisig_comes_from_nothing_to_a_closed_upgrade_by_commands_alone() {
     register(&setup, &multisig);
     let new = upload_new(&setup);
     let old = upload_live(&setup);
-    // The copy of what runs is no new code, and new code is no way back.
+    // A copy of the running code is refused as the upgrade, and new code as the rollback.
     let swapped = ["buffer", "freeze", "--buffer", &new, "--program", &program];
     setup.refuses(&[&swapped[..], &["--role", "rollback"]].concat(), "code that runs");
     freeze(&setup, &new, "upgrade");
@@ -322,7 +323,7 @@ fn a_multisig_comes_from_nothing_to_a_closed_upgrade_by_commands_alone() {
     unused_buffers(&setup);
 }
 
-/// Not before the rollback window is over; then every lamport goes back to who paid it.
+/// Nothing is closed before the rollback window ends; then all rent goes back to its payers.
 fn close(setup: &Setup, proposal: &Pubkey, buffers: [&str; 2]) {
     setup.refuses(&["close"], "can still be rolled back");
     setup.chain.advance(3 * DAY + 60);

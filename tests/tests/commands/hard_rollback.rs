@@ -1,7 +1,6 @@
-//! A rollback in the middle of life: users have closed, used and opened vaults at every stage, who
-//! paid for the growth has left nothing behind, and in the end one account cannot come back.
-//! Longer than 400 lines, because the way from a bare chain to a proposal comes before it: only
-//! vaults that are there by then, with keys of the test's own, are in the manifest.
+//! A rollback under use: users have closed, used and opened vaults at every stage, the wallet that
+//! paid for the growth is empty, and one account cannot be restored. Longer than 400 lines, because
+//! the tests set up a bare chain themselves: the manifest must hold vaults whose keys the test has.
 use std::{
     collections::BTreeSet,
     io::{Read, Write},
@@ -38,14 +37,14 @@ use upgrade_manager::{
     },
 };
 
-/// Vaults that the sandbox's own users hold and nobody touches.
+/// Vaults of the sandbox's own users, which no test changes.
 const QUIET: u32 = 4;
 /// Vaults that each of this test's users opens before the proposal.
 const EACH: u32 = 6;
 /// Lamports in each of those.
 const FIRST: u64 = 500_000;
 
-/// A chain with a proposal, and the users whose vaults it is about.
+/// A chain with a proposal, and the users whose vaults it migrates.
 struct Setup {
     chain: Live,
     client: ChainClient,
@@ -141,7 +140,7 @@ impl Setup {
         FileSigner::open(self.chain.key(n).as_ref()).expect("a key")
     }
 
-    /// User `n` sends `instructions` of the vault's own.
+    /// User `n` sends `instructions` of the vault program.
     fn user(&self, n: usize, instructions: Vec<Instruction>) {
         let signers = [&*self.users[n]];
         let sent = self.client.send_and_confirm("use a vault", &instructions, &signers);
@@ -187,7 +186,7 @@ impl Setup {
             .expect("the chain answers")
     }
 
-    /// Until code that was installed just now can be called.
+    /// Waits until newly installed code can be called.
     fn wait_until_callable(&self) {
         let next = self.state().executed_slot + 1;
         self.chain.run(local_rpc::wait_for_slot(&self.client, next)).expect("slots pass");
@@ -203,7 +202,7 @@ impl Setup {
         self.wait_until_callable();
     }
 
-    /// The mirror says what the chain says, account by account.
+    /// Checks that the mirror equals the chain, account by account.
     fn mirrored(&self, accounts: u64) {
         let report = self.chain.done(1, &["index", "--verify"]);
         assert_eq!(report["differences"].as_array().map(Vec::len), Some(0), "{report:#}");
@@ -221,21 +220,21 @@ fn json(out: &Output) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}:\n{text}\n{errors}"))
 }
 
-/// What a rollback shows before it is signed names exactly the accounts `born` on the new layout.
-fn warns(value: &Value, born: &BTreeSet<Pubkey>) {
+/// What a rollback shows before it is signed names exactly the accounts `unrestorable` on the new layout.
+fn warns(value: &Value, unrestorable: &BTreeSet<Pubkey>) {
     let checks = value["checks"].as_array().expect("checks");
     let says = |c: &&Value| {
         c["sentence"].as_str().is_some_and(|s| s.contains("made on the new layout since"))
     };
     let found = checks.iter().find(says).unwrap_or_else(|| panic!("no warning: {value:#}"));
     assert_eq!(found["verdict"], "warn");
-    names(&found["sentence"], born);
+    names(&found["sentence"], unrestorable);
 }
 
-fn names(sentence: &Value, born: &BTreeSet<Pubkey>) {
+fn names(sentence: &Value, unrestorable: &BTreeSet<Pubkey>) {
     let said = sentence.as_str().expect("a sentence");
-    assert!(said.contains(&format!("{} accounts were made", born.len())), "{said}");
-    for address in born {
+    assert!(said.contains(&format!("{} accounts were made", unrestorable.len())), "{said}");
+    for address in unrestorable {
         assert!(said.contains(&address.to_string()), "{address} is missing in: {said}");
     }
 }
@@ -244,14 +243,14 @@ fn names(sentence: &Value, born: &BTreeSet<Pubkey>) {
 fn changes_by_users_survive_a_rollback() {
     let setup = Setup::open(2);
     let (ann, bob) = (setup.owner(0), setup.owner(1));
-    // On the old code still: two are closed, and one is opened that no manifest knows.
+    // Before the upgrade: two vaults are closed, and one is opened that is not in the manifest.
     setup.user(0, vec![close_ix(&ann, 0), close_ix(&ann, 1)]);
     setup.user(0, vec![open_ix(&ann, 7), deposit_ix(&ann, 7, 70_000)]);
     let before = setup.snapshot();
     assert_eq!(before.0.len(), (QUIET + 2 * EACH - 2 + 1) as usize);
 
     setup.upgrade();
-    // One of the two lives again, on the new layout, before anybody has accounted for it.
+    // One of the closed vaults is opened again on the new layout before it is marked as closed.
     setup.user(0, vec![open_ix(&ann, 1)]);
     let done = setup.chain.done(5, &["migrate", "--yes"]);
     let summary = done["receipt"]["summary"].as_str().expect("a summary");
@@ -262,41 +261,41 @@ fn changes_by_users_survive_a_rollback() {
     use_the_new_code(&setup);
     empty_the_payer(&setup);
 
-    // The vault that lives again is one of those that the old code will not know.
-    let born = BTreeSet::from([setup.vault(0, 1), setup.vault(0, 6)]);
+    // The old code cannot read the vault that was opened again, either.
+    let unrestorable = BTreeSet::from([setup.vault(0, 1), setup.vault(0, 6)]);
     for member in [1, 2, 3] {
-        warns(&setup.chain.done(member, &["rollback", "--yes"]), &born);
+        warns(&setup.chain.done(member, &["rollback", "--yes"]), &unrestorable);
     }
     assert_eq!(setup.state().phase, Phase::RollingBack);
-    // Users do not wait for a rollback that is under way.
+    // Users go on while the rollback runs.
     setup.user(1, vec![close_ix(&bob, 0)]);
     setup.user(1, vec![deposit_ix(&bob, 1, 11_000)]);
 
     let done = setup.chain.done(4, &["rollback", "--yes"]);
-    warns(&done, &born);
-    names(&done["receipt"]["summary"], &born);
+    warns(&done, &unrestorable);
+    names(&done["receipt"]["summary"], &unrestorable);
     let state = setup.state();
     assert_eq!(setup.status(), ProposalStatus::RolledBack);
     assert_eq!((state.version, state.phase), (1, Phase::Steady));
     assert_eq!(state.counters.on_new_layout(), 0);
     as_they_must_be(&setup, &before);
 
-    // Everything that migrated and still exists gave its growth back, to an account that was gone.
+    // Every migrated vault that still exists returned the rent of its growth to the emptied wallet.
     let restored = before.0.len() as u64 - 2;
     assert_eq!(u64::from(state.counters.restored), restored);
     let growth = setup.rent(v2::LEN) - setup.rent(v1::LEN);
     let payer = setup.member(5).pubkey();
     assert_eq!(setup.lamports(&payer), setup.rent(0) + restored * growth);
 
-    // The old code serves what came back, whether it was touched or not.
+    // The old code reads every restored vault, whether users changed it or not.
     setup.wait_until_callable();
     setup.user(0, vec![withdraw_ix(&ann, 2, 1), deposit_ix(&ann, 4, 1)]);
     setup.user(1, vec![withdraw_ix(&bob, 3, FIRST), close_ix(&bob, 4)]);
-    // One record for each account that migrated or was written down as closed.
+    // One record for each account that was migrated or marked as closed.
     setup.mirrored(u64::from(QUIET + 2 * EACH + 1) + 5);
 }
 
-/// What users do between the upgrade and the votes against it.
+/// What users do between the upgrade and the votes for a rollback.
 fn use_the_new_code(setup: &Setup) {
     let (ann, bob) = (setup.owner(0), setup.owner(1));
     setup.user(0, vec![deposit_ix(&ann, 2, 22_000), set_limit_ix(&ann, 2, 5)]);
@@ -306,12 +305,12 @@ fn use_the_new_code(setup: &Setup) {
     setup.user(0, vec![open_ix(&ann, 6), deposit_ix(&ann, 6, 66_000)]);
     setup.user(1, vec![close_ix(&bob, 2)]);
     setup.user(1, vec![open_ix(&bob, 2), deposit_ix(&bob, 2, 2_000)]);
-    // Born on the new layout and gone again: nothing to warn of.
+    // Opened on the new layout and closed again: the preflight does not name it.
     setup.user(1, vec![open_ix(&bob, 6)]);
     setup.user(1, vec![close_ix(&bob, 6)]);
 }
 
-/// Member 5, who paid for the growth of every vault, takes everything out of the account.
+/// Member 5, who paid for the growth of every vault, empties its wallet.
 fn empty_the_payer(setup: &Setup) {
     let member = setup.member(5);
     let all = setup.lamports(&member.pubkey());
@@ -324,10 +323,10 @@ fn empty_the_payer(setup: &Setup) {
     assert!(setup.raw(&member.pubkey()).is_none());
 }
 
-/// Every vault after the rollback against what it was before the upgrade.
+/// Compares every vault after the rollback with the one before the upgrade.
 fn as_they_must_be(setup: &Setup, before: &AccountSnapshot) {
     let mut expected = before.clone();
-    // Deposits, and what they and withdrawals changed in lamports.
+    // Vault, balance and number of deposits of the vaults that users changed.
     let changed = [
         (setup.vault(0, 2), FIRST + 22_000, 2),
         (setup.vault(0, 3), FIRST - 33_000, 1),
@@ -393,7 +392,7 @@ fn an_unrestorable_account_blocks_the_rollback_until_members_give_it_up() {
         let vote = setup.chain.done(member, &["rollback", "--give-up", "--yes"]);
         assert_eq!(vote["receipt"]["sent"].as_array().map(Vec::len), Some(1), "{vote:#}");
     }
-    // The account is tried once more and fails again, which is told, and does not stop the code.
+    // The control room tries the account once more, reports the failure, and rolls the code back.
     let value = setup.chain.done(4, &["rollback", "--give-up", "--yes"]);
     let summary = value["receipt"]["summary"].as_str().expect("a summary");
     assert!(summary.contains("1 were given up"), "{summary}");
@@ -413,7 +412,7 @@ fn an_unrestorable_account_blocks_the_rollback_until_members_give_it_up() {
     setup.mirrored(u64::from(QUIET + EACH) + 5);
 }
 
-/// Writes an account as only a local chain lets anyone.
+/// Replaces an account, which only a local chain allows.
 fn set_account(setup: &Setup, address: &Pubkey, account: &RawAccount) {
     let fields = serde_json::json!({
         "lamports": account.lamports,

@@ -1,5 +1,5 @@
-//! What a multisig decides about itself, by the control room's commands alone: new rules under the old
-//! timelock, a guardian's veto and pause, a program that leaves, the end, and every lamport back.
+//! A multisig's decisions about itself by commands alone: new rules under the old timelock, the
+//! guardian's veto and pause, the transfer of a program, dissolution, and the return of all rent.
 use std::{
     thread,
     time::{Duration, Instant},
@@ -29,7 +29,7 @@ fn text(value: &Value) -> &str {
 }
 
 impl ControlRoom {
-    /// Five members, three of whom decide; the deployer is the guardian.
+    /// Five members with a threshold of three; the deployer is the guardian.
     fn open() -> Self {
         let chain = Live::start(1, 200, &["--bare"]);
         let guardian = FileSigner::open(&chain.ready.deployer).expect("a key").pubkey().to_string();

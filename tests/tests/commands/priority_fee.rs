@@ -1,5 +1,5 @@
-//! The priority fee on a real chain: what is shown before signing is what lands, and a transaction
-//! can be looked up afterwards.
+//! The priority fee on a real chain: the fee shown before signing is the one paid, and the
+//! transaction can be looked up afterwards.
 use e2e::live::Live;
 use sandbox::chain::tx_meta::{TxMeta, tx_meta};
 use serde_json::Value;

@@ -1,4 +1,5 @@
-//! Kill -9 in the middle of a migration: the next start finds what is left on the chain itself.
+//! Kill -9 in the middle of a migration: the next start reads from the chain which accounts are
+//! left.
 use std::{
     collections::BTreeMap,
     thread,
@@ -49,7 +50,8 @@ fn a_migration_killed_half_way_ends_with_every_account_migrated_once() {
     chain.execute_upgrade();
     let client = chain.chain_client();
 
-    // Two transactions of about ten accounts each: the rest waits until the kill.
+    // Two transactions of about ten accounts each pass; the relay holds the rest back until the
+    // kill.
     let relay = Relay::with_sends(&chain.ready.http, 2);
     let mut robot = open(&chain.flags_by(&relay, "mirror", 3));
     migrate(&robot);
@@ -71,7 +73,8 @@ fn a_migration_killed_half_way_ends_with_every_account_migrated_once() {
     robot.press("q");
     assert!(robot.exit().success());
 
-    // Each account is in exactly one event of the chain's own record, which is read once it is final.
+    // Each account is in exactly one event of the chain. The test reads the events once they are
+    // finalized.
     let end = Instant::now() + 2 * SCREEN_TIMEOUT;
     loop {
         let times = moves(&chain);
@@ -84,7 +87,7 @@ fn a_migration_killed_half_way_ends_with_every_account_migrated_once() {
     }
 }
 
-/// How often each account was moved, by the audit log.
+/// How often the audit log says that each account was migrated.
 fn moves(chain: &Live) -> BTreeMap<String, u32> {
     chain.done(3, &["index", "--once"]);
     let audit = chain.done(3, &["audit", "--limit", "1000"]);

@@ -1,5 +1,5 @@
-//! A mirror of 100,000 records on a live chain: equal account by account, also after what happened
-//! while nobody watched; and a row that was changed by hand is found.
+//! A mirror of 100,000 records on a live chain: equal account by account, also after changes while
+//! no indexer ran; and a row that was changed by hand is found.
 use backend::chain::RawAccount;
 use e2e::live::Live;
 use sandbox::chain::{local_rpc, records};
@@ -49,7 +49,7 @@ fn a_hundred_thousand_records_are_mirrored_equal_and_a_row_changed_by_hand_is_fo
     assert_eq!(once["accounts"], all, "{once}");
     equal(&chain, all);
 
-    // While nobody watches: 50 change, 20 are closed, 30 are new.
+    // While no indexer runs, 50 records change, 20 are closed and 30 are new.
     let changed = (0..50).map(|n| record(n, n + 1));
     let new = (MANY..MANY + 30).map(|n| record(n, n));
     place(&chain, changed.chain((50..70).map(gone)).chain(new));
@@ -57,7 +57,7 @@ fn a_hundred_thousand_records_are_mirrored_equal_and_a_row_changed_by_hand_is_fo
     assert_eq!((&once["accounts"], &once["written"]), (&(all + 10).into(), &80.into()), "{once}");
     equal(&chain, all + 10);
 
-    // Somebody changes one byte of one row, and nothing on the chain.
+    // One byte of one row changes, and nothing on the chain.
     let mirror = chain.folder("mirror").join("mirror.sqlite");
     let store = rusqlite::Connection::open(mirror).expect("the store opens");
     let target = records::address(1_000);

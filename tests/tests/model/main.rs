@@ -37,7 +37,7 @@ fn explore(sequences: u32, seed: u64) -> Result<(), TestError<Sequence>> {
         let mut config = Config::with_cases(sequences / THREADS);
         config.failure_persistence = None;
         config.max_shrink_iters = 400;
-        // Each thread tries other sequences.
+        // Each thread runs different sequences.
         config.rng_seed = RngSeed::Fixed(seed.wrapping_add(thread.into()));
         let outcome = TestRunner::new(config).run(&STEPS, |sequence| {
             let ran = sequence.run(|_| {}).map_err(TestCaseError::fail)?;
@@ -58,7 +58,7 @@ fn explore(sequences: u32, seed: u64) -> Result<(), TestError<Sequence>> {
     first.into_inner().unwrap().map_or(Ok(()), Err)
 }
 
-/// Explores with the seed of the environment's `PROPTEST_RNG_SEED`. `again` is the command that runs
+/// Runs random sequences from the seed in `PROPTEST_RNG_SEED`. `again` is the command that repeats
 /// this test with the same sequences.
 fn explore_and_keep(sequences: u32, again: &str) {
     let seed = match Config::default().rng_seed {
@@ -116,7 +116,7 @@ fn model_and_program_agree_on_an_upgrade_whose_program_or_multisig_is_gone() {
         Call::Revoke { on, by, durable },
         Call::Cancel { on, by, durable },
         Call::Expire { on },
-        // The proposals by which program and multisig left.
+        // The proposals that transferred the program and dissolved the multisig.
         Call::Expire { on: Pid::Multisig(0, 1) },
         Call::ExecuteTransfer { on: Pid::Multisig(0, 1), by, to: by },
         Call::ExecuteConfig { on: Pid::Multisig(0, 3), by },

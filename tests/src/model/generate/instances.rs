@@ -1,4 +1,4 @@
-//! What could be done of every kind, whether the model takes it now or not.
+//! Operations of every kind, whether the model accepts them now or not.
 use super::{
     super::{
         Model,
@@ -132,7 +132,7 @@ pub(super) fn executor(model: &Model, multisig: MultisigId, mut dice: Dice) -> P
     dice.pick(&all).unwrap_or(0)
 }
 
-/// Moments that matter, each with the second before and after it.
+/// The times at which a rule changes its answer, each with the second before and after it.
 fn times(model: &Model, dice: &mut Dice) -> Vec<Op> {
     let now = model.now;
     let mut moments = vec![now.time + 60, now.time + i64::from(HOUR)];

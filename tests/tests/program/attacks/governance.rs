@@ -1,5 +1,4 @@
-//! Attacks on the multisig itself: who is in it, how many it takes, what its guardian may do, and who
-//! holds the programs.
+//! Attacks on the multisig itself: members, threshold, guardian, and the programs that it holds.
 use backend::instructions::{self as ix, ProposalKeys};
 use e2e::{
     attack::{SIGNER_MISSING, approve, decide, propose_by, swap},
@@ -98,7 +97,7 @@ fn attack_04_threshold_of_zero_of_a_minority_or_above_the_voters() {
     };
     refused_rules(E::NobodyProposes, without(role::PROPOSE));
     refused_rules(E::NobodyExecutes, without(role::EXECUTE));
-    // Neither does anybody get around the lock that is meant to show a change in time.
+    // Nor can anybody avoid the timelock that makes a change visible in time.
     for (floor, lock, error) in [
         (0, 0, E::TimelockFloor),
         (2 * DAY - 1, 2 * DAY, E::TimelockFloor),
@@ -178,7 +177,7 @@ fn attack_06_approvals_from_before_a_change_of_the_multisig() {
     w.change_multisig(replace_eve);
     assert_eq!(w.config().config_epoch, epoch + 1);
 
-    // Approved, in time, by enough members who are all still there: and stale.
+    // Approved in time by enough members, who are all still members: stale all the same.
     let execute = w.execute_ix("dan");
     assert!(w.chain.time() <= w.proposal().window_end);
     w.attack(ManagerError::StaleProposal, &[execute.clone()], &["dan"]);
@@ -192,7 +191,7 @@ fn attack_06_approvals_from_before_a_change_of_the_multisig() {
     ] {
         w.attack(ManagerError::StaleProposal, &[vote], &[who]);
     }
-    // Who left has no say, in what is open nor in what comes.
+    // A removed member has no vote, on open or on new proposals.
     for (ix, signers) in [
         (w.approve_ix("eve"), vec!["eve"]),
         (w.cancel_ix("eve"), vec!["eve"]),
@@ -201,7 +200,7 @@ fn attack_06_approvals_from_before_a_change_of_the_multisig() {
     ] {
         w.attack(ManagerError::NotAMember, &[ix], &signers);
     }
-    // It can be cleared away at once, by anyone or by vote, and proposed again.
+    // A stale proposal can be expired by anyone or cancelled by vote at once, and proposed again.
     let mut by_vote = w.clone();
     for member in DECIDING {
         let cancel = by_vote.cancel_ix(member);
@@ -217,7 +216,7 @@ fn attack_06_approvals_from_before_a_change_of_the_multisig() {
     w.approve_by(&DECIDING);
     w.chain.pass(i64::from(TIMELOCK));
     w.execute();
-    // What the old multisig voted for in a rollback counts only as far as it is still the multisig.
+    // Votes for a rollback from before the change count only for those who are still members.
     w.chain.next_slot();
     let mut w = World::at(Stage::Migrated);
     w.vote_rollback(&["anna", "eve"], false);
@@ -231,7 +230,7 @@ fn attack_06_approvals_from_before_a_change_of_the_multisig() {
     w.passes(&[vote], &["chloe"]);
     assert_eq!(w.state().phase, Phase::RollingBack);
 
-    // A multisig that was ended and made again at its address does not start where the old one did.
+    // A multisig made again at a dissolved one's address does not start in the old one's epoch.
     let mut w = World::at(Stage::Multisig);
     let (before, at) = (w.config().config_epoch, decide(&mut w, Action::Dissolve));
     let end = w.execute_change_ix("dan", at);
@@ -255,7 +254,8 @@ fn attack_30_front_running_of_addresses() {
     w.attack(SIGNER_MISSING, &[unsigned], &["payer"]);
     let thief = swap(&create, &address("create"), &address("stranger"));
     w.attack(E::WrongAccount, &[thief], &["stranger", "payer"]);
-    // Lamports that somebody sent there do not stop it; a second multisig does not take its place.
+    // Lamports at the address do not stop the creation, and a second multisig cannot replace the
+    // first.
     w.chain.fund(&w.multisig(), 1_000_000);
     w.passes(&[create.clone()], &["create", "payer"]);
     w.attack(E::AddressTaken, &[create], &["create", "payer"]);

@@ -1,5 +1,5 @@
-//! What somebody who knows the program well would try: to leave a multisig stuck, to keep its rent, to
-//! bring a closed account back to life, to use a number at the end of its range.
+//! Attacks by somebody who knows the program well: blocking a multisig, keeping its rent, reviving
+//! a closed account, numbers at the ends of their range.
 use backend::instructions::{self as ix, Restore};
 use demo_vault::client::{close_ix, open_ix};
 use e2e::{
@@ -17,7 +17,7 @@ use upgrade_manager::{
     state::{AccountStatus, BufferRole, Phase, ProposalStatus, TypeRule},
 };
 
-/// The owner closes a vault. Returns its index, under which it can be opened again.
+/// The owner closes a vault. Returns its index, which opens it again at the same address.
 fn close(w: &mut World, vault: &Pubkey) -> u32 {
     let index = w.index_of(vault);
     w.chain.ok(&[close_ix(&address("owner"), index)], &[&key("owner")]);

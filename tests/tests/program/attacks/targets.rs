@@ -1,5 +1,5 @@
-//! Attacks by the target, whose code a careless or bribed multisig approved: with the signatures and
-//! accounts it is given, with what it leaves behind, and with what it says.
+//! Attacks by the target, whose code a careless or bribed multisig approved: abuse of the
+//! signatures and accounts that it gets, wrong results, forged events.
 use demo_vault::client;
 use e2e::{
     attack::{cases, swap},
@@ -17,18 +17,18 @@ use upgrade_manager::{
     state::{AccountStatus, manifest},
 };
 
-/// What a wrong must come to.
+/// The required result of a misdeed of the hostile target.
 #[derive(Clone, Copy, Debug)]
 enum Ending {
     /// The manager refuses by name.
     Named(ManagerError),
     /// The runtime refuses, saying this.
     Runtime(&'static str),
-    /// It does no harm.
+    /// The instruction succeeds and does no harm.
     Harmless,
 }
 
-/// What each wrong comes to at migration.
+/// The result of each misdeed at migration.
 fn at_migration(wrong: Wrong) -> Ending {
     use Ending::{Harmless, Named, Runtime};
     match wrong {
@@ -58,7 +58,7 @@ fn at_migration(wrong: Wrong) -> Ending {
     }
 }
 
-/// What each wrong comes to at restore, when its migration did no harm.
+/// The result of each misdeed at restore, when its migration did no harm.
 fn at_restore(wrong: Wrong) -> Ending {
     use Ending::{Harmless, Named, Runtime};
     match wrong {
@@ -74,7 +74,7 @@ fn balance_for(wrong: Wrong) -> u64 {
     if matches!(wrong, Wrong::Underfund | Wrong::Drain) { 0 } else { SOL }
 }
 
-/// A world whose upgrade installs the hostile target, with one vault for every wrong.
+/// A world whose upgrade installs the hostile target, with one vault for each misdeed.
 fn hostile_world() -> (World, Vec<(Wrong, Pubkey)>) {
     let mut w = World::at(Stage::Registered);
     let owner = address("owner");
@@ -92,12 +92,12 @@ fn hostile_world() -> (World, Vec<(Wrong, Pubkey)>) {
     (w, vaults)
 }
 
-/// A vault that nothing wrong is done to.
+/// A vault without a misdeed.
 fn honest(w: &World) -> Pubkey {
     *w.vaults.iter().find(|v| w.index_of(v) < FIRST_WRONG_INDEX).unwrap()
 }
 
-/// Tries the wrongs in `which` at migration; each must meet its fate.
+/// Tries the misdeeds in `which` at migration; each must have its required result.
 fn migrate(w: &mut World, vaults: &[(Wrong, Pubkey)], which: impl Fn(Wrong) -> bool) -> usize {
     let mut tried = 0;
     for (wrong, vault) in vaults.iter().filter(|(wrong, _)| which(*wrong)) {
@@ -129,7 +129,8 @@ fn attack_15_the_target_abuses_the_signatures_it_gets() {
     smuggled.accounts.push(AccountMeta::new_readonly(loader, false));
     w.attack_saying("MissingAccount", &[smuggled], &["cranker"]);
     let named = [ManagerError::NotEligible, ManagerError::WrongAccount].map(u32::from);
-    // The migrator is signed for, the authority is not: nor can one pass for the other.
+    // The manager signs for the migrator, not for the authority, and neither is accepted in place
+    // of the other.
     let good = w.migrate_ix(&[honest]);
     let (migrator, holder) =
         (seeds::migrator(&demo_vault::ID).0, seeds::authority(&demo_vault::ID).0);
@@ -145,7 +146,7 @@ fn attack_15_the_target_abuses_the_signatures_it_gets() {
         assert!(named.contains(&code), "{account}: {code}");
     }
     w.passes(&[good], &["cranker"]);
-    // Restoring, the target does not get the signature of who pays, nor of who gets rent back.
+    // At restore the target gets neither the payer's signature nor that of the rent's recipient.
     w.vote_rollback(&DECIDING, false);
     w.would_pass(&[w.restore_ix("dan", &w.old_bytes(&[honest]))], &["dan", "payer"]);
     let (mut w, vaults) = hostile_world();
@@ -173,7 +174,8 @@ fn attack_16_the_target_calls_the_manager_back() {
     let honest = w.migrate_ix(&[honest(&w)]);
     w.passes(&[honest], &["cranker"]);
 
-    // A program that members call for something else, and that decides or votes in their name.
+    // A program that members call for another reason and that calls the manager with their
+    // signatures.
     for case in cases::all() {
         let mut w = case.world.clone();
         let between = key("between");
@@ -192,7 +194,7 @@ fn attack_16_the_target_calls_the_manager_back() {
     }
 }
 
-/// What members decide with; everything else may be part of a larger call.
+/// The instructions that need a member's own signature at the top level; all others may be CPIs.
 const GOVERNANCE: [&str; 14] = [
     "propose_upgrade",
     "propose_governance",
@@ -217,7 +219,7 @@ fn attack_23_the_target_reports_success_without_migrating() {
     let lies = |wrong| matches!(at_migration(wrong), Ending::Named(_) | Ending::Runtime(_));
     assert_eq!(migrate(&mut w, &vaults, lies), 17);
     assert_eq!((w.snapshot(), w.state().counters.migrated), (before, 0));
-    // One lie stops the whole batch, honest accounts first or last.
+    // One wrong migration stops the whole batch, whether honest accounts come first or last.
     for (wrong, vault) in vaults.iter().filter(|(wrong, _)| lies(*wrong)) {
         let mut batch = vec![honest(&w), *vault];
         batch.sort();
@@ -238,7 +240,7 @@ fn attack_23_the_target_reports_success_without_migrating() {
         }
     }
     assert_eq!(w.state().counters.restored, 1);
-    // A multisig that was cheated goes back and loses nothing.
+    // A multisig with a hostile target rolls back and loses nothing.
     let (mut w, _) = hostile_world();
     let honest: Vec<_> =
         w.vaults.iter().copied().filter(|v| w.index_of(v) < FIRST_WRONG_INDEX).collect();
@@ -287,7 +289,7 @@ fn attack_26_false_manifest_proofs_and_omitted_accounts() {
         w.attack(ManagerError::BadProof, &[ix], &["cranker"]);
     }
     let good = w.mark_closed_ix(&gone);
-    // An account that is there is not gone, before its migration and after.
+    // An existing account cannot be marked as closed, before or after its migration.
     let there = w.mark_closed_ix(&w.vaults[0].clone());
     w.attack(ManagerError::AccountExists, &[there.clone()], &["cranker"]);
     let complete = w.complete_ix("dan");
@@ -297,7 +299,7 @@ fn attack_26_false_manifest_proofs_and_omitted_accounts() {
     assert_eq!(w.record(&gone).status, AccountStatus::Closed);
     w.vaults.remove(3);
     let vaults = w.vaults.clone();
-    // Accounts that do not belong do not count, one that is missing is missed.
+    // Foreign accounts do not count, and a missing account stops the completion.
     w.passes(&[w.migrate_ix(&vaults[1..])], &["cranker"]);
     w.passes(&[w.verify_ix(&vaults[1..])], &[]);
     w.attack(ManagerError::NotComplete, &[complete.clone()], &["dan"]);
@@ -323,7 +325,7 @@ fn attack_28_forged_events() {
     assert_eq!(events(&plain).len(), 1);
     // The target calls the manager with the bytes of an event.
     assert_eq!(migrate(&mut w, &vaults, |wrong| wrong == Wrong::EmitAsManager), 1);
-    // Anybody does: unsigned, signed by somebody else, through a program.
+    // So does anybody: unsigned, signed by another key, through a program.
     let data = [EVENT_TAG, &sha256(b"event:UpgradeExecuted")[..8], &[0; 162]].concat();
     let forged = |authority, signs| Instruction {
         program_id: upgrade_manager::ID,

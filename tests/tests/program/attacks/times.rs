@@ -24,7 +24,7 @@ fn attack_08_execution_before_the_timelock_is_over() {
     assert_eq!(proposal.eta, proposal.approved_at + i64::from(TIMELOCK));
     let floor = proposal.slot_floor(TIMELOCK);
     assert_eq!(floor, proposal.approved_slot + u64::from(TIMELOCK) * 5 / 4);
-    // At once; a second early with all the slots; in time with a slot too few.
+    // At once; one second early with enough slots; in time with one slot too few.
     w.attack(ManagerError::TimelockNotOver, &[execute.clone()], &["dan"]);
     w.chain.set_time(proposal.eta - 1);
     w.chain.set_slot(floor + 10_000);
@@ -40,7 +40,8 @@ fn attack_08_execution_before_the_timelock_is_over() {
         w.chain.set_time(time);
         w.attack(ManagerError::TimelockNotOver, &[execute.clone()], &["dan"]);
     }
-    // A clock of one's own: the manager reads the runtime's, and hands on only that.
+    // A forged clock account: the manager reads the runtime's clock and passes only that to the
+    // target.
     w.chain.set_time(proposal.eta - 1);
     let real = w.chain.data(&solana_clock_id());
     let mut ahead = real.clone();
@@ -55,8 +56,8 @@ fn attack_08_execution_before_the_timelock_is_over() {
     w.attack(ManagerError::WrongProgram, &[faked], &["dan"]);
     w.passes(&[execute], &["dan"]);
 
-    // The lock runs from the vote that decides: not from the proposal, not from an approval that
-    // was taken back, not from the first of three.
+    // The timelock runs from the approval that reaches the threshold: not from the proposal, a
+    // revoked approval or the first approval.
     let mut w = World::at(Stage::Proposed);
     w.approve_by(&["anna", "ben"]);
     w.chain.pass(i64::from(TIMELOCK));
@@ -90,7 +91,7 @@ fn attack_09_execution_after_the_execution_window() {
     w.would_pass(&[execute.clone()], &["dan"]);
     w.chain.pass(1);
     w.attack(ManagerError::Expired, &[execute.clone()], &["dan"]);
-    // Votes do not bring it back to life, nor does taking one back.
+    // Neither votes nor revocations reopen it.
     for (vote, who) in
         [(w.approve_ix("eve"), "eve"), (w.reject_ix("eve"), "eve"), (w.revoke_ix("anna"), "anna")]
     {
@@ -103,7 +104,7 @@ fn attack_09_execution_after_the_execution_window() {
     w.attack(ManagerError::NotTimelocked, &[execute], &["dan"]);
     w.attack(ManagerError::NotVoting, &[expire], &[]);
 
-    // The expiry that was voted for cuts the window, and ends the voting.
+    // The approved expiry shortens the execution window and ends the voting.
     let mut w = World::at(Stage::Attested);
     w.id = w.config().next_proposal;
     let expires_at = w.chain.time() + i64::from(TIMELOCK) + 600;
@@ -138,7 +139,7 @@ fn attack_13_a_stranger_extends_the_program_in_the_slot_of_its_execution() {
     }
     w.passes(&[execute], &["dan"]);
     assert_eq!(w.live_code(), backend::elf::trimmed(elf::v2()));
-    // The way back is no easier to block: one slot, at the price of ten kibibytes' rent.
+    // A rollback is as hard to block: each blocked slot costs the rent of ten kibibytes.
     w.chain.next_slot();
     w.vote_rollback(&DECIDING, false);
     let back = w.rollback_ix("dan");
@@ -186,7 +187,7 @@ fn attack_14_migration_in_the_slot_of_the_upgrade() {
     w.passes(&[migrate], &["cranker"]);
     w.vote_rollback(&DECIDING, false);
     let restore = w.restore_ix("dan", &w.old_bytes(&vaults));
-    // As if the code that restores had been installed in this very slot.
+    // The test sets the slot of the last deployment to the present one.
     let state = upgrade_manager::seeds::program_state(&demo_vault::ID).0;
     let (mut same, slot) = (w.clone(), w.chain.slot());
     same.chain.rewrite::<ProgramUpgradeState>(&state, |s| s.executed_slot = slot);
@@ -220,7 +221,7 @@ fn attack_27_numbers_at_the_ends_of_their_range() {
     };
     w.would_pass(&[w.propose_ix("anna", most)], &who);
 
-    // The last id there is cannot be used: there would be no next one.
+    // The highest id cannot be used, because the next one would overflow.
     let multisig = w.multisig();
     let mut last = w.clone();
     last.chain.rewrite::<MultisigConfig>(&multisig, |c| c.next_proposal = u64::MAX);

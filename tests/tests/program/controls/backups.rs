@@ -1,5 +1,5 @@
-//! Ways back: the backups of critical accounts, kept at migration, good for one rollback and closed to
-//! who paid; and lists of accounts that do not fit what is to be restored.
+//! Backups of critical accounts: made at migration, valid for one rollback, closed to their payer.
+//! And account lists that do not match the items to restore.
 use demo_vault::client;
 use e2e::{
     elf,
@@ -141,7 +141,7 @@ fn an_account_that_does_not_hold_the_new_version_is_not_restored() {
     w.vote_rollback(&DECIDING, false);
     let one = w.vaults[0];
     let migrated = w.chain.account(&one).unwrap();
-    // The target would say yes: to its eyes there is nothing left to do.
+    // The target would succeed, because this account already has the old layout.
     w.chain.plant(&one, w.before[&one].clone());
     let restore = w.restore_ix("dan", &[(one, RestoreItem::Down)]);
     let signers = [&key("dan"), &key("payer")];

@@ -1,4 +1,4 @@
-//! Controls on code, buffers and roll-forwards that no attack of the table asks for.
+//! Controls on code, buffers and roll-forwards that no test in `attacks` reaches.
 use e2e::{
     attack::swap,
     elf,
@@ -15,10 +15,10 @@ use upgrade_manager::{
     state::{BufferRole, ProposalKind, ProposalStatus},
 };
 
-/// Bytes of a buffer that takes three chunks.
+/// Length of a buffer that is hashed in three chunks.
 const LARGE: usize = 2 * 1024 * 1024 + 4_096;
 
-/// A frozen buffer that one transaction cannot hash.
+/// A frozen buffer, too large for one transaction to hash.
 fn large(role: BufferRole) -> World {
     let mut w = World::at(Stage::Registered);
     w.upload("large", elf::v2());
@@ -34,7 +34,7 @@ fn a_large_buffer_is_attested_chunk_by_chunk_in_order_and_once() {
     let (whole, chunk) = (w.attest_ix("large"), w.attest_chunk_ix("large"));
     w.attack(ManagerError::NeedsChunks, &[whole.clone()], &[]);
     w.passes(&[chunk.clone()], &[]);
-    // Another length than the first chunk saw.
+    // A length that differs from the first chunk's.
     let buffer = w.buffer_key("large").pubkey();
     let mut other = w.clone();
     other.chain.tamper(&buffer, |data| data[37 + LARGE - 1] = 0);
@@ -58,7 +58,7 @@ fn a_large_buffer_is_attested_chunk_by_chunk_in_order_and_once() {
         w.passes(&[chunk.clone()], &[]);
     }
     w.attack(ManagerError::ChunkOutOfOrder, &[chunk], &[]);
-    // Chunks alone do not make it the code that runs.
+    // Hashed chunks alone do not prove that it is the running code.
     let back = w.attest_rollback_ix("large");
     w.attack(ManagerError::RollbackNotLive, &[back], &[]);
 

@@ -1,5 +1,5 @@
-//! The buffers of an upgrade and of a rollback are the very ones that were approved, were another to
-//! hold the same bytes.
+//! Upgrade and rollback use exactly the approved buffers, even if another buffer holds the same
+//! bytes.
 use e2e::{
     elf,
     keys::key,

@@ -1,5 +1,5 @@
-//! Accounts that look right and are not: a sysvar that somebody wrote, the state of another program,
-//! an account that has left its target.
+//! Accounts that look right and are not: a forged sysvar, the state of another program, an account
+//! that its target no longer owns.
 use e2e::{
     attack::swap,
     elf,
@@ -77,7 +77,7 @@ fn another_programs_record_of_the_account_does_not_count() {
 fn the_address_that_signs_for_migrations_is_not_migrated_itself() {
     let mut w = World::at(Stage::Executed);
     let (one, migrator) = (w.vaults[0], seeds::migrator(&demo_vault::ID).0);
-    // A target could take the address over: it is given its signature.
+    // The target gets this address's signature, so it could assign the account to itself.
     let account = w.chain.account(&one).unwrap();
     w.chain.plant(&migrator, account);
     let migrate = w.migrate_ix(&[migrator]);

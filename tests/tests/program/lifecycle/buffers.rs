@@ -1,4 +1,4 @@
-//! Bytes that were voted for are the bytes that run: freezing, attesting, pinning.
+//! Only approved bytes run: freezing, attesting, pinning.
 use e2e::{
     elf,
     keys::{address, key},

@@ -1,4 +1,4 @@
-//! Rent goes back when all is over, not before, and to nobody but who paid it.
+//! Rent goes back after the end of a proposal, not before, and only to its payer.
 use e2e::{
     elf,
     keys::{address, key},

@@ -1,4 +1,4 @@
-//! When a migration counts as done: verified, closed with proof, or set aside, and nothing left over.
+//! When a migration is complete: every account is verified, closed with proof, or quarantined.
 use demo_vault::{
     client::{close_ix, set_limit_ix},
     v1,

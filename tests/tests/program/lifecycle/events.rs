@@ -1,4 +1,4 @@
-//! The trail: every change leaves one event that nobody else can make.
+//! Every change emits one event, and nobody but the manager can emit one.
 use e2e::{
     keys::key,
     world::{DECIDING, Stage, World, events, sha256},

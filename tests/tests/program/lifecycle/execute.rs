@@ -1,4 +1,4 @@
-//! Execution installs what was voted for, pays whom it was voted to pay, and changes nothing else.
+//! Execution installs the approved code, pays the approved spill account, and changes nothing else.
 use e2e::{
     elf,
     keys::key,

@@ -1,5 +1,5 @@
-//! Migration on first use: nobody has migrated a user's vault, so the user's own transaction does, in
-//! front of what it came for. The wallet needs no role, and the user waits for nobody.
+//! Migration on first use: a user's transaction migrates the user's vault in front of its own
+//! instructions. The wallet needs no role.
 use backend::{
     chain::{MAX_TRANSACTION_LEN, MAX_UNITS, transaction_size, with_budget},
     instructions::{self as ix, Migrate},
@@ -16,7 +16,7 @@ use upgrade_manager::{
     state::{AccountStatus, PAUSE_SECONDS},
 };
 
-/// The vault of the owner's with index 3, which holds three SOL.
+/// The owner's vault 3, which holds three SOL.
 const INDEX: u32 = 3;
 
 fn vault() -> Pubkey {
@@ -50,11 +50,11 @@ fn a_withdrawal_migrates_the_users_vault_in_the_same_transaction() {
     let (counters, others) = (w.state().counters, w.vaults.len() as u32 - 1);
     assert_eq!((counters.migrated, counters.total), (1, others + 1));
     assert_eq!(w.record(&vault()).status, AccountStatus::Migrated);
-    // What came out of the vault, less the rents of a longer vault and of its record.
+    // The withdrawn lamports, less the rent of the longer vault and of its record.
     let rents = before + SOL - w.chain.lamports(&address("owner"));
     assert!((1..SOL / 100).contains(&rents), "{rents} lamports of rent");
 
-    // From now on the vault is used as ever, and the same again is refused as a whole.
+    // The vault works as before, and the same transaction again is refused as a whole.
     w.chain.refuse(ManagerError::AlreadyMigrated, &both, &[&owner]);
     w.chain.ok(&[withdraw(SOL)], &[&owner]);
     let held: v2::Vault = w.chain.read(&vault());

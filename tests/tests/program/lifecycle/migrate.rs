@@ -1,4 +1,4 @@
-//! What migration may touch, and who pays for it.
+//! Which accounts a migration may change, and who pays for it.
 use demo_vault::{
     client::{deposit_ix, open_ix, vault_address, withdraw_ix},
     v1, v2,

@@ -1,4 +1,4 @@
-//! The way back: who opens it, what it may change, and what cannot block it.
+//! Rollback: who approves it, what it may change, and what cannot block it.
 use demo_vault::{
     client::{close_ix, deposit_ix, open_ix, set_limit_ix, vault_address},
     v2,
@@ -264,7 +264,8 @@ fn a_rollback_works_after_verification_and_after_completion() {
 
 #[test]
 fn a_vault_opened_on_the_new_layout_keeps_its_balance_until_the_next_upgrade() {
-    // It has no old bytes and no record: a rollback cannot bring it back, only leave it alone.
+    // The account has no old bytes and no record: a rollback cannot restore it and leaves it
+    // unchanged.
     let mut w = World::at(Stage::Migrated);
     let (owner, who) = (key("owner"), address("owner"));
     let born = vault_address(&who, 80);

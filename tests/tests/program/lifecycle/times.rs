@@ -1,4 +1,4 @@
-//! The four edges of time: lock, window, expiry and the slots that must pass with them.
+//! The time limits: timelock, execution window, expiry, and the slots that must pass with them.
 use e2e::{
     keys::{address, key},
     world::{DECIDING, PROPOSAL_LIFETIME, Stage, TIMELOCK, World},

@@ -1,5 +1,6 @@
-//! Batches as large as a transaction allows, and what everything costs. Units are printed; run with
-//! `--nocapture` to see them. They differ between compilers, so only wide bounds are asserted.
+//! The largest batches that fit a transaction, and the compute units of every instruction. Units
+//! are printed; run with `--nocapture` to see them. They differ between compilers, so the tests
+//! assert only wide bounds.
 use e2e::{
     keys::{address, key},
     world::{DECIDING, MEMBERS, SOL, Stage, World},
@@ -10,7 +11,7 @@ use litesvm::types::TransactionMetadata;
 /// and one creation of a record each.
 const BATCH: u32 = 20;
 
-/// Units that the vault program took, from the runtime's own log.
+/// Compute units of the vault program, from the runtime's log.
 fn taken_by_target(meta: &TransactionMetadata) -> u64 {
     let line = format!("Program {} consumed ", demo_vault::ID);
     let taken = |log: &String| log.strip_prefix(&line)?.split(' ').next()?.parse::<u64>().ok();

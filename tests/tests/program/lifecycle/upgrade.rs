@@ -1,4 +1,4 @@
-//! Whole lives of a proposal on the real ELFs: to the finished migration, and back again.
+//! A proposal's whole life on the real ELFs, up to the finished migration and through a rollback.
 use demo_vault::{
     client::{deposit_ix, set_limit_ix, withdraw_ix},
     v1, v2,
@@ -175,7 +175,7 @@ fn a_later_upgrade_ends_the_rollback_of_the_one_before() {
     w.migrate_all();
     w.verify_all();
     w.complete();
-    // Overlooked at completion, migrated after it, and never verified.
+    // Left out at completion, migrated after it, and never verified.
     let migrate = w.migrate_ix(&[straggler]);
     w.chain.ok(&[migrate], &[&key("cranker")]);
     let first = w.clone();

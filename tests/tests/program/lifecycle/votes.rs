@@ -189,7 +189,7 @@ fn roles_bind_proposing_voting_and_executing() {
     w.chain.ok(&[execute], &[&key("eve")]);
 }
 
-/// Sends `vote` behind the advance of a durable nonce, as something signed long ago would be.
+/// Sends `vote` behind the advance of a durable nonce, as a transaction that was signed long ago.
 fn with_durable_nonce(w: &mut World, vote: Instruction, voter: &str) -> Outcome {
     let (nonce, voter, fees) = (key("nonce"), key(voter), key("fees"));
     let rent = w.chain.rent(80);
