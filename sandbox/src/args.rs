@@ -5,7 +5,7 @@ use clap::Parser;
 
 use crate::chain::records::MAX_RECORDS;
 
-/// Milliseconds of a slot while a person watches.
+/// Milliseconds of a slot in an interactive run.
 pub const DEFAULT_SLOT_MS: u64 = 400;
 /// Milliseconds of a slot in a headless run.
 pub const HEADLESS_SLOT_MS: u64 = 50;

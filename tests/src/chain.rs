@@ -50,7 +50,7 @@ impl Refused {
     }
 }
 
-pub type Outcome = Result<TransactionMetadata, Refused>;
+pub type SendResult = Result<TransactionMetadata, Refused>;
 
 impl Chain {
     /// An empty chain at [`START`].
@@ -68,7 +68,7 @@ impl Chain {
 
     /// Sends `instructions` in one transaction, signed by `signers`. A wallet that no test looks at
     /// pays the fees, so that every other account's lamports change only by the instructions.
-    pub fn send(&mut self, instructions: &[Instruction], signers: &[&Keypair]) -> Outcome {
+    pub fn send(&mut self, instructions: &[Instruction], signers: &[&Keypair]) -> SendResult {
         let fees = key("fees");
         // At the end, because the runtime asks for a durable nonce's advance as the first
         // instruction.
@@ -90,11 +90,15 @@ impl Chain {
         self.svm.latest_blockhash()
     }
 
-    pub fn send_message(&mut self, message: Message, signers: &[&Keypair]) -> Outcome {
+    pub fn send_message(&mut self, message: Message, signers: &[&Keypair]) -> SendResult {
         self.send_versioned(VersionedMessage::Legacy(message), signers)
     }
 
-    pub fn send_versioned(&mut self, message: VersionedMessage, signers: &[&Keypair]) -> Outcome {
+    pub fn send_versioned(
+        &mut self,
+        message: VersionedMessage,
+        signers: &[&Keypair],
+    ) -> SendResult {
         let transaction =
             VersionedTransaction::try_new(message, signers).expect("all signers are here");
         self.svm

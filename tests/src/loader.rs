@@ -12,9 +12,9 @@ use solana_signer::Signer;
 use crate::chain::Chain;
 
 /// Bytes of one `Write`: the loader reads instructions of at most one packet.
-const CHUNK: usize = 1_000;
+const MAX_WRITE_LEN: usize = 1_000;
 /// `Write`s in one transaction: below the runtime's limit on instructions.
-const WRITES: usize = 50;
+const MAX_WRITES_PER_TX: usize = 50;
 
 /// Uploads `bytes` into a new buffer at `buffer` under `authority`, who pays.
 pub fn upload(chain: &mut Chain, buffer: &Keypair, authority: &Keypair, bytes: &[u8]) -> Pubkey {
@@ -23,14 +23,14 @@ pub fn upload(chain: &mut Chain, buffer: &Keypair, authority: &Keypair, bytes: &
     let create = create_buffer(&who, &key, &who, rent, bytes.len()).expect("a buffer");
     chain.ok(&create, &[authority, buffer]);
     let writes: Vec<Instruction> = bytes
-        .chunks(CHUNK)
+        .chunks(MAX_WRITE_LEN)
         .enumerate()
         .map(|(i, chunk)| {
-            let offset = u32::try_from(i * CHUNK).expect("a buffer has at most 10 MiB");
+            let offset = u32::try_from(i * MAX_WRITE_LEN).expect("a buffer has at most 10 MiB");
             write(&key, &who, offset, chunk.to_vec())
         })
         .collect();
-    for batch in writes.chunks(WRITES) {
+    for batch in writes.chunks(MAX_WRITES_PER_TX) {
         chain.ok(batch, &[authority]);
     }
     key

@@ -11,7 +11,7 @@ use upgrade_manager::{
 
 use crate::{
     keys::{address, key},
-    world::{DECIDING, PROPOSAL_LIFETIME, TIMELOCK, World},
+    world::{APPROVERS, PROPOSAL_LIFETIME, TIMELOCK, World},
 };
 
 impl World {
@@ -124,9 +124,9 @@ impl World {
         id
     }
 
-    /// [`DECIDING`] approves proposal `id`, and its timelock passes.
+    /// [`APPROVERS`] approves proposal `id`, and its timelock passes.
     pub fn agree_multisig(&mut self, id: u64) {
-        for member in DECIDING {
+        for member in APPROVERS {
             let ix = self.multisig_vote_ix(member, id, Choice::Approve);
             self.run("approve", ix, &[&key(member)]);
         }

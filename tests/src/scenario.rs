@@ -23,9 +23,9 @@ use crate::{
 };
 
 /// How long a command, or a change on the chain, may take. Only a failing test waits that long.
-const TIMEOUT: Duration = Duration::from_secs(90);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(90);
 /// Pause between two reads of the chain.
-const POLL: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Text that no command may print.
 const NEVER: [&str; 2] = ["panicked", "RUST_BACKTRACE"];
 /// Vaults of the chain. No case is about many accounts.
@@ -46,7 +46,7 @@ struct Scenario {
     /// What is wrong, in a sentence; printed when the case fails.
     about: String,
     /// The chain; a case without one is about the settings alone.
-    chain: Option<Chain>,
+    chain: Option<ChainSpec>,
     /// Files in the case's folder, by name: copies of others.
     #[serde(default)]
     copies: BTreeMap<String, PathBuf>,
@@ -62,7 +62,7 @@ struct Scenario {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Chain {
+struct ChainSpec {
     /// Milliseconds of a slot; a blockhash lives for 150 slots.
     slot_ms: u64,
     /// Whether the commands wait until the seeding transactions are finalized.
@@ -134,7 +134,7 @@ fn parse(name: &str, text: &str) -> Scenario {
     toml::from_str(text).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
-fn start(wanted: &Chain) -> Live {
+fn start(wanted: &ChainSpec) -> Live {
     let chain = Live::start(VAULTS, wanted.slot_ms, &[]);
     if wanted.finalized {
         let client = chain.chain_client();
@@ -164,10 +164,10 @@ fn fill(text: &str, home: &Path, chain: Option<&Live>) -> String {
 
 #[track_caller]
 fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let end = Instant::now() + TIMEOUT;
+    let end = Instant::now() + COMMAND_TIMEOUT;
     while !done() {
         assert!(Instant::now() < end, "it does not happen that {what}");
-        thread::sleep(POLL);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -222,11 +222,11 @@ impl Place<'_> {
             .stderr(file)
             .spawn()
             .expect("the control room starts");
-        let end = Instant::now() + TIMEOUT;
+        let end = Instant::now() + COMMAND_TIMEOUT;
         let status = loop {
             match child.try_wait().expect("the control room") {
                 Some(status) => break status,
-                None if Instant::now() < end => thread::sleep(POLL),
+                None if Instant::now() < end => thread::sleep(POLL_INTERVAL),
                 None => {
                     child.kill().expect("the control room ends");
                     break child.wait().expect("the control room");

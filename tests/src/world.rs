@@ -32,7 +32,7 @@ pub const SOL: u64 = 1_000_000_000;
 /// The members of the multisig, which has a threshold of three.
 pub const MEMBERS: [&str; 5] = ["anna", "ben", "chloe", "dan", "eve"];
 /// The members whose approvals reach the threshold.
-pub const DECIDING: [&str; 3] = ["anna", "ben", "chloe"];
+pub const APPROVERS: [&str; 3] = ["anna", "ben", "chloe"];
 /// Seconds from the approval that reaches the threshold to the earliest execution.
 pub const TIMELOCK: u32 = 48 * 3600;
 /// Seconds after the timelock in which the proposal can be executed.
@@ -171,7 +171,7 @@ impl World {
             Stage::Registered => self.register(),
             Stage::Attested => self.stage_buffers(elf::v2(), elf::v1()),
             Stage::Proposed => self.propose(),
-            Stage::Timelocked => self.approve_by(&DECIDING),
+            Stage::Timelocked => self.approve_by(&APPROVERS),
             Stage::Ready => self.chain.pass(i64::from(TIMELOCK)),
             Stage::Executed => {
                 self.execute();

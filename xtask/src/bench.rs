@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: builds what is measured and lets the packages in `benches/` print
-//! them. Which figures there are and which bounds they keep is decided there.
+//! `cargo xtask bench`: builds the programs and runs the packages in `benches/`, which define
+//! figures and bounds.
 
 use std::process::{Command, ExitCode, Stdio};
 

@@ -50,7 +50,7 @@ pub fn run(options: &cli::Idl) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fails where what is committed is not what the programs say.
+/// Fails where the committed description differs from the programs.
 pub fn check(paths: &Paths, progress: &Progress) -> Result<()> {
     for program in &PROGRAMS {
         let path = program.path(paths);

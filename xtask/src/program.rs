@@ -1,5 +1,5 @@
-//! The ELFs that there are: which crate each one comes from, with which features, where it is put, and
-//! the key that tells whether it has to be built again. How one is compiled is for `sbf` to know.
+//! The list of ELFs: the crate and features of each, its path, and the key that tells whether it
+//! must be built again. `sbf` compiles them.
 
 use std::path::PathBuf;
 

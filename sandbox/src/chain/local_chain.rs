@@ -26,7 +26,7 @@ use crate::chain::records;
 /// How long the chain may take to answer its first request, and to stop.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a caller may choose.
+/// Options for the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChainConfig {
     /// Milliseconds of one slot: 50 in tests, 400 for people.

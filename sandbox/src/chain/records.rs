@@ -4,7 +4,7 @@ use anchor_lang::AccountSerialize;
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{AccountStatus, AccountVersion, LAYOUT};
 
-/// The most that the sandbox makes.
+/// The largest number of records that the sandbox makes.
 pub const MAX_RECORDS: u32 = 1_000_000;
 /// Lamports of each: more than the rent of its bytes.
 pub const LAMPORTS: u64 = 4_000_000;

@@ -1,5 +1,5 @@
-//! Sends a transaction that must fail, without preflight, so that the program on the chain refuses it and
-//! not the client. An operator's tools never do this: they simulate first.
+//! Sends a transaction that must fail, without a simulation, so that the program on the chain
+//! refuses it and not the client. An operator's tools always simulate first.
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -23,7 +23,7 @@ const STATUS_TIMEOUT: Duration = Duration::from_secs(30);
 /// Sends `instruction`, signed and paid by `signer`, and returns it with the chain's refusal.
 ///
 /// # Errors
-/// The chain took it after all, or lost it.
+/// The chain executed it, or did not include it.
 pub async fn send_unchecked(
     client: &ChainClient,
     verb: &str,

@@ -19,7 +19,7 @@ impl AccountSnapshot {
         Ok(Self(client.program_accounts(program, &[]).await?.into_iter().collect()))
     }
 
-    /// What differs in `after`: one sentence an account.
+    /// One sentence for each account that differs in `after`.
     #[must_use]
     pub fn differences(&self, after: &Self) -> Vec<String> {
         let mut out = Vec::new();

@@ -1,4 +1,4 @@
-//! What a confirmed transaction really used and logged, asked from the chain afterwards.
+//! Reads from the chain what a confirmed transaction used and logged.
 use anyhow::{Context, Result};
 use backend::ChainClient;
 use solana_message::VersionedMessage;

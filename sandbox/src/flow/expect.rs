@@ -10,37 +10,37 @@ use upgrade_manager::{
 
 use crate::chain::snapshot::AccountSnapshot;
 
-/// The proposal is at `status`.
+/// Checks that the proposal has `status`.
 ///
 /// # Errors
-/// It is not.
+/// It has another status.
 pub fn still(context: &ProposalContext, status: ProposalStatus) -> Result<()> {
     let now = context.proposal.status;
     ensure!(now == status, "The proposal should be {} and is {}.", status.name(), now.name());
     Ok(())
 }
 
-/// Three members have approved, and the timelock runs.
+/// Checks that three members have approved and the timelock runs.
 ///
 /// # Errors
-/// It is not so.
+/// One of these does not hold.
 pub fn three_approvals(context: &ProposalContext) -> Result<()> {
     let approvals = context.proposal.ballot.count(Choice::Approve);
     ensure!(approvals == 3, "There should be 3 approvals and there are {approvals}.");
     still(context, ProposalStatus::Timelocked)
 }
 
-/// The control room would not let the operator sign.
+/// Checks that the preflight does not let the operator sign.
 ///
 /// # Errors
-/// It would.
+/// The preflight made an intent, or gave no reason.
 pub fn refused_by_preflight(shown: &Preflight) -> Result<()> {
     ensure!(shown.intent.is_none(), "The preflight let an execution pass before the timelock.");
     ensure!(shown.failures().next().is_some(), "The preflight refuses without saying why.");
     Ok(())
 }
 
-/// The program itself refused because of the timelock.
+/// Checks that the program refused because of the timelock.
 ///
 /// # Errors
 /// It refused for another reason.
@@ -51,7 +51,7 @@ pub fn too_early(refused: &SentTx) -> Result<()> {
     Ok(())
 }
 
-/// Every account was migrated, none twice.
+/// Checks that every account was migrated exactly once.
 ///
 /// # Errors
 /// A counter says otherwise.
@@ -63,7 +63,8 @@ pub fn all_migrated(context: &ProposalContext, before: &AccountSnapshot) -> Resu
     still(context, ProposalStatus::Migrating)
 }
 
-/// Every vault of `before` holds the new layout now, with the same owner, balance and deposits.
+/// Checks that every vault of `before` holds the new layout, with the same owner, balance and
+/// deposits.
 ///
 /// # Errors
 /// The first vault that does not.
@@ -83,10 +84,10 @@ pub fn new_layout(before: &AccountSnapshot, after: &AccountSnapshot) -> Result<(
     Ok(())
 }
 
-/// Every account is verified and the migration is complete.
+/// Checks that every account is verified and the migration is complete.
 ///
 /// # Errors
-/// It is not so.
+/// One of these does not hold.
 pub fn completed(context: &ProposalContext, before: &AccountSnapshot) -> Result<()> {
     let verified = context.state.counters.verified;
     let all = before.0.len();
@@ -100,10 +101,10 @@ pub fn completed(context: &ProposalContext, before: &AccountSnapshot) -> Result<
     still(context, ProposalStatus::Completed)
 }
 
-/// The old code is back.
+/// Checks that the old code runs and no account holds the new layout.
 ///
 /// # Errors
-/// It is not so.
+/// One of these does not hold.
 pub fn rolled_back(context: &ProposalContext, old_code: [u8; 32]) -> Result<()> {
     ensure!(context.state.elf_hash == old_code, "The code that runs is not the one from before.");
     let left = context.state.counters.on_new_layout();
@@ -111,7 +112,7 @@ pub fn rolled_back(context: &ProposalContext, old_code: [u8; 32]) -> Result<()> 
     still(context, ProposalStatus::RolledBack)
 }
 
-/// Every account is what it was, to the last byte and lamport.
+/// Checks that every account is equal to the one before, to the last byte and lamport.
 ///
 /// # Errors
 /// The first difference, and how many there are.

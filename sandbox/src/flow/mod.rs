@@ -20,7 +20,7 @@ use crate::{
 /// A rollback that must restore every account.
 const ROLL_BACK: Verb = Verb::RollBack { give_up: false };
 
-/// Which member does what. Every member has a part.
+/// Which member sends which transaction. Every member has a part.
 struct Parts<'a> {
     voters: [&'a KeyFile; 2],
     executor: &'a KeyFile,
@@ -46,7 +46,7 @@ impl<'a> Parts<'a> {
 /// Runs the flow on a freshly seeded `world` and writes every transaction to `out`.
 ///
 /// # Errors
-/// The first thing that did not come out as it must, in a sentence.
+/// The first expectation that does not hold, in a sentence.
 pub async fn run(world: &World, out: impl Write) -> Result<()> {
     let client = &world.client;
     let seeded = world.seeded.as_ref().context("The chain is bare: there is nothing to run.")?;

@@ -1,5 +1,5 @@
-//! The steps that fill a fresh chain, in the order of an operator's runbook. Code, vaults and money
-//! go side by side where nothing depends on the order, because every confirmation waits for a slot.
+//! The steps that fill a fresh chain, in the order of an operator's runbook. Steps that do not
+//! depend on each other run concurrently, because every confirmation waits for a slot.
 use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
@@ -30,12 +30,12 @@ use crate::{
 
 const HOUR: u32 = 3600;
 const DAY: u32 = 24 * HOUR;
-/// Until when the proposal can be executed: 60 days from now.
+/// Time from proposal to expiry.
 const PROPOSAL_LIFETIME: Duration = Duration::from_secs(60 * 24 * 3600);
 /// Version of the demo vault before and after the upgrade.
 const VERSIONS: [u16; 2] = [demo_vault::v1::VERSION, demo_vault::v2::VERSION];
 
-/// What the scenario made, and what it sent for it beside code and users' transactions.
+/// The accounts of the scenario, and the manager's transactions that made them.
 #[derive(Clone, Debug)]
 pub struct Seeded {
     /// The program that is to be upgraded.
@@ -182,8 +182,8 @@ impl Seeder<'_> {
         self.upload("rollback", &live).await
     }
 
-    /// The loader deploys and checks the code as on any cluster; only the buffer it deploys from is
-    /// put there in one request, because writing megabytes takes seconds and shows nothing.
+    /// The loader deploys and checks the code as on any cluster. Only the buffer is set in one
+    /// request of the local chain, because writing megabytes takes seconds and tests nothing.
     async fn deploy(&self, name: &str, id: &Pubkey, elf: &Path, min_len: usize) -> Result<()> {
         let key = program_key(name, id)?;
         let code = self.builder().check_file(elf)?.bytes;

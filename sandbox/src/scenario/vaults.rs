@@ -1,5 +1,4 @@
-//! The end users of the demo vault and what each of them puts where. Pure: it plans instructions
-//! and sends nothing.
+//! The end users of the demo vault and their deposits. Pure: plans instructions and sends nothing.
 use std::sync::Arc;
 
 use backend::Signer;

@@ -1,5 +1,5 @@
-//! The seeded chain: two programs, a multisig, users with money in vaults, and an upgrade that waits for
-//! two more votes. Everything an operator would do goes through the backend as an operator's would.
+//! The seeded chain: two programs, a multisig, users with balances in vaults, and an upgrade that
+//! needs two more votes. Every step of an operator goes through the backend.
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -21,9 +21,9 @@ use crate::{
 /// lives for 150 of them: much shorter ones would expire on a busy machine.
 const SEED_SLOT_MS: u64 = 50;
 
-/// A chain with everything on it. The chain stops when this is dropped.
+/// A running, seeded chain. It stops when this value is dropped.
 pub struct World {
-    /// Connected to the chain.
+    /// The client of the chain.
     pub client: ChainClient,
     /// Members, deployer and treasury.
     pub keys: Keys,

@@ -1,5 +1,5 @@
-//! The manager's instructions as the world's people would send them. Account lists come from the
-//! backend's builders.
+//! The manager's instructions with the world's keys. Account lists come from the backend's
+//! builders.
 use backend::{
     elf::trimmed,
     instructions::{self as ix, Migrate, ProposalKeys, Restore},
@@ -79,12 +79,10 @@ impl World {
         trimmed_len(&self.bank.data(&buffer(name))[37..])
     }
 
-    /// `attest_buffer`.
     pub fn attest_ix(&self, name: &str) -> Instruction {
         ix::attest_buffer(&demo_vault::ID, &buffer(name), self.buffer_len(name))
     }
 
-    /// `attest_rollback`.
     pub fn attest_rollback_ix(&self, name: &str) -> Instruction {
         ix::attest_rollback(&demo_vault::ID, &buffer(name), self.buffer_len(name))
     }
@@ -110,7 +108,6 @@ impl World {
         ix::propose_upgrade(&who, &payer, &self.keys(), &upgrade, &rollback, args)
     }
 
-    /// `approve`.
     pub fn approve_ix(&self, member: &str) -> Instruction {
         ix::approve(&address(member), &self.keys(), self.proposal().digest)
     }
@@ -126,12 +123,11 @@ impl World {
         ix::migrate_accounts(&address("cranker"), &self.proposal().terms, &vaults)
     }
 
-    /// `approve_rollback`.
     pub fn approve_rollback_ix(&self, member: &str) -> Instruction {
         ix::approve_rollback(&address(member), &self.keys(), self.proposal().digest, false)
     }
 
-    /// `restore_accounts` of every vault to its bytes at planning, by dan.
+    /// `restore_accounts` by dan, with every vault's bytes when the upgrade was proposed.
     pub fn restore_ix(&self) -> Instruction {
         let restore = |vault: &Pubkey| Restore {
             account: *vault,

@@ -10,7 +10,7 @@ use upgrade_manager::{
 use crate::{
     elf,
     keys::{address, key},
-    world::{DECIDING, ROLLBACK_WINDOW, Stage, TIMELOCK, World, type_rule},
+    world::{APPROVERS, ROLLBACK_WINDOW, Stage, TIMELOCK, World, type_rule},
 };
 
 /// An instruction and a world in which it succeeds.
@@ -82,7 +82,7 @@ fn voting() -> Vec<Case> {
 fn code() -> Vec<Case> {
     let (ready, migrated) = (World::at(Stage::Ready), World::at(Stage::Migrated));
     let mut restored = migrated.clone();
-    restored.vote_rollback(&DECIDING, false);
+    restored.vote_rollback(&APPROVERS, false);
     restored.restore_all();
     vec![
         case("execute_upgrade", &ready, |w| w.execute_ix("dan"), &["dan"]),
@@ -96,7 +96,7 @@ fn accounts() -> Vec<Case> {
     let mut verified = migrated.clone();
     verified.verify_all();
     let mut back = migrated.clone();
-    back.vote_rollback(&DECIDING, false);
+    back.vote_rollback(&APPROVERS, false);
     let mut gone = World::at(Stage::Ready);
     let index = gone.index_of(&gone.vaults[0]);
     gone.chain.ok(&[demo_vault::client::close_ix(&address("owner"), index)], &[&key("owner")]);
@@ -212,13 +212,13 @@ fn backups() -> Vec<Case> {
     let type_rules = vec![TypeRule { flags: CRITICAL, ..type_rule() }];
     let propose = w.propose_ix("anna", ProposeArgs { type_rules, ..w.propose_args() });
     w.chain.ok(&[propose], &[&key("anna"), &key("payer")]);
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     w.execute();
     w.chain.next_slot();
     let executed = w.clone();
     w.migrate_all();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let back = w.clone();
     let some = |w: &World| w.vaults[..2].to_vec();
     let kept =

@@ -14,7 +14,7 @@ use upgrade_manager::state::{Action, Choice};
 use crate::{
     chain::Refused,
     keys::key,
-    world::{DECIDING, TIMELOCK, World},
+    world::{APPROVERS, TIMELOCK, World},
 };
 
 /// Anchor's code for an instruction that the program does not know.
@@ -50,10 +50,10 @@ pub fn propose_by(w: &mut World, who: &str, action: Action) -> u64 {
     id
 }
 
-/// [`DECIDING`] approves proposal `id` about the multisig.
+/// [`APPROVERS`] approves proposal `id` about the multisig.
 #[track_caller]
 pub fn approve(w: &mut World, id: u64) {
-    for member in DECIDING {
+    for member in APPROVERS {
         let vote = w.multisig_vote_ix(member, id, Choice::Approve);
         w.passes(&[vote], &[member]);
     }

@@ -18,9 +18,9 @@ use crate::{keys::address, world::World};
 
 /// Bytes of an account in which keys are looked for: more than any account of the manager holds in
 /// front of a backup's bytes.
-const HEAD: usize = 6_000;
+const SEARCHED_LEN: usize = 6_000;
 /// Header of a loader account: what follows is code.
-const LOADER_HEAD: usize = 45;
+const LOADER_HEADER_LEN: usize = 45;
 
 /// Each key of the first multisig with its counterpart.
 pub struct Twin(HashMap<Pubkey, (Pubkey, Option<u8>)>);
@@ -85,7 +85,7 @@ impl Twin {
         for (key, account) in rest.into_iter().chain(programs) {
             let Some((to, bump)) = self.0.get(&key) else { continue };
             let mut copy = Account::from(account);
-            let head = if copy.owner == loader::ID { LOADER_HEAD } else { HEAD };
+            let head = if copy.owner == loader::ID { LOADER_HEADER_LEN } else { SEARCHED_LEN };
             self.translate(&mut copy.data, head);
             if copy.owner == ID {
                 copy.data[9] = bump.expect("an address of the manager's");

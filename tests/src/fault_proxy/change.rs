@@ -89,7 +89,7 @@ pub struct Set {
     json: String,
 }
 
-/// State that the rules of one proxy share.
+/// ProxyState that the rules of one proxy share.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     /// Slots of the added entries, by signature.

@@ -1,5 +1,5 @@
 //! A faulty node: serves JSON-RPC over HTTP on a loopback port, forwards each call to the real
-//! chain, and changes answers by rules. Rules count calls and read no clock, so every run of a case
+//! chain, and changes answers by rules. FaultRules count calls and read no clock, so every run of a case
 //! is the same.
 mod change;
 mod rule;
@@ -20,8 +20,8 @@ use serde_json::Value;
 use tokio::{net::TcpListener, runtime::Runtime};
 
 pub use change::Change;
+use rule::FaultRules;
 pub use rule::Rule;
-use rule::Rules;
 
 const JSON: &str = "application/json";
 
@@ -36,7 +36,7 @@ pub struct FaultProxy {
 struct Node {
     client: reqwest::Client,
     url: String,
-    rules: Rules,
+    rules: FaultRules,
 }
 
 impl FaultProxy {
@@ -50,7 +50,7 @@ impl FaultProxy {
         let node = Arc::new(Node {
             client: reqwest::Client::new(),
             url: url.to_owned(),
-            rules: Rules::new(rules),
+            rules: FaultRules::new(rules),
         });
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("a port"));
@@ -68,7 +68,7 @@ impl FaultProxy {
         self.node.rules.sent()
     }
 
-    /// Rules that changed no answer although they should have. Without its fault a case proves
+    /// FaultRules that changed no answer although they should have. Without its fault a case proves
     /// nothing.
     pub fn unused(&self) -> Vec<Rule> {
         self.node.rules.unused()

@@ -33,11 +33,11 @@ pub struct Rule {
 /// A rule and its state.
 struct Active {
     rule: Rule,
-    state: Mutex<State>,
+    state: Mutex<ProxyState>,
 }
 
 #[derive(Default)]
-struct State {
+struct ProxyState {
     /// Calls so far that the rule applies to.
     seen: u64,
     /// Whether it changed an answer.
@@ -46,7 +46,7 @@ struct State {
 }
 
 impl Active {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ProxyState> {
         locked(&self.state)
     }
 
@@ -82,13 +82,13 @@ fn contains(found: &Value, wanted: &Value) -> bool {
 }
 
 /// All rules of a proxy, in the order of the file.
-pub(super) struct Rules {
+pub(super) struct FaultRules {
     rules: Vec<Active>,
     memory: Mutex<Memory>,
     sent: Mutex<Vec<String>>,
 }
 
-impl Rules {
+impl FaultRules {
     pub(super) fn new(rules: Vec<Rule>) -> Self {
         let active = |rule| Active { rule, state: Mutex::default() };
         let rules = rules.into_iter().map(active).collect();
@@ -105,7 +105,7 @@ impl Rules {
     }
 
     /// One call with the rules that apply to it.
-    pub(super) fn call<'a>(&'a self, request: &Value) -> Call<'a> {
+    pub(super) fn call<'a>(&'a self, request: &Value) -> RpcCall<'a> {
         if request["method"] == "sendTransaction"
             && let Some(signature) = transaction::signature(&request["params"])
         {
@@ -121,19 +121,19 @@ impl Rules {
             // so pages agree with each other.
             change::ask_for_whole_history(&mut forwarded["params"]);
         }
-        Call { rules, memory: &self.memory, asked: request.clone(), forwarded }
+        RpcCall { rules, memory: &self.memory, asked: request.clone(), forwarded }
     }
 }
 
 /// One call.
-pub(super) struct Call<'a> {
+pub(super) struct RpcCall<'a> {
     rules: Vec<&'a Active>,
     memory: &'a Mutex<Memory>,
     asked: Value,
     forwarded: Value,
 }
 
-impl Call<'_> {
+impl RpcCall<'_> {
     /// The call that goes to the chain.
     pub(super) fn forwarded(&self) -> &Value {
         &self.forwarded
@@ -173,15 +173,15 @@ impl Call<'_> {
 mod tests {
     use super::*;
 
-    fn rules(text: &str) -> Rules {
+    fn rules(text: &str) -> FaultRules {
         #[derive(Deserialize)]
         struct File {
             rule: Vec<Rule>,
         }
-        Rules::new(toml::from_str::<File>(text).expect("rules").rule)
+        FaultRules::new(toml::from_str::<File>(text).expect("rules").rule)
     }
 
-    fn asked(rules: &Rules, method: &str, params: Value, truth: Value) -> Value {
+    fn asked(rules: &FaultRules, method: &str, params: Value, truth: Value) -> Value {
         let request = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params});
         let call = rules.call(&request);
         let true_answer = || json!({"jsonrpc": "2.0", "id": 7, "result": truth});

@@ -21,7 +21,7 @@ use super::{
 use crate::chain::Chain;
 
 /// Bytes in front of the code in a ProgramData account.
-const HEADER: usize = 45;
+const PROGRAM_DATA_HEADER_LEN: usize = 45;
 
 /// The lamports of every account that an instruction can change.
 pub struct Balances(BTreeMap<Pubkey, u64>);
@@ -199,8 +199,8 @@ fn compare_program(d: &mut Differences, pair: &Pair, id: u8) {
     };
     d.same(&format!("{at} authority"), authority, holder);
     let code = model.code.bytes();
-    let runs = data[HEADER..].starts_with(&code);
-    let rest = &data[(HEADER + code.len()).min(data.len())..];
+    let runs = data[PROGRAM_DATA_HEADER_LEN..].starts_with(&code);
+    let rest = &data[(PROGRAM_DATA_HEADER_LEN + code.len()).min(data.len())..];
     let padded = rest.chunks(ZEROS.len()).all(|part| part == &ZEROS[..part.len()]);
     d.same(&format!("{at} runs {:?}", model.code), (runs, padded), (true, true));
 }

@@ -22,7 +22,7 @@ use super::{
     wire::{INSTRUCTIONS, LOADER, discriminator},
 };
 use crate::{
-    chain::{Chain, Outcome, Refused},
+    chain::{Chain, Refused, SendResult},
     keys::{address, key, program_key},
     loader,
 };
@@ -234,7 +234,7 @@ impl Pair {
         Ok(tell(&outcome))
     }
 
-    fn send(&mut self, ix: &Instruction, durable: bool) -> Option<Outcome> {
+    fn send(&mut self, ix: &Instruction, durable: bool) -> Option<SendResult> {
         let keys = self.keys.clone();
         let mut signers: Vec<&Keypair> = vec![];
         for meta in ix.accounts.iter().filter(|m| m.is_signer) {
@@ -329,14 +329,14 @@ fn reason(refused: &Refused) -> String {
     named.unwrap_or_else(|| format!("{:?}", refused.error))
 }
 
-fn tell(outcome: &Outcome) -> String {
+fn tell(outcome: &SendResult) -> String {
     match outcome {
         Ok(_) => String::from("done"),
         Err(refused) => format!("refused: {}", reason(refused)),
     }
 }
 
-fn compare(outcome: &Outcome, faults: &Faults) -> Result<(), String> {
+fn compare(outcome: &SendResult, faults: &Faults) -> Result<(), String> {
     let broken = &faults.broken;
     match outcome {
         Ok(_) if faults.none() => Ok(()),

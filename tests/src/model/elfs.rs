@@ -9,7 +9,7 @@ use super::op::Code;
 use crate::elf;
 
 /// Bytes that one transaction can hash.
-const INLINE: usize = 2 * 1024 * 1024;
+const MAX_ONE_TX_HASH_LEN: usize = 2 * 1024 * 1024;
 
 /// Room that a program needs for every build but the large ones.
 pub fn room() -> usize {
@@ -18,7 +18,7 @@ pub fn room() -> usize {
 
 /// Room for a large build.
 pub fn large_room() -> usize {
-    INLINE + 8 * 1024
+    MAX_ONE_TX_HASH_LEN + 8 * 1024
 }
 
 impl Code {
@@ -39,7 +39,7 @@ impl Code {
             Self::Second(salt) => salted(elf::v2(), salt),
             Self::Large(salt) => {
                 let mut bytes = elf::v2().to_vec();
-                bytes.resize(INLINE + 4 * 1024, 0xa5);
+                bytes.resize(MAX_ONE_TX_HASH_LEN + 4 * 1024, 0xa5);
                 bytes.push(salt + 1);
                 bytes
             }

@@ -9,7 +9,7 @@ use super::{
 const HOUR: u32 = 3600;
 const DAY: u32 = 24 * HOUR;
 /// Longest pause, seconds.
-pub const PAUSE: i64 = 72 * HOUR as i64;
+pub const PAUSE_SECONDS: i64 = 72 * HOUR as i64;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Multisig {

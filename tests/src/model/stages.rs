@@ -12,7 +12,7 @@ use super::{
 };
 
 const DAY: i64 = 24 * 3600;
-const LOCK: i64 = 2 * DAY;
+const TIMELOCK: i64 = 2 * DAY;
 
 /// Stages that sequences start from. A stage that is listed twice is drawn twice as often.
 pub const START: [&str; 24] = [
@@ -90,7 +90,7 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
         let on = Pid::Multisig(0, id);
         let mut ops = vec![multisig(action)];
         ops.extend(approve(on));
-        ops.push(pass(LOCK));
+        ops.push(pass(TIMELOCK));
         (Some(stage_before), ops)
     };
     match stage {
@@ -114,7 +114,7 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
             (Some("registered"), ops)
         }
         "proposed" => (Some("attested"), vec![upgrade(VAULTS, (0, 1), 2, Scope::Vaults, now)]),
-        "ready" => (Some("proposed"), approve(first).chain([pass(LOCK)]).collect()),
+        "ready" => (Some("proposed"), approve(first).chain([pass(TIMELOCK)]).collect()),
         "executed" => {
             let slot = Op::Pass { seconds: 0, slots: 1 };
             (Some("ready"), vec![call(Call::Execute { on: first, by: 3 }), slot])
@@ -137,7 +137,7 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
         "critical" => {
             let mut ops = vec![upgrade(VAULTS, (0, 1), 2, Scope::Critical, now)];
             ops.extend(approve(first));
-            ops.extend([pass(LOCK), call(Call::Execute { on: first, by: 3 })]);
+            ops.extend([pass(TIMELOCK), call(Call::Execute { on: first, by: 3 })]);
             ops.push(Op::Pass { seconds: 0, slots: 1 });
             (Some("attested"), ops)
         }
@@ -183,7 +183,7 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
                 }));
                 ops.extend(approve(Pid::Multisig(0, 1 + u64::from(by))));
             }
-            ops.push(pass(LOCK));
+            ops.push(pass(TIMELOCK));
             ops.extend(
                 [1, 2]
                     .map(|id| call(Call::ExecuteTransfer { on: Pid::Multisig(0, id), by: 2, to })),
@@ -197,7 +197,7 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
             ops.extend(staged(1, OTHER, Code::First(0), Role::Rollback));
             ops.push(upgrade(OTHER, (0, 1), 2, Scope::Nothing, now));
             ops.extend(approve(Pid::Upgrade(OTHER, 0, 0)));
-            ops.push(pass(LOCK));
+            ops.push(pass(TIMELOCK));
             (Some("registered"), ops)
         }
         "forward" => {
@@ -214,7 +214,7 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
             let propose = Call::Propose { program: VAULTS, by: 1, upgrade: 2, rollback: 3, plan };
             ops.push(call(propose));
             ops.extend(approve(Pid::Upgrade(VAULTS, 0, 1)));
-            ops.push(pass(LOCK));
+            ops.push(pass(TIMELOCK));
             (Some("executed"), ops)
         }
         other => panic!("no stage is called {other}"),

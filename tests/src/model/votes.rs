@@ -1,7 +1,7 @@
 //! The multisig's instructions: creation, votes, changes of itself, pauses.
 use super::{
     Events, Faults, Model,
-    multisig::{Multisig, PAUSE},
+    multisig::{Multisig, PAUSE_SECONDS},
     op::{Action, Call, EXECUTE, MultisigId, PROPOSE, Person, Pid, ProgramId, VOTE},
     program::{Holder, Phase},
     voting::{MultisigChange, Proposal, Status, VotingModel, program_of},
@@ -66,7 +66,8 @@ impl Model {
                 if f.stop() {
                     return vec![];
                 }
-                (multisig.paused_until, multisig.pause_again) = (now + PAUSE, now + 2 * PAUSE);
+                (multisig.paused_until, multisig.pause_again) =
+                    (now + PAUSE_SECONDS, now + 2 * PAUSE_SECONDS);
                 multisig.unpause.clear();
                 vec!["PauseChanged"]
             }

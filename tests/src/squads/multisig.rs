@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// Lamports for each member's rents, and for the vault's.
-const MONEY: u64 = 10_000_000_000;
+const INITIAL_LAMPORTS: u64 = 10_000_000_000;
 /// Where a multisig account says how many transactions it has had.
-const TRANSACTION_INDEX: usize = 78;
+const TRANSACTION_INDEX_OFFSET: usize = 78;
 
 /// Compute units of each step, of the whole transaction. One instruction in it is the request for
 /// units, which takes 150 of them.
@@ -88,7 +88,7 @@ impl SquadsMultisig {
         };
         change(&mut args);
         for (member, _) in &args.members {
-            chain.fund(member, MONEY);
+            chain.fund(member, INITIAL_LAMPORTS);
         }
         // Multisigs of the same people on one chain must differ in something else.
         let label = format!("{}-{}-{}", members.join("-"), args.threshold, args.time_lock);
@@ -103,7 +103,7 @@ impl SquadsMultisig {
             time_lock: args.time_lock,
             created,
         };
-        chain.fund(&multisig.vault(), MONEY);
+        chain.fund(&multisig.vault(), INITIAL_LAMPORTS);
         multisig
     }
 
@@ -183,7 +183,7 @@ impl SquadsMultisig {
     #[track_caller]
     fn next(&self, chain: &Chain) -> u64 {
         let data = chain.data(&self.multisig);
-        let bytes = data[TRANSACTION_INDEX..].first_chunk().expect("a multisig account");
+        let bytes = data[TRANSACTION_INDEX_OFFSET..].first_chunk().expect("a multisig account");
         u64::from_le_bytes(*bytes) + 1
     }
 }

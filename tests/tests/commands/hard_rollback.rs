@@ -38,11 +38,11 @@ use upgrade_manager::{
 };
 
 /// Vaults of the sandbox's own users, which no test changes.
-const QUIET: u32 = 4;
+const UNUSED_VAULTS: u32 = 4;
 /// Vaults that each of this test's users opens before the proposal.
-const EACH: u32 = 6;
+const VAULTS_PER_USER: u32 = 6;
 /// Lamports in each of those.
-const FIRST: u64 = 500_000;
+const FIRST_DEPOSIT: u64 = 500_000;
 
 /// A chain with a proposal, and the users whose vaults it migrates.
 struct Setup {
@@ -57,7 +57,7 @@ struct Setup {
 impl Setup {
     /// Vaults first, then a multisig and its proposal, so that the manifest holds them.
     fn open(users: usize) -> Self {
-        let chain = Live::start(QUIET, 100, &["--bare"]);
+        let chain = Live::start(UNUSED_VAULTS, 100, &["--bare"]);
         let client = chain.chain_client();
         let program = chain.ready.program.parse().expect("an address");
         let deployer = FileSigner::open(&chain.ready.deployer).expect("a key");
@@ -67,8 +67,8 @@ impl Setup {
         for n in 0..setup.users.len() {
             let owner = setup.users[n].pubkey();
             setup.chain.run(local_rpc::airdrop(&setup.client, &owner, 10 * SOL)).expect("lamports");
-            let fill = |i| [open_ix(&owner, i), deposit_ix(&owner, i, FIRST)];
-            setup.user(n, (0..EACH).flat_map(fill).collect());
+            let fill = |i| [open_ix(&owner, i), deposit_ix(&owner, i, FIRST_DEPOSIT)];
+            setup.user(n, (0..VAULTS_PER_USER).flat_map(fill).collect());
         }
         setup.proposal = setup.propose();
         setup
@@ -247,7 +247,7 @@ fn changes_by_users_survive_a_rollback() {
     setup.user(0, vec![close_ix(&ann, 0), close_ix(&ann, 1)]);
     setup.user(0, vec![open_ix(&ann, 7), deposit_ix(&ann, 7, 70_000)]);
     let before = setup.snapshot();
-    assert_eq!(before.0.len(), (QUIET + 2 * EACH - 2 + 1) as usize);
+    assert_eq!(before.0.len(), (UNUSED_VAULTS + 2 * VAULTS_PER_USER - 2 + 1) as usize);
 
     setup.upgrade();
     // One of the closed vaults is opened again on the new layout before it is marked as closed.
@@ -290,9 +290,9 @@ fn changes_by_users_survive_a_rollback() {
     // The old code reads every restored vault, whether users changed it or not.
     setup.wait_until_callable();
     setup.user(0, vec![withdraw_ix(&ann, 2, 1), deposit_ix(&ann, 4, 1)]);
-    setup.user(1, vec![withdraw_ix(&bob, 3, FIRST), close_ix(&bob, 4)]);
+    setup.user(1, vec![withdraw_ix(&bob, 3, FIRST_DEPOSIT), close_ix(&bob, 4)]);
     // One record for each account that was migrated or marked as closed.
-    setup.mirrored(u64::from(QUIET + 2 * EACH + 1) + 5);
+    setup.mirrored(u64::from(UNUSED_VAULTS + 2 * VAULTS_PER_USER + 1) + 5);
 }
 
 /// What users do between the upgrade and the votes for a rollback.
@@ -328,10 +328,10 @@ fn as_they_must_be(setup: &Setup, before: &AccountSnapshot) {
     let mut expected = before.clone();
     // Vault, balance and number of deposits of the vaults that users changed.
     let changed = [
-        (setup.vault(0, 2), FIRST + 22_000, 2),
-        (setup.vault(0, 3), FIRST - 33_000, 1),
-        (setup.vault(0, 4), FIRST, 1),
-        (setup.vault(1, 1), FIRST + 11_000, 2),
+        (setup.vault(0, 2), FIRST_DEPOSIT + 22_000, 2),
+        (setup.vault(0, 3), FIRST_DEPOSIT - 33_000, 1),
+        (setup.vault(0, 4), FIRST_DEPOSIT, 1),
+        (setup.vault(1, 1), FIRST_DEPOSIT + 11_000, 2),
         (setup.vault(1, 2), 2_000, 1),
     ];
     for (address, balance, deposits) in changed {
@@ -386,7 +386,10 @@ fn an_unrestorable_account_blocks_the_rollback_until_members_give_it_up() {
     assert!(says(&stuck.to_string()) && says("the old code stays out"), "{value:#}");
     let state = setup.state();
     assert_eq!((state.version, state.phase), (2, Phase::RollingBack));
-    assert_eq!((state.counters.on_new_layout(), state.counters.restored), (1, QUIET + EACH - 1));
+    assert_eq!(
+        (state.counters.on_new_layout(), state.counters.restored),
+        (1, UNUSED_VAULTS + VAULTS_PER_USER - 1)
+    );
 
     for member in [1, 2, 3] {
         let vote = setup.chain.done(member, &["rollback", "--give-up", "--yes"]);
@@ -408,8 +411,8 @@ fn an_unrestorable_account_blocks_the_rollback_until_members_give_it_up() {
     expected.0.insert(stuck, account);
     assert_eq!(expected.differences(&setup.snapshot()), Vec::<String>::new());
     setup.wait_until_callable();
-    setup.user(0, vec![withdraw_ix(&setup.owner(0), 2, FIRST)]);
-    setup.mirrored(u64::from(QUIET + EACH) + 5);
+    setup.user(0, vec![withdraw_ix(&setup.owner(0), 2, FIRST_DEPOSIT)]);
+    setup.mirrored(u64::from(UNUSED_VAULTS + VAULTS_PER_USER) + 5);
 }
 
 /// Replaces an account, which only a local chain allows.

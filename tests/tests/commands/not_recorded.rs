@@ -11,9 +11,9 @@ use e2e::{
 };
 
 /// How long the test waits for a dialog before it presses the same key again.
-const PRESS_AGAIN: Duration = Duration::from_secs(10);
+const PRESS_AGAIN_INTERVAL: Duration = Duration::from_secs(10);
 /// Pause after Escape, so that it is not read as the start of another key.
-const ESCAPE: Duration = Duration::from_millis(500);
+const ESCAPE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Makes a mirror that accepts everything but the record of sent transactions.
 fn refuse_what_was_sent(chain: &Live) {
@@ -34,7 +34,8 @@ fn approve(robot: &Robot) {
     let end = Instant::now() + SCREEN_TIMEOUT;
     loop {
         robot.press("a");
-        let screen = robot.look(PRESS_AGAIN, |s| s.contains("y confirms") || s.contains("error: "));
+        let screen =
+            robot.look(PRESS_AGAIN_INTERVAL, |s| s.contains("y confirms") || s.contains("error: "));
         if screen.contains("y confirms") {
             assert!(screen.contains("Approve proposal 0"), "{screen}");
             break;
@@ -42,7 +43,7 @@ fn approve(robot: &Robot) {
         assert!(Instant::now() < end, "no dialog opens:\n{screen}");
         // Before the node is reached the key is refused. That error would stand before the next one.
         robot.press("\x1b");
-        thread::sleep(ESCAPE);
+        thread::sleep(ESCAPE_PAUSE);
     }
     // The dialog ignores keys in its first half second.
     thread::sleep(Duration::from_millis(700));

@@ -10,7 +10,7 @@ use e2e::{
 /// Down the list of the clock dialog to "+ 48 hours".
 const TO_48_HOURS: [&str; 2] = ["\x1b[B", "\x1b[B"];
 /// How long the test waits before it presses the same key again.
-const PRESS_AGAIN: Duration = Duration::from_secs(2);
+const PRESS_AGAIN_INTERVAL: Duration = Duration::from_secs(2);
 /// Keys of the five members.
 const MEMBER: [&str; 5] = ["\x1bOP", "\x1bOQ", "\x1bOR", "\x1bOS", "\x1b[15~"];
 
@@ -32,7 +32,7 @@ fn press_until(robot: &Robot, key: &str, shown: &str) -> String {
     let end = Instant::now() + SCREEN_TIMEOUT;
     loop {
         robot.press(key);
-        let screen = robot.look(PRESS_AGAIN, |s| s.contains(shown));
+        let screen = robot.look(PRESS_AGAIN_INTERVAL, |s| s.contains(shown));
         if screen.contains(shown) {
             return screen;
         }

@@ -34,7 +34,7 @@ struct Machine {
 }
 
 /// An instruction's result, with the logs of a failed one.
-type Outcome = Result<TransactionMetadata, Vec<String>>;
+type SendResult = Result<TransactionMetadata, Vec<String>>;
 
 impl Machine {
     fn new() -> Self {
@@ -49,7 +49,7 @@ impl Machine {
         Self { svm, payer }
     }
 
-    fn call(&mut self, name: &str, accounts: &[AccountMeta], arguments: &[&[u8]]) -> Outcome {
+    fn call(&mut self, name: &str, accounts: &[AccountMeta], arguments: &[&[u8]]) -> SendResult {
         let mut metas = vec![AccountMeta::new(self.payer.pubkey(), true)];
         metas.extend_from_slice(accounts);
         let data = [&discriminator("global", name)[..], &arguments.concat()].concat();
@@ -127,7 +127,7 @@ fn keys(list: &[Pubkey]) -> Vec<u8> {
 }
 
 #[track_caller]
-fn assert_refused(outcome: Outcome, reason: &str) {
+fn assert_refused(outcome: SendResult, reason: &str) {
     let logs = outcome.expect_err("the program should refuse");
     assert!(logs.iter().any(|log| log.contains(reason)), "no {reason:?} in {logs:#?}");
 }

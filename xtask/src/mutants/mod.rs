@@ -30,7 +30,7 @@ use controls::Control;
 use ledger::{Ledger, Verdict};
 use test_binaries::{TestBinaries, TestEnv};
 
-/// What stands in front of the switch in the ELF: see the manager's `runtime/require.rs`.
+/// The bytes in front of the switch in the ELF: see the manager's `runtime/require.rs`.
 const MARK: &[u8] = b"control-switch:\0";
 
 /// The command.

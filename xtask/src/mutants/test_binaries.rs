@@ -1,5 +1,5 @@
-//! The tests that a switched-off control is shown to: the manager's unit tests, and the tests that
-//! drive the real ELF. Compiled once; every control runs them again with another ELF.
+//! The tests that run against each mutation: the manager's unit tests, and the tests that drive the
+//! real ELF. They are compiled once and run for every control with another ELF.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 /// The test binary that drives the ELF.
 const BINARY: &str = "program";
-/// The file among its sources that runs long and asks nothing that the others don't.
+/// The slow file among its sources, which checks no control that the others do not check.
 const LONG: &str = "lifecycle::units";
 /// The name under which the unit tests go.
 pub const UNIT: &str = "unit";
@@ -101,7 +101,7 @@ impl TestBinaries {
             .current_dir(&self.folder)
             .env("CONTROL_ROOM_ELF_DIR", &env.elf)
             .env("CONTROL_OFF", env.off.to_string())
-            // What fails for want of a control is no regression to keep.
+            // A failure under a mutation is no regression that proptest should keep.
             .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true")
             // The ledger must not depend on what a seed happens to find.
             .env(seed::VARIABLE, seed::DEFAULT.to_string())
@@ -113,7 +113,7 @@ impl TestBinaries {
         if output.status.success() || !failed.is_empty() {
             return Ok(failed);
         }
-        // The process died: that is noticed, too.
+        // A test process that died counts as a failure.
         Ok(vec!["(the test process died)".to_owned()])
     }
 
@@ -149,7 +149,7 @@ fn file_of(test: &str) -> Option<&str> {
     test.get(..second)
 }
 
-/// What the tests of one control find around them.
+/// The environment of the tests for one control.
 #[derive(Debug, Clone)]
 pub struct TestEnv {
     /// The folder of ELFs.

@@ -135,7 +135,7 @@ fn workspace_tests(paths: &Paths, options: &Test, seed: Seed, postgres: &str) ->
     tests
 }
 
-/// Which tests run, as arguments for the test binaries, and how often they try a property.
+/// Which tests run, as arguments for the test binaries, and the number of cases of a property test.
 fn select(cargo: &mut Command, options: &Test) {
     cargo.arg("--");
     if options.long {

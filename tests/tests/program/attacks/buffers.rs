@@ -4,7 +4,7 @@ use e2e::{
     attack::{swap, twin::Twin},
     elf,
     keys::{address, key},
-    world::{DECIDING, ROLLBACK_WINDOW, Stage, World},
+    world::{APPROVERS, ROLLBACK_WINDOW, Stage, World},
 };
 use solana_loader_v3_interface::instruction::{set_buffer_authority, upgrade, write};
 use solana_pubkey::Pubkey;
@@ -73,7 +73,7 @@ fn attack_10_other_bytes_than_those_that_were_voted_for() {
     let mut w = World::at(Stage::Ready);
     let cancelled = {
         let mut w = w.clone();
-        for member in DECIDING {
+        for member in APPROVERS {
             let cancel = w.cancel_ix(member);
             w.passes(&[cancel], &[member]);
         }
@@ -261,7 +261,7 @@ fn attack_32_a_wrong_or_missing_rollback_buffer() {
     w.would_pass(&[close(&w, "stranger")], &["stranger"]);
     // An approved rollback keeps its buffer without a time limit, and accepts no other buffer.
     let mut w = back;
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.restore_all();
     w.chain.pass(i64::from(ROLLBACK_WINDOW) * 10);
     let late = close(&w, "dev");
@@ -290,7 +290,7 @@ fn attack_34_a_program_extended_to_ten_mebibytes() {
         let (what, ix) = match stage {
             Stage::Ready => ("execute_upgrade (10 MiB)", w.execute_ix("dan")),
             _ => {
-                w.vote_rollback(&DECIDING, false);
+                w.vote_rollback(&APPROVERS, false);
                 ("rollback_program (10 MiB)", w.rollback_ix("dan"))
             }
         };

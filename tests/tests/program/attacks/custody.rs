@@ -7,7 +7,7 @@ use e2e::{
     keys::{address, key},
     loader,
     verbs::trimmed_len,
-    world::{DECIDING, MEMBERS, ROLLBACK_WINDOW, Stage, TIMELOCK, World, type_rule},
+    world::{APPROVERS, MEMBERS, ROLLBACK_WINDOW, Stage, TIMELOCK, World, type_rule},
 };
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
@@ -103,7 +103,7 @@ fn attack_19_the_manager_upgrades_itself_like_any_program() {
     w.passes(&[propose(plain)], &["anna", "payer"]);
     let proposal = |w: &World| -> UpgradeProposal { w.chain.read(&keys.proposal) };
     let digest = proposal(&w).digest;
-    for member in DECIDING {
+    for member in APPROVERS {
         w.passes(&[ix::approve(&address(member), &keys, digest)], &[member]);
     }
     let execute = ix::execute_upgrade(&address("dan"), &proposal(&w).terms, None);
@@ -276,7 +276,7 @@ fn attack_31_the_guardian_exceeds_its_powers() {
     w.attack(E::Paused, &[pause.clone()], &who);
     let mut long = World::with_multisig(|r| r.execution_window = 30 * DAY);
     long.propose();
-    long.approve_by(&DECIDING);
+    long.approve_by(&APPROVERS);
     long.chain.pass(i64::from(TIMELOCK));
     long.passes(&[pause.clone()], &who);
     let long_execute = long.execute_ix("dan");
@@ -305,7 +305,7 @@ fn attack_31_the_guardian_exceeds_its_powers() {
     w.passes(&[pause.clone()], &who);
     let migrate = w.migrate_ix(&w.vaults.clone());
     w.attack(E::Paused, &[migrate.clone()], &["cranker"]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.roll_back();
     World::at(Stage::Executed).would_pass(&[migrate], &["cranker"]);
     // While it is paused, members change the multisig and put another guardian there.

@@ -5,7 +5,7 @@ use e2e::{
     elf,
     keys::{address, key},
     loader,
-    world::{DECIDING, Stage, TIMELOCK, World},
+    world::{APPROVERS, Stage, TIMELOCK, World},
 };
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
@@ -202,7 +202,7 @@ fn attack_06_approvals_from_before_a_change_of_the_multisig() {
     }
     // A stale proposal can be expired by anyone or cancelled by vote at once, and proposed again.
     let mut by_vote = w.clone();
-    for member in DECIDING {
+    for member in APPROVERS {
         let cancel = by_vote.cancel_ix(member);
         by_vote.passes(&[cancel], &[member]);
     }
@@ -213,7 +213,7 @@ fn attack_06_approvals_from_before_a_change_of_the_multisig() {
     w.close_buffers(&["upgrade", "rollback"]);
     w.stage_buffers(elf::v2(), elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     w.execute();
     // Votes for a rollback from before the change count only for those who are still members.

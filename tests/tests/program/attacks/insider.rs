@@ -6,7 +6,7 @@ use e2e::{
     elf,
     keys::{address, key},
     loader,
-    world::{DECIDING, SOL, Stage, TIMELOCK, VAULTS, World, type_rule},
+    world::{APPROVERS, SOL, Stage, TIMELOCK, VAULTS, World, type_rule},
 };
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
@@ -65,10 +65,10 @@ fn a_rollback_buffer_longer_than_the_program_is_not_attested() {
     }
     w.stage_upgrade("upgrade", elf::v2());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     w.execute();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.chain.next_slot();
     w.roll_back();
     assert_eq!(w.live_code(), backend::elf::trimmed(elf::v1()));
@@ -124,7 +124,7 @@ fn one_wallet_can_be_signer_payer_and_rent_payer() {
     let (up, back) = (w.buffer_key("upgrade").pubkey(), w.buffer_key("rollback").pubkey());
     let propose = ix::propose_upgrade(&who, &who, &w.keys(), &up, &back, w.propose_args());
     w.chain.ok(&[propose], &[&anna]);
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     let execute = w.execute_ix("anna");
     w.chain.ok(&[execute], &[&anna]);
@@ -133,7 +133,7 @@ fn one_wallet_can_be_signer_payer_and_rent_payer() {
     let migrate = ix::migrate_accounts(&who, &terms, &w.targets(&vaults[1..]));
     let aside = ix::quarantine(&who, &who, &w.keys(), &vaults[0]);
     w.chain.ok(&[migrate, aside], &[&anna]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let item = |v: &Pubkey| {
         let item = RestoreItem::Bytes(w.before[v].data.clone());
         Restore { account: *v, rent_refund: who, item }
@@ -160,12 +160,12 @@ fn a_rollback_stops_the_next_proposal_and_frees_the_multisig() {
     let args = ProposeArgs { to_version: 3, ..w.propose_args() };
     let propose = w.propose_with_ix("anna", args, "upgrade-2", "rollback-2");
     w.chain.ok(&[propose], &[&key("anna"), &key("payer")]);
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     let (second, dan) = (w.id, key("dan"));
 
     w.id = first;
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.id = second;
     let execute = w.execute_ix("dan");
     w.chain.refuse(ManagerError::NotSteady, &[execute], &[&dan]);
@@ -181,7 +181,7 @@ fn a_rollback_stops_the_next_proposal_and_frees_the_multisig() {
     let execute = w.execute_ix("dan");
     w.chain.refuse(ManagerError::Superseded, &[execute], &[&dan]);
 
-    for member in DECIDING {
+    for member in APPROVERS {
         let cancel = w.cancel_ix(member);
         w.chain.ok(&[cancel], &[&key(member)]);
     }
@@ -200,7 +200,7 @@ fn a_vault_migrated_after_completion_blocks_the_rollback_until_it_is_restored() 
     let late = *w.vaults.iter().find(|v| !planned.contains(v)).unwrap();
     w.before.insert(late, w.chain.account(&late).unwrap());
     w.vaults = planned;
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     w.execute();
     w.chain.next_slot();
@@ -210,7 +210,7 @@ fn a_vault_migrated_after_completion_blocks_the_rollback_until_it_is_restored() 
     let follow = w.migrate_ix(&[late]);
     w.chain.ok(&[follow], &[&key("cranker")]);
     assert_eq!((w.proposal().status, w.state().phase), (ProposalStatus::Completed, Phase::Steady));
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.restore_all();
     let back = w.rollback_ix("dan");
     w.chain.refuse(ManagerError::NotRestored, &[back.clone()], &[&key("dan")]);
@@ -229,7 +229,7 @@ fn the_largest_verify_batch_fits_the_heap_with_both_its_events() {
     w.vaults = w.vaults.iter().copied().filter(|v| w.index_of(v) >= 100).collect();
     w.stage_buffers(elf::v2(), elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     w.execute();
     w.chain.next_slot();

@@ -6,7 +6,7 @@ use e2e::{
     attack::swap,
     elf,
     keys::{address, key},
-    world::{DECIDING, ROLLBACK_WINDOW, SOL, Stage, World, type_rule},
+    world::{APPROVERS, ROLLBACK_WINDOW, SOL, Stage, World, type_rule},
 };
 use solana_signer::Signer;
 use solana_system_interface::instruction::transfer;
@@ -22,7 +22,7 @@ fn attack_12_another_spill_account() {
     for way_back in [false, true] {
         let mut w = World::at(if way_back { Stage::Executed } else { Stage::Ready });
         let (good, name) = if way_back {
-            w.vote_rollback(&DECIDING, false);
+            w.vote_rollback(&APPROVERS, false);
             (w.rollback_ix("dan"), "rollback")
         } else {
             (w.execute_ix("dan"), "upgrade")
@@ -108,7 +108,7 @@ fn attack_21_rent_to_the_wrong_recipient_and_revived_accounts() {
     w.propose();
 
     let mut w = World::at(Stage::Migrated);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.restore_all();
     w.roll_back();
     let record = seeds::account_version(&demo_vault::ID, &vault).0;
@@ -139,7 +139,7 @@ fn attack_22_growth_beyond_the_limit_and_old_bytes_after_growth() {
     // Grown, shrunk and grown again: the new bytes are zero, not an earlier user's.
     let mut w = World::at(Stage::Migrated);
     let (first, growth) = (w.snapshot(), w.chain.rent(v2::LEN) - w.chain.rent(v1::LEN));
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let (vaults, stranger) = (w.vaults.clone(), address("stranger"));
     let (paid, cranker) = (w.chain.lamports(&address("cranker")), address("cranker"));
     // The rent that shrinking frees goes to the key that paid for the growth.
@@ -158,7 +158,7 @@ fn attack_22_growth_beyond_the_limit_and_old_bytes_after_growth() {
     w.close_buffers(&["upgrade", "rollback"]);
     w.stage_buffers(elf::v2(), elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(48 * 3600);
     w.execute();
     w.chain.next_slot();

@@ -5,7 +5,7 @@ use e2e::{
     attack::{cases, swap},
     elf,
     keys::{address, key},
-    world::{DECIDING, EVENT_TAG, SOL, Stage, VAULTS, World, events, sha256},
+    world::{APPROVERS, EVENT_TAG, SOL, Stage, VAULTS, World, events, sha256},
 };
 use hostile_target::{FIRST_WRONG_INDEX, PASS_ON, Wrong};
 use solana_instruction::{AccountMeta, Instruction};
@@ -19,7 +19,7 @@ use upgrade_manager::{
 
 /// The required result of a misdeed of the hostile target.
 #[derive(Clone, Copy, Debug)]
-enum Ending {
+enum ExpectedResult {
     /// The manager refuses by name.
     Named(ManagerError),
     /// The runtime refuses, saying this.
@@ -29,8 +29,8 @@ enum Ending {
 }
 
 /// The result of each misdeed at migration.
-fn at_migration(wrong: Wrong) -> Ending {
-    use Ending::{Harmless, Named, Runtime};
+fn at_migration(wrong: Wrong) -> ExpectedResult {
+    use ExpectedResult::{Harmless, Named, Runtime};
     match wrong {
         Wrong::DoNothing
         | Wrong::FlipVersion
@@ -59,8 +59,8 @@ fn at_migration(wrong: Wrong) -> Ending {
 }
 
 /// The result of each misdeed at restore, when its migration did no harm.
-fn at_restore(wrong: Wrong) -> Ending {
-    use Ending::{Harmless, Named, Runtime};
+fn at_restore(wrong: Wrong) -> ExpectedResult {
+    use ExpectedResult::{Harmless, Named, Runtime};
     match wrong {
         Wrong::RestoreOther | Wrong::RestoreNothing => Named(ManagerError::NotExact),
         Wrong::RestoreTooMuch => Named(ManagerError::LamportsMoved),
@@ -85,7 +85,7 @@ fn hostile_world() -> (World, Vec<(Wrong, Pubkey)>) {
     }
     w.stage_buffers(elf::hostile(), elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(48 * 3600);
     w.execute();
     w.chain.next_slot();
@@ -105,9 +105,9 @@ fn migrate(w: &mut World, vaults: &[(Wrong, Pubkey)], which: impl Fn(Wrong) -> b
         println!("{wrong:?}: {fate:?}");
         tried += 1;
         match fate {
-            Ending::Named(error) => w.attack(error, &[ix], &["cranker"]),
-            Ending::Runtime(text) => w.attack_saying(text, &[ix], &["cranker"]),
-            Ending::Harmless => w.passes(&[ix], &["cranker"]),
+            ExpectedResult::Named(error) => w.attack(error, &[ix], &["cranker"]),
+            ExpectedResult::Runtime(text) => w.attack_saying(text, &[ix], &["cranker"]),
+            ExpectedResult::Harmless => w.passes(&[ix], &["cranker"]),
         }
     }
     tried
@@ -147,11 +147,11 @@ fn attack_15_the_target_abuses_the_signatures_it_gets() {
     }
     w.passes(&[good], &["cranker"]);
     // At restore the target gets neither the payer's signature nor that of the rent's recipient.
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.would_pass(&[w.restore_ix("dan", &w.old_bytes(&[honest]))], &["dan", "payer"]);
     let (mut w, vaults) = hostile_world();
     assert_eq!(migrate(&mut w, &vaults, |wrong| wrong == Wrong::RestoreSpend), 1);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let spends = vaults.iter().find(|(wrong, _)| *wrong == Wrong::RestoreSpend).unwrap().1;
     let mut signed = w.restore_ix("dan", &w.old_bytes(&[spends]));
     signed.accounts.iter_mut().rfind(|m| m.pubkey == address("cranker")).unwrap().is_signer = true;
@@ -182,7 +182,7 @@ fn attack_16_the_target_calls_the_manager_back() {
         e2e::loader::deploy(&mut w.chain, &between, &key("dev"), elf::hostile(), 100_000);
         let ix = passed_on(&case.instruction, &between.pubkey());
         let signers: Vec<&str> = case.signers.iter().map(String::as_str).collect();
-        if GOVERNANCE.contains(&case.name) {
+        if NEVER_BY_CPI.contains(&case.name) {
             println!("{}: refused", case.name);
             w.attack(ManagerError::CalledByProgram, &[ix], &signers);
         } else {
@@ -194,8 +194,9 @@ fn attack_16_the_target_calls_the_manager_back() {
     }
 }
 
-/// The instructions that need a member's own signature at the top level; all others may be CPIs.
-const GOVERNANCE: [&str; 14] = [
+/// The instructions that the manager refuses as a CPI, so that another program cannot use a
+/// member's signature.
+const NEVER_BY_CPI: [&str; 14] = [
     "propose_upgrade",
     "propose_governance",
     "approve",
@@ -216,7 +217,9 @@ const GOVERNANCE: [&str; 14] = [
 fn attack_23_the_target_reports_success_without_migrating() {
     let (mut w, vaults) = hostile_world();
     let before = w.snapshot();
-    let lies = |wrong| matches!(at_migration(wrong), Ending::Named(_) | Ending::Runtime(_));
+    let lies = |wrong| {
+        matches!(at_migration(wrong), ExpectedResult::Named(_) | ExpectedResult::Runtime(_))
+    };
     assert_eq!(migrate(&mut w, &vaults, lies), 17);
     assert_eq!((w.snapshot(), w.state().counters.migrated), (before, 0));
     // One wrong migration stops the whole batch, whether honest accounts come first or last.
@@ -227,16 +230,16 @@ fn attack_23_the_target_reports_success_without_migrating() {
         let ix = w.migrate_ix(&batch);
         w.refused(&[ix], &[&key("cranker")]);
     }
-    let harmless = |wrong| matches!(at_migration(wrong), Ending::Harmless);
+    let harmless = |wrong| matches!(at_migration(wrong), ExpectedResult::Harmless);
     assert_eq!(migrate(&mut w, &vaults, harmless), 5);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     for (wrong, vault) in vaults.iter().filter(|(wrong, _)| harmless(*wrong)) {
         let restore = w.restore_ix("dan", &w.old_bytes(&[*vault]));
         println!("{wrong:?} at restore: {:?}", at_restore(*wrong));
         match at_restore(*wrong) {
-            Ending::Named(error) => w.attack(error, &[restore], &["dan", "payer"]),
-            Ending::Runtime(text) => w.attack_saying(text, &[restore], &["dan", "payer"]),
-            Ending::Harmless => w.passes(&[restore], &["dan", "payer"]),
+            ExpectedResult::Named(error) => w.attack(error, &[restore], &["dan", "payer"]),
+            ExpectedResult::Runtime(text) => w.attack_saying(text, &[restore], &["dan", "payer"]),
+            ExpectedResult::Harmless => w.passes(&[restore], &["dan", "payer"]),
         }
     }
     assert_eq!(w.state().counters.restored, 1);
@@ -246,7 +249,7 @@ fn attack_23_the_target_reports_success_without_migrating() {
         w.vaults.iter().copied().filter(|v| w.index_of(v) < FIRST_WRONG_INDEX).collect();
     let migrate = w.migrate_ix(&honest);
     w.passes(&[migrate], &["cranker"]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let restore = w.restore_ix("dan", &w.old_bytes(&honest));
     w.passes(&[restore], &["dan", "payer"]);
     w.roll_back();
@@ -362,7 +365,7 @@ fn attack_35_migration_after_the_manager_lost_the_upgrade_authority() {
         lost.attack(ManagerError::AuthorityLost, &[migrate.clone()], &["cranker"]);
     }
     w.passes(&[migrate], &["cranker"]);
-    w.vote_rollback(&DECIDING, true);
+    w.vote_rollback(&APPROVERS, true);
     let restore = w.restore_ix("dan", &w.old_bytes(&vaults));
     let back = w.rollback_ix("dan");
     for how in ways {

@@ -3,7 +3,7 @@ use e2e::{
     attack::swap,
     elf,
     keys::{address, key},
-    world::{DECIDING, EXECUTION_WINDOW, Stage, TIMELOCK, World},
+    world::{APPROVERS, EXECUTION_WINDOW, Stage, TIMELOCK, World},
 };
 use solana_account::Account;
 use solana_loader_v3_interface::instruction::extend_program;
@@ -111,7 +111,7 @@ fn attack_09_execution_after_the_execution_window() {
     let propose = w.propose_ix("anna", ProposeArgs { expires_at, ..w.propose_args() });
     w.passes(&[propose], &["anna", "payer"]);
     let mut late = w.clone();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     let execute = w.execute_ix("dan");
     assert_eq!(w.proposal().window_end, expires_at);
     w.chain.pass_until(expires_at);
@@ -141,7 +141,7 @@ fn attack_13_a_stranger_extends_the_program_in_the_slot_of_its_execution() {
     assert_eq!(w.live_code(), backend::elf::trimmed(elf::v2()));
     // A rollback is as hard to block: each blocked slot costs the rent of ten kibibytes.
     w.chain.next_slot();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let back = w.rollback_ix("dan");
     let extend = extend_program(&demo_vault::ID, Some(&stranger.pubkey()), 10_240);
     w.passes(&[extend], &["stranger"]);
@@ -157,7 +157,7 @@ fn attack_13_a_stranger_extends_the_program_in_the_slot_of_its_execution() {
     large.resize(room + 1, 0);
     w.stage_buffers(&large, elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     let execute = w.execute_ix("dan");
     w.attack_saying("ProgramData account not large enough", &[execute.clone()], &["dan"]);
@@ -178,16 +178,16 @@ fn attack_14_migration_in_the_slot_of_the_upgrade() {
     w.attack(ManagerError::SameSlot, &[migrate.clone()], &["cranker"]);
     w.chain.set_time(w.chain.time() + 3600);
     w.attack(ManagerError::SameSlot, &[migrate.clone()], &["cranker"]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let back = w.rollback_ix("dan");
     w.attack(ManagerError::SameSlot, &[back], &["dan"]);
     let mut w = World::at(Stage::Ready);
     w.execute();
     w.chain.next_slot();
     w.passes(&[migrate], &["cranker"]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let restore = w.restore_ix("dan", &w.old_bytes(&vaults));
-    // The test sets the slot of the last deployment to the present one.
+    // The test sets the slot of the last execution to the present one.
     let state = upgrade_manager::seeds::program_state(&demo_vault::ID).0;
     let (mut same, slot) = (w.clone(), w.chain.slot());
     same.chain.rewrite::<ProgramUpgradeState>(&state, |s| s.executed_slot = slot);

@@ -4,7 +4,7 @@ use e2e::{
     attack::{swap, twin::Twin},
     elf,
     keys::address,
-    world::{DECIDING, Stage, World},
+    world::{APPROVERS, Stage, World},
 };
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
@@ -75,7 +75,7 @@ fn attack_07_replay_of_an_executed_or_closed_proposal() {
     }
     let cancel = w.cancel_ix("anna");
     w.attack(ManagerError::NotVoting, &[cancel], &["anna"]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let back = w.rollback_ix("dan");
     w.passes(&[back.clone()], &["dan"]);
     w.chain.next_slot();

@@ -3,7 +3,7 @@ use e2e::{
     attack::swap,
     elf,
     keys::{address, key},
-    world::{DECIDING, Stage, TIMELOCK, World},
+    world::{APPROVERS, Stage, TIMELOCK, World},
 };
 use solana_loader_v3_interface::instruction::set_buffer_authority;
 use solana_pubkey::Pubkey;
@@ -16,14 +16,14 @@ use upgrade_manager::{
 };
 
 /// Length of a buffer that is hashed in three chunks.
-const LARGE: usize = 2 * 1024 * 1024 + 4_096;
+const CHUNKED_LEN: usize = 2 * 1024 * 1024 + 4_096;
 
 /// A frozen buffer, too large for one transaction to hash.
 fn large(role: BufferRole) -> World {
     let mut w = World::at(Stage::Registered);
     w.upload("large", elf::v2());
     let buffer = w.buffer_key("large").pubkey();
-    w.chain.tamper(&buffer, |data| data.resize(37 + LARGE, 7));
+    w.chain.tamper(&buffer, |data| data.resize(37 + CHUNKED_LEN, 7));
     w.freeze("large", role);
     w
 }
@@ -37,7 +37,7 @@ fn a_large_buffer_is_attested_chunk_by_chunk_in_order_and_once() {
     // A length that differs from the first chunk's.
     let buffer = w.buffer_key("large").pubkey();
     let mut other = w.clone();
-    other.chain.tamper(&buffer, |data| data[37 + LARGE - 1] = 0);
+    other.chain.tamper(&buffer, |data| data[37 + CHUNKED_LEN - 1] = 0);
     let shorter = other.attest_chunk_ix("large");
     other.attack(ManagerError::TrimmedLength, &[shorter], &[]);
     w.passes(&[chunk.clone()], &[]);
@@ -122,10 +122,10 @@ fn a_roll_forward_supersedes_only_the_unfinished_upgrade() {
     let second = w.propose_with_ix("ben", forward(&w), "upgrade-3", "rollback-3");
     w.attack(ManagerError::RollForward, &[second], &["ben", "payer"]);
     w.id = id;
-    w.approve_by(&DECIDING[..2]);
+    w.approve_by(&APPROVERS[..2]);
     let execute = w.execute_ix("dan");
     w.attack(ManagerError::NotTimelocked, &[execute.clone()], &["dan"]);
-    w.approve_by(&DECIDING[2..]);
+    w.approve_by(&APPROVERS[2..]);
     w.attack(ManagerError::TimelockNotOver, &[execute.clone()], &["dan"]);
     w.chain.pass(i64::from(TIMELOCK));
     for wrong in [upgrade_manager::ID, w.proposal_address(), w.multisig(), address("nobody")] {

@@ -3,7 +3,7 @@
 use e2e::{
     elf,
     keys::key,
-    world::{DECIDING, Stage, World},
+    world::{APPROVERS, Stage, World},
 };
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
@@ -35,7 +35,7 @@ fn a_buffer_with_the_same_bytes_as_the_approved_one_is_not_installed() {
     }
     w.chain.ok(&[good], &[&key("dan")]);
     w.chain.next_slot();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let back = w.rollback_ix("dan");
     let twin = swapped(&back, of(&w, "rollback"), of(&w, "rollback-twin"));
     w.chain.refuse(ManagerError::WrongAccount, &[twin], &[&key("dan")]);
@@ -78,7 +78,7 @@ fn neither_buffer_of_a_proposal_serves_for_the_other() {
     }
     w.chain.ok(&[good], &[&key("dan")]);
     w.chain.next_slot();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let back = w.rollback_ix("dan");
     let crossed = swapped(&swapped(&back, rollback.0, upgrade.0), rollback.1, upgrade.1);
     w.chain.refuse(ManagerError::WrongAccount, &[crossed], &[&key("dan")]);

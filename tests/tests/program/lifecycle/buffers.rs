@@ -3,7 +3,7 @@ use e2e::{
     elf,
     keys::{address, key},
     verbs::trimmed_len,
-    world::{DECIDING, Stage, TIMELOCK, World},
+    world::{APPROVERS, Stage, TIMELOCK, World},
 };
 use solana_signer::Signer;
 use upgrade_manager::{
@@ -135,7 +135,7 @@ fn a_rollback_copy_of_code_that_no_longer_runs_is_not_proposed() {
     w.stage_rollback("stale", elf::v1());
     w.stage_buffers(elf::v2(), elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     w.execute();
     w.chain.next_slot();

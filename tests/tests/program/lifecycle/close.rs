@@ -2,7 +2,7 @@
 use e2e::{
     elf,
     keys::{address, key},
-    world::{DECIDING, ROLLBACK_WINDOW, Stage, World},
+    world::{APPROVERS, ROLLBACK_WINDOW, Stage, World},
 };
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
@@ -70,7 +70,7 @@ fn the_rollback_buffer_stays_until_the_rollback_window_ends() {
 #[test]
 fn an_approved_rollback_keeps_its_buffer_without_a_time_limit() {
     let mut w = World::at(Stage::Completed);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.chain.pass(i64::from(ROLLBACK_WINDOW) * 10);
     let close = w.close_buffer_ix("dev", "rollback");
     w.chain.refuse(ManagerError::NotEnded, &[close], &[&key("dev")]);
@@ -82,7 +82,7 @@ fn an_approved_rollback_keeps_its_buffer_without_a_time_limit() {
 #[test]
 fn rent_of_everything_an_ended_proposal_left_goes_to_its_payers() {
     let mut w = World::at(Stage::Timelocked);
-    for member in DECIDING {
+    for member in APPROVERS {
         let reject = w.reject_ix(member);
         w.chain.ok(&[reject], &[&key(member)]);
     }
@@ -137,7 +137,7 @@ fn records_stay_while_a_migration_is_running() {
     let vault = w.vaults[0];
     let close = w.close_record_ix("stranger", &vault);
     w.chain.refuse(ManagerError::NotSteady, &[close.clone()], &[&key("stranger")]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.chain.refuse(ManagerError::NotSteady, &[close], &[&key("stranger")]);
     w.restore_all();
     w.roll_back();

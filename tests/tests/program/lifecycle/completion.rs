@@ -5,7 +5,7 @@ use demo_vault::{
 };
 use e2e::{
     keys::{address, key},
-    world::{DECIDING, SOL, Stage, VAULTS, World},
+    world::{APPROVERS, SOL, Stage, VAULTS, World},
 };
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
@@ -128,7 +128,7 @@ fn nothing_is_proposed_while_a_migration_is_running() {
     let (early, signers) = (propose(&w), [&key("anna"), &key("payer")]);
     w.chain.refuse(ManagerError::LiveProposal, &[early], &signers);
     w.migrate_all();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     assert_eq!(w.state().phase, Phase::RollingBack);
     let early = propose(&w);
     w.chain.refuse(ManagerError::LiveProposal, &[early], &signers);

@@ -1,7 +1,7 @@
 //! Every change emits one event, and nobody but the manager can emit one.
 use e2e::{
     keys::key,
-    world::{DECIDING, Stage, World, events, sha256},
+    world::{APPROVERS, Stage, World, events, sha256},
 };
 use upgrade_manager::error::ManagerError;
 
@@ -12,7 +12,7 @@ fn discriminator(event: &str) -> [u8; 8] {
 #[test]
 fn a_proposals_life_leaves_one_event_for_every_change() {
     let mut w = World::at(Stage::Completed);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.restore_all();
     w.roll_back();
     w.close_buffers(&["upgrade", "rollback"]);

@@ -5,7 +5,7 @@ use demo_vault::{
 };
 use e2e::{
     keys::{address, key},
-    world::{DECIDING, Stage, VAULTS, World},
+    world::{APPROVERS, Stage, VAULTS, World},
 };
 use solana_account::Account;
 use solana_pubkey::Pubkey;
@@ -58,7 +58,7 @@ fn a_gift_to_a_vault_before_its_migration_does_not_stop_its_restore() {
         w.chain.fund(&vault, 153_120);
     }
     w.migrate_all();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.restore_all();
     for (vault, account) in w.snapshot() {
         assert_eq!(account.data, w.before[&vault].data);

@@ -5,7 +5,7 @@ use demo_vault::{
 };
 use e2e::{
     keys::{address, key},
-    world::{DECIDING, ROLLBACK_WINDOW, SOL, Stage, VAULTS, World},
+    world::{APPROVERS, ROLLBACK_WINDOW, SOL, Stage, VAULTS, World},
 };
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
@@ -22,7 +22,7 @@ const SIGNER_MISSING: u32 = 3010;
 /// A migrated world whose members voted for rollback.
 fn rolling_back() -> World {
     let mut w = World::at(Stage::Migrated);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w
 }
 
@@ -72,7 +72,7 @@ fn the_rollback_window_ends_the_votes_but_not_an_approved_rollback() {
     let mut late = w.clone();
     assert_eq!(w.proposal().rollback_until, w.proposal().executed_at + i64::from(ROLLBACK_WINDOW));
     w.chain.pass_until(w.proposal().rollback_until);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.chain.pass(30 * 24 * 3600);
     w.restore_all();
     w.roll_back();
@@ -90,7 +90,7 @@ fn once_a_rollback_is_voted_nothing_migrates_and_nothing_completes() {
     let vaults = w.vaults.clone();
     let migrate = w.migrate_ix(&vaults[..3]);
     w.chain.ok(&[migrate], &[&key("cranker")]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let migrate = w.migrate_ix(&vaults[3..]);
     w.chain.refuse(ManagerError::RollingBack, &[migrate], &[&key("cranker")]);
     let aside = w.quarantine_ix("dan", &vaults[3]);
@@ -172,7 +172,7 @@ fn old_bytes_do_not_overwrite_a_later_change_by_a_user() {
     let owner = key("owner");
     let vault = vault_address(&owner.pubkey(), 2);
     w.chain.ok(&[deposit_ix(&owner.pubkey(), 2, SOL)], &[&owner]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let items = w.old_bytes(&[vault]);
     refuse_restore(&mut w, ManagerError::Touched, &items);
     let down = w.restore_ix("dan", &[(vault, RestoreItem::Down)]);
@@ -188,7 +188,7 @@ fn a_restore_waits_only_until_somebody_funds_the_emptied_wallet_of_the_rent_paye
     let (cranker, dan) = (key("cranker"), key("dan"));
     let all = w.chain.lamports(&cranker.pubkey());
     w.chain.ok(&[transfer(&cranker.pubkey(), &dan.pubkey(), all)], &[&cranker]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let one = w.restore_ix("dan", &w.old_bytes(&vaults[..1]));
     w.chain.refuse_saying("InsufficientFundsForRent", &[one.clone()], &[&dan, &key("payer")]);
     let help = transfer(&dan.pubkey(), &cranker.pubkey(), w.chain.rent(0));
@@ -202,7 +202,7 @@ fn a_vault_closed_by_its_owner_does_not_block_the_rollback() {
     let (gone, owner) = (w.vaults[4], key("owner"));
     let index = w.index_of(&gone);
     w.chain.ok(&[close_ix(&owner.pubkey(), index)], &[&owner]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let note = w.verify_ix(&[gone]);
     w.chain.ok(&[note], &[]);
     w.vaults.remove(4);
@@ -227,7 +227,7 @@ fn restored_vaults_stay_shut_until_the_old_code_is_back() {
 fn a_rollback_happens_once_and_not_in_the_slot_of_the_upgrade() {
     let mut w = World::at(Stage::Ready);
     w.execute();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let back = w.rollback_ix("dan");
     w.chain.refuse(ManagerError::SameSlot, &[back.clone()], &[&key("dan")]);
     w.chain.next_slot();
@@ -244,7 +244,7 @@ fn nothing_is_proposed_while_a_completed_upgrade_is_rolled_back() {
     let mut w = World::at(Stage::Completed);
     w.stage_upgrade("upgrade-2", e2e::elf::v2());
     w.stage_rollback("rollback-2", e2e::elf::v2());
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let args = ProposeArgs { to_version: 3, ..w.propose_args() };
     let propose = w.propose_with_ix("anna", args, "upgrade-2", "rollback-2");
     w.chain.refuse(ManagerError::NotSteady, &[propose], &[&key("anna"), &key("payer")]);
@@ -254,7 +254,7 @@ fn nothing_is_proposed_while_a_completed_upgrade_is_rolled_back() {
 fn a_rollback_works_after_verification_and_after_completion() {
     for stage in [Stage::Migrated, Stage::Completed] {
         let mut w = World::at(stage);
-        w.vote_rollback(&DECIDING, false);
+        w.vote_rollback(&APPROVERS, false);
         w.restore_all();
         w.roll_back();
         assert_eq!(w.snapshot(), w.before);
@@ -270,7 +270,7 @@ fn a_vault_opened_on_the_new_layout_keeps_its_balance_until_the_next_upgrade() {
     let (owner, who) = (key("owner"), address("owner"));
     let born = vault_address(&who, 80);
     w.chain.ok(&[open_ix(&who, 80), deposit_ix(&who, 80, SOL)], &[&owner]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.restore_all();
     w.roll_back();
     w.chain.next_slot();
@@ -280,7 +280,7 @@ fn a_vault_opened_on_the_new_layout_keeps_its_balance_until_the_next_upgrade() {
     w.close_buffers(&["upgrade", "rollback"]);
     w.stage_buffers(e2e::elf::v2(), e2e::elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(48 * 3600);
     w.execute();
     w.chain.next_slot();
@@ -296,7 +296,7 @@ fn a_vault_whose_count_the_old_layout_cannot_hold_is_not_restored() {
     w.chain.tamper(&vault, |data| data[55..63].copy_from_slice(&70_000u64.to_le_bytes()));
     assert_eq!(w.chain.read::<v2::Vault>(&vault).deposits, 70_000);
     w.chain.ok(&[open_ix(&owner.pubkey(), 70), set_limit_ix(&owner.pubkey(), 1, 5)], &[&owner]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let down = w.restore_ix("dan", &[(vault, RestoreItem::Down)]);
     let error = demo_vault::error::VaultError::TooManyDeposits;
     w.chain.refuse(error, &[down], &[&key("dan"), &key("payer")]);

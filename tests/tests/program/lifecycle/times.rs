@@ -1,7 +1,7 @@
 //! The time limits: timelock, execution window, expiry, and the slots that must pass with them.
 use e2e::{
     keys::{address, key},
-    world::{DECIDING, PROPOSAL_LIFETIME, Stage, TIMELOCK, World},
+    world::{APPROVERS, PROPOSAL_LIFETIME, Stage, TIMELOCK, World},
 };
 use upgrade_manager::{error::ManagerError, instructions::ProposeArgs, state::ProposalStatus};
 
@@ -35,7 +35,7 @@ fn an_executed_proposal_does_not_expire() {
 fn an_approval_that_leaves_no_time_before_expiry_cannot_be_executed() {
     let mut w = World::at(Stage::Proposed);
     w.chain.pass_until(w.proposal().terms.expires_at - 10);
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     let proposal = w.proposal();
     assert!(proposal.window_end < proposal.eta);
     w.chain.pass_until(proposal.eta);

@@ -3,7 +3,7 @@
 //! assert only wide bounds.
 use e2e::{
     keys::{address, key},
-    world::{DECIDING, MEMBERS, SOL, Stage, World},
+    world::{APPROVERS, MEMBERS, SOL, Stage, World},
 };
 use litesvm::types::TransactionMetadata;
 
@@ -27,7 +27,7 @@ fn with_vaults(n: u32) -> World {
     w.vaults = w.vaults.iter().copied().filter(newer).collect();
     w.stage_buffers(e2e::elf::v2(), e2e::elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(48 * 3600);
     w.execute();
     w.chain.next_slot();
@@ -51,7 +51,7 @@ fn a_full_batch_migrates_verifies_and_restores_in_one_transaction_each() {
     assert!(full.compute_units_consumed < 1_400_000 / 2);
 
     w.verify_all();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.restore_all();
     assert_eq!(w.snapshot(), w.before);
 }

@@ -1,8 +1,8 @@
 //! What a vote can and cannot do.
 use e2e::{
-    chain::Outcome,
+    chain::SendResult,
     keys::{address, key},
-    world::{DECIDING, MEMBERS, Stage, TIMELOCK, World},
+    world::{APPROVERS, MEMBERS, Stage, TIMELOCK, World},
 };
 use solana_instruction::Instruction;
 use solana_message::Message;
@@ -115,7 +115,7 @@ fn three_rejections_of_five_end_it_for_good() {
 #[test]
 fn a_timelocked_proposal_is_rejected_when_approvers_change_their_votes() {
     let mut w = World::at(Stage::Timelocked);
-    for member in DECIDING {
+    for member in APPROVERS {
         let reject = w.reject_ix(member);
         w.chain.ok(&[reject], &[&key(member)]);
     }
@@ -190,7 +190,7 @@ fn roles_bind_proposing_voting_and_executing() {
 }
 
 /// Sends `vote` behind the advance of a durable nonce, as a transaction that was signed long ago.
-fn with_durable_nonce(w: &mut World, vote: Instruction, voter: &str) -> Outcome {
+fn with_durable_nonce(w: &mut World, vote: Instruction, voter: &str) -> SendResult {
     let (nonce, voter, fees) = (key("nonce"), key(voter), key("fees"));
     let rent = w.chain.rent(80);
     let create = create_nonce_account(&fees.pubkey(), &nonce.pubkey(), &voter.pubkey(), rent);

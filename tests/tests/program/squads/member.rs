@@ -12,7 +12,7 @@ use e2e::{
             SQUAD, attested, backed, proposed, ready, rules, three_of_five, vote, vote_back,
         },
     },
-    world::{DECIDING, MEMBERS, SOL, Stage, TIMELOCK, World},
+    world::{APPROVERS, MEMBERS, SOL, Stage, TIMELOCK, World},
 };
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
@@ -332,10 +332,10 @@ fn a_weakened_squads_multisig_approves_no_rollback_but_an_approved_one_is_execut
 /// it.
 #[test]
 fn a_squads_multisig_that_came_under_a_single_key_is_refused_later() {
-    const CONFIG_AUTHORITY: usize = 40;
+    const CONFIG_AUTHORITY_OFFSET: usize = 40;
     let control = |w: &mut World, squad: &SquadsMultisig| {
         let stranger = address("stranger");
-        let at = CONFIG_AUTHORITY..CONFIG_AUTHORITY + 32;
+        let at = CONFIG_AUTHORITY_OFFSET..CONFIG_AUTHORITY_OFFSET + 32;
         w.chain.tamper(&squad.multisig, |data| data[at].copy_from_slice(stranger.as_ref()));
     };
     let (mut w, squad) = proposed();
@@ -358,7 +358,7 @@ fn a_native_member_does_not_vote_through_squads() {
     let (proposed, voted) = (World::at(Stage::Proposed), World::at(Stage::Timelocked));
     let (ready, executed) = (World::at(Stage::Ready), World::at(Stage::Executed));
     let mut decided = executed.clone();
-    decided.vote_rollback(&DECIDING, false);
+    decided.vote_rollback(&APPROVERS, false);
     let cases = [
         ("approve", &proposed, proposed.approve_ix("anna"), "anna"),
         ("reject", &proposed, proposed.reject_ix("ben"), "ben"),

@@ -80,7 +80,7 @@ fn a_squads_multisig_becomes_one_of_keys_by_its_own_vote() {
     let pending = squad.agree(&mut w.chain, &[vote]);
     let through = squad.execute_ix(&pending);
     w.chain.refuse(ManagerError::CalledByProgram, &[through], &[&squad.executor()]);
-    w.approve_by(&e2e::world::DECIDING);
+    w.approve_by(&e2e::world::APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     w.execute();
     assert_eq!(w.live_code(), backend::elf::trimmed(elf::v2()));

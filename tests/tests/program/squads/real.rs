@@ -3,7 +3,7 @@
 //! printed; run with `--nocapture` to see them.
 use demo_vault::{client, v1};
 use e2e::{
-    chain::{Chain, Outcome},
+    chain::{Chain, SendResult},
     elf,
     keys::{address, key, program_key},
     loader,
@@ -28,7 +28,7 @@ fn pay(multisig: &SquadsMultisig, lamports: u64) -> Instruction {
     transfer(&multisig.vault(), &address("friend"), lamports)
 }
 
-fn execute(chain: &mut Chain, multisig: &SquadsMultisig, pending: &Pending) -> Outcome {
+fn execute(chain: &mut Chain, multisig: &SquadsMultisig, pending: &Pending) -> SendResult {
     chain.send(&[multisig.execute_ix(pending)], &[&multisig.executor()])
 }
 
