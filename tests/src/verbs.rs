@@ -1,6 +1,7 @@
 //! The manager's instructions with the world's keys. Account lists come from the backend's
 //! builders; a test that needs a wrong list changes the one it gets here.
 use backend::instructions::{self as ix, Migrate, ProposalKeys, Restore};
+use sandbox::scenario::vaults::type_rule;
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
@@ -15,7 +16,6 @@ use crate::{
     keys::address,
     world::{
         EXECUTION_WINDOW, MEMBERS, PROPOSAL_LIFETIME, ROLLBACK_WINDOW, Stage, TIMELOCK, World,
-        type_rule,
     },
 };
 

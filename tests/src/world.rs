@@ -16,8 +16,8 @@ use solana_signer::Signer;
 use upgrade_manager::{
     seeds,
     state::{
-        AccountVersion, BufferAttestation, BufferRole, LenRange, Manifest, MultisigConfig,
-        ProgramUpgradeState, TypeRule, UpgradeProposal, manifest,
+        AccountVersion, BufferAttestation, BufferRole, Manifest, MultisigConfig,
+        ProgramUpgradeState, UpgradeProposal, manifest,
     },
 };
 
@@ -110,20 +110,6 @@ pub fn events(meta: &TransactionMetadata) -> Vec<[u8; 8]> {
 
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
-}
-
-/// The vaults' type rule, as a proposal says it.
-pub fn type_rule() -> TypeRule {
-    let rule = client::type_rule();
-    let range = |(min, max)| LenRange { min, max };
-    TypeRule {
-        discriminator: rule.discriminator,
-        version_offset: rule.version_offset,
-        version_width: rule.version_width,
-        old_len: range(rule.old_len),
-        new_len: range(rule.new_len),
-        flags: 0,
-    }
 }
 
 impl World {

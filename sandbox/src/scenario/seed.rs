@@ -9,9 +9,7 @@ use backend::{
 };
 use futures_util::future::{try_join, try_join_all, try_join3};
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{
-    BufferRole, LenRange, MemberArgs, MultisigRules, ProposalKind, Source, TypeRule, role,
-};
+use upgrade_manager::state::{BufferRole, MemberArgs, MultisigRules, ProposalKind, Source, role};
 
 use crate::{
     chain::{
@@ -246,7 +244,7 @@ impl Seeder<'_> {
             buffer: buffers.upgrade,
             rollback_buffer: buffers.rollback,
             to_version,
-            type_rules: vec![vault_rule()],
+            type_rules: vec![vaults::type_rule()],
             kind: ProposalKind::Upgrade,
             oldest_version: None,
             expires_in: PROPOSAL_LIFETIME,
@@ -276,18 +274,4 @@ async fn submit(backend: &Backend, shown: Preflight) -> Result<Vec<SentTx>> {
         bail!("{verb} failed: {failure}");
     }
     Ok(receipt.sent)
-}
-
-/// The proposal's rule for vault accounts.
-fn vault_rule() -> TypeRule {
-    let rule = demo_vault::client::type_rule();
-    let range = |(min, max)| LenRange { min, max };
-    TypeRule {
-        discriminator: rule.discriminator,
-        version_offset: rule.version_offset,
-        version_width: rule.version_width,
-        old_len: range(rule.old_len),
-        new_len: range(rule.new_len),
-        flags: 0,
-    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use backend::Signer;
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
+use upgrade_manager::state::{LenRange, TypeRule};
 
 use crate::scenario::keys::new_key;
 
@@ -63,6 +64,21 @@ pub fn plan(count: u32) -> Vec<User> {
     all.chunks(VAULTS_PER_USER as usize)
         .map(|vaults| User { signer: new_key(), vaults: vaults.to_vec() })
         .collect()
+}
+
+/// The type rule that a proposal needs for vaults.
+#[must_use]
+pub fn type_rule() -> TypeRule {
+    let rule = demo_vault::client::type_rule();
+    let range = |(min, max)| LenRange { min, max };
+    TypeRule {
+        discriminator: rule.discriminator,
+        version_offset: rule.version_offset,
+        version_width: rule.version_width,
+        old_len: range(rule.old_len),
+        new_len: range(rule.new_len),
+        flags: 0,
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! Every instruction of the manager, each with a world in which it succeeds.
+use sandbox::scenario::vaults::type_rule;
 use solana_instruction::Instruction;
 use solana_loader_v3_interface::instruction::set_buffer_authority;
 use solana_signer::Signer;
@@ -10,7 +11,7 @@ use upgrade_manager::{
 use crate::{
     elf,
     keys::{address, key},
-    world::{APPROVERS, ROLLBACK_WINDOW, Stage, TIMELOCK, World, type_rule},
+    world::{APPROVERS, ROLLBACK_WINDOW, Stage, TIMELOCK, World},
 };
 
 /// An instruction and a world in which it succeeds.

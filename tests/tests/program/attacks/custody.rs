@@ -7,8 +7,9 @@ use e2e::{
     keys::{address, key},
     loader,
     verbs::trimmed_len,
-    world::{APPROVERS, MEMBERS, ROLLBACK_WINDOW, Stage, TIMELOCK, World, type_rule},
+    world::{APPROVERS, MEMBERS, ROLLBACK_WINDOW, Stage, TIMELOCK, World},
 };
+use sandbox::scenario::vaults::type_rule;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use upgrade_manager::{

@@ -6,8 +6,9 @@ use e2e::{
     elf,
     keys::{address, key},
     loader,
-    world::{APPROVERS, SOL, Stage, TIMELOCK, VAULTS, World, type_rule},
+    world::{APPROVERS, SOL, Stage, TIMELOCK, VAULTS, World},
 };
+use sandbox::scenario::vaults::type_rule;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use upgrade_manager::{

@@ -6,8 +6,9 @@ use e2e::{
     attack::swap,
     elf,
     keys::{address, key},
-    world::{APPROVERS, ROLLBACK_WINDOW, SOL, Stage, World, type_rule},
+    world::{APPROVERS, ROLLBACK_WINDOW, SOL, Stage, World},
 };
+use sandbox::scenario::vaults::type_rule;
 use solana_signer::Signer;
 use solana_system_interface::instruction::transfer;
 use upgrade_manager::{

@@ -77,7 +77,7 @@ fn sixteen_members_and_sixteen_type_rules_fit_the_accounts_and_the_heap() {
         args.members = keys.into_iter().map(member).collect();
         args.threshold = 16;
     });
-    let rule = e2e::world::type_rule();
+    let rule = sandbox::scenario::vaults::type_rule();
     let rules = (0..16u8).map(|i| upgrade_manager::state::TypeRule {
         discriminator: [rule.discriminator[0].wrapping_add(i), 8, 232, 43, 2, 152, 117, 119],
         ..rule
