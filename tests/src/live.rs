@@ -146,7 +146,7 @@ fn succeeded(args: &[&str], out: &Output) -> serde_json::Value {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        // Its stdin closes: it ends by itself.
+        // Closing stdin makes the sandbox stop.
         drop(self.child.stdin.take());
         for _ in 0..250 {
             if matches!(self.child.try_wait(), Ok(Some(_))) {

@@ -58,7 +58,7 @@ impl Relay {
     /// Cuts every connection and accepts new ones at once.
     pub fn cut(&self) {
         for stream in self.open.lock().expect("no panic while locked").drain(..) {
-            // One that has ended already is as good as cut.
+            // A connection that has ended already needs no cut.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
@@ -91,11 +91,11 @@ fn relay(
                 None => io::copy(&mut from, &mut to).map(|_| Passed::All),
                 Some(left) => requests(&mut from, &mut to, &left),
             };
-            // A request that is held back leaves the connection open: its sender waits.
+            // The connection of a held-back request stays open, so that its sender waits.
             if let Ok(Passed::Held) = passed {
                 return;
             }
-            // Whatever else ends one direction ends both.
+            // Any other end of one direction closes both.
             let _ = to.shutdown(Shutdown::Both);
             let _ = from.shutdown(Shutdown::Both);
         });
@@ -111,7 +111,7 @@ enum Passed {
 
 /// Copies requests until `left` transactions have been sent.
 fn requests(from: &mut TcpStream, to: &mut TcpStream, left: &AtomicU32) -> io::Result<Passed> {
-    // The end of what was read before: a word may come in two parts.
+    // The end of the previous read, because `SENDS` may be split between two reads.
     let (mut tail, mut buffer) = (vec![], [0; 16_384]);
     loop {
         let n = from.read(&mut buffer)?;

@@ -64,7 +64,7 @@ impl Robot {
                 }
                 seen.parser.process(&buf[..n]);
                 seen.raw.extend_from_slice(&buf[..n]);
-                // A terminal answers the question for the cursor's place; so does this one.
+                // Answers the query for the cursor's position, as a terminal does.
                 if buf[..n].windows(4).any(|w| w == b"\x1b[6n") {
                     let _ = answer.lock().expect("no panic while locked").write_all(b"\x1b[1;1R");
                 }

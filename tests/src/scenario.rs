@@ -111,7 +111,8 @@ struct After {
 #[track_caller]
 pub fn play(name: &str) {
     let text = fs::read_to_string(folder().join(name)).expect("the file of the case");
-    // Read twice: first for the chain it wants, then with the addresses of that chain in it.
+    // The file is parsed twice: first for the chain's settings, then with that chain's addresses
+    // filled in.
     let Scenario { about, chain, .. } = parse(name, &text);
     let home = tempfile::tempdir().expect("a folder");
     let chain = chain.map(|wanted| start(&wanted));

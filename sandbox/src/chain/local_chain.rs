@@ -148,7 +148,7 @@ impl LocalChain {
 
 impl Drop for LocalChain {
     fn drop(&mut self) {
-        // Both fail only when the run loop is gone, which is what is wanted.
+        // Sending fails only when the run loop has ended already.
         drop(self.commands.send(SimnetCommand::CommandClock(None, ClockCommand::Pause)));
         drop(self.commands.send(SimnetCommand::Terminate(None)));
         if let Some(runloop) = self.runloop.take() {

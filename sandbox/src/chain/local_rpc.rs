@@ -47,7 +47,7 @@ pub async fn set_buffer(
     authority: &Pubkey,
     code: &[u8],
 ) -> Result<()> {
-    // The loader's own layout: state 1 (buffer), an authority is there, the authority.
+    // The loader's layout: state 1 (buffer), 1 for a present authority, the authority.
     let data = [&[1, 0, 0, 0, 1], authority.as_ref(), code].concat();
     let lamports = client.rent(data.len()).await?;
     let owner = bpf_loader_upgradeable::ID;

@@ -27,7 +27,7 @@ async fn fill_user(client: &ChainClient, user: &User) -> Result<()> {
     let (instructions, signer) = (user.instructions(), &*user.signer);
     let send =
         async || client.send_and_confirm("open vaults", &instructions, &[signer]).await.map(|_| ());
-    // One transaction opens all of them, so one that is there speaks for all.
+    // One transaction opens all of a user's vaults, so the first one shows whether they exist.
     let first = demo_vault::client::vault_address(&user.address(), 0);
     let is_open = async || Ok(client.account(&first).await?.is_some());
     until_done(send, is_open).await.context("The vaults cannot be opened.")

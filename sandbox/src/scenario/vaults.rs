@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn a_users_transaction_fits_into_one_packet() {
         for user in plan(200) {
-            // Two signatures' worth of head, five addresses beside the vaults, and a blockhash.
+            // Two signatures, five addresses beside the vaults, and a blockhash.
             let head = 2 * 64 + 6 * 32 + 16;
             let body: usize = user
                 .instructions()

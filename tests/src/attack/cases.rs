@@ -103,7 +103,7 @@ fn accounts() -> Vec<Case> {
     gone.chain.ok(&[demo_vault::client::close_ix(&address("owner"), index)], &[&key("owner")]);
     gone.execute();
     gone.chain.next_slot();
-    // Two of six: what the others have does not count as theirs.
+    // Two of six vaults, so that other vaults' accounts can replace theirs.
     let some = |w: &World| w.vaults[..2].to_vec();
     vec![
         case("migrate_accounts", &executed, |w| w.migrate_ix(&some(w)), &["cranker"]),

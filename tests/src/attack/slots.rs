@@ -69,7 +69,7 @@ pub fn attempts(case: &Case) -> (World, Vec<Attempt>) {
     let twin = Twin::of(&case.world);
     let mut world = case.world.clone();
     twin.plant(&mut world);
-    // Whoever signs could pay, too.
+    // Every signer has lamports, so that no attempt fails for want of them.
     case.signers.iter().for_each(|name| world.chain.fund(&address(name), SOL));
     let kinds = kinds(&case.world);
     let all = &case.instruction.accounts;

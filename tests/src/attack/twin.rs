@@ -61,7 +61,7 @@ impl Twin {
                 plain(key, other);
                 derived.push((seeds::attestation(&key).0, seeds::attestation(&other)));
             }
-            // A buffer that was used up is gone, what is known of it is not.
+            // A consumed buffer has no account any more, but its attestation still exists.
             if let Some(known) = attestation(&account) {
                 let other = second(&known.buffer);
                 plain(known.buffer, other);
@@ -79,7 +79,7 @@ impl Twin {
 
     /// Writes the second multisig's accounts into `w`.
     pub fn plant(&self, w: &mut World) {
-        // A program is loaded when it is put there, so its code comes first.
+        // LiteSVM loads a program when its account is set, so the ProgramData must be there first.
         let (programs, rest): (Vec<_>, Vec<_>) =
             w.chain.holdings().into_iter().partition(|(_, a)| a.executable());
         for (key, account) in rest.into_iter().chain(programs) {

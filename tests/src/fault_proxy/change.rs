@@ -166,7 +166,7 @@ impl Change {
 
 impl Truncate {
     fn apply(&self, result: &mut Value) -> bool {
-        // With a context or without.
+        // The list stands alone or beside a `context`.
         let list = if result.is_array() { result } else { &mut result["value"] };
         let Some(accounts) = list.as_array_mut() else { return false };
         accounts.sort_by_key(|account| {

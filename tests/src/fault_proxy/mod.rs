@@ -29,7 +29,7 @@ const JSON: &str = "application/json";
 pub struct FaultProxy {
     url: String,
     node: Arc<Node>,
-    // The tasks that serve end with it.
+    // Dropping the runtime ends the serving tasks.
     _runtime: Runtime,
 }
 

@@ -117,8 +117,8 @@ impl FaultRules {
         let rules: Vec<_> = self.rules.iter().filter(|r| r.takes(request)).collect();
         let mut forwarded = request.clone();
         if rules.iter().any(|r| r.rule.change.is_about_history()) {
-            // The whole list is changed, and the page that was asked for cut out of it afterwards:
-            // so pages agree with each other.
+            // Changes the whole list and then cuts the requested page out of it, so that pages
+            // agree with each other.
             change::ask_for_whole_history(&mut forwarded["params"]);
         }
         RpcCall { rules, memory: &self.memory, asked: request.clone(), forwarded }

@@ -33,7 +33,7 @@ impl Model {
         unique.sort_unstable();
         unique.dedup();
         f.unless(!vaults.is_empty() && unique.len() == vaults.len(), "BadBatch");
-        // The second of a pair may fail for what the first did to it.
+        // The second of two equal accounts may fail because of the first one's change.
         f.refuse_unless(unique.len() == vaults.len());
     }
 
@@ -108,7 +108,7 @@ impl Model {
                 f.unless(false, "NotEligible");
                 continue;
             };
-            // The target knows one way only.
+            // The target migrates only from layout 1 to 2.
             let served = (old.layout, upgrade.to, self.layout()) == (1, 2, 2);
             f.refuse_unless(served);
             if upgrade.scope == Scope::Critical {

@@ -87,7 +87,8 @@ impl Pair {
         let mut next = self.model.clone();
         let prepared = self.prepare(op);
         let straight = match (op, &prepared) {
-            // What the twist put there belongs there, or may be anything.
+            // The twist had no effect: it put the right account there, or an account that the
+            // manager ignores.
             (Op::Call { call, .. }, Some((_, false))) => {
                 Some(Op::Call { call: call.clone(), twist: None })
             }
@@ -152,7 +153,8 @@ impl Pair {
         self.look(call);
         let writer = Writer { model: &self.model, keys: &self.keys, archive: &self.archive };
         let mut ix = writer.write(call);
-        // Where one account alone says what is meant, another one means something else.
+        // The account list alone says what these calls are about, so another account makes another
+        // valid call.
         let plain = matches!(
             call,
             Call::Register { .. }
@@ -181,7 +183,8 @@ impl Pair {
 
     /// Applies `twist` to `ix`. Returns whether the chain must refuse it.
     fn twist(&self, ix: &mut Instruction, twist: Twist) -> bool {
-        // With durable nonces allowed nobody reads the instructions.
+        // Where a multisig allows durable nonces, the manager does not read the instructions
+        // sysvar.
         let durable = self.model.multisigs.values().any(|multisig| multisig.rules.durable);
         let free = |key: &Pubkey| *key == upgrade_manager::ID || (durable && *key == INSTRUCTIONS);
         let mut signers = ix.accounts.iter_mut().filter(|m| m.is_signer);
@@ -222,7 +225,7 @@ impl Pair {
                 let mut seen = events_in(meta);
                 expected.sort_unstable();
                 seen.sort_unstable();
-                // Every instruction changes something, and says so.
+                // Every accepted instruction emits at least one event.
                 if expected != seen || seen.is_empty() {
                     return Err(format!("events: {events:?} expected, {seen:?} seen"));
                 }
@@ -267,7 +270,7 @@ impl Pair {
             }
             Call::Migrate { vaults, .. } => {
                 for vault in vaults {
-                    // Bytes of an account that is on the new layout already are not the old ones.
+                    // An account with the new layout has no old bytes to keep.
                     let old = self.model.vaults.get(vault).is_some_and(|c| c.layout == 1);
                     if old {
                         let bytes = self.chain.data(&self.keys.vault(*vault));

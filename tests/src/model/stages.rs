@@ -152,7 +152,7 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
             let on = Pid::Multisig(0, 0);
             (Some("transfer"), vec![call(Call::ExecuteTransfer { on, by: 2, to: NOVA })])
         }
-        // The upgrade was executed, and the manager knows its program no more.
+        // The upgrade was executed, and the program's state is closed.
         "left" => {
             let (on, to) = (Pid::Multisig(0, 1), NOVA);
             let (before, mut ops) = decided("completed", Action::Transfer(VAULTS, to), 1);
@@ -160,12 +160,12 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
             ops.push(call(Call::CloseState { program: VAULTS, by: STRANGER }));
             (before, ops)
         }
-        // Its program is another multisig's now.
+        // Another multisig has registered the program.
         "passed on" => {
             let register = Call::Register { program: VAULTS, multisig: 1, by: NOVA, version: 2 };
             (Some("left"), vec![call(register)])
         }
-        // Its multisig is gone, and the state of its program is not.
+        // The multisig is closed, the program's state is not.
         "dissolved" => {
             let to = NOVA;
             let actions =

@@ -244,7 +244,7 @@ mod tests {
         check(
             &vault_transaction_create(&address(), 1, &bytes(4), &message),
             &CREATE,
-            // The message itself is checked where it is made.
+            // The tests of `message` check the message itself.
             &format!("30fa4ea8d0e2dad3000015010000{}00", hex::encode(message.encode())),
         );
     }

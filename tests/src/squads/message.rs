@@ -20,7 +20,7 @@ impl TransactionMessage {
             add(&mut accounts, &AccountMeta::new_readonly(instruction.program_id, false));
             instruction.accounts.iter().for_each(|meta| add(&mut accounts, meta));
         }
-        // Stable: within a kind, accounts stay in the order in which they were first named.
+        // A stable sort: accounts of one kind keep the order of their first use.
         accounts.sort_by_key(|meta| (!meta.is_signer, !meta.is_writable));
         Self { accounts, instructions: instructions.to_vec() }
     }

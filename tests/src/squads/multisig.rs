@@ -90,7 +90,7 @@ impl SquadsMultisig {
         for (member, _) in &args.members {
             chain.fund(member, INITIAL_LAMPORTS);
         }
-        // Multisigs of the same people on one chain must differ in something else.
+        // Multisigs of the same members on one chain need different create keys.
         let label = format!("{}-{}-{}", members.join("-"), args.threshold, args.time_lock);
         let create_key = key(&format!("squads-create-{label}"));
         let creator = key(members[0]);

@@ -83,7 +83,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
             }
         }
     }
-    // The macro's own file talks about it, and tests have no controls.
+    // The macro's own file mentions it in its docs, and tests have no controls.
     files.retain(|file| !file.ends_with("runtime/require.rs") && !file.ends_with("tests.rs"));
     files.sort();
     Ok(files)

@@ -139,7 +139,7 @@ fn times(model: &Model, dice: &mut Dice) -> Vec<Op> {
     for proposal in model.proposals.values() {
         let voting = proposal.voting();
         if voting.status.is_voting() {
-            // Mostly to the next thing that can happen, rarely past the end of it all.
+            // Mostly to the eta, rarely past the expiry.
             moments.extend([voting.eta; 4]);
             moments.push(voting.window_end);
             if dice.chance(20) {
@@ -284,7 +284,7 @@ fn votes(model: &Model, kind: Kind) -> Vec<Call> {
     each_proposal(model, |on, by| {
         vec![match kind {
             Kind::Approve => {
-                // More approvals than it takes are rare without this.
+                // Keeps approvals beyond the threshold rare.
                 let voting = model.proposals.get(&on).map(Proposal::voting);
                 if voting.is_some_and(|c| c.status == Status::Timelocked && by > 4) {
                     return vec![];
