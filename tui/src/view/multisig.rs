@@ -18,7 +18,7 @@ use crate::{
 /// What an action is called where there is little room.
 pub(super) fn short(action: &Action) -> &'static str {
     match action {
-        Action::ConfigChange(_) => "multisig rules",
+        Action::ConfigChange(_) => "new rules",
         Action::TransferAuthority(_) => "handover",
         Action::Dissolve => "multisig ends",
     }
