@@ -19,8 +19,8 @@ use crate::{
 pub(super) fn short(action: &Action) -> &'static str {
     match action {
         Action::ConfigChange(_) => "new rules",
-        Action::TransferAuthority(_) => "handover",
-        Action::Dissolve => "multisig ends",
+        Action::TransferAuthority(_) => "transfer",
+        Action::Dissolve => "dissolve",
     }
 }
 
