@@ -153,15 +153,15 @@ fn parts(printed: &str, name: &str) -> Result<Vec<Value>> {
         if line == begin {
             open = Some(String::new());
         } else if line == end {
-            let text = open.take().with_context(|| format!("`{end}` comes without its begin"))?;
-            found.push(serde_json::from_str(&text).with_context(|| format!("{name} is no JSON"))?);
+            let text = open.take().with_context(|| format!("`{end}` has no begin"))?;
+            found.push(serde_json::from_str(&text).with_context(|| format!("{name} is not JSON"))?);
         } else if let Some(text) = &mut open {
             text.push_str(line);
             text.push('\n');
         }
     }
     if open.is_some() {
-        bail!("`{begin}` comes without its end");
+        bail!("`{begin}` has no end");
     }
     Ok(found)
 }

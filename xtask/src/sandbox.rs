@@ -47,8 +47,9 @@ fn build(paths: &Paths, progress: &Progress) -> Result<()> {
         let download =
             scope.spawn(|| if elfs_are_current { Ok(()) } else { toolchain.download(progress) });
         let compiled = binaries(paths, progress);
-        let downloaded =
-            download.join().map_err(|_| anyhow!("the download of the toolchain broke off"))?;
+        let downloaded = download
+            .join()
+            .map_err(|_| anyhow!("the thread that sets the toolchain up panicked"))?;
         compiled.and(downloaded)
     })?;
     if !elfs_are_current {

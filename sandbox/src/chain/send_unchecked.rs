@@ -23,7 +23,7 @@ const STATUS_TIMEOUT: Duration = Duration::from_secs(30);
 /// Sends `instruction`, signed and paid by `signer`, and returns it with the chain's refusal.
 ///
 /// # Errors
-/// The chain executed it, or did not include it.
+/// The chain executed it, or showed no status in time.
 pub async fn send_unchecked(
     client: &ChainClient,
     verb: &str,
@@ -42,20 +42,22 @@ pub async fn send_unchecked(
     let started = Instant::now();
     rpc.send_transaction_with_config(&transaction, config)
         .await
-        .with_context(|| format!("The chain did not even take the transaction ({verb})."))?;
+        .with_context(|| format!("The node did not accept the transaction ({verb})."))?;
     let (slot, error) = loop {
         let status = rpc.get_signature_statuses(&[signature]).await?.value.pop().flatten();
         match status.filter(|s| s.satisfies_commitment(rpc.commitment())) {
             Some(status) => break (status.slot, status.err),
             None if started.elapsed() > STATUS_TIMEOUT => {
-                bail!("The chain lost the transaction {signature} ({verb}).")
+                bail!(
+                    "The chain shows no status of the transaction {signature} ({verb}) after {STATUS_TIMEOUT:?}."
+                )
             }
             None => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     };
     let elapsed = started.elapsed();
     let Some(error) = error else {
-        bail!("The chain took the transaction {signature} ({verb}), which it had to refuse.")
+        bail!("The chain executed the transaction {signature} ({verb}), which it had to refuse.")
     };
     let TxMeta { units, logs, .. } = tx_meta(client, &signature).await?;
     Ok(SentTx {

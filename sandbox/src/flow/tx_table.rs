@@ -54,7 +54,7 @@ impl<W: Write> TxTable<W> {
     #[must_use]
     pub fn summary(&self) -> String {
         format!(
-            "{} transactions, {} of them refused by the chain as it had to be, {} compute units",
+            "{} transactions, {} of them refused by the chain as expected, {} compute units",
             self.sent,
             self.refused,
             grouped(self.units)

@@ -99,7 +99,8 @@ fn in_file(file: &Path, text: &str) -> Result<Vec<Control>> {
         if in_comment {
             continue;
         }
-        let line = u32::try_from(before.matches('\n').count() + 1).context("a very long file")?;
+        let line = u32::try_from(before.matches('\n').count() + 1)
+            .context("the file has more lines than a u32 can count")?;
         let place = || format!("{}:{line}", file.display());
         let inside = enclosed(&text[at + MACRO.len()..])
             .with_context(|| format!("{} is not closed", place()))?;

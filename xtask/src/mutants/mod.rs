@@ -117,7 +117,7 @@ impl Run<'_> {
             let threads: Vec<_> = (1..=workers).map(|n| scope.spawn(move || work(n))).collect();
             threads.into_iter().try_for_each(|thread| match thread.join() {
                 Ok(result) => result,
-                Err(_) => bail!("a worker died"),
+                Err(_) => bail!("a worker thread panicked"),
             })
         })?;
         Ok(verdicts.into_inner().unwrap_or_else(PoisonError::into_inner))

@@ -73,7 +73,7 @@ fn changed(source: &str, hunks: &[Hunk]) -> Result<String> {
     for hunk in hunks {
         match text.matches(&hunk.old).count() {
             1 => text = text.replacen(&hunk.old, &hunk.new, 1),
-            count => bail!("these lines are there {count} times and not once:\n{}", hunk.old),
+            count => bail!("these lines occur {count} times instead of once:\n{}", hunk.old),
         }
     }
     Ok(text)

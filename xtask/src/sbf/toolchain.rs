@@ -279,7 +279,7 @@ fn check_machine() -> Result<()> {
     }
     for program in ["apt-get", "dpkg-deb"] {
         if command::find(program).is_none() {
-            bail!("the offline toolchain comes by {program}, which Debian has: {OTHERWISE}");
+            bail!("the offline toolchain needs {program}, which Debian has: {OTHERWISE}");
         }
     }
     if command::find("cc").is_none() {

@@ -101,16 +101,20 @@ impl Postgres {
         if let Some(user) = user {
             command.uid(user.uid).gid(user.gid);
         }
-        let mut guard = command.spawn().context("cannot start a shell to keep Postgres in")?;
+        let mut guard = command.spawn().context("cannot start the shell that guards Postgres")?;
         let (signal, output) = (guard.stdin.take(), guard.stdout.take());
         let postgres = Self { guard, signal, port, password };
         let mut answer = String::new();
         if let Some(output) = output {
-            BufReader::new(output).read_line(&mut answer).context("cannot hear from Postgres")?;
+            BufReader::new(output)
+                .read_line(&mut answer)
+                .context("cannot read the answer of Postgres")?;
         }
         match answer.trim() {
             "ready" => Ok(postgres),
-            "" => bail!("Postgres did not start and says nothing: try `cargo xtask test` again"),
+            "" => {
+                bail!("Postgres did not start and printed no reason: try `cargo xtask test` again")
+            }
             reason => bail!("{reason}"),
         }
     }
