@@ -46,7 +46,7 @@ fn extend(bytes: u32) -> Instruction {
 }
 
 #[test]
-fn in_the_slot_of_the_upgrade_neither_old_nor_new_code_answers() {
+fn in_the_slot_of_the_upgrade_neither_old_nor_new_code_can_be_called() {
     let mut w = World::ready();
     w.bank.ok(&[deposit()], &[&key("owner")]);
     w.execute();
@@ -88,7 +88,7 @@ fn attack_14_migrating_in_the_slot_of_the_upgrade_is_refused_by_the_manager_itse
 }
 
 #[test]
-fn in_the_slot_of_a_rollback_neither_new_nor_old_code_answers() {
+fn in_the_slot_of_a_rollback_neither_new_nor_old_code_can_be_called() {
     let mut w = World::executed();
     w.run("migrate_accounts", w.migrate_ix(), &[&key("cranker")]);
     w.vote_rollback();

@@ -22,7 +22,7 @@ fn doctor(data_dir: &Path) -> String {
 }
 
 #[test]
-fn a_mirror_that_another_process_has_locked_is_not_called_fine() {
+fn doctor_reports_a_mirror_that_another_process_has_locked() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("mirror.sqlite");
     drop(SqliteStore::open(&file).expect("a mirror"));

@@ -288,7 +288,7 @@ fn propose(setup: &Setup, new: &str, old: &str) -> Pubkey {
 }
 
 #[test]
-fn a_multisig_comes_from_nothing_to_a_closed_upgrade_by_commands_alone() {
+fn commands_alone_lead_from_a_bare_chain_to_a_closed_upgrade() {
     let setup = Setup::open();
     let status = setup.chain.done(1, &["status"]);
     assert_eq!(status["programs"].as_array().map(Vec::len), Some(0), "{status}");

@@ -151,7 +151,7 @@ fn history(room: &ControlRoom, event: &str) -> String {
 }
 
 #[test]
-fn a_multisig_changes_its_rules_lets_a_program_go_and_ends_without_a_lamport_left() {
+fn a_multisig_changes_its_rules_transfers_a_program_dissolves_and_returns_all_rent() {
     let room = ControlRoom::open();
     let changed = new_rules(&room);
     pause(&room);

@@ -124,7 +124,7 @@ fn a_mirror_is_filled_once_checked_exported_and_one_changed_byte_is_named() {
 }
 
 #[test]
-fn doctor_finds_everything_in_order_and_says_what_is_not() {
+fn doctor_reports_what_works_and_what_does_not() {
     let chain = Live::start(2, 100, &[]);
     let flags = chain.flags("mirror", 1);
     let before = json(&flags, &["doctor"]);
@@ -217,7 +217,7 @@ fn get(at: &str, path: &str) -> (String, String) {
 }
 
 #[test]
-fn a_daemon_tells_probes_how_it_is_and_logs_json_without_keys() {
+fn a_daemon_answers_probes_and_logs_json_without_keys() {
     let chain = Live::start(2, 100, &[]);
     // Outside the chain's folder, which is removed with the chain.
     let folder = tempfile::tempdir().expect("a folder");

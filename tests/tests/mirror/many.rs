@@ -42,7 +42,7 @@ fn equal(chain: &Live, accounts: u64) {
 }
 
 #[test]
-fn a_hundred_thousand_records_are_mirrored_equal_and_a_row_changed_by_hand_is_found() {
+fn a_mirror_of_a_hundred_thousand_records_is_equal_and_a_row_changed_by_hand_is_found() {
     let chain = Live::start(3, 100, &["--records", &RECORDS.to_string()]);
     let all = u64::from(RECORDS) + SEEDED_ACCOUNTS;
     let once = chain.done(1, &["index", "--once"]);

@@ -43,7 +43,7 @@ fn backup_address(vault: &Pubkey) -> Pubkey {
 }
 
 #[test]
-fn a_critical_account_comes_back_from_the_chain_alone_and_its_rent_to_who_paid() {
+fn a_critical_account_is_restored_from_its_backup_and_the_rent_goes_to_its_payer() {
     let mut w = critical();
     w.migrate_all();
     let one = w.vaults[0];
@@ -92,7 +92,7 @@ fn an_older_backup_is_closed_before_the_next_one_is_made() {
 }
 
 #[test]
-fn only_the_backup_that_this_proposal_made_of_this_account_brings_it_back() {
+fn only_this_proposals_backup_of_this_account_restores_it() {
     let mut w = critical();
     w.migrate_all();
     w.vote_rollback(&APPROVERS, false);
@@ -152,7 +152,7 @@ fn an_account_that_does_not_hold_the_new_version_is_not_restored() {
 }
 
 #[test]
-fn an_account_that_users_changed_comes_back_as_its_type_rule_says() {
+fn an_account_that_users_changed_is_restored_as_its_type_rule_says() {
     let mut w = World::at(Stage::Migrated);
     let (one, proposal) = (w.vaults[0], w.proposal_address());
     let deposit = client::deposit_ix(&address("owner"), w.index_of(&one), 1);

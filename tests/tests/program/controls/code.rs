@@ -141,7 +141,7 @@ fn a_roll_forward_supersedes_only_the_unfinished_upgrade() {
 }
 
 #[test]
-fn a_buffer_handed_over_unasked_goes_to_the_treasury_by_an_executor() {
+fn a_buffer_given_to_the_manager_without_freezing_is_reclaimed_to_the_treasury() {
     let mut w = World::at(Stage::Registered);
     w.upload("stray", elf::v1());
     let (at, dev) = (w.buffer_key("stray").pubkey(), key("dev"));

@@ -13,7 +13,7 @@ use upgrade_manager::{
 };
 
 #[test]
-fn a_buffer_is_frozen_only_by_who_has_it() {
+fn a_buffer_is_frozen_only_by_its_authority() {
     let mut w = World::at(Stage::Registered);
     w.upload("upgrade", elf::v2());
     let mut freeze = w.freeze_ix("upgrade", BufferRole::Upgrade);

@@ -17,7 +17,7 @@ fn refuse_redirect(w: &mut World, mut ix: solana_instruction::Instruction, from:
 }
 
 #[test]
-fn a_buffer_nobody_proposed_goes_back_only_to_who_froze_it() {
+fn an_unproposed_buffer_goes_back_only_to_the_key_that_froze_it() {
     let mut w = World::at(Stage::Attested);
     for name in ["upgrade", "rollback"] {
         let theft = w.close_buffer_ix("stranger", name);

@@ -94,7 +94,7 @@ fn a_vault_closed_after_its_migration_does_not_block_the_rollback() {
 }
 
 #[test]
-fn only_an_executor_sets_an_account_aside_and_only_one_that_is_stuck() {
+fn only_an_executor_quarantines_and_only_an_account_that_is_not_migrated() {
     let mut w = World::at(Stage::Executed);
     let vaults = w.vaults.clone();
     let payer = key("payer");

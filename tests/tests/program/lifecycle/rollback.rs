@@ -149,7 +149,7 @@ fn only_an_executor_restores_and_rolls_back() {
 }
 
 #[test]
-fn only_the_recorded_bytes_come_back_and_only_into_their_own_account() {
+fn only_the_recorded_bytes_are_restored_and_only_into_their_own_account() {
     let mut w = rolling_back();
     let (a, b) = (w.vaults[0], w.vaults[1]);
     let bytes = |w: &World, v| w.before[v].data.clone();

@@ -103,7 +103,7 @@ fn a_squads_vault_cancels_and_lifts_a_pause() {
 }
 
 #[test]
-fn nobody_votes_in_the_vaults_place() {
+fn only_the_vault_casts_the_vaults_vote() {
     let (mut w, squad) = proposed();
     for (name, code) in [
         ("sam", ManagerError::NotAMember),
@@ -123,7 +123,7 @@ fn nobody_votes_in_the_vaults_place() {
 }
 
 #[test]
-fn a_squads_multisig_under_a_single_key_is_refused_at_creation() {
+fn a_squads_multisig_with_a_config_authority_is_refused_at_creation() {
     let mut w = World::at(Stage::Deployed);
     let squad = SquadsMultisig::create_as(&mut w.chain, &SQUAD, |args| {
         args.threshold = 3;
@@ -135,7 +135,7 @@ fn a_squads_multisig_under_a_single_key_is_refused_at_creation() {
 }
 
 #[test]
-fn a_squads_multisig_that_demands_less_than_agreed_is_refused_at_creation() {
+fn a_squads_multisig_below_the_required_threshold_is_refused_at_creation() {
     let mut w = World::at(Stage::Deployed);
     let signers = [&key("create"), &key("payer")];
     let lax = SquadsMultisig::create(&mut w.chain, &SQUAD, 2, 0);
@@ -331,7 +331,7 @@ fn a_weakened_squads_multisig_approves_no_rollback_but_an_approved_one_is_execut
 /// these bytes directly, so that the manager refuses the account even if an upgraded Squads allows
 /// it.
 #[test]
-fn a_squads_multisig_that_came_under_a_single_key_is_refused_later() {
+fn a_squads_multisig_that_got_a_config_authority_is_refused_later() {
     const CONFIG_AUTHORITY_OFFSET: usize = 40;
     let control = |w: &mut World, squad: &SquadsMultisig| {
         let stranger = address("stranger");

@@ -87,7 +87,7 @@ fn a_squads_multisig_becomes_one_of_keys_by_its_own_vote() {
 }
 
 #[test]
-fn a_multisig_of_keys_goes_under_a_squads_vault_that_is_sound_when_it_does() {
+fn a_multisig_of_keys_changes_to_a_squads_vault_that_is_strict_enough() {
     let mut w = World::at(Stage::Registered);
     let squad = SquadsMultisig::create(&mut w.chain, &SQUAD, 3, 0);
     let next = Action::ConfigChange(rules(&w, three_of_five(&squad), squad.vault()));
@@ -104,7 +104,7 @@ fn a_multisig_of_keys_goes_under_a_squads_vault_that_is_sound_when_it_does() {
 }
 
 #[test]
-fn a_multisig_demands_more_of_its_squads_members_than_before() {
+fn a_multisig_raises_the_required_squads_threshold() {
     let (mut w, squad) = attested();
     let strict = SquadsVault { min_threshold: 4, ..three_of_five(&squad) };
     let action = Action::ConfigChange(rules(&w, strict, squad.vault()));
@@ -128,7 +128,7 @@ fn a_multisig_demands_more_of_its_squads_members_than_before() {
 }
 
 #[test]
-fn a_squads_multisig_lets_a_program_go() {
+fn a_multisig_under_a_squads_vault_transfers_a_program() {
     let (mut w, squad) = attested();
     let action = w.hand_over("dev");
     let id = propose(&mut w, &squad, action);

@@ -112,7 +112,7 @@ fn a_member_who_pays_inside_the_vaults_transaction_must_sign_its_execution() {
 }
 
 #[test]
-fn a_multisig_changes_itself_and_what_it_agreed_on_before_stays_executable() {
+fn a_squads_multisig_changes_itself_and_earlier_approved_transactions_stay_executable() {
     let mut chain = Chain::new();
     let multisig = multisig(&mut chain, 0);
     let agreed = multisig.agree(&mut chain, &[pay(&multisig, SOL)]);
