@@ -75,7 +75,7 @@ pub use rollback::RollbackHandler;
 pub use setup::{
     buffer::BufferView,
     governance::MultisigProposalRequest,
-    manager::{SetupManager, SetupPreflight, SetupReceipt},
+    manager::{SetupManager, SetupPreflight},
     upload::UploadRequest,
 };
 pub use solana_signature::Signature;

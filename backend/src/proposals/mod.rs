@@ -43,7 +43,14 @@ impl ProposalManager {
     fn plan_vote(&self, verb: Verb, current: &ProposalContext) -> Plan {
         let mut plan = Plan::for_proposal(&self.context, verb, current);
         members::pin_votes(&current.proposal, &current.multisig, &mut plan.pinned);
-        votes::add(&mut plan, &self.context, &current.proposal, &current.multisig, current.now);
+        votes::add(
+            &mut plan,
+            &self.context,
+            verb,
+            &current.proposal,
+            &current.multisig,
+            current.now,
+        );
         plan
     }
 }
