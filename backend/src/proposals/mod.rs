@@ -1,9 +1,6 @@
-//! Proposals to upgrade a program: making them, votes on them, execution. Their verbs are plans and go
-//! through `Backend::prepare`. The set-up in `setup` sends at once, for scripts that confirm nothing; an
-//! operator's set-up goes through `SetupManager`, which shows it first.
+//! Proposals to upgrade a program: making them, votes on them, execution.
 mod execute;
 mod propose;
-mod setup;
 
 use crate::{
     accounts::proposal::ProposalContext,

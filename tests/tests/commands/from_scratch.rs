@@ -2,17 +2,16 @@
 //! the control room's commands alone.
 use std::{
     process::{Command, Output, Stdio},
-    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use anchor_lang::AccountDeserialize;
 use backend::{
-    Backend, FileArchive, FileSigner, ProposalManager, Signer,
+    FileSigner, Signer,
     chain::{ChainClient, RawAccount},
     elf,
-    instructions::program_data_address,
+    instructions::{freeze_buffer, program_data_address},
 };
 use e2e::{live::Live, relay::Relay, robot};
 use serde_json::Value;
@@ -366,12 +365,11 @@ fn unused_buffers(desk: &Desk) {
 
     let half = upload();
     let address: Pubkey = half.parse().expect("an address");
-    let key: Arc<dyn Signer> =
-        Arc::new(FileSigner::open(&desk.chain.ready.deployer).expect("a key"));
-    let archive = Arc::new(FileArchive::at(&desk.chain.folder("archive")));
-    let backend = Backend::new(desk.gateway.clone(), archive, Some(key.clone()));
-    let manager = ProposalManager::new(&backend.context());
-    let frozen = manager.freeze(&*key, &desk.program, &address, BufferRole::Rollback);
+    let key = FileSigner::open(&desk.chain.ready.deployer).expect("a key");
+    let (holder, role) = (key.pubkey(), BufferRole::Rollback);
+    let freeze = [freeze_buffer(&holder, &holder, &desk.program, &address, role)];
+    let signers: [&dyn Signer; 1] = [&key];
+    let frozen = desk.gateway.send_and_confirm("freeze buffer", &freeze, &signers);
     desk.chain.run(frozen).expect("a frozen buffer");
     assert_eq!(desk.show(&half)["attested"], false);
     let args = ["buffer", "freeze", "--buffer", &half, "--program", &program, "--role"];
