@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::{Context, Result, bail};
 use backend::{
     Archive, Backend, BuiltElf, ChainClient, FileArchive, Operation, Preflight, ProgramBuilder,
-    ProposalManager, ProposeRequest, SentTx, Verb,
+    ProposeRequest, Receipt, SentTx, SetupManager, SetupPreflight, Verb,
 };
 use futures_util::future::{try_join, try_join_all, try_join3};
 use solana_pubkey::Pubkey;
@@ -159,8 +159,8 @@ impl Seeder<'_> {
         ProgramBuilder::new(&self.deployer.context())
     }
 
-    fn proposals(&self) -> ProposalManager {
-        ProposalManager::new(&self.deployer.context())
+    fn set_up(&self) -> SetupManager {
+        SetupManager::new(&self.deployer.context())
     }
 
     async fn upload(&self, name: &str, elf: &BuiltElf) -> Result<Pubkey> {
@@ -213,21 +213,20 @@ impl Seeder<'_> {
                 .map(|m| MemberArgs { key: m.signer.pubkey(), roles: role::ALL })
                 .collect(),
         };
-        let (proposals, deployer) = (self.proposals(), &*self.keys.deployer.signer);
-        let (multisig, made) = proposals.create_multisig(&*new_key(), args).await?;
+        let set_up = self.set_up();
+        let made = submit_set_up(&set_up, set_up.multisig(args).await?).await?;
+        let multisig = made.subject.context("The multisig has no address.")?;
         let [version, _] = VERSIONS;
-        let taken = proposals.register_program(deployer, &multisig, program, version).await?;
-        Ok((multisig, vec![made, taken]))
+        let shown = set_up.register(program, &multisig, version).await?;
+        let taken = submit_set_up(&set_up, shown).await?;
+        Ok((multisig, made.sent.into_iter().chain(taken.sent).collect()))
     }
 
     async fn freeze(&self, upgrade: Pubkey, rollback: Pubkey) -> Result<Buffers> {
-        let (proposals, deployer) = (self.proposals(), &*self.keys.deployer.signer);
-        let one = |buffer: Pubkey, role| {
-            let proposals = &proposals;
-            async move {
-                let frozen = proposals.freeze(deployer, &demo_vault::ID, &buffer, role).await?;
-                anyhow::Ok([frozen, proposals.attest(&buffer).await?])
-            }
+        let set_up = &self.set_up();
+        let one = async |buffer: Pubkey, role| {
+            let shown = set_up.freeze(&buffer, &demo_vault::ID, role).await?;
+            anyhow::Ok(submit_set_up(set_up, shown).await?.sent)
         };
         let both = try_join(one(upgrade, BufferRole::Upgrade), one(rollback, BufferRole::Rollback));
         let (new, old) = both.await?;
@@ -274,4 +273,13 @@ async fn submit(backend: &Backend, shown: Preflight) -> Result<Vec<SentTx>> {
         bail!("{verb} failed: {failure}");
     }
     Ok(receipt.sent)
+}
+
+async fn submit_set_up(set_up: &SetupManager, shown: SetupPreflight) -> Result<Receipt> {
+    let verb = shown.verb;
+    let receipt = set_up.submit(shown, None).await?;
+    if let Some(failure) = receipt.failures.first() {
+        bail!("{verb} failed: {failure}");
+    }
+    Ok(receipt)
 }

@@ -2,17 +2,16 @@
 //! the control room's commands alone.
 use std::{
     process::{Command, Output, Stdio},
-    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use anchor_lang::AccountDeserialize;
 use backend::{
-    Backend, FileArchive, FileSigner, ProposalManager, Signer,
+    FileSigner, Signer,
     chain::{ChainClient, RawAccount},
     elf,
-    instructions::program_data_address,
+    instructions::{freeze_buffer, program_data_address},
 };
 use e2e::{live::Live, relay::Relay, robot};
 use serde_json::Value;
@@ -367,12 +366,11 @@ fn unused_buffers(setup: &Setup) {
 
     let half = upload();
     let address: Pubkey = half.parse().expect("an address");
-    let key: Arc<dyn Signer> =
-        Arc::new(FileSigner::open(&setup.chain.ready.deployer).expect("a key"));
-    let archive = Arc::new(FileArchive::at(&setup.chain.folder("archive")));
-    let backend = Backend::new(setup.client.clone(), archive, Some(key.clone()));
-    let manager = ProposalManager::new(&backend.context());
-    let frozen = manager.freeze(&*key, &setup.program, &address, BufferRole::Rollback);
+    let key = FileSigner::open(&setup.chain.ready.deployer).expect("a key");
+    let (holder, role) = (key.pubkey(), BufferRole::Rollback);
+    let freeze = [freeze_buffer(&holder, &holder, &setup.program, &address, role)];
+    let signers: [&dyn Signer; 1] = [&key];
+    let frozen = setup.client.send_and_confirm("freeze buffer", &freeze, &signers);
     setup.chain.run(frozen).expect("a frozen buffer");
     assert_eq!(setup.show(&half)["attested"], false);
     let args = ["buffer", "freeze", "--buffer", &half, "--program", &program, "--role"];
