@@ -1,5 +1,39 @@
-//! The control room: terminal screens and headless commands around the mirror (`indexer`) and the
-//! `backend`. It holds no key material and builds no transaction.
+//! The `control-room` binary: terminal screens and headless commands on top of the mirror (`indexer`)
+//! and the `backend`.
+//!
+//! The screens run one loop: `Event → keymap → Action → update(&mut Model) → (Effects, dirty) →
+//! view(&Model)`. A new screen is one file in `view/`, its state in `model/`, and its rows in
+//! `keymap/table.rs`.
+//!
+//! # What this crate may not do
+//!
+//! - It holds no key material and builds no transaction: the `backend` does both.
+//! - `model` holds tickets of intents, never an `Intent`; only `runtime` keeps those.
+//! - `view` does no I/O and reads no clock. `update` is pure: it returns effects as values.
+//!
+//! # Modules, and what each imports from this crate (without tests)
+//!
+//! | module | holds | imports |
+//! |---|---|---|
+//! | `strings`, `text`, `theme` | user-visible texts, formatting, colours | – |
+//! | `widgets` | table, panel, meter | `text`, `theme` |
+//! | `model` | everything the screens show | `strings`, `text`, `theme` |
+//! | `action` | every change of the model, as a value | `keymap`, `model` |
+//! | `keymap` | keys and commands | `action`, `model`, `strings` |
+//! | `notify` | notices: which are due, and their delivery | `model`, `text` |
+//! | `effect` | requested side effects, as values | `model`, `notify` |
+//! | `update` | applies actions to the model | `action`, `effect`, `keymap`, `model`, `notify`, `strings`, `text` |
+//! | `view` | draws the model | `keymap`, `model`, `strings`, `text`, `theme`, `widgets` |
+//! | `cli` | command line | `config`, `notify`, `theme` |
+//! | `config` | settings from flags, environment and file | `cli`, `notify`, `text`, `theme` |
+//! | `logging` | the log file | `config` |
+//! | `session` | opens store, key and node | `config`, `model`, `text` |
+//! | `runtime` | terminal, event loop, effect runner | `action`, `effect`, `keymap`, `model`, `notify`, `sandbox`, `session`, `strings`, `text`, `theme`, `update`, `view` |
+//! | `sandbox` | starts the local chain | `cli`, `config`, `model`, `runtime`, `session`, `text` |
+//! | `headless` | commands without screens | `cli`, `config`, `model`, `runtime`, `session`, `strings`, `text` |
+//!
+//! Three pairs still import each other: `action` and `keymap`, `cli` and `config`, `runtime` and
+//! `sandbox`.
 mod action;
 mod cli;
 mod config;
