@@ -25,11 +25,11 @@ pub fn take(model: &mut Model, action: Action) -> Vec<Effect> {
             model.snapshot = snapshot;
             model.loaded = true;
             model.keep_selections();
-            told(model)
+            follow_up(model)
         }
         Action::Health(health) => {
             model.health = health;
-            told(model)
+            follow_up(model)
         }
         Action::Prepared { ticket, result } => prepared(model, ticket, result),
         Action::Checked { ticket, result } => {
@@ -82,9 +82,9 @@ pub fn take(model: &mut Model, action: Action) -> Vec<Effect> {
     }
 }
 
-/// What news of the mirror or of the connection call for: notices, and new checks where those on
+/// Effects that a new snapshot or health calls for: notices, and new checks where those on
 /// view have become old.
-fn told(model: &mut Model) -> Vec<Effect> {
+fn follow_up(model: &mut Model) -> Vec<Effect> {
     let mut effects = due(model);
     if model.ui.screen == Screen::Proposal && model.dialog.is_none() && commands::needs_check(model)
     {

@@ -35,19 +35,19 @@ fn press_everything(r: &mut Robot, leave: &[KeyCode]) {
     let codes = (' '..='~').map(KeyCode::Char).chain((1..=12).map(KeyCode::F)).chain(named);
     for code in codes.filter(|c| !leave.contains(c)) {
         r.wait(700).press(code);
-        assert!(r.wished.is_empty(), "{code:?}: {:?}", r.wished);
+        assert!(r.requested.is_empty(), "{code:?}: {:?}", r.requested);
         r.wait(700).event(KeyEvent::new(code, KeyModifiers::ALT));
-        assert!(r.wished.is_empty(), "Alt-{code:?}: {:?}", r.wished);
+        assert!(r.requested.is_empty(), "Alt-{code:?}: {:?}", r.requested);
     }
     r.act(Action::Paste("y\n".into()));
     r.act(Action::Wheel(1));
     for c in COMMANDS.iter().filter(|c| !matches!(c.keys, ["q", ..] | ["esc", ..])) {
         r.act(Action::Run(c.id));
-        assert!(r.wished.is_empty(), "{:?}: {:?}", c.id, r.wished);
+        assert!(r.requested.is_empty(), "{:?}: {:?}", c.id, r.requested);
     }
     for action in [Action::Yes { repeat: false }, Action::Accept { repeat: false }] {
         r.act(action);
-        assert!(r.wished.is_empty(), "{:?}", r.wished);
+        assert!(r.requested.is_empty(), "{:?}", r.requested);
     }
 }
 
@@ -80,14 +80,14 @@ fn a_dialog_that_a_small_terminal_hides_is_neither_confirmed_there_nor_at_once_a
     let mut r = sandbox(&fixtures::active(1));
     r.open('a').resize(SMALL).press(KeyCode::Esc);
     assert!(r.model.dialog.is_none(), "Esc closes it");
-    assert!(matches!(r.wished.first(), Some(Effect::Discard(_))), "and forgets the intent");
+    assert!(matches!(r.requested.first(), Some(Effect::Discard(_))), "and forgets the intent");
 }
 
 #[test]
 fn a_dialog_that_is_prepared_while_nothing_is_on_view_waits_for_its_reader() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::Char('a'));
-    let Some(Effect::Prepare(ticket, _)) = r.wished.first().cloned() else { panic!() };
+    let Some(Effect::Prepare(ticket, _)) = r.requested.first().cloned() else { panic!() };
     r.resize(SMALL);
     r.act(Action::Prepared { ticket, result: Ok(fixtures::shown(Verb::Approve)) });
     r.wait(9_000).resize((80, 24)).keys("y");
@@ -115,7 +115,7 @@ fn no_key_acts_on_a_proposal_that_the_screen_does_not_show() {
             for f in [fixtures::active(1), fixtures::timelocked(), fixtures::migrating(200, 0)] {
                 let mut r = sandbox(&f);
                 r.act(Action::Run(crate::keymap::Id::Show(screen))).press(KeyCode::Char(c));
-                assert!(r.wished.is_empty() && r.model.dialog.is_none(), "{c} on {screen:?}");
+                assert!(r.requested.is_empty() && r.model.dialog.is_none(), "{c} on {screen:?}");
                 assert!(r.said().contains("not on view here"), "{c}: {}", r.said());
             }
         }
@@ -134,8 +134,8 @@ fn no_key_acts_on_a_proposal_that_the_screen_does_not_show() {
 fn a_row_for_which_there_is_no_room_is_not_acted_on() {
     let mut r = sandbox(&fixtures::active(1));
     r.model.ui.drawn.proposal = None;
-    r.wished = super::update(&mut r.model, Action::Run(crate::keymap::Id::Approve), r.now);
-    assert!(r.wished.is_empty() && r.said().contains("not on view"), "{}", r.said());
+    r.requested = super::update(&mut r.model, Action::Run(crate::keymap::Id::Approve), r.now);
+    assert!(r.requested.is_empty() && r.said().contains("not on view"), "{}", r.said());
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_dialog_is_confirmed_only_after_what_is_signed_was_on_the_screen() {
     let mut r = sandbox(&fixtures::active(1));
     r.size = (80, 24);
     r.press(KeyCode::Char('a'));
-    let Some(Effect::Prepare(ticket, _)) = r.wished.first().cloned() else { panic!() };
+    let Some(Effect::Prepare(ticket, _)) = r.requested.first().cloned() else { panic!() };
     let mut shown = fixtures::shown(Verb::Approve);
     shown.checks = (0..30).map(|i| Check::warn(format!("Warning {i}."))).collect();
     r.act(Action::Prepared { ticket, result: Ok(shown) });
@@ -167,7 +167,7 @@ fn a_dialog_without_room_for_its_buttons_is_not_confirmed() {
     if let Some(Dialog::Confirm(c)) = &mut r.model.dialog {
         c.seen(None, r.now);
     }
-    r.wished = super::update(&mut r.model, Action::Yes { repeat: false }, r.now);
+    r.requested = super::update(&mut r.model, Action::Yes { repeat: false }, r.now);
     assert!(!r.submitted() && r.said().starts_with("e "));
     let why = r.model.message.as_ref().map(|m| m.text.clone()).unwrap_or_default();
     assert!(why.contains("no room for its buttons"), "{why}");
@@ -198,7 +198,7 @@ fn an_error_stays_until_it_is_dismissed() {
 fn an_error_of_a_dialog_is_not_dismissed_by_closing_the_next_one() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::Char('a'));
-    let Some(Effect::Prepare(ticket, _)) = r.wished.first().cloned() else { panic!() };
+    let Some(Effect::Prepare(ticket, _)) = r.requested.first().cloned() else { panic!() };
     r.act(Action::Prepared { ticket, result: Err("The node refused.".into()) });
     r.open('a').wait(600).press(KeyCode::Esc);
     assert_eq!(r.said(), "The node refused.");

@@ -13,9 +13,9 @@ fn checks_are_made_anew_when_the_timelock_ends_or_the_node_comes_back() {
     let mut r = Robot::new(fixtures::model(&f, Instant::now()));
     let answered = |r: &mut Robot, result| {
         let Some(Effect::Check(ticket, _)) =
-            r.wished.iter().rev().find(|e| matches!(e, Effect::Check(..))).cloned()
+            r.requested.iter().rev().find(|e| matches!(e, Effect::Check(..))).cloned()
         else {
-            panic!("no check: {:?}", r.wished);
+            panic!("no check: {:?}", r.requested);
         };
         r.act(Action::Checked { ticket, result });
     };
@@ -25,11 +25,11 @@ fn checks_are_made_anew_when_the_timelock_ends_or_the_node_comes_back() {
     let health = |unix, slot| Action::Health(fixtures::live(now, unix, slot));
     let (eta, slot) = (f.proposal.eta, f.proposal.slot_floor(f.multisig.timelock));
     r.act(health(eta - 9, slot));
-    assert!(r.wished.is_empty(), "nothing has changed");
+    assert!(r.requested.is_empty(), "nothing has changed");
     r.act(health(eta + 9, slot));
     answered(&mut r, Err("The node does not answer.".to_owned()));
     r.act(health(eta + 10, slot));
-    assert!(r.wished.is_empty(), "an error is not asked for again and again");
+    assert!(r.requested.is_empty(), "an error is not asked for again and again");
     r.model.health.conn = indexer::Conn::Connecting;
     r.act(Action::Run(keymap::Id::Check));
     answered(&mut r, Err("The node does not answer.".to_owned()));

@@ -19,24 +19,24 @@ use crate::{
 pub(super) struct Robot {
     pub model: Model,
     pub now: Instant,
-    pub wished: Vec<Effect>,
+    pub requested: Vec<Effect>,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
 }
 
 impl Robot {
     pub fn new(model: Model) -> Self {
-        Self { now: model.now, model, wished: vec![], size: (160, 50) }
+        Self { now: model.now, model, requested: vec![], size: (160, 50) }
     }
 
     pub fn wait(&mut self, ms: u64) -> &mut Self {
         self.now += Duration::from_millis(ms);
-        self.wished = update(&mut self.model, Action::Tick, self.now);
+        self.requested = update(&mut self.model, Action::Tick, self.now);
         self
     }
 
     pub fn act(&mut self, action: Action) -> &mut Self {
-        self.wished = update(&mut self.model, action, self.now);
+        self.requested = update(&mut self.model, action, self.now);
         fixtures::look(&mut self.model, self.size);
         self
     }
@@ -64,7 +64,7 @@ impl Robot {
     /// Presses the key of an action and lets the backend answer.
     pub fn open(&mut self, c: char) -> &mut Self {
         self.press(KeyCode::Char(c));
-        let Some(Effect::Prepare(ticket, Operation { verb, .. })) = self.wished.first().cloned()
+        let Some(Effect::Prepare(ticket, Operation { verb, .. })) = self.requested.first().cloned()
         else {
             panic!("{c} prepared nothing: {:?}", self.said());
         };
@@ -78,7 +78,7 @@ impl Robot {
     }
 
     pub fn submitted(&self) -> bool {
-        self.wished.iter().any(|e| matches!(e, Effect::Submit(_)))
+        self.requested.iter().any(|e| matches!(e, Effect::Submit(_)))
     }
 }
 
@@ -95,7 +95,7 @@ fn enter_alone_never_confirms() {
     let mut r = sandbox(&fixtures::active(1));
     r.open('a').wait(600).press(KeyCode::Enter);
     assert!(!r.submitted() && r.model.dialog.is_none(), "Enter pressed Cancel");
-    assert!(matches!(r.wished.first(), Some(Effect::Discard(_))), "and the intent is forgotten");
+    assert!(matches!(r.requested.first(), Some(Effect::Discard(_))), "and the intent is forgotten");
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn on_a_shared_cluster_the_program_is_typed_for_grave_verbs() {
 fn what_failed_its_checks_cannot_be_signed() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::Char('a'));
-    let Some(Effect::Prepare(ticket, _)) = r.wished.first().cloned() else { panic!() };
+    let Some(Effect::Prepare(ticket, _)) = r.requested.first().cloned() else { panic!() };
     let shown =
         crate::model::job::PreflightView { sendable: false, ..fixtures::shown(Verb::Approve) };
     r.act(Action::Prepared { ticket, result: Ok(shown) });
@@ -216,11 +216,11 @@ fn the_dialog_keeps_its_target_while_the_mirror_changes() {
 fn an_answer_for_a_closed_dialog_opens_nothing() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::Char('a'));
-    let Some(Effect::Prepare(ticket, _)) = r.wished.first().cloned() else { panic!() };
+    let Some(Effect::Prepare(ticket, _)) = r.requested.first().cloned() else { panic!() };
     r.press(KeyCode::Esc);
     r.act(Action::Prepared { ticket, result: Ok(fixtures::shown(Verb::Approve)) });
     assert!(r.model.dialog.is_none());
-    assert_eq!(r.wished, [Effect::Discard(ticket)]);
+    assert_eq!(r.requested, [Effect::Discard(ticket)]);
 }
 
 #[test]
@@ -253,9 +253,9 @@ fn a_second_action_waits_for_the_first() {
     let mut r = sandbox(&fixtures::migrating(10, 0));
     r.model.job = Some(Job::new(99, &Step::of(Verb::Migrate), key(40), r.now));
     r.press(KeyCode::Char('R'));
-    assert!(r.wished.is_empty() && r.said().contains("Migrate is running"), "{}", r.said());
+    assert!(r.requested.is_empty() && r.said().contains("Migrate is running"), "{}", r.said());
     r.press(KeyCode::F(3));
-    assert!(r.wished.is_empty(), "nor does the key change under it");
+    assert!(r.requested.is_empty(), "nor does the key change under it");
     r.press(KeyCode::Char('q'));
     assert!(!r.model.quit && matches!(r.model.dialog, Some(Dialog::Quit { .. })));
 }
@@ -274,7 +274,7 @@ fn writing_is_refused_with_a_reason() {
         let mut r = sandbox(&fixtures::active(1));
         spoil(&mut r.model);
         r.press(KeyCode::Char('a'));
-        assert!(r.wished.is_empty() && r.said().contains(reason), "{}", r.said());
+        assert!(r.requested.is_empty() && r.said().contains(reason), "{}", r.said());
     }
 }
 
@@ -288,7 +288,7 @@ fn what_makes_no_sense_for_the_status_is_refused_with_the_status() {
     ] {
         let mut r = sandbox(&f);
         r.press(KeyCode::Char(c));
-        assert!(r.wished.is_empty() && r.said().contains(word), "{c}: {}", r.said());
+        assert!(r.requested.is_empty() && r.said().contains(word), "{c}: {}", r.said());
     }
 }
 
@@ -328,7 +328,7 @@ fn enter_drills_down_and_esc_comes_back() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::Enter);
     assert_eq!(r.model.ui.screen, Screen::Proposal);
-    assert!(matches!(r.wished.first(), Some(Effect::Check(_, op)) if op.verb == Verb::Approve));
+    assert!(matches!(r.requested.first(), Some(Effect::Check(_, op)) if op.verb == Verb::Approve));
     r.press(KeyCode::Enter);
     assert_eq!(r.model.ui.screen, Screen::Migration);
     r.press(KeyCode::Esc).press(KeyCode::Esc);
@@ -359,25 +359,25 @@ fn a_filter_narrows_the_rows_and_esc_clears_it() {
 fn the_sandbox_changes_keys_and_moves_the_clock() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::F(4));
-    assert_eq!(r.wished, [Effect::UseMember(3)]);
+    assert_eq!(r.requested, [Effect::UseMember(3)]);
     r.keys("K").press(KeyCode::Down).press(KeyCode::Enter);
-    assert_eq!(r.wished, [Effect::UseMember(2)], "one below the one that signs");
+    assert_eq!(r.requested, [Effect::UseMember(2)], "one below the one that signs");
     r.keys("Tjj").press(KeyCode::Enter);
-    assert_eq!(r.wished, [Effect::MoveClock(48 * 3_600)]);
+    assert_eq!(r.requested, [Effect::MoveClock(48 * 3_600)]);
 }
 
 #[test]
 fn checks_of_the_open_proposal_follow_its_state() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::Enter);
-    let Some(Effect::Check(ticket, _)) = r.wished.first().cloned() else { panic!() };
+    let Some(Effect::Check(ticket, _)) = r.requested.first().cloned() else { panic!() };
     r.act(Action::Checked { ticket, result: Ok(fixtures::shown(Verb::Approve)) });
     r.act(Action::Loaded(fixtures::snapshot(&fixtures::active(1))));
-    assert!(r.wished.is_empty(), "nothing changed");
+    assert!(r.requested.is_empty(), "nothing changed");
     let mut changed = (*fixtures::snapshot(&ready())).clone();
     changed.view.proposals[0].slot += 1;
     r.act(Action::Loaded(changed.into()));
-    assert!(matches!(r.wished.first(), Some(Effect::Check(_, op)) if op.verb == Verb::Execute));
+    assert!(matches!(r.requested.first(), Some(Effect::Check(_, op)) if op.verb == Verb::Execute));
 }
 
 #[test]
