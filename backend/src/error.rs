@@ -1,12 +1,12 @@
-//! Everything that can go wrong between an operator and the chain, as a sentence: what failed, on
-//! which account, what to do next. No variant ever carries key material.
+//! Every error of the backend as a sentence for the operator: what failed, on which account, what to do
+//! next. No variant carries key material.
 use std::{path::PathBuf, time::Duration};
 
 use solana_pubkey::Pubkey;
 
-use crate::gateway::Failure;
+use crate::failure::Failure;
 
-/// Short for a result of this crate.
+/// The result of this crate's functions.
 pub type Result<T> = std::result::Result<T, BackendError>;
 
 /// Why the backend could not or would not do something.
@@ -17,9 +17,9 @@ pub enum BackendError {
         "The RPC node {url} does not answer: {reason}. Check the address and the network, then try again."
     )]
     Unreachable {
-        /// The node, without what may be an access key.
+        /// The node's address without access keys.
         url: String,
-        /// What the network said.
+        /// The error of the connection.
         reason: String,
     },
     /// The node took longer than the configured time.
@@ -27,7 +27,7 @@ pub enum BackendError {
         "The RPC node {url} did not answer within {timeout:?}. Try again, or use a faster node."
     )]
     Slow {
-        /// The node, without what may be an access key.
+        /// The node's address without access keys.
         url: String,
         /// The configured time.
         timeout: Duration,
@@ -37,7 +37,7 @@ pub enum BackendError {
         "The RPC node {url} refuses because of too many requests (HTTP 429). Wait a minute, or use a node with a higher limit."
     )]
     RateLimited {
-        /// The node, without what may be an access key.
+        /// The node's address without access keys.
         url: String,
     },
     /// The node is on another cluster than the one expected.
@@ -45,7 +45,7 @@ pub enum BackendError {
         "The RPC node {url} is on the cluster with genesis {found}, but {expected} is expected. Nothing is signed there; check the address."
     )]
     WrongCluster {
-        /// The node, without what may be an access key.
+        /// The node's address without access keys.
         url: String,
         /// Its genesis hash.
         found: String,
@@ -55,17 +55,17 @@ pub enum BackendError {
     /// The node answered with an error of its own.
     #[error("The RPC node refused {method}: {message} (code {code}).")]
     Rpc {
-        /// What was asked.
+        /// The RPC method.
         method: String,
         /// JSON-RPC error code.
         code: i64,
-        /// The node's words.
+        /// The node's message.
         message: String,
     },
     /// The node's answer could not be read.
     #[error("The RPC node's answer to {method} could not be read: {reason}. Use another node.")]
     BadAnswer {
-        /// What was asked.
+        /// The RPC method.
         method: String,
         /// Why.
         reason: String,
@@ -73,7 +73,7 @@ pub enum BackendError {
     /// An account that must exist does not.
     #[error("There is no {what} at {address}. Check the address and the cluster.")]
     NoAccount {
-        /// What was looked for.
+        /// The kind of account.
         what: &'static str,
         /// Where.
         address: Pubkey,
@@ -83,7 +83,7 @@ pub enum BackendError {
         "The {what} {address} is owned by {found}, not by {expected}. It is not what it claims to be; do not sign."
     )]
     ForeignOwner {
-        /// What it should be.
+        /// The kind of account it should be.
         what: &'static str,
         /// Where.
         address: Pubkey,
@@ -95,11 +95,11 @@ pub enum BackendError {
     /// An account of the manager is of another kind than expected.
     #[error("{address} is a {found}; here the address of a {needed} is needed.")]
     OtherKind {
-        /// What it should be.
+        /// The kind of account it should be.
         needed: &'static str,
         /// Where.
         address: Pubkey,
-        /// What it is.
+        /// The kind of account it is.
         found: &'static str,
     },
     /// An account's bytes cannot be used.
@@ -107,23 +107,23 @@ pub enum BackendError {
         "The {what} {address} cannot be read: {reason}. The node may have cut it short, or the program may be newer than this tool."
     )]
     BadAccount {
-        /// What it should be.
+        /// The kind of account it should be.
         what: &'static str,
         /// Where.
         address: Pubkey,
         /// Why.
         reason: String,
     },
-    /// An account's content belongs to another address.
+    /// An account's content derives another address than the one it was read from.
     #[error(
         "The {what} at {address} belongs at {own}: the RPC node mixes accounts up, or lies. Use another node."
     )]
     Misplaced {
-        /// What it should be.
+        /// The kind of account it should be.
         what: &'static str,
-        /// Where the node says it is.
+        /// The address at which the node shows it.
         address: Pubkey,
-        /// Where alone its content can be.
+        /// The address that its content derives.
         own: Pubkey,
     },
     /// A key file cannot be used.
@@ -137,7 +137,7 @@ pub enum BackendError {
     /// Signing failed.
     #[error("The key {signer} could not sign: {reason}.")]
     Signing {
-        /// Whose key.
+        /// The key's address.
         signer: Pubkey,
         /// Why.
         reason: String,
@@ -157,24 +157,24 @@ pub enum BackendError {
     /// A long job cannot go on; transactions may have been sent before.
     #[error("Stopped: {0}")]
     Stopped(String),
-    /// A signature is needed whose key is not there.
+    /// The transaction needs the signature of a key that is not loaded.
     #[error(
         "The transaction needs the signature of {signer}, whose key is not loaded, so it was not sent. Load that key with --keypair, then run the command again."
     )]
     MissingKey {
-        /// Whose key.
+        /// The key's address.
         signer: Pubkey,
     },
     /// A transaction failed, in simulation or on chain.
     #[error("{what} failed: {failure}")]
     Transaction {
-        /// What it should do.
+        /// The name of the transaction.
         what: String,
-        /// The transaction's own error in words, and whose fault it is.
+        /// The transaction's error as a sentence, and what is at fault.
         failure: Failure,
         /// Its signature when it was sent.
         signature: Option<String>,
-        /// Its log, as far as known.
+        /// Its log, if known.
         logs: Vec<String>,
     },
     /// The node refused a transaction, and no earlier broadcast can have been accepted.
@@ -182,11 +182,11 @@ pub enum BackendError {
         "{what}: the RPC node did not take the transaction {signature}: {reason}. Put that right or use another node; `control-room tx {signature}` tells whether it landed all the same."
     )]
     NotTaken {
-        /// What it should do.
+        /// The name of the transaction.
         what: String,
         /// Its signature.
         signature: String,
-        /// The node's words.
+        /// The node's message.
         reason: String,
     },
     /// A transaction was sent, and it is proved that no block includes it or ever will.
@@ -194,11 +194,11 @@ pub enum BackendError {
         "{what}: the transaction {signature} was not included, and no block can include it any more: finalized blocks are past the end of its blockhash. It changed nothing; try again{hint}."
     )]
     Dropped {
-        /// What it should do.
+        /// The name of the transaction.
         what: String,
         /// Its signature.
         signature: String,
-        /// What may have been the reason, as a sentence after a full stop; or nothing.
+        /// A likely reason as a second sentence, or nothing.
         hint: String,
     },
     /// A transaction was sent and its outcome could not be learnt.
@@ -206,7 +206,7 @@ pub enum BackendError {
         "{what}: the outcome of transaction {signature} is not known: {reason}. It may have landed, or may still land. Before trying again, run `control-room tx {signature}` with the same --rpc-url, which looks again."
     )]
     Unknown {
-        /// What it should do.
+        /// The name of the transaction.
         what: String,
         /// Its signature.
         signature: String,
@@ -218,7 +218,7 @@ pub enum BackendError {
         "{what} does not fit into one transaction: {bytes} bytes, at most {limit} are allowed."
     )]
     TooLarge {
-        /// What it should do.
+        /// The name of the transaction.
         what: String,
         /// Serialised size.
         bytes: usize,
@@ -247,8 +247,8 @@ pub enum BackendError {
 }
 
 impl BackendError {
-    /// The same out of a job that may have sent transactions: it no longer says that nothing was
-    /// signed. Everything that signs more than once passes its errors through here.
+    /// The same error from inside a job, which may have sent transactions: it no longer claims that nothing
+    /// was signed. Everything that signs more than once passes its errors through here.
     #[must_use]
     pub(crate) fn within_job(self) -> Self {
         match self {
@@ -258,8 +258,8 @@ impl BackendError {
         }
     }
 
-    /// The same, saying that nothing was signed: for what comes between the operator's yes and the
-    /// first signature. A node that fails later must not claim it.
+    /// The same error from between the operator's confirmation and the first signature: it says that nothing
+    /// was signed. An error after the first signature must not pass through here.
     #[must_use]
     pub(crate) fn before_signing(self) -> Self {
         match self {
@@ -272,8 +272,8 @@ impl BackendError {
         }
     }
 
-    /// What failed, without the advice of [`std::fmt::Display`]: for a sentence that gives advice of
-    /// another kind, such as not to try again before looking.
+    /// What failed, without the advice of [`std::fmt::Display`], for a sentence with other advice, such as
+    /// not to try again before looking the transaction up.
     pub(crate) fn cause(&self) -> String {
         match self {
             Self::Unreachable { url, reason } => {
@@ -296,7 +296,7 @@ impl BackendError {
         }
     }
 
-    /// Whether asking again later can succeed without any change: the network, not the rules.
+    /// Whether the network is at fault, so that the same request can succeed later without any change.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_fails_before_the_first_signature_is_said_to_have_stopped_it_there() {
+    fn an_rpc_error_before_the_first_signature_says_that_nothing_was_signed() {
         let slow =
             BackendError::Slow { url: "http://node".into(), timeout: Duration::from_secs(20) };
         let error = slow.before_signing();
@@ -354,7 +354,7 @@ mod tests {
         );
         assert!(error.is_transient());
         assert_eq!(error.cause(), "the RPC node http://node did not answer within 20s");
-        // What happens after signing is not touched.
+        // An error from after signing is left as it is.
         let unknown = BackendError::Unknown {
             what: "approve".into(),
             signature: "s".into(),
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_come_in_the_middle_of_a_job_does_not_say_that_nothing_happened() {
+    fn errors_that_can_occur_within_a_job_do_not_say_that_nothing_happened() {
         let path = PathBuf::from("/archive");
         let (address, own) = (Pubkey::new_from_array([1; 32]), Pubkey::new_from_array([2; 32]));
         for error in [

@@ -1,49 +1,82 @@
-//! The backend service: everything between an operator's decision and the chain. It re-reads the
-//! chain before it signs, shows what it will sign, and refuses when anything differs. It draws
-//! nothing, keeps no mirror, and repeats no rule that `upgrade-manager` already states.
+//! The backend: everything between an operator's decision and the chain. [`Backend::prepare`] reads the
+//! chain and shows what a verb would do; [`Backend::submit`] reads it again and signs only when nothing that
+//! was shown has changed.
+//!
+//! The backend draws nothing, reads no mirror, and never imports the indexer. It repeats no rule that
+//! `upgrade-manager` states: it calls the program's own functions.
+//!
+//! Rooms, from the floor up. A room imports only from rooms above it in this list:
+//!
+//! | room | holds |
+//! |---|---|
+//! | [`error`], [`failure`], [`preflight`] | values: errors, checks, facts, intents, receipts |
+//! | [`archive`], [`keys`] | old bytes on disk; who signs |
+//! | [`chain`] | the client of a node: reading, simulating, sending |
+//! | [`accounts`], [`instructions`] | the manager's accounts, read and checked; its instructions |
+//! | `census`, [`code`] | a program's accounts; ELFs, buffers, ProgramData |
+//! | `pipeline` | plan, seal, submit, and what every room below shares |
+//! | [`proposals`], [`multisig`], [`timelock`], [`builder`], [`migration`], [`rollback`] | the managers, which never import each other |
+//! | `setup`, [`operations`] | what comes before a proposal; a verb to its room |
+//!
+//! What an ELF's bytes tell needs no node:
+//!
+//! ```
+//! use backend::elf;
+//!
+//! // ProgramData is padded with zeros; solana-verify's hash leaves them out.
+//! let (file, padded) = (b"code".as_slice(), b"code\0\0\0".as_slice());
+//! assert_eq!(elf::trimmed(padded), file);
+//! assert_eq!(elf::verify_hash(padded), elf::verify_hash(file));
+//! ```
+pub mod accounts;
 pub mod archive;
-mod backend;
-pub mod build;
-mod code;
-pub mod elf;
+pub mod builder;
+mod census;
+pub mod chain;
+pub mod code;
 pub mod error;
-pub mod gateway;
-mod governance;
+pub mod failure;
 pub mod instructions;
-mod intent;
-mod key_file;
-pub mod lookup;
-mod migration;
+pub mod keys;
+pub mod migration;
 pub mod multisig;
-mod operation;
-mod patience;
-mod plan;
-mod preflight;
-mod proposals;
-mod receipt;
-mod rollback;
+pub mod operations;
+mod pipeline;
+pub mod preflight;
+pub mod proposals;
+pub mod rollback;
 mod setup;
-pub mod signer;
-mod step;
 pub mod timelock;
-mod words;
 
-pub use archive::{Archive, FileArchive, ManifestLeaf};
-pub use backend::Backend;
-pub use build::ProgramBuilder;
+pub use accounts::proposal::ProposalContext;
+pub use archive::{Archive, file::FileArchive};
+pub use builder::{BuiltElf, ProgramBuilder, upload::Uploaded};
+pub use chain::{ChainClient, ChainClientConfig, ChainTime, Filter, RawAccount, TxStatus};
+pub use code::elf;
 pub use error::{BackendError, Result};
-pub use gateway::{ChainTime, Filter, Gateway, GatewayConfig, RawAccount, TxStatus};
-pub use governance::MultisigChange;
-pub use intent::Intent;
+pub use keys::signer::{FileSigner, KeypairSigner, Signer};
 pub use migration::MigrationManager;
-pub use multisig::MultisigCoordinator;
-pub use operation::{Danger, Operation, ProposeRequest, Verb};
-pub use preflight::{Check, Fact, Preflight, Simulation, Verdict};
+pub use multisig::{MultisigCoordinator, changes::MultisigChange};
+pub use operations::Backend;
+pub use pipeline::{context::Context, timing::Timing};
+pub use preflight::{
+    Preflight, Simulation,
+    check::{Check, Verdict},
+    fact::Fact,
+    intent::Intent,
+    manifest::ManifestLeaf,
+    operation::{Danger, Operation, ProposeRequest, Verb},
+    progress::Progress,
+    receipt::{Receipt, SentTx},
+    step::Step,
+};
 pub use proposals::ProposalManager;
-pub use receipt::{Progress, Receipt, SentTx};
 pub use rollback::RollbackHandler;
-pub use setup::{BufferView, Motion, SetupManager, SetupPreflight, SetupReceipt, UploadRequest};
-pub use signer::{FileSigner, KeypairSigner, Signer};
+pub use setup::{
+    buffer::BufferView,
+    governance::MultisigProposalRequest,
+    manager::{SetupManager, SetupPreflight, SetupReceipt},
+    upload::UploadRequest,
+};
 pub use solana_signature::Signature;
-pub use step::Step;
 pub use timelock::TimelockManager;

@@ -1,47 +1,53 @@
 //! Mirrors the upgrade manager's accounts and events from a Solana node into SQLite or Postgres.
-//! Reads the chain and writes the store; it signs nothing, sends nothing and draws nothing.
+//! Reads the chain and writes the store; it signs nothing and sends no transaction.
 //!
-//! Data passes the modules in this order: [`source`] (websocket, snapshot, history) → [`decode`] →
-//! [`mod@join`] → [`store`]; [`audit`] turns history into the hash chain, [`health`] says how it goes.
+//! Nine rooms. Data passes [`source`] → [`sync`] → [`account`] → [`store`]; [`runtime`] runs the
+//! tasks.
+//!
+//! | room | holds | may import |
+//! |---|---|---|
+//! | [`account`] | the manager's accounts: types, decoding, JSON | – |
+//! | [`ops`] | health, metrics, HTTP probe, redaction of secrets | `account` |
+//! | [`store`] | Postgres and SQLite, merge rules, audit log rows, outbox | `account`, `ops` |
+//! | [`source`] | websocket, snapshot, history, rate limiter, scan strategy, errors | `account`, `ops`, `store` |
+//! | [`sync`] | stream and snapshot into one state, write buffer, reorgs | `account`, `ops`, `store`, `source` |
+//! | [`webhooks`] | delivery of the outbox | `ops`, `store`, `source` |
+//! | [`audit`] | checks, export, digest, comparison with the chain | `account`, `store`, `source` |
+//! | [`replay`] | records what arrives, and plays it into a store | `account`, `store`, `source`, `audit` |
+//! | [`runtime`] | connection, lease, standby, clock, history, retention, doctor | all but `account`, `replay` |
 pub mod account;
-pub mod announce;
 pub mod audit;
-pub mod backoff;
-pub mod decode;
-pub mod describe;
-pub mod digest;
-pub mod doctor;
-pub mod error;
-mod follow;
-mod fork;
-pub mod health;
-pub mod join;
-pub mod lines;
-mod link;
-pub mod metrics;
+pub mod ops;
 pub mod replay;
-mod run;
-pub mod serve;
+pub mod runtime;
 pub mod source;
 pub mod store;
-pub mod verify;
+pub mod sync;
+pub mod webhooks;
 
-pub use account::{BackupHead, Facets, Kind, ManagerAccount};
-pub use announce::ready::{can_be_executed, paused_until};
-pub use audit::{AuditEntry, AuditRow, ChainFault, StoreFault, StoreReport, check_store};
-pub use digest::{MirrorDigest, digest};
-pub use error::{IndexerError, Result};
-pub use health::{Conn, Health, Limits, Reason};
-pub use metrics::Metrics;
-pub use run::{
+pub use account::{AccountKind, BackupHead, Facets, ManagerAccount, Quarantined, Update};
+pub use audit::{
+    ChainFault, StoreFault, StoreReport, check_store,
+    digest::{MirrorDigest, digest},
+    verify::{Difference, VerifyReport, verify},
+};
+pub use ops::{
+    health::{Conn, Health, Limits, Reason},
+    metrics::Metrics,
+};
+pub use runtime::{
     Backfill, Indexer, Mirror, Refreshed, accounts_once, backfill_once, refresh_once, spawn,
 };
-pub use source::SourceConfig;
-pub use store::postgres::PostgresStore;
-pub use store::sqlite::SqliteStore;
-pub use store::{
-    Announcement, Applied, Batch, Close, Closing, DeadLetter, Fill, HookState, KeptRow, Lease,
-    Marks, MirrorState, OpRow, OutboxRow, Present, ProgressRow, Quarantined, RawRow, RecordQuery,
-    Retention, Row, Run, Sent, SentRow, Store, StoreError, Undone, Update, View,
+pub use source::{
+    SourceConfig,
+    error::{IndexerError, Result},
 };
-pub use verify::{Difference, VerifyReport, verify};
+pub use store::{
+    Announcement, Applied, Batch, Close, Closing, DeadLetter, Fill, FullRow, HookState, Lease,
+    LocalLog, Marks, MirrorState, MirrorStore, OpRow, Outbox, OutboxRow, ProgressRow, PubkeySet,
+    RawRow, RecordQuery, Retention, Row, Run, Sent, SentRow, Store, StoreError, Undone, View,
+    audit_log::{AuditEntry, AuditRow, AuditStore},
+    postgres::PostgresStore,
+    sqlite::SqliteStore,
+};
+pub use webhooks::ready::{can_be_executed, paused_until};

@@ -1,4 +1,4 @@
--- What makes the mirror safe against a second writer, a fork and a changed byte, and what is announced.
+-- What makes the mirror safe against a second writer, a reorg and a changed byte, and what is announced.
 -- Same names and columns as sqlite/0003_certainty.sql.
 
 -- The lease: run_id is the fencing number of the run that holds it; times are of this store's clock,
@@ -14,8 +14,8 @@ ALTER TABLE mirror_state ADD COLUMN audit_head BYTEA;
 
 -- A sum over what orders the writes of a row. The bytes have their hash and the other columns follow
 -- from them; these three follow from nothing.
-ALTER TABLE accounts ADD COLUMN place_sum BIGINT NOT NULL GENERATED ALWAYS AS (
-    slot % 65521 * 4295098369 + wv % 65521 * 65537 + coalesce(closed_slot % 65521 + 1, 0)
+ALTER TABLE accounts ADD COLUMN position_checksum BIGINT NOT NULL GENERATED ALWAYS AS (
+    slot % 65521 * 4295098369 + write_version % 65521 * 65537 + coalesce(closed_slot % 65521 + 1, 0)
 ) STORED;
 
 -- Pages of version records by program in the order of their addresses: one small number instead of
@@ -44,12 +44,12 @@ CREATE TABLE undo_log (
     data_hash   BYTEA,
     raw         BYTEA,
     slot        BIGINT,
-    wv          BIGINT,
+    write_version          BIGINT,
     closed_slot BIGINT,
     PRIMARY KEY (at_slot, pubkey)
 );
 
--- The audit chain has a new hash, so it is read from the chain anew. row_sum covers every column of
+-- The audit chain has a new hash, so it is read from the chain anew. row_checksum covers every column of
 -- the row, also block_time, which nodes may disagree on and which is therefore not in the hash.
 DROP TABLE audit_log;
 CREATE TABLE audit_log (
@@ -66,7 +66,7 @@ CREATE TABLE audit_log (
     payload     BYTEA NOT NULL,
     prev_hash   BYTEA NOT NULL,
     hash        BYTEA NOT NULL UNIQUE,
-    row_sum     BYTEA NOT NULL,
+    row_checksum     BYTEA NOT NULL,
     UNIQUE (signature, ix_index, inner_index)
 );
 CREATE INDEX audit_subject ON audit_log (subject, seq);

@@ -14,7 +14,7 @@ CREATE TABLE mirror_state (
 );
 INSERT INTO mirror_state (one) VALUES (1);
 
--- One row an account of the manager. (slot, wv) orders the writes of one account; wv is 0 for what
+-- One row an account of the manager. (slot, write_version) orders the writes of one account; write_version is 0 for what
 -- a snapshot said and run_id << 32 | arrival number for what the websocket said.
 CREATE TABLE accounts (
     pubkey      BLOB PRIMARY KEY,
@@ -27,7 +27,7 @@ CREATE TABLE accounts (
     data_hash   BLOB NOT NULL,
     raw         BLOB NOT NULL,
     slot        INTEGER NOT NULL CHECK (slot >= 0),
-    wv          INTEGER NOT NULL CHECK (wv >= 0),
+    write_version          INTEGER NOT NULL CHECK (write_version >= 0),
     closed_slot INTEGER
 );
 CREATE INDEX accounts_few ON accounts (kind, pubkey) WHERE kind <> 'AccountVersion';

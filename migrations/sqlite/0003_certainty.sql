@@ -1,4 +1,4 @@
--- What makes the mirror safe against a second writer, a fork and a changed byte, and what is announced.
+-- What makes the mirror safe against a second writer, a reorg and a changed byte, and what is announced.
 -- Same names and columns as postgres/0003_certainty.sql.
 
 -- The lease: run_id is the fencing number of the run that holds it; times are of this store's clock,
@@ -27,10 +27,10 @@ CREATE TABLE accounts (
     data_hash   BLOB NOT NULL,
     raw         BLOB NOT NULL,
     slot        INTEGER NOT NULL CHECK (slot >= 0),
-    wv          INTEGER NOT NULL CHECK (wv >= 0),
+    write_version          INTEGER NOT NULL CHECK (write_version >= 0),
     closed_slot INTEGER,
-    place_sum   INTEGER NOT NULL GENERATED ALWAYS AS (
-        slot % 65521 * 4295098369 + wv % 65521 * 65537 + coalesce(closed_slot % 65521 + 1, 0)
+    position_checksum   INTEGER NOT NULL GENERATED ALWAYS AS (
+        slot % 65521 * 4295098369 + write_version % 65521 * 65537 + coalesce(closed_slot % 65521 + 1, 0)
     ) STORED
 );
 CREATE INDEX accounts_few ON accounts (kind, pubkey)
@@ -57,12 +57,12 @@ CREATE TABLE undo_log (
     data_hash   BLOB,
     raw         BLOB,
     slot        INTEGER,
-    wv          INTEGER,
+    write_version          INTEGER,
     closed_slot INTEGER,
     PRIMARY KEY (at_slot, pubkey)
 );
 
--- The audit chain has a new hash, so it is read from the chain anew. row_sum covers every column of
+-- The audit chain has a new hash, so it is read from the chain anew. row_checksum covers every column of
 -- the row, also block_time, which nodes may disagree on and which is therefore not in the hash.
 DROP TABLE audit_log;
 CREATE TABLE audit_log (
@@ -79,7 +79,7 @@ CREATE TABLE audit_log (
     payload     BLOB NOT NULL,
     prev_hash   BLOB NOT NULL,
     hash        BLOB NOT NULL UNIQUE,
-    row_sum     BLOB NOT NULL,
+    row_checksum     BLOB NOT NULL,
     UNIQUE (signature, ix_index, inner_index)
 );
 CREATE INDEX audit_subject ON audit_log (subject, seq);

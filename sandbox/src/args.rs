@@ -3,27 +3,27 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::records;
+use crate::chain::records::MAX_RECORDS;
 
 /// Milliseconds of a slot while a person watches.
-pub const SLOT_MS: u64 = 400;
-/// Milliseconds of a slot while nobody waits for anything but the work.
-pub const FAST_SLOT_MS: u64 = 50;
+pub const DEFAULT_SLOT_MS: u64 = 400;
+/// Milliseconds of a slot in a headless run.
+pub const HEADLESS_SLOT_MS: u64 = 50;
 /// The shortest slot, milliseconds: a blockhash lives for 150 of them, and a transaction of a busy
 /// machine may need those seconds.
 const MIN_SLOT_MS: u64 = 50;
 /// The longest slot, milliseconds: the manager's timelock also lasts as many slots as if each took 800,
 /// and moving the clock by the timelock adds fewer where they are longer. A little less, for rounding.
 const MAX_SLOT_MS: u64 = 750;
-/// Most vaults: a migration and a rollback of them take minutes.
+/// With more, a migration and a rollback would take longer than minutes.
 const MAX_VAULTS: i64 = 10_000;
 
 /// A local Solana chain with a program upgrade that waits for votes.
 ///
 /// Starts a chain on loopback ports, deploys the upgrade manager and a demo vault, creates five
 /// members, a 3-of-5 multisig with a 48 h timelock and vaults with balances, and proposes an upgrade
-/// with one approval. Then it prints one line of JSON that says where everything is, and lives until
-/// its stdin is closed or it gets SIGTERM or SIGINT.
+/// with one approval. Then it prints one line of JSON that says where everything is – the JSON-RPC under
+/// `http`, the websocket under `ws` – and lives until its stdin is closed or it gets SIGTERM or SIGINT.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "control-room-sandbox", version, about, long_about)]
 pub struct Args {
@@ -44,7 +44,7 @@ pub struct Args {
     /// Version records to put on the chain beside what it is seeded with, up to 1000000: for a mirror
     /// under load
     #[arg(long, default_value_t = 0, value_name = "N",
-          value_parser = clap::value_parser!(u32).range(..=i64::from(records::MOST)))]
+          value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_RECORDS)))]
     pub records: u32,
 
     /// Milliseconds of a slot once the chain is seeded, 50 to 750 [default: 400, with --headless 50]
@@ -53,7 +53,7 @@ pub struct Args {
 
     /// Micro-lamports per compute unit that seed and flow pay on top of the base fee
     #[arg(long, default_value_t = 0, value_name = "MICROLAMPORTS",
-          value_parser = backend::gateway::parse_unit_price)]
+          value_parser = backend::chain::parse_unit_price, allow_negative_numbers = true)]
     pub priority_fee: u64,
 
     /// Only deploy the two programs, fund the keys and fill the vaults: no multisig, no proposal. The
@@ -65,7 +65,8 @@ pub struct Args {
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     pub http_port: u16,
 
-    /// Port of the websocket on 127.0.0.1; 0 takes a free one
+    /// Port of the websocket on 127.0.0.1; 0 takes a free one. Unless it is the port after --http-port,
+    /// the control room needs --ws-url
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     pub ws_port: u16,
 
@@ -95,7 +96,7 @@ impl Args {
     /// Milliseconds of a slot once the chain is seeded.
     #[must_use]
     pub fn slot_ms(&self) -> u64 {
-        self.slot_ms.unwrap_or(if self.headless { FAST_SLOT_MS } else { SLOT_MS })
+        self.slot_ms.unwrap_or(if self.headless { HEADLESS_SLOT_MS } else { DEFAULT_SLOT_MS })
     }
 }
 
@@ -123,20 +124,24 @@ mod tests {
         ] {
             assert!(help.contains(&format!("--{flag}")), "{flag}");
         }
+        assert!(help.contains("`http`") && help.contains("`ws`"), "{help}");
     }
 
     #[test]
     fn people_get_slow_slots_and_machines_fast_ones() {
         let args = |line: &str| Args::try_parse_from(line.split(' ')).unwrap();
-        assert_eq!(args("sandbox").slot_ms(), SLOT_MS);
-        assert_eq!(args("sandbox --headless").slot_ms(), FAST_SLOT_MS);
+        assert_eq!(args("sandbox").slot_ms(), DEFAULT_SLOT_MS);
+        assert_eq!(args("sandbox --headless").slot_ms(), HEADLESS_SLOT_MS);
         assert_eq!(args("sandbox --headless --slot-ms 400").slot_ms(), 400);
         assert!(Args::try_parse_from(["sandbox", "--hold"]).is_err());
+        let error = Args::try_parse_from(["sandbox", "--priority-fee", "-1"]).unwrap_err();
+        assert!(error.to_string().contains("micro-lamports per compute unit"), "{error}");
         assert!(Args::try_parse_from(["sandbox", "--bare", "--headless"]).is_err());
         for (flag, bad) in [
             ("--vaults", ["0", "10001"]),
             ("--slot-ms", ["49", "751"]),
             ("--records", ["-1", "1000001"]),
+            ("--priority-fee", ["-1", "50000001"]),
         ] {
             for value in bad {
                 let line = ["sandbox", &format!("{flag}={value}")];

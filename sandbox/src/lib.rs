@@ -1,27 +1,19 @@
 //! A local chain with a seeded upgrade: what `control-room sandbox` and the end-to-end tests run
-//! against. Everything it does to the chain goes through `backend`, as an operator's does.
+//! against.
 //!
-//! | the chain | what is on it | the headless flow |
-//! |---|---|---|
-//! | [`chain`], [`local`] | [`scenario`], [`seed`], [`ahead`], [`keys`], [`elves`], [`vaults`], [`fill`] | [`flow`], [`operator`], [`expect`], [`snapshot`], [`doomed`], [`landed`], [`ledger`] |
-pub mod ahead;
+//! | module | holds |
+//! |---|---|
+//! | [`chain`] | the embedded chain, the requests that only a local chain answers, and looks at what is on it |
+//! | [`scenario`] | two programs, a multisig, vaults and a proposal with one approval: keys, ELFs, seeding |
+//! | [`flow`] | the headless run: votes, timelock, upgrade, migration, rollback, and what must hold after each |
+//! | [`args`], [`shutdown`] | command line and end of the process `control-room-sandbox` |
+//!
+//! `flow` uses `scenario` and `chain`, and `scenario` uses `chain`; never the other way round.
+//!
+//! What an operator does, the sandbox does through `backend`, too. It may not know the indexer or the
+//! screens: the control room starts it as a child process and reads one line of JSON from it.
 pub mod args;
 pub mod chain;
-pub mod doomed;
-pub mod elves;
-pub mod expect;
-pub mod fill;
 pub mod flow;
-pub mod keys;
-pub mod landed;
-pub mod ledger;
-pub mod life;
-pub mod local;
-pub mod operator;
-pub mod ready;
-pub mod records;
 pub mod scenario;
-pub mod seed;
-pub mod snapshot;
-pub mod steps;
-pub mod vaults;
+pub mod shutdown;

@@ -1,5 +1,5 @@
-//! `control-room-sandbox`: a child process of the control room. Stdout belongs to whoever started
-//! it: one line of JSON, or the table of the headless run. Everything else goes to stderr.
+//! `control-room-sandbox`: a child process of the control room. Its stdout is for the parent: one line of
+//! JSON, or the table of the headless run. Everything else goes to stderr.
 use std::{
     io::{self, Write},
     path::PathBuf,
@@ -11,10 +11,10 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use sandbox::{
     args::Args,
-    chain::ChainConfig,
-    elves::Elves,
-    flow, life,
-    scenario::{Setup, World},
+    chain::local_chain::ChainConfig,
+    flow,
+    scenario::{elf_paths::ElfPaths, setup::Setup, world::World},
+    shutdown::{StopSignals, stdin_closed},
 };
 use tracing_subscriber::EnvFilter;
 
@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
     let args = Args::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
-    match live(&args).await {
+    match run_until_stopped(&args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("control-room-sandbox: {error:#}");
@@ -32,12 +32,12 @@ async fn main() -> ExitCode {
     }
 }
 
-/// The work, unless somebody asks it to stop first. A stop is not a failure.
-async fn live(args: &Args) -> Result<()> {
-    let mut stop = life::Stop::listen()?;
+/// Does the work until it ends or a signal arrives. A signal is not a failure.
+async fn run_until_stopped(args: &Args) -> Result<()> {
+    let mut stop = StopSignals::listen()?;
     tokio::select! {
         done = work(args) => done,
-        () = stop.asked() => Ok(()),
+        () = stop.received() => Ok(()),
     }
 }
 
@@ -45,9 +45,9 @@ async fn work(args: &Args) -> Result<()> {
     let started = Instant::now();
     let elf_dir = match args.elf_dir() {
         Some(dir) => dir,
-        None => Elves::default_dir()?,
+        None => ElfPaths::default_dir()?,
     };
-    let elves = Elves::find(&elf_dir)?;
+    let elfs = ElfPaths::find(&elf_dir)?;
     let data = DataDir::open(args.data_dir.clone())?;
     let chain = ChainConfig {
         slot_ms: args.slot_ms(),
@@ -57,9 +57,13 @@ async fn work(args: &Args) -> Result<()> {
     };
     let (data_dir, vaults, bare) = (data.path(), args.vaults, args.bare);
     let unit_price = args.priority_fee;
-    let setup = Setup { elves, data_dir, vaults, bare, unit_price, chain };
+    let setup = Setup { elfs, data_dir, vaults, bare, unit_price, chain };
     let world = World::create(&setup).await?;
-    eprintln!("the sandbox is ready after {:.1} s", started.elapsed().as_secs_f64());
+    eprintln!(
+        "the sandbox is ready after {:.1} s: {}",
+        started.elapsed().as_secs_f64(),
+        world.ready().addresses()
+    );
     if args.headless {
         flow::run(&world, io::stdout()).await?;
         eprintln!("the whole flow took {:.1} s", started.elapsed().as_secs_f64());
@@ -67,14 +71,15 @@ async fn work(args: &Args) -> Result<()> {
             return Ok(());
         }
     }
-    announce(&world).context("Stdout is closed; nobody would know where the chain is.")?;
+    print_ready(&world)
+        .context("Stdout is closed: the parent process cannot learn where the chain is.")?;
     if args.until_ready {
         return Ok(());
     }
-    life::stdin_closed().await
+    stdin_closed().await
 }
 
-fn announce(world: &World) -> io::Result<()> {
+fn print_ready(world: &World) -> io::Result<()> {
     let mut out = io::stdout().lock();
     serde_json::to_writer(&mut out, &world.ready())?;
     out.write_all(b"\n")?;

@@ -2,24 +2,24 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
 use std::time::{Duration, Instant};
 
-use backend::gateway::{Gateway, GatewayConfig};
-use sandbox::{
-    chain::{ChainConfig, LocalChain},
-    local::{self, SOL},
+use backend::chain::{ChainClient, ChainClientConfig};
+use sandbox::chain::{
+    local_chain::{ChainConfig, LocalChain},
+    local_rpc::{self, SOL},
 };
 use solana_pubkey::Pubkey;
 
-async fn start() -> (LocalChain, Gateway) {
+async fn start() -> (LocalChain, ChainClient) {
     let chain = LocalChain::start(ChainConfig::with_slots_of(50)).unwrap();
-    let gateway = Gateway::connect(GatewayConfig::new(chain.http())).await.unwrap();
+    let gateway = ChainClient::connect(ChainClientConfig::new(chain.http())).await.unwrap();
     (chain, gateway)
 }
 
-/// Only what never happens takes this long.
-const HANGS: Duration = Duration::from_secs(60);
+/// How long a test waits before it fails.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 async fn wait_for(what: &str, mut done: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + HANGS;
+    let deadline = Instant::now() + WAIT_TIMEOUT;
     while !done().await {
         assert!(Instant::now() < deadline, "{what} did not happen");
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -30,7 +30,7 @@ async fn wait_for(what: &str, mut done: impl AsyncFnMut() -> bool) {
 async fn a_chain_answers_makes_slots_and_stops() {
     let (chain, gateway) = start().await;
     let someone = Pubkey::new_unique();
-    local::airdrop(&gateway, &someone, SOL).await.unwrap();
+    local_rpc::airdrop(&gateway, &someone, SOL).await.unwrap();
     wait_for("the airdrop", async || {
         gateway.account(&someone).await.unwrap().is_some_and(|a| a.lamports == SOL)
     })
@@ -38,7 +38,7 @@ async fn a_chain_answers_makes_slots_and_stops() {
     let slot = gateway.chain_time().await.unwrap().slot;
     let moved = async || gateway.chain_time().await.unwrap().slot > slot + 2;
     wait_for("another slot", moved).await;
-    let rpc = local::client(&gateway);
+    let rpc = local_rpc::client(&gateway);
     // However long a slot is, the chain must not wait for its end to stop.
     chain.set_slot_time(60_000).unwrap();
     drop(chain);
@@ -53,14 +53,14 @@ async fn the_clock_moves_forward_only_and_takes_the_slots_along() {
     let (_chain, gateway) = start().await;
     let begin = Instant::now();
     let before = gateway.chain_time().await.unwrap();
-    let after = local::advance_clock(&gateway, 48 * 3600).await.unwrap();
+    let after = local_rpc::advance_clock(&gateway, 48 * 3600).await.unwrap();
     let moved = after.unix - before.unix;
     // The clock runs on while it is moved. Two seconds for the parts of a second that are not told.
     let most = 48 * 3600 + i64::try_from(begin.elapsed().as_secs()).unwrap() + 2;
     assert!((48 * 3600..=most).contains(&moved), "moved {moved} s");
     // The manager demands slots as well as seconds: at least one for every 800 ms.
     assert!(after.slot - before.slot >= 48 * 3600 * 5 / 4, "{before:?} to {after:?}");
-    let back = local::move_clock_to(&gateway, before.unix).await.unwrap_err();
+    let back = local_rpc::move_clock_to(&gateway, before.unix).await.unwrap_err();
     assert!(back.to_string().contains("forward only"), "{back}");
     assert!(gateway.chain_time().await.unwrap().unix >= after.unix);
 }
@@ -73,7 +73,7 @@ async fn two_chains_share_neither_port_nor_genesis() {
 }
 
 #[test]
-fn a_taken_port_is_said_in_a_sentence() {
+fn a_taken_port_is_reported_with_its_number() {
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let http_port = held.local_addr().unwrap().port();
     let config = ChainConfig { http_port, ..ChainConfig::with_slots_of(50) };

@@ -1,5 +1,5 @@
-//! Rules out a sandbox that does not hold what it says, and a headless flow that passes without the
-//! chain having done it. Needs the ELFs: `cargo xtask build-sbf`, or CONTROL_ROOM_ELF_DIR.
+//! Rules out a ready line that does not match the chain, and a headless flow that passes although the chain
+//! did something else. Needs the ELFs: `cargo xtask build-sbf`, or CONTROL_ROOM_ELF_DIR.
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may fail it")]
 use std::{
     io::{BufRead, BufReader, Read},
@@ -7,15 +7,12 @@ use std::{
     process::{Command, Stdio},
 };
 
-use backend::lookup::Scene;
+use backend::ProposalContext;
 use demo_vault::v1;
 use sandbox::{
-    chain::ChainConfig,
-    elves::Elves,
+    chain::{local_chain::ChainConfig, snapshot::AccountSnapshot},
     flow,
-    ready::Ready,
-    scenario::{Setup, World},
-    snapshot::Snapshot,
+    scenario::{elf_paths::ElfPaths, ready::Ready, setup::Setup, world::World},
 };
 use upgrade_manager::state::{Choice, Phase, ProposalStatus};
 
@@ -23,12 +20,12 @@ const BIN: &str = env!("CARGO_BIN_EXE_control-room-sandbox");
 
 fn elf_dir() -> PathBuf {
     std::env::var_os("CONTROL_ROOM_ELF_DIR")
-        .map_or_else(|| Elves::default_dir().unwrap(), PathBuf::from)
+        .map_or_else(|| ElfPaths::default_dir().unwrap(), PathBuf::from)
 }
 
 fn setup(dir: &std::path::Path, vaults: u32) -> Setup {
     Setup {
-        elves: Elves::find(&elf_dir()).unwrap(),
+        elfs: ElfPaths::find(&elf_dir()).unwrap(),
         data_dir: dir.to_owned(),
         vaults,
         bare: false,
@@ -42,7 +39,9 @@ async fn the_seeded_chain_holds_what_it_says() {
     use anchor_lang::AccountDeserialize;
     let dir = tempfile::tempdir().unwrap();
     let world = World::create(&setup(dir.path(), 9)).await.unwrap();
-    let scene = Scene::load(&world.gateway, world.seeded.as_ref().unwrap().proposal).await.unwrap();
+    let scene = ProposalContext::load(&world.gateway, world.seeded.as_ref().unwrap().proposal)
+        .await
+        .unwrap();
 
     let multisig = &scene.multisig;
     assert_eq!((multisig.threshold, multisig.timelock, multisig.members.len()), (3, 48 * 3600, 5));
@@ -56,7 +55,7 @@ async fn the_seeded_chain_holds_what_it_says() {
     assert_eq!(proposal.terms.manifest.count, 9);
     assert_eq!(proposal.terms.genesis_hash, world.gateway.genesis_hash());
 
-    let vaults = Snapshot::take(&world.gateway, &demo_vault::ID).await.unwrap();
+    let vaults = AccountSnapshot::take(&world.gateway, &demo_vault::ID).await.unwrap();
     let mut balances: Vec<u64> = vaults
         .0
         .values()
@@ -72,7 +71,7 @@ async fn the_seeded_chain_holds_what_it_says() {
 async fn the_flow_ends_where_it_began() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::create(&setup(dir.path(), 11)).await.unwrap();
-    let before = Snapshot::take(&world.gateway, &demo_vault::ID).await.unwrap();
+    let before = AccountSnapshot::take(&world.gateway, &demo_vault::ID).await.unwrap();
     let mut table = Vec::new();
     flow::run(&world, &mut table).await.unwrap();
     let table = String::from_utf8(table).unwrap();
@@ -81,14 +80,14 @@ async fn the_flow_ends_where_it_began() {
         assert!(table.contains(part), "{part}: {table}");
     }
     assert!(table.contains("11 of 11 accounts are what they were before"), "{table}");
-    let after = Snapshot::take(&world.gateway, &demo_vault::ID).await.unwrap();
+    let after = AccountSnapshot::take(&world.gateway, &demo_vault::ID).await.unwrap();
     assert_eq!(before, after);
     // A second run has nothing to approve any more: it must say so instead of passing.
     assert!(flow::run(&world, Vec::new()).await.is_err());
 }
 
 #[test]
-fn the_child_says_where_it_is_and_ends_with_its_parents_pipe() {
+fn the_child_prints_one_ready_line_and_ends_when_stdin_is_closed() {
     let dir = tempfile::tempdir().unwrap();
     let mut child = Command::new(BIN)
         .args(["--vaults", "3", "--slot-ms", "50", "--data-dir"])
@@ -135,7 +134,7 @@ fn sigterm_ends_the_child_well_and_leaves_no_key_behind() {
 }
 
 #[test]
-fn missing_elves_are_said_in_one_sentence() {
+fn missing_elfs_are_reported_in_one_sentence() {
     let empty = tempfile::tempdir().unwrap();
     let out = Command::new(BIN)
         .args(["--until-ready", "--elf-dir"])

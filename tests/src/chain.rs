@@ -25,7 +25,7 @@ const SYSVARS: Pubkey = anchor_lang::pubkey!("Sysvar1111111111111111111111111111
 /// Slots per second that [`Chain::pass`] assumes: 400 ms each.
 const SLOTS_PER_TWO_SECONDS: u64 = 5;
 /// Compute units a transaction may ask for.
-const MOST_UNITS: u32 = 1_400_000;
+const MAX_COMPUTE_UNITS: u32 = 1_400_000;
 
 /// The chain.
 #[derive(Clone)]
@@ -75,7 +75,7 @@ impl Chain {
         let fees = key("fees");
         // Behind the others: a durable nonce must be advanced by the first instruction.
         let mut all = instructions.to_vec();
-        all.push(ComputeBudgetInstruction::set_compute_unit_limit(MOST_UNITS));
+        all.push(ComputeBudgetInstruction::set_compute_unit_limit(MAX_COMPUTE_UNITS));
         self.next_blockhash();
         let hash = self.svm.latest_blockhash();
         let message = Message::new_with_blockhash(&all, Some(&fees.pubkey()), &hash);

@@ -12,7 +12,7 @@ use zbus::OwnedVariant;
 
 /// What a desktop would have shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub struct Notification {
     /// Head line.
     pub summary: String,
     /// Text.
@@ -20,7 +20,7 @@ pub struct Shown {
 }
 
 struct Daemon {
-    shown: Sender<Shown>,
+    shown: Sender<Notification>,
     next: u32,
 }
 
@@ -38,7 +38,7 @@ impl Daemon {
         _hints: HashMap<String, OwnedVariant>,
         _expire_timeout: i32,
     ) -> u32 {
-        let _ = self.shown.send(Shown { summary, body });
+        let _ = self.shown.send(Notification { summary, body });
         self.next += 1;
         self.next
     }
@@ -59,7 +59,7 @@ pub struct Desktop {
     bus: Child,
     /// For `DBUS_SESSION_BUS_ADDRESS`.
     pub address: String,
-    shown: Receiver<Shown>,
+    shown: Receiver<Notification>,
     _connection: zbus::Connection,
     _runtime: Runtime,
 }
@@ -92,8 +92,8 @@ impl Desktop {
     }
 
     /// The next notification, if one comes in time.
-    pub fn next(&self, patience: Duration) -> Option<Shown> {
-        self.shown.recv_timeout(patience).ok()
+    pub fn next(&self, timeout: Duration) -> Option<Notification> {
+        self.shown.recv_timeout(timeout).ok()
     }
 }
 

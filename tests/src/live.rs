@@ -6,8 +6,8 @@ use std::{
     time::Duration,
 };
 
-use backend::gateway::{Gateway, GatewayConfig};
-use sandbox::{local, ready::Ready};
+use backend::chain::{ChainClient, ChainClientConfig};
+use sandbox::{chain::local_rpc, scenario::ready::Ready};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -60,9 +60,9 @@ impl Live {
     }
 
     /// A gateway to the chain.
-    pub fn gateway(&self) -> Gateway {
-        let config = GatewayConfig::new(self.ready.http.clone());
-        self.run(Gateway::connect(config)).expect("the chain answers")
+    pub fn chain_client(&self) -> ChainClient {
+        let config = ChainClientConfig::new(self.ready.http.clone());
+        self.run(ChainClient::connect(config)).expect("the chain answers")
     }
 
     /// Runs a future to its end.
@@ -72,8 +72,8 @@ impl Live {
 
     /// Moves the chain's clock.
     pub fn advance(&self, seconds: u32) {
-        let gateway = self.gateway();
-        self.run(local::advance_clock(&gateway, seconds)).expect("the clock moves");
+        let gateway = self.chain_client();
+        self.run(local_rpc::advance_clock(&gateway, seconds)).expect("the clock moves");
     }
 
     /// Arguments that point the control room at this chain, with the store in folder `store` and the

@@ -11,7 +11,7 @@ use upgrade_manager::{
 
 use crate::{
     keys::{address, key},
-    world::{DECIDING, LIFE, TIMELOCK, World},
+    world::{DECIDING, PROPOSAL_LIFETIME, TIMELOCK, World},
 };
 
 impl World {
@@ -37,7 +37,7 @@ impl World {
     pub fn propose_multisig_ix(&self, proposer: &str, action: Action) -> Instruction {
         let args = GovernanceArgs {
             genesis_hash: [7; 32],
-            expires_at: self.chain.time() + LIFE,
+            expires_at: self.chain.time() + PROPOSAL_LIFETIME,
             note: "agreed on the call".into(),
             action,
         };

@@ -11,7 +11,7 @@ use std::{
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 
 /// How long a step may take on a loaded two-core machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const SCREEN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A program in a terminal of its own.
 pub struct Robot {
@@ -104,9 +104,9 @@ impl Robot {
         seen.parser.screen_mut().set_size(rows, cols);
     }
 
-    /// Waits until the screen satisfies `done`; fails with `what` and the screen after `patience`.
-    pub fn wait(&self, what: &str, patience: Duration, done: impl Fn(&str) -> bool) -> String {
-        let end = Instant::now() + patience;
+    /// Waits until the screen satisfies `done`; fails with `what` and the screen after `timeout`.
+    pub fn wait(&self, what: &str, timeout: Duration, done: impl Fn(&str) -> bool) -> String {
+        let end = Instant::now() + timeout;
         loop {
             let screen = self.screen();
             if done(&screen) {
@@ -119,9 +119,9 @@ impl Robot {
         }
     }
 
-    /// The screen as soon as it satisfies `done`, at the latest after `patience`.
-    pub fn look(&self, patience: Duration, done: impl Fn(&str) -> bool) -> String {
-        let end = Instant::now() + patience;
+    /// The screen as soon as it satisfies `done`, at the latest after `timeout`.
+    pub fn look(&self, timeout: Duration, done: impl Fn(&str) -> bool) -> String {
+        let end = Instant::now() + timeout;
         loop {
             let screen = self.screen();
             if done(&screen) || Instant::now() >= end {
@@ -133,17 +133,17 @@ impl Robot {
 
     /// Waits for `text` on the screen.
     pub fn expect(&self, text: &str) -> String {
-        self.wait(&format!("{text:?}"), PATIENCE, |screen| screen.contains(text))
+        self.wait(&format!("{text:?}"), SCREEN_TIMEOUT, |screen| screen.contains(text))
     }
 
     /// Waits until `text` has left the screen.
     pub fn expect_gone(&self, text: &str) -> String {
-        self.wait(&format!("{text:?} to go"), PATIENCE, |screen| !screen.contains(text))
+        self.wait(&format!("{text:?} to go"), SCREEN_TIMEOUT, |screen| !screen.contains(text))
     }
 
     /// Waits for the end of the program, and until all that it wrote has been read.
     pub fn exit(&mut self) -> ExitStatus {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + SCREEN_TIMEOUT;
         loop {
             let status = self.child.try_wait().expect("a child to wait for");
             let closed = self.state.lock().expect("no panic while locked").closed;

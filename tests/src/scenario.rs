@@ -137,7 +137,7 @@ fn parse(name: &str, text: &str) -> Scenario {
 fn start(wanted: &Chain) -> Live {
     let chain = Live::start(VAULTS, wanted.slot_ms, &[]);
     if wanted.finalized {
-        let gateway = chain.gateway();
+        let gateway = chain.chain_client();
         let seeded = chain.run(gateway.chain_time()).expect("the chain's clock").slot;
         until("what seeded the chain is final", || {
             chain.run(gateway.finalized_slot()).expect("the chain answers") > seeded
@@ -253,7 +253,7 @@ fn has_approved(chain: &Live, n: usize) -> bool {
     let member = FileSigner::open(chain.key(n).as_ref()).expect("a key").pubkey();
     let proposal: Pubkey =
         chain.ready.proposal.as_ref().expect("a seeded chain").parse().expect("an address");
-    let gateway = chain.gateway();
+    let gateway = chain.chain_client();
     let account = chain.run(gateway.account(&proposal)).expect("the chain answers");
     let data = account.expect("a proposal").data;
     let proposal = UpgradeProposal::try_deserialize(&mut data.as_slice()).expect("a proposal");

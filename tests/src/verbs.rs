@@ -15,7 +15,10 @@ use upgrade_manager::{
 
 use crate::{
     keys::address,
-    world::{EXECUTION_WINDOW, LIFE, MEMBERS, ROLLBACK_WINDOW, Stage, TIMELOCK, World, type_rule},
+    world::{
+        EXECUTION_WINDOW, MEMBERS, PROPOSAL_LIFETIME, ROLLBACK_WINDOW, Stage, TIMELOCK, World,
+        type_rule,
+    },
 };
 
 /// Length of `bytes` without trailing zeros.
@@ -121,7 +124,7 @@ impl World {
             to_version: 2,
             type_rules: vec![type_rule()],
             manifest: if self.before.is_empty() { Default::default() } else { self.manifest() },
-            expires_at: self.chain.time() + LIFE,
+            expires_at: self.chain.time() + PROPOSAL_LIFETIME,
             source: Source {
                 link: "https://example.org/vaults".into(),
                 commit: "0123456789abcdef".into(),

@@ -3,6 +3,7 @@ pub mod governance;
 pub mod mirror;
 pub mod parse;
 pub mod setup;
+pub mod tx;
 pub mod webhooks;
 
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use solana_pubkey::Pubkey;
 
 use crate::{
-    config::{Address, KeyFile, LogLevel, home::parser as path},
+    config::{Address, KeyFile, LogLevel, home::parser as path, priority_fee},
     notify::Way,
     theme::ThemeName,
 };
@@ -70,7 +71,8 @@ pub struct Common {
         global = true,
         env = "CONTROL_ROOM_PRIORITY_FEE",
         value_name = "MICROLAMPORTS",
-        value_parser = backend::gateway::parse_unit_price
+        value_parser = priority_fee::parse,
+        allow_negative_numbers = true
     )]
     pub priority_fee: Option<u64>,
     /// Postgres for the mirror [default: a file in the data folder]
@@ -171,7 +173,7 @@ pub enum Command {
     /// Look a transaction up by its signature: whether it landed, and why it failed
     ///
     /// Asks the node, not the mirror. 0 it landed and succeeded, 1 anything else.
-    Tx(Tx),
+    Tx(tx::Tx),
     /// The audit log: print it, check it, write it to a file, tell its head
     Audit(mirror::Audit),
     /// Mirror the chain without screens, until Ctrl-C
@@ -202,17 +204,6 @@ pub struct Output {
     /// Print one JSON value
     #[arg(long)]
     pub json: bool,
-}
-
-/// One transaction.
-#[derive(Args, Debug)]
-pub struct Tx {
-    /// Its signature, in base58
-    #[arg(value_name = "SIGNATURE")]
-    pub signature: backend::Signature,
-    /// How to print.
-    #[command(flatten)]
-    pub output: Output,
 }
 
 /// An action on a proposal.

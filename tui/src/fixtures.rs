@@ -127,7 +127,7 @@ pub fn active(approvals: u8) -> Fixture {
 
 pub fn timelocked() -> Fixture {
     let mut f = active(3);
-    f.proposal.settle(&f.multisig, START, SLOT).unwrap();
+    f.proposal.update_status(&f.multisig, START, SLOT).unwrap();
     f
 }
 
@@ -213,7 +213,7 @@ pub fn snapshot(f: &Fixture) -> Arc<Snapshot> {
         payload: vec![],
         prev_hash: [0; 32],
         hash: [6; 32],
-        row_sum: [0; 32],
+        row_checksum: [0; 32],
     }];
     let sent = vec![SentRow {
         at_ms: START * 1_000,

@@ -58,7 +58,7 @@ mod widgets;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use indexer::source::Secrets;
+use indexer::ops::redact::Secrets;
 
 use crate::{
     cli::{Cli, Command},

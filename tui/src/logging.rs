@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use indexer::source::Secrets;
+use indexer::ops::redact::Secrets;
 use tracing::Subscriber;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use backend::{FileSigner, Signer as _};
-use indexer::source::Secrets;
+use indexer::ops::redact::Secrets;
 use serde::Deserialize;
 use solana_pubkey::Pubkey;
 use solana_rpc_client::{

@@ -5,12 +5,11 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, Result, anyhow};
 use backend::{
     Backend, FileArchive, FileSigner, Signer,
-    gateway::{Gateway, GatewayConfig},
+    chain::{ChainClient, ChainClientConfig},
 };
 use indexer::{
     Limits, Mirror, PostgresStore, SentRow, SourceConfig, SqliteStore, Store, StoreError,
-    announce::Delivery,
-    source::{Endpoint, Secrets},
+    ops::redact::Secrets, source::Endpoint, webhooks::Delivery,
 };
 use solana_pubkey::Pubkey;
 
@@ -133,7 +132,7 @@ impl Session {
     /// As [`Self::delivery`].
     pub fn mirror(&self, source: SourceConfig, store: Arc<dyn Store>) -> Result<Mirror> {
         let mirror = Mirror::new(source, store).retention(self.settings.retention);
-        Ok(mirror.announce(self.delivery()?))
+        Ok(mirror.webhooks(self.delivery()?))
     }
 
     /// Whom the mirror announces to; nobody on a local chain of ours, which is not the world's.
@@ -165,15 +164,15 @@ impl Session {
     /// # Errors
     /// The backend's sentence.
     pub async fn backend(&self, signer: Option<Arc<dyn Signer>>) -> Result<Backend> {
-        let gateway = gateway(&self.settings).await.map_err(|e| self.clean(&e))?;
+        let client = chain_client(&self.settings).await.map_err(|e| self.clean(&e))?;
         let archive = FileArchive::at(&self.archive);
-        Ok(Backend::new(gateway, Arc::new(archive), signer))
+        Ok(Backend::new(client, Arc::new(archive), signer))
     }
 
     /// Which chain it is.
     pub fn cluster(&self, genesis: Option<[u8; 32]>) -> Cluster {
         let genesis = genesis.map(|g| Pubkey::new_from_array(g).to_string()).unwrap_or_default();
-        let node = indexer::source::shown(self.settings.rpc_url.as_str());
+        let node = indexer::ops::redact::shown(self.settings.rpc_url.as_str());
         Cluster::judge(&genesis, &node, self.sandbox)
     }
 
@@ -213,15 +212,15 @@ impl Session {
 ///
 /// # Errors
 /// The backend's, with what may be a secret in it.
-pub async fn gateway(s: &Settings) -> backend::Result<Gateway> {
-    let usual = GatewayConfig::new(s.rpc_url.as_str());
-    let config = GatewayConfig {
+pub async fn chain_client(s: &Settings) -> backend::Result<ChainClient> {
+    let usual = ChainClientConfig::new(s.rpc_url.as_str());
+    let config = ChainClientConfig {
         timeout: RPC_TIMEOUT,
         unit_price: s.priority_fee,
         outcome_timeout: s.outcome_timeout.unwrap_or(usual.outcome_timeout),
         ..usual
     };
-    Gateway::connect(config).await
+    ChainClient::connect(config).await
 }
 
 /// The nodes of `s`, on a chain of this `kind`.

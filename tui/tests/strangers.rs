@@ -10,6 +10,7 @@ mod strangers {
         sync::{Arc, Mutex},
     };
 
+    use indexer::{MirrorStore, SqliteStore};
     use serde_json::{Value, json};
 
     /// Address that no account has.
@@ -37,6 +38,7 @@ mod strangers {
             "getSignaturesForAddress" => json!([
                 {"signature": SIGNATURE, "slot": 50, "err": null, "memo": null, "blockTime": null},
             ]),
+            "getSignatureStatuses" => at(json!([null])),
             "getTransaction" => {
                 return Err((-32_015, "Transaction version (2) is not supported"));
             }
@@ -127,27 +129,92 @@ mod strangers {
         assert_eq!((&value["seq"], &value["complete"]), (&json!(0), &json!(false)));
     }
 
+    /// Runs `command` on what `NOWHERE` names, without a database.
+    fn needs_a_node_alone(command: &str) {
+        let ((url, asked), data) = (node(), tempfile::tempdir().unwrap());
+        let name = if command.ends_with("pause") { "--multisig" } else { "--proposal" };
+        let args = ["--database-url", NO_DATABASE, command, name, NOWHERE];
+        let (code, _, err) = run(&url, data.path(), &args);
+        // The clock stands where the account was asked for: the chain was read, and refused it.
+        assert_eq!(code, Some(1), "{command} {err}");
+        let lines: Vec<_> = err.lines().collect();
+        assert!(lines[0].starts_with("Warning: ") && lines[0].contains("chain alone"), "{err}");
+        assert_eq!(lines.iter().filter(|l| l.starts_with("Warning: ")).count(), 1, "{err}");
+        let asked = asked.lock().unwrap();
+        assert!(asked.iter().any(|m| m == "getMultipleAccounts"), "{command} {asked:?}");
+        for method in ["getProgramAccounts", "getSignaturesForAddress", "getTransaction"] {
+            assert!(!asked.iter().any(|m| m == method), "{command} {asked:?}");
+        }
+    }
+
     #[test]
     fn what_is_named_by_its_address_needs_neither_a_mirror_nor_a_list_of_accounts() {
-        let data = tempfile::tempdir().unwrap();
-        for command in
-            ["approve", "reject", "veto", "cancel", "execute", "rollback", "pause", "unpause"]
-        {
-            let (url, asked) = node();
-            let name = if command.ends_with("pause") { "--multisig" } else { "--proposal" };
-            let args = ["--database-url", NO_DATABASE, command, name, NOWHERE];
-            let (code, _, err) = run(&url, data.path(), &args);
-            // The clock stands where the account was asked for: the chain was read, and refused it.
-            assert_eq!(code, Some(1), "{command} {err}");
-            let lines: Vec<_> = err.lines().collect();
-            assert!(lines[0].starts_with("Warning: ") && lines[0].contains("chain alone"), "{err}");
-            assert_eq!(lines.iter().filter(|l| l.starts_with("Warning: ")).count(), 1, "{err}");
-            let asked = asked.lock().unwrap();
-            assert!(asked.iter().any(|m| m == "getMultipleAccounts"), "{command} {asked:?}");
-            for method in ["getProgramAccounts", "getSignaturesForAddress", "getTransaction"] {
-                assert!(!asked.iter().any(|m| m == method), "{command} {asked:?}");
+        // The driver tries a database that refuses it for 5 s, so the commands wait side by side.
+        std::thread::scope(|scope| {
+            for command in
+                ["approve", "reject", "veto", "cancel", "execute", "rollback", "pause", "unpause"]
+            {
+                scope.spawn(move || needs_a_node_alone(command));
             }
+        });
+    }
+
+    /// Makes a mirror in `data` that is not of the node's cluster.
+    fn mirror_of_another_cluster(data: &Path) {
+        let store = SqliteStore::open(data.join("mirror.sqlite")).unwrap();
+        let system = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        system.block_on(async {
+            let run = store.begin_run(&upgrade_manager::ID, &[7; 32], "a test").await.unwrap();
+            store.end_run(&run).await.unwrap();
+        });
+    }
+
+    #[test]
+    fn a_mirror_of_another_cluster_does_not_stop_what_is_named_by_its_address() {
+        let data = tempfile::tempdir().unwrap();
+        mirror_of_another_cluster(data.path());
+        for (command, name) in [
+            ("approve", "--proposal"),
+            ("veto", "--proposal"),
+            ("execute", "--proposal"),
+            ("close", "--proposal"),
+            ("close", "--buffer"),
+            ("pause", "--multisig"),
+            ("unpause", "--multisig"),
+        ] {
+            let (url, asked) = node();
+            let (code, _, err) = run(&url, data.path(), &[command, name, NOWHERE]);
+            assert_eq!(code, Some(1), "{command} {err}");
+            let warnings: Vec<_> = err.lines().filter(|l| l.starts_with("Warning: ")).collect();
+            let [warning] = warnings.as_slice() else { panic!("{command} {err}") };
+            for part in ["genesis hash", "Going on", "not written down", "--data-dir"] {
+                assert!(warning.contains(part), "{command} {err}");
+            }
+            assert!(!err.contains("--database-url"), "{command} {err}");
+            // The chain was read, and refused it: no such account is the manager's.
+            let asked = asked.lock().unwrap();
+            let reads = ["getMultipleAccounts", "getAccountInfo"];
+            assert!(asked.iter().any(|m| reads.contains(&m.as_str())), "{command} {asked:?}");
         }
+        // An id, or what is live, is another proposal there.
+        for args in [&["approve"] as &[&str], &["approve", "--proposal", "0"], &["status"]] {
+            let (code, _, err) = run(&node().0, data.path(), args);
+            assert_eq!(code, Some(1), "{args:?} {err}");
+            assert!(err.contains("genesis hash") && err.contains("--data-dir"), "{args:?} {err}");
+            assert!(!err.contains("--database-url"), "{args:?} {err}");
+        }
+    }
+
+    #[test]
+    fn tx_asks_the_node_whatever_the_address_of_the_database_is() {
+        let ((url, asked), data) = (node(), tempfile::tempdir().unwrap());
+        for database in ["nonsense", "postgres://bob:12/x@h/d", NO_DATABASE] {
+            let args = ["--database-url", database, "tx", SIGNATURE];
+            let (code, out, err) = run(&url, data.path(), &args);
+            assert_eq!((code, err.as_str()), (Some(1), ""), "{database}");
+            assert!(out.contains("does not know the transaction"), "{database} {out}");
+        }
+        assert!(asked.lock().unwrap().iter().any(|m| m == "getSignatureStatuses"));
     }
 
     #[test]

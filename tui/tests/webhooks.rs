@@ -11,10 +11,7 @@ mod webhooks {
         thread,
     };
 
-    use indexer::{
-        Run, SqliteStore, Store,
-        store::{Announcement, Sent},
-    };
+    use indexer::{Announcement, Outbox, Run, Sent, SqliteStore};
     use serde_json::{Value, json};
     use tempfile::TempDir;
 

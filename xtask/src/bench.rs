@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds what the figures are taken from and lets the package `benches` print
+//! `cargo xtask bench`: builds what is measured and lets the packages in `benches/` print
 //! them. Which figures there are and which bounds they keep is decided there.
 
 use std::process::{Command, ExitCode, Stdio};
@@ -6,43 +6,44 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::{
-    cli::{Bench, Subject},
+    cli::{Bench, Subject, ToolchainChoice},
     command,
-    places::Places,
+    paths::Paths,
+    program::Program,
     progress::Progress,
-    sbf::{self, Program, toolchain::Toolchain},
-    suite::postgres::{self, Postgres},
+    sbf::{self, toolchain::Toolchain},
     system,
+    test::postgres::{self, Postgres},
 };
 
 /// The command.
 pub fn run(options: &Bench) -> Result<ExitCode> {
     let progress = Progress::start();
-    let places = Places::find()?;
+    let paths = Paths::find()?;
     match options.subject {
-        Subject::Program => program(options, &places, &progress),
-        Subject::Indexer => indexer(options, &places, &progress),
+        Subject::Program => program(options, &paths, &progress),
+        Subject::Indexer => indexer(options, &paths, &progress),
     }
 }
 
 /// The figures of the program. The exit code is the bench's: 1 when a bound is broken.
-fn program(options: &Bench, places: &Places, progress: &Progress) -> Result<ExitCode> {
+fn program(options: &Bench, paths: &Paths, progress: &Progress) -> Result<ExitCode> {
     system::ensure(&system::COMPILING, progress)?;
-    let toolchain = Toolchain::choose(places, sbf::DEFAULT)?;
+    let toolchain = Toolchain::choose(paths, ToolchainChoice::Auto)?;
     let programs = [&Program::PRODUCT[..], &[Program::Squads]].concat();
-    sbf::build(places, &toolchain, &programs, progress)?;
+    sbf::build(paths, &toolchain, &programs, progress)?;
     progress.say("compiling the bench");
     // By `cargo test`, in the profile that every other test is compiled in: compute units and bytes
     // do not depend on how the code around the chain is optimised.
-    let bench = command::compiled(places, &["test", "-p", "benches", "--bench", "program"])?;
+    let bench = command::compiled(paths, &["test", "-p", "bench-program", "--bench", "program"])?;
     let (_, binary) = bench.into_iter().next().context("cargo built no bench of the program")?;
     progress.say("measuring");
     let mut measure = Command::new(&binary);
-    measure.env("CONTROL_ROOM_ELF_DIR", places.elf());
+    measure.env("CONTROL_ROOM_ELF_DIR", paths.elf());
     if options.json {
         measure.arg("--json");
     }
-    // What is said while the figures are taken is of interest only where there are none.
+    // The bench's output to stderr is shown only if it prints no figures.
     measure.stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = measure.output().with_context(|| format!("cannot start {}", binary.display()))?;
     ensure!(!output.stdout.is_empty(), "measuring failed:\n{}", command::tail(&output));
@@ -50,14 +51,14 @@ fn program(options: &Bench, places: &Places, progress: &Progress) -> Result<Exit
     Ok(if output.status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The figures of the indexer, on a server of its own. A goal that is missed is said in the table.
-fn indexer(options: &Bench, places: &Places, progress: &Progress) -> Result<ExitCode> {
+/// The figures of the indexer, on a throwaway Postgres. The table says which goals were missed.
+fn indexer(options: &Bench, paths: &Paths, progress: &Progress) -> Result<ExitCode> {
     ensure!(!options.json, "the indexer's figures are printed as a table only");
     system::ensure(&system::COMPILING, progress)?;
     system::ensure(&[postgres::NEED], progress)?;
     progress.say("compiling the bench");
     let bench = ["bench", "-p", "bench-indexer", "--bench", "indexer"];
-    let bench = command::compiled(places, &bench)?;
+    let bench = command::compiled(paths, &bench)?;
     let (_, binary) = bench.into_iter().next().context("cargo built no bench of the indexer")?;
     progress.say("measuring: some ten minutes, during which nothing else should run");
     let server = Postgres::start_durable()?;

@@ -1,13 +1,13 @@
-//! The command line. Its help texts are all the documentation these commands have: every option says
+//! The command line. The help texts are the only documentation of these commands, so every option says
 //! what happens without it.
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::sbf::Program;
+use crate::program::Program;
 
-/// Where things are kept, and what can be set from outside.
+/// The end of the help: folders in the cache, and the environment variables that are read.
 const ENVIRONMENT: &str = "\
 Folders, all under ${XDG_CACHE_HOME:-~/.cache}/program-upgrade-control-room/:
   elf/            the ELFs, each with the key of the sources it was built from
@@ -63,13 +63,13 @@ pub struct BuildSbf {
     #[arg(long, conflicts_with_all = ["programs", "out", "selftest"])]
     pub setup: bool,
     /// Which toolchain to build with
-    #[arg(long, value_enum, default_value_t = Choice::Auto)]
-    pub toolchain: Choice,
+    #[arg(long, value_enum, default_value_t = ToolchainChoice::Auto)]
+    pub toolchain: ToolchainChoice,
 }
 
 /// Which toolchain compiles the programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Choice {
+pub enum ToolchainChoice {
     /// Solana's where it is on PATH, else the offline one
     Auto,
     /// `cargo build-sbf`, an error where it is not on PATH

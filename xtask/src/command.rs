@@ -1,4 +1,4 @@
-//! Running other programs, with errors that say what was attempted and what to do.
+//! Runs other programs. An error says which step failed, shows the end of its output, and says what to do.
 
 use std::{
     env,
@@ -9,10 +9,10 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::places::Places;
+use crate::paths::Paths;
 
 /// How many of a failed command's last lines an error shows.
-const TAIL: usize = 30;
+const MAX_ERROR_LINES: usize = 30;
 
 /// The path of `program` on PATH.
 pub fn find(program: &str) -> Option<PathBuf> {
@@ -49,14 +49,13 @@ fn cannot_start(command: &Command) -> String {
     format!("cannot start {}: install it or put it on PATH", program.display())
 }
 
-/// The last lines of what a command said.
+/// The last lines of a command's stderr, or of its stdout where stderr is empty.
 pub fn tail(output: &Output) -> String {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
-    // Compilers explain themselves on stderr.
     let source = if stderr.trim().is_empty() { stdout } else { stderr };
     let lines: Vec<_> = source.lines().collect();
-    lines.get(lines.len().saturating_sub(TAIL)..).unwrap_or_default().join("\n")
+    lines.get(lines.len().saturating_sub(MAX_ERROR_LINES)..).unwrap_or_default().join("\n")
 }
 
 /// The cargo that runs this program.
@@ -77,8 +76,8 @@ pub fn cargo(root: &Path, target: &Path) -> Command {
 }
 
 /// Name and path of what `cargo` compiles for `arguments`.
-pub fn compiled(places: &Places, arguments: &[&str]) -> Result<Vec<(String, PathBuf)>> {
-    let mut build = cargo(&places.root, &places.target());
+pub fn compiled(paths: &Paths, arguments: &[&str]) -> Result<Vec<(String, PathBuf)>> {
+    let mut build = cargo(&paths.root, &paths.target());
     build.args(arguments).args([
         "--locked",
         "--no-run",
@@ -95,8 +94,8 @@ pub fn compiled(places: &Places, arguments: &[&str]) -> Result<Vec<(String, Path
     Ok(found)
 }
 
-/// Cargo for a build that has to come out the same whatever the operator's environment says: only
-/// settings of the network, of registries and of the cargo home pass.
+/// Cargo for a build whose result must not depend on the operator's environment: only settings of the
+/// network, of registries and of the cargo home pass.
 pub fn isolated_cargo(target: &Path) -> Command {
     let mut command = Command::new(cargo_path());
     isolate(&mut command);

@@ -1,4 +1,5 @@
-//! A key for the content of files: equal content, equal key, wherever the checkout is.
+//! A key for the content of files. It covers names relative to a folder, so that two checkouts of the same
+//! sources have the same key.
 
 use std::{
     fs,
@@ -13,7 +14,6 @@ use sha2::{Digest as _, Sha256};
 pub struct Fingerprint(Sha256);
 
 impl Fingerprint {
-    /// Adds a text.
     pub fn text(mut self, text: &str) -> Self {
         self.part(text.as_bytes());
         self

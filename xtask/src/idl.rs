@@ -16,7 +16,7 @@ use anchor_lang_idl_spec::{Idl, IdlTypeDef};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::{cli, command, folder, places::Places, progress::Progress};
+use crate::{atomic_dir, cli, command, paths::Paths, progress::Progress};
 
 /// A program that has a description.
 struct Described {
@@ -34,16 +34,16 @@ const PRINTING_TESTS: &str = "__anchor_private_print_idl";
 
 /// The command.
 pub fn run(options: &cli::Idl) -> Result<ExitCode> {
-    let (places, progress) = (Places::find()?, Progress::start());
+    let (paths, progress) = (Paths::find()?, Progress::start());
     if options.check {
-        check(&places, &progress)?;
+        check(&paths, &progress)?;
         println!("the committed descriptions are what the programs say");
         return Ok(ExitCode::SUCCESS);
     }
-    folder::create(&places.root.join("idl"))?;
+    atomic_dir::create(&paths.root.join("idl"))?;
     for program in &PROGRAMS {
-        let path = program.path(&places);
-        fs::write(&path, program.text(&places, &progress)?)
+        let path = program.path(&paths);
+        fs::write(&path, program.text(&paths, &progress)?)
             .with_context(|| format!("cannot write {}", path.display()))?;
         println!("wrote {}", path.display());
     }
@@ -51,13 +51,13 @@ pub fn run(options: &cli::Idl) -> Result<ExitCode> {
 }
 
 /// Fails where what is committed is not what the programs say.
-pub fn check(places: &Places, progress: &Progress) -> Result<()> {
+pub fn check(paths: &Paths, progress: &Progress) -> Result<()> {
     for program in &PROGRAMS {
-        let path = program.path(places);
+        let path = program.path(paths);
         let committed = fs::read_to_string(&path).with_context(|| {
             format!("cannot read {}: run `cargo xtask idl` and commit it", path.display())
         })?;
-        let current = program.text(places, progress)?;
+        let current = program.text(paths, progress)?;
         if let Some((number, old, new)) = first_difference(&committed, &current) {
             bail!(
                 "{} is not what the program says now: run `cargo xtask idl` and commit it. The first \
@@ -86,16 +86,16 @@ fn first_difference<'a>(old: &'a str, new: &'a str) -> Option<(usize, &'a str, &
 }
 
 impl Described {
-    fn path(&self, places: &Places) -> PathBuf {
-        places.root.join("idl").join(self.file)
+    fn path(&self, paths: &Paths) -> PathBuf {
+        paths.root.join("idl").join(self.file)
     }
 
     /// The description as a file's content.
-    fn text(&self, places: &Places, progress: &Progress) -> Result<String> {
+    fn text(&self, paths: &Paths, progress: &Progress) -> Result<String> {
         progress.say(&format!("compiling {} to describe it", self.package));
         // A target folder of its own: the macros are compiled with these variables, so cargo would
         // compile everything that uses them anew whenever they come and go.
-        let mut cargo = command::isolated_cargo(&places.idl_target());
+        let mut cargo = command::isolated_cargo(&paths.idl_target());
         cargo
             .args(["test", "--lib", "--locked", "--package", self.package])
             .args(["--features", "idl-build", PRINTING_TESTS])
@@ -103,8 +103,8 @@ impl Described {
             .env("ANCHOR_IDL_BUILD_RESOLUTION", "TRUE")
             .env("ANCHOR_IDL_BUILD_NO_DOCS", "FALSE")
             .env("ANCHOR_IDL_BUILD_SKIP_LINT", "FALSE")
-            .env("ANCHOR_IDL_BUILD_PROGRAM_PATH", places.root.join("programs").join(self.package))
-            .current_dir(&places.root);
+            .env("ANCHOR_IDL_BUILD_PROGRAM_PATH", paths.root.join("programs").join(self.package))
+            .current_dir(&paths.root);
         let printed = command::text(&mut cargo, &format!("describing {}", self.package))?;
         let idl = assemble(&printed)
             .with_context(|| format!("Anchor's description of {} is not usable", self.package))?;
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_missing_or_ambiguous_is_refused() {
+    fn cut_off_missing_or_ambiguous_parts_are_refused() {
         assert!(assemble("").is_err());
         let whole = printed(&program("", ""), "");
         assert!(assemble(whole.trim_end_matches("--- IDL end program ---\n")).is_err());

@@ -1,5 +1,5 @@
-//! What the operator reads while something long runs: one line a step, with the seconds since the
-//! start, on stderr, so that stdout stays for results.
+//! Progress of a long command: one line a step on stderr, with the seconds since the start. Stdout is
+//! left to results.
 
 use std::time::Instant;
 
@@ -10,12 +10,11 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Starts the clock.
     pub fn start() -> Self {
         Self { start: Instant::now() }
     }
 
-    /// Says what happens now.
+    /// Prints one line.
     pub fn say(&self, text: &str) {
         eprintln!("[{:4} s] {text}", self.start.elapsed().as_secs());
     }

@@ -18,8 +18,8 @@ pub struct Need {
     pub present: fn() -> bool,
 }
 
-/// What compiling the workspace takes beside Rust: several crates compile C, one of them with a
-/// build system in Perl.
+/// What compiling the workspace needs beside Rust: several crates compile C, and OpenSSL is built by a
+/// Perl script.
 pub const COMPILING: [Need; 2] = [
     Need {
         purpose: "compiling C code",
@@ -43,7 +43,7 @@ pub const SESSION_BUS: Need = Need {
     present: || command::find("dbus-run-session").is_some(),
 };
 
-/// Whether this process may do everything.
+/// Whether this process runs as root.
 pub fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
@@ -78,7 +78,7 @@ pub fn ensure(needs: &[Need], progress: &Progress) -> Result<()> {
     }
 }
 
-/// The words in front of `apt-get`, if packages can be installed without asking anybody.
+/// The words in front of `apt-get`, if packages can be installed without a password.
 fn installer() -> Option<&'static [&'static str]> {
     command::find("apt-get")?;
     if is_root() {
@@ -101,7 +101,7 @@ fn succeeds(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
 }
 
-/// Bytes that nobody can guess.
+/// Random bytes from the system, fit for a password.
 pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     fs::File::open("/dev/urandom")
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_there_needs_nothing() {
+    fn a_need_that_is_met_installs_nothing() {
         let there = Need { purpose: "nothing", packages: &["no-such-package"], present: || true };
         ensure(&[there], &Progress::start()).unwrap();
     }

@@ -1,5 +1,5 @@
-//! Moving a program's accounts, forward and back. Lists of accounts must be in ascending order of
-//! the account, each once: callers sort, the program refuses what is not sorted.
+//! Instructions that migrate a program's accounts and restore them. Lists must be in strictly ascending
+//! order of the account: callers sort, and the program refuses an unsorted list.
 use solana_instruction::{AccountMeta, Instruction};
 use solana_pubkey::Pubkey;
 use solana_sdk_ids::system_program;
@@ -65,7 +65,7 @@ pub fn migrate_accounts(payer: &Pubkey, terms: &Terms, targets: &[Migrate]) -> I
     ix
 }
 
-/// Checks `targets` again. Anyone pays.
+/// Verifies `targets` after their migration. Anyone pays.
 #[must_use]
 pub fn verify_accounts(keys: &ProposalKeys, targets: &[Pubkey]) -> Instruction {
     let accounts = accounts::VerifyAccounts {
@@ -107,7 +107,7 @@ pub fn mark_closed(
     build(accounts, instruction::MarkClosed { index, old_hash, proof })
 }
 
-/// Sets `account` aside, which cannot migrate. `executor` and `payer` sign.
+/// Quarantines `account`, which cannot migrate. `executor` and `payer` sign.
 #[must_use]
 pub fn quarantine(
     executor: &Pubkey,
@@ -144,18 +144,18 @@ pub fn complete(executor: &Pubkey, keys: &ProposalKeys) -> Instruction {
     build(accounts, instruction::Complete {})
 }
 
-/// One account to bring back.
+/// One account to restore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restore {
     /// The account.
     pub account: Pubkey,
     /// Who paid for its growth: `rent_payer` of its record.
     pub rent_refund: Pubkey,
-    /// How.
+    /// How the program restores it.
     pub item: RestoreItem,
 }
 
-/// Brings `targets` back. `executor` and `payer` sign.
+/// Restores `targets`. `executor` and `payer` sign.
 #[must_use]
 pub fn restore_accounts(
     executor: &Pubkey,

@@ -1,4 +1,4 @@
-//! Giving rent back once a proposal has ended.
+//! Instructions that close accounts and refund their rent.
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_sdk_ids::bpf_loader_upgradeable;
@@ -13,7 +13,7 @@ use upgrade_manager::{
 use super::{ProposalKeys, build, manager};
 
 /// Closes a frozen buffer and its attestation. `closer` signs; before a proposal has pinned the
-/// buffer, that must be the one who gets its rent.
+/// buffer, that must be the account that its rent is refunded to.
 #[must_use]
 pub fn close_buffer(closer: &Pubkey, attestation: &BufferAttestation) -> Instruction {
     let accounts = accounts::CloseBuffer {

@@ -1,4 +1,4 @@
-//! Replacing a program's code, forward and back.
+//! Instructions that install new code, vote for a rollback, and install the old code.
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_sdk_ids::{bpf_loader_upgradeable, sysvar};

@@ -1,5 +1,5 @@
-//! What a multisig decides about itself: its rules, its pauses, its end, and programs that leave its
-//! care. Votes on such a proposal are in `voting`.
+//! Instructions for proposals that change a multisig, end it, or hand a program over, and for its pauses.
+//! Votes on such a proposal are in `voting`.
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_sdk_ids::{bpf_loader_upgradeable, system_program, sysvar};
@@ -12,7 +12,7 @@ use upgrade_manager::{
 
 use super::{behind, build, manager};
 
-/// Puts the Squads multisig that `action` would make the multisig's voter behind `ix`.
+/// `ix` with the Squads multisig as its last account, when `action` makes its vault the voter.
 fn with_next_squads(ix: Instruction, action: &Action) -> Instruction {
     match action {
         Action::ConfigChange(rules) => behind(ix, rules.squads.as_ref()),

@@ -1,5 +1,5 @@
-//! The manager's instructions as bytes and account lists. The one place where such a list is built:
-//! backend, sandbox and tests all call these. Pure: no chain, no keys.
+//! Builders of the manager's instructions. Account lists are built only here: backend, sandbox and tests
+//! all call these functions. Pure: no chain, no keys.
 //!
 //! | before a vote | the vote | afterwards |
 //! |---|---|---|
@@ -115,8 +115,8 @@ impl Voted for GovernanceProposal {
     }
 }
 
-/// `ix` with the Squads multisig behind it, as the manager wants it of a multisig whose voter is a
-/// Squads vault; unchanged for any other multisig.
+/// `ix` with the Squads multisig as its last account, which the manager requires of a multisig whose voter
+/// is a Squads vault; unchanged for any other multisig.
 #[must_use]
 pub fn with_squads(ix: Instruction, config: &MultisigConfig) -> Instruction {
     behind(ix, config.squads.as_ref())
@@ -129,21 +129,21 @@ fn behind(mut ix: Instruction, squads: Option<&SquadsVault>) -> Instruction {
     ix
 }
 
-/// Where the loader keeps the code of `program`.
+/// The address of the ProgramData account of `program`.
 #[must_use]
 pub fn program_data_address(program: &Pubkey) -> Pubkey {
     Pubkey::find_program_address(&[program.as_ref()], &bpf_loader_upgradeable::ID).0
 }
 
 /// One instruction of the manager. anchor-client's request is used as a builder only: its payer
-/// never signs and its client never connects, because sending is the gateway's part.
+/// never signs and its client never connects, because sending is the part of `chain`.
 fn build(accounts: impl ToAccountMetas, args: impl InstructionData) -> Instruction {
     static NOWHERE: LazyLock<RpcClient> = LazyLock::new(|| RpcClient::new(String::new()));
     let nobody = Arc::new(NullSigner::new(&Pubkey::default()));
     let request: RequestBuilder<_, Arc<dyn ThreadSafeSigner>> =
         RequestBuilder::from(manager(), "", nobody, None, &NOWHERE);
     let built = request.accounts(accounts).args(args).instructions();
-    // A request with arguments holds exactly one instruction; an empty one the chain would refuse.
+    // A request with arguments holds exactly one instruction. The fallback is one that the program refuses.
     built.into_iter().next().unwrap_or_else(|| Instruction::new_with_bytes(manager(), &[], vec![]))
 }
 

@@ -1,4 +1,4 @@
-//! What comes before a proposal: the multisig, the program's authority, frozen and attested buffers.
+//! Instructions before a proposal: the multisig, the program's registration, frozen and attested buffers.
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_sdk_ids::{bpf_loader_upgradeable, system_program};
@@ -50,7 +50,7 @@ pub fn register_program(
     build(accounts, instruction::RegisterProgram { version, trimmed_len })
 }
 
-/// Fixes the bytes of `buffer` for `program`. `current_authority` and `payer` sign.
+/// Freezes `buffer` for `program`. `current_authority` and `payer` sign.
 #[must_use]
 pub fn freeze_buffer(
     current_authority: &Pubkey,
@@ -74,7 +74,7 @@ pub fn freeze_buffer(
     build(accounts, instruction::FreezeBuffer { role })
 }
 
-/// Takes the hash of a frozen upgrade buffer. Anyone pays.
+/// Attests the hash of a frozen upgrade buffer. Anyone pays.
 #[must_use]
 pub fn attest_buffer(program: &Pubkey, buffer: &Pubkey, trimmed_len: u32) -> Instruction {
     let accounts = accounts::AttestBuffer {
@@ -101,7 +101,7 @@ pub fn attest_chunk(program: &Pubkey, buffer: &Pubkey, trimmed_len: u32) -> Inst
     build(accounts, instruction::AttestChunk { trimmed_len })
 }
 
-/// Proves that a frozen rollback buffer equals what runs. Anyone pays.
+/// Attests that a frozen rollback buffer equals the code that runs. Anyone pays.
 #[must_use]
 pub fn attest_rollback(program: &Pubkey, buffer: &Pubkey, trimmed_len: u32) -> Instruction {
     let accounts = accounts::AttestRollback {

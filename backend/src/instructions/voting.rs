@@ -1,4 +1,4 @@
-//! From the proposal to its decision. Votes go to a proposal of either kind.
+//! Instructions that propose an upgrade and vote on a proposal of either kind.
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_sdk_ids::{system_program, sysvar};

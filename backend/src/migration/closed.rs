@@ -1,46 +1,47 @@
-//! Accounts of the manifest that no longer exist, or that their owner closed and made anew on the new
-//! layout: the chain cannot see what they were, so each is accounted for with a proof from the
+//! Accounts of the manifest that were closed, or closed and created again on the new layout. The program
+//! cannot read their old version any more, so `mark_closed` accounts for each with a Merkle proof from the
 //! archived leaves.
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{AccountStatus, Terms, manifest, rule_for};
 
-use super::{
-    batches::{Failed, Lane, Outcome},
-    survey::records,
-};
 use crate::{
-    archive::manifest_hashes,
-    backend::{Backend, Reporter},
+    accounts::proposal::ProposalContext,
+    census::scan,
+    chain::read::RawAccount,
     error::Result,
-    gateway::RawAccount,
     instructions::{self, ProposalKeys},
-    lookup::Scene,
-    signer::Signer,
+    keys::signer::Signer,
+    pipeline::{
+        batches::{BatchLane, BatchOutcome, FailedItem},
+        context::Context,
+        reporter::Reporter,
+    },
+    preflight::manifest::manifest_hashes,
 };
 
 #[derive(Clone)]
-struct Gone {
+struct ClosedAccount {
     account: Pubkey,
     index: u32,
     old_hash: [u8; 32],
     proof: Vec<[u8; 32]>,
 }
 
-/// Accounts for every manifest account that is gone and has no record.
+/// Sends `mark_closed` for every manifest account that is closed and has no record.
 pub(super) async fn mark_all(
-    backend: &Backend,
-    scene: &Scene,
+    context: &Context,
+    current: &ProposalContext,
     key: &dyn Signer,
     reporter: &Reporter,
-) -> Result<Outcome> {
-    let (terms, gateway) = (&scene.proposal.terms, backend.gateway());
+) -> Result<BatchOutcome> {
+    let (terms, chain) = (&current.proposal.terms, context.chain());
     if terms.manifest.count == 0 {
-        return Ok(Outcome::default());
+        return Ok(BatchOutcome::default());
     }
-    let Some(leaves) = backend.archive().get_manifest(&terms.program, &terms.manifest.root)? else {
-        return Ok(without_leaves(backend, scene));
+    let Some(leaves) = context.archive().get_manifest(&terms.program, &terms.manifest.root)? else {
+        return Ok(without_leaves(context, current));
     };
-    let known = records(gateway, &terms.program, &scene.executed()).await?;
+    let known = scan::records(chain, &terms.program, &current.executed()).await?;
     let hashes = manifest_hashes(&leaves);
     let missing: Vec<_> = (0u32..)
         .zip(&leaves)
@@ -49,16 +50,16 @@ pub(super) async fn mark_all(
         })
         .collect();
     let keys: Vec<Pubkey> = missing.iter().map(|(_, leaf)| leaf.account).collect();
-    let accounts = gateway.accounts(&keys).await?;
+    let accounts = chain.accounts(&keys).await?;
     let gone = missing.into_iter().zip(accounts).filter(|(_, account)| !is_old(account, terms));
     let gone = gone.map(|((index, leaf), _)| {
         let proof = manifest::proof(&hashes, index).unwrap_or_default();
-        Gone { account: leaf.account, index, old_hash: leaf.old_hash, proof }
+        ClosedAccount { account: leaf.account, index, old_hash: leaf.old_hash, proof }
     });
-    let gone: Vec<Gone> = gone.collect();
+    let gone: Vec<ClosedAccount> = gone.collect();
     let (payer, keys) = (key.pubkey(), ProposalKeys::of(terms));
-    let lane = Lane {
-        backend,
+    let lane = BatchLane {
+        chain: context.chain(),
         key,
         reporter,
         what: "mark closed",
@@ -66,8 +67,8 @@ pub(super) async fn mark_all(
         before: 0,
         failed: 0,
     };
-    let build = |items: &[Gone]| {
-        let mark = |g: &Gone| {
+    let build = |items: &[ClosedAccount]| {
+        let mark = |g: &ClosedAccount| {
             let proof = g.proof.clone();
             instructions::mark_closed(&payer, &keys, &g.account, g.index, g.old_hash, proof)
         };
@@ -76,8 +77,7 @@ pub(super) async fn mark_all(
     lane.run(gone, |g| g.account, build).await
 }
 
-/// Whether the chain still takes `account` for one that can migrate: the program's own, of a pinned
-/// type, at the old version.
+/// Whether `account` can still migrate: owned by the program, of a pinned type, at an old version.
 fn is_old(account: &Option<RawAccount>, terms: &Terms) -> bool {
     account.as_ref().is_some_and(|a| {
         let version = rule_for(&terms.type_rules, &a.data).and_then(|r| r.version(&a.data));
@@ -85,19 +85,20 @@ fn is_old(account: &Option<RawAccount>, terms: &Terms) -> bool {
     })
 }
 
-/// Without the leaves nothing can be proved; that matters only while the counters are short.
-fn without_leaves(backend: &Backend, scene: &Scene) -> Outcome {
-    let counters = &scene.state.counters;
+/// The outcome when the archive lacks the leaves, so that nothing can be proved: a failure only while
+/// accounts of the manifest are unaccounted for.
+fn without_leaves(context: &Context, current: &ProposalContext) -> BatchOutcome {
+    let counters = &current.state.counters;
     let seen = counters.settled().saturating_add(u64::from(counters.migrated));
     let missing = u64::from(counters.total).saturating_sub(seen);
-    let failed = (missing > 0).then(|| Failed {
-        account: scene.address,
+    let failed = (missing > 0).then(|| FailedItem {
+        account: current.address,
         reason: format!(
             "{missing} accounts of the manifest are not accounted for, and the manifest's leaves \
              are not in the archive {}: copy them from the machine that proposed.",
-            backend.archive().location()
+            context.archive().location()
         ),
         manager: None,
     });
-    Outcome { failed: failed.into_iter().collect(), ..Outcome::default() }
+    BatchOutcome { failed: failed.into_iter().collect(), ..BatchOutcome::default() }
 }

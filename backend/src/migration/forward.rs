@@ -1,20 +1,22 @@
-//! The migration itself: look, archive, send, look again, until nothing is left that can migrate.
+//! Migrates accounts in passes: scan, archive, send; again until no account is left that can migrate.
 use std::collections::BTreeMap;
 
 use solana_pubkey::Pubkey;
 use upgrade_manager::error::ManagerError;
 
-use super::{
-    Failed, Lane, MigrationManager, PASSES, closed,
-    survey::{self, Eligible},
-};
 use crate::{
-    backend::Reporter,
+    accounts::proposal::ProposalContext,
+    census::scan::{self, EligibleAccount},
     error::Result,
     instructions::{self, Migrate},
-    lookup::Scene,
-    receipt::Receipt,
-    signer::Signer,
+    keys::signer::Signer,
+    migration::{MAX_PASSES, MigrationManager, closed},
+    pipeline::{
+        archiving::archive_accounts,
+        batches::{BatchLane, FailedItem},
+        reporter::Reporter,
+    },
+    preflight::receipt::Receipt,
 };
 
 impl MigrationManager {
@@ -25,22 +27,22 @@ impl MigrationManager {
         reporter: &Reporter,
     ) -> Result<Receipt> {
         let (mut sent, mut done) = (vec![], 0u64);
-        let mut failed: BTreeMap<Pubkey, Failed> = BTreeMap::new();
-        for _ in 0..PASSES {
-            let scene = Scene::load(self.backend.gateway(), proposal).await?;
-            let gateway = self.backend.gateway();
-            let terms = &scene.proposal.terms;
-            let open = survey::open_accounts(gateway, terms, &scene.executed(), false).await?;
-            let todo: Vec<Eligible> =
+        let mut failed: BTreeMap<Pubkey, FailedItem> = BTreeMap::new();
+        for _ in 0..MAX_PASSES {
+            let current = ProposalContext::load(self.context.chain(), proposal).await?;
+            let chain = self.context.chain();
+            let terms = &current.proposal.terms;
+            let open = scan::open_accounts(chain, terms, &current.executed(), false).await?;
+            let todo: Vec<EligibleAccount> =
                 open.into_iter().filter(|e| !failed.contains_key(&e.address)).collect();
             if todo.is_empty() {
                 break;
             }
-            self.archive(terms.program, &todo).await?;
-            let counters = &scene.state.counters;
+            archive_accounts(&self.context, terms.program, &todo).await?;
+            let counters = &current.state.counters;
             let payer = key.pubkey();
-            let lane = Lane {
-                backend: &self.backend,
+            let lane = BatchLane {
+                chain: self.context.chain(),
                 key,
                 reporter,
                 what: "migrate accounts",
@@ -48,17 +50,17 @@ impl MigrationManager {
                 before: counters.settled().saturating_add(u64::from(counters.migrated)),
                 failed: u64::try_from(failed.len()).unwrap_or(u64::MAX),
             };
-            let targets: Vec<Migrate> = todo.iter().map(Eligible::target).collect();
+            let targets: Vec<Migrate> = todo.iter().map(EligibleAccount::target).collect();
             let build = |t: &[Migrate]| vec![instructions::migrate_accounts(&payer, terms, t)];
             let outcome = lane.run(targets, |t| t.account, build).await?;
             sent.extend(outcome.sent);
             done = done.saturating_add(outcome.done);
-            // Somebody else's migration of the same account is as good as ours.
-            let ours = |f: &Failed| f.manager != Some(ManagerError::AlreadyMigrated);
+            // An account that another operator migrated meanwhile is not a failure.
+            let ours = |f: &FailedItem| f.manager != Some(ManagerError::AlreadyMigrated);
             failed.extend(outcome.failed.into_iter().filter(ours).map(|f| (f.account, f)));
         }
-        let scene = Scene::load(self.backend.gateway(), proposal).await?;
-        let gone = closed::mark_all(&self.backend, &scene, key, reporter).await?;
+        let current = ProposalContext::load(self.context.chain(), proposal).await?;
+        let gone = closed::mark_all(&self.context, &current, key, reporter).await?;
         sent.extend(gone.sent);
         let mut failures: Vec<String> = failed.values().map(ToString::to_string).collect();
         failures.extend(gone.failed.iter().map(ToString::to_string));

@@ -1,5 +1,5 @@
-//! Verification and the proof of completeness: every migrated account is looked at again, then a
-//! finalized scan must find no account at the old version before anyone may call it complete.
+//! Verifies every migrated account, then proves completeness: a finalized scan must find no account at an
+//! old version before the migration is completed.
 use std::collections::BTreeMap;
 
 use solana_pubkey::Pubkey;
@@ -8,15 +8,20 @@ use upgrade_manager::{
     state::{AccountStatus, ProposalStatus, role},
 };
 
-use super::{Failed, Lane, MigrationManager, PASSES, records, survey};
 use crate::{
-    backend::Reporter,
+    accounts::proposal::ProposalContext,
+    census::{finality, scan},
+    chain::simulate::{MAX_UNITS, with_budget},
     error::Result,
-    gateway::{MAX_UNITS, with_budget},
     instructions::{self, ProposalKeys},
-    lookup::Scene,
-    receipt::{Receipt, SentTx},
-    signer::Signer,
+    keys::signer::Signer,
+    migration::{MAX_PASSES, MigrationManager},
+    pipeline::{
+        batches::{BatchLane, BatchOutcome, FailedItem},
+        reporter::Reporter,
+        slot_retry::send_with_slot_retry,
+    },
+    preflight::receipt::{Receipt, SentTx},
 };
 
 impl MigrationManager {
@@ -26,15 +31,15 @@ impl MigrationManager {
         key: &dyn Signer,
         reporter: &Reporter,
     ) -> Result<Receipt> {
-        let mut failed: BTreeMap<Pubkey, Failed> = BTreeMap::new();
+        let mut failed: BTreeMap<Pubkey, FailedItem> = BTreeMap::new();
         let (mut sent, mut done) = (vec![], 0u64);
-        for _ in 0..PASSES {
+        for _ in 0..MAX_PASSES {
             let pass = self.verify_pass(proposal, key, reporter, &failed).await?;
             let Some(outcome) = pass else { break };
             sent.extend(outcome.sent);
             done = done.saturating_add(outcome.done);
-            // A record that somebody else has verified meanwhile needs no second look.
-            let ours = |f: &Failed| f.manager != Some(ManagerError::RecordStatus);
+            // A record that another operator verified meanwhile is not a failure.
+            let ours = |f: &FailedItem| f.manager != Some(ManagerError::RecordStatus);
             failed.extend(outcome.failed.into_iter().filter(ours).map(|f| (f.account, f)));
         }
         let mut failures: Vec<String> = failed.values().map(ToString::to_string).collect();
@@ -52,11 +57,11 @@ impl MigrationManager {
         proposal: Pubkey,
         key: &dyn Signer,
         reporter: &Reporter,
-        failed: &BTreeMap<Pubkey, Failed>,
-    ) -> Result<Option<super::Outcome>> {
-        let gateway = self.backend.gateway();
-        let scene = Scene::load(gateway, proposal).await?;
-        let under = records(gateway, &scene.program(), &scene.executed()).await?;
+        failed: &BTreeMap<Pubkey, FailedItem>,
+    ) -> Result<Option<BatchOutcome>> {
+        let chain = self.context.chain();
+        let current = ProposalContext::load(chain, proposal).await?;
+        let under = scan::records(chain, &current.program(), &current.executed()).await?;
         let targets: Vec<Pubkey> = under
             .values()
             .filter(|r| r.status == AccountStatus::Migrated && !failed.contains_key(&r.account))
@@ -65,21 +70,21 @@ impl MigrationManager {
         if targets.is_empty() {
             return Ok(None);
         }
-        let lane = Lane {
-            backend: &self.backend,
+        let lane = BatchLane {
+            chain: self.context.chain(),
             key,
             reporter,
             what: "verify accounts",
             label: "Verifying accounts",
-            before: scene.state.counters.settled(),
+            before: current.state.counters.settled(),
             failed: u64::try_from(failed.len()).unwrap_or(u64::MAX),
         };
-        let keys = ProposalKeys::of(&scene.proposal.terms);
+        let keys = ProposalKeys::of(&current.proposal.terms);
         let build = |t: &[Pubkey]| vec![instructions::verify_accounts(&keys, t)];
         lane.run(targets, |t| *t, build).await.map(Some)
     }
 
-    /// Proves completeness and completes; says in words what is in the way.
+    /// Proves completeness and completes the migration. The sentence names what is in the way, if anything.
     async fn finish(
         &self,
         proposal: Pubkey,
@@ -88,11 +93,14 @@ impl MigrationManager {
         sent: &mut Vec<SentTx>,
         failures: &mut Vec<String>,
     ) -> Result<String> {
-        let gateway = self.backend.gateway();
-        let scene = Scene::load(gateway, proposal).await?;
-        let finalized = survey::wait_final(&self.backend, scene.now.slot, reporter).await?;
-        let terms = &scene.proposal.terms;
-        let left = survey::open_accounts(gateway, terms, &scene.executed(), true).await?;
+        let chain = self.context.chain();
+        let current = ProposalContext::load(chain, proposal).await?;
+        let finalized = finality::wait_final(chain, current.now.slot, |finalized| {
+            reporter.step("Waiting for finality", finalized, current.now.slot, 0);
+        })
+        .await?;
+        let terms = &current.proposal.terms;
+        let left = scan::open_accounts(chain, terms, &current.executed(), true).await?;
         failures.extend(left.iter().map(|e| {
             format!(
                 "Account {}: it is still at the old version; migrate it, or set it aside with \
@@ -104,11 +112,11 @@ impl MigrationManager {
             return Ok("the migration is not complete".into());
         }
         let proof = format!("a finalized scan at slot {finalized} found no account left behind");
-        if scene.proposal.status == ProposalStatus::Completed {
+        if current.proposal.status == ProposalStatus::Completed {
             return Ok(format!("{proof}, and the migration was completed before"));
         }
-        let scene = Scene::load(gateway, proposal).await?;
-        let counters = &scene.state.counters;
+        let current = ProposalContext::load(chain, proposal).await?;
+        let counters = &current.state.counters;
         if !counters.is_complete() {
             failures.push(format!(
                 "{} of the manifest's {} accounts are neither verified, quarantined nor closed: \
@@ -118,15 +126,16 @@ impl MigrationManager {
             ));
             return Ok(format!("{proof}, but the counters do not add up"));
         }
-        if scene.multisig.require_role(&key.pubkey(), role::EXECUTE).is_err() {
+        if current.multisig.require_role(&key.pubkey(), role::EXECUTE).is_err() {
             return Ok(format!("{proof}; an executor can complete the migration now"));
         }
-        let keys = ProposalKeys::of(&scene.proposal.terms);
+        let keys = ProposalKeys::of(&current.proposal.terms);
         let ix = instructions::complete(&key.pubkey(), &keys);
-        let price = gateway.config().unit_price;
+        let price = chain.config().unit_price;
         let message = with_budget(&[ix], MAX_UNITS, price);
-        let done =
-            self.backend.send_patiently("complete", &message, &[key], None).await?.succeeded()?;
+        let done = send_with_slot_retry(self.context.chain(), "complete", &message, &[key], None)
+            .await?
+            .succeeded()?;
         reporter.sent(&done).await;
         sent.push(done);
         Ok(format!("{proof}, and the migration is complete"))

@@ -1,39 +1,49 @@
-//! Everything about a proposal but its accounts: set-up before it, votes on it, execution. Verbs on a
-//! proposal are plans and go through `Backend::prepare`; set-up here acts directly, for scripts that
-//! have nobody to ask. For an operator, `SetupManager` shows it first.
+//! Proposals to upgrade a program: making them, votes on them, execution. Their verbs are plans and go
+//! through `Backend::prepare`. The set-up in `setup` sends at once, for scripts that confirm nothing; an
+//! operator's set-up goes through `SetupManager`, which shows it first.
 mod execute;
 mod propose;
 mod setup;
-pub(crate) mod votes;
-
-pub(crate) use execute::check_archive;
 
 use crate::{
-    backend::Backend,
+    accounts::proposal::ProposalContext,
+    chain::read::RawAccount,
     error::Result,
-    lookup::Scene,
-    operation::{Operation, Verb},
-    plan::Plan,
+    pipeline::{context::Context, members, plan::Plan, votes},
+    preflight::operation::{Operation, Verb},
 };
 
-/// Makes, decides and executes proposals.
+/// Plans new proposals, votes on them, and their execution.
 #[derive(Clone)]
 pub struct ProposalManager {
-    backend: Backend,
+    context: Context,
 }
 
 impl ProposalManager {
-    /// Over the gateway and the key of `backend`.
+    /// Over the chain and the keys of `context`.
     #[must_use]
-    pub fn new(backend: &Backend) -> Self {
-        Self { backend: backend.clone() }
+    pub fn new(context: &Context) -> Self {
+        Self { context: context.clone() }
     }
 
-    pub(crate) async fn plan(&self, operation: Operation) -> Result<Plan> {
-        let scene = Scene::load(self.backend.gateway(), operation.proposal).await?;
+    /// What `operation` would do. `first` is the proposal's account, as it was read to tell its kind.
+    pub(crate) async fn plan(
+        &self,
+        operation: Operation,
+        first: Option<&RawAccount>,
+    ) -> Result<Plan> {
+        let chain = self.context.chain();
+        let current = ProposalContext::load_after(chain, operation.proposal, first).await?;
         match operation.verb {
-            Verb::Execute => self.plan_execute(&scene).await,
-            verb => Ok(self.plan_vote(verb, &scene)),
+            Verb::Execute => self.plan_execute(&current).await,
+            verb => Ok(self.plan_vote(verb, &current)),
         }
+    }
+
+    fn plan_vote(&self, verb: Verb, current: &ProposalContext) -> Plan {
+        let mut plan = Plan::for_proposal(&self.context, verb, current);
+        members::pin_votes(&current.proposal, &current.multisig, &mut plan.pinned);
+        votes::add(&mut plan, &self.context, &current.proposal, &current.multisig, current.now);
+        plan
     }
 }

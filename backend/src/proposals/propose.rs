@@ -1,35 +1,37 @@
-//! A new proposal: the terms are built here as the chain will build them, so the digest that will
-//! be voted on is known, shown and checked before anything is signed.
+//! A new proposal. The terms are built here as the program will build them, so that the digest which the
+//! members will vote on is shown before anything is signed.
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
+    external::loader,
     instructions::ProposeArgs,
-    loader, seeds,
+    seeds,
     state::{
         BufferAttestation, BufferRole, Manifest, MultisigConfig, ProgramUpgradeState, ProposalKind,
         Terms, role,
     },
 };
 
-use super::{ProposalManager, execute::check_archive};
 use crate::{
-    archive::manifest_root,
-    code,
+    accounts::{self, decode},
+    census::scan,
+    chain::read::{ChainTime, RawAccount},
+    code::{self, elf},
     error::{BackendError, Result},
-    gateway::{ChainTime, RawAccount},
     instructions::{self, ProposalKeys},
-    intent::FrozenRequest,
-    lookup::{self, decode},
-    migration::MigrationManager,
-    multisig::MultisigCoordinator,
-    operation::{ProposeRequest, Verb},
-    plan::Plan,
-    preflight::{Check, Verdict},
-    timelock::span,
-    words,
+    pipeline::{archiving::check_archive, members, plan::Plan},
+    preflight::{
+        check::{Check, Verdict},
+        intent::FrozenRequest,
+        manifest::manifest_root,
+        operation::{ProposeRequest, Verb},
+        rule_check,
+        text::span,
+    },
+    proposals::ProposalManager,
 };
 
-/// Everything a proposal is made from, as it is now.
-struct Basis {
+/// The accounts that a proposal's terms are made from, as they are now.
+struct ProposalInputs {
     state: ProgramUpgradeState,
     multisig: MultisigConfig,
     upgrade: BufferAttestation,
@@ -41,14 +43,14 @@ struct Basis {
 }
 
 impl ProposalManager {
-    /// Scans the accounts for the manifest, keeps its leaves, then plans.
+    /// Scans the program's accounts for the manifest, then plans.
     pub(crate) async fn plan_propose(&self, request: ProposeRequest) -> Result<Plan> {
-        let state = lookup::program_state(self.backend.gateway(), &request.program).await?;
+        let state = accounts::program_state(self.context.chain(), &request.program).await?;
         let versions = request.oldest_version.unwrap_or(state.version)..=state.version;
-        let seen = MigrationManager::new(&self.backend)
-            .survey(&request.program, &request.type_rules, &versions)
-            .await?;
-        let now = self.backend.gateway().chain_time().await?;
+        let seen =
+            scan::survey(self.context.chain(), &request.program, &request.type_rules, &versions)
+                .await?;
+        let now = self.context.chain().chain_time().await?;
         let life = i64::try_from(request.expires_in.as_secs()).unwrap_or(i64::MAX);
         let frozen = FrozenRequest {
             expires_at: now.unix.saturating_add(life),
@@ -68,27 +70,27 @@ impl ProposalManager {
         Ok(plan)
     }
 
-    /// Plans the same proposal again: what was scanned and the expiry stay as they were shown.
+    /// Plans the same proposal again. Manifest and expiry stay as they were shown.
     pub(crate) async fn replan_propose(&self, frozen: &FrozenRequest) -> Result<Plan> {
-        let basis = self.basis(&frozen.request).await?;
-        let multisig = basis.state.multisig;
-        let keys = ProposalKeys::new(multisig, basis.state.program, basis.multisig.next_proposal);
-        let terms = terms(&basis, frozen, self.backend.gateway().genesis_hash());
-        let digest = terms.digest().map_err(|e| BackendError::Refused(words::sentence(&e)))?;
+        let inputs = self.inputs(&frozen.request).await?;
+        let multisig = inputs.state.multisig;
+        let keys = ProposalKeys::new(multisig, inputs.state.program, inputs.multisig.next_proposal);
+        let terms = terms(&inputs, frozen, self.context.chain().genesis_hash());
+        let digest = terms.digest().map_err(|e| BackendError::Refused(rule_check::sentence(&e)))?;
         let subject = format!("upgrade {} of program {}", terms.id, terms.program);
         let mut plan = Plan::new(Verb::Propose, keys.proposal, subject);
-        describe(&mut plan, &terms, &digest, basis.now);
-        let signer = self.backend.signer();
+        describe(&mut plan, &terms, &digest, inputs.now);
+        let signer = self.context.signer();
         if signer.is_none() {
             plan.check(Check::fail("No key is loaded; start with --keypair to sign."));
         }
-        for check in checks(&basis, &terms, signer) {
+        for check in checks(&inputs, &terms, signer) {
             plan.check(check);
         }
-        plan.check(check_archive(&self.backend));
-        plan.shown.pin("the digest", hex::encode(digest));
-        plan.shown.pin("the multisig's epoch", basis.multisig.config_epoch);
-        plan.shown.pin("the code that runs", hex::encode(basis.state.elf_hash));
+        plan.check(check_archive(&self.context));
+        plan.pinned.pin("the digest", hex::encode(digest));
+        plan.pinned.pin("the multisig's epoch", inputs.multisig.config_epoch);
+        plan.pinned.pin("the code that runs", hex::encode(inputs.state.elf_hash));
         if let Some(signer) = signer {
             plan.fact("Signer", signer);
             let args = ProposeArgs {
@@ -103,23 +105,23 @@ impl ProposalManager {
             };
             let (new, old) = (terms.upgrade.buffer, terms.rollback.buffer);
             let ix = instructions::propose_upgrade(&signer, &signer, &keys, &new, &old, args);
-            plan.instructions = vec![instructions::with_squads(ix, &basis.multisig)];
+            plan.instructions = vec![instructions::with_squads(ix, &inputs.multisig)];
         }
         Ok(plan)
     }
 
-    async fn basis(&self, request: &ProposeRequest) -> Result<Basis> {
-        let gateway = self.backend.gateway();
-        let state = lookup::program_state(gateway, &request.program).await?;
+    async fn inputs(&self, request: &ProposeRequest) -> Result<ProposalInputs> {
+        let chain = self.context.chain();
+        let state = accounts::program_state(chain, &request.program).await?;
         let (new, old) = (request.buffer, request.rollback_buffer);
         let keys =
             [state.multisig, seeds::attestation(&new).0, seeds::attestation(&old).0, new, old];
-        let got = gateway.accounts(&keys).await?;
+        let got = chain.accounts(&keys).await?;
         let [multisig, upgrade, rollback, upgrade_buffer, rollback_buffer] = got.as_slice() else {
             return Err(BackendError::Range("reading what a proposal is made from"));
         };
         let [multisig_key, upgrade_key, rollback_key, ..] = keys;
-        Ok(Basis {
+        Ok(ProposalInputs {
             multisig: decode("multisig", multisig_key, multisig.as_ref())?,
             upgrade: decode("attestation of the upgrade buffer", upgrade_key, upgrade.as_ref())?,
             rollback: decode(
@@ -129,29 +131,29 @@ impl ProposalManager {
             )?,
             upgrade_buffer: upgrade_buffer.clone(),
             rollback_buffer: rollback_buffer.clone(),
-            live: code::live_elf(gateway, &state.program_data).await?,
-            now: gateway.chain_time().await?,
+            live: code::live_elf(chain, &state.program_data).await?,
+            now: chain.chain_time().await?,
             state,
         })
     }
 }
 
-/// The terms as `propose_upgrade` will write them.
-fn terms(basis: &Basis, frozen: &FrozenRequest, genesis_hash: [u8; 32]) -> Terms {
+/// The terms as the instruction `propose_upgrade` will write them.
+fn terms(inputs: &ProposalInputs, frozen: &FrozenRequest, genesis_hash: [u8; 32]) -> Terms {
     let request = &frozen.request;
     Terms {
         kind: request.kind,
-        id: basis.multisig.next_proposal,
+        id: inputs.multisig.next_proposal,
         genesis_hash,
-        multisig: basis.state.multisig,
-        config_epoch: basis.multisig.config_epoch,
-        program: basis.state.program,
-        program_data: basis.state.program_data,
-        upgrade: basis.upgrade.pin(),
-        rollback: basis.rollback.pin(),
-        spill: basis.multisig.treasury,
-        from_version: basis.state.version,
-        oldest_version: request.oldest_version.unwrap_or(basis.state.version),
+        multisig: inputs.state.multisig,
+        config_epoch: inputs.multisig.config_epoch,
+        program: inputs.state.program,
+        program_data: inputs.state.program_data,
+        upgrade: inputs.upgrade.pin(),
+        rollback: inputs.rollback.pin(),
+        spill: inputs.multisig.treasury,
+        from_version: inputs.state.version,
+        oldest_version: request.oldest_version.unwrap_or(inputs.state.version),
         to_version: request.to_version,
         type_rules: request.type_rules.clone(),
         manifest: frozen.manifest,
@@ -193,16 +195,16 @@ fn describe(plan: &mut Plan, terms: &Terms, digest: &[u8; 32], now: ChainTime) {
     plan.fact("Build image", &terms.source.image);
 }
 
-fn checks(basis: &Basis, terms: &Terms, signer: Option<Pubkey>) -> Vec<Check> {
-    let (state, config) = (&basis.state, &basis.multisig);
+fn checks(inputs: &ProposalInputs, terms: &Terms, signer: Option<Pubkey>) -> Vec<Check> {
+    let (state, config) = (&inputs.state, &inputs.multisig);
     let mut out = vec![];
     if let Some(signer) = signer {
-        out.push(MultisigCoordinator::check_role(config, &signer, role::PROPOSE));
+        out.push(members::check_role(config, &signer, role::PROPOSE));
         let opened = config.clone().open_proposal(&signer);
-        out.push(words::rule(&opened, "The signer has fewer open proposals than the cap."));
+        out.push(rule_check::check(&opened, "The signer has fewer open proposals than the cap."));
     }
-    let mut room = words::rule(
-        &state.require_room(terms.kind),
+    let mut room = rule_check::check(
+        &state.require_can_open(terms.kind),
         match terms.kind {
             ProposalKind::Upgrade => "No proposal and no migration of the program is under way.",
             ProposalKind::RollForward => "An upgrade is not complete, whose place this one takes.",
@@ -212,37 +214,37 @@ fn checks(basis: &Basis, terms: &Terms, signer: Option<Pubkey>) -> Vec<Check> {
         room.sentence = format!("{} The live one is {live}.", room.sentence);
     }
     out.push(room);
-    let free = |a: &BufferAttestation, role| a.require_free(&state.program, role);
-    out.push(words::rule(
-        &free(&basis.upgrade, BufferRole::Upgrade),
+    let free = |a: &BufferAttestation, role| a.require_pinnable(&state.program, role);
+    out.push(rule_check::check(
+        &free(&inputs.upgrade, BufferRole::Upgrade),
         "The upgrade buffer is attested and free.",
     ));
-    out.push(words::rule(
-        &free(&basis.rollback, BufferRole::Rollback),
+    out.push(rule_check::check(
+        &free(&inputs.rollback, BufferRole::Rollback),
         "The rollback buffer is attested and free.",
     ));
     let authority = seeds::authority(&state.program).0;
-    let upgrade = basis.upgrade_buffer.as_ref();
+    let upgrade = inputs.upgrade_buffer.as_ref();
     out.push(code::check_frozen(upgrade, &terms.upgrade, &authority, "new"));
-    let rollback = basis.rollback_buffer.as_ref();
+    let rollback = inputs.rollback_buffer.as_ref();
     out.push(code::check_frozen(rollback, &terms.rollback, &authority, "old"));
     out.push(Check::when(
-        basis.rollback.sha256 == state.elf_hash
-            && crate::elf::verify_hash(&basis.live) == state.elf_hash,
+        inputs.rollback.sha256 == state.elf_hash
+            && elf::verify_hash(&inputs.live) == state.elf_hash,
         "The rollback buffer and the code that runs, hashed here, are the registered code.",
         "The rollback buffer, the code that runs and the registered code are not the same: make \
          the rollback buffer from what runs now.",
     ));
     let elf = upgrade.and_then(|a| a.data.get(loader::BUFFER_HEADER..)).unwrap_or_default();
     out.push(code::check_elf(elf, "new"));
-    let room = code::check_room(basis.live.len(), terms.upgrade.len, &state.program);
+    let room = code::check_room(inputs.live.len(), terms.upgrade.len, &state.program);
     // The program can still be extended before execution.
     out.push(match room.verdict {
         Verdict::Fail => Check::warn(room.sentence),
         _ => room,
     });
-    out.push(words::rule(
-        &terms.invariant(basis.now.unix, config.timelock),
+    out.push(rule_check::check(
+        &terms.invariant(inputs.now.unix, config.timelock),
         "Versions, type rules, manifest and expiry obey the chain's rules.",
     ));
     if terms.manifest.count == 0 {

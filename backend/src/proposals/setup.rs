@@ -1,19 +1,20 @@
-//! What comes once, before proposals: the multisig, the program, the frozen buffers. Acts directly with
-//! the keys it is given.
+//! Set-up that is sent at once, without a preflight, for scripts and scenarios: the multisig, the program,
+//! the frozen buffers.
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
-    loader::{self, BUFFER_HEADER},
+    external::loader::{self, BUFFER_HEADER},
     seeds,
     state::{BufferRole, MultisigRules},
 };
 
-use super::ProposalManager;
 use crate::{
-    code, elf,
+    accounts,
+    code::{self, elf},
     error::{BackendError, Result},
-    instructions, lookup,
-    receipt::SentTx,
-    signer::Signer,
+    instructions,
+    keys::signer::Signer,
+    preflight::receipt::SentTx,
+    proposals::ProposalManager,
 };
 
 impl ProposalManager {
@@ -26,12 +27,12 @@ impl ProposalManager {
         create_key: &dyn Signer,
         mut args: MultisigRules,
     ) -> Result<(Pubkey, SentTx)> {
-        let key = self.backend.require_key()?;
+        let key = self.context.require_key()?;
         args.members.sort_by_key(|m| m.key);
         let create = create_key.pubkey();
         let ix = instructions::create_multisig(&create, &key.pubkey(), args);
-        let gateway = self.backend.gateway();
-        let sent = gateway.send_and_confirm("create multisig", &[ix], &[&*key, create_key]).await?;
+        let chain = self.context.chain();
+        let sent = chain.send_and_confirm("create multisig", &[ix], &[&*key, create_key]).await?;
         Ok((seeds::multisig(&create).0, sent))
     }
 
@@ -47,10 +48,10 @@ impl ProposalManager {
         program: &Pubkey,
         version: u16,
     ) -> Result<SentTx> {
-        let key = self.backend.require_key()?;
-        let gateway = self.backend.gateway();
+        let key = self.context.require_key()?;
+        let chain = self.context.chain();
         let address = instructions::program_data_address(program);
-        let live = code::live_elf(gateway, &address).await?;
+        let live = code::live_elf(chain, &address).await?;
         let ix = instructions::register_program(
             &current.pubkey(),
             &key.pubkey(),
@@ -59,7 +60,7 @@ impl ProposalManager {
             version,
             trimmed_len(&live)?,
         );
-        gateway.send_and_confirm("register program", &[ix], &[&*key, current]).await
+        chain.send_and_confirm("register program", &[ix], &[&*key, current]).await
     }
 
     /// Fixes the bytes of `buffer`, which `current` holds, for `program`. The loaded key pays.
@@ -73,25 +74,24 @@ impl ProposalManager {
         buffer: &Pubkey,
         role: BufferRole,
     ) -> Result<SentTx> {
-        let key = self.backend.require_key()?;
+        let key = self.context.require_key()?;
         let ix =
             instructions::freeze_buffer(&current.pubkey(), &key.pubkey(), program, buffer, role);
-        let gateway = self.backend.gateway();
-        gateway.send_and_confirm("freeze buffer", &[ix], &[&*key, current]).await
+        let chain = self.context.chain();
+        chain.send_and_confirm("freeze buffer", &[ix], &[&*key, current]).await
     }
 
-    /// Takes the hash of a frozen buffer: the new code's own, or that the old code equals what
+    /// Attests a frozen buffer: hashes an upgrade buffer, or compares a rollback buffer with the code that
     /// runs. The loaded key pays.
     ///
     /// # Errors
     /// The network's, or why the chain refuses.
     pub async fn attest(&self, buffer: &Pubkey) -> Result<SentTx> {
-        let key = self.backend.require_key()?;
-        let gateway = self.backend.gateway();
-        let known = lookup::attestation(gateway, buffer).await?;
+        let key = self.context.require_key()?;
+        let chain = self.context.chain();
+        let known = accounts::attestation(chain, buffer).await?;
         let (what, address) = ("buffer", *buffer);
-        let raw =
-            gateway.account(buffer).await?.ok_or(BackendError::NoAccount { what, address })?;
+        let raw = chain.account(buffer).await?.ok_or(BackendError::NoAccount { what, address })?;
         if raw.owner != loader::ID {
             let (found, expected) = (raw.owner, loader::ID);
             return Err(BackendError::ForeignOwner { what, address, found, expected });
@@ -101,7 +101,7 @@ impl ProposalManager {
             BufferRole::Upgrade => instructions::attest_buffer(&known.program, buffer, len),
             BufferRole::Rollback => instructions::attest_rollback(&known.program, buffer, len),
         };
-        gateway.send_and_confirm("attest buffer", &[ix], &[&*key]).await
+        chain.send_and_confirm("attest buffer", &[ix], &[&*key]).await
     }
 }
 

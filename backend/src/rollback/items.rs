@@ -1,5 +1,5 @@
-//! For each account on the new layout, how it comes back: its archived bytes while nobody has
-//! changed it since its migration, else the target's own inverse.
+//! Decides how each account on the new layout is restored: by its archived bytes when no user changed it
+//! since its migration, else by the target's own `migrate_down`.
 use std::collections::{BTreeMap, BTreeSet};
 
 use solana_pubkey::Pubkey;
@@ -8,27 +8,29 @@ use upgrade_manager::{
     state::{AccountStatus, AccountVersion, TypeRule},
 };
 
-use super::refunds::{self, Opening, Order, Purse};
 use crate::{
-    backend::Backend,
+    accounts::{self, proposal::ProposalContext},
+    census::scan::{self, is_gone, sha256},
+    chain::{
+        read::RawAccount,
+        simulate::{MAX_TRANSACTION_LEN, MAX_UNITS, transaction_size, with_budget},
+    },
     error::Result,
-    gateway::{MAX_UNITS, PACKET, RawAccount, transaction_size, with_budget},
     instructions::Restore,
-    lookup::{self, Scene},
-    migration::{archived, is_gone, records, sha256},
-    plan::Plan,
-    preflight::Check,
+    pipeline::{archiving::archived, context::Context, plan::Plan},
+    preflight::check::Check,
+    rollback::refunds::{self, FundedRestore, RefundAccount, RestoreOrder},
 };
 
 /// How a rollback would treat every account.
 #[derive(Debug, Default)]
-pub(super) struct Items {
+pub(super) struct RestoreItems {
     /// Accounts to restore, by address.
     pub restores: Vec<Restore>,
     /// Lamports that each of them gives back.
     refunds: BTreeMap<Pubkey, u64>,
-    /// Who gets lamports back and holds too little to take them.
-    poor: BTreeMap<Pubkey, Purse>,
+    /// Refund accounts that are below the rent-exempt minimum.
+    below_rent_exempt: BTreeMap<Pubkey, RefundAccount>,
     /// Accounts whose old bytes the chain keeps for this proposal.
     backups: BTreeSet<Pubkey>,
     /// Migrated accounts that no longer exist.
@@ -41,34 +43,37 @@ pub(super) struct Items {
     pub too_large: usize,
 }
 
-impl Items {
-    /// The restores in the order in which every refund can arrive.
-    pub(super) fn order(&self) -> Order {
-        refunds::order(self.restores.clone(), &self.refunds, &self.poor)
+impl RestoreItems {
+    /// The restores in the order in which the runtime accepts their refunds.
+    pub(super) fn order(&self) -> RestoreOrder {
+        refunds::order(self.restores.clone(), &self.refunds, &self.below_rent_exempt)
     }
 }
 
-/// Looks at every account that holds the new layout.
-pub(super) async fn plan_items(backend: &Backend, scene: &Scene) -> Result<Items> {
-    let gateway = backend.gateway();
-    let under = records(gateway, &scene.program(), &scene.executed()).await?;
+/// Reads every account that holds the new layout and decides how it is restored.
+pub(super) async fn plan_items(
+    context: &Context,
+    current: &ProposalContext,
+) -> Result<RestoreItems> {
+    let chain = context.chain();
+    let under = scan::records(chain, &current.program(), &current.executed()).await?;
     let on_new: Vec<AccountVersion> = under
         .into_values()
         .filter(|r| matches!(r.status, AccountStatus::Migrated | AccountStatus::Verified))
         .collect();
-    let kept = backups(backend, scene).await?;
+    let kept = backups(context, current).await?;
     let addresses: Vec<Pubkey> = on_new.iter().map(|r| r.account).collect();
-    let accounts = gateway.accounts(&addresses).await?;
-    let mut items = Items {
+    let accounts = chain.accounts(&addresses).await?;
+    let mut items = RestoreItems {
         refunds: on_new.iter().map(|r| (r.account, r.rent_paid)).collect(),
-        poor: refunds::poor(gateway, &on_new, backend.signer()).await?,
+        below_rent_exempt: refunds::below_rent_exempt(chain, &on_new, context.signer()).await?,
         backups: kept,
-        ..Items::default()
+        ..RestoreItems::default()
     };
     for (record, account) in on_new.iter().zip(accounts) {
         match account {
             Some(account) if !is_gone(Some(&account)) => {
-                let item = item(backend, scene, record, &account, &mut items).await?;
+                let item = item(context, current, record, &account, &mut items).await?;
                 let (account, rent_refund) = (record.account, record.rent_payer);
                 items.restores.push(Restore { account, rent_refund, item });
             }
@@ -79,26 +84,26 @@ pub(super) async fn plan_items(backend: &Backend, scene: &Scene) -> Result<Items
 }
 
 async fn item(
-    backend: &Backend,
-    scene: &Scene,
+    context: &Context,
+    current: &ProposalContext,
     record: &AccountVersion,
     account: &RawAccount,
-    items: &mut Items,
+    items: &mut RestoreItems,
 ) -> Result<RestoreItem> {
     if sha256(&account.data) != record.new_hash {
         items.touched = items.touched.saturating_add(1);
         return Ok(RestoreItem::Down);
     }
-    // The chain keeps the bytes of critical accounts: nothing has to be carried in the transaction.
+    // A critical account has its old bytes in a backup account, so the transaction need not carry them.
     if items.backups.contains(&record.account) {
         return Ok(RestoreItem::Backup);
     }
-    let Some(bytes) = archived(backend.archive(), record.program, record.old_hash).await? else {
+    let Some(bytes) = archived(context.archive(), record.program, record.old_hash).await? else {
         items.unarchived = items.unarchived.saturating_add(1);
         return Ok(RestoreItem::Down);
     };
     let exact = RestoreItem::Bytes(bytes);
-    if fits(backend, scene, record, &exact) {
+    if fits(context, current, record, &exact) {
         return Ok(exact);
     }
     items.too_large = items.too_large.saturating_add(1);
@@ -106,39 +111,48 @@ async fn item(
 }
 
 /// The accounts of critical types whose old bytes the chain keeps for this proposal.
-async fn backups(backend: &Backend, scene: &Scene) -> Result<BTreeSet<Pubkey>> {
-    if !scene.proposal.terms.type_rules.iter().any(TypeRule::is_critical) {
+async fn backups(context: &Context, current: &ProposalContext) -> Result<BTreeSet<Pubkey>> {
+    if !current.proposal.terms.type_rules.iter().any(TypeRule::is_critical) {
         return Ok(BTreeSet::new());
     }
-    let kept = lookup::backups(backend.gateway(), &scene.program()).await?;
-    Ok(kept.into_iter().filter(|b| b.proposal == scene.address).map(|b| b.account).collect())
+    let kept = accounts::backups(context.chain(), &current.program()).await?;
+    Ok(kept.into_iter().filter(|b| b.proposal == current.address).map(|b| b.account).collect())
 }
 
-/// Whether the item fits into a transaction of its own, with a transfer before it.
-fn fits(backend: &Backend, scene: &Scene, record: &AccountVersion, item: &RestoreItem) -> bool {
-    // Any payer but the refunded one makes the largest transaction.
+/// Whether the restore fits into a transaction of its own, behind a transfer to its refund account.
+fn fits(
+    context: &Context,
+    current: &ProposalContext,
+    record: &AccountVersion,
+    item: &RestoreItem,
+) -> bool {
+    // A payer other than the refund account makes the transaction as large as it can get.
     let payer = Pubkey::new_from_array([0xee; 32]);
     let restore =
         Restore { account: record.account, rent_refund: record.rent_payer, item: item.clone() };
-    let message = refunds::open(&payer, &scene.proposal.terms, &[Opening { restore, missing: 1 }]);
-    let price = backend.gateway().config().unit_price;
-    transaction_size(&with_budget(&message, MAX_UNITS, price), &payer) <= PACKET
+    let message = refunds::fund_and_restore(
+        &payer,
+        &current.proposal.terms,
+        &[FundedRestore { restore, missing: 1 }],
+    );
+    let price = context.chain().config().unit_price;
+    transaction_size(&with_budget(&message, MAX_UNITS, price), &payer) <= MAX_TRANSACTION_LEN
 }
 
-/// Says in the plan what would happen to the accounts.
-pub(super) fn describe(plan: &mut Plan, items: &Items) {
+/// Adds facts and checks about the restores to `plan`.
+pub(super) fn describe(plan: &mut Plan, items: &RestoreItems) {
     let inverse = items.restores.iter().filter(|r| r.item == RestoreItem::Down).count();
     let exact = items.restores.len().saturating_sub(inverse);
     plan.fact("Accounts restored byte by byte", exact);
     plan.fact("Accounts restored by migrate-down", inverse);
     plan.fact("Migrated accounts that were closed since", items.gone.len());
-    for opening in items.order().first.iter().filter(|o| o.missing > 0) {
+    for funded_restore in items.order().first.iter().filter(|o| o.missing > 0) {
         plan.fact(
             "Sent before its refund",
             format!(
                 "{} lamports from the signer to {}, which paid for growth, was emptied and could \
                  not take its rent back otherwise",
-                opening.missing, opening.restore.rent_refund
+                funded_restore.missing, funded_restore.restore.rent_refund
             ),
         );
     }

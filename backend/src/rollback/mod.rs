@@ -1,116 +1,117 @@
-//! The way back: votes first, then accounts, then code. Accounts come back first because only the
-//! new code can write them; exact old bytes where nobody has touched them since, the target's own
-//! inverse where somebody has.
-mod born;
+//! Rollback: votes first, then accounts, then code. Accounts are restored before the code, because only
+//! the new code's `migrate_down` can write them. An account that no user changed since its migration gets
+//! its exact old bytes back; the others go through the target's own `migrate_down`.
 mod items;
 mod refunds;
 mod restore;
+mod unrestorable_accounts;
 
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{Phase, role};
 
 use crate::{
-    backend::{Backend, Reporter},
-    code::{Code, Direction},
+    accounts::proposal::ProposalContext,
+    census::scan,
+    chain::simulate::{MAX_TRANSACTION_LEN, MAX_UNITS, transaction_size, with_budget},
+    code::install::{Direction, InstallAccounts},
     error::Result,
-    gateway::{MAX_UNITS, PACKET, transaction_size, with_budget},
     instructions::{self, ProposalKeys, Restore},
-    lookup::Scene,
-    migration::{self, pack},
-    operation::Verb,
-    plan::{self, Plan, Work},
-    preflight::Check,
-    receipt::Receipt,
-    signer::Signer,
-    step::Step as Signing,
-    words,
+    keys::signer::Signer,
+    pipeline::{
+        context::Context,
+        pack::pack,
+        plan::{self, Plan, Workload},
+        reporter::Reporter,
+    },
+    preflight::{check::Check, operation::Verb, receipt::Receipt, rule_check, step::Step},
 };
 
-/// What the next step back is.
+/// The next step of a rollback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum RollbackStep {
     Vote,
     Restore,
 }
 
-/// Votes for, and carries out, rollbacks.
+/// Plans votes for rollbacks, and carries rollbacks out.
 #[derive(Clone)]
 pub struct RollbackHandler {
-    backend: Backend,
+    context: Context,
 }
 
 impl RollbackHandler {
-    /// Over the gateway, the key and the archive of `backend`.
+    /// Over the chain, the keys and the archive of `context`.
     #[must_use]
-    pub fn new(backend: &Backend) -> Self {
-        Self { backend: backend.clone() }
+    pub fn new(context: &Context) -> Self {
+        Self { context: context.clone() }
     }
 
     pub(crate) async fn plan(&self, proposal: Pubkey, give_up: bool) -> Result<Plan> {
-        let scene = Scene::load(self.backend.gateway(), proposal).await?;
+        let current = ProposalContext::load(self.context.chain(), proposal).await?;
         let verb = Verb::RollBack { give_up };
-        let mut plan = plan::on_scene(&self.backend, verb, &scene);
-        migration::counters(&mut plan, &scene);
+        let mut plan = Plan::for_proposal(&self.context, verb, &current);
+        plan::counters(&mut plan, &current);
         plan.fact("Give up what cannot be restored", if give_up { "yes" } else { "no" });
-        // Before execution the rule's error speaks of a later upgrade, and there is none.
-        if !scene.proposal.status.is_voting() {
-            let last = scene.state.require_last(&proposal);
-            plan.check(words::rule(&last, "No later upgrade has replaced this one."));
+        // Before execution `require_last` would name a later upgrade that does not exist.
+        if !current.proposal.status.is_voting() {
+            let last = current.state.require_last(&proposal);
+            plan.check(rule_check::check(&last, "No later upgrade has replaced this one."));
         }
-        let votes = vote_list(&scene);
+        let votes = vote_list(&current);
         plan.fact("Votes for rollback", &votes);
-        plan.shown.pin("the list of votes for rollback", votes);
-        let step = next_step(&scene, self.backend.signer(), give_up);
-        plan.shown.pin(
+        plan.pinned.pin("the list of votes for rollback", votes);
+        let step = next_step(&current, self.context.signer(), give_up);
+        plan.pinned.pin(
             "the next step",
             match step {
-                Step::Vote => "a vote",
-                Step::Restore => "the rollback itself",
+                RollbackStep::Vote => "a vote",
+                RollbackStep::Restore => "the rollback itself",
             },
         );
-        let terms = &scene.proposal.terms;
-        let new = migration::born_new(self.backend.gateway(), terms, &scene.executed()).await?;
+        let terms = &current.proposal.terms;
+        let new =
+            scan::unrestorable_accounts(self.context.chain(), terms, &current.executed()).await?;
         plan.fact("Accounts made on the new layout, not restored", new.len());
-        plan.checks.extend(born::warning(&new));
+        plan.checks.extend(unrestorable_accounts::warning(&new));
         match step {
-            Step::Vote => {
-                self.plan_vote(&mut plan, &scene, give_up);
+            RollbackStep::Vote => {
+                self.plan_vote(&mut plan, &current, give_up);
                 Ok(plan)
             }
-            Step::Restore => self.plan_restore(plan, &scene, give_up).await,
+            RollbackStep::Restore => self.plan_restore(plan, &current, give_up).await,
         }
     }
 
-    fn plan_vote(&self, plan: &mut Plan, scene: &Scene, give_up: bool) {
-        let (proposal, config) = (&scene.proposal, &scene.multisig);
+    fn plan_vote(&self, plan: &mut Plan, current: &ProposalContext, give_up: bool) {
+        let (proposal, config) = (&current.proposal, &current.multisig);
         let threshold = usize::from(config.threshold);
-        plan.step = Signing::rollback_vote(proposal.ballot.rollback.len(), threshold);
+        plan.step = Step::rollback_vote(proposal.ballot.rollback.len(), threshold);
         plan.step.consequence.clear();
         plan.fact("Next step", "a vote for rollback");
-        plan.check(words::rule(
-            &proposal.require_rollback_vote(scene.now.unix),
+        plan.check(rule_check::check(
+            &proposal.require_rollback_vote(current.now.unix),
             "The rollback window is open.",
         ));
-        let Some(signer) = self.backend.signer() else { return };
+        let Some(signer) = self.context.signer() else { return };
         let mut after = proposal.clone();
         let guards = config.guardian == Some(signer);
         let outcome = if guards {
             plan.check(Check::pass("The signer is the guardian, who decides alone, once."));
-            plan.step = Signing::guardian_rollback();
-            after.guardian_rollback(give_up, scene.now.unix).map(|()| true)
+            plan.step = Step::guardian_rollback();
+            after.guardian_rollback(give_up, current.now.unix).map(|()| true)
         } else {
-            plan.check_role(scene, Some(signer), role::VOTE);
-            after.cast_rollback(signer, give_up, config, scene.now.unix)
+            plan.check_role(current, Some(signer), role::VOTE);
+            after.cast_rollback(signer, give_up, config, current.now.unix)
         };
         plan.check_accepts(&outcome, "The chain's rules accept this vote from this signer.");
-        if outcome.is_ok() && !guards {
+        if outcome.is_ok() && !guards && plan.failed().is_none() {
             let (votes, threshold) = (&after.ballot.rollback, usize::from(config.threshold));
             plan.step = if proposal.rollback_approved_at == 0 {
-                Signing::rollback_vote(votes.len(), threshold)
+                Step::rollback_vote(votes.len(), threshold)
             } else {
                 let agreed = votes.iter().filter(|v| v.give_up).count();
-                Signing::give_up_vote(agreed, threshold)
+                Step::give_up_vote(agreed, threshold)
             };
         }
         let keys = ProposalKeys::from(proposal);
@@ -118,50 +119,55 @@ impl RollbackHandler {
         plan.instructions = vec![instructions::with_squads(ix, config)];
     }
 
-    async fn plan_restore(&self, mut plan: Plan, scene: &Scene, give_up: bool) -> Result<Plan> {
-        let (proposal, terms) = (&scene.proposal, &scene.proposal.terms);
-        plan.work = Work::Job;
+    async fn plan_restore(
+        &self,
+        mut plan: Plan,
+        current: &ProposalContext,
+        give_up: bool,
+    ) -> Result<Plan> {
+        let (proposal, terms) = (&current.proposal, &current.proposal.terms);
+        plan.workload = Workload::Job;
         plan.fact("Next step", "restore the accounts, then the old code");
-        plan.check(words::rule(
+        plan.check(rule_check::check(
             &proposal.require_rolling_back(),
             "The members have voted for rollback.",
         ));
         plan.check(Check::when(
-            scene.state.phase == Phase::RollingBack,
+            current.state.phase == Phase::RollingBack,
             "The program is rolling back.",
             "The program is not rolling back.",
         ));
-        if let Some(signer) = self.backend.signer() {
-            let may = scene.multisig.require_restorer(&signer);
-            plan.check(words::rule(&may, "The signer may carry the rollback out."));
+        if let Some(signer) = self.context.signer() {
+            let may = current.multisig.require_restorer(&signer);
+            plan.check(rule_check::check(&may, "The signer may carry the rollback out."));
         }
-        plan.check(migration::check_callable(scene));
-        let code = Code::load(self.backend.gateway(), terms, Direction::Back).await?;
-        plan.checks.extend(code.checks(terms, Direction::Back, scene.now.slot));
-        let items = items::plan_items(&self.backend, scene).await?;
+        plan.check(plan::check_callable(current));
+        let code = InstallAccounts::load(self.context.chain(), terms, Direction::Back).await?;
+        plan.checks.extend(code.checks(terms, Direction::Back, current.now.slot));
+        let items = items::plan_items(&self.context, current).await?;
         items::describe(&mut plan, &items);
-        let may = proposal.ballot.may_give_up(&scene.multisig);
+        let may = proposal.ballot.may_give_up(&current.multisig);
         if give_up && !may {
             plan.check(Check::warn(
                 "Fewer members than the threshold agreed to give accounts up: if one cannot be \
                  restored, the old code stays out.",
             ));
         }
-        let Some(payer) = self.backend.signer() else { return Ok(plan) };
-        let price = self.backend.gateway().config().unit_price;
+        let Some(payer) = self.context.signer() else { return Ok(plan) };
+        let price = self.context.chain().config().unit_price;
         let build = |t: &[Restore]| instructions::restore_accounts(&payer, &payer, terms, t);
         let fits = |message: &[Instruction]| {
-            transaction_size(&with_budget(message, MAX_UNITS, price), &payer) <= PACKET
+            transaction_size(&with_budget(message, MAX_UNITS, price), &payer) <= MAX_TRANSACTION_LEN
         };
         let accounts = items.restores.len();
         let order = items.order();
-        let openings = pack(order.first, |t| fits(&refunds::open(&payer, terms, t)));
+        let funded = pack(order.first, |t| fits(&refunds::fund_and_restore(&payer, terms, t)));
         let others: Vec<Restore> = order.free.into_iter().chain(order.waiting).collect();
         let batches = pack(others, |t| fits(&[build(t)]));
-        plan.transactions = openings.len().saturating_add(batches.len()).saturating_add(1);
-        plan.step = Signing::rollback(accounts, plan.transactions);
-        plan.instructions = match (openings.first(), batches.first()) {
-            (Some(first), _) => refunds::open(&payer, terms, first),
+        plan.transactions = funded.len().saturating_add(batches.len()).saturating_add(1);
+        plan.step = Step::rollback(accounts, plan.transactions);
+        plan.instructions = match (funded.first(), batches.first()) {
+            (Some(first), _) => refunds::fund_and_restore(&payer, terms, first),
             (None, Some(first)) => vec![build(first)],
             (None, None) => vec![instructions::rollback_program(&payer, terms)],
         };
@@ -180,24 +186,24 @@ impl RollbackHandler {
     }
 }
 
-/// A vote while the threshold is not reached, or while the signer can still add that accounts may be
-/// given up and that is not decided yet.
-fn next_step(scene: &Scene, signer: Option<Pubkey>, give_up: bool) -> Step {
-    let (proposal, config) = (&scene.proposal, &scene.multisig);
+/// A vote while the threshold is not reached. Also a vote while `give_up` is undecided and the signer can
+/// still vote for it.
+fn next_step(current: &ProposalContext, signer: Option<Pubkey>, give_up: bool) -> RollbackStep {
+    let (proposal, config) = (&current.proposal, &current.multisig);
     if proposal.rollback_approved_at == 0 {
-        return Step::Vote;
+        return RollbackStep::Vote;
     }
     let can_add = signer.is_some_and(|signer| {
         config.require_role(&signer, role::VOTE).is_ok()
             && !proposal.ballot.rollback.iter().any(|v| v.member == signer && v.give_up)
-            && proposal.require_rollback_vote(scene.now.unix).is_ok()
+            && proposal.require_rollback_vote(current.now.unix).is_ok()
     });
     let decided = proposal.ballot.may_give_up(config);
-    if give_up && !decided && can_add { Step::Vote } else { Step::Restore }
+    if give_up && !decided && can_add { RollbackStep::Vote } else { RollbackStep::Restore }
 }
 
-fn vote_list(scene: &Scene) -> String {
-    let votes: Vec<_> = scene
+fn vote_list(current: &ProposalContext) -> String {
+    let votes: Vec<_> = current
         .proposal
         .ballot
         .rollback

@@ -1,43 +1,49 @@
-//! Buffers: what is in one, who holds it, and how it becomes something a proposal can pin.
+//! Buffers: reading one, freezing and attesting it so that a proposal can pin it, closing it.
 use solana_loader_v3_interface::instruction as loader_instruction;
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
-    loader, seeds,
-    state::{BufferAttestation, BufferRole, role},
+    external::loader,
+    seeds,
+    state::{
+        BufferAttestation, BufferRole,
+        elf::{MAX_INLINE_LEN, require_same_code},
+        role,
+    },
 };
 
-use super::{SetupManager, SetupPreflight};
 use crate::{
-    code,
-    elf::{self, ElfInfo, ElfProblem},
+    accounts,
+    code::{
+        self,
+        elf::{self, ElfInfo, ElfProblem},
+    },
     error::{BackendError, Result},
     instructions::{self, program_data_address},
-    lookup,
-    multisig::MultisigCoordinator,
-    preflight::Check,
-    words,
+    pipeline::members,
+    preflight::{check::Check, rule_check},
+    setup::manager::{SetupManager, SetupPreflight},
 };
 
-/// A loader buffer and what the manager knows about it.
+/// A loader buffer and the manager's attestation of it.
 #[derive(Clone, Debug)]
 pub struct BufferView {
     /// The buffer.
     pub address: Pubkey,
-    /// Who may write to it; a manager's address once it is frozen.
+    /// The buffer's authority; the manager's address of the program once it is frozen.
     pub authority: Option<Pubkey>,
-    /// What it holds, or why that is not code that can be deployed.
+    /// The ELF in it, or why it cannot be deployed.
     pub elf: std::result::Result<ElfInfo, ElfProblem>,
     /// sha256 without trailing zeros, computed here.
     pub sha256: [u8; 32],
     /// Its lamports.
     pub lamports: u64,
-    /// What the manager knows.
+    /// The manager's attestation, if there is one.
     pub attestation: Option<BufferAttestation>,
     pub(super) bytes: Vec<u8>,
 }
 
 impl BufferView {
-    /// Whether the manager holds it, so that its bytes are fixed.
+    /// Whether the manager holds the buffer, so that nobody can write to it.
     #[must_use]
     pub fn frozen(&self) -> bool {
         let program = self.attestation.as_ref().map(|a| a.program);
@@ -52,14 +58,14 @@ impl SetupManager {
     /// The network's, or why it is not a buffer.
     pub async fn buffer(&self, address: &Pubkey) -> Result<BufferView> {
         let (what, key) = ("buffer", seeds::attestation(address).0);
-        let got = self.backend.gateway().accounts(&[*address, key]).await?;
+        let got = self.context.chain().accounts(&[*address, key]).await?;
         let [Some(raw), known] = got.as_slice() else {
             return Err(BackendError::NoAccount { what, address: *address });
         };
         let held = loader::buffer(&raw.owner, &raw.data).map_err(|e| BackendError::BadAccount {
             what,
             address: *address,
-            reason: words::sentence(&e).trim_end_matches('.').to_owned(),
+            reason: rule_check::sentence(&e).trim_end_matches('.').to_owned(),
         })?;
         Ok(BufferView {
             address: *address,
@@ -67,13 +73,13 @@ impl SetupManager {
             elf: elf::inspect(held.elf),
             sha256: elf::verify_hash(held.elf),
             lamports: raw.lamports,
-            attestation: lookup::decode_if_made("buffer attestation", key, known.as_ref())?,
+            attestation: accounts::decode_optional("buffer attestation", key, known.as_ref())?,
             bytes: held.elf.to_vec(),
         })
     }
 
-    /// Prepares to fix the bytes of `buffer`, which the loaded key must hold, for `program`, and to
-    /// take their hash, in one transaction. A buffer that is only frozen is only attested.
+    /// Prepares to freeze `buffer`, which the loaded key must hold, for `program` and to attest its hash, in
+    /// one transaction. A buffer that is frozen already is only attested.
     ///
     /// # Errors
     /// The network's, or what is wrong with an account.
@@ -86,24 +92,24 @@ impl SetupManager {
         self.registered(program).await?;
         let view = self.buffer(buffer).await?;
         let title = format!("Freeze and attest the buffer {buffer}");
-        let mut shown = self.start("buffer freeze", title);
-        shown.subject = Some(*buffer);
+        let mut preflight = self.start("buffer freeze", title);
+        preflight.subject = Some(*buffer);
         let what = match role {
             BufferRole::Upgrade => "new",
             BufferRole::Rollback => "old",
         };
-        shown.fact("Buffer", buffer);
-        shown.fact("Role", role.name());
-        shown.fact("Program", program);
-        shown.fact("Size", format!("{} bytes", view.bytes.len()));
-        shown.fact("solana-verify hash, sha256", hex::encode(view.sha256));
-        shown.fact("Authority now", view.authority.map_or("nobody".into(), |k| k.to_string()));
-        shown.fact("Authority afterwards", seeds::authority(program).0);
-        shown.check(code::check_elf(&view.bytes, what));
-        let live = code::live_elf(self.backend.gateway(), &program_data_address(program)).await?;
-        shown.check(match role {
-            BufferRole::Rollback => words::rule(
-                &loader::require_same_code(elf::trimmed(&view.bytes), &live),
+        preflight.fact("Buffer", buffer);
+        preflight.fact("Role", role.name());
+        preflight.fact("Program", program);
+        preflight.fact("Size", format!("{} bytes", view.bytes.len()));
+        preflight.fact("solana-verify hash, sha256", hex::encode(view.sha256));
+        preflight.fact("Authority now", view.authority.map_or("nobody".into(), |k| k.to_string()));
+        preflight.fact("Authority afterwards", seeds::authority(program).0);
+        preflight.check(code::check_elf(&view.bytes, what));
+        let live = code::live_elf(self.context.chain(), &program_data_address(program)).await?;
+        preflight.check(match role {
+            BufferRole::Rollback => rule_check::check(
+                &require_same_code(elf::trimmed(&view.bytes), &live),
                 "The buffer, compared byte by byte here, equals the code that runs.",
             ),
             BufferRole::Upgrade if elf::verify_hash(&live) == view.sha256 => {
@@ -111,12 +117,12 @@ impl SetupManager {
             }
             BufferRole::Upgrade => Check::pass("The buffer holds other code than what runs."),
         });
-        shown.check(check_state(&view, program, role, shown.signer));
+        preflight.check(check_state(&view, program, role, preflight.signer));
         let len = u32::try_from(elf::trimmed(&view.bytes).len())
             .map_err(|_| BackendError::Range("trimming an ELF"))?;
-        let Some(signer) = shown.signer else { return Ok(shown) };
-        if elf::trimmed(&view.bytes).len() > loader::MAX_INLINE {
-            return self.freeze_large(shown, &view, program, role, len).await;
+        let Some(signer) = preflight.signer else { return Ok(preflight) };
+        if elf::trimmed(&view.bytes).len() > MAX_INLINE_LEN {
+            return self.freeze_large(preflight, &view, program, role, len).await;
         }
         let mut instructions = vec![];
         if view.attestation.is_none() {
@@ -127,63 +133,63 @@ impl SetupManager {
             BufferRole::Upgrade => instructions::attest_buffer(program, buffer, len),
             BufferRole::Rollback => instructions::attest_rollback(program, buffer, len),
         });
-        self.seal(shown, &instructions, vec![]).await
+        self.seal(preflight, &instructions, vec![]).await
     }
 
-    /// Prepares to close a buffer that no proposal has pinned; its rent goes to whoever held it.
+    /// Prepares to close a buffer that no proposal has pinned; its rent goes to the former authority.
     ///
     /// # Errors
     /// The network's, or why it is not a buffer.
     pub async fn close_unused(&self, buffer: &Pubkey) -> Result<SetupPreflight> {
         let view = self.buffer(buffer).await?;
-        let mut shown = self.start("close", format!("Close the buffer {buffer}"));
-        shown.subject = Some(*buffer);
-        shown.fact("Buffer", buffer);
-        shown.fact("solana-verify hash, sha256", hex::encode(view.sha256));
-        shown.fact("Lamports", view.lamports);
+        let mut preflight = self.start("close", format!("Close the buffer {buffer}"));
+        preflight.subject = Some(*buffer);
+        preflight.fact("Buffer", buffer);
+        preflight.fact("solana-verify hash, sha256", hex::encode(view.sha256));
+        preflight.fact("Lamports", view.lamports);
         let holder = view.attestation.as_ref().map_or(view.authority, |a| Some(a.refund));
-        shown.fact("Rent back to", holder.map_or("nobody".into(), |k| k.to_string()));
+        preflight.fact("Rent back to", holder.map_or("nobody".into(), |k| k.to_string()));
         let pinned = view.attestation.as_ref().and_then(|a| a.proposal);
-        shown.check(match pinned {
+        preflight.check(match pinned {
             None => Check::pass("No proposal has pinned the buffer."),
             Some(proposal) => Check::fail(format!(
                 "The proposal {proposal} has pinned the buffer: close that one, once it has ended."
             )),
         });
-        shown.check(check_refund(holder, shown.signer));
-        let Some(signer) = shown.signer else { return Ok(shown) };
+        preflight.check(check_refund(holder, preflight.signer));
+        let Some(signer) = preflight.signer else { return Ok(preflight) };
         let ix = match &view.attestation {
             Some(known) => instructions::close_buffer(&signer, known),
             None => loader_instruction::close(buffer, &signer, &signer),
         };
-        self.seal(shown, &[ix], vec![]).await
+        self.seal(preflight, &[ix], vec![]).await
     }
 
-    /// Prepares to close a buffer whose authority somebody set to the manager's address of
+    /// Prepares to close a buffer whose authority was set to the manager's address of
     /// `program` without freezing it; its rent goes to the multisig's treasury.
     ///
     /// # Errors
     /// The network's, or what is wrong with an account.
     pub async fn reclaim(&self, buffer: &Pubkey, program: &Pubkey) -> Result<SetupPreflight> {
         let state = self.registered(program).await?;
-        let config = lookup::multisig(self.backend.gateway(), &state.multisig).await?;
+        let config = accounts::multisig(self.context.chain(), &state.multisig).await?;
         let view = self.buffer(buffer).await?;
-        let mut shown = self.start("close", format!("Reclaim the buffer {buffer}"));
-        shown.subject = Some(*buffer);
-        shown.fact("Buffer", buffer);
-        shown.fact("Program", program);
-        shown.fact("Lamports", view.lamports);
-        shown.fact("Rent to the multisig's treasury", config.treasury);
-        shown.check(Check::when(
+        let mut preflight = self.start("close", format!("Reclaim the buffer {buffer}"));
+        preflight.subject = Some(*buffer);
+        preflight.fact("Buffer", buffer);
+        preflight.fact("Program", program);
+        preflight.fact("Lamports", view.lamports);
+        preflight.fact("Rent to the multisig's treasury", config.treasury);
+        preflight.check(Check::when(
             view.attestation.is_none() && view.authority == Some(seeds::authority(program).0),
             "The manager's address holds the buffer, which was never frozen.",
             "The buffer was frozen, or the manager's address of this program does not hold it.",
         ));
-        let Some(signer) = shown.signer else { return Ok(shown) };
-        shown.check(MultisigCoordinator::check_role(&config, &signer, role::EXECUTE));
+        let Some(signer) = preflight.signer else { return Ok(preflight) };
+        preflight.check(members::check_role(&config, &signer, role::EXECUTE));
         let multisig = (&state.multisig, &config.treasury);
         let ix = instructions::reclaim_buffer(&signer, multisig, program, buffer);
-        self.seal(shown, &[ix], vec![]).await
+        self.seal(preflight, &[ix], vec![]).await
     }
 }
 
@@ -234,10 +240,10 @@ fn check_refund(holder: Option<Pubkey>, signer: Option<Pubkey>) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preflight::Verdict;
+    use crate::preflight::check::Verdict;
 
     #[test]
-    fn only_who_held_a_buffer_can_close_it() {
+    fn only_the_former_authority_of_a_buffer_can_close_it() {
         let (a, b) = (Pubkey::new_from_array([1; 32]), Pubkey::new_from_array([2; 32]));
         assert_eq!(check_refund(Some(a), Some(a)).verdict, Verdict::Pass);
         for (holder, signer) in [(Some(a), Some(b)), (None, Some(a)), (Some(a), None)] {

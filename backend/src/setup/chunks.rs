@@ -1,74 +1,75 @@
-//! A buffer above 2 MiB: no transaction could hash it, so it is frozen first and then hashed chunk by
-//! chunk. What is done is on the chain: an interrupted run goes on where it stopped.
+//! Buffers above 2 MiB. One transaction cannot hash them, so they are frozen first and then hashed chunk by
+//! chunk. The attestation account counts the chunks: an interrupted run goes on where it stopped.
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
-use upgrade_manager::{
-    loader,
-    state::{BufferAttestation, BufferRole},
-};
+use upgrade_manager::state::{BufferAttestation, BufferRole, elf::CHUNK_LEN};
 
-use super::{BufferView, SetupManager, SetupPreflight, Work};
 use crate::{
-    backend::Reporter,
-    elf,
+    accounts,
+    chain::simulate::{MAX_UNITS, with_budget},
+    code::elf,
     error::{BackendError, Result},
-    gateway::{MAX_UNITS, with_budget},
-    instructions, lookup,
-    receipt::{Progress, Receipt},
+    instructions,
+    pipeline::reporter::Reporter,
+    preflight::{progress::Progress, receipt::Receipt},
+    setup::{
+        buffer::BufferView,
+        manager::{SetupManager, SetupPreflight, SetupWork},
+    },
 };
 
 /// The next transaction on the way to an attested buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum ChunkStep {
     Freeze,
     Chunk(u32),
     Compare,
     Done,
 }
 
-/// What comes next for a buffer of `chunks` chunks.
-fn next_step(known: Option<&BufferAttestation>, role: BufferRole, chunks: u32) -> Step {
+/// The next step for a buffer of `chunks` chunks.
+fn next_step(known: Option<&BufferAttestation>, role: BufferRole, chunks: u32) -> ChunkStep {
     match known {
-        None => Step::Freeze,
-        Some(known) if known.attested => Step::Done,
-        Some(known) if known.chunks < chunks => Step::Chunk(known.chunks),
-        Some(_) if role == BufferRole::Rollback => Step::Compare,
-        Some(_) => Step::Done,
+        None => ChunkStep::Freeze,
+        Some(known) if known.attested => ChunkStep::Done,
+        Some(known) if known.chunks < chunks => ChunkStep::Chunk(known.chunks),
+        Some(_) if role == BufferRole::Rollback => ChunkStep::Compare,
+        Some(_) => ChunkStep::Done,
     }
 }
 
 fn chunks(len: u32) -> Result<u32> {
     let len = usize::try_from(len).map_err(|_| BackendError::Range("counting chunks"))?;
-    u32::try_from(len.div_ceil(loader::CHUNK)).map_err(|_| BackendError::Range("counting chunks"))
+    u32::try_from(len.div_ceil(CHUNK_LEN)).map_err(|_| BackendError::Range("counting chunks"))
 }
 
 impl SetupManager {
     /// Prepares the same as `freeze` for a buffer whose `len` bytes no transaction can hash.
     pub(super) async fn freeze_large(
         &self,
-        mut shown: SetupPreflight,
+        mut preflight: SetupPreflight,
         view: &BufferView,
         program: &Pubkey,
         role: BufferRole,
         len: u32,
     ) -> Result<SetupPreflight> {
-        let Some(signer) = shown.signer else { return Ok(shown) };
+        let Some(signer) = preflight.signer else { return Ok(preflight) };
         let all = chunks(len)?;
         let done = view.attestation.as_ref().map_or(0, |known| known.chunks);
-        shown.fact("Hashed in chunks of 1 MiB", format!("{done} of {all} so far"));
+        preflight.fact("Hashed in chunks of 1 MiB", format!("{done} of {all} so far"));
         let first = next_step(view.attestation.as_ref(), role, all);
         let Some(ix) = instruction(first, &signer, program, &view.address, role, len) else {
-            return Ok(shown);
+            return Ok(preflight);
         };
-        let mut shown = self.seal(shown, &[ix], vec![]).await?;
-        let ends = usize::from(first == Step::Freeze)
+        let mut preflight = self.seal(preflight, &[ix], vec![]).await?;
+        let ends = usize::from(first == ChunkStep::Freeze)
             .saturating_add(usize::from(role == BufferRole::Rollback));
         let left = usize::try_from(all.saturating_sub(done)).unwrap_or(usize::MAX);
-        shown.transactions = left.saturating_add(ends);
-        shown.job_fee();
-        shown.work = Work::Attest { program: *program, buffer: view.address, role };
-        Ok(shown)
+        preflight.transactions = left.saturating_add(ends);
+        preflight.job_fee();
+        preflight.work = SetupWork::Attest { program: *program, buffer: view.address, role };
+        Ok(preflight)
     }
 
     pub(super) async fn run_attest(
@@ -78,8 +79,8 @@ impl SetupManager {
         role: BufferRole,
         progress: Option<mpsc::Sender<Progress>>,
     ) -> Result<Receipt> {
-        let (key, reporter) = (self.backend.require_key()?, Reporter::new(progress));
-        let gateway = self.backend.gateway();
+        let (key, reporter) = (self.context.require_key()?, Reporter::new(progress));
+        let chain = self.context.chain();
         let view = self.buffer(buffer).await?;
         let len = u32::try_from(elf::trimmed(&view.bytes).len())
             .map_err(|_| BackendError::Range("trimming an ELF"))?;
@@ -90,17 +91,18 @@ impl SetupManager {
             let Some(ix) = instruction(step, &key.pubkey(), program, buffer, role, len) else {
                 break;
             };
-            // Two chunks are the same bytes: another limit makes each a transaction of its own.
+            // The instruction for each chunk has the same bytes; a different unit limit makes each transaction
+            // a different one.
             let limit = match step {
-                Step::Chunk(index) => MAX_UNITS.saturating_sub(index),
+                ChunkStep::Chunk(index) => MAX_UNITS.saturating_sub(index),
                 _ => MAX_UNITS,
             };
-            let message = with_budget(&[ix], limit, gateway.config().unit_price);
+            let message = with_budget(&[ix], limit, chain.config().unit_price);
             let what = name(step);
-            let done = gateway.send_exactly(what, &message, &[&*key], None).await?.succeeded()?;
+            let done = chain.send_exactly(what, &message, &[&*key], None).await?.succeeded()?;
             reporter.sent(&done).await;
             sent.push(done);
-            let after = lookup::attestation(gateway, buffer).await?;
+            let after = accounts::attestation(chain, buffer).await?;
             if known.as_ref() == Some(&after) {
                 return Err(BackendError::Stopped(format!(
                     "the node does not show what {what} did; run the command again."
@@ -116,16 +118,16 @@ impl SetupManager {
     }
 }
 
-fn name(step: Step) -> &'static str {
+fn name(step: ChunkStep) -> &'static str {
     match step {
-        Step::Freeze => "freeze buffer",
-        Step::Chunk(_) => "attest chunk",
-        Step::Compare | Step::Done => "attest rollback",
+        ChunkStep::Freeze => "freeze buffer",
+        ChunkStep::Chunk(_) => "attest chunk",
+        ChunkStep::Compare | ChunkStep::Done => "attest rollback",
     }
 }
 
 fn instruction(
-    step: Step,
+    step: ChunkStep,
     signer: &Pubkey,
     program: &Pubkey,
     buffer: &Pubkey,
@@ -133,37 +135,37 @@ fn instruction(
     len: u32,
 ) -> Option<Instruction> {
     Some(match step {
-        Step::Freeze => instructions::freeze_buffer(signer, signer, program, buffer, role),
-        Step::Chunk(_) => instructions::attest_chunk(program, buffer, len),
-        Step::Compare => instructions::attest_rollback(program, buffer, len),
-        Step::Done => return None,
+        ChunkStep::Freeze => instructions::freeze_buffer(signer, signer, program, buffer, role),
+        ChunkStep::Chunk(_) => instructions::attest_chunk(program, buffer, len),
+        ChunkStep::Compare => instructions::attest_rollback(program, buffer, len),
+        ChunkStep::Done => return None,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use upgrade_manager::state::Frozen;
+    use upgrade_manager::state::FrozenBuffer;
 
     #[test]
-    fn a_large_buffer_is_frozen_then_hashed_in_order_and_a_copy_compared_at_last() {
+    fn a_large_buffer_is_frozen_then_hashed_in_order_and_a_rollback_buffer_compared_last() {
         let key = Pubkey::new_from_array([1; 32]);
         let of = |role| {
-            let frozen = Frozen { buffer: key, program: key, role, len: 9, refund: key };
+            let frozen = FrozenBuffer { buffer: key, program: key, role, len: 9, refund: key };
             BufferAttestation::new(&frozen, key, 0)
         };
         for role in [BufferRole::Upgrade, BufferRole::Rollback] {
-            assert_eq!(next_step(None, role, 3), Step::Freeze);
+            assert_eq!(next_step(None, role, 3), ChunkStep::Freeze);
             let mut known = of(role);
             for index in 0..3 {
                 known.chunks = index;
-                assert_eq!(next_step(Some(&known), role, 3), Step::Chunk(index));
+                assert_eq!(next_step(Some(&known), role, 3), ChunkStep::Chunk(index));
             }
             known.chunks = 3;
             let last = next_step(Some(&known), role, 3);
-            assert_eq!(last == Step::Compare, role == BufferRole::Rollback);
+            assert_eq!(last == ChunkStep::Compare, role == BufferRole::Rollback);
             known.attested = true;
-            assert_eq!(next_step(Some(&known), role, 3), Step::Done);
+            assert_eq!(next_step(Some(&known), role, 3), ChunkStep::Done);
         }
         assert_eq!(chunks(2 * 1024 * 1024 + 1).unwrap(), 3);
     }

@@ -1,5 +1,5 @@
-//! The end of a proposal: version records, buffers, the proposal itself. All rent goes back to the
-//! payers that the accounts name; nobody chooses.
+//! Closes an ended proposal: backups, version records, buffers, the proposal itself. Rent goes back to the
+//! payers that the accounts name; the signer cannot choose.
 use std::collections::BTreeMap;
 
 use solana_pubkey::Pubkey;
@@ -12,21 +12,23 @@ use upgrade_manager::{
     },
 };
 
-use super::{SetupManager, SetupPreflight, Work};
 use crate::{
-    backend::Reporter,
+    accounts::{self, governance::is_governance},
     error::Result,
-    governance::is_governance,
-    instructions, lookup,
-    migration::Lane,
-    preflight::{Check, Verdict},
-    receipt::{Progress, Receipt},
-    timelock::span,
-    words,
+    instructions,
+    pipeline::{batches::BatchLane, reporter::Reporter},
+    preflight::{
+        check::{Check, Verdict},
+        progress::Progress,
+        receipt::Receipt,
+        rule_check,
+        text::span,
+    },
+    setup::manager::{SetupManager, SetupPreflight, SetupWork},
 };
 
-/// What is left of a proposal.
-struct Remains {
+/// The accounts of an ended proposal that can be closed.
+struct ClosableAccounts {
     address: Pubkey,
     proposal: UpgradeProposal,
     /// `None` when the program was handed over and its state is closed.
@@ -37,21 +39,21 @@ struct Remains {
     buffers: Vec<BufferAttestation>,
 }
 
-impl Remains {
-    /// The proposal can no longer change anything.
+impl ClosableAccounts {
+    /// Whether the proposal can no longer change anything.
     fn over(&self) -> std::result::Result<(), anchor_lang::error::Error> {
-        self.proposal.require_over(&self.address, self.state.as_ref(), self.now)
+        self.proposal.require_closable(&self.address, self.state.as_ref(), self.now)
     }
 
-    /// No rollback can need its records and backups.
+    /// Whether no rollback can need its records and backups.
     fn spent(&self) -> std::result::Result<(), anchor_lang::error::Error> {
         let (state, proposal) = (self.state.as_ref(), Some(&self.proposal));
         for record in &self.records {
-            record.require_spent(state, proposal, self.now)?;
+            record.require_closable(state, proposal, self.now)?;
         }
         for backup in &self.backups {
             let record = self.records.iter().find(|r| r.account == backup.account);
-            backup.require_spent(state, record, proposal, self.now)?;
+            backup.require_closable(state, record, proposal, self.now)?;
         }
         Ok(())
     }
@@ -63,26 +65,26 @@ impl SetupManager {
     /// # Errors
     /// The network's, or what is wrong with an account.
     pub async fn close(&self, proposal: &Pubkey) -> Result<SetupPreflight> {
-        if is_governance(self.backend.gateway(), proposal).await? {
+        if is_governance(self.context.chain().account(proposal).await?.as_ref()) {
             return self.close_multisig_proposal(proposal).await;
         }
-        let left = self.remains(proposal).await?;
+        let left = self.closable_accounts(proposal).await?;
         let (known, now) = (&left.proposal, left.now);
         let title = format!("Close proposal {} of {}", known.terms.id, known.terms.program);
-        let mut shown = self.start("close", title);
-        shown.subject = Some(*proposal);
-        shown.fact("Proposal", proposal);
-        shown.fact("Status", known.status.name());
-        shown.fact("Program", known.terms.program);
-        shown.fact("Version records", left.records.len());
-        shown.fact("Backups", left.backups.len());
+        let mut preflight = self.start("close", title);
+        preflight.subject = Some(*proposal);
+        preflight.fact("Proposal", proposal);
+        preflight.fact("Status", known.status.name());
+        preflight.fact("Program", known.terms.program);
+        preflight.fact("Version records", left.records.len());
+        preflight.fact("Backups", left.backups.len());
         for buffer in &left.buffers {
-            shown.fact(&format!("{} buffer", buffer.role.name()), buffer.buffer);
+            preflight.fact(&format!("{} buffer", buffer.role.name()), buffer.buffer);
         }
         for (payer, lamports) in self.refunds(&left).await? {
-            shown.fact("Rent back to", format!("{payer}: {lamports} lamports"));
+            preflight.fact("Rent back to", format!("{payer}: {lamports} lamports"));
         }
-        let mut ended = words::rule(&left.over(), "The proposal has ended.");
+        let mut ended = rule_check::check(&left.over(), "The proposal has ended.");
         let wait = known.rollback_until.saturating_sub(now);
         if ended.verdict == Verdict::Fail && known.status == ProposalStatus::Completed && wait >= 0
         {
@@ -91,57 +93,57 @@ impl SetupManager {
                 span(wait.saturating_add(1))
             );
         }
-        shown.check(ended);
+        preflight.check(ended);
         let live = left.state.as_ref().is_some_and(|state| {
             [state.live_proposal, state.roll_forward].contains(&Some(*proposal))
         });
-        shown.check(Check::when(
+        preflight.check(Check::when(
             !live,
             "The program is done with the proposal.",
             "The proposal is the program's live one.",
         ));
         if !left.records.is_empty() || !left.backups.is_empty() {
-            shown.check(words::rule(
+            preflight.check(rule_check::check(
                 &left.spent(),
                 "No migration is under way that could need the records and backups.",
             ));
         }
-        // Records share transactions; how many do is known only once they are packed.
-        shown.transactions = (left.records.len().saturating_add(left.backups.len()))
+        // Several records share a transaction; the exact number is known only once they are packed.
+        preflight.transactions = (left.records.len().saturating_add(left.backups.len()))
             .div_ceil(4)
             .saturating_add(left.buffers.len())
             .saturating_add(1);
-        if shown.signer.is_some() {
-            shown.job_fee();
-            shown.work = Work::Close { proposal: *proposal };
+        if preflight.signer.is_some() {
+            preflight.job_fee();
+            preflight.work = SetupWork::Close { proposal: *proposal };
         }
-        Ok(shown)
+        Ok(preflight)
     }
 
-    async fn remains(&self, proposal: &Pubkey) -> Result<Remains> {
-        let gateway = self.backend.gateway();
-        let first = gateway.account(proposal).await?;
-        let known: UpgradeProposal = lookup::decode("proposal", *proposal, first.as_ref())?;
+    async fn closable_accounts(&self, proposal: &Pubkey) -> Result<ClosableAccounts> {
+        let chain = self.context.chain();
+        let first = chain.account(proposal).await?;
+        let known: UpgradeProposal = accounts::decode("proposal", *proposal, first.as_ref())?;
         let terms = known.terms.clone();
         let state_key = seeds::program_state(&terms.program).0;
-        let raw = gateway.account(&state_key).await?;
-        let mut records = lookup::records(gateway, &terms.program).await?;
+        let raw = chain.account(&state_key).await?;
+        let mut records = accounts::records(chain, &terms.program).await?;
         records.retain(|r| r.proposal == *proposal);
-        let mut backups = lookup::backups(gateway, &terms.program).await?;
+        let mut backups = accounts::backups(chain, &terms.program).await?;
         backups.retain(|b| b.proposal == *proposal);
         let keys = [terms.upgrade.buffer, terms.rollback.buffer].map(|b| seeds::attestation(&b).0);
-        let found = gateway.accounts(&keys).await?;
+        let found = chain.accounts(&keys).await?;
         let mut buffers = vec![];
         for (key, raw) in keys.iter().zip(&found) {
             let known: Option<BufferAttestation> =
-                lookup::decode_if_made("buffer attestation", *key, raw.as_ref())?;
+                accounts::decode_optional("buffer attestation", *key, raw.as_ref())?;
             buffers.extend(known.filter(|known| known.proposal == Some(*proposal)));
         }
-        Ok(Remains {
+        Ok(ClosableAccounts {
             address: *proposal,
             proposal: known,
-            state: lookup::decode_if_made("program state", state_key, raw.as_ref())?,
-            now: gateway.chain_time().await?.unix,
+            state: accounts::decode_optional("program state", state_key, raw.as_ref())?,
+            now: chain.chain_time().await?.unix,
             records,
             backups,
             buffers,
@@ -149,7 +151,7 @@ impl SetupManager {
     }
 
     /// Who gets how many lamports, read from the accounts that will close.
-    async fn refunds(&self, left: &Remains) -> Result<BTreeMap<Pubkey, u64>> {
+    async fn refunds(&self, left: &ClosableAccounts) -> Result<BTreeMap<Pubkey, u64>> {
         let program = left.proposal.terms.program;
         let mut from = vec![(left.address, left.proposal.payer)];
         for known in &left.buffers {
@@ -162,25 +164,25 @@ impl SetupManager {
         from.extend(left.backups.iter().map(backup));
         let keys: Vec<Pubkey> = from.iter().map(|(account, _)| *account).collect();
         let mut out = BTreeMap::<Pubkey, u64>::new();
-        for ((_, to), raw) in from.iter().zip(self.backend.gateway().accounts(&keys).await?) {
+        for ((_, to), raw) in from.iter().zip(self.context.chain().accounts(&keys).await?) {
             let sum = out.entry(*to).or_default();
             *sum = sum.saturating_add(raw.map_or(0, |a| a.lamports));
         }
         Ok(out)
     }
 
-    /// Records first: while one of them stands, the proposal that explains it stays.
+    /// Closes backups and records first: while one of them is open, the proposal must stay.
     pub(super) async fn run_close(
         &self,
         proposal: &Pubkey,
         progress: Option<mpsc::Sender<Progress>>,
     ) -> Result<Receipt> {
-        let left = self.remains(proposal).await?;
-        let key = self.backend.require_key()?;
-        let (closer, gateway) = (key.pubkey(), self.backend.gateway());
+        let left = self.closable_accounts(proposal).await?;
+        let key = self.context.require_key()?;
+        let (closer, chain) = (key.pubkey(), self.context.chain());
         let reporter = Reporter::new(progress);
-        let lane = Lane {
-            backend: &self.backend,
+        let lane = BatchLane {
+            chain: self.context.chain(),
             key: &*key,
             reporter: &reporter,
             what: "close records",
@@ -192,7 +194,7 @@ impl SetupManager {
         let build = |t: &[AccountBackup]| {
             t.iter().map(|b| instructions::close_backup(&closer, b)).collect()
         };
-        let first = Lane { what: "close backups", label: "Closing backups", ..lane };
+        let first = BatchLane { what: "close backups", label: "Closing backups", ..lane };
         let outcome = first.run(left.backups, |b| b.account, build).await?;
         let mut sent = outcome.sent;
         let mut failures: Vec<String> = outcome.failed.iter().map(ToString::to_string).collect();
@@ -210,13 +212,13 @@ impl SetupManager {
         }
         for known in &left.buffers {
             let ix = instructions::close_buffer(&closer, known);
-            let tx = gateway.send_and_confirm("close buffer", &[ix], &[&*key]).await?;
+            let tx = chain.send_and_confirm("close buffer", &[ix], &[&*key]).await?;
             reporter.sent(&tx).await;
             sent.push(tx);
         }
         let known: &UpgradeProposal = &left.proposal;
         let ix = instructions::close_proposal(&closer, known);
-        let tx = gateway.send_and_confirm("close proposal", &[ix], &[&*key]).await?;
+        let tx = chain.send_and_confirm("close proposal", &[ix], &[&*key]).await?;
         reporter.sent(&tx).await;
         sent.push(tx);
         let summary = format!(

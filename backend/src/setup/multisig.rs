@@ -1,4 +1,4 @@
-//! A new multisig. Its address comes from a key that is made for it, signs once and is forgotten.
+//! A new multisig. Its address derives from a create key that is generated here, signs once and is dropped.
 use std::sync::Arc;
 
 use solana_keypair::Keypair;
@@ -8,13 +8,13 @@ use upgrade_manager::{
     state::{MultisigConfig, MultisigRules},
 };
 
-use super::{SetupManager, SetupPreflight};
 use crate::{
     error::Result,
-    instructions, multisig,
-    preflight::Check,
-    signer::{KeypairSigner, Signer},
-    words,
+    instructions,
+    keys::signer::{KeypairSigner, Signer},
+    multisig::rules,
+    preflight::{check::Check, rule_check},
+    setup::manager::{SetupManager, SetupPreflight},
 };
 
 impl SetupManager {
@@ -27,26 +27,26 @@ impl SetupManager {
         let create: Arc<dyn Signer> = Arc::new(KeypairSigner::new(Keypair::new()));
         let address = seeds::multisig(&create.pubkey()).0;
         let made = MultisigConfig::new(args.clone(), (create.pubkey(), 0), Pubkey::default(), 0);
-        let mut shown = self.start("multisig create", format!("Create the multisig {address}"));
-        shown.subject = Some(address);
-        shown.fact("Multisig, new at every run", address);
-        shown.fact("Create key", create.pubkey());
-        shown.facts.extend(multisig::rule_facts(&args));
-        shown.check(words::rule(&made, "The multisig obeys the chain's rules."));
+        let mut preflight = self.start("multisig create", format!("Create the multisig {address}"));
+        preflight.subject = Some(address);
+        preflight.fact("Multisig, new at every run", address);
+        preflight.fact("Create key", create.pubkey());
+        preflight.facts.extend(rules::rule_facts(&args));
+        preflight.check(rule_check::check(&made, "The multisig obeys the chain's rules."));
         if made.is_err() {
-            return Ok(shown);
+            return Ok(preflight);
         }
-        for check in multisig::advice(&args) {
-            shown.check(check);
+        for check in rules::rule_warnings(&args) {
+            preflight.check(check);
         }
-        if self.backend.gateway().account(&args.treasury).await?.is_none() {
-            shown.check(Check::warn(format!(
+        if self.context.chain().account(&args.treasury).await?.is_none() {
+            preflight.check(Check::warn(format!(
                 "The treasury {} does not exist yet: make sure that somebody holds its key.",
                 args.treasury
             )));
         }
-        let Some(payer) = shown.signer else { return Ok(shown) };
+        let Some(payer) = preflight.signer else { return Ok(preflight) };
         let ix = instructions::create_multisig(&create.pubkey(), &payer, args);
-        self.seal(shown, &[ix], vec![create]).await
+        self.seal(preflight, &[ix], vec![create]).await
     }
 }

@@ -1,22 +1,20 @@
-//! A program comes under the manager, and gets room for larger code.
+//! Registers a program with the manager, and extends its ProgramData for larger code.
 use solana_loader_v3_interface::instruction as loader_instruction;
 use solana_pubkey::Pubkey;
-use upgrade_manager::{loader::PROGRAM_DATA_HEADER, seeds, state::MultisigConfig};
+use upgrade_manager::{external::loader::PROGRAM_DATA_HEADER, seeds, state::MultisigConfig};
 
-use super::{SetupManager, SetupPreflight};
 use crate::{
-    code::{self, MIN_EXTEND},
-    elf,
+    accounts::decode,
+    chain::read::RawAccount,
+    code::{self, MIN_EXTEND_LEN, elf},
     error::{BackendError, Result},
-    gateway::RawAccount,
     instructions::{self, program_data_address},
-    lookup::decode,
-    preflight::Check,
-    timelock::span,
+    preflight::{check::Check, text::span},
+    setup::manager::{SetupManager, SetupPreflight},
 };
 
 /// Most bytes of any account: 10 MiB.
-const MAX_ACCOUNT: usize = 10 * 1024 * 1024;
+const MAX_ACCOUNT_LEN: usize = 10 * 1024 * 1024;
 
 impl SetupManager {
     /// Prepares to hand the upgrade authority of `program`, which the loaded key must hold, to the
@@ -30,100 +28,101 @@ impl SetupManager {
         multisig: &Pubkey,
         version: u16,
     ) -> Result<SetupPreflight> {
-        let gateway = self.backend.gateway();
+        let chain = self.context.chain();
         let data = program_data_address(program);
-        let raw = gateway.account(multisig).await?;
+        let raw = chain.account(multisig).await?;
         let config: MultisigConfig = decode("multisig", *multisig, raw.as_ref())?;
-        let live = code::live_elf(gateway, &data).await?;
-        let holder = code::live_authority(gateway, &data).await?;
+        let live = code::live_elf(chain, &data).await?;
+        let holder = code::live_authority(chain, &data).await?;
         let taker = seeds::authority(program).0;
         let state = seeds::program_state(program).0;
-        let mut shown = self.start("program register", format!("Register the program {program}"));
-        shown.subject = Some(*program);
-        shown.fact("Program", program);
-        shown.fact("ProgramData", data);
-        shown.fact("Version", version);
-        shown.fact("Code that runs, sha256", hex::encode(elf::verify_hash(&live)));
-        shown.fact("Upgrade authority now", name(holder));
-        shown.fact("Upgrade authority AFTERWARDS", taker);
-        shown.fact("Multisig", multisig);
-        shown.fact("Approvals needed", format!("{} of {}", config.threshold, config.voters()));
-        shown.fact("Timelock", span(config.timelock.into()));
-        shown.check(check_free(gateway.account(&state).await?.as_ref(), program, &state));
-        shown.check(Check::warn(format!(
+        let mut preflight =
+            self.start("program register", format!("Register the program {program}"));
+        preflight.subject = Some(*program);
+        preflight.fact("Program", program);
+        preflight.fact("ProgramData", data);
+        preflight.fact("Version", version);
+        preflight.fact("Code that runs, sha256", hex::encode(elf::verify_hash(&live)));
+        preflight.fact("Upgrade authority now", name(holder));
+        preflight.fact("Upgrade authority AFTERWARDS", taker);
+        preflight.fact("Multisig", multisig);
+        preflight.fact("Approvals needed", format!("{} of {}", config.threshold, config.voters()));
+        preflight.fact("Timelock", span(config.timelock.into()));
+        preflight.check(check_free(chain.account(&state).await?.as_ref(), program, &state));
+        preflight.check(Check::warn(format!(
             "THE UPGRADE AUTHORITY MOVES from {} to the manager's address {taker}. From then on \
              only proposals of the multisig {multisig} can upgrade the program, and no command here gives \
              the authority back.",
             name(holder)
         )));
-        shown.check(check_holder(holder, shown.signer));
-        shown.check(match elf::inspect(live.get(..elf::file_len(&live)).unwrap_or(&live)) {
+        preflight.check(check_holder(holder, preflight.signer));
+        preflight.check(match elf::inspect(live.get(..elf::file_len(&live)).unwrap_or(&live)) {
             Ok(info) => Check::pass(format!("The code that runs is sBPF v{}.", info.sbpf_version)),
             Err(problem) => Check::fail(format!("The code that runs cannot be pinned: {problem}.")),
         });
         let manager = program_data_address(&upgrade_manager::ID);
-        let held = code::live_authority(gateway, &manager).await?;
-        shown.check(match held {
+        let held = code::live_authority(chain, &manager).await?;
+        preflight.check(match held {
             None => Check::pass("The manager itself is final: nobody can change its rules."),
             Some(key) => Check::warn(format!(
                 "The manager itself can be upgraded by {key}: whoever holds that key can change \
                  every rule."
             )),
         });
-        let Some(signer) = shown.signer else { return Ok(shown) };
+        let Some(signer) = preflight.signer else { return Ok(preflight) };
         let trimmed = u32::try_from(elf::trimmed(&live).len())
             .map_err(|_| BackendError::Range("trimming an ELF"))?;
         let ix =
             instructions::register_program(&signer, &signer, multisig, program, version, trimmed);
         let ix = instructions::with_squads(ix, &config);
-        self.seal(shown, &[ix], vec![]).await
+        self.seal(preflight, &[ix], vec![]).await
     }
 
     /// Prepares to make ProgramData of `program` larger by at least `bytes`. The loaded key pays;
-    /// nobody's permission is needed.
+    /// no role is needed.
     ///
     /// # Errors
     /// The network's, or what is wrong with an account.
     pub async fn extend(&self, program: &Pubkey, bytes: u32) -> Result<SetupPreflight> {
-        let gateway = self.backend.gateway();
+        let chain = self.context.chain();
         let data = program_data_address(program);
-        let room = code::live_elf(gateway, &data).await?.len();
+        let room = code::live_elf(chain, &data).await?.len();
         let wanted = usize::try_from(bytes).unwrap_or(usize::MAX);
-        let added = wanted.max(MIN_EXTEND);
+        let added = wanted.max(MIN_EXTEND_LEN);
         let after = room.saturating_add(added);
-        let held = gateway.account(&data).await?.map_or(0, |a| a.lamports);
+        let held = chain.account(&data).await?.map_or(0, |a| a.lamports);
         let size = after.saturating_add(PROGRAM_DATA_HEADER);
-        let rent = gateway.rent(size).await?;
-        let mut shown = self.start("program extend", format!("Extend the program {program}"));
-        shown.subject = Some(*program);
-        shown.fact("Program", program);
-        shown.fact("ProgramData", data);
-        shown.fact("Room for code now", format!("{room} bytes"));
-        shown.fact("Room for code afterwards", format!("{after} bytes"));
-        shown.fact("Rent, from the signer", format!("{} lamports", rent.saturating_sub(held)));
+        let rent = chain.rent(size).await?;
+        let mut preflight = self.start("program extend", format!("Extend the program {program}"));
+        preflight.subject = Some(*program);
+        preflight.fact("Program", program);
+        preflight.fact("ProgramData", data);
+        preflight.fact("Room for code now", format!("{room} bytes"));
+        preflight.fact("Room for code afterwards", format!("{after} bytes"));
+        preflight.fact("Rent, from the signer", format!("{} lamports", rent.saturating_sub(held)));
         if added > wanted {
-            shown.check(Check::warn(format!(
-                "Clusters extend by at least {MIN_EXTEND} bytes; that many are added."
+            preflight.check(Check::warn(format!(
+                "Clusters extend by at least {MIN_EXTEND_LEN} bytes; that many are added."
             )));
         }
-        shown.check(Check::when(
-            size <= MAX_ACCOUNT,
+        preflight.check(Check::when(
+            size <= MAX_ACCOUNT_LEN,
             "ProgramData stays within what an account may hold.",
-            format!("ProgramData would have {size} bytes; an account holds {MAX_ACCOUNT}."),
+            format!("ProgramData would have {size} bytes; an account holds {MAX_ACCOUNT_LEN}."),
         ));
-        shown.check(Check::warn(
+        preflight.check(Check::warn(
             "The program cannot be upgraded in the slot in which it is extended, and room is never \
              given back.",
         ));
-        let Some(signer) = shown.signer else { return Ok(shown) };
+        let Some(signer) = preflight.signer else { return Ok(preflight) };
         let added = u32::try_from(added).map_err(|_| BackendError::Range("extending a program"))?;
         let ix = loader_instruction::extend_program(program, Some(&signer), added);
-        self.seal(shown, &[ix], vec![]).await
+        self.seal(preflight, &[ix], vec![]).await
     }
 }
 
-/// Anyone can send lamports to the state's address before it is made: only the manager's own account
-/// there means that the program is registered.
+/// Checks that the program is not registered. Anyone can send lamports to the state's address before it is
+/// made, so only an account of the manager there counts.
 fn check_free(found: Option<&RawAccount>, program: &Pubkey, state: &Pubkey) -> Check {
     Check::when(
         found.is_none_or(|raw| raw.owner != upgrade_manager::ID),
@@ -151,7 +150,7 @@ fn check_holder(holder: Option<Pubkey>, signer: Option<Pubkey>) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preflight::Verdict;
+    use crate::preflight::check::Verdict;
 
     #[test]
     fn lamports_sent_to_the_state_do_not_stop_a_registration() {

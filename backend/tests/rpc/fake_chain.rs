@@ -1,4 +1,4 @@
-//! A chain with one proposal, held in memory: accounts can be changed under the backend's feet.
+//! A chain in memory with one proposal, whose accounts a test can change between two requests.
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
@@ -6,7 +6,7 @@ use std::{
 
 use anchor_lang::AccountSerialize;
 use backend::{
-    Archive, Backend, FileArchive, Gateway, GatewayConfig, KeypairSigner, Signer,
+    Archive, Backend, ChainClient, ChainClientConfig, FileArchive, KeypairSigner, Signer,
     instructions::ProposalKeys,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -29,7 +29,7 @@ pub const SLOT: u64 = 1_000;
 
 type Accounts = Arc<Mutex<BTreeMap<Pubkey, (Pubkey, Vec<u8>)>>>;
 
-/// The chain, the key that acts, and everything that was written.
+/// The chain, the node in front of it, and the backend under test.
 pub struct FakeChain {
     pub node: FakeNode,
     pub backend: Backend,
@@ -74,7 +74,7 @@ fn answer(accounts: &Accounts, method: &str, params: &Value) -> Reply {
             };
             context(json!(params[0].as_array().unwrap().iter().map(one).collect::<Vec<_>>()))
         }
-        // Every account of the program: what is asked for, the gateway picks itself.
+        // Every account of the program: the filters are ignored, so the client must filter again.
         "getProgramAccounts" => {
             let accounts = accounts.lock().unwrap();
             let owner: Pubkey = params[0].as_str().unwrap().parse().unwrap();
@@ -108,8 +108,15 @@ fn answer(accounts: &Accounts, method: &str, params: &Value) -> Reply {
 }
 
 impl FakeChain {
-    /// Three of five, one proposal with no votes; the loaded key is a member.
+    /// A 3-of-5 multisig and one proposal without votes; the loaded key is a member.
     pub async fn start() -> Self {
+        Self::start_with(|_, _| None).await
+    }
+
+    /// The same on a node that fails as `fault` says, by method and how often it was asked before.
+    pub async fn start_with(
+        fault: impl Fn(&str, usize) -> Option<Reply> + Send + Sync + 'static,
+    ) -> Self {
         let signer: Arc<dyn Signer> = Arc::new(KeypairSigner::new(Keypair::new()));
         let others: Vec<_> = (1..5).map(|i| Pubkey::new_from_array([i; 32])).collect();
         let mut keys = others.clone();
@@ -153,11 +160,14 @@ impl FakeChain {
             map.insert(signer.pubkey(), (solana_sdk_ids::system_program::ID, vec![]));
         }
         let shared = Arc::clone(&accounts);
-        let node = FakeNode::start(move |method, params, _| answer(&shared, method, params)).await;
-        let gateway = Gateway::connect(GatewayConfig::new(&node.url)).await.unwrap();
+        let node = FakeNode::start(move |method, params, before| {
+            fault(method, before).unwrap_or_else(|| answer(&shared, method, params))
+        })
+        .await;
+        let client = ChainClient::connect(ChainClientConfig::new(&node.url)).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let archive: Arc<dyn Archive> = Arc::new(FileArchive::at(dir.path()));
-        let backend = Backend::new(gateway, archive, Some(Arc::clone(&signer)));
+        let backend = Backend::new(client, archive, Some(Arc::clone(&signer)));
         Self {
             node,
             backend,
@@ -170,14 +180,14 @@ impl FakeChain {
         }
     }
 
-    /// The same key and chain over a gateway that pays a priority fee.
+    /// The same key and chain over a client that pays a priority fee.
     pub async fn at_price(&self, unit_price: u64) -> Backend {
-        let config = GatewayConfig { unit_price, ..GatewayConfig::new(&self.node.url) };
-        let gateway = Gateway::connect(config).await.unwrap();
-        Backend::new(gateway, Arc::clone(self.backend.archive()), Some(Arc::clone(&self.signer)))
+        let config = ChainClientConfig { unit_price, ..ChainClientConfig::new(&self.node.url) };
+        let client = ChainClient::connect(config).await.unwrap();
+        Backend::new(client, Arc::clone(self.backend.archive()), Some(Arc::clone(&self.signer)))
     }
 
-    /// Changes the proposal as some other transaction would.
+    /// Changes the proposal, as another transaction would.
     pub fn change(&self, change: impl FnOnce(&mut UpgradeProposal, &MultisigConfig)) {
         use anchor_lang::AccountDeserialize;
         let mut map = self.accounts.lock().unwrap();
@@ -193,7 +203,7 @@ impl FakeChain {
         self.config
     }
 
-    /// The multisig, changed as some other transaction would.
+    /// Changes the multisig, as another transaction would, and returns it.
     pub fn change_multisig(&self, change: impl FnOnce(&mut MultisigConfig)) -> MultisigConfig {
         use anchor_lang::AccountDeserialize;
         let mut map = self.accounts.lock().unwrap();
@@ -204,7 +214,7 @@ impl FakeChain {
         config
     }
 
-    /// Puts an account there.
+    /// Puts an account at `at`.
     pub fn put(&self, at: Pubkey, owner: Pubkey, data: Vec<u8>) {
         self.accounts.lock().unwrap().insert(at, (owner, data));
     }

@@ -1,4 +1,4 @@
-//! A JSON-RPC node that does what its script says: for faults that no real node shows on demand.
+//! A scripted JSON-RPC node, for faults that a real node does not show on demand.
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -18,9 +18,9 @@ pub enum Reply {
     Refusal(Value),
     /// An HTTP status and nothing else.
     Status(u16),
-    /// Too many requests: come again after so many seconds.
+    /// HTTP 429 with a `Retry-After` of so many seconds.
     Busy(u64),
-    /// Half an answer, then the line goes dead.
+    /// Half an answer, then the connection closes.
     Cut,
     /// No answer at all.
     Hang,
@@ -30,7 +30,7 @@ type Script = dyn Fn(&str, &Value, usize) -> Reply + Send + Sync;
 
 /// A node on a free port of this machine.
 pub struct FakeNode {
-    /// Where it listens.
+    /// The address it listens on.
     pub url: String,
     asked: Arc<Mutex<Vec<(String, Value)>>>,
 }

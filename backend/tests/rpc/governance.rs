@@ -1,4 +1,4 @@
-//! Proposals about multisigs go through the same verbs, with their own facts and the guardian's veto.
+//! Proposals that change a multisig: the same verbs as on upgrades, their own facts, the guardian's veto.
 use std::sync::Arc;
 
 use anchor_lang::AccountSerialize;
@@ -9,7 +9,7 @@ use upgrade_manager::state::{Action, GovernanceProposal, GovernanceTerms};
 
 use crate::fake_chain::{FakeChain, NOW};
 
-/// The chain with a second proposal: the timelock doubles, and `guardian` is the guardian already.
+/// The chain with a second proposal, which doubles the timelock; `guardian` is the multisig's guardian.
 async fn chain(guardian: Option<Pubkey>) -> (FakeChain, Pubkey) {
     let chain = FakeChain::start().await;
     let config = chain.change_multisig(|config| config.guardian = guardian);
@@ -53,7 +53,7 @@ async fn a_members_vote_on_new_rules_shows_every_change_and_can_be_signed() {
 }
 
 #[tokio::test]
-async fn it_cannot_be_executed_before_its_timelock() {
+async fn a_change_cannot_be_executed_before_its_timelock() {
     let (chain, proposal) = chain(None).await;
     let p = prepare(&chain, Verb::Execute, proposal).await;
     assert!(p.intent.is_none());

@@ -1,11 +1,14 @@
-//! What was shown is what is signed, or nothing is.
+//! What was shown is signed, or nothing is signed.
 use std::sync::Arc;
 
 use backend::{BackendError, KeypairSigner, Operation, Preflight, Verb};
 use solana_keypair::Keypair;
-use upgrade_manager::state::{Choice, Course, Manifest};
+use upgrade_manager::state::{Choice, Manifest, Votable};
 
-use crate::fake_chain::{FakeChain, NOW, SLOT};
+use crate::{
+    fake_chain::{FakeChain, NOW, SLOT},
+    fake_node::Reply,
+};
 
 async fn prepare(chain: &FakeChain, verb: Verb) -> Preflight {
     let operation = Operation { verb, proposal: chain.proposal };
@@ -30,7 +33,7 @@ async fn what_was_shown_is_signed_once() {
 }
 
 #[tokio::test]
-async fn a_vote_by_somebody_else_between_look_and_signature_is_named_and_nothing_is_signed() {
+async fn another_members_vote_after_the_preflight_is_named_and_nothing_is_signed() {
     let chain = FakeChain::start().await;
     let intent = prepare(&chain, Verb::Approve).await.intent.unwrap();
     let other = chain.others[1];
@@ -40,6 +43,22 @@ async fn a_vote_by_somebody_else_between_look_and_signature_is_named_and_nothing
     let said = error.to_string();
     assert!(said.contains("list of votes") && said.contains(&other.to_string()), "{said}");
     assert_eq!(chain.sent(), 0);
+}
+
+#[tokio::test]
+async fn a_node_that_fails_before_the_first_signature_is_reported_with_nothing_signed() {
+    // Reached once to connect and once per look; it fails when the intent is confirmed.
+    for (method, asked) in [("getGenesisHash", 1), ("simulateTransaction", 1)] {
+        let chain = FakeChain::start_with(move |m, before| {
+            (m == method && before >= asked).then_some(Reply::Error(-32_000, "the node is ill"))
+        })
+        .await;
+        let intent = prepare(&chain, Verb::Approve).await.intent.unwrap();
+        let said = chain.backend.submit(intent, None).await.unwrap_err().to_string();
+        assert!(said.starts_with("Nothing was signed. "), "{method}: {said}");
+        assert!(said.contains("the node is ill"), "{method}: {said}");
+        assert_eq!(chain.sent(), 0);
+    }
 }
 
 #[tokio::test]
@@ -78,7 +97,7 @@ async fn an_intent_belongs_to_the_key_it_was_made_with() {
 }
 
 #[tokio::test]
-async fn nothing_is_signed_at_another_priority_fee_than_the_one_shown() {
+async fn another_priority_fee_than_the_one_shown_is_refused() {
     let chain = FakeChain::start().await;
     let dear = chain.at_price(2_000).await;
     let operation = Operation { verb: Verb::Approve, proposal: chain.proposal };
@@ -97,7 +116,7 @@ async fn nothing_is_signed_at_another_priority_fee_than_the_one_shown() {
 }
 
 #[tokio::test]
-async fn a_preflight_says_in_words_what_would_fail_and_leaves_nothing_to_sign() {
+async fn a_failed_check_is_a_sentence_and_leaves_no_intent() {
     let chain = FakeChain::start().await;
     let me = chain.backend.signer().unwrap();
     let revoke = prepare(&chain, Verb::Revoke).await;
@@ -117,6 +136,10 @@ async fn a_preflight_says_in_words_what_would_fail_and_leaves_nothing_to_sign() 
     let stranger = prepare(&chain, Verb::Approve).await;
     assert!(stranger.intent.is_none());
     assert!(failed(&stranger).contains("not a member"), "{}", failed(&stranger));
+    let says = &stranger.step.consequence;
+    assert!(says.is_empty(), "what a signature would do that cannot be given: {says}");
+    let accepted = stranger.checks.iter().any(|c| c.sentence.contains("rules accept"));
+    assert!(!accepted, "{:?}", stranger.checks);
     chain.backend.set_signer(None);
     let nobody = prepare(&chain, Verb::Approve).await;
     assert!(nobody.intent.is_none() && nobody.simulation.is_none());
@@ -137,7 +160,7 @@ async fn the_deciding_vote_is_announced_with_its_timelock() {
 }
 
 #[tokio::test]
-async fn a_vote_to_cancel_does_not_look_like_cancelling() {
+async fn a_vote_to_cancel_does_not_read_like_the_cancellation() {
     let chain = FakeChain::start().await;
     let vote = prepare(&chain, Verb::Cancel).await;
     assert!(
@@ -163,7 +186,7 @@ async fn a_vote_to_cancel_does_not_look_like_cancelling() {
 }
 
 #[tokio::test]
-async fn a_vote_to_reject_does_not_look_like_the_rejection() {
+async fn a_vote_to_reject_does_not_read_like_the_rejection() {
     let chain = FakeChain::start().await;
     let vote = prepare(&chain, Verb::Reject).await;
     assert!(vote.title.starts_with("Vote to reject proposal"), "{}", vote.title);
@@ -177,7 +200,7 @@ async fn a_vote_to_reject_does_not_look_like_the_rejection() {
 }
 
 #[tokio::test]
-async fn the_report_of_a_vote_says_that_a_vote_was_cast_and_what_is_missing() {
+async fn the_report_of_a_vote_names_the_missing_votes() {
     let chain = FakeChain::start().await;
     let intent = prepare(&chain, Verb::Cancel).await.intent.unwrap();
     let receipt = chain.backend.submit(intent, None).await.unwrap();
@@ -191,7 +214,7 @@ async fn the_report_of_a_vote_says_that_a_vote_was_cast_and_what_is_missing() {
 }
 
 #[tokio::test]
-async fn what_was_never_executed_is_not_said_to_be_replaced_by_a_later_upgrade() {
+async fn no_check_names_a_later_upgrade_before_execution() {
     let chain = FakeChain::start().await;
     for verb in [Verb::RollBack { give_up: false }, Verb::Verify] {
         let shown = prepare(&chain, verb).await;
@@ -202,7 +225,7 @@ async fn what_was_never_executed_is_not_said_to_be_replaced_by_a_later_upgrade()
 }
 
 #[tokio::test]
-async fn the_same_wish_has_the_same_hashes_and_another_has_not() {
+async fn equal_preflights_have_equal_hashes_and_others_have_not() {
     let chain = FakeChain::start().await;
     let one = prepare(&chain, Verb::Approve).await.intent.unwrap();
     let two = prepare(&chain, Verb::Approve).await.intent.unwrap();
@@ -215,7 +238,7 @@ async fn the_same_wish_has_the_same_hashes_and_another_has_not() {
 }
 
 #[tokio::test]
-async fn another_proposal_at_this_address_is_refused_before_anything_is_shown() {
+async fn an_account_of_another_proposal_is_refused_before_the_preflight() {
     let chain = FakeChain::start().await;
     chain.change(|p, _| {
         p.terms.id = 5;

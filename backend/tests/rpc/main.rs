@@ -1,15 +1,16 @@
-//! The backend against a node that does what a script says: faults that no real node shows on
-//! demand, and a chain that changes between the look and the signature.
+//! The backend against a scripted node: faults that a real node does not show on demand, and accounts that
+//! change between preflight and signature.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     reason = "helpers of a test fail the test, as its own lines do"
 )]
-mod born;
 mod fake_chain;
 mod fake_node;
 mod governance;
 mod intent;
 mod node_faults;
+mod refusals;
 mod sending;
+mod unrestorable_accounts;
 mod upload;

@@ -1,10 +1,11 @@
-//! What an operator reads when the node is down, slow, counting, lying or cut short.
+//! The errors of a node that is down, slow, rate-limited, on another cluster, or sends wrong answers.
 use std::time::Duration;
 
-use crate::fake_node::{FakeNode, Reply};
-use backend::{BackendError, Filter, Gateway, GatewayConfig};
+use backend::{BackendError, ChainClient, ChainClientConfig, Filter};
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
+
+use crate::fake_node::{FakeNode, Reply};
 
 const GENESIS: [u8; 32] = [7; 32];
 
@@ -12,12 +13,12 @@ fn genesis() -> Value {
     json!(solana_hash::Hash::new_from_array(GENESIS).to_string())
 }
 
-fn config(url: &str) -> GatewayConfig {
-    GatewayConfig { timeout: Duration::from_secs(60), ..GatewayConfig::new(url) }
+fn config(url: &str) -> ChainClientConfig {
+    ChainClientConfig { timeout: Duration::from_secs(60), ..ChainClientConfig::new(url) }
 }
 
-async fn connected(node: &FakeNode) -> Gateway {
-    Gateway::connect(config(&node.url)).await.unwrap()
+async fn connected(node: &FakeNode) -> ChainClient {
+    ChainClient::connect(config(&node.url)).await.unwrap()
 }
 
 fn account(owner: &Pubkey, data: &[u8], space: usize) -> Value {
@@ -33,27 +34,27 @@ fn context(value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_node_that_is_down_is_named_with_what_the_network_says() {
-    // No test's server gets this port.
-    let error = Gateway::connect(config("http://127.0.0.1:9")).await.err().unwrap();
+async fn a_node_that_is_down_is_named_with_the_connection_error() {
+    // No server of a test can get this port.
+    let error = ChainClient::connect(config("http://127.0.0.1:9")).await.err().unwrap();
     assert!(matches!(error, BackendError::Unreachable { .. }), "{error}");
     let said = error.to_string();
     assert!(said.contains("127.0.0.1:9") && said.contains("refused"), "{said}");
 }
 
 #[tokio::test]
-async fn a_node_that_never_answers_is_slow_not_silent() {
+async fn a_node_that_never_answers_is_reported_as_slow() {
     let node = FakeNode::start(|_, _, _| Reply::Hang).await;
-    let config = GatewayConfig { timeout: Duration::from_millis(200), ..config(&node.url) };
-    let error = Gateway::connect(config).await.err().unwrap();
+    let config = ChainClientConfig { timeout: Duration::from_millis(200), ..config(&node.url) };
+    let error = ChainClient::connect(config).await.err().unwrap();
     assert!(matches!(error, BackendError::Slow { .. }), "{error}");
     assert!(error.to_string().contains("200ms"), "{error}");
 }
 
 #[tokio::test]
-async fn too_many_requests_are_called_that() {
+async fn http_429_is_reported_as_too_many_requests() {
     let node = FakeNode::start(|_, _, _| Reply::Status(429)).await;
-    let error = Gateway::connect(config(&node.url)).await.err().unwrap();
+    let error = ChainClient::connect(config(&node.url)).await.err().unwrap();
     assert!(matches!(error, BackendError::RateLimited { .. }), "{error}");
     assert!(error.to_string().contains("429"), "{error}");
 }
@@ -61,19 +62,19 @@ async fn too_many_requests_are_called_that() {
 #[tokio::test]
 async fn another_cluster_is_refused_with_both_genesis_hashes() {
     let node = FakeNode::start(|_, _, _| Reply::Result(genesis())).await;
-    let expected = GatewayConfig { genesis_hash: Some([8; 32]), ..config(&node.url) };
-    let error = Gateway::connect(expected).await.err().unwrap();
+    let expected = ChainClientConfig { genesis_hash: Some([8; 32]), ..config(&node.url) };
+    let error = ChainClient::connect(expected).await.err().unwrap();
     let said = error.to_string();
     assert!(matches!(error, BackendError::WrongCluster { .. }), "{said}");
     for hash in [GENESIS, [8; 32]] {
         assert!(said.contains(&solana_hash::Hash::new_from_array(hash).to_string()), "{said}");
     }
-    let same = GatewayConfig { genesis_hash: Some(GENESIS), ..config(&node.url) };
-    assert_eq!(Gateway::connect(same).await.unwrap().genesis_hash(), GENESIS);
+    let same = ChainClientConfig { genesis_hash: Some(GENESIS), ..config(&node.url) };
+    assert_eq!(ChainClient::connect(same).await.unwrap().genesis_hash(), GENESIS);
 }
 
 #[tokio::test]
-async fn a_read_is_asked_again_after_a_hiccup() {
+async fn a_read_is_retried_after_a_network_error() {
     let node = FakeNode::start(|method, _, before| match (method, before) {
         ("getGenesisHash", 0) => Reply::Status(503),
         ("getGenesisHash", 1) => Reply::Cut,
@@ -86,20 +87,20 @@ async fn a_read_is_asked_again_after_a_hiccup() {
 }
 
 #[tokio::test]
-async fn the_nodes_own_refusal_keeps_its_words_and_is_not_asked_again() {
+async fn an_rpc_error_is_quoted_and_not_retried() {
     let node = FakeNode::start(|method, _, _| match method {
         "getGenesisHash" => Reply::Result(genesis()),
         _ => Reply::Error(-32010, "key excluded from secondary indexes"),
     })
     .await;
-    let gateway = connected(&node).await;
-    let error = gateway.program_accounts(&Pubkey::default(), &[]).await.err().unwrap();
+    let client = connected(&node).await;
+    let error = client.program_accounts(&Pubkey::default(), &[]).await.err().unwrap();
     assert!(error.to_string().contains("key excluded from secondary indexes"), "{error}");
     assert_eq!(node.asked("getProgramAccounts").len(), 1);
 }
 
 #[tokio::test]
-async fn an_account_cut_short_never_reaches_a_hash() {
+async fn an_account_cut_short_is_refused() {
     let wanted = Pubkey::new_from_array([3; 32]);
     let node = FakeNode::start(move |method, _, _| match method {
         "getGenesisHash" => Reply::Result(genesis()),
@@ -128,23 +129,23 @@ fn odd_accounts() -> [Value; 4] {
 }
 
 #[tokio::test]
-async fn fields_that_nobody_reads_are_no_reason_to_refuse_an_account() {
+async fn unknown_fields_do_not_refuse_an_account() {
     for odd in odd_accounts() {
         let (of, shown) = (odd.clone(), odd.to_string());
         let wanted = Pubkey::new_from_array([3; 32]);
         let node = FakeNode::start(move |method, _, _| match method {
             "getGenesisHash" => Reply::Result(genesis()),
-            // The context has no version, and one would not be read.
+            // The context has no `apiVersion`, which is not read.
             "getMultipleAccounts" => Reply::Result(json!({
                 "context": {"slot": 9, "apiVersion": "future"}, "value": [of.clone()],
             })),
             _ => Reply::Result(json!([{"pubkey": wanted.to_string(), "account": of.clone()}])),
         })
         .await;
-        let gateway = connected(&node).await;
-        let one = gateway.account(&wanted).await.expect(&shown).expect(&shown);
+        let client = connected(&node).await;
+        let one = client.account(&wanted).await.expect(&shown).expect(&shown);
         assert_eq!((one.data.len(), one.lamports), (3, 1), "{shown}");
-        let listed = gateway.program_accounts(&Pubkey::default(), &[]).await.expect(&shown);
+        let listed = client.program_accounts(&Pubkey::default(), &[]).await.expect(&shown);
         assert_eq!(listed, [(wanted, one)], "{shown}");
         let asked = &node.asked("getMultipleAccounts")[0][1];
         assert!(asked["dataSlice"].is_null(), "all bytes are asked for");
@@ -152,7 +153,7 @@ async fn fields_that_nobody_reads_are_no_reason_to_refuse_an_account() {
 }
 
 #[tokio::test]
-async fn fewer_accounts_than_asked_for_are_not_taken_for_missing_ones() {
+async fn fewer_accounts_than_asked_for_are_an_error() {
     let node = FakeNode::start(|method, _, _| match method {
         "getGenesisHash" => Reply::Result(genesis()),
         _ => Reply::Result(context(json!([null]))),
@@ -174,17 +175,17 @@ async fn a_listed_account_of_another_program_is_an_error_and_one_that_does_not_m
         _ => Reply::Result(listed(owner, &[9, 9])),
     })
     .await;
-    let gateway = connected(&node).await;
+    let client = connected(&node).await;
     let filters = [Filter::Bytes { at: 0, bytes: vec![9, 9] }];
-    let error = gateway.program_accounts(&owner, &filters).await.err().unwrap();
+    let error = client.program_accounts(&owner, &filters).await.err().unwrap();
     assert!(matches!(error, BackendError::ForeignOwner { .. }), "{error}");
     assert!(error.to_string().contains(&other.to_string()), "{error}");
-    assert!(gateway.program_accounts(&owner, &filters).await.unwrap().is_empty());
-    assert_eq!(gateway.program_accounts(&owner, &filters).await.unwrap().len(), 1);
+    assert!(client.program_accounts(&owner, &filters).await.unwrap().is_empty());
+    assert_eq!(client.program_accounts(&owner, &filters).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn an_account_that_is_listed_twice_is_one_account() {
+async fn an_account_that_is_listed_twice_counts_once() {
     let (owner, at) = (Pubkey::new_from_array([1; 32]), Pubkey::new_from_array([2; 32]));
     let node = FakeNode::start(move |method, _, _| {
         let one = json!({"pubkey": at.to_string(), "account": account(&owner, &[9], 1)});

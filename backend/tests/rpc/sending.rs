@@ -1,4 +1,4 @@
-//! One signed transaction a step: what happens when the node loses it, forgets it or goes away.
+//! Sending one transaction through a node that loses it, forgets it or goes away.
 use std::{
     collections::BTreeSet,
     sync::{
@@ -8,30 +8,31 @@ use std::{
     time::Duration,
 };
 
-use crate::fake_node::{FakeNode, Reply};
-use backend::{BackendError, Gateway, GatewayConfig, KeypairSigner, Signer};
+use backend::{BackendError, ChainClient, ChainClientConfig, KeypairSigner, Signer};
 use serde_json::{Value, json};
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 
-fn hash(byte: u8) -> Value {
+use crate::fake_node::{FakeNode, Reply};
+
+pub fn hash(byte: u8) -> Value {
     json!(solana_hash::Hash::new_from_array([byte; 32]).to_string())
 }
 
 /// The node's newest slot, long after everything that is sent here.
 const SLOT: u64 = 9_000;
 
-fn context(value: Value) -> Value {
+pub fn context(value: Value) -> Value {
     json!({"context": {"slot": SLOT}, "value": value})
 }
 
-/// The blockhash was given at slot 1,000 and height 950, and can be used up to height 1,100.
+/// A blockhash of slot 1,000 and height 950, which is valid up to height 1,100.
 fn given() -> Reply {
     let value = json!({"blockhash": hash(5), "lastValidBlockHeight": 1_100});
     Reply::Result(json!({"context": {"slot": 1_000}, "value": value}))
 }
 
-/// So many slots, each with a block, after the blockhash was given.
+/// Heights `blocks` slots after that blockhash, with a block in every slot.
 fn later(blocks: u64) -> Reply {
     heights(1_000 + blocks, 950 + blocks)
 }
@@ -43,7 +44,7 @@ fn heights(slot: u64, block_height: u64) -> Reply {
     }))
 }
 
-fn unknown() -> Reply {
+pub fn unknown() -> Reply {
     Reply::Result(context(json!([null])))
 }
 
@@ -52,7 +53,7 @@ fn searches(params: &Value) -> bool {
     params[1]["searchTransactionHistory"] == true
 }
 
-fn status(err: Value) -> Value {
+pub fn status(err: Value) -> Value {
     let status = if err.is_null() { json!({"Ok": null}) } else { json!({"Err": err}) };
     context(json!([{
         "slot": 77, "confirmations": 1, "err": err, "status": status,
@@ -60,8 +61,8 @@ fn status(err: Value) -> Value {
     }]))
 }
 
-/// What a healthy node says to everything but the two questions under test.
-fn usual(method: &str, params: &Value) -> Reply {
+/// A healthy node's answers to all methods that the tests do not script.
+pub fn usual(method: &str, params: &Value) -> Reply {
     match method {
         "getGenesisHash" => Reply::Result(hash(7)),
         "simulateTransaction" => {
@@ -76,31 +77,32 @@ fn usual(method: &str, params: &Value) -> Reply {
 }
 
 /// The first signature of the base64 transaction in `params`.
-fn signature(params: &Value) -> String {
+pub fn signature(params: &Value) -> String {
     use base64::{Engine, prelude::BASE64_STANDARD};
     let bytes = BASE64_STANDARD.decode(params[0].as_str().unwrap()).unwrap();
     let first: [u8; 64] = bytes[1..65].try_into().unwrap();
     solana_signature::Signature::from(first).to_string()
 }
 
-async fn send(node: &FakeNode) -> Result<backend::SentTx, BackendError> {
-    send_over(GatewayConfig::new(&node.url)).await
+pub async fn send(node: &FakeNode) -> Result<backend::SentTx, BackendError> {
+    send_over(ChainClientConfig::new(&node.url)).await
 }
 
-/// Sends over a gateway that waits for an outcome no longer than `longest`.
+/// Sends over a client that waits for an outcome no longer than `longest`.
 async fn send_within(node: &FakeNode, longest: Duration) -> Result<backend::SentTx, BackendError> {
-    let config = GatewayConfig { outcome_timeout: longest, ..GatewayConfig::new(&node.url) };
+    let config =
+        ChainClientConfig { outcome_timeout: longest, ..ChainClientConfig::new(&node.url) };
     send_over(config).await
 }
 
-async fn send_over(config: GatewayConfig) -> Result<backend::SentTx, BackendError> {
-    let gateway = Gateway::connect(config).await.unwrap();
+async fn send_over(config: ChainClientConfig) -> Result<backend::SentTx, BackendError> {
+    let client = ChainClient::connect(config).await.unwrap();
     let signer = KeypairSigner::new(Keypair::new());
     let ix = backend::instructions::attest_buffer(&Pubkey::default(), &signer.pubkey(), 4);
-    gateway.send_and_confirm("attest buffer", &[ix], &[&signer]).await
+    client.send_and_confirm("attest buffer", &[ix], &[&signer]).await
 }
 
-fn distinct(node: &FakeNode) -> usize {
+pub fn distinct(node: &FakeNode) -> usize {
     node.asked("sendTransaction").iter().map(signature).collect::<BTreeSet<_>>().len()
 }
 
@@ -120,7 +122,7 @@ async fn a_confirmed_transaction_is_reported_with_slot_units_and_size() {
     assert_eq!(preflight["skipPreflight"], false);
 }
 
-/// The outcome is not known, and the sentence says which transaction to look up and how.
+/// Asserts that the outcome is unknown and that the sentence tells how to look the transaction up.
 fn is_unknown(error: &BackendError, node: &FakeNode) -> String {
     assert!(matches!(error, BackendError::Unknown { .. }), "{error}");
     let (said, signature) = (error.to_string(), signature(&node.asked("sendTransaction")[0]));
@@ -130,10 +132,10 @@ fn is_unknown(error: &BackendError, node: &FakeNode) -> String {
 }
 
 #[tokio::test]
-async fn the_same_bytes_are_sent_again_until_the_blockhash_is_over_and_nothing_else_is() {
+async fn the_same_bytes_are_broadcast_until_the_blockhash_has_expired_and_nothing_else_is() {
     let node = FakeNode::start(|method, params, before| match method {
         "getSignatureStatuses" => unknown(),
-        // Over only after several looks, so that there is time to broadcast again.
+        // The blockhash expires only after several polls, so that there is time for a second broadcast.
         "getEpochInfo" => later(if before < 6 { 150 } else { 151 }),
         _ => usual(method, params),
     })
@@ -150,22 +152,22 @@ async fn the_same_bytes_are_sent_again_until_the_blockhash_is_over_and_nothing_e
 }
 
 #[tokio::test]
-async fn a_transaction_that_paid_a_priority_fee_is_not_said_to_lack_one() {
+async fn no_hint_about_a_priority_fee_when_one_was_paid() {
     let node = FakeNode::start(|method, params, _| match method {
         "getSignatureStatuses" => unknown(),
         "getEpochInfo" => later(151),
         _ => usual(method, params),
     })
     .await;
-    let error = send_over(GatewayConfig { unit_price: 7, ..GatewayConfig::new(&node.url) });
+    let error = send_over(ChainClientConfig { unit_price: 7, ..ChainClientConfig::new(&node.url) });
     let error = error.await.unwrap_err();
     assert!(matches!(error, BackendError::Dropped { .. }), "{error}");
     assert!(!error.to_string().contains("--priority-fee"), "{error}");
 }
 
 #[tokio::test]
-async fn a_transaction_that_landed_is_not_called_dropped_by_a_height_that_is_22_million_too_high() {
-    // The slot instead of the height, as mainnet's would be; no status for the first looks.
+async fn a_height_that_is_22_million_too_high_does_not_make_a_landed_transaction_dropped() {
+    // The slot instead of the height, as on mainnet; no status for the first polls.
     let node = FakeNode::start(|method, params, before| match method {
         "getEpochInfo" => heights(22_000_951, 22_000_951),
         "getBlockHeight" => Reply::Result(json!(22_000_951)),
@@ -178,8 +180,9 @@ async fn a_transaction_that_landed_is_not_called_dropped_by_a_height_that_is_22_
 }
 
 #[tokio::test]
-async fn heights_that_cannot_be_right_leave_the_outcome_unknown() {
-    // A height that outruns its slot; slots that outrun time; a blockhash that ends before its time.
+async fn implausible_heights_leave_the_outcome_unknown() {
+    // A height that grows faster than its slot; slots that grow faster than time; a blockhash that
+    // expires too early.
     let short = json!({"blockhash": hash(5), "lastValidBlockHeight": 960});
     let short = Reply::Result(json!({"context": {"slot": 1_000}, "value": short}));
     for (blockhash, seen) in
@@ -198,7 +201,7 @@ async fn heights_that_cannot_be_right_leave_the_outcome_unknown() {
 }
 
 #[tokio::test]
-async fn what_the_history_knows_and_what_a_node_behind_does_not_know_is_not_dropped() {
+async fn a_transaction_in_the_history_or_unknown_to_a_node_that_is_behind_is_not_dropped() {
     let node = FakeNode::start(|method, params, _| match method {
         "getSignatureStatuses" if searches(params) => Reply::Result(status(Value::Null)),
         "getSignatureStatuses" => unknown(),
@@ -221,7 +224,7 @@ async fn what_the_history_knows_and_what_a_node_behind_does_not_know_is_not_drop
 }
 
 #[tokio::test]
-async fn a_node_that_stands_still_does_not_keep_anybody_waiting_for_ever() {
+async fn a_stalled_node_ends_the_wait_at_the_outcome_timeout() {
     let node = FakeNode::start(|method, params, _| match method {
         "getSignatureStatuses" => unknown(),
         _ => usual(method, params),
@@ -232,7 +235,7 @@ async fn a_node_that_stands_still_does_not_keep_anybody_waiting_for_ever() {
 }
 
 #[tokio::test]
-async fn a_node_that_counts_requests_does_not_stop_the_looks_at_the_status() {
+async fn a_rate_limited_rebroadcast_does_not_stop_the_status_polls() {
     let sends = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&sends);
     let node = FakeNode::start(move |method, params, _| match method {
@@ -242,56 +245,16 @@ async fn a_node_that_counts_requests_does_not_stop_the_looks_at_the_status() {
         _ => usual(method, params),
     })
     .await;
-    let config =
-        GatewayConfig { timeout: Duration::from_millis(500), ..GatewayConfig::new(&node.url) };
+    let config = ChainClientConfig {
+        timeout: Duration::from_millis(500),
+        ..ChainClientConfig::new(&node.url)
+    };
     assert_eq!(send_over(config).await.unwrap().slot, 77);
     assert!(sends.load(Ordering::SeqCst) >= 2);
 }
 
 #[tokio::test]
-async fn a_refusal_to_send_is_told_at_once_in_the_nodes_own_words() {
-    for (refusal, words) in [
-        (Reply::Error(-32052, "API key is not allowed to access blockchain"), "not allowed"),
-        (Reply::Error(-32601, "Method not found"), "Method not found"),
-        (Reply::Status(403), "HTTP 403"),
-    ] {
-        let node = FakeNode::start(move |method, params, _| match method {
-            "sendTransaction" => refusal.clone(),
-            "getSignatureStatuses" => unknown(),
-            _ => usual(method, params),
-        })
-        .await;
-        let error = send(&node).await.unwrap_err();
-        assert!(matches!(error, BackendError::NotTaken { .. }), "{error}");
-        let said = error.to_string();
-        assert!(
-            said.contains(words) && said.contains(&signature(&node.asked("sendTransaction")[0]))
-        );
-        assert_eq!(node.asked("sendTransaction").len(), 1);
-    }
-}
-
-#[tokio::test]
-async fn a_refusal_after_a_broadcast_that_may_have_been_accepted_is_not_the_outcome() {
-    for first in [Reply::Cut, Reply::Error(-32603, "Internal error")] {
-        let sends = Arc::new(AtomicUsize::new(0));
-        let seen = Arc::clone(&sends);
-        let node = FakeNode::start(move |method, params, _| match method {
-            "sendTransaction" if seen.fetch_add(1, Ordering::SeqCst) == 0 => first.clone(),
-            "sendTransaction" => Reply::Status(403),
-            // It shows only after the refusal.
-            "getSignatureStatuses" if seen.load(Ordering::SeqCst) < 2 => unknown(),
-            "getSignatureStatuses" => Reply::Result(status(Value::Null)),
-            _ => usual(method, params),
-        })
-        .await;
-        assert_eq!(send(&node).await.unwrap().slot, 77);
-        assert!(sends.load(Ordering::SeqCst) >= 2 && distinct(&node) == 1);
-    }
-}
-
-#[tokio::test]
-async fn a_node_that_goes_away_after_the_send_does_not_lead_to_a_second_transaction() {
+async fn a_node_that_goes_away_after_the_broadcast_causes_no_second_transaction() {
     let away = Arc::new(AtomicBool::new(false));
     let gone = Arc::clone(&away);
     let node = FakeNode::start(move |method, params, before| match method {
@@ -308,98 +271,4 @@ async fn a_node_that_goes_away_after_the_send_does_not_lead_to_a_second_transact
     assert_eq!(sent.slot, 77);
     assert!(away.load(Ordering::SeqCst));
     assert_eq!(distinct(&node), 1);
-}
-
-#[tokio::test]
-async fn a_failing_simulation_is_explained_and_nothing_is_sent() {
-    let manager = upgrade_manager::ID;
-    let node = FakeNode::start(move |method, params, _| match method {
-        "simulateTransaction" => Reply::Result(context(json!({
-            "err": {"InstructionError": [1, {"Custom": 6043}]},
-            "logs": [format!("Program {manager} failed: custom program error: 0x179b")],
-            "unitsConsumed": 3,
-        }))),
-        _ => usual(method, params),
-    })
-    .await;
-    let error = send(&node).await.unwrap_err();
-    assert!(error.to_string().contains("The buffer has not been attested."), "{error}");
-    assert!(node.asked("sendTransaction").is_empty());
-}
-
-#[tokio::test]
-async fn a_failure_on_chain_carries_the_transactions_own_error_and_its_signature() {
-    let node = FakeNode::start(|method, params, _| match method {
-        "getSignatureStatuses" => {
-            Reply::Result(status(json!({"InstructionError": [1, {"Custom": 6040}]})))
-        }
-        _ => usual(method, params),
-    })
-    .await;
-    let error = send(&node).await.unwrap_err();
-    let expected = signature(&node.asked("sendTransaction")[0]);
-    let BackendError::Transaction { signature: Some(signature), failure, .. } = error else {
-        panic!("{error}");
-    };
-    assert_eq!(signature, expected);
-    assert!(failure.sentence.contains("trimmed length"), "{failure}");
-}
-
-/// An error that no release of today has.
-fn future_error() -> Value {
-    json!({"InstructionError": [0, {"FutureVariant": 1}]})
-}
-
-#[tokio::test]
-async fn an_unknown_error_of_a_simulation_is_told_and_nothing_is_sent() {
-    let node = FakeNode::start(|method, params, _| match method {
-        "simulateTransaction" => Reply::Result(context(json!({
-            "err": future_error(), "logs": null, "unitsConsumed": null,
-            "loadedAccountsDataSize": 1.5, "returnData": {"future": true},
-        }))),
-        _ => usual(method, params),
-    })
-    .await;
-    let error = send(&node).await.unwrap_err();
-    assert!(error.to_string().contains("FutureVariant"), "{error}");
-    assert!(matches!(error, BackendError::Transaction { signature: None, .. }), "{error}");
-    assert!(node.asked("sendTransaction").is_empty());
-}
-
-#[tokio::test]
-async fn a_transaction_that_failed_with_an_unknown_error_has_landed_and_failed() {
-    let node = FakeNode::start(|method, params, _| match method {
-        "getSignatureStatuses" => Reply::Result(status(future_error())),
-        // A transaction of a version that this build does not know, with a log that it can read.
-        "getTransaction" => Reply::Result(json!({
-            "slot": 77, "blockTime": null, "version": 1, "transaction": {"future": 1},
-            "meta": {"err": future_error(), "status": {"Err": future_error()},
-                "logMessages": ["Program log: it is full"]},
-        })),
-        _ => usual(method, params),
-    })
-    .await;
-    let error = send(&node).await.unwrap_err();
-    let said = error.to_string();
-    assert!(matches!(error, BackendError::Transaction { signature: Some(_), .. }), "{said}");
-    assert!(said.contains("FutureVariant") && said.contains("it is full"), "{said}");
-    let asked = &node.asked("getTransaction")[0][1];
-    assert_eq!(asked["maxSupportedTransactionVersion"], 1);
-}
-
-#[tokio::test]
-async fn a_preflight_that_refuses_with_an_unknown_error_is_told_instead_of_waited_for() {
-    let node = FakeNode::start(|method, params, _| match method {
-        "sendTransaction" => Reply::Refusal(json!({
-            "code": -32002,
-            "message": "Transaction simulation failed: Error processing Instruction 0: future variant",
-            "data": {"err": future_error(), "logs": [], "unitsConsumed": 1},
-        })),
-        _ => usual(method, params),
-    })
-    .await;
-    let error = send(&node).await.unwrap_err();
-    assert!(error.to_string().contains("future variant"), "{error}");
-    assert!(matches!(error, BackendError::NotTaken { .. }), "{error}");
-    assert_eq!(node.asked("sendTransaction").len(), 1);
 }

@@ -1,4 +1,4 @@
-//! Filling a buffer through a node that loses writes, lets them die, or refuses them.
+//! Uploads through a node that loses writes, lets them expire, or fails them.
 use std::{
     collections::BTreeSet,
     path::Path,
@@ -7,8 +7,8 @@ use std::{
 };
 
 use backend::{
-    Archive, Backend, BackendError, FileArchive, FileSigner, Gateway, GatewayConfig, KeypairSigner,
-    ProgramBuilder, SetupManager, Signer, UploadRequest, build::Uploaded,
+    Archive, Backend, BackendError, ChainClient, ChainClientConfig, FileArchive, FileSigner,
+    KeypairSigner, ProgramBuilder, SetupManager, Signer, UploadRequest, Uploaded,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ use crate::fake_node::{FakeNode, Reply};
 const HEADER: usize = 37;
 
 /// What the node does with the write at an offset that it sees for the `n`th time.
-type Fate = fn(offset: usize, n: usize) -> Write;
+type WriteScript = fn(offset: usize, n: usize) -> Write;
 
 enum Write {
     Lands,
@@ -34,18 +34,18 @@ enum Write {
 struct Chain {
     owner: Pubkey,
     buffer: Option<Vec<u8>>,
-    /// Every write that reached the node: offset and signature.
+    /// Every write that reached the node: its offset and signature.
     writes: Vec<(usize, String)>,
-    /// The compute unit price of each.
+    /// The priority fee of each, per compute unit.
     prices: Vec<Option<u64>>,
     landed: BTreeSet<String>,
     failed: BTreeSet<String>,
-    /// Slot and block height; there is a block in every slot.
+    /// Slot and block height, which are equal.
     height: u64,
-    /// By how much it grows with every look.
+    /// By how much the height grows with every `getEpochInfo`.
     pace: u64,
     statuses: usize,
-    fate: Fate,
+    script: WriteScript,
 }
 
 impl Chain {
@@ -107,7 +107,7 @@ impl Chain {
             let n = self.writes.iter().filter(|(offset, _)| *offset == at).count();
             self.writes.push((at, signature.clone()));
             self.prices.push(price(&transaction.message));
-            match (self.fate)(at, n) {
+            match (self.script)(at, n) {
                 Write::Lost => return signature,
                 Write::Fails => {
                     self.failed.insert(signature.clone());
@@ -156,11 +156,15 @@ struct World {
 }
 
 impl World {
-    async fn start(len: usize, fate: Fate) -> Self {
-        Self::with(len, fate, |config| config).await
+    async fn start(len: usize, script: WriteScript) -> Self {
+        Self::with(len, script, |config| config).await
     }
 
-    async fn with(len: usize, fate: Fate, set: fn(GatewayConfig) -> GatewayConfig) -> Self {
+    async fn with(
+        len: usize,
+        script: WriteScript,
+        set: fn(ChainClientConfig) -> ChainClientConfig,
+    ) -> Self {
         let signer = KeypairSigner::new(Keypair::new());
         let chain = Arc::new(Mutex::new(Chain {
             owner: signer.pubkey(),
@@ -172,17 +176,18 @@ impl World {
             height: 1_000,
             pace: 1,
             statuses: 0,
-            fate,
+            script,
         }));
         let shared = Arc::clone(&chain);
         let node = FakeNode::start(move |method, params, before| {
             shared.lock().unwrap().answer(method, params, before)
         })
         .await;
-        let gateway = Gateway::connect(set(GatewayConfig::new(&node.url))).await.unwrap();
+        let client = ChainClient::connect(set(ChainClientConfig::new(&node.url))).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let archive: Arc<dyn Archive> = Arc::new(FileArchive::at(dir.path()));
-        let builder = ProgramBuilder::new(&Backend::new(gateway, archive, Some(Arc::new(signer))));
+        let builder =
+            ProgramBuilder::new(&Backend::new(client, archive, Some(Arc::new(signer))).context());
         let mut elf: Vec<u8> = (0..len).map(|i| u8::try_from(i % 251).unwrap() + 1).collect();
         elf[..64].fill(0);
         elf[..6].copy_from_slice(b"\x7fELF\x02\x01");
@@ -218,7 +223,7 @@ fn writes(chain: &Chain, at: usize) -> (usize, usize) {
 }
 
 #[tokio::test]
-async fn writes_are_not_asked_about_one_by_one() {
+async fn statuses_of_writes_are_polled_in_batches() {
     let world = World::start(300_000, |_, _| Write::Lands).await;
     let done = world.upload().await.unwrap();
     let chain = world.chain();
@@ -248,8 +253,8 @@ async fn only_a_lost_write_is_sent_again_and_as_the_same_transaction() {
 }
 
 #[tokio::test]
-async fn a_write_that_died_is_signed_again_and_nothing_else_is() {
-    // Lost once, and over with the fourth look: the height moves with every one.
+async fn an_expired_write_is_signed_again_and_nothing_else_is() {
+    // Lost once and expired at the fourth poll: every poll raises the height.
     let lose = |at, n| if (at, n) == (0, 0) { Write::Lost } else { Write::Lands };
     let world = World::start(9_000, lose).await;
     world.chain().pace = 40;
@@ -262,7 +267,7 @@ async fn a_write_that_died_is_signed_again_and_nothing_else_is() {
     assert_eq!(
         done.sent.len(),
         chain.writes.len(),
-        "the one that was lost is not reported, the creation is"
+        "the lost write is not reported, the creation is"
     );
 }
 
@@ -281,9 +286,9 @@ async fn a_write_that_fails_on_chain_ends_the_upload_with_its_reason() {
 }
 
 #[tokio::test]
-async fn writes_that_never_arrive_on_a_chain_that_stands_still_end_the_upload() {
+async fn lost_writes_on_a_stalled_chain_end_the_upload() {
     let lose = |_, _| Write::Lost;
-    let soon = |config| GatewayConfig { outcome_timeout: Duration::from_millis(200), ..config };
+    let soon = |config| ChainClientConfig { outcome_timeout: Duration::from_millis(200), ..config };
     let world = World::with(9_000, lose, soon).await;
     world.chain().pace = 0;
     let error = world.upload().await.unwrap_err();
@@ -294,8 +299,8 @@ async fn writes_that_never_arrive_on_a_chain_that_stands_still_end_the_upload() 
 }
 
 #[tokio::test]
-async fn every_write_pays_the_priority_fee_that_is_set_and_none_where_none_is() {
-    let dear = |config| GatewayConfig { unit_price: 1_000, ..config };
+async fn every_write_pays_the_configured_priority_fee_or_none() {
+    let dear = |config| ChainClientConfig { unit_price: 1_000, ..config };
     let world = World::with(9_000, |_, _| Write::Lands, dear).await;
     world.upload().await.unwrap();
     assert!(world.chain().prices.iter().all(|p| *p == Some(1_000)), "{:?}", world.chain().prices);
@@ -305,7 +310,7 @@ async fn every_write_pays_the_priority_fee_that_is_set_and_none_where_none_is() 
 }
 
 #[tokio::test]
-async fn a_second_run_writes_only_what_differs() {
+async fn a_second_upload_writes_only_what_differs() {
     let world = World::start(9_000, |_, _| Write::Lands).await;
     world.upload().await.unwrap();
     let before = {
@@ -320,20 +325,20 @@ async fn a_second_run_writes_only_what_differs() {
 }
 
 #[tokio::test]
-async fn without_a_key_an_upload_is_shown_and_the_buffer_is_nobodys_fault() {
+async fn without_a_key_an_upload_is_shown_and_the_buffer_is_not_blamed() {
     let world = World::start(1_000, |_, _| Write::Lands).await;
     world.upload().await.unwrap();
-    let gateway = Gateway::connect(GatewayConfig::new(&world.node.url)).await.unwrap();
+    let client = ChainClient::connect(ChainClientConfig::new(&world.node.url)).await.unwrap();
     let archive: Arc<dyn Archive> = Arc::new(FileArchive::at(world.dir.path()));
     let request = UploadRequest {
         elf: world.builder.check_file(&world.dir.path().join("program.so")).unwrap(),
         program: None,
         key_file: world.dir.path().join("buffer.json"),
-        ours: false,
+        remove_key_file: false,
     };
     let key = FileSigner::open(&request.key_file).unwrap().pubkey();
-    let desk = SetupManager::new(&Backend::new(gateway, archive, None));
-    let shown = desk.upload(request).await.unwrap();
+    let setup = SetupManager::new(&Backend::new(client, archive, None).context());
+    let shown = setup.upload(request).await.unwrap();
     assert_eq!(shown.subject, Some(key));
     assert!(shown.failed().unwrap().sentence.contains("No key is loaded"));
 }

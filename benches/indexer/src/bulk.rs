@@ -5,17 +5,19 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use indexer::{Fill, Present, Run, Store, StoreError, Update, replay::complete, store::LEASE};
+use indexer::{
+    Fill, PubkeySet, Run, Store, StoreError, Update, replay::complete, store::LEASE_DURATION,
+};
 use sqlx::{Executor as _, PgConnection, Row as _};
 use tokio::sync::mpsc;
 
 use crate::{
-    place::Place,
+    location::StoreLocation,
     rows::{PROGRAM_ID, SLOT},
 };
 
 /// Rows that are handed over together.
-const PART: usize = 5_000;
+const ROWS_PER_BATCH: usize = 5_000;
 
 /// Rows a second.
 pub fn rate(rows: usize, took: Duration) -> f64 {
@@ -24,7 +26,7 @@ pub fn rate(rows: usize, took: Duration) -> f64 {
 
 /// Begins a run, once the lease of the run before has ended.
 pub async fn begin(store: &dyn Store) -> Result<Run> {
-    let end = Instant::now() + 2 * LEASE;
+    let end = Instant::now() + 2 * LEASE_DURATION;
     loop {
         match store.begin_run(&PROGRAM_ID, &[7; 32], "bench").await {
             Err(StoreError::Leased { .. }) if Instant::now() < end => {
@@ -38,12 +40,12 @@ pub async fn begin(store: &dyn Store) -> Result<Run> {
 /// Our first load, the end of its snapshot included; how long it took.
 pub async fn fill(store: &Arc<dyn Store>, rows: &Arc<Vec<Update>>) -> Result<Duration> {
     let run = begin(&**store).await?;
-    let present: Present = rows.iter().map(|u| u.pubkey).collect();
+    let present: PubkeySet = rows.iter().map(|u| u.pubkey).collect();
     let (sender, receiver) = mpsc::channel(2);
     let feeding = Arc::clone(rows);
     let begun = Instant::now();
     tokio::spawn(async move {
-        for part in feeding.chunks(PART) {
+        for part in feeding.chunks(ROWS_PER_BATCH) {
             if sender.send(Fill::Rows(part.to_vec(), vec![])).await.is_err() {
                 return;
             }
@@ -59,7 +61,7 @@ pub async fn fill(store: &Arc<dyn Store>, rows: &Arc<Vec<Update>>) -> Result<Dur
 }
 
 /// COPY in the binary format into a table of the same columns without an index; how long it took.
-pub async fn plain_copy(place: &Place, rows: &[Update]) -> Result<Duration> {
+pub async fn plain_copy(place: &StoreLocation, rows: &[Update]) -> Result<Duration> {
     let mut connection = place.sql().await?;
     connection.execute("CREATE TABLE plain (LIKE accounts INCLUDING GENERATED)").await?;
     connection.execute("CHECKPOINT").await?;
@@ -67,14 +69,14 @@ pub async fn plain_copy(place: &Place, rows: &[Update]) -> Result<Duration> {
     let mut target = connection
         .copy_in_raw(
             "COPY plain (pubkey, kind, program, proposal, account, status, version, data_hash, raw,
-                 slot, wv) FROM STDIN (FORMAT binary)",
+                 slot, write_version) FROM STDIN (FORMAT binary)",
         )
         .await?;
     let mut out = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".to_vec();
     for u in rows {
         let f = &u.facets;
         let version = f.version.map(|v| i32::from(v).to_be_bytes());
-        let (slot, wv) = (u.slot.to_be_bytes(), u.wv.to_be_bytes());
+        let (slot, write_version) = (u.slot.to_be_bytes(), u.write_version.to_be_bytes());
         let columns: [Option<&[u8]>; 11] = [
             Some(u.pubkey.as_ref()),
             Some(f.kind.name().as_bytes()),
@@ -86,7 +88,7 @@ pub async fn plain_copy(place: &Place, rows: &[Update]) -> Result<Duration> {
             Some(&u.data_hash),
             Some(&u.raw),
             Some(&slot),
-            Some(&wv),
+            Some(&write_version),
         ];
         out.extend_from_slice(&11i16.to_be_bytes());
         for column in columns {
@@ -109,19 +111,19 @@ pub async fn plain_copy(place: &Place, rows: &[Update]) -> Result<Duration> {
 }
 
 /// One statement and one commit a row into the table as it is, indexes included; how long it took.
-pub async fn row_by_row(place: &Place, rows: &[Update]) -> Result<Duration> {
+pub async fn row_by_row(place: &StoreLocation, rows: &[Update]) -> Result<Duration> {
     let mut connection = place.sql().await?;
     let begun = Instant::now();
     for u in rows {
         let key = |k: &Option<solana_pubkey::Pubkey>| k.map(|k| k.to_bytes().to_vec());
         sqlx::query(
             "INSERT INTO accounts (pubkey, kind, program, proposal, account, status, version,
-                 data_hash, raw, slot, wv) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                 data_hash, raw, slot, write_version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
              ON CONFLICT (pubkey) DO UPDATE SET kind = excluded.kind, program = excluded.program,
                  proposal = excluded.proposal, account = excluded.account,
                  status = excluded.status, version = excluded.version,
                  data_hash = excluded.data_hash, raw = excluded.raw, slot = excluded.slot,
-                 wv = excluded.wv",
+                 write_version = excluded.write_version",
         )
         .bind(u.pubkey.as_ref())
         .bind(u.facets.kind.name())
@@ -133,7 +135,7 @@ pub async fn row_by_row(place: &Place, rows: &[Update]) -> Result<Duration> {
         .bind(u.data_hash.as_slice())
         .bind(u.raw.as_slice())
         .bind(i64::try_from(u.slot)?)
-        .bind(i64::try_from(u.wv)?)
+        .bind(i64::try_from(u.write_version)?)
         .execute(&mut connection)
         .await?;
     }
@@ -152,16 +154,16 @@ pub struct Again {
 
 /// Merges the same rows again, in batches as a join does.
 pub async fn merge_again(
-    place: &Place,
+    place: &StoreLocation,
     store: &Arc<dyn Store>,
     rows: &Arc<Vec<Update>>,
 ) -> Result<Again> {
     let mut sql = place.sql().await?;
     let run = begin(&**store).await?;
-    let present: Present = rows.iter().map(|u| u.pubkey).collect();
+    let present: PubkeySet = rows.iter().map(|u| u.pubkey).collect();
     let (written, log) = (writes(&mut sql).await?, log_end(&mut sql).await?);
     let begun = Instant::now();
-    for part in rows.chunks(PART) {
+    for part in rows.chunks(ROWS_PER_BATCH) {
         let updates =
             part.iter().cloned().map(|u| Update { slot: SLOT + 1, ..u }).collect::<Vec<_>>();
         store.apply(&run, indexer::Batch { updates, ..Default::default() }).await?;

@@ -1,11 +1,21 @@
-//! Prints the indexer's figures: `cargo xtask bench indexer` starts the server that they are taken
-//! on. All in one run on one machine, with the same rows; a goal that is missed is said and is no
-//! error.
+//! Figures of the indexer on both stores: `cargo xtask bench indexer`, which starts the Postgres server
+//! that they are taken on. All in one run on one machine, with the same rows. A missed goal is printed
+//! and is no error.
+//!
+//! | module | does |
+//! |---|---|
+//! | `rows` | the version records of every figure |
+//! | `bulk` | first load, COPY, single statements, merging again, reading |
+//! | `node`, `live`, `timed` | a node on loopback, the live path against it, a store that notes times |
+//! | `memory` | a process of its own whose peak memory is read |
+//! | `location`, `report` | where a store is; the table and its goals |
+//!
+//! May not reach into a store past the `Store` trait, except to count what Postgres wrote.
 mod bulk;
 mod live;
+mod location;
 mod memory;
 mod node;
-mod place;
 mod report;
 mod rows;
 mod timed;
@@ -17,19 +27,20 @@ use indexer::Update;
 
 use crate::{
     bulk::rate,
-    place::Place,
+    location::StoreLocation,
     report::{Figure, Goal},
 };
 
 /// Records in the mirror; fewer for a quick look with `--accounts`.
-const ACCOUNTS: u64 = 1_000_000;
+const DEFAULT_ACCOUNTS: u64 = 1_000_000;
 /// Rows that are written one by one.
-const SINGLE: usize = 20_000;
-/// Updates a second of the live path, and for how long.
-const RATE: u64 = 20_000;
-/// The same for SQLite, of which nobody asks more.
-const RATE_SQLITE: u64 = 5_000;
-const SECONDS: u64 = 25;
+const SINGLE_ROWS: usize = 20_000;
+/// Updates a second that are offered to a mirror in Postgres.
+const POSTGRES_RATE: u64 = 20_000;
+/// Updates a second for SQLite, which only one operator's own mirror uses.
+const SQLITE_RATE: u64 = 5_000;
+/// How long updates are offered, unless `--seconds` says otherwise.
+const DEFAULT_SECONDS: u64 = 25;
 
 /// Measures and prints, or, with [`memory::CHILD`] as the first argument, is the process whose memory
 /// is measured.
@@ -49,16 +60,16 @@ fn number(arguments: &[String], name: &str) -> Option<u64> {
 }
 
 async fn measure(arguments: &[String]) -> Result<()> {
-    let accounts = number(arguments, "--accounts").unwrap_or(ACCOUNTS);
-    let seconds = number(arguments, "--seconds").unwrap_or(SECONDS);
+    let accounts = number(arguments, "--accounts").unwrap_or(DEFAULT_ACCOUNTS);
+    let seconds = number(arguments, "--seconds").unwrap_or(DEFAULT_SECONDS);
     let only = arguments.iter().position(|a| a == "--only").and_then(|at| arguments.get(at + 1));
     let wanted = |what: &str| only.is_none_or(|only| only == what);
     let rows = Arc::new(rows::snapshot(accounts)?);
     let mut figures = vec![];
-    let postgres = Place::postgres("bench_mirror").await?;
+    let postgres = StoreLocation::postgres("bench_mirror").await?;
     let store = postgres.open().await?;
     println!("Indexer, {accounts} version records, one run on one machine");
-    println!("  Postgres: {}", place::settings(&mut postgres.sql().await?).await?);
+    println!("  Postgres: {}", location::settings(&mut postgres.sql().await?).await?);
     println!("  SQLite: write-ahead log, as the product opens it");
     let mut say = |figure: Figure| {
         println!("{figure}");
@@ -89,7 +100,7 @@ async fn measure(arguments: &[String]) -> Result<()> {
     }
     drop(store);
     if wanted("sqlite") {
-        let sqlite = Place::sqlite()?;
+        let sqlite = StoreLocation::sqlite()?;
         let store = sqlite.open().await?;
         let took = bulk::fill(&store, &rows).await?;
         say(Figure {
@@ -105,8 +116,8 @@ async fn measure(arguments: &[String]) -> Result<()> {
     }
     drop(rows);
     if wanted("memory") {
-        let postgres = Place::postgres("bench_memory").await?;
-        let sqlite = Place::sqlite()?;
+        let postgres = StoreLocation::postgres("bench_memory").await?;
+        let sqlite = StoreLocation::sqlite()?;
         for (store, place) in [("Postgres", postgres), ("SQLite", sqlite)] {
             let (peak, took) = memory::of_a_snapshot(&place.name(), accounts).await?;
             say(Figure {
@@ -127,15 +138,15 @@ async fn measure(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-async fn bulk_figures(place: &Place, rows: &Arc<Vec<Update>>) -> Result<Vec<Figure>> {
+async fn bulk_figures(place: &StoreLocation, rows: &Arc<Vec<Update>>) -> Result<Vec<Figure>> {
     let plain = bulk::plain_copy(place, rows).await?;
-    let other = Place::postgres("bench_bulk").await?;
+    let other = StoreLocation::postgres("bench_bulk").await?;
     let store = other.open().await?;
     let filled = bulk::fill(&store, rows).await?;
     drop(store);
-    let single = Place::postgres("bench_single").await?;
+    let single = StoreLocation::postgres("bench_single").await?;
     drop(single.open().await?);
-    let few = rows.get(..SINGLE.min(rows.len())).unwrap_or_default();
+    let few = rows.get(..SINGLE_ROWS.min(rows.len())).unwrap_or_default();
     let one = bulk::row_by_row(&single, few).await?;
     let (plain, filled) = (rate(rows.len(), plain), rate(rows.len(), filled));
     let one = rate(few.len(), one);
@@ -179,7 +190,7 @@ async fn bulk_figures(place: &Place, rows: &Arc<Vec<Update>>) -> Result<Vec<Figu
 }
 
 async fn read_figures(
-    place: &Place,
+    place: &StoreLocation,
     store: &Arc<dyn indexer::Store>,
     rows: &Arc<Vec<Update>>,
 ) -> Result<Vec<Figure>> {
@@ -226,7 +237,7 @@ async fn live_figures(
     seconds: u64,
 ) -> Result<Vec<Figure>> {
     let postgres = name == "Postgres";
-    let rate = if postgres { RATE } else { RATE_SQLITE };
+    let rate = if postgres { POSTGRES_RATE } else { SQLITE_RATE };
     // First, because its slots are the older ones.
     let steady = match live::steady(Arc::clone(&store), accounts, rate, seconds).await {
         Ok(steady) => steady,
@@ -253,7 +264,7 @@ async fn live_figures(
         },
         Figure {
             what: format!("{name}, live, {} a second offered", steady.offered),
-            goal: goal(Goal::AtLeast(f64::from(u32::try_from(RATE)?) * 0.99)),
+            goal: goal(Goal::AtLeast(f64::from(u32::try_from(POSTGRES_RATE)?) * 0.99)),
             measured: steady.committed,
             unit: "rows/s",
             how: format!(

@@ -1,5 +1,4 @@
-//! The live path as it runs: a node tells of changes over a websocket, the mirror takes them in, and
-//! each is timed until its transaction has committed.
+//! The live path: a node sends changes over a websocket, the mirror stores them, and each change is timed until its transaction has committed.
 use std::{
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
@@ -16,7 +15,7 @@ use crate::{
 };
 
 /// How long the mirror may take to join.
-const JOINING: Duration = Duration::from_secs(300);
+const JOIN_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// What became of a steady offer.
 pub struct Steady {
@@ -50,7 +49,9 @@ pub async fn steady(
     let indexer = spawn(config, Arc::clone(&timed) as Arc<dyn Store>);
     let mut health = indexer.health.clone();
     let joined = health.wait_for(|h| h.conn == Conn::Live);
-    tokio::time::timeout(JOINING, joined).await.context("the mirror did not join in time")??;
+    tokio::time::timeout(JOIN_TIMEOUT, joined)
+        .await
+        .context("the mirror did not join in time")??;
     // What joining left behind is written before the clock starts.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let count = rate.saturating_mul(seconds);
@@ -106,8 +107,8 @@ pub async fn saturated(store: &dyn Store, accounts: u64, batches: u64) -> Result
         let numbers = (0..ROWS).map(|n| batch * ROWS + n);
         let updates = numbers.map(|number| {
             let n = scattered(number ^ 0x5555) % accounts;
-            let wv = run.write_order(u32::try_from(number + 1)?);
-            update(n, record(n, number + 7, number)?, SLOT + 1_000_000 + batch, wv)
+            let write_version = run.write_version(u32::try_from(number + 1)?);
+            update(n, record(n, number + 7, number)?, SLOT + 1_000_000 + batch, write_version)
         });
         waiting.push(updates.collect::<Result<Vec<_>>>()?);
     }

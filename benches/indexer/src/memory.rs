@@ -6,9 +6,9 @@ use anyhow::{Context as _, Result, ensure};
 use indexer::{SourceConfig, backfill_once};
 use tokio::process::Command;
 
-use crate::{node::Node, place::open, rows::PROGRAM_ID};
+use crate::{location::open, node::Node, rows::PROGRAM_ID};
 
-/// The word by which this program knows that it is that process.
+/// The first argument of the child process.
 pub const CHILD: &str = "read-one-snapshot";
 
 /// The process: `arguments` are the store, and the node's addresses.

@@ -1,5 +1,5 @@
 //! A node on loopback: answers the calls that the indexer makes, streams a snapshot of the records,
-//! and tells of changes over a websocket as fast as it is asked to. It keeps nothing.
+//! and sends changes over a websocket at the rate that is asked for. It keeps no accounts.
 use std::{
     sync::{
         Arc,
@@ -23,9 +23,9 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::rows::{PROGRAM_ID, SLOT, address, record, scattered};
 
 /// Length of a slot.
-const TICK: Duration = Duration::from_millis(400);
+const SLOT_INTERVAL: Duration = Duration::from_millis(400);
 /// How far the root is behind.
-const BEHIND: u64 = 32;
+const ROOT_DISTANCE: u64 = 32;
 
 /// What is offered over the websocket.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,7 +59,7 @@ struct State {
 
 impl State {
     fn slot(&self) -> u64 {
-        let ticks = self.start.elapsed().as_millis() / TICK.as_millis();
+        let ticks = self.start.elapsed().as_millis() / SLOT_INTERVAL.as_millis();
         SLOT.saturating_add(u64::try_from(ticks).unwrap_or(u64::MAX)).saturating_add(1)
     }
 }
@@ -82,12 +82,12 @@ impl Node {
         let calls = state.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = http.accept().await {
-                tokio::spawn(serve(stream, calls.clone()));
+                tokio::spawn(serve_http(stream, calls.clone()));
             }
         });
         tokio::spawn(async move {
             while let Ok((stream, _)) = ws.accept().await {
-                tokio::spawn(tell(stream, state.clone(), offered.clone()));
+                tokio::spawn(serve_websocket(stream, state.clone(), offered.clone()));
             }
         });
         Ok(node)
@@ -98,7 +98,7 @@ async fn listen() -> Result<TcpListener> {
     TcpListener::bind("127.0.0.1:0").await.context("no port is free on 127.0.0.1")
 }
 
-async fn serve(stream: TcpStream, state: State) -> Result<()> {
+async fn serve_http(stream: TcpStream, state: State) -> Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
     loop {
@@ -143,7 +143,9 @@ fn result(call: &Value, state: &State) -> Option<Value> {
     Some(match call["method"].as_str()? {
         "getGenesisHash" => json!(Pubkey::new_from_array([7; 32]).to_string()),
         "getVersion" => json!({"solana-core": "3.1.0", "feature-set": 1}),
-        "getSlot" if call["params"].to_string().contains("finalized") => json!(slot - BEHIND),
+        "getSlot" if call["params"].to_string().contains("finalized") => {
+            json!(slot - ROOT_DISTANCE)
+        }
         "getSlot" => json!(slot),
         "getBlocks" => {
             let number = |n: usize| call["params"][n].as_u64().unwrap_or(slot);
@@ -214,15 +216,19 @@ const ROOTS: u64 = 2;
 const PROGRAM: u64 = 3;
 const OTHERS: u64 = 4;
 
-async fn tell(stream: TcpStream, state: State, mut offered: watch::Receiver<Offer>) -> Result<()> {
+async fn serve_websocket(
+    stream: TcpStream,
+    state: State,
+    mut offered: watch::Receiver<Offer>,
+) -> Result<()> {
     stream.set_nodelay(true)?;
     let socket = tokio_tungstenite::accept_async(stream).await?;
     let (mut out, mut requests) = socket.split();
     let mut subscribed = Subscribed::default();
-    let mut slots = tokio::time::interval(TICK);
+    let mut slots = tokio::time::interval(SLOT_INTERVAL);
     let mut pace = tokio::time::interval(Duration::from_millis(2));
     pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let (mut begun, mut told): (Option<Instant>, u64) = (None, 0);
+    let (mut begun, mut sent): (Option<Instant>, u64) = (None, 0);
     loop {
         tokio::select! {
             request = requests.next() => match request {
@@ -244,11 +250,11 @@ async fn tell(stream: TcpStream, state: State, mut offered: watch::Receiver<Offe
             _ = slots.tick() => {
                 let slot = state.slot();
                 if subscribed.slots {
-                    let result = json!({"parent": slot - 1, "root": slot - BEHIND, "slot": slot});
+                    let result = json!({"parent": slot - 1, "root": slot - ROOT_DISTANCE, "slot": slot});
                     out.send(note("slot", SLOTS, &result)).await?;
                 }
                 if subscribed.roots {
-                    out.send(note("root", ROOTS, &json!(slot - BEHIND))).await?;
+                    out.send(note("root", ROOTS, &json!(slot - ROOT_DISTANCE))).await?;
                 }
             }
             _ = offered.changed() => begun = Some(Instant::now()),
@@ -257,12 +263,12 @@ async fn tell(stream: TcpStream, state: State, mut offered: watch::Receiver<Offe
                 let millis = begun.map_or(0, |b| b.elapsed().as_micros());
                 let due = u128::from(rate) * millis / 1_000_000;
                 let due = u64::try_from(due).unwrap_or(u64::MAX).min(count);
-                while told < due {
-                    out.feed(Message::text(change(&state, told)?)).await?;
-                    told += 1;
+                while sent < due {
+                    out.feed(Message::text(change(&state, sent)?)).await?;
+                    sent += 1;
                 }
                 out.flush().await?;
-                state.sent.store(told, Ordering::Relaxed);
+                state.sent.store(sent, Ordering::Relaxed);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The table: what was measured, what was aimed at, and whether it was met.
+//! The printed table: each figure, its goal, and whether the goal is met.
 use std::fmt;
 
 /// Which side of its goal a figure should be on.
@@ -8,7 +8,7 @@ pub enum Goal {
     AtLeast(f64),
     /// At most so much.
     AtMost(f64),
-    /// None: said for comparison.
+    /// None: printed for comparison.
     None,
 }
 
@@ -23,7 +23,7 @@ pub struct Figure {
     pub measured: f64,
     /// Its unit.
     pub unit: &'static str,
-    /// How it came about.
+    /// How it was measured.
     pub how: String,
 }
 
@@ -39,7 +39,7 @@ impl Figure {
     }
 }
 
-/// `number` in as few digits as say enough.
+/// `number` with two decimals, or none from 100 on and for whole numbers.
 fn short(number: f64) -> String {
     if number.abs() >= 100.0 {
         let whole = format!("{number:.0}");

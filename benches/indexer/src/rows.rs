@@ -1,7 +1,7 @@
 //! The rows that every figure is taken on: version records of one program, the same in every run.
 use anchor_lang::AccountSerialize as _;
 use anyhow::Result;
-use indexer::{Update, decode};
+use indexer::{Update, account::decode};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{AccountStatus, AccountVersion};
 
@@ -10,7 +10,7 @@ pub const PROGRAM_ID: Pubkey = upgrade_manager::ID;
 /// Slot of the snapshot.
 pub const SLOT: u64 = 1_000;
 
-/// A number that looks drawn by lot, for each `n` another.
+/// A pseudo-random number, different for each `n` (SplitMix64).
 pub fn scattered(n: u64) -> u64 {
     let mut z = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -65,13 +65,13 @@ pub fn stamp(record: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(record.get(at..at.checked_add(8)?)?.try_into().ok()?))
 }
 
-/// `data` of record `n` at `(slot, wv)`, as the store takes it.
-pub fn update(n: u64, data: Vec<u8>, slot: u64, wv: u64) -> Result<Update> {
-    let raw = decode::Raw { pubkey: address(n), owner: PROGRAM_ID, slot, wv, data };
+/// `data` of record `n` at `(slot, write_version)`, as the store takes it.
+pub fn update(n: u64, data: Vec<u8>, slot: u64, write_version: u64) -> Result<Update> {
+    let raw = decode::Raw { pubkey: address(n), owner: PROGRAM_ID, slot, write_version, data };
     decode::decode(&PROGRAM_ID, raw).map_err(|bad| anyhow::anyhow!("{}", bad.error))
 }
 
-/// The first `count` records as a snapshot tells of them.
+/// The first `count` records as a snapshot returns them.
 pub fn snapshot(count: u64) -> Result<Vec<Update>> {
     (0..count).map(|n| update(n, record(n, 0, 0)?, SLOT, 0)).collect()
 }

@@ -1,10 +1,12 @@
 //! Recomputes the chain of hashes row by row, from a store or from an export. Pure but for
 //! [`check_chain`], and changes nothing.
-use super::{AuditRow, GENESIS, event};
-use crate::store::{Result, Store};
+use crate::store::{
+    Result, Store,
+    audit_log::{AuditRow, GENESIS, event},
+};
 
 /// Rows of one reading.
-const PAGE: u32 = 1_000;
+const PAGE_ROWS: u32 = 1_000;
 
 /// Where the audit log is not what was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +66,7 @@ impl ChainCheck {
             Some(ChainFault { seq: row.seq, field: field.to_owned(), what })
         };
         let seq = row.seq;
-        let found = if row.sum() != row.row_sum {
+        let found = if row.sum() != row.row_checksum {
             match row.changed_column() {
                 Some((field, was)) => fault(
                     field,
@@ -114,7 +116,7 @@ impl ChainCheck {
         }
         out.extend(told_otherwise(row));
         if out.is_empty() {
-            out.extend(["block_time", "row_sum"]);
+            out.extend(["block_time", "row_checksum"]);
         }
         out
     }
@@ -146,7 +148,7 @@ fn told_otherwise(row: &AuditRow) -> Option<&'static str> {
 pub async fn check_chain(store: &dyn Store) -> Result<Option<ChainFault>> {
     let mut check = ChainCheck::default();
     loop {
-        let rows = store.audit(Some(check.seq()), PAGE).await?;
+        let rows = store.audit(Some(check.seq()), PAGE_ROWS).await?;
         for row in &rows {
             if let Some(fault) = check.row(row) {
                 return Ok(Some(fault));

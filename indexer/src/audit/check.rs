@@ -6,25 +6,27 @@ use std::{collections::BTreeSet, time::Duration};
 use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
-    seeds::{self, derived},
+    seeds::{self, derive_address},
     state::AccountStatus,
 };
 
-use super::{AuditRow, COLUMNS, ChainCheck, GENESIS};
+use super::ChainCheck;
 use crate::{
-    account::ManagerAccount,
-    decode::manager_account,
-    store::{KeptRow, ProgressRow, Result, Store, StoreError},
+    account::{ManagerAccount, decode::manager_account},
+    store::{
+        FullRow, ProgressRow, Result, Store, StoreError,
+        audit_log::{AuditRow, COLUMNS, GENESIS},
+    },
 };
 
 /// Rows of one reading.
-const PAGE: u32 = 1_000;
+const PAGE_ROWS: u32 = 1_000;
 /// A counter that differs must do so in this many readings: an indexer may be writing.
-const ROUNDS: u32 = 4;
+const MAX_ROUNDS: u32 = 4;
 /// Time between two of them.
-const PAUSE: Duration = Duration::from_millis(700);
+const ROUND_INTERVAL: Duration = Duration::from_millis(700);
 /// Rows in a row that cannot be read, after which no more of the audit log is.
-const UNREADABLE: u32 = 64;
+const MAX_UNREADABLE_ROWS: u32 = 64;
 
 /// Something in a store that no indexer wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,7 +145,8 @@ fn of_audit(seq: u64, field: String, what: String) -> StoreFault {
     StoreFault { table: "audit_log", row: seq.to_string(), field, what }
 }
 
-/// The next rows; `None` behind the last. A row that cannot be read at all is named and passed over.
+/// The next rows; `None` behind the last. A row that cannot be read at all is named and passed
+/// over.
 async fn readable(
     store: &dyn Store,
     check: &mut ChainCheck,
@@ -151,11 +154,11 @@ async fn readable(
     report: &mut StoreReport,
 ) -> Result<Option<Vec<AuditRow>>> {
     let some = |rows: Vec<AuditRow>| Some(rows).filter(|rows| !rows.is_empty());
-    match store.audit(Some(check.seq()), PAGE).await {
+    match store.audit(Some(check.seq()), PAGE_ROWS).await {
         Err(StoreError::Corrupt { .. }) => {}
         page => return page.map(some),
     }
-    for _ in 0..UNREADABLE {
+    for _ in 0..MAX_UNREADABLE_ROWS {
         match store.audit(Some(check.seq()), 1).await {
             Err(StoreError::Corrupt { detail, .. }) => {
                 let seq = check.seq().saturating_add(1);
@@ -181,9 +184,9 @@ fn column_in(detail: &str) -> String {
 
 async fn accounts(store: &dyn Store, most: usize, report: &mut StoreReport) -> Result<()> {
     let mut after = None;
-    let mut size = PAGE;
+    let mut size = PAGE_ROWS;
     loop {
-        let page = match store.kept_rows(after, size).await {
+        let page = match store.full_rows(after, size).await {
             // Once more row by row, so that those before the bad one are still looked at.
             Err(StoreError::Corrupt { .. }) if size > 1 => {
                 size = 1;
@@ -226,7 +229,7 @@ async fn accounts(store: &dyn Store, most: usize, report: &mut StoreReport) -> R
 }
 
 /// The first thing in `row` that does not agree with the rest of it: column, and end of a sentence.
-fn account_fault(row: &KeptRow) -> Option<(String, String)> {
+fn account_fault(row: &FullRow) -> Option<(String, String)> {
     let named = |field: &str, what: String| Some((field.to_owned(), what));
     let hash: [u8; 32] = Sha256::digest(&row.raw).into();
     if hash != row.data_hash {
@@ -259,7 +262,7 @@ fn account_fault(row: &KeptRow) -> Option<(String, String)> {
     if let Some(column) = column {
         return named(column, format!("says another {column} than its bytes do"));
     }
-    if row.place_sum != row.expected_place_sum() {
+    if row.position_checksum != row.expected_place_sum() {
         let what = "was given another place in time after it was written".to_owned();
         return Some((place_columns(row), what));
     }
@@ -273,33 +276,34 @@ fn differing(a: &[u8; 32], b: &[u8; 32]) -> usize {
     a.iter().zip(b).filter(|(a, b)| a != b).count()
 }
 
-/// Which of the columns in `place_sum` can have another byte, with commas when several could be.
-fn place_columns(row: &KeptRow) -> String {
-    let mends = |change: &dyn Fn(&mut KeptRow, u64)| {
+/// Which of the columns in `position_checksum` can have another byte, with commas when several
+/// could be.
+fn place_columns(row: &FullRow) -> String {
+    let mends = |change: &dyn Fn(&mut FullRow, u64)| {
         (0..8).any(|at: u32| {
             (1..=u64::from(u8::MAX)).any(|bits| {
-                let mut other = KeptRow { raw: vec![], kind: String::new(), ..row.clone() };
+                let mut other = FullRow { raw: vec![], kind: String::new(), ..row.clone() };
                 change(&mut other, bits << at.saturating_mul(8));
-                other.expected_place_sum() == row.place_sum
+                other.expected_place_sum() == row.position_checksum
             })
         })
     };
-    let changed = (row.place_sum ^ row.expected_place_sum()).to_le_bytes();
+    let changed = (row.position_checksum ^ row.expected_place_sum()).to_le_bytes();
     let mut columns = vec![];
     if mends(&|row, bits| row.slot ^= bits) {
         columns.push("slot");
     }
-    if mends(&|row, bits| row.wv ^= bits) {
-        columns.push("wv");
+    if mends(&|row, bits| row.write_version ^= bits) {
+        columns.push("write_version");
     }
     if mends(&|row, bits| row.closed_slot = row.closed_slot.map(|slot| slot ^ bits)) {
         columns.push("closed_slot");
     }
     if changed.iter().filter(|byte| **byte != 0).count() == 1 {
-        columns.push("place_sum");
+        columns.push("position_checksum");
     }
     if columns.is_empty() {
-        columns.extend(["slot", "wv", "closed_slot", "place_sum"]);
+        columns.extend(["slot", "write_version", "closed_slot", "position_checksum"]);
     }
     columns.join(",")
 }
@@ -307,23 +311,27 @@ fn place_columns(row: &KeptRow) -> String {
 /// The address that an account with this content has.
 fn home(account: &ManagerAccount) -> Option<Pubkey> {
     Some(match account {
-        ManagerAccount::Multisig(a) => derived(&[seeds::MULTISIG, a.create_key.as_ref()], a.bump),
-        ManagerAccount::Program(a) => derived(&[seeds::PROGRAM, a.program.as_ref()], a.bump),
+        ManagerAccount::Multisig(a) => {
+            derive_address(&[seeds::MULTISIG, a.create_key.as_ref()], a.bump)
+        }
+        ManagerAccount::Program(a) => derive_address(&[seeds::PROGRAM, a.program.as_ref()], a.bump),
         ManagerAccount::Proposal(a) => {
             let (terms, id) = (&a.terms, a.terms.id.to_le_bytes());
             let of = [seeds::PROPOSAL, terms.program.as_ref(), terms.multisig.as_ref(), &id];
-            derived(&of, a.bump)
+            derive_address(&of, a.bump)
         }
-        ManagerAccount::Attestation(a) => derived(&[seeds::ATTESTATION, a.buffer.as_ref()], a.bump),
+        ManagerAccount::Attestation(a) => {
+            derive_address(&[seeds::ATTESTATION, a.buffer.as_ref()], a.bump)
+        }
         ManagerAccount::AccountVersion(a) => {
-            derived(&[seeds::VERSION, a.program.as_ref(), a.account.as_ref()], a.bump)
+            derive_address(&[seeds::VERSION, a.program.as_ref(), a.account.as_ref()], a.bump)
         }
         ManagerAccount::Governance(a) => {
             let id = a.terms.id.to_le_bytes();
-            derived(&[seeds::GOVERNANCE, a.terms.multisig.as_ref(), &id], a.bump)
+            derive_address(&[seeds::GOVERNANCE, a.terms.multisig.as_ref(), &id], a.bump)
         }
         ManagerAccount::Backup(a) => {
-            derived(&[seeds::BACKUP, a.program.as_ref(), a.account.as_ref()], a.bump)
+            derive_address(&[seeds::BACKUP, a.program.as_ref(), a.account.as_ref()], a.bump)
         }
     })
 }
@@ -351,10 +359,10 @@ async fn counters(store: &dyn Store) -> Result<Vec<StoreFault>> {
                 }
             }
         }
-        if faults.is_empty() || round == ROUNDS {
+        if faults.is_empty() || round == MAX_ROUNDS {
             return Ok(faults);
         }
         round = round.saturating_add(1);
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(ROUND_INTERVAL).await;
     }
 }

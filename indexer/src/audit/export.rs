@@ -8,27 +8,31 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{AuditRow, COLUMNS, ChainCheck, GENESIS, event};
+use super::ChainCheck;
 use crate::{
-    IndexerError, Result, Store,
-    lines::{self, End},
+    audit::line_file::{self, LineEnd},
+    source::error::{IndexerError, Result},
+    store::{
+        Store,
+        audit_log::{AuditRow, COLUMNS, GENESIS, event},
+    },
 };
 
 /// Rows of one reading.
-const PAGE: u32 = 1_000;
+const PAGE_ROWS: u32 = 1_000;
 /// What a row of CSV holds behind the columns of the log: the event's fields, for people.
 const DETAIL: &str = "detail";
 
 /// How an export is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum ExportFormat {
     /// One JSON object a line.
     JsonLines,
     /// A line of names, then one line a row; `detail` is JSON in a field.
     Csv,
 }
 
-impl Format {
+impl ExportFormat {
     /// The format that a file's name asks for: CSV for `.csv`, else JSON Lines.
     #[must_use]
     pub fn of_name(path: &Path) -> Self {
@@ -54,7 +58,7 @@ struct Line<D> {
     payload: String,
     prev_hash: String,
     hash: String,
-    row_sum: String,
+    row_checksum: String,
     detail: D,
 }
 
@@ -74,7 +78,7 @@ impl<D> Line<D> {
             payload: hex::encode(row.payload),
             prev_hash: hex::encode(row.prev_hash),
             hash: hex::encode(row.hash),
-            row_sum: hex::encode(row.row_sum),
+            row_checksum: hex::encode(row.row_checksum),
             detail: detail(row.detail),
         }
     }
@@ -102,7 +106,7 @@ impl<D> Line<D> {
             payload: hex::decode(&self.payload).map_err(|_| "payload")?,
             prev_hash: hash(&self.prev_hash, "prev_hash")?,
             hash: hash(&self.hash, "hash")?,
-            row_sum: hash(&self.row_sum, "row_sum")?,
+            row_checksum: hash(&self.row_checksum, "row_checksum")?,
             detail: detail(self.detail).ok_or("detail")?,
         })
     }
@@ -114,30 +118,30 @@ impl<D> Line<D> {
 /// When the store does not answer; [`IndexerError::File`] when `out` takes no more.
 pub async fn export(
     store: &dyn Store,
-    format: Format,
+    format: ExportFormat,
     out: &mut (impl Write + Send),
 ) -> Result<u64> {
     let failed = |e: &dyn std::fmt::Display| IndexerError::File {
         what: "Writing the export of the audit log".to_owned(),
         detail: e.to_string(),
     };
-    if format == Format::Csv {
+    if format == ExportFormat::Csv {
         writeln!(out, "{},{DETAIL}", COLUMNS.join(",")).map_err(|e| failed(&e))?;
     }
     let (mut after, mut written) = (0, 0u64);
     loop {
-        let page = store.audit(Some(after), PAGE).await?;
+        let page = store.audit(Some(after), PAGE_ROWS).await?;
         let Some(last) = page.last() else { break };
         after = last.seq;
         written = written.saturating_add(u64::try_from(page.len()).unwrap_or(u64::MAX));
         match format {
-            Format::JsonLines => {
+            ExportFormat::JsonLines => {
                 for row in page {
                     let line = serde_json::to_string(&Line::new(row, |detail| detail));
                     writeln!(out, "{}", line.map_err(|e| failed(&e))?).map_err(|e| failed(&e))?;
                 }
             }
-            Format::Csv => {
+            ExportFormat::Csv => {
                 let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(&mut *out);
                 for row in page {
                     let line = Line::new(row, |detail| detail.to_string());
@@ -193,9 +197,9 @@ pub fn check_export(mut from: impl BufRead, most: usize) -> Result<ExportReport>
     if first == Some(b'{') {
         let (mut text, mut number) = (String::new(), 0u64);
         loop {
-            match lines::next(&mut from, &mut text).map_err(failed)? {
-                End::Over => break,
-                End::Cut | End::Line => {
+            match line_file::next(&mut from, &mut text).map_err(failed)? {
+                LineEnd::Over => break,
+                LineEnd::Cut | LineEnd::Line => {
                     number = number.saturating_add(1);
                     let row = serde_json::from_str::<Line<Value>>(&text)
                         .map_err(|e| ("line", e.to_string()))

@@ -9,14 +9,14 @@ pub const GOES_ON: &str = "HistoryGoesOn";
 
 /// How many notes are looked through. When the newest is further back, the mirror that still cannot
 /// go on notes it again at its next start.
-const NOTES: u32 = 1_000;
+const MAX_NOTES: u32 = 1_000;
 
 /// Why the log in `store` stands still, as a sentence; `None` when nothing is noted that stops it.
 ///
 /// # Errors
 /// When the store does not answer.
 pub async fn trouble(store: &dyn Store) -> Result<Option<String>> {
-    let notes = store.ops(NOTES).await?;
+    let notes = store.ops(MAX_NOTES).await?;
     let newest = notes.into_iter().find(|note| [STOPPED, GOES_ON].contains(&note.kind.as_str()));
     let Some(note) = newest.filter(|note| note.kind == STOPPED) else { return Ok(None) };
     let error = note.detail.get("error").and_then(serde_json::Value::as_str);

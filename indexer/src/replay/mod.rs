@@ -16,10 +16,7 @@ use serde::{Deserialize, Serialize};
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 
-use crate::{
-    audit::AuditEntry,
-    store::{Batch, Marks, Present},
-};
+use crate::store::{Batch, Marks, PubkeySet, audit_log::AuditEntry};
 
 pub use player::{Replayed, complete, replay};
 pub use recorder::Recorder;
@@ -57,8 +54,8 @@ pub enum Arrival {
     Account {
         /// Its slot.
         slot: u64,
-        /// Order within the slot, see [`crate::Update::wv`].
-        wv: u64,
+        /// Order within the slot, see [`crate::account::Update::write_version`].
+        write_version: u64,
         /// The account.
         #[serde(with = "text::key")]
         pubkey: Pubkey,
@@ -87,7 +84,7 @@ pub enum Arrival {
         /// In which slot.
         slot: u64,
         /// Order within the slot.
-        wv: u64,
+        write_version: u64,
         /// The account.
         #[serde(with = "text::key")]
         pubkey: Pubkey,
@@ -98,7 +95,7 @@ pub enum Arrival {
         frontier: Option<u64>,
     },
     /// Addresses in a snapshot; belongs to the next [`Self::Complete`].
-    Present {
+    PubkeySet {
         /// The addresses.
         #[serde(with = "text::keys")]
         keys: Vec<Pubkey>,
@@ -156,13 +153,17 @@ impl Arrival {
         for u in &batch.updates {
             out.push(Self::Account {
                 slot: u.slot,
-                wv: u.wv,
+                write_version: u.write_version,
                 pubkey: u.pubkey,
                 data: u.raw.clone(),
             });
         }
         for c in &batch.closes {
-            out.push(Self::Close { slot: c.slot, wv: c.wv, pubkey: c.pubkey });
+            out.push(Self::Close {
+                slot: c.slot,
+                write_version: c.write_version,
+                pubkey: c.pubkey,
+            });
         }
         for q in &batch.quarantined {
             out.push(Self::Unreadable {
@@ -178,10 +179,10 @@ impl Arrival {
     }
 
     /// The end of a complete snapshot with `present`.
-    pub fn of_snapshot(slot: u64, present: &Arc<Present>) -> impl Iterator<Item = Self> {
+    pub fn of_snapshot(slot: u64, present: &Arc<PubkeySet>) -> impl Iterator<Item = Self> {
         let keys: Vec<Pubkey> = present.iter().collect();
         let lines: Vec<Self> =
-            keys.chunks(ADDRESSES).map(|keys| Self::Present { keys: keys.to_vec() }).collect();
+            keys.chunks(ADDRESSES).map(|keys| Self::PubkeySet { keys: keys.to_vec() }).collect();
         lines.into_iter().chain([Self::Complete { slot }])
     }
 

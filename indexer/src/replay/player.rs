@@ -5,12 +5,13 @@ use solana_pubkey::Pubkey;
 
 use super::{Arrival, FORMAT, Header, VERSION};
 use crate::{
-    IndexerError, MirrorDigest, Result, Store,
-    audit::AuditEntry,
-    decode::manager_account,
-    digest::digest,
-    lines::{self, End},
-    store::{Batch, Close, Closing, Marks, Present, Quarantined, Run, Update},
+    account::{Quarantined, Update, decode::manager_account},
+    audit::{
+        digest::{MirrorDigest, digest},
+        line_file::{self, LineEnd},
+    },
+    source::error::{IndexerError, Result},
+    store::{Batch, Close, Closing, Marks, PubkeySet, Run, Store, audit_log::AuditEntry},
 };
 
 /// What a replay made.
@@ -37,7 +38,7 @@ pub async fn replay(from: &mut (dyn BufRead + Send), store: &dyn Store) -> Resul
     }
     let mut text = String::new();
     let cut = loop {
-        let read = lines::next(&mut from, &mut text);
+        let read = line_file::next(&mut from, &mut text);
         player.line = player.line.saturating_add(1);
         let end = match read {
             Ok(end) => end,
@@ -51,11 +52,11 @@ pub async fn replay(from: &mut (dyn BufRead + Send), store: &dyn Store) -> Resul
             }
         };
         match end {
-            End::Over if player.line == 1 => return Err(player.wrong("the recording is empty")),
-            End::Over => break player.is_in_the_middle(),
-            End::Cut => break true,
-            End::Line if player.line == 1 => player.header(&text)?,
-            End::Line => {
+            LineEnd::Over if player.line == 1 => return Err(player.wrong("the recording is empty")),
+            LineEnd::Over => break player.is_in_the_middle(),
+            LineEnd::Cut => break true,
+            LineEnd::Line if player.line == 1 => player.header(&text)?,
+            LineEnd::Line => {
                 let arrival = serde_json::from_str(&text).map_err(|e| player.wrong(&e.to_string()));
                 player.play(arrival?).await?;
             }
@@ -77,9 +78,9 @@ pub async fn complete(
     store: &dyn Store,
     run: &Run,
     slot: u64,
-    present: Arc<Present>,
+    present: Arc<PubkeySet>,
 ) -> crate::store::Result<u64> {
-    let mut gone = Arc::new(Present::default());
+    let mut gone = Arc::new(PubkeySet::default());
     loop {
         match store.tombstone_missing(run, slot, Arc::clone(&present), gone).await? {
             Closing::Closed(n) => return Ok(n),
@@ -96,7 +97,7 @@ struct Player<'a> {
     played: u64,
     /// Since the last transaction.
     batch: Batch,
-    present: Present,
+    present: PubkeySet,
     entries: Vec<AuditEntry>,
 }
 
@@ -109,7 +110,7 @@ impl<'a> Player<'a> {
             line: 0,
             played: 0,
             batch: Batch::default(),
-            present: Present::default(),
+            present: PubkeySet::default(),
             entries: vec![],
         }
     }
@@ -146,24 +147,32 @@ impl<'a> Player<'a> {
     async fn play(&mut self, arrival: Arrival) -> Result<()> {
         match arrival {
             Arrival::Run { program, genesis } => self.begin(program, genesis).await?,
-            Arrival::Account { slot, wv, pubkey, data } => match manager_account(&data) {
-                Ok(account) => {
-                    self.batch.updates.push(Update::new(pubkey, slot, wv, &account, data));
+            Arrival::Account { slot, write_version, pubkey, data } => {
+                match manager_account(&data) {
+                    Ok(account) => {
+                        self.batch.updates.push(Update::new(
+                            pubkey,
+                            slot,
+                            write_version,
+                            &account,
+                            data,
+                        ));
+                    }
+                    Err(why) => return Err(self.wrong(&format!("account {pubkey}: {why}"))),
                 }
-                Err(why) => return Err(self.wrong(&format!("account {pubkey}: {why}"))),
-            },
+            }
             Arrival::Unreadable { slot, pubkey, owner, error, data } => {
                 let bad = Quarantined { pubkey, slot, owner, error, raw: data };
                 self.batch.quarantined.push(bad);
             }
-            Arrival::Close { slot, wv, pubkey } => {
-                self.batch.closes.push(Close { pubkey, slot, wv });
+            Arrival::Close { slot, write_version, pubkey } => {
+                self.batch.closes.push(Close { pubkey, slot, write_version });
             }
             Arrival::Apply { frontier } => {
                 let batch = Batch { frontier, ..std::mem::take(&mut self.batch) };
                 self.store.apply(&self.run()?, batch).await?;
             }
-            Arrival::Present { keys } => keys.iter().for_each(|key| self.present.insert(key)),
+            Arrival::PubkeySet { keys } => keys.iter().for_each(|key| self.present.insert(key)),
             Arrival::Complete { slot } => {
                 let mut present = std::mem::take(&mut self.present);
                 present.seal();

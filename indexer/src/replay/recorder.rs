@@ -14,14 +14,17 @@ use tokio::sync::mpsc::{Receiver, Sender, channel, error::SendTimeoutError};
 use tracing::warn;
 
 use super::{Arrival, FORMAT, Header, VERSION};
-use crate::{IndexerError, Result, lines::is_compressed};
+use crate::{
+    audit::line_file::is_compressed,
+    source::error::{IndexerError, Result},
+};
 
 /// Groups of arrivals that wait for the disk.
-const WAITING: usize = 64;
+const MAX_QUEUED_GROUPS: usize = 64;
 /// How long the mirror waits for the disk before the recording is given up.
-const PATIENCE: Duration = Duration::from_secs(5);
+const DISK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How hard the compressor works: its fast end.
-const LEVEL: i32 = 3;
+const ZSTD_LEVEL: i32 = 3;
 
 /// A recording that is being written.
 #[derive(Debug)]
@@ -44,7 +47,7 @@ impl Recorder {
         let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
         let file = BufWriter::with_capacity(1 << 16, file);
         let out = if is_compressed(path) {
-            Out::Compressed(zstd::stream::write::Encoder::new(file, LEVEL).map_err(failed)?)
+            Out::Compressed(zstd::stream::write::Encoder::new(file, ZSTD_LEVEL).map_err(failed)?)
         } else {
             Out::Plain(file)
         };
@@ -60,7 +63,7 @@ impl Recorder {
     }
 
     fn start(mut out: Out, place: String) -> Result<Self> {
-        let (arrivals, inbox) = channel(WAITING);
+        let (arrivals, inbox) = channel(MAX_QUEUED_GROUPS);
         let trouble = Arc::new(Mutex::new(None));
         let (noted, what) = (Arc::clone(&trouble), format!("Beginning the recording {place}"));
         let thread = std::thread::Builder::new()
@@ -90,7 +93,7 @@ impl Recorder {
     /// rather than the mirror.
     pub async fn note(&self, arrivals: Vec<Arrival>) {
         let Some(writer) = self.arrivals.as_ref().filter(|_| self.is_recording()) else { return };
-        match writer.send_timeout(arrivals, PATIENCE).await {
+        match writer.send_timeout(arrivals, DISK_TIMEOUT).await {
             // The writer has said why.
             Ok(()) | Err(SendTimeoutError::Closed(_)) => {}
             Err(SendTimeoutError::Timeout(_)) => give_up(

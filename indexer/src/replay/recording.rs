@@ -9,16 +9,17 @@ use upgrade_manager::state::AccountVersion;
 
 use super::{Arrival, Recorder};
 use crate::{
-    audit::{AuditEntry, AuditRow},
+    account::{Quarantined, Update},
     store::{
-        Announcement, Applied, Batch, Closing, DeadLetter, Fill, HookState, KeptRow, Marks,
-        MirrorState, OpRow, OutboxRow, Present, ProgressRow, Quarantined, RawRow, RecordQuery,
-        Result, Retention, Row, Run, Sent, SentRow, Store, Undone, Update, View,
+        Announcement, Applied, Batch, Closing, DeadLetter, Fill, FullRow, HookState, LocalLog,
+        Marks, MirrorState, MirrorStore, OpRow, Outbox, OutboxRow, ProgressRow, PubkeySet, RawRow,
+        RecordQuery, Result, Retention, Row, Run, Sent, SentRow, Store, Undone, View,
+        audit_log::{AuditEntry, AuditRow, AuditStore},
     },
 };
 
 /// Parts of a first snapshot between the sender and the store.
-const WAITING: usize = 2;
+const MAX_QUEUED_PARTS: usize = 2;
 
 /// A store and the recording of what it takes.
 pub struct Recording {
@@ -54,7 +55,7 @@ fn of_part(updates: &[Update], quarantined: &[Quarantined]) -> Vec<Arrival> {
 }
 
 #[async_trait]
-impl Store for Recording {
+impl MirrorStore for Recording {
     async fn begin_run(&self, program: &Pubkey, genesis: &[u8; 32], owner: &str) -> Result<Run> {
         let run = self.store.begin_run(program, genesis, owner).await?;
         let (program, genesis) = (*program, *genesis);
@@ -91,7 +92,7 @@ impl Store for Recording {
 
     /// Notes each part as it passes: if the store does not take them after all, they come again.
     async fn fill(&self, run: &Run, mut rows: mpsc::Receiver<Fill>) -> Result<Option<u64>> {
-        let (tx, passed) = mpsc::channel(WAITING);
+        let (tx, passed) = mpsc::channel(MAX_QUEUED_PARTS);
         let pass = async move {
             while let Some(part) = rows.recv().await {
                 if let Fill::Rows(updates, quarantined) = &part {
@@ -110,8 +111,8 @@ impl Store for Recording {
         &self,
         run: &Run,
         slot: u64,
-        present: Arc<Present>,
-        gone: Arc<Present>,
+        present: Arc<PubkeySet>,
+        gone: Arc<PubkeySet>,
     ) -> Result<Closing> {
         let there = Arc::clone(&present);
         let closing = self.store.tombstone_missing(run, slot, present, gone).await?;
@@ -134,13 +135,6 @@ impl Store for Recording {
         Ok(undone)
     }
 
-    async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
-        let noted = Arrival::of_history(&entries, upto);
-        let added = self.store.append_audit(run, entries, upto).await?;
-        self.note(|| noted).await;
-        Ok(added)
-    }
-
     async fn history_mark(&self) -> Result<u64> {
         self.store.history_mark().await
     }
@@ -161,8 +155,8 @@ impl Store for Recording {
         self.store.rows(after, limit).await
     }
 
-    async fn kept_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<KeptRow>> {
-        self.store.kept_rows(after, limit).await
+    async fn full_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<FullRow>> {
+        self.store.full_rows(after, limit).await
     }
 
     async fn progress(&self, recount: bool) -> Result<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {
@@ -173,26 +167,31 @@ impl Store for Recording {
         self.store.quarantined().await
     }
 
-    async fn audit(&self, after_seq: Option<u64>, limit: u32) -> Result<Vec<AuditRow>> {
-        self.store.audit(after_seq, limit).await
-    }
-
-    async fn record_sent(&self, row: &SentRow) -> Result<()> {
-        self.store.record_sent(row).await
-    }
-
-    async fn sent(&self, limit: u32) -> Result<Vec<SentRow>> {
-        self.store.sent(limit).await
-    }
-
-    async fn claim_notice(&self, key: &str) -> Result<bool> {
-        self.store.claim_notice(key).await
-    }
-
     async fn revision(&self) -> Result<u64> {
         self.store.revision().await
     }
 
+    async fn retain(&self, run: &Run, retention: &Retention) -> Result<u64> {
+        self.store.retain(run, retention).await
+    }
+}
+
+#[async_trait]
+impl AuditStore for Recording {
+    async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
+        let noted = Arrival::of_history(&entries, upto);
+        let added = self.store.append_audit(run, entries, upto).await?;
+        self.note(|| noted).await;
+        Ok(added)
+    }
+
+    async fn audit(&self, after_seq: Option<u64>, limit: u32) -> Result<Vec<AuditRow>> {
+        self.store.audit(after_seq, limit).await
+    }
+}
+
+#[async_trait]
+impl Outbox for Recording {
     async fn enqueue(&self, run: &Run, announcement: &Announcement) -> Result<bool> {
         self.store.enqueue(run, announcement).await
     }
@@ -220,6 +219,21 @@ impl Store for Recording {
     async fn forget_dead(&self, hook: &str, id: u64) -> Result<bool> {
         self.store.forget_dead(hook, id).await
     }
+}
+
+#[async_trait]
+impl LocalLog for Recording {
+    async fn record_sent(&self, row: &SentRow) -> Result<()> {
+        self.store.record_sent(row).await
+    }
+
+    async fn sent(&self, limit: u32) -> Result<Vec<SentRow>> {
+        self.store.sent(limit).await
+    }
+
+    async fn claim_notice(&self, key: &str) -> Result<bool> {
+        self.store.claim_notice(key).await
+    }
 
     async fn log_op(&self, kind: &str, detail: &serde_json::Value) -> Result<()> {
         self.store.log_op(kind, detail).await
@@ -227,9 +241,5 @@ impl Store for Recording {
 
     async fn ops(&self, limit: u32) -> Result<Vec<OpRow>> {
         self.store.ops(limit).await
-    }
-
-    async fn retain(&self, run: &Run, retention: &Retention) -> Result<u64> {
-        self.store.retain(run, retention).await
     }
 }

@@ -4,6 +4,9 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
 use serde_json::Value;
+use solana_pubkey::Pubkey;
+
+use crate::{account::decode::Raw, ops::redact::plain};
 
 /// An account. `rentEpoch` is left out on purpose: providers write `u64::MAX` as a float.
 #[derive(Clone, Debug, Deserialize)]
@@ -20,6 +23,19 @@ pub struct NodeAccount {
 }
 
 impl NodeAccount {
+    /// The account at `pubkey`, as its state at `(slot, write_version)`.
+    ///
+    /// # Errors
+    /// A sentence when owner or data are not in a form that was asked for, or not whole.
+    pub fn raw(&self, pubkey: Pubkey, slot: u64, write_version: u64) -> Result<Raw, String> {
+        let owner = self.owner.parse().map_err(|_| {
+            format!("The node named {:?} as owner of {pubkey}.", plain(&self.owner))
+        })?;
+        let data = self.data();
+        let data = data.map_err(|how| format!("The node sent the data of {pubkey} {how}."))?;
+        Ok(Raw { pubkey, owner, slot, write_version, data })
+    }
+
     /// Its bytes.
     ///
     /// # Errors
@@ -90,18 +106,18 @@ pub struct NodeTransaction {
     /// Seconds since 1970, where the node knows it.
     #[serde(default)]
     pub block_time: Option<i64>,
-    transaction: Body,
+    transaction: TransactionBody,
     meta: Option<Meta>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
-struct Body {
-    message: Message,
+struct TransactionBody {
+    message: TransactionMessage,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Message {
+struct TransactionMessage {
     account_keys: Vec<String>,
 }
 

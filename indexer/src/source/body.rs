@@ -1,19 +1,19 @@
-//! One answer to a reading of accounts while it arrives: bytes are taken from the network only as fast
-//! as the accounts in them are taken from here.
+//! One answer to a reading of accounts while it arrives: bytes are taken from the network only as
+//! fast as the accounts in them are taken from here.
 use serde_json::Value;
 
 use super::{
-    fault::Fault,
+    fault::RpcFault,
     rpc::Rpc,
     scan::Scanner,
-    snapshot::PIECE,
+    snapshot::PIECE_ACCOUNTS,
     transport::{Failure, broken_off, too_late},
 };
-use crate::{Result, decode::Raw};
+use crate::{account::decode::Raw, source::error::Result};
 
 /// One answer while it arrives.
 #[derive(Debug)]
-pub(super) struct Body {
+pub(super) struct AnswerBody {
     response: reqwest::Response,
     scanner: Scanner,
     /// What has arrived and is not read yet, from `read` on.
@@ -22,30 +22,30 @@ pub(super) struct Body {
     rows: Vec<Raw>,
 }
 
-impl Body {
+impl AnswerBody {
     /// Sends the call and reads until the slot of the answer is known.
     pub(super) async fn open(rpc: &Rpc, method: &'static str, params: Value) -> Result<Self> {
         let failed = |failure| rpc.failed(method, failure);
-        let patience = rpc.0.snapshot_timeout;
-        let opened = rpc.0.transport.open(method, &params, patience).await;
-        let (response, pass) = opened.map_err(failed)?;
+        let timeout = rpc.0.snapshot_timeout;
+        let opened = rpc.0.transport.open(method, &params, timeout).await;
+        let (response, permit) = opened.map_err(failed)?;
         let mut body = Self {
             response,
             scanner: Scanner::default(),
             bytes: vec![],
             read: 0,
-            rows: Vec::with_capacity(PIECE),
+            rows: Vec::with_capacity(PIECE_ACCOUNTS),
         };
         loop {
             if let Some(error) = body.scanner.error() {
-                return Err(failed(rpc.0.transport.refused(pass, error)));
+                return Err(failed(rpc.0.transport.refused(permit, error)));
             }
             if body.scanner.slot().is_some() {
-                rpc.0.transport.gate.answered(pass);
+                rpc.0.transport.limiter.answered(permit);
                 return Ok(body);
             }
             if !body.fill(rpc).await.map_err(failed)? {
-                return Err(failed(Failure::new(Fault::Garbled, "its answer names no slot")));
+                return Err(failed(Failure::new(RpcFault::Garbled, "its answer names no slot")));
             }
         }
     }
@@ -59,7 +59,7 @@ impl Body {
         if self.read >= self.bytes.len() {
             let more = tokio::time::timeout(rpc.0.snapshot_timeout, self.response.chunk());
             let Some(more) = more.await.map_err(|_| too_late())?.map_err(broken_off)? else {
-                let fault = if self.scanner.is_over() { Fault::Garbled } else { Fault::Cut };
+                let fault = if self.scanner.is_over() { RpcFault::Garbled } else { RpcFault::Cut };
                 let ended = self.scanner.finish();
                 return match ended {
                     Ok(()) => Ok(false),
@@ -71,8 +71,8 @@ impl Body {
         let rest = self.bytes.get(self.read..).unwrap_or_default();
         let read = self
             .scanner
-            .read(rest, &mut self.rows, PIECE)
-            .map_err(|why| Failure::new(Fault::Garbled, format!("its answer {why}")))?;
+            .read(rest, &mut self.rows, PIECE_ACCOUNTS)
+            .map_err(|why| Failure::new(RpcFault::Garbled, format!("its answer {why}")))?;
         self.read = self.read.saturating_add(read);
         Ok(true)
     }
@@ -106,6 +106,6 @@ impl Body {
     }
 
     fn take(&mut self) -> Vec<Raw> {
-        std::mem::replace(&mut self.rows, Vec::with_capacity(PIECE))
+        std::mem::replace(&mut self.rows, Vec::with_capacity(PIECE_ACCOUNTS))
     }
 }

@@ -3,8 +3,7 @@ use std::{fmt, time::Duration};
 
 use solana_pubkey::Pubkey;
 
-use super::shown;
-use crate::metrics::Metrics;
+use crate::ops::{metrics::Metrics, redact::shown};
 
 /// One node: where it answers calls and where it tells of changes.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -60,7 +59,7 @@ pub struct SourceConfig {
 }
 
 impl SourceConfig {
-    /// The node at `rpc_url` and `ws_url`, with the usual patience.
+    /// The node at `rpc_url` and `ws_url`, with the default timeouts.
     #[must_use]
     pub fn new(rpc_url: String, ws_url: String, program_id: Pubkey) -> Self {
         Self {

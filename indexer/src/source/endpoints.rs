@@ -1,5 +1,5 @@
-//! Which of several nodes is read. The choice is sticky: reads from two nodes mixed would go back and
-//! forth in time, so a node is left only when it fails, falls behind, or is of another cluster.
+//! Which of several nodes is read. The choice is sticky: reads from two nodes mixed would go back
+//! and forth in time, so a node is left only when it fails, falls behind, or is of another cluster.
 use std::{
     collections::BTreeSet,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -9,11 +9,11 @@ use futures_util::future::join_all;
 use solana_commitment_config::CommitmentLevel;
 use tracing::warn;
 
-use super::{SourceConfig, rpc::Rpc, socket::Reason};
-use crate::{IndexerError, Result};
+use super::{SourceConfig, close_reason::CloseReason, rpc::Rpc};
+use crate::source::error::{IndexerError, Result};
 
 /// Failures in a row after which a node is left, where one alone says little.
-const PATIENCE: u32 = 2;
+const MAX_FAILURES: u32 = 2;
 
 /// The nodes and the one that is read.
 #[derive(Debug)]
@@ -22,11 +22,11 @@ pub struct Endpoints {
     /// All of them, the first one too.
     nodes: Vec<Rpc>,
     behind: u64,
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct PoolState {
     at: usize,
     failures: u32,
     /// Nodes of another cluster, never to be read again.
@@ -59,7 +59,7 @@ impl Endpoints {
         Self { first, nodes, behind: config.behind, state: Mutex::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -140,11 +140,14 @@ impl Endpoints {
             | IndexerError::Implausible { .. } => true,
             IndexerError::Socket { reason, .. } => matches!(
                 reason,
-                Reason::Silent | Reason::PongMissed | Reason::Refused | Reason::Limited
+                CloseReason::Silent
+                    | CloseReason::PongMissed
+                    | CloseReason::Refused
+                    | CloseReason::Limited
             ),
             IndexerError::Rpc { fault, .. } => !fault.is_passing(),
         };
-        (leave || state.failures >= PATIENCE) && self.rotate(&mut state)
+        (leave || state.failures >= MAX_FAILURES) && self.rotate(&mut state)
     }
 
     /// The list of the node that is read was complete, or `short` of accounts that exist.
@@ -172,7 +175,7 @@ impl Endpoints {
         turned.then(|| self.current())
     }
 
-    fn rotate(&self, state: &mut State) -> bool {
+    fn rotate(&self, state: &mut PoolState) -> bool {
         let all = self.nodes.len();
         let others = (1..all).map(|step| state.at.wrapping_add(step) % all);
         let open: Vec<usize> = others.filter(|at| !state.barred.contains(at)).collect();
@@ -187,7 +190,7 @@ impl Endpoints {
         }
     }
 
-    fn go(&self, state: &mut State, to: usize) {
+    fn go(&self, state: &mut PoolState, to: usize) {
         let name = |at: usize| self.nodes.get(at).map(Rpc::shown).unwrap_or_default();
         warn!(from = name(state.at), to = name(to), "the mirror reads another node");
         (state.at, state.failures) = (to, 0);
@@ -249,16 +252,16 @@ mod tests {
     use super::*;
     use crate::source::{
         Endpoint,
-        fault::Fault,
-        testing::{Node, Reply},
+        fault::RpcFault,
+        testing::{FakeNode, Reply},
     };
     use serde_json::json;
 
-    fn rpc_error(fault: Fault) -> IndexerError {
+    fn rpc_error(fault: RpcFault) -> IndexerError {
         IndexerError::Rpc { url: "a".into(), method: "getSlot", fault, detail: "x".into() }
     }
 
-    fn socket_error(reason: Reason) -> IndexerError {
+    fn socket_error(reason: CloseReason) -> IndexerError {
         IndexerError::Socket { url: "a".into(), reason, what: "x".into() }
     }
 
@@ -271,8 +274,8 @@ mod tests {
         Endpoints::new(&config)
     }
 
-    async fn at_slot(slot: u64) -> Node {
-        Node::start(move |_, _| Reply::result(&json!(slot))).await
+    async fn at_slot(slot: u64) -> FakeNode {
+        FakeNode::start(move |_, _| Reply::result(&json!(slot))).await
     }
 
     #[test]
@@ -281,9 +284,9 @@ mod tests {
         let behind = IndexerError::Behind { url: "a".into(), slot: 1, seen: 2 };
         assert!(all.failed(&behind));
         assert_eq!(all.current().shown(), "http://b");
-        assert!(all.failed(&socket_error(Reason::Silent)));
+        assert!(all.failed(&socket_error(CloseReason::Silent)));
         assert_eq!(all.current().shown(), "http://c");
-        assert!(all.failed(&rpc_error(Fault::MethodMissing)));
+        assert!(all.failed(&rpc_error(RpcFault::MethodMissing)));
         assert_eq!(all.current().shown(), "http://a");
         assert_eq!(all.next().unwrap().shown(), "http://b");
     }
@@ -291,7 +294,7 @@ mod tests {
     #[test]
     fn a_connection_that_broke_once_is_tried_once_more() {
         let all = of(&["http://a", "http://b"]);
-        for broken in [socket_error(Reason::Closed(1006)), rpc_error(Fault::Timeout)] {
+        for broken in [socket_error(CloseReason::Closed(1006)), rpc_error(RpcFault::Timeout)] {
             let before = all.current().shown();
             assert!(!all.failed(&broken));
             all.well();
@@ -305,7 +308,7 @@ mod tests {
     #[test]
     fn a_database_that_fails_is_no_nodes_fault() {
         let all = of(&["http://a", "http://b"]);
-        let error = IndexerError::Store(crate::StoreError::Unavailable {
+        let error = IndexerError::Store(crate::store::StoreError::Unavailable {
             place: "mirror.db".into(),
             detail: "full".into(),
         });
@@ -319,7 +322,7 @@ mod tests {
     fn a_single_node_stays_whatever_it_does() {
         let one = of(&["http://a"]);
         for _ in 0..3 {
-            assert!(!one.failed(&socket_error(Reason::Silent)));
+            assert!(!one.failed(&socket_error(CloseReason::Silent)));
         }
         assert!(one.next().is_none());
         assert_eq!(one.current().shown(), "http://a");

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 /// Why a call has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum RpcFault {
     /// The node has not reached the slot that was asked for (−32016).
     NotReached,
     /// The node keeps no index for this program (−32010).
@@ -34,8 +34,8 @@ pub enum Fault {
     MethodMissing,
     /// The node does not keep blocks or transactions of that age.
     LongTermMissing,
-    /// The transaction is of a version that was not asked for (−32015): there is one, and what is in
-    /// it is not known.
+    /// The transaction is of a version that was not asked for (−32015): there is one, and what is
+    /// in it is not known.
     NewerVersion,
     /// Anything else, with the code of JSON-RPC, or the status of HTTP.
     Other {
@@ -46,7 +46,7 @@ pub enum Fault {
 
 /// The error object of JSON-RPC.
 #[derive(Clone, Debug, Deserialize)]
-pub struct RpcFault {
+pub struct JsonRpcError {
     /// Its number.
     #[serde(default)]
     pub code: i64,
@@ -55,7 +55,7 @@ pub struct RpcFault {
     pub message: String,
 }
 
-impl Fault {
+impl RpcFault {
     /// The kind of an error object. A limit comes back without a time to wait.
     #[must_use]
     pub fn of_code(code: i64, message: &str) -> Self {
@@ -148,17 +148,17 @@ impl Fault {
             Self::MethodMissing => "-32601",
             Self::LongTermMissing => "long_term",
             Self::NewerVersion => "-32015",
-            Self::Other { code } => crate::metrics::code_label(code),
+            Self::Other { code } => crate::ops::metrics::code_label(code),
         }
     }
 }
 
 /// The error object in `body`, if there is one.
 #[must_use]
-pub fn error_in(body: &str) -> Option<RpcFault> {
+pub fn error_in(body: &str) -> Option<JsonRpcError> {
     #[derive(Deserialize)]
     struct Envelope {
-        error: RpcFault,
+        error: JsonRpcError,
     }
     serde_json::from_str::<Envelope>(body).ok().map(|e| e.error)
 }
@@ -167,55 +167,63 @@ pub fn error_in(body: &str) -> Option<RpcFault> {
 mod tests {
     use super::*;
 
-    const LIMITED: Fault = Fault::Limited { retry_after: Duration::ZERO };
+    const LIMITED: RpcFault = RpcFault::Limited { retry_after: Duration::ZERO };
 
     #[test]
     fn every_kind_is_chosen_from_its_code_or_from_the_words_of_a_provider() {
         for (code, message, fault) in [
-            (-32_016, "Minimum context slot has not been reached", Fault::NotReached),
-            (-32_010, "excluded from account secondary indexes", Fault::KeyExcluded),
-            (-32_012, "scan aborted", Fault::ScanLimit),
-            (-32_600, "Too many accounts requested (99): use getProgramAccountsV2", Fault::TooMany),
-            (-32_600, "please page with getProgramAccountsV2", Fault::TooMany),
-            (-32_000, "Response is too large", Fault::TooLarge),
-            (413, "", Fault::TooLarge),
+            (-32_016, "Minimum context slot has not been reached", RpcFault::NotReached),
+            (-32_010, "excluded from account secondary indexes", RpcFault::KeyExcluded),
+            (-32_012, "scan aborted", RpcFault::ScanLimit),
+            (
+                -32_600,
+                "Too many accounts requested (99): use getProgramAccountsV2",
+                RpcFault::TooMany,
+            ),
+            (-32_600, "please page with getProgramAccountsV2", RpcFault::TooMany),
+            (-32_000, "Response is too large", RpcFault::TooLarge),
+            (413, "", RpcFault::TooLarge),
             (-32_005, "Too many requests for a specific RPC call", LIMITED),
             (-32_429, "", LIMITED),
             (429, "slow down", LIMITED),
-            (-32_601, "Method not found", Fault::MethodMissing),
-            (-32_000, "method not supported on this plan", Fault::MethodMissing),
-            (-32_001, "Block 5 cleaned up", Fault::LongTermMissing),
-            (-32_009, "missing in long-term storage", Fault::LongTermMissing),
-            (-32_015, "Transaction version (2) is not supported", Fault::NewerVersion),
-            (-32_005, "Node is behind by 42 slots", Fault::Other { code: -32_005 }),
-            (-32_602, "Invalid params", Fault::Other { code: -32_602 }),
+            (-32_601, "Method not found", RpcFault::MethodMissing),
+            (-32_000, "method not supported on this plan", RpcFault::MethodMissing),
+            (-32_001, "Block 5 cleaned up", RpcFault::LongTermMissing),
+            (-32_009, "missing in long-term storage", RpcFault::LongTermMissing),
+            (-32_015, "Transaction version (2) is not supported", RpcFault::NewerVersion),
+            (-32_005, "Node is behind by 42 slots", RpcFault::Other { code: -32_005 }),
+            (-32_602, "Invalid params", RpcFault::Other { code: -32_602 }),
         ] {
-            assert_eq!(Fault::of_code(code, message), fault, "{code} {message}");
+            assert_eq!(RpcFault::of_code(code, message), fault, "{code} {message}");
         }
     }
 
     #[test]
     fn a_status_is_believed_before_the_body_and_the_body_before_a_vague_status() {
         let excluded = r#"{"jsonrpc":"2.0","error":{"code":-32010,"message":"x"},"id":1}"#;
-        assert_eq!(Fault::of_status(429, excluded), LIMITED);
-        assert_eq!(Fault::of_status(413, "<html>"), Fault::TooLarge);
-        assert_eq!(Fault::of_status(504, ""), Fault::Timeout);
-        assert_eq!(Fault::of_status(400, excluded), Fault::KeyExcluded);
-        assert_eq!(Fault::of_status(503, "<html>busy"), Fault::Other { code: 503 });
-        assert_eq!(Fault::of_status(401, "{"), Fault::Other { code: 401 });
+        assert_eq!(RpcFault::of_status(429, excluded), LIMITED);
+        assert_eq!(RpcFault::of_status(413, "<html>"), RpcFault::TooLarge);
+        assert_eq!(RpcFault::of_status(504, ""), RpcFault::Timeout);
+        assert_eq!(RpcFault::of_status(400, excluded), RpcFault::KeyExcluded);
+        assert_eq!(RpcFault::of_status(503, "<html>busy"), RpcFault::Other { code: 503 });
+        assert_eq!(RpcFault::of_status(401, "{"), RpcFault::Other { code: 401 });
     }
 
     #[test]
     fn only_what_may_pass_is_tried_again_and_only_size_is_met_with_less() {
-        for passing in [Fault::Timeout, Fault::Connect, Fault::Cut, LIMITED, Fault::NotReached] {
+        for passing in
+            [RpcFault::Timeout, RpcFault::Connect, RpcFault::Cut, LIMITED, RpcFault::NotReached]
+        {
             assert!(passing.is_passing() && !passing.is_size(), "{passing:?}");
         }
-        for size in [Fault::KeyExcluded, Fault::ScanLimit, Fault::TooMany, Fault::TooLarge] {
+        for size in
+            [RpcFault::KeyExcluded, RpcFault::ScanLimit, RpcFault::TooMany, RpcFault::TooLarge]
+        {
             assert!(size.is_size() && !size.is_passing(), "{size:?}");
         }
-        for neither in [Fault::Garbled, Fault::MethodMissing, Fault::Other { code: 401 }] {
+        for neither in [RpcFault::Garbled, RpcFault::MethodMissing, RpcFault::Other { code: 401 }] {
             assert!(!neither.is_size() && !neither.is_passing(), "{neither:?}");
         }
-        assert!(Fault::Other { code: 502 }.is_passing());
+        assert!(RpcFault::Other { code: 502 }.is_passing());
     }
 }

@@ -1,43 +1,27 @@
 //! Where data comes from: websocket and RPC address of one Solana node at a time.
-pub mod address;
 pub mod answers;
+pub mod backoff;
 mod body;
+pub mod close_reason;
 pub mod config;
 pub mod endpoints;
+pub mod error;
 pub mod fault;
-pub mod gate;
 pub mod history;
-pub mod ladder;
+pub mod rate_limiter;
 mod reader;
 pub mod rpc;
 pub mod scan;
+pub mod scan_strategy;
 pub mod snapshot;
-pub mod socket;
 mod subscriptions;
 #[cfg(test)]
 mod testing;
 mod transport;
+pub mod websocket;
 pub mod wire;
 
-pub use address::{Secrets, shown};
 pub use config::{Endpoint, SourceConfig};
-
-/// `text` of a node as it may be shown: without any part of `url` that [`shown`] leaves out, and
-/// [`plain`].
-pub(crate) fn scrubbed(text: &str, url: &str) -> String {
-    plain(&Secrets::new([url]).scrub(text))
-}
-
-/// `text` of a stranger on one line of bounded length, without anything that a terminal obeys.
-pub(crate) fn plain(text: &str) -> String {
-    const MOST: usize = 400;
-    let mut out: String =
-        text.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().nth(MOST).is_some() {
-        out.push('…');
-    }
-    out
-}
 
 /// The newest slot that a store can hold; no chain gets near it.
 const LAST_SLOT: u64 = i64::MAX.unsigned_abs();
@@ -55,6 +39,7 @@ mod tests {
     use solana_pubkey::Pubkey;
 
     use super::*;
+    use crate::ops::redact::{scrubbed, shown};
 
     #[test]
     fn an_access_key_in_an_address_is_never_shown() {

@@ -23,24 +23,26 @@ use tokio_tungstenite::{
 
 use super::{
     SourceConfig,
+    close_reason::{CloseReason, ConnectionEnd},
     rpc::Rpc,
-    socket::{End, Reason, WAITING},
     subscriptions::Subscriptions,
-    wire::{Frame, Message, parse, request},
+    wire::{Frame, SocketMessage, parse, request},
 };
-use crate::{Result, metrics::Metrics};
+use crate::{ops::metrics::Metrics, source::error::Result};
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
+/// Messages that wait to be ingested. When the queue is full, reading stops, so the server notices.
+pub(super) const MAX_QUEUED_FRAMES: usize = 4_096;
 /// How long the answers that are not needed are waited for, once those that are have come.
-const GRACE: Duration = Duration::from_secs(3);
+const LATE_ACK_TIMEOUT: Duration = Duration::from_secs(3);
 /// Pings that may stay unanswered.
-const MISSED: u32 = 2;
-const SLOTS: u64 = 1;
-const ROOTS: u64 = 2;
-const ACCOUNTS: u64 = 3;
+const MAX_MISSED_PINGS: u32 = 2;
+const SLOTS_REQUEST: u64 = 1;
+const ROOTS_REQUEST: u64 = 2;
+const ACCOUNTS_REQUEST: u64 = 3;
 /// The code of a connection that ended without one.
-const ABNORMAL: u16 = 1006;
+const ABNORMAL_CLOSE: u16 = 1006;
 
 /// The task that owns the connection.
 pub(super) struct Reader {
@@ -71,7 +73,7 @@ impl Reader {
             roots: Arc::default(),
             early: vec![],
             silence: config.silence,
-            grace: GRACE.min(config.timeout / 4),
+            grace: LATE_ACK_TIMEOUT.min(config.timeout / 4),
             ping,
             missed: 0,
             pinged: false,
@@ -83,21 +85,24 @@ impl Reader {
     }
 
     /// `end` with what came before it.
-    pub(super) fn sum_up(&self, (reason, what): End) -> End {
+    pub(super) fn sum_up(&self, (reason, what): ConnectionEnd) -> ConnectionEnd {
         let (age, messages, bytes) = (self.last_data.elapsed(), self.messages, self.bytes);
         let age = age.as_secs_f32();
         (reason, format!("{what} ({messages} messages, {bytes} bytes, the last {age:.1} s ago)"))
     }
 
-    async fn send(&mut self, message: tungstenite::Message) -> std::result::Result<(), End> {
+    async fn send(
+        &mut self,
+        message: tungstenite::Message,
+    ) -> std::result::Result<(), ConnectionEnd> {
         match tokio::time::timeout(self.silence, self.stream.send(message)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(e)) => Err((Reason::Broken, format!("broke: {e}"))),
-            Err(_) => Err((Reason::Silent, "takes nothing more".to_owned())),
+            Ok(Err(e)) => Err((CloseReason::Broken, format!("broke: {e}"))),
+            Err(_) => Err((CloseReason::Silent, "takes nothing more".to_owned())),
         }
     }
 
-    async fn send_all(&mut self, requests: Vec<String>) -> std::result::Result<(), End> {
+    async fn send_all(&mut self, requests: Vec<String>) -> std::result::Result<(), ConnectionEnd> {
         for request in requests {
             self.send(tungstenite::Message::text(request)).await?;
         }
@@ -108,19 +113,19 @@ impl Reader {
         &mut self,
         rpc: &Rpc,
         watched: &[Pubkey],
-    ) -> std::result::Result<(), End> {
+    ) -> std::result::Result<(), ConnectionEnd> {
         let accounts = json!([
             rpc.0.program_id.to_string(),
             {"encoding": "base64", "commitment": "confirmed"},
         ]);
         let mut requests = vec![
-            request(SLOTS, "slotSubscribe", &json!([])),
-            request(ROOTS, "rootSubscribe", &json!([])),
-            request(ACCOUNTS, "programSubscribe", &accounts),
+            request(SLOTS_REQUEST, "slotSubscribe", &json!([])),
+            request(ROOTS_REQUEST, "rootSubscribe", &json!([])),
+            request(ACCOUNTS_REQUEST, "programSubscribe", &accounts),
         ];
         requests.extend(self.subscriptions.want(watched));
         self.send_all(requests).await?;
-        let (mut needed, mut roots) = (vec![SLOTS, ACCOUNTS], true);
+        let (mut needed, mut roots) = (vec![SLOTS_REQUEST, ACCOUNTS_REQUEST], true);
         let mut end = None;
         while !needed.is_empty() || roots || self.subscriptions.is_waiting() {
             if needed.is_empty() {
@@ -131,17 +136,19 @@ impl Reader {
                 () = until(end) => return Ok(()),
             };
             match message {
-                Message::Ack { id: ROOTS, .. } => {
+                SocketMessage::Ack { id: ROOTS_REQUEST, .. } => {
                     roots = false;
                     self.roots.store(true, Ordering::Relaxed);
                 }
-                Message::Refused { id: Some(ROOTS), .. } => roots = false,
-                Message::Ack { id, .. } if needed.contains(&id) => needed.retain(|n| *n != id),
+                SocketMessage::Refused { id: Some(ROOTS_REQUEST), .. } => roots = false,
+                SocketMessage::Ack { id, .. } if needed.contains(&id) => {
+                    needed.retain(|n| *n != id)
+                }
                 other => {
                     for frame in self.take(other).await? {
-                        if self.early.len() >= WAITING {
+                        if self.early.len() >= MAX_QUEUED_FRAMES {
                             let what = "told of too much before it acknowledged".to_owned();
-                            return Err((Reason::Refused, what));
+                            return Err((CloseReason::Refused, what));
                         }
                         self.early.push(frame);
                     }
@@ -151,59 +158,67 @@ impl Reader {
         Ok(())
     }
 
-    /// What `message` says; one that is not for us is [`Message::Other`].
+    /// What `message` says; one that is not for us is [`SocketMessage::Other`].
     fn understand(
         &mut self,
         message: Option<std::result::Result<tungstenite::Message, WsError>>,
-    ) -> std::result::Result<Message, End> {
+    ) -> std::result::Result<SocketMessage, ConnectionEnd> {
         let text = match message {
             None => {
-                let what = format!("was closed without a reason (code {ABNORMAL})");
-                return Err((Reason::Closed(ABNORMAL), what));
+                let what = format!("was closed without a reason (code {ABNORMAL_CLOSE})");
+                return Err((CloseReason::Closed(ABNORMAL_CLOSE), what));
             }
             Some(Err(WsError::ConnectionClosed | WsError::AlreadyClosed)) => {
-                return Err((Reason::Closed(ABNORMAL), "was closed".to_owned()));
+                return Err((CloseReason::Closed(ABNORMAL_CLOSE), "was closed".to_owned()));
             }
-            Some(Err(e)) => return Err((Reason::Broken, format!("broke: {e}"))),
+            Some(Err(e)) => return Err((CloseReason::Broken, format!("broke: {e}"))),
             Some(Ok(tungstenite::Message::Close(frame))) => return Err(closed(frame)),
             Some(Ok(tungstenite::Message::Text(text))) => text,
             Some(Ok(tungstenite::Message::Pong(_))) => {
                 (self.pinged, self.missed) = (false, 0);
-                return Ok(Message::Other);
+                return Ok(SocketMessage::Other);
             }
-            Some(Ok(_)) => return Ok(Message::Other),
+            Some(Ok(_)) => return Ok(SocketMessage::Other),
         };
         self.messages = self.messages.saturating_add(1);
         self.bytes = self.bytes.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX));
         (self.last_data, self.pinged, self.missed) = (Instant::now(), false, 0);
         self.metrics.frame();
-        parse(&text).map_err(|what| (Reason::Garbled, what))
+        parse(&text).map_err(|what| (CloseReason::Garbled, what))
     }
 
     /// What the join gets to know of `message`.
-    async fn take(&mut self, message: Message) -> std::result::Result<Vec<Frame>, End> {
+    async fn take(
+        &mut self,
+        message: SocketMessage,
+    ) -> std::result::Result<Vec<Frame>, ConnectionEnd> {
         match message {
-            Message::Frame(frame) => {
+            SocketMessage::Frame(frame) => {
                 if let Frame::Root(_) = frame {
                     self.roots.store(true, Ordering::Relaxed);
                 }
                 Ok(vec![frame])
             }
-            Message::Watched { subscription, slot, account } => {
+            SocketMessage::Watched { subscription, slot, account } => {
                 Ok(self.subscriptions.told(subscription, slot, account).into_iter().collect())
             }
-            Message::Ack { id, subscription } => {
+            SocketMessage::Ack { id, subscription } => {
                 let (frames, request) = self.subscriptions.acknowledged(id, subscription);
                 self.send_all(request.into_iter().collect()).await?;
                 Ok(frames)
             }
-            Message::Refused { id: Some(ROOTS), .. } => Ok(vec![]),
-            Message::Refused { id: Some(id), .. } if self.subscriptions.refuse(id) => Ok(vec![]),
-            Message::Refused { error, .. } => {
-                let what = format!("refused a subscription: {}", super::plain(&error.message));
-                Err((Reason::Refused, what))
+            SocketMessage::Refused { id: Some(ROOTS_REQUEST), .. } => Ok(vec![]),
+            SocketMessage::Refused { id: Some(id), .. } if self.subscriptions.refuse(id) => {
+                Ok(vec![])
             }
-            Message::Other => Ok(vec![]),
+            SocketMessage::Refused { error, .. } => {
+                let what = format!(
+                    "refused a subscription: {}",
+                    crate::ops::redact::plain(&error.message)
+                );
+                Err((CloseReason::Refused, what))
+            }
+            SocketMessage::Other => Ok(vec![]),
         }
     }
 
@@ -212,7 +227,7 @@ impl Reader {
         &mut self,
         mut orders: watch::Receiver<Vec<Pubkey>>,
         tx: &mpsc::Sender<Result<Frame>>,
-    ) -> Option<End> {
+    ) -> Option<ConnectionEnd> {
         for frame in std::mem::take(&mut self.early) {
             tx.send(Ok(frame)).await.ok()?;
         }
@@ -232,7 +247,7 @@ impl Reader {
         &mut self,
         orders: &mut watch::Receiver<Vec<Pubkey>>,
         tx: &mpsc::Sender<Result<Frame>>,
-    ) -> std::result::Result<bool, End> {
+    ) -> std::result::Result<bool, ConnectionEnd> {
         let full = tx.capacity() == 0;
         if full {
             // Waiting for a slow store is not the node's silence; pings keep the connection up.
@@ -255,9 +270,9 @@ impl Reader {
                 if self.pinged {
                     self.missed = self.missed.saturating_add(1);
                 }
-                if self.missed >= MISSED {
+                if self.missed >= MAX_MISSED_PINGS {
                     let what = format!("answered none of {} pings and said nothing else", self.missed);
-                    return Err((Reason::PongMissed, what));
+                    return Err((CloseReason::PongMissed, what));
                 }
                 self.send_ping().await?;
                 return Ok(true);
@@ -274,7 +289,7 @@ impl Reader {
         };
         let Ok(message) = message else {
             let what = format!("said nothing for {} s", self.silence.as_secs_f32());
-            return Err((Reason::Silent, what));
+            return Err((CloseReason::Silent, what));
         };
         let message = self.understand(message)?;
         for frame in self.take(message).await? {
@@ -285,7 +300,7 @@ impl Reader {
         Ok(true)
     }
 
-    async fn send_ping(&mut self) -> std::result::Result<(), End> {
+    async fn send_ping(&mut self) -> std::result::Result<(), ConnectionEnd> {
         self.send(tungstenite::Message::Ping(Vec::new().into())).await?;
         self.pinged = true;
         Ok(())
@@ -299,7 +314,7 @@ async fn until(when: Option<Instant>) {
     }
 }
 
-fn closed(frame: Option<CloseFrame>) -> End {
+fn closed(frame: Option<CloseFrame>) -> ConnectionEnd {
     match frame {
         Some(f) => {
             let code = u16::from(f.code);
@@ -308,8 +323,8 @@ fn closed(frame: Option<CloseFrame>) -> End {
             } else {
                 format!("was closed with code {code}: {}", f.reason)
             };
-            (Reason::Closed(code), what)
+            (CloseReason::Closed(code), what)
         }
-        None => (Reason::Closed(1005), "was closed without a reason".to_owned()),
+        None => (CloseReason::Closed(1005), "was closed without a reason".to_owned()),
     }
 }

@@ -41,13 +41,13 @@ impl Reply {
 }
 
 /// The node.
-pub struct Node {
+pub struct FakeNode {
     pub url: String,
     /// Every call: method and parameters.
     pub calls: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
-impl Node {
+impl FakeNode {
     pub async fn start(answer: impl Fn(&str, &Value) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

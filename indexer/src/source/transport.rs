@@ -1,5 +1,5 @@
-//! One call over HTTP: sent when the gate of its node allows, its answer bounded in time and size,
-//! its refusal sorted into a [`Fault`]. Knows no method; the typed calls are in `rpc`.
+//! One call over HTTP: sent when the rate limiter of its node allows, its answer bounded in time
+//! and size, its refusal sorted into a [`RpcFault`]. Knows no method; the typed calls are in `rpc`.
 use std::{
     error::Error,
     time::{Duration, SystemTime},
@@ -15,44 +15,44 @@ use serde_json::{Value, json};
 
 use super::{
     Endpoint, SourceConfig,
-    fault::{Fault, RpcFault},
-    gate::{Gate, Pass, retry_after},
-    shown,
+    fault::{JsonRpcError, RpcFault},
+    rate_limiter::{Permit, RateLimiter, retry_after},
 };
+use crate::ops::redact::shown;
 
 /// Most bytes of an answer that is read as a whole.
-const MOST: usize = 64 << 20;
+const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// Most bytes of a refusal: enough for its words.
-const REFUSAL: usize = 16 << 10;
+const MAX_REFUSAL_BYTES: usize = 16 << 10;
 /// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A pause that a call waits out by itself; a longer one is told, so that it can be shown.
-pub(super) const SHORT: Duration = Duration::from_secs(5);
+pub(super) const MAX_SHORT_PAUSE: Duration = Duration::from_secs(5);
 /// How often a call waits out such a pause.
-pub(super) const TRIES: u32 = 4;
+pub(super) const MAX_TRIES: u32 = 4;
 
 /// A fault and the node's words about it.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
-    pub(super) fault: Fault,
+    pub(super) fault: RpcFault,
     pub(super) detail: String,
 }
 
 impl Failure {
-    pub(super) fn new(fault: Fault, detail: impl Into<String>) -> Self {
+    pub(super) fn new(fault: RpcFault, detail: impl Into<String>) -> Self {
         Self { fault, detail: detail.into() }
     }
 
     /// `error` as the node sent it inside of an answer.
-    pub(super) fn of(error: &RpcFault) -> Self {
-        let fault = Fault::of_code(error.code, &error.message);
+    pub(super) fn of(error: &JsonRpcError) -> Self {
+        let fault = RpcFault::of_code(error.code, &error.message);
         Self::new(fault, format!("{} (code {})", error.message, error.code))
     }
 
     fn limited(wait: Duration) -> Self {
         let seconds = wait.as_secs_f32().ceil();
         let detail = format!("it allows no more calls for {seconds} s (429)");
-        Self::new(Fault::Limited { retry_after: wait }, detail)
+        Self::new(RpcFault::Limited { retry_after: wait }, detail)
     }
 }
 
@@ -60,7 +60,7 @@ impl Failure {
 pub(super) struct Transport {
     client: Client,
     url: String,
-    pub(super) gate: Gate,
+    pub(super) limiter: RateLimiter,
     timeout: Duration,
 }
 
@@ -73,15 +73,15 @@ impl std::fmt::Debug for Transport {
 
 #[derive(Deserialize)]
 #[serde(bound = "T: DeserializeOwned")]
-struct Answer<T> {
+struct RpcAnswer<T> {
     result: Option<T>,
-    error: Option<RpcFault>,
+    error: Option<JsonRpcError>,
 }
 
 impl Transport {
     pub(super) fn new(config: &SourceConfig, endpoint: &Endpoint) -> Self {
         let client = Client::builder()
-            .connect_timeout(CONNECT.min(config.timeout))
+            .connect_timeout(CONNECT_TIMEOUT.min(config.timeout))
             // A redirected POST would become a GET, and the key in its address go elsewhere.
             .redirect(Policy::none())
             .user_agent(concat!("control-room/", env!("CARGO_PKG_VERSION")));
@@ -89,7 +89,7 @@ impl Transport {
             // Fails only where TLS cannot be set up; then every call says so.
             client: client.build().unwrap_or_default(),
             url: endpoint.rpc_url.clone(),
-            gate: Gate::new(config.requests_per_second, config.backoff_cap),
+            limiter: RateLimiter::new(config.requests_per_second, config.backoff_cap),
             timeout: config.timeout,
         }
     }
@@ -103,8 +103,8 @@ impl Transport {
         let mut tries = 1;
         loop {
             match self.call_once(method, params).await {
-                Err(Failure { fault: Fault::Limited { retry_after }, .. })
-                    if retry_after <= SHORT && tries < TRIES =>
+                Err(Failure { fault: RpcFault::Limited { retry_after }, .. })
+                    if retry_after <= MAX_SHORT_PAUSE && tries < MAX_TRIES =>
                 {
                     tries += 1;
                 }
@@ -119,30 +119,30 @@ impl Transport {
         params: &Value,
     ) -> Result<Option<T>, Failure> {
         let whole = async {
-            let (mut response, pass) = self.open(method, params, self.timeout).await?;
-            let body = body(&mut response, MOST).await?;
-            let answer: Answer<T> = serde_json::from_slice(&body)
-                .map_err(|e| Failure::new(Fault::Garbled, format!("cannot be read: {e}")))?;
+            let (mut response, permit) = self.open(method, params, self.timeout).await?;
+            let body = body(&mut response, MAX_ANSWER_BYTES).await?;
+            let answer: RpcAnswer<T> = serde_json::from_slice(&body)
+                .map_err(|e| Failure::new(RpcFault::Garbled, format!("cannot be read: {e}")))?;
             match answer.error {
-                Some(error) => Err(self.refused(pass, &error)),
+                Some(error) => Err(self.refused(permit, &error)),
                 None => {
-                    self.gate.answered(pass);
+                    self.limiter.answered(permit);
                     Ok(answer.result)
                 }
             }
         };
-        // Twice the time: once for the gate, once for the answer.
+        // Twice the time: once for the rate limiter, once for the answer.
         let whole = tokio::time::timeout(self.timeout.saturating_mul(2), whole);
         whole.await.unwrap_or_else(|_| Err(too_late()))
     }
 
-    /// The failure that `error` is; a limit closes the gate.
-    pub(super) fn refused(&self, pass: Pass, error: &RpcFault) -> Failure {
+    /// The failure that `error` is; a refusal for too many calls pauses the rate limiter.
+    pub(super) fn refused(&self, permit: Permit, error: &JsonRpcError) -> Failure {
         let failure = Failure::of(error);
-        if let Fault::Limited { .. } = failure.fault {
-            return Failure::limited(self.gate.limited(pass, None));
+        if let RpcFault::Limited { .. } = failure.fault {
+            return Failure::limited(self.limiter.limited(permit, None));
         }
-        self.gate.answered(pass);
+        self.limiter.answered(permit);
         failure
     }
 
@@ -152,8 +152,8 @@ impl Transport {
         method: &str,
         params: &Value,
         first: Duration,
-    ) -> Result<(Response, Pass), Failure> {
-        let pass = self.gate.pass(self.timeout).await.map_err(Failure::limited)?;
+    ) -> Result<(Response, Permit), Failure> {
+        let permit = self.limiter.acquire(self.timeout).await.map_err(Failure::limited)?;
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let request = self
             .client
@@ -164,18 +164,19 @@ impl Transport {
         let mut response = sent.await.map_err(|_| too_late())?.map_err(unsent)?;
         let status = response.status();
         if status.is_success() {
-            return Ok((response, pass));
+            return Ok((response, permit));
         }
         let asked = response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok());
         let asked = asked.and_then(|v| retry_after(v, SystemTime::now()));
-        let words = tokio::time::timeout(self.timeout, body(&mut response, REFUSAL)).await;
+        let words =
+            tokio::time::timeout(self.timeout, body(&mut response, MAX_REFUSAL_BYTES)).await;
         let words = words.ok().and_then(Result::ok).unwrap_or_default();
         let words = String::from_utf8_lossy(&words);
-        let fault = Fault::of_status(status.as_u16(), &words);
-        if let Fault::Limited { .. } = fault {
-            return Err(Failure::limited(self.gate.limited(pass, asked)));
+        let fault = RpcFault::of_status(status.as_u16(), &words);
+        if let RpcFault::Limited { .. } = fault {
+            return Err(Failure::limited(self.limiter.limited(permit, asked)));
         }
-        self.gate.answered(pass);
+        self.limiter.answered(permit);
         let status = status.as_u16();
         let detail = match super::fault::error_in(&words) {
             Some(error) => format!("{} (code {}, HTTP {status})", error.message, error.code),
@@ -189,7 +190,7 @@ impl Transport {
 }
 
 pub(super) fn too_late() -> Failure {
-    Failure::new(Fault::Timeout, "it took too long")
+    Failure::new(RpcFault::Timeout, "it took too long")
 }
 
 /// The failure of a connection. Words of the libraries name no address: it may hold a key.
@@ -207,14 +208,14 @@ fn unsent(e: reqwest::Error) -> Failure {
             detail = format!("{detail}: {inner}");
         }
     }
-    Failure::new(Fault::Connect, detail)
+    Failure::new(RpcFault::Connect, detail)
 }
 
 /// The failure of a body that broke off.
 pub(super) fn broken_off(e: reqwest::Error) -> Failure {
     let mut failure = unsent(e);
-    if failure.fault != Fault::Timeout {
-        failure.fault = Fault::Cut;
+    if failure.fault != RpcFault::Timeout {
+        failure.fault = RpcFault::Cut;
     }
     failure
 }
@@ -224,7 +225,7 @@ async fn body(response: &mut Response, most: usize) -> Result<Vec<u8>, Failure> 
     while let Some(part) = response.chunk().await.map_err(broken_off)? {
         if out.len().saturating_add(part.len()) > most {
             let detail = format!("its answer is longer than {most} bytes");
-            return Err(Failure::new(Fault::TooLarge, detail));
+            return Err(Failure::new(RpcFault::TooLarge, detail));
         }
         out.extend_from_slice(&part);
     }

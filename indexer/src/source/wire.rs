@@ -1,5 +1,5 @@
 //! The messages of the websocket, both ways. Only their form: what follows from one is decided by
-//! [`super::socket`].
+//! [`super::websocket`].
 use std::borrow::Cow;
 
 use serde::{Deserialize, de::DeserializeOwned};
@@ -8,7 +8,7 @@ use solana_pubkey::Pubkey;
 
 use super::{
     answers::{KeyedAccount, NodeAccount},
-    fault::RpcFault,
+    fault::JsonRpcError,
     possible,
 };
 
@@ -42,11 +42,11 @@ pub enum Frame {
 
 /// One message of the node.
 #[derive(Debug)]
-pub(super) enum Message {
+pub(super) enum SocketMessage {
     /// Request `id` was accepted; `subscription` names what it began.
     Ack { id: u64, subscription: Option<u64> },
     /// Request `id` was not accepted.
-    Refused { id: Option<u64>, error: RpcFault },
+    Refused { id: Option<u64>, error: JsonRpcError },
     /// A message for the join.
     Frame(Frame),
     /// The account that `subscription` watches, which names no address.
@@ -59,13 +59,13 @@ pub(super) enum Message {
 struct Head<'a> {
     id: Option<Value>,
     result: Option<Value>,
-    error: Option<RpcFault>,
+    error: Option<JsonRpcError>,
     #[serde(borrow)]
     method: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
-struct Told<T> {
+struct Notification<T> {
     params: Params<T>,
 }
 
@@ -85,49 +85,51 @@ struct SlotInfo {
 
 #[derive(Deserialize)]
 struct Stamped<T> {
-    context: Context,
+    context: NotificationContext,
     value: T,
 }
 
 #[derive(Deserialize)]
-struct Context {
+struct NotificationContext {
     slot: u64,
 }
 
 /// A message that cannot be read ends the connection: after the next snapshot nothing is missing,
 /// while a message that was skipped would be.
-pub(super) fn parse(text: &str) -> Result<Message, String> {
+pub(super) fn parse(text: &str) -> Result<SocketMessage, String> {
     let head: Head<'_> = serde_json::from_str(text).map_err(unreadable)?;
     let id = head.id.as_ref().and_then(Value::as_u64);
     if let Some(error) = head.error {
-        return Ok(Message::Refused { id, error });
+        return Ok(SocketMessage::Refused { id, error });
     }
     Ok(match (head.method.as_deref(), id) {
         (Some("slotNotification"), _) => {
             let SlotInfo { slot, root } = told(text)?.result;
-            Message::Frame(Frame::Slot { slot: possible(slot)?, root: possible(root)? })
+            SocketMessage::Frame(Frame::Slot { slot: possible(slot)?, root: possible(root)? })
         }
-        (Some("rootNotification"), _) => Message::Frame(Frame::Root(possible(told(text)?.result)?)),
+        (Some("rootNotification"), _) => {
+            SocketMessage::Frame(Frame::Root(possible(told(text)?.result)?))
+        }
         (Some("programNotification"), _) => {
             let told: Stamped<KeyedAccount> = told(text)?.result;
             let (slot, keyed) = (possible(told.context.slot)?, Box::new(told.value));
-            Message::Frame(Frame::Account { slot, keyed })
+            SocketMessage::Frame(Frame::Account { slot, keyed })
         }
         (Some("accountNotification"), _) => {
             let Params::<Stamped<NodeAccount>> { result, subscription } = told(text)?;
             let slot = possible(result.context.slot)?;
             let subscription = subscription.as_u64().unwrap_or(u64::MAX);
-            Message::Watched { subscription, slot, account: Box::new(result.value) }
+            SocketMessage::Watched { subscription, slot, account: Box::new(result.value) }
         }
         (None, Some(id)) => {
-            Message::Ack { id, subscription: head.result.as_ref().and_then(Value::as_u64) }
+            SocketMessage::Ack { id, subscription: head.result.as_ref().and_then(Value::as_u64) }
         }
-        _ => Message::Other,
+        _ => SocketMessage::Other,
     })
 }
 
 fn told<T: DeserializeOwned>(text: &str) -> Result<Params<T>, String> {
-    Ok(serde_json::from_str::<Told<T>>(text).map_err(unreadable)?.params)
+    Ok(serde_json::from_str::<Notification<T>>(text).map_err(unreadable)?.params)
 }
 
 fn unreadable(e: serde_json::Error) -> String {

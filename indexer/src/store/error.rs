@@ -18,6 +18,16 @@ pub enum StoreError {
         /// The driver's words.
         detail: String,
     },
+    /// The server answers, and does not let this user in.
+    #[error(
+        "The database at {place} refused the login: {detail}. Check user and password in --database-url or database_url, and that the server lets this user connect from here."
+    )]
+    LoginRefused {
+        /// Host and database.
+        place: String,
+        /// The server's words.
+        detail: String,
+    },
     /// The address of the database makes no sense.
     #[error(
         "The database address cannot be used: {detail}. Expected postgres://user:password@host:port/database."
@@ -102,8 +112,8 @@ pub enum StoreError {
         /// What.
         what: &'static str,
     },
-    /// The server refuses every write for now: it is a copy that has not been promoted, or it was set
-    /// to reading.
+    /// The server refuses every write for now: it is a copy that has not been promoted, or it was
+    /// set to reading.
     #[error(
         "The store at {place} takes no writes at the moment, so {what} was not written: {detail}. An indexer that keeps running tries again by itself; if this stays, look at the database."
     )]
@@ -161,9 +171,10 @@ impl StoreError {
         }
     }
 
-    /// Whether trying again later can help.
+    /// Whether trying again later can help. A refused login can be set right at the server while an
+    /// indexer runs, for example when a password is changed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Paused { .. })
+        matches!(self, Self::Unavailable { .. } | Self::LoginRefused { .. } | Self::Paused { .. })
     }
 }

@@ -1,14 +1,13 @@
 //! What goes into a store and what comes out of it.
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{
     AccountStatus, BufferAttestation, GovernanceProposal, MultisigConfig, ProgramUpgradeState,
     UpgradeProposal,
 };
 
-use crate::account::{Facets, ManagerAccount};
+use crate::account::{Quarantined, Update};
 
 /// One run of an indexer on a store. Every write of an indexer carries it, and is refused once
 /// another run has begun.
@@ -25,50 +24,9 @@ pub struct Run {
 impl Run {
     /// Write order of the `seq`th message of this run; always above a snapshot's, which is 0.
     #[must_use]
-    pub fn write_order(self, seq: u32) -> u64 {
+    pub fn write_version(self, seq: u32) -> u64 {
         (u64::from(self.id) << 32) | u64::from(seq)
     }
-}
-
-/// The state of one account at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Update {
-    /// The account.
-    pub pubkey: Pubkey,
-    /// Slot of the state.
-    pub slot: u64,
-    /// Order within the slot: 0 from a snapshot, [`Run::write_order`] from the websocket.
-    pub wv: u64,
-    /// What is kept as columns.
-    pub facets: Facets,
-    /// The account's bytes.
-    pub raw: Vec<u8>,
-    /// sha256 of the bytes.
-    pub data_hash: [u8; 32],
-}
-
-impl Update {
-    /// The state `account`, read from `raw`, of `pubkey` at `(slot, wv)`.
-    #[must_use]
-    pub fn new(pubkey: Pubkey, slot: u64, wv: u64, account: &ManagerAccount, raw: Vec<u8>) -> Self {
-        let data_hash = Sha256::digest(&raw).into();
-        Self { pubkey, slot, wv, facets: account.facets(), raw, data_hash }
-    }
-}
-
-/// An account that could not be decoded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quarantined {
-    /// The account.
-    pub pubkey: Pubkey,
-    /// Slot of the state.
-    pub slot: u64,
-    /// Its owner.
-    pub owner: Pubkey,
-    /// What is wrong with it, as a sentence.
-    pub error: String,
-    /// The account's bytes.
-    pub raw: Vec<u8>,
 }
 
 /// An account that is known to be gone.
@@ -78,8 +36,8 @@ pub struct Close {
     pub pubkey: Pubkey,
     /// Slot in which it was gone.
     pub slot: u64,
-    /// Order within the slot, as [`Update::wv`].
-    pub wv: u64,
+    /// Order within the slot, as [`Update::write_version`].
+    pub write_version: u64,
 }
 
 /// States to be written together.
@@ -110,7 +68,7 @@ pub struct Applied {
     pub rev: u64,
 }
 
-/// A part of a first snapshot, see [`super::Store::fill`].
+/// A part of a first snapshot, see [`super::MirrorStore::fill`].
 #[derive(Clone, Debug)]
 pub enum Fill {
     /// States of accounts, and what could not be decoded.
@@ -280,7 +238,7 @@ pub struct View {
     pub moved: BTreeMap<Pubkey, ProgressRow>,
     /// Slot up to which nothing is missing.
     pub frontier: u64,
-    /// [`super::Store::revision`] at the time of reading.
+    /// [`super::MirrorStore::revision`] at the time of reading.
     pub rev: u64,
 }
 
@@ -295,25 +253,13 @@ pub struct RecordQuery {
     pub limit: u32,
 }
 
-/// One transaction that this control room sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SentRow {
-    /// When, milliseconds since 1970 by this machine's clock.
-    pub at_ms: i64,
-    /// What it did.
-    pub verb: String,
-    /// For which proposal.
-    pub proposal: Option<Pubkey>,
-    /// Its signature in base58.
-    pub signature: String,
-    /// Slot in which it was confirmed.
-    pub slot: u64,
-    /// Compute units it used.
-    pub units: Option<u64>,
-    /// Bytes it had.
-    pub bytes: u64,
-    /// Milliseconds from sending to confirmation.
-    pub elapsed_ms: u64,
-    /// The transaction's own error text.
-    pub error: Option<String>,
+/// For how many days things are kept; `None` is for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Notes about what happened here.
+    pub ops_days: Option<u32>,
+    /// Announcements that every webhook has been told of or has refused.
+    pub outbox_days: Option<u32>,
+    /// Records and backups of accounts that are closed, counted in slots of 400 ms behind the root.
+    pub closed_days: Option<u32>,
 }

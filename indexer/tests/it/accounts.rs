@@ -2,8 +2,8 @@
 use std::sync::Arc;
 
 use indexer::{
-    BackupHead, Batch, ManagerAccount, Present, Quarantined, RecordQuery, Store, Update, decode,
-    replay, store::Closing,
+    BackupHead, Batch, Closing, ManagerAccount, PubkeySet, Quarantined, RecordQuery, Store, Update,
+    account::decode, replay,
 };
 use upgrade_manager::state::{AccountStatus, ProposalStatus};
 
@@ -25,7 +25,7 @@ async fn status_of(store: &Arc<dyn Store>, n: u8) -> Option<AccountStatus> {
     rows.into_iter().find(|r| r.pubkey == key(n)).map(|r| r.account.status)
 }
 
-fn keys(of: &[u8]) -> Arc<Present> {
+fn keys(of: &[u8]) -> Arc<PubkeySet> {
     Arc::new(of.iter().map(|n| key(*n)).collect())
 }
 
@@ -82,9 +82,9 @@ on_both_stores! {
     async fn an_older_write_never_wins_and_arrival_breaks_a_tie_within_a_slot(place) {
         let store = place.open().await;
         write(&store, vec![record_update(1, Migrated, 10, 5)]).await;
-        for (slot, wv) in [(9, 99), (10, 4), (10, 0), (10, 5)] {
-            let applied = write(&store, vec![record_update(1, Restored, slot, wv)]).await;
-            assert_eq!((applied.written, applied.stale), (0, 1), "({slot}, {wv})");
+        for (slot, write_version) in [(9, 99), (10, 4), (10, 0), (10, 5)] {
+            let applied = write(&store, vec![record_update(1, Restored, slot, write_version)]).await;
+            assert_eq!((applied.written, applied.stale), (0, 1), "({slot}, {write_version})");
         }
         write(&store, vec![record_update(1, Verified, 10, 6)]).await;
         assert_eq!(status_of(&store, 1).await, Some(Verified));
@@ -248,7 +248,7 @@ on_both_stores! {
 fn a_backup_that_does_not_keep_what_it_says_is_set_aside_with_the_reason() {
     let read = |account: &upgrade_manager::state::AccountBackup| {
         let (pubkey, owner, data) = (key(63), upgrade_manager::ID, bytes(account));
-        decode::decode(&owner, decode::Raw { pubkey, owner, slot: 1, wv: 0, data })
+        decode::decode(&owner, decode::Raw { pubkey, owner, slot: 1, write_version: 0, data })
     };
     assert!(read(&backup(9)).is_ok());
     let mut other = backup(9);
@@ -256,8 +256,13 @@ fn a_backup_that_does_not_keep_what_it_says_is_set_aside_with_the_reason() {
     assert!(read(&other).unwrap_err().error.contains("sha256"));
     let mut cut = bytes(&backup(9));
     cut.pop();
-    let raw =
-        decode::Raw { pubkey: key(63), owner: upgrade_manager::ID, slot: 1, wv: 0, data: cut };
+    let raw = decode::Raw {
+        pubkey: key(63),
+        owner: upgrade_manager::ID,
+        slot: 1,
+        write_version: 0,
+        data: cut,
+    };
     let error = decode::decode(&upgrade_manager::ID, raw).unwrap_err().error;
     assert!(error.contains("299 bytes") && error.contains("300"), "{error}");
 }

@@ -66,7 +66,7 @@ on_both_stores! {
         assert_eq!(store.history_mark().await.unwrap(), 10, "the mark never falls");
         assert_eq!(store.append_audit(&RUN, all.to_vec(), 11).await.unwrap(), 1);
         let head = store.audit(None, 1).await.unwrap()[0].hash;
-        let mut other = indexer::audit::GENESIS;
+        let mut other = indexer::store::audit_log::GENESIS;
         for (entry, node_knows_no_time) in all.iter().zip([None; 3]) {
             other = AuditEntry { time: node_knows_no_time, ..entry.clone() }.hash(&other);
         }

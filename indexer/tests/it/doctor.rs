@@ -1,7 +1,7 @@
 //! What `doctor` finds, against scripted nodes and both stores; and what an administrator does.
 use indexer::{
-    IndexerError, SourceConfig, Store, StoreError,
-    doctor::{Finding, Verdict, nodes, sqlite_schema},
+    IndexerError, MirrorStore, SourceConfig, StoreError,
+    runtime::doctor::{CheckResult, Finding, nodes, sqlite_schema},
     source::Endpoint,
     store::{
         SCHEMA,
@@ -16,7 +16,7 @@ use crate::common::{
     fixtures::key,
 };
 
-fn worst(findings: &[Finding]) -> Verdict {
+fn worst(findings: &[Finding]) -> CheckResult {
     findings.iter().map(|f| f.verdict).max().unwrap()
 }
 
@@ -29,9 +29,9 @@ async fn a_node_that_is_fine_is_called_fine_and_one_of_another_cluster_is_not() 
     let fake = FakeSolana::start().await;
     let genesis = fake.state().genesis;
     let found = nodes(&fake.config(), Some(genesis)).await;
-    assert_eq!(worst(&found), Verdict::Ok, "{found:?}");
+    assert_eq!(worst(&found), CheckResult::Ok, "{found:?}");
     let found = nodes(&fake.config(), Some([9; 32])).await;
-    let faults: Vec<_> = found.iter().filter(|f| f.verdict == Verdict::Fail).collect();
+    let faults: Vec<_> = found.iter().filter(|f| f.verdict == CheckResult::Fail).collect();
     assert!(matches!(faults.as_slice(), [f] if f.text.contains("--database-url")), "{found:?}");
 }
 
@@ -40,7 +40,7 @@ async fn two_nodes_of_different_clusters_are_noticed_without_a_mirror() {
     let (one, other) = (FakeSolana::start().await, FakeSolana::start().await);
     other.state().genesis = [9; 32];
     let config = one.config().with_more([endpoint(&other)]);
-    assert_eq!(worst(&nodes(&config, None).await), Verdict::Fail);
+    assert_eq!(worst(&nodes(&config, None).await), CheckResult::Fail);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -70,7 +70,7 @@ async fn a_websocket_that_is_not_there_fails_although_calls_are_answered_and_no_
     let found = nodes(&config, None).await;
     let text = format!("{found:?}");
     assert!(!text.contains("0123456789") && !text.contains("fedcba"), "{text}");
-    let faults: Vec<_> = found.iter().filter(|f| f.verdict == Verdict::Fail).collect();
+    let faults: Vec<_> = found.iter().filter(|f| f.verdict == CheckResult::Fail).collect();
     assert!(matches!(faults.as_slice(), [f] if f.about.contains("websocket")), "{text}");
 }
 
@@ -79,7 +79,7 @@ async fn a_node_that_cannot_tell_orphaned_slots_gets_a_warning() {
     let fake = FakeSolana::start().await;
     fake.fail("getBlocks", u32::MAX, What::MISSING);
     let found = nodes(&fake.config(), None).await;
-    assert_eq!(worst(&found), Verdict::Warn, "{found:?}");
+    assert_eq!(worst(&found), CheckResult::Warn, "{found:?}");
     assert!(found.iter().any(|f| f.text.contains("getBlocks")));
 }
 

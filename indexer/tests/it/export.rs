@@ -5,8 +5,9 @@ use std::sync::Arc;
 use anchor_lang::Event;
 use indexer::{
     AuditEntry, SqliteStore, Store,
-    audit::{ExportReport, Format, GENESIS, check_export, export},
+    audit::{ExportFormat, ExportReport, check_export, export},
     digest,
+    store::audit_log::GENESIS,
 };
 use proptest::prelude::*;
 use solana_signature::Signature;
@@ -17,7 +18,7 @@ use crate::{
     on_both_stores,
 };
 
-const FORMATS: [Format; 2] = [Format::JsonLines, Format::Csv];
+const FORMATS: [ExportFormat; 2] = [ExportFormat::JsonLines, ExportFormat::Csv];
 
 fn entry(n: u64, payload: Vec<u8>, time: Option<i64>) -> AuditEntry {
     let mut signature = [7; 64];
@@ -44,7 +45,7 @@ fn event(n: u64) -> Vec<u8> {
     }
 }
 
-async fn written(store: &dyn Store, format: Format) -> Vec<u8> {
+async fn written(store: &dyn Store, format: ExportFormat) -> Vec<u8> {
     let mut out = vec![];
     export(store, format, &mut out).await.unwrap();
     out
@@ -85,7 +86,7 @@ async fn a_tampered_line_is_found_and_named_in_both_formats() {
     let store = memory();
     let entries = (0..6).map(|n| entry(n, event(n), None)).collect();
     store.append_audit(&RUN, entries, 200).await.unwrap();
-    for (format, first) in [(Format::JsonLines, 1), (Format::Csv, 2)] {
+    for (format, first) in [(ExportFormat::JsonLines, 1), (ExportFormat::Csv, 2)] {
         let text = String::from_utf8(written(store.as_ref(), format).await).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         let fourth = first + 3;
@@ -137,7 +138,7 @@ proptest! {
             entry(n, payload.clone().unwrap_or_else(|| event(n)), *time)
         });
         runtime.block_on(store.append_audit(&RUN, entries.collect(), 900)).unwrap();
-        let format = if csv { Format::Csv } else { Format::JsonLines };
+        let format = if csv { ExportFormat::Csv } else { ExportFormat::JsonLines };
         let bytes = runtime.block_on(written(store.as_ref(), format));
         let head = runtime.block_on(digest(store.as_ref())).unwrap().audit;
         let report = checked(&bytes);

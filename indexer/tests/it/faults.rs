@@ -6,7 +6,7 @@ use sqlx::Connection as _;
 use upgrade_manager::state::AccountStatus::{Migrated, Pending, Verified};
 
 use crate::common::{
-    PATIENCE, Place,
+    Place, TEST_TIMEOUT,
     fake::FakeSolana,
     fixtures::{PROGRAM_ID, bytes, key, record},
     mirror::{equal, live},
@@ -33,7 +33,7 @@ async fn started_with(
 async fn health(indexer: &Indexer, what: &str, test: impl FnMut(&Health) -> bool) -> Health {
     let mut health = indexer.health.clone();
     let wait = health.wait_for(test);
-    match tokio::time::timeout(PATIENCE, wait).await {
+    match tokio::time::timeout(TEST_TIMEOUT, wait).await {
         Ok(found) => found.unwrap().clone(),
         Err(_) => panic!("{what}: {:?}", indexer.health.borrow()),
     }
@@ -131,7 +131,7 @@ async fn a_node_that_never_answers_does_not_hold_up_the_end() {
     let indexer = spawn(config, store);
     let _asked = listener.accept().await.unwrap();
     let mut last = indexer.health.clone();
-    tokio::time::timeout(PATIENCE, indexer.shutdown()).await.unwrap();
+    tokio::time::timeout(TEST_TIMEOUT, indexer.shutdown()).await.unwrap();
     assert!(matches!(last.borrow_and_update().conn, Conn::Stopped { .. }), "on its own accord");
 }
 
@@ -153,7 +153,7 @@ async fn a_database_that_hangs_does_not_hold_up_the_end() {
         n > 0
     })
     .await;
-    tokio::time::timeout(PATIENCE, indexer.shutdown()).await.unwrap();
+    tokio::time::timeout(TEST_TIMEOUT, indexer.shutdown()).await.unwrap();
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     drop(store);
     place.remove().await;

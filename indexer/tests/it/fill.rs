@@ -1,7 +1,7 @@
 //! The first load: everything that was sent, or nothing, and the same as if it had come in batches.
 use std::sync::Arc;
 
-use indexer::{Batch, Fill, Quarantined, RecordQuery, Run, Store, Update};
+use indexer::{Batch, Fill, MirrorStore, Quarantined, RecordQuery, Run, Store, Update};
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
 use upgrade_manager::state::{AccountStatus, ProposalStatus};
@@ -68,7 +68,7 @@ on_both_stores! {
         let other = batched.open().await;
         other.apply(&RUN, Batch { updates: rows, ..Batch::default() }).await.unwrap();
         let (left, right) =
-            (filled.kept_rows(None, 9_999).await.unwrap(), other.kept_rows(None, 9_999).await.unwrap());
+            (filled.full_rows(None, 9_999).await.unwrap(), other.full_rows(None, 9_999).await.unwrap());
         assert_eq!(left, right);
         let counted = filled.progress(true).await.unwrap();
         assert_eq!(filled.progress(false).await.unwrap(), counted);
@@ -81,9 +81,9 @@ on_both_stores! {
     async fn a_mirror_that_holds_anything_takes_no_first_load(place) {
         let store = place.open().await;
         assert_eq!(fill(&*store, &RUN, snapshot(3)).await, Some(6));
-        let (rows, state) = (store.kept_rows(None, 99).await.unwrap(), store.state().await.unwrap());
+        let (rows, state) = (store.full_rows(None, 99).await.unwrap(), store.state().await.unwrap());
         assert_eq!(fill(&*store, &RUN, snapshot(50)).await, None);
-        assert_eq!(store.kept_rows(None, 99).await.unwrap(), rows);
+        assert_eq!(store.full_rows(None, 99).await.unwrap(), rows);
         assert_eq!(store.state().await.unwrap(), state);
     }
 
@@ -96,7 +96,7 @@ on_both_stores! {
         let (taken, ()) = tokio::join!(store.fill(&RUN, receiver), cut);
         let error = taken.unwrap_err();
         assert!(error.is_transient(), "{error}");
-        assert_eq!(store.kept_rows(None, 9).await.unwrap(), []);
+        assert_eq!(store.full_rows(None, 9).await.unwrap(), []);
         assert!(store.progress(false).await.unwrap().is_empty());
         assert_eq!(store.quarantined().await.unwrap(), []);
         // One whose future is dropped in the middle.

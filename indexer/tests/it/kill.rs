@@ -1,7 +1,7 @@
 //! Killed without warning in the middle of writing, a store opens again and holds whole batches.
 use std::process::{Command, Stdio};
 
-use indexer::{Batch, SqliteStore, Store};
+use indexer::{Batch, MirrorStore, SqliteStore};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::AccountStatus;
 

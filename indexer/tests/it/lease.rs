@@ -2,8 +2,8 @@
 use std::sync::Arc;
 
 use indexer::{
-    Announcement, Batch, Close, Marks, Present, Retention, Run, StoreError,
-    store::{LEASE, Store},
+    Announcement, Batch, Close, Marks, MirrorStore, PubkeySet, Retention, Run, Store, StoreError,
+    store::LEASE_DURATION,
 };
 use upgrade_manager::state::AccountStatus;
 
@@ -39,10 +39,10 @@ fn announcement() -> Announcement {
 
 /// Every write of an indexer, each of which must say who has taken the store over.
 async fn every_write_is_fenced(store: &dyn Store, old: &Run, owner: &str) {
-    let present = Arc::new(Present::default());
+    let present = Arc::new(PubkeySet::default());
     let (sender, rows) = tokio::sync::mpsc::channel(1);
     sender.send(indexer::Fill::End).await.unwrap();
-    let close = Close { pubkey: key(1), slot: 90, wv: 1 };
+    let close = Close { pubkey: key(1), slot: 90, write_version: 1 };
     let closes = Batch { closes: vec![close], ..Batch::default() };
     let refused = [
         ("apply", store.apply(old, batch(1, 90)).await.err()),
@@ -97,13 +97,13 @@ on_both_stores! {
             let other = place.open().await;
             let error = begin(&*other, "desk two").await.unwrap_err();
             let StoreError::Leased { owner, left, .. } = &error else { panic!("{error}") };
-            assert!(owner == "desk one" && *left <= LEASE && !left.is_zero(), "{error}");
+            assert!(owner == "desk one" && *left <= LEASE_DURATION && !left.is_zero(), "{error}");
             assert!(!error.is_transient() || error.to_string().contains("desk one"), "{error}");
             assert_eq!(other.state().await.unwrap().run_id, run.id, "a refused run is not counted");
         }
         let lease = store.state().await.unwrap().lease.unwrap();
         assert_eq!(lease.owner, "desk one");
-        assert!(lease.left <= LEASE && !lease.left.is_zero());
+        assert!(lease.left <= LEASE_DURATION && !lease.left.is_zero());
         store.apply(&run, batch(1, 10)).await.unwrap();
     }
 

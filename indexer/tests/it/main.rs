@@ -3,8 +3,6 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
-mod announce;
-#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod common;
@@ -20,8 +18,6 @@ mod fill;
 mod hazards;
 #[cfg(test)]
 mod history;
-#[cfg(test)]
-mod join;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
@@ -47,10 +43,14 @@ mod sqlite;
 #[cfg(test)]
 mod strangers;
 #[cfg(test)]
+mod sync;
+#[cfg(test)]
 mod tamper;
 #[cfg(test)]
 mod undo;
 #[cfg(test)]
 mod verify;
+#[cfg(test)]
+mod webhooks;
 #[cfg(test)]
 mod writers;

@@ -1,7 +1,7 @@
 //! Notes about what happened here, and what is thrown away after a while.
 use std::sync::Arc;
 
-use indexer::{Announcement, Batch, Marks, Retention, replay::complete, store::Sent};
+use indexer::{Announcement, Batch, Marks, Retention, Sent, replay::complete};
 use serde_json::json;
 use upgrade_manager::state::AccountStatus;
 
@@ -67,7 +67,7 @@ on_both_stores! {
         let day = Some(1);
         let all = Retention { ops_days: day, outbox_days: day, closed_days: day };
         assert_eq!(store.retain(&RUN, &all).await.unwrap(), 2);
-        let kept: Vec<_> = store.kept_rows(None, 9).await.unwrap().iter().map(|r| r.pubkey).collect();
+        let kept: Vec<_> = store.full_rows(None, 9).await.unwrap().iter().map(|r| r.pubkey).collect();
         assert_eq!(kept, [key(2), key(3), key(40)], "closed lately, live, and no record");
         let outbox: Vec<_> = store.outbox(0, 9).await.unwrap().iter().map(|r| r.id).collect();
         assert_eq!(outbox, [2, 3, 4], "with its dead letter, waiting, and too new");

@@ -1,5 +1,5 @@
 //! What a store says when it is opened with the wrong thing, and what it keeps.
-use indexer::{PostgresStore, SentRow, SqliteStore, Store, StoreError};
+use indexer::{LocalLog, MirrorStore, PostgresStore, SentRow, SqliteStore, StoreError};
 
 use crate::{
     common::fixtures::{PROGRAM_ID, key},
@@ -45,7 +45,7 @@ on_both_stores! {
         drop(store);
         let again = place.open().await.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.unwrap();
         assert_eq!(again.id, first.id + 1, "a refused run is not counted");
-        assert!(again.write_order(1) > first.write_order(u32::MAX), "later runs order after");
+        assert!(again.write_version(1) > first.write_version(u32::MAX), "later runs order after");
     }
 
     async fn a_notice_is_given_once_even_after_a_restart(place) {

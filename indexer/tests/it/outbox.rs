@@ -2,9 +2,8 @@
 //! what a webhook would not take.
 use anchor_lang::Event;
 use indexer::{
-    AuditEntry, Run,
-    announce::{Kind, derived},
-    store::{Announcement, Sent},
+    Announcement, AuditEntry, Run, Sent,
+    store::announcement::{AnnouncementKind, derived},
 };
 use solana_signature::Signature;
 use upgrade_manager::{
@@ -38,7 +37,7 @@ fn expired(n: u8) -> Vec<u8> {
 
 fn ready(n: u8) -> Announcement {
     Announcement {
-        event_id: derived(Kind::Ready, Some(&key(n)), 7),
+        event_id: derived(AnnouncementKind::Ready, Some(&key(n)), 7),
         kind: "Ready".to_owned(),
         slot: 12,
         chain_time: None,

@@ -1,6 +1,6 @@
 //! A Postgres server that takes no writes for a while, as one does that is changed for another: nothing
 //! ends by that, and everything goes on by itself.
-use indexer::{Conn, Health, PostgresStore, Reason, backfill_once};
+use indexer::{Conn, Health, IndexerError, PostgresStore, Reason, StoreError, backfill_once};
 use upgrade_manager::state::AccountStatus::{Migrated, Pending, Verified};
 
 use crate::common::{
@@ -100,6 +100,23 @@ async fn a_single_reading_waits_for_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_single_reading_does_not_believe_the_mirror_of_another_cluster_while_it_waits() {
+    let Some(place) = Place::postgres().await else { return };
+    let other = FakeSolana::start().await;
+    other.state().genesis = [8; 32];
+    // Far in front: as its own cluster's mirror it would count as up to date.
+    other.state().slot = 5_000;
+    backfill_once(other.config(), place.open().await).await.unwrap();
+    place.takes_writes(false).await;
+    let fake = FakeSolana::start().await;
+    let error = backfill_once(fake.config(), place.open().await).await.unwrap_err();
+    let refused = matches!(error, IndexerError::Store(StoreError::WrongCluster { .. }));
+    assert!(refused, "{error}");
+    place.takes_writes(true).await;
+    place.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_who_may_only_read_stays_one_and_a_writer_does_not_become_one() {
     let Some(place) = Place::postgres().await else { return };
     drop(place.open().await);
@@ -118,7 +135,7 @@ async fn a_user_who_may_only_read_stays_one_and_a_writer_does_not_become_one() {
         place.takes_writes(takes).await;
         let (writes, reads) = (place.open().await, PostgresStore::connect(&reader).await.unwrap());
         assert!(!writes.read_only(), "the server is set to reading, not this user: {takes}");
-        assert!(indexer::Store::read_only(&reads), "{takes}");
+        assert!(indexer::MirrorStore::read_only(&reads), "{takes}");
         let refused = writes.claim_notice(&takes.to_string()).await;
         match refused {
             Ok(_) => assert!(takes),

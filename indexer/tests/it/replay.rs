@@ -7,8 +7,10 @@ use std::{
 
 use anchor_lang::Event;
 use indexer::{
-    AuditEntry, Batch, Close, Fill, Marks, MirrorDigest, Present, Quarantined, Run, SqliteStore,
-    Store, digest, lines,
+    AuditEntry, Batch, Close, Fill, Marks, MirrorDigest, MirrorStore, PubkeySet, Quarantined, Run,
+    SqliteStore, Store,
+    audit::line_file,
+    digest,
     replay::{Recorder, Recording, Replayed, complete, replay},
 };
 use proptest::prelude::*;
@@ -57,10 +59,12 @@ async fn tell(store: &dyn Store, story: &[Step]) {
                 let mut batch = Batch { frontier: Some(slot), ..Batch::default() };
                 for (n, status) in told {
                     seq += 1;
-                    let wv = run.write_order(seq);
+                    let write_version = run.write_version(seq);
                     match status {
-                        Some(status) => batch.updates.push(record_update(*n, *status, slot, wv)),
-                        None => batch.closes.push(Close { pubkey: key(*n), slot, wv }),
+                        Some(status) => {
+                            batch.updates.push(record_update(*n, *status, slot, write_version))
+                        }
+                        None => batch.closes.push(Close { pubkey: key(*n), slot, write_version }),
                     }
                 }
                 store.apply(&run, batch).await.unwrap();
@@ -80,7 +84,7 @@ async fn tell(store: &dyn Store, story: &[Step]) {
                 let updates =
                     rows.iter().map(|(n, status)| record_update(*n, *status, slot, 0)).collect();
                 store.apply(&run, Batch { updates, ..Batch::default() }).await.unwrap();
-                let present: Present = rows.iter().map(|(n, _)| key(*n)).collect();
+                let present: PubkeySet = rows.iter().map(|(n, _)| key(*n)).collect();
                 complete(store, &run, slot, Arc::new(present)).await.unwrap();
             }
             Step::Root => {
@@ -204,7 +208,7 @@ async fn a_first_load_is_recorded_as_it_passes() {
     };
     let (filled, ()) = tokio::join!(recording.fill(&run, rows), send);
     assert_eq!(filled.unwrap(), Some(100));
-    let present: Present = (0..100).map(key).collect();
+    let present: PubkeySet = (0..100).map(key).collect();
     complete(&recording, &run, 9, Arc::new(present)).await.unwrap();
     drop(recording);
     let bytes = disk.bytes.lock().unwrap().clone();
@@ -236,7 +240,7 @@ async fn a_compressed_file_plays_as_a_plain_one_and_no_file_is_written_over() {
         let error = Recorder::create(&path).unwrap_err().to_string();
         assert!(error.contains(name), "{error}");
         let replayed =
-            replay(lines::open(&path).unwrap().as_mut(), memory().as_ref()).await.unwrap();
+            replay(line_file::open(&path).unwrap().as_mut(), memory().as_ref()).await.unwrap();
         digests.insert((replayed.arrivals, replayed.digest.tables, replayed.digest.audit));
     }
     assert_eq!(digests.len(), 1);
@@ -262,7 +266,7 @@ async fn a_recording_that_was_cut_off_plays_as_far_as_it_is_whole_and_says_so() 
     drop(recording);
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
-    let part = replay(lines::open(&path).unwrap().as_mut(), memory().as_ref()).await.unwrap();
+    let part = replay(line_file::open(&path).unwrap().as_mut(), memory().as_ref()).await.unwrap();
     assert!(part.cut);
 }
 

@@ -9,14 +9,18 @@ use std::{
     },
 };
 
-use indexer::{Batch, Run, SqliteStore, Store, StoreError};
+use indexer::{
+    Batch, IndexerError, LocalLog, MirrorStore, Run, SourceConfig, SqliteStore, Store, StoreError,
+    backfill_once,
+};
 use rusqlite::trace::TraceEvent;
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::AccountStatus;
 
 use crate::common::{
     Place,
-    fixtures::{PROGRAM_ID, RUN, bytes, record, record_update, update},
+    fake::FakeSolana,
+    fixtures::{PROGRAM_ID, RUN, bytes, key, record, record_update, update},
 };
 
 /// What a child of these tests is to do: the name of a test, and a path.
@@ -161,6 +165,27 @@ async fn who_may_not_write_reads_beside_a_writer_and_after_it() {
         let folder = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(place.path().parent().unwrap(), folder).unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_only_read_does_not_believe_the_mirror_of_another_cluster_or_program() {
+    let (place, other) = (Place::sqlite(), FakeSolana::start().await);
+    other.state().genesis = [8; 32];
+    // Far in front: as its own cluster's mirror it would count as up to date.
+    other.state().slot = 5_000;
+    backfill_once(other.config(), place.open().await).await.unwrap();
+    let reader = || -> Arc<dyn Store> {
+        let store = SqliteStore::open_read_only(place.path()).unwrap();
+        Arc::new(store)
+    };
+    let fake = FakeSolana::start().await;
+    let error = backfill_once(fake.config(), reader()).await.unwrap_err();
+    let refused = matches!(error, IndexerError::Store(StoreError::WrongCluster { .. }));
+    assert!(refused, "{error}");
+    let config = SourceConfig { program_id: key(3), ..other.config() };
+    let error = backfill_once(config, reader()).await.unwrap_err();
+    let refused = matches!(error, IndexerError::Store(StoreError::WrongProgram { .. }));
+    assert!(refused, "{error}");
 }
 
 #[test]

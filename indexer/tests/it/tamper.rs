@@ -2,10 +2,7 @@
 use std::sync::Arc;
 
 use anchor_lang::Event;
-use indexer::{
-    AuditEntry, Batch, KeptRow, SqliteStore, Store,
-    audit::{StoreFault, check_store},
-};
+use indexer::{AuditEntry, Batch, FullRow, SqliteStore, Store, StoreFault, check_store};
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 use upgrade_manager::{
@@ -94,7 +91,7 @@ fn flipped(bytes: &[u8], at: usize) -> Vec<u8> {
 async fn unlock(place: &Place) {
     let sql = if place.is_postgres() {
         "ALTER TABLE audit_log DISABLE TRIGGER ALL;
-         ALTER TABLE accounts ALTER COLUMN place_sum DROP EXPRESSION"
+         ALTER TABLE accounts ALTER COLUMN position_checksum DROP EXPRESSION"
     } else {
         "DROP TRIGGER audit_log_no_update; DROP TRIGGER audit_log_no_delete"
     };
@@ -123,7 +120,7 @@ on_both_stores! {
             ("payload", blob(&row.payload)),
             ("prev_hash", blob(&row.prev_hash)),
             ("hash", blob(&row.hash)),
-            ("row_sum", blob(&row.row_sum)),
+            ("row_checksum", blob(&row.row_checksum)),
         ] {
             place.sql(&format!("UPDATE audit_log SET {column} = {wrong} WHERE seq = 2")).await.unwrap();
             let found = faults(store.as_ref()).await;
@@ -164,7 +161,7 @@ on_both_stores! {
         let store = filled(place).await;
         unlock(place).await;
         let address = at_home(2).0;
-        let rows = store.kept_rows(None, 10).await.unwrap();
+        let rows = store.full_rows(None, 10).await.unwrap();
         let row = rows.iter().find(|r| r.pubkey == address).unwrap();
         let blob = |bytes: &[u8]| (literal(place, bytes), literal(place, &flipped(bytes, 7)));
         let text = |right: &str, wrong: &str| (format!("'{right}'"), format!("'{wrong}'"));
@@ -183,9 +180,9 @@ on_both_stores! {
             let number = |n: u64| (n.to_string(), (n ^ 0x400).to_string());
             columns.extend([
                 ("slot", number(row.slot)),
-                ("wv", number(row.wv)),
+                ("write_version", number(row.write_version)),
                 ("closed_slot", number(row.closed_slot.unwrap())),
-                ("place_sum", number(row.place_sum)),
+                ("position_checksum", number(row.position_checksum)),
             ]);
         }
         let here = literal(place, address.as_ref());
@@ -251,8 +248,8 @@ async fn a_byte_of_an_accounts_row_that_changes_in_a_sqlite_file_is_found_in_its
     let place = Place::sqlite();
     let store = filled(&place).await;
     let address = at_home(2).0;
-    let rows = store.kept_rows(None, 10).await.unwrap();
-    let KeptRow {
+    let rows = store.full_rows(None, 10).await.unwrap();
+    let FullRow {
         pubkey,
         kind,
         program,
@@ -263,9 +260,9 @@ async fn a_byte_of_an_accounts_row_that_changes_in_a_sqlite_file_is_found_in_its
         data_hash,
         raw,
         slot,
-        wv,
+        write_version,
         closed_slot,
-        place_sum,
+        position_checksum,
     } = rows.into_iter().find(|r| r.pubkey == address).unwrap();
     let key = |key: Option<Pubkey>| key.unwrap().to_bytes().to_vec();
     let columns = [
@@ -279,9 +276,9 @@ async fn a_byte_of_an_accounts_row_that_changes_in_a_sqlite_file_is_found_in_its
         ("data_hash", data_hash.to_vec()),
         ("raw", raw),
         ("slot", as_written(slot)),
-        ("wv", as_written(wv)),
+        ("write_version", as_written(write_version)),
         ("closed_slot", as_written(closed_slot.unwrap())),
-        ("place_sum", as_written(place_sum)),
+        ("position_checksum", as_written(position_checksum)),
     ];
     for (column, at, found) in each_byte(&place, &columns, 5).await {
         let named = found
@@ -310,7 +307,7 @@ async fn a_byte_of_an_audit_row_that_changes_in_a_sqlite_file_is_found_in_its_co
         ("payload", row.payload),
         ("prev_hash", row.prev_hash.to_vec()),
         ("hash", row.hash.to_vec()),
-        ("row_sum", row.row_sum.to_vec()),
+        ("row_checksum", row.row_checksum.to_vec()),
     ];
     for (column, at, found) in each_byte(&place, &columns, 9).await {
         let fault = &found[0];

@@ -1,7 +1,7 @@
-//! What a fork wrote is taken back, and what the stream said was closed is closed.
+//! What an orphaned slot wrote is undone, and what the stream said was closed is closed.
 use std::sync::Arc;
 
-use indexer::{Applied, Batch, Close, Marks, Store, Update};
+use indexer::{Applied, Batch, Close, Marks, Store, Update, replay};
 use upgrade_manager::state::{AccountStatus, ProposalStatus};
 
 use crate::{
@@ -15,8 +15,8 @@ async fn told(store: &Arc<dyn Store>, updates: Vec<Update>) -> Applied {
     store.apply(&RUN, Batch { updates, ..Batch::default() }).await.unwrap()
 }
 
-async fn closed(store: &Arc<dyn Store>, n: u8, slot: u64, wv: u64) -> Applied {
-    let closes = vec![Close { pubkey: key(n), slot, wv }];
+async fn closed(store: &Arc<dyn Store>, n: u8, slot: u64, write_version: u64) -> Applied {
+    let closes = vec![Close { pubkey: key(n), slot, write_version }];
     store.apply(&RUN, Batch { closes, ..Batch::default() }).await.unwrap()
 }
 
@@ -27,8 +27,8 @@ async fn root(store: &Arc<dyn Store>, slot: u64) {
 /// What is kept of account `n`: status, slot, slot of its closing. Counters must agree with rows.
 async fn seen(store: &Arc<dyn Store>, n: u8) -> Option<(AccountStatus, u64, Option<u64>)> {
     assert_eq!(store.progress(false).await.unwrap(), store.progress(true).await.unwrap());
-    let rows = store.kept_rows(None, 100).await.unwrap();
-    assert!(rows.iter().all(|row| row.place_sum == row.expected_place_sum()));
+    let rows = store.full_rows(None, 100).await.unwrap();
+    assert!(rows.iter().all(|row| row.position_checksum == row.expected_place_sum()));
     rows.into_iter().find(|row| row.pubkey == key(n)).map(|row| {
         let status = AccountStatus::from_name(&row.status.unwrap()).unwrap();
         (status, row.slot, row.closed_slot)
@@ -36,7 +36,7 @@ async fn seen(store: &Arc<dyn Store>, n: u8) -> Option<(AccountStatus, u64, Opti
 }
 
 on_both_stores! {
-    async fn an_account_is_again_what_it_was_before_the_fork(place) {
+    async fn an_account_is_again_what_it_was_before_the_reorg(place) {
         let store = place.open().await;
         told(&store, vec![record_update(1, Pending, 4, 0), record_update(2, Pending, 4, 0)]).await;
         told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
@@ -53,7 +53,7 @@ on_both_stores! {
         assert_eq!((again.restored, again.rev), (0, done.rev), "once");
     }
 
-    async fn an_account_that_only_the_fork_knew_is_gone(place) {
+    async fn an_account_that_only_an_orphaned_slot_had_is_gone(place) {
         let store = place.open().await;
         told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
         told(&store, vec![record_update(1, Verified, 11, 2)]).await;
@@ -64,7 +64,7 @@ on_both_stores! {
         assert_eq!(seen(&store, 1).await, Some((Restored, 9, None)), "nothing newer is in its way");
     }
 
-    async fn what_a_later_slot_wrote_stays_and_no_longer_leads_back_into_the_fork(place) {
+    async fn what_a_later_slot_wrote_stays_and_no_longer_leads_back_into_an_orphaned_slot(place) {
         let store = place.open().await;
         told(&store, vec![record_update(1, Pending, 4, 0)]).await;
         told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
@@ -105,19 +105,31 @@ on_both_stores! {
         let store = place.open().await;
         let executed = bytes(&proposal(ProposalStatus::Executed));
         let updates = vec![update(key(60), 20, 1, executed)];
-        let closes = vec![Close { pubkey: key(60), slot: 20, wv: 2 }];
+        let closes = vec![Close { pubkey: key(60), slot: 20, write_version: 2 }];
         let done = store.apply(&RUN, Batch { updates, closes, ..Batch::default() }).await.unwrap();
         assert_eq!((done.written, done.closed), (1, 1));
         let row = store.view().await.unwrap().proposals.remove(0);
         assert_eq!((row.account.status, row.closed_slot), (ProposalStatus::Executed, Some(20)));
     }
 
-    async fn a_close_of_a_fork_is_taken_back(place) {
+    async fn a_close_in_an_orphaned_slot_is_undone(place) {
         let store = place.open().await;
         told(&store, vec![record_update(1, Migrated, 4, 0)]).await;
         closed(&store, 1, 10, 1).await;
         assert_eq!(store.undo(&RUN, &[10]).await.unwrap().restored, 1);
         assert_eq!(seen(&store, 1).await, Some((Migrated, 4, None)));
+    }
+
+    async fn a_snapshots_close_survives_slots_that_are_taken_back_one_after_the_other(place) {
+        let store = place.open().await;
+        told(&store, vec![record_update(1, Pending, 4, 0)]).await;
+        closed(&store, 1, 6, 1).await;
+        told(&store, vec![record_update(1, Pending, 9, 2)]).await;
+        assert_eq!(replay::complete(&*store, &RUN, 10, Arc::default()).await.unwrap(), 1);
+        store.undo(&RUN, &[9]).await.unwrap();
+        assert_eq!(seen(&store, 1).await, Some((Pending, 6, Some(6))));
+        store.undo(&RUN, &[6]).await.unwrap();
+        assert_eq!(seen(&store, 1).await, Some((Pending, 4, Some(10))), "no snapshot has it");
     }
 
     async fn the_order_of_an_unchanged_account_goes_back_as_well(place) {
@@ -148,7 +160,7 @@ on_both_stores! {
         assert_eq!(seen(&store, 2).await, Some((Pending, 4, None)), "also after a restart");
     }
 
-    async fn what_a_snapshot_says_is_not_the_forks_to_take_back(place) {
+    async fn a_reorg_does_not_undo_what_a_snapshot_wrote(place) {
         let store = place.open().await;
         told(&store, vec![record_update(1, Pending, 4, 0)]).await;
         told(&store, vec![record_update(1, Migrated, 10, 1)]).await;

@@ -1,16 +1,15 @@
 //! Who writes, who follows, and what becomes of a writer that has lost its place.
 use std::{sync::Arc, time::Duration};
 
-use indexer::{Conn, Marks, Mirror, Reason, StoreError, announce::Delivery, backfill_once, spawn};
+use indexer::{Conn, Marks, Mirror, Reason, StoreError, backfill_once, spawn, webhooks::Delivery};
 use upgrade_manager::{
     events::ProposalExpired,
     state::AccountStatus::{Migrated, Pending, Verified},
 };
 
 use crate::{
-    announce::{fast, hook, receiver::Receiver, spec},
     common::{
-        PATIENCE,
+        TEST_TIMEOUT,
         fake::{FakeSolana, emitted},
         fixtures::{PROGRAM_ID, bytes, key, record},
         mirror::{equal, health, live},
@@ -18,6 +17,7 @@ use crate::{
         until,
     },
     on_both_stores,
+    webhooks::{fast, hook, receiver::Receiver, spec},
 };
 
 fn follows(indexer: &indexer::Indexer) -> bool {
@@ -81,7 +81,7 @@ on_both_stores! {
         let store = place.open().await;
         let hooks = vec![Arc::new(hook(&spec("multisig", receiver.url())))];
         let delivery = Delivery { hooks, pace: fast(), ..Delivery::default() };
-        let indexer = Mirror::new(fake.config(), Arc::clone(&store)).announce(delivery).spawn();
+        let indexer = Mirror::new(fake.config(), Arc::clone(&store)).webhooks(delivery).spawn();
         live(&indexer).await;
         until("it announces", || async { !store.hooks().await.unwrap().is_empty() }).await;
         let old = indexer::Run { id: store.state().await.unwrap().run_id, ..indexer::Run::default() };
@@ -164,12 +164,12 @@ on_both_stores! {
         fake.state().ticks = false;
         let elsewhere = place.open().await;
         let began = tokio::time::Instant::now();
-        while began.elapsed() < indexer::store::LEASE + Duration::from_secs(1) {
+        while began.elapsed() < indexer::store::LEASE_DURATION + Duration::from_secs(1) {
             let refused = elsewhere.begin_run(&PROGRAM_ID, &[1; 32], "another").await.unwrap_err();
             assert!(matches!(refused, StoreError::Leased { .. }), "{refused}");
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
-        tokio::time::timeout(PATIENCE, indexer.shutdown()).await.unwrap();
+        tokio::time::timeout(TEST_TIMEOUT, indexer.shutdown()).await.unwrap();
         elsewhere.begin_run(&PROGRAM_ID, &[1; 32], "another").await.unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Instructions and addresses for whoever calls the vault from outside. Pure: no RPC, no signing.
+//! Addresses and instructions for clients of the vault program. Pure: no RPC, no signing.
 use anchor_lang::{
     InstructionData, ToAccountMetas,
     prelude::*,

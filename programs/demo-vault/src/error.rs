@@ -1,4 +1,4 @@
-//! Every reason the vault refuses, as a sentence its user can act on.
+//! Every error of the vault program, as a sentence that its user can act on.
 use anchor_lang::prelude::*;
 
 /// Codes start at 6000 in the order below; new ones go to the end.

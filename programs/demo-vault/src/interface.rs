@@ -1,5 +1,5 @@
-//! The migration interface: the only code that changes a vault's layout. It answers the pinned
-//! manager alone, touches one vault, and moves no lamports but the rent of the bytes gained or lost.
+//! The migration interface: the only code that changes a vault's layout. Only the pinned manager
+//! can call it. A call changes one vault and moves only the rent of the bytes gained or lost.
 use anchor_lang::{
     prelude::*,
     system_program::{Transfer, transfer},
@@ -13,10 +13,10 @@ use crate::{
     served, v1, v2,
 };
 
-/// The upgrade manager that this program obeys.
+/// The upgrade manager that may migrate this program's vaults.
 pub const MANAGER: Pubkey = Pubkey::new_from_array(MANAGER_ID);
-/// Its migrator address for this program, `[MIGRATOR_SEED, this program]`, derived once by a test
-/// instead of in every call.
+/// The manager's migrator address for this program, `[MIGRATOR_SEED, this program]`. A constant,
+/// checked by a test, because deriving it in every call costs compute units.
 pub const MIGRATOR: Pubkey = pubkey!("CHRv48ho7AGyAuUEYpRLYAPDxmmJgMBjbVyTiJ4YiSMZ");
 
 /// The fixed part of every call, behind the discriminator.
@@ -30,7 +30,7 @@ pub struct Transition {
     pub expected_sha256: [u8; 32],
 }
 
-/// Everything behind the fixed part, without a length in front.
+/// All bytes behind the fixed part. They have no length prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tail(pub Vec<u8>);
 
@@ -48,7 +48,7 @@ impl AnchorSerialize for Tail {
     }
 }
 
-/// The IDL has no word for bytes without a length: it names the type and leaves it open.
+/// An IDL cannot describe bytes without a length prefix, so it only names the type.
 #[cfg(feature = "idl-build")]
 impl IdlBuild for Tail {}
 
@@ -58,7 +58,7 @@ pub struct Migrate<'info> {
     /// The pinned manager's signature.
     #[account(address = MIGRATOR @ VaultError::NotTheMigrator)]
     pub migrator: Signer<'info>,
-    /// CHECK: this program's, and `gate` checks that it is a vault at the right version.
+    /// CHECK: owned by this program; `check_transition` checks type and version.
     #[account(mut, owner = crate::ID)]
     pub vault: UncheckedAccount<'info>,
     /// Pays the rent of the bytes gained.
@@ -74,7 +74,7 @@ pub struct Restore<'info> {
     /// The pinned manager's signature.
     #[account(address = MIGRATOR @ VaultError::NotTheMigrator)]
     pub migrator: Signer<'info>,
-    /// CHECK: this program's, and `gate` checks that it is a vault at the right version.
+    /// CHECK: owned by this program; `check_transition` checks type and version.
     #[account(mut, owner = crate::ID)]
     pub vault: UncheckedAccount<'info>,
     /// CHECK: only receives the rent of the bytes lost; the manager says who paid it.
@@ -84,8 +84,8 @@ pub struct Restore<'info> {
     pub system_program: Program<'info, System>,
 }
 
-/// Whether there is something to do: false when the vault is at `call.to` already.
-fn gate(data: &[u8], call: &Transition, from: u16, to: u16) -> Result<bool> {
+/// Checks a call. Returns false when the vault is at `call.to` already and there is nothing to do.
+fn check_transition(data: &[u8], call: &Transition, from: u16, to: u16) -> Result<bool> {
     let known = (call.from, call.to) == (from, to) && from.max(to) <= served::VERSION;
     require!(known, VaultError::UnknownTransition);
     let stored = version_of(data)?;
@@ -97,13 +97,13 @@ fn gate(data: &[u8], call: &Transition, from: u16, to: u16) -> Result<bool> {
     Ok(true)
 }
 
-/// v1 to v2. The payer always pays for exactly the bytes gained: neither the owner's balance nor a
-/// stranger's gift to the vault changes what a restore will give back.
+/// v1 to v2. The payer pays for exactly the bytes gained, whatever else the vault holds: lamports
+/// of the owner or of a stranger must not change what a restore gives back.
 pub(crate) fn migrate(ctx: Context<Migrate>, call: &Transition) -> Result<()> {
     let Migrate { vault, rent, system_program, .. } = ctx.accounts;
     let old = {
         let data = vault.try_borrow_data()?;
-        if !gate(&data, call, v1::VERSION, v2::VERSION)? {
+        if !check_transition(&data, call, v1::VERSION, v2::VERSION)? {
             return Ok(());
         }
         v1::Vault::try_deserialize(&mut &data[..])?
@@ -114,7 +114,7 @@ pub(crate) fn migrate(ctx: Context<Migrate>, call: &Transition) -> Result<()> {
     replace(vault, &encode(&v2::Vault::from(old))?)
 }
 
-/// v2 to v1 by the bytes the vault had before. They must be this vault's own.
+/// v2 to v1 with the exact bytes from before the migration, which must be this vault's own.
 pub(crate) fn restore(ctx: Context<Restore>, call: &Transition, bytes: &Tail) -> Result<()> {
     let Restore { vault, rent, .. } = ctx.accounts;
     let Some(now) = vault_to_shrink(vault, call)? else { return Ok(()) };
@@ -126,7 +126,7 @@ pub(crate) fn restore(ctx: Context<Restore>, call: &Transition, bytes: &Tail) ->
     give_back(vault, rent, old.balance)
 }
 
-/// v2 to v1 by computation: for vaults that were used since their migration.
+/// v2 to v1 by computation, for a vault that was used since its migration.
 pub(crate) fn migrate_down(ctx: Context<Restore>, call: &Transition) -> Result<()> {
     let Restore { vault, rent, .. } = ctx.accounts;
     let Some(now) = vault_to_shrink(vault, call)? else { return Ok(()) };
@@ -135,10 +135,10 @@ pub(crate) fn migrate_down(ctx: Context<Restore>, call: &Transition) -> Result<(
     give_back(vault, rent, old.balance)
 }
 
-/// The vault as it is, `None` when it is in the first layout already.
+/// The vault in the second layout; `None` when it is in the first already.
 fn vault_to_shrink(info: &UncheckedAccount, call: &Transition) -> Result<Option<v2::Vault>> {
     let data = info.try_borrow_data()?;
-    if !gate(&data, call, v2::VERSION, v1::VERSION)? {
+    if !check_transition(&data, call, v2::VERSION, v1::VERSION)? {
         return Ok(None);
     }
     v2::Vault::try_deserialize(&mut &data[..]).map(Some)
@@ -157,7 +157,7 @@ fn replace(info: &UncheckedAccount, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Returns the rent of the bytes lost, never more than what rent and `balance` leave over.
+/// Sends the rent of the bytes lost to `to`, but leaves at least the rent and `balance`.
 fn give_back(vault: &UncheckedAccount, to: &UncheckedAccount, balance: u64) -> Result<()> {
     let rent = Rent::get()?.minimum_balance(v1::LEN);
     let needed = rent.checked_add(balance).ok_or(VaultError::Overflow)?;
@@ -194,14 +194,17 @@ mod tests {
         let old = encode(&v1::Vault::new(1, Pubkey::default(), 0)).unwrap();
         let expected_sha256 = hash(&old).to_bytes();
         let up = Transition { from: 1, to: 2, expected_sha256 };
-        let answer = gate(&old, &up, 1, 2);
+        let answer = check_transition(&old, &up, 1, 2);
         if cfg!(feature = "v2") {
             assert!(answer.unwrap());
         } else {
             assert_eq!(answer.unwrap_err(), VaultError::UnknownTransition.into());
         }
         let further = Transition { from: 2, to: 3, ..up };
-        assert_eq!(gate(&old, &further, 1, 2).unwrap_err(), VaultError::UnknownTransition.into());
+        assert_eq!(
+            check_transition(&old, &further, 1, 2).unwrap_err(),
+            VaultError::UnknownTransition.into()
+        );
     }
 
     #[cfg(feature = "v2")]
@@ -209,11 +212,14 @@ mod tests {
     fn wrong_bytes_are_refused_and_a_finished_vault_is_left_alone() {
         let old = encode(&v1::Vault::new(1, Pubkey::default(), 0)).unwrap();
         let wrong = Transition { from: 1, to: 2, expected_sha256: [0; 32] };
-        assert_eq!(gate(&old, &wrong, 1, 2).unwrap_err(), VaultError::WrongHash.into());
+        assert_eq!(check_transition(&old, &wrong, 1, 2).unwrap_err(), VaultError::WrongHash.into());
         let done = encode(&v2::Vault::new(1, Pubkey::default(), 0)).unwrap();
-        assert!(!gate(&done, &wrong, 1, 2).unwrap());
+        assert!(!check_transition(&done, &wrong, 1, 2).unwrap());
         let mut odd = done;
         odd[8] = 9;
-        assert_eq!(gate(&odd, &wrong, 1, 2).unwrap_err(), VaultError::WrongVersion.into());
+        assert_eq!(
+            check_transition(&odd, &wrong, 1, 2).unwrap_err(),
+            VaultError::WrongVersion.into()
+        );
     }
 }

@@ -1,12 +1,12 @@
-//! What the two layouts share: discriminator, the place of the version, and the one check that keeps
-//! an account of one layout away from the code of the other.
+//! What the two layouts share: the discriminator, the offset of the version, and the check that
+//! stops the code of one layout from reading an account of the other.
 use anchor_lang::prelude::*;
 
 use crate::error::VaultError;
 
 /// `sha256("account:Vault")[..8]`, the same in every layout.
 pub const DISCRIMINATOR: [u8; 8] = [0xd3, 0x08, 0xe8, 0x2b, 0x02, 0x98, 0x75, 0x77];
-/// Where the version starts, bytes from the account's start.
+/// Offset of the version in bytes.
 pub const VERSION_OFFSET: usize = 8;
 /// Bytes of the version, little-endian.
 pub const VERSION_WIDTH: usize = 2;
@@ -22,7 +22,7 @@ pub fn version_of(data: &[u8]) -> Result<u16> {
     Ok(u16::from_le_bytes(*version))
 }
 
-/// `data` as layout `version`, refused when it is at any other.
+/// Reads `data` as layout `version`; any other version is an error.
 ///
 /// # Errors
 /// [`VaultError::NotAVault`], [`VaultError::NeedsMigration`] or [`VaultError::NewerLayout`].
@@ -33,7 +33,8 @@ pub fn decode<V: AnchorDeserialize>(data: &mut &[u8], version: u16) -> Result<V>
     decode_unchecked(data)
 }
 
-/// `data` behind the discriminator, whatever it carries: for accounts that are being created.
+/// Reads `data` behind the discriminator without checking the version: for an account that is being
+/// created.
 ///
 /// # Errors
 /// [`VaultError::NotAVault`].
@@ -43,10 +44,10 @@ pub fn decode_unchecked<V: AnchorDeserialize>(data: &mut &[u8]) -> Result<V> {
     V::deserialize(data).map_err(|_| VaultError::NotAVault.into())
 }
 
-/// The whole content of an account that holds `vault`.
+/// The data of an account that holds `vault`.
 ///
 /// # Errors
-/// Only when serialisation fails, which memory alone can cause.
+/// Only when serialisation fails, which only a lack of memory can cause.
 pub fn encode<V: AnchorSerialize>(vault: &V) -> Result<Vec<u8>> {
     let mut out = DISCRIMINATOR.to_vec();
     vault.serialize(&mut out)?;

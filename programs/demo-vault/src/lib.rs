@@ -1,5 +1,19 @@
-//! Lamport vaults, in two layouts: the target that the sandbox and the tests upgrade, migrate and
-//! roll back. A table of contents; every rule is in the files below.
+//! Vaults for lamports, in two layouts: the target program that the sandbox and the tests upgrade,
+//! migrate and roll back. An example for authors of target programs.
+//!
+//! The feature `v2` builds the program of the second layout; without it, of the first. Both are compiled
+//! either way, so that clients and tests read accounts of both.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`layout`] | what both layouts share: discriminator, offset of the version |
+//! | [`v1`], [`v2`] | an account in each layout, with its rules; `v2` converts both ways |
+//! | [`interface`] | the migration interface: the only code that changes an account's layout |
+//! | [`instructions`] | what owners do: open, deposit, withdraw, set a limit, close |
+//! | [`client`], [`error`] | addresses and instructions for clients; errors as sentences |
+//!
+//! A target never calls the manager, holds no upgrade authority and decides nothing about versions: it
+//! converts the one account that it is given.
 #![allow(
     unexpected_cfgs,
     reason = "Anchor's macros test features that this crate does not declare"

@@ -1,4 +1,4 @@
-//! The first layout and the money rules of its time.
+//! The first layout, with its rules for deposits and withdrawals.
 use anchor_lang::prelude::*;
 
 use crate::{error::VaultError, layout::versioned_account};
@@ -34,7 +34,7 @@ impl Vault {
         Self { version: VERSION, bump, owner, index, balance: 0, deposits: 0 }
     }
 
-    /// Counts a deposit. This layout keeps no time.
+    /// Counts a deposit. This layout stores no time, so `_now` is unused.
     ///
     /// # Errors
     /// [`VaultError::ZeroAmount`] or [`VaultError::Overflow`].
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_wraps_and_nobody_overdraws() {
+    fn balance_and_count_never_wrap() {
         let mut vault = Vault::new(1, Pubkey::default(), 0);
         assert!(vault.credit(0, 0).is_err());
         vault.credit(10, 0).unwrap();

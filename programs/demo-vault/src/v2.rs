@@ -1,5 +1,5 @@
-//! The second layout: more deposits, the time of the last change, a limit; and the way to it and
-//! back.
+//! The second layout: a larger deposit counter, the time of the last change and a limit. Converts
+//! from and to the first.
 use anchor_lang::prelude::*;
 
 use crate::{error::VaultError, layout::versioned_account, v1};
@@ -72,7 +72,7 @@ impl Vault {
         Ok(())
     }
 
-    /// The same vault in the first layout: time and limit are lost.
+    /// The same vault in the first layout, which has no time and no limit.
     ///
     /// # Errors
     /// [`VaultError::TooManyDeposits`].
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_the_old_layout_cannot_hold_does_not_go_down() {
+    fn a_count_that_the_old_layout_cannot_hold_is_refused() {
         let mut up = Vault::from(old(u16::MAX));
         up.deposits += 1;
         assert_eq!(up.down().unwrap_err(), VaultError::TooManyDeposits.into());

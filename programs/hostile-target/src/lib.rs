@@ -1,6 +1,7 @@
-//! Code that a careless or bribed multisig might install in place of the demo vault's: it migrates and
-//! restores vaults, and does wrong to those whose index asks for it. Called by anybody, it passes on
-//! whatever call it is given, with the signatures it has. For tests only; never deployed.
+//! A hostile version of the demo vault, as a careless or bribed multisig might install it. It
+//! migrates and restores vaults, but breaks the rules for each vault whose index names a [`Wrong`].
+//! With [`PASS_ON`] it forwards any call with the signatures that it was given. For tests only;
+//! never deployed.
 use anchor_lang::{
     prelude::*,
     solana_program::{
@@ -12,9 +13,9 @@ use migration_interface::{Call, MANAGER_ID};
 
 mod wrong;
 
-pub use wrong::{FIRST, Wrong};
+pub use wrong::{FIRST_WRONG_INDEX, Wrong};
 
-/// First bytes of a call that is to be passed on: to the first account's program, with the other
+/// First bytes of a call to forward. The first account is the program to call; it gets the other
 /// accounts and the bytes behind these.
 pub const PASS_ON: [u8; 8] = *b"pass-on!";
 /// First bytes of `emit_cpi!`'s self-calls, Anchor's `EVENT_IX_TAG_LE`.
@@ -27,10 +28,10 @@ const CLOSE: u8 = 5;
 #[cfg(not(feature = "no-entrypoint"))]
 anchor_lang::solana_program::entrypoint!(process);
 
-/// What every call comes to.
+/// The entrypoint.
 ///
 /// # Errors
-/// Only when even the wrong could not be done.
+/// When the call is neither of the migration interface nor [`PASS_ON`], or what it asks for fails.
 pub fn process(_: &Pubkey, accounts: &[AccountInfo], data: &[u8]) -> ProgramResult {
     if let Some(call) = data.strip_prefix(&PASS_ON) {
         return pass_on(accounts, call);
@@ -73,7 +74,7 @@ fn migrate<'info>(
         Some(Wrong::UpgradeItself) => return call_loader(migrator, vault, UPGRADE),
         Some(Wrong::CloseItself) => return call_loader(migrator, vault, CLOSE),
         Some(Wrong::BurnUnits) => {
-            // A log costs a unit a byte, which is soon done.
+            // Logging costs a compute unit a byte, so the budget is soon spent.
             let noise = "x".repeat(10_000);
             loop {
                 anchor_lang::solana_program::log::sol_log(&noise);
@@ -146,7 +147,7 @@ fn call_loader<'info>(
     invoke(&call, &[migrator.clone(), vault.clone()])
 }
 
-/// Calls the first account's program as whoever called this one asks.
+/// Calls the first account's program with the other accounts and `data`.
 fn pass_on(accounts: &[AccountInfo], data: &[u8]) -> ProgramResult {
     let Some((program, rest)) = accounts.split_first() else {
         return Err(ProgramError::NotEnoughAccountKeys);

@@ -1,12 +1,12 @@
-//! Every wrong the target knows, by the index of the vault that suffers it.
+//! Every way in which the hostile target breaks the rules. The index of a vault chooses one.
 
-/// Vaults with an index from here on name a wrong to do.
-pub const FIRST: u32 = 1_000;
+/// A vault with an index from here on is migrated or restored wrongly.
+pub const FIRST_WRONG_INDEX: u32 = 1_000;
 
-/// A wrong.
+/// One way to break the rules of a migration or a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wrong {
-    /// Says that it migrated.
+    /// Reports success without migrating.
     DoNothing,
     /// Raises the version and leaves the old layout.
     FlipVersion,
@@ -32,7 +32,7 @@ pub enum Wrong {
     CallManager,
     /// Calls the manager back as if to emit one of its events.
     EmitAsManager,
-    /// Migrates well, and logs what an event of the manager's looks like in a log.
+    /// Migrates correctly, and writes a forged event of the manager into the log.
     LogEvent,
     /// Uses the migrator's signature to move the program's authority.
     MoveAuthority,
@@ -42,18 +42,18 @@ pub enum Wrong {
     CloseItself,
     /// Calls until there are no compute units left.
     BurnUnits,
-    /// Migrates well, then restores other bytes than it was given.
+    /// Migrates correctly; restores other bytes than it was given.
     RestoreOther,
-    /// Migrates well, then says that it restored.
+    /// Migrates correctly; reports a restore that it did not do.
     RestoreNothing,
-    /// Migrates well, then pays the payer back from the user's balance too.
+    /// Migrates correctly; on restore also pays the payer from the user's balance.
     RestoreTooMuch,
-    /// Migrates well, then spends from the wallet that gets rent back, as if it had signed.
+    /// Migrates correctly; on restore tries to spend from the wallet that gets rent back.
     RestoreSpend,
 }
 
 impl Wrong {
-    /// Every wrong: vault [`FIRST`] + i suffers the i-th.
+    /// Every variant; the vault with index [`FIRST_WRONG_INDEX`] + i gets the i-th.
     pub const ALL: [Self; 22] = [
         Self::DoNothing,
         Self::FlipVersion,
@@ -80,7 +80,7 @@ impl Wrong {
     ];
 
     pub(crate) fn of(index: u32) -> Option<Self> {
-        let at = usize::try_from(index.checked_sub(FIRST)?).ok()?;
+        let at = usize::try_from(index.checked_sub(FIRST_WRONG_INDEX)?).ok()?;
         Self::ALL.get(at).copied()
     }
 }

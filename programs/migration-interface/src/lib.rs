@@ -1,11 +1,11 @@
-//! What a program implements so that the upgrade manager can migrate its accounts: discriminators,
-//! seeds and argument layouts. No Anchor, no allocation; it decides nothing, it only names bytes.
+//! The interface that a program implements so that the upgrade manager can migrate its accounts:
+//! discriminators, seeds and argument layouts. No Anchor, no allocation, no rules.
 //!
 //! | instruction | data | accounts |
 //! |---|---|---|
-//! | [`Migrate`] | disc · from `u16` · to `u16` · sha256 of the old bytes | see [`account`] |
-//! | [`Restore`] | disc · from `u16` · to `u16` · sha256 of the current bytes · the old bytes | see [`account`] |
-//! | [`MigrateDown`] | disc · from `u16` · to `u16` · sha256 of the current bytes | see [`account`] |
+//! | [`Call::Migrate`] | disc · from `u16` · to `u16` · sha256 of the old bytes | see [`account`] |
+//! | [`Call::Restore`] | disc · from `u16` · to `u16` · sha256 of the current bytes · the old bytes | see [`account`] |
+//! | [`Call::MigrateDown`] | disc · from `u16` · to `u16` · sha256 of the current bytes | see [`account`] |
 //!
 //! Numbers are little-endian. A target compares account 0 with the migrator address of its pinned
 //! manager, refuses unless the stored version is `from`, answers success when it is already `to`,
@@ -22,7 +22,8 @@ pub const MIGRATE_DOWN: [u8; 8] = [0x3b, 0x74, 0x07, 0xd5, 0xdf, 0x89, 0x6b, 0x7
 /// First seed of the migrator address: `[MIGRATOR_SEED, target program id]` under the manager.
 pub const MIGRATOR_SEED: &[u8] = b"migrator";
 
-/// The manager that the targets of this workspace pin: the address in `upgrade-manager`'s `declare_id!`.
+/// The manager that the targets of this workspace pin: the address in `upgrade-manager`'s
+/// `declare_id!`.
 pub const MANAGER_ID: [u8; 32] = [
     210, 126, 244, 20, 84, 157, 55, 161, 110, 178, 184, 238, 192, 212, 138, 170, 183, 235, 194, 0,
     251, 249, 104, 247, 175, 33, 193, 161, 66, 208, 123, 101,
@@ -37,8 +38,8 @@ pub mod account {
     pub const MIGRATOR: usize = 0;
     /// `[writable]` the account to migrate or restore.
     pub const ACCOUNT: usize = 1;
-    /// `[writable]`, and `[signer]` for [`super::Migrate`]: pays the rent of growth, and gets back
-    /// on restore and migrate-down what the account then no longer needs, up to what was paid.
+    /// `[writable]`, and `[signer]` for `Migrate`: pays the rent of growth. `Restore` and
+    /// `MigrateDown` return to it the rent that the account no longer needs, at most what it paid.
     pub const RENT: usize = 2;
     /// The system program.
     pub const SYSTEM_PROGRAM: usize = 3;
@@ -107,6 +108,16 @@ pub enum Call<'a> {
 impl<'a> Call<'a> {
     /// `None` when `data` is not a call of this interface: wrong discriminator, too short, or bytes
     /// behind a call that takes none.
+    ///
+    /// ```
+    /// use migration_interface::{Call, Header, MIGRATE};
+    ///
+    /// let header = Header { from: 1, to: 2, expected_sha256: [7; 32] };
+    /// // What the manager sends, and what the target reads.
+    /// let data = header.encode(MIGRATE);
+    /// assert_eq!(Call::decode(&data), Some(Call::Migrate(header)));
+    /// assert_eq!(Call::decode(b"another instruction"), None);
+    /// ```
     #[must_use]
     pub fn decode(data: &'a [u8]) -> Option<Self> {
         let disc = data.first_chunk::<8>()?;
@@ -137,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_survives_encoding() {
+    fn a_call_reads_back_as_it_was_encoded() {
         let header = Header { from: 1, to: 2, expected_sha256: [7; 32] };
         assert_eq!(Call::decode(&header.encode(MIGRATE)), Some(Call::Migrate(header)));
         assert_eq!(Call::decode(&header.encode(MIGRATE_DOWN)), Some(Call::MigrateDown(header)));

@@ -1,11 +1,11 @@
-//! Every reason the program refuses, as a sentence an operator can act on.
+//! Every error of the program, as a sentence that an operator can act on.
 use anchor_lang::error::AnchorError;
 use anchor_lang::prelude::*;
 
-/// Declares [`ManagerError`] and, beside it, the texts that a refusal logs. What Anchor generates to
-/// look a name and a sentence up is a branch and an allocation for each, 22 KB of the ELF; these are
-/// one text and the lengths of its parts, without a pointer that the loader would have to fill in.
-macro_rules! refusals {
+/// Declares [`ManagerError`] and the texts that an error logs. Anchor generates a branch and an
+/// allocation for every name and every sentence, 22 KB of the ELF. Here all texts are one string,
+/// with their lengths beside it; neither holds a pointer that the loader would have to relocate.
+macro_rules! error_codes {
     ($($(#[$doc:meta])* $name:ident = $message:tt,)+) => {
         /// Codes start at 6000 in the order below; new ones go to the end.
         #[error_code]
@@ -14,14 +14,14 @@ macro_rules! refusals {
             $($(#[$doc])* #[msg($message)] $name,)+
         }
 
-        /// Name and sentence of every refusal, one after the other.
+        /// Name and sentence of every error, one after the other.
         const TEXTS: &str = concat!($(stringify!($name), $message),+);
 
-        /// How many bytes of [`TEXTS`] each takes.
+        /// How many bytes of [`TEXTS`] each name and each sentence takes.
         const LENGTHS: &[[u8; 2]] =
             &[$([length(stringify!($name)), length($message)]),+];
 
-        /// Every refusal, in the order of the codes.
+        /// Every error, in the order of the codes.
         pub const ALL: &[ManagerError] = &[$(ManagerError::$name),+];
     };
 }
@@ -33,7 +33,7 @@ const fn length(text: &str) -> u8 {
 }
 
 /// Name and sentence of `error`.
-fn texts(error: ManagerError) -> Option<(&'static str, &'static str)> {
+fn name_and_sentence(error: ManagerError) -> Option<(&'static str, &'static str)> {
     let (at, size) = (error as usize, |text: &u8| usize::from(*text));
     let [name, sentence] = LENGTHS.get(at)?;
     let before = LENGTHS.iter().take(at).flatten().map(size).sum();
@@ -42,12 +42,12 @@ fn texts(error: ManagerError) -> Option<(&'static str, &'static str)> {
     Some((name, rest.get(..size(sentence))?))
 }
 
-/// What the program answers when it refuses with `error`: the same as Anchor's own conversion, for
-/// a fraction of its code. Out of line and never expected, so that places that refuse stay small.
+/// Turns `error` into Anchor's error: the same value as Anchor's own conversion, in a fraction of
+/// its code. Cold and never inlined, so that the many places that return an error stay small.
 #[cold]
 #[inline(never)]
-pub(crate) fn refusal(error: ManagerError) -> Error {
-    let (name, sentence) = texts(error).unwrap_or_default();
+pub(crate) fn to_error(error: ManagerError) -> Error {
+    let (name, sentence) = name_and_sentence(error).unwrap_or_default();
     AnchorError {
         error_name: name.to_owned(),
         error_code_number: error.into(),
@@ -58,33 +58,33 @@ pub(crate) fn refusal(error: ManagerError) -> Error {
     .into()
 }
 
-/// What there must be.
-pub(crate) trait OrRefuse<T> {
-    /// The value, or the refusal.
-    fn or_refuse(self, error: ManagerError) -> Result<T>;
+/// Turns a missing value into one of our errors.
+pub(crate) trait OrErr<T> {
+    /// The value, or `error`.
+    fn or_err(self, error: ManagerError) -> Result<T>;
 }
 
-impl<T> OrRefuse<T> for Option<T> {
+impl<T> OrErr<T> for Option<T> {
     #[inline(always)]
-    fn or_refuse(self, error: ManagerError) -> Result<T> {
+    fn or_err(self, error: ManagerError) -> Result<T> {
         self.ok_or_else(
             #[inline(always)]
-            || refusal(error),
+            || to_error(error),
         )
     }
 }
 
-impl<T, E> OrRefuse<T> for core::result::Result<T, E> {
+impl<T, E> OrErr<T> for core::result::Result<T, E> {
     #[inline(always)]
-    fn or_refuse(self, error: ManagerError) -> Result<T> {
+    fn or_err(self, error: ManagerError) -> Result<T> {
         self.map_err(
             #[inline(always)]
-            |_| refusal(error),
+            |_| to_error(error),
         )
     }
 }
 
-refusals! {
+error_codes! {
     /// 6000
     MemberCount = "A multisig has 1 to 16 members.",
     /// 6001
@@ -319,13 +319,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_says_what_anchors_own_conversion_says() {
+    fn to_error_equals_anchors_own_conversion() {
         assert_eq!(ALL.len(), LENGTHS.len());
         for (code, error) in ALL.iter().enumerate() {
             assert_eq!(*error as usize, code);
-            let (name, sentence) = texts(*error).unwrap();
+            let (name, sentence) = name_and_sentence(*error).unwrap();
             assert_eq!((name, sentence), (&error.name()[..], &error.to_string()[..]));
-            assert_eq!(format!("{:?}", refusal(*error)), format!("{:?}", Error::from(*error)));
+            assert_eq!(format!("{:?}", to_error(*error)), format!("{:?}", Error::from(*error)));
         }
     }
 }

@@ -1,10 +1,11 @@
-//! One event for every change of state, emitted by self-CPI so that no log can forge or lose it.
-//! The audit trail is decoded from these inner instructions.
+//! One event for every change of state. They are emitted by self-CPI, because a log can be
+//! truncated or forged by another program. The audit trail is decoded from these inner
+//! instructions.
 use anchor_lang::prelude::*;
 
 use crate::state::{AccountStatus, ActionKind, BufferRole, Choice, Counters, ProposalStatus};
 
-/// A multisig was made.
+/// A multisig was created.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MultisigCreated {
@@ -50,7 +51,7 @@ pub struct BufferFrozen {
     pub refund: Pubkey,
 }
 
-/// A frozen buffer's hash was taken.
+/// A frozen buffer's hash was recorded.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BufferAttested {
@@ -64,7 +65,7 @@ pub struct BufferAttested {
     pub sha256: [u8; 32],
 }
 
-/// A proposal was made.
+/// An upgrade proposal was created.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProposalCreated {
@@ -96,9 +97,9 @@ pub struct VoteCast {
     pub proposal: Pubkey,
     /// The program; all zero when it is about the multisig itself.
     pub program: Pubkey,
-    /// Who.
+    /// The member.
     pub member: Pubkey,
-    /// What.
+    /// For or against.
     pub choice: Choice,
     /// Approvals now.
     pub approvals: u8,
@@ -116,7 +117,7 @@ pub struct VoteRevoked {
     pub proposal: Pubkey,
     /// The program; all zero when it is about the multisig itself.
     pub program: Pubkey,
-    /// Who.
+    /// The member.
     pub member: Pubkey,
     /// Approvals now.
     pub approvals: u8,
@@ -132,13 +133,13 @@ pub struct CancelRequested {
     pub proposal: Pubkey,
     /// The program; all zero when it is about the multisig itself.
     pub program: Pubkey,
-    /// Who.
+    /// The member.
     pub member: Pubkey,
     /// Status now.
     pub status: ProposalStatus,
 }
 
-/// The proposal ran out of time.
+/// A proposal's time was over, or its multisig had changed.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProposalExpired {
@@ -148,7 +149,7 @@ pub struct ProposalExpired {
     pub program: Pubkey,
 }
 
-/// The new code is in place.
+/// An upgrade was executed.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpgradeExecuted {
@@ -203,7 +204,7 @@ impl AccountsMoved {
     }
 }
 
-/// Every account is accounted for.
+/// Every account is verified, quarantined or closed.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MigrationCompleted {
@@ -211,7 +212,7 @@ pub struct MigrationCompleted {
     pub proposal: Pubkey,
     /// The program.
     pub program: Pubkey,
-    /// Who said so.
+    /// Who completed it.
     pub executor: Pubkey,
     /// All counters.
     pub counters: Counters,
@@ -227,7 +228,7 @@ pub struct RollbackVoted {
     pub proposal: Pubkey,
     /// The program.
     pub program: Pubkey,
-    /// Who.
+    /// The member.
     pub member: Pubkey,
     /// Whether accounts that cannot be restored may be given up.
     pub give_up: bool,
@@ -237,7 +238,7 @@ pub struct RollbackVoted {
     pub approved: bool,
 }
 
-/// The old code is back.
+/// The old code runs again.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgramRolledBack {
@@ -247,15 +248,15 @@ pub struct ProgramRolledBack {
     pub program: Pubkey,
     /// Who executed.
     pub executor: Pubkey,
-    /// Hash of the code that is back.
+    /// Hash of the code that runs again.
     pub elf_hash: [u8; 32],
     /// Version now.
     pub version: u16,
-    /// Accounts that were left on the new layout by vote.
+    /// Accounts that members gave up: they stay on the new layout.
     pub given_up: u64,
 }
 
-/// A proposal about a multisig, or about who holds a program, was made.
+/// A governance proposal was created.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GovernanceProposed {
@@ -329,7 +330,7 @@ pub struct MultisigDissolved {
 pub struct PauseChanged {
     /// The multisig.
     pub multisig: Pubkey,
-    /// Who.
+    /// The guardian or the member.
     pub actor: Pubkey,
     /// Chain time until which it is paused now, 0 when the pause was lifted.
     pub paused_until: i64,
@@ -351,7 +352,7 @@ pub struct ChunkAttested {
     pub accumulator: [u8; 32],
 }
 
-/// A buffer that was handed over without being frozen was closed.
+/// A buffer that was given to the manager without being frozen was closed.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BufferReclaimed {

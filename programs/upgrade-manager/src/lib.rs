@@ -17,51 +17,34 @@
 )]
 use anchor_lang::prelude::*;
 
-#[macro_use]
-#[warn(missing_docs)]
-pub mod control;
-
-mod backup;
-mod batch;
-mod emit;
+mod account_io;
 #[warn(missing_docs)]
 pub mod error;
 #[warn(missing_docs)]
 pub mod events;
-#[cfg(all(feature = "custom-heap", not(feature = "no-entrypoint"), target_os = "solana"))]
-mod heap;
-mod install;
+#[warn(missing_docs)]
+pub mod external;
 pub mod instructions;
-mod known;
 #[warn(missing_docs)]
-pub mod loader;
-mod multisig;
-#[warn(missing_docs)]
-pub mod nonce;
-mod record;
+pub mod runtime;
 #[cfg(not(feature = "no-entrypoint"))]
 mod security;
 #[warn(missing_docs)]
 pub mod seeds;
 #[warn(missing_docs)]
-pub mod squads;
-#[warn(missing_docs)]
 pub mod state;
-mod stored;
-mod system;
-mod target;
 
 use instructions::*;
 use state::{BufferRole, Choice, MultisigRules};
 
 declare_id!("FAgtu5Zwcc36ufZQygkhYcE6MxUAHKvGagUmHBVRriGL");
 
-/// Every instruction: one line what it does, one call.
+/// The instructions: each one doc line and one call.
 #[program]
 pub mod upgrade_manager {
     use super::*;
 
-    /// Makes a multisig.
+    /// Creates a multisig.
     pub fn create_multisig<'info>(
         ctx: Context<'info, CreateMultisig<'info>>,
         rules: MultisigRules,
@@ -69,7 +52,7 @@ pub mod upgrade_manager {
         CreateMultisig::handle(ctx, rules)
     }
 
-    /// Takes over a program's upgrade authority, with the present authority's signature.
+    /// Moves a program's upgrade authority to the manager; the present authority signs.
     pub fn register_program<'info>(
         ctx: Context<'info, RegisterProgram<'info>>,
         version: u16,
@@ -78,7 +61,7 @@ pub mod upgrade_manager {
         RegisterProgram::handle(ctx, version, trimmed_len)
     }
 
-    /// Takes over a buffer, which fixes its bytes.
+    /// Moves a buffer's authority to the manager, so that its bytes can never change.
     pub fn freeze_buffer<'info>(
         ctx: Context<'info, FreezeBuffer<'info>>,
         role: BufferRole,
@@ -86,7 +69,7 @@ pub mod upgrade_manager {
         FreezeBuffer::handle(ctx, role)
     }
 
-    /// Takes the hash of a frozen buffer with new code.
+    /// Records the hash of a frozen buffer with new code.
     pub fn attest_buffer<'info>(
         ctx: Context<'info, AttestBuffer<'info>>,
         trimmed_len: u32,
@@ -94,7 +77,7 @@ pub mod upgrade_manager {
         AttestBuffer::handle(ctx, trimmed_len)
     }
 
-    /// Takes the hash of the next chunk of a large frozen buffer.
+    /// Hashes the next chunk of a frozen buffer that is too large for one transaction.
     pub fn attest_chunk<'info>(
         ctx: Context<'info, AttestChunk<'info>>,
         trimmed_len: u32,
@@ -102,7 +85,7 @@ pub mod upgrade_manager {
         AttestChunk::handle(ctx, trimmed_len)
     }
 
-    /// Proves that a frozen buffer holds the code that runs.
+    /// Checks that a frozen buffer holds the code that runs, and records its hash.
     pub fn attest_rollback<'info>(
         ctx: Context<'info, AttestRollback<'info>>,
         trimmed_len: u32,
@@ -110,7 +93,7 @@ pub mod upgrade_manager {
         AttestRollback::handle(ctx, trimmed_len)
     }
 
-    /// Pins what the members will vote on.
+    /// Proposes an upgrade: pins the code, the rollback code, the accounts and the times.
     pub fn propose_upgrade<'info>(
         ctx: Context<'info, ProposeUpgrade<'info>>,
         args: ProposeArgs,
@@ -118,7 +101,7 @@ pub mod upgrade_manager {
         ProposeUpgrade::handle(ctx, args)
     }
 
-    /// Pins what the members will vote on about the multisig itself, or about who holds a program.
+    /// Proposes new rules for a multisig, to dissolve it, or to hand a program over.
     pub fn propose_governance<'info>(
         ctx: Context<'info, ProposeGovernance<'info>>,
         args: GovernanceArgs,
@@ -126,49 +109,49 @@ pub mod upgrade_manager {
         ProposeGovernance::handle(ctx, args)
     }
 
-    /// Votes for what `digest` stands for.
+    /// Votes for the proposal whose digest is `digest`.
     pub fn approve<'info>(ctx: Context<'info, CastVote<'info>>, digest: [u8; 32]) -> Result<()> {
         CastVote::cast(ctx, Choice::Approve, &digest)
     }
 
-    /// Votes against what `digest` stands for.
+    /// Votes against the proposal whose digest is `digest`.
     pub fn reject<'info>(ctx: Context<'info, CastVote<'info>>, digest: [u8; 32]) -> Result<()> {
         CastVote::cast(ctx, Choice::Reject, &digest)
     }
 
-    /// Takes a vote back.
+    /// Takes the signer's vote back.
     pub fn revoke<'info>(ctx: Context<'info, CastVote<'info>>) -> Result<()> {
         CastVote::revoke(ctx)
     }
 
-    /// Withdraws a proposal, or votes for that.
+    /// Withdraws or vetoes a proposal, or votes to cancel it.
     pub fn cancel<'info>(ctx: Context<'info, Cancel<'info>>) -> Result<()> {
         Cancel::handle(ctx)
     }
 
-    /// Ends a proposal that ran out of time.
+    /// Ends a proposal whose time is over or whose multisig has changed.
     pub fn expire<'info>(ctx: Context<'info, Expire<'info>>) -> Result<()> {
         Expire::handle(ctx)
     }
 
-    /// Installs the new code.
+    /// Installs the code of an approved upgrade proposal.
     pub fn execute_upgrade<'info>(ctx: Context<'info, ExecuteUpgrade<'info>>) -> Result<()> {
         ExecuteUpgrade::handle(ctx)
     }
 
-    /// Puts new rules of a multisig in force, or ends it.
+    /// Applies the new rules of a multisig, or dissolves it.
     pub fn execute_config_change<'info>(
         ctx: Context<'info, ExecuteConfigChange<'info>>,
     ) -> Result<()> {
         ExecuteConfigChange::handle(ctx)
     }
 
-    /// Hands a program's upgrade authority over.
+    /// Moves a program's upgrade authority to the approved new authority.
     pub fn execute_transfer<'info>(ctx: Context<'info, ExecuteTransfer<'info>>) -> Result<()> {
         ExecuteTransfer::handle(ctx)
     }
 
-    /// Stops executions for a while.
+    /// Pauses executions of a multisig; only its guardian can.
     pub fn pause<'info>(ctx: Context<'info, Pause<'info>>) -> Result<()> {
         Pause::handle(ctx)
     }
@@ -178,12 +161,12 @@ pub mod upgrade_manager {
         Unpause::handle(ctx)
     }
 
-    /// Brings a batch of accounts to the new layout.
+    /// Migrates a batch of accounts to the new layout.
     pub fn migrate_accounts<'info>(ctx: Context<'info, MigrateAccounts<'info>>) -> Result<()> {
         MigrateAccounts::handle(ctx)
     }
 
-    /// Looks at a batch of migrated accounts again.
+    /// Checks a batch of migrated accounts again.
     pub fn verify_accounts<'info>(ctx: Context<'info, VerifyAccounts<'info>>) -> Result<()> {
         VerifyAccounts::handle(ctx)
     }
@@ -198,17 +181,17 @@ pub mod upgrade_manager {
         MarkClosed::handle(ctx, index, old_hash, &proof)
     }
 
-    /// Sets an account aside that cannot migrate.
+    /// Quarantines an account that cannot migrate.
     pub fn quarantine<'info>(ctx: Context<'info, Quarantine<'info>>) -> Result<()> {
         Quarantine::handle(ctx)
     }
 
-    /// Ends a migration whose accounts are all accounted for.
+    /// Completes a migration whose accounts are all verified, quarantined or closed.
     pub fn complete<'info>(ctx: Context<'info, Complete<'info>>) -> Result<()> {
         Complete::handle(ctx)
     }
 
-    /// Votes for going back, and perhaps for giving up what cannot be restored.
+    /// Votes for rollback, and with `give_up` for giving up accounts that cannot be restored.
     pub fn approve_rollback<'info>(
         ctx: Context<'info, ApproveRollback<'info>>,
         digest: [u8; 32],
@@ -217,7 +200,7 @@ pub mod upgrade_manager {
         ApproveRollback::handle(ctx, &digest, give_up)
     }
 
-    /// Brings a batch of accounts back to the old layout.
+    /// Restores a batch of accounts to the old layout.
     pub fn restore_accounts<'info>(
         ctx: Context<'info, RestoreAccounts<'info>>,
         items: Vec<RestoreItem>,
@@ -225,7 +208,7 @@ pub mod upgrade_manager {
         RestoreAccounts::handle(ctx, items)
     }
 
-    /// Puts the old code back.
+    /// Installs the old code again.
     pub fn rollback_program<'info>(ctx: Context<'info, RollbackProgram<'info>>) -> Result<()> {
         RollbackProgram::handle(ctx)
     }
@@ -235,12 +218,12 @@ pub mod upgrade_manager {
         CloseBuffer::handle(ctx)
     }
 
-    /// Closes a proposal that has ended.
+    /// Closes an upgrade proposal that has ended.
     pub fn close_proposal<'info>(ctx: Context<'info, CloseProposal<'info>>) -> Result<()> {
         CloseProposal::handle(ctx)
     }
 
-    /// Closes a record that no rollback can need.
+    /// Closes a version record that no rollback can need.
     pub fn close_account_version<'info>(
         ctx: Context<'info, CloseAccountVersion<'info>>,
     ) -> Result<()> {
@@ -257,7 +240,7 @@ pub mod upgrade_manager {
         CloseMultisig::handle(ctx)
     }
 
-    /// Closes a proposal about a multisig that has ended.
+    /// Closes a governance proposal that has ended.
     pub fn close_governance<'info>(ctx: Context<'info, CloseGovernance<'info>>) -> Result<()> {
         CloseGovernance::handle(ctx)
     }
@@ -267,7 +250,7 @@ pub mod upgrade_manager {
         CloseBackup::handle(ctx)
     }
 
-    /// Closes a buffer that was handed over without being frozen.
+    /// Closes a buffer that was given to the manager without being frozen.
     pub fn reclaim_buffer<'info>(ctx: Context<'info, ReclaimBuffer<'info>>) -> Result<()> {
         ReclaimBuffer::handle(ctx)
     }

@@ -1,6 +1,6 @@
-//! `security.txt` in the ELF: whom to tell about a weakness, for those who have only the program's
-//! address. The format is that of the crate `solana-security-txt`, which explorers read. There is no
-//! public address to name: everything points to the files that come with the source.
+//! `security.txt` in the ELF: tells whoever has only the program's address where to report a
+//! weakness. Explorers read this format, which is that of the crate `solana-security-txt`. There is
+//! no public contact address, so every field points to the files that come with the source.
 
 solana_security_txt::security_txt! {
     name: "Upgrade manager of the control room for Solana program upgrades",

@@ -24,7 +24,7 @@ use crate::features;
 /// Chain time at the start of every test: 2026-10-15, 12:00 UTC.
 pub const START: i64 = 1_792_065_600;
 /// Compute units a transaction may use.
-pub const MOST_UNITS: u32 = 1_400_000;
+pub const MAX_COMPUTE_UNITS: u32 = 1_400_000;
 /// Slots per second that [`Bank::pass`] assumes: 400 ms each.
 const SLOTS_PER_TWO_SECONDS: u64 = 5;
 
@@ -116,7 +116,7 @@ impl Bank {
         signers: &[&Keypair],
     ) -> Result<u64, Refused> {
         self.sent += 1;
-        let mut all = vec![ComputeBudgetInstruction::set_compute_unit_limit(MOST_UNITS)];
+        let mut all = vec![ComputeBudgetInstruction::set_compute_unit_limit(MAX_COMPUTE_UNITS)];
         // A price of its own makes every transaction another one, whatever its blockhash.
         all.push(ComputeBudgetInstruction::set_compute_unit_price(self.sent));
         all.extend_from_slice(instructions);

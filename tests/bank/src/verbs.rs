@@ -17,7 +17,7 @@ use upgrade_manager::{
 
 use crate::{
     keys::{address, key},
-    world::{EXECUTION_WINDOW, LIFE, MEMBERS, ROLLBACK_WINDOW, TIMELOCK, World},
+    world::{EXECUTION_WINDOW, MEMBERS, PROPOSAL_LIFETIME, ROLLBACK_WINDOW, TIMELOCK, World},
 };
 
 /// Length of `bytes` without trailing zeros.
@@ -107,7 +107,7 @@ impl World {
             to_version: 2,
             type_rules: vec![type_rule()],
             manifest: self.manifest(),
-            expires_at: self.bank.time() + LIFE,
+            expires_at: self.bank.time() + PROPOSAL_LIFETIME,
             source: Source {
                 link: "https://example.org/vaults".into(),
                 commit: "0123456789abcdef".into(),

@@ -36,7 +36,7 @@ pub const EXECUTION_WINDOW: u32 = 24 * 3600;
 /// Seconds after execution in which members can vote for rollback.
 pub const ROLLBACK_WINDOW: u32 = 7 * 24 * 3600;
 /// Seconds from proposal to its expiry.
-pub const LIFE: i64 = 14 * 24 * 3600;
+pub const PROPOSAL_LIFETIME: i64 = 14 * 24 * 3600;
 /// Vaults of the owner.
 pub const VAULTS: u32 = 3;
 

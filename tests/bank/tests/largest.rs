@@ -1,7 +1,7 @@
 //! The largest ProgramData there can be, made by a stranger the moment the upgrade may be executed.
 use backend::instructions::program_data_address;
 use bank::{
-    bank::MOST_UNITS,
+    bank::MAX_COMPUTE_UNITS,
     keys::{address, key},
     world::World,
 };
@@ -10,17 +10,17 @@ use solana_loader_v3_interface::instruction::extend_program;
 use upgrade_manager::state::ProposalStatus;
 
 /// The most bytes an account can have.
-const MOST: usize = 10 * 1024 * 1024;
+const MAX_ACCOUNT_LEN: usize = 10 * 1024 * 1024;
 
 #[test]
 fn attack_34_a_program_extended_to_ten_mebibytes_is_upgraded_migrated_and_rolled_back() {
     let mut w = World::ready();
     let data = program_data_address(&demo_vault::ID);
-    let growth = u32::try_from(MOST - w.bank.data(&data).len()).unwrap();
+    let growth = u32::try_from(MAX_ACCOUNT_LEN - w.bank.data(&data).len()).unwrap();
     let extend = extend_program(&demo_vault::ID, Some(&address("stranger")), growth);
     let units = w.bank.ok(&[extend], &[&key("stranger")]);
     println!("units extend_program to 10 MiB: {units}");
-    assert_eq!(w.bank.data(&data).len(), MOST);
+    assert_eq!(w.bank.data(&data).len(), MAX_ACCOUNT_LEN);
     w.bank.next_slot();
 
     println!("with a ProgramData of 10 MiB:");
@@ -36,6 +36,6 @@ fn attack_34_a_program_extended_to_ten_mebibytes_is_upgraded_migrated_and_rolled
     // The bank itself stops a transaction at the limit; half of it must be left, whatever else the
     // manager comes to check.
     for (what, units) in [("execute_upgrade", execute), ("rollback_program", roll_back)] {
-        assert!(units < u64::from(MOST_UNITS) / 2, "{what}: {units}");
+        assert!(units < u64::from(MAX_COMPUTE_UNITS) / 2, "{what}: {units}");
     }
 }

@@ -43,8 +43,8 @@ pub fn names(w: &World) -> BTreeMap<Pubkey, String> {
         (seeds::event_authority(), "event authority"),
         (ID, "manager"),
         (solana_system_interface::program::ID, "system program"),
-        (upgrade_manager::loader::ID, "loader"),
-        (upgrade_manager::nonce::INSTRUCTIONS, "instructions sysvar"),
+        (upgrade_manager::external::loader::ID, "loader"),
+        (upgrade_manager::runtime::nonce::INSTRUCTIONS, "instructions sysvar"),
     ] {
         out.insert(key, name.to_owned());
     }

@@ -8,7 +8,9 @@ use anchor_lang::AccountDeserialize;
 use solana_account::{Account, ReadableAccount};
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
-    ID, loader, seeds,
+    ID,
+    external::loader,
+    seeds,
     state::{BufferAttestation, UpgradeProposal},
 };
 

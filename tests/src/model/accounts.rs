@@ -1,9 +1,9 @@
 //! The instructions about accounts: forward, verified, set aside, back.
 use super::{
     Events, Faults, Model,
-    course::{Status, Upgrade},
     op::{Call, EXECUTE, How, PAYER, Person, Pid, ProgramId, Scope, VAULTS, VaultId},
     program::{Backup, Content, Phase, Record, Standing},
+    voting::{Status, Upgrade},
 };
 
 impl Model {
@@ -44,7 +44,7 @@ impl Model {
             return None;
         };
         self.demand_governed(program, upgrade, f);
-        f.unless(upgrade.course.status.executed(), "NotExecuted");
+        f.unless(upgrade.voting.status.executed(), "NotExecuted");
         let last = self.state(program).is_some_and(|s| s.last == Some(id));
         f.unless(last, "Superseded");
         Some((upgrade.clone(), program))
@@ -77,9 +77,9 @@ impl Model {
 
     fn start(&mut self, id: Pid) {
         if let Some(upgrade) = self.upgrade_mut(id)
-            && upgrade.course.status == Status::Executed
+            && upgrade.voting.status == Status::Executed
         {
-            upgrade.course.status = Status::Migrating;
+            upgrade.voting.status = Status::Migrating;
         }
     }
 
@@ -94,11 +94,11 @@ impl Model {
         let Some((upgrade, program)) = self.demand_last(id, f) else { return vec![] };
         self.demand_migrating(program, f);
         self.demand_callable(program, f);
-        match self.multisigs.get(&upgrade.course.multisig) {
+        match self.multisigs.get(&upgrade.voting.multisig) {
             None => f.refuse(),
             Some(multisig) => f.unless(!multisig.paused(self.now.time), "Paused"),
         }
-        let slot = upgrade.course.executed.1;
+        let slot = upgrade.voting.executed.1;
         for vault in vaults {
             let key = (program, *vault);
             let from = self.standing(program, *vault, id, slot);
@@ -145,7 +145,7 @@ impl Model {
     fn verify_all(&mut self, id: Pid, vaults: &[VaultId], f: &mut Faults) -> Events {
         Self::batch(vaults.iter().copied(), f);
         let Some((upgrade, program)) = self.demand_last(id, f) else { return vec![] };
-        let slot = upgrade.course.executed.1;
+        let slot = upgrade.voting.executed.1;
         let (mut verified, mut closed) = (false, false);
         for vault in vaults {
             let from = self.standing(program, *vault, id, slot);
@@ -221,7 +221,7 @@ impl Model {
         f.unless(!old, "AccountExists");
         let seen = upgrade.manifest.iter().find(|(v, _)| *v == proof).map(|(_, c)| *c);
         f.unless(seen.is_some() && proof == vault, "BadProof");
-        let slot = upgrade.course.executed.1;
+        let slot = upgrade.voting.executed.1;
         Self::untouched(self.standing(program, vault, id, slot), f);
         if f.stop() {
             return vec![];
@@ -234,11 +234,11 @@ impl Model {
     fn quarantine(&mut self, id: Pid, by: Person, vault: VaultId, f: &mut Faults) -> Events {
         let Some((upgrade, program)) = self.demand_last(id, f) else { return vec![] };
         self.demand_migrating(program, f);
-        match self.multisigs.get(&upgrade.course.multisig) {
+        match self.multisigs.get(&upgrade.voting.multisig) {
             None => f.refuse(),
             Some(multisig) => multisig.demand(f, by, EXECUTE),
         }
-        let slot = upgrade.course.executed.1;
+        let slot = upgrade.voting.executed.1;
         let standing = self.standing(program, vault, id, slot);
         let now = self.owned(program, vault);
         if matches!(standing, Standing::Migrated | Standing::Verified) {
@@ -259,18 +259,18 @@ impl Model {
     fn complete(&mut self, id: Pid, by: Person, f: &mut Faults) -> Events {
         let Some((upgrade, program)) = self.demand_last(id, f) else { return vec![] };
         self.demand_migrating(program, f);
-        match self.multisigs.get(&upgrade.course.multisig) {
+        match self.multisigs.get(&upgrade.voting.multisig) {
             None => f.refuse(),
             Some(multisig) => multisig.demand(f, by, EXECUTE),
         }
-        f.unless(upgrade.course.status != Status::Completed, "NotExecuted");
+        f.unless(upgrade.voting.status != Status::Completed, "NotExecuted");
         let done = self.state(program).is_some_and(|s| s.counters.complete());
         f.unless(done, "NotComplete");
         if f.stop() {
             return vec![];
         }
         if let Some(upgrade) = self.upgrade_mut(id) {
-            upgrade.course.status = Status::Completed;
+            upgrade.voting.status = Status::Completed;
         }
         if let Some(state) = self.state_mut(program) {
             state.phase = Phase::Steady;
@@ -294,7 +294,7 @@ impl Model {
         let phase = self.state(program).map(|s| s.phase);
         f.unless(phase == Some(Phase::RollingBack), "RollbackNotApproved");
         self.demand_callable(program, f);
-        let slot = upgrade.course.executed.1;
+        let slot = upgrade.voting.executed.1;
         for (vault, how) in vaults {
             let key = (program, *vault);
             let Some(record) = self.records.get(&key).cloned() else {

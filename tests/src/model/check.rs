@@ -24,9 +24,9 @@ use crate::chain::Chain;
 const HEADER: usize = 45;
 
 /// The lamports of everybody whom an instruction may change.
-pub struct Purse(BTreeMap<Pubkey, u64>);
+pub struct Balances(BTreeMap<Pubkey, u64>);
 
-impl Purse {
+impl Balances {
     /// As they are.
     pub fn of(chain: &Chain, ix: &Instruction) -> Self {
         let writable = ix.accounts.iter().filter(|m| m.is_writable);
@@ -39,7 +39,7 @@ impl Purse {
     /// What is wrong.
     pub fn compare(&self, chain: &Chain, call: &Call, ix: &Instruction) -> Result<(), String> {
         let after = Self::of(chain, ix);
-        let sum = |purse: &Self| purse.0.values().map(|n| u128::from(*n)).sum::<u128>();
+        let sum = |balances: &Self| balances.0.values().map(|n| u128::from(*n)).sum::<u128>();
         if sum(self) != sum(&after) {
             return Err(format!("lamports: {} before, {} after", sum(self), sum(&after)));
         }
@@ -243,7 +243,7 @@ fn compare_state(
 /// The counters are what the records on chain say.
 fn recount(d: &mut Differences, pair: &Pair, at: &str, last: Pid, counters: [u32; 6]) {
     let Pid::Upgrade(program, ..) = last else { return };
-    let executed = pair.model.upgrade(last).map_or(0, |u| u.course.executed.1);
+    let executed = pair.model.upgrade(last).map_or(0, |u| u.voting.executed.1);
     let key = pair.keys.proposal(last);
     let mut count = [counters[0], 0, 0, 0, 0, 0];
     for vault in 0..VAULT_COUNT {

@@ -1,9 +1,9 @@
 //! Giving rent back: what has ended can be closed, and nothing before.
 use super::{
     Events, Faults, Model,
-    course::{Proposal, Status},
     op::{BufferId, Call, Pid, ProgramId, VaultId},
     program::{Holder, Phase, Standing},
+    voting::{Proposal, Status},
 };
 
 impl Model {
@@ -61,7 +61,7 @@ impl Model {
         let Pid::Upgrade(program, ..) = id else { return false };
         let last = self.state(program).is_some_and(|s| s.last == Some(id));
         self.upgrade(id).is_none_or(|upgrade| {
-            upgrade.ended(self.now) || (upgrade.course.status.executed() && !last)
+            upgrade.ended(self.now) || (upgrade.voting.status.executed() && !last)
         })
     }
 
@@ -95,8 +95,8 @@ impl Model {
                 self.over(id)
             }
             Some(Proposal::Multisig(change)) => {
-                let status = change.course.status;
-                !status.voting() || status == Status::Executed
+                let status = change.voting.status;
+                !status.is_voting() || status == Status::Executed
             }
         };
         f.unless(ended, "NotEnded");
@@ -109,7 +109,7 @@ impl Model {
         let key = (program, vault);
         let Some(backup) = self.backups.get(&key) else { return f.refuse() };
         let id = backup.by;
-        let slot = self.upgrade(id).map_or(0, |u| u.course.executed.1);
+        let slot = self.upgrade(id).map_or(0, |u| u.voting.executed.1);
         let record = self.records.get(&key);
         let standing = record.map_or(Standing::Pending, |r| r.under(id, slot));
         let back = matches!(standing, Standing::Pending | Standing::Restored);

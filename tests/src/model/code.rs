@@ -1,9 +1,9 @@
 //! The instructions about code: what is installed, and what comes back.
 use super::{
     Events, Faults, Model,
-    course::{Pinned, Proposal, Status, Upgrade},
     op::{Call, Code, EXECUTE, OTHER, Person, Pid, ProgramId, Role, VOTE},
     program::{Counters, Holder, Phase},
+    voting::{Pinned, Proposal, Status, Upgrade},
 };
 
 impl Model {
@@ -93,7 +93,7 @@ impl Model {
         if state.phase != Phase::Steady
             && let Some(last) = state.last.and_then(|last| self.upgrade_mut(last))
         {
-            last.course.status = Status::Superseded;
+            last.voting.status = Status::Superseded;
         }
         self.executed(id);
         if let Some(p) = self.upgrade_mut(id) {
@@ -133,13 +133,13 @@ impl Model {
             f.refuse();
             return vec![];
         };
-        let Some(multisig) = self.multisigs.get(&upgrade.course.multisig) else {
+        let Some(multisig) = self.multisigs.get(&upgrade.voting.multisig) else {
             f.refuse();
             return vec![];
         };
         let guardian = multisig.is_guardian(by);
         self.demand_governed(program, upgrade, f);
-        f.unless(upgrade.course.status.executed(), "NotExecuted");
+        f.unless(upgrade.voting.status.executed(), "NotExecuted");
         f.unless(!durable || multisig.rules.durable, "DurableNonce");
         let last = self.state(program).is_some_and(|s| s.last == Some(id));
         f.unless(last, "Superseded");
@@ -180,7 +180,7 @@ impl Model {
         };
         self.demand_restorer(&upgrade, by, f);
         let (Some(state), Some(multisig)) =
-            (self.state(program), self.multisigs.get(&upgrade.course.multisig))
+            (self.state(program), self.multisigs.get(&upgrade.voting.multisig))
         else {
             f.refuse();
             return vec![];
@@ -197,7 +197,7 @@ impl Model {
             return vec![];
         }
         if let Some(p) = self.upgrade_mut(id) {
-            p.course.status = Status::RolledBack;
+            p.voting.status = Status::RolledBack;
         }
         self.buffers.remove(&upgrade.rollback.buffer);
         self.install(program, upgrade.rollback.code);
@@ -214,7 +214,7 @@ impl Model {
     /// `by` may carry a decided rollback out.
     pub(crate) fn demand_restorer(&self, upgrade: &Upgrade, by: Person, f: &mut Faults) {
         upgrade.demand_rolling_back(f);
-        match self.multisigs.get(&upgrade.course.multisig) {
+        match self.multisigs.get(&upgrade.voting.multisig) {
             None => f.refuse(),
             Some(multisig) if multisig.is_guardian(by) => {}
             Some(multisig) => multisig.demand(f, by, EXECUTE),

@@ -8,10 +8,10 @@ use upgrade_manager::state::{
 
 use super::{
     check::{Differences, key_at, read},
-    course::{Course, Proposal, Status, Upgrade},
     drive::Pair,
     op::{BUFFERS, PROGRAMS, Role, VAULT_COUNT},
     program::{Attestation, Content, Holder, Record, Standing},
+    voting::{Proposal, Status, Upgrade, VotingModel},
     wire::LOADER,
 };
 
@@ -45,10 +45,10 @@ pub(super) fn compare_proposals(d: &mut Differences, pair: &Pair) {
                     let approved = (chain.approved_at, chain.approved_slot);
                     let times = (approved, chain.eta, chain.window_end);
                     let executed = (chain.executed_at, chain.executed_slot);
-                    let course = &model.course;
-                    compare_course(d, &at, head, times, executed, course);
-                    compare_ballot(d, &at, &chain.ballot, course);
-                    d.same(&at, d.person(&chain.proposer), course.proposer);
+                    let voting = &model.voting;
+                    compare_course(d, &at, head, times, executed, voting);
+                    compare_ballot(d, &at, &chain.ballot, voting);
+                    d.same(&at, d.person(&chain.proposer), voting.proposer);
                 }
                 None => d.found.push(format!("{at} is not there")),
             },
@@ -67,7 +67,7 @@ fn compare_course(
     head: (ProposalStatus, i64, i64, u64),
     times: ((i64, u64), i64, i64),
     executed: (i64, u64),
-    model: &Course,
+    model: &VotingModel,
 ) {
     let expected = (status(model.status), model.proposed_at, model.expires_at, model.epoch);
     d.same(&format!("{at} status, proposed, expires, epoch"), head, expected);
@@ -76,7 +76,7 @@ fn compare_course(
     d.same(&format!("{at} executed"), executed, model.executed);
 }
 
-fn compare_ballot(d: &mut Differences, at: &str, chain: &Ballot, model: &Course) {
+fn compare_ballot(d: &mut Differences, at: &str, chain: &Ballot, model: &VotingModel) {
     let votes: BTreeMap<_, _> = chain
         .votes
         .iter()
@@ -95,9 +95,9 @@ fn compare_upgrade(d: &mut Differences, at: &str, chain: &UpgradeProposal, model
     let approved = (chain.approved_at, chain.approved_slot);
     let executed = (chain.executed_at, chain.executed_slot);
     let times = (approved, chain.eta, chain.window_end);
-    compare_course(d, at, head, times, executed, &model.course);
-    compare_ballot(d, at, &chain.ballot, &model.course);
-    d.same(&format!("{at} proposer"), d.person(&chain.proposer), model.course.proposer);
+    compare_course(d, at, head, times, executed, &model.voting);
+    compare_ballot(d, at, &chain.ballot, &model.voting);
+    d.same(&format!("{at} proposer"), d.person(&chain.proposer), model.voting.proposer);
     let back: BTreeMap<_, _> =
         chain.ballot.rollback.iter().map(|v| (d.person(&v.member), v.give_up)).collect();
     d.same(&format!("{at} rollback votes"), &back, &model.back);

@@ -209,7 +209,7 @@ impl Pair {
         faults: &Faults,
         events: &[&'static str],
     ) -> Result<String, String> {
-        let before = check::Purse::of(&self.chain, ix);
+        let before = check::Balances::of(&self.chain, ix);
         let durable = is_durable(call);
         let Some(outcome) = self.send(ix, durable) else {
             return Err(String::from("a signer has no key: the generator must not make this"));

@@ -4,9 +4,9 @@ use solana_instruction::{AccountMeta, Instruction};
 use super::{
     Model,
     archive::Archive,
-    course::{MultisigChange, Proposal},
     keys::Keys,
     op::{Action, BufferId, Call, DEV, How, MultisigId, PAYER, Pid, ProgramId, Scope, VaultId},
+    voting::{MultisigChange, Proposal},
     wire::{Bytes, CLOCK, INSTRUCTIONS, LOADER, Metas, RENT, SYSTEM},
 };
 
@@ -23,7 +23,7 @@ pub struct Writer<'a> {
 impl Writer<'_> {
     fn multisig_of(&self, id: Pid) -> MultisigId {
         match (self.model.proposals.get(&id), id) {
-            (Some(proposal), _) => proposal.course().multisig,
+            (Some(proposal), _) => proposal.voting().multisig,
             (None, Pid::Multisig(multisig, _)) => multisig,
             (None, Pid::Upgrade(_, multisig, _)) => multisig,
         }
@@ -133,10 +133,10 @@ impl Writer<'_> {
                 plain(metas, b().multisig_args(*expires_at, &note, action, k))
             }
             Call::Vote { on, by, digest, .. } => {
-                plain(self.voting(*on, *by), b().raw(&self.digest(*on, *digest)))
+                plain(self.vote_metas(*on, *by), b().raw(&self.digest(*on, *digest)))
             }
             Call::Revoke { on, by, .. } | Call::Cancel { on, by, .. } => {
-                plain(self.voting(*on, *by), b())
+                plain(self.vote_metas(*on, *by), b())
             }
             Call::Expire { on } => {
                 let state = self.program_of(*on).map(|p| k.state(p));
@@ -186,7 +186,7 @@ impl Writer<'_> {
         code.map_or(1, |code| code.trimmed_len()) - u32::from(!exact)
     }
 
-    fn voting(&self, on: Pid, by: u8) -> Metas {
+    fn vote_metas(&self, on: Pid, by: u8) -> Metas {
         let (k, state) = (self.keys, self.program_of(on).map(|p| self.keys.state(p)));
         let metas = Metas::default().s(k.person(by)).w(k.multisig(self.multisig_of(on)));
         metas.maybe_w(state).w(k.proposal(on)).r(INSTRUCTIONS)

@@ -2,7 +2,7 @@
 //! knows people, programs and buffers by number, and says of every operation whether the chain must
 //! take it, for which reasons it may refuse, and what it changes.
 //!
-//! [`op`] is what can be done, [`multisig`], [`course`] and [`program`] what there is, [`votes`],
+//! [`op`] is what can be done, [`multisig`], [`voting`] and [`program`] what there is, [`votes`],
 //! [`code`], [`accounts`] and [`closing`] the rules, [`generate`] makes sequences, [`archive`],
 //! [`wire`] and [`drive`] bring them to a chain, [`check`] compares.
 mod accounts;
@@ -11,7 +11,6 @@ pub mod check;
 mod closing;
 mod code;
 mod compare;
-pub mod course;
 pub mod drive;
 pub mod elfs;
 pub mod generate;
@@ -24,17 +23,18 @@ pub mod sequence;
 pub mod stages;
 mod staging;
 mod votes;
+pub mod voting;
 pub mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use course::{Now, Proposal, Upgrade};
 use multisig::Multisig;
 use op::{
     BUFFERS, BufferId, Call, Code, DEV, MultisigId, Op, Pid, ProgramId, VAULT_COUNT, VAULTS,
     VaultId,
 };
 use program::{Attestation, Backup, Buffer, Content, Holder, Phase, Program, Record};
+use voting::{Now, Proposal, Upgrade};
 
 /// Everything there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -257,21 +257,21 @@ impl Model {
     /// state was closed, or another multisig registered the program, no instruction about the upgrade gets
     /// as far as the rules about its status.
     pub(crate) fn demand_governed(&self, program: ProgramId, upgrade: &Upgrade, f: &mut Faults) {
-        let multisig = upgrade.course.multisig;
+        let multisig = upgrade.voting.multisig;
         f.refuse_unless(self.state(program).is_some_and(|state| state.multisig == multisig));
     }
 
     /// Open proposals of `multisig`.
     pub fn open_proposals(&self, multisig: MultisigId) -> usize {
-        let open = |p: &&Proposal| p.course().multisig == multisig && p.course().status.voting();
+        let open = |p: &&Proposal| p.voting().multisig == multisig && p.voting().status.is_voting();
         self.proposals.values().filter(open).count()
     }
 
     /// `id` has ended before its execution: its places are free.
     pub(crate) fn end(&mut self, id: Pid) {
         let Some(proposal) = self.proposals.get(&id) else { return };
-        let (multisig, proposer) = (proposal.course().multisig, proposal.course().proposer);
-        let program = course::program_of(id, proposal);
+        let (multisig, proposer) = (proposal.voting().multisig, proposal.voting().proposer);
+        let program = voting::program_of(id, proposal);
         if let Some(state) = program.and_then(|program| self.state_mut(program)) {
             for place in [&mut state.live, &mut state.forward] {
                 if *place == Some(id) {

@@ -1,15 +1,15 @@
 //! What comes before an execution: programs taken over, buffers frozen and hashed, upgrades proposed.
 use super::{
     Events, Faults, Model,
-    course::{Course, Pinned, Proposal, Upgrade},
     op::{BufferId, Code, EXECUTE, PROPOSE, Person, Pid, Plan, ProgramId, Role, Scope, VAULTS},
     program::{Attestation, Counters, Holder, Phase, State},
+    voting::{Pinned, Proposal, Upgrade, VotingModel},
 };
 
 /// Chunks of a large build.
 const CHUNKS: u32 = 3;
 /// Longest time from proposal to expiry, seconds.
-const MAX_LIFE: i64 = 180 * 24 * 3600;
+const MAX_PROPOSAL_LIFETIME: i64 = 180 * 24 * 3600;
 
 impl Model {
     pub(crate) fn register(
@@ -257,7 +257,10 @@ impl Model {
         let seen = plan.manifest && program == VAULTS && !self.vaults.is_empty();
         f.unless(!seen || plan.scope != Scope::Nothing, "Manifest");
         let life = plan.expires_at - now.time;
-        f.unless(life > i64::from(multisig.rules.timelock) && life <= MAX_LIFE, "ExpiryOutOfRange");
+        f.unless(
+            life > i64::from(multisig.rules.timelock) && life <= MAX_PROPOSAL_LIFETIME,
+            "ExpiryOutOfRange",
+        );
         let open = multisig.open.get(&by).copied().unwrap_or(0);
         f.unless(open < multisig.rules.open_cap, "TooManyOpen");
         let id = Pid::Upgrade(program, state.multisig, multisig.next);
@@ -268,7 +271,7 @@ impl Model {
         let manifest =
             if seen { self.vaults.iter().map(|(v, c)| (*v, *c)).collect() } else { vec![] };
         let proposal = Upgrade {
-            course: Course::new((state.multisig, multisig.epoch), by, plan.expires_at, now),
+            voting: VotingModel::new((state.multisig, multisig.epoch), by, plan.expires_at, now),
             forward: plan.forward,
             upgrade: new,
             rollback: old,
@@ -282,7 +285,7 @@ impl Model {
             rollback_at: 0,
             back: Default::default(),
         };
-        self.count_proposal(proposal.course.multisig, by);
+        self.count_proposal(proposal.voting.multisig, by);
         self.proposals.insert(id, Proposal::Upgrade(proposal));
         for buffer in [upgrade, rollback] {
             if let Some(attestation) = self.attestations.get_mut(&buffer) {

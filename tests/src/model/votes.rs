@@ -1,14 +1,14 @@
 //! The multisig's instructions: creation, votes, changes of itself, pauses.
 use super::{
     Events, Faults, Model,
-    course::{Course, MultisigChange, Proposal, Status, program_of},
     multisig::{Multisig, PAUSE},
     op::{Action, Call, EXECUTE, MultisigId, PROPOSE, Person, Pid, ProgramId, VOTE},
     program::{Holder, Phase},
+    voting::{MultisigChange, Proposal, Status, VotingModel, program_of},
 };
 
 /// Longest time from proposal to expiry, seconds.
-const MAX_LIFE: i64 = 180 * 24 * 3600;
+const MAX_PROPOSAL_LIFETIME: i64 = 180 * 24 * 3600;
 
 impl Model {
     pub(crate) fn multisig_call(&mut self, call: &Call, f: &mut Faults) -> Events {
@@ -31,20 +31,20 @@ impl Model {
             Call::Vote { on, by, approve, digest, durable } => {
                 f.unless(*digest, "DigestMismatch");
                 let now = self.now;
-                self.vote(*on, *by, *durable, f, |course, f| {
-                    let same = course.votes.get(by).is_some_and(|(aye, _)| aye == approve);
+                self.vote(*on, *by, *durable, f, |voting, f| {
+                    let same = voting.votes.get(by).is_some_and(|(aye, _)| aye == approve);
                     f.unless(!same, "AlreadyVoted");
                     if !f.stop() {
-                        course.votes.insert(*by, (*approve, now.time));
+                        voting.votes.insert(*by, (*approve, now.time));
                     }
                 });
                 if f.stop() { vec![] } else { vec!["VoteCast"] }
             }
             Call::Revoke { on, by, durable } => {
-                self.vote(*on, *by, *durable, f, |course, f| {
-                    f.unless(course.votes.contains_key(by), "NoVote");
+                self.vote(*on, *by, *durable, f, |voting, f| {
+                    f.unless(voting.votes.contains_key(by), "NoVote");
                     if !f.stop() {
-                        course.votes.remove(by);
+                        voting.votes.remove(by);
                     }
                 });
                 if f.stop() { vec![] } else { vec!["VoteRevoked"] }
@@ -110,7 +110,10 @@ impl Model {
         multisig.demand(f, by, PROPOSE);
         f.unless(!multisig.dissolved, "Dissolved");
         let life = expires_at - now.time;
-        f.unless(life > i64::from(multisig.rules.timelock) && life <= MAX_LIFE, "ExpiryOutOfRange");
+        f.unless(
+            life > i64::from(multisig.rules.timelock) && life <= MAX_PROPOSAL_LIFETIME,
+            "ExpiryOutOfRange",
+        );
         let open = multisig.open.get(&by).copied().unwrap_or(0);
         f.unless(open < multisig.rules.open_cap, "TooManyOpen");
         match action {
@@ -134,7 +137,7 @@ impl Model {
         if f.stop() {
             return vec![];
         }
-        let course = Course::new((id, multisig.epoch), by, expires_at, now);
+        let voting = VotingModel::new((id, multisig.epoch), by, expires_at, now);
         let mut action = action.clone();
         if let Action::Change(rules) = &mut action {
             rules.members.sort();
@@ -144,7 +147,7 @@ impl Model {
         {
             state.live = Some(pid);
         }
-        self.proposals.insert(pid, Proposal::Multisig(MultisigChange { course, action }));
+        self.proposals.insert(pid, Proposal::Multisig(MultisigChange { voting, action }));
         self.count_proposal(id, by);
         vec!["GovernanceProposed"]
     }
@@ -177,25 +180,25 @@ impl Model {
         by: Person,
         durable: bool,
         f: &mut Faults,
-        change: impl FnOnce(&mut Course, &mut Faults),
+        change: impl FnOnce(&mut VotingModel, &mut Faults),
     ) {
         let now = self.now;
         let Some(proposal) = self.proposals.get(&id) else { return f.refuse() };
-        let Some(multisig) = self.multisigs.get(&proposal.course().multisig) else {
+        let Some(multisig) = self.multisigs.get(&proposal.voting().multisig) else {
             return f.refuse();
         };
         f.unless(!durable || multisig.rules.durable, "DurableNonce");
-        proposal.course().demand_vote(f, multisig, by, now);
+        proposal.voting().demand_vote(f, multisig, by, now);
         self.demand_live(id, proposal, f);
         let multisig = multisig.clone();
         let Some(proposal) = self.proposals.get_mut(&id) else { return };
-        let course = proposal.course_mut();
-        change(course, f);
+        let voting = proposal.course_mut();
+        change(voting, f);
         if f.stop() {
             return;
         }
-        course.weigh(&multisig, now);
-        if course.status == Status::Rejected {
+        voting.weigh(&multisig, now);
+        if voting.status == Status::Rejected {
             self.end(id);
         }
     }
@@ -205,15 +208,15 @@ impl Model {
             f.refuse();
             return vec![];
         };
-        let course = proposal.course();
-        let Some(multisig) = self.multisigs.get(&course.multisig) else {
+        let voting = proposal.voting();
+        let Some(multisig) = self.multisigs.get(&voting.multisig) else {
             f.refuse();
             return vec![];
         };
         self.demand_known(id, proposal, f);
-        f.unless(course.status.voting(), "NotVoting");
+        f.unless(voting.status.is_voting(), "NotVoting");
         f.unless(!durable || multisig.rules.durable, "DurableNonce");
-        let withdrawn = by == course.proposer && course.votes.is_empty();
+        let withdrawn = by == voting.proposer && voting.votes.is_empty();
         let vetoed = !withdrawn && multisig.is_guardian(by);
         if vetoed {
             let own_chair = matches!(proposal, Proposal::Multisig(MultisigChange { action: Action::Change(rules), .. })
@@ -221,12 +224,12 @@ impl Model {
             f.unless(!own_chair, "GuardianCannotVeto");
         } else if !withdrawn {
             multisig.demand(f, by, VOTE);
-            f.unless(!course.cancel.contains(&by), "AlreadyVoted");
+            f.unless(!voting.cancel.contains(&by), "AlreadyVoted");
         }
         if f.stop() {
             return vec![];
         }
-        let mut cancel = course.cancel.clone();
+        let mut cancel = voting.cancel.clone();
         let mut ends = withdrawn || vetoed;
         if !ends {
             cancel.retain(|who| multisig.votes(*who));
@@ -249,15 +252,15 @@ impl Model {
             f.refuse();
             return vec![];
         };
-        let course = proposal.course();
+        let voting = proposal.voting();
         self.demand_known(id, proposal, f);
-        let Some(multisig) = self.multisigs.get(&course.multisig) else {
+        let Some(multisig) = self.multisigs.get(&voting.multisig) else {
             f.refuse();
             return vec![];
         };
-        let stale = multisig.epoch != course.epoch;
-        f.unless(course.status.voting(), "NotVoting");
-        f.unless(stale || now > course.deadline(), "NotExpired");
+        let stale = multisig.epoch != voting.epoch;
+        f.unless(voting.status.is_voting(), "NotVoting");
+        f.unless(stale || now > voting.deadline(), "NotExpired");
         if f.stop() {
             return vec![];
         }
@@ -270,10 +273,10 @@ impl Model {
 
     /// What every execution asks.
     pub(crate) fn demand_execution(&self, proposal: &Proposal, by: Person, f: &mut Faults) {
-        let course = proposal.course();
-        let Some(multisig) = self.multisigs.get(&course.multisig) else { return f.refuse() };
+        let voting = proposal.voting();
+        let Some(multisig) = self.multisigs.get(&voting.multisig) else { return f.refuse() };
         multisig.demand(f, by, EXECUTE);
-        course.demand_ready(f, multisig, self.now);
+        voting.demand_ready(f, multisig, self.now);
     }
 
     fn execute_config(&mut self, id: Pid, by: Person, f: &mut Faults) -> Events {
@@ -282,7 +285,7 @@ impl Model {
             return vec![];
         };
         self.demand_execution(proposal, by, f);
-        let (multisig_id, action) = (change.course.multisig, change.action.clone());
+        let (multisig_id, action) = (change.voting.multisig, change.action.clone());
         let Some(multisig) = self.multisigs.get(&multisig_id) else {
             f.refuse();
             return vec![];
@@ -321,10 +324,10 @@ impl Model {
     pub(crate) fn executed(&mut self, id: Pid) {
         let now = self.now;
         let Some(proposal) = self.proposals.get_mut(&id) else { return };
-        let course = proposal.course_mut();
-        course.status = Status::Executed;
-        course.executed = (now.time, now.slot);
-        let (multisig, proposer) = (course.multisig, course.proposer);
+        let voting = proposal.course_mut();
+        voting.status = Status::Executed;
+        voting.executed = (now.time, now.slot);
+        let (multisig, proposer) = (voting.multisig, voting.proposer);
         if let Some(multisig) = self.multisigs.get_mut(&multisig) {
             multisig.end(proposer);
         }
@@ -336,7 +339,7 @@ impl Model {
             return vec![];
         };
         self.demand_execution(proposal, by, f);
-        let (multisig_id, now) = (change.course.multisig, self.now.time);
+        let (multisig_id, now) = (change.voting.multisig, self.now.time);
         let Action::Transfer(program, new) = change.action else {
             f.refuse();
             return vec![];

@@ -9,8 +9,9 @@ use std::{
 
 use anchor_lang::AccountDeserialize;
 use backend::{
-    Backend, FileArchive, FileSigner, ProposalManager, Signer, elf,
-    gateway::{Gateway, RawAccount},
+    Backend, FileArchive, FileSigner, ProposalManager, Signer,
+    chain::{ChainClient, RawAccount},
+    elf,
     instructions::program_data_address,
 };
 use e2e::{live::Live, relay::Relay, robot};
@@ -28,7 +29,7 @@ const DAY: u32 = 24 * HOUR;
 /// The bare chain, and the one who deployed everything on it.
 struct Desk {
     chain: Live,
-    gateway: Gateway,
+    gateway: ChainClient,
     program: Pubkey,
     deployer: Pubkey,
 }
@@ -37,7 +38,7 @@ impl Desk {
     fn open() -> Self {
         let chain = Live::start(VAULTS, 200, &["--bare"]);
         assert!(chain.ready.multisig.is_none() && chain.ready.proposal.is_none());
-        let gateway = chain.gateway();
+        let gateway = chain.chain_client();
         let program = chain.ready.program.parse().expect("an address");
         let deployer = FileSigner::open(&chain.ready.deployer).expect("a key").pubkey();
         Self { chain, gateway, program, deployer }
@@ -369,7 +370,7 @@ fn unused_buffers(desk: &Desk) {
         Arc::new(FileSigner::open(&desk.chain.ready.deployer).expect("a key"));
     let archive = Arc::new(FileArchive::at(&desk.chain.folder("archive")));
     let backend = Backend::new(desk.gateway.clone(), archive, Some(key.clone()));
-    let manager = ProposalManager::new(&backend);
+    let manager = ProposalManager::new(&backend.context());
     let frozen = manager.freeze(&*key, &desk.program, &address, BufferRole::Rollback);
     desk.chain.run(frozen).expect("a frozen buffer");
     assert_eq!(desk.show(&half)["attested"], false);

@@ -13,7 +13,7 @@ use std::{
 use anchor_lang::{AccountDeserialize, AccountSerialize};
 use backend::{
     FileSigner, Signer,
-    gateway::{Gateway, RawAccount},
+    chain::{ChainClient, RawAccount},
 };
 use demo_vault::{
     client::{close_ix, deposit_ix, open_ix, set_limit_ix, type_rule, vault_address, withdraw_ix},
@@ -21,9 +21,11 @@ use demo_vault::{
 };
 use e2e::{live::Live, robot};
 use sandbox::{
-    keys::new_key,
-    local::{self, SOL},
-    snapshot::Snapshot,
+    chain::{
+        local_rpc::{self, SOL},
+        snapshot::AccountSnapshot,
+    },
+    scenario::keys::new_key,
 };
 use serde_json::Value;
 use solana_instruction::Instruction;
@@ -46,7 +48,7 @@ const FIRST: u64 = 500_000;
 /// A chain with a proposal, and the users whose vaults it is about.
 struct Desk {
     chain: Live,
-    gateway: Gateway,
+    gateway: ChainClient,
     program: Pubkey,
     deployer: FileSigner,
     users: Vec<Arc<dyn Signer>>,
@@ -57,7 +59,7 @@ impl Desk {
     /// Vaults first, then a multisig and its proposal, so that the manifest holds them.
     fn open(users: usize) -> Self {
         let chain = Live::start(QUIET, 100, &["--bare"]);
-        let gateway = chain.gateway();
+        let gateway = chain.chain_client();
         let program = chain.ready.program.parse().expect("an address");
         let deployer = FileSigner::open(&chain.ready.deployer).expect("a key");
         let users = (0..users).map(|_| new_key()).collect();
@@ -65,7 +67,7 @@ impl Desk {
         let mut desk = Self { chain, gateway, program, deployer, users, proposal };
         for n in 0..desk.users.len() {
             let owner = desk.users[n].pubkey();
-            desk.chain.run(local::airdrop(&desk.gateway, &owner, 10 * SOL)).expect("lamports");
+            desk.chain.run(local_rpc::airdrop(&desk.gateway, &owner, 10 * SOL)).expect("lamports");
             let fill = |i| [open_ix(&owner, i), deposit_ix(&owner, i, FIRST)];
             desk.user(n, (0..EACH).flat_map(fill).collect());
         }
@@ -179,14 +181,16 @@ impl Desk {
         self.read::<UpgradeProposal>(&self.proposal).status
     }
 
-    fn snapshot(&self) -> Snapshot {
-        self.chain.run(Snapshot::take(&self.gateway, &self.program)).expect("the chain answers")
+    fn snapshot(&self) -> AccountSnapshot {
+        self.chain
+            .run(AccountSnapshot::take(&self.gateway, &self.program))
+            .expect("the chain answers")
     }
 
     /// Until code that was installed just now can be called.
-    fn settle(&self) {
+    fn wait_until_callable(&self) {
         let next = self.state().executed_slot + 1;
-        self.chain.run(local::wait_for_slot(&self.gateway, next)).expect("slots pass");
+        self.chain.run(local_rpc::wait_for_slot(&self.gateway, next)).expect("slots pass");
     }
 
     /// Votes, timelock, upgrade: the new code runs.
@@ -196,7 +200,7 @@ impl Desk {
         }
         self.chain.advance(48 * 3600 + 60);
         self.chain.done(4, &["execute", "--yes"]);
-        self.settle();
+        self.wait_until_callable();
     }
 
     /// The mirror says what the chain says, account by account.
@@ -285,7 +289,7 @@ fn what_users_did_meanwhile_survives_the_way_back() {
     assert_eq!(desk.lamports(&payer), desk.rent(0) + restored * growth);
 
     // The old code serves what came back, whether it was touched or not.
-    desk.settle();
+    desk.wait_until_callable();
     desk.user(0, vec![withdraw_ix(&ann, 2, 1), deposit_ix(&ann, 4, 1)]);
     desk.user(1, vec![withdraw_ix(&bob, 3, FIRST), close_ix(&bob, 4)]);
     // One record for each account that migrated or was written down as closed.
@@ -320,7 +324,7 @@ fn empty_the_payer(desk: &Desk) {
 }
 
 /// Every vault after the rollback against what it was before the upgrade.
-fn as_they_must_be(desk: &Desk, before: &Snapshot) {
+fn as_they_must_be(desk: &Desk, before: &AccountSnapshot) {
     let mut expected = before.clone();
     // Deposits, and what they and withdrawals changed in lamports.
     let changed = [
@@ -403,7 +407,7 @@ fn what_cannot_come_back_keeps_the_old_code_out_until_members_give_it_up() {
     let mut expected = before;
     expected.0.insert(stuck, account);
     assert_eq!(expected.differences(&desk.snapshot()), Vec::<String>::new());
-    desk.settle();
+    desk.wait_until_callable();
     desk.user(0, vec![withdraw_ix(&desk.owner(0), 2, FIRST)]);
     desk.mirrored(u64::from(QUIET + EACH) + 5);
 }

@@ -1,9 +1,12 @@
 //! The `control-room` binary without screens, on a live local chain: whole jobs, wrong input, nodes
 //! that fail, and a process that is killed half way.
 mod bad_input;
+mod doctor;
+mod foreign_lamports;
 mod from_scratch;
 mod hard_rollback;
 mod multisig_commands;
+mod not_recorded;
 mod priority_fee;
 mod resume;
 mod scenarios;

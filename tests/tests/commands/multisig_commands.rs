@@ -14,7 +14,7 @@ use upgrade_manager::state::{MultisigConfig, ProposalStatus};
 
 const HOUR: u32 = 3_600;
 
-struct Room {
+struct ControlRoom {
     chain: Live,
     multisig: Pubkey,
     program: String,
@@ -28,7 +28,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
 }
 
-impl Room {
+impl ControlRoom {
     /// Five members, three of whom decide; the deployer is the guardian.
     fn open() -> Self {
         let chain = Live::start(1, 200, &["--bare"]);
@@ -45,7 +45,7 @@ impl Room {
     }
 
     fn config(&self) -> MultisigConfig {
-        let gateway = self.chain.gateway();
+        let gateway = self.chain.chain_client();
         let raw = self.chain.run(gateway.account(&self.multisig)).expect("the chain answers");
         let data = raw.expect("a multisig").data;
         MultisigConfig::try_deserialize(&mut data.as_slice()).expect("a multisig")
@@ -77,7 +77,7 @@ impl Room {
     }
 }
 
-fn new_rules(room: &Room) -> String {
+fn new_rules(room: &ControlRoom) -> String {
     let gone = key(&room.chain.key(5)).to_string();
     let change = ["multisig", "propose-change", "--timelock-hours", "72", "--remove-member", &gone];
     room.refused(1, &["multisig", "propose-change", "--timelock-hours", "24"], "timelock");
@@ -102,7 +102,7 @@ fn new_rules(room: &Room) -> String {
     proposal
 }
 
-fn pause(room: &Room) {
+fn pause(room: &ControlRoom) {
     room.refused(1, &["pause"], "guardian");
     room.chain.outsider_done(&["pause", "--yes"]);
     let status = room.chain.done(1, &["status"]);
@@ -114,7 +114,7 @@ fn pause(room: &Room) {
     assert_eq!(room.chain.done(1, &["status"])["multisigs"][0]["paused"], false);
 }
 
-fn handover(room: &Room) -> String {
+fn handover(room: &ControlRoom) -> String {
     let multisig = room.multisig.to_string();
     let register = ["program", "register", "--program", &room.program, "--multisig", &multisig];
     room.chain.outsider_done(&[&register[..], &["--version", "1", "--yes"]].concat());
@@ -130,7 +130,7 @@ fn handover(room: &Room) -> String {
     room.chain.done(1, &[&execute[..], &["--cosigner", &cosigner, "--yes"]].concat());
     let program: Pubkey = room.program.parse().expect("an address");
     let data = program_data_address(&program);
-    let raw = room.chain.run(room.chain.gateway().account(&data)).expect("the chain answers");
+    let raw = room.chain.run(room.chain.chain_client().account(&data)).expect("the chain answers");
     assert_eq!(raw.expect("code").data[13..45], *new.parse::<Pubkey>().expect("a key").as_ref());
     assert_eq!(room.config().programs, 0);
     room.chain.done(3, &["close", "--state", &room.program, "--yes"]);
@@ -138,7 +138,7 @@ fn handover(room: &Room) -> String {
 }
 
 /// The audit log, as soon as `event` is final.
-fn history(room: &Room, event: &str) -> String {
+fn history(room: &ControlRoom, event: &str) -> String {
     let end = Instant::now() + Duration::from_secs(60);
     loop {
         let audit = room.chain.done(1, &["audit", "--limit", "200"]).to_string();
@@ -152,7 +152,7 @@ fn history(room: &Room, event: &str) -> String {
 
 #[test]
 fn a_multisig_changes_its_rules_lets_a_program_go_and_ends_without_a_lamport_left() {
-    let room = Room::open();
+    let room = ControlRoom::open();
     let changed = new_rules(&room);
     pause(&room);
     let handed = handover(&room);
@@ -182,7 +182,7 @@ fn a_multisig_changes_its_rules_lets_a_program_go_and_ends_without_a_lamport_lef
     }
     assert!(!audit.contains("\"Unknown\""), "{audit}");
     room.chain.done(2, &["close", "--multisig", &multisig, "--yes"]);
-    let gateway = room.chain.gateway();
+    let gateway = room.chain.chain_client();
     let left = room.chain.run(gateway.program_accounts(&upgrade_manager::ID, &[]));
     assert_eq!(left.expect("the chain answers").len(), 0, "something of the manager's is left");
 }

@@ -1,7 +1,7 @@
 //! The priority fee on a real chain: what is shown before signing is what lands, and a transaction
 //! can be looked up afterwards.
 use e2e::live::Live;
-use sandbox::landed::{Landed, landed};
+use sandbox::chain::tx_meta::{TxMeta, tx_meta};
 use serde_json::Value;
 
 fn fact<'a>(shown: &'a Value, label: &str) -> &'a str {
@@ -10,9 +10,9 @@ fn fact<'a>(shown: &'a Value, label: &str) -> &'a str {
     found.and_then(|f| f["value"].as_str()).unwrap_or_else(|| panic!("no {label} in {shown:#}"))
 }
 
-fn look_up(chain: &Live, signature: &str) -> Landed {
-    let (gateway, signature) = (chain.gateway(), signature.parse().expect("a signature"));
-    chain.run(landed(&gateway, &signature)).expect("it landed")
+fn look_up(chain: &Live, signature: &str) -> TxMeta {
+    let (gateway, signature) = (chain.chain_client(), signature.parse().expect("a signature"));
+    chain.run(tx_meta(&gateway, &signature)).expect("it landed")
 }
 
 #[test]

@@ -6,16 +6,16 @@ use std::{
 };
 
 use anchor_lang::AccountDeserialize;
-use backend::gateway::Gateway;
+use backend::chain::ChainClient;
 use e2e::{
     live::Live,
     relay::Relay,
-    robot::{self, PATIENCE, Robot},
+    robot::{self, Robot, SCREEN_TIMEOUT},
 };
 use solana_pubkey::Pubkey;
 use upgrade_manager::{seeds, state::ProgramUpgradeState};
 
-fn migrated(chain: &Live, gateway: &Gateway) -> u32 {
+fn migrated(chain: &Live, gateway: &ChainClient) -> u32 {
     let program: Pubkey = chain.ready.program.parse().expect("an address");
     let (state, _) = seeds::program_state(&program);
     let account = chain.run(gateway.account(&state)).expect("the chain answers").expect("a state");
@@ -47,13 +47,13 @@ fn migrate(robot: &Robot) {
 fn a_migration_killed_half_way_ends_with_every_account_migrated_once() {
     let chain = Live::start(200, 200, &[]);
     chain.execute_upgrade();
-    let gateway = chain.gateway();
+    let gateway = chain.chain_client();
 
     // Two transactions of about ten accounts each: the rest waits until the kill.
     let relay = Relay::with_sends(&chain.ready.http, 2);
     let mut robot = open(&chain.flags_by(&relay, "mirror", 3));
     migrate(&robot);
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + SCREEN_TIMEOUT;
     while migrated(&chain, &gateway) == 0 {
         assert!(Instant::now() < end, "the migration does not start:\n{}", robot.screen());
         thread::sleep(Duration::from_millis(30));
@@ -72,7 +72,7 @@ fn a_migration_killed_half_way_ends_with_every_account_migrated_once() {
     assert!(robot.exit().success());
 
     // Each account is in exactly one event of the chain's own record, which is read once it is final.
-    let end = Instant::now() + 2 * PATIENCE;
+    let end = Instant::now() + 2 * SCREEN_TIMEOUT;
     loop {
         let times = moves(&chain);
         assert!(times.values().all(|n| *n == 1), "an account was migrated twice: {times:?}");

@@ -12,7 +12,7 @@ use e2e::{database::Database, live::Live, robot};
 use serde_json::Value;
 
 /// How long a test waits for what must happen. Only a failure takes that long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const MIRROR_TIMEOUT: Duration = Duration::from_secs(60);
 
 fn run(flags: &[String], args: &[&str]) -> Output {
     Command::new(robot::control_room())
@@ -58,7 +58,7 @@ fn a_mirror_is_filled_once_checked_exported_and_one_changed_byte_is_named() {
     let chain = Live::start(2, 100, &[]);
     let flags = chain.flags("mirror", 1);
     // Events are mirrored once they are final.
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + MIRROR_TIMEOUT;
     let (code, once) = loop {
         let done = json(&flags, &["index", "--once"]);
         if done.1["audit_seq"].as_u64() > Some(0) {
@@ -170,7 +170,7 @@ impl Daemon {
         let pid = self.0.id().to_string();
         let asked = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
         assert!(asked.success(), "the daemon is gone already");
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + MIRROR_TIMEOUT;
         let status = loop {
             if let Some(status) = self.0.try_wait().expect("the daemon") {
                 break status;
@@ -192,7 +192,7 @@ impl Drop for Daemon {
 /// Status and body of `path`, once somebody listens.
 /// Where the daemon that logs to `log` answers probes: it took a free port, and says which.
 fn served_at(log: &Path) -> String {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + MIRROR_TIMEOUT;
     loop {
         let said = fs::read_to_string(log).unwrap_or_default();
         let lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -242,7 +242,7 @@ fn a_daemon_tells_probes_how_it_is_and_logs_json_without_keys() {
             .expect("the daemon starts"),
     );
     let at = served_at(&log);
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + MIRROR_TIMEOUT;
     let health = loop {
         let (status, body) = get(&at, "/healthz");
         if status.contains("200") {
@@ -270,7 +270,7 @@ fn a_daemon_tells_probes_how_it_is_and_logs_json_without_keys() {
     assert_eq!((code, &beside["found"]), (0, &0.into()), "{beside}");
     // The chain goes away: the daemon stays, and says so.
     drop(chain);
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + MIRROR_TIMEOUT;
     loop {
         let (status, body) = get(&at, "/healthz");
         if status.contains("503") {

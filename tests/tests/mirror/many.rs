@@ -1,8 +1,8 @@
 //! A mirror of 100,000 records on a live chain: equal account by account, also after what happened
 //! while nobody watched; and a row that was changed by hand is found.
-use backend::gateway::RawAccount;
+use backend::chain::RawAccount;
 use e2e::live::Live;
-use sandbox::{local, records};
+use sandbox::chain::{local_rpc, records};
 use solana_pubkey::Pubkey;
 
 /// Records on the chain.
@@ -26,10 +26,10 @@ fn gone(n: u32) -> (Pubkey, RawAccount) {
 }
 
 fn place(chain: &Live, accounts: impl Iterator<Item = (Pubkey, RawAccount)>) {
-    let client = local::client(&chain.gateway());
+    let client = local_rpc::client(&chain.chain_client());
     chain.run(async {
         for (address, account) in accounts {
-            local::place_account(&client, &address, &account).await.expect("it is taken");
+            local_rpc::set_account(&client, &address, &account).await.expect("it is taken");
         }
     });
 }

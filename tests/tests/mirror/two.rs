@@ -10,7 +10,7 @@ use e2e::{database::Database, live::Live, relay::Relay, robot};
 use serde_json::Value;
 
 /// How long an indexer may take to have what has happened.
-const PATIENCE: Duration = Duration::from_secs(60);
+const MIRROR_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An operator with an indexer: its store and its way to the chain.
 struct Operator {
@@ -71,7 +71,7 @@ impl Operator {
     /// The head of the audit chain once the old code's return is the last thing in it: what has
     /// happened becomes final only some slots later.
     fn head_of_all(&self) -> Value {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + MIRROR_TIMEOUT;
         loop {
             self.done(&["index", "--once"]);
             let rows = self.done(&["audit", "list", "--limit", "1"]);

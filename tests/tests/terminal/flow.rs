@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use e2e::{
     elf,
-    robot::{self, PATIENCE, Robot},
+    robot::{self, Robot, SCREEN_TIMEOUT},
 };
 
 /// Down the list of the clock dialog to "+ 48 hours".
@@ -28,7 +28,7 @@ fn sandbox(size: (u16, u16), more: &[&str]) -> Robot {
 /// its own report is in: until then the next one is refused, and a person presses again. A dialog takes
 /// no notice of the key that opened it.
 fn press_until(robot: &Robot, key: &str, shown: &str) -> String {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + SCREEN_TIMEOUT;
     loop {
         robot.press(key);
         let screen = robot.look(PRESS_AGAIN, |s| s.contains(shown));
@@ -100,7 +100,9 @@ fn an_operator_approves_waits_executes_migrates_verifies_and_rolls_back() {
     robot.expect("200 accounts migrated, 0 accounted for as closed, 0 failed");
     confirm(&robot, "v", "Verify proposal 0");
     robot.expect("200/200 verified");
-    robot.wait("the proof that no account was forgotten", PATIENCE, |s| s.contains("Completed"));
+    robot.wait("the proof that no account was forgotten", SCREEN_TIMEOUT, |s| {
+        s.contains("Completed")
+    });
 
     robot.press("1");
     for (n, so_far) in [(1, "1/3 votes"), (2, "2/3 votes"), (3, "3/3 votes")] {
@@ -109,7 +111,7 @@ fn an_operator_approves_waits_executes_migrates_verifies_and_rolls_back() {
         robot.expect(so_far);
     }
     confirm(&robot, "R", "proposal 0");
-    robot.wait("the old code", PATIENCE, |s| s.contains("RolledBack") && s.contains("v1"));
+    robot.wait("the old code", SCREEN_TIMEOUT, |s| s.contains("RolledBack") && s.contains("v1"));
     robot.press("3");
     robot.expect("200/200 restored");
     robot.press("4");

@@ -4,7 +4,7 @@ use std::time::Duration;
 use e2e::{
     desktop::Desktop,
     live::Live,
-    robot::{self, PATIENCE, Robot},
+    robot::{self, Robot, SCREEN_TIMEOUT},
 };
 
 #[test]
@@ -25,7 +25,7 @@ fn an_expired_timelock_is_notified_once_also_across_restarts() {
     robot.expect("executable in");
     assert_eq!(desktop.next(Duration::from_secs(2)), None, "before the time");
     chain.advance(48 * 3600 + 60);
-    let shown = desktop.next(PATIENCE).expect("a notification");
+    let shown = desktop.next(SCREEN_TIMEOUT).expect("a notification");
     assert_eq!(shown.summary, "Timelock expired");
     assert!(shown.body.contains("ready to execute"), "{shown:?}");
     robot.expect("ready to execute");

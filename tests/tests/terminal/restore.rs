@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use e2e::{
     live::Live,
-    robot::{self, PATIENCE, Robot},
+    robot::{self, Robot, SCREEN_TIMEOUT},
 };
 
 /// What leaves the alternate screen, shows the cursor and stops mouse, paste and focus reports.
@@ -120,9 +120,9 @@ fn a_store_that_takes_nothing_is_not_shown_as_fresh() {
     robot.expect("\u{2713} Live");
     let file = chain.folder("mirror").join("mirror.sqlite");
     let other = rusqlite::Connection::open(file).expect("the mirror opens");
-    other.busy_timeout(PATIENCE).expect("a timeout");
+    other.busy_timeout(SCREEN_TIMEOUT).expect("a timeout");
     other.execute_batch("BEGIN IMMEDIATE").expect("the write lock");
-    robot.wait("a header that is no longer green", PATIENCE, |s| {
+    robot.wait("a header that is no longer green", SCREEN_TIMEOUT, |s| {
         let head = s.lines().next().unwrap_or_default();
         head.contains("! Live, store down") && head.contains("stale")
     });

@@ -1,5 +1,5 @@
 //! The toolchain that the programs are compiled with computes what the host computes. Runs the ELF
-//! of `xtask/elf-selftest` in LiteSVM; the functions behind its instructions are compiled into this
+//! of `tools/sbf/elf-selftest` in LiteSVM; the functions behind its instructions are compiled into this
 //! test as well, so each result has its expectation from the same source.
 
 use std::{env, path::PathBuf};
@@ -15,11 +15,11 @@ use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use solana_transaction::versioned::VersionedTransaction;
 
-#[path = "../../../xtask/elf-selftest/src/arithmetic.rs"]
+#[path = "../../../tools/sbf/elf-selftest/src/arithmetic.rs"]
 mod arithmetic;
-#[path = "../../../xtask/elf-selftest/src/calls.rs"]
+#[path = "../../../tools/sbf/elf-selftest/src/calls.rs"]
 mod calls;
-#[path = "../../../xtask/elf-selftest/src/collections.rs"]
+#[path = "../../../tools/sbf/elf-selftest/src/collections.rs"]
 mod collections;
 
 const PROGRAM: Pubkey = Pubkey::from_str_const("E1fSe1fTest11111111111111111111111111111111");

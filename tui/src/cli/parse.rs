@@ -9,7 +9,7 @@ use std::{
 };
 
 use clap::{Arg, Command, CommandFactory, FromArgMatches, builder::Resettable, error::ErrorKind};
-use indexer::source::address::{Parts, Secrets};
+use indexer::ops::redact::{Parts, Secrets};
 
 use super::Cli;
 use crate::config::looks_like_a_key;
@@ -280,6 +280,29 @@ mod tests {
                 assert_eq!(format!("{cli:?}"), format!("{unset:?}"), "{name}={value:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_flag_with_an_empty_path_is_refused() {
+        for flag in ["--config", "--data-dir", "--log-file"] {
+            for empty in ["", " "] {
+                let refused = line(&["config", "check", flag, empty], &[]).unwrap_err();
+                let is_told = refused.contains(flag) && refused.contains("the path is empty");
+                assert!(is_told && refused.contains("leave the option out"), "{refused}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_tilde_in_the_path_of_the_configuration_is_home_however_it_is_given() {
+        let home = etcetera::home_dir().unwrap();
+        for words in [&["--config", "~/x.toml"] as &[&str], &["--config=~/x.toml"]] {
+            let cli = line(&[&["config", "check"][..], words].concat(), &[]).unwrap();
+            assert_eq!(cli.common.config, Some(home.join("x.toml")));
+        }
+        let variable = [("CONTROL_ROOM_CONFIG", "~/x.toml")];
+        let cli = line(&["config", "check"], &variable).unwrap();
+        assert_eq!(cli.common.config, Some(home.join("x.toml")));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! An address that may hold a password or an access key: printing it shows neither.
 use std::fmt;
 
-use indexer::source::shown;
+use indexer::ops::redact::shown;
 use serde::Deserialize;
 
 /// The address of a node or a database.

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Deserializer, Serialize};
 use solana_pubkey::Pubkey;
 
-use super::{Address, KeyFile, webhooks::WebhookKeys};
+use super::{Address, KeyFile, priority_fee, webhooks::WebhookKeys};
 use crate::{notify::Way, text::clean, theme::ThemeName};
 
 /// Longest name of a key or a choice that a message repeats.
@@ -103,7 +103,7 @@ pub struct File {
     /// The key file that signs.
     pub keypair: Option<KeyFile>,
     /// Micro-lamports per compute unit, on top of the base fee.
-    #[serde(deserialize_with = "priority_fee")]
+    #[serde(deserialize_with = "priority_fee::deserialize")]
     pub priority_fee: Option<u64>,
     /// Longest wait for the outcome of what was sent, seconds.
     pub outcome_timeout_seconds: Option<NonZeroU64>,
@@ -134,11 +134,6 @@ pub struct File {
     /// Names for addresses.
     #[serde(deserialize_with = "names")]
     pub names: BTreeMap<Pubkey, String>,
-}
-
-fn priority_fee<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u64>, D::Error> {
-    let price = u64::deserialize(d)?;
-    backend::gateway::check_unit_price(price).map(Some).map_err(serde::de::Error::custom)
 }
 
 fn names<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<Pubkey, String>, D::Error> {

@@ -34,9 +34,15 @@ fn expanded(path: &Path, home: impl Fn() -> Option<PathBuf>) -> Result<PathBuf, 
     })
 }
 
-/// Takes a path from the command line or a variable.
+/// Takes a path from the command line or a variable. An empty one is a mistake, for example a shell's
+/// variable that is not set: it would mean the folder that somebody happens to be in.
 pub fn parser() -> impl TypedValueParser<Value = PathBuf> {
-    OsStringValueParser::new().try_map(|text: OsString| expand(Path::new(&text)))
+    OsStringValueParser::new().try_map(|text: OsString| {
+        if text.to_string_lossy().trim().is_empty() {
+            return Err("the path is empty; write a path, or leave the option out".to_owned());
+        }
+        expand(Path::new(&text))
+    })
 }
 
 #[cfg(test)]

@@ -1,28 +1,31 @@
 //! Settings: flags before environment before file before defaults. A key the file should not have
 //! is an error that names its line; nothing is ever ignored in silence.
 mod address;
+mod check;
 mod file;
 pub mod home;
 mod key_file;
+mod nodes;
+pub mod priority_fee;
 mod webhooks;
 
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
     num::{NonZeroU32, NonZeroU64},
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use etcetera::base_strategy::{BaseStrategy, Xdg};
-use indexer::{Retention, source::address::Parts};
+use indexer::Retention;
 use solana_pubkey::Pubkey;
 
-use self::file::NodeKeys;
 pub use self::file::{File, LogFormat, LogLevel, PRINTED, RetentionKeys};
 pub use self::{
     address::Address,
+    check::check_file,
     key_file::{KeyFile, looks_like_a_key},
     webhooks::Webhook,
 };
@@ -68,7 +71,8 @@ pub struct Settings {
     pub priority_fee: u64,
     /// Longest wait for the outcome of what was sent; [`None`] is the usual.
     pub outcome_timeout: Option<Duration>,
-    /// Postgres instead of the file in `data_dir`.
+    /// Postgres instead of the file in `data_dir`. Not checked here: whoever opens the database says
+    /// what is wrong with its address, and a command that needs none goes on.
     pub database_url: Option<Address>,
     /// Mirror and archive.
     pub data_dir: PathBuf,
@@ -132,9 +136,7 @@ impl Settings {
             None => xdg?.data_dir().join(FOLDER),
         };
         let (Node { rpc_url, ws_url }, others) =
-            nodes(flags, file.rpc_url, file.ws_url, file.endpoints)?;
-        let database_url = flags.database_url.clone().or(file.database_url);
-        database_url.iter().try_for_each(|url| check(url, SQL, DATABASE))?;
+            nodes::nodes(flags, file.rpc_url, file.ws_url, file.endpoints)?;
         Ok(Self {
             rpc_url,
             ws_url,
@@ -142,7 +144,7 @@ impl Settings {
             keypair: flags.keypair.clone().or(file.keypair),
             priority_fee: flags.priority_fee.or(file.priority_fee).unwrap_or_default(),
             outcome_timeout: file.outcome_timeout_seconds.map(|s| Duration::from_secs(s.get())),
-            database_url,
+            database_url: flags.database_url.clone().or(file.database_url),
             data_dir,
             read_only: flags.read_only || file.read_only,
             notify: flags.notify.or(file.notify).unwrap_or_default(),
@@ -166,42 +168,6 @@ impl Settings {
     }
 }
 
-/// The preferred node, and the others. A node named by a flag stands alone: the file's others may be
-/// of another cluster.
-fn nodes(
-    flags: &Common,
-    rpc: Option<Address>,
-    ws: Option<Address>,
-    further: Vec<NodeKeys>,
-) -> Result<(Node, Vec<Node>)> {
-    let mut list = vec![];
-    if let Some(rpc_url) = flags.rpc_url.clone() {
-        list.push(NodeKeys { rpc_url, ws_url: flags.ws_url.clone().or(ws) });
-    } else {
-        match (rpc, flags.ws_url.clone().or(ws)) {
-            (Some(rpc_url), ws_url) => list.push(NodeKeys { rpc_url, ws_url }),
-            (None, Some(ws_url)) => {
-                list.push(NodeKeys { rpc_url: LOCAL.into(), ws_url: Some(ws_url) });
-            }
-            (None, None) => {}
-        }
-        list.extend(further);
-    }
-    let mut list = list.into_iter().map(node).collect::<Result<Vec<_>>>()?.into_iter();
-    let first = match list.next() {
-        Some(first) => first,
-        None => node(NodeKeys { rpc_url: LOCAL.into(), ws_url: None })?,
-    };
-    Ok((first, list.collect()))
-}
-
-fn node(keys: NodeKeys) -> Result<Node> {
-    check(&keys.rpc_url, HTTP, RPC)?;
-    let ws_url = keys.ws_url.unwrap_or_else(|| websocket_of(keys.rpc_url.as_str()).into());
-    check(&ws_url, WS, WEBSOCKET)?;
-    Ok(Node { rpc_url: keys.rpc_url, ws_url })
-}
-
 fn days(keys: RetentionKeys) -> Retention {
     let days = |days: Option<NonZeroU32>| days.map(NonZeroU32::get);
     Retention {
@@ -223,69 +189,10 @@ pub fn default_path() -> Result<PathBuf> {
     Ok(default_file(&Xdg::new().context("The home folder is not known: set HOME.")?))
 }
 
-/// Checks the file at `path`.
-///
-/// # Errors
-/// What is wrong with it, with its line.
-pub fn check_file(path: &Path) -> Result<()> {
-    let file = File::read(path)?;
-    let sound = || -> Result<()> {
-        nodes(&Common::default(), file.rpc_url, file.ws_url, file.endpoints)?;
-        file.database_url.iter().try_for_each(|url| check(url, SQL, DATABASE))?;
-        file.keypair.iter().try_for_each(|key| key.path().map(|_| ()))?;
-        let folders = [("data_dir", file.data_dir), ("log_file", file.log_file)];
-        folders.into_iter().try_for_each(|(key, path)| expanded(key, path).map(|_| ()))?;
-        webhooks::settled(file.webhooks).map(|_| ())
-    };
-    sound().with_context(|| format!("The configuration {} cannot work", path.display()))
-}
-
 /// `path`, which the file has under `key`, with `~` replaced by the home folder.
 fn expanded(key: &str, path: Option<PathBuf>) -> Result<Option<PathBuf>> {
     let expanded = path.as_deref().map(home::expand).transpose();
     expanded.map_err(|why| anyhow!("The path under {key} cannot be used: {why}"))
-}
-
-/// The node when none is named.
-const LOCAL: &str = "http://127.0.0.1:8899";
-/// Schemes of a node's address, and what that address is called wherever it was given.
-const HTTP: &[&str] = &["http", "https"];
-const RPC: &str = "the node (rpc_url, endpoints, --rpc-url or CONTROL_ROOM_RPC_URL)";
-/// The same for its websocket.
-const WS: &[&str] = &["ws", "wss"];
-const WEBSOCKET: &str = "the websocket (ws_url, endpoints, --ws-url or CONTROL_ROOM_WS_URL)";
-
-/// Schemes of a database, and what its address is called.
-const SQL: &[&str] = &["postgres", "postgresql"];
-const DATABASE: &str = "the database (database_url, --database-url or CONTROL_ROOM_DATABASE_URL)";
-
-fn check(url: &Address, schemes: &[&str], what: &str) -> Result<()> {
-    let scheme = url.as_str().split_once("://").map(|(scheme, _)| scheme);
-    if !scheme.is_some_and(|s| schemes.contains(&s)) {
-        let wanted = schemes.iter().map(|s| format!("{s}://")).collect::<Vec<_>>().join(" or ");
-        bail!("The address of {what} must start with {wanted}.");
-    }
-    match Parts::read(url.as_str()) {
-        Ok(_) => Ok(()),
-        Err(why) => Err(anyhow!("The address of {what} cannot be used: {why}.")),
-    }
-}
-
-/// The websocket that belongs to a node's RPC address: the next port where one is given, as a
-/// validator has it, else the same address.
-fn websocket_of(rpc: &str) -> String {
-    let (scheme, rest) = rpc.split_once("://").unwrap_or(("http", rpc));
-    let scheme = if scheme == "https" { "wss" } else { "ws" };
-    let split = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(split);
-    let authority = match authority.rsplit_once(':') {
-        Some((host, port)) => match port.parse::<u16>().ok().and_then(|p| p.checked_add(1)) {
-            Some(next) => format!("{host}:{next}"),
-            None => authority.to_owned(),
-        },
-        None => authority.to_owned(),
-    };
-    format!("{scheme}://{authority}{path}")
 }
 
 #[cfg(test)]
@@ -363,31 +270,10 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_work_is_not_called_fine() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("config.toml");
-        for (text, name) in [
-            ("rpc_url = 'example.com'", "rpc_url"),
-            ("ws_url = 'http://x'", "ws_url"),
-            ("endpoints = [{ rpc_url = 'x' }]", "endpoints"),
-            ("endpoints = [{ rpc_url = 'http://x', key = 'y' }]", "key"),
-            ("[index]\nreconcile_seconds = 0", "line 2"),
-            ("[index]\nlisten = 'localhost'", "line 2"),
-            ("[retention]\naudit_days = 1", "audit_days"),
-            ("\npriority_fee = 50000001", "line 2"),
-            ("priority_fee = -1", "line 1"),
-            ("outcome_timeout_seconds = 0", "line 1"),
-            ("database_url = 'postgres://u:12/x@h/d'", "database_url"),
-            ("database_url = 'mysql://h/d'", "database_url"),
-            ("data_dir = '~other/x'", "~other/x"),
-            ("keypair = 'usb://ledger?key=0'", "not supported yet"),
-        ] {
-            std::fs::write(&path, text).unwrap();
-            let error = format!("{:#}", check_file(&path).unwrap_err());
-            assert!(error.contains(name) && error.contains("config.toml"), "{error}");
-        }
-        std::fs::write(&path, PRINTED).unwrap();
-        check_file(&path).unwrap();
+    fn a_database_address_that_cannot_be_right_stops_nothing_that_needs_no_database() {
+        let flags = Common { database_url: Some("nonsense".into()), ..Common::default() };
+        assert_eq!(load(flags, "").unwrap().database_url.unwrap().as_str(), "nonsense");
+        assert!(load(Common::default(), "database_url = 'mysql://h/d'\n").is_ok());
     }
 
     #[test]

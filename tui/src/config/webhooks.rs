@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
 use anyhow::{Result, anyhow, bail};
-use indexer::announce::{Hook, Secret, Spec, Target};
+use indexer::webhooks::{Hook, Secret, Spec, Target};
 use serde::Deserialize;
 
 use super::{home, looks_like_a_key};

@@ -9,12 +9,13 @@ use std::{
 use anyhow::{Context, Result};
 use indexer::{
     AuditRow,
-    audit::{self, Format, GENESIS, check_chain, check_export, check_store, export},
-    refresh_once,
+    audit::{self, ExportFormat as FileFormat, check_chain, check_export, export},
+    check_store, refresh_once,
+    store::audit_log::GENESIS,
 };
 use serde_json::{Value, json};
 
-use super::{failed, print, print_json};
+use super::{cluster, failed, print, print_json};
 use crate::{
     cli::mirror::{Audit, AuditExport, AuditList, AuditVerify, AuditWhat, ExportFormat},
     session::Session,
@@ -47,7 +48,7 @@ pub(super) async fn run(session: &Session, args: &Audit) -> Result<u8> {
 
 async fn list(session: &Session, args: &AuditList) -> Result<u8> {
     let refreshed = refresh_once(session.source(), Arc::clone(&session.store)).await;
-    let history = refreshed.map_err(|e| session.clean(&e))?.history;
+    let history = refreshed.map_err(|e| cluster::explained(session, &e))?.history;
     let gap = history.map(|e| incomplete(&session.clean(&e)));
     let rows = session.store.audit(args.after, args.limit).await?;
     let fault = if args.check { check_chain(&*session.store).await? } else { None };
@@ -217,9 +218,9 @@ fn of_export(path: &Path, limit: usize) -> Result<Checked> {
 
 async fn write(session: &Session, args: &AuditExport) -> Result<u8> {
     let format = match (args.format, &args.output) {
-        (Some(ExportFormat::Csv), _) => Format::Csv,
-        (Some(ExportFormat::Jsonl), _) | (None, None) => Format::JsonLines,
-        (None, Some(path)) => Format::of_name(path),
+        (Some(ExportFormat::Csv), _) => FileFormat::Csv,
+        (Some(ExportFormat::Jsonl), _) | (None, None) => FileFormat::JsonLines,
+        (None, Some(path)) => FileFormat::of_name(path),
     };
     let Some(path) = &args.output else {
         return match export(&*session.store, format, &mut BufWriter::new(io::stdout())).await {
@@ -259,7 +260,7 @@ fn told(value: Option<&Value>, gap: Option<String>) -> Result<u8> {
 }
 
 /// Writes beside `path` and puts it there when it is whole: a file that is there is never half.
-async fn to_file(session: &Session, format: Format, path: &Path) -> Result<u64> {
+async fn to_file(session: &Session, format: FileFormat, path: &Path) -> Result<u64> {
     let failed = || {
         format!(
             "The export {} cannot be written. Choose another file.",

@@ -1,4 +1,5 @@
-//! `doctor`: everything that the mirror and the control room need, one line each. Changes nothing.
+//! `doctor`: everything that the mirror and the control room need, one line each. What can be tried is
+//! tried; no file is left behind and no row is changed.
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -8,11 +9,11 @@ use std::{
 use anyhow::Result;
 use backend::FileSigner;
 use indexer::{
-    doctor::{Finding, Verdict, mirror, nodes, schema, sqlite_schema},
-    source::Secrets,
-    store::{MirrorState, SCHEMA, postgres},
+    ops::redact::Secrets,
+    runtime::doctor::{CheckResult, Finding, mirror, nodes, schema, sqlite_schema},
+    store::{MirrorState, SCHEMA, Store, StoreError, postgres},
 };
-use rustix::fs::{Access, access, statvfs};
+use rustix::fs::statvfs;
 use serde_json::json;
 
 use super::{print, print_json};
@@ -27,6 +28,9 @@ use crate::{
 const ROOM: u64 = 1 << 30;
 /// Room below which nothing can be written for long.
 const NO_ROOM: u64 = 64 << 20;
+/// What sentences say of an indexer that keeps running, and what is so here, where nothing is tried again.
+const OF_AN_INDEXER: [(&str, &str); 2] =
+    [("; the indexer keeps trying.", "."), ("It is asked again after that; a plan", "A plan")];
 
 /// Looks at everything; 1 when something does not work.
 ///
@@ -37,9 +41,9 @@ pub async fn run(settings: Settings, secrets: Secrets, json: bool) -> Result<u8>
     let state = store(&settings, &secrets, &mut found).await;
     let stored = state.and_then(|state| state.genesis_hash);
     found.extend(nodes(&session::source(&settings, Kind::Shared), stored).await);
-    let failed = found.iter().any(|f| f.verdict == Verdict::Fail);
+    let failed = found.iter().any(|f| f.verdict == CheckResult::Fail);
     for f in &mut found {
-        f.text = clean(&secrets.scrub(&f.text));
+        f.text = clean(&secrets.scrub(&tried_once(&f.text)));
         f.about = clean(&f.about);
     }
     if json {
@@ -59,6 +63,11 @@ pub async fn run(settings: Settings, secrets: Secrets, json: bool) -> Result<u8>
     Ok(u8::from(failed))
 }
 
+/// `text` without what is so only of an indexer that keeps running.
+fn tried_once(text: &str) -> String {
+    OF_AN_INDEXER.iter().fold(text.to_owned(), |text, (of_it, here)| text.replace(of_it, here))
+}
+
 /// Looks at the schema, and asks the mirror where it is of this build.
 async fn store(
     settings: &Settings,
@@ -67,12 +76,7 @@ async fn store(
 ) -> Option<MirrorState> {
     let number = match &settings.database_url {
         Some(url) => postgres::admin::schema(url.as_str()).await.map_err(|e| e.to_string()),
-        None => sqlite_schema(&settings.sqlite()).map_err(|e| {
-            format!(
-                "{} cannot be read: {e}. Move it away; the mirror rebuilds itself from the chain.",
-                settings.sqlite().display()
-            )
-        }),
+        None => schema_of_file(&settings.sqlite()),
     };
     let number = match number {
         Ok(number) => number,
@@ -85,18 +89,10 @@ async fn store(
     if number != Some(SCHEMA) {
         return None;
     }
-    let read = async {
-        let session = Session::open_reading(settings.clone(), secrets.clone()).await?;
-        // A file is opened for reading here whatever this user may do with it.
-        let read_only = match settings.database_url {
-            Some(_) => session.store.read_only(),
-            None => access(settings.sqlite(), Access::WRITE_OK).is_err(),
-        };
-        anyhow::Ok((session.store.state().await?, read_only))
-    };
-    match read.await {
-        Ok((state, read_only)) => {
+    match ask(settings, secrets).await {
+        Ok((state, read_only, writes)) => {
             found.extend(mirror(&state, &upgrade_manager::ID, read_only));
+            found.extend(writes);
             Some(state)
         }
         Err(e) => {
@@ -104,6 +100,63 @@ async fn store(
             None
         }
     }
+}
+
+/// Number of the schema in `file`; [`None`] where there is no file and one can be made.
+fn schema_of_file(file: &Path) -> Result<Option<i64>, String> {
+    let shown = file.display();
+    let number = sqlite_schema(file).map_err(|e| match is_locked(&e) {
+        true => format!(
+            "{shown} cannot be read: another process has locked it. End that process, or choose another --data-dir."
+        ),
+        false => format!(
+            "{shown} cannot be read: {e}. Move it away; the mirror rebuilds itself from the chain."
+        ),
+    })?;
+    if number.is_none() {
+        can_make(file).map_err(|why| {
+            format!("There is none, and {shown} cannot be made: {why}. Choose another --data-dir.")
+        })?;
+    }
+    Ok(number)
+}
+
+/// What the mirror says of itself, whether this user may only read it, and whether it takes a write.
+async fn ask(
+    settings: &Settings,
+    secrets: &Secrets,
+) -> Result<(MirrorState, bool, Option<Finding>)> {
+    // The schema is that of this build, so that opening for writing changes nothing.
+    let session = Session::open(settings.clone(), secrets.clone()).await?;
+    let (state, read_only) = (session.store.state().await?, session.store.read_only());
+    let writes = if read_only { None } else { Some(try_to_write(&*session.store).await) };
+    Ok((state, read_only, writes))
+}
+
+/// Whether the mirror takes a write, tried with one that changes nothing: no webhook has an empty name.
+async fn try_to_write(store: &dyn Store) -> Finding {
+    match store.forget_dead("", 0).await {
+        Ok(_) => Finding::ok("mirror", "It takes writes."),
+        Err(error) => Finding::fail("mirror", unwritable(&error)),
+    }
+}
+
+/// That the mirror can be read and takes no write because of `error`, and what helps.
+fn unwritable(error: &StoreError) -> String {
+    match error {
+        StoreError::Unavailable { place, detail } if is_locked(detail) => format!(
+            "{place} can be read but not written: another process holds its write lock. An indexer does so during its first load: then wait. Else end the process that has the file open."
+        ),
+        StoreError::Paused { place, detail, .. } => format!(
+            "{place} can be read but takes no writes at the moment: {detail}. If this stays, look at the database."
+        ),
+        other => format!("It can be read, but a write was tried and failed. {other}"),
+    }
+}
+
+/// Whether these words of SQLite say that another process holds a lock.
+fn is_locked(words: &str) -> bool {
+    words.contains("locked")
 }
 
 /// Folders, disks and files of this machine.
@@ -128,26 +181,30 @@ fn files(settings: &Settings) -> Vec<Finding> {
 
 /// The nearest folder above `path` that exists, or `path`.
 fn existing(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     path.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/")).to_owned()
 }
 
-fn folder(path: &Path) -> Finding {
-    let about = "data folder";
+/// Tries whether something can be made at `path`, with a file without a name in the nearest folder that
+/// exists; the system forgets it at once. Rights alone do not tell: root has all of them in /proc as well.
+fn can_make(path: &Path) -> Result<(), String> {
     let there = existing(path);
     if !there.is_dir() {
-        let text = format!("{} is no folder. Choose another --data-dir.", there.display());
-        return Finding::fail(about, text);
+        return Err(format!("{} is not a folder", there.display()));
     }
-    match access(&there, Access::WRITE_OK | Access::EXEC_OK) {
-        Ok(()) if there == path => {
-            Finding::ok(about, format!("{} can be written.", path.display()))
-        }
-        Ok(()) => Finding::ok(about, format!("{} can be made.", path.display())),
-        Err(e) => Finding::fail(
+    let made = tempfile::tempfile_in(&there);
+    made.map(drop).map_err(|e| format!("{} takes no new file ({})", there.display(), e.kind()))
+}
+
+fn folder(path: &Path) -> Finding {
+    let (about, shown) = ("data folder", path.display());
+    match can_make(path) {
+        Ok(()) if path.is_dir() => Finding::ok(about, format!("{shown} can be written.")),
+        Ok(()) => Finding::ok(about, format!("{shown} can be made.")),
+        Err(why) => Finding::fail(
             about,
             format!(
-                "{} cannot be written: {e}. Change its owner, or choose another --data-dir.",
-                there.display()
+                "{shown} cannot be used: {why}. Choose another --data-dir, or give this user the right to write there."
             ),
         ),
     }
@@ -161,7 +218,7 @@ fn room(path: &Path) -> Option<Finding> {
     Some(match free {
         _ if free < NO_ROOM => Finding::fail(about, format!("Only {text} Make room.")),
         _ if free < ROOM => {
-            Finding::new(Verdict::Warn, about, format!("Only {text} Make room soon."))
+            Finding::new(CheckResult::Warn, about, format!("Only {text} Make room soon."))
         }
         _ => Finding::ok(about, text),
     })
@@ -175,7 +232,7 @@ fn configuration(path: &Path) -> Finding {
             Finding::ok(about, format!("{} is readable by its owner only.", path.display()))
         }
         Ok(_) => Finding::new(
-            Verdict::Warn,
+            CheckResult::Warn,
             about,
             format!(
                 "{0} can be read by others. If it holds access keys or a password: chmod 600 {0}.",
@@ -188,17 +245,58 @@ fn configuration(path: &Path) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn a_data_folder_that_is_a_file_or_cannot_be_made_fails_and_a_missing_one_does_not() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(folder(dir.path()).verdict, Verdict::Ok);
-        assert_eq!(folder(&dir.path().join("a/b")).verdict, Verdict::Ok);
-        assert!(!dir.path().join("a").exists(), "looking makes nothing");
+        assert_eq!(folder(dir.path()).verdict, CheckResult::Ok);
+        assert_eq!(folder(&dir.path().join("a/b")).verdict, CheckResult::Ok);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "looking leaves nothing");
         let file = dir.path().join("file");
         fs::write(&file, "x").unwrap();
-        assert_eq!(folder(&file.join("a")).verdict, Verdict::Fail);
+        assert_eq!(folder(&file.join("a")).verdict, CheckResult::Fail);
+    }
+
+    #[test]
+    fn a_place_where_nobody_can_make_a_file_is_not_called_fine() {
+        // Also root, who has every right there.
+        let found = folder(Path::new("/proc/nope"));
+        assert_eq!(found.verdict, CheckResult::Fail, "{}", found.text);
+        assert!(found.text.contains("--data-dir"), "{}", found.text);
+        let why = schema_of_file(Path::new("/proc/nope/x.db")).unwrap_err();
+        assert!(why.contains("/proc/nope/x.db cannot be made"), "{why}");
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(schema_of_file(&dir.path().join("a/x.db")), Ok(None));
+    }
+
+    #[test]
+    fn nothing_is_said_to_be_tried_again() {
+        let url = || "ws://x".to_owned();
+        let reason = indexer::source::close_reason::CloseReason::Connect;
+        let socket = indexer::IndexerError::Socket { url: url(), reason, what: "is shut".into() };
+        assert_eq!(
+            tried_once(&socket.to_string()),
+            "The websocket at ws://x is shut. Check --ws-url."
+        );
+        let fault = indexer::source::fault::RpcFault::Limited { retry_after: Duration::ZERO };
+        let said = tried_once(fault.advice());
+        assert!(said.starts_with("A plan with higher limits"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn a_mirror_is_asked_to_write_and_a_lock_is_called_one() {
+        let store = indexer::SqliteStore::open_in_memory().unwrap();
+        assert_eq!(try_to_write(&store).await.verdict, CheckResult::Ok);
+        let error = |detail: &str| {
+            unwritable(&StoreError::Unavailable { place: "x.db".into(), detail: detail.into() })
+        };
+        let locked = error("database is locked");
+        assert!(locked.contains("write lock") && locked.contains("end the process"), "{locked}");
+        let other = error("disk I/O error");
+        assert!(other.contains("disk I/O error") && !other.contains("lock"), "{other}");
     }
 
     #[test]
@@ -207,11 +305,11 @@ mod tests {
         let path = dir.path().join("config.toml");
         fs::write(&path, "").unwrap();
         for (mode, verdict) in
-            [(0o600, Verdict::Ok), (0o640, Verdict::Warn), (0o604, Verdict::Warn)]
+            [(0o600, CheckResult::Ok), (0o640, CheckResult::Warn), (0o604, CheckResult::Warn)]
         {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(configuration(&path).verdict, verdict, "{mode:o}");
         }
-        assert_eq!(configuration(&dir.path().join("none")).verdict, Verdict::Fail);
+        assert_eq!(configuration(&dir.path().join("none")).verdict, CheckResult::Fail);
     }
 }

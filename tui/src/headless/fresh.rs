@@ -1,18 +1,14 @@
 //! What a command knows of the chain before it acts. Only commands that look something up read all
 //! accounts; the mirror's troubles are told, and stop none that can do without it.
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use anyhow::{Result, bail};
-use backend::Backend;
+use anyhow::Result;
 use indexer::{
     Backfill, IndexerError, Refreshed, SqliteStore, Store, StoreError, accounts_once, refresh_once,
 };
-use solana_pubkey::Pubkey;
 
+use super::cluster;
 use crate::{model::snapshot::Snapshot, runtime::loader, session::Session, text::clean};
-
-/// How long the mirror may take to say which cluster it is of.
-const STATE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The accounts of the chain as of now.
 pub(super) struct Fresh {
@@ -56,7 +52,7 @@ pub(super) async fn fresh(session: &Session) -> Result<Fresh> {
             warn_of_gaps(session, &done);
             Ok(Fresh { snapshot: loader::read(&*memory).await?, history: Some(reason) })
         }
-        Err(error) => Err(session.clean(&error)),
+        Err(error) => Err(cluster::explained(session, &error)),
     }
 }
 
@@ -70,34 +66,6 @@ fn can_do_without(error: &IndexerError) -> bool {
         IndexerError::Store(_) | IndexerError::WriterBehind { .. } => true,
         _ => false,
     }
-}
-
-/// Makes sure that the node is not on another cluster than the mirror. A mirror that does not answer
-/// stops nothing.
-pub(super) async fn check_cluster(session: &Session, backend: &Backend) -> Result<()> {
-    if session.without_mirror.is_some() {
-        return Ok(());
-    }
-    let trouble = match tokio::time::timeout(STATE_TIMEOUT, session.store.state()).await {
-        Ok(Ok(state)) => {
-            let given = backend.gateway().genesis_hash();
-            return match state.genesis_hash {
-                Some(stored) if stored != given => bail!(
-                    "The mirror is of the cluster with genesis hash {}, but the RPC node belongs to {}. Point --rpc-url at the first cluster, or choose another --database-url.",
-                    Pubkey::new_from_array(stored),
-                    Pubkey::new_from_array(given)
-                ),
-                _ => Ok(()),
-            };
-        }
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("The mirror does not answer within {} s.", STATE_TIMEOUT.as_secs()),
-    };
-    warn(
-        session,
-        &format!("{trouble} Whether the node is on the mirror's cluster was not checked."),
-    );
-    Ok(())
 }
 
 /// Says that the node listed not all accounts, if so. What is known was read, and a vote or a veto

@@ -4,13 +4,14 @@ use std::{sync::Arc, time::Instant};
 use anyhow::{Context, Result, bail};
 use indexer::{
     Conn, Health, Store, VerifyReport, backfill_once, digest,
+    ops::http,
     replay::{Recorder, Recording},
-    serve, verify,
+    verify,
 };
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{print, print_json};
+use super::{cluster, print, print_json};
 use crate::{
     cli::mirror::Index,
     session::Session,
@@ -28,7 +29,7 @@ pub(super) async fn run(session: &Session, args: &Index) -> Result<u8> {
 async fn once(session: &Session, args: &Index) -> Result<u8> {
     let done = backfill_once(session.source(), Arc::clone(&session.store))
         .await
-        .map_err(|e| session.clean(&e))?;
+        .map_err(|e| cluster::explained(session, &e))?;
     let report = verify(&session.source(), &*session.store).await.map_err(|e| session.clean(&e))?;
     let digest = digest(&*session.store).await?;
     let found = report.differences.len();
@@ -126,7 +127,7 @@ async fn forever(session: &Session, args: &Index) -> Result<u8> {
     let indexer = session.mirror(source, store)?.spawn();
     let mut health = indexer.health.clone();
     let mut term = signal(SignalKind::terminate()).context("Signals cannot be received.")?;
-    let probe = serve::Probe { health: health.clone(), metrics, limits };
+    let probe = http::Probe { health: health.clone(), metrics, limits };
     // Serves until it is dropped, at the end.
     let _serving = match session.settings.index.listen {
         Some(at) => Some(listen(at, probe).await?),
@@ -163,8 +164,8 @@ async fn forever(session: &Session, args: &Index) -> Result<u8> {
     }
 }
 
-async fn listen(at: std::net::SocketAddr, probe: serve::Probe) -> Result<serve::Serving> {
-    let serving = serve::start(at, probe).await.with_context(|| {
+async fn listen(at: std::net::SocketAddr, probe: http::Probe) -> Result<http::Serving> {
+    let serving = http::start(at, probe).await.with_context(|| {
         format!("Health cannot be served at {at}. Choose another address with --listen.")
     })?;
     tracing::info!(at = %serving.at, "health is served");
@@ -200,7 +201,7 @@ fn say(session: &Session, json: bool, now: &Health, text: &str) -> Result<()> {
                 "slot": now.slot,
                 "state": text,
                 "healthy": now.is_healthy(),
-                "reasons": serve::reasons(now),
+                "reasons": http::reasons(now),
             })
             .to_string(),
         );

@@ -1,6 +1,7 @@
 //! Commands without screens. Each prints text or one JSON value, and ends with 0, 1 or 2.
 mod act;
 mod audit;
+mod cluster;
 mod doctor;
 mod fresh;
 mod index;
@@ -9,7 +10,9 @@ mod propose;
 mod replay;
 mod setup;
 mod show;
+mod signing;
 mod status;
+mod target;
 mod tx;
 mod webhooks;
 
@@ -20,9 +23,12 @@ pub use self::{
 };
 
 use anyhow::{Context, Result, bail};
-use indexer::source::Secrets;
+use indexer::ops::redact::Secrets;
 
-use self::fresh::{check_cluster, fresh, warn};
+use self::{
+    cluster::check_cluster,
+    fresh::{fresh, warn},
+};
 use crate::{
     cli::{
         Command, Config,
@@ -141,8 +147,10 @@ pub fn config(command: &Config, path: Option<&std::path::Path>) -> Result<u8> {
     match command {
         Config::PrintDefault => print(config::PRINTED.trim_end())?,
         Config::Check => {
+            let named = path.is_some();
             let path = path.map_or_else(config::default_path, |p| Ok(p.to_owned()))?;
-            if path.exists() {
+            // A file that is named must be there: no command would use the defaults instead.
+            if named || path.exists() {
                 config::check_file(&path)?;
                 print(&format!("{} is fine.", path.display()))?;
             } else {

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use backend::ProposeRequest;
 use upgrade_manager::state::{CRITICAL, LenRange, ProposalKind, Source, TypeRule};
 
-use super::{act, check_cluster};
+use super::{check_cluster, signing};
 use crate::{cli::Propose, session::Session, text::clean};
 
 pub(super) async fn run(session: &Session, args: &Propose) -> Result<u8> {
@@ -29,7 +29,7 @@ pub(super) async fn run(session: &Session, args: &Propose) -> Result<u8> {
         },
     };
     let preflight = backend.prepare_propose(request).await.map_err(|e| session.clean(&e))?;
-    act::confirm(session, &backend, preflight, args.yes, args.output.json).await
+    signing::confirm(session, &backend, preflight, args.yes, args.output.json).await
 }
 
 /// Reads `discriminator:offset:width:oldmin-oldmax:newmin-newmax`.

@@ -2,7 +2,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use indexer::{SqliteStore, lines, replay::replay};
+use indexer::{SqliteStore, audit::line_file, replay::replay};
 use serde_json::json;
 
 use super::{print, print_json};
@@ -14,7 +14,7 @@ use crate::cli::mirror::Replay;
 /// The recording's sentence; when the file for the mirror is there already.
 pub async fn run(args: &Replay) -> Result<u8> {
     let shown = args.from.display();
-    let mut from = lines::open(&args.from)
+    let mut from = line_file::open(&args.from)
         .with_context(|| format!("The recording {shown} cannot be read. Check the path."))?;
     let store = match &args.into {
         Some(path) => new(path)?,

@@ -4,8 +4,8 @@ use indexer::can_be_executed;
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{
-    Choice, Counters, Course, GovernanceProposal, MultisigConfig, ProgramUpgradeState,
-    UpgradeProposal,
+    Choice, Counters, GovernanceProposal, MultisigConfig, ProgramUpgradeState, UpgradeProposal,
+    Votable,
 };
 
 use crate::model::{snapshot::Snapshot, timing::ChainNow};
@@ -45,7 +45,7 @@ pub fn program(s: &ProgramUpgradeState) -> Value {
 
 /// One multisig.
 pub fn multisig(address: &Pubkey, t: &MultisigConfig, now: ChainNow) -> Value {
-    let mut value = indexer::describe::rules(&t.rules());
+    let mut value = indexer::account::describe::rules(&t.rules());
     let more = json!({
         "multisig": address.to_string(),
         "config_epoch": t.config_epoch,
@@ -78,7 +78,7 @@ pub fn multisig_proposal(
         "multisig": p.terms.multisig.to_string(),
         "kind": p.terms.action.name(),
         "program": p.terms.action.program().map(|k| k.to_string()),
-        "terms": indexer::describe::governance_proposal(p).get("terms"),
+        "terms": indexer::account::describe::governance_proposal(p).get("terms"),
         "status": p.status.name(),
         "ready": ready,
         "approvals": p.ballot.count(Choice::Approve),
@@ -101,7 +101,7 @@ pub fn multisig_proposal(
 }
 
 /// Members who voted `choice`.
-pub fn voters(p: &impl Course, choice: Choice) -> Vec<Pubkey> {
+pub fn voters(p: &impl Votable, choice: Choice) -> Vec<Pubkey> {
     p.ballot().votes.iter().filter(|v| v.choice == choice).map(|v| v.member).collect()
 }
 

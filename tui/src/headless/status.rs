@@ -2,7 +2,7 @@
 use anyhow::Result;
 use serde_json::json;
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{Choice, Course, MultisigConfig, UpgradeProposal};
+use upgrade_manager::state::{Choice, MultisigConfig, UpgradeProposal, Votable};
 
 use super::{fresh, fresh::Fresh, print, print_json, show};
 use crate::{
@@ -14,9 +14,9 @@ use crate::{
 pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
     let backend = session.backend(None).await?;
     let Fresh { snapshot, history } = fresh(session).await?;
-    let time = backend.gateway().chain_time().await.map_err(|e| session.clean(&e))?;
+    let time = backend.chain().chain_time().await.map_err(|e| session.clean(&e))?;
     let now = ChainNow { unix: time.unix, slot: time.slot };
-    let genesis = backend.gateway().genesis_hash();
+    let genesis = backend.chain().genesis_hash();
     let cluster = session.cluster(Some(genesis));
     let live = snapshot.view.proposals.iter().filter(|r| r.closed_slot.is_none());
     let multisigs = snapshot.view.multisigs.iter().filter(|r| r.closed_slot.is_none());
@@ -124,7 +124,7 @@ fn rollback_votes(p: &UpgradeProposal, multisig: &MultisigConfig) -> Vec<String>
 }
 
 /// Who voted, and who has not.
-fn votes(p: &impl Course, multisig: &MultisigConfig) -> Vec<String> {
+fn votes(p: &impl Votable, multisig: &MultisigConfig) -> Vec<String> {
     let ballot = p.ballot();
     let approvals = ballot.count(Choice::Approve);
     let mut lines = vec![format!(
@@ -142,7 +142,7 @@ fn votes(p: &impl Course, multisig: &MultisigConfig) -> Vec<String> {
         lines.push(format!("Votes to cancel {count} ({} needed)", multisig.threshold));
         lines.extend(by("cancel by  ", &ballot.cancel));
     }
-    if p.stage().status.is_voting() {
+    if p.voting_state().status.is_voting() {
         lines.extend(by("missing    ", &ballot.missing(multisig)));
     }
     lines

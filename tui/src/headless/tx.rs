@@ -1,18 +1,18 @@
 //! `tx`: what became of a transaction. Asks the node alone, so it works without any mirror.
 use anyhow::{Result, anyhow};
 use backend::TxStatus;
-use indexer::source::Secrets;
+use indexer::ops::redact::Secrets;
 use serde_json::{Value, json};
 
 use super::{print, print_json};
-use crate::{cli::Tx, config::Settings, session, text::clean};
+use crate::{cli::tx::Tx, config::Settings, session, text::clean};
 
 /// Looks the transaction up; 0 when it landed and succeeded.
 ///
 /// # Errors
 /// The backend's sentence.
 pub async fn run(settings: &Settings, secrets: &Secrets, args: &Tx) -> Result<u8> {
-    let asked = async { session::gateway(settings).await?.find(&args.signature).await };
+    let asked = async { session::chain_client(settings).await?.find(&args.signature).await };
     let status = asked.await.map_err(|e| anyhow!(secrets.scrub(&e.to_string())))?;
     let signature = args.signature.to_string();
     let sentence = clean(&secrets.scrub(&sentence(&signature, &status)));

@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use indexer::{
-    Store,
-    announce::{self, Hook, Kind},
-    store::{DeadLetter, HookState},
+    DeadLetter, HookState, Store,
+    store::announcement::AnnouncementKind,
+    webhooks::{self, Hook},
 };
 use serde_json::{Value, json};
 
@@ -71,9 +71,11 @@ async fn waiting(
     let rows = store.outbox(state.next_id.saturating_sub(1), COUNTED).await?;
     let wanted = |kind: &str| {
         // A veto is only told from other ways to cancel when it is sent.
-        Kind::from_name(kind).is_none_or(|kind| {
+        AnnouncementKind::from_name(kind).is_none_or(|kind| {
             settings.is_none_or(|w| {
-                w.target.wants(kind) || (kind == Kind::Cancelled && w.target.wants(Kind::Vetoed))
+                w.target.wants(kind)
+                    || (kind == AnnouncementKind::Cancelled
+                        && w.target.wants(AnnouncementKind::Vetoed))
             })
         })
     };
@@ -149,7 +151,7 @@ fn line_json(line: &Line) -> Value {
         "configured": settings.is_some(),
         "host": settings.map(|w| w.target.shown()),
         "format": settings.map(|w| w.target.format.name()),
-        "kinds": settings.map(|w| w.target.kinds().map(Kind::name).collect::<Vec<_>>()),
+        "kinds": settings.map(|w| w.target.kinds().map(AnnouncementKind::name).collect::<Vec<_>>()),
         "since_slot": state.map(|s| s.since_slot),
         "next_id": state.map(|s| s.next_id),
         "attempts": state.map(|s| s.attempts),
@@ -193,7 +195,7 @@ fn hook(session: &Session, name: &str) -> Result<Arc<Hook>> {
 
 async fn test(session: &Session, args: &Test) -> Result<u8> {
     let hook = hook(session, &args.hook)?;
-    let sent = announce::test(&hook, &session.settings.names).await;
+    let sent = webhooks::test(&hook, &session.settings.names).await;
     let error = sent.as_ref().err();
     let value = json!({"hook": args.hook, "status": sent.as_ref().ok(), "error": error});
     let value = args.output.json.then_some(&value);
@@ -221,7 +223,7 @@ async fn retry(session: &Session, args: &Retry) -> Result<u8> {
     }
     let (mut taken, mut error) = (vec![], None);
     for letter in &letters {
-        match announce::retry(&session.store, &hook, &session.settings.names, letter).await {
+        match webhooks::retry(&session.store, &hook, &session.settings.names, letter).await {
             Ok(_) => taken.push(letter.row.id),
             // The next one would most likely fare the same, and each may take its time.
             Err(e) => {

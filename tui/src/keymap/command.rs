@@ -1,6 +1,6 @@
 //! What a command is, where it applies, and why it is refused. Changes nothing.
 use backend::Verb;
-use upgrade_manager::state::{Course, GovernanceProposal, Phase, ProposalStatus, UpgradeProposal};
+use upgrade_manager::state::{GovernanceProposal, Phase, ProposalStatus, UpgradeProposal, Votable};
 
 use super::COMMANDS;
 use crate::{
@@ -238,7 +238,7 @@ fn is_on_view(model: &Model, verb: Verb, decision: Decision<'_>) -> bool {
 }
 
 /// What cancelling `proposal` is for who signs.
-fn cancel_word(model: &Model, proposal: &impl Course) -> &'static str {
+fn cancel_word(model: &Model, proposal: &impl Votable) -> &'static str {
     let Some(signer) = model.signer else { return "vote cancel" };
     let multisig = model.snapshot.multisig(&proposal.multisig());
     if proposal.proposer() == signer && proposal.ballot().votes.is_empty() {

@@ -1,8 +1,8 @@
 //! What time means for a proposal: how long votes can be cast, how long to wait, how long it can be
 //! executed. Asks the chain's own rules with the chain's time; the operator's clock decides nothing.
 use upgrade_manager::state::{
-    Course, GovernanceProposal, MultisigConfig, Phase, ProgramUpgradeState, ProposalStatus,
-    UpgradeProposal,
+    GovernanceProposal, MultisigConfig, Phase, ProgramUpgradeState, ProposalStatus,
+    UpgradeProposal, Votable,
 };
 
 use indexer::paused_until;
@@ -73,7 +73,7 @@ pub fn timing(
 }
 
 /// Anyone may record that it came too late, or that the multisig has changed since.
-fn is_over(proposal: &impl Course, config: Option<&MultisigConfig>, now: ChainNow) -> bool {
+fn is_over(proposal: &impl Votable, config: Option<&MultisigConfig>, now: ChainNow) -> bool {
     match config {
         Some(config) => proposal.require_expired(config, now.unix).is_ok(),
         None => now.unix > proposal.deadline(),
@@ -92,11 +92,11 @@ pub fn multisig_timing(
 
 /// Where a proposal stands while members vote and wait; `None` afterwards.
 fn voting(
-    proposal: &impl Course,
+    proposal: &impl Votable,
     config: Option<&MultisigConfig>,
     now: ChainNow,
 ) -> Option<Timing> {
-    let (stage, left) = (proposal.stage(), |until: i64| until.saturating_sub(now.unix));
+    let (stage, left) = (proposal.voting_state(), |until: i64| until.saturating_sub(now.unix));
     let paused = config.map_or(0, |c| paused_until(proposal, c));
     Some(match stage.status {
         s if s.is_voting() && is_over(proposal, config, now) => Timing::Over,

@@ -7,7 +7,7 @@ mod escape;
 use indexer::can_be_executed;
 use serde::{Deserialize, Serialize};
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::Course;
+use upgrade_manager::state::Votable;
 
 pub use self::deliver::{TerminalEnv, deliver};
 use crate::{
@@ -69,7 +69,7 @@ pub fn due(model: &Model) -> Vec<Notice> {
 fn ready(
     model: &Model,
     address: Pubkey,
-    proposal: &impl Course,
+    proposal: &impl Votable,
     name: &str,
     now: ChainNow,
 ) -> Option<Notice> {
@@ -77,7 +77,7 @@ fn ready(
     if !can_be_executed(proposal, multisig, now.unix, now.slot) {
         return None;
     }
-    let stage = proposal.stage();
+    let stage = proposal.voting_state();
     Some(Notice {
         key: format!("ready:{address}:{}", stage.eta),
         title: "Timelock expired".to_owned(),

@@ -21,7 +21,7 @@ pub async fn reach(
     loop {
         match session.backend(signer.clone()).await {
             Ok(backend) => {
-                let cluster = session.cluster(Some(backend.gateway().genesis_hash()));
+                let cluster = session.cluster(Some(backend.chain().genesis_hash()));
                 found.send_replace(Some(backend));
                 let _ = actions.send(Action::Cluster(cluster)).await;
                 return;

@@ -2,7 +2,7 @@
 use std::time::Instant;
 
 use backend::Verb;
-use upgrade_manager::state::Course;
+use upgrade_manager::state::Votable;
 
 use super::tests::Robot;
 use crate::{action::Action, effect::Effect, fixtures, keymap, model::ui::Screen};

@@ -5,7 +5,7 @@ use ratatui::{
     layout::{Constraint, Layout, Rect},
 };
 use unicode_width::UnicodeWidthStr;
-use upgrade_manager::state::{Choice, Course};
+use upgrade_manager::state::{Choice, Votable};
 
 use super::{empty, filtered, multisig, reading, tally};
 use crate::{
@@ -154,7 +154,7 @@ fn table_of_proposals(
 }
 
 /// Approvals and voters.
-fn votes(model: &Model, proposal: &impl Course) -> (usize, usize) {
+fn votes(model: &Model, proposal: &impl Votable) -> (usize, usize) {
     let multisig = model.snapshot.multisig(&proposal.multisig());
     (proposal.ballot().count(Choice::Approve), multisig.map_or(0, |t| t.voters()))
 }

@@ -1,6 +1,6 @@
 //! The votes of one proposal: how many, who, and who is missing.
 use ratatui::text::{Line, Span};
-use upgrade_manager::state::{Choice, Course, MultisigConfig};
+use upgrade_manager::state::{Choice, MultisigConfig, Votable};
 
 use crate::{
     model::Model,
@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// `Approvals 2/5 (3 needed)`.
-pub(super) fn approvals(proposal: &impl Course, multisig: Option<&MultisigConfig>) -> String {
+pub(super) fn approvals(proposal: &impl Votable, multisig: Option<&MultisigConfig>) -> String {
     let n = proposal.ballot().count(Choice::Approve);
     match multisig {
         Some(multisig) => {
@@ -20,7 +20,7 @@ pub(super) fn approvals(proposal: &impl Course, multisig: Option<&MultisigConfig
 }
 
 /// The votes in lines.
-pub(super) fn lines(model: &Model, proposal: &impl Course, width: usize) -> Vec<Line<'static>> {
+pub(super) fn lines(model: &Model, proposal: &impl Votable, width: usize) -> Vec<Line<'static>> {
     let theme = model.theme;
     let multisig = model.snapshot.multisig(&proposal.multisig());
     let n = u64::try_from(proposal.ballot().count(Choice::Approve)).unwrap_or(0);
@@ -46,7 +46,7 @@ pub(super) fn lines(model: &Model, proposal: &impl Course, width: usize) -> Vec<
     let names = |keys: &[solana_pubkey::Pubkey]| {
         keys.iter().map(|k| model.name(k)).collect::<Vec<_>>().join(", ")
     };
-    if let Some(multisig) = multisig.filter(|_| proposal.stage().status.is_voting()) {
+    if let Some(multisig) = multisig.filter(|_| proposal.voting_state().status.is_voting()) {
         row("missing", names(&proposal.ballot().missing(multisig)), Meaning::Text);
     }
     row("cancel by", names(&proposal.ballot().cancel), Meaning::Warn);

@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use backend::{Check, Step as Signing, Verb};
 use ratatui::{Terminal, backend::TestBackend, buffer::Buffer};
-use upgrade_manager::state::Course;
+use upgrade_manager::state::Votable;
 
 use super::*;
 use crate::{

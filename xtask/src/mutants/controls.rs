@@ -1,4 +1,4 @@
-//! The controls of the manager: every `control!` in its sources, found by reading them, with the
+//! The controls of the manager: every `require!` in its sources, found by reading them, with the
 //! number that the program gives it.
 
 use std::{
@@ -9,7 +9,11 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 /// The macro that every rule of the manager is written with.
-const MACRO: &str = "control!(";
+const MACRO: &str = "require!(";
+
+/// What a file with controls imports. Without this line it would use the macro of the same name in
+/// Anchor's prelude, which no mutation can switch off.
+const IMPORT: &str = "use crate::runtime::require::require;";
 
 /// One rule of the manager.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +52,10 @@ pub fn find(source: &Path) -> Result<Vec<Control>> {
         let path = source.join(&file);
         let text =
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        found.extend(in_file(&file, &text)?);
+        let controls = in_file(&file, &text)?;
+        let ours = controls.is_empty() || text.contains(IMPORT);
+        ensure!(ours, "{} uses Anchor's `require!`; add `{IMPORT}`", file.display());
+        found.extend(controls);
     }
     ensure!(!found.is_empty(), "no {MACRO}…) under {}", source.display());
     let mut ids: Vec<u32> = found.iter().map(|control| control.id).collect();
@@ -77,7 +84,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     // The macro's own file talks about it, and tests have no controls.
-    files.retain(|file| !file.ends_with("control.rs") && !file.ends_with("tests.rs"));
+    files.retain(|file| !file.ends_with("runtime/require.rs") && !file.ends_with("tests.rs"));
     files.sort();
     Ok(files)
 }
@@ -149,7 +156,7 @@ fn module(file: &Path) -> String {
     parts.join("::")
 }
 
-/// The number that the program gives a control: see `control.rs` there.
+/// The number that the program gives a control: see `runtime/require.rs` there.
 fn upgrade_manager_id(module: &str, line: u32) -> u32 {
     let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     format!("{module}:{line}").bytes().fold(0x811c_9dc5, step)
@@ -162,16 +169,16 @@ mod tests {
     const SOURCE: &str = "\
 use x;
 fn f() {
-    // control!(not, this)
-    control!(a == b(c, d), ManagerError::Wrong);
-    control!(
+    // require!(not, this)
+    require!(a == b(c, d), ManagerError::Wrong);
+    require!(
         matches!(x, [a, b] if a < b),
         ManagerError::Order,
     );
-    control!(a == b(c, d), ManagerError::Wrong);
+    require!(a == b(c, d), ManagerError::Wrong);
 }
 #[cfg(test)]
-mod tests { fn t() { control!(never, ManagerError::Never); } }
+mod tests { fn t() { require!(never, ManagerError::Never); } }
 ";
 
     #[test]

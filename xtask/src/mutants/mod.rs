@@ -19,34 +19,35 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
-    cli::Mutants,
-    folder,
-    places::Places,
+    atomic_dir,
+    cli::{Mutants, ToolchainChoice},
+    paths::Paths,
+    program::Program,
     progress::Progress,
-    sbf::{self, Program, toolchain::Toolchain},
+    sbf::{self, toolchain::Toolchain},
 };
 use controls::Control;
 use ledger::{Ledger, Verdict};
 use suite::{Suite, Surroundings};
 
-/// What stands in front of the switch in the ELF: see the manager's `control.rs`.
+/// What stands in front of the switch in the ELF: see the manager's `runtime/require.rs`.
 const MARK: &[u8] = b"control-switch:\0";
 
 /// The command.
 pub fn run(options: &Mutants) -> Result<ExitCode> {
     let progress = Progress::start();
-    let places = Places::find()?;
+    let places = Paths::find()?;
     let found = controls::find(&places.root.join("programs/upgrade-manager/src"))?;
     let chosen: Vec<Control> =
         found.iter().filter(|control| options.wants(&control.key())).cloned().collect();
     ensure!(!chosen.is_empty(), "no control's name contains {:?}", options.filters);
 
-    let toolchain = Toolchain::choose(&places, sbf::DEFAULT)?;
+    let toolchain = Toolchain::choose(&places, ToolchainChoice::Auto)?;
     let programs = [&Program::PRODUCT[..], &Program::TEST, &[Program::ManagerMutants]].concat();
     sbf::build(&places, &toolchain, &programs, &progress)?;
     progress.say("compiling the tests");
     let suite = Suite::build(&places)?;
-    let elf = fs::read(sbf::path(&places, Program::ManagerMutants))
+    let elf = fs::read(Program::ManagerMutants.elf_path(&places))
         .context("cannot read the manager's mutation build")?;
 
     let path = Ledger::path(&places.root);
@@ -67,7 +68,7 @@ pub fn run(options: &Mutants) -> Result<ExitCode> {
 
 /// One run over all controls.
 struct Run<'a> {
-    places: &'a Places,
+    places: &'a Paths,
     suite: &'a Suite,
     elf: &'a [u8],
     known: &'a Ledger,
@@ -153,11 +154,11 @@ impl Run<'_> {
     /// A folder of ELFs in which control `off` is switched off.
     fn surroundings(&self, off: u32, worker: usize) -> Result<Surroundings> {
         let folder = self.places.elf().join(format!("mutants-{worker}"));
-        folder::create(&folder)?;
+        atomic_dir::create(&folder)?;
         let others = [&Program::PRODUCT[..], &Program::TEST].concat();
         for program in others.into_iter().filter(|p| *p != Program::UpgradeManager) {
             let to = folder.join(program.name()).with_extension("so");
-            link(&sbf::path(self.places, program), &to)?;
+            link(&program.elf_path(self.places), &to)?;
         }
         let manager = folder.join(Program::UpgradeManager.name()).with_extension("so");
         fs::write(&manager, switched(self.elf, off)?)

@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{command, places::Places, suite::seed};
+use crate::{command, paths::Paths, test::seed};
 use anyhow::{Context as _, Result, anyhow};
 
 /// The test binary that drives the ELF.
@@ -19,7 +19,8 @@ const LONG: &str = "lifecycle::units";
 pub const UNIT: &str = "unit";
 
 /// Every test, and where the errors are named that they expect. A test of the ELF is called as the
-/// binary calls it (`attacks::votes::NAME`, of the file `attacks::votes`), a unit test `unit::NAME`.
+/// binary calls it (`attacks::votes::NAME`, of the file `attacks::votes`), a unit test
+/// `unit::NAME`.
 #[derive(Debug)]
 pub struct Suite {
     folder: PathBuf,
@@ -33,7 +34,7 @@ pub struct Suite {
 
 impl Suite {
     /// Compiles the tests.
-    pub fn build(places: &Places) -> Result<Self> {
+    pub fn build(places: &Paths) -> Result<Self> {
         let unit_tests = only(command::compiled(
             places,
             &["test", "-p", "upgrade-manager", "--lib", "--features", "mutants"],
@@ -103,7 +104,7 @@ impl Suite {
             // What fails for want of a control is no regression to keep.
             .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true")
             // The ledger must not depend on what a seed happens to find.
-            .env(seed::VARIABLE, seed::USUAL.to_string())
+            .env(seed::VARIABLE, seed::DEFAULT.to_string())
             .stdin(Stdio::null())
             .output()
             .with_context(|| format!("cannot start {}", binary.display()))?;

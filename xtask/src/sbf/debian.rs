@@ -12,24 +12,24 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
+    atomic_dir,
     command::{quietly, text},
     fingerprint::files,
-    folder,
 };
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const MIRROR_VARIABLE: &str = "CONTROL_ROOM_DEBIAN_MIRROR";
 const KEYRING_VARIABLE: &str = "CONTROL_ROOM_DEBIAN_KEYRING";
 
-/// A suite of Debian's archive.
+/// One of Debian's package archives.
 #[derive(Debug, Clone, Copy)]
-pub enum Source {
+pub enum Archive {
     Stable,
     StableSecurity,
     Sid,
 }
 
-impl Source {
+impl Archive {
     fn line(self, mirror: &Mirror, keyring: &Path) -> String {
         let (address, suite) = match self {
             Self::Stable => (&mirror.main, "bookworm"),
@@ -44,13 +44,13 @@ impl Source {
 #[derive(Debug)]
 pub struct Packages {
     pub names: &'static [&'static str],
-    pub sources: &'static [Source],
+    pub sources: &'static [Archive],
     /// Dependencies that are not followed.
     pub stop: &'static [&'static str],
 }
 
 impl Packages {
-    /// What makes up the result, for a key.
+    /// What decides the result, as input of a key.
     pub fn text(&self) -> String {
         format!("{self:?}")
     }
@@ -60,7 +60,7 @@ impl Packages {
     pub fn unpack(&self, folder: &Path) -> Result<()> {
         let apt = Apt::new(&folder.join("apt"), self.sources)?;
         let root = folder.join("root");
-        folder::create(&root)?;
+        atomic_dir::create(&root)?;
         let mut versions = BTreeMap::new();
         let mut wanted: BTreeSet<String> = self.names.iter().map(ToString::to_string).collect();
         while !wanted.is_empty() {
@@ -70,11 +70,11 @@ impl Packages {
                     Command::new("dpkg-deb").arg("--extract").arg(&archive).arg(&root),
                     "unpacking a Debian package",
                 )?;
-                let control = Control::read(&archive)?;
+                let control = PackageFields::read(&archive)?;
                 next.extend(control.dependencies);
                 versions.insert(control.name, control.version);
             }
-            // A package that a name only stands for was recorded under its own.
+            // A virtual package was recorded under the name of the package that provides it.
             next.retain(|name| {
                 !self.stop.contains(&name.as_str())
                     && !versions.contains_key(name)
@@ -86,7 +86,7 @@ impl Packages {
             versions.iter().map(|(name, version)| format!("{name} {version}\n")).collect();
         fs::write(folder.join("versions.txt"), lines)
             .with_context(|| format!("cannot write to {}", folder.display()))?;
-        folder::remove(&folder.join("apt"))
+        atomic_dir::remove(&folder.join("apt"))
     }
 }
 
@@ -98,9 +98,9 @@ struct Apt {
 }
 
 impl Apt {
-    fn new(folder: &Path, sources: &[Source]) -> Result<Self> {
+    fn new(folder: &Path, sources: &[Archive]) -> Result<Self> {
         for part in ["lists/partial", "cache/archives/partial"] {
-            folder::create(&folder.join(part))?;
+            atomic_dir::create(&folder.join(part))?;
         }
         let (mirror, keyring) = (Mirror::find()?, keyring()?);
         let lines: String = sources.iter().map(|source| source.line(&mirror, &keyring)).collect();
@@ -114,7 +114,7 @@ impl Apt {
         }
         fs::write(folder.join("status"), "")
             .with_context(|| format!("cannot write to {}", folder.display()))?;
-        // Without this, apt takes an archive that cannot be reached for an empty one.
+        // Without this option, apt treats an unreachable archive as an empty one.
         let update = ["update", "--option", "APT::Update::Error-Mode=any"];
         quietly(apt.command().args(update), "apt-get update").with_context(|| {
             format!(
@@ -126,7 +126,7 @@ impl Apt {
         Ok(apt)
     }
 
-    /// Only this folder, none of the machine's own settings except for its proxies.
+    /// Points apt at this folder alone; of the machine's own settings only the proxies are kept.
     fn config_text(&self, proxies: &str) -> String {
         let folder = self.folder.display();
         format!(
@@ -159,8 +159,8 @@ impl Apt {
     /// Downloads the newest version of each package; the archives.
     fn download(&self, names: &BTreeSet<String>) -> Result<Vec<PathBuf>> {
         let folder = self.folder.join("archives");
-        folder::remove(&folder)?;
-        folder::create(&folder)?;
+        atomic_dir::remove(&folder)?;
+        atomic_dir::create(&folder)?;
         let mut command = self.command();
         command.arg("download").args(names).current_dir(&folder);
         quietly(&mut command, "apt-get download").with_context(|| {
@@ -232,15 +232,15 @@ impl Mirror {
     }
 }
 
-/// What a package says about itself.
+/// The fields of a package that matter here.
 #[derive(Debug, PartialEq, Eq)]
-struct Control {
+struct PackageFields {
     name: String,
     version: String,
     dependencies: Vec<String>,
 }
 
-impl Control {
+impl PackageFields {
     fn read(archive: &Path) -> Result<Self> {
         let fields =
             text(Command::new("dpkg-deb").arg("--field").arg(archive), "reading a Debian package")?;
@@ -279,10 +279,10 @@ mod tests {
     fn reads_what_a_package_depends_on() {
         let fields = "Package: cargo-web\nVersion: 1.96.0-1\nPre-Depends: a:any (>= 2)\n\
                       Depends: libc6 (>= 2.34), gcc | c-compiler, b\nDescription: x\n Depends: no";
-        let control = Control::parse(fields).unwrap();
+        let control = PackageFields::parse(fields).unwrap();
         assert_eq!((control.name.as_str(), control.version.as_str()), ("cargo-web", "1.96.0-1"));
         assert_eq!(control.dependencies, ["a", "libc6", "gcc", "b"]);
-        assert_eq!(Control::parse("Version: 1"), None);
+        assert_eq!(PackageFields::parse("Version: 1"), None);
     }
 
     #[test]

@@ -4,11 +4,11 @@ use std::{path::PathBuf, process::Command};
 
 use anyhow::{Result, bail};
 
-use super::Program;
 use crate::{
+    atomic_dir,
     command::{isolate, quietly, text},
-    folder,
-    places::Places,
+    paths::Paths,
+    program::Program,
 };
 
 /// What the toolchain says about itself.
@@ -17,19 +17,19 @@ pub fn version() -> Result<String> {
 }
 
 /// Compiles `program`; the ELF.
-pub fn compile(places: &Places, program: Program) -> Result<PathBuf> {
+pub fn compile(paths: &Paths, program: Program) -> Result<PathBuf> {
     // A folder for each: the two layouts of one crate have the same file name.
-    let out = places.sbf_target().join("solana-out").join(program.name());
-    folder::remove(&out)?;
-    folder::create(&out)?;
+    let out = paths.sbf_target().join("solana-out").join(program.name());
+    atomic_dir::remove(&out)?;
+    atomic_dir::create(&out)?;
     let mut command = cargo_build_sbf();
     command
         .arg("--manifest-path")
-        .arg(program.manifest(places))
+        .arg(program.manifest(paths))
         .arg("--sbf-out-dir")
         .arg(&out)
-        .env("CARGO_TARGET_DIR", places.sbf_target().join("solana"))
-        .current_dir(&places.root);
+        .env("CARGO_TARGET_DIR", paths.sbf_target().join("solana"))
+        .current_dir(&paths.root);
     for feature in program.features() {
         command.args(["--features", feature]);
     }

@@ -29,8 +29,8 @@
 //! | 60 | 557,680 | 10,369 … 11,119 | 118,030 | 10,280 |
 //! | 25 | 509,728 | 11,073 … 11,918 | 117,630 | 9,198 |
 //!
-//! The same once what Anchor and the SDK copy to each error, account, event and kind of proposal was in
-//! it once (`error.rs`, `stored.rs`, `emit.rs`, `multisig.rs`, `system.rs`), with an allocator of its own:
+//! The same after the code that Anchor and the SDK repeat for each error, account, event and kind of proposal
+//! was shared, and the manager got an allocator of its own:
 //!
 //! | inlining | bytes | `approve` | execute | migrate |
 //! |---|---|---|---|---|
@@ -38,12 +38,12 @@
 //! | 40 | 445,080 | 8,946 … 9,692 | 111,330 | 8,801 |
 //! | 45 | 450,200 | 8,934 … 9,679 | 111,306 | 8,669 |
 //!
-//! Code was 97 % of that ELF: there are no symbols, debug sections or unwinding tables to drop, and a
-//! panic says nothing (`immediate-abort`), so its places are not in it either. What was chosen works on
-//! the code: opt-level s for the manager (root `Cargo.toml`, for Solana's toolchain as well), its
-//! allocator called (`heap.rs`, likewise), and here an inlining threshold of [`INLINING`], copies
-//! called and equal functions merged (the linker driver). LLVM's outliner would take 8 % more; it is
-//! young, and not in a normal build of LLVM's own, so it is left out.
+//! Code was 97 % of that ELF. Symbols, debug sections and unwinding tables are already left out, and so are
+//! panic messages and their source locations (`immediate-abort`). So the settings reduce the code itself:
+//! opt-level s for the manager (root `Cargo.toml`) and an allocator that is called and not inlined, both for
+//! Solana's toolchain as well; here, an inlining threshold of [`INLINE_THRESHOLD`], and in the linker driver
+//! copies that are called and equal functions that are merged. LLVM's outliner would save another 8 %; it is
+//! young, and LLVM's own normal builds do not use it, so it is not used here.
 
 use std::{
     path::{Path, PathBuf},
@@ -53,11 +53,11 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::Program;
 use crate::{
+    atomic_dir,
     command::{isolate, text},
-    folder,
-    places::Places,
+    paths::Paths,
+    program::Program,
 };
 
 /// Flags of every compilation.
@@ -82,57 +82,57 @@ const ARCH: &str = "--arch=v0";
 
 /// How large a function may be, in LLVM's measure, to be copied to where it is called. LLVM's own
 /// values are 225 or 250 at opt-level 2 and 3, 50 at s and 5 at z.
-pub const INLINING: u32 = 40;
+pub const INLINE_THRESHOLD: u32 = 40;
 
 /// Compiles `program` with the toolchain of `key`; the ELF.
-pub fn compile(places: &Places, program: Program, key: &str) -> Result<PathBuf> {
-    // Cargo does not look at the linker, nor at std's files where they became older: what another
-    // toolchain left behind would pass for new.
-    let target = places.sbf_target().join("programs");
-    if !folder::is_current(&target, key) {
-        folder::replace(&target, key, |_| Ok(()))?;
+pub fn compile(paths: &Paths, program: Program, key: &str) -> Result<PathBuf> {
+    // Cargo notices neither a changed linker nor std files that became older, and would take what
+    // another toolchain built for current.
+    let target = paths.sbf_target().join("programs");
+    if !atomic_dir::is_current(&target, key) {
+        atomic_dir::replace(&target, key, |_| Ok(()))?;
     }
-    let mut cargo = cargo(places, "programs", &link_flags(places));
+    let mut cargo = cargo(paths, "programs", &link_flags(paths));
     cargo.args(["build", "--lib", "-Zbuild-std=std,panic_abort"]);
-    common_options(&mut cargo, places);
-    cargo.arg("--manifest-path").arg(program.manifest(places));
+    common_options(&mut cargo, paths);
+    cargo.arg("--manifest-path").arg(program.manifest(paths));
     cargo.args(["--features", &program.features().join(",")]);
-    // Cargo looks for settings from here on upwards: the workspace's own, not the operator's folder's.
-    cargo.current_dir(&places.root);
+    // Cargo reads `.cargo/config.toml` from this folder upwards: the workspace's, not the operator's.
+    cargo.current_dir(&paths.root);
     let messages = text(&mut cargo, &format!("compiling {}", program.name()))?;
     artifact(&messages, program.library(), ".so")
         .with_context(|| format!("the crate of {} has no cdylib", program.name()))
 }
 
 /// Compiles the run-time helpers; their library.
-pub fn compile_builtins(places: &Places) -> Result<PathBuf> {
-    folder::remove(&places.sbf_target().join("builtins"))?;
-    let mut cargo = cargo(places, "builtins", &[]);
+pub fn compile_builtins(paths: &Paths) -> Result<PathBuf> {
+    atomic_dir::remove(&paths.sbf_target().join("builtins"))?;
+    let mut cargo = cargo(paths, "builtins", &[]);
     cargo.args(["build", "--package", "sbf-builtins", "-Zbuild-std=core,compiler_builtins"]);
-    common_options(&mut cargo, places);
-    cargo.current_dir(places.data("sbf-ld"));
+    common_options(&mut cargo, paths);
+    cargo.current_dir(paths.sbf_source("sbf-ld"));
     let messages = text(&mut cargo, "compiling the run-time helpers")?;
     artifact(&messages, "sbf_builtins", ".rlib").context("the run-time helpers have no library")
 }
 
 /// Flags that only a build with a link at its end has.
-fn link_flags(places: &Places) -> Vec<String> {
-    let toolchain = places.toolchain();
+fn link_flags(paths: &Paths) -> Vec<String> {
+    let toolchain = paths.toolchain();
     let builtins = toolchain.join("builtins/libsbf_builtins.rlib");
     vec![
         format!("-Clinker={}", toolchain.join("ld/sbf-link").display()),
         format!("-Clink-arg={ARCH}"),
-        format!("-Cllvm-args=--inline-threshold={INLINING}"),
-        format!("-Clink-arg=--inline-threshold={INLINING}"),
+        format!("-Cllvm-args=--inline-threshold={INLINE_THRESHOLD}"),
+        format!("-Clink-arg=--inline-threshold={INLINE_THRESHOLD}"),
         format!("-Clink-arg=--builtins={}", builtins.display()),
         // Panic messages name files: without this machine's folders, and the same everywhere.
-        format!("--remap-path-prefix={}=.", places.root.display()),
+        format!("--remap-path-prefix={}=.", paths.root.display()),
     ]
 }
 
 /// The unpacked cargo with the unpacked rustc, free of the operator's settings.
-fn cargo(places: &Places, target: &str, flags: &[String]) -> Command {
-    let bin = places.toolchain().join("rust/bin");
+fn cargo(paths: &Paths, target: &str, flags: &[String]) -> Command {
+    let bin = paths.toolchain().join("rust/bin");
     let mut command = Command::new(bin.join("cargo"));
     isolate(&mut command);
     let flags: Vec<&str> = FLAGS.into_iter().chain(flags.iter().map(String::as_str)).collect();
@@ -144,14 +144,14 @@ fn cargo(places: &Places, target: &str, flags: &[String]) -> Command {
         // Separated by a character that no path holds.
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
         .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
-        .env("CARGO_TARGET_DIR", places.sbf_target().join(target));
+        .env("CARGO_TARGET_DIR", paths.sbf_target().join(target));
     command
 }
 
-fn common_options(cargo: &mut Command, places: &Places) {
+fn common_options(cargo: &mut Command, paths: &Paths) {
     cargo
         .args(["--release", "--locked", "-Zjson-target-spec", "--target"])
-        .arg(places.data("sbf/sbf-solana.json"))
+        .arg(paths.sbf_source("sbf-solana.json"))
         .arg("--message-format=json-render-diagnostics");
 }
 

@@ -1,5 +1,5 @@
-//! Applies patches to std's source. Stricter than `patch`: the lines a hunk replaces must be in the
-//! file exactly, and once, so that a newer std fails here and not in a program.
+//! Applies patches to std's source. Stricter than `patch`: the lines that a hunk replaces must occur in the
+//! file exactly once. A newer std then fails here instead of miscompiling a program.
 
 use std::{
     fs,

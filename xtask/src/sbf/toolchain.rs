@@ -5,8 +5,8 @@
 //! |---|---|---|
 //! | `rust` | rustc, cargo and std's source, which is patched | Debian stable's packages for its browser |
 //! | `llvm` | LLVM 23 and the C library it needs | Debian sid's packages |
-//! | `ld` | the linker driver | `xtask/sbf-ld`, compiled by the Rust of this machine |
-//! | `builtins` | the run-time helpers | `xtask/sbf-ld/builtins`, compiled by `rust` for sBPF |
+//! | `ld` | the linker driver | `tools/sbf/sbf-ld`, compiled by the Rust of this machine |
+//! | `builtins` | the run-time helpers | `tools/sbf/sbf-ld/builtins`, compiled by `rust` for sBPF |
 
 use std::{
     fs,
@@ -17,16 +17,16 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use super::{
-    Program,
-    debian::{Packages, Source},
+    debian::{Archive, Packages},
     official, offline, patch,
 };
 use crate::{
-    cli::Choice,
+    atomic_dir::{self, Lock},
+    cli::ToolchainChoice,
     command::{self, quietly},
     fingerprint::Fingerprint,
-    folder::{self, Lock},
-    places::Places,
+    paths::Paths,
+    program::Program,
     progress::Progress,
 };
 
@@ -34,7 +34,7 @@ use crate::{
 /// rest of `stop` is what every machine with a C compiler has, or what only compiling would need.
 const RUST: Packages = Packages {
     names: &["rustc-web", "cargo-web", "rust-web-src"],
-    sources: &[Source::Stable, Source::StableSecurity],
+    sources: &[Archive::Stable, Archive::StableSecurity],
     stop: &[
         "libc6",
         "libc-dev",
@@ -50,7 +50,7 @@ const RUST: Packages = Packages {
 
 /// The first LLVM whose BPF back end passes arguments on the stack and returns 128-bit values.
 const LLVM: Packages =
-    Packages { names: &["libllvm23"], sources: &[Source::Sid], stop: &["debconf"] };
+    Packages { names: &["libllvm23"], sources: &[Archive::Sid], stop: &["debconf"] };
 
 /// Where the unpacked source of std is.
 const STD: &str = "root/usr/lib/rustlib/src/rust/library";
@@ -58,24 +58,24 @@ const STD: &str = "root/usr/lib/rustlib/src/rust/library";
 /// Solana's toolchain, or ours.
 #[derive(Debug)]
 pub struct Toolchain {
-    places: Places,
+    paths: Paths,
     /// `cargo build-sbf`, where that is used.
     official: bool,
 }
 
 impl Toolchain {
-    /// Looks at what is on PATH, unless `choice` says what to use.
-    pub fn choose(places: &Places, choice: Choice) -> Result<Self> {
+    /// Solana's where `cargo-build-sbf` is on PATH, unless `choice` says which.
+    pub fn choose(paths: &Paths, choice: ToolchainChoice) -> Result<Self> {
         let found = command::find("cargo-build-sbf").is_some();
-        if choice == Choice::Solana && !found {
+        if choice == ToolchainChoice::Solana && !found {
             bail!(
                 "cargo build-sbf is not on PATH: install the Solana toolchain or leave the choice out"
             );
         }
-        Ok(Self { places: places.clone(), official: found && choice != Choice::Offline })
+        Ok(Self { paths: paths.clone(), official: found && choice != ToolchainChoice::Offline })
     }
 
-    /// Whether this is ours.
+    /// Whether this is the offline toolchain.
     pub fn is_offline(&self) -> bool {
         !self.official
     }
@@ -90,14 +90,14 @@ impl Toolchain {
         if self.official {
             return official::version();
         }
-        let mut text = format!("offline toolchain in {}\n", self.places.toolchain().display());
+        let mut text = format!("offline toolchain in {}\n", self.paths.toolchain().display());
         for part in ["rust", "llvm"] {
             text.push_str(&self.versions(part)?);
         }
         Ok(text)
     }
 
-    /// The key of everything that has a part in the code it generates.
+    /// The key of everything that influences the generated code.
     pub fn key(&self) -> Result<String> {
         if self.official {
             return Ok(Fingerprint::default().text(&official::version()?).key());
@@ -109,16 +109,16 @@ impl Toolchain {
             .text(&self.ld_key()?)
             .text(&self.builtins_key()?)
             .text(&offline::FLAGS.join(" "))
-            .text(&offline::INLINING.to_string());
+            .text(&offline::INLINE_THRESHOLD.to_string());
         Ok(print.key())
     }
 
     /// Compiles `program`; the ELF lies in a build folder.
     pub fn compile(&self, program: Program) -> Result<PathBuf> {
         if self.official {
-            official::compile(&self.places, program)
+            official::compile(&self.paths, program)
         } else {
-            offline::compile(&self.places, program, &self.key()?)
+            offline::compile(&self.paths, program, &self.key()?)
         }
     }
 
@@ -134,7 +134,7 @@ impl Toolchain {
             return Ok(());
         }
         self.download(progress)?;
-        let _lock = Lock::take(&self.places.toolchain(), progress)?;
+        let _lock = Lock::take(&self.paths.toolchain(), progress)?;
         for part in self.missing(&["ld", "builtins"])? {
             match part {
                 "ld" => self.make_ld(progress)?,
@@ -150,7 +150,7 @@ impl Toolchain {
             return Ok(());
         }
         check_machine()?;
-        let _lock = Lock::take(&self.places.toolchain(), progress)?;
+        let _lock = Lock::take(&self.paths.toolchain(), progress)?;
         for part in self.missing(&["rust", "llvm"])? {
             match part {
                 "rust" => self.make_rust(progress)?,
@@ -160,7 +160,7 @@ impl Toolchain {
         Ok(())
     }
 
-    /// Of `parts`, those that are not there as they should be.
+    /// Of `parts`, those that are absent or were made from something else.
     fn missing(&self, parts: &[&'static str]) -> Result<Vec<&'static str>> {
         let mut missing = vec![];
         for part in parts {
@@ -170,7 +170,7 @@ impl Toolchain {
                 "ld" => self.ld_key()?,
                 _ => self.builtins_key()?,
             };
-            if !folder::is_current(&self.part(part), &key) {
+            if !atomic_dir::is_current(&self.part(part), &key) {
                 missing.push(*part);
             }
         }
@@ -178,7 +178,7 @@ impl Toolchain {
     }
 
     fn part(&self, name: &str) -> PathBuf {
-        self.places.toolchain().join(name)
+        self.paths.toolchain().join(name)
     }
 
     fn versions(&self, part: &str) -> Result<String> {
@@ -190,40 +190,40 @@ impl Toolchain {
     fn rust_key(&self) -> Result<String> {
         let print = Fingerprint::default()
             .text(&RUST.text())
-            .folder(&self.places.data("sbf/patches"), &[])?
-            .file(&self.places.data("sbf/rust-wrapper.sh"))?;
+            .folder(&self.paths.sbf_source("patches"), &[])?
+            .file(&self.paths.sbf_source("rust-wrapper.sh"))?;
         Ok(print.key())
     }
 
     fn ld_key(&self) -> Result<String> {
         let print = Fingerprint::default()
-            .folder(&self.places.data("sbf-ld"), &["builtins", "target"])?
-            .file(&self.places.data("sbf/link-wrapper.sh"))?;
+            .folder(&self.paths.sbf_source("sbf-ld"), &["builtins", "target"])?
+            .file(&self.paths.sbf_source("link-wrapper.sh"))?;
         Ok(print.key())
     }
 
     fn builtins_key(&self) -> Result<String> {
         let print = Fingerprint::default()
             .text(&self.rust_key()?)
-            .folder(&self.places.data("sbf-ld/builtins"), &["target"])?
-            .file(&self.places.data("sbf/sbf-solana.json"))?
+            .folder(&self.paths.sbf_source("sbf-ld/builtins"), &["target"])?
+            .file(&self.paths.sbf_source("sbf-solana.json"))?
             .text(&offline::FLAGS.join(" "));
         Ok(print.key())
     }
 
     fn make_rust(&self, progress: &Progress) -> Result<()> {
         progress.say("downloading the compiler of the offline toolchain: about 170 MB");
-        folder::replace(&self.part("rust"), &self.rust_key()?, |new| {
+        atomic_dir::replace(&self.part("rust"), &self.rust_key()?, |new| {
             RUST.unpack(new)?;
             let std = new.join(STD);
             keep_only_the_library(&std)?;
-            for file in patch::in_folder(&self.places.data("sbf/patches"))? {
+            for file in patch::in_folder(&self.paths.sbf_source("patches"))? {
                 patch::apply(&file, &std)?;
             }
             for name in ["rustc", "cargo"] {
                 let wrapper = new.join("bin").join(name);
-                folder::create(&new.join("bin"))?;
-                install(&self.places.data("sbf/rust-wrapper.sh"), &wrapper)?;
+                atomic_dir::create(&new.join("bin"))?;
+                install(&self.paths.sbf_source("rust-wrapper.sh"), &wrapper)?;
                 quietly(Command::new(&wrapper).arg("-vV"), "starting the unpacked compiler")?;
             }
             Ok(())
@@ -232,39 +232,39 @@ impl Toolchain {
 
     fn make_llvm(&self, progress: &Progress) -> Result<()> {
         progress.say("downloading LLVM for the offline toolchain: about 60 MB");
-        folder::replace(&self.part("llvm"), &llvm_key(), |new| LLVM.unpack(new))
+        atomic_dir::replace(&self.part("llvm"), &llvm_key(), |new| LLVM.unpack(new))
     }
 
     fn make_ld(&self, progress: &Progress) -> Result<()> {
         progress.say("compiling the linker driver: about two minutes, once");
-        folder::replace(&self.part("ld"), &self.ld_key()?, |new| {
-            let target = self.places.sbf_target().join("ld");
+        atomic_dir::replace(&self.part("ld"), &self.ld_key()?, |new| {
+            let target = self.paths.sbf_target().join("ld");
             let mut cargo = command::isolated_cargo(&target);
-            cargo.arg("build").args(DRIVER).current_dir(self.places.data("sbf-ld"));
+            cargo.arg("build").args(DRIVER).current_dir(self.paths.sbf_source("sbf-ld"));
             quietly(&mut cargo, "compiling the linker driver")?;
             install(&target.join("release/sbf-ld"), &new.join("sbf-ld"))?;
-            install(&self.places.data("sbf/link-wrapper.sh"), &new.join("sbf-link"))
+            install(&self.paths.sbf_source("link-wrapper.sh"), &new.join("sbf-link"))
         })
     }
 
     fn make_builtins(&self, progress: &Progress) -> Result<()> {
         progress.say("compiling the run-time helpers");
-        folder::replace(&self.part("builtins"), &self.builtins_key()?, |new| {
-            let library = offline::compile_builtins(&self.places)?;
+        atomic_dir::replace(&self.part("builtins"), &self.builtins_key()?, |new| {
+            let library = offline::compile_builtins(&self.paths)?;
             install(&library, &new.join("libsbf_builtins.rlib"))
         })
     }
 
     /// The command that tests the linker driver and the run-time helpers on the host.
     pub fn driver_tests(&self) -> Command {
-        let mut cargo = command::isolated_cargo(&self.places.sbf_target().join("ld"));
+        let mut cargo = command::isolated_cargo(&self.paths.sbf_target().join("ld"));
         cargo.arg("test").args(DRIVER).arg("--workspace");
-        cargo.current_dir(self.places.data("sbf-ld"));
+        cargo.current_dir(self.paths.sbf_source("sbf-ld"));
         cargo
     }
 }
 
-/// How the linker driver is built, and its tests, so that they share what they compile.
+/// Options of the linker driver's build and of its tests, the same so that they share compiled crates.
 const DRIVER: [&str; 2] = ["--release", "--locked"];
 
 fn llvm_key() -> String {
@@ -290,14 +290,14 @@ fn check_machine() -> Result<()> {
     Ok(())
 }
 
-/// Debian's source package holds all of rustc: 360 MB that nothing here reads.
+/// Removes rustc's own sources from Debian's source package: 360 MB that no build here reads.
 fn keep_only_the_library(std: &Path) -> Result<()> {
     let library = fs::canonicalize(std).with_context(|| {
         format!("Debian's packages have no std source at {}: they have changed", std.display())
     })?;
     let source = library.parent().context("std's source has no folder above it")?;
     for name in ["src", "compiler", "tests", "vendor"] {
-        folder::remove(&source.join(name))?;
+        atomic_dir::remove(&source.join(name))?;
     }
     Ok(())
 }
@@ -305,7 +305,7 @@ fn keep_only_the_library(std: &Path) -> Result<()> {
 /// Copies a file and makes it executable.
 fn install(from: &Path, to: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    folder::copy_file(from, to)?;
+    atomic_dir::copy_file(from, to)?;
     fs::set_permissions(to, fs::Permissions::from_mode(0o755))
         .with_context(|| format!("cannot make {} executable", to.display()))
 }

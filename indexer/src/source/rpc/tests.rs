@@ -2,9 +2,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
-use crate::source::testing::{Node, Reply, account, address};
+use crate::source::testing::{FakeNode, Reply, account, address};
 
-fn fault(error: &IndexerError) -> Fault {
+fn fault(error: &IndexerError) -> RpcFault {
     match error {
         IndexerError::Rpc { fault, .. } => *fault,
         other => panic!("{other}"),
@@ -14,22 +14,22 @@ fn fault(error: &IndexerError) -> Fault {
 #[tokio::test]
 async fn each_face_of_a_refusal_becomes_its_fault_and_is_counted() {
     for (reply, expected) in [
-        (Reply::error(-32_010, "excluded"), Fault::KeyExcluded),
-        (Reply::error(-32_012, "scan"), Fault::ScanLimit),
-        (Reply::error(-32_601, "Method not found"), Fault::MethodMissing),
-        (Reply::error(-32_009, "long-term"), Fault::LongTermMissing),
-        (Reply::status(413, ""), Fault::TooLarge),
-        (Reply::status(503, ""), Fault::Other { code: 503 }),
-        (Reply::status(504, ""), Fault::Timeout),
-        (Reply::status(302, "location: http://127.0.0.1:1/\r\n"), Fault::Other { code: 302 }),
-        (Reply::raw("<html>"), Fault::Garbled),
-        (Reply { cut: Some(9), ..Reply::result(&json!(5)) }, Fault::Cut),
-        (Reply::result(&json!("five")), Fault::Garbled),
-        (Reply::result(&json!(u64::MAX)), Fault::Garbled),
-        (Reply::result(&Value::Null), Fault::Garbled),
+        (Reply::error(-32_010, "excluded"), RpcFault::KeyExcluded),
+        (Reply::error(-32_012, "scan"), RpcFault::ScanLimit),
+        (Reply::error(-32_601, "Method not found"), RpcFault::MethodMissing),
+        (Reply::error(-32_009, "long-term"), RpcFault::LongTermMissing),
+        (Reply::status(413, ""), RpcFault::TooLarge),
+        (Reply::status(503, ""), RpcFault::Other { code: 503 }),
+        (Reply::status(504, ""), RpcFault::Timeout),
+        (Reply::status(302, "location: http://127.0.0.1:1/\r\n"), RpcFault::Other { code: 302 }),
+        (Reply::raw("<html>"), RpcFault::Garbled),
+        (Reply { cut: Some(9), ..Reply::result(&json!(5)) }, RpcFault::Cut),
+        (Reply::result(&json!("five")), RpcFault::Garbled),
+        (Reply::result(&json!(u64::MAX)), RpcFault::Garbled),
+        (Reply::result(&Value::Null), RpcFault::Garbled),
     ] {
         let said = format!("{reply:?}");
-        let node = Node::start(move |_, _| reply.clone()).await;
+        let node = FakeNode::start(move |_, _| reply.clone()).await;
         let rpc = node.rpc();
         let error = rpc.slot(CommitmentLevel::Confirmed).await.unwrap_err();
         assert_eq!(fault(&error), expected, "{said}: {error}");
@@ -46,7 +46,7 @@ async fn a_node_that_is_not_there_is_named_without_its_key() {
     let url = "http://127.0.0.1:9/v1/0123456789abcdef?api-key=fedcba987654".to_owned();
     let config = SourceConfig::new(url, String::new(), upgrade_manager::ID);
     let error = Rpc::new(&config).genesis_hash().await.unwrap_err();
-    assert_eq!(fault(&error), Fault::Connect, "{error}");
+    assert_eq!(fault(&error), RpcFault::Connect, "{error}");
     let said = format!("{error} {error:?} {:?}", Rpc::new(&config).0.endpoint);
     assert!(!said.contains("0123456789") && !said.contains("fedcba"), "{said}");
     assert!(said.contains("127.0.0.1:9"), "{said}");
@@ -55,7 +55,7 @@ async fn a_node_that_is_not_there_is_named_without_its_key() {
 #[tokio::test]
 async fn a_short_limit_is_waited_out_and_a_long_one_told() {
     let n = AtomicU32::new(0);
-    let node = Node::start(move |_, _| match n.fetch_add(1, Ordering::SeqCst) {
+    let node = FakeNode::start(move |_, _| match n.fetch_add(1, Ordering::SeqCst) {
         0 => Reply::status(429, "Retry-After: 1\r\n"),
         1 => Reply::error(-32_005, "Too many requests for a specific RPC call"),
         2 => Reply::result(&json!(5)),
@@ -68,25 +68,30 @@ async fn a_short_limit_is_waited_out_and_a_long_one_told() {
     assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
     let error = rpc.clone().slot(CommitmentLevel::Confirmed).await.unwrap_err();
     let asked = node.methods().len();
-    assert!(matches!(fault(&error), Fault::Limited { retry_after } if retry_after.as_secs() >= 99));
+    assert!(
+        matches!(fault(&error), RpcFault::Limited { retry_after } if retry_after.as_secs() >= 99)
+    );
     assert!(error.to_string().contains("no more calls for 100 s"), "{error}");
     let error = rpc.genesis_hash().await.unwrap_err();
-    assert!(matches!(fault(&error), Fault::Limited { .. }), "another task waits as well: {error}");
+    assert!(
+        matches!(fault(&error), RpcFault::Limited { .. }),
+        "another task waits as well: {error}"
+    );
     assert_eq!(node.methods().len(), asked, "and does not even ask");
-    assert!(other.slot(CommitmentLevel::Confirmed).await.is_err(), "a gate of its own");
+    assert!(other.slot(CommitmentLevel::Confirmed).await.is_err(), "a rate limiter of its own");
 }
 
 #[tokio::test]
 async fn an_answer_without_end_is_refused_before_it_fills_memory() {
-    let node = Node::start(|_, _| Reply::raw(vec![b' '; (64 << 20) + 1])).await;
+    let node = FakeNode::start(|_, _| Reply::raw(vec![b' '; (64 << 20) + 1])).await;
     let error = node.rpc().slot(CommitmentLevel::Confirmed).await.unwrap_err();
-    assert_eq!(fault(&error), Fault::TooLarge, "{error}");
+    assert_eq!(fault(&error), RpcFault::TooLarge, "{error}");
 }
 
 #[tokio::test]
 async fn blocks_that_are_cut_short_on_either_side_are_never_returned() {
     let blocks = |slots: Vec<u64>, first: u64| {
-        Node::start(move |method, _| match method {
+        FakeNode::start(move |method, _| match method {
             "getBlocks" => Reply::result(&json!(slots)),
             _ => Reply::result(&json!(first)),
         })
@@ -101,16 +106,16 @@ async fn blocks_that_are_cut_short_on_either_side_are_never_returned() {
     let error = blocks(vec![], 3).await.rpc().blocks(10, 15).await.unwrap_err();
     assert!(matches!(error, IndexerError::Behind { .. }), "{error}");
     let error = blocks(vec![12, 15], 12).await.rpc().blocks(10, 15).await.unwrap_err();
-    assert_eq!(fault(&error), Fault::LongTermMissing, "{error}");
+    assert_eq!(fault(&error), RpcFault::LongTermMissing, "{error}");
     for odd in [vec![9, 15], vec![12, 11, 15], vec![15, 16]] {
         let error = blocks(odd, 3).await.rpc().blocks(10, 15).await.unwrap_err();
-        assert_eq!(fault(&error), Fault::Garbled, "{error}");
+        assert_eq!(fault(&error), RpcFault::Garbled, "{error}");
     }
 }
 
 #[tokio::test]
 async fn a_node_that_lists_no_blocks_at_all_says_so_once_and_is_believed() {
-    let node = Node::start(|_, _| Reply::error(-32_601, "Method not found")).await;
+    let node = FakeNode::start(|_, _| Reply::error(-32_601, "Method not found")).await;
     assert_eq!(node.rpc().blocks(10, 15).await.unwrap(), None);
 }
 
@@ -119,7 +124,7 @@ async fn accounts_come_in_the_order_they_were_asked_for_and_never_from_an_older_
     let keys = [address(1), address(2), address(3)];
     let slot = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(50));
     let told = std::sync::Arc::clone(&slot);
-    let node = Node::start(move |_, _| {
+    let node = FakeNode::start(move |_, _| {
         let value = json!([account(&address(9), &[1]), null, account(&address(9), &[0, 0])]);
         let slot = told.load(Ordering::SeqCst);
         Reply::result(&json!({"context": {"slot": slot}, "value": value}))
@@ -134,13 +139,13 @@ async fn accounts_come_in_the_order_they_were_asked_for_and_never_from_an_older_
     let error = node.rpc().accounts(&keys, 50).await.unwrap_err();
     assert!(matches!(error, IndexerError::Behind { slot: 49, seen: 50, .. }), "{error}");
     let error = node.rpc().accounts(&keys[..2], 0).await.unwrap_err();
-    assert_eq!(fault(&error), Fault::Garbled, "{error}");
+    assert_eq!(fault(&error), RpcFault::Garbled, "{error}");
 }
 
 #[tokio::test]
 async fn a_slot_that_the_node_has_not_reached_is_waited_for() {
     let n = AtomicU32::new(0);
-    let node = Node::start(move |_, _| {
+    let node = FakeNode::start(move |_, _| {
         if n.fetch_add(1, Ordering::SeqCst) < 3 {
             return Reply::error(-32_016, "Minimum context slot has not been reached");
         }
@@ -153,10 +158,10 @@ async fn a_slot_that_the_node_has_not_reached_is_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slot_that_the_node_never_reaches_is_given_up_after_seconds() {
-    let rpc = Node::start(|_, _| Reply::raw("")).await.rpc();
+    let rpc = FakeNode::start(|_, _| Reply::raw("")).await.rpc();
     let start = tokio::time::Instant::now();
     let not_yet = || async {
-        let failure = Failure::new(Fault::NotReached, "not yet");
+        let failure = Failure::new(RpcFault::NotReached, "not yet");
         Err::<(), _>(rpc.failed("getMultipleAccounts", failure))
     };
     let error = rpc.reached(50, not_yet).await.unwrap_err();

@@ -30,7 +30,13 @@ fn read(parts: &[&[u8]]) -> Result<(Vec<Raw>, Scanner), String> {
 }
 
 fn expected() -> Vec<Raw> {
-    let raw = |(pubkey, data)| Raw { pubkey, owner: upgrade_manager::ID, slot: 77, wv: 0, data };
+    let raw = |(pubkey, data)| Raw {
+        pubkey,
+        owner: upgrade_manager::ID,
+        slot: 77,
+        write_version: 0,
+        data,
+    };
     three().into_iter().map(raw).collect()
 }
 
@@ -161,21 +167,21 @@ fn an_answer_that_is_something_else_is_refused() {
 fn an_account_too_long_to_be_one_is_refused_before_it_fills_memory() {
     let (mut scanner, mut rows) = (Scanner::default(), vec![]);
     let head = br#"{"result":{"context":{"slot":1},"value":[{"pubkey":""#;
-    scanner.read(head, &mut rows, PIECE).unwrap();
+    scanner.read(head, &mut rows, PIECE_ACCOUNTS).unwrap();
     let part = vec![b'1'; 1 << 20];
     let mut fed = 0;
     let error = loop {
-        match scanner.read(&part, &mut rows, PIECE) {
+        match scanner.read(&part, &mut rows, PIECE_ACCOUNTS) {
             Ok(n) => fed += n,
             Err(error) => break error,
         }
-        assert!(fed <= LONGEST + part.len());
+        assert!(fed <= MAX_ACCOUNT_LEN + part.len());
     };
     assert!(error.contains("longer than"), "{error}");
-    assert!(scanner.held.len() <= LONGEST);
+    assert!(scanner.held.len() <= MAX_ACCOUNT_LEN);
 }
 
-const PIECE: usize = 1_000;
+const PIECE_ACCOUNTS: usize = 1_000;
 
 #[test]
 fn the_largest_account_on_chain_is_read_and_its_buffer_given_back() {
@@ -185,7 +191,7 @@ fn the_largest_account_on_chain_is_read_and_its_buffer_given_back() {
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
         let part = &rest[..rest.len().min(60_000)];
-        let n = scanner.read(part, &mut rows, PIECE).unwrap();
+        let n = scanner.read(part, &mut rows, PIECE_ACCOUNTS).unwrap();
         if n < part.len() {
             assert_eq!(rows.len(), 1, "a heavy piece ends at once");
             assert_eq!(rows.pop().unwrap().data.len(), data.len());
@@ -194,7 +200,7 @@ fn the_largest_account_on_chain_is_read_and_its_buffer_given_back() {
     }
     scanner.finish().unwrap();
     assert_eq!(rows.len(), 1);
-    assert!(scanner.held.capacity() <= SPARE, "{}", scanner.held.capacity());
+    assert!(scanner.held.capacity() <= SPARE_BYTES, "{}", scanner.held.capacity());
 }
 
 #[test]
@@ -204,7 +210,7 @@ fn no_more_rows_stand_in_memory_than_a_piece_holds_at_200_000_accounts() {
     let mut feed = |bytes: &[u8]| {
         let mut rest = bytes;
         while !rest.is_empty() {
-            let n = scanner.read(rest, &mut rows, PIECE).unwrap();
+            let n = scanner.read(rest, &mut rows, PIECE_ACCOUNTS).unwrap();
             rest = &rest[n..];
             peak = peak.max(rows.len());
             held = held.max(scanner.held.capacity());
@@ -229,8 +235,8 @@ fn no_more_rows_stand_in_memory_than_a_piece_holds_at_200_000_accounts() {
     feed(br#"]},"id":1}"#);
     scanner.finish().unwrap();
     assert_eq!((seen + rows.len(), scanner.accounts()), (200_000, 200_000));
-    assert!(peak <= PIECE, "{peak}");
-    assert!(held <= SPARE, "{held}");
+    assert!(peak <= PIECE_ACCOUNTS, "{peak}");
+    assert!(held <= SPARE_BYTES, "{held}");
 }
 
 #[test]

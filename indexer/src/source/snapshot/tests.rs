@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::source::{
-    ladder::tests::{matches, record},
-    testing::{Node, Reply, account, address, keyed, listing},
+    scan_strategy::tests::{matches, record},
+    testing::{FakeNode, Reply, account, address, keyed, listing},
 };
 
 const SLOT: u64 = 50;
@@ -25,18 +25,18 @@ fn records() -> Vec<(Pubkey, Vec<u8>)> {
     all
 }
 
-struct Names(Vec<Pubkey>);
+struct NamedAccounts(Vec<Pubkey>);
 
 #[async_trait]
-impl Known for Names {
+impl KnownAccounts for NamedAccounts {
     async fn after(&self, after: Option<Pubkey>, most: usize) -> Result<Vec<Pubkey>> {
         let behind = self.0.iter().filter(|key| after.is_none_or(|after| **key > after));
         Ok(behind.take(most).copied().collect())
     }
 }
 
-fn names() -> Option<Arc<dyn Known>> {
-    Some(Arc::new(Names(records().into_iter().map(|(key, _)| key).collect())))
+fn names() -> Option<Arc<dyn KnownAccounts>> {
+    Some(Arc::new(NamedAccounts(records().into_iter().map(|(key, _)| key).collect())))
 }
 
 /// What a node that lists everything answers.
@@ -62,12 +62,12 @@ fn by_name(params: &Value, slot: u64) -> Reply {
 /// All accounts, in order, with the stream at its end. Each comes once.
 async fn everything(
     rpc: &Rpc,
-    known: Option<Arc<dyn Known>>,
+    known: Option<Arc<dyn KnownAccounts>>,
 ) -> Result<(Vec<Raw>, SnapshotStream)> {
     let mut stream = rpc.snapshot_of(SLOT, known).await?;
     let mut all = vec![];
     while let Some(piece) = stream.next().await? {
-        assert!(!piece.is_empty() && piece.len() <= PIECE);
+        assert!(!piece.is_empty() && piece.len() <= PIECE_ACCOUNTS);
         all.extend(piece);
     }
     all.sort_by_key(|raw| raw.pubkey);
@@ -81,17 +81,17 @@ fn assert_whole(all: &[Raw]) {
 
 #[tokio::test]
 async fn a_plain_answer_is_taken_as_it_comes() {
-    let node = Node::start(|_, params| list(params, SLOT + 1)).await;
+    let node = FakeNode::start(|_, params| list(params, SLOT + 1)).await;
     let (all, stream) = everything(&node.rpc(), None).await.unwrap();
     assert_whole(&all);
-    assert_eq!((stream.slot(), stream.rung()), (SLOT + 1, Rung::Plain));
+    assert_eq!((stream.slot(), stream.scan_method()), (SLOT + 1, ScanMethod::Plain));
     assert_eq!(stream.coverage(), Coverage::All);
-    assert!(all.iter().all(|raw| raw.slot == SLOT + 1 && raw.wv == 0));
+    assert!(all.iter().all(|raw| raw.slot == SLOT + 1 && raw.write_version == 0));
 }
 
 #[tokio::test]
 async fn an_answer_of_an_older_slot_is_refused_before_an_account_of_it_is_seen() {
-    let node = Node::start(|_, params| list(params, SLOT - 1)).await;
+    let node = FakeNode::start(|_, params| list(params, SLOT - 1)).await;
     let error = node.rpc().snapshot(SLOT).await.unwrap_err();
     assert!(matches!(error, IndexerError::Behind { slot: 49, seen: 50, .. }), "{error}");
 }
@@ -105,7 +105,7 @@ async fn every_refusal_by_size_leads_to_pages_with_the_same_accounts_and_is_reme
         Reply::status(413, ""),
         Reply::error(-32_601, "Method not found"),
     ] {
-        let node = Node::start(move |method, params| match method {
+        let node = FakeNode::start(move |method, params| match method {
             "getProgramAccountsV2" => page(params),
             _ => refusal.clone(),
         })
@@ -113,7 +113,7 @@ async fn every_refusal_by_size_leads_to_pages_with_the_same_accounts_and_is_reme
         let rpc = node.rpc();
         let (all, stream) = everything(&rpc, None).await.unwrap();
         assert_whole(&all);
-        assert_eq!((stream.rung(), stream.coverage()), (Rung::Pages, Coverage::All));
+        assert_eq!((stream.scan_method(), stream.coverage()), (ScanMethod::Pages, Coverage::All));
         // Pages are at 51, 52 and 50, in this order.
         assert_eq!(stream.slot(), SLOT, "the oldest page counts");
         assert_eq!(all.iter().map(|raw| raw.slot).max(), Some(SLOT + 2), "each row its own");
@@ -139,7 +139,7 @@ fn page(params: &Value) -> Reply {
 
 #[tokio::test]
 async fn pages_in_a_circle_end_with_an_error() {
-    let node = Node::start(|method, _| {
+    let node = FakeNode::start(|method, _| {
         if method == "getProgramAccounts" {
             return Reply::error(-32_012, "scan");
         }
@@ -154,7 +154,7 @@ async fn pages_in_a_circle_end_with_an_error() {
 #[tokio::test]
 async fn without_pages_each_type_is_asked_for_and_a_large_one_in_256_parts() {
     for large in [false, true] {
-        let node = Node::start(move |method, params| {
+        let node = FakeNode::start(move |method, params| {
             let filters = params[1]["filters"].as_array().map_or(0, Vec::len);
             match (method, filters) {
                 ("getProgramAccounts", 0) => Reply::error(-32_012, "scan"),
@@ -171,7 +171,7 @@ async fn without_pages_each_type_is_asked_for_and_a_large_one_in_256_parts() {
         let rpc = Rpc::new(&config);
         let (all, stream) = everything(&rpc, None).await.unwrap();
         assert_whole(&all);
-        assert_eq!((stream.rung(), stream.slot()), (Rung::Kinds, SLOT + 1));
+        assert_eq!((stream.scan_method(), stream.slot()), (ScanMethod::Kinds, SLOT + 1));
         assert_eq!(stream.coverage(), Coverage::KnownKinds);
         let calls = node.methods().len();
         assert_eq!(calls, if large { 2 + 7 + 256 } else { 2 + 7 });
@@ -180,7 +180,7 @@ async fn without_pages_each_type_is_asked_for_and_a_large_one_in_256_parts() {
 
 #[tokio::test]
 async fn without_any_listing_the_known_accounts_are_asked_for_by_name() {
-    let node = Node::start(|method, params| match method {
+    let node = FakeNode::start(|method, params| match method {
         "getMultipleAccounts" => by_name(params, SLOT + 3),
         "getProgramAccounts" => Reply::error(-32_010, "excluded"),
         _ => Reply::error(-32_601, "Method not found"),
@@ -189,9 +189,9 @@ async fn without_any_listing_the_known_accounts_are_asked_for_by_name() {
     let rpc = node.rpc();
     let (all, stream) = everything(&rpc, names()).await.unwrap();
     assert_whole(&all);
-    assert_eq!((stream.rung(), stream.slot()), (Rung::Known, SLOT + 3));
+    assert_eq!((stream.scan_method(), stream.slot()), (ScanMethod::Known, SLOT + 3));
     assert!(!stream.coverage().is_complete(), "new accounts were not looked for");
-    let none: Option<Arc<dyn Known>> = Some(Arc::new(Names(vec![])));
+    let none: Option<Arc<dyn KnownAccounts>> = Some(Arc::new(NamedAccounts(vec![])));
     let error = everything(&rpc, none).await.unwrap_err();
     assert!(
         error.to_string().contains("no account is known"),
@@ -202,7 +202,7 @@ async fn without_any_listing_the_known_accounts_are_asked_for_by_name() {
 
 #[tokio::test]
 async fn known_accounts_too_large_for_one_answer_are_asked_for_in_halves() {
-    let node = Node::start(|method, params| match method {
+    let node = FakeNode::start(|method, params| match method {
         "getMultipleAccounts" if params[0].as_array().unwrap().len() > 30 => Reply::status(413, ""),
         "getMultipleAccounts" => by_name(params, SLOT),
         _ => Reply::error(-32_010, "excluded"),
@@ -219,10 +219,10 @@ async fn a_body_that_breaks_off_is_an_error_and_never_an_end() {
     let whole = list(&json!([]), SLOT);
     for cut in [30, 200, whole.body.len() / 2, whole.body.len() - 1] {
         let reply = Reply { cut: Some(cut), ..whole.clone() };
-        let node = Node::start(move |_, _| reply.clone()).await;
+        let node = FakeNode::start(move |_, _| reply.clone()).await;
         let error = everything(&node.rpc(), None).await.unwrap_err();
         let IndexerError::Rpc { fault, .. } = error else { panic!("{error}") };
-        assert_eq!(fault, Fault::Cut, "cut after {cut} bytes");
+        assert_eq!(fault, RpcFault::Cut, "cut after {cut} bytes");
     }
 }
 
@@ -232,7 +232,7 @@ async fn a_body_that_is_declared_shorter_than_it_is_is_an_error_too() {
     let whole = list(&json!([]), SLOT);
     for end in [200, whole.body.len() / 2, whole.body.len() - 1] {
         let reply = Reply::raw(&whole.body[..end]);
-        let node = Node::start(move |_, _| reply.clone()).await;
+        let node = FakeNode::start(move |_, _| reply.clone()).await;
         let error = everything(&node.rpc(), None).await.unwrap_err();
         assert!(error.to_string().contains("broke off after"), "{error}");
     }
@@ -242,7 +242,7 @@ async fn a_body_that_is_declared_shorter_than_it_is_is_an_error_too() {
 async fn one_part_that_fails_is_asked_for_again_and_not_the_others() {
     let failures = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&failures);
-    let node = Node::start(move |method, params| {
+    let node = FakeNode::start(move |method, params| {
         let third = params[1]["paginationKey"].as_str() == Some("two");
         match method {
             "getProgramAccounts" => Reply::error(-32_012, "scan"),
@@ -280,7 +280,7 @@ async fn a_node_that_falls_silent_in_the_middle_is_given_up() {
     config.snapshot_timeout = Duration::from_millis(300);
     let mut stream = Rpc::new(&config).snapshot(SLOT).await.unwrap();
     let error = stream.next().await.unwrap_err();
-    assert!(matches!(error, IndexerError::Rpc { fault: Fault::Timeout, .. }), "{error}");
+    assert!(matches!(error, IndexerError::Rpc { fault: RpcFault::Timeout, .. }), "{error}");
 }
 
 #[tokio::test]
@@ -290,13 +290,13 @@ async fn no_more_than_a_piece_waits_however_large_the_answer() {
         r#"{{"jsonrpc":"2.0","result":{{"context":{{"slot":50}},"value":[{}]}},"id":1}}"#,
         vec![one; 20_000].join(",")
     );
-    let node = Node::start(move |_, _| Reply::raw(body.clone())).await;
+    let node = FakeNode::start(move |_, _| Reply::raw(body.clone())).await;
     let mut stream = node.rpc().snapshot(SLOT).await.unwrap();
     let mut seen = 0;
     while let Some(piece) = stream.next().await.unwrap() {
-        assert!(piece.len() <= PIECE);
-        let waiting = stream.body.as_ref().map_or(0, Body::waiting);
-        assert!(waiting <= PIECE, "{waiting}");
+        assert!(piece.len() <= PIECE_ACCOUNTS);
+        let waiting = stream.body.as_ref().map_or(0, AnswerBody::waiting);
+        assert!(waiting <= PIECE_ACCOUNTS, "{waiting}");
         seen += piece.len();
     }
     assert_eq!(seen, 20_000);

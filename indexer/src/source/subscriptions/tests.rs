@@ -31,7 +31,7 @@ fn an_account_is_asked_for_once_however_often_it_is_wanted() {
 fn no_more_accounts_are_watched_than_a_server_bears() {
     let many: Vec<Pubkey> = (0..1_000).map(address).collect();
     let requests = Subscriptions::default().want(&many);
-    assert_eq!(requests.len(), MOST);
+    assert_eq!(requests.len(), MAX_WATCHED);
     assert!(requests.iter().all(|r| r.len() < 4_096));
 }
 
@@ -69,7 +69,7 @@ fn messages_under_strange_numbers_do_not_pile_up() {
     for n in 0..1_000 {
         assert!(subscriptions.told(n, 5, ui(1)).is_none());
     }
-    assert!(subscriptions.early.len() <= EARLY);
+    assert!(subscriptions.early.len() <= MAX_EARLY_MESSAGES);
 }
 
 #[test]

@@ -5,8 +5,7 @@ use solana_pubkey::Pubkey;
 use upgrade_manager::state::{AccountStatus, AccountVersion};
 
 use crate::{
-    account::{Kind, ManagerAccount, Tally},
-    decode::manager_account,
+    account::{AccountKind, ManagerAccount, Tally, decode::manager_account},
     store::types::{ProgressRow, Row, View},
 };
 
@@ -33,7 +32,7 @@ pub fn tally(
     proposal: Option<Pubkey>,
     status: Option<&str>,
 ) -> Option<Tally> {
-    if kind != Kind::AccountVersion.name() {
+    if kind != AccountKind::AccountVersion.name() {
         return None;
     }
     let status = AccountStatus::from_name(status?)?;

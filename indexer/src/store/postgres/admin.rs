@@ -1,17 +1,18 @@
-//! What an administrator does with the database of a multisig: looks at the number of its schema, brings
-//! it up to date, and makes the role under which control rooms read. Touches no mirrored row.
+//! What an administrator does with the database of a multisig: looks at the number of its schema,
+//! brings it up to date, and makes the role under which control rooms read. Touches no mirrored
+//! row.
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, postgres::PgConnectOptions};
 
 use super::{
     PostgresStore,
-    connect::{PATIENCE, QUICK, made, within},
-    fault::Fault,
+    connect::{ACQUIRE_TIMEOUT, QUERY_TIMEOUT, made, within},
+    fault::PostgresFault,
     options,
 };
 use crate::store::{Result, StoreError};
 
 /// Longest name that Postgres keeps whole, bytes.
-const NAME: usize = 63;
+const MAX_NAME_LEN: usize = 63;
 
 /// Number of the schema in the database at `url`; [`None`] where nothing was made yet. Changes
 /// nothing.
@@ -22,7 +23,7 @@ pub async fn schema(url: &str) -> Result<Option<i64>> {
     let (options, place) = options(url)?;
     let found = async {
         let mut connection = open(&options).await?;
-        within(QUICK, made(&mut connection)).await
+        within(QUERY_TIMEOUT, made(&mut connection)).await
     };
     let made = found.await.map_err(|fault| fault.at(&place, None))?;
     Ok(made.map(|made| made.iter().map(|(number, _)| *number).max().unwrap_or(0)))
@@ -44,7 +45,7 @@ pub struct Migrated {
 pub async fn migrate(url: &str) -> Result<Migrated> {
     let from = schema(url).await?.unwrap_or(0);
     let store = PostgresStore::connect(url).await?;
-    if store.lines.read_only {
+    if store.connections.read_only {
         return Err(StoreError::ReadOnly { place: store.place, what: "the schema" });
     }
     let to = schema(url).await?.unwrap_or(0);
@@ -68,7 +69,7 @@ pub async fn grant_reader(url: &str, role: &str) -> Result<Granted> {
     let (options, place) = options(url)?;
     let refused = |why: &str| StoreError::Role { role: role.to_owned(), why: why.to_owned() };
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if role.is_empty() || role.len() > NAME || !role.chars().all(is_word) {
+    if role.is_empty() || role.len() > MAX_NAME_LEN || !role.chars().all(is_word) {
         return Err(refused("only letters, digits and underscores can be in its name"));
     }
     if role.starts_with("pg_") || role == "public" {
@@ -76,7 +77,7 @@ pub async fn grant_reader(url: &str, role: &str) -> Result<Granted> {
     }
     let done = async {
         let mut connection = open(&options).await?;
-        within(QUICK, grant(&mut connection, role)).await
+        within(QUERY_TIMEOUT, grant(&mut connection, role)).await
     };
     match done.await.map_err(|fault| fault.at(&place, Some("the role")))? {
         Ok(granted) => Ok(granted),
@@ -84,15 +85,15 @@ pub async fn grant_reader(url: &str, role: &str) -> Result<Granted> {
     }
 }
 
-async fn open(options: &PgConnectOptions) -> Result<PgConnection, Fault> {
-    within(PATIENCE, async { Ok(PgConnection::connect_with(options).await?) }).await
+async fn open(options: &PgConnectOptions) -> Result<PgConnection, PostgresFault> {
+    within(ACQUIRE_TIMEOUT, async { Ok(PgConnection::connect_with(options).await?) }).await
 }
 
 /// The inner error is why the role must not be used.
 async fn grant(
     connection: &mut PgConnection,
     role: &str,
-) -> Result<Result<Granted, &'static str>, Fault> {
+) -> Result<Result<Granted, &'static str>, PostgresFault> {
     let mut tx = connection.begin().await?;
     let at = sqlx::query(
         "SELECT quote_ident(current_database()), quote_ident(n.nspname), pg_get_userbyid(c.relowner)

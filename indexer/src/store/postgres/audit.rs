@@ -5,23 +5,21 @@ use std::collections::HashSet;
 use sqlx::{PgConnection, Row as _};
 
 use super::{
-    fault::Fault,
+    fault::PostgresResult,
     lease::lock_for,
     live::{raw, revise},
     outbox,
     read::{bytes, int, nat},
 };
-use crate::{
-    announce,
-    audit::{AuditEntry, AuditRow, GENESIS},
-    store::Run,
+use crate::store::{
+    Run, announcement,
+    audit_log::{AuditEntry, AuditRow, GENESIS},
 };
 
-type Outcome<T> = Result<T, Fault>;
 /// What makes an event one and the same.
-type Place = ([u8; 64], i64, i64);
+type EventPlace = ([u8; 64], i64, i64);
 
-fn place(entry: &AuditEntry) -> Place {
+fn place(entry: &AuditEntry) -> EventPlace {
     (entry.signature.into(), i64::from(entry.ix_index), i64::from(entry.inner_index))
 }
 
@@ -31,7 +29,7 @@ pub async fn append(
     run: &Run,
     entries: &[AuditEntry],
     upto: u64,
-) -> Outcome<u64> {
+) -> PostgresResult<u64> {
     let state = lock_for(tx, run).await?;
     let end =
         sqlx::query("SELECT audit_seq, audit_head FROM mirror_state").fetch_one(&mut *tx).await?;
@@ -46,7 +44,7 @@ pub async fn append(
         }
         seq = seq.saturating_add(1);
         let row = AuditRow::next(seq, &prev, entry);
-        news.extend(announce::of(&row));
+        news.extend(announcement::of(&row));
         prev = row.hash;
         rows.push((entry, row));
     }
@@ -67,7 +65,10 @@ pub async fn append(
 }
 
 /// Which of `entries` are in the log.
-async fn present(tx: &mut PgConnection, entries: &[AuditEntry]) -> Outcome<HashSet<Place>> {
+async fn present(
+    tx: &mut PgConnection,
+    entries: &[AuditEntry],
+) -> PostgresResult<HashSet<EventPlace>> {
     if entries.is_empty() {
         return Ok(HashSet::new());
     }
@@ -83,11 +84,11 @@ async fn present(tx: &mut PgConnection, entries: &[AuditEntry]) -> Outcome<HashS
     rows.iter().map(place).collect()
 }
 
-async fn insert(tx: &mut PgConnection, rows: Vec<(&AuditEntry, AuditRow)>) -> Outcome<()> {
+async fn insert(tx: &mut PgConnection, rows: Vec<(&AuditEntry, AuditRow)>) -> PostgresResult<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    let ints = |of: fn(&AuditRow) -> u64| -> Outcome<Vec<i64>> {
+    let ints = |of: fn(&AuditRow) -> u64| -> PostgresResult<Vec<i64>> {
         rows.iter().map(|(_, row)| int(of(row))).collect()
     };
     let hashes = |of: fn(&AuditRow) -> &[u8; 32]| -> Vec<&[u8]> {
@@ -95,7 +96,7 @@ async fn insert(tx: &mut PgConnection, rows: Vec<(&AuditEntry, AuditRow)>) -> Ou
     };
     sqlx::query(
         "INSERT INTO audit_log (seq, slot, tx_index, ix_index, inner_index, signature, block_time,
-             kind, actor, subject, payload, prev_hash, hash, row_sum)
+             kind, actor, subject, payload, prev_hash, hash, row_checksum)
          SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
              $6::bytea[], $7::bigint[], $8::text[], $9::bytea[], $10::bytea[], $11::bytea[],
              $12::bytea[], $13::bytea[], $14::bytea[])",
@@ -113,7 +114,7 @@ async fn insert(tx: &mut PgConnection, rows: Vec<(&AuditEntry, AuditRow)>) -> Ou
     .bind(rows.iter().map(|(_, r)| r.payload.as_slice()).collect::<Vec<_>>())
     .bind(hashes(|r| &r.prev_hash))
     .bind(hashes(|r| &r.hash))
-    .bind(hashes(|r| &r.row_sum))
+    .bind(hashes(|r| &r.row_checksum))
     .execute(tx)
     .await?;
     Ok(())

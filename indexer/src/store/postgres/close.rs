@@ -1,23 +1,21 @@
-//! The end of a complete snapshot: what it lacks, and what is proved to be gone, is closed. The mirror
-//! is read in pages, so memory does not grow with it.
+//! The end of a complete snapshot: what it lacks, and what is proved to be gone, is closed. The
+//! mirror is read in pages, so memory does not grow with it.
 use solana_pubkey::Pubkey;
 use sqlx::{PgConnection, Row as _};
 
 use super::{
-    fault::Fault,
+    fault::PostgresResult,
     lease::{lock_for, renew},
     live::{raw, revise, shift},
     read::{int, key, opt_key},
 };
 use crate::store::{
-    Closing, Present, Run,
+    Closing, PubkeySet, Run,
     merge::{Deltas, tally},
 };
 
-type Outcome<T> = Result<T, Fault>;
-
 /// Rows that are looked at in one go.
-const PAGE: i64 = 10_000;
+const PAGE_ROWS: i64 = 10_000;
 
 /// Closes every live row older than `slot` that is not in `present`, if all of them are in `gone`.
 /// After [`Closing::Unproved`] the transaction must not be committed.
@@ -25,8 +23,8 @@ pub async fn tombstone_missing(
     tx: &mut PgConnection,
     run: &Run,
     slot: u64,
-    (present, gone): (&Present, &Present),
-) -> Outcome<Closing> {
+    (present, gone): (&PubkeySet, &PubkeySet),
+) -> PostgresResult<Closing> {
     let state = lock_for(tx, run).await?;
     if slot <= state.snapshot_slot {
         return Ok(Closing::Closed(0));
@@ -42,7 +40,7 @@ pub async fn tombstone_missing(
         )
         .bind(&after)
         .bind(int(slot)?)
-        .bind(PAGE)
+        .bind(PAGE_ROWS)
         .fetch_all(&mut *tx)
         .await?;
         let Some(last) = rows.last() else { break };
@@ -94,17 +92,21 @@ pub async fn tombstone_missing(
 }
 
 /// The unreadable accounts older than `slot` that are not in `present`.
-async fn lost(tx: &mut PgConnection, slot: u64, present: &Present) -> Outcome<Vec<Pubkey>> {
+async fn lost(
+    tx: &mut PgConnection,
+    slot: u64,
+    present: &PubkeySet,
+) -> PostgresResult<Vec<Pubkey>> {
     let rows = sqlx::query("SELECT pubkey FROM quarantine WHERE slot < $1")
         .bind(int(slot)?)
         .fetch_all(&mut *tx)
         .await?;
-    let keys = rows.iter().map(|r| key(r, "pubkey")).collect::<Outcome<Vec<_>>>()?;
+    let keys = rows.iter().map(|r| key(r, "pubkey")).collect::<PostgresResult<Vec<_>>>()?;
     Ok(keys.into_iter().filter(|pubkey| !present.contains(pubkey)).collect())
 }
 
 /// Takes unreadable accounts that are gone out of quarantine; how many.
-async fn clear(tx: &mut PgConnection, gone: &[Pubkey]) -> Outcome<u64> {
+async fn clear(tx: &mut PgConnection, gone: &[Pubkey]) -> PostgresResult<u64> {
     if gone.is_empty() {
         return Ok(0);
     }

@@ -9,21 +9,21 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::fault::Fault;
+use super::fault::PostgresFault;
 use crate::store::{SCHEMA, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres");
 /// Where the driver notes which migrations were made.
-const NOTES: &str = "_sqlx_migrations";
+const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 
 /// How long to wait for a connection.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long everyday work may take before the server counts as gone.
-pub const QUICK: Duration = Duration::from_secs(10);
+pub const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The same for work over the whole mirror.
-pub const BULK: Duration = Duration::from_secs(600);
+pub const BULK_TIMEOUT: Duration = Duration::from_secs(600);
 /// Connections that read. Writing has one of its own: a slow reader never holds it up.
-const READERS: u32 = 3;
+const MAX_READERS: u32 = 3;
 
 /// What every connection starts with. The server ends a statement before the client gives up on it,
 /// and lets go of the locks of a client that went away without a word.
@@ -31,10 +31,10 @@ const SETTINGS: &str = "SET statement_timeout = '9s'; SET lock_timeout = '5s';
     SET idle_in_transaction_session_timeout = '30s'; SET tcp_keepalives_idle = 10;
     SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET tcp_user_timeout = '20s'";
 /// For one transaction over the whole mirror.
-const PATIENT: &str = "SET LOCAL statement_timeout = '600s'";
+const BULK_SETTINGS: &str = "SET LOCAL statement_timeout = '600s'";
 
 /// The connections of one store.
-pub struct Lines {
+pub struct Connections {
     options: PgConnectOptions,
     readers: PgPool,
     writer: PgPool,
@@ -42,16 +42,16 @@ pub struct Lines {
     pub read_only: bool,
 }
 
-impl Lines {
+impl Connections {
     /// Connects, and brings the schema up to date unless this user may only read.
-    pub async fn open(options: PgConnectOptions, place: &str) -> Result<Self, Fault> {
+    pub async fn open(options: PgConnectOptions, place: &str) -> Result<Self, PostgresFault> {
         let options = options.application_name("control-room");
-        let readers = pool(&options, READERS).await?;
+        let readers = pool(&options, MAX_READERS).await?;
         let mut connection = readers.acquire().await?;
-        let access = within(QUICK, access(&mut connection)).await?;
+        let access = within(QUERY_TIMEOUT, access(&mut connection)).await?;
         match access {
-            Access::Writer => within(BULK, migrate(&mut connection, place)).await?,
-            access => within(QUICK, is_current(&mut connection, place, access)).await?,
+            Access::Writer => within(BULK_TIMEOUT, migrate(&mut connection, place)).await?,
+            access => within(QUERY_TIMEOUT, is_current(&mut connection, place, access)).await?,
         }
         drop(connection);
         let read_only = access == Access::Reader;
@@ -60,20 +60,20 @@ impl Lines {
     }
 
     /// A transaction of reads that belong together.
-    pub async fn reading(&self, limit: Duration) -> Result<Tx, Fault> {
+    pub async fn reading(&self, limit: Duration) -> Result<Tx, PostgresFault> {
         let how = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         Tx::begin(self.readers.acquire().await?, how, limit).await
     }
 
     /// A transaction that writes.
-    pub async fn writing(&self, limit: Duration) -> Result<Tx, Fault> {
+    pub async fn writing(&self, limit: Duration) -> Result<Tx, PostgresFault> {
         Tx::begin(self.writer.acquire().await?, "BEGIN", limit).await
     }
 
     /// A connection beside the others, for work that takes long.
-    pub async fn own(&self) -> Result<PgConnection, Fault> {
+    pub async fn own(&self) -> Result<PgConnection, PostgresFault> {
         use sqlx::ConnectOptions as _;
-        within(PATIENCE, async {
+        within(ACQUIRE_TIMEOUT, async {
             let mut connection = self.options.connect().await?;
             connection.execute(SETTINGS).await?;
             Ok(connection)
@@ -82,8 +82,8 @@ impl Lines {
     }
 }
 
-/// A transaction on a connection that is closed unless the transaction came to its end: nobody knows
-/// what the server still says on it.
+/// A transaction on a connection that is closed unless the transaction came to its end: nobody
+/// knows what the server still says on it.
 pub struct Tx {
     connection: Option<PoolConnection<Postgres>>,
     /// How long the work may take.
@@ -95,13 +95,13 @@ impl Tx {
         connection: PoolConnection<Postgres>,
         how: &'static str,
         limit: Duration,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, PostgresFault> {
         let mut tx = Self { connection: Some(connection), limit };
-        within(QUICK, async {
+        within(QUERY_TIMEOUT, async {
             let connection = tx.connection()?;
             connection.execute(how).await?;
-            if limit > QUICK {
-                connection.execute(PATIENT).await?;
+            if limit > QUERY_TIMEOUT {
+                connection.execute(BULK_SETTINGS).await?;
             }
             Ok(())
         })
@@ -110,23 +110,23 @@ impl Tx {
     }
 
     /// Where the work is done.
-    pub fn connection(&mut self) -> Result<&mut PgConnection, Fault> {
+    pub fn connection(&mut self) -> Result<&mut PgConnection, PostgresFault> {
         // Never missing before the end, which takes `self`.
-        let missing = || Fault::Corrupt("a transaction without a connection".to_owned());
+        let missing = || PostgresFault::Corrupt("a transaction without a connection".to_owned());
         self.connection.as_deref_mut().ok_or_else(missing)
     }
 
     /// Makes everything done here true.
-    pub async fn commit(self) -> Result<(), Fault> {
+    pub async fn commit(self) -> Result<(), PostgresFault> {
         self.end("COMMIT").await
     }
 
     /// Makes nothing done here true.
-    pub async fn roll_back(self) -> Result<(), Fault> {
+    pub async fn roll_back(self) -> Result<(), PostgresFault> {
         self.end("ROLLBACK").await
     }
 
-    async fn end(mut self, how: &'static str) -> Result<(), Fault> {
+    async fn end(mut self, how: &'static str) -> Result<(), PostgresFault> {
         let limit = self.limit;
         let connection = self.connection()?;
         within(limit, async { Ok(connection.execute(how).await?) }).await?;
@@ -146,15 +146,15 @@ impl Drop for Tx {
 /// What `work` ends with, if that is within `limit`.
 pub async fn within<T>(
     limit: Duration,
-    work: impl Future<Output = Result<T, Fault>>,
-) -> Result<T, Fault> {
-    tokio::time::timeout(limit, work).await.unwrap_or(Err(Fault::Silent(limit)))
+    work: impl Future<Output = Result<T, PostgresFault>>,
+) -> Result<T, PostgresFault> {
+    tokio::time::timeout(limit, work).await.unwrap_or(Err(PostgresFault::Silent(limit)))
 }
 
-async fn pool(options: &PgConnectOptions, size: u32) -> Result<PgPool, Fault> {
+async fn pool(options: &PgConnectOptions, size: u32) -> Result<PgPool, PostgresFault> {
     let made = PgPoolOptions::new()
         .max_connections(size)
-        .acquire_timeout(PATIENCE)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
         .after_connect(|connection, _| {
             Box::pin(async move { connection.execute(SETTINGS).await.map(|_| ()) })
         })
@@ -166,14 +166,14 @@ async fn pool(options: &PgConnectOptions, size: u32) -> Result<PgPool, Fault> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
     Writer,
-    /// A writer, but the server takes no writes now: it is a copy, or all of it or this database is set
-    /// to reading. That passes.
+    /// A writer, but the server takes no writes now: it is a copy, or all of it or this database is
+    /// set to reading. That passes.
     Paused,
     /// By its rights or by its own settings it only reads.
     Reader,
 }
 
-async fn access(connection: &mut PgConnection) -> Result<Access, Fault> {
+async fn access(connection: &mut PgConnection) -> Result<Access, PostgresFault> {
     let row = sqlx::query(
         "SELECT NOT coalesce(has_table_privilege(to_regclass('accounts'), 'INSERT'), true)
              OR EXISTS (SELECT 1 FROM pg_settings
@@ -191,19 +191,24 @@ async fn access(connection: &mut PgConnection) -> Result<Access, Fault> {
 }
 
 /// Number and checksum of each migration that was made; [`None`] in an empty database.
-pub async fn made(connection: &mut PgConnection) -> Result<Option<Vec<(i64, Vec<u8>)>>, Fault> {
+pub async fn made(
+    connection: &mut PgConnection,
+) -> Result<Option<Vec<(i64, Vec<u8>)>>, PostgresFault> {
     let there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
-        .bind(NOTES)
+        .bind(MIGRATIONS_TABLE)
         .fetch_one(&mut *connection)
         .await?;
     if !there {
         return Ok(None);
     }
-    let made = connection.list_applied_migrations(NOTES).await.map_err(Fault::from_migration)?;
+    let made = connection
+        .list_applied_migrations(MIGRATIONS_TABLE)
+        .await
+        .map_err(PostgresFault::from_migration)?;
     Ok(Some(made.into_iter().map(|m| (m.version, m.checksum.into_owned())).collect()))
 }
 
-fn newest(made: &[(i64, Vec<u8>)], place: &str) -> Result<i64, Fault> {
+fn newest(made: &[(i64, Vec<u8>)], place: &str) -> Result<i64, PostgresFault> {
     let found = made.iter().map(|(number, _)| *number).max().unwrap_or(0);
     if found > SCHEMA {
         let place = place.to_owned();
@@ -217,7 +222,7 @@ async fn is_current(
     connection: &mut PgConnection,
     place: &str,
     access: Access,
-) -> Result<(), Fault> {
+) -> Result<(), PostgresFault> {
     let found = match made(connection).await? {
         Some(made) => newest(&made, place)?,
         None => 0,
@@ -231,14 +236,14 @@ async fn is_current(
         );
     }
     if found < SCHEMA {
-        return Err(Fault::Schema(format!(
+        return Err(PostgresFault::Schema(format!(
             "this user may only read, and the number is {found}; let an indexer of this build that may write open it once"
         )));
     }
     Ok(())
 }
 
-async fn migrate(connection: &mut PgConnection, place: &str) -> Result<(), Fault> {
+async fn migrate(connection: &mut PgConnection, place: &str) -> Result<(), PostgresFault> {
     if let Some(made) = made(connection).await? {
         newest(&made, place)?;
         let ours = MIGRATIONS.iter().map(|m| (m.version, m.checksum.to_vec()));
@@ -248,7 +253,7 @@ async fn migrate(connection: &mut PgConnection, place: &str) -> Result<(), Fault
         }
     }
     connection.execute("SET statement_timeout = 0").await?;
-    let done = MIGRATIONS.run(&mut *connection).await.map_err(Fault::from_migration);
+    let done = MIGRATIONS.run(&mut *connection).await.map_err(PostgresFault::from_migration);
     connection.execute(SETTINGS).await?;
     done
 }

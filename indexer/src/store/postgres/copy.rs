@@ -1,11 +1,10 @@
 //! Rows as the server's COPY takes them in its binary format: a header, then each row as the number
 //! of its columns and each column as its length and bytes, then an end. Big-endian throughout.
-use super::{fault::Fault, read::int};
-use crate::store::Update;
+use super::{fault::PostgresFault, read::int};
+use crate::account::Update;
 
 /// The columns of a row, in the order in which [`Rows::push`] writes them.
-pub const COLUMNS: &str =
-    "pubkey, kind, program, proposal, account, status, version, data_hash, raw, slot, wv";
+pub const COLUMNS: &str = "pubkey, kind, program, proposal, account, status, version, data_hash, raw, slot, write_version";
 const COUNT: i16 = 11;
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const END: i16 = -1;
@@ -41,7 +40,7 @@ impl Rows {
     }
 
     /// One row.
-    pub fn push(&mut self, u: &Update) -> Result<(), Fault> {
+    pub fn push(&mut self, u: &Update) -> Result<(), PostgresFault> {
         let f = &u.facets;
         self.0.extend_from_slice(&COUNT.to_be_bytes());
         self.column(Some(u.pubkey.as_ref()))?;
@@ -54,16 +53,16 @@ impl Rows {
         self.column(Some(&u.data_hash))?;
         self.column(Some(&u.raw))?;
         self.column(Some(&int(u.slot)?.to_be_bytes()))?;
-        self.column(Some(&int(u.wv)?.to_be_bytes()))
+        self.column(Some(&int(u.write_version)?.to_be_bytes()))
     }
 
-    fn column(&mut self, value: Option<&[u8]>) -> Result<(), Fault> {
+    fn column(&mut self, value: Option<&[u8]>) -> Result<(), PostgresFault> {
         let Some(value) = value else {
             self.0.extend_from_slice(&NULL.to_be_bytes());
             return Ok(());
         };
         let len = i32::try_from(value.len())
-            .map_err(|_| Fault::Corrupt(format!("an account has {} bytes", value.len())))?;
+            .map_err(|_| PostgresFault::Corrupt(format!("an account has {} bytes", value.len())))?;
         self.0.extend_from_slice(&len.to_be_bytes());
         self.0.extend_from_slice(value);
         Ok(())

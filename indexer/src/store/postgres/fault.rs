@@ -5,9 +5,12 @@ use sqlx::migrate::MigrateError;
 
 use crate::store::{SCHEMA, StoreError};
 
+/// Result of the functions that talk to Postgres.
+pub type PostgresResult<T> = std::result::Result<T, PostgresFault>;
+
 /// What a transaction can fail with.
 #[derive(Debug)]
-pub enum Fault {
+pub enum PostgresFault {
     /// The driver's own error.
     Sql(sqlx::Error),
     /// One of ours.
@@ -26,19 +29,19 @@ pub enum Fault {
     Unended,
 }
 
-impl From<sqlx::Error> for Fault {
+impl From<sqlx::Error> for PostgresFault {
     fn from(e: sqlx::Error) -> Self {
         Self::Sql(e)
     }
 }
 
-impl From<StoreError> for Fault {
+impl From<StoreError> for PostgresFault {
     fn from(e: StoreError) -> Self {
         Self::Store(e)
     }
 }
 
-impl Fault {
+impl PostgresFault {
     /// A failed migration.
     pub fn from_migration(e: MigrateError) -> Self {
         match e {
@@ -72,16 +75,30 @@ impl Fault {
     }
 }
 
+/// What went wrong, in the words of the server or the driver. The driver would add a line number of the
+/// server's source to the server's words.
+fn words(e: &sqlx::Error) -> String {
+    match e.as_database_error() {
+        Some(said) => said.message().to_owned(),
+        None => e.to_string(),
+    }
+}
+
 fn sql(e: &sqlx::Error, place: String, what: Option<&'static str>) -> StoreError {
     let code = e.as_database_error().and_then(|d| d.code()).map(|code| code.into_owned());
     let detail = match (e, code.as_deref()) {
         (sqlx::Error::PoolTimedOut, _) => "no connection could be had within 5 seconds".to_owned(),
         (_, Some("55P03")) => {
-            format!("another user holds what is needed, or its first load is running ({e})")
+            format!(
+                "another user holds what is needed, or its first load is running ({})",
+                words(e)
+            )
         }
-        _ => e.to_string(),
+        _ => words(e),
     };
     match (e, code.as_deref(), what) {
+        // Invalid authorization specification, and a wrong password.
+        (_, Some("28000" | "28P01"), _) => StoreError::LoginRefused { place, detail },
         // No right to do this.
         (_, Some("42501"), Some(what)) => StoreError::ReadOnly { place, what },
         // Not in a read-only transaction: a user who may only read never gets here.
@@ -92,5 +109,74 @@ fn sql(e: &sqlx::Error, place: String, what: Option<&'static str>) -> StoreError
             StoreError::Corrupt { place, detail }
         }
         _ => StoreError::Unavailable { place, detail },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{borrow::Cow, error::Error, fmt};
+
+    use sqlx::error::{DatabaseError, ErrorKind};
+
+    use super::*;
+
+    /// A code and a message of the server, printed as the driver prints them.
+    #[derive(Debug)]
+    struct ServerError(&'static str, &'static str);
+
+    impl fmt::Display for ServerError {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "{} at line 334", self.1)
+        }
+    }
+
+    impl Error for ServerError {}
+
+    impl DatabaseError for ServerError {
+        fn message(&self) -> &str {
+            self.1
+        }
+
+        fn code(&self) -> Option<Cow<'_, str>> {
+            Some(self.0.into())
+        }
+
+        fn as_error(&self) -> &(dyn Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Other
+        }
+    }
+
+    #[test]
+    fn a_refused_login_is_called_one_and_no_line_of_the_servers_source_is_told() {
+        let told = |code, message| {
+            let error = sqlx::Error::Database(Box::new(ServerError(code, message)));
+            PostgresFault::from(error).at("host:5432/mirror", None)
+        };
+        for (code, message) in [
+            ("28P01", "password authentication failed for user \"bob\""),
+            ("28000", "role \"bob\" does not exist"),
+        ] {
+            let error = told(code, message);
+            let text = error.to_string();
+            assert!(text.contains("refused the login") && text.contains(message), "{text}");
+            assert!(!text.contains("does not answer") && !text.contains("line"), "{text}");
+            assert!(error.is_transient(), "a running indexer waits until it is let in");
+        }
+        let text = told("3D000", "database \"mirror\" does not exist").to_string();
+        assert!(text.contains("does not exist") && !text.contains("line"), "{text}");
+        let text = told("55P03", "canceling statement due to lock timeout").to_string();
+        assert!(text.contains("lock timeout") && !text.contains("line"), "{text}");
     }
 }

@@ -3,37 +3,40 @@
 //! everything back, indexes included.
 //!
 //! Nobody else can touch the table meanwhile, and what it holds for them is nothing: readers find
-//! that out by [`FILLING`] and do not wait.
+//! that out by [`FILL_LOCK`] and do not wait.
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 use tokio::sync::mpsc;
 
 use super::{
-    connect::{BULK, QUICK, within},
+    connect::{BULK_TIMEOUT, QUERY_TIMEOUT, within},
     copy::{COLUMNS, Rows},
-    fault::Fault,
+    fault::{PostgresFault, PostgresResult},
     lease::{lock_for, renew},
     live::{revise, set_aside, shift},
 };
-use crate::store::{Fill, Quarantined, Run, merge::Deltas};
-
-type Outcome<T> = Result<T, Fault>;
+use crate::{
+    account::Quarantined,
+    store::{Fill, Run, merge::Deltas},
+};
 
 /// Advisory lock of a first load: its holder alone for the load, readers together for a moment.
-pub const FILLING: i64 = 0x7570_6772_6164_6531;
+pub const FILL_LOCK: i64 = 0x7570_6772_6164_6531;
 /// Bytes that are sent in one go.
-const CHUNK: usize = 256 * 1024;
+const COPY_CHUNK_BYTES: usize = 256 * 1024;
 
 /// Takes all `rows` into the empty mirror; [`None`] when it is not empty.
 pub async fn fill(
     connection: &mut PgConnection,
     run: &Run,
     mut rows: mpsc::Receiver<Fill>,
-) -> Outcome<Option<u64>> {
-    let Some(bare) = within(QUICK, prepare(connection, run)).await? else { return Ok(None) };
+) -> PostgresResult<Option<u64>> {
+    let Some(bare) = within(QUERY_TIMEOUT, prepare(connection, run)).await? else {
+        return Ok(None);
+    };
     let freeze = if bare.is_some() { ", FREEZE" } else { "" };
     let statement = format!("COPY accounts ({COLUMNS}) FROM STDIN (FORMAT binary{freeze})");
     let (count, deltas, bad) = copy(connection, &statement, &mut rows).await?;
-    within(BULK, async {
+    within(BULK_TIMEOUT, async {
         for statement in bare.unwrap_or_default() {
             connection.execute(AssertSqlSafe(statement)).await?;
         }
@@ -52,7 +55,10 @@ pub async fn fill(
 
 /// Opens the transaction in which the mirror is empty and nobody else's. The statements that make
 /// the table whole again, where this user may change it; [`None`] when the mirror is not empty.
-async fn prepare(connection: &mut PgConnection, run: &Run) -> Outcome<Option<Option<Vec<String>>>> {
+async fn prepare(
+    connection: &mut PgConnection,
+    run: &Run,
+) -> PostgresResult<Option<Option<Vec<String>>>> {
     connection.execute("BEGIN; SET LOCAL statement_timeout = 0").await?;
     // Not to be held for long: others renew the lease meanwhile. It is looked at again at the end.
     lock_for(connection, run).await?;
@@ -61,7 +67,10 @@ async fn prepare(connection: &mut PgConnection, run: &Run) -> Outcome<Option<Opt
         connection.execute("ROLLBACK").await?;
         return Ok(None);
     }
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(FILLING).execute(&mut *connection).await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .bind(FILL_LOCK)
+        .execute(&mut *connection)
+        .await?;
     let row = sqlx::query(
         "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'accounts'::regclass",
     )
@@ -77,14 +86,14 @@ async fn prepare(connection: &mut PgConnection, run: &Run) -> Outcome<Option<Opt
     if is_owner { strip(connection).await.map(|bare| Some(Some(bare))) } else { Ok(Some(None)) }
 }
 
-async fn holds_any(connection: &mut PgConnection) -> Outcome<bool> {
+async fn holds_any(connection: &mut PgConnection) -> PostgresResult<bool> {
     let row = sqlx::query("SELECT EXISTS (SELECT 1 FROM accounts)").fetch_one(connection).await?;
     Ok(row.try_get(0)?)
 }
 
 /// Takes the indexes off the empty table; the statements that make them again, as the server tells
 /// them. A table that is emptied in the same transaction takes rows that need no second visit.
-async fn strip(connection: &mut PgConnection) -> Outcome<Vec<String>> {
+async fn strip(connection: &mut PgConnection) -> PostgresResult<Vec<String>> {
     let rows = sqlx::query(
         "SELECT quote_ident(c.conname) AS name, pg_get_constraintdef(c.oid) AS made, true AS pinned
          FROM pg_constraint c WHERE c.conrelid = 'accounts'::regclass AND c.contype IN ('p', 'u')
@@ -117,12 +126,13 @@ async fn copy(
     connection: &mut PgConnection,
     statement: &str,
     rows: &mut mpsc::Receiver<Fill>,
-) -> Outcome<(u64, Deltas, Vec<Quarantined>)> {
-    let mut target = within(QUICK, async { Ok(connection.copy_in_raw(statement).await?) }).await?;
+) -> PostgresResult<(u64, Deltas, Vec<Quarantined>)> {
+    let mut target =
+        within(QUERY_TIMEOUT, async { Ok(connection.copy_in_raw(statement).await?) }).await?;
     let (mut waiting, mut deltas, mut bad) = (Rows::start(), Deltas::default(), vec![]);
     loop {
         match rows.recv().await {
-            None => return Err(Fault::Unended),
+            None => return Err(PostgresFault::Unended),
             Some(Fill::End) => break,
             Some(Fill::Rows(updates, unreadable)) => {
                 for update in &updates {
@@ -132,13 +142,14 @@ async fn copy(
                 bad.extend(unreadable);
             }
         }
-        if waiting.len() >= CHUNK {
-            within(QUICK, async { Ok(target.send(waiting.bytes()).await.map(|_| ())?) }).await?;
+        if waiting.len() >= COPY_CHUNK_BYTES {
+            within(QUERY_TIMEOUT, async { Ok(target.send(waiting.bytes()).await.map(|_| ())?) })
+                .await?;
             waiting.clear();
         }
     }
     waiting.end();
-    within(BULK, async {
+    within(BULK_TIMEOUT, async {
         target.send(waiting.bytes()).await?;
         Ok((target.finish().await?, deltas, bad))
     })

@@ -1,31 +1,29 @@
-//! Who may write. The row of `mirror_state` is the lock: every write takes it first, so that writers
-//! follow one another and counters cannot drift; a run that is not the newest is turned away there.
-//! Times are of the server's clock.
+//! Who may write. The row of `mirror_state` is the lock: every write takes it first, so that
+//! writers follow one another and counters cannot drift; a run that is not the newest is turned
+//! away there. Times are of the server's clock.
 use std::time::Duration;
 
 use solana_pubkey::Pubkey;
 use sqlx::{PgConnection, Row as _};
 
 use super::{
-    fault::Fault,
-    read::{State, int, state_of},
+    fault::{PostgresFault, PostgresResult},
+    read::{StoredState, int, state_of},
 };
-use crate::store::{LEASE, Marks, Run, StoreError};
-
-type Outcome<T> = Result<T, Fault>;
+use crate::store::{LEASE_DURATION, Marks, Run, StoreError};
 
 const LOCK: &str = "SELECT *, lease_until - (extract(epoch FROM clock_timestamp()) * 1000)::bigint
     AS lease_left FROM mirror_state FOR UPDATE";
-const RENEW: &str = "UPDATE mirror_state
+const RENEW_SQL: &str = "UPDATE mirror_state
     SET lease_until = (extract(epoch FROM clock_timestamp()) * 1000)::bigint + $1";
 
 /// Locks the store for a write that is not an indexer's.
-pub async fn lock(tx: &mut PgConnection) -> Outcome<State> {
+pub async fn lock(tx: &mut PgConnection) -> PostgresResult<StoredState> {
     state_of(&sqlx::query(LOCK).fetch_one(tx).await?)
 }
 
 /// Locks the store for a write of `run`.
-pub async fn lock_for(tx: &mut PgConnection, run: &Run) -> Outcome<State> {
+pub async fn lock_for(tx: &mut PgConnection, run: &Run) -> PostgresResult<StoredState> {
     let row = sqlx::query(LOCK).fetch_one(tx).await?;
     let state = state_of(&row)?;
     if state.run_id == u64::from(run.id) {
@@ -33,7 +31,7 @@ pub async fn lock_for(tx: &mut PgConnection, run: &Run) -> Outcome<State> {
     }
     let owner: Option<String> = row.try_get("lease_owner")?;
     let ended = || format!("run {} of an indexer that has ended", state.run_id);
-    Err(Fault::Fenced(owner.unwrap_or_else(ended)))
+    Err(PostgresFault::Fenced(owner.unwrap_or_else(ended)))
 }
 
 /// Begins a run that holds the lease as `owner`.
@@ -43,14 +41,14 @@ pub async fn begin(
     genesis: &[u8; 32],
     owner: &str,
     place: &str,
-) -> Outcome<Run> {
+) -> PostgresResult<Run> {
     let row = sqlx::query(LOCK).fetch_one(&mut *tx).await?;
     let stored = (row.try_get("program_id")?, row.try_get("genesis_hash")?);
     StoreError::check_identity(place, stored, (program, genesis))?;
     let (holder, left): (Option<String>, i64) =
         (row.try_get("lease_owner")?, row.try_get("lease_left")?);
     if let Some(holder) = holder.filter(|holder| left > 0 && holder != owner) {
-        return Err(Fault::Leased(holder, Duration::from_millis(left.unsigned_abs())));
+        return Err(PostgresFault::Leased(holder, Duration::from_millis(left.unsigned_abs())));
     }
     let row = sqlx::query(
         "UPDATE mirror_state SET program_id = $1, genesis_hash = $2, run_id = run_id + 1,
@@ -64,19 +62,19 @@ pub async fn begin(
     renew(tx).await?;
     let state = state_of(&row)?;
     let id = u32::try_from(state.run_id)
-        .map_err(|_| Fault::Corrupt("its run number is out of range".to_owned()))?;
+        .map_err(|_| PostgresFault::Corrupt("its run number is out of range".to_owned()))?;
     Ok(Run { id, snapshot_slot: state.snapshot_slot, root_slot: state.root_slot })
 }
 
 /// Lets the lease of the run that holds the lock run on from now.
-pub async fn renew(tx: &mut PgConnection) -> Outcome<()> {
-    let term = i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
-    sqlx::query(RENEW).bind(term).execute(tx).await?;
+pub async fn renew(tx: &mut PgConnection) -> PostgresResult<()> {
+    let term = i64::try_from(LEASE_DURATION.as_millis()).unwrap_or(i64::MAX);
+    sqlx::query(RENEW_SQL).bind(term).execute(tx).await?;
     Ok(())
 }
 
 /// Renews the lease, moves the marks up, and forgets how to undo what is final.
-pub async fn keep(tx: &mut PgConnection, run: &Run, marks: Marks) -> Outcome<()> {
+pub async fn keep(tx: &mut PgConnection, run: &Run, marks: Marks) -> PostgresResult<()> {
     lock_for(tx, run).await?;
     renew(tx).await?;
     sqlx::query(
@@ -98,7 +96,7 @@ pub async fn keep(tx: &mut PgConnection, run: &Run, marks: Marks) -> Outcome<()>
 }
 
 /// Gives the lease back, if `run` still holds it.
-pub async fn end(tx: &mut PgConnection, run: &Run) -> Outcome<()> {
+pub async fn end(tx: &mut PgConnection, run: &Run) -> PostgresResult<()> {
     sqlx::query("UPDATE mirror_state SET lease_owner = NULL, lease_until = 0 WHERE run_id = $1")
         .bind(i64::from(run.id))
         .execute(tx)

@@ -1,21 +1,23 @@
 //! A batch of the live path: everything by arrays, one statement a step however many rows, always
-//! inside the caller's transaction. What a write does to a row is decided in [`crate::store::merge`].
+//! inside the caller's transaction. What a write does to a row is decided in
+//! [`crate::store::merge`].
 use std::collections::HashMap;
 
 use solana_pubkey::Pubkey;
 use sqlx::{PgConnection, Row as _};
 
 use super::{
-    fault::Fault,
+    fault::PostgresResult,
     lease::lock_for,
-    read::{State, bytes, int, key, nat, opt_key},
+    read::{StoredState, bytes, int, key, nat, opt_key},
 };
-use crate::store::{
-    Applied, Batch, Close, Quarantined, Run, Update,
-    merge::{Bounds, Change, Deltas, Known, Plan, newest, plan, tally},
+use crate::{
+    account::{Quarantined, Update},
+    store::{
+        Applied, Batch, Close, Run,
+        merge::{Bounds, Change, Deltas, KnownRow, Plan, newest, plan, tally},
+    },
 };
-
-type Outcome<T> = Result<T, Fault>;
 
 /// `key` as it is bound.
 pub fn raw(key: &Pubkey) -> Vec<u8> {
@@ -23,7 +25,7 @@ pub fn raw(key: &Pubkey) -> Vec<u8> {
 }
 
 /// Writes what is newer than what is there, with counters and frontier.
-pub async fn apply(tx: &mut PgConnection, run: &Run, batch: Batch) -> Outcome<Applied> {
+pub async fn apply(tx: &mut PgConnection, run: &Run, batch: Batch) -> PostgresResult<Applied> {
     let state = lock_for(tx, run).await?;
     let (changes, doubled) = newest(batch.updates, batch.closes);
     let known = known(tx, &changes).await?;
@@ -48,13 +50,16 @@ pub async fn apply(tx: &mut PgConnection, run: &Run, batch: Batch) -> Outcome<Ap
     })
 }
 
-async fn known(tx: &mut PgConnection, changes: &[Change]) -> Outcome<HashMap<Pubkey, Known>> {
+async fn known(
+    tx: &mut PgConnection,
+    changes: &[Change],
+) -> PostgresResult<HashMap<Pubkey, KnownRow>> {
     let keys: Vec<Vec<u8>> = changes.iter().filter_map(Change::pubkey).map(|k| raw(&k)).collect();
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
     let rows = sqlx::query(
-        "SELECT pubkey, slot, wv, closed_slot, data_hash, program, proposal, status, kind
+        "SELECT pubkey, slot, write_version, closed_slot, data_hash, program, proposal, status, kind
          FROM accounts WHERE pubkey = ANY($1)",
     )
     .bind(keys)
@@ -64,9 +69,9 @@ async fn known(tx: &mut PgConnection, changes: &[Change]) -> Outcome<HashMap<Pub
     for r in &rows {
         let closed: Option<i64> = r.try_get("closed_slot")?;
         let (kind, status): (&str, Option<&str>) = (r.try_get("kind")?, r.try_get("status")?);
-        let known = Known {
+        let known = KnownRow {
             slot: nat(r, "slot")?,
-            wv: nat(r, "wv")?,
+            write_version: nat(r, "write_version")?,
             closed: closed.is_some(),
             data_hash: bytes(r, "data_hash")?,
             tally: tally(kind, opt_key(r, "program")?, opt_key(r, "proposal")?, status),
@@ -76,48 +81,48 @@ async fn known(tx: &mut PgConnection, changes: &[Change]) -> Outcome<HashMap<Pub
     Ok(out)
 }
 
-/// Keeps the rows of `accounts` as they are before something is written in a slot that may not stay.
-/// What is kept of that slot already stays: it is from before the first write.
-async fn remember(tx: &mut PgConnection, accounts: &[(u64, Pubkey)]) -> Outcome<()> {
+/// Keeps the rows of `accounts` as they are before something is written in a slot that may not
+/// stay. What is kept of that slot already stays: it is from before the first write.
+async fn remember(tx: &mut PgConnection, accounts: &[(u64, Pubkey)]) -> PostgresResult<()> {
     if accounts.is_empty() {
         return Ok(());
     }
     sqlx::query(
         "INSERT INTO undo_log (at_slot, pubkey, kind, program, proposal, account, status, version,
-             data_hash, raw, slot, wv, closed_slot)
+             data_hash, raw, slot, write_version, closed_slot)
          SELECT n.at_slot, n.pubkey, a.kind, a.program, a.proposal, a.account, a.status, a.version,
-             a.data_hash, a.raw, a.slot, a.wv, a.closed_slot
+             a.data_hash, a.raw, a.slot, a.write_version, a.closed_slot
          FROM unnest($1::bigint[], $2::bytea[]) AS n (at_slot, pubkey)
          LEFT JOIN accounts a ON a.pubkey = n.pubkey
          ON CONFLICT (at_slot, pubkey) DO NOTHING",
     )
-    .bind(accounts.iter().map(|(slot, _)| int(*slot)).collect::<Outcome<Vec<_>>>()?)
+    .bind(accounts.iter().map(|(slot, _)| int(*slot)).collect::<PostgresResult<Vec<_>>>()?)
     .bind(accounts.iter().map(|(_, pubkey)| raw(pubkey)).collect::<Vec<_>>())
     .execute(tx)
     .await?;
     Ok(())
 }
 
-async fn upsert(tx: &mut PgConnection, writes: &[Update]) -> Outcome<()> {
+async fn upsert(tx: &mut PgConnection, writes: &[Update]) -> PostgresResult<()> {
     if writes.is_empty() {
         return Ok(());
     }
     let keys = |of: fn(&Update) -> Option<Pubkey>| -> Vec<Option<Vec<u8>>> {
         writes.iter().map(|u| of(u).as_ref().map(raw)).collect()
     };
-    let ints = |of: fn(&Update) -> u64| -> Outcome<Vec<i64>> {
+    let ints = |of: fn(&Update) -> u64| -> PostgresResult<Vec<i64>> {
         writes.iter().map(|u| int(of(u))).collect()
     };
     sqlx::query(
         "INSERT INTO accounts (pubkey, kind, program, proposal, account, status, version,
-             data_hash, raw, slot, wv)
+             data_hash, raw, slot, write_version)
          SELECT * FROM unnest($1::bytea[], $2::text[], $3::bytea[], $4::bytea[], $5::bytea[],
              $6::text[], $7::int[], $8::bytea[], $9::bytea[], $10::bigint[], $11::bigint[])
          ON CONFLICT (pubkey) DO UPDATE SET kind = excluded.kind, program = excluded.program,
              proposal = excluded.proposal, account = excluded.account, status = excluded.status,
              version = excluded.version, data_hash = excluded.data_hash, raw = excluded.raw,
-             slot = excluded.slot, wv = excluded.wv, closed_slot = NULL
-         WHERE (excluded.slot, excluded.wv) > (accounts.slot, accounts.wv)",
+             slot = excluded.slot, write_version = excluded.write_version, closed_slot = NULL
+         WHERE (excluded.slot, excluded.write_version) > (accounts.slot, accounts.write_version)",
     )
     .bind(writes.iter().map(|u| raw(&u.pubkey)).collect::<Vec<_>>())
     .bind(writes.iter().map(|u| u.facets.kind.name()).collect::<Vec<_>>())
@@ -129,48 +134,48 @@ async fn upsert(tx: &mut PgConnection, writes: &[Update]) -> Outcome<()> {
     .bind(writes.iter().map(|u| u.data_hash.to_vec()).collect::<Vec<_>>())
     .bind(writes.iter().map(|u| u.raw.as_slice()).collect::<Vec<_>>())
     .bind(ints(|u| u.slot)?)
-    .bind(ints(|u| u.wv)?)
+    .bind(ints(|u| u.write_version)?)
     .execute(tx)
     .await?;
     Ok(())
 }
 
-async fn touch(tx: &mut PgConnection, touches: &[(Pubkey, u64, u64)]) -> Outcome<()> {
+async fn touch(tx: &mut PgConnection, touches: &[(Pubkey, u64, u64)]) -> PostgresResult<()> {
     if touches.is_empty() {
         return Ok(());
     }
     sqlx::query(
-        "UPDATE accounts a SET slot = n.slot, wv = n.wv
-         FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n (pubkey, slot, wv)
+        "UPDATE accounts a SET slot = n.slot, write_version = n.write_version
+         FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n (pubkey, slot, write_version)
          WHERE a.pubkey = n.pubkey",
     )
     .bind(touches.iter().map(|t| raw(&t.0)).collect::<Vec<_>>())
-    .bind(touches.iter().map(|t| int(t.1)).collect::<Outcome<Vec<_>>>()?)
-    .bind(touches.iter().map(|t| int(t.2)).collect::<Outcome<Vec<_>>>()?)
+    .bind(touches.iter().map(|t| int(t.1)).collect::<PostgresResult<Vec<_>>>()?)
+    .bind(touches.iter().map(|t| int(t.2)).collect::<PostgresResult<Vec<_>>>()?)
     .execute(tx)
     .await?;
     Ok(())
 }
 
-async fn close(tx: &mut PgConnection, closes: &[Close]) -> Outcome<()> {
+async fn close(tx: &mut PgConnection, closes: &[Close]) -> PostgresResult<()> {
     if closes.is_empty() {
         return Ok(());
     }
     sqlx::query(
-        "UPDATE accounts a SET slot = n.slot, wv = n.wv, closed_slot = n.slot
-         FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n (pubkey, slot, wv)
+        "UPDATE accounts a SET slot = n.slot, write_version = n.write_version, closed_slot = n.slot
+         FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n (pubkey, slot, write_version)
          WHERE a.pubkey = n.pubkey",
     )
     .bind(closes.iter().map(|c| raw(&c.pubkey)).collect::<Vec<_>>())
-    .bind(closes.iter().map(|c| int(c.slot)).collect::<Outcome<Vec<_>>>()?)
-    .bind(closes.iter().map(|c| int(c.wv)).collect::<Outcome<Vec<_>>>()?)
+    .bind(closes.iter().map(|c| int(c.slot)).collect::<PostgresResult<Vec<_>>>()?)
+    .bind(closes.iter().map(|c| int(c.write_version)).collect::<PostgresResult<Vec<_>>>()?)
     .execute(tx)
     .await?;
     Ok(())
 }
 
 /// Changes the counters.
-pub async fn shift(tx: &mut PgConnection, deltas: &Deltas) -> Outcome<()> {
+pub async fn shift(tx: &mut PgConnection, deltas: &Deltas) -> PostgresResult<()> {
     let (mut programs, mut proposals, mut by) = (vec![], vec![], [const { vec![] }; 6]);
     for (program, proposal, change) in deltas.iter() {
         programs.push(raw(program));
@@ -219,7 +224,7 @@ async fn quarantine(
     floor: u64,
     bad: &[Quarantined],
     plan: &Plan,
-) -> Outcome<u64> {
+) -> PostgresResult<u64> {
     let mut moved = 0;
     let any: bool =
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM quarantine)").fetch_one(&mut *tx).await?;
@@ -229,7 +234,7 @@ async fn quarantine(
              WHERE q.pubkey = n.pubkey AND q.slot <= n.slot",
         )
         .bind(plan.readable.iter().map(|r| raw(&r.0)).collect::<Vec<_>>())
-        .bind(plan.readable.iter().map(|r| int(r.1)).collect::<Outcome<Vec<_>>>()?)
+        .bind(plan.readable.iter().map(|r| int(r.1)).collect::<PostgresResult<Vec<_>>>()?)
         .execute(&mut *tx)
         .await?
         .rows_affected();
@@ -242,7 +247,7 @@ async fn quarantine(
 }
 
 /// Puts an unreadable account into quarantine, unless a later state was readable.
-pub async fn set_aside(tx: &mut PgConnection, q: &Quarantined) -> Outcome<u64> {
+pub async fn set_aside(tx: &mut PgConnection, q: &Quarantined) -> PostgresResult<u64> {
     let done = sqlx::query(
         "INSERT INTO quarantine (pubkey, slot, owner, error, raw)
          SELECT $1, $2, $3, $4, $5
@@ -269,10 +274,10 @@ pub fn text(words: &str) -> String {
 /// Moves the frontier up, and the revision if something `changed`; the revision.
 async fn mark(
     tx: &mut PgConnection,
-    state: &State,
+    state: &StoredState,
     frontier: Option<u64>,
     changed: bool,
-) -> Outcome<u64> {
+) -> PostgresResult<u64> {
     let frontier = frontier.filter(|slot| *slot > state.frontier_slot);
     if frontier.is_some() || changed {
         sqlx::query(
@@ -287,6 +292,10 @@ async fn mark(
 }
 
 /// The revision, one higher than in `state` if something `changed`.
-pub async fn revise(tx: &mut PgConnection, state: &State, changed: bool) -> Outcome<u64> {
+pub async fn revise(
+    tx: &mut PgConnection,
+    state: &StoredState,
+    changed: bool,
+) -> PostgresResult<u64> {
     mark(tx, state, None, changed).await
 }

@@ -7,7 +7,7 @@ mod connect;
 mod copy;
 mod fault;
 mod fill;
-mod kept;
+mod full_row;
 mod lease;
 mod live;
 mod notes;
@@ -24,39 +24,41 @@ use tokio::sync::mpsc;
 use upgrade_manager::state::AccountVersion;
 
 use self::{
-    connect::{BULK, Lines, QUICK, within},
-    fault::Fault,
+    connect::{BULK_TIMEOUT, Connections, QUERY_TIMEOUT, within},
+    fault::PostgresFault,
 };
 use super::{
-    Announcement, Applied, Batch, Closing, DeadLetter, Fill, HookState, KeptRow, Marks,
-    MirrorState, OpRow, OutboxRow, Present, ProgressRow, Quarantined, RawRow, RecordQuery, Result,
-    Retention, Row, Run, Sent, SentRow, Store, StoreError, Undone, View,
+    Announcement, Applied, Batch, Closing, DeadLetter, Fill, FullRow, HookState, LocalLog, Marks,
+    MirrorState, MirrorStore, OpRow, Outbox, OutboxRow, ProgressRow, PubkeySet, RawRow,
+    RecordQuery, Result, Retention, Row, Run, Sent, SentRow, StoreError, Undone, View,
 };
 use crate::{
-    audit::{AuditEntry, AuditRow},
-    source::address::Parts,
+    account::Quarantined,
+    ops::redact::Parts,
+    store::audit_log::{AuditEntry, AuditRow, AuditStore},
 };
 
 /// The mirror in a Postgres database.
 pub struct PostgresStore {
     place: String,
-    lines: Lines,
+    connections: Connections,
 }
 
 impl PostgresStore {
-    /// Connects to the database at `url` and brings its schema up to date, unless this user may only
-    /// read: then the schema must be up to date already.
+    /// Connects to the database at `url` and brings its schema up to date, unless this user may
+    /// only read: then the schema must be up to date already.
     ///
     /// # Errors
     /// [`StoreError::Address`], [`StoreError::Unavailable`], [`StoreError::NewerSchema`],
     /// [`StoreError::NotAStore`].
     pub async fn connect(url: &str) -> Result<Self> {
         let (options, place) = options(url)?;
-        let lines = Lines::open(options, &place).await.map_err(|fault| fault.at(&place, None))?;
-        Ok(Self { place, lines })
+        let connections =
+            Connections::open(options, &place).await.map_err(|fault| fault.at(&place, None))?;
+        Ok(Self { place, connections })
     }
 
-    fn at(&self, fault: Fault) -> StoreError {
+    fn at(&self, fault: PostgresFault) -> StoreError {
         fault.at(&self.place, None)
     }
 }
@@ -87,7 +89,7 @@ fn plain_name(name: &str) -> &str {
 macro_rules! read {
     ($self:ident, $limit:expr, |$tx:ident| $reads:expr) => {{
         let reading = async {
-            let mut tx = $self.lines.reading($limit).await?;
+            let mut tx = $self.connections.reading($limit).await?;
             let $tx = tx.connection()?;
             let found = within($limit, $reads).await?;
             tx.roll_back().await?;
@@ -100,29 +102,29 @@ macro_rules! read {
 /// One transaction that writes what `$what` names, within a time.
 macro_rules! write {
     ($self:ident, $what:literal, $limit:expr, |$tx:ident| $writes:expr) => {{
-        if $self.lines.read_only {
+        if $self.connections.read_only {
             return Err(StoreError::ReadOnly { place: $self.place.clone(), what: $what });
         }
         let writing = async {
-            let mut tx = $self.lines.writing($limit).await?;
+            let mut tx = $self.connections.writing($limit).await?;
             let $tx = tx.connection()?;
             let done = within($limit, $writes).await?;
             tx.commit().await?;
-            Ok::<_, Fault>(done)
+            Ok::<_, PostgresFault>(done)
         };
         writing.await.map_err(|fault| fault.at(&$self.place, Some($what)))
     }};
 }
 
 #[async_trait]
-impl Store for PostgresStore {
+impl MirrorStore for PostgresStore {
     async fn begin_run(
         &self,
         program_id: &Pubkey,
         genesis_hash: &[u8; 32],
         owner: &str,
     ) -> Result<Run> {
-        write!(self, "the beginning of a run", QUICK, |tx| lease::begin(
+        write!(self, "the beginning of a run", QUERY_TIMEOUT, |tx| lease::begin(
             tx,
             program_id,
             genesis_hash,
@@ -132,76 +134,72 @@ impl Store for PostgresStore {
     }
 
     async fn keep(&self, run: &Run, marks: Marks) -> Result<()> {
-        write!(self, "the lease", QUICK, |tx| lease::keep(tx, run, marks))
+        write!(self, "the lease", QUERY_TIMEOUT, |tx| lease::keep(tx, run, marks))
     }
 
     async fn end_run(&self, run: &Run) -> Result<()> {
-        write!(self, "the end of a run", QUICK, |tx| lease::end(tx, run))
+        write!(self, "the end of a run", QUERY_TIMEOUT, |tx| lease::end(tx, run))
     }
 
     async fn state(&self) -> Result<MirrorState> {
-        read!(self, QUICK, |tx| read::mirror_state(tx))
+        read!(self, QUERY_TIMEOUT, |tx| read::mirror_state(tx))
     }
 
     fn read_only(&self) -> bool {
-        self.lines.read_only
+        self.connections.read_only
     }
 
     async fn apply(&self, run: &Run, batch: Batch) -> Result<Applied> {
-        write!(self, "a batch of accounts", QUICK, |tx| live::apply(tx, run, batch))
+        write!(self, "a batch of accounts", QUERY_TIMEOUT, |tx| live::apply(tx, run, batch))
     }
 
     async fn fill(&self, run: &Run, rows: mpsc::Receiver<Fill>) -> Result<Option<u64>> {
         let what = "a first load";
-        if self.lines.read_only {
+        if self.connections.read_only {
             return Err(StoreError::ReadOnly { place: self.place.clone(), what });
         }
         let filling = async {
             // Dropped at the end, whatever it is: a transaction that did not commit is taken back.
-            let mut connection = self.lines.own().await?;
+            let mut connection = self.connections.own().await?;
             fill::fill(&mut connection, run, rows).await
         };
-        filling.await.map_err(|fault: Fault| fault.at(&self.place, Some(what)))
+        filling.await.map_err(|fault: PostgresFault| fault.at(&self.place, Some(what)))
     }
 
     async fn tombstone_missing(
         &self,
         run: &Run,
         slot: u64,
-        present: Arc<Present>,
-        gone: Arc<Present>,
+        present: Arc<PubkeySet>,
+        gone: Arc<PubkeySet>,
     ) -> Result<Closing> {
         let what = "the end of a snapshot";
-        if self.lines.read_only {
+        if self.connections.read_only {
             return Err(StoreError::ReadOnly { place: self.place.clone(), what });
         }
         let writing = async {
-            let mut tx = self.lines.writing(BULK).await?;
+            let mut tx = self.connections.writing(BULK_TIMEOUT).await?;
             let work = close::tombstone_missing(tx.connection()?, run, slot, (&present, &gone));
-            let done = within(BULK, work).await?;
+            let done = within(BULK_TIMEOUT, work).await?;
             match done {
                 Closing::Closed(_) => tx.commit().await?,
                 Closing::Unproved(_) => tx.roll_back().await?,
             }
-            Ok::<_, Fault>(done)
+            Ok::<_, PostgresFault>(done)
         };
         writing.await.map_err(|fault| fault.at(&self.place, Some(what)))
     }
 
     async fn undo_slots(&self, upto: u64) -> Result<Vec<u64>> {
-        read!(self, QUICK, |tx| undo::slots(tx, upto))
+        read!(self, QUERY_TIMEOUT, |tx| undo::slots(tx, upto))
     }
 
     async fn undo(&self, run: &Run, orphaned: &[u64]) -> Result<Undone> {
-        write!(self, "what a fork takes back", BULK, |tx| undo::undo(tx, run, orphaned))
-    }
-
-    async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
-        write!(self, "the audit log", QUICK, |tx| audit::append(tx, run, &entries, upto))
+        write!(self, "what a reorg takes back", BULK_TIMEOUT, |tx| undo::undo(tx, run, orphaned))
     }
 
     async fn view(&self) -> Result<View> {
-        read!(self, QUICK, |tx| read::view(tx))
+        read!(self, QUERY_TIMEOUT, |tx| read::view(tx))
     }
 
     async fn account_versions(
@@ -209,80 +207,93 @@ impl Store for PostgresStore {
         program: &Pubkey,
         query: RecordQuery,
     ) -> Result<Vec<Row<AccountVersion>>> {
-        read!(self, QUICK, |tx| read::account_versions(tx, program, &query))
+        read!(self, QUERY_TIMEOUT, |tx| read::account_versions(tx, program, &query))
     }
 
     async fn rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<RawRow>> {
-        read!(self, QUICK, |tx| read::rows(tx, after, limit))
+        read!(self, QUERY_TIMEOUT, |tx| read::rows(tx, after, limit))
     }
 
-    async fn kept_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<KeptRow>> {
-        read!(self, QUICK, |tx| kept::rows(tx, after, limit))
+    async fn full_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<FullRow>> {
+        read!(self, QUERY_TIMEOUT, |tx| full_row::rows(tx, after, limit))
     }
 
     async fn progress(&self, recount: bool) -> Result<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {
-        let limit = if recount { BULK } else { QUICK };
+        let limit = if recount { BULK_TIMEOUT } else { QUERY_TIMEOUT };
         read!(self, limit, |tx| read::progress(tx, recount))
     }
 
     async fn quarantined(&self) -> Result<Vec<Quarantined>> {
-        read!(self, QUICK, |tx| read::quarantined(tx))
+        read!(self, QUERY_TIMEOUT, |tx| read::quarantined(tx))
+    }
+
+    async fn retain(&self, run: &Run, retention: &Retention) -> Result<u64> {
+        write!(self, "what retention removes", BULK_TIMEOUT, |tx| notes::retain(tx, run, retention))
+    }
+}
+
+#[async_trait]
+impl AuditStore for PostgresStore {
+    async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
+        write!(self, "the audit log", QUERY_TIMEOUT, |tx| audit::append(tx, run, &entries, upto))
     }
 
     async fn audit(&self, after_seq: Option<u64>, limit: u32) -> Result<Vec<AuditRow>> {
-        read!(self, QUICK, |tx| read::audit(tx, after_seq, limit))
+        read!(self, QUERY_TIMEOUT, |tx| read::audit(tx, after_seq, limit))
     }
+}
 
-    async fn record_sent(&self, row: &SentRow) -> Result<()> {
-        write!(self, "a sent transaction", QUICK, |tx| notes::record_sent(tx, row))
-    }
-
-    async fn sent(&self, limit: u32) -> Result<Vec<SentRow>> {
-        read!(self, QUICK, |tx| read::sent(tx, limit))
-    }
-
-    async fn claim_notice(&self, key: &str) -> Result<bool> {
-        write!(self, "a notice", QUICK, |tx| notes::claim_notice(tx, key))
-    }
-
+#[async_trait]
+impl Outbox for PostgresStore {
     async fn enqueue(&self, run: &Run, announcement: &Announcement) -> Result<bool> {
-        write!(self, "an announcement", QUICK, |tx| outbox::enqueue(tx, run, announcement))
+        write!(self, "an announcement", QUERY_TIMEOUT, |tx| outbox::enqueue(tx, run, announcement))
     }
 
     async fn outbox(&self, after: u64, limit: u32) -> Result<Vec<OutboxRow>> {
-        read!(self, QUICK, |tx| outbox::behind(tx, after, limit))
+        read!(self, QUERY_TIMEOUT, |tx| outbox::behind(tx, after, limit))
     }
 
     async fn hook(&self, name: &str, since_slot: u64) -> Result<HookState> {
-        write!(self, "a webhook", QUICK, |tx| outbox::hook(tx, name, since_slot))
+        write!(self, "a webhook", QUERY_TIMEOUT, |tx| outbox::hook(tx, name, since_slot))
     }
 
     async fn hooks(&self) -> Result<Vec<HookState>> {
-        read!(self, QUICK, |tx| outbox::hooks(tx, None))
+        read!(self, QUERY_TIMEOUT, |tx| outbox::hooks(tx, None))
     }
 
     async fn hook_sent(&self, name: &str, id: u64, sent: &Sent) -> Result<()> {
-        write!(self, "how far a webhook is", QUICK, |tx| outbox::sent(tx, name, id, sent))
+        write!(self, "how far a webhook is", QUERY_TIMEOUT, |tx| outbox::sent(tx, name, id, sent))
     }
 
     async fn dead_letters(&self) -> Result<Vec<DeadLetter>> {
-        read!(self, QUICK, |tx| outbox::dead_letters(tx))
+        read!(self, QUERY_TIMEOUT, |tx| outbox::dead_letters(tx))
     }
 
     async fn forget_dead(&self, hook: &str, id: u64) -> Result<bool> {
-        write!(self, "a dead letter", QUICK, |tx| outbox::forget_dead(tx, hook, id))
+        write!(self, "a dead letter", QUERY_TIMEOUT, |tx| outbox::forget_dead(tx, hook, id))
+    }
+}
+
+#[async_trait]
+impl LocalLog for PostgresStore {
+    async fn record_sent(&self, row: &SentRow) -> Result<()> {
+        write!(self, "a sent transaction", QUERY_TIMEOUT, |tx| notes::record_sent(tx, row))
+    }
+
+    async fn sent(&self, limit: u32) -> Result<Vec<SentRow>> {
+        read!(self, QUERY_TIMEOUT, |tx| read::sent(tx, limit))
+    }
+
+    async fn claim_notice(&self, key: &str) -> Result<bool> {
+        write!(self, "a notice", QUERY_TIMEOUT, |tx| notes::claim_notice(tx, key))
     }
 
     async fn log_op(&self, kind: &str, detail: &serde_json::Value) -> Result<()> {
         let detail = detail.to_string();
-        write!(self, "a note", QUICK, |tx| notes::log_op(tx, kind, &detail))
+        write!(self, "a note", QUERY_TIMEOUT, |tx| notes::log_op(tx, kind, &detail))
     }
 
     async fn ops(&self, limit: u32) -> Result<Vec<OpRow>> {
-        read!(self, QUICK, |tx| notes::ops(tx, limit))
-    }
-
-    async fn retain(&self, run: &Run, retention: &Retention) -> Result<u64> {
-        write!(self, "what retention removes", BULK, |tx| notes::retain(tx, run, retention))
+        read!(self, QUERY_TIMEOUT, |tx| notes::ops(tx, limit))
     }
 }

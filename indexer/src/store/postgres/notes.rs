@@ -5,21 +5,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
 use super::{
-    fault::Fault,
+    fault::{PostgresFault, PostgresResult},
     lease::{lock, lock_for},
     live::{raw, revise, text},
     read::{int, nat},
 };
 use crate::store::{OpRow, Retention, Run, SentRow};
 
-type Outcome<T> = Result<T, Fault>;
-
 /// Slots of 400 ms in a day.
 const SLOTS_A_DAY: i64 = 216_000;
 const MILLIS_A_DAY: i64 = 86_400_000;
 
 /// Remembers a transaction that this control room sent.
-pub async fn record_sent(tx: &mut PgConnection, row: &SentRow) -> Outcome<()> {
+pub async fn record_sent(tx: &mut PgConnection, row: &SentRow) -> PostgresResult<()> {
     let state = lock(tx).await?;
     sqlx::query(
         "INSERT INTO sent (at_ms, verb, proposal, signature, slot, units, bytes, elapsed_ms, error)
@@ -41,7 +39,7 @@ pub async fn record_sent(tx: &mut PgConnection, row: &SentRow) -> Outcome<()> {
 }
 
 /// True exactly once ever for each `key`.
-pub async fn claim_notice(tx: &mut PgConnection, key: &str) -> Outcome<bool> {
+pub async fn claim_notice(tx: &mut PgConnection, key: &str) -> PostgresResult<bool> {
     let done = sqlx::query("INSERT INTO notices (key) VALUES ($1) ON CONFLICT DO NOTHING")
         .bind(text(key))
         .execute(tx)
@@ -55,7 +53,7 @@ fn now_ms() -> i64 {
 }
 
 /// Notes something that happened here.
-pub async fn log_op(tx: &mut PgConnection, kind: &str, detail: &str) -> Outcome<()> {
+pub async fn log_op(tx: &mut PgConnection, kind: &str, detail: &str) -> PostgresResult<()> {
     sqlx::query("INSERT INTO ops_log (at_ms, kind, detail) VALUES ($1, $2, $3)")
         .bind(now_ms())
         .bind(text(kind))
@@ -66,7 +64,7 @@ pub async fn log_op(tx: &mut PgConnection, kind: &str, detail: &str) -> Outcome<
 }
 
 /// The newest notes, newest first.
-pub async fn ops(tx: &mut PgConnection, limit: u32) -> Outcome<Vec<OpRow>> {
+pub async fn ops(tx: &mut PgConnection, limit: u32) -> PostgresResult<Vec<OpRow>> {
     let rows = sqlx::query("SELECT * FROM ops_log ORDER BY id DESC LIMIT $1")
         .bind(i64::from(limit))
         .fetch_all(tx)
@@ -77,15 +75,20 @@ pub async fn ops(tx: &mut PgConnection, limit: u32) -> Outcome<Vec<OpRow>> {
             id: nat(r, "id")?,
             at_ms: r.try_get("at_ms")?,
             kind: r.try_get("kind")?,
-            detail: serde_json::from_str(detail)
-                .map_err(|e| Fault::Corrupt(format!("a note of ops_log is not JSON: {e}")))?,
+            detail: serde_json::from_str(detail).map_err(|e| {
+                PostgresFault::Corrupt(format!("a note of ops_log is not JSON: {e}"))
+            })?,
         })
     };
     rows.iter().map(op).collect()
 }
 
 /// Removes what is older than `retention` allows; how many rows.
-pub async fn retain(tx: &mut PgConnection, run: &Run, retention: &Retention) -> Outcome<u64> {
+pub async fn retain(
+    tx: &mut PgConnection,
+    run: &Run,
+    retention: &Retention,
+) -> PostgresResult<u64> {
     let state = lock_for(tx, run).await?;
     let slots = |days: u32| {
         int(state.root_slot).map(|root| root.saturating_sub(i64::from(days) * SLOTS_A_DAY))

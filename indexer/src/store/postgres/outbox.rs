@@ -2,17 +2,15 @@
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
 use super::{
-    fault::Fault,
+    fault::{PostgresFault, PostgresResult},
     lease::lock_for,
     live::{raw, text},
     read::{bytes, int, nat, opt_key, small},
 };
 use crate::store::{Announcement, DeadLetter, HookState, OutboxRow, Run, Sent};
 
-type Outcome<T> = Result<T, Fault>;
-
 /// Puts `news` into the outbox in their order; how many were new.
-pub async fn put(tx: &mut PgConnection, news: &[Announcement]) -> Outcome<u64> {
+pub async fn put(tx: &mut PgConnection, news: &[Announcement]) -> PostgresResult<u64> {
     if news.is_empty() {
         return Ok(0);
     }
@@ -27,7 +25,7 @@ pub async fn put(tx: &mut PgConnection, news: &[Announcement]) -> Outcome<u64> {
     )
     .bind(news.iter().map(|a| a.event_id.as_slice()).collect::<Vec<_>>())
     .bind(news.iter().map(|a| a.kind.as_str()).collect::<Vec<_>>())
-    .bind(news.iter().map(|a| int(a.slot)).collect::<Outcome<Vec<_>>>()?)
+    .bind(news.iter().map(|a| int(a.slot)).collect::<PostgresResult<Vec<_>>>()?)
     .bind(news.iter().map(|a| a.chain_time).collect::<Vec<_>>())
     .bind(news.iter().map(|a| a.subject.as_ref().map(raw)).collect::<Vec<_>>())
     .bind(news.iter().map(|a| text(&a.detail)).collect::<Vec<_>>())
@@ -37,12 +35,20 @@ pub async fn put(tx: &mut PgConnection, news: &[Announcement]) -> Outcome<u64> {
 }
 
 /// Puts one announcement of `run` into the outbox; whether it was new.
-pub async fn enqueue(tx: &mut PgConnection, run: &Run, news: &Announcement) -> Outcome<bool> {
+pub async fn enqueue(
+    tx: &mut PgConnection,
+    run: &Run,
+    news: &Announcement,
+) -> PostgresResult<bool> {
     lock_for(tx, run).await?;
     Ok(put(tx, std::slice::from_ref(news)).await? > 0)
 }
 
-pub async fn behind(tx: &mut PgConnection, after: u64, limit: u32) -> Outcome<Vec<OutboxRow>> {
+pub async fn behind(
+    tx: &mut PgConnection,
+    after: u64,
+    limit: u32,
+) -> PostgresResult<Vec<OutboxRow>> {
     let rows = sqlx::query(
         "SELECT id, event_id, kind, slot, chain_time, subject, detail FROM outbox
          WHERE id > $1 ORDER BY id LIMIT $2",
@@ -54,7 +60,7 @@ pub async fn behind(tx: &mut PgConnection, after: u64, limit: u32) -> Outcome<Ve
     rows.iter().map(row).collect()
 }
 
-fn row(r: &PgRow) -> Outcome<OutboxRow> {
+fn row(r: &PgRow) -> PostgresResult<OutboxRow> {
     Ok(OutboxRow {
         id: nat(r, "id")?,
         announcement: Announcement {
@@ -68,7 +74,7 @@ fn row(r: &PgRow) -> Outcome<OutboxRow> {
     })
 }
 
-pub async fn hook(tx: &mut PgConnection, name: &str, since_slot: u64) -> Outcome<HookState> {
+pub async fn hook(tx: &mut PgConnection, name: &str, since_slot: u64) -> PostgresResult<HookState> {
     sqlx::query(
         "INSERT INTO hooks (name, since_slot, next_id) VALUES ($1, $2, 1) ON CONFLICT DO NOTHING",
     )
@@ -77,11 +83,11 @@ pub async fn hook(tx: &mut PgConnection, name: &str, since_slot: u64) -> Outcome
     .execute(&mut *tx)
     .await?;
     let mut all = hooks(tx, Some(name)).await?;
-    all.pop().ok_or_else(|| Fault::Corrupt(format!("the webhook {name} was not kept")))
+    all.pop().ok_or_else(|| PostgresFault::Corrupt(format!("the webhook {name} was not kept")))
 }
 
 /// Every webhook, or the one called `name`.
-pub async fn hooks(tx: &mut PgConnection, name: Option<&str>) -> Outcome<Vec<HookState>> {
+pub async fn hooks(tx: &mut PgConnection, name: Option<&str>) -> PostgresResult<Vec<HookState>> {
     let rows = sqlx::query(
         "SELECT name, since_slot, next_id, attempts, next_at_ms, last_error FROM hooks
          WHERE $1::text IS NULL OR name = $1 ORDER BY name",
@@ -102,7 +108,7 @@ pub async fn hooks(tx: &mut PgConnection, name: Option<&str>) -> Outcome<Vec<Hoo
     rows.iter().map(state).collect()
 }
 
-pub async fn sent(tx: &mut PgConnection, name: &str, id: u64, sent: &Sent) -> Outcome<()> {
+pub async fn sent(tx: &mut PgConnection, name: &str, id: u64, sent: &Sent) -> PostgresResult<()> {
     // Only forwards: another process may have sent this row in the meantime.
     let at = sqlx::query(
         "SELECT next_id, attempts FROM hooks WHERE name = $1 AND next_id <= $2 FOR UPDATE",
@@ -148,7 +154,7 @@ pub async fn sent(tx: &mut PgConnection, name: &str, id: u64, sent: &Sent) -> Ou
     Ok(())
 }
 
-pub async fn dead_letters(tx: &mut PgConnection) -> Outcome<Vec<DeadLetter>> {
+pub async fn dead_letters(tx: &mut PgConnection) -> PostgresResult<Vec<DeadLetter>> {
     let rows = sqlx::query(
         "SELECT d.hook, d.attempts, d.error, d.at_ms,
              o.id, o.event_id, o.kind, o.slot, o.chain_time, o.subject, o.detail
@@ -169,7 +175,7 @@ pub async fn dead_letters(tx: &mut PgConnection) -> Outcome<Vec<DeadLetter>> {
     rows.iter().map(letter).collect()
 }
 
-pub async fn forget_dead(tx: &mut PgConnection, hook: &str, id: u64) -> Outcome<bool> {
+pub async fn forget_dead(tx: &mut PgConnection, hook: &str, id: u64) -> PostgresResult<bool> {
     let done = sqlx::query("DELETE FROM dead_letters WHERE hook = $1 AND outbox_id = $2")
         .bind(hook)
         .bind(int(id)?)

@@ -6,60 +6,62 @@ use solana_signature::Signature;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _, postgres::PgRow};
 use upgrade_manager::state::AccountVersion;
 
-use super::{fault::Fault, fill::FILLING};
+use super::{
+    fault::{PostgresFault, PostgresResult},
+    fill::FILL_LOCK,
+};
 use crate::{
-    audit::{AuditRow, event::describe},
+    account::Quarantined,
     store::{
-        Lease, MirrorState, ProgressRow, Quarantined, RawRow, RecordQuery, Row, SentRow, View,
+        Lease, MirrorState, ProgressRow, RawRow, RecordQuery, Row, SentRow, View,
+        audit_log::{AuditRow, event::describe},
         merge::{Stored, progress_row, records, view as assemble},
     },
 };
 
-type Outcome<T> = Result<T, Fault>;
-
 /// `n` as Postgres keeps it.
-pub fn int(n: u64) -> Outcome<i64> {
-    i64::try_from(n).map_err(|_| Fault::Corrupt(format!("the number {n} is out of range")))
+pub fn int(n: u64) -> PostgresResult<i64> {
+    i64::try_from(n).map_err(|_| PostgresFault::Corrupt(format!("the number {n} is out of range")))
 }
 
 /// The number in `column`, which is never negative.
-pub fn nat(r: &PgRow, column: &str) -> Outcome<u64> {
+pub fn nat(r: &PgRow, column: &str) -> PostgresResult<u64> {
     let n: i64 = r.try_get(column)?;
-    u64::try_from(n).map_err(|_| Fault::Corrupt(format!("{column} is {n}")))
+    u64::try_from(n).map_err(|_| PostgresFault::Corrupt(format!("{column} is {n}")))
 }
 
 /// The number in `column`, which is never negative and may be null.
-pub fn opt_nat(r: &PgRow, column: &str) -> Outcome<Option<u64>> {
+pub fn opt_nat(r: &PgRow, column: &str) -> PostgresResult<Option<u64>> {
     let n: Option<i64> = r.try_get(column)?;
     Ok(n.map(i64::unsigned_abs))
 }
 
-pub fn small(r: &PgRow, column: &str) -> Outcome<u32> {
+pub fn small(r: &PgRow, column: &str) -> PostgresResult<u32> {
     let n: i64 = r.try_get(column)?;
-    u32::try_from(n).map_err(|_| Fault::Corrupt(format!("{column} is {n}")))
+    u32::try_from(n).map_err(|_| PostgresFault::Corrupt(format!("{column} is {n}")))
 }
 
 /// The 32 or 64 bytes in `column`.
-pub fn bytes<const N: usize>(r: &PgRow, column: &str) -> Outcome<[u8; N]> {
+pub fn bytes<const N: usize>(r: &PgRow, column: &str) -> PostgresResult<[u8; N]> {
     let bytes: &[u8] = r.try_get(column)?;
     <[u8; N]>::try_from(bytes)
-        .map_err(|_| Fault::Corrupt(format!("{column} has {} bytes, not {N}", bytes.len())))
+        .map_err(|_| PostgresFault::Corrupt(format!("{column} has {} bytes, not {N}", bytes.len())))
 }
 
 /// The address in `column`.
-pub fn key(r: &PgRow, column: &str) -> Outcome<Pubkey> {
+pub fn key(r: &PgRow, column: &str) -> PostgresResult<Pubkey> {
     bytes(r, column).map(Pubkey::new_from_array)
 }
 
 /// The address in `column`, which may be null.
-pub fn opt_key(r: &PgRow, column: &str) -> Outcome<Option<Pubkey>> {
+pub fn opt_key(r: &PgRow, column: &str) -> PostgresResult<Option<Pubkey>> {
     let found: Option<&[u8]> = r.try_get(column)?;
     found.map(|_| key(r, column)).transpose()
 }
 
 /// The one row of `mirror_state`, as far as writes are judged by it.
 #[derive(Clone, Copy)]
-pub struct State {
+pub struct StoredState {
     pub run_id: u64,
     pub frontier_slot: u64,
     pub snapshot_slot: u64,
@@ -67,8 +69,8 @@ pub struct State {
     pub rev: u64,
 }
 
-pub fn state_of(r: &PgRow) -> Outcome<State> {
-    Ok(State {
+pub fn state_of(r: &PgRow) -> PostgresResult<StoredState> {
+    Ok(StoredState {
         run_id: nat(r, "run_id")?,
         frontier_slot: nat(r, "frontier_slot")?,
         snapshot_slot: nat(r, "snapshot_slot")?,
@@ -77,18 +79,18 @@ pub fn state_of(r: &PgRow) -> Outcome<State> {
     })
 }
 
-pub async fn state(tx: &mut PgConnection) -> Outcome<State> {
+pub async fn state(tx: &mut PgConnection) -> PostgresResult<StoredState> {
     state_of(&sqlx::query("SELECT * FROM mirror_state").fetch_one(tx).await?)
 }
 
-pub async fn mirror_state(tx: &mut PgConnection) -> Outcome<MirrorState> {
+pub async fn mirror_state(tx: &mut PgConnection) -> PostgresResult<MirrorState> {
     let r = &sqlx::query(
         "SELECT *, lease_until - (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS lease_left
          FROM mirror_state",
     )
     .fetch_one(tx)
     .await?;
-    let opt_hash = |column: &str| -> Outcome<Option<[u8; 32]>> {
+    let opt_hash = |column: &str| -> PostgresResult<Option<[u8; 32]>> {
         let found: Option<&[u8]> = r.try_get(column)?;
         found.map(|_| bytes(r, column)).transpose()
     };
@@ -112,17 +114,17 @@ pub async fn mirror_state(tx: &mut PgConnection) -> Outcome<MirrorState> {
 }
 
 /// Whether the very first load is running: then the mirror is empty, and nobody waits to see that.
-pub async fn is_filling(tx: &mut PgConnection) -> Outcome<bool> {
+pub async fn is_filling(tx: &mut PgConnection) -> PostgresResult<bool> {
     let row = sqlx::query(
         "SELECT snapshot_slot = 0 AND NOT pg_try_advisory_xact_lock_shared($1) FROM mirror_state",
     )
-    .bind(FILLING)
+    .bind(FILL_LOCK)
     .fetch_one(tx)
     .await?;
     Ok(row.try_get(0)?)
 }
 
-fn stored(r: &PgRow) -> Outcome<Stored> {
+fn stored(r: &PgRow) -> PostgresResult<Stored> {
     Ok(Stored {
         pubkey: key(r, "pubkey")?,
         raw: r.try_get("raw")?,
@@ -131,7 +133,7 @@ fn stored(r: &PgRow) -> Outcome<Stored> {
     })
 }
 
-pub async fn view(tx: &mut PgConnection) -> Outcome<View> {
+pub async fn view(tx: &mut PgConnection) -> PostgresResult<View> {
     let filling = is_filling(tx).await?;
     let rows = if filling {
         vec![]
@@ -143,15 +145,15 @@ pub async fn view(tx: &mut PgConnection) -> Outcome<View> {
         .fetch_all(&mut *tx)
         .await?
     };
-    let rows = rows.iter().map(stored).collect::<Outcome<Vec<_>>>()?;
-    let mut view = assemble(rows, &progress(tx, false).await?).map_err(Fault::Corrupt)?;
+    let rows = rows.iter().map(stored).collect::<PostgresResult<Vec<_>>>()?;
+    let mut view = assemble(rows, &progress(tx, false).await?).map_err(PostgresFault::Corrupt)?;
     let state = state(tx).await?;
     (view.frontier, view.rev) = (state.frontier_slot, state.rev);
     Ok(view)
 }
 
-/// The number by which the index `accounts_version` orders records, see the migrations: two bytes of
-/// the program, then the first four of the address.
+/// The number by which the index `accounts_version` orders records, see the migrations: two bytes
+/// of the program, then the first four of the address.
 const PLACE: &str = "((get_byte(program, 30)::bigint << 40) | (get_byte(program, 31)::bigint << 32)
     | (get_byte(pubkey, 0)::bigint << 24) | (get_byte(pubkey, 1) << 16)
     | (get_byte(pubkey, 2) << 8) | get_byte(pubkey, 3))";
@@ -168,7 +170,7 @@ pub async fn account_versions(
     tx: &mut PgConnection,
     program: &Pubkey,
     query: &RecordQuery,
-) -> Outcome<Vec<Row<AccountVersion>>> {
+) -> PostgresResult<Vec<Row<AccountVersion>>> {
     if is_filling(tx).await? {
         return Ok(vec![]);
     }
@@ -198,14 +200,14 @@ pub async fn account_versions(
         rows = rows.bind(status.name());
     }
     let rows = rows.fetch_all(tx).await?;
-    records(rows.iter().map(stored).collect::<Outcome<_>>()?).map_err(Fault::Corrupt)
+    records(rows.iter().map(stored).collect::<PostgresResult<_>>()?).map_err(PostgresFault::Corrupt)
 }
 
 pub async fn rows(
     tx: &mut PgConnection,
     after: Option<Pubkey>,
     limit: u32,
-) -> Outcome<Vec<RawRow>> {
+) -> PostgresResult<Vec<RawRow>> {
     if is_filling(tx).await? {
         return Ok(vec![]);
     }
@@ -226,7 +228,7 @@ pub async fn rows(
 pub async fn progress(
     tx: &mut PgConnection,
     recount: bool,
-) -> Outcome<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {
+) -> PostgresResult<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {
     if recount && is_filling(tx).await? {
         return Ok(BTreeMap::new());
     }
@@ -260,7 +262,7 @@ pub async fn progress(
     Ok(out)
 }
 
-pub async fn quarantined(tx: &mut PgConnection) -> Outcome<Vec<Quarantined>> {
+pub async fn quarantined(tx: &mut PgConnection) -> PostgresResult<Vec<Quarantined>> {
     let rows = sqlx::query("SELECT * FROM quarantine ORDER BY pubkey").fetch_all(tx).await?;
     let row = |r: &PgRow| {
         Ok(Quarantined {
@@ -278,7 +280,7 @@ pub async fn audit(
     tx: &mut PgConnection,
     after_seq: Option<u64>,
     limit: u32,
-) -> Outcome<Vec<AuditRow>> {
+) -> PostgresResult<Vec<AuditRow>> {
     let sql = match after_seq {
         Some(_) => "SELECT * FROM audit_log WHERE seq > $1 ORDER BY seq LIMIT $2",
         None => {
@@ -308,13 +310,13 @@ pub async fn audit(
             payload,
             prev_hash: bytes(r, "prev_hash")?,
             hash: bytes(r, "hash")?,
-            row_sum: bytes(r, "row_sum")?,
+            row_checksum: bytes(r, "row_checksum")?,
         })
     };
     rows.iter().map(row).collect()
 }
 
-pub async fn sent(tx: &mut PgConnection, limit: u32) -> Outcome<Vec<SentRow>> {
+pub async fn sent(tx: &mut PgConnection, limit: u32) -> PostgresResult<Vec<SentRow>> {
     let rows = sqlx::query("SELECT * FROM sent ORDER BY id DESC LIMIT $1")
         .bind(i64::from(limit))
         .fetch_all(tx)

@@ -7,7 +7,7 @@ use solana_pubkey::Pubkey;
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
 use super::{
-    fault::Fault,
+    fault::{PostgresFault, PostgresResult},
     lease::lock_for,
     live::{raw, revise, shift},
     read::{bytes, int, key, nat, opt_key, opt_nat},
@@ -17,13 +17,11 @@ use crate::store::{
     merge::{Deltas, Fate, Image, unwind},
 };
 
-type Outcome<T> = Result<T, Fault>;
-
 /// Accounts that are taken back in one go.
-const PAGE: i64 = 1_000;
+const PAGE_ROWS: i64 = 1_000;
 
 /// The slots up to `upto` that can still be taken back, ascending.
-pub async fn slots(tx: &mut PgConnection, upto: u64) -> Outcome<Vec<u64>> {
+pub async fn slots(tx: &mut PgConnection, upto: u64) -> PostgresResult<Vec<u64>> {
     let rows =
         sqlx::query("SELECT DISTINCT at_slot FROM undo_log WHERE at_slot <= $1 ORDER BY at_slot")
             .bind(int(upto)?)
@@ -33,10 +31,10 @@ pub async fn slots(tx: &mut PgConnection, upto: u64) -> Outcome<Vec<u64>> {
 }
 
 /// Takes back what was written in the `orphaned` slots.
-pub async fn undo(tx: &mut PgConnection, run: &Run, orphaned: &[u64]) -> Outcome<Undone> {
+pub async fn undo(tx: &mut PgConnection, run: &Run, orphaned: &[u64]) -> PostgresResult<Undone> {
     let state = lock_for(tx, run).await?;
     let slots: BTreeSet<u64> = orphaned.iter().copied().collect();
-    let numbers = slots.iter().map(|slot| int(*slot)).collect::<Outcome<Vec<_>>>()?;
+    let numbers = slots.iter().map(|slot| int(*slot)).collect::<PostgresResult<Vec<_>>>()?;
     let mut all = Work::default();
     let mut after = vec![];
     loop {
@@ -46,10 +44,10 @@ pub async fn undo(tx: &mut PgConnection, run: &Run, orphaned: &[u64]) -> Outcome
         )
         .bind(&numbers)
         .bind(&after)
-        .bind(PAGE)
+        .bind(PAGE_ROWS)
         .fetch_all(&mut *tx)
         .await?;
-        let keys = touched.iter().map(|r| key(r, "pubkey")).collect::<Outcome<Vec<_>>>()?;
+        let keys = touched.iter().map(|r| key(r, "pubkey")).collect::<PostgresResult<Vec<_>>>()?;
         let Some(last) = keys.last() else { break };
         after = raw(last);
         let work = page(tx, &keys, &slots).await?;
@@ -72,7 +70,11 @@ struct Work {
     deltas: Deltas,
 }
 
-async fn page(tx: &mut PgConnection, keys: &[Pubkey], orphaned: &BTreeSet<u64>) -> Outcome<Work> {
+async fn page(
+    tx: &mut PgConnection,
+    keys: &[Pubkey],
+    orphaned: &BTreeSet<u64>,
+) -> PostgresResult<Work> {
     let bound: Vec<Vec<u8>> = keys.iter().map(raw).collect();
     let mut rows: HashMap<Pubkey, Image> = HashMap::new();
     let found = sqlx::query("SELECT * FROM accounts WHERE pubkey = ANY($1)").bind(&bound);
@@ -122,7 +124,7 @@ async fn page(tx: &mut PgConnection, keys: &[Pubkey], orphaned: &BTreeSet<u64>) 
 }
 
 /// The row in `r`; [`None`] where the log says that there was none.
-fn image(r: &PgRow) -> Outcome<Option<Image>> {
+fn image(r: &PgRow) -> PostgresResult<Option<Image>> {
     let kind: Option<String> = r.try_get("kind")?;
     let Some(kind) = kind else { return Ok(None) };
     let version: Option<i32> = r.try_get("version")?;
@@ -133,19 +135,20 @@ fn image(r: &PgRow) -> Outcome<Option<Image>> {
         proposal: opt_key(r, "proposal")?,
         account: opt_key(r, "account")?,
         status: r.try_get("status")?,
-        version: version.map_err(|_| Fault::Corrupt("a version is out of range".to_owned()))?,
+        version: version
+            .map_err(|_| PostgresFault::Corrupt("a version is out of range".to_owned()))?,
         data_hash: bytes(r, "data_hash")?,
         raw: r.try_get("raw")?,
         slot: nat(r, "slot")?,
-        wv: nat(r, "wv")?,
+        write_version: nat(r, "write_version")?,
         closed_slot: opt_nat(r, "closed_slot")?,
     }))
 }
 
-async fn restore(tx: &mut PgConnection, pubkey: &Pubkey, image: &Image) -> Outcome<()> {
+async fn restore(tx: &mut PgConnection, pubkey: &Pubkey, image: &Image) -> PostgresResult<()> {
     let done = sqlx::query(
         "UPDATE accounts SET kind = $3, program = $4, proposal = $5, account = $6, status = $7,
-             version = $8, data_hash = $9, raw = $10, slot = $11, wv = $12, closed_slot = $13
+             version = $8, data_hash = $9, raw = $10, slot = $11, write_version = $12, closed_slot = $13
          WHERE pubkey = $2 AND $1::bigint IS NOT NULL",
     );
     bind(done, image.slot, pubkey, Some(image))?.execute(tx).await?;
@@ -157,10 +160,10 @@ async fn inherit(
     slot: u64,
     pubkey: &Pubkey,
     kept: Option<&Image>,
-) -> Outcome<()> {
+) -> PostgresResult<()> {
     let done = sqlx::query(
         "UPDATE undo_log SET kind = $3, program = $4, proposal = $5, account = $6, status = $7,
-             version = $8, data_hash = $9, raw = $10, slot = $11, wv = $12, closed_slot = $13
+             version = $8, data_hash = $9, raw = $10, slot = $11, write_version = $12, closed_slot = $13
          WHERE at_slot = $1 AND pubkey = $2",
     );
     bind(done, slot, pubkey, kept)?.execute(tx).await?;
@@ -175,7 +178,7 @@ fn bind(
     slot: u64,
     pubkey: &Pubkey,
     image: Option<&Image>,
-) -> Outcome<Statement> {
+) -> PostgresResult<Statement> {
     let number = |of: fn(&Image) -> Option<u64>| image.and_then(of).map(int).transpose();
     let address = |of: fn(&Image) -> Option<Pubkey>| image.and_then(of).as_ref().map(raw);
     Ok(statement
@@ -190,6 +193,6 @@ fn bind(
         .bind(image.map(|i| i.data_hash.to_vec()))
         .bind(image.map(|i| i.raw.clone()))
         .bind(number(|i| Some(i.slot))?)
-        .bind(number(|i| Some(i.wv))?)
+        .bind(number(|i| Some(i.write_version))?)
         .bind(number(|i| i.closed_slot)?))
 }

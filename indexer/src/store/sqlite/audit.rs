@@ -5,17 +5,15 @@ use solana_pubkey::Pubkey;
 use super::{
     outbox,
     read::{self, int},
-    worker::Fault,
+    worker::SqliteResult,
     write::revise,
 };
-use crate::{
-    announce,
-    audit::{AuditEntry, AuditRow, GENESIS},
+use crate::store::{
+    announcement,
+    audit_log::{AuditEntry, AuditRow, GENESIS},
 };
 
-type Outcome<T> = Result<T, Fault>;
-
-pub fn append_audit(tx: &Connection, entries: &[AuditEntry], upto: u64) -> Outcome<u64> {
+pub fn append_audit(tx: &Connection, entries: &[AuditEntry], upto: u64) -> SqliteResult<u64> {
     let head: Option<(u64, [u8; 32])> = tx
         .prepare_cached("SELECT seq, hash FROM audit_log ORDER BY seq DESC LIMIT 1")?
         .query_row([], |r| Ok((read::nat(r, 0)?, r.get(1)?)))
@@ -39,7 +37,7 @@ pub fn append_audit(tx: &Connection, entries: &[AuditEntry], upto: u64) -> Outco
         let row = AuditRow::next(seq, &prev, entry);
         tx.prepare_cached(
             "INSERT INTO audit_log (seq, slot, tx_index, ix_index, inner_index, signature,
-                 block_time, kind, actor, subject, payload, prev_hash, hash, row_sum)
+                 block_time, kind, actor, subject, payload, prev_hash, hash, row_checksum)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
@@ -56,9 +54,9 @@ pub fn append_audit(tx: &Connection, entries: &[AuditEntry], upto: u64) -> Outco
             row.payload,
             row.prev_hash,
             row.hash,
-            row.row_sum,
+            row.row_checksum,
         ])?;
-        if let Some(said) = announce::of(&row) {
+        if let Some(said) = announcement::of(&row) {
             outbox::put(tx, &said)?;
         }
         prev = row.hash;

@@ -4,22 +4,20 @@ use solana_pubkey::Pubkey;
 
 use super::{
     read::{self, int, key_at, opt_key_at},
-    worker::Fault,
+    worker::SqliteResult,
     write::{revise, shift},
 };
 use crate::store::{
-    Closing, Present,
+    Closing, PubkeySet,
     merge::{Deltas, tally},
 };
-
-type Outcome<T> = Result<T, Fault>;
 
 pub fn tombstone_missing(
     tx: &Connection,
     slot: u64,
-    present: &Present,
-    gone: &Present,
-) -> Outcome<Closing> {
+    present: &PubkeySet,
+    gone: &PubkeySet,
+) -> SqliteResult<Closing> {
     if slot <= read::state_number(tx, "snapshot_slot")? {
         return Ok(Closing::Closed(0));
     }

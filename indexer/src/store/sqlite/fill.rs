@@ -6,12 +6,13 @@ use tokio::sync::mpsc;
 use super::{
     lease,
     read::int,
-    worker::Fault,
+    worker::SqliteResult,
     write::{CACHE_KIB, insert_with, revise, shift},
 };
-use crate::store::{Fill, Quarantined, Run, StoreError, Update, merge::Deltas};
-
-type Outcome<T> = Result<T, Fault>;
+use crate::{
+    account::{Quarantined, Update},
+    store::{Fill, Run, StoreError, merge::Deltas},
+};
 
 /// Page cache while rows come: addresses come in no order, and this holds the index on a million of
 /// them. With more of it a process that reads such a snapshot would need over 150 MiB.
@@ -23,7 +24,7 @@ pub fn fill(
     run: &Run,
     place: &str,
     mut rows: mpsc::Receiver<Fill>,
-) -> Outcome<Option<u64>> {
+) -> SqliteResult<Option<u64>> {
     cache(connection, LOADING_KIB)?;
     let filled = load(connection, run, place, &mut rows);
     cache(connection, CACHE_KIB)?;
@@ -36,7 +37,7 @@ pub fn fill(
     Ok(filled)
 }
 
-fn cache(connection: &Connection, kib: i64) -> Outcome<()> {
+fn cache(connection: &Connection, kib: i64) -> SqliteResult<()> {
     Ok(connection.pragma_update(None, "cache_size", -kib)?)
 }
 
@@ -45,7 +46,7 @@ fn load(
     run: &Run,
     place: &str,
     rows: &mut mpsc::Receiver<Fill>,
-) -> Outcome<Option<u64>> {
+) -> SqliteResult<Option<u64>> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     lease::check(&tx, run, place)?;
     if tx.query_row("SELECT EXISTS (SELECT 1 FROM accounts)", [], |r| r.get(0))? {
@@ -83,7 +84,7 @@ fn load(
 }
 
 /// Removes the indexes that can be made again; the statements that do so.
-fn drop_indexes(tx: &Connection) -> Outcome<Vec<String>> {
+fn drop_indexes(tx: &Connection) -> SqliteResult<Vec<String>> {
     let found: Vec<(String, String)> = tx
         .prepare(
             "SELECT name, sql FROM sqlite_schema
@@ -97,10 +98,10 @@ fn drop_indexes(tx: &Connection) -> Outcome<Vec<String>> {
     Ok(found.into_iter().map(|(_, sql)| sql).collect())
 }
 
-fn insert(tx: &Connection, updates: &[Update], deltas: &mut Deltas) -> Outcome<u64> {
+fn insert(tx: &Connection, updates: &[Update], deltas: &mut Deltas) -> SqliteResult<u64> {
     let mut insert = tx.prepare_cached(
         "INSERT INTO accounts (pubkey, kind, program, proposal, account, status, version,
-             data_hash, raw, slot, wv)
+             data_hash, raw, slot, write_version)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (pubkey) DO NOTHING",
     )?;
     let mut taken = 0u64;
@@ -115,7 +116,7 @@ fn insert(tx: &Connection, updates: &[Update], deltas: &mut Deltas) -> Outcome<u
     Ok(taken)
 }
 
-fn set_aside(tx: &Connection, bad: &[Quarantined]) -> Outcome<()> {
+fn set_aside(tx: &Connection, bad: &[Quarantined]) -> SqliteResult<()> {
     for q in bad {
         tx.prepare_cached(
             "INSERT INTO quarantine (pubkey, slot, owner, error, raw) VALUES (?1, ?2, ?3, ?4, ?5)

@@ -1,5 +1,6 @@
-//! Who may write. The lease in the database is the rule; the lock on a file beside it says more: the
-//! system lets go of it when a process dies, so whoever gets it knows that no run lives any more.
+//! Who may write. The lease in the database is the rule; the lock on a file beside it says more:
+//! the system lets go of it when a process dies, so whoever gets it knows that no run lives any
+//! more.
 use std::{
     fs::{File, OpenOptions, TryLockError},
     path::{Path, PathBuf},
@@ -11,11 +12,9 @@ use solana_pubkey::Pubkey;
 
 use super::{
     read::{self, int},
-    worker::Fault,
+    worker::SqliteResult,
 };
-use crate::store::{LEASE, Marks, Run, StoreError};
-
-type Outcome<T> = Result<T, Fault>;
+use crate::store::{LEASE_DURATION, Marks, Run, StoreError};
 
 /// This store's clock, milliseconds since 1970.
 pub const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
@@ -84,7 +83,7 @@ pub fn begin(
     (program, genesis): (&Pubkey, &[u8; 32]),
     owner: &str,
     place: &str,
-) -> Outcome<Run> {
+) -> SqliteResult<Run> {
     identity(tx, (program, genesis), place)?;
     let sql = format!(
         "UPDATE mirror_state SET program_id = ?1, genesis_hash = ?2, run_id = run_id + 1,
@@ -96,7 +95,7 @@ pub fn begin(
 }
 
 /// Whether the store is of this program and cluster, or of none yet.
-pub fn identity(tx: &Connection, given: (&Pubkey, &[u8; 32]), place: &str) -> Outcome<()> {
+pub fn identity(tx: &Connection, given: (&Pubkey, &[u8; 32]), place: &str) -> SqliteResult<()> {
     let stored: (Option<Vec<u8>>, Option<Vec<u8>>) = tx
         .prepare_cached("SELECT program_id, genesis_hash FROM mirror_state")?
         .query_row([], |r| Ok((r.get(0)?, r.get(1)?)))?;
@@ -104,7 +103,7 @@ pub fn identity(tx: &Connection, given: (&Pubkey, &[u8; 32]), place: &str) -> Ou
 }
 
 /// Refuses `run` once another one has begun. To be asked in the transaction that writes.
-pub fn check(tx: &Connection, run: &Run, place: &str) -> Outcome<()> {
+pub fn check(tx: &Connection, run: &Run, place: &str) -> SqliteResult<()> {
     let (id, owner): (u32, Option<String>) = tx
         .prepare_cached("SELECT run_id, lease_owner FROM mirror_state")?
         .query_row([], |r| Ok((r.get(0)?, r.get(1)?)))?;
@@ -116,7 +115,7 @@ pub fn check(tx: &Connection, run: &Run, place: &str) -> Outcome<()> {
 }
 
 /// Renews the lease, moves the marks up, and forgets how to undo what is final.
-pub fn keep(tx: &Connection, marks: Marks) -> Outcome<()> {
+pub fn keep(tx: &Connection, marks: Marks) -> SqliteResult<()> {
     let [frontier, root, confirmed] =
         [marks.frontier, marks.root, marks.confirmed].map(|mark| int(mark.unwrap_or(0)));
     let (frontier, root, confirmed) = (frontier?, root?, confirmed?);
@@ -134,7 +133,7 @@ pub fn keep(tx: &Connection, marks: Marks) -> Outcome<()> {
 }
 
 /// Gives the lease back, if `run` still holds it.
-pub fn end(tx: &Connection, run: &Run) -> Outcome<()> {
+pub fn end(tx: &Connection, run: &Run) -> SqliteResult<()> {
     tx.execute(
         "UPDATE mirror_state SET lease_owner = NULL, lease_until = 0 WHERE run_id = ?1",
         [run.id],
@@ -143,5 +142,5 @@ pub fn end(tx: &Connection, run: &Run) -> Outcome<()> {
 }
 
 fn lease() -> i64 {
-    i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX)
+    i64::try_from(LEASE_DURATION.as_millis()).unwrap_or(i64::MAX)
 }

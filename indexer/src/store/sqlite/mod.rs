@@ -3,7 +3,7 @@
 mod audit;
 mod close;
 mod fill;
-mod kept;
+mod full_row;
 mod lease;
 mod notes;
 mod open;
@@ -24,14 +24,17 @@ use upgrade_manager::state::AccountVersion;
 use self::{
     lease::FileLock,
     open::Observer,
-    worker::{Fault, Worker},
+    worker::{SqliteFault, Worker},
 };
 use super::{
-    Announcement, Applied, Batch, Closing, DeadLetter, Fill, HookState, KeptRow, Lease, Marks,
-    MirrorState, OpRow, OutboxRow, Present, ProgressRow, Quarantined, RawRow, RecordQuery, Result,
-    Retention, Row, Run, Sent, SentRow, Store, StoreError, Undone, View,
+    Announcement, Applied, Batch, Closing, DeadLetter, Fill, FullRow, HookState, Lease, LocalLog,
+    Marks, MirrorState, MirrorStore, OpRow, Outbox, OutboxRow, ProgressRow, PubkeySet, RawRow,
+    RecordQuery, Result, Retention, Row, Run, Sent, SentRow, StoreError, Undone, View,
 };
-use crate::audit::{AuditEntry, AuditRow};
+use crate::{
+    account::Quarantined,
+    store::audit_log::{AuditEntry, AuditRow, AuditStore},
+};
 
 /// The mirror in a SQLite file.
 pub struct SqliteStore {
@@ -97,10 +100,11 @@ impl SqliteStore {
 
     async fn read<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        job: impl FnOnce(&Connection) -> Result<T, SqliteFault> + Send + 'static,
     ) -> Result<T> {
         let worker = self.reader.as_ref().or(self.writer.as_ref());
-        let worker = worker.ok_or_else(|| Fault::Corrupt("no thread".into()).at(&self.place))?;
+        let worker =
+            worker.ok_or_else(|| SqliteFault::Corrupt("no thread".into()).at(&self.place))?;
         worker
             .call(move |connection| {
                 // One transaction, so that rows, counters and revision belong together.
@@ -119,7 +123,7 @@ impl SqliteStore {
     async fn write<T: Send + 'static>(
         &self,
         what: &'static str,
-        job: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        job: impl FnOnce(&Connection) -> Result<T, SqliteFault> + Send + 'static,
     ) -> Result<T> {
         self.writer(what)?
             .call(move |connection| {
@@ -136,7 +140,7 @@ impl SqliteStore {
         &self,
         run: &Run,
         what: &'static str,
-        job: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        job: impl FnOnce(&Connection) -> Result<T, SqliteFault> + Send + 'static,
     ) -> Result<T> {
         let (run, place) = (*run, self.place.clone());
         let checked = move |tx: &Connection| {
@@ -172,7 +176,7 @@ impl Drop for SqliteStore {
 }
 
 #[async_trait]
-impl Store for SqliteStore {
+impl MirrorStore for SqliteStore {
     async fn begin_run(
         &self,
         program_id: &Pubkey,
@@ -228,8 +232,8 @@ impl Store for SqliteStore {
         &self,
         run: &Run,
         slot: u64,
-        present: Arc<Present>,
-        gone: Arc<Present>,
+        present: Arc<PubkeySet>,
+        gone: Arc<PubkeySet>,
     ) -> Result<Closing> {
         let job = move |tx: &Connection| close::tombstone_missing(tx, slot, &present, &gone);
         self.write_as(run, "what was closed", job).await
@@ -242,10 +246,6 @@ impl Store for SqliteStore {
     async fn undo(&self, run: &Run, orphaned: &[u64]) -> Result<Undone> {
         let orphaned = orphaned.to_vec();
         self.write_as(run, "what was before", move |tx| undo::undo(tx, &orphaned)).await
-    }
-
-    async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
-        self.write_as(run, "the audit log", move |tx| audit::append_audit(tx, &entries, upto)).await
     }
 
     async fn view(&self) -> Result<View> {
@@ -265,8 +265,8 @@ impl Store for SqliteStore {
         self.read(move |tx| read::rows(tx, after, limit)).await
     }
 
-    async fn kept_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<KeptRow>> {
-        self.read(move |tx| kept::rows(tx, after, limit)).await
+    async fn full_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<FullRow>> {
+        self.read(move |tx| full_row::rows(tx, after, limit)).await
     }
 
     async fn progress(&self, recount: bool) -> Result<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {
@@ -277,24 +277,25 @@ impl Store for SqliteStore {
         self.read(read::quarantined).await
     }
 
+    async fn retain(&self, run: &Run, retention: &Retention) -> Result<u64> {
+        let retention = *retention;
+        self.write_as(run, "what is kept", move |tx| notes::retain(tx, &retention)).await
+    }
+}
+
+#[async_trait]
+impl AuditStore for SqliteStore {
+    async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64> {
+        self.write_as(run, "the audit log", move |tx| audit::append_audit(tx, &entries, upto)).await
+    }
+
     async fn audit(&self, after_seq: Option<u64>, limit: u32) -> Result<Vec<AuditRow>> {
         self.read(move |tx| read::audit(tx, after_seq, limit)).await
     }
+}
 
-    async fn record_sent(&self, row: &SentRow) -> Result<()> {
-        let row = row.clone();
-        self.write("what was sent", move |tx| write::record_sent(tx, &row)).await
-    }
-
-    async fn sent(&self, limit: u32) -> Result<Vec<SentRow>> {
-        self.read(move |tx| read::sent(tx, limit)).await
-    }
-
-    async fn claim_notice(&self, key: &str) -> Result<bool> {
-        let key = key.to_owned();
-        self.write("a notice", move |tx| write::claim_notice(tx, &key)).await
-    }
-
+#[async_trait]
+impl Outbox for SqliteStore {
     async fn enqueue(&self, run: &Run, announcement: &Announcement) -> Result<bool> {
         let announcement = announcement.clone();
         self.write_as(run, "an announcement", move |tx| outbox::put(tx, &announcement)).await
@@ -332,6 +333,23 @@ impl Store for SqliteStore {
         let hook = hook.to_owned();
         self.write("the dead letters", move |tx| outbox::forget_dead(tx, &hook, id)).await
     }
+}
+
+#[async_trait]
+impl LocalLog for SqliteStore {
+    async fn record_sent(&self, row: &SentRow) -> Result<()> {
+        let row = row.clone();
+        self.write("what was sent", move |tx| write::record_sent(tx, &row)).await
+    }
+
+    async fn sent(&self, limit: u32) -> Result<Vec<SentRow>> {
+        self.read(move |tx| read::sent(tx, limit)).await
+    }
+
+    async fn claim_notice(&self, key: &str) -> Result<bool> {
+        let key = key.to_owned();
+        self.write("a notice", move |tx| write::claim_notice(tx, &key)).await
+    }
 
     async fn log_op(&self, kind: &str, detail: &serde_json::Value) -> Result<()> {
         let (kind, detail) = (kind.to_owned(), detail.to_string());
@@ -340,10 +358,5 @@ impl Store for SqliteStore {
 
     async fn ops(&self, limit: u32) -> Result<Vec<OpRow>> {
         self.read(move |tx| notes::ops(tx, limit)).await
-    }
-
-    async fn retain(&self, run: &Run, retention: &Retention) -> Result<u64> {
-        let retention = *retention;
-        self.write_as(run, "what is kept", move |tx| notes::retain(tx, &retention)).await
     }
 }

@@ -4,38 +4,36 @@ use rusqlite::Connection;
 use super::{
     lease::NOW,
     read::{int, nat, state_number},
-    worker::Fault,
+    worker::{SqliteFault, SqliteResult},
 };
 use crate::store::{OpRow, Retention};
-
-type Outcome<T> = Result<T, Fault>;
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
 /// Slots of a day, at 400 ms.
 const DAY_SLOTS: u64 = 216_000;
 
-pub fn log_op(tx: &Connection, kind: &str, detail: &str) -> Outcome<()> {
+pub fn log_op(tx: &Connection, kind: &str, detail: &str) -> SqliteResult<()> {
     let sql = format!("INSERT INTO ops_log (at_ms, kind, detail) VALUES ({NOW}, ?1, ?2)");
     tx.prepare_cached(&sql)?.execute([kind, detail])?;
     Ok(())
 }
 
-pub fn ops(tx: &Connection, limit: u32) -> Outcome<Vec<OpRow>> {
+pub fn ops(tx: &Connection, limit: u32) -> SqliteResult<Vec<OpRow>> {
     let rows: Vec<(u64, i64, String, String)> = tx
         .prepare_cached("SELECT id, at_ms, kind, detail FROM ops_log ORDER BY id DESC LIMIT ?1")?
         .query_map([limit], |r| Ok((nat(r, 0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?
         .collect::<Result<_, _>>()?;
     let read = |(id, at_ms, kind, detail): (u64, i64, String, String)| {
         let detail = serde_json::from_str(&detail)
-            .map_err(|e| Fault::Corrupt(format!("note {id} of ops_log is no JSON: {e}")))?;
+            .map_err(|e| SqliteFault::Corrupt(format!("note {id} of ops_log is no JSON: {e}")))?;
         Ok(OpRow { id, at_ms, kind, detail })
     };
     rows.into_iter().map(read).collect()
 }
 
 /// Removes what is older than `retention` allows; how many rows.
-pub fn retain(tx: &Connection, retention: &Retention) -> Outcome<u64> {
+pub fn retain(tx: &Connection, retention: &Retention) -> SqliteResult<u64> {
     let root = state_number(tx, "root_slot")?;
     let now: i64 = tx.query_row(&format!("SELECT {NOW}"), [], |r| r.get(0))?;
     let ms_ago = |days: u32| now.saturating_sub(DAY_MS.saturating_mul(i64::from(days)));

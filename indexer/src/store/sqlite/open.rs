@@ -11,7 +11,7 @@ use rusqlite::{
 };
 use rusqlite_migration::{M, Migrations};
 
-use super::{worker::Fault, write::CACHE_KIB};
+use super::{worker::SqliteFault, write::CACHE_KIB};
 use crate::store::{Result, SCHEMA, StoreError};
 
 const STEPS: &[M<'static>] = &[
@@ -21,10 +21,10 @@ const STEPS: &[M<'static>] = &[
 ];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 /// How long a writer waits for another process's transaction.
-const BUSY: Duration = Duration::from_secs(5);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long to wait before a file that another process is making is looked at again.
-const AGAIN: Duration = Duration::from_millis(20);
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Whether `e` can come from another process that makes the same file right now.
 fn is_of_the_moment(e: &rusqlite::Error) -> bool {
@@ -44,7 +44,7 @@ pub fn writing(path: &Path, place: &str, observer: Option<Observer>) -> Result<O
             .map_err(|e| unavailable(format!("{}: {e}", folder.display())))?;
     }
     let there = path.exists();
-    let opened = Connection::open(path).map_err(Fault::from).and_then(|mut connection| {
+    let opened = Connection::open(path).map_err(SqliteFault::from).and_then(|mut connection| {
         if connection.is_readonly("main")? {
             return Ok(None);
         }
@@ -52,7 +52,7 @@ pub fn writing(path: &Path, place: &str, observer: Option<Observer>) -> Result<O
         Ok(Some(connection))
     });
     match opened {
-        Err(Fault::Sql(e)) if there && is_denied(&e) => Ok(None),
+        Err(SqliteFault::Sql(e)) if there && is_denied(&e) => Ok(None),
         Err(fault) => Err(fault.at(place)),
         Ok(None) => Ok(None),
         Ok(Some(connection)) => {
@@ -68,7 +68,7 @@ pub fn writing(path: &Path, place: &str, observer: Option<Observer>) -> Result<O
 pub fn reading(path: &Path, place: &str) -> Result<Connection> {
     let open = || {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        connection.busy_timeout(BUSY)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
         let found = schema(&connection, place)?;
         if found < SCHEMA {
             let detail = format!(
@@ -79,9 +79,11 @@ pub fn reading(path: &Path, place: &str) -> Result<Connection> {
         }
         Ok(connection)
     };
-    open().map_err(|fault: Fault| match fault {
+    open().map_err(|fault: SqliteFault| match fault {
         // Without a writer there is no log, and SQLite would have to make one to read.
-        Fault::Sql(e) if e.sqlite_error_code() == Some(ErrorCode::CannotOpen) && path.exists() => {
+        SqliteFault::Sql(e)
+            if e.sqlite_error_code() == Some(ErrorCode::CannotOpen) && path.exists() =>
+        {
             let detail = format!(
                 "{e}. Who may not write its folder can read it only while an indexer runs on it"
             );
@@ -98,7 +100,7 @@ pub fn memory(place: &str) -> Result<Connection> {
         prepare(&mut connection, place)?;
         Ok(connection)
     };
-    open().map_err(|fault: Fault| fault.at(place))
+    open().map_err(|fault: SqliteFault| fault.at(place))
 }
 
 fn is_denied(e: &rusqlite::Error) -> bool {
@@ -108,20 +110,20 @@ fn is_denied(e: &rusqlite::Error) -> bool {
 
 /// Two processes may make the same file at the same time. SQLite does not wait for a change of
 /// the journal mode, and the one that comes second finds half of its work done: it tries again.
-fn prepare(connection: &mut Connection, place: &str) -> Result<(), Fault> {
-    connection.busy_timeout(BUSY)?;
-    let end = Instant::now() + BUSY;
+fn prepare(connection: &mut Connection, place: &str) -> Result<(), SqliteFault> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    let end = Instant::now() + BUSY_TIMEOUT;
     loop {
         match bring_up_to_date(connection, place) {
-            Err(Fault::Sql(e)) if is_of_the_moment(&e) && Instant::now() < end => {
-                std::thread::sleep(AGAIN);
+            Err(SqliteFault::Sql(e)) if is_of_the_moment(&e) && Instant::now() < end => {
+                std::thread::sleep(RETRY_INTERVAL);
             }
             done => return done,
         }
     }
 }
 
-fn bring_up_to_date(connection: &mut Connection, place: &str) -> Result<(), Fault> {
+fn bring_up_to_date(connection: &mut Connection, place: &str) -> Result<(), SqliteFault> {
     schema(connection, place)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
@@ -131,13 +133,15 @@ fn bring_up_to_date(connection: &mut Connection, place: &str) -> Result<(), Faul
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.set_prepared_statement_cache_capacity(64);
     MIGRATIONS.to_latest(connection).map_err(|e| match e {
-        rusqlite_migration::Error::RusqliteError { err, .. } => Fault::Sql(err),
-        other => Fault::Corrupt(format!("its schema could not be brought up to date: {other}")),
+        rusqlite_migration::Error::RusqliteError { err, .. } => SqliteFault::Sql(err),
+        other => {
+            SqliteFault::Corrupt(format!("its schema could not be brought up to date: {other}"))
+        }
     })
 }
 
 /// The number of the schema in the file, at most the newest this build knows; 0 in an empty file.
-fn schema(connection: &Connection, place: &str) -> Result<i64, Fault> {
+fn schema(connection: &Connection, place: &str) -> Result<i64, SqliteFault> {
     // One reading, or another process's tables could be seen without their number.
     let (found, tables): (i64, i64) = connection.query_row(
         "SELECT (SELECT user_version FROM pragma_user_version),

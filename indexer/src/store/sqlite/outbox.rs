@@ -4,14 +4,12 @@ use solana_pubkey::Pubkey;
 
 use super::{
     read::{int, nat, opt_key_at},
-    worker::Fault,
+    worker::{SqliteFault, SqliteResult},
 };
 use crate::store::{Announcement, DeadLetter, HookState, OutboxRow, Sent};
 
-type Outcome<T> = Result<T, Fault>;
-
 /// Puts `said` behind what is there, unless the same fact is there already; whether it was new.
-pub fn put(tx: &Connection, said: &Announcement) -> Outcome<bool> {
+pub fn put(tx: &Connection, said: &Announcement) -> SqliteResult<bool> {
     let new = tx
         .prepare_cached(
             "INSERT INTO outbox (event_id, kind, slot, chain_time, subject, detail)
@@ -28,7 +26,7 @@ pub fn put(tx: &Connection, said: &Announcement) -> Outcome<bool> {
     Ok(new > 0)
 }
 
-pub fn behind(tx: &Connection, after: u64, limit: u32) -> Outcome<Vec<OutboxRow>> {
+pub fn behind(tx: &Connection, after: u64, limit: u32) -> SqliteResult<Vec<OutboxRow>> {
     let rows = tx
         .prepare_cached(
             "SELECT id, event_id, kind, slot, chain_time, subject, detail FROM outbox
@@ -55,17 +53,17 @@ fn row(r: &SqlRow<'_>, at: usize) -> rusqlite::Result<OutboxRow> {
     })
 }
 
-pub fn hook(tx: &Connection, name: &str, since_slot: u64) -> Outcome<HookState> {
+pub fn hook(tx: &Connection, name: &str, since_slot: u64) -> SqliteResult<HookState> {
     tx.prepare_cached(
         "INSERT INTO hooks (name, since_slot, next_id) VALUES (?1, ?2, 1) ON CONFLICT DO NOTHING",
     )?
     .execute(params![name, int(since_slot)?])?;
     let mut all = hooks(tx, Some(name))?;
-    all.pop().ok_or_else(|| Fault::Corrupt(format!("the webhook {name} was not kept")))
+    all.pop().ok_or_else(|| SqliteFault::Corrupt(format!("the webhook {name} was not kept")))
 }
 
 /// Every webhook, or the one called `name`.
-pub fn hooks(tx: &Connection, name: Option<&str>) -> Outcome<Vec<HookState>> {
+pub fn hooks(tx: &Connection, name: Option<&str>) -> SqliteResult<Vec<HookState>> {
     let rows = tx
         .prepare_cached(
             "SELECT name, since_slot, next_id, attempts, next_at_ms, last_error FROM hooks
@@ -85,7 +83,7 @@ pub fn hooks(tx: &Connection, name: Option<&str>) -> Outcome<Vec<HookState>> {
     Ok(rows)
 }
 
-pub fn sent(tx: &Connection, name: &str, id: u64, sent: &Sent) -> Outcome<()> {
+pub fn sent(tx: &Connection, name: &str, id: u64, sent: &Sent) -> SqliteResult<()> {
     // Only forwards: another process may have sent this row in the meantime.
     let at: Option<(u64, u32)> = tx
         .prepare_cached("SELECT next_id, attempts FROM hooks WHERE name = ?1 AND next_id <= ?2")?
@@ -115,7 +113,7 @@ pub fn sent(tx: &Connection, name: &str, id: u64, sent: &Sent) -> Outcome<()> {
     Ok(())
 }
 
-pub fn dead_letters(tx: &Connection) -> Outcome<Vec<DeadLetter>> {
+pub fn dead_letters(tx: &Connection) -> SqliteResult<Vec<DeadLetter>> {
     let rows = tx
         .prepare_cached(
             "SELECT d.hook, d.attempts, d.error, d.at_ms,
@@ -136,7 +134,7 @@ pub fn dead_letters(tx: &Connection) -> Outcome<Vec<DeadLetter>> {
     Ok(rows)
 }
 
-pub fn forget_dead(tx: &Connection, hook: &str, id: u64) -> Outcome<bool> {
+pub fn forget_dead(tx: &Connection, hook: &str, id: u64) -> SqliteResult<bool> {
     let gone = tx
         .prepare_cached("DELETE FROM dead_letters WHERE hook = ?1 AND outbox_id = ?2")?
         .execute(params![hook, int(id)?])?;

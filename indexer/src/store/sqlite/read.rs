@@ -6,20 +6,19 @@ use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 use upgrade_manager::state::{AccountStatus, AccountVersion};
 
-use super::worker::Fault;
+use super::worker::{SqliteFault, SqliteResult};
 use crate::{
-    audit::{AuditRow, event::describe},
+    account::Quarantined,
     store::{
-        Lease, MirrorState, ProgressRow, Quarantined, RawRow, RecordQuery, Row, SentRow, View,
+        Lease, MirrorState, ProgressRow, RawRow, RecordQuery, Row, SentRow, View,
+        audit_log::{AuditRow, event::describe},
         merge::{Stored, progress_row, records, view as assemble},
     },
 };
 
-type Outcome<T> = Result<T, Fault>;
-
 /// `n` as SQLite keeps it.
-pub fn int(n: u64) -> Outcome<i64> {
-    i64::try_from(n).map_err(|_| Fault::Corrupt(format!("the number {n} is out of range")))
+pub fn int(n: u64) -> SqliteResult<i64> {
+    i64::try_from(n).map_err(|_| SqliteFault::Corrupt(format!("the number {n} is out of range")))
 }
 
 /// The number in column `at`, which is never negative.
@@ -44,12 +43,12 @@ pub fn opt_nat(r: &SqlRow<'_>, at: usize) -> rusqlite::Result<Option<u64>> {
 }
 
 /// A number of the one row of `mirror_state`.
-pub fn state_number(tx: &Connection, column: &'static str) -> Outcome<u64> {
+pub fn state_number(tx: &Connection, column: &'static str) -> SqliteResult<u64> {
     let sql = format!("SELECT {column} FROM mirror_state");
     Ok(tx.prepare_cached(&sql)?.query_row([], |r| nat(r, 0))?)
 }
 
-pub fn state(tx: &Connection) -> Outcome<MirrorState> {
+pub fn state(tx: &Connection) -> SqliteResult<MirrorState> {
     let state = tx
         .prepare_cached(
             "SELECT program_id, genesis_hash, run_id, frontier_slot, root_slot, confirmed_slot,
@@ -87,7 +86,7 @@ fn stored(r: &SqlRow<'_>) -> rusqlite::Result<Stored> {
     })
 }
 
-pub fn view(tx: &Connection) -> Outcome<View> {
+pub fn view(tx: &Connection) -> SqliteResult<View> {
     let rows: Vec<Stored> = tx
         .prepare_cached(
             "SELECT pubkey, raw, slot, closed_slot FROM accounts
@@ -95,7 +94,7 @@ pub fn view(tx: &Connection) -> Outcome<View> {
         )?
         .query_map([], stored)?
         .collect::<Result<_, _>>()?;
-    let mut view = assemble(rows, &progress(tx)?).map_err(Fault::Corrupt)?;
+    let mut view = assemble(rows, &progress(tx)?).map_err(SqliteFault::Corrupt)?;
     view.frontier = state_number(tx, "frontier_slot")?;
     view.rev = state_number(tx, "rev")?;
     Ok(view)
@@ -105,7 +104,7 @@ pub fn account_versions(
     tx: &Connection,
     program: &Pubkey,
     query: &RecordQuery,
-) -> Outcome<Vec<Row<AccountVersion>>> {
+) -> SqliteResult<Vec<Row<AccountVersion>>> {
     let after = query.after.map(|k| k.to_bytes().to_vec()).unwrap_or_default();
     let start = after.get(..4).unwrap_or_default();
     // The index holds the records of each status for themselves, and beginnings of the columns.
@@ -131,10 +130,10 @@ pub fn account_versions(
     }
     rows.sort_unstable_by_key(|row| row.pubkey);
     rows.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
-    records(rows).map_err(Fault::Corrupt)
+    records(rows).map_err(SqliteFault::Corrupt)
 }
 
-pub fn rows(tx: &Connection, after: Option<Pubkey>, limit: u32) -> Outcome<Vec<RawRow>> {
+pub fn rows(tx: &Connection, after: Option<Pubkey>, limit: u32) -> SqliteResult<Vec<RawRow>> {
     let after = after.map(|k| k.to_bytes().to_vec()).unwrap_or_default();
     let rows = tx
         .prepare_cached(
@@ -148,7 +147,7 @@ pub fn rows(tx: &Connection, after: Option<Pubkey>, limit: u32) -> Outcome<Vec<R
     Ok(rows)
 }
 
-pub fn progress(tx: &Connection) -> Outcome<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {
+pub fn progress(tx: &Connection) -> SqliteResult<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {
     let rows = tx
         .prepare_cached(
             "SELECT program, proposal, pending, migrated, verified, restored, quarantined, closed
@@ -163,7 +162,7 @@ pub fn progress(tx: &Connection) -> Outcome<BTreeMap<(Pubkey, Pubkey), ProgressR
     Ok(rows)
 }
 
-pub fn recount(tx: &Connection) -> Outcome<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {
+pub fn recount(tx: &Connection) -> SqliteResult<BTreeMap<(Pubkey, Pubkey), ProgressRow>> {
     let rows = tx
         .prepare_cached(
             "SELECT program, proposal,
@@ -184,7 +183,7 @@ pub fn recount(tx: &Connection) -> Outcome<BTreeMap<(Pubkey, Pubkey), ProgressRo
     Ok(rows)
 }
 
-pub fn quarantined(tx: &Connection) -> Outcome<Vec<Quarantined>> {
+pub fn quarantined(tx: &Connection) -> SqliteResult<Vec<Quarantined>> {
     let rows = tx
         .prepare_cached("SELECT pubkey, slot, owner, error, raw FROM quarantine ORDER BY pubkey")?
         .query_map([], |r| {
@@ -200,7 +199,7 @@ pub fn quarantined(tx: &Connection) -> Outcome<Vec<Quarantined>> {
     Ok(rows)
 }
 
-pub fn audit(tx: &Connection, after_seq: Option<u64>, limit: u32) -> Outcome<Vec<AuditRow>> {
+pub fn audit(tx: &Connection, after_seq: Option<u64>, limit: u32) -> SqliteResult<Vec<AuditRow>> {
     let sql = match after_seq {
         Some(_) => "SELECT * FROM audit_log WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         None => {
@@ -228,14 +227,14 @@ pub fn audit(tx: &Connection, after_seq: Option<u64>, limit: u32) -> Outcome<Vec
                 payload,
                 prev_hash: r.get("prev_hash")?,
                 hash: r.get("hash")?,
-                row_sum: r.get("row_sum")?,
+                row_checksum: r.get("row_checksum")?,
             })
         })?
         .collect::<Result<_, _>>()?;
     Ok(rows)
 }
 
-pub fn sent(tx: &Connection, limit: u32) -> Outcome<Vec<SentRow>> {
+pub fn sent(tx: &Connection, limit: u32) -> SqliteResult<Vec<SentRow>> {
     let rows = tx
         .prepare_cached(
             "SELECT at_ms, verb, proposal, signature, slot, units, bytes, elapsed_ms, error

@@ -6,7 +6,7 @@ use solana_pubkey::Pubkey;
 
 use super::{
     read::{int, key_at, nat, opt_key_at, opt_nat},
-    worker::Fault,
+    worker::SqliteResult,
     write::{revise, shift},
 };
 use crate::store::{
@@ -14,15 +14,13 @@ use crate::store::{
     merge::{Deltas, Fate, Image, unwind},
 };
 
-type Outcome<T> = Result<T, Fault>;
-
 /// Keeps the rows, or that there is none, of each slot and account that nothing is kept of yet.
-pub fn keep(tx: &Connection, rows: &[(u64, Pubkey)]) -> Outcome<()> {
+pub fn keep(tx: &Connection, rows: &[(u64, Pubkey)]) -> SqliteResult<()> {
     let mut insert = tx.prepare_cached(
         "INSERT INTO undo_log (at_slot, pubkey, kind, program, proposal, account, status, version,
-             data_hash, raw, slot, wv, closed_slot)
+             data_hash, raw, slot, write_version, closed_slot)
          SELECT ?1, ?2, a.kind, a.program, a.proposal, a.account, a.status, a.version,
-             a.data_hash, a.raw, a.slot, a.wv, a.closed_slot
+             a.data_hash, a.raw, a.slot, a.write_version, a.closed_slot
          FROM (SELECT 1) LEFT JOIN accounts a ON a.pubkey = ?2 WHERE true
          ON CONFLICT DO NOTHING",
     )?;
@@ -33,7 +31,7 @@ pub fn keep(tx: &Connection, rows: &[(u64, Pubkey)]) -> Outcome<()> {
 }
 
 /// The slots up to `upto` that something is kept of, ascending.
-pub fn slots(tx: &Connection, upto: u64) -> Outcome<Vec<u64>> {
+pub fn slots(tx: &Connection, upto: u64) -> SqliteResult<Vec<u64>> {
     let upto = i64::try_from(upto).unwrap_or(i64::MAX);
     let slots = tx
         .prepare_cached("SELECT DISTINCT at_slot FROM undo_log WHERE at_slot <= ?1 ORDER BY 1")?
@@ -42,7 +40,7 @@ pub fn slots(tx: &Connection, upto: u64) -> Outcome<Vec<u64>> {
     Ok(slots)
 }
 
-const COLUMNS: &str = "kind, program, proposal, account, status, version, data_hash, raw, slot, wv, \
+const COLUMNS: &str = "kind, program, proposal, account, status, version, data_hash, raw, slot, write_version, \
                        closed_slot";
 
 /// The row in [`COLUMNS`], which begin at `at`; `None` where the kind is null.
@@ -58,7 +56,7 @@ fn image(r: &SqlRow<'_>, at: usize) -> rusqlite::Result<Option<Image>> {
         data_hash: r.get(at + 6)?,
         raw: r.get(at + 7)?,
         slot: nat(r, at + 8)?,
-        wv: nat(r, at + 9)?,
+        write_version: nat(r, at + 9)?,
         closed_slot: opt_nat(r, at + 10)?,
     }))
 }
@@ -66,7 +64,7 @@ fn image(r: &SqlRow<'_>, at: usize) -> rusqlite::Result<Option<Image>> {
 type Log = BTreeMap<Pubkey, BTreeMap<u64, Option<Image>>>;
 
 /// All that is kept of the accounts that were written in `slots`, a JSON list.
-fn log_of(tx: &Connection, slots: &str) -> Outcome<Log> {
+fn log_of(tx: &Connection, slots: &str) -> SqliteResult<Log> {
     let sql = format!(
         "SELECT pubkey, at_slot, {COLUMNS} FROM undo_log WHERE pubkey IN (
              SELECT pubkey FROM undo_log WHERE at_slot IN (SELECT value FROM json_each(?1))
@@ -82,8 +80,8 @@ fn log_of(tx: &Connection, slots: &str) -> Outcome<Log> {
 }
 
 /// Takes back what was written in the `orphaned` slots.
-pub fn undo(tx: &Connection, orphaned: &[u64]) -> Outcome<Undone> {
-    let slots = orphaned.iter().map(|slot| int(*slot)).collect::<Outcome<Vec<_>>>()?;
+pub fn undo(tx: &Connection, orphaned: &[u64]) -> SqliteResult<Undone> {
+    let slots = orphaned.iter().map(|slot| int(*slot)).collect::<SqliteResult<Vec<_>>>()?;
     let slots = serde_json::Value::from(slots).to_string();
     let orphaned: BTreeSet<u64> = orphaned.iter().copied().collect();
     let select = format!("SELECT {COLUMNS} FROM accounts WHERE pubkey = ?1");
@@ -129,10 +127,10 @@ fn put(
     which: &str,
     (pubkey, slot): (&Pubkey, Option<u64>),
     image: &Option<Image>,
-) -> Outcome<()> {
+) -> SqliteResult<()> {
     let sql = format!(
         "UPDATE {table} SET kind = ?1, program = ?2, proposal = ?3, account = ?4, status = ?5,
-             version = ?6, data_hash = ?7, raw = ?8, slot = ?9, wv = ?10, closed_slot = ?11
+             version = ?6, data_hash = ?7, raw = ?8, slot = ?9, write_version = ?10, closed_slot = ?11
          WHERE {which}"
     );
     let i = image.as_ref();
@@ -148,7 +146,7 @@ fn put(
         i.map(|i| i.data_hash),
         i.map(|i| &i.raw),
         i.map(|i| int(i.slot)).transpose()?,
-        i.map(|i| int(i.wv)).transpose()?,
+        i.map(|i| int(i.write_version)).transpose()?,
         i.and_then(|i| i.closed_slot).map(int).transpose()?,
         pubkey.as_array(),
         slot.map(int).transpose()?,

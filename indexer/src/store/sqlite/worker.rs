@@ -12,9 +12,12 @@ use crate::store::{Result, StoreError};
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
+/// Result of the functions that talk to SQLite.
+pub type SqliteResult<T> = std::result::Result<T, SqliteFault>;
+
 /// What a job can fail with.
 #[derive(Debug)]
-pub enum Fault {
+pub enum SqliteFault {
     /// SQLite's own error.
     Sql(rusqlite::Error),
     /// One of ours.
@@ -23,19 +26,19 @@ pub enum Fault {
     Corrupt(String),
 }
 
-impl From<rusqlite::Error> for Fault {
+impl From<rusqlite::Error> for SqliteFault {
     fn from(e: rusqlite::Error) -> Self {
         Self::Sql(e)
     }
 }
 
-impl From<StoreError> for Fault {
+impl From<StoreError> for SqliteFault {
     fn from(e: StoreError) -> Self {
         Self::Store(e)
     }
 }
 
-impl Fault {
+impl SqliteFault {
     /// The error with the store's `place`.
     pub fn at(self, place: &str) -> StoreError {
         let place = place.to_owned();
@@ -99,7 +102,7 @@ impl Worker {
     /// Runs `job` on the thread.
     pub async fn call<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
+        job: impl FnOnce(&mut Connection) -> Result<T, SqliteFault> + Send + 'static,
     ) -> Result<T> {
         let gone = || StoreError::Unavailable {
             place: self.place.clone(),

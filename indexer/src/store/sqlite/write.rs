@@ -7,19 +7,20 @@ use solana_pubkey::Pubkey;
 use super::{
     read::{self, int, opt_key_at},
     undo,
-    worker::Fault,
+    worker::SqliteResult,
 };
-use crate::store::{
-    Applied, Batch, Quarantined, SentRow, Update,
-    merge::{Bounds, Change, Deltas, Known, Plan, newest, plan, tally},
+use crate::{
+    account::{Quarantined, Update},
+    store::{
+        Applied, Batch, SentRow,
+        merge::{Bounds, Change, Deltas, KnownRow, Plan, newest, plan, tally},
+    },
 };
-
-type Outcome<T> = Result<T, Fault>;
 
 /// Page cache of the thread that writes.
 pub const CACHE_KIB: i64 = 16 << 10;
 
-pub fn apply(tx: &Connection, batch: Batch) -> Outcome<Applied> {
+pub fn apply(tx: &Connection, batch: Batch) -> SqliteResult<Applied> {
     let floor = read::state_number(tx, "snapshot_slot")?;
     let bounds = Bounds { floor, root: read::state_number(tx, "root_slot")? };
     let (changes, doubled) = newest(batch.updates, batch.closes);
@@ -33,16 +34,20 @@ pub fn apply(tx: &Connection, batch: Batch) -> Outcome<Applied> {
             upsert(tx, update)?;
         }
     }
-    for (pubkey, slot, wv) in &plan.touches {
-        tx.prepare_cached("UPDATE accounts SET slot = ?2, wv = ?3 WHERE pubkey = ?1")?
-            .execute(params![pubkey.as_array(), int(*slot)?, int(*wv)?])?;
+    for (pubkey, slot, write_version) in &plan.touches {
+        tx.prepare_cached("UPDATE accounts SET slot = ?2, write_version = ?3 WHERE pubkey = ?1")?
+            .execute(params![pubkey.as_array(), int(*slot)?, int(*write_version)?])?;
     }
     undo::keep(tx, &plan.keep_then)?;
     for close in &plan.closes {
         tx.prepare_cached(
-            "UPDATE accounts SET slot = ?2, wv = ?3, closed_slot = ?2 WHERE pubkey = ?1",
+            "UPDATE accounts SET slot = ?2, write_version = ?3, closed_slot = ?2 WHERE pubkey = ?1",
         )?
-        .execute(params![close.pubkey.as_array(), int(close.slot)?, int(close.wv)?])?;
+        .execute(params![
+            close.pubkey.as_array(),
+            int(close.slot)?,
+            int(close.write_version)?
+        ])?;
     }
     shift(tx, &plan.deltas)?;
     let moved = quarantine(tx, floor, &batch.quarantined, &plan)?;
@@ -56,9 +61,9 @@ pub fn apply(tx: &Connection, batch: Batch) -> Outcome<Applied> {
     Ok(Applied { written, unchanged: plan.unchanged, stale, closed: plan.closed, rev })
 }
 
-fn known(tx: &Connection, changes: &[Change]) -> Outcome<HashMap<Pubkey, Known>> {
+fn known(tx: &Connection, changes: &[Change]) -> SqliteResult<HashMap<Pubkey, KnownRow>> {
     let mut select = tx.prepare_cached(
-        "SELECT slot, wv, closed_slot IS NOT NULL, data_hash, program, proposal, status, kind
+        "SELECT slot, write_version, closed_slot IS NOT NULL, data_hash, program, proposal, status, kind
          FROM accounts WHERE pubkey = ?1",
     )?;
     let mut out = HashMap::with_capacity(changes.len());
@@ -68,9 +73,9 @@ fn known(tx: &Connection, changes: &[Change]) -> Outcome<HashMap<Pubkey, Known>>
                 let kind: String = r.get(7)?;
                 let status: Option<String> = r.get(6)?;
                 let (program, proposal) = (opt_key_at(r, 4)?, opt_key_at(r, 5)?);
-                Ok(Known {
+                Ok(KnownRow {
                     slot: r.get::<_, i64>(0)?.unsigned_abs(),
-                    wv: r.get::<_, i64>(1)?.unsigned_abs(),
+                    write_version: r.get::<_, i64>(1)?.unsigned_abs(),
                     closed: r.get(2)?,
                     data_hash: r.get(3)?,
                     tally: tally(&kind, program, proposal, status.as_deref()),
@@ -82,20 +87,20 @@ fn known(tx: &Connection, changes: &[Change]) -> Outcome<HashMap<Pubkey, Known>>
     Ok(out)
 }
 
-/// Whether `new` is the live version record `old` at another moment. SQLite moves a row in every index
-/// on a column that a statement names, so what stays the same had better not be named.
-fn is_same_record(old: &Known, new: &Update) -> bool {
+/// Whether `new` is the live version record `old` at another moment. SQLite moves a row in every
+/// index on a column that a statement names, so what stays the same had better not be named.
+fn is_same_record(old: &KnownRow, new: &Update) -> bool {
     match (old.tally, new.facets.tally) {
         (Some(old_tally), Some(tally)) => !old.closed && old_tally.program == tally.program,
         _ => false,
     }
 }
 
-fn rewrite(tx: &Connection, update: &Update) -> Outcome<()> {
+fn rewrite(tx: &Connection, update: &Update) -> SqliteResult<()> {
     let facets = &update.facets;
     tx.prepare_cached(
         "UPDATE accounts SET proposal = ?2, account = ?3, status = ?4, version = ?5,
-             data_hash = ?6, raw = ?7, slot = ?8, wv = ?9
+             data_hash = ?6, raw = ?7, slot = ?8, write_version = ?9
          WHERE pubkey = ?1",
     )?
     .execute(params![
@@ -107,14 +112,14 @@ fn rewrite(tx: &Connection, update: &Update) -> Outcome<()> {
         update.data_hash,
         update.raw,
         int(update.slot)?,
-        int(update.wv)?,
+        int(update.write_version)?,
     ])?;
     Ok(())
 }
 
-/// Executes `insert`, whose parameters are the columns from `pubkey` to `wv` in the order of the
-/// schema, with those of `update`; how many rows changed.
-pub fn insert_with(insert: &mut Statement<'_>, update: &Update) -> Outcome<usize> {
+/// Executes `insert`, whose parameters are the columns from `pubkey` to `write_version` in the
+/// order of the schema, with those of `update`; how many rows changed.
+pub fn insert_with(insert: &mut Statement<'_>, update: &Update) -> SqliteResult<usize> {
     let facets = &update.facets;
     Ok(insert.execute(params![
         update.pubkey.as_array(),
@@ -127,26 +132,26 @@ pub fn insert_with(insert: &mut Statement<'_>, update: &Update) -> Outcome<usize
         update.data_hash,
         update.raw,
         int(update.slot)?,
-        int(update.wv)?,
+        int(update.write_version)?,
     ])?)
 }
 
-fn upsert(tx: &Connection, update: &Update) -> Outcome<()> {
+fn upsert(tx: &Connection, update: &Update) -> SqliteResult<()> {
     let mut upsert = tx.prepare_cached(
         "INSERT INTO accounts (pubkey, kind, program, proposal, account, status, version,
-             data_hash, raw, slot, wv, closed_slot)
+             data_hash, raw, slot, write_version, closed_slot)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, NULL)
          ON CONFLICT (pubkey) DO UPDATE SET kind = excluded.kind, program = excluded.program,
              proposal = excluded.proposal, account = excluded.account, status = excluded.status,
              version = excluded.version, data_hash = excluded.data_hash, raw = excluded.raw,
-             slot = excluded.slot, wv = excluded.wv, closed_slot = NULL
-         WHERE (excluded.slot, excluded.wv) > (accounts.slot, accounts.wv)",
+             slot = excluded.slot, write_version = excluded.write_version, closed_slot = NULL
+         WHERE (excluded.slot, excluded.write_version) > (accounts.slot, accounts.write_version)",
     )?;
     insert_with(&mut upsert, update)?;
     Ok(())
 }
 
-pub fn shift(tx: &Connection, deltas: &Deltas) -> Outcome<()> {
+pub fn shift(tx: &Connection, deltas: &Deltas) -> SqliteResult<()> {
     for (program, proposal, by) in deltas.iter() {
         tx.prepare_cached(
             "INSERT INTO progress (program, proposal) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
@@ -173,7 +178,12 @@ pub fn shift(tx: &Connection, deltas: &Deltas) -> Outcome<()> {
 }
 
 /// Takes readable accounts out of quarantine and puts unreadable ones in; how many rows moved.
-fn quarantine(tx: &Connection, floor: u64, bad: &[Quarantined], plan: &Plan) -> Outcome<usize> {
+fn quarantine(
+    tx: &Connection,
+    floor: u64,
+    bad: &[Quarantined],
+    plan: &Plan,
+) -> SqliteResult<usize> {
     let mut moved = 0usize;
     let any: bool = tx
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM quarantine)")?
@@ -207,14 +217,14 @@ fn quarantine(tx: &Connection, floor: u64, bad: &[Quarantined], plan: &Plan) -> 
 }
 
 /// The revision, one higher if something `changed`.
-pub fn revise(tx: &Connection, changed: bool) -> Outcome<u64> {
+pub fn revise(tx: &Connection, changed: bool) -> SqliteResult<u64> {
     if changed {
         tx.prepare_cached("UPDATE mirror_state SET rev = rev + 1")?.execute([])?;
     }
     read::state_number(tx, "rev")
 }
 
-pub fn record_sent(tx: &Connection, row: &SentRow) -> Outcome<()> {
+pub fn record_sent(tx: &Connection, row: &SentRow) -> SqliteResult<()> {
     tx.prepare_cached(
         "INSERT INTO sent (at_ms, verb, proposal, signature, slot, units, bytes, elapsed_ms, error)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -234,7 +244,7 @@ pub fn record_sent(tx: &Connection, row: &SentRow) -> Outcome<()> {
     Ok(())
 }
 
-pub fn claim_notice(tx: &Connection, key: &str) -> Outcome<bool> {
+pub fn claim_notice(tx: &Connection, key: &str) -> SqliteResult<bool> {
     let new = tx
         .prepare_cached("INSERT INTO notices (key) VALUES (?1) ON CONFLICT DO NOTHING")?
         .execute([key])?;

@@ -1,6 +1,6 @@
 //! Accounts as they are on chain, made by the program's own types.
 use anchor_lang::AccountSerialize;
-use indexer::{Update, decode};
+use indexer::{Update, account::decode};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{
     AccountBackup, AccountStatus, AccountVersion, Action, Ballot, BufferAttestation, BufferRole,
@@ -208,12 +208,12 @@ pub fn record(n: u8, status: AccountStatus) -> AccountVersion {
 }
 
 /// `data` at `address`, as the store takes it.
-pub fn update(address: Pubkey, slot: u64, wv: u64, data: Vec<u8>) -> Update {
-    let raw = decode::Raw { pubkey: address, owner: PROGRAM_ID, slot, wv, data };
+pub fn update(address: Pubkey, slot: u64, write_version: u64, data: Vec<u8>) -> Update {
+    let raw = decode::Raw { pubkey: address, owner: PROGRAM_ID, slot, write_version, data };
     decode::decode(&PROGRAM_ID, raw).unwrap()
 }
 
 /// The record of account `n` at address `key(n)`.
-pub fn record_update(n: u8, status: AccountStatus, slot: u64, wv: u64) -> Update {
-    update(key(n), slot, wv, bytes(&record(n, status)))
+pub fn record_update(n: u8, status: AccountStatus, slot: u64, write_version: u64) -> Update {
+    update(key(n), slot, write_version, bytes(&record(n, status)))
 }

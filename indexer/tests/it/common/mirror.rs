@@ -1,14 +1,15 @@
-//! A scripted node, a store and the mirror between them, and what a test wants to know of the three.
+//! A scripted node, a store and the mirror between them, and what a test wants to know of the
+//! three.
 use std::sync::Arc;
 
 use indexer::{
-    Conn, Health, Indexer, SourceConfig, Store, backfill_once, decode::mirrored, metrics::Metrics,
+    Conn, Health, Indexer, Metrics, SourceConfig, Store, account::decode::mirrored, backfill_once,
     spawn,
 };
 use upgrade_manager::state::AccountStatus::Pending;
 
 use super::{
-    PATIENCE, Place,
+    Place, TEST_TIMEOUT,
     fake::FakeSolana,
     fixtures::{bytes, key, record},
     until,
@@ -30,7 +31,7 @@ pub async fn live(indexer: &Indexer) {
 pub async fn health(indexer: &Indexer, what: &str, test: impl FnMut(&Health) -> bool) -> Health {
     let mut health = indexer.health.clone();
     let wait = health.wait_for(test);
-    match tokio::time::timeout(PATIENCE, wait).await {
+    match tokio::time::timeout(TEST_TIMEOUT, wait).await {
         Ok(found) => found.unwrap().clone(),
         Err(_) => panic!("did not happen in time: {what}: {:?}", indexer.health.borrow()),
     }

@@ -115,8 +115,8 @@ impl Place {
         }
     }
 
-    /// Lets the database take writes or not, and ends every connection to it, as a server does that is
-    /// changed for another.
+    /// Lets the database take writes or not, and ends every connection to it, as a server does that
+    /// is changed for another.
     pub async fn takes_writes(&self, takes: bool) {
         let name = self.name();
         let set = if takes { "RESET" } else { "SET" };
@@ -164,13 +164,13 @@ macro_rules! on_both_stores {
     )*};
 }
 
-/// How long a test waits for what must happen. Only a failure takes that long: a mirror that a node has
-/// refused pauses for up to a minute before it asks again.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+/// How long a test waits for what must happen. Only a failure takes that long: a mirror that a node
+/// has refused pauses for up to a minute before it asks again.
+pub const TEST_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Waits until `done`; what for is in the panic.
 pub async fn until<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() -> F) {
-    let end = tokio::time::Instant::now() + PATIENCE;
+    let end = tokio::time::Instant::now() + TEST_TIMEOUT;
     while !done().await {
         assert!(tokio::time::Instant::now() < end, "did not happen in time: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,7 +1,9 @@
 //! Accounts that are gone, and lists that only look as if they were.
 use std::{sync::Arc, time::Duration};
 
-use indexer::{Conn, Reason, SourceConfig, backfill_once, source::Endpoint, verify};
+use indexer::{
+    Batch, Conn, Reason, SourceConfig, backfill_once, refresh_once, source::Endpoint, verify,
+};
 use upgrade_manager::state::{
     AccountStatus::{Migrated, Pending, Verified},
     ProposalStatus,
@@ -10,7 +12,7 @@ use upgrade_manager::state::{
 use crate::{
     common::{
         fake::{FakeSolana, Fault, What},
-        fixtures::{PROGRAM_ID, bytes, key, multisig, program, proposal, record},
+        fixtures::{PROGRAM_ID, bytes, key, multisig, program, proposal, record, record_update},
         mirror::{Mirror, equal, is_reconnecting, live},
         until,
     },
@@ -21,8 +23,8 @@ fn often(config: SourceConfig) -> SourceConfig {
     SourceConfig { reconcile: Duration::from_millis(100), ..config }
 }
 
-/// A node with a multisig, its program with an open proposal, and three records: the proposal is the last
-/// in a list, and the program before it.
+/// A node with a multisig, its program with an open proposal, and three records: the proposal is
+/// the last in a list, and the program before it.
 async fn with_a_proposal() -> FakeSolana {
     let fake = FakeSolana::start().await;
     for n in 1..=3 {
@@ -176,6 +178,39 @@ on_both_stores! {
         assert_eq!((done.closed, done.doubt), (1, None));
     }
 
+    async fn hazard_04_what_is_gone_is_closed_at_the_oldest_slot_that_proves_it(place) {
+        let fake = with_a_proposal().await;
+        fake.state().ticks = false;
+        let store = place.open().await;
+        backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
+        fake.tick();
+        (1..=3).for_each(|n| fake.close_account(&key(n)));
+        // The list lacks the proposal as well, so what it lacks is closed by what the node says of each
+        // address. That takes several answers, each of a later slot than the one before.
+        fake.state().faults.push(Fault {
+            method: "getMultipleAccounts",
+            times: u32::MAX,
+            what: What::Status(413, None),
+            only: |params| params[0].as_array().is_some_and(|keys| keys.len() > 2),
+        });
+        (fake.state().cut, fake.state().leap) = (1, 5);
+        let listed = fake.state().slot;
+        let done = backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
+        assert_eq!(done.closed, 3);
+        assert!(done.doubt.unwrap().contains("listed 2 and left out 1 that"));
+        assert!(fake.state().slot >= listed + 10, "at least two answers");
+        let rows = store.full_rows(None, 99).await.unwrap();
+        for n in 1..=3 {
+            let row = rows.iter().find(|row| row.pubkey == key(n)).unwrap();
+            assert_eq!((row.slot, row.closed_slot), (listed, Some(listed)), "{n}");
+        }
+        // An account that was made again between two of the answers is not taken for an old one.
+        let run = store.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.unwrap();
+        let updates = vec![record_update(1, Verified, listed + 1, 1)];
+        let made = store.apply(&run, Batch { updates, ..Batch::default() }).await.unwrap();
+        assert_eq!((made.written, made.stale), (1, 0));
+    }
+
     async fn hazard_04_a_single_reading_of_a_list_cut_short_is_not_called_equal(place) {
         let fake = with_a_proposal().await;
         // A new mirror knows nothing of the proposal but that its program names it.
@@ -219,6 +254,24 @@ on_both_stores! {
         assert!(other.state().connections > 0);
         mirror.equal("nothing is missing").await;
         mirror.end().await;
+    }
+
+    async fn hazard_04_a_dead_second_node_does_not_take_away_what_the_first_has_listed(place) {
+        let fake = with_a_proposal().await;
+        fake.state().cut = 1;
+        let dead = FakeSolana::start().await;
+        dead.state().down = true;
+        let second = Endpoint { rpc_url: dead.http.clone(), ws_url: dead.ws.clone() };
+        let store = place.open().await;
+        let config = fake.config().with_more([second]);
+        // Whether its history can be read is another question.
+        let done = refresh_once(config, Arc::clone(&store)).await.unwrap().done;
+        assert!(!dead.state().log.is_empty(), "the second node was asked");
+        assert_eq!(done.accounts, 5);
+        let doubt = done.doubt.unwrap();
+        assert!(doubt.contains("listed 5 and left out 1 that"), "{doubt}");
+        assert!(doubt.contains(&fake.http), "the node that listed is named: {doubt}");
+        assert!(equal(&store, &fake).await, "what the program names was asked for by address");
     }
 
     async fn hazard_04_a_list_breaks_off_in_the_middle(place) {

@@ -79,7 +79,7 @@ on_both_stores! {
         let mirror = Mirror::start(place, 200).await;
         let fake = &mirror.fake;
         // A node keeps only so much for a client that does not read, then it ends the connection.
-        fake.state().patience = 2_000;
+        fake.state().max_waiting = 2_000;
         let blocker = Blocker::on(place).await;
         let mut deepest = 0.0f64;
         for round in 0..150u32 {
@@ -117,7 +117,7 @@ on_both_stores! {
         second.equal("it sees what the first one writes").await;
         let mut seen = second.indexer.revision.clone();
         let waited = seen.wait_for(|rev| *rev > revision);
-        tokio::time::timeout(crate::common::PATIENCE, waited).await.unwrap().unwrap();
+        tokio::time::timeout(crate::common::TEST_TIMEOUT, waited).await.unwrap().unwrap();
         assert!(first.indexer.health.borrow().conn == Conn::Live, "the first one goes on");
         // When the first one ends, the second takes over, and the first run can write no more.
         let runs = first.store.state().await.unwrap().run_id;

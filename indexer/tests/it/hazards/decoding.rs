@@ -81,10 +81,10 @@ on_both_stores! {
         last.terms.expires_at = i64::MAX;
         let slot = i64::MAX as u64;
         let put = |updates| Batch { updates, ..Batch::default() };
-        let wv = run.write_order(u32::MAX);
+        let write_version = run.write_version(u32::MAX);
         store.apply(&run, put(vec![
-            update(key(41), slot, wv, bytes(&highest)),
-            update(key(60), slot, wv, bytes(&last)),
+            update(key(41), slot, write_version, bytes(&highest)),
+            update(key(60), slot, write_version, bytes(&last)),
         ])).await.unwrap();
         drop(store);
         let store = place.open().await;

@@ -7,7 +7,7 @@ use upgrade_manager::state::{Choice, ProposalStatus, UpgradeProposal, Vote};
 
 use crate::{
     common::{
-        PATIENCE,
+        TEST_TIMEOUT,
         fake::{FakeSolana, Quirk},
         fixtures::{bytes, key, proposal},
         mirror::{Mirror, live},
@@ -77,7 +77,7 @@ on_both_stores! {
         ] {
             fake.state().quirk = quirk;
             let reading = backfill_once(fake.config(), Arc::clone(&store));
-            let error = tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap_err();
+            let error = tokio::time::timeout(TEST_TIMEOUT, reading).await.unwrap().unwrap_err();
             assert!(error.to_string().contains(said), "{error}");
             assert_eq!((read(&store).await.len(), store.history_mark().await.unwrap()), (0, 0));
         }

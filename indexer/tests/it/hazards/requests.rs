@@ -24,7 +24,8 @@ use crate::{
 const STORM: Duration = Duration::from_secs(4);
 /// What a node says with "Retry-After: 3".
 const PAUSE: Duration = Duration::from_secs(3);
-/// Calls that the mirror has under way at once, with room to spare; unpaused it makes 80 in a second.
+/// Calls that the mirror has under way at once, with room to spare; unpaused it makes 80 in a
+/// second.
 const UNDER_WAY: usize = 8;
 
 /// Everything is asked for all the time.
@@ -65,8 +66,8 @@ on_both_stores! {
         until("it was asked", || async { first().is_some() }).await;
         let first = first().unwrap();
         tokio::time::sleep(PAUSE).await;
-        // The pause begins after the first refusal was sent, so all of this time belongs to it. Of each
-        // kind of call one may have been under way.
+        // The pause begins after the first refusal was sent, so all of this time belongs to it. Of
+        // each kind of call one may have been under way.
         let asked = fake.state().came_within(first, PAUSE);
         assert!(asked <= UNDER_WAY, "{asked} calls, and nobody may ask for {PAUSE:?}");
         fake.state().faults.clear();
@@ -107,13 +108,13 @@ on_both_stores! {
         let large = What::Status(413, None);
         // What refuses, above how many accounts, and whether pages are offered: the whole list, the
         // list of each type, and the shards of it by a byte, down to two accounts each.
-        let ladder = [
+        let rounds = [
             (many.clone(), 30, true), (large.clone(), 30, true),
             (many.clone(), 30, false), (large.clone(), 30, false),
             (What::SCAN_LIMIT, 30, false), (mute.clone(), 30, false),
             (What::SCAN_LIMIT, 2, false), (many, 2, false), (large, 2, false), (mute, 2, false),
         ];
-        for (round, (refusal, most, v2)) in ladder.into_iter().enumerate() {
+        for (round, (refusal, most, v2)) in rounds.into_iter().enumerate() {
             let said = format!("{refusal:?} above {most}, pages: {v2}");
             let mute = matches!(refusal, What::Mute);
             let n = u8::try_from(round).unwrap();
@@ -129,10 +130,10 @@ on_both_stores! {
             fake.set(key(12 + n), bytes(&record(12 + n, Migrated)));
             fake.close_account(&key(1 + n));
             // Only a node that does not answer is waited for in vain.
-            let patience = if mute { 2 } else { 60 };
-            let patience = Duration::from_secs(patience);
+            let snapshot_timeout = if mute { 2 } else { 60 };
+            let snapshot_timeout = Duration::from_secs(snapshot_timeout);
             let config =
-                SourceConfig { snapshot_timeout: patience, timeout: patience, ..fake.config() };
+                SourceConfig { snapshot_timeout, timeout: snapshot_timeout, ..fake.config() };
             let done = backfill_once(config, Arc::clone(&store)).await;
             let done = done.unwrap_or_else(|e| panic!("{said}: {e}"));
             assert!(equal(&store, &fake).await, "{said}");

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use indexer::{
-    AuditEntry, Batch, Close, Fill, Marks, Present, Quarantined, Run, Store, replay::complete,
-    store::StoreError,
+    AuditEntry, Batch, Close, Fill, Marks, PubkeySet, Quarantined, Run, Store, StoreError,
+    replay::complete,
 };
 use solana_signature::Signature;
 use upgrade_manager::state::{AccountStatus, ProposalStatus};
@@ -52,7 +52,7 @@ impl Step {
                 store.fill(run, rows).await.map(|_| ())
             }
             Self::Tombstone => {
-                let present: Present = [1, 2, 40, 41].into_iter().map(key).collect();
+                let present: PubkeySet = [1, 2, 40, 41].into_iter().map(key).collect();
                 complete(store, run, 60, Arc::new(present)).await.map(|_| ())
             }
             Self::Audit => {
@@ -80,7 +80,7 @@ impl Step {
             store.apply(&run, first).await.unwrap();
             let told = Batch {
                 updates: vec![record_update(1, Migrated, 50, 7), record_update(8, Migrated, 50, 8)],
-                closes: vec![Close { pubkey: key(5), slot: 50, wv: 9 }],
+                closes: vec![Close { pubkey: key(5), slot: 50, write_version: 9 }],
                 ..Batch::default()
             };
             store.apply(&run, told).await.unwrap();
@@ -101,7 +101,7 @@ fn batch() -> Batch {
             record_update(9, Migrated, 52, 14),
             update(key(70), 52, 15, bytes(&program(2))),
         ],
-        closes: vec![Close { pubkey: key(4), slot: 52, wv: 16 }],
+        closes: vec![Close { pubkey: key(4), slot: 52, write_version: 16 }],
         quarantined: vec![bad(72, 52)],
         frontier: Some(45),
     }
@@ -148,7 +148,7 @@ pub async fn shown(store: &dyn Store) -> String {
         "{marks:?} {} {:?}\n{:#?}\n{kept:?}\n{:?}\n{:?}\n{audit:?}\n{said:?}",
         state.history_slot,
         store.undo_slots(99).await.unwrap(),
-        store.kept_rows(None, 99).await.unwrap(),
+        store.full_rows(None, 99).await.unwrap(),
         store.quarantined().await.unwrap(),
         store.view().await.unwrap().proposals,
     )

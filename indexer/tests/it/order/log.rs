@@ -1,6 +1,8 @@
 //! In whatever portions finalised events are appended, overlapping or not, by whichever run, the
 //! log ends with the same hash: that of a replay.
-use indexer::{AuditEntry, AuditRow, SqliteStore, Store, audit::GENESIS, audit::check_chain};
+use indexer::{
+    AuditEntry, AuditRow, SqliteStore, Store, audit::check_chain, store::audit_log::GENESIS,
+};
 use proptest::{prelude::*, test_runner::TestRunner};
 use solana_signature::Signature;
 

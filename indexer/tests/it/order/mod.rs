@@ -8,8 +8,8 @@ mod story;
 use std::{collections::BTreeMap, sync::Arc};
 
 use indexer::{
-    Batch, Fill, ManagerAccount, Marks, Present, Run, SqliteStore, Store, decode::manager_account,
-    digest, replay::complete,
+    Batch, Fill, ManagerAccount, Marks, MirrorStore, PubkeySet, Run, SqliteStore, Store,
+    account::decode::manager_account, digest, replay::complete,
 };
 use proptest::{prelude::*, test_runner::TestRunner};
 use tokio::sync::mpsc;
@@ -46,7 +46,7 @@ async fn deliver(store: &dyn Store, run: &mut Run, arrivals: &[Arrival], size: u
                     if !(first && fill(store, run, updates.clone()).await) {
                         store.apply(run, Batch { updates, ..Batch::default() }).await.unwrap();
                     }
-                    let present: Present = rows(*slot, state).iter().map(|u| u.pubkey).collect();
+                    let present: PubkeySet = rows(*slot, state).iter().map(|u| u.pubkey).collect();
                     complete(store, run, *slot, Arc::new(present)).await.unwrap();
                     first = false;
                 }
@@ -101,11 +101,12 @@ async fn any_order(store: &dyn Store, story: &Story) {
     store.end_run(&run).await.unwrap();
 }
 
-async fn forks(store: &dyn Store, story: &Story) {
+async fn reorgs(store: &dyn Store, story: &Story) {
     let story = &story.with_early_snapshots();
     let mut run = begin(store).await;
-    // No batch is of two slots: of several states of one account in a batch only the newest is kept,
-    // so that taking it back would go too far. Everything is read again after a fork for that.
+    // No batch is of two slots: of several states of one account in a batch only the newest is
+    // kept, so that taking it back would go too far. Everything is read again after a fork for
+    // that.
     for slot in story.in_order().chunk_by(|a, b| a.slot() == b.slot()) {
         deliver(store, &mut run, slot, story.batch).await;
     }
@@ -163,10 +164,10 @@ fn any_order_and_any_repetition_end_in_the_same_mirror_on_postgres() {
 
 #[test]
 fn slots_that_are_left_behind_end_in_the_mirror_of_a_chain_without_them_on_sqlite() {
-    on_sqlite(300, forks);
+    on_sqlite(300, reorgs);
 }
 
 #[test]
 fn slots_that_are_left_behind_end_in_the_mirror_of_a_chain_without_them_on_postgres() {
-    on_postgres(60, forks);
+    on_postgres(60, reorgs);
 }

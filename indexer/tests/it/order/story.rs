@@ -105,8 +105,8 @@ impl Story {
         story
     }
 
-    /// The same where nobody is told of closes: one that overtakes what it closes says nothing, and on
-    /// a socket it does not.
+    /// The same where nobody is told of closes: one that overtakes what it closes says nothing, and
+    /// on a socket it does not.
     pub fn quiet(&self) -> Self {
         let mut story = self.clone();
         for change in &mut story.changes {
@@ -135,14 +135,14 @@ impl Story {
 
     fn told(&self) -> Vec<Arrival> {
         let mut all = vec![];
-        for (wv, change) in (1u64..).zip(&self.changes) {
+        for (write_version, change) in (1u64..).zip(&self.changes) {
             let (pubkey, slot) = (key(change.account), change.slot);
             match change.what {
                 What::Becomes(status) => {
                     let data = data(change.account, status);
-                    all.push(Arrival::Told(Box::new(update(pubkey, slot, wv, data))));
+                    all.push(Arrival::Told(Box::new(update(pubkey, slot, write_version, data))));
                 }
-                What::Closes => all.push(Arrival::Gone(Close { pubkey, slot, wv })),
+                What::Closes => all.push(Arrival::Gone(Close { pubkey, slot, write_version })),
                 What::Vanishes => {}
             }
         }

@@ -1,7 +1,7 @@
-//! One file a verb: its accounts, then its handler.
+//! One file an instruction: its accounts, then its handler.
 #![allow(
     ambiguous_glob_reexports,
-    reason = "every verb has a `handle`; the program calls it by its module"
+    reason = "every instruction has a `handle`; the program calls it by its module"
 )]
 pub mod close;
 pub mod deposit;

@@ -1,4 +1,4 @@
-//! Limits one withdrawal: new in the second layout, in no build of the first.
+//! Sets the limit of one withdrawal. Only builds of the second layout have this instruction.
 use anchor_lang::prelude::*;
 
 use crate::{VAULT_SEED, v2::Vault};

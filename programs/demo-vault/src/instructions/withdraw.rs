@@ -1,4 +1,4 @@
-//! Moves lamports out of a vault. What stays always covers the rent and the owner's other lamports.
+//! Moves lamports out of a vault. What stays always covers the rent and the remaining balance.
 use anchor_lang::prelude::*;
 
 use crate::{

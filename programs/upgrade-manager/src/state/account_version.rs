@@ -1,10 +1,13 @@
-//! The record of one account of a target: which layout it holds and the hashes that prove it.
+//! The version record of one account of a target: which layout the account holds, and the hashes of
+//! its bytes before and after its migration.
 use anchor_lang::prelude::*;
 
-use super::{LAYOUT, UpgradeProposal};
+use super::layout::LAYOUT;
+use super::proposal::UpgradeProposal;
 use crate::error::ManagerError;
+use crate::runtime::require::require;
 
-/// Where one account stands in a migration.
+/// The status of one account in a migration.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountStatus {
     /// Seen, not migrated by the current proposal.
@@ -15,7 +18,7 @@ pub enum AccountStatus {
     Verified,
     /// Holds the old layout again.
     Restored,
-    /// Set aside: cannot migrate.
+    /// Cannot migrate; takes no part in the migration.
     Quarantined,
     /// Was closed before it could migrate.
     Closed,
@@ -64,7 +67,7 @@ pub struct AccountVersion {
     pub program: Pubkey,
     /// The account.
     pub account: Pubkey,
-    /// Where it stands.
+    /// Its status.
     pub status: AccountStatus,
     /// Version it holds.
     pub version: u16,
@@ -111,7 +114,8 @@ pub struct Migration {
     pub rent_paid: u64,
 }
 
-/// A proposal that was executed, and when: what tells it from an earlier one at the same address.
+/// A proposal that was executed, and when. The slot tells it from an earlier proposal at the same
+/// address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Executed {
     /// Its address.
@@ -121,7 +125,7 @@ pub struct Executed {
 }
 
 impl UpgradeProposal {
-    /// This proposal, whose address is `key`, as the records of accounts refer to it.
+    /// This proposal, whose address is `key`, as version records refer to it.
     #[must_use]
     pub fn executed_as(&self, key: Pubkey) -> Executed {
         Executed { proposal: key, slot: self.executed_slot }
@@ -153,25 +157,26 @@ impl AccountVersion {
         }
     }
 
-    /// Where the account stands under the proposal `by`; what an earlier one did to it does not
-    /// count. That could have had the same address: a multisig that was dissolved and made again numbers
-    /// its proposals anew. Then it ended before this one was executed.
+    /// The account's status under the proposal `by`. A status that an earlier proposal set does not
+    /// count. An earlier proposal can have had the same address, because a multisig that was
+    /// dissolved and created again starts its ids anew; it then ended before `by` was executed, so
+    /// its slot is older.
     #[must_use]
     pub fn status_under(&self, by: &Executed) -> AccountStatus {
         let counts = self.proposal == by.proposal && self.slot >= by.slot;
         if counts { self.status } else { AccountStatus::Pending }
     }
 
-    /// Nothing has been done to the account under `by`, or it was undone. Returns its status.
+    /// The account was not migrated under `by`, or was restored since. Returns its status.
     ///
     /// # Errors
     /// [`ManagerError::AlreadyMigrated`], or [`ManagerError::RecordStatus`] when it was set aside.
     pub fn require_untouched(&self, by: &Executed) -> Result<AccountStatus> {
         let status = self.status_under(by);
         let migrated = matches!(status, AccountStatus::Migrated | AccountStatus::Verified);
-        control!(!migrated, ManagerError::AlreadyMigrated);
-        let aside = matches!(status, AccountStatus::Quarantined | AccountStatus::Closed);
-        control!(!aside, ManagerError::RecordStatus);
+        require!(!migrated, ManagerError::AlreadyMigrated);
+        let set_aside = matches!(status, AccountStatus::Quarantined | AccountStatus::Closed);
+        require!(!set_aside, ManagerError::RecordStatus);
         Ok(status)
     }
 
@@ -182,11 +187,11 @@ impl AccountVersion {
     pub fn require_migrated(&self, by: &Executed) -> Result<AccountStatus> {
         let status = self.status_under(by);
         let migrated = matches!(status, AccountStatus::Migrated | AccountStatus::Verified);
-        control!(migrated, ManagerError::RecordStatus);
+        require!(migrated, ManagerError::RecordStatus);
         Ok(status)
     }
 
-    /// The account was migrated under `proposal`, and `rent_payer` paid for its growth.
+    /// Records the migration under `proposal`; `rent_payer` paid for the account's growth.
     pub fn migrate(&mut self, done: &Migration, proposal: Pubkey, rent_payer: Pubkey, slot: u64) {
         (self.previous_version, self.version) = (done.from, done.to);
         (self.old_hash, self.new_hash) = (done.old_hash, done.new_hash);
@@ -196,21 +201,22 @@ impl AccountVersion {
         self.touched = false;
     }
 
-    /// The account was looked at again and holds the new layout, now with `hash`.
+    /// Records that the account was checked again and holds the new layout, now with `hash`.
     pub fn verify(&mut self, hash: [u8; 32], slot: u64) {
         self.touched = hash != self.new_hash;
         (self.status, self.slot) = (AccountStatus::Verified, slot);
     }
 
-    /// The account is back on the old layout, and `freed` lamports of its rent went back.
+    /// Records that the account holds the old layout again, and that `freed` lamports of rent were
+    /// returned.
     pub fn restore(&mut self, freed: u64, slot: u64) {
         self.version = self.previous_version;
         self.rent_paid = self.rent_paid.saturating_sub(freed);
         (self.status, self.slot) = (AccountStatus::Restored, slot);
     }
 
-    /// The account takes no part in the migration of `by` any more: it is quarantined or closed.
-    /// `version` and `old_hash` are what is known of an account that was never migrated.
+    /// Records that the account is quarantined or closed and takes no part in the migration of
+    /// `by`. `version` and `old_hash` are recorded only for an account that `by` did not migrate.
     pub fn set_aside(
         &mut self,
         status: AccountStatus,
@@ -246,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_proposal_did_does_not_bind_the_next() {
+    fn a_record_of_an_earlier_proposal_does_not_count_for_the_next() {
         let other = Executed { proposal: key(5), slot: 10 };
         let same_address = Executed { proposal: key(4), slot: 13 };
         for status in AccountStatus::ALL {
@@ -280,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_remembers_the_version_that_its_account_really_held() {
+    fn restore_returns_to_the_version_before_the_migration() {
         let done = Migration {
             from: 1,
             to: 4,
@@ -299,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_set_aside_keeps_what_is_known_of_its_migration() {
+    fn quarantine_and_closing_keep_the_facts_of_a_migration() {
         let mut r = record(AccountStatus::Verified);
         (r.version, r.previous_version, r.rent_paid) = (2, 1, 10);
         r.set_aside(AccountStatus::Closed, &BY, 9, [9; 32], 20);
@@ -311,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn verification_notices_a_change_and_restore_takes_the_version_back() {
+    fn verification_marks_changed_accounts_and_restore_resets_the_version() {
         let mut r = record(AccountStatus::Migrated);
         (r.version, r.previous_version, r.rent_paid) = (2, 1, 10);
         r.new_hash = [7; 32];

@@ -1,13 +1,14 @@
-//! The exact bytes that a critical account held before its last migration, kept on chain: whoever
-//! restores it needs no archive.
+//! The exact bytes that a critical account held before its last migration. They are kept on chain,
+//! so that a rollback needs no archive.
 use anchor_lang::prelude::*;
 
-use super::LAYOUT;
-use crate::error::{ManagerError, OrRefuse as _};
+use super::layout::LAYOUT;
+use crate::error::{ManagerError, OrErr as _};
+use crate::runtime::require::require;
 
-/// Most bytes of a critical account before its migration. Its backup is made by CPI, which adds at
-/// most 10,240 bytes to an account, and goes back by CPI, whose data has the same limit.
-pub const MAX_BACKUP: u32 = 10_000;
+/// Most bytes of a critical account before its migration. A CPI creates the backup and can give an
+/// account at most 10,240 bytes; a CPI restores it, and its data has the same limit.
+pub const MAX_BACKUP_LEN: u32 = 10_000;
 
 /// The old bytes of one account of a target program.
 #[account]
@@ -35,7 +36,7 @@ impl AccountBackup {
     /// Bytes in front of the old ones.
     pub const HEADER: usize = 8 + 1 + 1 + 4 * 32 + 32 + 4;
 
-    /// A backup of what `account` of `program` held, its bytes left out: [`Self::fill`] adds them.
+    /// A backup of `account` of `program`, without its bytes: [`Self::fill`] adds them.
     #[must_use]
     pub fn new(
         (program, account, proposal): (Pubkey, Pubkey, Pubkey),
@@ -47,35 +48,35 @@ impl AccountBackup {
         Self { layout, bump, program, account, proposal, payer, sha256, bytes }
     }
 
-    /// Adds `bytes` to the backup in `data`, which [`Self::new`] was written into. They are copied
-    /// once: the heap could not hold many of them.
+    /// Writes `bytes` behind the header in `data`, where [`Self::new`] was written. They are copied
+    /// straight from account to account, because a batch of them would not fit into the heap.
     ///
     /// # Errors
-    /// [`ManagerError::Overflow`] when they are not as many as there is room for.
+    /// [`ManagerError::Overflow`] unless they fill `data` exactly.
     pub fn fill(data: &mut [u8], bytes: &[u8]) -> Result<()> {
-        let (head, room) =
-            data.split_at_mut_checked(Self::HEADER).or_refuse(ManagerError::Overflow)?;
-        let len = u32::try_from(bytes.len()).or_refuse(ManagerError::Overflow)?;
-        control!(room.len() == bytes.len(), ManagerError::Overflow);
-        let count = head.last_chunk_mut::<4>().or_refuse(ManagerError::Overflow)?;
+        let (head, body) =
+            data.split_at_mut_checked(Self::HEADER).or_err(ManagerError::Overflow)?;
+        let len = u32::try_from(bytes.len()).or_err(ManagerError::Overflow)?;
+        require!(body.len() == bytes.len(), ManagerError::Overflow);
+        let count = head.last_chunk_mut::<4>().or_err(ManagerError::Overflow)?;
         *count = len.to_le_bytes();
-        room.copy_from_slice(bytes);
+        body.copy_from_slice(bytes);
         Ok(())
     }
 
-    /// The backup in `data` without its bytes, and these where they lie.
+    /// The backup in `data` without its bytes, and a reference to the bytes.
     ///
     /// # Errors
-    /// [`ManagerError::WrongAccount`] when `data` is none, or is cut short.
+    /// [`ManagerError::WrongAccount`] when `data` is no backup, or is cut short.
     pub fn borrow(data: &[u8]) -> Result<(Self, &[u8])> {
         let rest = data.strip_prefix(Self::DISCRIMINATOR);
-        let mut rest = rest.or_refuse(ManagerError::WrongAccount)?;
+        let mut rest = rest.or_err(ManagerError::WrongAccount)?;
         let [layout, bump] = <[u8; 2]>::deserialize(&mut rest)?;
         let [program, account, proposal, payer] = <[Pubkey; 4]>::deserialize(&mut rest)?;
         let sha256 = <[u8; 32]>::deserialize(&mut rest)?;
         let len = u32::deserialize(&mut rest)?;
         let bytes = usize::try_from(len).ok().and_then(|len| rest.get(..len));
-        let bytes = bytes.or_refuse(ManagerError::WrongAccount)?;
+        let bytes = bytes.or_err(ManagerError::WrongAccount)?;
         let none = Vec::new();
         Ok((Self { layout, bump, program, account, proposal, payer, sha256, bytes: none }, bytes))
     }
@@ -99,8 +100,8 @@ mod tests {
     }
 
     #[test]
-    fn what_the_chain_writes_in_two_parts_anyone_reads_as_one_account() {
-        for bytes in [&b""[..], b"old", &[7; MAX_BACKUP as usize]] {
+    fn a_backup_written_in_two_parts_reads_as_one_account() {
+        for bytes in [&b""[..], b"old", &[7; MAX_BACKUP_LEN as usize]] {
             let data = written(bytes);
             let whole = AccountBackup::try_deserialize(&mut &data[..]).unwrap();
             assert_eq!(whole.bytes, bytes);
@@ -114,12 +115,12 @@ mod tests {
 
     #[test]
     fn the_largest_backup_grows_by_less_than_the_runtime_allows() {
-        assert!(AccountBackup::HEADER + MAX_BACKUP as usize <= 10_240);
-        assert!(migration_interface::HEADER_LEN + MAX_BACKUP as usize <= 10_240);
+        assert!(AccountBackup::HEADER + MAX_BACKUP_LEN as usize <= 10_240);
+        assert!(migration_interface::HEADER_LEN + MAX_BACKUP_LEN as usize <= 10_240);
     }
 
     #[test]
-    fn bytes_that_do_not_fit_and_accounts_that_are_no_backup_are_refused() {
+    fn bytes_of_another_length_and_accounts_that_are_no_backup_are_refused() {
         let mut data = written(b"old");
         assert!(AccountBackup::fill(&mut data, b"olds").is_err());
         assert!(AccountBackup::fill(&mut data, b"ol").is_err());

@@ -1,10 +1,11 @@
-//! When something has served its purpose and its rent may go back: once no rollback can need it. A
-//! program that was handed over, or whose state is closed, needs nothing any more.
+//! When an account may be closed: once no rollback can need it. A program that was handed over, or
+//! whose state is closed, can no longer be rolled back.
 use anchor_lang::prelude::*;
 
-use super::{
-    AccountBackup, AccountStatus, AccountVersion, Phase, ProgramUpgradeState, UpgradeProposal,
-};
+use super::account_version::{AccountStatus, AccountVersion};
+use super::backup::AccountBackup;
+use super::program::{Phase, ProgramUpgradeState};
+use super::proposal::UpgradeProposal;
 
 /// Whether `proposal` is the one that a rollback of the program of `state` would undo.
 fn is_last(state: Option<&ProgramUpgradeState>, proposal: &Pubkey) -> bool {
@@ -12,12 +13,13 @@ fn is_last(state: Option<&ProgramUpgradeState>, proposal: &Pubkey) -> bool {
 }
 
 impl UpgradeProposal {
-    /// This proposal, whose address is `key`, and its buffers may be closed: it has ended, or it was
-    /// executed and its program, whose state is `state` while there is one, has gone on.
+    /// This proposal, whose address is `key`, and its buffers may be closed: it has ended, or a
+    /// later upgrade of its program came after it. `state` is the program's state, `None` when
+    /// closed.
     ///
     /// # Errors
-    /// While it can still change anything.
-    pub fn require_over(
+    /// [`ManagerError::NotEnded`](crate::error::ManagerError::NotEnded).
+    pub fn require_closable(
         &self,
         key: &Pubkey,
         state: Option<&ProgramUpgradeState>,
@@ -31,12 +33,12 @@ impl UpgradeProposal {
 }
 
 impl AccountVersion {
-    /// The record may be closed. `proposal` is the one that touched the account last, `None` when
-    /// that is closed.
+    /// The record may be closed. `proposal` is the one that changed the record last, `None` when
+    /// closed.
     ///
     /// # Errors
-    /// While accounts are on their way, or may have to go back.
-    pub fn require_spent(
+    /// While a migration or rollback is under way, or a rollback is possible.
+    pub fn require_closable(
         &self,
         state: Option<&ProgramUpgradeState>,
         proposal: Option<&UpgradeProposal>,
@@ -45,7 +47,7 @@ impl AccountVersion {
         if let Some(state) = state.filter(|state| state.phase != Phase::Released) {
             state.require_steady()?;
         }
-        proposal.map_or(Ok(()), |proposal| proposal.require_over(&self.proposal, state, now))
+        proposal.map_or(Ok(()), |proposal| proposal.require_closable(&self.proposal, state, now))
     }
 }
 
@@ -54,8 +56,8 @@ impl AccountBackup {
     /// `record` is its account's and `proposal` the one it was made for, `None` when closed.
     ///
     /// # Errors
-    /// While the account may have to go back.
-    pub fn require_spent(
+    /// While a rollback may need the backup.
+    pub fn require_closable(
         &self,
         state: Option<&ProgramUpgradeState>,
         record: Option<&AccountVersion>,
@@ -68,7 +70,7 @@ impl AccountBackup {
         if matches!(status, AccountStatus::Pending | AccountStatus::Restored) {
             return Ok(());
         }
-        proposal.require_over(&self.proposal, state, now)
+        proposal.require_closable(&self.proposal, state, now)
     }
 }
 
@@ -78,7 +80,8 @@ mod tests {
     use super::super::lifecycle::tests::{key, proposal, state};
     use super::*;
 
-    /// The program of `proposal`, executed last, and the proposal at `status`, its window until 100.
+    /// The program of `proposal`, executed last, and the proposal at `status`, its window until
+    /// 100.
     fn executed(status: ProposalStatus) -> (ProgramUpgradeState, UpgradeProposal) {
         let last = ProgramUpgradeState { last_executed: Some(key(20)), ..state() };
         (last, UpgradeProposal { status, executed_slot: 7, rollback_until: 100, ..proposal() })
@@ -96,7 +99,7 @@ mod tests {
     #[test]
     fn a_proposal_is_kept_while_a_rollback_is_possible() {
         use ProposalStatus::{Active, Completed, Migrating, RolledBack, Superseded, Timelocked};
-        let gone = |status| executed(status).1.require_over(&key(20), None, 1);
+        let gone = |status| executed(status).1.require_closable(&key(20), None, 1);
         for (status, now, over) in [
             (Active, 1_000, false),
             (Timelocked, 1_000, false),
@@ -107,37 +110,40 @@ mod tests {
             (Superseded, 1, true),
         ] {
             let (state, proposal) = executed(status);
-            let ended = proposal.require_over(&key(20), Some(&state), now);
+            let ended = proposal.require_closable(&key(20), Some(&state), now);
             assert_eq!(ended.is_ok(), over, "{status:?} at {now}");
             assert_eq!(gone(status).is_ok(), !matches!(status, Active | Timelocked), "{status:?}");
         }
         let (state, mut proposal) = executed(Completed);
         proposal.rollback_approved_at = 50;
-        assert!(proposal.require_over(&key(20), Some(&state), 101).is_err(), "it goes back");
+        assert!(proposal.require_closable(&key(20), Some(&state), 101).is_err(), "it goes back");
         let later = ProgramUpgradeState { last_executed: Some(key(21)), ..state };
-        assert!(proposal.require_over(&key(20), Some(&later), 1).is_ok(), "the program went on");
+        assert!(
+            proposal.require_closable(&key(20), Some(&later), 1).is_ok(),
+            "the program went on"
+        );
     }
 
     #[test]
-    fn a_record_is_kept_while_accounts_move_and_while_a_rollback_needs_it() {
+    fn a_record_is_kept_during_a_migration_and_while_a_rollback_is_possible() {
         let record = record(AccountStatus::Verified);
         let (state, proposal) = executed(ProposalStatus::Completed);
-        assert!(record.require_spent(Some(&state), Some(&proposal), 100).is_err());
-        assert!(record.require_spent(Some(&state), Some(&proposal), 101).is_ok());
-        assert!(record.require_spent(Some(&state), None, 1).is_ok(), "its proposal is closed");
-        assert!(record.require_spent(None, Some(&proposal), 1).is_ok(), "its program has left");
+        assert!(record.require_closable(Some(&state), Some(&proposal), 100).is_err());
+        assert!(record.require_closable(Some(&state), Some(&proposal), 101).is_ok());
+        assert!(record.require_closable(Some(&state), None, 1).is_ok(), "its proposal is closed");
+        assert!(record.require_closable(None, Some(&proposal), 1).is_ok(), "its program has left");
         let moving = ProgramUpgradeState { phase: Phase::Migrating, ..state };
-        assert!(record.require_spent(Some(&moving), None, 1).is_err());
+        assert!(record.require_closable(Some(&moving), None, 1).is_err());
         let left = ProgramUpgradeState { phase: Phase::Released, last_executed: None, ..moving };
-        assert!(record.require_spent(Some(&left), Some(&proposal), 1).is_ok());
+        assert!(record.require_closable(Some(&left), Some(&proposal), 1).is_ok());
     }
 
     #[test]
-    fn a_backup_is_kept_until_its_account_is_back_or_can_go_back_no_more() {
+    fn a_backup_is_kept_until_its_account_is_restored_or_no_rollback_is_possible() {
         use AccountStatus::{Closed, Migrated, Pending, Quarantined, Restored, Verified};
         let (state, proposal) = executed(ProposalStatus::Migrating);
         let spent = |record: Option<&AccountVersion>, proposal: &UpgradeProposal, now| {
-            backup().require_spent(Some(&state), record, Some(proposal), now).is_ok()
+            backup().require_closable(Some(&state), record, Some(proposal), now).is_ok()
         };
         for status in [Migrated, Verified, Quarantined, Closed] {
             assert!(!spent(Some(&record(status)), &proposal, 1), "{status:?}");
@@ -154,6 +160,6 @@ mod tests {
         let (_, done) = executed(ProposalStatus::Completed);
         assert!(!spent(Some(&migrated), &done, 100));
         assert!(spent(Some(&migrated), &done, 101));
-        assert!(backup().require_spent(None, Some(&migrated), Some(&proposal), 1).is_ok());
+        assert!(backup().require_closable(None, Some(&migrated), Some(&proposal), 1).is_ok());
     }
 }

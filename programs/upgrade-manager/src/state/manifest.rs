@@ -1,6 +1,6 @@
-//! The Merkle tree over the accounts that were seen when an upgrade was planned. Leaf and node are
-//! hashed under different prefixes, and a leaf carries its index, so that neither can pass for the
-//! other and no leaf for its neighbour.
+//! The Merkle tree over the accounts that existed when an upgrade was planned. Leaf and node are
+//! hashed under different prefixes, and a leaf contains its index, so neither can be mistaken for
+//! the other, nor a leaf for its neighbour.
 use anchor_lang::prelude::*;
 use solana_sha256_hasher::hashv;
 
@@ -9,7 +9,7 @@ const LEAF: &[u8] = b"\x00upgrade-manager/manifest-leaf/v1";
 /// Domain of an inner node.
 const NODE: &[u8] = b"\x01upgrade-manager/manifest-node/v1";
 /// Most levels of a proof: a `u32` count never needs more.
-pub const MAX_PROOF: usize = 32;
+pub const MAX_PROOF_LEN: usize = 32;
 
 /// Hash of leaf `index`: an account and the sha256 of its bytes at planning.
 #[must_use]
@@ -33,6 +33,18 @@ fn level_up(level: &[[u8; 32]]) -> Vec<[u8; 32]> {
 }
 
 /// Root over `leaves`; a node without a sibling moves up as it is. All zero for no leaves.
+///
+/// ```
+/// use anchor_lang::prelude::Pubkey;
+/// use upgrade_manager::state::manifest::{leaf, proof, root, verify};
+///
+/// let account = |n: u8| Pubkey::new_from_array([n; 32]);
+/// let leaves = [leaf(0, &account(1), &[8; 32]), leaf(1, &account(2), &[9; 32])];
+/// let siblings = proof(&leaves, 1).expect("there is a leaf 1");
+/// assert!(verify(&root(&leaves), 2, 1, leaves[1], &siblings));
+/// // The same bytes at another address are another leaf.
+/// assert!(!verify(&root(&leaves), 2, 1, leaf(1, &account(3), &[9; 32]), &siblings));
+/// ```
 #[must_use]
 pub fn root(leaves: &[[u8; 32]]) -> [u8; 32] {
     let mut level = leaves.to_vec();
@@ -61,7 +73,7 @@ pub fn proof(leaves: &[[u8; 32]], index: u32) -> Option<Vec<[u8; 32]>> {
 /// Whether `proof` leads from `leaf` at `index` of `count` leaves to `root`.
 #[must_use]
 pub fn verify(root: &[u8; 32], count: u32, index: u32, leaf: [u8; 32], proof: &[[u8; 32]]) -> bool {
-    if index >= count || proof.len() > MAX_PROOF {
+    if index >= count || proof.len() > MAX_PROOF_LEN {
         return false;
     }
     let (mut at, mut width, mut hash) = (index, count, leaf);

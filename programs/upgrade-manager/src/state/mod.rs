@@ -1,11 +1,12 @@
-//! One file an account, each with the pure rules that its fields obey. Chain, backend, indexer and
-//! screens call these same functions.
+//! One file an account or argument type, each with the pure rules that its fields obey: keys and
+//! clock come in as values. Program, backend, indexer and screens call these same functions.
 mod account_version;
 mod attestation;
 mod backup;
 mod closing;
-mod course;
+pub mod elf;
 mod governance;
+mod layout;
 mod lifecycle;
 pub mod manifest;
 mod multisig;
@@ -15,12 +16,13 @@ mod rules;
 mod terms;
 mod type_rule;
 mod votes;
+mod voting;
 
 pub use account_version::*;
 pub use attestation::*;
 pub use backup::*;
-pub use course::*;
 pub use governance::*;
+pub use layout::*;
 pub use multisig::*;
 pub use program::*;
 pub use proposal::*;
@@ -28,6 +30,4 @@ pub use rules::*;
 pub use terms::*;
 pub use type_rule::*;
 pub use votes::*;
-
-/// Layout number of the accounts in this folder; it changes when a field does.
-pub const LAYOUT: u8 = 1;
+pub use voting::*;

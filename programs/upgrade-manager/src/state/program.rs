@@ -1,9 +1,9 @@
-//! One program under the manager's care: what runs, what ran before, and how far a migration is.
+//! The state of one registered program: what runs, what ran before, and how far a migration is.
 use anchor_lang::Discriminator;
 use anchor_lang::prelude::*;
 
-use super::AccountStatus;
-use crate::error::{ManagerError, OrRefuse as _};
+use super::account_version::AccountStatus;
+use crate::error::{ManagerError, OrErr as _};
 use crate::seeds;
 
 /// What is happening to a program.
@@ -11,7 +11,7 @@ use crate::seeds;
     AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq, Default,
 )]
 pub enum Phase {
-    /// No accounts are on their way.
+    /// No migration or rollback is under way.
     #[default]
     Steady,
     /// An upgrade was executed and its accounts are being migrated.
@@ -48,14 +48,14 @@ pub struct Counters {
     pub verified: u32,
     /// Restored after a migration.
     pub restored: u32,
-    /// Set aside because they cannot migrate.
+    /// Quarantined, because they cannot migrate.
     pub quarantined: u32,
     /// Closed before they could migrate.
     pub closed: u32,
 }
 
 impl Counters {
-    fn slot(&mut self, status: AccountStatus) -> Option<&mut u32> {
+    fn counter(&mut self, status: AccountStatus) -> Option<&mut u32> {
         match status {
             AccountStatus::Pending => None,
             AccountStatus::Migrated => Some(&mut self.migrated),
@@ -71,11 +71,11 @@ impl Counters {
     /// # Errors
     /// [`ManagerError::Overflow`] when a counter would leave its range.
     pub fn shift(&mut self, from: AccountStatus, to: AccountStatus) -> Result<()> {
-        if let Some(n) = self.slot(from) {
-            *n = n.checked_sub(1).or_refuse(ManagerError::Overflow)?;
+        if let Some(n) = self.counter(from) {
+            *n = n.checked_sub(1).or_err(ManagerError::Overflow)?;
         }
-        if let Some(n) = self.slot(to) {
-            *n = n.checked_add(1).or_refuse(ManagerError::Overflow)?;
+        if let Some(n) = self.counter(to) {
+            *n = n.checked_add(1).or_err(ManagerError::Overflow)?;
         }
         Ok(())
     }
@@ -86,8 +86,8 @@ impl Counters {
         [self.verified, self.quarantined, self.closed].into_iter().map(u64::from).sum()
     }
 
-    /// Whether the migration may be called complete: everything in the manifest is settled and
-    /// nothing that was migrated is unverified.
+    /// Whether the migration can be completed: every account in the manifest is settled, and no
+    /// migrated account is unverified.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.migrated == 0 && self.settled() >= u64::from(self.total)
@@ -130,10 +130,10 @@ pub struct ProgramUpgradeState {
     pub phase: Phase,
     /// The proposal that has not ended, at most one.
     pub live_proposal: Option<Pubkey>,
-    /// The roll-forward that has not been executed and has not ended, at most one: it may replace an
-    /// upgrade that cannot be completed, next to which it is voted on.
+    /// The roll-forward that has not been executed and has not ended, at most one: it may replace
+    /// an upgrade that cannot be completed, next to which it is voted on.
     pub roll_forward: Option<Pubkey>,
-    /// The proposal that was executed last and not rolled back: the only one that can be.
+    /// The proposal that was executed last and not rolled back: only this one can be rolled back.
     pub last_executed: Option<Pubkey>,
     /// Slot of the last execution or rollback; its new code is not callable before the next slot.
     pub executed_slot: u64,
@@ -143,17 +143,18 @@ pub struct ProgramUpgradeState {
     pub counters: Counters,
     /// Who paid for this account.
     pub payer: Pubkey,
-    /// Zero; room for later.
+    /// Zero; reserved for later layouts.
     pub reserved: [u8; 64],
 }
 
-/// Where the program's key is in the account: behind discriminator, four bytes and the multisig's key.
+/// Offset of the program's key: behind discriminator, four bytes and the multisig's key.
 const PROGRAM_AT: usize = 8 + 4 + 32;
 
 impl ProgramUpgradeState {
-    /// The program whose state `data` holds, read without the rest; `None` for another account.
+    /// The program whose state is in `data`, without reading the rest; `None` for any other
+    /// account.
     #[must_use]
-    pub fn program_in(data: &[u8]) -> Option<Pubkey> {
+    pub fn read_program(data: &[u8]) -> Option<Pubkey> {
         if !data.starts_with(Self::DISCRIMINATOR) {
             return None;
         }
@@ -163,13 +164,13 @@ impl ProgramUpgradeState {
     /// The address that holds the program's upgrade authority.
     #[must_use]
     pub fn authority(&self) -> Pubkey {
-        seeds::derived(&[seeds::AUTHORITY, self.program.as_ref()], self.authority_bump)
+        seeds::derive_address(&[seeds::AUTHORITY, self.program.as_ref()], self.authority_bump)
     }
 
     /// The address that signs migrations of the program's accounts.
     #[must_use]
     pub fn migrator(&self) -> Pubkey {
-        seeds::derived(&[seeds::MIGRATOR, self.program.as_ref()], self.migrator_bump)
+        seeds::derive_address(&[seeds::MIGRATOR, self.program.as_ref()], self.migrator_bump)
     }
 }
 
@@ -178,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn complete_means_all_settled_and_none_unverified() {
+    fn a_migration_is_complete_when_all_are_settled_and_none_unverified() {
         let mut c = Counters { total: 3, ..Counters::default() };
         assert!(!c.is_complete());
         for _ in 0..3 {

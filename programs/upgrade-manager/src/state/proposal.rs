@@ -1,11 +1,13 @@
-//! One upgrade proposal: its terms, its votes and its times. What may happen to it once it was
-//! executed is asked here; what happens before, it shares with other proposals (`course`).
+//! The account of an upgrade proposal: its terms, its votes and its times. `voting` has the rules
+//! until execution, this file and `lifecycle` those after it.
 use anchor_lang::prelude::*;
 
-use super::{Ballot, Terms};
+use super::terms::Terms;
+use super::votes::Ballot;
 use crate::error::ManagerError;
+use crate::runtime::require::require;
 
-/// Where a proposal stands. "Ready" is not stored: it is `Timelocked` with `eta` behind.
+/// The status of a proposal. "Ready" is not stored: it is `Timelocked` after `eta`.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProposalStatus {
     /// Votes are cast.
@@ -16,7 +18,7 @@ pub enum ProposalStatus {
     Executed,
     /// Accounts are being migrated.
     Migrating,
-    /// Every account is accounted for.
+    /// Every account is verified, quarantined or closed.
     Completed,
     /// Approval became impossible.
     Rejected,
@@ -24,9 +26,9 @@ pub enum ProposalStatus {
     Cancelled,
     /// Not executed in time.
     Expired,
-    /// The old code is back.
+    /// The old code runs again.
     RolledBack,
-    /// A roll-forward took its place.
+    /// A roll-forward superseded it.
     Superseded,
 }
 
@@ -98,7 +100,7 @@ pub struct UpgradeProposal {
     pub layout: u8,
     /// Bump of this address.
     pub bump: u8,
-    /// Where it stands.
+    /// Its status.
     pub status: ProposalStatus,
     /// Who proposed.
     pub proposer: Pubkey,
@@ -128,35 +130,35 @@ pub struct UpgradeProposal {
     pub rollback_until: i64,
     /// Chain time at which the members' votes for rollback reached the threshold, 0 before.
     pub rollback_approved_at: i64,
-    /// Zero; room for later.
+    /// Zero; reserved for later layouts.
     pub reserved: [u8; 32],
 }
 
 impl UpgradeProposal {
-    /// Members may vote for rollback now. What the threshold voted for in time can be finished
-    /// later: a rollback that had to stop half-way would be worse than a late one. So members may
-    /// then still agree to give up what cannot be restored.
+    /// Members may vote for rollback now. Once the threshold was reached inside the window, votes
+    /// stay possible after it: members may still have to give up accounts that cannot be restored,
+    /// and a rollback that stops half-way would be worse than a late one.
     ///
     /// # Errors
     /// [`ManagerError::NotExecuted`] or [`ManagerError::RollbackWindowOver`].
     pub fn require_rollback_vote(&self, now: i64) -> Result<()> {
-        control!(self.status.is_executed(), ManagerError::NotExecuted);
+        require!(self.status.is_executed(), ManagerError::NotExecuted);
         let open = now <= self.rollback_until || self.rollback_approved_at != 0;
-        control!(open, ManagerError::RollbackWindowOver);
+        require!(open, ManagerError::RollbackWindowOver);
         Ok(())
     }
 
-    /// Members have voted for rollback and the old code is not back yet.
+    /// Members voted for rollback, and the old code is not installed yet.
     ///
     /// # Errors
     /// [`ManagerError::NotExecuted`] or [`ManagerError::RollbackNotApproved`].
     pub fn require_rolling_back(&self) -> Result<()> {
-        control!(self.status.is_executed(), ManagerError::NotExecuted);
-        control!(self.rollback_approved_at != 0, ManagerError::RollbackNotApproved);
+        require!(self.status.is_executed(), ManagerError::NotExecuted);
+        require!(self.rollback_approved_at != 0, ManagerError::RollbackNotApproved);
         Ok(())
     }
 
-    /// The proposal, its buffers and its records may be closed.
+    /// The proposal has ended and no rollback of it is possible.
     ///
     /// # Errors
     /// [`ManagerError::NotEnded`].
@@ -164,7 +166,7 @@ impl UpgradeProposal {
         let completed = self.status == ProposalStatus::Completed
             && self.rollback_approved_at == 0
             && now > self.rollback_until;
-        control!(self.status.is_final() || completed, ManagerError::NotEnded);
+        require!(self.status.is_final() || completed, ManagerError::NotEnded);
         Ok(())
     }
 }

@@ -1,10 +1,13 @@
-//! What a multisig agrees on: what `create_multisig` takes and a config change replaces, as a whole.
+//! The rules of a multisig: the argument of `create_multisig`. A config change replaces all of
+//! them.
 use anchor_lang::prelude::*;
 
-use super::MAX_MEMBERS;
-use crate::squads;
+use crate::seeds;
 
-/// One member to be.
+/// Most members of one multisig.
+pub const MAX_MEMBERS: usize = 16;
+
+/// One member, as rules name it.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemberArgs {
     /// The key that signs.
@@ -30,14 +33,14 @@ impl SquadsVault {
     /// The address of the vault: the key that votes.
     #[must_use]
     pub fn vault(&self) -> Pubkey {
-        squads::vault(&self.multisig, self.vault_index)
+        seeds::squads_vault(&self.multisig, self.vault_index)
     }
 }
 
-/// Everything a multisig decides about itself.
+/// All rules of a multisig.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Debug, PartialEq, Eq)]
 pub struct MultisigRules {
-    /// Approvals that lock a proposal.
+    /// Approvals that start a proposal's timelock.
     pub threshold: u8,
     /// Proposals one member may have open at once.
     pub open_cap: u8,
@@ -53,7 +56,7 @@ pub struct MultisigRules {
     pub rollback_window: u32,
     /// The only account that an upgrade's surplus lamports go to.
     pub treasury: Pubkey,
-    /// May veto, pause for a while and roll back, and nothing else.
+    /// The guardian: may veto, pause and roll back, and nothing else.
     pub guardian: Option<Pubkey>,
     /// The Squads vault that is the multisig's only voter.
     pub squads: Option<SquadsVault>,

@@ -1,29 +1,30 @@
-//! Everything a vote agrees to, and the one digest over it.
+//! Everything that a vote for an upgrade agrees to, and the digest over it.
 use std::io::{self, Read};
 use std::ops::RangeInclusive;
 
 use anchor_lang::prelude::*;
 use solana_sha256_hasher::hashv;
 
-use super::{MAX_TYPE_RULES, TypeRule};
-use crate::error::{ManagerError, OrRefuse as _};
+use super::type_rule::{MAX_TYPE_RULES, TypeRule};
+use crate::error::{ManagerError, OrErr as _};
+use crate::runtime::require::require;
 
 /// Domain of the digest; changes with the layout of [`Terms`].
 const DIGEST: &[u8] = b"upgrade-manager/proposal/v1";
 /// Longest time from proposal to `expires_at`, seconds: 180 days.
-pub const MAX_LIFE: i64 = 180 * 24 * 3600;
+pub const MAX_PROPOSAL_SECONDS: i64 = 180 * 24 * 3600;
 /// Longest link, commit and image in bytes.
-pub const MAX_SOURCE: usize = 160;
+pub const MAX_SOURCE_LEN: usize = 160;
 
-/// More bytes than any transaction holds: no text in one is longer.
-const MAX_TEXT: usize = 1 << 16;
+/// Longest text that is read, in bytes. A transaction is shorter, so no valid text is longer.
+const MAX_TEXT_LEN: usize = 1 << 16;
 
-/// What a proposal does. Closed: no stored instructions.
+/// What a proposal does. A closed list: a proposal stores no instructions.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProposalKind {
     /// Replace the program's code and migrate its accounts.
     Upgrade,
-    /// The same while an earlier upgrade is not complete: newer code takes its place.
+    /// The same, superseding an earlier upgrade that is not complete.
     RollForward,
 }
 
@@ -51,7 +52,7 @@ pub struct PinnedElf {
     pub sha256: [u8; 32],
 }
 
-/// The accounts that were seen at planning.
+/// The accounts that existed when the upgrade was planned.
 #[derive(
     AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq, Default,
 )]
@@ -66,13 +67,13 @@ pub struct Manifest {
 #[derive(AnchorSerialize, InitSpace, Clone, Debug, PartialEq, Eq, Default)]
 pub struct Source {
     /// Link to the repository.
-    #[max_len(MAX_SOURCE)]
+    #[max_len(MAX_SOURCE_LEN)]
     pub link: String,
     /// Commit.
     #[max_len(64)]
     pub commit: String,
     /// Image of the reproducible build.
-    #[max_len(MAX_SOURCE)]
+    #[max_len(MAX_SOURCE_LEN)]
     pub image: String,
 }
 
@@ -82,12 +83,12 @@ impl AnchorDeserialize for Source {
     }
 }
 
-/// A text, at once: the derived code reads it in parts, of which there is one, and explains what is
-/// wrong with it, which nobody sees. Every vote pays for reading three.
+/// Reads one text. The derived code reads in pieces and builds error messages that nothing logs;
+/// every vote reads three texts and would pay for that.
 #[inline(never)]
 fn text<R: Read>(reader: &mut R) -> io::Result<String> {
     let len = u32::deserialize_reader(reader)?;
-    let len = usize::try_from(len).ok().filter(|len| *len <= MAX_TEXT);
+    let len = usize::try_from(len).ok().filter(|len| *len <= MAX_TEXT_LEN);
     let mut bytes = vec![0; len.ok_or(io::ErrorKind::InvalidData)?];
     reader.read_exact(&mut bytes)?;
     String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData.into())
@@ -125,7 +126,7 @@ pub struct Terms {
     /// Which accounts may be migrated.
     #[max_len(MAX_TYPE_RULES)]
     pub type_rules: Vec<TypeRule>,
-    /// The accounts seen at planning.
+    /// The accounts that existed when the upgrade was planned.
     pub manifest: Manifest,
     /// Chain time after which nobody can execute, whatever the window says.
     pub expires_at: i64,
@@ -139,27 +140,30 @@ impl Terms {
     /// # Errors
     /// The first rule that does not hold.
     pub fn invariant(&self, now: i64, timelock: u32) -> Result<()> {
-        control!(self.to_version > self.from_version, ManagerError::VersionNotNewer);
-        control!(self.oldest_version <= self.from_version, ManagerError::OldestVersion);
-        control!(self.upgrade.buffer != self.rollback.buffer, ManagerError::SameBuffer);
-        control!(self.type_rules.len() <= MAX_TYPE_RULES, ManagerError::TypeRule);
+        require!(self.to_version > self.from_version, ManagerError::VersionNotNewer);
+        require!(self.oldest_version <= self.from_version, ManagerError::OldestVersion);
+        require!(self.upgrade.buffer != self.rollback.buffer, ManagerError::SameBuffer);
+        require!(self.type_rules.len() <= MAX_TYPE_RULES, ManagerError::TypeRule);
         for (i, rule) in self.type_rules.iter().enumerate() {
             rule.invariant()?;
             let twice =
                 self.type_rules.iter().take(i).any(|r| r.discriminator == rule.discriminator);
             let fits = rule.version_width == 2 || self.to_version <= u16::from(u8::MAX);
-            control!(!twice && fits, ManagerError::TypeRule);
+            require!(!twice && fits, ManagerError::TypeRule);
         }
         let empty = self.manifest.count == 0;
-        control!(empty == (self.manifest.root == [0; 32]), ManagerError::Manifest);
-        control!(empty || !self.type_rules.is_empty(), ManagerError::Manifest);
-        let life = self.expires_at.checked_sub(now).or_refuse(ManagerError::Overflow)?;
-        control!(life > i64::from(timelock) && life <= MAX_LIFE, ManagerError::ExpiryOutOfRange);
+        require!(empty == (self.manifest.root == [0; 32]), ManagerError::Manifest);
+        require!(empty || !self.type_rules.is_empty(), ManagerError::Manifest);
+        let life = self.expires_at.checked_sub(now).or_err(ManagerError::Overflow)?;
+        require!(
+            life > i64::from(timelock) && life <= MAX_PROPOSAL_SECONDS,
+            ManagerError::ExpiryOutOfRange
+        );
         let source = &self.source;
-        control!(
-            source.link.len() <= MAX_SOURCE
+        require!(
+            source.link.len() <= MAX_SOURCE_LEN
                 && source.commit.len() <= 64
-                && source.image.len() <= MAX_SOURCE,
+                && source.image.len() <= MAX_SOURCE_LEN,
             ManagerError::SourceTooLong
         );
         Ok(())
@@ -174,7 +178,7 @@ impl Terms {
     /// The digest that votes carry: sha256 over domain, manager id and the serialised terms.
     ///
     /// # Errors
-    /// Only when serialisation fails, which memory alone can cause.
+    /// Only when serialisation fails, which only a lack of memory can cause.
     pub fn digest(&self) -> Result<[u8; 32]> {
         let mut bytes = Vec::with_capacity(768);
         self.serialize(&mut bytes)?;

@@ -1,10 +1,12 @@
-//! Which accounts of the target may be migrated, and what they must look like before and after.
+//! Which accounts of the target may be migrated, and which version and length they must have before
+//! and after.
 use std::ops::RangeInclusive;
 
 use anchor_lang::prelude::*;
 
-use super::MAX_BACKUP;
-use crate::error::{ManagerError, OrRefuse as _};
+use super::backup::MAX_BACKUP_LEN;
+use crate::error::{ManagerError, OrErr as _};
+use crate::runtime::require::require;
 
 /// Most type rules of one proposal.
 pub const MAX_TYPE_RULES: usize = 16;
@@ -55,19 +57,19 @@ impl TypeRule {
     pub fn invariant(&self) -> Result<()> {
         let end = u32::from(self.version_offset)
             .checked_add(u32::from(self.version_width))
-            .or_refuse(ManagerError::Overflow)?;
+            .or_err(ManagerError::Overflow)?;
         let sound = self.discriminator != [0; 8]
             && matches!(self.version_width, 1 | 2)
             && self.version_offset >= 8
             && self.flags & !CRITICAL == 0
-            && (!self.is_critical() || self.old_len.max <= MAX_BACKUP)
+            && (!self.is_critical() || self.old_len.max <= MAX_BACKUP_LEN)
             && self.old_len.min <= self.old_len.max
             && self.new_len.min <= self.new_len.max
             && self.old_len.min >= end
             && self.new_len.min >= end
             && self.new_len.max.saturating_sub(self.old_len.min) <= MAX_GROWTH
             && self.old_len.max.saturating_sub(self.new_len.min) <= MAX_GROWTH;
-        control!(sound, ManagerError::TypeRule);
+        require!(sound, ManagerError::TypeRule);
         Ok(())
     }
 
@@ -101,7 +103,7 @@ impl TypeRule {
 
     /// Whether `data` is an account of this type, at version `to`, of an allowed new length.
     #[must_use]
-    pub fn arrived(&self, data: &[u8], to: u16) -> bool {
+    pub fn is_migrated(&self, data: &[u8], to: u16) -> bool {
         self.version(data) == Some(to) && self.new_len.holds(data.len())
     }
 }
@@ -149,10 +151,10 @@ mod tests {
         let len = |max| LenRange { min: 20, max };
         let rule =
             |max| TypeRule { flags: CRITICAL, old_len: len(max), new_len: len(max), ..rule() };
-        assert!(rule(MAX_BACKUP).is_critical());
-        assert!(rule(MAX_BACKUP).invariant().is_ok());
-        assert!(rule(MAX_BACKUP + 1).invariant().is_err());
-        assert!(TypeRule { flags: 0, ..rule(MAX_BACKUP + 1) }.invariant().is_ok());
+        assert!(rule(MAX_BACKUP_LEN).is_critical());
+        assert!(rule(MAX_BACKUP_LEN).invariant().is_ok());
+        assert!(rule(MAX_BACKUP_LEN + 1).invariant().is_err());
+        assert!(TypeRule { flags: 0, ..rule(MAX_BACKUP_LEN + 1) }.invariant().is_ok());
     }
 
     #[test]

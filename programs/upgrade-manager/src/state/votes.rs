@@ -1,10 +1,12 @@
-//! The tally: who voted what, and what follows for a proposal. Pure; the chain's clock comes in.
+//! The votes on a proposal and what follows from them. Pure: the clock comes in as a value.
 use anchor_lang::prelude::*;
 
-use super::{MAX_MEMBERS, MultisigConfig, role};
+use super::multisig::{MultisigConfig, role};
+use super::rules::MAX_MEMBERS;
 use crate::error::ManagerError;
+use crate::runtime::require::require;
 
-/// What a member said.
+/// How a member voted.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
     /// For.
@@ -27,9 +29,9 @@ impl Choice {
 /// One member's vote.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vote {
-    /// Who.
+    /// The member.
     pub member: Pubkey,
-    /// What.
+    /// For or against.
     pub choice: Choice,
     /// Chain time of the vote.
     pub at: i64,
@@ -38,7 +40,7 @@ pub struct Vote {
 /// One member's vote for rollback.
 #[derive(AnchorSerialize, AnchorDeserialize, InitSpace, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RollbackVote {
-    /// Who.
+    /// The member.
     pub member: Pubkey,
     /// Whether the member also agrees to give up accounts that cannot be restored.
     pub give_up: bool,
@@ -58,7 +60,7 @@ pub struct Ballot {
     pub rollback: Vec<RollbackVote>,
 }
 
-/// Where the votes stand.
+/// What the votes decide so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tally {
     /// Neither side has decided.
@@ -94,7 +96,7 @@ impl Ballot {
         self.votes.iter().find(|v| v.member == *member)
     }
 
-    /// Where the votes stand under `config`.
+    /// What the votes decide under `config`.
     #[must_use]
     pub fn tally(&self, config: &MultisigConfig) -> Tally {
         let threshold = usize::from(config.threshold);
@@ -122,7 +124,7 @@ impl Ballot {
     pub fn cast(&mut self, member: Pubkey, choice: Choice, at: i64) -> Result<()> {
         match self.votes.iter_mut().find(|v| v.member == member) {
             Some(vote) => {
-                control!(vote.choice != choice, ManagerError::AlreadyVoted);
+                require!(vote.choice != choice, ManagerError::AlreadyVoted);
                 *vote = Vote { member, choice, at };
             }
             None => self.votes.push(Vote { member, choice, at }),
@@ -137,24 +139,25 @@ impl Ballot {
     pub fn revoke(&mut self, member: &Pubkey) -> Result<()> {
         let before = self.votes.len();
         self.votes.retain(|v| v.member != *member);
-        control!(self.votes.len() < before, ManagerError::NoVote);
+        require!(self.votes.len() < before, ManagerError::NoVote);
         Ok(())
     }
 
-    /// Records that `member` wants to cancel and says whether enough voters of `config` do. Who is no
-    /// voter any more does not count.
+    /// Records the request of `member` to cancel. Returns whether enough voters of `config` asked.
+    /// Requests of members who may no longer vote are dropped.
     ///
     /// # Errors
     /// [`ManagerError::AlreadyVoted`].
     pub fn cast_cancel(&mut self, member: Pubkey, config: &MultisigConfig) -> Result<bool> {
         self.cancel.retain(|key| config.may_vote(key));
-        control!(!self.cancel.contains(&member), ManagerError::AlreadyVoted);
+        require!(!self.cancel.contains(&member), ManagerError::AlreadyVoted);
         self.cancel.push(member);
         Ok(self.cancel.len() >= usize::from(config.threshold))
     }
 
-    /// Records that `member` wants to roll back. A second vote may only add `give_up`. Drops who is
-    /// no voter of `config` any more: there is room for its members only.
+    /// Records the vote of `member` for rollback. A second vote may only add `give_up`. Votes of
+    /// members who may no longer vote are dropped, because the list has space for current members
+    /// only.
     ///
     /// # Errors
     /// [`ManagerError::AlreadyVoted`].
@@ -167,7 +170,7 @@ impl Ballot {
         self.rollback.retain(|v| config.may_vote(&v.member));
         match self.rollback.iter_mut().find(|v| v.member == member) {
             Some(vote) => {
-                control!(give_up && !vote.give_up, ManagerError::AlreadyVoted);
+                require!(give_up && !vote.give_up, ManagerError::AlreadyVoted);
                 vote.give_up = true;
             }
             None => self.rollback.push(RollbackVote { member, give_up }),

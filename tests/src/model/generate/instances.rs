@@ -2,13 +2,13 @@
 use super::{
     super::{
         Model,
-        course::{Proposal, Status},
         op::{
             Action, BUFFERS, Call, Code, DEV, GUARD, MULTISIGS, MultisigId, NOVA, Op, POOL,
             PROGRAMS, Person, Pid, Plan, ProgramId, Role, SECOND_GUARD, STRANGER, Scope,
             VAULT_COUNT, VAULTS, ZERO,
         },
         program::{Attestation, Holder, Phase},
+        voting::{Proposal, Status},
     },
     Dice, HOUR, Kind,
     moves::moves,
@@ -137,17 +137,17 @@ fn times(model: &Model, dice: &mut Dice) -> Vec<Op> {
     let now = model.now;
     let mut moments = vec![now.time + 60, now.time + i64::from(HOUR)];
     for proposal in model.proposals.values() {
-        let course = proposal.course();
-        if course.status.voting() {
+        let voting = proposal.voting();
+        if voting.status.is_voting() {
             // Mostly to the next thing that can happen, rarely past the end of it all.
-            moments.extend([course.eta; 4]);
-            moments.push(course.window_end);
+            moments.extend([voting.eta; 4]);
+            moments.push(voting.window_end);
             if dice.chance(20) {
-                moments.push(course.expires_at);
+                moments.push(voting.expires_at);
             }
         }
         if let Proposal::Upgrade(upgrade) = proposal
-            && upgrade.course.status.executed()
+            && upgrade.voting.status.executed()
             && dice.chance(40)
         {
             moments.push(upgrade.rollback_until);
@@ -285,8 +285,8 @@ fn votes(model: &Model, kind: Kind) -> Vec<Call> {
         vec![match kind {
             Kind::Approve => {
                 // More approvals than it takes are rare without this.
-                let course = model.proposals.get(&on).map(Proposal::course);
-                if course.is_some_and(|c| c.status == Status::Timelocked && by > 4) {
+                let voting = model.proposals.get(&on).map(Proposal::voting);
+                if voting.is_some_and(|c| c.status == Status::Timelocked && by > 4) {
                     return vec![];
                 }
                 vote(on, by, true)

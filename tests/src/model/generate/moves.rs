@@ -14,10 +14,10 @@ pub(super) fn moves(model: &Model, kind: Kind, dice: &mut Dice) -> Vec<Call> {
     let live = model.programs.iter().filter_map(|p| p.state.as_ref()?.last);
     for on in live {
         let Some(upgrade) = model.upgrade(on) else { continue };
-        let by = executor(model, upgrade.course.multisig, dice.clone());
+        let by = executor(model, upgrade.voting.multisig, dice.clone());
         let by = if kind == Kind::Restore && dice.chance(20) { GUARD } else { by };
         let Pid::Upgrade(program, ..) = on else { continue };
-        let slot = upgrade.course.executed.1;
+        let slot = upgrade.voting.executed.1;
         let standing = |vault| {
             let record = model.records.get(&(program, vault));
             record.map_or(Standing::Pending, |r| r.under(on, slot))

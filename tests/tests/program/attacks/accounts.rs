@@ -232,7 +232,8 @@ fn attack_02_addresses_of_another_bump_and_seeds_that_read_like_others() {
 
 #[test]
 fn attack_17_another_program_in_the_place_of_loader_system_or_target() {
-    let (loader, system) = (upgrade_manager::loader::ID, solana_system_interface::program::ID);
+    let (loader, system) =
+        (upgrade_manager::external::loader::ID, solana_system_interface::program::ID);
     let mut tried = 0;
     for case in cases::all() {
         let mut w = case.world.clone();

@@ -280,11 +280,11 @@ fn attack_32_a_way_back_that_is_poisoned_or_gone() {
 
 #[test]
 fn attack_34_a_program_stretched_until_nothing_fits_a_transaction() {
-    const MOST: usize = 10 * 1024 * 1024;
+    const MAX_ACCOUNT_LEN: usize = 10 * 1024 * 1024;
     for stage in [Stage::Ready, Stage::Executed] {
         let mut w = World::at(stage);
         let data = w.state().program_data;
-        w.chain.tamper(&data, |data| data.resize(MOST, 0));
+        w.chain.tamper(&data, |data| data.resize(MAX_ACCOUNT_LEN, 0));
         let (what, ix) = match stage {
             Stage::Ready => ("execute_upgrade (10 MiB)", w.execute_ix("dan")),
             _ => {
@@ -300,9 +300,9 @@ fn attack_34_a_program_stretched_until_nothing_fits_a_transaction() {
     w.upload("rollback", elf::v1());
     w.freeze("rollback", BufferRole::Rollback);
     let data = w.state().program_data;
-    w.chain.tamper(&data, |data| data.resize(MOST, 0));
+    w.chain.tamper(&data, |data| data.resize(MAX_ACCOUNT_LEN, 0));
     w.attest_rollback("rollback");
     let mut w = World::at(Stage::Executed);
-    w.chain.tamper(&data, |data| data.resize(MOST, 0));
+    w.chain.tamper(&data, |data| data.resize(MAX_ACCOUNT_LEN, 0));
     w.migrate_all();
 }

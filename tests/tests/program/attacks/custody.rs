@@ -15,8 +15,8 @@ use upgrade_manager::{
     instructions::ProposeArgs,
     seeds,
     state::{
-        Action, BufferRole, MAX_PAUSE, MultisigRules, Phase, ProgramUpgradeState, ProposalStatus,
-        Transfer, UpgradeProposal, role,
+        Action, BufferRole, MultisigRules, PAUSE_SECONDS, Phase, ProgramUpgradeState,
+        ProposalStatus, Transfer, UpgradeProposal, role,
     },
 };
 
@@ -268,7 +268,7 @@ fn attack_31_a_guardian_that_does_more_than_guard() {
     let mut w = World::at(Stage::Ready);
     let (pause, execute) = (w.pause_ix("guardian"), w.execute_ix("dan"));
     w.passes(&[pause.clone()], &who);
-    let until = w.chain.time() + MAX_PAUSE;
+    let until = w.chain.time() + PAUSE_SECONDS;
     assert_eq!(w.config().paused_until, until);
     w.attack(E::Paused, &[execute.clone()], &["dan"]);
     w.attack(E::Paused, &[pause.clone()], &who);
@@ -278,12 +278,12 @@ fn attack_31_a_guardian_that_does_more_than_guard() {
     long.chain.pass(i64::from(TIMELOCK));
     long.passes(&[pause.clone()], &who);
     let long_execute = long.execute_ix("dan");
-    long.chain.pass(MAX_PAUSE - 1);
+    long.chain.pass(PAUSE_SECONDS - 1);
     long.attack(E::Paused, &[long_execute.clone()], &["dan"]);
     long.chain.pass(1);
     long.would_pass(&[long_execute.clone()], &["dan"]);
     long.attack(E::PauseTooSoon, &[pause.clone()], &who);
-    long.chain.pass(MAX_PAUSE - 1);
+    long.chain.pass(PAUSE_SECONDS - 1);
     long.attack(E::PauseTooSoon, &[pause.clone()], &who);
     long.chain.pass(1);
     long.would_pass(&[pause.clone()], &who);

@@ -223,9 +223,9 @@ fn a_vault_that_follows_after_completion_keeps_the_old_code_away_until_it_is_res
 #[test]
 fn the_largest_batch_of_looks_fits_the_heap_with_both_its_events() {
     // 64 accounts is what a transaction may lock: 28 vaults and records, and the fixed ones.
-    const MOST: u32 = 28;
+    const MAX_ACCOUNTS: u32 = 28;
     let mut w = World::at(Stage::Registered);
-    (100..100 + MOST).for_each(|index| w.open_vault(index, 0));
+    (100..100 + MAX_ACCOUNTS).for_each(|index| w.open_vault(index, 0));
     w.vaults = w.vaults.iter().copied().filter(|v| w.index_of(v) >= 100).collect();
     w.stage_buffers(elf::v2(), elf::v1());
     w.propose();
@@ -245,7 +245,7 @@ fn the_largest_batch_of_looks_fits_the_heap_with_both_its_events() {
     w.verify_all();
     assert_eq!(w.events.len(), seen + 2);
     let counters = w.state().counters;
-    assert_eq!((counters.closed, counters.verified), (MOST / 2, MOST / 2));
+    assert_eq!((counters.closed, counters.verified), (MAX_ACCOUNTS / 2, MAX_ACCOUNTS / 2));
     assert_eq!(w.record(&vaults[0]).status, AccountStatus::Closed);
     w.complete();
 }

@@ -7,7 +7,7 @@ use e2e::{
     keys::{address, key},
     world::{DECIDING, EVENT_TAG, SOL, Stage, VAULTS, World, events, sha256},
 };
-use hostile_target::{FIRST, PASS_ON, Wrong};
+use hostile_target::{FIRST_WRONG_INDEX, PASS_ON, Wrong};
 use solana_instruction::{AccountMeta, Instruction};
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
@@ -19,7 +19,7 @@ use upgrade_manager::{
 
 /// What a wrong must come to.
 #[derive(Clone, Copy, Debug)]
-enum Fate {
+enum Ending {
     /// The manager refuses by name.
     Named(ManagerError),
     /// The runtime refuses, saying this.
@@ -29,8 +29,8 @@ enum Fate {
 }
 
 /// What each wrong comes to at migration.
-fn at_migration(wrong: Wrong) -> Fate {
-    use Fate::{Harmless, Named, Runtime};
+fn at_migration(wrong: Wrong) -> Ending {
+    use Ending::{Harmless, Named, Runtime};
     match wrong {
         Wrong::DoNothing
         | Wrong::FlipVersion
@@ -59,8 +59,8 @@ fn at_migration(wrong: Wrong) -> Fate {
 }
 
 /// What each wrong comes to at restore, when its migration did no harm.
-fn at_restore(wrong: Wrong) -> Fate {
-    use Fate::{Harmless, Named, Runtime};
+fn at_restore(wrong: Wrong) -> Ending {
+    use Ending::{Harmless, Named, Runtime};
     match wrong {
         Wrong::RestoreOther | Wrong::RestoreNothing => Named(ManagerError::NotExact),
         Wrong::RestoreTooMuch => Named(ManagerError::LamportsMoved),
@@ -79,7 +79,7 @@ fn hostile_world() -> (World, Vec<(Wrong, Pubkey)>) {
     let mut w = World::at(Stage::Registered);
     let owner = address("owner");
     let mut vaults = vec![];
-    for (i, wrong) in (FIRST..).zip(Wrong::ALL) {
+    for (i, wrong) in (FIRST_WRONG_INDEX..).zip(Wrong::ALL) {
         w.open_vault(i, balance_for(wrong));
         vaults.push((wrong, client::vault_address(&owner, i)));
     }
@@ -94,7 +94,7 @@ fn hostile_world() -> (World, Vec<(Wrong, Pubkey)>) {
 
 /// A vault that nothing wrong is done to.
 fn honest(w: &World) -> Pubkey {
-    *w.vaults.iter().find(|v| w.index_of(v) < FIRST).unwrap()
+    *w.vaults.iter().find(|v| w.index_of(v) < FIRST_WRONG_INDEX).unwrap()
 }
 
 /// Tries the wrongs in `which` at migration; each must meet its fate.
@@ -105,9 +105,9 @@ fn migrate(w: &mut World, vaults: &[(Wrong, Pubkey)], which: impl Fn(Wrong) -> b
         println!("{wrong:?}: {fate:?}");
         tried += 1;
         match fate {
-            Fate::Named(error) => w.attack(error, &[ix], &["cranker"]),
-            Fate::Runtime(text) => w.attack_saying(text, &[ix], &["cranker"]),
-            Fate::Harmless => w.passes(&[ix], &["cranker"]),
+            Ending::Named(error) => w.attack(error, &[ix], &["cranker"]),
+            Ending::Runtime(text) => w.attack_saying(text, &[ix], &["cranker"]),
+            Ending::Harmless => w.passes(&[ix], &["cranker"]),
         }
     }
     tried
@@ -124,7 +124,7 @@ fn attack_15_the_target_uses_the_signatures_it_is_given() {
     let (honest, data) = (honest(&w), w.state().program_data);
     let one = vaults.iter().find(|(wrong, _)| *wrong == Wrong::MoveAuthority).unwrap().1;
     let mut smuggled = w.migrate_ix(&[one]);
-    let loader = upgrade_manager::loader::ID;
+    let loader = upgrade_manager::external::loader::ID;
     smuggled.accounts.push(AccountMeta::new(data, false));
     smuggled.accounts.push(AccountMeta::new_readonly(loader, false));
     w.attack_saying("MissingAccount", &[smuggled], &["cranker"]);
@@ -214,7 +214,7 @@ const GOVERNANCE: [&str; 14] = [
 fn attack_23_migrations_that_lie() {
     let (mut w, vaults) = hostile_world();
     let before = w.snapshot();
-    let lies = |wrong| matches!(at_migration(wrong), Fate::Named(_) | Fate::Runtime(_));
+    let lies = |wrong| matches!(at_migration(wrong), Ending::Named(_) | Ending::Runtime(_));
     assert_eq!(migrate(&mut w, &vaults, lies), 17);
     assert_eq!((w.snapshot(), w.state().counters.migrated), (before, 0));
     // One lie stops the whole batch, honest accounts first or last.
@@ -225,22 +225,23 @@ fn attack_23_migrations_that_lie() {
         let ix = w.migrate_ix(&batch);
         w.refused(&[ix], &[&key("cranker")]);
     }
-    let harmless = |wrong| matches!(at_migration(wrong), Fate::Harmless);
+    let harmless = |wrong| matches!(at_migration(wrong), Ending::Harmless);
     assert_eq!(migrate(&mut w, &vaults, harmless), 5);
     w.vote_rollback(&DECIDING, false);
     for (wrong, vault) in vaults.iter().filter(|(wrong, _)| harmless(*wrong)) {
         let restore = w.restore_ix("dan", &w.old_bytes(&[*vault]));
         println!("{wrong:?} at restore: {:?}", at_restore(*wrong));
         match at_restore(*wrong) {
-            Fate::Named(error) => w.attack(error, &[restore], &["dan", "payer"]),
-            Fate::Runtime(text) => w.attack_saying(text, &[restore], &["dan", "payer"]),
-            Fate::Harmless => w.passes(&[restore], &["dan", "payer"]),
+            Ending::Named(error) => w.attack(error, &[restore], &["dan", "payer"]),
+            Ending::Runtime(text) => w.attack_saying(text, &[restore], &["dan", "payer"]),
+            Ending::Harmless => w.passes(&[restore], &["dan", "payer"]),
         }
     }
     assert_eq!(w.state().counters.restored, 1);
     // A multisig that was cheated goes back and loses nothing.
     let (mut w, _) = hostile_world();
-    let honest: Vec<_> = w.vaults.iter().copied().filter(|v| w.index_of(v) < FIRST).collect();
+    let honest: Vec<_> =
+        w.vaults.iter().copied().filter(|v| w.index_of(v) < FIRST_WRONG_INDEX).collect();
     let migrate = w.migrate_ix(&honest);
     w.passes(&[migrate], &["cranker"]);
     w.vote_rollback(&DECIDING, false);

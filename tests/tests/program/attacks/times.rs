@@ -12,8 +12,8 @@ use upgrade_manager::{
     error::ManagerError,
     instructions::ProposeArgs,
     state::{
-        BufferRole, Course, LenRange, Manifest, MultisigConfig, ProgramUpgradeState,
-        ProposalStatus, TypeRule,
+        BufferRole, LenRange, Manifest, MultisigConfig, ProgramUpgradeState, ProposalStatus,
+        TypeRule, Votable,
     },
 };
 

@@ -47,7 +47,7 @@ fn a_large_buffer_is_attested_chunk_by_chunk_in_order_and_once() {
     let code = &w.chain.data(&buffer)[37..];
     assert_eq!(
         (known.attested, known.sha256),
-        (true, upgrade_manager::loader::code_hash(code).unwrap())
+        (true, upgrade_manager::state::elf::code_hash(code).unwrap())
     );
     w.attack(ManagerError::AlreadyAttested, &[chunk], &[]);
     w.attack(ManagerError::AlreadyAttested, &[whole], &[]);

@@ -2,6 +2,6 @@
 mod backups;
 mod code;
 mod execute;
-mod known;
 mod multisig;
 mod transfer;
+mod wrong_accounts;

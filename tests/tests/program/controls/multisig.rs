@@ -1,9 +1,9 @@
 //! Controls on what a multisig decides about itself that no attack of the table asks for.
-use e2e::world::{LIFE, Stage, World};
+use e2e::world::{PROPOSAL_LIFETIME, Stage, World};
 use upgrade_manager::{
     error::ManagerError,
     instructions::GovernanceArgs,
-    state::{Action, Choice, MAX_NOTE, ProposalStatus},
+    state::{Action, Choice, MAX_NOTE_LEN, ProposalStatus},
 };
 
 #[test]
@@ -41,10 +41,10 @@ fn a_multisig_ends_only_when_nothing_is_left_of_it() {
 #[test]
 fn a_note_has_room_for_a_sentence_and_no_more() {
     let mut w = World::at(Stage::Multisig);
-    for (len, fits) in [(MAX_NOTE, true), (MAX_NOTE + 1, false)] {
+    for (len, fits) in [(MAX_NOTE_LEN, true), (MAX_NOTE_LEN + 1, false)] {
         let args = GovernanceArgs {
             genesis_hash: [7; 32],
-            expires_at: w.chain.time() + LIFE,
+            expires_at: w.chain.time() + PROPOSAL_LIFETIME,
             note: "n".repeat(len),
             action: Action::Dissolve,
         };

@@ -3,7 +3,7 @@
 use backend::instructions as ix;
 use e2e::{
     keys::{address, key},
-    world::{LIFE, Stage, World},
+    world::{PROPOSAL_LIFETIME, Stage, World},
 };
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
@@ -15,7 +15,7 @@ use upgrade_manager::{
 fn args(w: &World, transfer: Transfer) -> GovernanceArgs {
     GovernanceArgs {
         genesis_hash: [7; 32],
-        expires_at: w.chain.time() + LIFE,
+        expires_at: w.chain.time() + PROPOSAL_LIFETIME,
         note: String::new(),
         action: Action::TransferAuthority(transfer),
     }

@@ -67,8 +67,8 @@ fn neither_a_script_nor_half_an_elf_is_attested() {
 
 #[test]
 fn two_mebibytes_are_hashed_in_one_transaction_and_not_a_byte_more() {
-    const MOST: usize = 2 * 1024 * 1024;
-    for (len, fits) in [(MOST, true), (MOST + 1, false)] {
+    const MAX_ELF_LEN: usize = 2 * 1024 * 1024;
+    for (len, fits) in [(MAX_ELF_LEN, true), (MAX_ELF_LEN + 1, false)] {
         let mut w = World::at(Stage::Registered);
         w.upload("upgrade", elf::v2());
         let buffer = w.buffer_key("upgrade").pubkey();

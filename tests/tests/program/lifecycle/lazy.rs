@@ -1,7 +1,7 @@
 //! Migration on first use: nobody has migrated a user's vault, so the user's own transaction does, in
 //! front of what it came for. The wallet needs no role, and the user waits for nobody.
 use backend::{
-    gateway::{MAX_UNITS, PACKET, transaction_size, with_budget},
+    chain::{MAX_TRANSACTION_LEN, MAX_UNITS, transaction_size, with_budget},
     instructions::{self as ix, Migrate},
 };
 use demo_vault::{client, error::VaultError, v2};
@@ -13,7 +13,7 @@ use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
     error::ManagerError,
-    state::{AccountStatus, MAX_PAUSE},
+    state::{AccountStatus, PAUSE_SECONDS},
 };
 
 /// The vault of the owner's with index 3, which holds three SOL.
@@ -40,7 +40,7 @@ fn a_withdrawal_migrates_the_users_vault_in_the_same_transaction() {
 
     let both = [migrate(&w, "owner"), withdraw(SOL)];
     let size = transaction_size(&with_budget(&both, MAX_UNITS, 1), &address("owner"));
-    assert!(size <= PACKET, "{size} bytes are more than a packet holds");
+    assert!(size <= MAX_TRANSACTION_LEN, "{size} bytes are more than a packet holds");
     let before = w.chain.lamports(&address("owner"));
     let meta = w.chain.ok(&both, &[&owner]);
     println!("units migrate_accounts and withdraw: {}", meta.compute_units_consumed);
@@ -100,7 +100,7 @@ fn a_pause_keeps_users_waiting_and_no_longer_than_it_lasts() {
     let both = [migrate(&w, "owner"), withdraw(SOL)];
     w.chain.refuse(ManagerError::Paused, &both, &[&key("owner")]);
     w.chain.refuse(VaultError::NeedsMigration, &[withdraw(SOL)], &[&key("owner")]);
-    w.chain.pass(MAX_PAUSE - 1);
+    w.chain.pass(PAUSE_SECONDS - 1);
     w.chain.refuse(ManagerError::Paused, &both, &[&key("owner")]);
     w.chain.pass(1);
     w.chain.ok(&both, &[&key("owner")]);

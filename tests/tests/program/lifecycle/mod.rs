@@ -1,6 +1,7 @@
 //! The life of a proposal step by step, and the bounds on compute units, hashes and sections that it keeps.
 mod buffers;
 mod close;
+mod completion;
 mod events;
 mod execute;
 mod hash;
@@ -8,7 +9,6 @@ mod lazy;
 mod migrate;
 mod rollback;
 mod security;
-mod settle;
 mod setup;
 mod times;
 mod units;

@@ -1,7 +1,7 @@
 //! The four edges of time: lock, window, expiry and the slots that must pass with them.
 use e2e::{
     keys::{address, key},
-    world::{DECIDING, LIFE, Stage, TIMELOCK, World},
+    world::{DECIDING, PROPOSAL_LIFETIME, Stage, TIMELOCK, World},
 };
 use upgrade_manager::{error::ManagerError, instructions::ProposeArgs, state::ProposalStatus};
 
@@ -26,7 +26,7 @@ fn nothing_expires_early_and_anyone_may_clear_what_has_expired() {
 #[test]
 fn an_executed_proposal_does_not_expire() {
     let mut w = World::at(Stage::Executed);
-    w.chain.pass(LIFE * 2);
+    w.chain.pass(PROPOSAL_LIFETIME * 2);
     let expire = w.expire_ix();
     w.chain.refuse(ManagerError::NotVoting, &[expire], &[]);
 }

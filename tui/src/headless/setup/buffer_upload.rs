@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use backend::{ProgramBuilder, SetupManager, UploadRequest, build::BuiltElf};
+use backend::{BuiltElf, ProgramBuilder, SetupManager, UploadRequest};
 
 use super::confirm;
 use crate::{cli::setup::Upload, config::KeyFile, headless::check_cluster, session::Session};
@@ -19,7 +19,7 @@ pub(super) async fn run(session: &Session, args: &Upload) -> Result<u8> {
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
     check_cluster(session, &backend).await?;
-    let builder = ProgramBuilder::new(&backend);
+    let builder = ProgramBuilder::new(&backend.context());
     let elf = match (&args.file, args.program) {
         (Some(file), _) => builder.check_file(file),
         (None, Some(program)) => builder.live_elf(&program).await,
@@ -46,8 +46,13 @@ pub(super) async fn run(session: &Session, args: &Upload) -> Result<u8> {
             .create(&folder)
             .with_context(|| format!("The folder {} cannot be made.", folder.display()))?;
     }
-    let desk = SetupManager::new(&backend);
-    let request = UploadRequest { elf, program: args.program, key_file: key_file.clone(), ours };
+    let desk = SetupManager::new(&backend.context());
+    let request = UploadRequest {
+        elf,
+        program: args.program,
+        key_file: key_file.clone(),
+        remove_key_file: ours,
+    };
     let shown = desk.upload(request).await.map_err(|e| session.clean(&e))?;
     let code = confirm::run(session, &desk, shown, args.go, "buffer").await;
     if code.is_err() && key_file.exists() {

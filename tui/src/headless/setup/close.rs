@@ -4,16 +4,23 @@ use anyhow::{Result, bail};
 use backend::Verb;
 use solana_pubkey::Pubkey;
 
-use super::{confirm, desk};
+use super::{confirm, desk, desk_by_address};
 use crate::{
     cli::{Act, setup::Close},
-    headless::{act, fresh},
+    headless::{fresh, target},
     model::snapshot::Snapshot,
     session::Session,
 };
 
 pub(super) async fn run(session: &Session, args: &Close) -> Result<u8> {
-    let desk = desk(session).await?;
+    let proposal = target::address(args.proposal.as_deref());
+    let by_address = args.multisig.or(args.buffer).or(proposal).is_some();
+    let (session, desk) = if by_address {
+        desk_by_address(session).await?
+    } else {
+        (session.clone(), desk(session).await?)
+    };
+    let session = &session;
     if let Some(multisig) = args.multisig {
         let shown = desk.close_multisig(&multisig).await.map_err(|e| session.clean(&e))?;
         return confirm::run(session, &desk, shown, args.go, "multisig").await;
@@ -30,7 +37,7 @@ pub(super) async fn run(session: &Session, args: &Close) -> Result<u8> {
         let shown = shown.map_err(|e| session.clean(&e))?;
         return confirm::run(session, &desk, shown, args.go, "buffer").await;
     }
-    let proposal = match act::address(args.proposal.as_deref()) {
+    let proposal = match proposal {
         Some(address) => address,
         None => choose(&fresh(session).await?.snapshot, args)?,
     };
@@ -44,7 +51,7 @@ fn choose(snapshot: &Snapshot, args: &Close) -> Result<Pubkey> {
         let (proposal, program) = (args.proposal.clone(), args.program);
         let act = Act { proposal, program, yes: args.go.yes, output: args.go.output };
         // Which verb it is only matters where no proposal is named.
-        return act::choose(snapshot, Verb::Expire, &act);
+        return target::choose(snapshot, Verb::Expire, &act);
     }
     let live: Vec<_> = snapshot.programs().iter().filter_map(|r| r.account.live_proposal).collect();
     let left: Vec<_> = snapshot

@@ -10,9 +10,8 @@ use tokio::sync::mpsc;
 use crate::{
     cli::setup::Go,
     headless::{
-        NOT_CONFIRMED,
-        act::{self, UNCONFIRMED},
-        failed, print, print_json,
+        NOT_CONFIRMED, failed, print, print_json,
+        signing::{self, UNCONFIRMED},
     },
     session::Session,
     strings as s,
@@ -33,7 +32,8 @@ pub(super) async fn run(
     let json = go.output.json;
     if !json {
         let simulation = shown.simulation.as_ref();
-        act::describe(&shown.title, shown.step.as_ref(), &shown.facts, &shown.checks, simulation)?;
+        let (title, step) = (&shown.title, shown.step.as_ref());
+        signing::describe(title, step, &shown.facts, &shown.checks, simulation)?;
     }
     let plain = described(&shown, name);
     let told = |error: &str| json.then(|| with_error(plain.clone(), error));
@@ -60,9 +60,9 @@ pub(super) async fn run(
     let (writes, listed): (Vec<_>, Vec<_>) =
         receipt.sent.iter().partition(|tx| tx.verb == WRITE && tx.error.is_none());
     for tx in listed.iter().filter(|tx| !written.contains(&tx.signature)) {
-        act::write_down(session, proposal, tx).await;
+        signing::write_down(session, proposal, tx).await;
         if !json {
-            print(&act::sent(tx))?;
+            print(&signing::sent(tx))?;
         }
     }
     let error = receipt.failures.first().cloned();
@@ -94,9 +94,9 @@ async fn follow(
     while let Some(progress) = heard.recv().await {
         match progress {
             Progress::Sent(tx) if tx.verb != WRITE => {
-                act::write_down(&session, proposal, &tx).await;
+                signing::write_down(&session, proposal, &tx).await;
                 if !json {
-                    let _ = print(&act::sent(&tx));
+                    let _ = print(&signing::sent(&tx));
                 }
                 written.insert(tx.signature);
             }
@@ -127,7 +127,7 @@ fn described(shown: &SetupPreflight, name: &str) -> Value {
             .collect::<Vec<_>>(),
         "checks": shown.checks.iter()
             .map(|c| json!({
-                "verdict": act::word(c.verdict).to_lowercase(),
+                "verdict": signing::word(c.verdict).to_lowercase(),
                 "sentence": c.sentence,
             }))
             .collect::<Vec<_>>(),

@@ -6,7 +6,7 @@ use backend::{MultisigChange, SetupManager};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::MemberArgs;
 
-use super::{confirm, desk};
+use super::{confirm, desk, desk_by_address};
 use crate::{
     cli::governance::{Motion, OfMultisig, ProposeChange, ProposeDissolve, ProposeTransfer},
     headless::fresh,
@@ -17,9 +17,9 @@ use crate::{
 const HOUR: u32 = 3_600;
 const DAY: u32 = 24 * HOUR;
 
-fn motion(args: &Motion) -> backend::Motion {
+fn motion(args: &Motion) -> backend::MultisigProposalRequest {
     let expires_in = Duration::from_secs(u64::from(args.expires_in).saturating_mul(86_400));
-    backend::Motion { note: args.note.clone(), expires_in }
+    backend::MultisigProposalRequest { note: args.note.clone(), expires_in }
 }
 
 /// The only multisig that has not ended.
@@ -34,28 +34,33 @@ fn choose(snapshot: &Snapshot) -> Result<Pubkey> {
     }
 }
 
-async fn of_multisig(session: &Session, wanted: Option<Pubkey>) -> Result<(SetupManager, Pubkey)> {
-    let desk = desk(session).await?;
+/// The session to go on with, the way to sign, and the multisig.
+async fn of_multisig(
+    session: &Session,
+    wanted: Option<Pubkey>,
+) -> Result<(Session, SetupManager, Pubkey)> {
     // A multisig that is named needs no list of accounts: a pause must not wait for one.
     if let Some(multisig) = wanted {
-        return Ok((desk, multisig));
+        let (session, desk) = desk_by_address(session).await?;
+        return Ok((session, desk, multisig));
     }
+    let desk = desk(session).await?;
     let known = fresh(session).await.context(
         "The multisig could not be looked up: name it with --multisig ADDRESS, which needs no list of accounts.",
     )?;
-    Ok((desk, choose(&known.snapshot)?))
+    Ok((session.clone(), desk, choose(&known.snapshot)?))
 }
 
 pub(super) async fn change(session: &Session, args: &ProposeChange) -> Result<u8> {
-    let (desk, multisig) = of_multisig(session, args.multisig).await?;
+    let (session, desk, multisig) = of_multisig(session, args.multisig).await?;
     let shown = desk.propose_change(&multisig, &wishes(args), motion(&args.motion)).await;
-    confirm::run(session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
+    confirm::run(&session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
 }
 
 pub(super) async fn dissolve(session: &Session, args: &ProposeDissolve) -> Result<u8> {
-    let (desk, multisig) = of_multisig(session, args.multisig).await?;
+    let (session, desk, multisig) = of_multisig(session, args.multisig).await?;
     let shown = desk.propose_dissolve(&multisig, motion(&args.motion)).await;
-    confirm::run(session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
+    confirm::run(&session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
 }
 
 pub(super) async fn transfer(session: &Session, args: &ProposeTransfer) -> Result<u8> {
@@ -66,15 +71,15 @@ pub(super) async fn transfer(session: &Session, args: &ProposeTransfer) -> Resul
 }
 
 pub(super) async fn pause(session: &Session, args: &OfMultisig) -> Result<u8> {
-    let (desk, multisig) = of_multisig(session, args.multisig).await?;
+    let (session, desk, multisig) = of_multisig(session, args.multisig).await?;
     let shown = desk.pause(&multisig).await.map_err(|e| session.clean(&e))?;
-    confirm::run(session, &desk, shown, args.go, "multisig").await
+    confirm::run(&session, &desk, shown, args.go, "multisig").await
 }
 
 pub(super) async fn unpause(session: &Session, args: &OfMultisig) -> Result<u8> {
-    let (desk, multisig) = of_multisig(session, args.multisig).await?;
+    let (session, desk, multisig) = of_multisig(session, args.multisig).await?;
     let shown = desk.unpause(&multisig).await.map_err(|e| session.clean(&e))?;
-    confirm::run(session, &desk, shown, args.go, "multisig").await
+    confirm::run(&session, &desk, shown, args.go, "multisig").await
 }
 
 fn wishes(args: &ProposeChange) -> MultisigChange {

@@ -82,5 +82,14 @@ async fn desk(session: &Session) -> Result<SetupManager> {
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
     super::check_cluster(session, &backend).await?;
-    Ok(SetupManager::new(&backend))
+    Ok(SetupManager::new(&backend.context()))
+}
+
+/// The same for a command that names a proposal, multisig or buffer by its address, and the session to go on
+/// with: a mirror of another cluster does not stop it and is left alone.
+async fn desk_by_address(session: &Session) -> Result<(Session, SetupManager)> {
+    let signer = session.signer()?;
+    let backend = session.backend(signer).await?;
+    let session = super::cluster::for_address(session, &backend).await?;
+    Ok((session, SetupManager::new(&backend.context())))
 }

@@ -4,19 +4,19 @@ use std::{cell::Cell, sync::Mutex};
 use proptest::prelude::*;
 
 use super::*;
-use crate::source::fault::Fault as Rejected;
+use crate::source::fault::RpcFault as Rejected;
 
 /// A node with `all`, newest first, that answers in pages of `size`.
-struct Node {
+struct PagedNode {
     all: Mutex<Vec<Listed>>,
     size: usize,
     /// Calls after which the node turns bad.
     calls: Cell<usize>,
-    fault: Option<(usize, Fault)>,
+    fault: Option<(usize, RpcFault)>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Fault {
+enum RpcFault {
     /// It answers as if nothing was older.
     ForgetsAnchors,
     /// It begins at the top again.
@@ -33,16 +33,16 @@ fn sig(n: u64) -> Signature {
     Signature::from(bytes)
 }
 
-fn node(slots: &[u64], size: usize) -> Node {
+fn node(slots: &[u64], size: usize) -> PagedNode {
     let numbered = slots.iter().zip(1u64..);
     let mut all: Vec<Listed> = numbered
         .map(|(slot, n)| Listed { slot: *slot, signature: sig(n), failed: n % 7 == 0 })
         .collect();
     all.sort_by_key(|e| std::cmp::Reverse(e.slot));
-    Node { all: Mutex::new(all), size, calls: Cell::new(0), fault: None }
+    PagedNode { all: Mutex::new(all), size, calls: Cell::new(0), fault: None }
 }
 
-impl List for Node {
+impl List for PagedNode {
     async fn page(&self, before: Option<Signature>) -> Result<Vec<Listed>> {
         let call = self.calls.get();
         self.calls.set(call + 1);
@@ -50,11 +50,11 @@ impl List for Node {
         let mut before = before;
         match self.fault {
             Some((from, fault)) if call >= from => match fault {
-                Fault::ForgetsAnchors if before.is_some() => return Ok(vec![]),
-                Fault::Circles => before = None,
-                Fault::Prunes(slot) => all.retain(|e| e.slot >= slot),
-                Fault::Skips(n) => all.retain(|e| e.signature != sig(n)),
-                Fault::ForgetsAnchors => {}
+                RpcFault::ForgetsAnchors if before.is_some() => return Ok(vec![]),
+                RpcFault::Circles => before = None,
+                RpcFault::Prunes(slot) => all.retain(|e| e.slot >= slot),
+                RpcFault::Skips(n) => all.retain(|e| e.signature != sig(n)),
+                RpcFault::ForgetsAnchors => {}
             },
             _ => {}
         }
@@ -69,7 +69,7 @@ impl List for Node {
     }
 
     async fn has(&self, signature: &Signature) -> Result<bool> {
-        let forgets = matches!(self.fault, Some((_, Fault::ForgetsAnchors)));
+        let forgets = matches!(self.fault, Some((_, RpcFault::ForgetsAnchors)));
         Ok(!forgets && self.all.lock().unwrap().iter().any(|e| e.signature == *signature))
     }
 
@@ -79,13 +79,13 @@ impl List for Node {
     }
 }
 
-fn expected(node: &Node, after: u64, upto: u64) -> Slots {
+fn expected(node: &PagedNode, after: u64, upto: u64) -> Slots {
     let all = node.all.lock().unwrap().clone();
     successful(all.into_iter().filter(|e| e.slot > after && e.slot <= upto))
 }
 
 /// All windows together, checked to come oldest first, and the size of the largest.
-async fn read(node: &Node, after: u64, upto: u64, known: bool) -> Result<(Slots, usize)> {
+async fn read(node: &PagedNode, after: u64, upto: u64, known: bool) -> Result<(Slots, usize)> {
     let mut pages = Pages::survey(node, after, upto, known).await?;
     let (mut out, mut largest) = (Slots::new(), 0);
     while let Some(window) = pages.next(node).await? {
@@ -125,9 +125,11 @@ fn a_list_that_goes_on_where_the_mirror_stands_is_asked_for_one_page() {
 #[test]
 fn a_list_that_loses_its_place_goes_in_a_circle_or_shrinks_is_an_error_and_no_hole() {
     let slots: Vec<u64> = (0..60).map(|n| 10 + n / 2).collect();
-    for (fault, known) in
-        [(Fault::ForgetsAnchors, false), (Fault::Circles, false), (Fault::Prunes(25), true)]
-    {
+    for (fault, known) in [
+        (RpcFault::ForgetsAnchors, false),
+        (RpcFault::Circles, false),
+        (RpcFault::Prunes(25), true),
+    ] {
         for from in 1..4 {
             let mut node = node(&slots, 8);
             node.fault = Some((from, fault));
@@ -138,7 +140,7 @@ fn a_list_that_loses_its_place_goes_in_a_circle_or_shrinks_is_an_error_and_no_ho
     }
     // Between the two walks.
     let mut node = node(&slots, 8);
-    node.fault = Some((12, Fault::Skips(49)));
+    node.fault = Some((12, RpcFault::Skips(49)));
     let error = block_on(read(&node, 0, 100, false)).unwrap_err().to_string();
     assert!(error.contains("now lists"), "{error}");
 }
@@ -178,7 +180,7 @@ proptest! {
 
 /// Turns the order inside each slot by some places at each call.
 struct Shuffling {
-    node: Node,
+    node: PagedNode,
     turn: usize,
 }
 

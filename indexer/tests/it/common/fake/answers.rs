@@ -45,7 +45,9 @@ pub fn answer(state: &mut State, method: &str, params: &Value) -> Answer {
                 return Err((-32_602, "Too many inputs provided; max 100"));
             }
             let parse = |k: &Value| k.as_str().unwrap_or_default().parse().unwrap_or_default();
-            at(slot, &keys.iter().map(|k| one(state, &parse(k))).collect())
+            let found = at(slot, &keys.iter().map(|k| one(state, &parse(k))).collect());
+            state.slot += state.leap;
+            found
         }
         "getSignaturesForAddress" => signatures(state, params),
         "getBlock" => {

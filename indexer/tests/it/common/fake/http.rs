@@ -1,5 +1,5 @@
-//! The smallest HTTP server that a JSON-RPC client accepts: POST, Content-Length, keep-alive; bodies
-//! of unknown length in chunks.
+//! The smallest HTTP server that a JSON-RPC client accepts: POST, Content-Length, keep-alive;
+//! bodies of unknown length in chunks.
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -80,9 +80,9 @@ pub struct Line {
 }
 
 impl Line {
-    /// Whether the connection still stands. One that has more than `patience` waiting is cut.
-    pub fn push(&self, push: &Push, patience: usize) -> bool {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= patience {
+    /// Whether the connection still stands. One that has more than `max_waiting` waiting is cut.
+    pub fn push(&self, push: &Push, max_waiting: usize) -> bool {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= max_waiting {
             self.lagged.notify_one();
             return false;
         }

@@ -104,6 +104,8 @@ pub struct State {
     /// How many slots what is confirmed trails the newest slot.
     pub unconfirmed: u64,
     pub unix: i64,
+    /// Slots that pass behind each answer about accounts that were asked for by address.
+    pub leap: u64,
     /// Owner and data of each account.
     pub accounts: BTreeMap<Pubkey, (Pubkey, Vec<u8>)>,
     /// Version records beside these, made as they are sent, see `crowd`.
@@ -131,7 +133,7 @@ pub struct State {
     /// Websockets take nothing in, so no ping is answered; they go on speaking.
     pub deaf: bool,
     /// Messages that may wait for a client before its connection is cut.
-    pub patience: usize,
+    pub max_waiting: usize,
     /// Delay of the next snapshots; what they hold is taken before it.
     pub snapshot_delay: Duration,
     /// Lists of accounts stop behind so many and wait until this is none.
@@ -152,7 +154,8 @@ pub struct State {
     pub page: usize,
     /// Be a surfnet, which stamps every account that it tells of with this slot.
     pub surfnet: Option<u64>,
-    /// Answers nothing about its cluster until this is off, so nobody gets through a new connection.
+    /// Answers nothing about its cluster until this is off, so nobody gets through a new
+    /// connection.
     pub hold: bool,
     /// How accounts are written, in answers and in messages.
     pub form: Form,
@@ -183,6 +186,7 @@ impl Default for State {
             depth: 32,
             unconfirmed: 0,
             unix: 1_700_000_000,
+            leap: 0,
             accounts: BTreeMap::new(),
             crowd: 0,
             changes: vec![],
@@ -196,7 +200,7 @@ impl Default for State {
             frozen: false,
             down: false,
             deaf: false,
-            patience: 1 << 20,
+            max_waiting: 1 << 20,
             snapshot_delay: Duration::ZERO,
             snapshot_hold: None,
             held: 0,
@@ -261,7 +265,7 @@ impl State {
 
     /// Tells every websocket that has asked for it.
     pub(super) fn push(&mut self, push: &Push) {
-        let patience = self.patience;
-        self.lines.retain(|line| line.push(push, patience));
+        let max_waiting = self.max_waiting;
+        self.lines.retain(|line| line.push(push, max_waiting));
     }
 }

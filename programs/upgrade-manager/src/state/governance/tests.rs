@@ -2,7 +2,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::state::{Choice, Course, MIN_TIMELOCK, MemberArgs, role};
+use crate::state::{Choice, MIN_TIMELOCK, MemberArgs, Votable, role};
 
 const NOW: i64 = 1_000_000;
 const GUARDIAN: u8 = 60;
@@ -81,21 +81,21 @@ fn every_term_changes_the_digest() {
 }
 
 #[test]
-fn what_could_never_be_executed_is_not_proposed() {
+fn a_proposal_that_could_never_be_executed_is_refused() {
     let config = config();
     let lower = MultisigRules { timelock_floor: MIN_TIMELOCK - 1, ..rules() };
     let none = MultisigRules { threshold: 0, ..rules() };
     let refused = |terms: GovernanceTerms| error(terms.invariant(&config, NOW));
     assert_eq!(refused(terms(Action::ConfigChange(lower))), ManagerError::TimelockFloor.into());
     assert_eq!(refused(terms(Action::ConfigChange(none))), ManagerError::Threshold.into());
-    let note = "x".repeat(MAX_NOTE + 1);
+    let note = "x".repeat(MAX_NOTE_LEN + 1);
     let long = GovernanceTerms { note, ..terms(Action::Dissolve) };
     assert_eq!(refused(long), ManagerError::NoteTooLong.into());
     for (expires_at, fits) in [
         (NOW + i64::from(MIN_TIMELOCK), false),
         (NOW + i64::from(MIN_TIMELOCK) + 1, true),
-        (NOW + MAX_LIFE, true),
-        (NOW + MAX_LIFE + 1, false),
+        (NOW + MAX_PROPOSAL_SECONDS, true),
+        (NOW + MAX_PROPOSAL_SECONDS + 1, false),
         (i64::MAX, false),
         (i64::MIN, false),
     ] {
@@ -132,7 +132,7 @@ fn the_guardian_vetoes_everything_but_a_change_of_the_guardian_alone() {
 }
 
 #[test]
-fn a_change_of_the_multisig_makes_a_proposal_stale_and_anyone_ends_it() {
+fn a_change_of_the_multisig_makes_a_proposal_stale_and_anyone_can_expire_it() {
     let (mut config, p) = (config(), proposal(transfer()));
     p.require_fresh(&config).unwrap();
     assert_eq!(error(p.require_expired(&config, NOW)), ManagerError::NotExpired.into());
@@ -142,7 +142,7 @@ fn a_change_of_the_multisig_makes_a_proposal_stale_and_anyone_ends_it() {
 }
 
 #[test]
-fn votes_to_cancel_of_those_who_left_do_not_count() {
+fn cancel_votes_of_former_members_do_not_count() {
     let (mut config, mut p) = (config(), proposal(transfer()));
     p.cast(key(1), Choice::Approve, &config, (NOW, 5)).unwrap();
     p.cancel(key(4), &config).unwrap();
@@ -162,15 +162,15 @@ fn a_proposal_is_closed_only_when_nothing_can_happen_any_more() {
     for status in ProposalStatus::ALL {
         p.status = status;
         let over = status.is_final() || status == ProposalStatus::Executed;
-        assert_eq!(p.require_over().is_ok(), over, "{status:?}");
+        assert_eq!(p.require_closable().is_ok(), over, "{status:?}");
     }
     p.execute(NOW, 9);
     assert_eq!((p.executed_at, p.executed_slot), (NOW, 9));
-    p.require_over().unwrap();
+    p.require_closable().unwrap();
 }
 
 proptest! {
-    /// Whatever members do, the status follows from who stands where.
+    /// After any sequence of votes, the status follows from the votes that stand.
     #[test]
     fn status_follows_from_the_votes(
         moves in prop::collection::vec((1u8..=5, 0u8..3), 0..40),

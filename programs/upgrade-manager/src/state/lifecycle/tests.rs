@@ -1,6 +1,6 @@
 //! A proposal's life under the rules of `lifecycle`, without a chain.
 use super::*;
-use crate::state::{Choice, Course, Manifest, MemberArgs, MultisigRules, PinnedElf, Source, role};
+use crate::state::{Choice, Manifest, MemberArgs, MultisigRules, PinnedElf, Source, Votable, role};
 
 const NOW: i64 = 1_000_000;
 
@@ -135,7 +135,7 @@ fn the_proposer_cancels_alone_only_before_any_vote() {
 }
 
 #[test]
-fn a_rollback_that_was_voted_in_time_can_still_be_widened_later() {
+fn giving_accounts_up_can_be_voted_after_the_window_of_an_approved_rollback() {
     let (mut p, config) = (approved(), config());
     assert!(p.require_rollback_vote(NOW).is_err(), "not executed");
     p.execute(&config, NOW, 9).unwrap();
@@ -170,7 +170,7 @@ fn upgrade_and_rollback_mirror_each_other() {
 }
 
 #[test]
-fn ending_one_proposal_leaves_another_alive() {
+fn ending_one_proposal_leaves_another_open() {
     let mut s = state();
     s.end(&key(21));
     assert!(s.require_live(&key(20)).is_ok());
@@ -179,20 +179,21 @@ fn ending_one_proposal_leaves_another_alive() {
 }
 
 #[test]
-fn a_roll_forward_has_a_place_of_its_own_next_to_an_unfinished_upgrade() {
+fn a_roll_forward_may_be_open_beside_an_unfinished_upgrade() {
     let (upgrade, forward) = (key(20), key(21));
     let mut s = state();
-    assert!(s.require_room(ProposalKind::Upgrade).is_err(), "one is live");
-    assert!(s.require_room(ProposalKind::RollForward).is_err(), "nothing is unfinished");
+    assert!(s.require_can_open(ProposalKind::Upgrade).is_err(), "one is live");
+    assert!(s.require_can_open(ProposalKind::RollForward).is_err(), "nothing is unfinished");
     s.upgrade(upgrade, &terms(), NOW, 50);
     assert_eq!(s.unfinished(), Some(upgrade));
-    s.require_room(ProposalKind::RollForward).unwrap();
+    s.require_can_open(ProposalKind::RollForward).unwrap();
     s.open(forward, ProposalKind::RollForward);
-    assert!(s.require_room(ProposalKind::RollForward).is_err(), "one at a time");
+    assert!(s.require_can_open(ProposalKind::RollForward).is_err(), "one at a time");
     assert_eq!((s.live_proposal, s.roll_forward), (Some(upgrade), Some(forward)));
 
-    let turn =
-        |s: &ProgramUpgradeState, key, kind, replaced| s.require_turn(&key, kind, replaced).is_ok();
+    let turn = |s: &ProgramUpgradeState, key, kind, replaced| {
+        s.require_can_upgrade(&key, kind, replaced).is_ok()
+    };
     assert!(turn(&s, forward, ProposalKind::RollForward, Some(upgrade)));
     assert!(!turn(&s, forward, ProposalKind::RollForward, None), "which one it replaces");
     assert!(!turn(&s, forward, ProposalKind::RollForward, Some(forward)));
@@ -208,34 +209,34 @@ fn a_roll_forward_has_a_place_of_its_own_next_to_an_unfinished_upgrade() {
 }
 
 #[test]
-fn a_roll_forward_that_comes_after_the_end_of_a_migration_runs_like_an_upgrade() {
+fn a_roll_forward_after_a_complete_migration_acts_like_an_upgrade() {
     let (upgrade, forward) = (key(20), key(21));
     let mut s = state();
     s.upgrade(upgrade, &terms(), NOW, 50);
     s.open(forward, ProposalKind::RollForward);
     s.complete(&upgrade);
     assert_eq!(s.unfinished(), None);
-    s.require_turn(&forward, ProposalKind::RollForward, None).unwrap();
-    assert!(s.require_turn(&forward, ProposalKind::RollForward, Some(upgrade)).is_err());
-    assert!(s.require_room(ProposalKind::Upgrade).is_err(), "its place is taken");
+    s.require_can_upgrade(&forward, ProposalKind::RollForward, None).unwrap();
+    assert!(s.require_can_upgrade(&forward, ProposalKind::RollForward, Some(upgrade)).is_err());
+    assert!(s.require_can_open(ProposalKind::Upgrade).is_err(), "its place is taken");
     s.end(&forward);
-    s.require_room(ProposalKind::Upgrade).unwrap();
+    s.require_can_open(ProposalKind::Upgrade).unwrap();
 }
 
 #[test]
-fn a_roll_forward_takes_no_place_from_a_proposal_that_is_still_voted_on() {
+fn a_roll_forward_does_not_displace_a_proposal_that_is_still_voted_on() {
     let mut s = state();
     s.upgrade(key(20), &terms(), NOW, 50);
     s.complete(&key(20));
     s.open(key(22), ProposalKind::Upgrade);
     s.phase = Phase::RollingBack;
-    assert!(s.require_room(ProposalKind::RollForward).is_err());
+    assert!(s.require_can_open(ProposalKind::RollForward).is_err());
     s.end(&key(22));
-    s.require_room(ProposalKind::RollForward).unwrap();
+    s.require_can_open(ProposalKind::RollForward).unwrap();
 }
 
 #[test]
-fn a_program_leaves_only_when_it_is_steady_and_nothing_else_is_live() {
+fn a_program_is_released_only_when_steady_and_without_another_open_proposal() {
     let mut s = state();
     s.require_releasable(&key(20)).unwrap();
     assert!(s.require_releasable(&key(21)).is_err());
@@ -250,13 +251,13 @@ fn a_program_leaves_only_when_it_is_steady_and_nothing_else_is_live() {
     s.last_executed = Some(key(19));
     s.release();
     assert_eq!((s.phase, s.live_proposal, s.last_executed), (Phase::Released, None, None));
-    assert!(s.require_room(ProposalKind::Upgrade).is_err());
-    assert!(s.require_room(ProposalKind::RollForward).is_err());
+    assert!(s.require_can_open(ProposalKind::Upgrade).is_err());
+    assert!(s.require_can_open(ProposalKind::RollForward).is_err());
     assert!(s.require_last(&key(19)).is_err(), "no rollback of what is not ours");
 }
 
 #[test]
-fn the_guardian_rolls_back_once_in_the_window_and_gives_nothing_up() {
+fn the_guardian_rolls_back_once_inside_the_window_without_giving_up_accounts() {
     let (mut p, config) = (approved(), config());
     p.execute(&config, NOW, 9).unwrap();
     let mut wide = p.clone();
@@ -273,7 +274,7 @@ fn the_guardian_rolls_back_once_in_the_window_and_gives_nothing_up() {
 }
 
 #[test]
-fn votes_for_rollback_of_those_who_left_do_not_count_and_leave_room() {
+fn rollback_votes_of_former_members_do_not_count_and_free_their_slots() {
     let (mut p, mut config) = (approved(), config());
     p.execute(&config, NOW, 9).unwrap();
     p.cast_rollback(key(4), true, &config, NOW).unwrap();
@@ -289,11 +290,11 @@ fn votes_for_rollback_of_those_who_left_do_not_count_and_leave_room() {
 }
 
 #[test]
-fn a_state_is_known_by_the_program_in_its_bytes() {
+fn the_program_of_a_state_is_read_from_its_bytes() {
     let mut data = vec![];
     state().try_serialize(&mut data).unwrap();
-    assert_eq!(ProgramUpgradeState::program_in(&data), Some(key(11)));
-    assert_eq!(ProgramUpgradeState::program_in(&data[..75]), None);
+    assert_eq!(ProgramUpgradeState::read_program(&data), Some(key(11)));
+    assert_eq!(ProgramUpgradeState::read_program(&data[..75]), None);
     data[0] ^= 1;
-    assert_eq!(ProgramUpgradeState::program_in(&data), None);
+    assert_eq!(ProgramUpgradeState::read_program(&data), None);
 }

@@ -1,11 +1,13 @@
-//! What holds of every multisig after every change of it.
+//! What must hold for every multisig after every change.
 use anchor_lang::prelude::*;
 
 use super::{
-    MAX_MEMBERS, MAX_OPEN_CAP, MAX_TIMELOCK, MAX_WINDOW, MIN_CRITICAL_TIMELOCK,
-    MIN_CRITICAL_VOTERS, MIN_TIMELOCK, MIN_WINDOW, MultisigConfig, SquadsVault, role,
+    MAX_OPEN_CAP, MAX_TIMELOCK, MAX_WINDOW, MIN_CRITICAL_TIMELOCK, MIN_CRITICAL_VOTERS,
+    MIN_TIMELOCK, MIN_WINDOW, MultisigConfig, role,
 };
 use crate::error::ManagerError;
+use crate::runtime::require::require;
+use crate::state::rules::{MAX_MEMBERS, SquadsVault};
 
 impl MultisigConfig {
     /// Every rule that must hold after any change.
@@ -14,19 +16,19 @@ impl MultisigConfig {
     /// The first rule that does not hold.
     pub fn invariant(&self) -> Result<()> {
         self.members_invariant()?;
-        control!(self.timelock_floor >= MIN_TIMELOCK, ManagerError::TimelockFloor);
-        control!(
+        require!(self.timelock_floor >= MIN_TIMELOCK, ManagerError::TimelockFloor);
+        require!(
             (self.timelock_floor..=MAX_TIMELOCK).contains(&self.timelock),
             ManagerError::Timelock
         );
         for window in [self.execution_window, self.rollback_window] {
-            control!((MIN_WINDOW..=MAX_WINDOW).contains(&window), ManagerError::Window);
+            require!((MIN_WINDOW..=MAX_WINDOW).contains(&window), ManagerError::Window);
         }
-        control!((1..=MAX_OPEN_CAP).contains(&self.open_cap), ManagerError::OpenCap);
-        control!(self.treasury != Pubkey::default(), ManagerError::TreasuryIsZero);
+        require!((1..=MAX_OPEN_CAP).contains(&self.open_cap), ManagerError::OpenCap);
+        require!(self.treasury != Pubkey::default(), ManagerError::TreasuryIsZero);
         if let Some(guardian) = &self.guardian {
-            let apart = *guardian != Pubkey::default() && self.member(guardian).is_none();
-            control!(apart, ManagerError::GuardianIsMember);
+            let separate = *guardian != Pubkey::default() && self.member(guardian).is_none();
+            require!(separate, ManagerError::GuardianIsMember);
         }
         if let Some(squads) = &self.squads {
             self.squads_invariant(squads)?;
@@ -39,38 +41,39 @@ impl MultisigConfig {
 
     fn members_invariant(&self) -> Result<()> {
         let n = self.members.len();
-        control!((1..=MAX_MEMBERS).contains(&n), ManagerError::MemberCount);
+        require!((1..=MAX_MEMBERS).contains(&n), ManagerError::MemberCount);
         let sorted = self.members.windows(2).all(|w| matches!(w, [a, b] if a.key < b.key));
-        control!(sorted, ManagerError::MembersNotSortedUnique);
+        require!(sorted, ManagerError::MembersNotSortedUnique);
         for member in &self.members {
-            control!(member.key != Pubkey::default(), ManagerError::MemberIsZero);
-            let known = member.roles != 0 && member.roles & !role::ALL == 0;
-            control!(known, ManagerError::MemberRoles);
+            require!(member.key != Pubkey::default(), ManagerError::MemberIsZero);
+            let valid_roles = member.roles != 0 && member.roles & !role::ALL == 0;
+            require!(valid_roles, ManagerError::MemberRoles);
         }
         let (voters, threshold) = (self.voters(), usize::from(self.threshold));
-        control!(threshold > voters / 2 && threshold <= voters, ManagerError::Threshold);
-        control!(self.with_role(role::PROPOSE) > 0, ManagerError::NobodyProposes);
-        control!(self.with_role(role::EXECUTE) > 0, ManagerError::NobodyExecutes);
+        require!(threshold > voters / 2 && threshold <= voters, ManagerError::Threshold);
+        require!(self.with_role(role::PROPOSE) > 0, ManagerError::NobodyProposes);
+        require!(self.with_role(role::EXECUTE) > 0, ManagerError::NobodyExecutes);
         Ok(())
     }
 
-    /// The vault is the only voter, and the majority of at least two is among the members behind it.
+    /// The vault is the only voter, and the majority of at least two is among the members behind
+    /// it.
     fn squads_invariant(&self, squads: &SquadsVault) -> Result<()> {
         let votes = self.member(&squads.vault()).is_some_and(|m| m.may(role::VOTE));
-        control!(votes && self.voters() == 1, ManagerError::SquadsVoter);
+        require!(votes && self.voters() == 1, ManagerError::SquadsVoter);
         let (threshold, voters) = (squads.min_threshold, squads.min_voters);
         let majority = threshold >= 2 && threshold > voters / 2 && threshold <= voters;
-        control!(majority, ManagerError::SquadsVoter);
+        require!(majority, ManagerError::SquadsVoter);
         Ok(())
     }
 
-    /// What a multisig must be to decide about the manager itself.
+    /// What must hold for the multisig that governs the manager itself.
     pub(super) fn critical_invariant(&self) -> Result<()> {
         let voters = self.voters();
         let four_fifths = usize::from(self.threshold).saturating_mul(5) >= voters.saturating_mul(4);
         let strict = self.squads.is_none() && voters >= MIN_CRITICAL_VOTERS && four_fifths;
-        control!(strict, ManagerError::CriticalPolicy);
-        control!(self.timelock_floor >= MIN_CRITICAL_TIMELOCK, ManagerError::CriticalPolicy);
+        require!(strict, ManagerError::CriticalPolicy);
+        require!(self.timelock_floor >= MIN_CRITICAL_TIMELOCK, ManagerError::CriticalPolicy);
         Ok(())
     }
 }

@@ -145,7 +145,7 @@ fn a_vault_votes_alone_and_its_policy_is_a_majority_of_two_or_more() {
 }
 
 #[test]
-fn only_a_strict_multisig_takes_the_manager_itself_and_stays_strict() {
+fn only_a_strict_multisig_can_govern_the_manager_and_must_stay_strict() {
     let strict = MultisigRules {
         timelock_floor: MIN_CRITICAL_TIMELOCK,
         timelock: MIN_CRITICAL_TIMELOCK,
@@ -162,30 +162,30 @@ fn only_a_strict_multisig_takes_the_manager_itself_and_stays_strict() {
         MultisigRules { members: rules(6, 4).members, ..strict.clone() },
     ] {
         let mut c = make(weak).unwrap();
-        is(c.take_program(&crate::ID), ManagerError::CriticalPolicy);
+        is(c.add_program(&crate::ID), ManagerError::CriticalPolicy);
         assert!(!c.critical && c.programs == 0);
-        c.take_program(&key(50)).unwrap();
+        c.add_program(&key(50)).unwrap();
     }
     let mut c = make(strict.clone()).unwrap();
-    c.take_program(&crate::ID).unwrap();
+    c.add_program(&crate::ID).unwrap();
     assert!(c.critical);
     let mut weaker = c.clone();
     is(weaker.change(MultisigRules { threshold: 3, ..strict }), ManagerError::CriticalPolicy);
-    c.release_program(&crate::ID).unwrap();
+    c.remove_program(&crate::ID).unwrap();
     assert!(!c.critical);
-    is(c.release_program(&key(50)), ManagerError::Overflow);
+    is(c.remove_program(&key(50)), ManagerError::Overflow);
 }
 
 #[test]
-fn a_pause_ends_by_itself_and_the_guardian_rests_as_long() {
+fn a_pause_ends_by_itself_and_the_next_needs_a_rest_of_the_same_length() {
     let mut c = config(3, 2);
     c.require_not_paused(NOW).unwrap();
     c.pause(NOW).unwrap();
-    is(c.require_not_paused(NOW + MAX_PAUSE - 1), ManagerError::Paused);
-    c.require_not_paused(NOW + MAX_PAUSE).unwrap();
+    is(c.require_not_paused(NOW + PAUSE_SECONDS - 1), ManagerError::Paused);
+    c.require_not_paused(NOW + PAUSE_SECONDS).unwrap();
     is(c.pause(NOW + 1), ManagerError::Paused);
-    is(c.pause(NOW + 2 * MAX_PAUSE - 1), ManagerError::PauseTooSoon);
-    c.pause(NOW + 2 * MAX_PAUSE).unwrap();
+    is(c.pause(NOW + 2 * PAUSE_SECONDS - 1), ManagerError::PauseTooSoon);
+    c.pause(NOW + 2 * PAUSE_SECONDS).unwrap();
     is(config(3, 2).pause(i64::MAX), ManagerError::Overflow);
 }
 
@@ -216,21 +216,21 @@ fn the_last_of_sixteen_members_can_ask_to_lift_a_pause() {
 }
 
 #[test]
-fn a_multisig_ends_only_when_nothing_of_it_is_left() {
+fn a_multisig_is_dissolved_only_without_programs_and_open_proposals() {
     let mut c = config(3, 2);
-    c.take_program(&key(50)).unwrap();
+    c.add_program(&key(50)).unwrap();
     is(c.dissolve(), ManagerError::ProgramsRegistered);
-    c.release_program(&key(50)).unwrap();
+    c.remove_program(&key(50)).unwrap();
     c.open_proposal(&key(1)).unwrap();
     is(c.dissolve(), ManagerError::ProgramsRegistered);
     c.end_proposal(&key(1));
     c.dissolve().unwrap();
-    is(c.require_alive(), ManagerError::Dissolved);
-    is(c.take_program(&key(50)), ManagerError::Dissolved);
+    is(c.require_not_dissolved(), ManagerError::Dissolved);
+    is(c.add_program(&key(50)), ManagerError::Dissolved);
 }
 
 #[test]
-fn a_proposal_of_somebody_who_left_still_counts_for_the_multisig() {
+fn a_proposal_of_a_former_member_still_counts_for_the_multisig() {
     let mut c = config(3, 2);
     c.open_proposal(&key(3)).unwrap();
     c.change(rules(2, 2)).unwrap();

@@ -1,0 +1,36 @@
+//! Reads the chain's clock, and with it how far the node has confirmed.
+use std::sync::{Arc, atomic::Ordering};
+
+use crate::sync::{
+    context::{MirrorContext, Origin},
+    write_buffer::StreamProgress,
+};
+
+pub(super) async fn watch(context: Arc<MirrorContext>) {
+    tokio::select! {
+        () = keep(&context) => {}
+        () = context.done() => {}
+    }
+}
+
+async fn keep(context: &MirrorContext) {
+    loop {
+        let connection = context.connection.load(Ordering::Relaxed);
+        match context.rpc().clock().await {
+            Ok(clock) => {
+                context.report(Origin::Clock, None);
+                context
+                    .node_progress(connection, StreamProgress { confirmed: clock.slot, root: 0 });
+                context.health.send_modify(|h| {
+                    h.chain_time = Some(clock.unix);
+                    h.read_at = Some(std::time::Instant::now());
+                    if h.slot < clock.slot {
+                        h.slot = clock.slot;
+                    }
+                });
+            }
+            Err(e) => context.report(Origin::Clock, Some(e.to_string())),
+        }
+        context.pause(context.config.clock).await;
+    }
+}

@@ -1,0 +1,42 @@
+//! Announces while this process may write: each run delivers by itself, and stops when the next one
+//! begins or the mirror ends.
+use std::sync::Arc;
+
+use tokio::sync::watch as channel;
+
+use crate::{
+    sync::context::MirrorContext,
+    webhooks::{Delivery, run_webhooks},
+};
+
+pub(super) async fn watch(context: Arc<MirrorContext>, delivery: Delivery) {
+    if delivery.hooks.is_empty() {
+        return;
+    }
+    let mut run = context.run.subscribe();
+    loop {
+        let current = tokio::select! {
+            // The sender is a part of the context.
+            Ok(run) = run.wait_for(Option::is_some) => *run,
+            () = context.done() => return,
+        };
+        let Some(current) = current else { continue };
+        let (stop, stopped) = channel::channel(false);
+        let running = run_webhooks(
+            delivery.clone(),
+            (Arc::clone(&context.store), current),
+            context.metrics.clone(),
+            context.health.subscribe(),
+            context.revision.subscribe(),
+            stopped,
+        );
+        let over = async {
+            tokio::select! {
+                _ = run.wait_for(|now| *now != Some(current)) => {}
+                () = context.done() => {}
+            }
+            stop.send_replace(true);
+        };
+        tokio::join!(running, over);
+    }
+}

@@ -1,0 +1,55 @@
+//! Announcements to the world outside: finalised facts, told to webhooks in order and at least
+//! once. Nothing here reads the chain, and nothing it waits for holds the mirror up.
+mod deliver;
+mod facts;
+mod hook;
+mod manual;
+mod message;
+pub mod ready;
+mod send;
+mod sign;
+pub mod template;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::{
+    ops::{health::Health, metrics::Metrics},
+    store::{Run, Store},
+};
+
+pub use deliver::{Delivery, Pace, deliver};
+pub use facts::{AddressNames, Fact};
+pub use hook::{Hook, Spec, Target, WebhookFormat};
+pub use manual::{retry, test};
+pub use message::WebhookMessage;
+pub use send::{EVENT, ID, SIGNATURE, TIMESTAMP};
+pub use sign::Secret;
+
+/// Announces what `run` writes into `store` until `stop` says so or its sender is gone: watches
+/// what falls due, and delivers. Starts once `health` knows the newest finalised slot. `news`
+/// changes when the store does.
+pub async fn run_webhooks(
+    delivery: Delivery,
+    (store, run): (Arc<dyn Store>, Run),
+    metrics: Metrics,
+    mut health: watch::Receiver<Health>,
+    news: watch::Receiver<u64>,
+    mut stop: watch::Receiver<bool>,
+) {
+    if delivery.hooks.is_empty() {
+        return;
+    }
+    let since_slot = tokio::select! {
+        known = health.wait_for(|h| h.root > 0) => match known {
+            Ok(health) => health.root,
+            Err(_) => return,
+        },
+        _ = stop.wait_for(|stop| *stop) => return,
+    };
+    tokio::join!(
+        ready::watch(Arc::clone(&store), run, health, stop.clone()),
+        deliver(delivery, store, since_slot, metrics, news, stop),
+    );
+}

@@ -1,0 +1,293 @@
+//! The steps that fill a fresh chain, in the order of an operator's runbook. Code, vaults and money
+//! go side by side where nothing depends on the order, because every confirmation waits for a slot.
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use backend::{
+    Archive, Backend, BuiltElf, ChainClient, FileArchive, Operation, Preflight, ProgramBuilder,
+    ProposalManager, ProposeRequest, SentTx, Verb,
+};
+use futures_util::future::{try_join, try_join_all, try_join3};
+use solana_pubkey::Pubkey;
+use upgrade_manager::state::{
+    BufferRole, LenRange, MemberArgs, MultisigRules, ProposalKind, Source, TypeRule, role,
+};
+
+use crate::{
+    chain::{
+        fast_upload,
+        local_rpc::{self, SOL},
+    },
+    scenario::{
+        elf_paths::kib,
+        fill_vaults::fill_vaults,
+        keys::{Keys, new_key, program_key, remove},
+        setup::Setup,
+        step::step,
+        vaults,
+    },
+};
+
+const HOUR: u32 = 3600;
+const DAY: u32 = 24 * HOUR;
+/// Until when the proposal can be executed: 60 days from now.
+const PROPOSAL_LIFETIME: Duration = Duration::from_secs(60 * 24 * 3600);
+/// Version of the demo vault before and after the upgrade.
+const VERSIONS: [u16; 2] = [demo_vault::v1::VERSION, demo_vault::v2::VERSION];
+
+/// What the scenario made, and what it sent for it beside code and users' transactions.
+#[derive(Clone, Debug)]
+pub struct Seeded {
+    /// The program that is to be upgraded.
+    pub program: Pubkey,
+    /// Its multisig.
+    pub multisig: Pubkey,
+    /// The proposal.
+    pub proposal: Pubkey,
+    /// The manager's transactions, in order.
+    pub sent: Vec<SentTx>,
+}
+
+/// Fills the chain behind `gateway`.
+///
+/// # Errors
+/// The first step that fails, in a sentence.
+pub async fn seed(
+    gateway: &ChainClient,
+    keys: &Keys,
+    archive: &Path,
+    setup: &Setup,
+) -> Result<Option<Seeded>> {
+    let archive: Arc<dyn Archive> = Arc::new(FileArchive::at(archive));
+    let deployer =
+        Backend::new(gateway.clone(), archive.clone(), Some(keys.deployer.signer.clone()));
+    let seeder = Seeder { gateway, keys, setup, deployer, archive };
+    if setup.bare {
+        seeder.deploy_only().await?;
+        return Ok(None);
+    }
+    seeder.run().await.map(Some)
+}
+
+struct Seeder<'a> {
+    gateway: &'a ChainClient,
+    keys: &'a Keys,
+    setup: &'a Setup,
+    deployer: Backend,
+    archive: Arc<dyn Archive>,
+}
+
+/// The frozen and attested buffers, and the transactions that made them so.
+struct Buffers {
+    upgrade: Pubkey,
+    rollback: Pubkey,
+    sent: Vec<SentTx>,
+}
+
+impl Seeder<'_> {
+    async fn run(&self) -> Result<Seeded> {
+        let (setup, program) = (self.setup, demo_vault::ID);
+        let elfs = &setup.elfs;
+        step("funding the keys", self.fund()).await?;
+        let code_len = self.max_code_len().await?;
+        let manager = step(
+            format!("deploying the upgrade manager ({})", kib(&elfs.manager)),
+            self.deploy("upgrade-manager", &upgrade_manager::ID, &elfs.manager, 0),
+        );
+        let vault = step(
+            format!("deploying the demo vault, first layout ({})", kib(&elfs.vault_v1)),
+            self.deploy("demo-vault", &program, &elfs.vault_v1, code_len),
+        );
+        let upgrade = step(
+            format!("uploading the demo vault, second layout ({})", kib(&elfs.vault_v2)),
+            self.upload_file("upgrade", &elfs.vault_v2),
+        );
+        let then_rollback = async {
+            vault.await?;
+            let rollback =
+                step("uploading a copy of what runs, to go back to", self.upload_live(&program));
+            let users = step(format!("filling {} vaults", setup.vaults), self.fill_vaults());
+            Ok(try_join(rollback, users).await?.0)
+        };
+        let ((), upgrade, rollback) = try_join3(manager, upgrade, then_rollback).await?;
+        let (multisig, mut sent) =
+            step("creating the multisig and registering the program", self.register(&program))
+                .await?;
+        let buffers =
+            step("freezing and attesting both buffers", self.freeze(upgrade, rollback)).await?;
+        sent.extend(buffers.sent.iter().cloned());
+        let (proposal, votes) =
+            step("proposing, with one approval", self.propose(&program, &buffers)).await?;
+        sent.extend(votes);
+        Ok(Seeded { program, multisig, proposal, sent })
+    }
+
+    /// A bare chain: a program with users that is not registered yet, and the deployed manager.
+    async fn deploy_only(&self) -> Result<()> {
+        let elfs = &self.setup.elfs;
+        step("funding the keys", self.fund()).await?;
+        let manager = step(
+            format!("deploying the upgrade manager ({})", kib(&elfs.manager)),
+            self.deploy("upgrade-manager", &upgrade_manager::ID, &elfs.manager, 0),
+        );
+        let vault = step(
+            format!("deploying the demo vault, first layout ({})", kib(&elfs.vault_v1)),
+            self.deploy("demo-vault", &demo_vault::ID, &elfs.vault_v1, 0),
+        );
+        try_join(manager, vault).await?;
+        step(format!("filling {} vaults", self.setup.vaults), self.fill_vaults()).await
+    }
+
+    /// Airdrops: the rent of the code to the deployer, fees and the rent of grown accounts to the members.
+    async fn fund(&self) -> Result<()> {
+        let members = self.keys.members.iter().map(|m| (m.signer.pubkey(), 100 * SOL));
+        let mut shares: Vec<_> = members.collect();
+        shares.push((self.keys.deployer.signer.pubkey(), 1_000 * SOL));
+        shares.push((self.keys.treasury, SOL));
+        let drops =
+            shares.iter().map(|(to, lamports)| local_rpc::airdrop(self.gateway, to, *lamports));
+        try_join_all(drops).await?;
+        Ok(())
+    }
+
+    /// The length of the longer of the demo vault's two ELFs. Its ProgramData must hold either.
+    async fn max_code_len(&self) -> Result<usize> {
+        let len =
+            |path: &Path| -> Result<usize> { Ok(self.builder().check_file(path)?.bytes.len()) };
+        Ok(len(&self.setup.elfs.vault_v1)?.max(len(&self.setup.elfs.vault_v2)?))
+    }
+
+    fn builder(&self) -> ProgramBuilder {
+        ProgramBuilder::new(&self.deployer.context())
+    }
+
+    fn proposals(&self) -> ProposalManager {
+        ProposalManager::new(&self.deployer.context())
+    }
+
+    async fn upload(&self, name: &str, elf: &BuiltElf) -> Result<Pubkey> {
+        let file = self.setup.data_dir.join("keys").join(format!("buffer-{name}.json"));
+        remove(&file)?;
+        let payer = &*self.keys.deployer.signer;
+        fast_upload::upload(self.gateway, payer, &file, &elf.bytes).await?;
+        Ok(self.builder().upload(elf, &file, None).await?.buffer)
+    }
+
+    async fn upload_file(&self, name: &str, elf: &Path) -> Result<Pubkey> {
+        self.upload(name, &self.builder().check_file(elf)?).await
+    }
+
+    async fn upload_live(&self, program: &Pubkey) -> Result<Pubkey> {
+        let live = self.builder().live_elf(program).await?;
+        self.upload("rollback", &live).await
+    }
+
+    /// The loader deploys and checks the code as on any cluster; only the buffer it deploys from is
+    /// put there in one request, because writing megabytes takes seconds and shows nothing.
+    async fn deploy(&self, name: &str, id: &Pubkey, elf: &Path, min_len: usize) -> Result<()> {
+        let key = program_key(name, id)?;
+        let code = self.builder().check_file(elf)?.bytes;
+        let buffer = new_key().pubkey();
+        let owner = self.keys.deployer.signer.pubkey();
+        local_rpc::set_buffer(self.gateway, &buffer, &owner, &code).await?;
+        self.builder().deploy(&*key, &buffer, code.len().max(min_len)).await?;
+        Ok(())
+    }
+
+    async fn fill_vaults(&self) -> Result<()> {
+        fill_vaults(self.gateway, vaults::plan(self.setup.vaults)).await
+    }
+
+    async fn register(&self, program: &Pubkey) -> Result<(Pubkey, Vec<SentTx>)> {
+        let members = self.keys.members.iter();
+        let args = MultisigRules {
+            threshold: 3,
+            open_cap: 4,
+            allow_durable_nonce: false,
+            timelock_floor: 48 * HOUR,
+            timelock: 48 * HOUR,
+            execution_window: 7 * DAY,
+            rollback_window: 7 * DAY,
+            treasury: self.keys.treasury,
+            guardian: None,
+            squads: None,
+            members: members
+                .map(|m| MemberArgs { key: m.signer.pubkey(), roles: role::ALL })
+                .collect(),
+        };
+        let (proposals, deployer) = (self.proposals(), &*self.keys.deployer.signer);
+        let (multisig, made) = proposals.create_multisig(&*new_key(), args).await?;
+        let [version, _] = VERSIONS;
+        let taken = proposals.register_program(deployer, &multisig, program, version).await?;
+        Ok((multisig, vec![made, taken]))
+    }
+
+    async fn freeze(&self, upgrade: Pubkey, rollback: Pubkey) -> Result<Buffers> {
+        let (proposals, deployer) = (self.proposals(), &*self.keys.deployer.signer);
+        let one = |buffer: Pubkey, role| {
+            let proposals = &proposals;
+            async move {
+                let frozen = proposals.freeze(deployer, &demo_vault::ID, &buffer, role).await?;
+                anyhow::Ok([frozen, proposals.attest(&buffer).await?])
+            }
+        };
+        let both = try_join(one(upgrade, BufferRole::Upgrade), one(rollback, BufferRole::Rollback));
+        let (new, old) = both.await?;
+        Ok(Buffers { upgrade, rollback, sent: new.into_iter().chain(old).collect() })
+    }
+
+    async fn propose(&self, program: &Pubkey, buffers: &Buffers) -> Result<(Pubkey, Vec<SentTx>)> {
+        let proposer = self.keys.members.first().context("The multisig has no members.")?;
+        let backend =
+            Backend::new(self.gateway.clone(), self.archive.clone(), Some(proposer.signer.clone()));
+        let [_, to_version] = VERSIONS;
+        let request = ProposeRequest {
+            program: *program,
+            buffer: buffers.upgrade,
+            rollback_buffer: buffers.rollback,
+            to_version,
+            type_rules: vec![vault_rule()],
+            kind: ProposalKind::Upgrade,
+            oldest_version: None,
+            expires_in: PROPOSAL_LIFETIME,
+            source: Source {
+                link: "the demo-vault program of this repository".into(),
+                commit: "built from the working copy".into(),
+                image: "none: built on this machine".into(),
+            },
+        };
+        let shown = backend.prepare_propose(request).await?;
+        let proposal = shown.proposal;
+        let mut sent = submit(&backend, shown).await?;
+        let vote = Operation { verb: Verb::Approve, proposal };
+        sent.extend(submit(&backend, backend.prepare(vote).await?).await?);
+        Ok((proposal, sent))
+    }
+}
+
+async fn submit(backend: &Backend, shown: Preflight) -> Result<Vec<SentTx>> {
+    let verb = shown.verb.name();
+    let failed: Vec<String> = shown.failures().map(|c| c.sentence.clone()).collect();
+    let Some(intent) = shown.intent else {
+        bail!("The preflight of {verb} finds: {}", failed.join(" "));
+    };
+    let receipt = backend.submit(intent, None).await?;
+    if let Some(failure) = receipt.failures.first() {
+        bail!("{verb} failed: {failure}");
+    }
+    Ok(receipt.sent)
+}
+
+/// The proposal's rule for vault accounts.
+fn vault_rule() -> TypeRule {
+    let rule = demo_vault::client::type_rule();
+    let range = |(min, max)| LenRange { min, max };
+    TypeRule {
+        discriminator: rule.discriminator,
+        version_offset: rule.version_offset,
+        version_width: rule.version_width,
+        old_len: range(rule.old_len),
+        new_len: range(rule.new_len),
+        flags: 0,
+    }
+}

@@ -1,0 +1,93 @@
+//! The nodes that the settings name, and whether an address can be what it is given as. Connects to
+//! nothing.
+use anyhow::{Result, anyhow, bail};
+use indexer::ops::redact::Parts;
+
+use super::{Address, Node, file::NodeKeys};
+use crate::cli::Common;
+
+/// The node when none is named.
+const LOCAL: &str = "http://127.0.0.1:8899";
+/// Schemes of a node's address, and what that address is called wherever it was given.
+const HTTP: &[&str] = &["http", "https"];
+const RPC: &str = "the node (rpc_url, endpoints, --rpc-url or CONTROL_ROOM_RPC_URL)";
+/// The same for its websocket.
+const WS: &[&str] = &["ws", "wss"];
+const WEBSOCKET: &str = "the websocket (ws_url, endpoints, --ws-url or CONTROL_ROOM_WS_URL)";
+
+/// Schemes of a database, and what its address is called.
+const SQL: &[&str] = &["postgres", "postgresql"];
+const DATABASE: &str = "the database (database_url, --database-url or CONTROL_ROOM_DATABASE_URL)";
+
+/// The preferred node, and the others. A node named by a flag stands alone: the file's others may be
+/// of another cluster.
+pub(super) fn nodes(
+    flags: &Common,
+    rpc: Option<Address>,
+    ws: Option<Address>,
+    further: Vec<NodeKeys>,
+) -> Result<(Node, Vec<Node>)> {
+    let mut list = vec![];
+    if let Some(rpc_url) = flags.rpc_url.clone() {
+        list.push(NodeKeys { rpc_url, ws_url: flags.ws_url.clone().or(ws) });
+    } else {
+        match (rpc, flags.ws_url.clone().or(ws)) {
+            (Some(rpc_url), ws_url) => list.push(NodeKeys { rpc_url, ws_url }),
+            (None, Some(ws_url)) => {
+                list.push(NodeKeys { rpc_url: LOCAL.into(), ws_url: Some(ws_url) });
+            }
+            (None, None) => {}
+        }
+        list.extend(further);
+    }
+    let mut list = list.into_iter().map(node).collect::<Result<Vec<_>>>()?.into_iter();
+    let first = match list.next() {
+        Some(first) => first,
+        None => node(NodeKeys { rpc_url: LOCAL.into(), ws_url: None })?,
+    };
+    Ok((first, list.collect()))
+}
+
+fn node(keys: NodeKeys) -> Result<Node> {
+    check(&keys.rpc_url, HTTP, RPC)?;
+    let ws_url = keys.ws_url.unwrap_or_else(|| websocket_of(keys.rpc_url.as_str()).into());
+    check(&ws_url, WS, WEBSOCKET)?;
+    Ok(Node { rpc_url: keys.rpc_url, ws_url })
+}
+
+/// Whether `url` can be the address of a database.
+///
+/// # Errors
+/// What is wrong with it, without repeating it.
+pub(super) fn check_database(url: &Address) -> Result<()> {
+    check(url, SQL, DATABASE)
+}
+
+fn check(url: &Address, schemes: &[&str], what: &str) -> Result<()> {
+    let scheme = url.as_str().split_once("://").map(|(scheme, _)| scheme);
+    if !scheme.is_some_and(|s| schemes.contains(&s)) {
+        let wanted = schemes.iter().map(|s| format!("{s}://")).collect::<Vec<_>>().join(" or ");
+        bail!("The address of {what} must start with {wanted}.");
+    }
+    match Parts::read(url.as_str()) {
+        Ok(_) => Ok(()),
+        Err(why) => Err(anyhow!("The address of {what} cannot be used: {why}.")),
+    }
+}
+
+/// The websocket that belongs to a node's RPC address: the next port where one is given, as a
+/// validator has it, else the same address.
+fn websocket_of(rpc: &str) -> String {
+    let (scheme, rest) = rpc.split_once("://").unwrap_or(("http", rpc));
+    let scheme = if scheme == "https" { "wss" } else { "ws" };
+    let split = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(split);
+    let authority = match authority.rsplit_once(':') {
+        Some((host, port)) => match port.parse::<u16>().ok().and_then(|p| p.checked_add(1)) {
+            Some(next) => format!("{host}:{next}"),
+            None => authority.to_owned(),
+        },
+        None => authority.to_owned(),
+    };
+    format!("{scheme}://{authority}{path}")
+}

@@ -1,0 +1,50 @@
+//! The priority fee as people write it: one rule and one sentence for the command line, the variable and
+//! the file.
+use backend::chain::{MAX_UNIT_PRICE, check_unit_price};
+use serde::{Deserialize, Deserializer, de::Error};
+
+/// What a priority fee can be.
+fn allowed() -> String {
+    format!(
+        "a priority fee is a whole number of micro-lamports per compute unit, from 0 to {MAX_UNIT_PRICE}; 0 pays the base fee alone"
+    )
+}
+
+/// Reads `text` of the command line or of a variable.
+///
+/// # Errors
+/// What a priority fee can be.
+pub fn parse(text: &str) -> Result<u64, String> {
+    let price: u64 = text.trim().parse().map_err(|_| allowed())?;
+    check_unit_price(price)
+}
+
+/// Reads the value in the file.
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u64>, D::Error> {
+    let wrong = || D::Error::custom(allowed());
+    let number = i64::deserialize(d).map_err(|_| wrong())?;
+    let price = u64::try_from(number).map_err(|_| wrong())?;
+    check_unit_price(price).map(Some).map_err(D::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::{cli::Cli, config::File};
+
+    #[test]
+    fn flag_and_file_say_the_same_of_a_number_that_is_no_priority_fee() {
+        for wrong in ["-1", "0.5"] {
+            let line = ["control-room", "status", "--priority-fee", wrong];
+            let flag = Cli::try_parse_from(line).unwrap_err().to_string();
+            let file = toml::from_str::<File>(&format!("priority_fee = {wrong}")).unwrap_err();
+            for said in [flag, file.message().to_owned()] {
+                assert!(said.contains(&allowed()), "{said}");
+            }
+        }
+        let line = ["control-room", "status", "--priority-fee", "7"];
+        assert_eq!(Cli::try_parse_from(line).unwrap().common.priority_fee, Some(7));
+    }
+}

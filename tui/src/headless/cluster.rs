@@ -1,0 +1,146 @@
+//! Whether the node is on the cluster that the mirror is of. On another one an id, or "the live proposal",
+//! can mean something else, so such a command is refused. The address of a proposal, multisig or buffer means
+//! the same everywhere: that command goes on, and leaves the mirror of the other cluster alone.
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Result, bail};
+use backend::Backend;
+use indexer::{IndexerError, SqliteStore, Store, StoreError, ops::redact::shown};
+use solana_pubkey::Pubkey;
+
+use super::warn;
+use crate::{config::Settings, session::Session};
+
+/// How long the mirror may take to say which cluster it is of.
+const STATE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Refuses a node that is on another cluster than the mirror. A mirror that does not answer stops nothing.
+pub(super) async fn check_cluster(session: &Session, backend: &Backend) -> Result<()> {
+    match other_cluster(session, backend).await {
+        Some(reason) => bail!("{reason} {}", advice(&session.settings)),
+        None => Ok(()),
+    }
+}
+
+/// The session for a command that names what it acts on by its address: one without the mirror, and a
+/// warning, where the mirror is of another cluster.
+pub(super) async fn for_address(session: &Session, backend: &Backend) -> Result<Session> {
+    let Some(reason) = other_cluster(session, backend).await else {
+        return Ok(session.clone());
+    };
+    warn(
+        session,
+        &format!(
+            "{reason} Going on from the chain of the RPC node alone; what is sent is not written down. {}",
+            advice(&session.settings)
+        ),
+    );
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open_in_memory()?);
+    Ok(Session { store, without_mirror: Some(reason), ..session.clone() })
+}
+
+/// That the mirror is of another cluster than the node, if so.
+async fn other_cluster(session: &Session, backend: &Backend) -> Option<String> {
+    if session.without_mirror.is_some() {
+        return None;
+    }
+    let trouble = match tokio::time::timeout(STATE_TIMEOUT, session.store.state()).await {
+        Ok(Ok(state)) => {
+            let given = backend.chain().genesis_hash();
+            let stored = state.genesis_hash.filter(|stored| *stored != given)?;
+            let base58 = |hash: [u8; 32]| Pubkey::new_from_array(hash).to_string();
+            return Some(differs(&session.settings, &base58(stored), &base58(given)));
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("The mirror does not answer within {} s.", STATE_TIMEOUT.as_secs()),
+    };
+    warn(
+        session,
+        &format!("{trouble} Whether the node is on the mirror's cluster was not checked."),
+    );
+    None
+}
+
+/// `error` as a sentence. Where the mirror is of another cluster or program, it names the setting that
+/// decides which mirror it is.
+pub(super) fn explained(session: &Session, error: &IndexerError) -> anyhow::Error {
+    session.clean(&explanation(&session.settings, error))
+}
+
+fn explanation(settings: &Settings, error: &IndexerError) -> String {
+    match error {
+        IndexerError::Store(StoreError::WrongCluster { stored, given, .. }) => {
+            format!("{} {}", differs(settings, stored, given), advice(settings))
+        }
+        IndexerError::Store(StoreError::WrongProgram { stored, given, .. }) => format!(
+            "The mirror {} is of the manager program {stored}, not of {given}. Choose another one with {}.",
+            place(settings),
+            setting(settings)
+        ),
+        other => other.to_string(),
+    }
+}
+
+fn differs(settings: &Settings, stored: &str, given: &str) -> String {
+    format!(
+        "The mirror {} is of the cluster with genesis hash {stored}, but the RPC node belongs to {given}.",
+        place(settings)
+    )
+}
+
+fn advice(settings: &Settings) -> String {
+    format!(
+        "Point --rpc-url at a node of the mirror's cluster, or choose the mirror of the node's cluster with {}.",
+        setting(settings)
+    )
+}
+
+/// Where the mirror is, without a password.
+fn place(settings: &Settings) -> String {
+    match &settings.database_url {
+        Some(url) => shown(url.as_str()),
+        None => settings.sqlite().display().to_string(),
+    }
+}
+
+/// The setting that decides which mirror is used.
+fn setting(settings: &Settings) -> &'static str {
+    match settings.database_url {
+        Some(_) => "--database-url",
+        None => "--data-dir",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Common;
+
+    #[test]
+    fn the_advice_names_the_setting_that_decides_which_mirror_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("config.toml");
+        std::fs::write(&config, "").unwrap();
+        let flags = Common {
+            config: Some(config),
+            data_dir: Some(dir.path().to_owned()),
+            ..Common::default()
+        };
+        let file = Settings::load(&flags).unwrap();
+        let url = Some("postgres://bob:hunter22@db.example/x".into());
+        let postgres = Settings { database_url: url, ..file.clone() };
+        let text = || "x".to_owned();
+        for error in [
+            StoreError::WrongCluster { place: text(), stored: text(), given: text() },
+            StoreError::WrongProgram { place: text(), stored: text(), given: text() },
+        ] {
+            let error = IndexerError::Store(error);
+            let said = explanation(&file, &error);
+            assert!(said.contains("mirror.sqlite") && said.contains("--data-dir"), "{said}");
+            assert!(!said.contains("--database-url"), "{said}");
+            let said = explanation(&postgres, &error);
+            assert!(said.contains("db.example") && said.contains("--database-url"), "{said}");
+            assert!(!said.contains("--data-dir") && !said.contains("hunter"), "{said}");
+        }
+    }
+}
