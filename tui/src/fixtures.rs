@@ -12,7 +12,9 @@ use solana_pubkey::Pubkey;
 use upgrade_manager::state::*;
 
 use crate::{
-    model::{Member, Model, cluster::Cluster, job::PreflightView, snapshot::Snapshot, ui::Drawn},
+    model::{
+        Model, SandboxMember, cluster::Cluster, job::PreflightView, snapshot::Snapshot, ui::Drawn,
+    },
     theme::Theme,
 };
 
@@ -251,22 +253,22 @@ pub fn live(now: Instant, unix: i64, slot: u64) -> Health {
 
 /// A connected control room on the sandbox chain with `f` on screen, one hour after the start.
 pub fn model(f: &Fixture, now: Instant) -> Model {
-    let cluster = Cluster::judge("x", "http://127.0.0.1:8899", true);
+    let cluster = Cluster::identify("x", "http://127.0.0.1:8899", true);
     let mut model = Model::new(cluster, Theme::default(), now);
     model.signer = Some(key(2));
     model.health = live(now, START + 3_600, SLOT + 9_000);
     model.names.insert(key(30), "demo-vault".into());
     model.members = (1..=5)
-        .map(|i| Member { name: format!("member-{i}"), key: key(i) })
+        .map(|i| SandboxMember { name: format!("member-{i}"), key: key(i) })
         .inspect(|m| drop(model.names.insert(m.key, m.name.clone())))
         .collect();
     crate::update::update(&mut model, crate::action::Action::Loaded(snapshot(f)), now);
-    look(&mut model, (160, 50));
+    draw_on(&mut model, (160, 50));
     model
 }
 
 /// Draws `model` on a terminal of this size and tells it what was to be seen, as the runtime does.
-pub fn look(model: &mut Model, (width, height): (u16, u16)) {
+pub fn draw_on(model: &mut Model, (width, height): (u16, u16)) {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let mut drawn = Drawn::default();
     terminal.draw(|frame| drawn = crate::view::draw(model, frame)).unwrap();
@@ -277,12 +279,12 @@ pub fn look(model: &mut Model, (width, height): (u16, u16)) {
 /// The same, on a cluster that other people use.
 pub fn shared(f: &Fixture, now: Instant) -> Model {
     let mut model = model(f, now);
-    model.cluster = Cluster::judge("x", "https://rpc.example.com", false);
+    model.cluster = Cluster::identify("x", "https://rpc.example.com", false);
     model.members.clear();
     model
 }
 
-pub fn shown(verb: Verb) -> PreflightView {
+pub fn preflight(verb: Verb) -> PreflightView {
     let step = match verb {
         Verb::RollBack { .. } => Step::rollback(200, 41),
         verb => Step::of(verb),

@@ -18,22 +18,19 @@
 //! | `strings`, `text`, `theme` | user-visible texts, formatting, colours | – |
 //! | `widgets` | table, panel, meter | `text`, `theme` |
 //! | `model` | everything the screens show | `strings`, `text`, `theme` |
-//! | `action` | every change of the model, as a value | `keymap`, `model` |
+//! | `action` | every change of the model, as a value; the names of the commands | `model` |
 //! | `keymap` | keys and commands | `action`, `model`, `strings` |
 //! | `notify` | notices: which are due, and their delivery | `model`, `text` |
 //! | `effect` | requested side effects, as values | `model`, `notify` |
 //! | `update` | applies actions to the model | `action`, `effect`, `keymap`, `model`, `notify`, `strings`, `text` |
-//! | `view` | draws the model | `keymap`, `model`, `strings`, `text`, `theme`, `widgets` |
-//! | `cli` | command line | `config`, `notify`, `theme` |
-//! | `config` | settings from flags, environment and file | `cli`, `notify`, `text`, `theme` |
+//! | `view` | draws the model | `action`, `keymap`, `model`, `strings`, `text`, `theme`, `widgets` |
+//! | `config` | settings from flags, environment and file | `notify`, `text`, `theme` |
+//! | `cli` | command line | `config` |
 //! | `logging` | the log file | `config` |
 //! | `session` | opens store, key and node | `config`, `model`, `text` |
-//! | `runtime` | terminal, event loop, effect runner | `action`, `effect`, `keymap`, `model`, `notify`, `sandbox`, `session`, `strings`, `text`, `theme`, `update`, `view` |
+//! | `runtime` | terminal, event loop, effect runner | `action`, `effect`, `keymap`, `model`, `notify`, `session`, `strings`, `text`, `theme`, `update`, `view` |
 //! | `sandbox` | starts the local chain | `cli`, `config`, `model`, `runtime`, `session`, `text` |
 //! | `headless` | commands without screens | `cli`, `config`, `model`, `runtime`, `session`, `strings`, `text` |
-//!
-//! Three pairs still import each other: `action` and `keymap`, `cli` and `config`, `runtime` and
-//! `sandbox`.
 mod action;
 mod cli;
 mod config;
@@ -63,7 +60,7 @@ use indexer::ops::redact::Secrets;
 use crate::{
     cli::{Cli, Command},
     config::{Address, Settings},
-    headless::Need,
+    headless::DataSource,
     runtime::{Extras, Fail},
     session::Session,
 };
@@ -75,15 +72,15 @@ pub fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
     let cli = match cli::parse::parse(&words, |name| std::env::var_os(name)) {
         Ok(cli) => cli,
-        Err(refused) => return headless::refuse(&refused),
+        Err(refused) => return headless::report_refusal(&refused),
     };
     let json = headless::wants_json(cli.command.as_ref());
-    let failed = headless::failed_with(cli.command.as_ref());
+    let failed = headless::failure_code(cli.command.as_ref());
     let mut secrets = Secrets::default();
     match start(cli, &mut secrets) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            headless::fail(&error, json, &secrets);
+            headless::report_error(&error, json, &secrets);
             ExitCode::from(failed)
         }
     }
@@ -99,7 +96,7 @@ fn start(cli: Cli, secrets: &mut Secrets) -> Result<u8> {
     *secrets = Secrets::new(given.map(Address::as_str));
     let mut settings = Settings::load(&cli.common)?;
     if let Some(Command::Index(args)) = &cli.command {
-        args.settle(&mut settings);
+        args.override_settings(&mut settings);
     }
     *secrets = Secrets::new(settings.addresses());
     let mirror = matches!(&cli.command, Some(Command::Index(_)));
@@ -134,11 +131,13 @@ async fn run(cli: Cli, settings: Settings, secrets: Secrets) -> Result<u8> {
         Some(Command::Doctor(output)) => headless::doctor(settings, secrets, output.json).await,
         Some(Command::Tx(args)) => headless::tx(&settings, &secrets, &args).await,
         Some(command) => {
-            let session = match headless::needs(&command) {
-                Need::ReadMirror => Session::open_reading(settings, secrets).await?,
-                Need::Mirror => Session::open(settings, secrets).await?,
-                Need::MirrorIfReachable => Session::open_if_reachable(settings, secrets).await?,
-                Need::Chain => Session::open_or_do_without(settings, secrets).await?,
+            let session = match headless::data_source(&command) {
+                DataSource::ReadMirror => Session::open_reading(settings, secrets).await?,
+                DataSource::Mirror => Session::open(settings, secrets).await?,
+                DataSource::MirrorIfReachable => {
+                    Session::open_if_reachable(settings, secrets).await?
+                }
+                DataSource::Chain => Session::open_or_do_without(settings, secrets).await?,
             };
             headless::run(&session, command).await
         }

@@ -1,5 +1,5 @@
-//! The sandbox: starts the chain as a child process, learns where it is, and moves its clock. Only
-//! `control-room sandbox` comes here.
+//! `control-room sandbox`: starts the local chain as a child process, reads its addresses from the first line
+//! that the child prints, and opens the screens on it. `runtime::sandbox_clock` moves the chain's clock.
 use std::{
     path::{Path, PathBuf},
     process::Stdio,
@@ -11,10 +11,6 @@ use backend::{FileSigner, Signer as _};
 use indexer::ops::redact::Secrets;
 use serde::Deserialize;
 use solana_pubkey::Pubkey;
-use solana_rpc_client::{
-    api::{config::CommitmentConfig, request::RpcRequest},
-    nonblocking::rpc_client::RpcClient,
-};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -23,7 +19,7 @@ use tokio::{
 use crate::{
     cli::{Sandbox, parse::variable},
     config::{KeyFile, Settings},
-    model::Member,
+    model::SandboxMember,
     runtime::{self, Extras},
     session::Session,
 };
@@ -34,7 +30,7 @@ const BINARY: &str = "control-room-sandbox";
 const SEED_TIMEOUT: Duration = Duration::from_secs(120);
 const VAULT_TIMEOUT: Duration = Duration::from_millis(50);
 /// What the chain has no use for, and what may hold a secret.
-const PRIVATE: [&str; 4] = [
+const SECRET_VARIABLES: [&str; 4] = [
     "CONTROL_ROOM_RPC_URL",
     "CONTROL_ROOM_WS_URL",
     "CONTROL_ROOM_DATABASE_URL",
@@ -69,7 +65,7 @@ fn binary() -> Result<PathBuf> {
 
 fn command(args: &Sandbox) -> Result<Command> {
     let mut command = Command::new(binary()?);
-    PRIVATE.iter().for_each(|name| {
+    SECRET_VARIABLES.iter().for_each(|name| {
         command.env_remove(name);
     });
     if let Some(dir) = &args.elf_dir {
@@ -135,11 +131,11 @@ pub async fn screens(
     code
 }
 
-fn members(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Member)>> {
+fn members(paths: &[PathBuf]) -> Result<Vec<(PathBuf, SandboxMember)>> {
     let member = |(i, path): (usize, &PathBuf)| {
         let key = FileSigner::open(path)?.pubkey();
         let name = format!("member-{}", i.saturating_add(1));
-        Ok((path.clone(), Member { name, key }))
+        Ok((path.clone(), SandboxMember { name, key }))
     };
     paths.iter().enumerate().map(member).collect()
 }
@@ -203,46 +199,9 @@ async fn stop(mut child: Child) {
     }
 }
 
-/// Moves the chain's clock `seconds` forward and returns what it shows then.
-///
-/// # Errors
-/// When the chain refuses.
-pub async fn move_clock(rpc_url: &str, seconds: u32) -> Result<i64> {
-    let rpc = RpcClient::new_with_commitment(rpc_url.to_owned(), CommitmentConfig::processed());
-    let unix = clock(&rpc).await?.saturating_add(i64::from(seconds));
-    // The surfnet takes milliseconds.
-    let target = serde_json::json!([{ "absoluteTimestamp": unix.saturating_mul(1_000) }]);
-    rpc.send::<serde_json::Value>(RpcRequest::Custom { method: "surfnet_timeTravel" }, target)
-        .await
-        .context("The local chain refused to move its clock.")?;
-    clock(&rpc).await
-}
-
-/// The `Clock` sysvar: unix time at 32..40, little-endian.
-async fn clock(rpc: &RpcClient) -> Result<i64> {
-    let sysvar = solana_pubkey::pubkey!("SysvarC1ock11111111111111111111111111111111");
-    let account = rpc.get_account(&sysvar).await.map_err(|e| {
-        tracing::warn!("the clock cannot be read: {e}");
-        anyhow!(
-            "The local chain does not answer, so its clock stays. Leave with q and start again."
-        )
-    })?;
-    let unix = account.data.get(32..).and_then(|d| d.first_chunk::<8>());
-    unix.map(|b| i64::from_le_bytes(*b)).ok_or_else(|| anyhow!("The clock account is too short."))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn a_dead_chain_is_told_in_one_sentence_with_the_next_step() {
-        // Nothing listens on port 1.
-        let error = move_clock("http://127.0.0.1:1", 1).await.unwrap_err();
-        let text = format!("{error:#}");
-        assert!(text.starts_with("The local chain does not answer"), "{text}");
-        assert!(text.ends_with("start again.") && !text.contains("AccountNotFound"), "{text}");
-    }
 
     #[test]
     fn the_line_of_the_child_is_understood() {

@@ -15,7 +15,7 @@ use solana_pubkey::Pubkey;
 
 use crate::{
     config::{Address, Node, Settings, Webhook},
-    model::cluster::{Cluster, Kind},
+    model::cluster::{Cluster, ClusterKind},
 };
 
 /// Longest wait for one answer of the node.
@@ -173,7 +173,7 @@ impl Session {
     pub fn cluster(&self, genesis: Option<[u8; 32]>) -> Cluster {
         let genesis = genesis.map(|g| Pubkey::new_from_array(g).to_string()).unwrap_or_default();
         let node = indexer::ops::redact::shown(self.settings.rpc_url.as_str());
-        Cluster::judge(&genesis, &node, self.sandbox)
+        Cluster::identify(&genesis, &node, self.sandbox)
     }
 
     /// An error as a sentence without secrets.
@@ -224,7 +224,7 @@ pub async fn chain_client(s: &Settings) -> backend::Result<ChainClient> {
 }
 
 /// The nodes of `s`, on a chain of this `kind`.
-pub fn source(s: &Settings, kind: Kind) -> SourceConfig {
+pub fn source(s: &Settings, kind: ClusterKind) -> SourceConfig {
     let whole = |url: &Address| url.as_str().to_owned();
     let endpoint = |n: &Node| Endpoint { rpc_url: whole(&n.rpc_url), ws_url: whole(&n.ws_url) };
     let others = s.others.iter().map(endpoint);
@@ -233,7 +233,7 @@ pub fn source(s: &Settings, kind: Kind) -> SourceConfig {
     source.timeout = RPC_TIMEOUT;
     // A local chain is read again often: that costs nothing there, and no subscription tells of
     // closed accounts, nor of one that another process's newer reading has overtaken.
-    if kind != Kind::Shared {
+    if kind != ClusterKind::Shared {
         source.reconcile = LOCAL_RECONCILE_INTERVAL;
     }
     if let Some(reconcile) = s.index.reconcile {

@@ -2,7 +2,7 @@
 use clap::Args;
 use solana_pubkey::Pubkey;
 
-use super::setup::{Go, Member, member};
+use super::setup::{Go, MemberSpec, member};
 
 /// What every proposal about a multisig says beside what it does.
 #[derive(Args, Clone, Debug)]
@@ -24,7 +24,7 @@ pub struct ProposeChange {
     /// Add a member, or change a member's roles: ADDRESS[:propose+vote+execute]; give it once for
     /// each
     #[arg(long = "add-member", value_name = "ADDRESS[:ROLES]", value_parser = member)]
-    pub add: Vec<Member>,
+    pub add: Vec<MemberSpec>,
     /// Remove a member; give it once for each
     #[arg(long = "remove-member", value_name = "ADDRESS")]
     pub remove: Vec<Pubkey>,

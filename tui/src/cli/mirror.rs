@@ -42,7 +42,7 @@ pub struct Index {
 
 impl Index {
     /// Puts what was said here over what the file says.
-    pub fn settle(&self, settings: &mut Settings) {
+    pub fn override_settings(&self, settings: &mut Settings) {
         settings.index.listen = self.listen.or(settings.index.listen);
         settings.index.log_format = self.log_format.or(settings.index.log_format);
     }

@@ -22,10 +22,10 @@ const ADDRESSES: [&str; 3] = ["--rpc-url", "--ws-url", "--database-url"];
 /// Options whose value names a key, in whose place somebody may put the key itself.
 const KEYS: [&str; 3] = ["--keypair", "--cosigner", "--resume"];
 /// Fewest characters of a word that is searched for without the quotes around it.
-const SHORTEST: usize = 6;
+const MIN_UNQUOTED_LEN: usize = 6;
 
 /// Fewest characters of a key where none belongs.
-const SHORTEST_KEY: usize = 64;
+const MIN_KEY_LEN: usize = 64;
 
 /// A command line that is not carried out.
 #[derive(Debug)]
@@ -55,8 +55,8 @@ fn trimmed(value: OsString) -> Option<OsString> {
 /// Help that was asked for, or what is wrong, without any secret.
 pub fn parse(words: &[OsString], read: impl Fn(&str) -> Option<OsString>) -> Result<Cli, Refused> {
     let mut wrong = None;
-    let mut told = vec![];
-    let command = filled(Cli::command(), &read, &mut told, &mut wrong);
+    let mut used = vec![];
+    let command = with_variables(Cli::command(), &read, &mut used, &mut wrong);
     let parsed = command
         .try_get_matches_from(words)
         .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
@@ -67,7 +67,7 @@ pub fn parse(words: &[OsString], read: impl Fn(&str) -> Option<OsString>) -> Res
         (Ok(cli), None) => Ok(cli),
         (Err(e), None) => {
             let text = without_secrets(&e.render().to_string(), words);
-            Err(Refused::Wrong(with_variable(text, words, &told)))
+            Err(Refused::Wrong(with_variable(text, words, &used)))
         }
     }
 }
@@ -92,11 +92,11 @@ fn hidden(command: Command) -> Command {
 }
 
 /// `command` with the values of the variables as defaults; the names of those that were set go to
-/// `told`, and what is wrong with the first that cannot be used to `wrong`.
-fn filled(
+/// `used`, and what is wrong with the first that cannot be used to `wrong`.
+fn with_variables(
     command: Command,
     read: &impl Fn(&str) -> Option<OsString>,
-    told: &mut Vec<(String, String)>,
+    used: &mut Vec<(String, String)>,
     wrong: &mut Option<String>,
 ) -> Command {
     let command = command.mut_args(|arg| {
@@ -106,10 +106,10 @@ fn filled(
         // Clap would take the value as it stands.
         let arg = arg.env(Resettable::Reset);
         let Some(value) = read(&name).and_then(trimmed) else { return arg };
-        match taken(&arg, &value) {
+        match accepted(&arg, &value) {
             Ok(value) => {
                 let flag = arg.get_long().map(|long| format!("--{long}")).unwrap_or_default();
-                told.push((flag, name));
+                used.push((flag, name));
                 // Clap keeps defaults for as long as the process lives. This happens once.
                 let value: &'static OsStr = Box::leak(value.into_boxed_os_str());
                 arg.default_value(value)
@@ -121,14 +121,14 @@ fn filled(
             }
         }
     });
-    command.mut_subcommands(|sub| filled(sub, read, told, wrong))
+    command.mut_subcommands(|sub| with_variables(sub, read, used, wrong))
 }
 
 /// `value` as `arg` takes it.
 ///
 /// # Errors
 /// What it takes instead.
-fn taken(arg: &Arg, value: &OsStr) -> Result<OsString, String> {
+fn accepted(arg: &Arg, value: &OsStr) -> Result<OsString, String> {
     let text = value.to_string_lossy();
     if is_switch(arg) {
         let is = |words: [&str; 4]| words.iter().any(|word| word.eq_ignore_ascii_case(&text));
@@ -154,8 +154,8 @@ fn is_switch(arg: &Arg) -> bool {
 }
 
 /// `text`, which names a flag that nobody wrote, with the variable that its value came from.
-fn with_variable(mut text: String, words: &[OsString], told: &[(String, String)]) -> String {
-    for (flag, name) in told.iter().filter(|(flag, _)| !flag.is_empty()) {
+fn with_variable(mut text: String, words: &[OsString], used: &[(String, String)]) -> String {
+    for (flag, name) in used.iter().filter(|(flag, _)| !flag.is_empty()) {
         let is_written = words
             .iter()
             .any(|w| w.to_str().is_some_and(|w| w == flag || w.starts_with(&format!("{flag}="))));
@@ -170,7 +170,8 @@ fn with_variable(mut text: String, words: &[OsString], told: &[(String, String)]
 fn without_secrets(text: &str, words: &[OsString]) -> String {
     let found = secret_words(words);
     // What a shell has split off a secret may be short: it is found by clap's quotes.
-    let (short, long): (Vec<_>, Vec<_>) = found.iter().partition(|word| word.len() < SHORTEST);
+    let (short, long): (Vec<_>, Vec<_>) =
+        found.iter().partition(|word| word.len() < MIN_UNQUOTED_LEN);
     let text = Secrets::new(long.into_iter().map(String::as_str)).scrub(text);
     short.iter().fold(text, |text, word| text.replace(&format!("'{word}'"), "'…'"))
 }
@@ -209,7 +210,7 @@ fn is_whole(name: Option<&str>, value: &str) -> Option<bool> {
         // A mistyped address is shorter, and no secret.
         _ => {
             let is_list = value.contains([' ', ',', '[']);
-            ((is_list || value.len() >= SHORTEST_KEY) && looks_like_a_key(value)).then_some(true)
+            ((is_list || value.len() >= MIN_KEY_LEN) && looks_like_a_key(value)).then_some(true)
         }
     }
 }

@@ -55,7 +55,7 @@ pub struct MultisigCreate {
     /// A member, with every role or with some: ADDRESS[:propose+vote+execute]; give it once for
     /// each member
     #[arg(long = "member", value_name = "ADDRESS[:ROLES]", required = true, value_parser = member)]
-    pub members: Vec<Member>,
+    pub members: Vec<MemberSpec>,
     /// Who may veto, pause for three days and roll back, and nothing else; not a member
     #[arg(long, value_name = "ADDRESS")]
     pub guardian: Option<Pubkey>,
@@ -72,14 +72,14 @@ pub struct MultisigCreate {
 
 /// A member to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Member {
+pub struct MemberSpec {
     /// The key that signs.
     pub key: Pubkey,
     /// Bits of [`role`].
     pub roles: u8,
 }
 
-pub(super) fn member(text: &str) -> Result<Member, String> {
+pub(super) fn member(text: &str) -> Result<MemberSpec, String> {
     let (key, roles) = text.split_once(':').unwrap_or((text, "propose+vote+execute"));
     let key = key.parse().map_err(|_| format!("{key} is not an address"))?;
     let mut bits = 0;
@@ -91,7 +91,7 @@ pub(super) fn member(text: &str) -> Result<Member, String> {
             _ => return Err(format!("{name:?} is not a role: propose, vote or execute")),
         };
     }
-    Ok(Member { key, roles: bits })
+    Ok(MemberSpec { key, roles: bits })
 }
 
 /// Programs.
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn a_member_has_every_role_or_those_named() {
         let key = Pubkey::new_from_array([7; 32]);
-        assert_eq!(member(&key.to_string()), Ok(Member { key, roles: role::ALL }));
+        assert_eq!(member(&key.to_string()), Ok(MemberSpec { key, roles: role::ALL }));
         let some = member(&format!("{key}:vote+execute")).unwrap();
         assert_eq!(some.roles, role::VOTE | role::EXECUTE);
         for bad in [format!("{key}:"), format!("{key}:vote,execute"), "x:vote".to_owned()] {

@@ -4,8 +4,7 @@ use std::{io::ErrorKind, path::Path};
 
 use anyhow::{Context, Result, bail};
 
-use super::{File, KeyFile, expanded, nodes, webhooks};
-use crate::cli::Common;
+use super::{File, Flags, KeyFile, expanded, nodes, webhooks};
 
 /// Checks the file at `path`.
 ///
@@ -14,12 +13,12 @@ use crate::cli::Common;
 pub fn check_file(path: &Path) -> Result<()> {
     let file = File::read(path)?;
     let sound = || -> Result<()> {
-        nodes::nodes(&Common::default(), file.rpc_url, file.ws_url, file.endpoints)?;
+        nodes::nodes(&Flags::default(), file.rpc_url, file.ws_url, file.endpoints)?;
         file.database_url.iter().try_for_each(nodes::check_database)?;
         file.keypair.iter().try_for_each(check_key_file)?;
         let folders = [("data_dir", file.data_dir), ("log_file", file.log_file)];
         folders.into_iter().try_for_each(|(key, path)| expanded(key, path).map(|_| ()))?;
-        webhooks::settled(file.webhooks).map(|_| ())
+        webhooks::validated(file.webhooks).map(|_| ())
     };
     sound().with_context(|| format!("The configuration {} cannot work", path.display()))
 }
@@ -41,7 +40,7 @@ fn check_key_file(key: &KeyFile) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::PRINTED;
+    use crate::config::DEFAULT_FILE;
 
     #[test]
     fn a_file_that_cannot_work_is_not_called_fine() {
@@ -70,7 +69,7 @@ mod tests {
             assert!(error.contains(name) && error.contains("config.toml"), "{error}");
         }
         let there = format!("keypair = '{}'", path.display());
-        for text in [PRINTED, &there] {
+        for text in [DEFAULT_FILE, &there] {
             std::fs::write(&path, text).unwrap();
             check_file(&path).unwrap();
         }

@@ -14,7 +14,7 @@ use super::{Address, KeyFile, priority_fee, webhooks::WebhookKeys};
 use crate::{notify::Way, text::clean, theme::ThemeName};
 
 /// Longest name of a key or a choice that a message repeats.
-const LONGEST_NAME: usize = 24;
+const MAX_NAME_LEN: usize = 24;
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
@@ -164,7 +164,7 @@ impl File {
         toml::from_str(&text).map_err(|e| {
             let at = e.span().map_or(0, |s| s.start);
             let line = text.bytes().take(at).filter(|b| *b == b'\n').count().saturating_add(1);
-            let message = told(e.message());
+            let message = without_value(e.message());
             anyhow!(
                 "The configuration {} has a mistake in line {line}: {message}. `control-room config print-default` shows every key.",
                 path.display()
@@ -174,7 +174,7 @@ impl File {
 }
 
 /// What is wrong with a value, without the value: it may be a password or a key on the wrong line.
-fn told(message: &str) -> String {
+fn without_value(message: &str) -> String {
     let message = message.replace('\n', " ");
     let kinds = ["invalid type: ", "invalid value: "];
     let found = kinds.iter().find_map(|kind| Some((kind, message.strip_prefix(kind)?)));
@@ -185,15 +185,15 @@ fn told(message: &str) -> String {
     }
     // A name of a key or of a choice is repeated, so that it can be found.
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    let (said, wanted) = match message.rsplit_once("`, expected ") {
-        Some((said, wanted)) => (said, format!("`, expected {wanted}")),
+    let (before, wanted) = match message.rsplit_once("`, expected ") {
+        Some((before, wanted)) => (before, format!("`, expected {wanted}")),
         None => match message.rsplit_once('`') {
-            Some((said, rest)) => (said, format!("`{rest}")),
+            Some((before, rest)) => (before, format!("`{rest}")),
             None => return message,
         },
     };
-    match said.split_once('`') {
-        Some((what, name)) if name.len() > LONGEST_NAME || !name.chars().all(is_name) => {
+    match before.split_once('`') {
+        Some((what, name)) if name.len() > MAX_NAME_LEN || !name.chars().all(is_name) => {
             format!("{what}`…{wanted}")
         }
         _ => message,
@@ -201,7 +201,7 @@ fn told(message: &str) -> String {
 }
 
 /// The file with every key, each at its default and commented out.
-pub const PRINTED: &str = r#"# Control room. Flags come first, then CONTROL_ROOM_* variables, then this file.
+pub const DEFAULT_FILE: &str = r#"# Control room. Flags come first, then CONTROL_ROOM_* variables, then this file.
 
 # JSON-RPC of the node, and its websocket; without ws_url the port after rpc_url's is taken.
 # rpc_url = "http://127.0.0.1:8899"
@@ -309,7 +309,7 @@ mod tests {
             ("duplicate key `a://b:c@d`", "duplicate key `…`"),
             ("string values must be quoted", "string values must be quoted"),
         ] {
-            assert_eq!(told(message), right);
+            assert_eq!(without_value(message), right);
         }
     }
 }

@@ -8,11 +8,11 @@ use serde::Deserialize;
 use super::home;
 
 /// Fewest characters of a key in one word: 32 bytes in base58.
-const SHORTEST_WORD: usize = 32;
+const MIN_ENCODED_KEY_LEN: usize = 32;
 /// Fewest numbers of a list that is taken for a key.
-const SHORTEST_LIST: usize = 8;
+const MIN_LIST_NUMBERS: usize = 8;
 /// Fewest words that are taken for a seed phrase.
-const SHORTEST_PHRASE: usize = 3;
+const MIN_PHRASE_WORDS: usize = 3;
 /// What works instead of a device or a prompt.
 const INSTEAD: &str = "Name a key file as the Solana command line writes it, or leave the key out: then everything is shown and nothing is signed.";
 
@@ -79,14 +79,14 @@ pub fn looks_like_a_key(text: &str) -> bool {
     let text = text.trim();
     let is_list = text.starts_with('[')
         || text.split([',', ' ', ';']).filter(|n| n.trim().parse::<u8>().is_ok()).count()
-            >= SHORTEST_LIST;
+            >= MIN_LIST_NUMBERS;
     let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
     let words: Vec<_> = text.split_whitespace().collect();
-    let is_phrase = words.len() >= SHORTEST_PHRASE && words.iter().all(|word| is_word(word));
+    let is_phrase = words.len() >= MIN_PHRASE_WORDS && words.iter().all(|word| is_word(word));
     let is_coded = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '=');
     // Base64 has slashes, too; a path has some name of usual length between two of them.
     let parts: Vec<_> = text.split('/').collect();
-    let is_long = text.len() >= SHORTEST_WORD
+    let is_long = text.len() >= MIN_ENCODED_KEY_LEN
         && parts.iter().all(|part| part.chars().all(is_coded))
         && (parts.len() == 1 || parts.len() < 6 && (86..=88).contains(&text.len()));
     is_list || is_phrase || is_long

@@ -3,6 +3,7 @@
 mod address;
 mod check;
 mod file;
+mod flags;
 pub mod home;
 mod key_file;
 mod nodes;
@@ -22,17 +23,18 @@ use etcetera::base_strategy::{BaseStrategy, Xdg};
 use indexer::Retention;
 use solana_pubkey::Pubkey;
 
-pub use self::file::{File, LogFormat, LogLevel, PRINTED, RetentionKeys};
+pub use self::file::{DEFAULT_FILE, File, LogFormat, LogLevel, RetentionKeys};
 pub use self::{
     address::Address,
     check::check_file,
+    flags::Flags,
     key_file::{KeyFile, looks_like_a_key},
     webhooks::Webhook,
 };
-use crate::{cli::Common, notify::Way, theme::ThemeName};
+use crate::{notify::Way, theme::ThemeName};
 
 /// Folder of this program below the XDG folders.
-const FOLDER: &str = "control-room";
+const APP_FOLDER: &str = "control-room";
 
 /// One node of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,7 +124,7 @@ impl Settings {
     ///
     /// # Errors
     /// A sentence about the file, or about the folders of the system.
-    pub fn load(flags: &Common) -> Result<Self> {
+    pub fn load(flags: &Flags) -> Result<Self> {
         let xdg = Xdg::new()
             .context("The home folder is not known: set HOME, or pass --data-dir and --config.");
         let path = match (&flags.config, &xdg) {
@@ -133,7 +135,7 @@ impl Settings {
         let file = path.as_deref().map_or_else(|| Ok(File::default()), File::read)?;
         let data_dir = match flags.data_dir.clone().or(expanded("data_dir", file.data_dir)?) {
             Some(dir) => dir,
-            None => xdg?.data_dir().join(FOLDER),
+            None => xdg?.data_dir().join(APP_FOLDER),
         };
         let (Node { rpc_url, ws_url }, others) =
             nodes::nodes(flags, file.rpc_url, file.ws_url, file.endpoints)?;
@@ -160,7 +162,7 @@ impl Settings {
                 behind: file.index.behind_slots.map(NonZeroU64::get),
             },
             retention: days(file.retention),
-            webhooks: webhooks::settled(file.webhooks)?,
+            webhooks: webhooks::validated(file.webhooks)?,
             log_to_stderr: false,
             file: path,
             names: file.names,
@@ -178,7 +180,7 @@ fn days(keys: RetentionKeys) -> Retention {
 }
 
 fn default_file(xdg: &Xdg) -> PathBuf {
-    xdg.config_dir().join(FOLDER).join("config.toml")
+    xdg.config_dir().join(APP_FOLDER).join("config.toml")
 }
 
 /// The file that would be read without `--config`.
@@ -200,35 +202,35 @@ mod tests {
     use super::*;
 
     /// Made by hand, so that no variable of the environment gets in.
-    fn load(flags: Common, text: &str) -> Result<Settings> {
+    fn load(flags: Flags, text: &str) -> Result<Settings> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
         std::fs::write(&path, text).unwrap();
         let data_dir = Some(dir.path().to_owned());
-        Settings::load(&Common { config: Some(path), data_dir, ..flags })
+        Settings::load(&Flags { config: Some(path), data_dir, ..flags })
     }
 
-    fn rpc(url: &str) -> Common {
-        Common { rpc_url: Some(url.into()), ..Common::default() }
+    fn rpc(url: &str) -> Flags {
+        Flags { rpc_url: Some(url.into()), ..Flags::default() }
     }
 
     #[test]
     fn flags_come_before_the_file_and_the_file_before_the_defaults() {
         let file = "rpc_url = 'https://a.example'\nread_only = true\n";
-        let s = load(Common::default(), file).unwrap();
+        let s = load(Flags::default(), file).unwrap();
         assert_eq!((s.rpc_url.as_str(), s.read_only), ("https://a.example", true));
         assert_eq!(s.ws_url.as_str(), "wss://a.example");
         let s = load(rpc("http://b.example:9000/key"), file).unwrap();
         assert_eq!(s.rpc_url.as_str(), "http://b.example:9000/key");
         assert_eq!(s.ws_url.as_str(), "ws://b.example:9001/key");
-        assert_eq!(load(Common::default(), "").unwrap().rpc_url.as_str(), "http://127.0.0.1:8899");
+        assert_eq!(load(Flags::default(), "").unwrap().rpc_url.as_str(), "http://127.0.0.1:8899");
     }
 
     #[test]
     fn further_nodes_follow_the_first_unless_a_flag_names_one() {
         let file = "rpc_url = 'https://a.example'\n\
                     endpoints = [{ rpc_url = 'https://b.example', ws_url = 'wss://w.example' }]\n";
-        let s = load(Common::default(), file).unwrap();
+        let s = load(Flags::default(), file).unwrap();
         let urls = |s: &Settings| {
             s.others.iter().map(|n| n.ws_url.as_str().to_owned()).collect::<Vec<_>>()
         };
@@ -237,26 +239,26 @@ mod tests {
             ("https://a.example", vec!["wss://w.example".into()])
         );
         assert!(load(rpc("http://c.example"), file).unwrap().others.is_empty(), "another cluster?");
-        let only = load(Common::default(), "endpoints = [{ rpc_url = 'http://d.example:80' }]\n");
+        let only = load(Flags::default(), "endpoints = [{ rpc_url = 'http://d.example:80' }]\n");
         let only = only.unwrap();
         assert_eq!((only.ws_url.as_str(), only.others.len()), ("ws://d.example:81", 0));
     }
 
     #[test]
     fn a_priority_fee_is_none_unless_the_file_or_a_flag_sets_one() {
-        assert_eq!(load(Common::default(), "").unwrap().priority_fee, 0);
+        assert_eq!(load(Flags::default(), "").unwrap().priority_fee, 0);
         let file = "priority_fee = 1000\n";
-        assert_eq!(load(Common::default(), file).unwrap().priority_fee, 1_000);
-        let flags = Common { priority_fee: Some(0), ..Common::default() };
+        assert_eq!(load(Flags::default(), file).unwrap().priority_fee, 1_000);
+        let flags = Flags { priority_fee: Some(0), ..Flags::default() };
         assert_eq!(load(flags, file).unwrap().priority_fee, 0, "a flag can take it back");
-        let error = load(Common::default(), "priority_fee = 9000000000\n").unwrap_err();
+        let error = load(Flags::default(), "priority_fee = 9000000000\n").unwrap_err();
         let text = format!("{error:#}");
         assert!(text.contains("line 1") && text.contains("at most 50000000"), "{text}");
     }
 
     #[test]
     fn an_unknown_key_is_an_error_with_its_line() {
-        let error = load(Common::default(), "read_only = true\n\nrpcurl = 'x'\n").unwrap_err();
+        let error = load(Flags::default(), "read_only = true\n\nrpcurl = 'x'\n").unwrap_err();
         let text = format!("{error:#}");
         assert!(text.contains("line 3") && text.contains("rpcurl"), "{text}");
     }
@@ -265,22 +267,22 @@ mod tests {
     fn an_address_that_cannot_be_right_is_refused() {
         let error = load(rpc("example.com"), "").unwrap_err();
         assert!(format!("{error:#}").contains("--rpc-url"));
-        let ws = Common { ws_url: Some("http://x".into()), ..Common::default() };
+        let ws = Flags { ws_url: Some("http://x".into()), ..Flags::default() };
         assert!(load(ws, "").is_err());
     }
 
     #[test]
     fn a_database_address_that_cannot_be_right_stops_nothing_that_needs_no_database() {
-        let flags = Common { database_url: Some("nonsense".into()), ..Common::default() };
+        let flags = Flags { database_url: Some("nonsense".into()), ..Flags::default() };
         assert_eq!(load(flags, "").unwrap().database_url.unwrap().as_str(), "nonsense");
-        assert!(load(Common::default(), "database_url = 'mysql://h/d'\n").is_ok());
+        assert!(load(Flags::default(), "database_url = 'mysql://h/d'\n").is_ok());
     }
 
     #[test]
     fn the_printed_default_is_the_default() {
-        let printed: File = toml::from_str(PRINTED).unwrap();
+        let printed: File = toml::from_str(DEFAULT_FILE).unwrap();
         assert_eq!(printed, File::default());
-        let uncommented: String = PRINTED
+        let uncommented: String = DEFAULT_FILE
             .lines()
             .filter_map(|l| {
                 l.strip_prefix("# ")

@@ -3,8 +3,7 @@
 use anyhow::{Result, anyhow, bail};
 use indexer::ops::redact::Parts;
 
-use super::{Address, Node, file::NodeKeys};
-use crate::cli::Common;
+use super::{Address, Flags, Node, file::NodeKeys};
 
 /// The node when none is named.
 const LOCAL: &str = "http://127.0.0.1:8899";
@@ -22,7 +21,7 @@ const DATABASE: &str = "the database (database_url, --database-url or CONTROL_RO
 /// The preferred node, and the others. A node named by a flag stands alone: the file's others may be
 /// of another cluster.
 pub(super) fn nodes(
-    flags: &Common,
+    flags: &Flags,
     rpc: Option<Address>,
     ws: Option<Address>,
     further: Vec<NodeKeys>,

@@ -119,7 +119,7 @@ impl Webhook {
 ///
 /// # Errors
 /// A sentence that names the webhook and what is wrong with it.
-pub fn settled(all: Vec<WebhookKeys>) -> Result<Vec<Webhook>> {
+pub fn validated(all: Vec<WebhookKeys>) -> Result<Vec<Webhook>> {
     let mut out: Vec<Webhook> = Vec::with_capacity(all.len());
     for keys in all {
         let webhook = Webhook::new(keys)?;
@@ -141,7 +141,7 @@ mod tests {
     }
 
     fn read(text: &str) -> Result<Vec<Webhook>> {
-        settled(toml::from_str::<Part>(text)?.webhooks)
+        validated(toml::from_str::<Part>(text)?.webhooks)
     }
 
     const ONE: &str =

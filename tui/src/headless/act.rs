@@ -6,7 +6,7 @@ use backend::{Backend, FileSigner, Operation, Preflight, Signer, Verb};
 
 use super::{
     failed,
-    signing::{confirm, described},
+    signing::{confirm, preflight_json},
     target,
 };
 use crate::{
@@ -41,7 +41,7 @@ pub(super) async fn cancel(session: &Session, args: &Act, veto: bool) -> Result<
     if preflight.intent.is_some()
         && let Some(reason) = another_step(veto, preflight.step.name, &preflight.title)
     {
-        let value = args.output.json.then(|| described(preflight, None, Some(&reason)));
+        let value = args.output.json.then(|| preflight_json(preflight, None, Some(&reason)));
         return failed(reason, value.as_ref());
     }
     prepared.finish(args).await

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The exit code of a log that was changed.
-const CHANGED: u8 = 1;
+const CHANGED_EXIT_CODE: u8 = 1;
 
 /// Whether JSON was asked for.
 pub(super) fn wants_json(args: &Audit) -> bool {
@@ -82,7 +82,7 @@ async fn list(session: &Session, args: &AuditList) -> Result<u8> {
         }
     }
     let broken = fault.map(|fault| format!("The audit log is broken: {}", fault.what));
-    told(value.as_ref(), broken.or(gap))
+    print_or_fail(value.as_ref(), broken.or(gap))
 }
 
 /// The sentence about a log that ends before the chain's history does.
@@ -112,7 +112,7 @@ fn row(r: &AuditRow) -> Value {
 }
 
 /// What a check found, of the mirror or of an export.
-struct Checked {
+struct LogCheck {
     whole: String,
     head: [u8; 32],
     rows: u64,
@@ -158,7 +158,7 @@ async fn verify(session: &Session, args: &AuditVerify) -> Result<u8> {
             }
         }
     }
-    Ok(if found == 0 { 0 } else { CHANGED })
+    Ok(if found == 0 { 0 } else { CHANGED_EXIT_CODE })
 }
 
 /// `table row column` of a fault, or the line of an export.
@@ -174,7 +174,7 @@ fn place_text(place: &Value) -> String {
     }
 }
 
-async fn of_mirror(session: &Session, limit: usize) -> Result<Checked> {
+async fn of_mirror(session: &Session, limit: usize) -> Result<LogCheck> {
     let report = check_store(&*session.store, limit).await?;
     let whole = format!(
         "Checked {} audit rows and {} accounts. Head {}.",
@@ -185,7 +185,7 @@ async fn of_mirror(session: &Session, limit: usize) -> Result<Checked> {
     let faults = report.faults.into_iter();
     let faults =
         faults.map(|f| (json!({"table": f.table, "row": f.row, "field": f.field}), f.what));
-    Ok(Checked {
+    Ok(LogCheck {
         whole,
         head: report.audit_head,
         rows: report.audit_rows,
@@ -194,7 +194,7 @@ async fn of_mirror(session: &Session, limit: usize) -> Result<Checked> {
     })
 }
 
-fn of_export(path: &Path, limit: usize) -> Result<Checked> {
+fn of_export(path: &Path, limit: usize) -> Result<LogCheck> {
     let file = File::open(path).with_context(|| {
         format!("The export {} cannot be read. Check the path.", path.display())
     })?;
@@ -207,7 +207,7 @@ fn of_export(path: &Path, limit: usize) -> Result<Checked> {
     );
     let faults = report.faults.into_iter();
     let faults = faults.map(|f| (json!({"line": f.line, "field": f.field}), f.what));
-    Ok(Checked {
+    Ok(LogCheck {
         whole,
         head: report.head,
         rows: report.rows,
@@ -245,11 +245,11 @@ async fn write(session: &Session, args: &AuditExport) -> Result<u8> {
     if value.is_none() {
         print(&format!("Wrote {rows} rows to {}.", path.display()))?;
     }
-    told(value.as_ref(), gap)
+    print_or_fail(value.as_ref(), gap)
 }
 
 /// Prints `value`, and fails when the log is not complete.
-fn told(value: Option<&Value>, gap: Option<String>) -> Result<u8> {
+fn print_or_fail(value: Option<&Value>, gap: Option<String>) -> Result<u8> {
     match gap {
         Some(reason) => failed(reason, value),
         None => {
@@ -303,5 +303,5 @@ async fn head(session: &Session, json: bool) -> Result<u8> {
             genesis.as_deref().unwrap_or("that no mirror was made of yet")
         ))?;
     }
-    told(value.as_ref(), gap)
+    print_or_fail(value.as_ref(), gap)
 }

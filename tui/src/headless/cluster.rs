@@ -114,17 +114,17 @@ fn setting(settings: &Settings) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Common;
+    use crate::config::Flags;
 
     #[test]
     fn the_advice_names_the_setting_that_decides_which_mirror_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("config.toml");
         std::fs::write(&config, "").unwrap();
-        let flags = Common {
+        let flags = Flags {
             config: Some(config),
             data_dir: Some(dir.path().to_owned()),
-            ..Common::default()
+            ..Flags::default()
         };
         let file = Settings::load(&flags).unwrap();
         let url = Some("postgres://bob:hunter22@db.example/x".into());

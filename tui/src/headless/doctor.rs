@@ -19,17 +19,17 @@ use serde_json::json;
 use super::{print, print_json};
 use crate::{
     config::Settings,
-    model::cluster::Kind,
+    model::cluster::ClusterKind,
     session::{self, Session},
     text::clean,
 };
 
 /// Room below which a disk is nearly full; a mirror of a million accounts takes half of it.
-const ROOM: u64 = 1 << 30;
+const LOW_DISK_BYTES: u64 = 1 << 30;
 /// Room below which nothing can be written for long.
-const NO_ROOM: u64 = 64 << 20;
+const FULL_DISK_BYTES: u64 = 64 << 20;
 /// What sentences say of an indexer that keeps running, and what is so here, where nothing is tried again.
-const OF_AN_INDEXER: [(&str, &str); 2] =
+const RETRY_PHRASES: [(&str, &str); 2] =
     [("; the indexer keeps trying.", "."), ("It is asked again after that; a plan", "A plan")];
 
 /// Looks at everything; 1 when something does not work.
@@ -40,7 +40,7 @@ pub async fn run(settings: Settings, secrets: Secrets, json: bool) -> Result<u8>
     let mut found = files(&settings);
     let state = store(&settings, &secrets, &mut found).await;
     let stored = state.and_then(|state| state.genesis_hash);
-    found.extend(nodes(&session::source(&settings, Kind::Shared), stored).await);
+    found.extend(nodes(&session::source(&settings, ClusterKind::Shared), stored).await);
     let failed = found.iter().any(|f| f.verdict == CheckResult::Fail);
     for f in &mut found {
         f.text = clean(&secrets.scrub(&tried_once(&f.text)));
@@ -65,7 +65,7 @@ pub async fn run(settings: Settings, secrets: Secrets, json: bool) -> Result<u8>
 
 /// `text` without what is so only of an indexer that keeps running.
 fn tried_once(text: &str) -> String {
-    OF_AN_INDEXER.iter().fold(text.to_owned(), |text, (of_it, here)| text.replace(of_it, here))
+    RETRY_PHRASES.iter().fold(text.to_owned(), |text, (of_it, here)| text.replace(of_it, here))
 }
 
 /// Looks at the schema, and asks the mirror where it is of this build.
@@ -216,8 +216,8 @@ fn room(path: &Path) -> Option<Finding> {
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     let text = format!("{} MiB are free for {}.", free >> 20, path.display());
     Some(match free {
-        _ if free < NO_ROOM => Finding::fail(about, format!("Only {text} Make room.")),
-        _ if free < ROOM => {
+        _ if free < FULL_DISK_BYTES => Finding::fail(about, format!("Only {text} Make room.")),
+        _ if free < LOW_DISK_BYTES => {
             Finding::new(CheckResult::Warn, about, format!("Only {text} Make room soon."))
         }
         _ => Finding::ok(about, text),

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The exit code of a mirror that is not the chain.
-const DIFFERS: u8 = 1;
+const DIFFERS_EXIT_CODE: u8 = 1;
 
 pub(super) async fn run(session: &Session, args: &Index) -> Result<u8> {
     if args.once || args.verify { once(session, args).await } else { forever(session, args).await }
@@ -85,7 +85,7 @@ async fn once(session: &Session, args: &Index) -> Result<u8> {
     Ok(match error {
         Some(error) => {
             eprintln!("control-room: {error}");
-            DIFFERS
+            DIFFERS_EXIT_CODE
         }
         None => 0,
     })

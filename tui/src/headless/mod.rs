@@ -40,7 +40,10 @@ use crate::{
 };
 
 /// The exit code of something that was not confirmed.
-pub const NOT_CONFIRMED: u8 = 2;
+pub const NOT_CONFIRMED_EXIT_CODE: u8 = 2;
+
+const HOUR_SECONDS: u32 = 3_600;
+const DAY_SECONDS: u32 = 24 * HOUR_SECONDS;
 
 /// Runs a command that needs the store.
 ///
@@ -108,7 +111,7 @@ pub fn wants_json(command: Option<&Command>) -> bool {
 
 /// What a command cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub enum DataSource {
     /// The mirror, which it leaves as it is.
     ReadMirror,
     /// The mirror, which it brings up to date.
@@ -120,17 +123,19 @@ pub enum Need {
 }
 
 /// What `command` cannot do without.
-pub fn needs(command: &Command) -> Need {
+pub fn data_source(command: &Command) -> DataSource {
     match command {
-        Command::Audit(a) if !matches!(a.what, None | Some(AuditWhat::List(_))) => Need::ReadMirror,
-        Command::Audit(_) | Command::Index(_) | Command::Webhooks(_) => Need::Mirror,
-        Command::Status(_) => Need::MirrorIfReachable,
-        _ => Need::Chain,
+        Command::Audit(a) if !matches!(a.what, None | Some(AuditWhat::List(_))) => {
+            DataSource::ReadMirror
+        }
+        Command::Audit(_) | Command::Index(_) | Command::Webhooks(_) => DataSource::Mirror,
+        Command::Status(_) => DataSource::MirrorIfReachable,
+        _ => DataSource::Chain,
     }
 }
 
 /// The exit code of a failure.
-pub fn failed_with(command: Option<&Command>) -> u8 {
+pub fn failure_code(command: Option<&Command>) -> u8 {
     match command {
         // 1 says that the mirror differs, or was changed.
         Some(Command::Index(a)) if a.once || a.verify => 2,
@@ -145,7 +150,7 @@ pub fn failed_with(command: Option<&Command>) -> u8 {
 /// What is wrong with the file.
 pub fn config(command: &Config, path: Option<&std::path::Path>) -> Result<u8> {
     match command {
-        Config::PrintDefault => print(config::PRINTED.trim_end())?,
+        Config::PrintDefault => print(config::DEFAULT_FILE.trim_end())?,
         Config::Check => {
             let named = path.is_some();
             let path = path.map_or_else(config::default_path, |p| Ok(p.to_owned()))?;
@@ -176,14 +181,14 @@ fn print_json(value: &serde_json::Value) -> Result<()> {
 /// A failure whose JSON was printed already: one command, one value.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Told(String);
+struct PrintedFailure(String);
 
 /// Fails with `reason`; `value`, which tells it as well, is printed first where JSON was asked for.
 fn failed<T>(reason: String, json: Option<&serde_json::Value>) -> Result<T> {
     match json {
         Some(value) => {
             print_json(value)?;
-            Err(Told(reason).into())
+            Err(PrintedFailure(reason).into())
         }
         None => bail!(reason),
     }
@@ -205,24 +210,24 @@ fn sentence(error: &anyhow::Error) -> String {
 }
 
 /// Help, or why a command line is not carried out, with the exit code.
-pub fn refuse(refused: &Refused) -> ExitCode {
+pub fn report_refusal(refused: &Refused) -> ExitCode {
     match refused {
         Refused::Help(help) => {
             let _ = help.print();
-            ExitCode::from(u8::try_from(help.exit_code()).unwrap_or(NOT_CONFIRMED))
+            ExitCode::from(u8::try_from(help.exit_code()).unwrap_or(NOT_CONFIRMED_EXIT_CODE))
         }
         Refused::Wrong(text) => {
             let _ = write!(std::io::stderr().lock(), "{text}");
-            ExitCode::from(NOT_CONFIRMED)
+            ExitCode::from(NOT_CONFIRMED_EXIT_CODE)
         }
     }
 }
 
 /// An error for the terminal, and as JSON where JSON was asked for.
-pub fn fail(error: &anyhow::Error, json: bool, secrets: &Secrets) {
+pub fn report_error(error: &anyhow::Error, json: bool, secrets: &Secrets) {
     let text = secrets.scrub(&sentence(error));
     let text = crate::text::clean(&text);
-    if json && !error.is::<Told>() {
+    if json && !error.is::<PrintedFailure>() {
         let _ = print_json(&serde_json::json!({ "error": text }));
     }
     let _ = writeln!(std::io::stderr().lock(), "control-room: {text}");
@@ -235,12 +240,12 @@ mod tests {
     #[test]
     fn an_error_and_its_cause_read_as_sentences() {
         let inner = || anyhow::anyhow!("No such file");
-        let told = |outer: &'static str| sentence(&inner().context(outer));
+        let text_of = |outer: &'static str| sentence(&inner().context(outer));
         assert_eq!(
-            told("It cannot be read. Check it."),
+            text_of("It cannot be read. Check it."),
             "It cannot be read. Check it. The cause: No such file"
         );
-        assert_eq!(told("It cannot be read"), "It cannot be read: No such file");
-        assert_eq!(told("No such file here."), "No such file here.", "not twice");
+        assert_eq!(text_of("It cannot be read"), "It cannot be read: No such file");
+        assert_eq!(text_of("No such file here."), "No such file here.", "not twice");
     }
 }

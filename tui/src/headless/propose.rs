@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use backend::ProposeRequest;
 use upgrade_manager::state::{CRITICAL, LenRange, ProposalKind, Source, TypeRule};
 
-use super::{check_cluster, signing};
+use super::{DAY_SECONDS, check_cluster, signing};
 use crate::{cli::Propose, session::Session, text::clean};
 
 pub(super) async fn run(session: &Session, args: &Propose) -> Result<u8> {
@@ -21,7 +21,9 @@ pub(super) async fn run(session: &Session, args: &Propose) -> Result<u8> {
         type_rules: rules,
         kind: if args.roll_forward { ProposalKind::RollForward } else { ProposalKind::Upgrade },
         oldest_version: args.oldest_version,
-        expires_in: Duration::from_secs(u64::from(args.expires_in).saturating_mul(86_400)),
+        expires_in: Duration::from_secs(
+            u64::from(args.expires_in).saturating_mul(DAY_SECONDS.into()),
+        ),
         source: Source {
             link: args.source.clone(),
             commit: args.commit.clone(),

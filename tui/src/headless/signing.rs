@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
 
-use super::{NOT_CONFIRMED, failed, print, print_json, warn};
+use super::{NOT_CONFIRMED_EXIT_CODE, failed, print, print_json, warn};
 use crate::{
     session::Session,
     strings as s,
@@ -29,10 +29,10 @@ pub(super) async fn confirm(
     let intent = preflight.intent.take();
     if !json {
         let p = &preflight;
-        describe(&p.title, Some(&p.step), &p.facts, &p.checks, p.simulation.as_ref())?;
+        print_preflight(&p.title, Some(&p.step), &p.facts, &p.checks, p.simulation.as_ref())?;
     }
     let verb = preflight.step.label();
-    let described = |error: &str| json.then(|| described(&preflight, None, Some(error)));
+    let described = |error: &str| json.then(|| preflight_json(&preflight, None, Some(error)));
     if yes && session.settings.read_only {
         return failed(s::READ_ONLY.to_owned(), described(s::READ_ONLY).as_ref());
     }
@@ -46,18 +46,18 @@ pub(super) async fn confirm(
             print_json(&value)?;
         }
         eprintln!("{UNCONFIRMED}");
-        return Ok(NOT_CONFIRMED);
+        return Ok(NOT_CONFIRMED_EXIT_CODE);
     }
     let proposal = preflight.proposal;
     let (news, heard) = mpsc::channel(256);
-    let listener = tokio::spawn(follow(session.clone(), proposal, heard, json));
+    let listener = tokio::spawn(record_progress(session.clone(), proposal, heard, json));
     let result = backend.submit(intent, Some(news)).await;
     let written = listener.await.unwrap_or_default();
     let receipt = result.map_err(|e| session.clean(&e))?;
     for tx in receipt.sent.iter().filter(|tx| !written.contains(&tx.signature)) {
         write_down(session, proposal, tx).await;
         if !json {
-            print(&sent(tx))?;
+            print(&sent_line(tx))?;
         }
     }
     report(&preflight, &receipt, json)
@@ -82,7 +82,7 @@ fn report(preflight: &Preflight, receipt: &Receipt, json: bool) -> Result<u8> {
             print(&format!("failed: {}", clean(failure)))?;
         }
     }
-    let value = json.then(|| described(preflight, Some(receipt), error.as_deref()));
+    let value = json.then(|| preflight_json(preflight, Some(receipt), error.as_deref()));
     match error {
         Some(error) => failed(error, value.as_ref()),
         None => {
@@ -104,7 +104,7 @@ pub(super) async fn write_down(
 }
 
 /// Writes down and prints what is sent, as it is sent; returns the signatures.
-async fn follow(
+async fn record_progress(
     session: Session,
     proposal: Pubkey,
     mut heard: mpsc::Receiver<Progress>,
@@ -116,7 +116,7 @@ async fn follow(
             Progress::Sent(tx) => {
                 write_down(&session, proposal, &tx).await;
                 if !json {
-                    let _ = print(&sent(&tx));
+                    let _ = print(&sent_line(&tx));
                 }
                 written.insert(tx.signature);
             }
@@ -130,7 +130,7 @@ async fn follow(
     written
 }
 
-pub(super) fn sent(tx: &backend::SentTx) -> String {
+pub(super) fn sent_line(tx: &backend::SentTx) -> String {
     let units = tx.units.map(|u| format!(", {} units", grouped(u))).unwrap_or_default();
     let how = match &tx.error {
         None => String::new(),
@@ -146,7 +146,7 @@ pub(super) fn sent(tx: &backend::SentTx) -> String {
     )
 }
 
-pub(super) fn word(verdict: Verdict) -> &'static str {
+pub(super) fn verdict_word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "pass",
         Verdict::Warn => "warn",
@@ -155,7 +155,7 @@ pub(super) fn word(verdict: Verdict) -> &'static str {
 }
 
 /// Prints what would be signed.
-pub(super) fn describe(
+pub(super) fn print_preflight(
     title: &str,
     step: Option<&Step>,
     facts: &[Fact],
@@ -170,7 +170,7 @@ pub(super) fn describe(
         print(&format!("  {:<28} {}", clean(&fact.label), clean(&fact.value)))?;
     }
     for check in checks {
-        print(&format!("  {:<4}  {}", word(check.verdict), clean(&check.sentence)))?;
+        print(&format!("  {:<4}  {}", verdict_word(check.verdict), clean(&check.sentence)))?;
     }
     if let Some(sim) = simulation {
         let text = match &sim.error {
@@ -183,7 +183,11 @@ pub(super) fn describe(
 }
 
 /// The preflight in JSON, with how it ended.
-pub(super) fn described(p: &Preflight, receipt: Option<&Receipt>, error: Option<&str>) -> Value {
+pub(super) fn preflight_json(
+    p: &Preflight,
+    receipt: Option<&Receipt>,
+    error: Option<&str>,
+) -> Value {
     json!({
         "verb": p.verb.name(),
         "proposal": p.proposal.to_string(),
@@ -193,7 +197,7 @@ pub(super) fn described(p: &Preflight, receipt: Option<&Receipt>, error: Option<
         "title": p.title,
         "facts": p.facts.iter().map(|f| json!({"label": f.label, "value": f.value})).collect::<Vec<_>>(),
         "checks": p.checks.iter()
-            .map(|c| json!({"verdict": word(c.verdict).to_lowercase(), "sentence": c.sentence}))
+            .map(|c| json!({"verdict": verdict_word(c.verdict).to_lowercase(), "sentence": c.sentence}))
             .collect::<Vec<_>>(),
         "simulation": p.simulation.as_ref()
             .map(|s| json!({"units": s.units, "error": s.error, "logs": s.logs})),

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Most messages that are counted as waiting.
-const COUNTED: u32 = 1_000;
+const MAX_WAITING_COUNT: u32 = 1_000;
 
 pub(super) async fn run(session: &Session, command: &Webhooks) -> Result<u8> {
     match command {
@@ -68,7 +68,7 @@ async fn waiting(
     state: &HookState,
     settings: Option<&Webhook>,
 ) -> Result<usize> {
-    let rows = store.outbox(state.next_id.saturating_sub(1), COUNTED).await?;
+    let rows = store.outbox(state.next_id.saturating_sub(1), MAX_WAITING_COUNT).await?;
     let wanted = |kind: &str| {
         // A veto is only told from other ways to cancel when it is sent.
         AnnouncementKind::from_name(kind).is_none_or(|kind| {

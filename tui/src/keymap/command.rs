@@ -4,6 +4,7 @@ use upgrade_manager::state::{GovernanceProposal, Phase, ProposalStatus, UpgradeP
 
 use super::COMMANDS;
 use crate::{
+    action::command_id::CommandId,
     model::{
         Model,
         dialog::{Dialog, Need},
@@ -12,69 +13,6 @@ use crate::{
     },
     strings as s,
 };
-
-/// Every command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each is explained by its row in the table")]
-pub enum Id {
-    Quit,
-    Help,
-    Back,
-    NextScreen,
-    PreviousScreen,
-    Show(Screen),
-    Down,
-    Up,
-    Left,
-    Right,
-    Top,
-    Bottom,
-    PageDown,
-    PageUp,
-    Open,
-    Filter,
-    Approve,
-    Reject,
-    Revoke,
-    Cancel,
-    Expire,
-    Execute,
-    Migrate,
-    Verify,
-    RollBack,
-    GiveUp,
-    Check,
-    Copy,
-    Member(usize),
-    Members,
-    Clock,
-    Suspend,
-    DialogNext,
-    DialogAccept,
-    DialogYes,
-    DialogClose,
-    DialogUp,
-    DialogDown,
-}
-
-impl Id {
-    /// What the command asks the backend for.
-    pub fn verb(self) -> Option<Verb> {
-        match self {
-            Self::Approve => Some(Verb::Approve),
-            Self::Reject => Some(Verb::Reject),
-            Self::Revoke => Some(Verb::Revoke),
-            Self::Cancel => Some(Verb::Cancel),
-            Self::Expire => Some(Verb::Expire),
-            Self::Execute => Some(Verb::Execute),
-            Self::Migrate => Some(Verb::Migrate),
-            Self::Verify => Some(Verb::Verify),
-            Self::RollBack => Some(Verb::RollBack { give_up: false }),
-            Self::GiveUp => Some(Verb::RollBack { give_up: true }),
-            _ => None,
-        }
-    }
-}
 
 /// Where a command's keys work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,9 +60,9 @@ impl Group {
 
 /// One command.
 #[derive(Debug)]
-pub struct Command {
+pub struct KeyCommand {
     /// Which.
-    pub id: Id,
+    pub id: CommandId,
     /// Its keys, as [`super::chord`] reads them; the first is shown in the footer.
     pub keys: &'static [&'static str],
     /// Where they work.
@@ -140,11 +78,11 @@ pub struct Command {
 }
 
 /// The row of `id`.
-pub fn command(id: Id) -> Option<&'static Command> {
+pub fn command(id: CommandId) -> Option<&'static KeyCommand> {
     COMMANDS.iter().find(|c| c.id == id)
 }
 
-impl Command {
+impl KeyCommand {
     /// Whether the command exists where the operator is.
     pub fn applies(&self, model: &Model) -> bool {
         match self.scope {
@@ -158,11 +96,11 @@ impl Command {
     /// Whether a dialog's command does something in this one.
     fn works_in(&self, dialog: &Dialog) -> bool {
         match (self.id, dialog) {
-            (Id::DialogYes, Dialog::Confirm(c)) => c.need == Need::Yes && c.shown.sendable,
-            (Id::DialogYes, _) => false,
-            (Id::DialogNext, d) => matches!(d, Dialog::Confirm(_) | Dialog::Quit { .. }),
-            (Id::DialogAccept, d) => !matches!(d, Dialog::Preparing { .. }),
-            (Id::DialogUp | Id::DialogDown, d) => {
+            (CommandId::DialogYes, Dialog::Confirm(c)) => c.need == Need::Yes && c.shown.sendable,
+            (CommandId::DialogYes, _) => false,
+            (CommandId::DialogNext, d) => matches!(d, Dialog::Confirm(_) | Dialog::Quit { .. }),
+            (CommandId::DialogAccept, d) => !matches!(d, Dialog::Preparing { .. }),
+            (CommandId::DialogUp | CommandId::DialogDown, d) => {
                 !matches!(d, Dialog::Preparing { .. } | Dialog::Quit { .. })
             }
             _ => true,
@@ -176,14 +114,18 @@ impl Command {
             return self.word;
         };
         match (self.id, decision) {
-            (Id::RollBack, Decision::Upgrade(row)) if row.account.rollback_approved_at == 0 => {
+            (CommandId::RollBack, Decision::Upgrade(row))
+                if row.account.rollback_approved_at == 0 =>
+            {
                 "vote rollback"
             }
-            (Id::GiveUp, Decision::Upgrade(row)) if row.account.rollback_approved_at == 0 => {
+            (CommandId::GiveUp, Decision::Upgrade(row))
+                if row.account.rollback_approved_at == 0 =>
+            {
                 "vote give up"
             }
-            (Id::Cancel, Decision::Upgrade(row)) => cancel_word(model, &row.account),
-            (Id::Cancel, Decision::Multisig(row)) => cancel_word(model, &row.account),
+            (CommandId::Cancel, Decision::Upgrade(row)) => cancel_word(model, &row.account),
+            (CommandId::Cancel, Decision::Multisig(row)) => cancel_word(model, &row.account),
             _ => self.word,
         }
     }
@@ -194,12 +136,12 @@ impl Command {
     /// Why not, as a sentence.
     pub fn enabled(&self, model: &Model) -> Result<(), String> {
         match (self.id, &model.dialog) {
-            (Id::DialogYes, Some(Dialog::Confirm(c))) if !c.read => {
+            (CommandId::DialogYes, Some(Dialog::Confirm(c))) if !c.read => {
                 return Err(s::UNREAD.to_owned());
             }
-            (Id::Check, _) if model.read_only => return Err(s::READ_ONLY.to_owned()),
-            (Id::Check, _) if model.signer.is_none() => return Err(s::NO_KEY.to_owned()),
-            (Id::Check, _) if model.ui.proposal.selected().is_none() => {
+            (CommandId::Check, _) if model.read_only => return Err(s::READ_ONLY.to_owned()),
+            (CommandId::Check, _) if model.signer.is_none() => return Err(s::NO_KEY.to_owned()),
+            (CommandId::Check, _) if model.ui.proposal.selected().is_none() => {
                 return Err(s::NO_PROPOSAL.to_owned());
             }
             _ => {}

@@ -2,7 +2,7 @@
 //! only; the intent stays with the runtime, so nothing here can be signed.
 use std::time::{Duration, Instant};
 
-use backend::{Check, Fact, Preflight, Simulation, Step as Signing, Verb};
+use backend::{Check, Fact, Preflight, Simulation, Step, Verb};
 use solana_pubkey::Pubkey;
 
 use super::{Ticket, rate::Rate};
@@ -18,7 +18,7 @@ pub struct PreflightView {
     /// To which proposal.
     pub proposal: Pubkey,
     /// What signing does: a vote, or the act itself.
-    pub step: Signing,
+    pub step: Step,
     /// Head line.
     pub title: String,
     /// Exactly what will be signed.
@@ -51,7 +51,7 @@ impl From<&Preflight> for PreflightView {
 
 /// One step of a running job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct JobStep {
     /// What is being done.
     pub label: String,
     /// Items done.
@@ -76,7 +76,7 @@ pub struct Job {
     /// Since when.
     pub since: Instant,
     /// The step it is at.
-    pub step: Option<Step>,
+    pub step: Option<JobStep>,
     /// How fast it goes.
     pub rate: Rate,
     /// Whether the last check before signing has passed.
@@ -87,7 +87,7 @@ pub struct Job {
 
 impl Job {
     /// A job that starts now.
-    pub fn new(ticket: Ticket, does: &Signing, proposal: Pubkey, now: Instant) -> Self {
+    pub fn new(ticket: Ticket, does: &Step, proposal: Pubkey, now: Instant) -> Self {
         Self {
             ticket,
             label: does.label(),
@@ -118,7 +118,7 @@ impl Job {
     }
 
     /// Takes news of a step.
-    pub fn advance(&mut self, step: Step, now: Instant) {
+    pub fn advance(&mut self, step: JobStep, now: Instant) {
         if self.step.as_ref().is_some_and(|s| s.label != step.label) {
             self.rate = Rate::default();
         }

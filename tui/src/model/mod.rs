@@ -62,7 +62,7 @@ pub struct Message {
 
 /// One key of the sandbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
+pub struct SandboxMember {
     /// Its name on screen.
     pub name: String,
     /// Its address.
@@ -71,7 +71,7 @@ pub struct Member {
 
 /// Checks of the open proposal, as of a moment.
 #[derive(Clone, Debug)]
-pub struct Checked {
+pub struct StepChecks {
     /// What was prepared.
     pub ticket: Ticket,
     /// For which proposal.
@@ -106,7 +106,7 @@ pub struct Model {
     /// Whether writing is switched off.
     pub read_only: bool,
     /// The sandbox's keys; empty everywhere else.
-    pub members: Vec<Member>,
+    pub members: Vec<SandboxMember>,
     /// Names for addresses.
     pub names: BTreeMap<Pubkey, String>,
     /// Where the operator is.
@@ -118,7 +118,7 @@ pub struct Model {
     /// How the last job ended.
     pub report: Option<Report>,
     /// Checks of the open proposal.
-    pub checked: Option<Checked>,
+    pub checked: Option<StepChecks>,
     /// The last thing said that is no error.
     pub message: Option<Message>,
     /// Errors that nobody has dismissed, oldest first.

@@ -10,6 +10,7 @@ use std::{
 use backend::{Backend, FileSigner, Intent, Operation, Progress, Signer};
 use tokio::sync::{Notify, mpsc, watch};
 
+use super::sandbox_clock;
 use crate::{
     action::Action,
     effect::Effect,
@@ -55,43 +56,47 @@ impl EffectRunner {
         let runner = self.clone();
         match effect {
             Effect::Prepare(ticket, operation) => {
-                let died = Action::Prepared { ticket, result: Err(died("The preparation")) };
-                self.spawn(died, async move { runner.prepare(ticket, operation).await });
+                let on_panic =
+                    Action::Prepared { ticket, result: Err(panic_message("The preparation")) };
+                self.spawn(on_panic, async move { runner.prepare(ticket, operation).await });
             }
             Effect::Check(ticket, operation) => {
-                let died = Action::Checked { ticket, result: Err(died("The check")) };
-                self.spawn(died, async move {
+                let on_panic = Action::Checked { ticket, result: Err(panic_message("The check")) };
+                self.spawn(on_panic, async move {
                     let result = runner.read(operation).await.map(|p| PreflightView::from(&p));
                     Action::Checked { ticket, result }
                 });
             }
             Effect::Discard(ticket) => drop(self.intent(ticket)),
             Effect::Submit(ticket) => {
-                let died = Action::Finished { ticket, result: Err(died("The job")) };
-                self.spawn(died, async move { runner.submit(ticket).await });
+                let on_panic = Action::Finished { ticket, result: Err(panic_message("The job")) };
+                self.spawn(on_panic, async move { runner.submit(ticket).await });
             }
             Effect::UseMember(n) => {
-                let died = Action::Say(Level::Error, died("Changing the key"));
-                self.spawn(died, async move { runner.use_member(n) });
+                let on_panic = Action::Say(Level::Error, panic_message("Changing the key"));
+                self.spawn(on_panic, async move { runner.use_member(n) });
             }
             Effect::MoveClock(seconds) => {
-                let died = Action::Say(Level::Error, died("Moving the clock"));
-                self.spawn(died, async move { runner.move_clock(seconds).await });
+                let on_panic = Action::Say(Level::Error, panic_message("Moving the clock"));
+                self.spawn(on_panic, async move { runner.move_clock(seconds).await });
             }
             Effect::Notify(notices) => {
                 let keys = notices.iter().map(|n| n.key.clone()).collect();
-                self.spawn(Action::NoticesFailed(keys), async move { runner.give(notices).await });
+                self.spawn(
+                    Action::NoticesFailed(keys),
+                    async move { runner.deliver(notices).await },
+                );
             }
             // These two belong to whoever owns the terminal.
             Effect::Copy(_) | Effect::Suspend => {}
         }
     }
 
-    /// Runs `work` and sends what it returns, or `died` when it panics.
-    fn spawn(&self, died: Action, work: impl Future<Output = Action> + Send + 'static) {
+    /// Runs `work` and sends what it returns, or `on_panic` when it panics.
+    fn spawn(&self, on_panic: Action, work: impl Future<Output = Action> + Send + 'static) {
         let actions = self.actions.clone();
         tokio::spawn(async move {
-            let action = tokio::spawn(work).await.unwrap_or(died);
+            let action = tokio::spawn(work).await.unwrap_or(on_panic);
             let _ = actions.send(action).await;
         });
     }
@@ -197,7 +202,7 @@ impl EffectRunner {
     }
 
     async fn move_clock(&self, seconds: u32) -> Action {
-        match crate::sandbox::move_clock(self.session.settings.rpc_url.as_str(), seconds).await {
+        match sandbox_clock::move_clock(self.session.settings.rpc_url.as_str(), seconds).await {
             Ok(unix) => {
                 let text = format!("The chain's clock shows {}.", crate::text::utc(unix));
                 Action::Say(Level::Info, text)
@@ -207,7 +212,7 @@ impl EffectRunner {
     }
 
     /// Claims each notice in the store and gives those that nobody has given yet, as one.
-    async fn give(&self, notices: Vec<Notice>) -> Action {
+    async fn deliver(&self, notices: Vec<Notice>) -> Action {
         let mut ours = vec![];
         let mut failed = vec![];
         for notice in notices {
@@ -234,7 +239,7 @@ impl EffectRunner {
     }
 }
 
-fn died(what: &str) -> String {
+fn panic_message(what: &str) -> String {
     format!(
         "{what} failed inside the control room; the log has the details. Look at the proposal before trying again."
     )

@@ -3,6 +3,7 @@
 mod connect;
 mod effects;
 pub mod loader;
+mod sandbox_clock;
 mod signals;
 pub mod term;
 
@@ -35,7 +36,7 @@ use crate::{
     action::Action,
     effect::Effect,
     keymap,
-    model::{Level, Member, Model, ui::Drawn},
+    model::{Level, Model, SandboxMember, ui::Drawn},
     session::Session,
     theme::{Theme, ThemeName},
     update::{next_wake, update},
@@ -49,7 +50,7 @@ const FRAME_INTERVAL: Duration = Duration::from_millis(16);
 #[derive(Clone, Debug, Default)]
 pub struct Extras {
     /// Key files of the members, with their keys.
-    pub members: Vec<(PathBuf, Member)>,
+    pub members: Vec<(PathBuf, SandboxMember)>,
     /// For tests: what to fail with after the first frame.
     pub fail: Option<Fail>,
 }
@@ -63,7 +64,7 @@ pub enum Fail {
     Error,
 }
 
-type Screen = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
+type CrosstermTerminal = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
 
 /// Runs the screens; returns the exit code.
 ///
@@ -88,7 +89,7 @@ pub async fn run(session: Session, signer: Option<Arc<dyn Signer>>, extras: Extr
     let guard =
         Guard::enter(session.settings.mouse).context("The terminal cannot be taken over.")?;
     let event_loop = EventLoop {
-        screen: open().context("The terminal cannot be drawn on.")?,
+        terminal: open().context("The terminal cannot be drawn on.")?,
         input: EventStream::new(),
         signals,
         actions,
@@ -155,12 +156,12 @@ fn model(session: &Session, signer: Option<&dyn Signer>, extras: &Extras) -> Mod
     model
 }
 
-fn open() -> io::Result<Screen> {
+fn open() -> io::Result<CrosstermTerminal> {
     Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(64 * 1_024, stdout())))
 }
 
 struct EventLoop {
-    screen: Screen,
+    terminal: CrosstermTerminal,
     input: EventStream,
     signals: Signals,
     actions: mpsc::Receiver<Action>,
@@ -228,7 +229,10 @@ impl EventLoop {
             match effect {
                 Effect::Suspend => drop(self.suspend()?),
                 Effect::Copy(text) => {
-                    execute!(self.screen.backend_mut(), CopyToClipboard::to_clipboard_from(text))?;
+                    execute!(
+                        self.terminal.backend_mut(),
+                        CopyToClipboard::to_clipboard_from(text)
+                    )?;
                 }
                 other => self.runner.start(other),
             }
@@ -265,9 +269,9 @@ impl EventLoop {
         self.set_title(model)?;
         let before = model.ui.drawn;
         let mut found = Drawn::default();
-        queue!(self.screen.backend_mut(), BeginSynchronizedUpdate)?;
-        let result = self.screen.draw(|frame| found = view::draw(model, frame)).map(drop);
-        execute!(self.screen.backend_mut(), EndSynchronizedUpdate)?;
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        let result = self.terminal.draw(|frame| found = view::draw(model, frame)).map(drop);
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
         result.context("The terminal cannot be drawn on.")?;
         self.apply(model, Action::Drawn(found))?;
         Ok(model.ui.drawn != before)
@@ -279,14 +283,14 @@ impl EventLoop {
             n => format!("({n}) control-room {}", model.cluster.name),
         };
         if title != self.title {
-            queue!(self.screen.backend_mut(), SetTitle(&title))?;
+            queue!(self.terminal.backend_mut(), SetTitle(&title))?;
             self.title = title;
         }
         Ok(())
     }
 
     fn raw(&mut self, bytes: &[u8]) -> Result<()> {
-        let out = self.screen.backend_mut();
+        let out = self.terminal.backend_mut();
         out.write_all(bytes)?;
         Ok(Write::flush(out)?)
     }
@@ -303,7 +307,7 @@ impl EventLoop {
     fn take_back(&mut self) -> Result<bool> {
         term::restore();
         self.guard.resume().context("The terminal is gone.")?;
-        self.screen = open().context("The terminal cannot be drawn on.")?;
+        self.terminal = open().context("The terminal cannot be drawn on.")?;
         self.title.clear();
         Ok(true)
     }

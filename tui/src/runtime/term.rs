@@ -24,7 +24,7 @@ use crossterm::{
 };
 
 /// Whether the modes are changed at the moment.
-static CHANGED: AtomicBool = AtomicBool::new(false);
+static TAKEN_OVER: AtomicBool = AtomicBool::new(false);
 
 /// Saves the window's title on the terminal's stack, and takes it back.
 const PUSH_TITLE: &str = "\u{1b}[22;0t";
@@ -73,7 +73,7 @@ impl Guard {
     /// # Errors
     /// When there is no terminal any more.
     pub fn resume(&self) -> io::Result<()> {
-        CHANGED.store(true, Ordering::SeqCst);
+        TAKEN_OVER.store(true, Ordering::SeqCst);
         enable_raw_mode()?;
         execute!(
             stdout(),
@@ -100,7 +100,7 @@ impl Drop for Guard {
 /// Puts the terminal back; does nothing when it is back already. Errors are ignored: the terminal
 /// may be gone, and there is nobody left to tell.
 pub fn restore() {
-    if !CHANGED.swap(false, Ordering::SeqCst) {
+    if !TAKEN_OVER.swap(false, Ordering::SeqCst) {
         return;
     }
     let mut out = stdout();
@@ -124,7 +124,7 @@ pub fn install_panic_hook() {
     let drawing = thread::current().id();
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        if thread::current().id() == drawing || !CHANGED.load(Ordering::SeqCst) {
+        if thread::current().id() == drawing || !TAKEN_OVER.load(Ordering::SeqCst) {
             restore();
             before(info);
         } else {

@@ -5,10 +5,11 @@ use backend::Operation;
 
 use super::neighbour;
 use crate::{
+    action::command_id::CommandId,
     effect::Effect,
-    keymap::{self, Id, command},
+    keymap::{self, command},
     model::{
-        Checked, Level, Model,
+        Level, Model, StepChecks,
         dialog::{Dialog, Focus},
         snapshot::Decision,
         ui::{Pane, Screen},
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// Runs `id` where the operator is.
-pub fn run(model: &mut Model, id: Id) -> Vec<Effect> {
+pub fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
     if let Some(command) = command(id)
         && let Err(reason) = command.enabled(model)
     {
@@ -26,28 +27,28 @@ pub fn run(model: &mut Model, id: Id) -> Vec<Effect> {
         return vec![];
     }
     match id {
-        Id::Quit => return quit(model),
-        Id::Help => show(model, Screen::Help),
-        Id::Show(screen) => show(model, screen),
-        Id::NextScreen => show(model, neighbour(model.ui.screen, 1)),
-        Id::PreviousScreen => show(model, neighbour(model.ui.screen, -1)),
-        Id::Back => back(model),
-        Id::Open => open(model),
-        Id::Down => step(model, 1),
-        Id::Up => step(model, -1),
-        Id::PageDown => step(model, page(model)),
-        Id::PageUp => step(model, page(model).saturating_neg()),
-        Id::Top => step(model, isize::MIN),
-        Id::Bottom => step(model, isize::MAX),
-        Id::Left => model.ui.pane = Pane::Programs,
-        Id::Right => model.ui.pane = Pane::Proposals,
-        Id::Filter => model.ui.filtering = true,
-        Id::Members => model.dialog = Some(Dialog::Members { at: signing_member(model) }),
-        Id::Clock => model.dialog = Some(Dialog::Clock { at: 0 }),
-        Id::Suspend => return vec![Effect::Suspend],
-        Id::Copy => return copy(model),
-        Id::Member(n) => return use_member(model, n),
-        Id::Check => return check(model),
+        CommandId::Quit => return quit(model),
+        CommandId::Help => show(model, Screen::Help),
+        CommandId::Show(screen) => show(model, screen),
+        CommandId::NextScreen => show(model, neighbour(model.ui.screen, 1)),
+        CommandId::PreviousScreen => show(model, neighbour(model.ui.screen, -1)),
+        CommandId::Back => back(model),
+        CommandId::Open => open(model),
+        CommandId::Down => step(model, 1),
+        CommandId::Up => step(model, -1),
+        CommandId::PageDown => step(model, page(model)),
+        CommandId::PageUp => step(model, page(model).saturating_neg()),
+        CommandId::Top => step(model, isize::MIN),
+        CommandId::Bottom => step(model, isize::MAX),
+        CommandId::Left => model.ui.pane = Pane::Programs,
+        CommandId::Right => model.ui.pane = Pane::Proposals,
+        CommandId::Filter => model.ui.filtering = true,
+        CommandId::Members => model.dialog = Some(Dialog::Members { at: signing_member(model) }),
+        CommandId::Clock => model.dialog = Some(Dialog::Clock { at: 0 }),
+        CommandId::Suspend => return vec![Effect::Suspend],
+        CommandId::Copy => return copy(model),
+        CommandId::Member(n) => return use_member(model, n),
+        CommandId::Check => return check(model),
         _ => return id.verb().map(|verb| prepare(model, verb)).unwrap_or_default(),
     }
     after_move(model)
@@ -170,7 +171,7 @@ pub fn check(model: &mut Model) -> Vec<Effect> {
     };
     let stage = discriminant(&model.timing_of(decision));
     let ticket = model.ticket();
-    model.checked = Some(Checked {
+    model.checked = Some(StepChecks {
         ticket,
         proposal: id,
         row_slot,

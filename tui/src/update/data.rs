@@ -11,7 +11,7 @@ use crate::{
     model::{
         Level, Model, Ticket,
         dialog::{Confirm, Dialog, Need},
-        job::{PreflightView, Report, Step},
+        job::{JobStep, PreflightView, Report},
         snapshot::Decision,
         ui::Screen,
     },
@@ -44,7 +44,7 @@ pub fn take(model: &mut Model, action: Action) -> Vec<Effect> {
             if let Some(job) = model.job.as_mut().filter(|j| j.ticket == ticket) {
                 match progress {
                     Progress::Step { label, done, total, failed } => {
-                        job.advance(Step { label, done, total, failed }, now);
+                        job.advance(JobStep { label, done, total, failed }, now);
                     }
                     Progress::Sending => job.sending = true,
                     Progress::Sent(_) => job.sent = job.sent.saturating_add(1),

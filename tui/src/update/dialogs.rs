@@ -1,8 +1,8 @@
 //! Inside a dialog. The rules of confirming stand in `model::dialog`; here they are obeyed.
 use crate::{
     action::Edit,
+    action::command_id::CommandId,
     effect::Effect,
-    keymap::Id,
     model::{
         Level, Model,
         dialog::{CLOCK_STEPS, Confirm, Dialog, Focus, Need, Refusal, armed},
@@ -12,24 +12,24 @@ use crate::{
 };
 
 /// Runs a command of the dialog's own.
-pub fn run(model: &mut Model, id: Id) -> Vec<Effect> {
+pub fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
     let members = model.members.len();
     match (id, model.dialog.as_mut()) {
-        (Id::DialogClose, _) => return close(model),
-        (Id::DialogNext, Some(Dialog::Confirm(c))) => toggle(&mut c.focus),
-        (Id::DialogNext, Some(Dialog::Quit { focus, .. })) => toggle(focus),
-        (Id::DialogDown, Some(Dialog::Confirm(c))) => {
+        (CommandId::DialogClose, _) => return close(model),
+        (CommandId::DialogNext, Some(Dialog::Confirm(c))) => toggle(&mut c.focus),
+        (CommandId::DialogNext, Some(Dialog::Quit { focus, .. })) => toggle(focus),
+        (CommandId::DialogDown, Some(Dialog::Confirm(c))) => {
             let overflow = model.ui.drawn.dialog.map_or(0, |d| d.overflow);
             c.scroll = c.scroll.saturating_add(1).min(overflow);
         }
-        (Id::DialogUp, Some(Dialog::Confirm(c))) => c.scroll = c.scroll.saturating_sub(1),
-        (Id::DialogDown, Some(Dialog::Members { at })) => {
+        (CommandId::DialogUp, Some(Dialog::Confirm(c))) => c.scroll = c.scroll.saturating_sub(1),
+        (CommandId::DialogDown, Some(Dialog::Members { at })) => {
             *at = at.saturating_add(1).min(members.saturating_sub(1));
         }
-        (Id::DialogDown, Some(Dialog::Clock { at })) => {
+        (CommandId::DialogDown, Some(Dialog::Clock { at })) => {
             *at = at.saturating_add(1).min(CLOCK_STEPS.len().saturating_sub(1));
         }
-        (Id::DialogUp, Some(Dialog::Members { at } | Dialog::Clock { at })) => {
+        (CommandId::DialogUp, Some(Dialog::Members { at } | Dialog::Clock { at })) => {
             *at = at.saturating_sub(1);
         }
         _ => {}

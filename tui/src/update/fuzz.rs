@@ -56,7 +56,7 @@ fn data(robot: &Robot, n: u8) -> Action {
         4 => return Action::Loaded(Arc::default()),
         _ => {
             let ticket = robot.model.next_ticket.saturating_sub(1);
-            return Action::Prepared { ticket, result: Ok(fixtures::shown(Verb::Execute)) };
+            return Action::Prepared { ticket, result: Ok(fixtures::preflight(Verb::Execute)) };
         }
     };
     Action::Loaded(fixtures::snapshot(&f))

@@ -17,9 +17,8 @@ use std::time::{Duration, Instant};
 use indexer::Conn;
 
 use crate::{
-    action::Action,
+    action::{Action, command_id::CommandId},
     effect::Effect,
-    keymap::Id,
     model::{
         Model,
         dialog::{Dialog, armed},
@@ -134,12 +133,12 @@ fn is_input(action: &Action) -> bool {
 /// On a screen that shows nothing, one can only leave: the control room, or what was begun.
 fn when_too_small(model: &mut Model, action: &Action) -> Vec<Effect> {
     match action {
-        Action::Run(Id::Quit) => match &model.dialog {
+        Action::Run(CommandId::Quit) => match &model.dialog {
             Some(Dialog::Quit { visible, .. }) if armed(*visible, model.now) => model.quit = true,
             Some(Dialog::Quit { .. }) => {}
             _ => return commands::quit(model),
         },
-        Action::Run(Id::Back | Id::DialogClose) | Action::FilterDrop => {
+        Action::Run(CommandId::Back | CommandId::DialogClose) | Action::FilterDrop => {
             model.ui.filtering = false;
             return dialogs::close(model);
         }

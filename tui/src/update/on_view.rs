@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::tests::{Robot, sandbox};
 use crate::{
-    action::Action,
+    action::{Action, command_id::CommandId},
     effect::Effect,
     fixtures,
     keymap::COMMANDS,
@@ -73,9 +73,9 @@ fn a_dialog_that_a_small_terminal_hides_is_neither_confirmed_there_nor_at_once_a
     press_everything(&mut r, &[KeyCode::Char('q')]);
     assert!(is_open(&r), "it waits");
     r.wait(5_000).resize((80, 24)).wait(400).keys("y");
-    assert!(!r.submitted() && is_open(&r), "it has just come back: {}", r.said());
+    assert!(!r.submitted() && is_open(&r), "it has just come back: {}", r.message());
     r.wait(1_100).keys("y");
-    assert!(r.submitted(), "read once more: {}", r.said());
+    assert!(r.submitted(), "read once more: {}", r.message());
 
     let mut r = sandbox(&fixtures::active(1));
     r.open('a').resize(SMALL).press(KeyCode::Esc);
@@ -89,7 +89,7 @@ fn a_dialog_that_is_prepared_while_nothing_is_on_view_waits_for_its_reader() {
     r.press(KeyCode::Char('a'));
     let Some(Effect::Prepare(ticket, _)) = r.requested.first().cloned() else { panic!() };
     r.resize(SMALL);
-    r.act(Action::Prepared { ticket, result: Ok(fixtures::shown(Verb::Approve)) });
+    r.act(Action::Prepared { ticket, result: Ok(fixtures::preflight(Verb::Approve)) });
     r.wait(9_000).resize((80, 24)).keys("y");
     assert!(!r.submitted());
 }
@@ -114,16 +114,16 @@ fn no_key_acts_on_a_proposal_that_the_screen_does_not_show() {
         for c in all.clone() {
             for f in [fixtures::active(1), fixtures::timelocked(), fixtures::migrating(200, 0)] {
                 let mut r = sandbox(&f);
-                r.act(Action::Run(crate::keymap::Id::Show(screen))).press(KeyCode::Char(c));
+                r.act(Action::Run(CommandId::Show(screen))).press(KeyCode::Char(c));
                 assert!(r.requested.is_empty() && r.model.dialog.is_none(), "{c} on {screen:?}");
-                assert!(r.said().contains("not on view here"), "{c}: {}", r.said());
+                assert!(r.message().contains("not on view here"), "{c}: {}", r.message());
             }
         }
     }
     let mut r = sandbox(&fixtures::active(1));
     r.keys("3").press(KeyCode::Char('a'));
     assert!(
-        r.model.dialog.is_none() && r.said().contains("not on view"),
+        r.model.dialog.is_none() && r.message().contains("not on view"),
         "the terms are elsewhere"
     );
     let mut r = sandbox(&fixtures::migrating(10, 0));
@@ -134,8 +134,8 @@ fn no_key_acts_on_a_proposal_that_the_screen_does_not_show() {
 fn a_row_for_which_there_is_no_room_is_not_acted_on() {
     let mut r = sandbox(&fixtures::active(1));
     r.model.ui.drawn.proposal = None;
-    r.requested = super::update(&mut r.model, Action::Run(crate::keymap::Id::Approve), r.now);
-    assert!(r.requested.is_empty() && r.said().contains("not on view"), "{}", r.said());
+    r.requested = super::update(&mut r.model, Action::Run(CommandId::Approve), r.now);
+    assert!(r.requested.is_empty() && r.message().contains("not on view"), "{}", r.message());
 }
 
 #[test]
@@ -144,16 +144,16 @@ fn a_dialog_is_confirmed_only_after_what_is_signed_was_on_the_screen() {
     r.size = (80, 24);
     r.press(KeyCode::Char('a'));
     let Some(Effect::Prepare(ticket, _)) = r.requested.first().cloned() else { panic!() };
-    let mut shown = fixtures::shown(Verb::Approve);
+    let mut shown = fixtures::preflight(Verb::Approve);
     shown.checks = (0..30).map(|i| Check::warn(format!("Warning {i}."))).collect();
     r.act(Action::Prepared { ticket, result: Ok(shown) });
     r.wait(2_000).keys("y");
-    assert!(!r.submitted() && r.said().contains("Press Down"), "{}", r.said());
+    assert!(!r.submitted() && r.message().contains("Press Down"), "{}", r.message());
     for _ in 0..40 {
         r.wait(300).press(KeyCode::Down);
     }
     r.wait(2_000).keys("y");
-    assert!(r.submitted(), "{}", r.said());
+    assert!(r.submitted(), "{}", r.message());
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_dialog_without_room_for_its_buttons_is_not_confirmed() {
         c.seen(None, r.now);
     }
     r.requested = super::update(&mut r.model, Action::Yes { repeat: false }, r.now);
-    assert!(!r.submitted() && r.said().starts_with("e "));
+    assert!(!r.submitted() && r.message().starts_with("e "));
     let why = r.model.message.as_ref().map(|m| m.text.clone()).unwrap_or_default();
     assert!(why.contains("no room for its buttons"), "{why}");
 }
@@ -184,12 +184,12 @@ fn an_error_stays_until_it_is_dismissed() {
     say(&mut r, Level::Error, "The second failed.");
     say(&mut r, Level::Error, "The second failed.");
     r.act(Action::Noticed("Timelock expired.".into()));
-    assert_eq!(r.said(), "The first failed.", "whatever is said later");
+    assert_eq!(r.message(), "The first failed.", "whatever is said later");
     r.open('a').wait(600).keys("y");
     assert!(r.submitted());
-    assert_eq!(r.said(), "The first failed.", "and whatever is done");
+    assert_eq!(r.message(), "The first failed.", "and whatever is done");
     r.wait(600_000).press(KeyCode::Esc);
-    assert_eq!(r.said(), "The second failed.", "one at a time");
+    assert_eq!(r.message(), "The second failed.", "one at a time");
     r.press(KeyCode::Esc);
     assert!(r.model.errors.is_empty(), "the same error is not told twice");
 }
@@ -201,5 +201,5 @@ fn an_error_of_a_dialog_is_not_dismissed_by_closing_the_next_one() {
     let Some(Effect::Prepare(ticket, _)) = r.requested.first().cloned() else { panic!() };
     r.act(Action::Prepared { ticket, result: Err("The node refused.".into()) });
     r.open('a').wait(600).press(KeyCode::Esc);
-    assert_eq!(r.said(), "The node refused.");
+    assert_eq!(r.message(), "The node refused.");
 }

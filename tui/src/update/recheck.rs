@@ -5,7 +5,12 @@ use backend::Verb;
 use upgrade_manager::state::Votable;
 
 use super::tests::Robot;
-use crate::{action::Action, effect::Effect, fixtures, keymap, model::ui::Screen};
+use crate::{
+    action::{Action, command_id::CommandId},
+    effect::Effect,
+    fixtures,
+    model::ui::Screen,
+};
 
 #[test]
 fn checks_are_made_anew_when_the_timelock_ends_or_the_node_comes_back() {
@@ -19,8 +24,8 @@ fn checks_are_made_anew_when_the_timelock_ends_or_the_node_comes_back() {
         };
         r.act(Action::Checked { ticket, result });
     };
-    r.act(Action::Run(keymap::Id::Show(Screen::Proposal)));
-    answered(&mut r, Ok(fixtures::shown(Verb::Execute)));
+    r.act(Action::Run(CommandId::Show(Screen::Proposal)));
+    answered(&mut r, Ok(fixtures::preflight(Verb::Execute)));
     let now = r.now;
     let health = |unix, slot| Action::Health(fixtures::live(now, unix, slot));
     let (eta, slot) = (f.proposal.eta, f.proposal.slot_floor(f.multisig.timelock));
@@ -31,8 +36,8 @@ fn checks_are_made_anew_when_the_timelock_ends_or_the_node_comes_back() {
     r.act(health(eta + 10, slot));
     assert!(r.requested.is_empty(), "an error is not asked for again and again");
     r.model.health.conn = indexer::Conn::Connecting;
-    r.act(Action::Run(keymap::Id::Check));
+    r.act(Action::Run(CommandId::Check));
     answered(&mut r, Err("The node does not answer.".to_owned()));
     r.act(health(eta + 11, slot));
-    answered(&mut r, Ok(fixtures::shown(Verb::Execute)));
+    answered(&mut r, Ok(fixtures::preflight(Verb::Execute)));
 }

@@ -37,7 +37,7 @@ impl Robot {
 
     pub fn act(&mut self, action: Action) -> &mut Self {
         self.requested = update(&mut self.model, action, self.now);
-        fixtures::look(&mut self.model, self.size);
+        fixtures::draw_on(&mut self.model, self.size);
         self
     }
 
@@ -66,13 +66,13 @@ impl Robot {
         self.press(KeyCode::Char(c));
         let Some(Effect::Prepare(ticket, Operation { verb, .. })) = self.requested.first().cloned()
         else {
-            panic!("{c} prepared nothing: {:?}", self.said());
+            panic!("{c} prepared nothing: {:?}", self.message());
         };
-        let result = Ok(fixtures::shown(verb));
+        let result = Ok(fixtures::preflight(verb));
         self.act(Action::Prepared { ticket, result })
     }
 
-    pub fn said(&self) -> String {
+    pub fn message(&self) -> String {
         let said = self.model.errors.first().or(self.model.message.as_ref());
         said.map(|m| m.text.clone()).unwrap_or_default()
     }
@@ -121,7 +121,7 @@ fn a_held_enter_confirms_nothing_wherever_the_focus_is() {
 fn confirm_needs_the_focus_and_half_a_second() {
     let mut r = sandbox(&fixtures::active(1));
     r.open('a').press(KeyCode::Tab).wait(499).press(KeyCode::Enter);
-    assert!(!r.submitted() && r.said().contains("just opened"));
+    assert!(!r.submitted() && r.message().contains("just opened"));
     r.wait(1_000).press(KeyCode::Enter);
     assert!(r.submitted());
     assert_eq!(r.model.job.as_ref().map(|j| j.label.as_str()), Some("Approve"));
@@ -163,7 +163,7 @@ fn a_y_held_since_before_the_dialog_confirms_nothing() {
     let mut r = sandbox(&ready());
     r.open('x').wait(100).keys("y").wait(660).keys("y");
     assert!(!r.submitted(), "the keyboard's pause before it repeats is no second press");
-    assert!(r.said().contains("Read it"), "{}", r.said());
+    assert!(r.message().contains("Read it"), "{}", r.message());
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn on_a_shared_cluster_the_program_is_typed_for_grave_verbs() {
     ] {
         let mut r = Robot::new(fixtures::shared(&f, Instant::now()));
         r.open(c).wait(600).keys("y").press(KeyCode::Tab).press(KeyCode::Enter);
-        assert!(!r.submitted() && r.said().contains("type demo-vault"), "{c}: {}", r.said());
+        assert!(!r.submitted() && r.message().contains("type demo-vault"), "{c}: {}", r.message());
         r.press(KeyCode::Backspace).keys("demo-vaul").wait(600).press(KeyCode::Enter);
         assert!(!r.submitted(), "almost");
         r.keys("t").wait(600).press(KeyCode::Enter);
@@ -193,12 +193,12 @@ fn what_failed_its_checks_cannot_be_signed() {
     r.press(KeyCode::Char('a'));
     let Some(Effect::Prepare(ticket, _)) = r.requested.first().cloned() else { panic!() };
     let shown =
-        crate::model::job::PreflightView { sendable: false, ..fixtures::shown(Verb::Approve) };
+        crate::model::job::PreflightView { sendable: false, ..fixtures::preflight(Verb::Approve) };
     r.act(Action::Prepared { ticket, result: Ok(shown) });
     r.wait(600).keys("y");
     assert!(!r.submitted());
     r.press(KeyCode::Tab).wait(600).press(KeyCode::Enter);
-    assert!(!r.submitted() && r.said().contains("check failed"));
+    assert!(!r.submitted() && r.message().contains("check failed"));
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn an_answer_for_a_closed_dialog_opens_nothing() {
     r.press(KeyCode::Char('a'));
     let Some(Effect::Prepare(ticket, _)) = r.requested.first().cloned() else { panic!() };
     r.press(KeyCode::Esc);
-    r.act(Action::Prepared { ticket, result: Ok(fixtures::shown(Verb::Approve)) });
+    r.act(Action::Prepared { ticket, result: Ok(fixtures::preflight(Verb::Approve)) });
     assert!(r.model.dialog.is_none());
     assert_eq!(r.requested, [Effect::Discard(ticket)]);
 }
@@ -230,11 +230,11 @@ fn a_refusal_of_the_backend_is_told_and_stays() {
     let ticket = r.model.job.as_ref().map(|j| j.ticket).unwrap();
     let refused = "Refused, nothing was signed: the status was Active and is Cancelled now.";
     r.act(Action::Finished { ticket, result: Err(refused.into()) });
-    assert!(r.model.job.is_none() && r.said().contains("the status was Active"));
+    assert!(r.model.job.is_none() && r.message().contains("the status was Active"));
     r.wait(60_000);
-    assert!(r.said().contains("nothing was signed"), "an error waits to be read");
+    assert!(r.message().contains("nothing was signed"), "an error waits to be read");
     r.press(KeyCode::Esc);
-    assert_eq!(r.said(), "");
+    assert_eq!(r.message(), "");
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn what_was_done_is_said_once() {
     let summary = "Approve proposal 0 is confirmed in slot 9.".to_owned();
     let receipt = Receipt { sent: vec![], summary: summary.clone(), failures: vec![] };
     r.act(Action::Finished { ticket, result: Ok(receipt) });
-    assert_eq!(r.said(), summary);
+    assert_eq!(r.message(), summary);
 }
 
 #[test]
@@ -253,7 +253,11 @@ fn a_second_action_waits_for_the_first() {
     let mut r = sandbox(&fixtures::migrating(10, 0));
     r.model.job = Some(Job::new(99, &Step::of(Verb::Migrate), key(40), r.now));
     r.press(KeyCode::Char('R'));
-    assert!(r.requested.is_empty() && r.said().contains("Migrate is running"), "{}", r.said());
+    assert!(
+        r.requested.is_empty() && r.message().contains("Migrate is running"),
+        "{}",
+        r.message()
+    );
     r.press(KeyCode::F(3));
     assert!(r.requested.is_empty(), "nor does the key change under it");
     r.press(KeyCode::Char('q'));
@@ -274,7 +278,7 @@ fn writing_is_refused_with_a_reason() {
         let mut r = sandbox(&fixtures::active(1));
         spoil(&mut r.model);
         r.press(KeyCode::Char('a'));
-        assert!(r.requested.is_empty() && r.said().contains(reason), "{}", r.said());
+        assert!(r.requested.is_empty() && r.message().contains(reason), "{}", r.message());
     }
 }
 
@@ -288,7 +292,7 @@ fn what_makes_no_sense_for_the_status_is_refused_with_the_status() {
     ] {
         let mut r = sandbox(&f);
         r.press(KeyCode::Char(c));
-        assert!(r.requested.is_empty() && r.said().contains(word), "{c}: {}", r.said());
+        assert!(r.requested.is_empty() && r.message().contains(word), "{c}: {}", r.message());
     }
 }
 
@@ -298,7 +302,7 @@ fn a_connection_that_breaks_under_the_dialog_stops_the_signature() {
     r.open('a').wait(600);
     r.model.health.conn = indexer::Conn::Reconnecting { attempt: 1, retry_at: r.now };
     r.keys("y");
-    assert!(!r.submitted() && r.said().contains("Not connected"));
+    assert!(!r.submitted() && r.message().contains("Not connected"));
 }
 
 #[test]
@@ -319,7 +323,11 @@ fn progress_and_end_of_a_job_reach_the_screen() {
         failures: vec!["Account x is not eligible.".into()],
     };
     r.act(Action::Finished { ticket, result: Ok(receipt) });
-    assert!(r.said().contains("199 of 200") && r.said().contains("Account x"), "{}", r.said());
+    assert!(
+        r.message().contains("199 of 200") && r.message().contains("Account x"),
+        "{}",
+        r.message()
+    );
     assert_eq!(r.model.report.as_ref().map(|r| r.failures.len()), Some(1));
 }
 
@@ -371,7 +379,7 @@ fn checks_of_the_open_proposal_follow_its_state() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::Enter);
     let Some(Effect::Check(ticket, _)) = r.requested.first().cloned() else { panic!() };
-    r.act(Action::Checked { ticket, result: Ok(fixtures::shown(Verb::Approve)) });
+    r.act(Action::Checked { ticket, result: Ok(fixtures::preflight(Verb::Approve)) });
     r.act(Action::Loaded(fixtures::snapshot(&fixtures::active(1))));
     assert!(r.requested.is_empty(), "nothing changed");
     let mut changed = (*fixtures::snapshot(&ready())).clone();

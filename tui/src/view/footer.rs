@@ -10,7 +10,8 @@ use ratatui::{
 use unicode_width::UnicodeWidthStr;
 
 use crate::{
-    keymap::{COMMANDS, Command, Id, label},
+    action::command_id::CommandId,
+    keymap::{COMMANDS, KeyCommand, label},
     model::{Level, Model, job::Job},
     text::{age, clean, countdown, fit, grouped, wrap},
     theme::Meaning,
@@ -27,7 +28,7 @@ pub(super) fn message_lines(model: &Model, area: Rect) -> Vec<Line<'static>> {
     if let Some(error) = model.errors.first() {
         let room = usize::from(area.height / 4).max(MAX_LINES);
         let most = if in_dialog { 2 } else { room };
-        lines.extend(said(model, Level::Error, &error.text, width, most));
+        lines.extend(one_message(model, Level::Error, &error.text, width, most));
         lines.push(dismissal(model, in_dialog));
     }
     let most = if in_dialog || !lines.is_empty() { 2 } else { MAX_LINES };
@@ -37,7 +38,7 @@ pub(super) fn message_lines(model: &Model, area: Rect) -> Vec<Line<'static>> {
         None => None,
     };
     if let Some((level, text)) = text {
-        lines.extend(said(model, level, &text, width, most));
+        lines.extend(one_message(model, level, &text, width, most));
     }
     lines
 }
@@ -64,7 +65,13 @@ fn trouble(model: &Model) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 
-fn said(model: &Model, level: Level, text: &str, width: u16, most: usize) -> Vec<Line<'static>> {
+fn one_message(
+    model: &Model,
+    level: Level,
+    text: &str,
+    width: u16,
+    most: usize,
+) -> Vec<Line<'static>> {
     let (meaning, word) = match level {
         Level::Info => (Meaning::Key, "info"),
         Level::Ok => (Meaning::Ok, "done"),
@@ -146,7 +153,7 @@ pub(super) fn keys(model: &Model, frame: &mut Frame, area: Rect) {
         frame.render_widget(Paragraph::new(Line::styled(text, theme.style(Meaning::Key))), area);
         return;
     }
-    let mut shown: Vec<&Command> = COMMANDS
+    let mut shown: Vec<&KeyCommand> = COMMANDS
         .iter()
         .filter(|c| c.applies(model))
         .filter(|c| model.dialog.is_some() || c.footer.is_some())
@@ -155,7 +162,7 @@ pub(super) fn keys(model: &Model, frame: &mut Frame, area: Rect) {
     shown.sort_by_key(|c| c.footer);
     let mut spans = vec![Span::raw(" ")];
     let mut used = 1usize;
-    let mut said: Vec<(&str, Id)> = vec![];
+    let mut said: Vec<(&str, CommandId)> = vec![];
     for command in shown {
         let key = command.keys.first().map(|k| label(k)).unwrap_or_default();
         let word = command.word_for(model);

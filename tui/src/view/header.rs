@@ -10,8 +10,9 @@ use ratatui::{
 use unicode_width::UnicodeWidthStr;
 
 use crate::{
-    keymap::{Id, command},
-    model::{Model, cluster::Kind, ui::Screen},
+    action::command_id::CommandId,
+    keymap::command,
+    model::{Model, cluster::ClusterKind, ui::Screen},
     text::{age, clean, fit, grouped},
     theme::Meaning,
 };
@@ -28,7 +29,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let whole = format!(" control-room {chain}");
     let left = if whole.width() <= room { whole } else { fit(&chain, room) };
     let gap = width.saturating_sub(left.width()).saturating_sub(state.width());
-    let danger = if cluster.kind == Kind::Shared { Meaning::Warn } else { Meaning::Title };
+    let danger = if cluster.kind == ClusterKind::Shared { Meaning::Warn } else { Meaning::Title };
     let first = Line::from(vec![
         Span::styled(left, model.theme.style(danger)),
         Span::raw(" ".repeat(gap)),
@@ -41,7 +42,7 @@ fn tabs(model: &Model, width: usize) -> Line<'static> {
     let mut spans = vec![Span::raw(" ")];
     let mut used = 1usize;
     for screen in Screen::ALL {
-        let id = if screen == Screen::Help { Id::Help } else { Id::Show(screen) };
+        let id = if screen == Screen::Help { CommandId::Help } else { CommandId::Show(screen) };
         let key = command(id).and_then(|c| c.keys.first()).copied().unwrap_or_default();
         let label = format!("{key} {}", screen.name());
         let is = model.ui.screen == screen;

@@ -38,11 +38,11 @@ use crate::{
 };
 
 /// Least terminal that shows anything but a request for more room.
-pub const LEAST: (u16, u16) = (60, 15);
+pub const MIN_SIZE: (u16, u16) = (60, 15);
 
 /// Whether a terminal of `width` and `height` has no room for a screen.
 pub fn is_too_small(width: u16, height: u16) -> bool {
-    width < LEAST.0 || height < LEAST.1
+    width < MIN_SIZE.0 || height < MIN_SIZE.1
 }
 
 /// Draws everything.
@@ -88,7 +88,7 @@ fn screen(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
 /// Says what little can be done; returns what was seen of the question whether to leave.
 fn too_small(model: &Model, frame: &mut Frame, area: Rect) -> Option<DialogDrawn> {
     frame.render_widget(Clear, area);
-    let (width, height) = LEAST;
+    let (width, height) = MIN_SIZE;
     let keys = match &model.dialog {
         Some(Dialog::Quit { .. }) => {
             let running = model.job.as_ref().map_or("A job", |j| &j.label);

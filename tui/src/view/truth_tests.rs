@@ -6,9 +6,8 @@ use backend::{Step, Verb};
 
 use super::tests::{confirm, go, screen};
 use crate::{
-    action::Action,
+    action::{Action, command_id::CommandId},
     fixtures,
-    keymap::Id,
     model::{
         Model,
         dialog::{Confirm, Dialog, Need},
@@ -21,7 +20,7 @@ use crate::{
 /// A room whose mirror is empty, at `conn`.
 fn empty_mirror(conn: indexer::Conn, complete: bool) -> Model {
     let now = Instant::now();
-    let cluster = crate::model::cluster::Cluster::judge("x", "http://localhost:8899", false);
+    let cluster = crate::model::cluster::Cluster::identify("x", "http://localhost:8899", false);
     let mut model = Model::new(cluster, Theme::default(), now);
     // The node's clock was read: that says nothing about what is in the mirror.
     model.health = indexer::Health { conn, ..fixtures::live(now, fixtures::START, 9) };
@@ -101,11 +100,11 @@ fn the_footer_offers_no_key_that_would_be_refused() {
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     assert!(last(&model).contains("a approve") && !last(&model).contains("x execute"));
     assert!(last(&model).contains("c vote cancel"), "{}", last(&model));
-    go(&mut model, Id::Show(Screen::Audit));
+    go(&mut model, CommandId::Show(Screen::Audit));
     assert!(!last(&model).contains("approve"), "{}", last(&model));
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     (model.read_only, model.signer) = (true, None);
-    go(&mut model, Id::Show(Screen::Proposal));
+    go(&mut model, CommandId::Show(Screen::Proposal));
     assert!(!last(&model).contains("approve") && !last(&model).contains("p check"));
     let model = fixtures::model(&fixtures::migrating(10, 0), Instant::now());
     assert!(last(&model).contains("R vote rollback"), "{}", last(&model));
@@ -122,7 +121,7 @@ fn the_dialog_of_a_vote_for_rollback_leads_with_what_it_is() {
         crate::model::job::PreflightView {
             step,
             title,
-            ..fixtures::shown(Verb::RollBack { give_up: false })
+            ..fixtures::preflight(Verb::RollBack { give_up: false })
         }
     };
     let lines = |model: &Model| {

@@ -13,7 +13,7 @@ use super::confirm;
 use crate::{cli::setup::Upload, config::KeyFile, headless::check_cluster, session::Session};
 
 /// Folder of key files of uploads that are not complete, in the data folder.
-const FOLDER: &str = "buffers";
+const KEY_FILE_FOLDER: &str = "buffers";
 
 pub(super) async fn run(session: &Session, args: &Upload) -> Result<u8> {
     let signer = session.signer()?;
@@ -26,7 +26,7 @@ pub(super) async fn run(session: &Session, args: &Upload) -> Result<u8> {
         (None, None) => bail!("Name a file, or --live with --program."),
     };
     let elf = elf.map_err(|e| session.clean(&e))?;
-    let folder = session.settings.data_dir.join(FOLDER);
+    let folder = session.settings.data_dir.join(KEY_FILE_FOLDER);
     let resume = args.resume.as_ref().map(KeyFile::path).transpose()?;
     let key_file = match resume {
         Some(path) if !path.exists() => {
@@ -46,15 +46,15 @@ pub(super) async fn run(session: &Session, args: &Upload) -> Result<u8> {
             .create(&folder)
             .with_context(|| format!("The folder {} cannot be made.", folder.display()))?;
     }
-    let desk = SetupManager::new(&backend.context());
+    let setup = SetupManager::new(&backend.context());
     let request = UploadRequest {
         elf,
         program: args.program,
         key_file: key_file.clone(),
         remove_key_file: ours,
     };
-    let shown = desk.upload(request).await.map_err(|e| session.clean(&e))?;
-    let code = confirm::run(session, &desk, shown, args.go, "buffer").await;
+    let shown = setup.upload(request).await.map_err(|e| session.clean(&e))?;
+    let code = confirm::run(session, &setup, shown, args.go, "buffer").await;
     if code.is_err() && key_file.exists() {
         eprintln!(
             "What is uploaded stays. Run the same command again to go on; the buffer's key is in {}.",

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use backend::Verb;
 use solana_pubkey::Pubkey;
 
-use super::{confirm, desk, desk_by_address};
+use super::{confirm, open_setup, open_setup_by_address};
 use crate::{
     cli::{Act, setup::Close},
     headless::{fresh, target},
@@ -15,34 +15,34 @@ use crate::{
 pub(super) async fn run(session: &Session, args: &Close) -> Result<u8> {
     let proposal = target::address(args.proposal.as_deref());
     let by_address = args.multisig.or(args.buffer).or(proposal).is_some();
-    let (session, desk) = if by_address {
-        desk_by_address(session).await?
+    let (session, setup) = if by_address {
+        open_setup_by_address(session).await?
     } else {
-        (session.clone(), desk(session).await?)
+        (session.clone(), open_setup(session).await?)
     };
     let session = &session;
     if let Some(multisig) = args.multisig {
-        let shown = desk.close_multisig(&multisig).await.map_err(|e| session.clean(&e))?;
-        return confirm::run(session, &desk, shown, args.go, "multisig").await;
+        let shown = setup.close_multisig(&multisig).await.map_err(|e| session.clean(&e))?;
+        return confirm::run(session, &setup, shown, args.go, "multisig").await;
     }
     if let Some(program) = args.state {
-        let shown = desk.close_state(&program).await.map_err(|e| session.clean(&e))?;
-        return confirm::run(session, &desk, shown, args.go, "program").await;
+        let shown = setup.close_state(&program).await.map_err(|e| session.clean(&e))?;
+        return confirm::run(session, &setup, shown, args.go, "program").await;
     }
     if let Some(buffer) = args.buffer {
         let shown = match args.program {
-            None => desk.close_unused(&buffer).await,
-            Some(program) => desk.reclaim(&buffer, &program).await,
+            None => setup.close_unused(&buffer).await,
+            Some(program) => setup.reclaim(&buffer, &program).await,
         };
         let shown = shown.map_err(|e| session.clean(&e))?;
-        return confirm::run(session, &desk, shown, args.go, "buffer").await;
+        return confirm::run(session, &setup, shown, args.go, "buffer").await;
     }
     let proposal = match proposal {
         Some(address) => address,
         None => choose(&fresh(session).await?.snapshot, args)?,
     };
-    let shown = desk.close(&proposal).await.map_err(|e| session.clean(&e))?;
-    confirm::run(session, &desk, shown, args.go, "proposal").await
+    let shown = setup.close(&proposal).await.map_err(|e| session.clean(&e))?;
+    confirm::run(session, &setup, shown, args.go, "proposal").await
 }
 
 /// The named proposal, or the only one that is not live and not closed.

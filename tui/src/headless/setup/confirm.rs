@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::{
     cli::setup::Go,
     headless::{
-        NOT_CONFIRMED, failed, print, print_json,
+        NOT_CONFIRMED_EXIT_CODE, failed, print, print_json,
         signing::{self, UNCONFIRMED},
     },
     session::Session,
@@ -19,12 +19,12 @@ use crate::{
 };
 
 /// The one kind of transaction that is counted instead of listed: a buffer takes hundreds.
-const WRITE: &str = "write buffer";
+const WRITE_VERB: &str = "write buffer";
 
 /// Prints the preflight and, with `--yes`, signs it. `name` is what the subject is called in JSON.
 pub(super) async fn run(
     session: &Session,
-    desk: &SetupManager,
+    setup: &SetupManager,
     shown: SetupPreflight,
     go: Go,
     name: &str,
@@ -33,36 +33,36 @@ pub(super) async fn run(
     if !json {
         let simulation = shown.simulation.as_ref();
         let (title, step) = (&shown.title, shown.step.as_ref());
-        signing::describe(title, step, &shown.facts, &shown.checks, simulation)?;
+        signing::print_preflight(title, step, &shown.facts, &shown.checks, simulation)?;
     }
-    let plain = described(&shown, name);
-    let told = |error: &str| json.then(|| with_error(plain.clone(), error));
+    let plain = preflight_json(&shown, name);
+    let with_reason = |error: &str| json.then(|| with_error(plain.clone(), error));
     if go.yes && session.settings.read_only {
-        return failed(s::READ_ONLY.to_owned(), told(s::READ_ONLY).as_ref());
+        return failed(s::READ_ONLY.to_owned(), with_reason(s::READ_ONLY).as_ref());
     }
     if let Some(check) = shown.failed() {
         let reason = format!("Nothing can be signed. {}", check.sentence);
-        return failed(reason.clone(), told(&reason).as_ref());
+        return failed(reason.clone(), with_reason(&reason).as_ref());
     }
     if !go.yes {
-        if let Some(value) = told(UNCONFIRMED) {
+        if let Some(value) = with_reason(UNCONFIRMED) {
             print_json(&value)?;
         }
         eprintln!("{UNCONFIRMED}");
-        return Ok(NOT_CONFIRMED);
+        return Ok(NOT_CONFIRMED_EXIT_CODE);
     }
     let proposal = (name == "proposal").then_some(shown.subject).flatten();
     let (news, heard) = mpsc::channel(256);
-    let listener = tokio::spawn(follow(session.clone(), proposal, heard, json));
-    let result = desk.submit(shown, Some(news)).await;
+    let listener = tokio::spawn(record_progress(session.clone(), proposal, heard, json));
+    let result = setup.submit(shown, Some(news)).await;
     let written = listener.await.unwrap_or_default();
     let SetupReceipt { receipt, subject } = result.map_err(|e| session.clean(&e))?;
     let (writes, listed): (Vec<_>, Vec<_>) =
-        receipt.sent.iter().partition(|tx| tx.verb == WRITE && tx.error.is_none());
+        receipt.sent.iter().partition(|tx| tx.verb == WRITE_VERB && tx.error.is_none());
     for tx in listed.iter().filter(|tx| !written.contains(&tx.signature)) {
         signing::write_down(session, proposal, tx).await;
         if !json {
-            print(&signing::sent(tx))?;
+            print(&signing::sent_line(tx))?;
         }
     }
     let error = receipt.failures.first().cloned();
@@ -72,7 +72,7 @@ pub(super) async fn run(
             print(&format!("failed: {}", clean(failure)))?;
         }
     }
-    let value = json.then(|| done(plain, name, subject, &listed, writes.len(), &receipt));
+    let value = json.then(|| receipt_json(plain, name, subject, &listed, writes.len(), &receipt));
     match error {
         Some(error) => failed(error, value.as_ref()),
         None => {
@@ -84,7 +84,7 @@ pub(super) async fn run(
 
 /// Writes down and prints each transaction but writes as it is sent, and each twentieth of a long
 /// step; returns the signatures.
-async fn follow(
+async fn record_progress(
     session: Session,
     proposal: Option<Pubkey>,
     mut heard: mpsc::Receiver<Progress>,
@@ -93,10 +93,10 @@ async fn follow(
     let (mut written, mut last) = (HashSet::new(), (String::new(), u64::MAX));
     while let Some(progress) = heard.recv().await {
         match progress {
-            Progress::Sent(tx) if tx.verb != WRITE => {
+            Progress::Sent(tx) if tx.verb != WRITE_VERB => {
                 signing::write_down(&session, proposal, &tx).await;
                 if !json {
-                    let _ = print(&signing::sent(&tx));
+                    let _ = print(&signing::sent_line(&tx));
                 }
                 written.insert(tx.signature);
             }
@@ -114,7 +114,7 @@ async fn follow(
     written
 }
 
-fn described(shown: &SetupPreflight, name: &str) -> Value {
+fn preflight_json(shown: &SetupPreflight, name: &str) -> Value {
     json!({
         "verb": shown.verb,
         "step": shown.step.as_ref().map_or(shown.verb, |s| s.name),
@@ -127,7 +127,7 @@ fn described(shown: &SetupPreflight, name: &str) -> Value {
             .collect::<Vec<_>>(),
         "checks": shown.checks.iter()
             .map(|c| json!({
-                "verdict": signing::word(c.verdict).to_lowercase(),
+                "verdict": signing::verdict_word(c.verdict).to_lowercase(),
                 "sentence": c.sentence,
             }))
             .collect::<Vec<_>>(),
@@ -151,7 +151,7 @@ fn with_error(mut value: Value, error: &str) -> Value {
     value
 }
 
-fn done(
+fn receipt_json(
     mut value: Value,
     name: &str,
     subject: Option<Pubkey>,

@@ -6,19 +6,17 @@ use backend::{MultisigChange, SetupManager};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::MemberArgs;
 
-use super::{confirm, desk, desk_by_address};
+use super::{confirm, open_setup, open_setup_by_address};
 use crate::{
     cli::governance::{Motion, OfMultisig, ProposeChange, ProposeDissolve, ProposeTransfer},
-    headless::fresh,
+    headless::{DAY_SECONDS, HOUR_SECONDS, fresh},
     model::snapshot::Snapshot,
     session::Session,
 };
 
-const HOUR: u32 = 3_600;
-const DAY: u32 = 24 * HOUR;
-
 fn motion(args: &Motion) -> backend::MultisigProposalRequest {
-    let expires_in = Duration::from_secs(u64::from(args.expires_in).saturating_mul(86_400));
+    let expires_in =
+        Duration::from_secs(u64::from(args.expires_in).saturating_mul(DAY_SECONDS.into()));
     backend::MultisigProposalRequest { note: args.note.clone(), expires_in }
 }
 
@@ -41,45 +39,45 @@ async fn of_multisig(
 ) -> Result<(Session, SetupManager, Pubkey)> {
     // A multisig that is named needs no list of accounts: a pause must not wait for one.
     if let Some(multisig) = wanted {
-        let (session, desk) = desk_by_address(session).await?;
-        return Ok((session, desk, multisig));
+        let (session, setup) = open_setup_by_address(session).await?;
+        return Ok((session, setup, multisig));
     }
-    let desk = desk(session).await?;
+    let setup = open_setup(session).await?;
     let known = fresh(session).await.context(
         "The multisig could not be looked up: name it with --multisig ADDRESS, which needs no list of accounts.",
     )?;
-    Ok((session.clone(), desk, choose(&known.snapshot)?))
+    Ok((session.clone(), setup, choose(&known.snapshot)?))
 }
 
 pub(super) async fn change(session: &Session, args: &ProposeChange) -> Result<u8> {
-    let (session, desk, multisig) = of_multisig(session, args.multisig).await?;
-    let shown = desk.propose_change(&multisig, &wishes(args), motion(&args.motion)).await;
-    confirm::run(&session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
+    let (session, setup, multisig) = of_multisig(session, args.multisig).await?;
+    let shown = setup.propose_change(&multisig, &wishes(args), motion(&args.motion)).await;
+    confirm::run(&session, &setup, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
 }
 
 pub(super) async fn dissolve(session: &Session, args: &ProposeDissolve) -> Result<u8> {
-    let (session, desk, multisig) = of_multisig(session, args.multisig).await?;
-    let shown = desk.propose_dissolve(&multisig, motion(&args.motion)).await;
-    confirm::run(&session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
+    let (session, setup, multisig) = of_multisig(session, args.multisig).await?;
+    let shown = setup.propose_dissolve(&multisig, motion(&args.motion)).await;
+    confirm::run(&session, &setup, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
 }
 
 pub(super) async fn transfer(session: &Session, args: &ProposeTransfer) -> Result<u8> {
-    let desk = desk(session).await?;
+    let setup = open_setup(session).await?;
     let motion = motion(&args.motion);
-    let shown = desk.propose_transfer(&args.program, &args.new_authority, motion).await;
-    confirm::run(session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
+    let shown = setup.propose_transfer(&args.program, &args.new_authority, motion).await;
+    confirm::run(session, &setup, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
 }
 
 pub(super) async fn pause(session: &Session, args: &OfMultisig) -> Result<u8> {
-    let (session, desk, multisig) = of_multisig(session, args.multisig).await?;
-    let shown = desk.pause(&multisig).await.map_err(|e| session.clean(&e))?;
-    confirm::run(&session, &desk, shown, args.go, "multisig").await
+    let (session, setup, multisig) = of_multisig(session, args.multisig).await?;
+    let shown = setup.pause(&multisig).await.map_err(|e| session.clean(&e))?;
+    confirm::run(&session, &setup, shown, args.go, "multisig").await
 }
 
 pub(super) async fn unpause(session: &Session, args: &OfMultisig) -> Result<u8> {
-    let (session, desk, multisig) = of_multisig(session, args.multisig).await?;
-    let shown = desk.unpause(&multisig).await.map_err(|e| session.clean(&e))?;
-    confirm::run(&session, &desk, shown, args.go, "multisig").await
+    let (session, setup, multisig) = of_multisig(session, args.multisig).await?;
+    let shown = setup.unpause(&multisig).await.map_err(|e| session.clean(&e))?;
+    confirm::run(&session, &setup, shown, args.go, "multisig").await
 }
 
 fn wishes(args: &ProposeChange) -> MultisigChange {
@@ -88,10 +86,10 @@ fn wishes(args: &ProposeChange) -> MultisigChange {
         add: args.add.iter().map(|m| MemberArgs { key: m.key, roles: m.roles }).collect(),
         remove: args.remove.clone(),
         threshold: args.threshold,
-        timelock: args.timelock_hours.map(|n| times(n, HOUR)),
-        timelock_floor: args.timelock_floor_hours.map(|n| times(n, HOUR)),
-        execution_window: args.window_hours.map(|n| times(n, HOUR)),
-        rollback_window: args.rollback_window_days.map(|n| times(n, DAY)),
+        timelock: args.timelock_hours.map(|n| times(n, HOUR_SECONDS)),
+        timelock_floor: args.timelock_floor_hours.map(|n| times(n, HOUR_SECONDS)),
+        execution_window: args.window_hours.map(|n| times(n, HOUR_SECONDS)),
+        rollback_window: args.rollback_window_days.map(|n| times(n, DAY_SECONDS)),
         open_cap: args.open_cap,
         guardian: if args.no_guardian { Some(None) } else { args.guardian.map(Some) },
         treasury: args.treasury,

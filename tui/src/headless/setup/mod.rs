@@ -78,7 +78,7 @@ pub(super) fn wants_json(command: &Command) -> bool {
 }
 
 /// The loaded key and the chain that the mirror is of: another cluster is refused here.
-async fn desk(session: &Session) -> Result<SetupManager> {
+async fn open_setup(session: &Session) -> Result<SetupManager> {
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
     super::check_cluster(session, &backend).await?;
@@ -87,7 +87,7 @@ async fn desk(session: &Session) -> Result<SetupManager> {
 
 /// The same for a command that names a proposal, multisig or buffer by its address, and the session to go on
 /// with: a mirror of another cluster does not stop it and is left alone.
-async fn desk_by_address(session: &Session) -> Result<(Session, SetupManager)> {
+async fn open_setup_by_address(session: &Session) -> Result<(Session, SetupManager)> {
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
     let session = super::cluster::for_address(session, &backend).await?;

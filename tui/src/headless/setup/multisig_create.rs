@@ -2,23 +2,25 @@
 use anyhow::Result;
 use upgrade_manager::state::{MemberArgs, MultisigRules};
 
-use super::{confirm, desk};
-use crate::{cli::setup::MultisigCreate, session::Session};
+use super::{confirm, open_setup};
+use crate::{
+    cli::setup::MultisigCreate,
+    headless::{DAY_SECONDS, HOUR_SECONDS},
+    session::Session,
+};
 
-const HOUR: u32 = 3_600;
-const DAY: u32 = 24 * HOUR;
-/// Least timelock where none is named, in hours.
-const FLOOR: u16 = 48;
+/// Default of `--timelock-floor-hours`.
+const DEFAULT_TIMELOCK_FLOOR_HOURS: u16 = 48;
 
 pub(super) async fn run(session: &Session, args: &MultisigCreate) -> Result<u8> {
-    let desk = desk(session).await?;
-    let shown = desk.multisig(terms(args)).await.map_err(|e| session.clean(&e))?;
-    confirm::run(session, &desk, shown, args.go, "multisig").await
+    let setup = open_setup(session).await?;
+    let shown = setup.multisig(terms(args)).await.map_err(|e| session.clean(&e))?;
+    confirm::run(session, &setup, shown, args.go, "multisig").await
 }
 
 fn terms(args: &MultisigCreate) -> MultisigRules {
-    let hours = |n: u16| u32::from(n).saturating_mul(HOUR);
-    let floor = args.timelock_floor_hours.unwrap_or(FLOOR);
+    let hours = |n: u16| u32::from(n).saturating_mul(HOUR_SECONDS);
+    let floor = args.timelock_floor_hours.unwrap_or(DEFAULT_TIMELOCK_FLOOR_HOURS);
     MultisigRules {
         threshold: args.threshold,
         open_cap: args.open_cap,
@@ -26,7 +28,7 @@ fn terms(args: &MultisigCreate) -> MultisigRules {
         timelock_floor: hours(floor),
         timelock: hours(args.timelock_hours),
         execution_window: hours(args.window_hours),
-        rollback_window: u32::from(args.rollback_window_days).saturating_mul(DAY),
+        rollback_window: u32::from(args.rollback_window_days).saturating_mul(DAY_SECONDS),
         treasury: args.treasury,
         guardian: args.guardian,
         squads: None,

@@ -5,10 +5,10 @@ use backend::{Progress, Receipt};
 use indexer::Health;
 use solana_pubkey::Pubkey;
 
-use crate::{
-    keymap::Id,
-    model::{Level, Ticket, cluster::Cluster, job::PreflightView, snapshot::Snapshot, ui},
-};
+pub mod command_id;
+
+use self::command_id::CommandId;
+use crate::model::{Level, Ticket, cluster::Cluster, job::PreflightView, snapshot::Snapshot, ui};
 
 /// A change of a one-line text field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub enum Action {
     /// A key without meaning here.
     Unknown,
     /// A command.
-    Run(Id),
+    Run(CommandId),
     /// The first key of a chord.
     Pending(char),
     /// Enter in a dialog.
