@@ -1,6 +1,6 @@
-//! Whether the node is on the cluster that the mirror is of. On another one an id, or "the live proposal",
-//! can mean something else, so such a command is refused. The address of a proposal, multisig or buffer means
-//! the same everywhere: that command goes on, and leaves the mirror of the other cluster alone.
+//! Checks that the node is on the mirror's cluster. On another cluster an id or "the live proposal" can mean a
+//! different proposal, so a command that uses one is refused. The address of a proposal, multisig or buffer is
+//! unambiguous, so a command that names one goes on without the mirror.
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Result, bail};
@@ -11,10 +11,10 @@ use solana_pubkey::Pubkey;
 use super::warn;
 use crate::{config::Settings, session::Session};
 
-/// How long the mirror may take to say which cluster it is of.
+/// How long to wait for the store to say which cluster the mirror is of.
 const STATE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Refuses a node that is on another cluster than the mirror. A mirror that does not answer stops nothing.
+/// Refuses a node that is on another cluster than the mirror. A store that does not answer only causes a warning.
 pub(super) async fn check_cluster(session: &Session, backend: &Backend) -> Result<()> {
     match other_cluster(session, backend).await {
         Some(reason) => bail!("{reason} {}", advice(&session.settings)),
@@ -22,8 +22,8 @@ pub(super) async fn check_cluster(session: &Session, backend: &Backend) -> Resul
     }
 }
 
-/// The session for a command that names what it acts on by its address: one without the mirror, and a
-/// warning, where the mirror is of another cluster.
+/// The session for a command that names its target by address. If the mirror is of another cluster, prints a
+/// warning and returns a session with an empty store instead.
 pub(super) async fn for_address(session: &Session, backend: &Backend) -> Result<Session> {
     let Some(reason) = other_cluster(session, backend).await else {
         return Ok(session.clone());
@@ -39,7 +39,7 @@ pub(super) async fn for_address(session: &Session, backend: &Backend) -> Result<
     Ok(Session { store, without_mirror: Some(reason), ..session.clone() })
 }
 
-/// That the mirror is of another cluster than the node, if so.
+/// The sentence that the mirror is of another cluster than the node, if it is.
 async fn other_cluster(session: &Session, backend: &Backend) -> Option<String> {
     if session.without_mirror.is_some() {
         return None;
@@ -61,8 +61,8 @@ async fn other_cluster(session: &Session, backend: &Backend) -> Option<String> {
     None
 }
 
-/// `error` as a sentence. Where the mirror is of another cluster or program, it names the setting that
-/// decides which mirror it is.
+/// `error` as a sentence. If the mirror is of another cluster or program, it names the setting that chooses the
+/// mirror.
 pub(super) fn explained(session: &Session, error: &IndexerError) -> anyhow::Error {
     session.clean(&explanation(&session.settings, error))
 }
@@ -95,7 +95,7 @@ fn advice(settings: &Settings) -> String {
     )
 }
 
-/// Where the mirror is, without a password.
+/// Where the mirror is: its URL without the password, or its file.
 fn place(settings: &Settings) -> String {
     match &settings.database_url {
         Some(url) => shown(url.as_str()),
@@ -103,7 +103,7 @@ fn place(settings: &Settings) -> String {
     }
 }
 
-/// The setting that decides which mirror is used.
+/// The flag that chooses the mirror.
 fn setting(settings: &Settings) -> &'static str {
     match settings.database_url {
         Some(_) => "--database-url",
@@ -117,7 +117,7 @@ mod tests {
     use crate::config::Flags;
 
     #[test]
-    fn the_advice_names_the_setting_that_decides_which_mirror_it_is() {
+    fn the_advice_names_the_flag_that_chooses_the_mirror() {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("config.toml");
         std::fs::write(&config, "").unwrap();

@@ -1,5 +1,5 @@
-//! What a command knows of the chain before it acts. Only commands that look something up read all
-//! accounts; the mirror's troubles are told, and stop none that can do without it.
+//! Reads all accounts before a command looks something up. Problems of the mirror cause a warning, and the command
+//! reads the accounts from the chain alone.
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -10,15 +10,15 @@ use indexer::{
 use super::cluster;
 use crate::{model::snapshot::Snapshot, runtime::loader, session::Session, text::clean};
 
-/// The accounts of the chain as of now.
+/// The accounts of the chain, read just now.
 pub(super) struct Fresh {
     pub(super) snapshot: Snapshot,
-    /// Why the audit log is not complete, when it is not.
+    /// Why the audit log is incomplete, if it is.
     pub(super) history: Option<String>,
 }
 
-/// Brings the mirror up to date and reads it. Where the mirror cannot be written or its writer is
-/// behind, reads the accounts into a copy in memory instead, and says so.
+/// Brings the mirror up to date and reads it. If the mirror cannot be written or its writer is behind, prints a
+/// warning and reads the accounts into a store in memory instead.
 pub(super) async fn fresh(session: &Session) -> Result<Fresh> {
     if let Some(reason) = &session.without_mirror {
         let done = accounts_once(session.source(), Arc::clone(&session.store))
@@ -56,8 +56,8 @@ pub(super) async fn fresh(session: &Session) -> Result<Fresh> {
     }
 }
 
-/// Whether `error` is one of the mirror alone: the chain can be read all the same, and is the one
-/// that the mirror is of.
+/// Whether `error` is a problem of the mirror alone, so that the chain can be read without it. A mirror of another
+/// cluster or program is not: then a setting is wrong.
 fn can_do_without(error: &IndexerError) -> bool {
     match error {
         IndexerError::Store(StoreError::WrongCluster { .. } | StoreError::WrongProgram { .. }) => {
@@ -68,15 +68,15 @@ fn can_do_without(error: &IndexerError) -> bool {
     }
 }
 
-/// Says that the node listed not all accounts, if so. What is known was read, and a vote or a veto
-/// must not wait for another node.
+/// Warns when the node listed not all accounts. It is no error, because a vote or a veto must not wait for another
+/// node.
 fn warn_of_gaps(session: &Session, done: &Backfill) {
     if let Some(doubt) = &done.doubt {
         warn(session, doubt);
     }
 }
 
-/// A line for the operator beside the output.
+/// Prints a warning to stderr, without secrets.
 pub(super) fn warn(session: &Session, text: &str) {
     eprintln!("Warning: {}", clean(&session.secrets.scrub(text)));
 }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_troubles_of_the_mirror_itself_are_done_without() {
+    fn only_problems_of_the_mirror_itself_are_worked_around() {
         let store = |e| can_do_without(&IndexerError::Store(e));
         let place = || "here".to_owned();
         assert!(store(StoreError::Unavailable { place: place(), detail: String::new() }));

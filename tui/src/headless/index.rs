@@ -1,4 +1,5 @@
-//! `index`: the mirror without screens – once and compared with the chain, or until it is stopped.
+//! `index`: runs the mirror without screens. With `--once` or `--verify` it fills the mirror, compares it with the
+//! chain and ends; else it runs until it is stopped.
 use std::{sync::Arc, time::Instant};
 
 use anyhow::{Context, Result, bail};
@@ -18,14 +19,14 @@ use crate::{
     text::{clean, grouped},
 };
 
-/// The exit code of a mirror that is not the chain.
+/// Exit code when the mirror differs from the chain.
 const DIFFERS_EXIT_CODE: u8 = 1;
 
 pub(super) async fn run(session: &Session, args: &Index) -> Result<u8> {
     if args.once || args.verify { once(session, args).await } else { forever(session, args).await }
 }
 
-/// Reads accounts and history, compares, and says what came of it.
+/// Fills the mirror once, compares every field with the chain, and prints the result.
 async fn once(session: &Session, args: &Index) -> Result<u8> {
     let done = backfill_once(session.source(), Arc::clone(&session.store))
         .await
@@ -91,7 +92,7 @@ async fn once(session: &Session, args: &Index) -> Result<u8> {
     })
 }
 
-/// Why the mirror cannot be called equal to the chain, if so.
+/// Why the mirror is not proved equal to the chain, if it is not.
 fn problem(report: &VerifyReport, doubt: Option<&str>) -> Option<String> {
     let found = report.differences.len();
     if found > 0 {
@@ -108,7 +109,7 @@ fn problem(report: &VerifyReport, doubt: Option<&str>) -> Option<String> {
     doubt.map(ToOwned::to_owned)
 }
 
-/// Mirrors until Ctrl-C or SIGTERM; says how it goes, and why it must not be trusted when so.
+/// Mirrors until Ctrl-C or SIGTERM. Prints each change of the connection and of the reasons to distrust the mirror.
 async fn forever(session: &Session, args: &Index) -> Result<u8> {
     let source = session.source();
     let limits = session.limits();
@@ -128,7 +129,7 @@ async fn forever(session: &Session, args: &Index) -> Result<u8> {
     let mut health = indexer.health.clone();
     let mut term = signal(SignalKind::terminate()).context("Signals cannot be received.")?;
     let probe = http::Probe { health: health.clone(), metrics, limits };
-    // Serves until it is dropped, at the end.
+    // The HTTP listener runs until this is dropped at the end of the function.
     let _serving = match session.settings.index.listen {
         Some(at) => Some(listen(at, probe).await?),
         None => None,
@@ -148,7 +149,7 @@ async fn forever(session: &Session, args: &Index) -> Result<u8> {
             changed = health.changed() => if changed.is_err() {
                 break Some("The mirror has ended.".to_owned());
             },
-            // What numbers say changes without anybody telling of it.
+            // A silent node or a growing lag sends no change of health, so health is judged again regularly.
             () = tokio::time::sleep(limits.silent) => {}
             _ = tokio::signal::ctrl_c() => break None,
             _ = term.recv() => break None,
@@ -172,7 +173,7 @@ async fn listen(at: std::net::SocketAddr, probe: http::Probe) -> Result<http::Se
     Ok(serving)
 }
 
-/// The state in words, without numbers that change all the time.
+/// The state in words. It has no slot number, so that it changes only when something happens.
 fn state(session: &Session, now: &Health) -> String {
     let mut text = match &now.conn {
         Conn::Connecting => "Connecting".to_owned(),

@@ -1,4 +1,4 @@
-//! Commands without screens. Each prints text or one JSON value, and ends with 0, 1 or 2.
+//! The commands that run without screens. Each prints text or one JSON value, and its exit code is 0, 1 or 2.
 mod act;
 mod audit;
 mod cluster;
@@ -39,16 +39,16 @@ use crate::{
     session::Session,
 };
 
-/// The exit code of something that was not confirmed.
+/// Exit code when `--yes` is missing, and when the command line is wrong.
 pub const NOT_CONFIRMED_EXIT_CODE: u8 = 2;
 
 const HOUR_SECONDS: u32 = 3_600;
 const DAY_SECONDS: u32 = 24 * HOUR_SECONDS;
 
-/// Runs a command that needs the store.
+/// Runs a command on an open session.
 ///
 /// # Errors
-/// One sentence for the operator.
+/// A sentence for the operator.
 pub async fn run(session: &Session, command: Command) -> Result<u8> {
     match command {
         Command::Status(output) => status::run(session, output.json).await,
@@ -72,7 +72,7 @@ pub async fn run(session: &Session, command: Command) -> Result<u8> {
     }
 }
 
-/// Whether the command was asked for JSON, so that its failure is JSON as well.
+/// Whether `command` has `--json`: its failure is then printed as JSON as well.
 pub fn wants_json(command: Option<&Command>) -> bool {
     match command {
         Some(Command::Status(o)) => o.json,
@@ -109,20 +109,20 @@ pub fn wants_json(command: Option<&Command>) -> bool {
     }
 }
 
-/// What a command cannot do without.
+/// Where a command reads from; it decides how `Session` opens the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataSource {
-    /// The mirror, which it leaves as it is.
+    /// The mirror as it is. Nothing is written to it, and no node is needed.
     ReadMirror,
-    /// The mirror, which it brings up to date.
+    /// The mirror, which the command brings up to date first.
     Mirror,
-    /// The mirror, where its store can be reached; else the chain will do.
+    /// The mirror if its store answers, else the chain.
     MirrorIfReachable,
-    /// The chain alone.
+    /// The chain. A store that cannot be opened is replaced by an empty one, with a warning.
     Chain,
 }
 
-/// What `command` cannot do without.
+/// Where `command` reads from.
 pub fn data_source(command: &Command) -> DataSource {
     match command {
         Command::Audit(a) if !matches!(a.what, None | Some(AuditWhat::List(_))) => {
@@ -134,17 +134,17 @@ pub fn data_source(command: &Command) -> DataSource {
     }
 }
 
-/// The exit code of a failure.
+/// The exit code when `command` fails.
 pub fn failure_code(command: Option<&Command>) -> u8 {
     match command {
-        // 1 says that the mirror differs, or was changed.
+        // For these, 1 means that the mirror differs from the chain, or that the log was changed.
         Some(Command::Index(a)) if a.once || a.verify => 2,
         Some(Command::Audit(Audit { what: Some(AuditWhat::Verify(_)), .. })) => 2,
         _ => 1,
     }
 }
 
-/// Runs a command about the configuration file.
+/// Runs `config print-default` or `config check`.
 ///
 /// # Errors
 /// What is wrong with the file.
@@ -154,7 +154,7 @@ pub fn config(command: &Config, path: Option<&std::path::Path>) -> Result<u8> {
         Config::Check => {
             let named = path.is_some();
             let path = path.map_or_else(config::default_path, |p| Ok(p.to_owned()))?;
-            // A file that is named must be there: no command would use the defaults instead.
+            // A missing file that --config names is an error, because every other command refuses it too.
             if named || path.exists() {
                 config::check_file(&path)?;
                 print(&format!("{} is fine.", path.display()))?;
@@ -166,7 +166,7 @@ pub fn config(command: &Config, path: Option<&std::path::Path>) -> Result<u8> {
     Ok(0)
 }
 
-/// Prints a line; a reader that went away is not an error worth a message.
+/// Prints a line. A closed pipe, for example into `head`, is not an error.
 fn print(text: &str) -> Result<()> {
     match writeln!(std::io::stdout().lock(), "{text}") {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
@@ -178,12 +178,12 @@ fn print_json(value: &serde_json::Value) -> Result<()> {
     print(&serde_json::to_string_pretty(value).context("The output cannot be written.")?)
 }
 
-/// A failure whose JSON was printed already: one command, one value.
+/// A failure whose JSON is printed already. It keeps `report_error` from printing a second JSON value.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct PrintedFailure(String);
 
-/// Fails with `reason`; `value`, which tells it as well, is printed first where JSON was asked for.
+/// Fails with `reason`. Prints `json` first, if given: the caller has put `reason` into it.
 fn failed<T>(reason: String, json: Option<&serde_json::Value>) -> Result<T> {
     match json {
         Some(value) => {
@@ -194,7 +194,7 @@ fn failed<T>(reason: String, json: Option<&serde_json::Value>) -> Result<T> {
     }
 }
 
-/// An error and its causes as sentences; what an outer one says already is not said again.
+/// An error and its causes as sentences. A cause that the outer text already contains is left out.
 fn sentence(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for link in error.chain().map(ToString::to_string) {
@@ -209,7 +209,7 @@ fn sentence(error: &anyhow::Error) -> String {
     text
 }
 
-/// Help, or why a command line is not carried out, with the exit code.
+/// Prints help, or what is wrong with the command line, and returns the exit code.
 pub fn report_refusal(refused: &Refused) -> ExitCode {
     match refused {
         Refused::Help(help) => {
@@ -223,7 +223,7 @@ pub fn report_refusal(refused: &Refused) -> ExitCode {
     }
 }
 
-/// An error for the terminal, and as JSON where JSON was asked for.
+/// Prints `error` to stderr and, with `--json`, to stdout as JSON.
 pub fn report_error(error: &anyhow::Error, json: bool, secrets: &Secrets) {
     let text = secrets.scrub(&sentence(error));
     let text = crate::text::clean(&text);
@@ -238,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_and_its_cause_read_as_sentences() {
+    fn a_cause_is_appended_once_and_not_repeated() {
         let inner = || anyhow::anyhow!("No such file");
         let text_of = |outer: &'static str| sentence(&inner().context(outer));
         assert_eq!(
@@ -246,6 +246,10 @@ mod tests {
             "It cannot be read. Check it. The cause: No such file"
         );
         assert_eq!(text_of("It cannot be read"), "It cannot be read: No such file");
-        assert_eq!(text_of("No such file here."), "No such file here.", "not twice");
+        assert_eq!(
+            text_of("No such file here."),
+            "No such file here.",
+            "the cause is not repeated"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! `propose`: a new proposal from two frozen and attested buffers.
+//! `propose`: makes a proposal from two frozen and attested buffers.
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -34,7 +34,7 @@ pub(super) async fn run(session: &Session, args: &Propose) -> Result<u8> {
     signing::confirm(session, &backend, preflight, args.yes, args.output.json).await
 }
 
-/// Reads `discriminator:offset:width:oldmin-oldmax:newmin-newmax`.
+/// Parses `discriminator:offset:width:oldmin-oldmax:newmin-newmax`.
 fn rule(text: &str) -> Result<TypeRule> {
     let bad = || {
         format!(
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_type_rule_reads_as_documented() {
+    fn type_rules_parse_and_bad_ones_show_an_example() {
         let got = rule("0102030405060708:8:2:57:79-90").unwrap();
         assert_eq!(got.discriminator, [1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!((got.old_len.min, got.old_len.max), (57, 57));

@@ -1,5 +1,5 @@
-//! From a preflight to a signature: prints what would be signed, signs it only with `--yes`, and prints
-//! and writes down what was sent.
+//! Commands on proposals end here: prints the preflight, signs only with `--yes`, then prints and records each
+//! transaction that was sent.
 use std::collections::HashSet;
 
 use anyhow::Result;
@@ -15,7 +15,7 @@ use crate::{
     text::{clean, grouped},
 };
 
-/// What is said when `--yes` is missing.
+/// Printed when `--yes` is missing.
 pub(super) const UNCONFIRMED: &str = "Nothing was signed. Add --yes to sign and send this.";
 
 /// Prints the preflight and, with `yes`, signs it.
@@ -55,7 +55,7 @@ pub(super) async fn confirm(
     let written = listener.await.unwrap_or_default();
     let receipt = result.map_err(|e| session.clean(&e))?;
     for tx in receipt.sent.iter().filter(|tx| !written.contains(&tx.signature)) {
-        write_down(session, proposal, tx).await;
+        record_sent(session, proposal, tx).await;
         if !json {
             print(&sent_line(tx))?;
         }
@@ -63,7 +63,7 @@ pub(super) async fn confirm(
     report(&preflight, &receipt, json)
 }
 
-/// Why there is nothing to sign. In read-only mode no key was loaded, whatever the checks say of it.
+/// Why there is no intent. In read-only mode the check "no key" fails too, but a key would not help.
 fn unsignable(read_only: bool, verb: &str, failure: Option<&str>) -> String {
     match read_only {
         true => s::READ_ONLY.to_owned(),
@@ -92,8 +92,9 @@ fn report(preflight: &Preflight, receipt: &Receipt, json: bool) -> Result<u8> {
     }
 }
 
-/// Writes down what was sent. It is on the chain whether that can be written down or not.
-pub(super) async fn write_down(
+/// Records a sent transaction in the store. A store that fails only causes a warning: the transaction is on
+/// chain all the same.
+pub(super) async fn record_sent(
     session: &Session,
     proposal: impl Into<Option<Pubkey>>,
     tx: &backend::SentTx,
@@ -103,7 +104,7 @@ pub(super) async fn write_down(
     }
 }
 
-/// Writes down and prints what is sent, as it is sent; returns the signatures.
+/// Records and prints each transaction as it is sent. Returns the signatures that it recorded.
 async fn record_progress(
     session: Session,
     proposal: Pubkey,
@@ -114,7 +115,7 @@ async fn record_progress(
     while let Some(progress) = heard.recv().await {
         match progress {
             Progress::Sent(tx) => {
-                write_down(&session, proposal, &tx).await;
+                record_sent(&session, proposal, &tx).await;
                 if !json {
                     let _ = print(&sent_line(&tx));
                 }
@@ -154,7 +155,7 @@ pub(super) fn verdict_word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Prints what would be signed.
+/// Prints what would be signed: title, consequence, facts, checks, simulation.
 pub(super) fn print_preflight(
     title: &str,
     step: Option<&Step>,
@@ -182,7 +183,7 @@ pub(super) fn print_preflight(
     Ok(())
 }
 
-/// The preflight in JSON, with how it ended.
+/// The preflight as JSON, with the receipt or the error.
 pub(super) fn preflight_json(
     p: &Preflight,
     receipt: Option<&Receipt>,
@@ -213,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn read_only_mode_does_not_send_the_operator_after_a_key() {
+    fn read_only_mode_does_not_tell_the_operator_to_load_a_key() {
         assert_eq!(unsignable(true, "Approve", Some(s::NO_KEY)), s::READ_ONLY);
         let failed = unsignable(false, "Approve", Some("The vote is cast already."));
         assert_eq!(failed, "Approve cannot be signed. The vote is cast already.");

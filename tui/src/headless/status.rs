@@ -1,4 +1,4 @@
-//! `status`: programs, proposals and progress, from a mirror that was just brought up to date.
+//! `status`: brings the mirror up to date and prints programs, multisigs, proposals and their progress.
 use anyhow::Result;
 use serde_json::json;
 use solana_pubkey::Pubkey;
@@ -55,7 +55,7 @@ pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
             c.quarantined,
             c.closed
         ))?;
-        // Closed ones are history: `audit` tells it.
+        // Closed proposals are left out; `audit list` has their history.
         let open = snapshot.proposals(&s.program).into_iter().filter(|r| r.closed_slot.is_none());
         for row in open {
             let p = &row.account;
@@ -92,7 +92,7 @@ pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
     Ok(0)
 }
 
-/// What stands out about a multisig.
+/// Threshold, guardian, pause and end of a multisig in one line.
 fn standing(multisig: &MultisigConfig, now: ChainNow) -> String {
     let mut text = format!(" {} of {}", multisig.threshold, multisig.voters());
     if let Some(guardian) = multisig.guardian {
@@ -112,7 +112,7 @@ fn standing(multisig: &MultisigConfig, now: ChainNow) -> String {
     text
 }
 
-/// Who voted to roll back, once somebody did.
+/// The votes to roll back, one line each; empty without any.
 fn rollback_votes(p: &UpgradeProposal, multisig: &MultisigConfig) -> Vec<String> {
     let votes = &p.ballot.rollback;
     if votes.is_empty() {
@@ -123,7 +123,7 @@ fn rollback_votes(p: &UpgradeProposal, multisig: &MultisigConfig) -> Vec<String>
     std::iter::once(head).chain(each).collect()
 }
 
-/// Who voted, and who has not.
+/// The votes of every other kind, and the members whose vote is missing.
 fn votes(p: &impl Votable, multisig: &MultisigConfig) -> Vec<String> {
     let ballot = p.ballot();
     let approvals = ballot.count(Choice::Approve);
@@ -160,7 +160,7 @@ mod tests {
     use crate::fixtures;
 
     #[test]
-    fn every_vote_is_listed_whatever_it_is_for() {
+    fn votes_to_cancel_and_to_roll_back_are_listed_too() {
         let mut f = fixtures::active(1);
         let member = f.multisig.members[1].key;
         f.proposal.ballot.cancel.push(member);

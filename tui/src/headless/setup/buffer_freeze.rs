@@ -1,4 +1,4 @@
-//! `buffer freeze`: a buffer's bytes are fixed and hashed by the chain, in one transaction.
+//! `buffer freeze`: makes the manager the buffer's authority and hashes its bytes on chain, in one transaction.
 use anyhow::Result;
 
 use super::{confirm, open_setup};

@@ -1,4 +1,4 @@
-//! `buffer show`: what a buffer holds and who holds it. Signs nothing.
+//! `buffer show`: prints a buffer's code hash, authority and attestation. Signs nothing.
 use anyhow::Result;
 use backend::{BufferView, SetupManager};
 use serde_json::{Value, json};

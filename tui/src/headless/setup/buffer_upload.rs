@@ -1,5 +1,5 @@
-//! `buffer upload`: code goes into a buffer. Where an interrupted upload goes on is in a key file in
-//! the data folder, named after the code, so that the same command finds it again.
+//! `buffer upload`: writes code into a new buffer. The buffer's key is kept in a key file in the data folder,
+//! named after the code's hash, so that running the same command again resumes an interrupted upload.
 use std::{
     fs::DirBuilder,
     os::unix::fs::DirBuilderExt,
@@ -12,7 +12,7 @@ use backend::{BuiltElf, ProgramBuilder, SetupManager, UploadRequest};
 use super::confirm;
 use crate::{cli::setup::Upload, config::KeyFile, headless::check_cluster, session::Session};
 
-/// Folder of key files of uploads that are not complete, in the data folder.
+/// Folder below the data folder with the buffer keys of incomplete uploads.
 const KEY_FILE_FOLDER: &str = "buffers";
 
 pub(super) async fn run(session: &Session, args: &Upload) -> Result<u8> {
@@ -64,7 +64,7 @@ pub(super) async fn run(session: &Session, args: &Upload) -> Result<u8> {
     code
 }
 
-/// The key file of an upload of `elf`: a copy of what runs has one of its own.
+/// The key file for an upload of `elf`. A copy of the live code gets its own, because it may be the same ELF.
 fn key_file(folder: &Path, elf: &BuiltElf, live: bool) -> PathBuf {
     let kind = if live { "live" } else { "file" };
     folder.join(format!("{kind}-{}.json", hex::encode(elf.info.sha256)))

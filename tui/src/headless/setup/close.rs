@@ -1,5 +1,5 @@
-//! `close`: what is left of a proposal that has ended, of a multisig, of a program that was handed over,
-//! or a buffer that was never used.
+//! `close`: closes the accounts of a proposal that has ended, of a dissolved multisig, of a program that was
+//! handed over, or a buffer that no proposal pinned. The rent goes back.
 use anyhow::{Result, bail};
 use backend::Verb;
 use solana_pubkey::Pubkey;
@@ -45,12 +45,12 @@ pub(super) async fn run(session: &Session, args: &Close) -> Result<u8> {
     confirm::run(session, &setup, shown, args.go, "proposal").await
 }
 
-/// The named proposal, or the only one that is not live and not closed.
+/// The proposal that `--proposal` names, else the only one that has ended and is not closed yet.
 fn choose(snapshot: &Snapshot, args: &Close) -> Result<Pubkey> {
     if args.proposal.is_some() {
         let (proposal, program) = (args.proposal.clone(), args.program);
         let act = Act { proposal, program, yes: args.go.yes, output: args.go.output };
-        // Which verb it is only matters where no proposal is named.
+        // The verb matters only where no proposal is named, so any will do.
         return target::choose(snapshot, Verb::Expire, &act);
     }
     let live: Vec<_> = snapshot.programs().iter().filter_map(|r| r.account.live_proposal).collect();
@@ -76,7 +76,7 @@ mod tests {
     use crate::{cli::setup::Go, fixtures};
 
     #[test]
-    fn a_live_proposal_is_never_chosen_and_one_of_several_is_not_guessed() {
+    fn close_never_picks_a_live_proposal_nor_one_of_several() {
         let close = |proposal: Option<&str>| Close {
             proposal: proposal.map(str::to_owned),
             program: None,

@@ -1,4 +1,4 @@
-//! The one way from a set-up preflight to a signature: it is printed, and signed with `--yes`.
+//! Every set-up command ends here: prints the preflight and, with `--yes`, signs and sends it.
 use std::collections::HashSet;
 
 use anyhow::Result;
@@ -18,10 +18,10 @@ use crate::{
     text::{clean, grouped},
 };
 
-/// The one kind of transaction that is counted instead of listed: a buffer takes hundreds.
+/// Verb of the transactions that are counted instead of listed: an upload sends hundreds of them.
 const WRITE_VERB: &str = "write buffer";
 
-/// Prints the preflight and, with `--yes`, signs it. `name` is what the subject is called in JSON.
+/// Prints the preflight and, with `--yes`, signs it. `name` is the JSON key of the subject's address.
 pub(super) async fn run(
     session: &Session,
     setup: &SetupManager,
@@ -60,7 +60,7 @@ pub(super) async fn run(
     let (writes, listed): (Vec<_>, Vec<_>) =
         receipt.sent.iter().partition(|tx| tx.verb == WRITE_VERB && tx.error.is_none());
     for tx in listed.iter().filter(|tx| !written.contains(&tx.signature)) {
-        signing::write_down(session, proposal, tx).await;
+        signing::record_sent(session, proposal, tx).await;
         if !json {
             print(&signing::sent_line(tx))?;
         }
@@ -82,8 +82,8 @@ pub(super) async fn run(
     }
 }
 
-/// Writes down and prints each transaction but writes as it is sent, and each twentieth of a long
-/// step; returns the signatures.
+/// Records and prints each transaction as it is sent, except buffer writes, and prints progress in steps of
+/// 5 %. Returns the signatures that it recorded.
 async fn record_progress(
     session: Session,
     proposal: Option<Pubkey>,
@@ -94,7 +94,7 @@ async fn record_progress(
     while let Some(progress) = heard.recv().await {
         match progress {
             Progress::Sent(tx) if tx.verb != WRITE_VERB => {
-                signing::write_down(&session, proposal, &tx).await;
+                signing::record_sent(&session, proposal, &tx).await;
                 if !json {
                     let _ = print(&signing::sent_line(&tx));
                 }

@@ -14,13 +14,13 @@ use crate::{
     session::Session,
 };
 
-fn motion(args: &Motion) -> backend::MultisigProposalRequest {
+fn request(args: &Motion) -> backend::MultisigProposalRequest {
     let expires_in =
         Duration::from_secs(u64::from(args.expires_in).saturating_mul(DAY_SECONDS.into()));
     backend::MultisigProposalRequest { note: args.note.clone(), expires_in }
 }
 
-/// The only multisig that has not ended.
+/// The multisig on this chain, if exactly one is not dissolved.
 fn choose(snapshot: &Snapshot) -> Result<Pubkey> {
     let rows = &snapshot.view.multisigs;
     let alive: Vec<_> =
@@ -32,12 +32,12 @@ fn choose(snapshot: &Snapshot) -> Result<Pubkey> {
     }
 }
 
-/// The session to go on with, the way to sign, and the multisig.
+/// The session to use, the set-up manager, and the multisig that `--multisig` names or that is the only one.
 async fn of_multisig(
     session: &Session,
     wanted: Option<Pubkey>,
 ) -> Result<(Session, SetupManager, Pubkey)> {
-    // A multisig that is named needs no list of accounts: a pause must not wait for one.
+    // With --multisig no accounts are listed, because a pause must not wait for that.
     if let Some(multisig) = wanted {
         let (session, setup) = open_setup_by_address(session).await?;
         return Ok((session, setup, multisig));
@@ -51,20 +51,21 @@ async fn of_multisig(
 
 pub(super) async fn change(session: &Session, args: &ProposeChange) -> Result<u8> {
     let (session, setup, multisig) = of_multisig(session, args.multisig).await?;
-    let shown = setup.propose_change(&multisig, &wishes(args), motion(&args.motion)).await;
+    let shown =
+        setup.propose_change(&multisig, &requested_change(args), request(&args.motion)).await;
     confirm::run(&session, &setup, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
 }
 
 pub(super) async fn dissolve(session: &Session, args: &ProposeDissolve) -> Result<u8> {
     let (session, setup, multisig) = of_multisig(session, args.multisig).await?;
-    let shown = setup.propose_dissolve(&multisig, motion(&args.motion)).await;
+    let shown = setup.propose_dissolve(&multisig, request(&args.motion)).await;
     confirm::run(&session, &setup, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
 }
 
 pub(super) async fn transfer(session: &Session, args: &ProposeTransfer) -> Result<u8> {
     let setup = open_setup(session).await?;
-    let motion = motion(&args.motion);
-    let shown = setup.propose_transfer(&args.program, &args.new_authority, motion).await;
+    let request = request(&args.motion);
+    let shown = setup.propose_transfer(&args.program, &args.new_authority, request).await;
     confirm::run(session, &setup, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
 }
 
@@ -80,7 +81,7 @@ pub(super) async fn unpause(session: &Session, args: &OfMultisig) -> Result<u8> 
     confirm::run(&session, &setup, shown, args.go, "multisig").await
 }
 
-fn wishes(args: &ProposeChange) -> MultisigChange {
+fn requested_change(args: &ProposeChange) -> MultisigChange {
     let times = |n: u16, unit: u32| u32::from(n).saturating_mul(unit);
     MultisigChange {
         add: args.add.iter().map(|m| MemberArgs { key: m.key, roles: m.roles }).collect(),
@@ -109,13 +110,13 @@ mod tests {
     fn read(more: &[&str]) -> MultisigChange {
         let line = [&["control-room", "multisig", "propose-change"], more].concat();
         match Cli::try_parse_from(line).unwrap().command {
-            Some(Command::Multisig(Multisig::ProposeChange(args))) => wishes(&args),
+            Some(Command::Multisig(Multisig::ProposeChange(args))) => requested_change(&args),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn flags_become_wishes_and_nothing_else_changes() {
+    fn only_what_the_flags_name_is_changed() {
         assert_eq!(read(&[]), MultisigChange::default());
         let (a, b) = (key(1).to_string(), key(2).to_string());
         let some = read(&["--add-member", &format!("{a}:vote"), "--remove-member", &b]);
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_only_multisig_is_meant_and_of_several_none_is_guessed() {
+    fn the_only_multisig_is_the_default_and_several_need_a_flag() {
         let one = fixtures::snapshot(&fixtures::active(1));
         assert_eq!(choose(&one).unwrap(), key(20));
         let mut two = (*one).clone();

@@ -1,5 +1,5 @@
-//! Commands around proposals: what comes before one and after its end. Like every command that
-//! signs, each prints first what would be signed, and signs only with `--yes`.
+//! The set-up commands: multisigs, registration, buffers, and closing accounts after a proposal has ended.
+//! Each prints what would be signed first, and signs only with `--yes`.
 mod buffer_freeze;
 mod buffer_show;
 mod buffer_upload;
@@ -58,7 +58,7 @@ pub(super) async fn close(session: &Session, args: &Close) -> Result<u8> {
     close::run(session, args).await
 }
 
-/// Whether a set-up command was asked for JSON.
+/// Whether a set-up command has `--json`.
 pub(super) fn wants_json(command: &Command) -> bool {
     let output = match command {
         Command::Multisig(Multisig::Create(a)) => a.go.output,
@@ -77,7 +77,7 @@ pub(super) fn wants_json(command: &Command) -> bool {
     output.json
 }
 
-/// The loaded key and the chain that the mirror is of: another cluster is refused here.
+/// The set-up manager with the loaded key. Refuses a node that is on another cluster than the mirror.
 async fn open_setup(session: &Session) -> Result<SetupManager> {
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
@@ -85,8 +85,8 @@ async fn open_setup(session: &Session) -> Result<SetupManager> {
     Ok(SetupManager::new(&backend.context()))
 }
 
-/// The same for a command that names a proposal, multisig or buffer by its address, and the session to go on
-/// with: a mirror of another cluster does not stop it and is left alone.
+/// The same for a command that names a proposal, multisig or buffer by its address, with the session to use.
+/// A mirror of another cluster does not stop such a command; the returned session has no mirror then.
 async fn open_setup_by_address(session: &Session) -> Result<(Session, SetupManager)> {
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;

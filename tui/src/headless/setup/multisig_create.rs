@@ -1,4 +1,4 @@
-//! `multisig create`: a multisig that decides about upgrades.
+//! `multisig create`: makes a multisig that decides about upgrades.
 use anyhow::Result;
 use upgrade_manager::state::{MemberArgs, MultisigRules};
 
@@ -14,11 +14,11 @@ const DEFAULT_TIMELOCK_FLOOR_HOURS: u16 = 48;
 
 pub(super) async fn run(session: &Session, args: &MultisigCreate) -> Result<u8> {
     let setup = open_setup(session).await?;
-    let shown = setup.multisig(terms(args)).await.map_err(|e| session.clean(&e))?;
+    let shown = setup.multisig(rules(args)).await.map_err(|e| session.clean(&e))?;
     confirm::run(session, &setup, shown, args.go, "multisig").await
 }
 
-fn terms(args: &MultisigCreate) -> MultisigRules {
+fn rules(args: &MultisigCreate) -> MultisigRules {
     let hours = |n: u16| u32::from(n).saturating_mul(HOUR_SECONDS);
     let floor = args.timelock_floor_hours.unwrap_or(DEFAULT_TIMELOCK_FLOOR_HOURS);
     MultisigRules {
@@ -44,14 +44,14 @@ mod tests {
     use crate::cli::{Cli, Command, setup::Multisig};
 
     #[test]
-    fn hours_and_days_become_seconds_and_the_floor_is_two_days_unless_told() {
+    fn hours_and_days_become_seconds_and_the_timelock_floor_defaults_to_48_hours() {
         let key = solana_pubkey::Pubkey::new_from_array([3; 32]).to_string();
         let read = |more: &[&str]| {
             let line =
                 ["control-room", "multisig", "create", "--threshold", "1", "--treasury", &key];
             let line = [&line[..], &["--member", &key], more].concat();
             match Cli::try_parse_from(line).unwrap().command {
-                Some(Command::Multisig(Multisig::Create(args))) => terms(&args),
+                Some(Command::Multisig(Multisig::Create(args))) => rules(&args),
                 other => panic!("{other:?}"),
             }
         };

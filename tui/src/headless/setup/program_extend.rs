@@ -1,4 +1,4 @@
-//! `program extend`: room for larger code.
+//! `program extend`: adds bytes to ProgramData, for larger code.
 use anyhow::Result;
 
 use super::{confirm, open_setup};

@@ -1,4 +1,4 @@
-//! `program register`: the upgrade authority moves to the manager.
+//! `program register`: hands a program's upgrade authority to the manager.
 use anyhow::Result;
 
 use super::{confirm, open_setup};
