@@ -61,7 +61,7 @@ use crate::{
     cli::{Cli, Command},
     config::{Address, Settings},
     headless::DataSource,
-    runtime::{Extras, Fail},
+    runtime::{RunOptions, TestFailure},
     session::Session,
 };
 
@@ -114,8 +114,8 @@ fn start(cli: Cli, secrets: &mut Secrets) -> Result<u8> {
 
 async fn run(cli: Cli, settings: Settings, secrets: Secrets) -> Result<u8> {
     let fail = match (cli.debug_panic, cli.debug_error) {
-        (true, _) => Some(Fail::Panic),
-        (_, true) => Some(Fail::Error),
+        (true, _) => Some(TestFailure::Panic),
+        (_, true) => Some(TestFailure::Error),
         _ => None,
     };
     match cli.command {
@@ -144,7 +144,7 @@ async fn run(cli: Cli, settings: Settings, secrets: Secrets) -> Result<u8> {
         None => {
             let session = Session::open(settings, secrets).await?;
             let signer = session.signer()?;
-            runtime::run(session, signer, Extras { members: vec![], fail }).await
+            runtime::run(session, signer, RunOptions { members: vec![], fail }).await
         }
     }
 }

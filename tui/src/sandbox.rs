@@ -20,15 +20,15 @@ use crate::{
     cli::{Sandbox, parse::variable},
     config::{KeyFile, Settings},
     model::SandboxMember,
-    runtime::{self, Extras},
+    runtime::{self, RunOptions},
     session::Session,
 };
 
 /// The binary that holds the chain.
-const BINARY: &str = "control-room-sandbox";
+const SANDBOX_BINARY: &str = "control-room-sandbox";
 /// How long the chain may take until it is seeded, without vaults and for each of them.
 const SEED_TIMEOUT: Duration = Duration::from_secs(120);
-const VAULT_TIMEOUT: Duration = Duration::from_millis(50);
+const SEED_TIMEOUT_PER_VAULT: Duration = Duration::from_millis(50);
 /// What the chain has no use for, and what may hold a secret.
 const SECRET_VARIABLES: [&str; 4] = [
     "CONTROL_ROOM_RPC_URL",
@@ -53,12 +53,12 @@ fn binary() -> Result<PathBuf> {
         return Ok(path.into());
     }
     let own = std::env::current_exe().context("The folder of this program is not known.")?;
-    let beside = own.with_file_name(BINARY);
+    let beside = own.with_file_name(SANDBOX_BINARY);
     if beside.exists() {
         return Ok(beside);
     }
     bail!(
-        "There is no {BINARY} beside {}. Build it with `cargo build -p sandbox`, or name it in CONTROL_ROOM_SANDBOX_BIN.",
+        "There is no {SANDBOX_BINARY} beside {}. Build it with `cargo build -p sandbox`, or name it in CONTROL_ROOM_SANDBOX_BIN.",
         own.display()
     )
 }
@@ -101,7 +101,7 @@ pub async fn screens(
     args: &Sandbox,
     mut settings: Settings,
     keep: bool,
-    fail: Option<runtime::Fail>,
+    fail: Option<runtime::TestFailure>,
 ) -> Result<u8> {
     let temporary = tempfile::Builder::new()
         .prefix("control-room-")
@@ -126,7 +126,7 @@ pub async fn screens(
     let mut session = Session::open(settings, secrets).await?;
     (session.sandbox, session.archive) = (true, ready.archive);
     let signer = session.signer()?;
-    let code = runtime::run(session, signer, Extras { members, fail }).await;
+    let code = runtime::run(session, signer, RunOptions { members, fail }).await;
     stop(child).await;
     code
 }
@@ -163,7 +163,7 @@ async fn start(args: &Sandbox, base: &Path) -> Result<(Child, Ready)> {
         }
         Ok(None)
     };
-    let limit = SEED_TIMEOUT + VAULT_TIMEOUT * args.vaults.unwrap_or_default();
+    let limit = SEED_TIMEOUT + SEED_TIMEOUT_PER_VAULT * args.vaults.unwrap_or_default();
     let line = tokio::select! {
         line = tokio::time::timeout(limit, first) => line,
         _ = tokio::signal::ctrl_c() => bail!("Stopped before the chain was ready."),

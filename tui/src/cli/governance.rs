@@ -2,11 +2,11 @@
 use clap::Args;
 use solana_pubkey::Pubkey;
 
-use super::setup::{Go, MemberSpec, member};
+use super::setup::{MemberSpec, SignArgs, member};
 
 /// What every proposal about a multisig says beside what it does.
 #[derive(Args, Clone, Debug)]
-pub struct Motion {
+pub struct ProposalArgs {
     /// Why, for people; at most 128 bytes
     #[arg(long, default_value = "", value_name = "TEXT")]
     pub note: String,
@@ -57,10 +57,10 @@ pub struct ProposeChange {
     pub treasury: Option<Pubkey>,
     /// The rest of the proposal.
     #[command(flatten)]
-    pub motion: Motion,
+    pub proposal_args: ProposalArgs,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }
 
 /// The end of a multisig.
@@ -71,10 +71,10 @@ pub struct ProposeDissolve {
     pub multisig: Option<Pubkey>,
     /// The rest of the proposal.
     #[command(flatten)]
-    pub motion: Motion,
+    pub proposal_args: ProposalArgs,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }
 
 /// A program that shall leave the manager.
@@ -88,19 +88,19 @@ pub struct ProposeTransfer {
     pub new_authority: Pubkey,
     /// The rest of the proposal.
     #[command(flatten)]
-    pub motion: Motion,
+    pub proposal_args: ProposalArgs,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }
 
 /// A multisig to pause, or whose pause to lift.
 #[derive(Args, Debug)]
-pub struct OfMultisig {
+pub struct MultisigArgs {
     /// The multisig [default: the only one]
     #[arg(long, value_name = "ADDRESS")]
     pub multisig: Option<Pubkey>,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }

@@ -54,7 +54,7 @@ impl Index {
 pub struct Audit {
     /// What to do with it.
     #[command(subcommand)]
-    pub what: Option<AuditWhat>,
+    pub command: Option<AuditCommand>,
     /// How to print it.
     #[command(flatten)]
     pub list: AuditList,
@@ -62,7 +62,7 @@ pub struct Audit {
 
 /// What to do with the audit log. All but `list` read the mirror as it is and need no node.
 #[derive(Subcommand, Debug)]
-pub enum AuditWhat {
+pub enum AuditCommand {
     /// Bring the mirror up to date and print the log
     List(AuditList),
     /// Compute the chain of hashes again and check the mirror against itself: 0 it holds, 1 something

@@ -61,9 +61,9 @@ pub enum Command {
     /// Cancel a proposal at once, as the multisig's guardian
     Veto(Act),
     /// Stop a multisig's executions for three days, as its guardian
-    Pause(governance::OfMultisig),
+    Pause(governance::MultisigArgs),
     /// Vote to lift a pause
-    Unpause(governance::OfMultisig),
+    Unpause(governance::MultisigArgs),
     /// Record that a proposal ran out of time
     Expire(Act),
     /// Carry a proposal out once its timelock is over: replace the program's code, put a multisig's new

@@ -18,9 +18,9 @@ use crate::config::looks_like_a_key;
 const YES: [&str; 4] = ["1", "true", "yes", "on"];
 const NO: [&str; 4] = ["0", "false", "no", "off"];
 /// Options whose value is an address that may hold a secret.
-const ADDRESSES: [&str; 3] = ["--rpc-url", "--ws-url", "--database-url"];
+const SECRET_URL_FLAGS: [&str; 3] = ["--rpc-url", "--ws-url", "--database-url"];
 /// Options whose value names a key, in whose place somebody may put the key itself.
-const KEYS: [&str; 3] = ["--keypair", "--cosigner", "--resume"];
+const KEY_FLAGS: [&str; 3] = ["--keypair", "--cosigner", "--resume"];
 /// Fewest characters of a word that is searched for without the quotes around it.
 const MIN_UNQUOTED_LEN: usize = 6;
 
@@ -204,8 +204,8 @@ fn secret_words(words: &[OsString]) -> Vec<String> {
 fn is_whole(name: Option<&str>, value: &str) -> Option<bool> {
     let is_address = value.contains("://") || value.contains('@');
     match name {
-        Some(name) if KEYS.contains(&name) => Some(Path::new(value).exists()),
-        Some(name) if ADDRESSES.contains(&name) => Some(Parts::read(value).is_ok()),
+        Some(name) if KEY_FLAGS.contains(&name) => Some(Path::new(value).exists()),
+        Some(name) if SECRET_URL_FLAGS.contains(&name) => Some(Parts::read(value).is_ok()),
         _ if is_address => Some(Parts::read(value).is_ok()),
         // A mistyped address is shorter, and no secret.
         _ => {

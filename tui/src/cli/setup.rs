@@ -11,7 +11,7 @@ use crate::config::{KeyFile, home::parser as path};
 
 /// Whether to sign, and how to print.
 #[derive(Args, Clone, Copy, Debug, Default)]
-pub struct Go {
+pub struct SignArgs {
     /// Sign and send; without it only the preflight is printed
     #[arg(long)]
     pub yes: bool,
@@ -67,7 +67,7 @@ pub struct MultisigCreate {
     pub allow_durable_nonce: bool,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }
 
 /// A member to be.
@@ -119,7 +119,7 @@ pub struct Register {
     pub number: u16,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }
 
 /// A program to extend.
@@ -133,7 +133,7 @@ pub struct Extend {
     pub bytes: u32,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }
 
 /// Buffers.
@@ -165,7 +165,7 @@ pub struct Upload {
     pub resume: Option<KeyFile>,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }
 
 /// What a buffer is for.
@@ -200,7 +200,7 @@ pub struct Freeze {
     pub role: Role,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }
 
 /// A buffer to look at.
@@ -235,7 +235,7 @@ pub struct Close {
     pub state: Option<Pubkey>,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }
 
 #[cfg(test)]

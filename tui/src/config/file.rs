@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use solana_pubkey::Pubkey;
 
 use super::{Address, KeyFile, priority_fee, webhooks::WebhookKeys};
-use crate::{notify::Way, text::clean, theme::ThemeName};
+use crate::{notify::NotifyMethod, text::clean, theme::ThemeName};
 
 /// Longest name of a key or a choice that a message repeats.
 const MAX_NAME_LEN: usize = 24;
@@ -114,7 +114,7 @@ pub struct File {
     /// Whether writing is switched off.
     pub read_only: bool,
     /// How notices are given.
-    pub notify: Option<Way>,
+    pub notify: Option<NotifyMethod>,
     /// Colours.
     pub theme: Option<ThemeName>,
     /// Whether to stay within ASCII.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Address, KeyFile, LogLevel, home::parser as path, priority_fee};
-use crate::{notify::Way, theme::ThemeName};
+use crate::{notify::NotifyMethod, theme::ThemeName};
 
 /// Settings given on the command line or in the environment.
 #[derive(Args, Clone, Debug, Default)]
@@ -70,7 +70,7 @@ pub struct Flags {
     pub log_level: Option<LogLevel>,
     /// How notices are given
     #[arg(long, global = true, env = "CONTROL_ROOM_NOTIFY", value_name = "WAY")]
-    pub notify: Option<Way>,
+    pub notify: Option<NotifyMethod>,
     /// Colours; NO_COLOR means mono
     #[arg(long, global = true, env = "CONTROL_ROOM_THEME", value_name = "THEME")]
     pub theme: Option<ThemeName>,

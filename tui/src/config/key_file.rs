@@ -14,7 +14,7 @@ const MIN_LIST_NUMBERS: usize = 8;
 /// Fewest words that are taken for a seed phrase.
 const MIN_PHRASE_WORDS: usize = 3;
 /// What works instead of a device or a prompt.
-const INSTEAD: &str = "Name a key file as the Solana command line writes it, or leave the key out: then everything is shown and nothing is signed.";
+const KEY_FILE_ADVICE: &str = "Name a key file as the Solana command line writes it, or leave the key out: then everything is shown and nothing is signed.";
 
 /// What was given as the path of a key file, unread and unchecked.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -48,7 +48,7 @@ impl KeyFile {
     pub fn path(&self) -> Result<PathBuf> {
         let text = self.0.to_string_lossy();
         if let Some(what) = device(&text) {
-            bail!("The key is set to {what}, which is not supported yet. {INSTEAD}");
+            bail!("The key is set to {what}, which is not supported yet. {KEY_FILE_ADVICE}");
         }
         if looks_like_a_key(&text) && !self.0.exists() {
             bail!(

@@ -31,7 +31,7 @@ pub use self::{
     key_file::{KeyFile, looks_like_a_key},
     webhooks::Webhook,
 };
-use crate::{notify::Way, theme::ThemeName};
+use crate::{notify::NotifyMethod, theme::ThemeName};
 
 /// Folder of this program below the XDG folders.
 const APP_FOLDER: &str = "control-room";
@@ -81,7 +81,7 @@ pub struct Settings {
     /// Whether writing is switched off.
     pub read_only: bool,
     /// How notices are given.
-    pub notify: Way,
+    pub notify: NotifyMethod,
     /// Colours.
     pub theme: ThemeName,
     /// Whether to stay within ASCII.

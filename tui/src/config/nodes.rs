@@ -6,17 +6,18 @@ use indexer::ops::redact::Parts;
 use super::{Address, Flags, Node, file::NodeKeys};
 
 /// The node when none is named.
-const LOCAL: &str = "http://127.0.0.1:8899";
+const DEFAULT_RPC_URL: &str = "http://127.0.0.1:8899";
 /// Schemes of a node's address, and what that address is called wherever it was given.
-const HTTP: &[&str] = &["http", "https"];
-const RPC: &str = "the node (rpc_url, endpoints, --rpc-url or CONTROL_ROOM_RPC_URL)";
+const RPC_SCHEMES: &[&str] = &["http", "https"];
+const RPC_NAME: &str = "the node (rpc_url, endpoints, --rpc-url or CONTROL_ROOM_RPC_URL)";
 /// The same for its websocket.
-const WS: &[&str] = &["ws", "wss"];
-const WEBSOCKET: &str = "the websocket (ws_url, endpoints, --ws-url or CONTROL_ROOM_WS_URL)";
+const WEBSOCKET_SCHEMES: &[&str] = &["ws", "wss"];
+const WEBSOCKET_NAME: &str = "the websocket (ws_url, endpoints, --ws-url or CONTROL_ROOM_WS_URL)";
 
 /// Schemes of a database, and what its address is called.
-const SQL: &[&str] = &["postgres", "postgresql"];
-const DATABASE: &str = "the database (database_url, --database-url or CONTROL_ROOM_DATABASE_URL)";
+const DATABASE_SCHEMES: &[&str] = &["postgres", "postgresql"];
+const DATABASE_NAME: &str =
+    "the database (database_url, --database-url or CONTROL_ROOM_DATABASE_URL)";
 
 /// The preferred node, and the others. A node named by a flag stands alone: the file's others may be
 /// of another cluster.
@@ -33,7 +34,7 @@ pub(super) fn nodes(
         match (rpc, flags.ws_url.clone().or(ws)) {
             (Some(rpc_url), ws_url) => list.push(NodeKeys { rpc_url, ws_url }),
             (None, Some(ws_url)) => {
-                list.push(NodeKeys { rpc_url: LOCAL.into(), ws_url: Some(ws_url) });
+                list.push(NodeKeys { rpc_url: DEFAULT_RPC_URL.into(), ws_url: Some(ws_url) });
             }
             (None, None) => {}
         }
@@ -42,15 +43,15 @@ pub(super) fn nodes(
     let mut list = list.into_iter().map(node).collect::<Result<Vec<_>>>()?.into_iter();
     let first = match list.next() {
         Some(first) => first,
-        None => node(NodeKeys { rpc_url: LOCAL.into(), ws_url: None })?,
+        None => node(NodeKeys { rpc_url: DEFAULT_RPC_URL.into(), ws_url: None })?,
     };
     Ok((first, list.collect()))
 }
 
 fn node(keys: NodeKeys) -> Result<Node> {
-    check(&keys.rpc_url, HTTP, RPC)?;
+    check(&keys.rpc_url, RPC_SCHEMES, RPC_NAME)?;
     let ws_url = keys.ws_url.unwrap_or_else(|| websocket_of(keys.rpc_url.as_str()).into());
-    check(&ws_url, WS, WEBSOCKET)?;
+    check(&ws_url, WEBSOCKET_SCHEMES, WEBSOCKET_NAME)?;
     Ok(Node { rpc_url: keys.rpc_url, ws_url })
 }
 
@@ -59,7 +60,7 @@ fn node(keys: NodeKeys) -> Result<Node> {
 /// # Errors
 /// What is wrong with it, without repeating it.
 pub(super) fn check_database(url: &Address) -> Result<()> {
-    check(url, SQL, DATABASE)
+    check(url, DATABASE_SCHEMES, DATABASE_NAME)
 }
 
 fn check(url: &Address, schemes: &[&str], what: &str) -> Result<()> {

@@ -37,7 +37,7 @@ impl fmt::Debug for WebhookKeys {
 
 /// Where a secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum From {
+enum SecretSource {
     File(PathBuf),
     Env(String),
 }
@@ -48,7 +48,7 @@ pub struct Webhook {
     /// What it is told, where and how.
     pub target: Target,
     url: String,
-    secret: From,
+    secret: SecretSource,
 }
 
 impl fmt::Debug for Webhook {
@@ -74,10 +74,10 @@ impl Webhook {
             );
         }
         let secret = match (secret_file, secret_env) {
-            (Some(path), None) => From::File(home::expand(&path).map_err(|why| {
+            (Some(path), None) => SecretSource::File(home::expand(&path).map_err(|why| {
                 anyhow!("The secret_file of the webhook {name:?} cannot be used: {why}")
             })?),
-            (None, Some(variable)) => From::Env(variable),
+            (None, Some(variable)) => SecretSource::Env(variable),
             (Some(_), Some(_)) => {
                 bail!("The webhook {name:?} has both secret_file and secret_env; keep one of them.")
             }
@@ -106,8 +106,12 @@ impl Webhook {
     /// Where the secret should be, and what is wrong with it.
     pub fn open(&self) -> Result<Arc<Hook>> {
         let (place, read) = match &self.secret {
-            From::File(path) => (format!("the file {}", path.display()), Secret::read(path)),
-            From::Env(name) => (format!("the environment variable {name}"), Secret::from_env(name)),
+            SecretSource::File(path) => {
+                (format!("the file {}", path.display()), Secret::read(path))
+            }
+            SecretSource::Env(name) => {
+                (format!("the environment variable {name}"), Secret::from_env(name))
+            }
         };
         let secret =
             read.map_err(|e| anyhow!("The secret of the webhook {}, {place}, {e}.", self.name()))?;

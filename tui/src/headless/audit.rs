@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::{cluster, failed, print, print_json};
 use crate::{
-    cli::mirror::{Audit, AuditExport, AuditList, AuditVerify, AuditWhat, ExportFormat},
+    cli::mirror::{Audit, AuditCommand, AuditExport, AuditList, AuditVerify, ExportFormat},
     session::Session,
     text::{clean, utc},
 };
@@ -28,22 +28,22 @@ const CHANGED_EXIT_CODE: u8 = 1;
 
 /// Whether the command has `--json`.
 pub(super) fn wants_json(args: &Audit) -> bool {
-    match &args.what {
+    match &args.command {
         None => args.list.output.json,
-        Some(AuditWhat::List(a)) => a.output.json,
-        Some(AuditWhat::Verify(a)) => a.output.json,
-        Some(AuditWhat::Export(a)) => a.json,
-        Some(AuditWhat::Head(output)) => output.json,
+        Some(AuditCommand::List(a)) => a.output.json,
+        Some(AuditCommand::Verify(a)) => a.output.json,
+        Some(AuditCommand::Export(a)) => a.json,
+        Some(AuditCommand::Head(output)) => output.json,
     }
 }
 
 pub(super) async fn run(session: &Session, args: &Audit) -> Result<u8> {
-    match &args.what {
+    match &args.command {
         None => list(session, &args.list).await,
-        Some(AuditWhat::List(args)) => list(session, args).await,
-        Some(AuditWhat::Verify(args)) => verify(session, args).await,
-        Some(AuditWhat::Export(args)) => write(session, args).await,
-        Some(AuditWhat::Head(output)) => head(session, output.json).await,
+        Some(AuditCommand::List(args)) => list(session, args).await,
+        Some(AuditCommand::Verify(args)) => verify(session, args).await,
+        Some(AuditCommand::Export(args)) => write(session, args).await,
+        Some(AuditCommand::Head(output)) => head(session, output.json).await,
     }
 }
 

@@ -128,7 +128,7 @@ async fn read_state(
     settings: &Settings,
     secrets: &Secrets,
 ) -> Result<(MirrorState, bool, Option<Finding>)> {
-    // Opening for writing migrates an older schema, but the caller has checked that there is nothing to migrate.
+    // The caller has checked that the schema is that of this build, so opening for writing changes nothing.
     let session = Session::open(settings.clone(), secrets.clone()).await?;
     let (state, read_only) = (session.store.state().await?, session.store.read_only());
     let writes = if read_only { None } else { Some(try_to_write(&*session.store).await) };

@@ -32,7 +32,7 @@ use self::{
 use crate::{
     cli::{
         Command, Config,
-        mirror::{Audit, AuditWhat},
+        mirror::{Audit, AuditCommand},
         parse::Refused,
     },
     config,
@@ -125,7 +125,7 @@ pub enum DataSource {
 /// Where `command` reads from.
 pub fn data_source(command: &Command) -> DataSource {
     match command {
-        Command::Audit(a) if !matches!(a.what, None | Some(AuditWhat::List(_))) => {
+        Command::Audit(a) if !matches!(a.command, None | Some(AuditCommand::List(_))) => {
             DataSource::ReadMirror
         }
         Command::Audit(_) | Command::Index(_) | Command::Webhooks(_) => DataSource::Mirror,
@@ -139,7 +139,7 @@ pub fn failure_code(command: Option<&Command>) -> u8 {
     match command {
         // For these, 1 means that the mirror differs from the chain, or that the log was changed.
         Some(Command::Index(a)) if a.once || a.verify => 2,
-        Some(Command::Audit(Audit { what: Some(AuditWhat::Verify(_)), .. })) => 2,
+        Some(Command::Audit(Audit { command: Some(AuditCommand::Verify(_)), .. })) => 2,
         _ => 1,
     }
 }

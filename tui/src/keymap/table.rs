@@ -3,12 +3,12 @@ use super::command::{Group, KeyCommand, Scope};
 use crate::action::command_id::CommandId;
 use crate::model::ui::Screen;
 
-const LISTS: &[Screen] =
+const FILTERABLE: &[Screen] =
     &[Screen::Programs, Screen::Migration, Screen::Audit, Screen::Sent, Screen::Help];
-const DETAIL: &[Screen] = &[Screen::Proposal];
-const FIRST: &[Screen] = &[Screen::Programs];
-const OPENS: &[Screen] = &[Screen::Programs, Screen::Proposal];
-const COPIES: &[Screen] =
+const PROPOSAL: &[Screen] = &[Screen::Proposal];
+const PROGRAMS: &[Screen] = &[Screen::Programs];
+const OPENABLE: &[Screen] = &[Screen::Programs, Screen::Proposal];
+const COPYABLE: &[Screen] =
     &[Screen::Programs, Screen::Proposal, Screen::Migration, Screen::Audit, Screen::Sent];
 
 const fn act(
@@ -100,7 +100,7 @@ pub static COMMANDS: &[KeyCommand] = &[
     KeyCommand {
         id: CommandId::Left,
         keys: &["h", "left"],
-        scope: Scope::On(FIRST),
+        scope: Scope::On(PROGRAMS),
         group: Group::Move,
         word: "programs",
         help: "To the table of programs",
@@ -109,7 +109,7 @@ pub static COMMANDS: &[KeyCommand] = &[
     KeyCommand {
         id: CommandId::Right,
         keys: &["l", "right"],
-        scope: Scope::On(FIRST),
+        scope: Scope::On(PROGRAMS),
         group: Group::Move,
         word: "proposals",
         help: "To the table of proposals",
@@ -122,7 +122,7 @@ pub static COMMANDS: &[KeyCommand] = &[
     KeyCommand {
         id: CommandId::Open,
         keys: &["enter"],
-        scope: Scope::On(OPENS),
+        scope: Scope::On(OPENABLE),
         group: Group::Move,
         word: "open",
         help: "Open: program, then proposal, then migration",
@@ -140,7 +140,7 @@ pub static COMMANDS: &[KeyCommand] = &[
     KeyCommand {
         id: CommandId::Filter,
         keys: &["/"],
-        scope: Scope::On(LISTS),
+        scope: Scope::On(FILTERABLE),
         group: Group::Look,
         word: "filter",
         help: "Filter the rows: words that must all occur; Enter keeps, Esc clears",
@@ -149,7 +149,7 @@ pub static COMMANDS: &[KeyCommand] = &[
     KeyCommand {
         id: CommandId::Check,
         keys: &["p"],
-        scope: Scope::On(DETAIL),
+        scope: Scope::On(PROPOSAL),
         group: Group::Look,
         word: "check",
         help: "Run the checks of the next step again, signing nothing",
@@ -158,7 +158,7 @@ pub static COMMANDS: &[KeyCommand] = &[
     KeyCommand {
         id: CommandId::Copy,
         keys: &["y"],
-        scope: Scope::On(COPIES),
+        scope: Scope::On(COPYABLE),
         group: Group::Look,
         word: "copy",
         help: "Copy the selected address, digest or signature to the clipboard",

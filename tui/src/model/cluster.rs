@@ -1,23 +1,23 @@
-//! Which chain this is, judged by its genesis hash first and its address second. Pure.
+//! Which cluster this is, from the genesis hash first and the node's address second. Decides how carefully a signature
+//! must be confirmed. Pure.
 use backend::{Danger, Verb};
 
-/// Kinds of chains, as far as caution goes.
+/// How many people a mistake on the cluster can hurt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClusterKind {
     /// The chain that `control-room sandbox` started.
     Sandbox,
     /// A test validator on this machine.
     Local,
-    /// Everything that other people use.
+    /// Every other chain: other people use it.
     Shared,
 }
 
-/// The chain.
+/// The cluster of the mirror.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
-    /// How careful to be.
     pub kind: ClusterKind,
-    /// Its name on screen.
+    /// The name on screen.
     pub name: String,
     /// Scheme and host of the node, without secrets.
     pub node: String,
@@ -31,7 +31,8 @@ const KNOWN_CLUSTERS: [(&str, &str); 3] = [
 ];
 
 impl Cluster {
-    /// Judges a chain by its genesis hash in base58 and its node's address without secrets.
+    /// The cluster with the genesis hash `genesis` (base58). `node` is the node's address without secrets. A public
+    /// cluster is recognised even behind a proxy on this machine.
     pub fn identify(genesis: &str, node: &str, sandbox: bool) -> Self {
         let known = KNOWN_CLUSTERS.iter().find(|(hash, _)| *hash == genesis).map(|(_, name)| *name);
         let host = node.split("://").nth(1).unwrap_or(node);
@@ -47,8 +48,8 @@ impl Cluster {
         Self { kind, name: name.to_owned(), node: node.to_owned() }
     }
 
-    /// How carefully `verb` must be confirmed here. What users' accounts and code depend on is
-    /// typed in full on every chain that other people use.
+    /// How carefully `verb` must be confirmed here. On a shared cluster, verbs that replace code or rewrite users'
+    /// accounts need a typed word.
     pub fn danger(&self, verb: Verb) -> Danger {
         let grave = verb.danger() == Danger::TypeToConfirm || verb == Verb::Migrate;
         match (self.kind, grave) {

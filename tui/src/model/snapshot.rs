@@ -14,11 +14,10 @@ pub const MAX_HISTORY_ROWS: u32 = 2_000;
 /// Version records of one program that a snapshot carries.
 pub const MAX_RECORD_ROWS: u32 = 5_000;
 
-/// The mirror's content.
+/// The mirror's content as it was read at one time.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// Whether a complete reading of the chain was in the store before this was read: else what is
-    /// not here may merely not have been read.
+    /// Whether the store held a complete snapshot of the chain. If not, a missing row may only be unread.
     pub complete: bool,
     /// Multisigs, programs, proposals, attestations, counters.
     pub view: View,

@@ -1,6 +1,6 @@
 //! The ladder: desktop, then the terminal's own notices, then the bell. What the terminal has to be
 //! sent is returned, not written: only the drawing loop writes to the terminal.
-use super::{Notice, Way, desktop, escape};
+use super::{Notice, NotifyMethod, desktop, escape};
 
 /// What became of a notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,28 +36,32 @@ impl TerminalEnv {
     }
 
     /// The terminal's own way.
-    fn terminal_way(&self) -> Way {
+    fn terminal_method(&self) -> NotifyMethod {
         let is = |names: &[&str]| names.iter().any(|n| self.terminal.contains(n));
         if is(&["ghostty", "wezterm", "foot", "konsole", "rxvt"]) {
-            Way::Osc777
+            NotifyMethod::Osc777
         } else if is(&["iterm", "kitty", "windows-terminal"]) {
-            Way::Osc9
+            NotifyMethod::Osc9
         } else {
-            Way::Bell
+            NotifyMethod::Bell
         }
     }
 }
 
 /// Gives `notice` by `way`.
-pub async fn deliver(notice: &Notice, way: Way, env: &TerminalEnv) -> Outcome {
+pub async fn deliver(notice: &Notice, way: NotifyMethod, env: &TerminalEnv) -> Outcome {
     match way {
-        Way::Off => Outcome { how: "not at all", bytes: vec![] },
-        Way::Auto if env.remote => terminal(notice, env.terminal_way(), env),
-        Way::Auto | Way::Desktop => match desktop::show(notice).await {
+        NotifyMethod::Off => Outcome { how: "not at all", bytes: vec![] },
+        NotifyMethod::Auto if env.remote => terminal(notice, env.terminal_method(), env),
+        NotifyMethod::Auto | NotifyMethod::Desktop => match desktop::show(notice).await {
             Ok(()) => Outcome { how: "desktop", bytes: vec![] },
             Err(reason) => {
                 tracing::info!(%reason, "desktop notice not given; using the terminal");
-                let way = if way == Way::Auto { env.terminal_way() } else { Way::Bell };
+                let way = if way == NotifyMethod::Auto {
+                    env.terminal_method()
+                } else {
+                    NotifyMethod::Bell
+                };
                 terminal(notice, way, env)
             }
         },
@@ -65,10 +69,10 @@ pub async fn deliver(notice: &Notice, way: Way, env: &TerminalEnv) -> Outcome {
     }
 }
 
-fn terminal(notice: &Notice, way: Way, env: &TerminalEnv) -> Outcome {
+fn terminal(notice: &Notice, way: NotifyMethod, env: &TerminalEnv) -> Outcome {
     match way {
-        Way::Osc777 => Outcome { how: "osc777", bytes: escape::osc777(notice, env.tmux) },
-        Way::Osc9 => Outcome { how: "osc9", bytes: escape::osc9(notice, env.tmux) },
+        NotifyMethod::Osc777 => Outcome { how: "osc777", bytes: escape::osc777(notice, env.tmux) },
+        NotifyMethod::Osc9 => Outcome { how: "osc9", bytes: escape::osc9(notice, env.tmux) },
         _ => Outcome { how: "bell", bytes: escape::bell() },
     }
 }
@@ -84,10 +88,10 @@ mod tests {
     #[tokio::test]
     async fn a_remote_session_never_asks_the_bus() {
         let env = TerminalEnv { remote: true, tmux: false, terminal: "xterm-kitty".to_owned() };
-        let outcome = deliver(&notice(), Way::Auto, &env).await;
+        let outcome = deliver(&notice(), NotifyMethod::Auto, &env).await;
         assert_eq!(outcome.how, "osc9");
         let plain = TerminalEnv { remote: true, ..TerminalEnv::default() };
-        assert_eq!(deliver(&notice(), Way::Auto, &plain).await.bytes, [7]);
-        assert_eq!(deliver(&notice(), Way::Off, &plain).await.bytes, [0u8; 0]);
+        assert_eq!(deliver(&notice(), NotifyMethod::Auto, &plain).await.bytes, [7]);
+        assert_eq!(deliver(&notice(), NotifyMethod::Off, &plain).await.bytes, [0u8; 0]);
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 /// How notices are given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum Way {
+pub enum NotifyMethod {
     /// Desktop where a daemon runs, else the terminal's own way, else the bell.
     #[default]
     Auto,

@@ -11,7 +11,7 @@ use crate::{action::Action, session::Session};
 const MAX_RETRY_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Tries until the node answers; then the backend exists for good.
-pub async fn reach(
+pub async fn connect_backend(
     session: Session,
     signer: Option<Arc<dyn Signer>>,
     found: watch::Sender<Option<Backend>>,

@@ -77,7 +77,7 @@ async fn read_if_new(
 /// # Errors
 /// The store's sentence.
 pub async fn read(store: &dyn Store) -> Result<Snapshot, StoreError> {
-    // Asked first: what is read afterwards holds all of it.
+    // SignalEvent first: what is read afterwards holds all of it.
     let complete = store.state().await?.snapshot_slot > 0;
     let view = store.view().await?;
     let mut audit = store.audit(None, MAX_HISTORY_ROWS).await?;

@@ -29,8 +29,8 @@ use tokio::sync::{mpsc, watch};
 
 use self::{
     effects::EffectRunner,
-    signals::{Asked, Signals},
-    term::Guard,
+    signals::{SignalEvent, Signals},
+    term::TerminalGuard,
 };
 use crate::{
     action::Action,
@@ -48,16 +48,16 @@ const FRAME_INTERVAL: Duration = Duration::from_millis(16);
 
 /// What the sandbox adds.
 #[derive(Clone, Debug, Default)]
-pub struct Extras {
+pub struct RunOptions {
     /// Key files of the members, with their keys.
     pub members: Vec<(PathBuf, SandboxMember)>,
     /// For tests: what to fail with after the first frame.
-    pub fail: Option<Fail>,
+    pub fail: Option<TestFailure>,
 }
 
 /// How to fail after the first frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fail {
+pub enum TestFailure {
     /// With a panic.
     Panic,
     /// With an error.
@@ -70,24 +70,28 @@ type CrosstermTerminal = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
 ///
 /// # Errors
 /// When the terminal cannot be used.
-pub async fn run(session: Session, signer: Option<Arc<dyn Signer>>, extras: Extras) -> Result<u8> {
+pub async fn run(
+    session: Session,
+    signer: Option<Arc<dyn Signer>>,
+    options: RunOptions,
+) -> Result<u8> {
     term::require()?;
     term::install_panic_hook();
     let (send, actions) = mpsc::channel(1_024);
     let (send_bytes, bytes) = mpsc::channel(16);
     let (found, backend) = watch::channel(None);
     let indexer = session.mirror(session.source(), Arc::clone(&session.store))?.spawn();
-    let members = extras.members.iter().map(|(path, _)| path.clone()).collect();
+    let members = options.members.iter().map(|(path, _)| path.clone()).collect();
     let runner = EffectRunner::new(session.clone(), backend, members, send.clone(), send_bytes);
-    let mut model = model(&session, signer.as_deref(), &extras);
+    let mut model = model(&session, signer.as_deref(), &options);
 
-    tokio::spawn(connect::reach(session.clone(), signer, found, send.clone()));
+    tokio::spawn(connect::connect_backend(session.clone(), signer, found, send.clone()));
     tokio::spawn(connect::watch_health(session.clone(), indexer.health.clone(), send.clone()));
     tokio::spawn(keep_loading(session.clone(), indexer.revision.clone(), runner.clone(), send));
 
     let signals = Signals::listen().context("The signals of the system cannot be received.")?;
-    let guard =
-        Guard::enter(session.settings.mouse).context("The terminal cannot be taken over.")?;
+    let guard = TerminalGuard::enter(session.settings.mouse)
+        .context("The terminal cannot be taken over.")?;
     let event_loop = EventLoop {
         terminal: open().context("The terminal cannot be drawn on.")?,
         input: EventStream::new(),
@@ -99,7 +103,7 @@ pub async fn run(session: Session, signer: Option<Arc<dyn Signer>>, extras: Extr
         title: String::new(),
         stopped: false,
     };
-    let result = event_loop.run(&mut model, extras.fail).await;
+    let result = event_loop.run(&mut model, options.fail).await;
     term::restore();
     // A mirror that is cut off stays whole, so a node that hangs need not keep the shell waiting.
     let _ = tokio::time::timeout(Duration::from_millis(500), indexer.shutdown()).await;
@@ -134,7 +138,7 @@ async fn keep_loading(
     }
 }
 
-fn model(session: &Session, signer: Option<&dyn Signer>, extras: &Extras) -> Model {
+fn model(session: &Session, signer: Option<&dyn Signer>, options: &RunOptions) -> Model {
     let settings = &session.settings;
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
     if no_colour {
@@ -149,7 +153,7 @@ fn model(session: &Session, signer: Option<&dyn Signer>, extras: &Extras) -> Mod
     model.limits = session.limits();
     model.signer = signer.map(Signer::pubkey);
     model.names = settings.names.clone();
-    for (_, member) in &extras.members {
+    for (_, member) in &options.members {
         model.names.entry(member.key).or_insert_with(|| member.name.clone());
         model.members.push(member.clone());
     }
@@ -167,14 +171,14 @@ struct EventLoop {
     actions: mpsc::Receiver<Action>,
     bytes: mpsc::Receiver<Vec<u8>>,
     runner: EffectRunner,
-    guard: Guard,
+    guard: TerminalGuard,
     title: String,
     /// Whether the next SIGCONT is the one that ended our own stop.
     stopped: bool,
 }
 
 impl EventLoop {
-    async fn run(mut self, model: &mut Model, fail: Option<Fail>) -> Result<u8> {
+    async fn run(mut self, model: &mut Model, fail: Option<TestFailure>) -> Result<u8> {
         let mut dirty = true;
         let mut drawn: Option<Instant> = None;
         loop {
@@ -195,18 +199,18 @@ impl EventLoop {
             dirty |= tokio::select! {
                 biased;
                 asked = self.signals.next() => match asked {
-                    Asked::Leave(signal) => return Ok(u8::try_from(128 + signal).unwrap_or(1)),
-                    Asked::Stop => self.suspend()?,
+                    SignalEvent::Leave(signal) => return Ok(u8::try_from(128 + signal).unwrap_or(1)),
+                    SignalEvent::Stop => self.suspend()?,
                     // The one that ended our own stop was answered when we went on.
-                    Asked::Continue if std::mem::take(&mut self.stopped) => false,
-                    Asked::Continue => self.take_back()?,
+                    SignalEvent::Continue if std::mem::take(&mut self.stopped) => false,
+                    SignalEvent::Continue => self.reenter_terminal()?,
                 },
                 event = self.input.next() => match event {
-                    Some(event) => self.take(model, event.context("The terminal is gone.")?)?,
+                    Some(event) => self.handle_event(model, event.context("The terminal is gone.")?)?,
                     None => bail!("The terminal is gone."),
                 },
                 Some(bytes) = self.bytes.recv() => {
-                    self.raw(&bytes)?;
+                    self.write_raw(&bytes)?;
                     false
                 }
                 Some(action) = self.actions.recv() => {
@@ -241,7 +245,7 @@ impl EventLoop {
     }
 
     /// Takes an event of the terminal; says whether to draw.
-    fn take(&mut self, model: &mut Model, event: Event) -> Result<bool> {
+    fn handle_event(&mut self, model: &mut Model, event: Event) -> Result<bool> {
         let action = match event {
             Event::Key(key) => keymap::action(model, &key),
             Event::Paste(text) => Action::Paste(text),
@@ -256,7 +260,7 @@ impl EventLoop {
                 Action::Resized { too_small: view::is_too_small(width, height) }
             }
         };
-        if signs(model, &action) {
+        if may_sign(model, &action) {
             // What was typed before is on the screen before a key acts on it.
             self.draw(model)?;
         }
@@ -289,7 +293,7 @@ impl EventLoop {
         Ok(())
     }
 
-    fn raw(&mut self, bytes: &[u8]) -> Result<()> {
+    fn write_raw(&mut self, bytes: &[u8]) -> Result<()> {
         let out = self.terminal.backend_mut();
         out.write_all(bytes)?;
         Ok(Write::flush(out)?)
@@ -300,11 +304,11 @@ impl EventLoop {
         term::restore();
         self.stopped = true;
         signals::stop_here()?;
-        self.take_back()
+        self.reenter_terminal()
     }
 
     /// Takes the terminal over once more and draws everything anew.
-    fn take_back(&mut self) -> Result<bool> {
+    fn reenter_terminal(&mut self) -> Result<bool> {
         term::restore();
         self.guard.resume().context("The terminal is gone.")?;
         self.terminal = open().context("The terminal cannot be drawn on.")?;
@@ -314,7 +318,7 @@ impl EventLoop {
 }
 
 /// Whether `action` can sign something, or open what does.
-fn signs(model: &Model, action: &Action) -> bool {
+fn may_sign(model: &Model, action: &Action) -> bool {
     match action {
         Action::Run(id) => id.verb().is_some() || model.dialog.is_some(),
         Action::Accept { .. } | Action::Yes { .. } => true,
@@ -330,10 +334,10 @@ async fn sleep_until(wake: Option<Instant>) {
 }
 
 #[allow(clippy::panic, reason = "a hidden switch for the tests of the terminal's restoration")]
-fn fail_if_asked(fail: Option<Fail>) -> Result<()> {
+fn fail_if_asked(fail: Option<TestFailure>) -> Result<()> {
     match fail {
         None => Ok(()),
-        Some(Fail::Panic) => panic!("asked to panic by --debug-panic"),
-        Some(Fail::Error) => bail!("Asked to fail by --debug-error."),
+        Some(TestFailure::Panic) => panic!("asked to panic by --debug-panic"),
+        Some(TestFailure::Error) => bail!("Asked to fail by --debug-error."),
     }
 }

@@ -6,7 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What the system asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum SignalEvent {
     /// Leave; the number is the signal's.
     Leave(i32),
     /// Stop until continued.
@@ -42,13 +42,13 @@ impl Signals {
     }
 
     /// The next one. Can be dropped and called again without losing any.
-    pub async fn next(&mut self) -> Asked {
+    pub async fn next(&mut self) -> SignalEvent {
         tokio::select! {
-            _ = self.term.recv() => Asked::Leave(SIGTERM),
-            _ = self.hup.recv() => Asked::Leave(SIGHUP),
-            _ = self.int.recv() => Asked::Leave(SIGINT),
-            _ = self.stop.recv() => Asked::Stop,
-            _ = self.cont.recv() => Asked::Continue,
+            _ = self.term.recv() => SignalEvent::Leave(SIGTERM),
+            _ = self.hup.recv() => SignalEvent::Leave(SIGHUP),
+            _ = self.int.recv() => SignalEvent::Leave(SIGINT),
+            _ = self.stop.recv() => SignalEvent::Stop,
+            _ = self.cont.recv() => SignalEvent::Continue,
         }
     }
 }

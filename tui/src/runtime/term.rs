@@ -53,11 +53,11 @@ fn can_draw(term: Option<&OsStr>) -> bool {
 
 /// Puts the terminal back when dropped.
 #[derive(Debug)]
-pub struct Guard {
+pub struct TerminalGuard {
     mouse: bool,
 }
 
-impl Guard {
+impl TerminalGuard {
     /// Takes the terminal over.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ impl Guard {
     }
 }
 
-impl Drop for Guard {
+impl Drop for TerminalGuard {
     fn drop(&mut self) {
         restore();
     }

@@ -44,7 +44,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
             return vec![];
         };
         let name = |key: Option<solana_pubkey::Pubkey>| {
-            key.map(|k| model.called(&k)).unwrap_or_else(|| "-".to_owned())
+            key.map(|k| model.name_of_any(&k)).unwrap_or_else(|| "-".to_owned())
         };
         vec![
             (row.seq.to_string(), Meaning::Muted),

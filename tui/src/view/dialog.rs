@@ -126,7 +126,7 @@ fn confirm(model: &Model, frame: &mut Frame, area: Rect, c: &Confirm) -> DialogD
     let height = tall(body.len()).saturating_add(tall(foot.len())).saturating_add(2);
     let at = centred(area, width, height);
     frame.render_widget(Clear, at);
-    let block = panel::block(theme, model.named(&clean(&c.shown.title)), true);
+    let block = panel::block(theme, model.with_names(&clean(&c.shown.title)), true);
     let inner = block.inner(at);
     frame.render_widget(block, at);
     let [text, below] =
@@ -154,7 +154,7 @@ fn confirm(model: &Model, frame: &mut Frame, area: Rect, c: &Confirm) -> DialogD
 
 /// Facts that must be on view before anything is signed, in the order of the dialog: who signs, what,
 /// and at which price.
-const FIRST: [&str; 12] = [
+const REQUIRED_FACTS: [&str; 12] = [
     "signer",
     "program",
     "proposal",
@@ -173,13 +173,13 @@ const FIRST: [&str; 12] = [
 /// the facts that name the target.
 fn body(model: &Model, c: &Confirm, width: usize) -> (Vec<Line<'static>>, usize) {
     let theme = model.theme;
-    let consequence = model.named(&clean(&c.shown.step.consequence));
+    let consequence = model.with_names(&clean(&c.shown.step.consequence));
     let style = theme.style(Meaning::Title);
     let mut lines: Vec<_> =
         wrap(&consequence, width).into_iter().map(|l| Line::styled(l, style)).collect();
     // What is wrong comes next: nobody scrolls to find out that something is.
     lines.extend(verdicts(theme, &c.shown, width, |v| v != Verdict::Pass));
-    let place = |fact: &Fact| FIRST.iter().position(|l| *l == fact.label.to_lowercase());
+    let place = |fact: &Fact| REQUIRED_FACTS.iter().position(|l| *l == fact.label.to_lowercase());
     let (mut first, rest): (Vec<_>, Vec<_>) =
         c.shown.facts.iter().partition(|fact| place(fact).is_some());
     first.sort_by_key(|fact| place(fact));

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What the statuses mean.
-const WORDS: [(&str, &str); 10] = [
+const STATUSES: [(&str, &str); 10] = [
     ("Active", "Members vote. Enough approvals lock it."),
     ("Timelocked", "Approved; waits for its time, then says ready to execute."),
     ("Executed", "The new code is in place; no account has migrated."),
@@ -58,7 +58,7 @@ fn lines(model: &Model, width: usize) -> Vec<Line<'static>> {
         }
         lines.push(Line::default());
     }
-    let words: Vec<_> = WORDS.iter().filter(|(w, m)| hit(w) || hit(m)).collect();
+    let words: Vec<_> = STATUSES.iter().filter(|(w, m)| hit(w) || hit(m)).collect();
     if !words.is_empty() {
         lines.push(panel::heading(theme, "Statuses"));
         for (word, meaning) in words {

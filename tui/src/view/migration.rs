@@ -98,7 +98,7 @@ fn pace(model: &Model, width: usize) -> Vec<Line<'static>> {
                 .to_owned(),
         };
         let style = theme.style(Meaning::Muted);
-        let lines = wrap(&model.named(&clean(&text)), width);
+        let lines = wrap(&model.with_names(&clean(&text)), width);
         return lines.into_iter().map(|l| Line::styled(l, style)).collect();
     };
     let text = match (&job.step, job.rate.per_second()) {

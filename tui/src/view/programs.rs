@@ -218,7 +218,7 @@ pub(super) fn status_line(
     );
     let until = match time {
         Timing::Waiting(_) => format!(" ({})", utc(p.eta)),
-        Timing::Shut(_) => format!(" ({})", utc(p.window_end)),
+        Timing::PausedPastWindow(_) => format!(" ({})", utc(p.window_end)),
         Timing::Ready(_) => format!(" (until {})", utc(p.window_end)),
         Timing::Executed(_) => format!(" (until {})", utc(p.rollback_until)),
         Timing::Voting(_) => format!(" ({})", utc(p.deadline())),

@@ -39,7 +39,7 @@ pub(super) async fn run(session: &Session, args: &Upload) -> Result<u8> {
         None => key_file(&folder, &elf, args.live),
     };
     let ours = key_file.starts_with(&folder);
-    if args.go.yes && ours && !session.settings.read_only {
+    if args.sign.yes && ours && !session.settings.read_only {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -54,7 +54,7 @@ pub(super) async fn run(session: &Session, args: &Upload) -> Result<u8> {
         remove_key_file: ours,
     };
     let shown = setup.upload(request).await.map_err(|e| session.clean(&e))?;
-    let code = confirm::run(session, &setup, shown, args.go, "buffer").await;
+    let code = confirm::run(session, &setup, shown, args.sign, "buffer").await;
     if code.is_err() && key_file.exists() {
         eprintln!(
             "What is uploaded stays. Run the same command again to go on; the buffer's key is in {}.",

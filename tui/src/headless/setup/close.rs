@@ -23,11 +23,11 @@ pub(super) async fn run(session: &Session, args: &Close) -> Result<u8> {
     let session = &session;
     if let Some(multisig) = args.multisig {
         let shown = setup.close_multisig(&multisig).await.map_err(|e| session.clean(&e))?;
-        return confirm::run(session, &setup, shown, args.go, "multisig").await;
+        return confirm::run(session, &setup, shown, args.sign, "multisig").await;
     }
     if let Some(program) = args.state {
         let shown = setup.close_state(&program).await.map_err(|e| session.clean(&e))?;
-        return confirm::run(session, &setup, shown, args.go, "program").await;
+        return confirm::run(session, &setup, shown, args.sign, "program").await;
     }
     if let Some(buffer) = args.buffer {
         let shown = match args.program {
@@ -35,21 +35,21 @@ pub(super) async fn run(session: &Session, args: &Close) -> Result<u8> {
             Some(program) => setup.reclaim(&buffer, &program).await,
         };
         let shown = shown.map_err(|e| session.clean(&e))?;
-        return confirm::run(session, &setup, shown, args.go, "buffer").await;
+        return confirm::run(session, &setup, shown, args.sign, "buffer").await;
     }
     let proposal = match proposal {
         Some(address) => address,
         None => choose(&fresh(session).await?.snapshot, args)?,
     };
     let shown = setup.close(&proposal).await.map_err(|e| session.clean(&e))?;
-    confirm::run(session, &setup, shown, args.go, "proposal").await
+    confirm::run(session, &setup, shown, args.sign, "proposal").await
 }
 
 /// The proposal that `--proposal` names, else the only one that has ended and is not closed yet.
 fn choose(snapshot: &Snapshot, args: &Close) -> Result<Pubkey> {
     if args.proposal.is_some() {
         let (proposal, program) = (args.proposal.clone(), args.program);
-        let act = Act { proposal, program, yes: args.go.yes, output: args.go.output };
+        let act = Act { proposal, program, yes: args.sign.yes, output: args.sign.output };
         // The verb matters only where no proposal is named, so any will do.
         return target::choose(snapshot, Verb::Expire, &act);
     }
@@ -73,7 +73,7 @@ fn choose(snapshot: &Snapshot, args: &Close) -> Result<Pubkey> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{cli::setup::Go, fixtures};
+    use crate::{cli::setup::SignArgs, fixtures};
 
     #[test]
     fn close_never_picks_a_live_proposal_nor_one_of_several() {
@@ -83,7 +83,7 @@ mod tests {
             buffer: None,
             multisig: None,
             state: None,
-            go: Go::default(),
+            sign: SignArgs::default(),
         };
         let live = fixtures::snapshot(&fixtures::active(1));
         assert!(choose(&live, &close(None)).unwrap_err().to_string().contains("has ended"));

@@ -8,7 +8,7 @@ use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
 
 use crate::{
-    cli::setup::Go,
+    cli::setup::SignArgs,
     headless::{
         NOT_CONFIRMED_EXIT_CODE, failed, print, print_json,
         signing::{self, UNCONFIRMED},
@@ -26,10 +26,10 @@ pub(super) async fn run(
     session: &Session,
     setup: &SetupManager,
     shown: SetupPreflight,
-    go: Go,
+    sign: SignArgs,
     name: &str,
 ) -> Result<u8> {
-    let json = go.output.json;
+    let json = sign.output.json;
     if !json {
         let simulation = shown.simulation.as_ref();
         let (title, step) = (&shown.title, shown.step.as_ref());
@@ -37,14 +37,14 @@ pub(super) async fn run(
     }
     let plain = preflight_json(&shown, name);
     let with_reason = |error: &str| json.then(|| with_error(plain.clone(), error));
-    if go.yes && session.settings.read_only {
+    if sign.yes && session.settings.read_only {
         return failed(s::READ_ONLY.to_owned(), with_reason(s::READ_ONLY).as_ref());
     }
     if let Some(check) = shown.failed() {
         let reason = format!("Nothing can be signed. {}", check.sentence);
         return failed(reason.clone(), with_reason(&reason).as_ref());
     }
-    if !go.yes {
+    if !sign.yes {
         if let Some(value) = with_reason(UNCONFIRMED) {
             print_json(&value)?;
         }

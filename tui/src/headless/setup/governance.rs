@@ -8,13 +8,15 @@ use upgrade_manager::state::MemberArgs;
 
 use super::{confirm, open_setup, open_setup_by_address};
 use crate::{
-    cli::governance::{Motion, OfMultisig, ProposeChange, ProposeDissolve, ProposeTransfer},
+    cli::governance::{
+        MultisigArgs, ProposalArgs, ProposeChange, ProposeDissolve, ProposeTransfer,
+    },
     headless::{DAY_SECONDS, HOUR_SECONDS, fresh},
     model::snapshot::Snapshot,
     session::Session,
 };
 
-fn request(args: &Motion) -> backend::MultisigProposalRequest {
+fn request(args: &ProposalArgs) -> backend::MultisigProposalRequest {
     let expires_in =
         Duration::from_secs(u64::from(args.expires_in).saturating_mul(DAY_SECONDS.into()));
     backend::MultisigProposalRequest { note: args.note.clone(), expires_in }
@@ -51,34 +53,38 @@ async fn of_multisig(
 
 pub(super) async fn change(session: &Session, args: &ProposeChange) -> Result<u8> {
     let (session, setup, multisig) = of_multisig(session, args.multisig).await?;
-    let shown =
-        setup.propose_change(&multisig, &requested_change(args), request(&args.motion)).await;
-    confirm::run(&session, &setup, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
+    let shown = setup
+        .propose_change(&multisig, &requested_change(args), request(&args.proposal_args))
+        .await;
+    confirm::run(&session, &setup, shown.map_err(|e| session.clean(&e))?, args.sign, "proposal")
+        .await
 }
 
 pub(super) async fn dissolve(session: &Session, args: &ProposeDissolve) -> Result<u8> {
     let (session, setup, multisig) = of_multisig(session, args.multisig).await?;
-    let shown = setup.propose_dissolve(&multisig, request(&args.motion)).await;
-    confirm::run(&session, &setup, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
+    let shown = setup.propose_dissolve(&multisig, request(&args.proposal_args)).await;
+    confirm::run(&session, &setup, shown.map_err(|e| session.clean(&e))?, args.sign, "proposal")
+        .await
 }
 
 pub(super) async fn transfer(session: &Session, args: &ProposeTransfer) -> Result<u8> {
     let setup = open_setup(session).await?;
-    let request = request(&args.motion);
+    let request = request(&args.proposal_args);
     let shown = setup.propose_transfer(&args.program, &args.new_authority, request).await;
-    confirm::run(session, &setup, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
+    confirm::run(session, &setup, shown.map_err(|e| session.clean(&e))?, args.sign, "proposal")
+        .await
 }
 
-pub(super) async fn pause(session: &Session, args: &OfMultisig) -> Result<u8> {
+pub(super) async fn pause(session: &Session, args: &MultisigArgs) -> Result<u8> {
     let (session, setup, multisig) = of_multisig(session, args.multisig).await?;
     let shown = setup.pause(&multisig).await.map_err(|e| session.clean(&e))?;
-    confirm::run(&session, &setup, shown, args.go, "multisig").await
+    confirm::run(&session, &setup, shown, args.sign, "multisig").await
 }
 
-pub(super) async fn unpause(session: &Session, args: &OfMultisig) -> Result<u8> {
+pub(super) async fn unpause(session: &Session, args: &MultisigArgs) -> Result<u8> {
     let (session, setup, multisig) = of_multisig(session, args.multisig).await?;
     let shown = setup.unpause(&multisig).await.map_err(|e| session.clean(&e))?;
-    confirm::run(&session, &setup, shown, args.go, "multisig").await
+    confirm::run(&session, &setup, shown, args.sign, "multisig").await
 }
 
 fn requested_change(args: &ProposeChange) -> MultisigChange {

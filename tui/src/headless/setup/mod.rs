@@ -16,7 +16,7 @@ use backend::SetupManager;
 use crate::{
     cli::{
         Command,
-        governance::OfMultisig,
+        governance::MultisigArgs,
         setup::{Buffer, Close, Multisig, Program},
     },
     session::Session,
@@ -46,11 +46,11 @@ pub(super) async fn buffer(session: &Session, command: &Buffer) -> Result<u8> {
     }
 }
 
-pub(super) async fn pause(session: &Session, args: &OfMultisig) -> Result<u8> {
+pub(super) async fn pause(session: &Session, args: &MultisigArgs) -> Result<u8> {
     governance::pause(session, args).await
 }
 
-pub(super) async fn unpause(session: &Session, args: &OfMultisig) -> Result<u8> {
+pub(super) async fn unpause(session: &Session, args: &MultisigArgs) -> Result<u8> {
     governance::unpause(session, args).await
 }
 
@@ -61,17 +61,17 @@ pub(super) async fn close(session: &Session, args: &Close) -> Result<u8> {
 /// Whether a set-up command has `--json`.
 pub(super) fn wants_json(command: &Command) -> bool {
     let output = match command {
-        Command::Multisig(Multisig::Create(a)) => a.go.output,
-        Command::Multisig(Multisig::ProposeChange(a)) => a.go.output,
-        Command::Multisig(Multisig::ProposeDissolve(a)) => a.go.output,
-        Command::Program(Program::ProposeTransfer(a)) => a.go.output,
-        Command::Pause(a) | Command::Unpause(a) => a.go.output,
-        Command::Program(Program::Register(a)) => a.go.output,
-        Command::Program(Program::Extend(a)) => a.go.output,
-        Command::Buffer(Buffer::Upload(a)) => a.go.output,
-        Command::Buffer(Buffer::Freeze(a)) => a.go.output,
+        Command::Multisig(Multisig::Create(a)) => a.sign.output,
+        Command::Multisig(Multisig::ProposeChange(a)) => a.sign.output,
+        Command::Multisig(Multisig::ProposeDissolve(a)) => a.sign.output,
+        Command::Program(Program::ProposeTransfer(a)) => a.sign.output,
+        Command::Pause(a) | Command::Unpause(a) => a.sign.output,
+        Command::Program(Program::Register(a)) => a.sign.output,
+        Command::Program(Program::Extend(a)) => a.sign.output,
+        Command::Buffer(Buffer::Upload(a)) => a.sign.output,
+        Command::Buffer(Buffer::Freeze(a)) => a.sign.output,
         Command::Buffer(Buffer::Show(a)) => a.output,
-        Command::Close(a) => a.go.output,
+        Command::Close(a) => a.sign.output,
         _ => return false,
     };
     output.json

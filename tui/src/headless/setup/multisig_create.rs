@@ -15,7 +15,7 @@ const DEFAULT_TIMELOCK_FLOOR_HOURS: u16 = 48;
 pub(super) async fn run(session: &Session, args: &MultisigCreate) -> Result<u8> {
     let setup = open_setup(session).await?;
     let shown = setup.multisig(rules(args)).await.map_err(|e| session.clean(&e))?;
-    confirm::run(session, &setup, shown, args.go, "multisig").await
+    confirm::run(session, &setup, shown, args.sign, "multisig").await
 }
 
 fn rules(args: &MultisigCreate) -> MultisigRules {

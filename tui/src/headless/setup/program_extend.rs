@@ -7,5 +7,5 @@ use crate::{cli::setup::Extend, session::Session};
 pub(super) async fn run(session: &Session, args: &Extend) -> Result<u8> {
     let setup = open_setup(session).await?;
     let shown = setup.extend(&args.program, args.bytes).await.map_err(|e| session.clean(&e))?;
-    confirm::run(session, &setup, shown, args.go, "program").await
+    confirm::run(session, &setup, shown, args.sign, "program").await
 }
