@@ -117,7 +117,7 @@ pub struct Model {
     /// Notices since the terminal lost the focus, for the window's title.
     pub unseen: usize,
     pub theme: Theme,
-    /// Set by `update`; drawing reads no clock of its own.
+    /// The time of the last update or frame; drawing reads no clock of its own.
     pub now: Instant,
     pub next_ticket: Ticket,
     pub quit: bool,

@@ -1,5 +1,5 @@
-//! Carries out effects off the drawing thread and answers with actions. Keeps the intents: the model
-//! only knows their tickets, so that no screen can sign or change one.
+//! Carries out effects in background tasks and answers with actions. Keeps the intents: the model only knows their
+//! tickets, so that no screen can sign or change one.
 use std::{
     collections::{BTreeMap, HashSet},
     future::Future,
@@ -20,18 +20,17 @@ use crate::{
     strings as s,
 };
 
-/// Everything effects need.
+/// Carries out effects. Cheap to clone: each background task gets a clone.
 #[derive(Clone)]
 pub struct EffectRunner {
-    /// Settings and store.
     pub session: Session,
-    /// The backend, once the node was reached.
+    /// `None` until the node has answered.
     pub backend: watch::Receiver<Option<Backend>>,
     /// Key files of the sandbox's members.
     pub members: Vec<PathBuf>,
-    /// Where answers go.
+    /// To the event loop.
     pub actions: mpsc::Sender<Action>,
-    /// Bytes for the terminal, written between two frames.
+    /// Escape sequences, which the event loop writes between two frames.
     pub bytes: mpsc::Sender<Vec<u8>>,
     /// Makes the loader read again.
     pub reload: Arc<Notify>,
@@ -87,7 +86,7 @@ impl EffectRunner {
                     async move { runner.deliver(notices).await },
                 );
             }
-            // These two belong to whoever owns the terminal.
+            // The event loop, which owns the terminal, handles these two.
             Effect::Copy(_) | Effect::Suspend => {}
         }
     }
@@ -136,7 +135,7 @@ impl EffectRunner {
     }
 
     async fn send(&self, ticket: Ticket) -> Result<backend::Receipt, String> {
-        // The last line: whatever a screen believed, nothing is signed in read-only mode.
+        // Checked again here, so that no mistake in a screen can sign in read-only mode.
         if self.session.settings.read_only {
             return Err(s::READ_ONLY.to_owned());
         }
@@ -148,12 +147,12 @@ impl EffectRunner {
         let listener = tokio::spawn(async move {
             let (mut written, mut warned) = (HashSet::new(), false);
             while let Some(progress) = heard.recv().await {
-                // The screen learns it first: a locked store can hold up writing it down.
+                // The screen gets the news first, because a locked store can delay recording it.
                 let news = Action::Progress { ticket, progress: progress.clone() };
                 let _ = runner.actions.send(news).await;
                 let Progress::Sent(tx) = &progress else { continue };
                 if let Err(e) = runner.session.record(proposal, tx).await {
-                    // Once a job: a migration sends thousands.
+                    // Warns once for each job, because a migration sends thousands of transactions.
                     if !std::mem::replace(&mut warned, true) {
                         runner.say_not_recorded(tx, &e).await;
                     }
@@ -177,7 +176,7 @@ impl EffectRunner {
         result.map_err(|e| self.clean(&e))
     }
 
-    /// Says that the screen Sent lacks `tx`, which was sent all the same.
+    /// Warns that `tx` was sent but could not be recorded, so the screen Sent lacks it.
     async fn say_not_recorded(&self, tx: &backend::SentTx, error: &anyhow::Error) {
         let text = format!(
             "Transaction {} was sent and cannot be written down here, so the screen Sent lacks it: {error:#}",
@@ -211,7 +210,7 @@ impl EffectRunner {
         }
     }
 
-    /// Claims each notice in the store and gives those that nobody has given yet, as one.
+    /// Claims each notice in the store and delivers those that no other process has claimed, as one.
     async fn deliver(&self, notices: Vec<Notice>) -> Action {
         let mut ours = vec![];
         let mut failed = vec![];

@@ -1,5 +1,5 @@
-//! The running screens: one loop that waits for signals, keys, news and the next second, changes the
-//! model, and draws when something changed. Everything slow happens elsewhere.
+//! Runs the screens: one loop waits for signals, keys, actions and the next second, updates the model, and draws when
+//! something changed. Slow work runs in background tasks.
 mod connect;
 mod effects;
 pub mod loader;
@@ -46,21 +46,19 @@ use crate::{
 /// Least time between two frames.
 const FRAME_INTERVAL: Duration = Duration::from_millis(16);
 
-/// What the sandbox adds.
+/// What only the sandbox and the tests set.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
-    /// Key files of the members, with their keys.
+    /// The sandbox's members, with their key files.
     pub members: Vec<(PathBuf, SandboxMember)>,
-    /// For tests: what to fail with after the first frame.
+    /// For tests of the terminal's restoration.
     pub fail: Option<TestFailure>,
 }
 
 /// How to fail after the first frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TestFailure {
-    /// With a panic.
     Panic,
-    /// With an error.
     Error,
 }
 
@@ -105,12 +103,12 @@ pub async fn run(
     };
     let result = event_loop.run(&mut model, options.fail).await;
     term::restore();
-    // A mirror that is cut off stays whole, so a node that hangs need not keep the shell waiting.
+    // The mirror survives being cut off, so do not let a hanging node keep the shell waiting.
     let _ = tokio::time::timeout(Duration::from_millis(500), indexer.shutdown()).await;
     result
 }
 
-/// Reads the mirror, and starts over when reading it dies.
+/// Runs the loader, and starts it again after a panic.
 async fn keep_loading(
     session: Session,
     revision: watch::Receiver<u64>,
@@ -173,7 +171,7 @@ struct EventLoop {
     runner: EffectRunner,
     guard: TerminalGuard,
     title: String,
-    /// Whether the next SIGCONT is the one that ended our own stop.
+    /// Whether the next SIGCONT ends the stop of `suspend`, which has already redrawn the screen.
     stopped: bool,
 }
 
@@ -185,7 +183,7 @@ impl EventLoop {
             let may_draw = drawn.is_none_or(|at| at.elapsed() >= FRAME_INTERVAL);
             if dirty && may_draw {
                 model.now = Instant::now();
-                // Keys that act now on what came on the screen are named by the next frame.
+                // The frame changed what can be acted on, so the footer may be out of date: draw once more.
                 (dirty, drawn) = (self.draw(model)?, Some(Instant::now()));
                 fail_if_asked(fail)?;
             }
@@ -201,7 +199,7 @@ impl EventLoop {
                 asked = self.signals.next() => match asked {
                     SignalEvent::Leave(signal) => return Ok(u8::try_from(128 + signal).unwrap_or(1)),
                     SignalEvent::Stop => self.suspend()?,
-                    // The one that ended our own stop was answered when we went on.
+                    // `suspend` has taken the terminal over already.
                     SignalEvent::Continue if std::mem::take(&mut self.stopped) => false,
                     SignalEvent::Continue => self.reenter_terminal()?,
                 },
@@ -244,7 +242,7 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Takes an event of the terminal; says whether to draw.
+    /// Applies an event of the terminal. Returns whether to draw.
     fn handle_event(&mut self, model: &mut Model, event: Event) -> Result<bool> {
         let action = match event {
             Event::Key(key) => keymap::action(model, &key),
@@ -261,14 +259,14 @@ impl EventLoop {
             }
         };
         if may_sign(model, &action) {
-            // What was typed before is on the screen before a key acts on it.
+            // Draws first, so that the key acts on what the operator could see.
             self.draw(model)?;
         }
         self.apply(model, action)?;
         Ok(true)
     }
 
-    /// Draws; says whether something else is on the screen than before.
+    /// Draws. Returns whether other things can be acted on than before.
     fn draw(&mut self, model: &mut Model) -> Result<bool> {
         self.set_title(model)?;
         let before = model.ui.drawn;
@@ -299,7 +297,7 @@ impl EventLoop {
         Ok(Write::flush(out)?)
     }
 
-    /// Puts the terminal back and stops; goes on here when continued.
+    /// Restores the terminal and stops the process. Returns when the shell continues it.
     fn suspend(&mut self) -> Result<bool> {
         term::restore();
         self.stopped = true;
@@ -307,7 +305,7 @@ impl EventLoop {
         self.reenter_terminal()
     }
 
-    /// Takes the terminal over once more and draws everything anew.
+    /// Takes the terminal over again, with an empty buffer so that everything is drawn anew.
     fn reenter_terminal(&mut self) -> Result<bool> {
         term::restore();
         self.guard.resume().context("The terminal is gone.")?;
@@ -317,7 +315,7 @@ impl EventLoop {
     }
 }
 
-/// Whether `action` can sign something, or open what does.
+/// Whether `action` can sign something or open a dialog that signs.
 fn may_sign(model: &Model, action: &Action) -> bool {
     match action {
         Action::Run(id) => id.verb().is_some() || model.dialog.is_some(),

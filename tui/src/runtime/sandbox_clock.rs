@@ -5,14 +5,14 @@ use solana_rpc_client::{
     nonblocking::rpc_client::RpcClient,
 };
 
-/// Moves the chain's clock `seconds` forward and returns what it shows then.
+/// Moves the chain's clock `seconds` forward and returns the new unix time.
 ///
 /// # Errors
 /// When the chain refuses.
 pub async fn move_clock(rpc_url: &str, seconds: u32) -> Result<i64> {
     let rpc = RpcClient::new_with_commitment(rpc_url.to_owned(), CommitmentConfig::processed());
     let unix = clock(&rpc).await?.saturating_add(i64::from(seconds));
-    // The surfnet takes milliseconds.
+    // `surfnet_timeTravel` takes milliseconds.
     let target = serde_json::json!([{ "absoluteTimestamp": unix.saturating_mul(1_000) }]);
     rpc.send::<serde_json::Value>(RpcRequest::Custom { method: "surfnet_timeTravel" }, target)
         .await
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_dead_chain_is_told_in_one_sentence_with_the_next_step() {
+    async fn a_dead_chain_is_one_sentence_with_the_next_step() {
         // Nothing listens on port 1.
         let error = move_clock("http://127.0.0.1:1", 1).await.unwrap_err();
         let text = format!("{error:#}");

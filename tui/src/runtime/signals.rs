@@ -1,21 +1,21 @@
-//! Signals as values. Nothing is done inside a handler.
+//! The signals of the system as values. No handler does any work.
 use std::io;
 
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGSTOP, SIGTERM, SIGTSTP};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What the system asks for.
+/// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignalEvent {
-    /// Leave; the number is the signal's.
+    /// Exit; holds the signal's number.
     Leave(i32),
-    /// Stop until continued.
+    /// Stop until SIGCONT.
     Stop,
-    /// We were continued.
+    /// The process was continued.
     Continue,
 }
 
-/// The signals that matter.
+/// The signals that the screens handle.
 #[derive(Debug)]
 pub struct Signals {
     term: Signal,
@@ -41,7 +41,7 @@ impl Signals {
         })
     }
 
-    /// The next one. Can be dropped and called again without losing any.
+    /// The next signal. Cancel-safe: dropping the future loses none.
     pub async fn next(&mut self) -> SignalEvent {
         tokio::select! {
             _ = self.term.recv() => SignalEvent::Leave(SIGTERM),
@@ -53,7 +53,7 @@ impl Signals {
     }
 }
 
-/// Stops this process until somebody continues it.
+/// Stops this process until SIGCONT.
 ///
 /// # Errors
 /// When the system refuses.

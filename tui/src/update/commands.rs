@@ -1,4 +1,4 @@
-//! Commands on a screen: moving about, and opening the dialogs of the actions. Nothing here signs.
+//! Commands outside dialogs: moving the selection, changing the screen, asking for a preflight. Nothing here signs.
 use std::mem::discriminant;
 
 use backend::Operation;
@@ -18,7 +18,7 @@ use crate::{
     text::capitalize,
 };
 
-/// Runs `id` where the operator is.
+/// Runs `id` on the current screen, or shows why it is refused.
 pub fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
     if let Some(command) = command(id)
         && let Err(reason) = command.enabled(model)
@@ -54,7 +54,7 @@ pub fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
     after_move(model)
 }
 
-/// Leaves, or asks first where a job runs.
+/// Quits. Asks first if a job runs.
 pub fn quit(model: &mut Model) -> Vec<Effect> {
     if model.job.is_none() {
         model.quit = true;
@@ -105,7 +105,7 @@ fn page(model: &Model) -> isize {
     isize::try_from(model.ui.drawn.page.max(2).saturating_sub(1)).unwrap_or(1)
 }
 
-/// Moves the selection, or the text where there is none, by `by` rows.
+/// Moves the selection by `by` rows, or scrolls on a screen without a table.
 pub fn step(model: &mut Model, by: isize) {
     match (model.ui.screen, model.ui.pane) {
         (Screen::Programs, Pane::Programs) => {
@@ -139,12 +139,13 @@ pub fn step(model: &mut Model, by: isize) {
     }
 }
 
-/// On the proposal's screen the checks of its next step are made without asking.
+/// The proposal's screen requests the checks of the next step by itself.
 fn after_move(model: &mut Model) -> Vec<Effect> {
     if model.ui.screen == Screen::Proposal && needs_check(model) { check(model) } else { vec![] }
 }
 
-/// Whether the checks on view belong to another proposal or to an older state of this one.
+/// Whether the shown checks belong to another proposal or to an older state of this one. Checks made without a
+/// connection are made again once it is back.
 pub fn needs_check(model: &Model) -> bool {
     let Some(id) = model.ui.proposal.selected() else { return false };
     let Some(decision) = model.snapshot.decision(id) else { return false };
@@ -159,7 +160,7 @@ pub fn needs_check(model: &Model) -> bool {
     }
 }
 
-/// Asks for the checks of the selected proposal's next step.
+/// Requests the checks of the selected proposal's next step.
 pub fn check(model: &mut Model) -> Vec<Effect> {
     let Some(id) = model.ui.proposal.selected().copied() else { return vec![] };
     let Some(decision) = model.snapshot.decision(&id) else { return vec![] };
@@ -212,7 +213,7 @@ fn signing_member(model: &Model) -> usize {
     model.members.iter().position(|m| Some(m.key) == model.signer).unwrap_or(0)
 }
 
-/// Changes the key that signs; refused while a job runs, because it signs with the old one.
+/// Changes the signer. Refused while a job runs, because the job signs with the old one.
 pub fn use_member(model: &mut Model, n: usize) -> Vec<Effect> {
     if let Some(job) = &model.job {
         let reason = s::busy(&job.label);

@@ -1,5 +1,5 @@
-//! News from outside: the mirror, the connection, the backend's answers. Never moves the operator
-//! and never touches a dialog that shows something to sign.
+//! Applies what arrives in the background: snapshots, health, the backend's answers. Never changes the screen or the
+//! selection, and never a dialog that shows something to sign.
 use std::time::Duration;
 
 use backend::{Danger, Progress, Receipt};
@@ -18,8 +18,8 @@ use crate::{
     notify,
 };
 
-/// Takes news in.
-pub fn take(model: &mut Model, action: Action) -> Vec<Effect> {
+/// Applies an action from the background.
+pub fn apply(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
         Action::Loaded(snapshot) => {
             model.snapshot = snapshot;
@@ -82,8 +82,7 @@ pub fn take(model: &mut Model, action: Action) -> Vec<Effect> {
     }
 }
 
-/// Effects that a new snapshot or health calls for: notices, and new checks where those on
-/// view have become old.
+/// Effects of a new snapshot or health: notices that became due, and new checks if the shown ones are old.
 fn follow_up(model: &mut Model) -> Vec<Effect> {
     let mut effects = due(model);
     if model.ui.screen == Screen::Proposal && model.dialog.is_none() && commands::needs_check(model)
@@ -93,7 +92,7 @@ fn follow_up(model: &mut Model) -> Vec<Effect> {
     effects
 }
 
-/// Notices that have become due by the chain's clock as it was read, never by our own.
+/// Requests the notices that have become due and were not requested before.
 fn due(model: &mut Model) -> Vec<Effect> {
     let notices: Vec<_> =
         notify::due(model).into_iter().filter(|n| !model.noticed.contains(&n.key)).collect();
@@ -130,11 +129,11 @@ fn prepared(
     vec![]
 }
 
-/// What has to be typed: the program's short name.
+/// The word to type: the configured name of the program, or the first characters of its address.
 fn program_word(model: &Model, shown: &PreflightView) -> String {
     let program = match model.snapshot.decision(&shown.proposal) {
         Some(Decision::Upgrade(row)) => Some(row.account.terms.program),
-        // Of a program that leaves its name, of a change of the multisig the multisig's address.
+        // A handover names the program; a change of the multisig names the multisig.
         Some(Decision::Multisig(row)) => {
             row.account.terms.action.program().or(Some(row.account.terms.multisig))
         }
@@ -163,7 +162,7 @@ fn finished(model: &mut Model, ticket: Ticket, result: Result<Receipt, String>) 
         Some(first) => format!("{summary} First of {} failures: {first}", failures.len()),
         None => summary.clone(),
     };
-    // The report of a vote says itself what it is.
+    // The summary of a vote names the vote already.
     let says = vote_cast || text.starts_with(&label);
     model.say(level, if says { text } else { format!("{label}: {text}") });
     model.report = Some(Report { label, summary, failures, took });

@@ -1,4 +1,4 @@
-//! Inside a dialog. The rules of confirming stand in `model::dialog`; here they are obeyed.
+//! Keys inside a dialog. `model::dialog` has the rules of confirming.
 use crate::{
     action::Edit,
     action::command_id::CommandId,
@@ -11,7 +11,7 @@ use crate::{
     strings as s,
 };
 
-/// Runs a command of the dialog's own.
+/// Runs a command that works in dialogs.
 pub fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
     let members = model.members.len();
     match (id, model.dialog.as_mut()) {
@@ -44,7 +44,7 @@ fn toggle(focus: &mut Focus) {
     };
 }
 
-/// Closes without doing anything.
+/// Closes the dialog and discards its intent.
 pub fn close(model: &mut Model) -> Vec<Effect> {
     match model.dialog.take() {
         Some(Dialog::Confirm(c)) => vec![Effect::Discard(c.ticket)],
@@ -53,7 +53,7 @@ pub fn close(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Enter: presses the button with the focus.
+/// Enter: presses the focused button.
 pub fn accept(model: &mut Model, repeat: bool) -> Vec<Effect> {
     let now = model.now;
     match model.dialog.as_mut() {
@@ -87,7 +87,7 @@ pub fn accept(model: &mut Model, repeat: bool) -> Vec<Effect> {
     }
 }
 
-/// `y`: confirms where no word has to be typed.
+/// `y`: confirms, unless a word must be typed.
 pub fn yes(model: &mut Model, repeat: bool) -> Vec<Effect> {
     let now = model.now;
     match model.dialog.as_mut() {
@@ -111,7 +111,7 @@ fn pressed(model: &mut Model, counts: bool) -> Vec<Effect> {
     }
 }
 
-/// Typing: into the field for the word, where there is one.
+/// Typing: changes the word, if one must be typed.
 pub fn edit(model: &mut Model, edit: &Edit) -> Vec<Effect> {
     if let Some(Dialog::Confirm(c)) = model.dialog.as_mut()
         && matches!(c.need, Need::Typed(_))
@@ -126,7 +126,7 @@ fn confirm(model: &mut Model) -> Vec<Effect> {
     if let Err(refusal) = c.ready(model.now) {
         return refuse(model, refusal);
     }
-    // The last gate: what was true when the dialog opened may not be true any more.
+    // Checked again, because the connection may have been lost since the dialog opened.
     if let Some(reason) = model.write_block() {
         model.say(Level::Warn, reason);
         return vec![];

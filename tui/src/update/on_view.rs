@@ -1,4 +1,4 @@
-//! Keys act only on what is on the screen, and an error stays there until it was read.
+//! Tests that keys act only on what was on the screen, and that an error stays until it is dismissed.
 use std::time::Instant;
 
 use backend::{Check, Step, Verb};
@@ -22,14 +22,14 @@ impl Robot {
     }
 }
 
-/// Everything that a key could have changed.
+/// The parts of the model that a key could have changed.
 fn state(r: &Robot) -> String {
     let (m, ui) = (&r.model, &r.model.ui);
     let place = (ui.screen, ui.pane, &ui.program, &ui.proposal, &ui.audit, &ui.filter, &ui.scroll);
     format!("{place:?} {} {:?} {:?} {:?}", ui.filtering, ui.pending, m.dialog, m.signer)
 }
 
-/// Presses everything that a keyboard has, and pastes and turns the wheel as well.
+/// Presses every key, pastes, and turns the wheel.
 fn press_everything(r: &mut Robot, leave: &[KeyCode]) {
     let named = [KeyCode::Enter, KeyCode::Tab, KeyCode::Down, KeyCode::PageUp, KeyCode::Backspace];
     let codes = (' '..='~').map(KeyCode::Char).chain((1..=12).map(KeyCode::F)).chain(named);

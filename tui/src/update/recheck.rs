@@ -1,4 +1,4 @@
-//! When the checks on the proposal's screen are made anew without being asked for.
+//! Tests of when the proposal's screen requests new checks by itself.
 use std::time::Instant;
 
 use backend::Verb;

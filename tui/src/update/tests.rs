@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// A person at the keyboard.
+/// Drives the model like an operator at the keyboard, and draws after each action.
 pub(super) struct Robot {
     pub model: Model,
     pub now: Instant,
@@ -188,7 +188,7 @@ fn on_a_shared_cluster_the_program_is_typed_for_grave_verbs() {
 }
 
 #[test]
-fn what_failed_its_checks_cannot_be_signed() {
+fn a_preflight_with_a_failed_check_cannot_be_signed() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::Char('a'));
     let Some(Effect::Prepare(ticket, _)) = r.requested.first().cloned() else { panic!() };
@@ -224,7 +224,7 @@ fn an_answer_for_a_closed_dialog_opens_nothing() {
 }
 
 #[test]
-fn a_refusal_of_the_backend_is_told_and_stays() {
+fn a_refusal_of_the_backend_is_shown_until_it_is_dismissed() {
     let mut r = sandbox(&fixtures::active(1));
     r.open('a').wait(600).keys("y");
     let ticket = r.model.job.as_ref().map(|j| j.ticket).unwrap();
@@ -238,7 +238,7 @@ fn a_refusal_of_the_backend_is_told_and_stays() {
 }
 
 #[test]
-fn what_was_done_is_said_once() {
+fn the_report_of_a_vote_does_not_name_it_twice() {
     let mut r = sandbox(&fixtures::active(1));
     r.open('a').wait(600).keys("y");
     let ticket = r.model.job.as_ref().map(|j| j.ticket).unwrap();
@@ -283,7 +283,7 @@ fn writing_is_refused_with_a_reason() {
 }
 
 #[test]
-fn what_makes_no_sense_for_the_status_is_refused_with_the_status() {
+fn a_verb_that_does_not_fit_the_status_is_refused_and_names_the_status() {
     for (c, f, word) in [
         ('x', fixtures::active(1), "Active"),
         ('m', fixtures::active(1), "Active"),
@@ -389,7 +389,7 @@ fn checks_of_the_open_proposal_follow_its_state() {
 }
 
 #[test]
-fn the_screen_wakes_in_step_with_the_chains_clock() {
+fn the_screen_is_redrawn_when_the_chains_second_changes() {
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     let read = model.health.read_at.unwrap();
     model.now = read + Duration::from_millis(300);

@@ -1,5 +1,4 @@
-//! The two lines on top: which chain, how the connection is, what speaks against the mirror, how old
-//! its data is, whose key signs.
+//! The two lines at the top: cluster, connection, reasons to distrust the mirror, the data's age, tabs, signer.
 use indexer::{Conn, Reason};
 use ratatui::{
     Frame,
@@ -17,7 +16,7 @@ use crate::{
     theme::Meaning,
 };
 
-/// Columns of the name of whoever writes the mirror.
+/// Longest name of the mirror's writer, in columns.
 const MAX_WRITER_LEN: usize = 20;
 
 pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
@@ -92,7 +91,7 @@ fn connection(model: &Model) -> (String, Meaning) {
         Some(d) if model.is_stale() => format!("stale, {} old", age(d)),
         Some(d) => format!("{} s old", d.as_secs()),
     };
-    // What the connection says already is not said twice.
+    // Without a connection most reasons repeat what the connection's state says.
     let live = health.conn.is_live();
     let mut doubts = doubts.into_iter().filter(|r| live || *r == Reason::DbDown);
     let why = match (doubts.next(), doubts.count()) {
@@ -108,7 +107,7 @@ fn connection(model: &Model) -> (String, Meaning) {
     (format!("{glyph} {word}{why}  {slot}{data} "), meaning)
 }
 
-/// A reason not to take the mirror for the chain, in two or three words.
+/// A reason to distrust the mirror, in two or three words.
 fn doubt(model: &Model, reason: Reason) -> String {
     let words = match reason {
         Reason::Startup => "first reading",

@@ -1,4 +1,4 @@
-//! Keys and words, generated from the command table and the chain's own names.
+//! The help screen: every command from the table, and what the statuses mean.
 use ratatui::{Frame, layout::Rect, text::Line};
 
 use super::filtered;
@@ -12,7 +12,6 @@ use crate::{
     widgets::panel,
 };
 
-/// What the statuses mean.
 const STATUSES: [(&str, &str); 10] = [
     ("Active", "Members vote. Enough approvals lock it."),
     ("Timelocked", "Approved; waits for its time, then says ready to execute."),

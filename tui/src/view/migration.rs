@@ -1,4 +1,4 @@
-//! Migration progress: bars, rate, about how long, what failed, and the accounts.
+//! The migration screen: progress bars, speed, time left, failures, and the accounts.
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -45,7 +45,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     let inner = block.inner(top);
     frame.render_widget(block, top);
     panel::text(frame, inner, lines, 0);
-    // Its first line names the proposal; one about the multisig is not what migrates here.
+    // The first line names the upgrade proposal. One about the multisig migrates nothing.
     let proposal = model.ui.proposal.selected().copied().filter(|p| {
         inner.height > 0 && matches!(model.snapshot.decision(p), Some(Decision::Upgrade(_)))
     });
@@ -158,7 +158,7 @@ fn accounts(model: &Model, frame: &mut Frame, area: Rect) -> u16 {
         let arrow = theme.arrow();
         let (key, touched) = (r.account.to_string(), if r.touched { "by users" } else { "" });
         let key = if area.width >= 100 { key } else { short(&key) };
-        // A restored record still tells of the migration that was undone.
+        // A restored record still holds the migration that was undone: show the old version alone.
         let restored = r.status == AccountStatus::Restored;
         let (version, bytes, hash) = if restored {
             (format!("v{}", r.version), r.old_len.to_string(), r.old_hash)

@@ -1,4 +1,4 @@
-//! A multisig's own proposals stand among its programs' proposals, and its pause is on view.
+//! Tests that proposals about a multisig are listed with its programs' proposals, and that a pause is shown.
 use std::{sync::Arc, time::Instant};
 
 use backend::Verb;
@@ -83,7 +83,7 @@ fn an_approved_change_waits_and_is_then_executed_by_the_same_key() {
 }
 
 #[test]
-fn a_pause_is_on_view_for_as_long_as_it_lasts() {
+fn a_pause_is_shown_for_as_long_as_it_lasts() {
     let mut model = model(ProposalStatus::Active);
     assert!(screen(&model, 160, 50).contains("guardian"));
     let mut snapshot = (*model.snapshot).clone();

@@ -1,5 +1,4 @@
-//! The first screen: programs, the proposals of the selected one, and where the selected proposal
-//! stands.
+//! The first screen: programs, the proposals of the selected program, and votes and timing of the selected proposal.
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -62,7 +61,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
         panel::text(frame, inner, detail, 0);
     }
     let page = if model.ui.pane == Pane::Programs { first } else { second };
-    // The selected row is always within a table that has room for one.
+    // A table with room for one row shows the selected one.
     let proposal = model.ui.proposal.selected().copied().filter(|_| second > 0);
     Drawn { page, proposal, ..Drawn::default() }
 }
@@ -153,7 +152,7 @@ fn table_of_proposals(
     })
 }
 
-/// Approvals and voters.
+/// Number of approvals and of voters.
 fn votes(model: &Model, proposal: &impl Votable) -> (usize, usize) {
     let multisig = model.snapshot.multisig(&proposal.multisig());
     (proposal.ballot().count(Choice::Approve), multisig.map_or(0, |t| t.voters()))
@@ -228,7 +227,7 @@ pub(super) fn status_line(
         Timing::Ended => p.status.name().to_owned(),
         _ => format!("{}: {}{until}", p.status.name(), time.phrase()),
     };
-    // The date says the same once more: it goes where there is no room.
+    // The date repeats the countdown, so it is left out where it does not fit.
     let text = if text.width() > width { text.replace(&until, "") } else { text };
     let style = model.theme.style(status_meaning(p.status));
     ratatui::text::Line::styled(fit(&text, width), style)

@@ -1,5 +1,4 @@
-//! One proposal in full: nothing here is shortened, because people compare these values with what
-//! they were told elsewhere.
+//! One proposal in full. Nothing is shortened, because people compare these values with those from other sources.
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -20,10 +19,10 @@ use crate::{
     widgets::panel,
 };
 
-/// Lines of a part of the screen, for a width.
+/// Makes the lines of a part of the screen, for a width.
 type Lines<'a> = dyn Fn(usize) -> Vec<Line<'static>> + 'a;
 
-/// Column of the labels.
+/// Width of the column of labels.
 pub(super) const INDENT: usize = 14;
 
 pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {

@@ -16,7 +16,7 @@ use crate::{
     update::update,
 };
 
-/// The second frame of a terminal of this size: the first tells which keys can act.
+/// The second frame on a terminal of this size. The first one decides which keys work, which the footer shows.
 fn paint(model: &Model, width: u16, height: u16) -> Buffer {
     let mut model = model.clone();
     fixtures::draw_on(&mut model, (width, height));
@@ -50,7 +50,7 @@ pub(super) fn confirm(need: Need) -> Dialog {
     Dialog::Confirm(Box::new(Confirm::new(1, fixtures::preflight(Verb::Execute), need)))
 }
 
-/// Every screen worth looking at, by name.
+/// The screens that are compared with snapshots, by name.
 fn gallery() -> Vec<(&'static str, Model)> {
     let now = Instant::now();
     let at = |f: &fixtures::Fixture, id| {
@@ -276,7 +276,7 @@ fn ascii_screens_are_ascii() {
 }
 
 #[test]
-fn what_has_to_be_typed_and_what_was_typed_are_on_view_however_long() {
+fn the_word_to_type_and_the_typed_word_are_shown_however_long() {
     let word = "the-longest-name-that-a-file-has";
     for (width, height) in [(80, 24), (60, 15)] {
         let mut model = fixtures::shared(&fixtures::timelocked(), Instant::now());
@@ -307,7 +307,7 @@ fn the_footer_of_a_dialog_names_only_keys_that_do_something_there() {
 }
 
 #[test]
-fn an_error_of_the_checks_has_an_age_and_a_way_on() {
+fn failed_checks_show_their_age_and_the_key_to_retry() {
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     let now = model.now;
     update(&mut model, Action::Run(CommandId::Show(Screen::Proposal)), now);
@@ -320,7 +320,7 @@ fn an_error_of_the_checks_has_an_age_and_a_way_on() {
 }
 
 #[test]
-fn a_filter_that_hides_every_row_is_not_taken_for_there_being_none() {
+fn a_filter_that_hides_every_row_says_so() {
     for id in [Screen::Programs, Screen::Migration, Screen::Audit, Screen::Sent] {
         let mut model = fixtures::model(&fixtures::migrating(9, 0), Instant::now());
         go(&mut model, CommandId::Show(id));
@@ -335,7 +335,7 @@ fn a_filter_that_hides_every_row_is_not_taken_for_there_being_none() {
 }
 
 #[test]
-fn a_table_that_is_cut_off_says_so() {
+fn a_table_that_leaves_rows_out_says_so() {
     use crate::model::snapshot::MAX_HISTORY_ROWS;
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     go(&mut model, CommandId::Show(Screen::Audit));
@@ -365,7 +365,7 @@ fn a_closed_proposal_is_called_closed_and_takes_no_action() {
 }
 
 #[test]
-fn a_job_that_stands_still_promises_no_end() {
+fn a_stalled_job_shows_no_time_left() {
     let now = Instant::now();
     let mut model = fixtures::model(&fixtures::migrating(120, 0), now);
     go(&mut model, CommandId::Show(Screen::Migration));
