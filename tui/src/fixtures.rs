@@ -1,5 +1,5 @@
-//! Test values: one multisig of five, one program, one proposal at every stage. Times are chain times;
-//! nothing here reads a clock.
+//! Test values: one multisig of five, one program, one proposal at every stage. Times are chain times; no function
+//! reads a clock.
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -251,7 +251,7 @@ pub fn live(now: Instant, unix: i64, slot: u64) -> Health {
     }
 }
 
-/// A connected control room on the sandbox chain with `f` on screen, one hour after the start.
+/// A connected model of the sandbox chain with the data of `f`, one hour after [`START`].
 pub fn model(f: &Fixture, now: Instant) -> Model {
     let cluster = Cluster::identify("x", "http://127.0.0.1:8899", true);
     let mut model = Model::new(cluster, Theme::default(), now);
@@ -267,7 +267,7 @@ pub fn model(f: &Fixture, now: Instant) -> Model {
     model
 }
 
-/// Draws `model` on a terminal of this size and tells it what was to be seen, as the runtime does.
+/// Draws `model` on a terminal of this size and records what was visible, as the runtime does.
 pub fn draw_on(model: &mut Model, (width, height): (u16, u16)) {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let mut drawn = Drawn::default();
@@ -276,7 +276,7 @@ pub fn draw_on(model: &mut Model, (width, height): (u16, u16)) {
     crate::update::update(model, crate::action::Action::Drawn(drawn), now);
 }
 
-/// The same, on a cluster that other people use.
+/// As [`model`], on a shared cluster and without the sandbox's members.
 pub fn shared(f: &Fixture, now: Instant) -> Model {
     let mut model = model(f, now);
     model.cluster = Cluster::identify("x", "https://rpc.example.com", false);

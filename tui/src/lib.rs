@@ -65,8 +65,9 @@ use crate::{
     session::Session,
 };
 
-/// Reads the command line, does what it says, and returns the exit code: 0 done, 1 failed (`index`
-/// with an end: differs), 2 not confirmed or wrong usage (`index` with an end: failed), 128 and the signal's number when a signal ended the screens.
+/// Runs the command line and returns the exit code: 0 done, 1 failed, 2 not confirmed or wrong usage, 128 plus the
+/// signal's number when a signal ended the screens. For `index --once`, `index --verify` and `audit verify`, 1 means
+/// that something differs and 2 that the command failed.
 #[must_use]
 pub fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
@@ -90,7 +91,7 @@ fn start(cli: Cli, secrets: &mut Secrets) -> Result<u8> {
     if let Some(Command::Config(command)) = &cli.command {
         return headless::config(command, cli.common.config.as_deref());
     }
-    // A setting that cannot be loaded appears in the error, so the flags' secrets are known first.
+    // An error while loading the settings may contain a flag's URL, so collect the flags' secrets first.
     let given = &cli.common;
     let given = [&given.rpc_url, &given.ws_url, &given.database_url].into_iter().flatten();
     *secrets = Secrets::new(given.map(Address::as_str));
@@ -107,7 +108,7 @@ fn start(cli: Cli, secrets: &mut Secrets) -> Result<u8> {
         .build()
         .context("The system gives no threads.")?;
     let code = system.block_on(run(cli, settings, secrets.clone()));
-    // Whatever still waits for a node must not keep the shell waiting.
+    // Do not wait for tasks that still wait for a node.
     system.shutdown_background();
     code
 }

@@ -24,12 +24,12 @@ use crate::{
     session::Session,
 };
 
-/// The binary that holds the chain.
+/// The binary of the local chain.
 const SANDBOX_BINARY: &str = "control-room-sandbox";
-/// How long the chain may take until it is seeded, without vaults and for each of them.
+/// Timeouts for seeding the chain: the base, and the part added for each vault.
 const SEED_TIMEOUT: Duration = Duration::from_secs(120);
 const SEED_TIMEOUT_PER_VAULT: Duration = Duration::from_millis(50);
-/// What the chain has no use for, and what may hold a secret.
+/// Variables that the child must not inherit, because they may hold secrets and the chain needs none of them.
 const SECRET_VARIABLES: [&str; 4] = [
     "CONTROL_ROOM_RPC_URL",
     "CONTROL_ROOM_WS_URL",
@@ -37,7 +37,7 @@ const SECRET_VARIABLES: [&str; 4] = [
     "CONTROL_ROOM_KEYPAIR",
 ];
 
-/// What the child says when it is ready.
+/// The line that the child prints when the chain is ready.
 #[derive(Debug, Deserialize)]
 struct Ready {
     http: String,
@@ -80,10 +80,10 @@ fn command(args: &Sandbox) -> Result<Command> {
     Ok(command)
 }
 
-/// Runs the child's own flow and returns its exit code.
+/// Lets the child run the whole upgrade without screens and returns its exit code.
 ///
 /// # Errors
-/// When it cannot be started.
+/// When the child cannot be started.
 pub async fn headless(args: &Sandbox, priority_fee: u64) -> Result<u8> {
     let mut command = command(args)?;
     command.arg("--priority-fee").arg(priority_fee.to_string());
@@ -92,11 +92,10 @@ pub async fn headless(args: &Sandbox, priority_fee: u64) -> Result<u8> {
     Ok(status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(1))
 }
 
-/// Starts the chain and opens the screens on it. Without `--data-dir` everything is forgotten at
-/// the end.
+/// Starts the chain and opens the screens on it. Unless `keep` (`--data-dir` was given), all data is deleted at the end.
 ///
 /// # Errors
-/// When the chain does not come up, with what it said last.
+/// When the chain does not come up, with the last lines of its log.
 pub async fn screens(
     args: &Sandbox,
     mut settings: Settings,
@@ -112,7 +111,7 @@ pub async fn screens(
         .with_context(|| format!("The folder {} cannot be made.", base.display()))?;
     eprintln!("Starting the local chain..");
     let (child, ready) = start(args, &base).await?;
-    // Every sandbox chain has a genesis of its own, and a mirror follows one chain only.
+    // Every sandbox chain has its own genesis hash, and a mirror belongs to one chain, so each gets a new folder.
     let short: String = ready.genesis_hash.chars().take(8).collect();
     settings.data_dir = base.join(format!("mirror-{short}"));
     (settings.rpc_url, settings.ws_url) = (ready.http.as_str().into(), ready.ws.as_str().into());
@@ -155,7 +154,7 @@ async fn start(args: &Sandbox, base: &Path) -> Result<(Child, Ready)> {
     let out = child.stdout.take().ok_or_else(|| anyhow!("The sandbox has no output."))?;
     let mut lines = BufReader::new(out).lines();
     let first = async {
-        // Whatever else it prints, the line that matters is an object.
+        // The child may print other lines; the one that matters is a JSON object.
         while let Some(line) = lines.next_line().await? {
             if line.starts_with('{') {
                 return Ok::<_, std::io::Error>(Some(line));
@@ -170,12 +169,12 @@ async fn start(args: &Sandbox, base: &Path) -> Result<(Child, Ready)> {
     };
     let line = match line {
         Ok(Ok(Some(line))) => line,
-        Ok(_) => bail!("The local chain did not come up: {}", last_words(&log)),
+        Ok(_) => bail!("The local chain did not come up: {}", log_tail(&log)),
         Err(_) => {
-            bail!("The local chain is not ready after {} s: {}", limit.as_secs(), last_words(&log))
+            bail!("The local chain is not ready after {} s: {}", limit.as_secs(), log_tail(&log))
         }
     };
-    // The pipe must be read on, or the child could stop at a full one.
+    // Keep reading, or the child would block when the pipe is full.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     let ready = serde_json::from_str(&line).context(
         "The sandbox speaks another version of this protocol. Build both from one source.",
@@ -183,15 +182,15 @@ async fn start(args: &Sandbox, base: &Path) -> Result<(Child, Ready)> {
     Ok((child, ready))
 }
 
-/// What the child said last, for a person.
-fn last_words(log: &Path) -> String {
+/// The last three lines of the child's log.
+fn log_tail(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<_> = text.lines().filter(|l| !l.trim().is_empty()).collect();
     let last = lines.iter().rev().take(3).rev().copied().collect::<Vec<_>>().join(" ");
     if last.is_empty() { "it said nothing.".to_owned() } else { crate::text::clean(&last) }
 }
 
-/// Closes the child's input, which ends it, and waits a moment.
+/// Closes the child's stdin, which tells it to exit. Kills it if it does not exit in time.
 async fn stop(mut child: Child) {
     drop(child.stdin.take());
     if tokio::time::timeout(Duration::from_secs(3), child.wait()).await.is_err() {
@@ -204,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_of_the_child_is_understood() {
+    fn the_ready_line_of_the_child_parses() {
         let line = r#"{"http":"http://127.0.0.1:1","ws":"ws://127.0.0.1:2",
             "program":"9JMMhcLpSH5xUAtGWEGCbmBzQgkevWebJruGmGCCN67","multisig":"x","proposal":"y",
             "members":["/tmp/a.json"],"genesis_hash":"z","archive":"/tmp/archive"}"#;

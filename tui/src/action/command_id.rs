@@ -3,7 +3,6 @@ use backend::Verb;
 
 use crate::model::ui::Screen;
 
-/// Every command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each is explained by its row in the table")]
 pub enum CommandId {
@@ -48,7 +47,7 @@ pub enum CommandId {
 }
 
 impl CommandId {
-    /// What the command asks the backend for.
+    /// The verb that the command asks the backend for, if it signs.
     pub fn verb(self) -> Option<Verb> {
         match self {
             Self::Approve => Some(Verb::Approve),

@@ -1,5 +1,5 @@
-//! Whether a configuration file can work, said before anything is started with it. Reads the file and
-//! looks whether the key file is there; connects to nothing and reads no secret.
+//! `config check`: finds mistakes in a configuration file before anything runs with it. Reads only this file and checks
+//! that the key file exists; connects to nothing and reads no secret.
 use std::{io::ErrorKind, path::Path};
 
 use anyhow::{Context, Result, bail};
@@ -23,7 +23,7 @@ pub fn check_file(path: &Path) -> Result<()> {
     sound().with_context(|| format!("The configuration {} cannot work", path.display()))
 }
 
-/// Whether the key file is there. Its content is read by `doctor` and by whoever signs.
+/// Whether the key file exists. Only `doctor` and signing commands read its content.
 fn check_key_file(key: &KeyFile) -> Result<()> {
     const NEXT: &str =
         "Correct keypair, or take it out: then everything is shown and nothing can be signed.";
@@ -43,7 +43,7 @@ mod tests {
     use crate::config::DEFAULT_FILE;
 
     #[test]
-    fn a_file_that_cannot_work_is_not_called_fine() {
+    fn every_kind_of_mistake_is_found_and_names_its_place() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
         for (text, name) in [

@@ -1,4 +1,4 @@
-//! The configuration file: its keys, and how it is read.
+//! The configuration file: its keys, its parser, and the template that `config print-default` prints.
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -13,7 +13,7 @@ use solana_pubkey::Pubkey;
 use super::{Address, KeyFile, priority_fee, webhooks::WebhookKeys};
 use crate::{notify::NotifyMethod, text::clean, theme::ThemeName};
 
-/// Longest name of a key or a choice that a message repeats.
+/// Error texts repeat the name of a key or a choice only up to this length; a longer one may be a secret.
 const MAX_NAME_LEN: usize = 24;
 
 /// How much is logged.
@@ -32,7 +32,7 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
-    /// Its name in a filter.
+    /// The name in a filter of `tracing`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -54,84 +54,63 @@ pub enum LogFormat {
     Json,
 }
 
-/// One node.
+/// One entry of `endpoints`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodeKeys {
-    /// Its JSON-RPC.
     pub rpc_url: Address,
-    /// Its websocket.
     pub ws_url: Option<Address>,
 }
 
-/// What `index` does.
+/// The section `[index]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IndexKeys {
-    /// Where health and counts are served.
+    /// Address of /healthz, /readyz and /metrics.
     pub listen: Option<SocketAddr>,
-    /// How the log is written; it goes to stderr where no file is named.
+    /// If set, the log goes to stderr unless `log_file` is set too.
     pub log_format: Option<LogFormat>,
-    /// How often all accounts are read again, seconds.
+    /// How often all accounts are read again.
     pub reconcile_seconds: Option<NonZeroU64>,
-    /// Most slots that the mirror or its node may lag.
+    /// Slots that the mirror or its node may lag.
     pub behind_slots: Option<NonZeroU64>,
 }
 
-/// For how many days things are kept; without a number for ever.
+/// The section `[retention]`: days that rows are kept, for ever without a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetentionKeys {
-    /// Notes about what happened here.
+    /// Events of this machine, such as reconnects and repairs.
     pub ops_days: Option<NonZeroU32>,
-    /// Announcements that were sent.
+    /// Announcements that every webhook has received.
     pub outbox_days: Option<NonZeroU32>,
     /// Records and backups of closed accounts.
     pub closed_days: Option<NonZeroU32>,
 }
 
-/// The file's content.
+/// The content of the file. `Settings` documents the keys that it has too.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct File {
-    /// JSON-RPC of the node.
     pub rpc_url: Option<Address>,
-    /// Its websocket.
     pub ws_url: Option<Address>,
-    /// Further nodes, in the order in which they are turned to.
     pub endpoints: Vec<NodeKeys>,
-    /// The key file that signs.
     pub keypair: Option<KeyFile>,
-    /// Micro-lamports per compute unit, on top of the base fee.
     #[serde(deserialize_with = "priority_fee::deserialize")]
     pub priority_fee: Option<u64>,
-    /// Longest wait for the outcome of what was sent, seconds.
     pub outcome_timeout_seconds: Option<NonZeroU64>,
-    /// Postgres instead of a file.
     pub database_url: Option<Address>,
-    /// Mirror and archive.
     pub data_dir: Option<PathBuf>,
-    /// Whether writing is switched off.
     pub read_only: bool,
-    /// How notices are given.
     pub notify: Option<NotifyMethod>,
-    /// Colours.
     pub theme: Option<ThemeName>,
-    /// Whether to stay within ASCII.
     pub ascii: bool,
-    /// Whether the wheel moves the selection.
     pub mouse: bool,
-    /// Where to log.
     pub log_file: Option<PathBuf>,
-    /// How much.
     pub log_level: Option<LogLevel>,
-    /// What `index` does.
     pub index: IndexKeys,
-    /// For how long things are kept.
     pub retention: RetentionKeys,
-    /// Whom announcements are delivered to.
     pub webhooks: Vec<WebhookKeys>,
-    /// Names for addresses.
     #[serde(deserialize_with = "names")]
     pub names: BTreeMap<Pubkey, String>,
 }
@@ -150,10 +129,10 @@ fn names<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<Pubkey, String>, D:
 }
 
 impl File {
-    /// Reads and checks the file at `path`.
+    /// Reads and parses the file at `path`.
     ///
     /// # Errors
-    /// A sentence with the file and, where there is one, the line.
+    /// What is wrong, with the file and the line.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| {
             format!(
@@ -173,7 +152,7 @@ impl File {
     }
 }
 
-/// What is wrong with a value, without the value: it may be a password or a key on the wrong line.
+/// The error text of the TOML parser without the value, which may be a password or a key on the wrong line.
 fn without_value(message: &str) -> String {
     let message = message.replace('\n', " ");
     let kinds = ["invalid type: ", "invalid value: "];
@@ -183,7 +162,7 @@ fn without_value(message: &str) -> String {
         let wanted = rest.rsplit_once(", expected ").map_or("another", |(_, wanted)| wanted);
         return format!("{kind}{found}, expected {wanted}");
     }
-    // A name of a key or of a choice is repeated, so that it can be found.
+    // The name of a key or of a choice is repeated, so that the operator finds it.
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let (before, wanted) = match message.rsplit_once("`, expected ") {
         Some((before, wanted)) => (before, format!("`, expected {wanted}")),
@@ -200,7 +179,7 @@ fn without_value(message: &str) -> String {
     }
 }
 
-/// The file with every key, each at its default and commented out.
+/// The template with every key, commented out and set to its default or an example.
 pub const DEFAULT_FILE: &str = r#"# Control room. Flags come first, then CONTROL_ROOM_* variables, then this file.
 
 # JSON-RPC of the node, and its websocket; without ws_url the port after rpc_url's is taken.
@@ -282,7 +261,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mistake_is_explained_without_the_value() {
+    fn error_texts_of_the_parser_lose_the_value() {
         for (message, right) in [
             (
                 "invalid type: string \"a, expected b\", expected a boolean",

@@ -68,7 +68,7 @@ pub struct Flags {
     /// How much to log
     #[arg(long, global = true, env = "CONTROL_ROOM_LOG_LEVEL", value_name = "LEVEL")]
     pub log_level: Option<LogLevel>,
-    /// How notices are given
+    /// How notices are delivered
     #[arg(long, global = true, env = "CONTROL_ROOM_NOTIFY", value_name = "WAY")]
     pub notify: Option<NotifyMethod>,
     /// Colours; NO_COLOR means mono

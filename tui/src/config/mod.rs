@@ -1,5 +1,5 @@
-//! Settings: flags before environment before file before defaults. A key the file should not have
-//! is an error that names its line; nothing is ever ignored in silence.
+//! The settings. A flag overrides its environment variable, which overrides the file, which overrides the default. An
+//! unknown key in the file is an error that names its line; nothing is ignored silently.
 mod address;
 mod check;
 mod file;
@@ -33,86 +33,75 @@ pub use self::{
 };
 use crate::{notify::NotifyMethod, theme::ThemeName};
 
-/// Folder of this program below the XDG folders.
+/// Name of this program's folders in the XDG folders.
 const APP_FOLDER: &str = "control-room";
 
 /// One node of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// Its JSON-RPC.
     pub rpc_url: Address,
-    /// Its websocket.
     pub ws_url: Address,
 }
 
-/// What `index` does.
+/// Settings of `index`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IndexSettings {
-    /// Where health and counts are served.
+    /// Address of /healthz, /readyz and /metrics; [`None`] serves nothing.
     pub listen: Option<SocketAddr>,
-    /// How the log is written; [`None`] was not said.
+    /// [`None`] if neither flag nor file names a format; then nothing is logged to stderr.
     pub log_format: Option<LogFormat>,
-    /// How often all accounts are read again; [`None`] is the usual.
+    /// How often all accounts are read again; [`None`] is the indexer's default.
     pub reconcile: Option<Duration>,
-    /// Most slots that the mirror or its node may lag; [`None`] is the usual.
+    /// Slots that the mirror or its node may lag; [`None`] is the indexer's default.
     pub behind: Option<u64>,
 }
 
-/// Everything that was settled before the start.
+/// The settings after flags, environment, file and defaults were merged.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// JSON-RPC of the node.
+    /// JSON-RPC of the preferred node.
     pub rpc_url: Address,
-    /// Its websocket.
     pub ws_url: Address,
-    /// Further nodes, in the order in which they are turned to.
+    /// Further nodes, in the order of failover.
     pub others: Vec<Node>,
-    /// The key file that signs.
     pub keypair: Option<KeyFile>,
     /// Micro-lamports per compute unit that every transaction pays on top of the base fee.
     pub priority_fee: u64,
-    /// Longest wait for the outcome of what was sent; [`None`] is the usual.
+    /// How long to wait for a transaction's outcome; [`None`] is the backend's default.
     pub outcome_timeout: Option<Duration>,
-    /// Postgres instead of the file in `data_dir`. Not checked here: whoever opens the database says
-    /// what is wrong with its address, and a command that needs none goes on.
+    /// Postgres instead of the SQLite file in `data_dir`. Checked only when it is opened, so that a command that needs no
+    /// database works with a wrong URL.
     pub database_url: Option<Address>,
-    /// Mirror and archive.
+    /// Folder of the mirror and of the archive.
     pub data_dir: PathBuf,
-    /// Whether writing is switched off.
+    /// Whether signing is switched off.
     pub read_only: bool,
-    /// How notices are given.
     pub notify: NotifyMethod,
-    /// Colours.
     pub theme: ThemeName,
-    /// Whether to stay within ASCII.
+    /// Whether to draw with ASCII characters only.
     pub ascii: bool,
-    /// Whether the wheel moves the selection.
+    /// Whether the mouse wheel moves the selection.
     pub mouse: bool,
-    /// Where to log.
     pub log_file: Option<PathBuf>,
-    /// How much.
     pub log_level: LogLevel,
-    /// What `index` does.
     pub index: IndexSettings,
-    /// For how long things are kept.
     pub retention: Retention,
-    /// Whom announcements are delivered to.
     pub webhooks: Vec<Webhook>,
     /// The configuration file that was read.
     pub file: Option<PathBuf>,
-    /// Whether the log goes to stderr.
+    /// Whether the log goes to stderr; set once the log is started.
     pub log_to_stderr: bool,
-    /// Names for addresses.
+    /// Names for addresses, for screens and messages.
     pub names: BTreeMap<Pubkey, String>,
 }
 
 impl Settings {
-    /// The mirror's file, where no database is named.
+    /// The mirror's SQLite file, used if `database_url` is [`None`].
     pub fn sqlite(&self) -> PathBuf {
         self.data_dir.join("mirror.sqlite")
     }
 
-    /// Every address that may carry a key or a password.
+    /// Every URL that may contain a key or a password.
     pub fn addresses(&self) -> impl Iterator<Item = &str> {
         let others = self.others.iter().flat_map(|n| [&n.rpc_url, &n.ws_url]);
         let mine = [&self.rpc_url, &self.ws_url].into_iter().chain(&self.database_url);
@@ -120,10 +109,10 @@ impl Settings {
         mine.chain(others).map(Address::as_str).chain(webhooks)
     }
 
-    /// Puts the layers together.
+    /// Merges `flags`, which include the environment, with the file and the defaults.
     ///
     /// # Errors
-    /// A sentence about the file, or about the folders of the system.
+    /// What is wrong with the file, or that the home folder is not known.
     pub fn load(flags: &Flags) -> Result<Self> {
         let xdg = Xdg::new()
             .context("The home folder is not known: set HOME, or pass --data-dir and --config.");
@@ -183,7 +172,7 @@ fn default_file(xdg: &Xdg) -> PathBuf {
     xdg.config_dir().join(APP_FOLDER).join("config.toml")
 }
 
-/// The file that would be read without `--config`.
+/// The configuration file that is read without `--config`.
 ///
 /// # Errors
 /// When the home folder is not known.
@@ -191,7 +180,7 @@ pub fn default_path() -> Result<PathBuf> {
     Ok(default_file(&Xdg::new().context("The home folder is not known: set HOME.")?))
 }
 
-/// `path`, which the file has under `key`, with `~` replaced by the home folder.
+/// The path under `key` in the file, with `~` replaced by the home folder.
 fn expanded(key: &str, path: Option<PathBuf>) -> Result<Option<PathBuf>> {
     let expanded = path.as_deref().map(home::expand).transpose();
     expanded.map_err(|why| anyhow!("The path under {key} cannot be used: {why}"))
@@ -201,7 +190,7 @@ fn expanded(key: &str, path: Option<PathBuf>) -> Result<Option<PathBuf>> {
 mod tests {
     use super::*;
 
-    /// Made by hand, so that no variable of the environment gets in.
+    /// Loads without clap, so that no environment variable has an effect.
     fn load(flags: Flags, text: &str) -> Result<Settings> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
@@ -264,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_cannot_be_right_is_refused() {
+    fn a_wrong_node_url_is_refused_and_names_the_flag() {
         let error = load(rpc("example.com"), "").unwrap_err();
         assert!(format!("{error:#}").contains("--rpc-url"));
         let ws = Flags { ws_url: Some("http://x".into()), ..Flags::default() };
@@ -272,14 +261,14 @@ mod tests {
     }
 
     #[test]
-    fn a_database_address_that_cannot_be_right_stops_nothing_that_needs_no_database() {
+    fn a_wrong_database_url_is_no_error_before_it_is_opened() {
         let flags = Flags { database_url: Some("nonsense".into()), ..Flags::default() };
         assert_eq!(load(flags, "").unwrap().database_url.unwrap().as_str(), "nonsense");
         assert!(load(Flags::default(), "database_url = 'mysql://h/d'\n").is_ok());
     }
 
     #[test]
-    fn the_printed_default_is_the_default() {
+    fn the_printed_file_sets_the_defaults_and_names_every_key() {
         let printed: File = toml::from_str(DEFAULT_FILE).unwrap();
         assert_eq!(printed, File::default());
         let uncommented: String = DEFAULT_FILE

@@ -1,5 +1,5 @@
-//! From a key to an action. Text fields take their keys first, dialogs come second, screens last;
-//! everything but text is looked up in the one command table.
+//! Maps a key to an action. Text fields get keys first, then dialogs, then screens. Every key but text is looked up in
+//! the one table of commands.
 mod chord;
 pub mod command;
 mod table;
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// What `key` means where the operator is.
+/// The action of `key` in the current dialog or screen.
 pub fn action(model: &Model, key: &KeyEvent) -> Action {
     if key.kind == KeyEventKind::Release {
         return Action::None;
@@ -50,7 +50,7 @@ pub fn action(model: &Model, key: &KeyEvent) -> Action {
     }
 }
 
-/// On a screen that shows nothing only the keys that leave mean anything.
+/// On a terminal that is too small, only keys that quit or close work.
 fn when_too_small(key: &KeyEvent, repeat: bool) -> Action {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     match key.code {

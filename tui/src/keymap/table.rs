@@ -1,4 +1,4 @@
-//! The one table of commands. Keymap, footer and help screen come from it and from nowhere else.
+//! The one table of commands. Keymap, footer and help screen are all made from it.
 use super::command::{Group, KeyCommand, Scope};
 use crate::action::command_id::CommandId;
 use crate::model::ui::Screen;

@@ -11,7 +11,7 @@ fn press(code: KeyCode) -> KeyEvent {
 }
 
 #[test]
-fn every_key_of_the_table_can_be_read_and_shown() {
+fn every_key_of_the_table_parses_and_has_a_label() {
     for c in COMMANDS {
         assert!(!c.keys.is_empty() && !c.help.is_empty() && !c.word.is_empty(), "{:?}", c.id);
         for key in c.keys {

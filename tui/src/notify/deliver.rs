@@ -1,29 +1,27 @@
-//! The ladder: desktop, then the terminal's own notices, then the bell. What the terminal has to be
-//! sent is returned, not written: only the drawing loop writes to the terminal.
+//! Delivers a notice: over the desktop, else by the terminal's own notification, else by the bell. Returns the bytes for
+//! the terminal instead of writing them, because only the event loop writes to the terminal.
 use super::{Notice, NotifyMethod, desktop, escape};
 
-/// What became of a notice.
+/// How a notice was delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// How it was given, for the log.
+    /// The method, for the log.
     pub how: &'static str,
-    /// Bytes for the terminal.
+    /// Bytes that the event loop must write to the terminal.
     pub bytes: Vec<u8>,
 }
 
-/// What the environment says about the terminal.
+/// What the environment variables say about the terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TerminalEnv {
-    /// The session is remote: its desktop is on another machine.
+    /// Over SSH: the desktop is on another machine.
     pub remote: bool,
-    /// Inside tmux.
     pub tmux: bool,
     /// The terminal's name, in lower case.
     pub terminal: String,
 }
 
 impl TerminalEnv {
-    /// Reads the environment.
     pub fn read() -> Self {
         let set = |name| std::env::var_os(name).is_some_and(|v| !v.is_empty());
         let text = |name| std::env::var(name).unwrap_or_default();
@@ -35,7 +33,7 @@ impl TerminalEnv {
         }
     }
 
-    /// The terminal's own way.
+    /// The notification that the terminal understands.
     fn terminal_method(&self) -> NotifyMethod {
         let is = |names: &[&str]| names.iter().any(|n| self.terminal.contains(n));
         if is(&["ghostty", "wezterm", "foot", "konsole", "rxvt"]) {
@@ -48,7 +46,7 @@ impl TerminalEnv {
     }
 }
 
-/// Gives `notice` by `way`.
+/// Delivers `notice` by `way`, or by the next simpler method that works.
 pub async fn deliver(notice: &Notice, way: NotifyMethod, env: &TerminalEnv) -> Outcome {
     match way {
         NotifyMethod::Off => Outcome { how: "not at all", bytes: vec![] },
@@ -86,7 +84,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_remote_session_never_asks_the_bus() {
+    async fn a_remote_session_uses_the_terminal_and_not_the_desktop() {
         let env = TerminalEnv { remote: true, tmux: false, terminal: "xterm-kitty".to_owned() };
         let outcome = deliver(&notice(), NotifyMethod::Auto, &env).await;
         assert_eq!(outcome.how, "osc9");
