@@ -177,7 +177,7 @@ async fn start(args: &Sandbox, base: &Path) -> Result<(Child, Ready)> {
     // Keep reading, or the child would block when the pipe is full.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     let ready = serde_json::from_str(&line).context(
-        "The sandbox speaks another version of this protocol. Build both from one source.",
+        "The sandbox and the control room are of different versions. Build both from one source.",
     )?;
     Ok((child, ready))
 }
@@ -187,7 +187,7 @@ fn log_tail(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<_> = text.lines().filter(|l| !l.trim().is_empty()).collect();
     let last = lines.iter().rev().take(3).rev().copied().collect::<Vec<_>>().join(" ");
-    if last.is_empty() { "it said nothing.".to_owned() } else { crate::text::clean(&last) }
+    if last.is_empty() { "it printed nothing.".to_owned() } else { crate::text::clean(&last) }
 }
 
 /// Closes the child's stdin, which tells it to exit. Kills it if it does not exit in time.

@@ -1,4 +1,4 @@
-//! The command line of what comes before a proposal and after its end. Values only.
+//! Arguments of the set-up commands: `multisig`, `program`, `buffer`, `close`.
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -9,7 +9,7 @@ use super::Output;
 use super::governance::{ProposeChange, ProposeDissolve, ProposeTransfer};
 use crate::config::{KeyFile, home::parser as path};
 
-/// Whether to sign, and how to print.
+/// Whether to sign, and how to print. Part of every set-up command that signs.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct SignArgs {
     /// Sign and send; without it only the preflight is printed
@@ -31,7 +31,7 @@ pub enum Multisig {
     ProposeDissolve(ProposeDissolve),
 }
 
-/// A new multisig.
+/// Arguments of `multisig create`.
 #[derive(Args, Debug)]
 pub struct MultisigCreate {
     /// Approvals that lock a proposal; more than half of the voters
@@ -70,7 +70,7 @@ pub struct MultisigCreate {
     pub sign: SignArgs,
 }
 
-/// A member to be.
+/// A new member, as `--member ADDRESS[:ROLES]` gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemberSpec {
     /// The key that signs.
@@ -105,7 +105,7 @@ pub enum Program {
     ProposeTransfer(ProposeTransfer),
 }
 
-/// A program to register.
+/// Arguments of `program register`.
 #[derive(Args, Debug)]
 pub struct Register {
     /// The program
@@ -114,7 +114,7 @@ pub struct Register {
     /// The multisig that will decide about its upgrades
     #[arg(long, value_name = "ADDRESS")]
     pub multisig: Pubkey,
-    /// Version of its accounts now
+    /// Current version of its accounts
     #[arg(long = "version", value_name = "N")]
     pub number: u16,
     /// The rest.
@@ -122,7 +122,7 @@ pub struct Register {
     pub sign: SignArgs,
 }
 
-/// A program to extend.
+/// Arguments of `program extend`.
 #[derive(Args, Debug)]
 pub struct Extend {
     /// The program
@@ -147,7 +147,7 @@ pub enum Buffer {
     Show(Show),
 }
 
-/// Code to upload.
+/// Arguments of `buffer upload`.
 #[derive(Args, Debug)]
 pub struct Upload {
     /// The ELF, as `cargo build-sbf` writes it
@@ -186,7 +186,7 @@ impl From<Role> for BufferRole {
     }
 }
 
-/// A buffer to freeze.
+/// Arguments of `buffer freeze`.
 #[derive(Args, Debug)]
 pub struct Freeze {
     /// The buffer
@@ -203,7 +203,7 @@ pub struct Freeze {
     pub sign: SignArgs,
 }
 
-/// A buffer to look at.
+/// Arguments of `buffer show`.
 #[derive(Args, Debug)]
 pub struct Show {
     /// The buffer
@@ -214,7 +214,7 @@ pub struct Show {
     pub output: Output,
 }
 
-/// What to close.
+/// Arguments of `close`.
 #[derive(Args, Debug)]
 pub struct Close {
     /// Address of the proposal, or its id [default: the one that is left]

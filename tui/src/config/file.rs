@@ -189,9 +189,9 @@ pub const DEFAULT_FILE: &str = r#"# Control room. Flags come first, then CONTROL
 # Further nodes of the same cluster: when one fails or falls behind, the mirror goes on with the next.
 # endpoints = [{ rpc_url = "https://other.example", ws_url = "wss://other.example" }]
 
-# Whom what is final is announced to while `control-room index` runs, each also possible as a [[webhooks]]
-# section of its own: proposals that were created, approved, ready, executed and so on. Messages are
-# signed; the secret is in a file that only you can read, or in the variable that secret_env names.
+# Where finalized events are announced while `control-room index` runs: proposals that were created, approved,
+# ready, executed and so on. Each webhook can also be a [[webhooks]] section. Messages are signed; the secret is
+# in a file that only you can read, or in the variable that secret_env names.
 # kinds: all of them where the key is left out. format: json, discord or slack. templates: a text for
 # each kind, with {name}, {what}, {id}, {version}, {eta}, {actor}, {program}, {proposal}, {multisig},
 # {signature} and {slot}.
@@ -237,16 +237,16 @@ pub const DEFAULT_FILE: &str = r#"# Control room. Flags come first, then CONTROL
 # listen = "127.0.0.1:9464"
 # Logs to stderr where no log_file is named; text or json.
 # log_format = "text"
-# How often all accounts are read again: only that finds every closed one.
+# How often all accounts are read again: only that finds every closed account.
 # reconcile_seconds = 60
-# Most slots that the mirror may lag before it counts as unhealthy, or its node before it is left.
+# Slots that the mirror may lag before it counts as unhealthy, or its node before the next one is used.
 # behind_slots = 20
 
 # Days after which the mirror forgets; without a number never. The audit log is always kept.
 [retention]
 # What happened here and not on chain: reconnects, repairs.
 # ops_days = 90
-# Announcements that every webhook has been told of.
+# Announcements that every webhook has received.
 # outbox_days = 90
 # Records and backups of accounts that are closed.
 # closed_days = 365

@@ -14,7 +14,7 @@ use crate::{cli::mirror::MigrateDb, config::Settings, text::clean};
 pub async fn run(settings: &Settings, args: &MigrateDb) -> Result<u8> {
     let Some(url) = settings.database_url.as_ref().map(|url| url.as_str()) else {
         bail!(
-            "No database is named; pass --database-url. A mirror in a file is brought up to date by whoever opens it."
+            "No database is named; pass --database-url. A SQLite mirror is brought up to date when it is opened."
         );
     };
     let done = migrate(url).await?;

@@ -129,7 +129,7 @@ fn hook_text(hook: &HookStatus) -> String {
         None => "not delivered to yet; `control-room index` delivers".to_owned(),
         Some(s) => {
             let wait = match hook.waiting {
-                0 => "told of everything".to_owned(),
+                0 => "up to date".to_owned(),
                 n => format!("{n} waiting from no. {}", s.next_id),
             };
             let tried = match s.attempts {
