@@ -18,9 +18,9 @@ use crate::{
 /// The name of an action in a table cell.
 pub(super) fn short(action: &Action) -> &'static str {
     match action {
-        Action::ConfigChange(_) => "multisig rules",
-        Action::TransferAuthority(_) => "handover",
-        Action::Dissolve => "multisig ends",
+        Action::ConfigChange(_) => "new rules",
+        Action::TransferAuthority(_) => "transfer",
+        Action::Dissolve => "dissolve",
     }
 }
 
