@@ -40,7 +40,7 @@ pub(super) async fn cancel(session: &Session, args: &Act, veto: bool) -> Result<
     let prepared = prepare(session, Verb::Cancel, args, None).await?;
     let preflight = &prepared.preflight;
     if preflight.intent.is_some()
-        && let Some(reason) = another_step(veto, preflight.step.name, &preflight.title)
+        && let Some(reason) = why_wrong_command(veto, preflight.step.name, &preflight.title)
     {
         let value = args.output.json.then(|| preflight_json(preflight, None, Some(&reason)));
         return failed(reason, value.as_ref());
@@ -49,7 +49,7 @@ pub(super) async fn cancel(session: &Session, args: &Act, veto: bool) -> Result<
 }
 
 /// Why the step `name`, with the title `title`, must not be signed by `veto` (if `veto`) or by `cancel`.
-fn another_step(veto: bool, name: &str, title: &str) -> Option<String> {
+fn why_wrong_command(veto: bool, name: &str, title: &str) -> Option<String> {
     match (veto, name == "veto") {
         (true, false) => Some(format!(
             "This key cannot veto: it would sign \"{title}\" instead. A veto takes the guardian's key; \
@@ -121,7 +121,7 @@ mod tests {
             (false, "vote to cancel", false),
             (false, "cancel", false),
         ] {
-            let reason = another_step(veto, name, "Vote to cancel proposal 0");
+            let reason = why_wrong_command(veto, name, "Vote to cancel proposal 0");
             assert_eq!(reason.is_some(), refused, "{veto} {name} {reason:?}");
         }
     }

@@ -42,21 +42,21 @@ pub(super) async fn run(session: &Session, args: &Audit) -> Result<u8> {
         None => list(session, &args.list).await,
         Some(AuditCommand::List(args)) => list(session, args).await,
         Some(AuditCommand::Verify(args)) => verify(session, args).await,
-        Some(AuditCommand::Export(args)) => write(session, args).await,
+        Some(AuditCommand::Export(args)) => export_log(session, args).await,
         Some(AuditCommand::Head(output)) => head(session, output.json).await,
     }
 }
 
 async fn list(session: &Session, args: &AuditList) -> Result<u8> {
     let refreshed = refresh_once(session.source(), Arc::clone(&session.store)).await;
-    let history = refreshed.map_err(|e| cluster::explained(session, &e))?.history;
+    let history = refreshed.map_err(|e| cluster::sentence_about(session, &e))?.history;
     let gap = history.map(|e| incomplete(&session.clean(&e)));
     let rows = session.store.audit(args.after, args.limit).await?;
     let fault = if args.check { check_chain(&*session.store).await? } else { None };
     let mut value = None;
     if args.output.json {
         value = Some(json!({
-            "rows": rows.iter().map(row).collect::<Vec<_>>(),
+            "rows": rows.iter().map(row_json).collect::<Vec<_>>(),
             "checked": args.check,
             "complete": gap.is_none(),
             "incomplete": gap,
@@ -97,7 +97,7 @@ async fn stored_gap(session: &Session) -> Result<Option<String>> {
     Ok(trouble.map(|reason| incomplete(&session.clean(&reason))))
 }
 
-fn row(r: &AuditRow) -> Value {
+fn row_json(r: &AuditRow) -> Value {
     json!({
         "seq": r.seq,
         "time": r.time,
@@ -125,8 +125,8 @@ struct LogCheck {
 
 async fn verify(session: &Session, args: &AuditVerify) -> Result<u8> {
     let (checked, gap) = match &args.file {
-        Some(path) => (of_export(path, args.limit)?, None),
-        None => (of_mirror(session, args.limit).await?, stored_gap(session).await?),
+        Some(path) => (check_file(path, args.limit)?, None),
+        None => (check_mirror(session, args.limit).await?, stored_gap(session).await?),
     };
     let found = u64::try_from(checked.faults.len()).unwrap_or(u64::MAX);
     let found = found.saturating_add(checked.more);
@@ -176,7 +176,7 @@ fn place_text(place: &Value) -> String {
     }
 }
 
-async fn of_mirror(session: &Session, limit: usize) -> Result<LogCheck> {
+async fn check_mirror(session: &Session, limit: usize) -> Result<LogCheck> {
     let report = check_store(&*session.store, limit).await?;
     let summary = format!(
         "Checked {} audit rows and {} accounts. Head {}.",
@@ -196,7 +196,7 @@ async fn of_mirror(session: &Session, limit: usize) -> Result<LogCheck> {
     })
 }
 
-fn of_export(path: &Path, limit: usize) -> Result<LogCheck> {
+fn check_file(path: &Path, limit: usize) -> Result<LogCheck> {
     let file = File::open(path).with_context(|| {
         format!("The export {} cannot be read. Check the path.", path.display())
     })?;
@@ -218,7 +218,7 @@ fn of_export(path: &Path, limit: usize) -> Result<LogCheck> {
     })
 }
 
-async fn write(session: &Session, args: &AuditExport) -> Result<u8> {
+async fn export_log(session: &Session, args: &AuditExport) -> Result<u8> {
     let format = match (args.format, &args.output) {
         (Some(ExportFormat::Csv), _) => FileFormat::Csv,
         (Some(ExportFormat::Jsonl), _) | (None, None) => FileFormat::JsonLines,
@@ -234,7 +234,7 @@ async fn write(session: &Session, args: &AuditExport) -> Result<u8> {
             }
         };
     };
-    let rows = to_file(session, format, path).await?;
+    let rows = export_to_file(session, format, path).await?;
     let gap = stored_gap(session).await?;
     let value = args.json.then(|| {
         json!({
@@ -262,7 +262,7 @@ fn print_or_fail(value: Option<&Value>, gap: Option<String>) -> Result<u8> {
 }
 
 /// Writes to a temporary file beside `path` and renames it, so that `path` never holds half an export.
-async fn to_file(session: &Session, format: FileFormat, path: &Path) -> Result<u64> {
+async fn export_to_file(session: &Session, format: FileFormat, path: &Path) -> Result<u64> {
     let failed = || {
         format!(
             "The export {} cannot be written. Choose another file.",

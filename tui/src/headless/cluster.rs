@@ -24,7 +24,7 @@ pub(super) async fn check_cluster(session: &Session, backend: &Backend) -> Resul
 
 /// The session for a command that names its target by address. If the mirror is of another cluster, prints a
 /// warning and returns a session with an empty store instead.
-pub(super) async fn for_address(session: &Session, backend: &Backend) -> Result<Session> {
+pub(super) async fn session_for_address(session: &Session, backend: &Backend) -> Result<Session> {
     let Some(reason) = other_cluster(session, backend).await else {
         return Ok(session.clone());
     };
@@ -49,7 +49,11 @@ async fn other_cluster(session: &Session, backend: &Backend) -> Option<String> {
             let given = backend.chain().genesis_hash();
             let stored = state.genesis_hash.filter(|stored| *stored != given)?;
             let base58 = |hash: [u8; 32]| Pubkey::new_from_array(hash).to_string();
-            return Some(differs(&session.settings, &base58(stored), &base58(given)));
+            return Some(other_cluster_sentence(
+                &session.settings,
+                &base58(stored),
+                &base58(given),
+            ));
         }
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("The mirror does not answer within {} s.", STATE_TIMEOUT.as_secs()),
@@ -63,40 +67,40 @@ async fn other_cluster(session: &Session, backend: &Backend) -> Option<String> {
 
 /// `error` as a sentence. If the mirror is of another cluster or program, it names the setting that chooses the
 /// mirror.
-pub(super) fn explained(session: &Session, error: &IndexerError) -> anyhow::Error {
+pub(super) fn sentence_about(session: &Session, error: &IndexerError) -> anyhow::Error {
     session.clean(&explanation(&session.settings, error))
 }
 
 fn explanation(settings: &Settings, error: &IndexerError) -> String {
     match error {
         IndexerError::Store(StoreError::WrongCluster { stored, given, .. }) => {
-            format!("{} {}", differs(settings, stored, given), advice(settings))
+            format!("{} {}", other_cluster_sentence(settings, stored, given), advice(settings))
         }
         IndexerError::Store(StoreError::WrongProgram { stored, given, .. }) => format!(
             "The mirror {} is of the manager program {stored}, not of {given}. Choose another one with {}.",
-            place(settings),
-            setting(settings)
+            mirror_location(settings),
+            mirror_flag(settings)
         ),
         other => other.to_string(),
     }
 }
 
-fn differs(settings: &Settings, stored: &str, given: &str) -> String {
+fn other_cluster_sentence(settings: &Settings, stored: &str, given: &str) -> String {
     format!(
         "The mirror {} is of the cluster with genesis hash {stored}, but the RPC node belongs to {given}.",
-        place(settings)
+        mirror_location(settings)
     )
 }
 
 fn advice(settings: &Settings) -> String {
     format!(
         "Point --rpc-url at a node of the mirror's cluster, or choose the mirror of the node's cluster with {}.",
-        setting(settings)
+        mirror_flag(settings)
     )
 }
 
 /// Where the mirror is: its URL without the password, or its file.
-fn place(settings: &Settings) -> String {
+fn mirror_location(settings: &Settings) -> String {
     match &settings.database_url {
         Some(url) => shown(url.as_str()),
         None => settings.sqlite().display().to_string(),
@@ -104,7 +108,7 @@ fn place(settings: &Settings) -> String {
 }
 
 /// The flag that chooses the mirror.
-fn setting(settings: &Settings) -> &'static str {
+fn mirror_flag(settings: &Settings) -> &'static str {
     match settings.database_url {
         Some(_) => "--database-url",
         None => "--data-dir",

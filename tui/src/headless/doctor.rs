@@ -37,8 +37,8 @@ const RETRY_PHRASES: [(&str, &str); 2] =
 /// # Errors
 /// When the output cannot be written.
 pub async fn run(settings: Settings, secrets: Secrets, json: bool) -> Result<u8> {
-    let mut found = files(&settings);
-    let state = store(&settings, &secrets, &mut found).await;
+    let mut found = check_files(&settings);
+    let state = check_store(&settings, &secrets, &mut found).await;
     let stored = state.and_then(|state| state.genesis_hash);
     found.extend(nodes(&session::source(&settings, ClusterKind::Shared), stored).await);
     let failed = found.iter().any(|f| f.verdict == CheckResult::Fail);
@@ -71,7 +71,7 @@ fn without_retries(text: &str) -> String {
 }
 
 /// Checks the schema's number and, if it is that of this build, the mirror's own state.
-async fn store(
+async fn check_store(
     settings: &Settings,
     secrets: &Secrets,
     found: &mut Vec<Finding>,
@@ -162,9 +162,9 @@ fn is_locked(words: &str) -> bool {
 }
 
 /// Checks the data folder, its disk, the key file and the configuration file.
-fn files(settings: &Settings) -> Vec<Finding> {
-    let mut out = vec![folder(&settings.data_dir)];
-    out.extend(free_space(&settings.data_dir));
+fn check_files(settings: &Settings) -> Vec<Finding> {
+    let mut out = vec![check_folder(&settings.data_dir)];
+    out.extend(check_free_space(&settings.data_dir));
     if let Some(key) = &settings.keypair {
         let opened = key.path().and_then(|path| {
             FileSigner::open(&path)?;
@@ -176,13 +176,13 @@ fn files(settings: &Settings) -> Vec<Finding> {
         });
     }
     if let Some(path) = &settings.file {
-        out.push(configuration(path));
+        out.push(check_configuration(path));
     }
     out
 }
 
 /// `path` if it exists, else the nearest folder above it that does.
-fn existing(path: &Path) -> PathBuf {
+fn nearest_existing(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     path.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/")).to_owned()
 }
@@ -190,7 +190,7 @@ fn existing(path: &Path) -> PathBuf {
 /// Whether something can be made at `path`. Makes an unnamed temporary file in the nearest folder that exists.
 /// Permission bits are not enough: root has all of them in /proc and can make no file there.
 fn can_make(path: &Path) -> Result<(), String> {
-    let there = existing(path);
+    let there = nearest_existing(path);
     if !there.is_dir() {
         return Err(format!("{} is not a folder", there.display()));
     }
@@ -198,7 +198,7 @@ fn can_make(path: &Path) -> Result<(), String> {
     made.map(drop).map_err(|e| format!("{} takes no new file ({})", there.display(), e.kind()))
 }
 
-fn folder(path: &Path) -> Finding {
+fn check_folder(path: &Path) -> Finding {
     let (about, shown) = ("data folder", path.display());
     match can_make(path) {
         Ok(()) if path.is_dir() => Finding::ok(about, format!("{shown} can be written.")),
@@ -212,9 +212,9 @@ fn folder(path: &Path) -> Finding {
     }
 }
 
-fn free_space(path: &Path) -> Option<Finding> {
+fn check_free_space(path: &Path) -> Option<Finding> {
     let about = "disk";
-    let stat = statvfs(existing(path)).ok()?;
+    let stat = statvfs(nearest_existing(path)).ok()?;
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     let text = format!("{} MiB are free for {}.", free >> 20, path.display());
     Some(match free {
@@ -227,7 +227,7 @@ fn free_space(path: &Path) -> Option<Finding> {
 }
 
 /// Warns when others can read the configuration file, which may hold access keys and a password.
-fn configuration(path: &Path) -> Finding {
+fn check_configuration(path: &Path) -> Finding {
     let about = "configuration";
     match fs::metadata(path).map(|m| m.permissions().mode()) {
         Ok(mode) if mode & 0o077 == 0 => {
@@ -254,17 +254,17 @@ mod tests {
     #[test]
     fn a_data_folder_that_is_a_file_or_cannot_be_made_fails_and_a_missing_one_does_not() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(folder(dir.path()).verdict, CheckResult::Ok);
-        assert_eq!(folder(&dir.path().join("a/b")).verdict, CheckResult::Ok);
+        assert_eq!(check_folder(dir.path()).verdict, CheckResult::Ok);
+        assert_eq!(check_folder(&dir.path().join("a/b")).verdict, CheckResult::Ok);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "the check leaves no file");
         let file = dir.path().join("file");
         fs::write(&file, "x").unwrap();
-        assert_eq!(folder(&file.join("a")).verdict, CheckResult::Fail);
+        assert_eq!(check_folder(&file.join("a")).verdict, CheckResult::Fail);
     }
 
     #[test]
     fn a_folder_that_takes_no_files_fails_even_for_root() {
-        let found = folder(Path::new("/proc/nope"));
+        let found = check_folder(Path::new("/proc/nope"));
         assert_eq!(found.verdict, CheckResult::Fail, "{}", found.text);
         assert!(found.text.contains("--data-dir"), "{}", found.text);
         let why = schema_of_file(Path::new("/proc/nope/x.db")).unwrap_err();
@@ -309,8 +309,8 @@ mod tests {
             [(0o600, CheckResult::Ok), (0o640, CheckResult::Warn), (0o604, CheckResult::Warn)]
         {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(configuration(&path).verdict, verdict, "{mode:o}");
+            assert_eq!(check_configuration(&path).verdict, verdict, "{mode:o}");
         }
-        assert_eq!(configuration(&dir.path().join("none")).verdict, CheckResult::Fail);
+        assert_eq!(check_configuration(&dir.path().join("none")).verdict, CheckResult::Fail);
     }
 }

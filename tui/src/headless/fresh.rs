@@ -42,7 +42,7 @@ pub(super) async fn fresh(session: &Session) -> Result<Fresh> {
             }
             Ok(Fresh { snapshot, history })
         }
-        Err(error) if can_do_without(&error) => {
+        Err(error) if is_mirror_problem(&error) => {
             let reason = session.clean(&error).to_string();
             warn(session, &format!("{reason} Going on from the chain alone."));
             let memory: Arc<dyn Store> = Arc::new(SqliteStore::open_in_memory()?);
@@ -52,13 +52,13 @@ pub(super) async fn fresh(session: &Session) -> Result<Fresh> {
             warn_of_gaps(session, &done);
             Ok(Fresh { snapshot: loader::read(&*memory).await?, history: Some(reason) })
         }
-        Err(error) => Err(cluster::explained(session, &error)),
+        Err(error) => Err(cluster::sentence_about(session, &error)),
     }
 }
 
 /// Whether `error` is a problem of the mirror alone, so that the chain can be read without it. A mirror of another
 /// cluster or program is not: then a setting is wrong.
-fn can_do_without(error: &IndexerError) -> bool {
+fn is_mirror_problem(error: &IndexerError) -> bool {
     match error {
         IndexerError::Store(StoreError::WrongCluster { .. } | StoreError::WrongProgram { .. }) => {
             false
@@ -87,13 +87,13 @@ mod tests {
 
     #[test]
     fn only_problems_of_the_mirror_itself_are_worked_around() {
-        let store = |e| can_do_without(&IndexerError::Store(e));
+        let store = |e| is_mirror_problem(&IndexerError::Store(e));
         let place = || "here".to_owned();
         assert!(store(StoreError::Unavailable { place: place(), detail: String::new() }));
         assert!(store(StoreError::ReadOnly { place: place(), what: "x" }));
         let (stored, given) = (String::new(), String::new());
         assert!(!store(StoreError::WrongCluster { place: place(), stored, given }));
         let behind = IndexerError::Behind { url: String::new(), slot: 1, seen: 2 };
-        assert!(!can_do_without(&behind), "then the node is at fault");
+        assert!(!is_mirror_problem(&behind), "then the node is at fault");
     }
 }

@@ -23,18 +23,22 @@ use crate::{
 const DIFFERS_EXIT_CODE: u8 = 1;
 
 pub(super) async fn run(session: &Session, args: &Index) -> Result<u8> {
-    if args.once || args.verify { once(session, args).await } else { forever(session, args).await }
+    if args.once || args.verify {
+        run_once(session, args).await
+    } else {
+        run_until_stopped(session, args).await
+    }
 }
 
 /// Fills the mirror once, compares every field with the chain, and prints the result.
-async fn once(session: &Session, args: &Index) -> Result<u8> {
+async fn run_once(session: &Session, args: &Index) -> Result<u8> {
     let done = backfill_once(session.source(), Arc::clone(&session.store))
         .await
-        .map_err(|e| cluster::explained(session, &e))?;
+        .map_err(|e| cluster::sentence_about(session, &e))?;
     let report = verify(&session.source(), &*session.store).await.map_err(|e| session.clean(&e))?;
     let digest = digest(&*session.store).await?;
     let found = report.differences.len();
-    let error = problem(&report, done.doubt.as_deref());
+    let error = why_not_equal(&report, done.doubt.as_deref());
     let shown = report.differences.iter().take(args.limit);
     if args.output.json {
         print_json(&json!({
@@ -93,7 +97,7 @@ async fn once(session: &Session, args: &Index) -> Result<u8> {
 }
 
 /// Why the mirror is not proved equal to the chain, if it is not.
-fn problem(report: &VerifyReport, doubt: Option<&str>) -> Option<String> {
+fn why_not_equal(report: &VerifyReport, doubt: Option<&str>) -> Option<String> {
     let found = report.differences.len();
     if found > 0 {
         return Some(format!(
@@ -110,7 +114,7 @@ fn problem(report: &VerifyReport, doubt: Option<&str>) -> Option<String> {
 }
 
 /// Mirrors until Ctrl-C or SIGTERM. Prints each change of the connection and of the reasons to distrust the mirror.
-async fn forever(session: &Session, args: &Index) -> Result<u8> {
+async fn run_until_stopped(session: &Session, args: &Index) -> Result<u8> {
     let source = session.source();
     let limits = session.limits();
     let metrics = source.metrics.clone();
@@ -140,9 +144,9 @@ async fn forever(session: &Session, args: &Index) -> Result<u8> {
         if let Conn::Stopped { reason } = &now.conn {
             break Some(session.secrets.scrub(reason));
         }
-        let text = state(session, &now);
+        let text = state_text(session, &now);
         if text != last {
-            say(session, args.output.json, &now, &text)?;
+            print_state(session, args.output.json, &now, &text)?;
             last = text;
         }
         tokio::select! {
@@ -174,7 +178,7 @@ async fn listen(at: std::net::SocketAddr, probe: http::Probe) -> Result<http::Se
 }
 
 /// The state in words. It has no slot number, so that it changes only when something happens.
-fn state(session: &Session, now: &Health) -> String {
+fn state_text(session: &Session, now: &Health) -> String {
     let mut text = match &now.conn {
         Conn::Connecting => "Connecting".to_owned(),
         Conn::Live => "Live".to_owned(),
@@ -194,7 +198,7 @@ fn state(session: &Session, now: &Health) -> String {
     text
 }
 
-fn say(session: &Session, json: bool, now: &Health, text: &str) -> Result<()> {
+fn print_state(session: &Session, json: bool, now: &Health, text: &str) -> Result<()> {
     tracing::info!(slot = now.slot, lag = now.lag(), "{text}");
     if json {
         return print(

@@ -5,7 +5,7 @@ use solana_pubkey::Pubkey;
 use upgrade_manager::{seeds, state::ProgramUpgradeState};
 
 use super::{
-    cluster::{check_cluster, for_address},
+    cluster::{check_cluster, session_for_address},
     fresh, warn,
 };
 use crate::{cli::Act, model::snapshot::Snapshot, session::Session, text::clean};
@@ -19,7 +19,7 @@ pub(super) async fn find(
     args: &Act,
 ) -> Result<(Session, Pubkey)> {
     if let Some(address) = address(args.proposal.as_deref()) {
-        return Ok((for_address(session, backend).await?, address));
+        return Ok((session_for_address(session, backend).await?, address));
     }
     check_cluster(session, backend).await?;
     Ok((session.clone(), by_mirror(session, backend, verb, args).await?))
@@ -39,7 +39,7 @@ async fn by_mirror(session: &Session, backend: &Backend, verb: Verb, args: &Act)
     let chain = backend.chain();
     let state = accounts::program_state(chain, &program).await.map_err(|e| session.clean(&e))?;
     let Some(id) = wanted_id(args.proposal.as_deref())? else {
-        return live(&state, verb);
+        return live_proposal(&state, verb);
     };
     // Upgrade proposals and proposals about the multisig share one sequence of ids.
     let places = [
@@ -65,7 +65,7 @@ fn wanted_id(wanted: Option<&str>) -> Result<Option<u64>> {
 }
 
 /// The proposal that `verb` acts on when none is named.
-fn live(state: &ProgramUpgradeState, verb: Verb) -> Result<Pubkey> {
+fn live_proposal(state: &ProgramUpgradeState, verb: Verb) -> Result<Pubkey> {
     let after = matches!(verb, Verb::RollBack { .. }).then_some(state.last_executed).flatten();
     state.live_proposal.or(after).ok_or_else(|| {
         anyhow!(
@@ -101,7 +101,7 @@ pub(super) fn choose(snapshot: &Snapshot, verb: Verb, args: &Act) -> Result<Pubk
         let other = multisig.iter().find(|r| r.account.terms.id == id).map(|r| r.pubkey);
         return row.map(|r| r.pubkey).or(other).ok_or_else(none);
     }
-    live(state, verb)
+    live_proposal(state, verb)
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub(super) fn message_lines(model: &Model, area: Rect) -> Vec<Line<'static>> {
     let most = if in_dialog || !lines.is_empty() { 2 } else { MAX_MESSAGE_LINES };
     let text = match &model.message {
         Some(message) => Some((message.level, message.text.clone())),
-        None if lines.is_empty() => trouble(model).map(|text| (Level::Warn, text)),
+        None if lines.is_empty() => mirror_warnings(model).map(|text| (Level::Warn, text)),
         None => None,
     };
     if let Some((level, text)) = text {
@@ -55,7 +55,7 @@ fn dismissal(model: &Model, in_dialog: bool) -> Line<'static> {
 }
 
 /// What is wrong with the mirror.
-fn trouble(model: &Model) -> Option<String> {
+fn mirror_warnings(model: &Model) -> Option<String> {
     let doubts = model.doubts();
     let mut parts: Vec<String> = model.health.error.as_deref().map(clean).into_iter().collect();
     if doubts.contains(&Reason::NodeBehind) {

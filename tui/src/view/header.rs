@@ -96,8 +96,8 @@ fn connection(model: &Model) -> (String, Meaning) {
     let mut doubts = doubts.into_iter().filter(|r| live || *r == Reason::DbDown);
     let why = match (doubts.next(), doubts.count()) {
         (None, _) => String::new(),
-        (Some(reason), 0) => format!(", {}", doubt(model, reason)),
-        (Some(reason), more) => format!(", {} +{more}", doubt(model, reason)),
+        (Some(reason), 0) => format!(", {}", reason_words(model, reason)),
+        (Some(reason), more) => format!(", {} +{more}", reason_words(model, reason)),
     };
     let glyph = model.theme.glyph(meaning);
     let slot = match health.stored {
@@ -108,7 +108,7 @@ fn connection(model: &Model) -> (String, Meaning) {
 }
 
 /// A reason to distrust the mirror, in two or three words.
-fn doubt(model: &Model, reason: Reason) -> String {
+fn reason_words(model: &Model, reason: Reason) -> String {
     let words = match reason {
         Reason::Startup => "first reading",
         Reason::GapFill => "reading a gap",

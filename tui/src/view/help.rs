@@ -1,7 +1,7 @@
 //! The help screen: every command from the table, and what the statuses mean.
 use ratatui::{Frame, layout::Rect, text::Line};
 
-use super::filtered;
+use super::title_with_filter;
 use crate::{
     keymap::{COMMANDS, Group, Scope, label},
     model::{
@@ -27,7 +27,7 @@ const STATUSES: [(&str, &str); 10] = [
 
 pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     let theme = model.theme;
-    let block = panel::block(theme, filtered(model, "Help"), true);
+    let block = panel::block(theme, title_with_filter(model, "Help"), true);
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let scroll = model.ui.scroll.get(&Screen::Help).copied().unwrap_or(0);

@@ -108,7 +108,7 @@ fn too_small(model: &Model, frame: &mut Frame, area: Rect) -> Option<DialogDrawn
 }
 
 /// The text of an empty table before the mirror holds a complete snapshot, when "nothing there" would be a guess.
-fn reading(model: &Model) -> Option<String> {
+fn loading_text(model: &Model) -> Option<String> {
     let health = &model.health;
     if model.snapshot.complete && !health.reasons.contains(&Reason::Startup) {
         return None;
@@ -137,18 +137,18 @@ fn reading(model: &Model) -> Option<String> {
 }
 
 /// The title of a table; says so when rows beyond `most` were left out.
-fn capped(title: &str, which: &str, rows: usize, most: u32) -> String {
+fn title_with_cap(title: &str, which: &str, rows: usize, most: u32) -> String {
     let full = u32::try_from(rows).unwrap_or(u32::MAX) >= most;
     if full { format!("{title}, {which} {}", grouped(u64::from(most))) } else { title.to_owned() }
 }
 
 /// The text of a table without rows: `otherwise`, or that the filter hides them.
-fn empty<'a>(model: &Model, otherwise: &'a str) -> &'a str {
+fn empty_text<'a>(model: &Model, otherwise: &'a str) -> &'a str {
     if model.ui.needle().trim().is_empty() { otherwise } else { s::NO_MATCH }
 }
 
 /// The title of a table, with its filter.
-fn filtered(model: &Model, title: &str) -> String {
+fn title_with_filter(model: &Model, title: &str) -> String {
     match model.ui.filter.get(&model.ui.screen) {
         Some(f) if model.ui.filtering => format!("{title} /{f}_"),
         Some(f) if !f.is_empty() => format!("{title} /{f}"),

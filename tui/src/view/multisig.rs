@@ -30,7 +30,7 @@ pub(super) fn title(p: &GovernanceProposal) -> String {
 }
 
 /// Pause or guardian of the selected program's multisig, to follow a title.
-pub(super) fn standing(model: &Model) -> String {
+pub(super) fn pause_or_guardian(model: &Model) -> String {
     let state = model.ui.program.selected().and_then(|p| model.snapshot.program(p));
     let Some(multisig) = state.and_then(|s| model.snapshot.multisig(&s.multisig)) else {
         return String::new();
@@ -46,7 +46,7 @@ pub(super) fn standing(model: &Model) -> String {
 }
 
 /// Status, timing and votes.
-pub(super) fn standing_lines(
+pub(super) fn status_lines(
     model: &Model,
     p: &GovernanceProposal,
     width: usize,

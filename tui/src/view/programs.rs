@@ -6,7 +6,7 @@ use ratatui::{
 use unicode_width::UnicodeWidthStr;
 use upgrade_manager::state::{Choice, Votable};
 
-use super::{empty, filtered, multisig, reading, tally};
+use super::{empty_text, loading_text, multisig, tally, title_with_filter};
 use crate::{
     model::{
         Model,
@@ -72,12 +72,12 @@ fn table_of_programs(
     area: Rect,
     ids: &[solana_pubkey::Pubkey],
 ) -> u16 {
-    let none = reading(model)
+    let none = loading_text(model)
         .unwrap_or_else(|| "No program is registered with the manager on this chain.".to_owned());
     let props = TableProps {
-        title: filtered(model, "Programs"),
+        title: title_with_filter(model, "Programs"),
         columns: &PROGRAMS,
-        empty: empty(model, &none),
+        empty: empty_text(model, &none),
         focused: model.ui.pane == Pane::Programs,
     };
     let selected = model.ui.program.index(ids);
@@ -110,12 +110,12 @@ fn table_of_proposals(
     ids: &[solana_pubkey::Pubkey],
 ) -> u16 {
     let whose = model.ui.program.selected().map(|p| model.name(p)).unwrap_or_default();
-    let none = reading(model).unwrap_or_else(|| "No proposal has been made.".to_owned());
+    let none = loading_text(model).unwrap_or_else(|| "No proposal has been made.".to_owned());
     let props = TableProps {
         title: if whose.is_empty() {
             "Proposals".into()
         } else {
-            format!("Proposals of {whose}{}", multisig::standing(model))
+            format!("Proposals of {whose}{}", multisig::pause_or_guardian(model))
         },
         columns: &PROPOSALS,
         empty: &none,
@@ -176,7 +176,7 @@ fn detail(model: &Model, width: usize) -> Vec<ratatui::text::Line<'static>> {
     let row = match model.ui.proposal.selected().and_then(|id| model.snapshot.decision(id)) {
         Some(Decision::Upgrade(row)) => row,
         Some(Decision::Multisig(row)) => {
-            return multisig::standing_lines(model, &row.account, width);
+            return multisig::status_lines(model, &row.account, width);
         }
         None => return vec![],
     };

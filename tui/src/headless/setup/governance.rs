@@ -35,7 +35,7 @@ fn choose(snapshot: &Snapshot) -> Result<Pubkey> {
 }
 
 /// The session to use, the set-up manager, and the multisig that `--multisig` names or that is the only one.
-async fn of_multisig(
+async fn open_with_multisig(
     session: &Session,
     wanted: Option<Pubkey>,
 ) -> Result<(Session, SetupManager, Pubkey)> {
@@ -52,7 +52,7 @@ async fn of_multisig(
 }
 
 pub(super) async fn change(session: &Session, args: &ProposeChange) -> Result<u8> {
-    let (session, setup, multisig) = of_multisig(session, args.multisig).await?;
+    let (session, setup, multisig) = open_with_multisig(session, args.multisig).await?;
     let shown = setup
         .propose_change(&multisig, &requested_change(args), request(&args.proposal_args))
         .await;
@@ -61,7 +61,7 @@ pub(super) async fn change(session: &Session, args: &ProposeChange) -> Result<u8
 }
 
 pub(super) async fn dissolve(session: &Session, args: &ProposeDissolve) -> Result<u8> {
-    let (session, setup, multisig) = of_multisig(session, args.multisig).await?;
+    let (session, setup, multisig) = open_with_multisig(session, args.multisig).await?;
     let shown = setup.propose_dissolve(&multisig, request(&args.proposal_args)).await;
     confirm::run(&session, &setup, shown.map_err(|e| session.clean(&e))?, args.sign, "proposal")
         .await
@@ -76,13 +76,13 @@ pub(super) async fn transfer(session: &Session, args: &ProposeTransfer) -> Resul
 }
 
 pub(super) async fn pause(session: &Session, args: &MultisigArgs) -> Result<u8> {
-    let (session, setup, multisig) = of_multisig(session, args.multisig).await?;
+    let (session, setup, multisig) = open_with_multisig(session, args.multisig).await?;
     let shown = setup.pause(&multisig).await.map_err(|e| session.clean(&e))?;
     confirm::run(&session, &setup, shown, args.sign, "multisig").await
 }
 
 pub(super) async fn unpause(session: &Session, args: &MultisigArgs) -> Result<u8> {
-    let (session, setup, multisig) = of_multisig(session, args.multisig).await?;
+    let (session, setup, multisig) = open_with_multisig(session, args.multisig).await?;
     let shown = setup.unpause(&multisig).await.map_err(|e| session.clean(&e))?;
     confirm::run(&session, &setup, shown, args.sign, "multisig").await
 }

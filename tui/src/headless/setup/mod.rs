@@ -90,6 +90,6 @@ async fn open_setup(session: &Session) -> Result<SetupManager> {
 async fn open_setup_by_address(session: &Session) -> Result<(Session, SetupManager)> {
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
-    let session = super::cluster::for_address(session, &backend).await?;
+    let session = super::cluster::session_for_address(session, &backend).await?;
     Ok((session, SetupManager::new(&backend.context())))
 }
