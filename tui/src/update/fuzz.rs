@@ -6,7 +6,7 @@ use backend::Verb;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proptest::prelude::*;
 
-use super::tests::Robot;
+use super::robot::Robot;
 use crate::{action::Action, fixtures};
 
 #[derive(Clone, Debug)]

@@ -6,11 +6,13 @@ mod dialogs;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
-mod on_view;
+mod recheck_tests;
 #[cfg(test)]
-mod recheck;
+mod robot;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod visibility_tests;
 
 use std::time::{Duration, Instant};
 

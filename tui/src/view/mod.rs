@@ -1,5 +1,7 @@
 //! Draws the model, one file for each screen. Changes nothing, reads no clock and does no I/O. Returns what was visible,
 //! so that keys act only on that.
+#[cfg(test)]
+mod accuracy_tests;
 mod audit;
 mod dialog;
 mod footer;
@@ -15,8 +17,6 @@ mod sent;
 mod tally;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod truth_tests;
 
 use indexer::{Conn, Reason};
 use ratatui::{

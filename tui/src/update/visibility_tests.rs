@@ -4,7 +4,7 @@ use std::time::Instant;
 use backend::{Check, Step, Verb};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::tests::{Robot, sandbox};
+use super::robot::{Robot, sandbox};
 use crate::{
     action::{Action, command_id::CommandId},
     effect::Effect,

@@ -4,7 +4,7 @@ use std::time::Instant;
 use backend::Verb;
 use upgrade_manager::state::Votable;
 
-use super::tests::Robot;
+use super::robot::Robot;
 use crate::{
     action::{Action, command_id::CommandId},
     effect::Effect,
