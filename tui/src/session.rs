@@ -86,7 +86,7 @@ impl Session {
                 let reason = secrets.scrub(&format!("{error:#}"));
                 let reason = crate::text::clean(&reason);
                 eprintln!(
-                    "Warning: {reason} Going on from the chain alone; what is sent is not written down."
+                    "Warning: {reason} Continuing with the chain alone; sent transactions are not recorded."
                 );
                 let store: Arc<dyn Store> = Arc::new(SqliteStore::open_in_memory()?);
                 let session = Self::with(settings, secrets, store);
@@ -201,10 +201,7 @@ impl Session {
             elapsed_ms: u64::try_from(tx.elapsed.as_millis()).unwrap_or(u64::MAX),
             error: tx.error.clone(),
         };
-        self.store
-            .record_sent(&row)
-            .await
-            .context("The sent transaction could not be written down.")
+        self.store.record_sent(&row).await.context("The sent transaction could not be recorded.")
     }
 }
 

@@ -187,7 +187,7 @@ mod without_mirror {
             assert_eq!(code, Some(1), "{command} {err}");
             let warnings: Vec<_> = err.lines().filter(|l| l.starts_with("Warning: ")).collect();
             let [warning] = warnings.as_slice() else { panic!("{command} {err}") };
-            for part in ["genesis hash", "Going on", "not written down", "--data-dir"] {
+            for part in ["genesis hash", "Continuing", "not recorded", "--data-dir"] {
                 assert!(warning.contains(part), "{command} {err}");
             }
             assert!(!err.contains("--database-url"), "{command} {err}");

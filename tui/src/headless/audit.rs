@@ -302,7 +302,7 @@ async fn head(session: &Session, json: bool) -> Result<u8> {
         print(&format!(
             "up to slot {} of the cluster {}",
             state.history_slot,
-            genesis.as_deref().unwrap_or("that no mirror was made of yet")
+            genesis.as_deref().unwrap_or("that was never mirrored")
         ))?;
     }
     print_or_fail(value.as_ref(), gap)

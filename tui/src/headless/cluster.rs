@@ -31,7 +31,7 @@ pub(super) async fn session_for_address(session: &Session, backend: &Backend) ->
     warn(
         session,
         &format!(
-            "{reason} Going on from the chain of the RPC node alone; what is sent is not written down. {}",
+            "{reason} Continuing with the chain of the RPC node alone; sent transactions are not recorded. {}",
             advice(&session.settings)
         ),
     );

@@ -44,7 +44,7 @@ pub(super) async fn fresh(session: &Session) -> Result<Fresh> {
         }
         Err(error) if is_mirror_problem(&error) => {
             let reason = session.clean(&error).to_string();
-            warn(session, &format!("{reason} Going on from the chain alone."));
+            warn(session, &format!("{reason} Continuing with the chain alone."));
             let memory: Arc<dyn Store> = Arc::new(SqliteStore::open_in_memory()?);
             let done = accounts_once(session.source(), Arc::clone(&memory))
                 .await

@@ -35,7 +35,7 @@ async fn by_mirror(session: &Session, backend: &Backend, verb: Verb, args: &Act)
     let Some(program) = args.program else {
         bail!("{error} Name the proposal with --proposal ADDRESS: that needs no list of accounts.");
     };
-    warn(session, &format!("{error} Going on with the accounts of program {program} alone."));
+    warn(session, &format!("{error} Continuing with the accounts of program {program} alone."));
     let chain = backend.chain();
     let state = accounts::program_state(chain, &program).await.map_err(|e| session.clean(&e))?;
     let Some(id) = wanted_id(args.proposal.as_deref())? else {

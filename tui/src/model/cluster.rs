@@ -51,8 +51,8 @@ impl Cluster {
     /// How carefully `verb` must be confirmed here. On a shared cluster, verbs that replace code or rewrite users'
     /// accounts need a typed word.
     pub fn danger(&self, verb: Verb) -> Danger {
-        let grave = verb.danger() == Danger::TypeToConfirm || verb == Verb::Migrate;
-        match (self.kind, grave) {
+        let dangerous = verb.danger() == Danger::TypeToConfirm || verb == Verb::Migrate;
+        match (self.kind, dangerous) {
             (ClusterKind::Shared, true) => Danger::TypeToConfirm,
             _ => Danger::Confirm,
         }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn grave_verbs_are_typed_on_shared_chains_only() {
+    fn only_shared_clusters_need_a_typed_word() {
         let shared = Cluster::identify("x", "https://rpc.example.com", false);
         let local = Cluster::identify("x", "http://localhost:8899", false);
         let give_up = Verb::RollBack { give_up: true };

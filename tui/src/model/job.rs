@@ -99,7 +99,7 @@ impl Job {
         match (self.sent, self.sending) {
             (0, false) => "reading the chain again, nothing is signed yet",
             (0, true) => "signing, sending, waiting for the outcome",
-            _ => "the outcome is known, writing it down",
+            _ => "the outcome is known, recording it",
         }
     }
 

@@ -42,7 +42,7 @@ pub enum Level {
     Info,
     /// Something worked.
     Ok,
-    /// Something was refused, or deserves a look.
+    /// Something was refused, or needs attention.
     Warn,
     /// Something failed.
     Error,

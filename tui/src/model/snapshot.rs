@@ -39,7 +39,6 @@ pub enum Decision<'a> {
 }
 
 impl Decision<'_> {
-    /// Its address.
     pub fn address(&self) -> Pubkey {
         match self {
             Self::Upgrade(row) => row.pubkey,
@@ -47,7 +46,7 @@ impl Decision<'_> {
         }
     }
 
-    /// Its id, from one row for both kinds.
+    /// The id; both kinds share one sequence of ids.
     pub fn id(&self) -> u64 {
         match self {
             Self::Upgrade(row) => row.account.terms.id,
@@ -55,7 +54,6 @@ impl Decision<'_> {
         }
     }
 
-    /// Where it stands.
     pub fn status(&self) -> ProposalStatus {
         match self {
             Self::Upgrade(row) => row.account.status,
@@ -63,7 +61,7 @@ impl Decision<'_> {
         }
     }
 
-    /// Slot at which it was seen like this.
+    /// The slot at which the account was seen in this state.
     pub fn slot(&self) -> u64 {
         match self {
             Self::Upgrade(row) => row.slot,
@@ -71,7 +69,6 @@ impl Decision<'_> {
         }
     }
 
-    /// Whether its account is closed.
     pub fn is_closed(&self) -> bool {
         match self {
             Self::Upgrade(row) => row.closed_slot.is_some(),
@@ -79,7 +76,7 @@ impl Decision<'_> {
         }
     }
 
-    /// What votes name.
+    /// The digest of the terms, which every vote names.
     pub fn digest(&self) -> [u8; 32] {
         match self {
             Self::Upgrade(row) => row.account.digest,
@@ -89,7 +86,7 @@ impl Decision<'_> {
 }
 
 impl Snapshot {
-    /// Programs in the order of the table: those on the move first, then by address.
+    /// Programs in the order of the table: those with a live proposal first, then by address.
     pub fn programs(&self) -> Vec<&Row<ProgramUpgradeState>> {
         let mut rows: Vec<_> =
             self.view.programs.iter().filter(|r| r.closed_slot.is_none()).collect();
@@ -151,7 +148,7 @@ impl Snapshot {
         self.multisig(&proposal.terms.multisig)
     }
 
-    /// What is known of `buffer`.
+    /// The attestation of `buffer`.
     pub fn attestation(&self, buffer: &Pubkey) -> Option<&Row<BufferAttestation>> {
         self.view.attestations.iter().find(|r| r.account.buffer == *buffer)
     }

@@ -129,7 +129,7 @@ impl Timing {
             Self::WaitingSlots(slots) => format!("waits for {slots} more slots"),
             Self::Ready(left) => format!("ready to execute, {} left", countdown(left)),
             Self::Paused(left) => format!("PAUSED, executable in {}", countdown(left)),
-            Self::PausedPastWindow(left) => format!("PAUSED past its end in {}", countdown(left)),
+            Self::PausedPastWindow(left) => format!("PAUSED, window ends in {}", countdown(left)),
             Self::Executed(left) => format!("rollback open {}", countdown(left)),
             Self::RollingBack => "rollback decided".to_owned(),
             Self::Ended => "ended".to_owned(),

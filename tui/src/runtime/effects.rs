@@ -179,7 +179,7 @@ impl EffectRunner {
     /// Warns that `tx` was sent but could not be recorded, so the screen Sent lacks it.
     async fn say_not_recorded(&self, tx: &backend::SentTx, error: &anyhow::Error) {
         let text = format!(
-            "Transaction {} was sent and cannot be written down here, so the screen Sent lacks it: {error:#}",
+            "Transaction {} was sent but could not be recorded, so the screen Sent lacks it: {error:#}",
             tx.signature
         );
         let _ = self.actions.send(Action::Say(Level::Error, self.clean(&text))).await;

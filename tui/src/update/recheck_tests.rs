@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[test]
-fn checks_are_made_anew_when_the_timelock_ends_or_the_node_comes_back() {
+fn checks_are_made_again_when_the_timelock_ends_or_the_node_is_back() {
     let f = fixtures::timelocked();
     let mut r = Robot::new(fixtures::model(&f, Instant::now()));
     let answered = |r: &mut Robot, result| {

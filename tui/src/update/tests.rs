@@ -26,7 +26,7 @@ fn enter_alone_never_confirms() {
     let mut r = sandbox(&fixtures::active(1));
     r.open('a').wait(600).press(KeyCode::Enter);
     assert!(!r.submitted() && r.model.dialog.is_none(), "Enter pressed Cancel");
-    assert!(matches!(r.requested.first(), Some(Effect::Discard(_))), "and the intent is forgotten");
+    assert!(matches!(r.requested.first(), Some(Effect::Discard(_))), "and its intent is discarded");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn y_confirms_in_the_sandbox_but_not_while_held() {
 }
 
 #[test]
-fn a_y_held_since_before_the_dialog_confirms_nothing() {
+fn a_y_held_since_before_the_dialog_opened_confirms_nothing() {
     let mut r = sandbox(&ready());
     r.open('x');
     for _ in 0..100 {
@@ -98,7 +98,7 @@ fn a_y_held_since_before_the_dialog_confirms_nothing() {
 }
 
 #[test]
-fn on_a_shared_cluster_the_program_is_typed_for_grave_verbs() {
+fn on_a_shared_cluster_dangerous_verbs_need_the_programs_name() {
     for (c, f) in [
         ('x', ready()),
         ('m', fixtures::migrating(0, 0)),
@@ -196,7 +196,7 @@ fn a_second_action_waits_for_the_first() {
 }
 
 #[test]
-fn writing_is_refused_with_a_reason() {
+fn signing_without_key_or_connection_is_refused_with_the_reason() {
     use indexer::Conn;
     type Spoil = fn(&mut Model);
     let cases: [(Spoil, &str); 4] = [
@@ -228,7 +228,7 @@ fn a_verb_that_does_not_fit_the_status_is_refused_and_names_the_status() {
 }
 
 #[test]
-fn a_connection_that_breaks_under_the_dialog_stops_the_signature() {
+fn a_connection_lost_while_the_dialog_is_open_stops_the_signature() {
     let mut r = sandbox(&fixtures::active(1));
     r.open('a').wait(600);
     r.model.health.conn = indexer::Conn::Reconnecting { attempt: 1, retry_at: r.now };
@@ -263,7 +263,7 @@ fn progress_and_end_of_a_job_reach_the_screen() {
 }
 
 #[test]
-fn enter_drills_down_and_esc_comes_back() {
+fn enter_opens_the_next_screen_and_esc_goes_back() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::Enter);
     assert_eq!(r.model.ui.screen, Screen::Proposal);
@@ -306,7 +306,7 @@ fn the_sandbox_changes_keys_and_moves_the_clock() {
 }
 
 #[test]
-fn checks_of_the_open_proposal_follow_its_state() {
+fn checks_are_made_again_when_the_proposal_changes() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::Enter);
     let Some(Effect::Check(ticket, _)) = r.requested.first().cloned() else { panic!() };

@@ -52,7 +52,7 @@ fn press_everything(r: &mut Robot, leave: &[KeyCode]) {
 }
 
 #[test]
-fn nothing_acts_on_a_terminal_that_is_too_small() {
+fn on_a_too_small_terminal_keys_only_quit() {
     for size in [SMALL, (59, 24), (80, 14), (1, 1)] {
         let mut r = sandbox(&fixtures::active(1));
         r.resize(size);
@@ -61,17 +61,17 @@ fn nothing_acts_on_a_terminal_that_is_too_small() {
         assert_eq!(state(&r), before, "{size:?}");
         assert!(!r.model.quit);
         r.press(KeyCode::Char('q'));
-        assert!(r.model.quit, "one can leave");
+        assert!(r.model.quit, "q still quits");
     }
 }
 
 #[test]
-fn a_dialog_that_a_small_terminal_hides_is_neither_confirmed_there_nor_at_once_afterwards() {
+fn a_dialog_hidden_by_a_small_terminal_is_not_confirmed_there_nor_right_after() {
     let mut r = sandbox(&fixtures::active(1));
     r.open('a').wait(600).resize(SMALL);
     let is_open = |r: &Robot| matches!(r.model.dialog, Some(Dialog::Confirm(_)));
     press_everything(&mut r, &[KeyCode::Char('q')]);
-    assert!(is_open(&r), "it waits");
+    assert!(is_open(&r), "it stays open");
     r.wait(5_000).resize((80, 24)).wait(400).keys("y");
     assert!(!r.submitted() && is_open(&r), "it has just come back: {}", r.message());
     r.wait(1_100).keys("y");
@@ -80,11 +80,11 @@ fn a_dialog_that_a_small_terminal_hides_is_neither_confirmed_there_nor_at_once_a
     let mut r = sandbox(&fixtures::active(1));
     r.open('a').resize(SMALL).press(KeyCode::Esc);
     assert!(r.model.dialog.is_none(), "Esc closes it");
-    assert!(matches!(r.requested.first(), Some(Effect::Discard(_))), "and forgets the intent");
+    assert!(matches!(r.requested.first(), Some(Effect::Discard(_))), "and its intent is discarded");
 }
 
 #[test]
-fn a_dialog_that_is_prepared_while_nothing_is_on_view_waits_for_its_reader() {
+fn a_dialog_that_opens_on_a_too_small_terminal_is_not_armed_there() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::Char('a'));
     let Some(Effect::Prepare(ticket, _)) = r.requested.first().cloned() else { panic!() };
@@ -95,7 +95,7 @@ fn a_dialog_that_is_prepared_while_nothing_is_on_view_waits_for_its_reader() {
 }
 
 #[test]
-fn leaving_a_small_terminal_while_a_job_runs_is_asked_there() {
+fn quitting_on_a_small_terminal_asks_while_a_job_runs() {
     let mut r = sandbox(&fixtures::migrating(10, 0));
     let migrate = Step::of(Verb::Migrate);
     r.model.job = Some(Job::new(9, &migrate, fixtures::key(40), r.now));
@@ -131,7 +131,7 @@ fn no_key_acts_on_a_proposal_that_the_screen_does_not_show() {
 }
 
 #[test]
-fn a_row_for_which_there_is_no_room_is_not_acted_on() {
+fn keys_do_not_act_on_a_row_that_does_not_fit() {
     let mut r = sandbox(&fixtures::active(1));
     r.model.ui.drawn.proposal = None;
     r.requested = super::update(&mut r.model, Action::Run(CommandId::Approve), r.now);
@@ -139,7 +139,7 @@ fn a_row_for_which_there_is_no_room_is_not_acted_on() {
 }
 
 #[test]
-fn a_dialog_is_confirmed_only_after_what_is_signed_was_on_the_screen() {
+fn a_dialog_is_confirmed_only_after_every_required_line_was_visible() {
     let mut r = sandbox(&fixtures::active(1));
     r.size = (80, 24);
     r.press(KeyCode::Char('a'));
@@ -184,14 +184,14 @@ fn an_error_stays_until_it_is_dismissed() {
     say(&mut r, Level::Error, "The second failed.");
     say(&mut r, Level::Error, "The second failed.");
     r.act(Action::Noticed("Timelock expired.".into()));
-    assert_eq!(r.message(), "The first failed.", "whatever is said later");
+    assert_eq!(r.message(), "The first failed.", "later messages do not replace it");
     r.open('a').wait(600).keys("y");
     assert!(r.submitted());
-    assert_eq!(r.message(), "The first failed.", "and whatever is done");
+    assert_eq!(r.message(), "The first failed.", "nor do later actions");
     r.wait(600_000).press(KeyCode::Esc);
     assert_eq!(r.message(), "The second failed.", "one at a time");
     r.press(KeyCode::Esc);
-    assert!(r.model.errors.is_empty(), "the same error is not told twice");
+    assert!(r.model.errors.is_empty(), "the same error is queued once");
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn empty_tables_claim_nothing_before_a_complete_snapshot() {
 }
 
 #[test]
-fn the_age_in_the_header_is_that_of_the_data_and_not_of_the_nodes_clock() {
+fn the_header_shows_the_datas_age_and_not_that_of_the_nodes_clock() {
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     let first = |model: &Model| screen(model, 100, 24).lines().next().unwrap_or("").to_owned();
     assert!(first(&model).contains("✓ Live  slot 409,000  0 s old"), "{}", first(&model));
@@ -114,7 +114,7 @@ fn the_footer_offers_no_key_that_would_be_refused() {
 }
 
 #[test]
-fn the_dialog_of_a_vote_for_rollback_leads_with_what_it_is() {
+fn a_vote_for_rollback_and_the_rollback_itself_have_different_dialogs() {
     let mut model = fixtures::model(&fixtures::migrating(120, 0), Instant::now());
     let shown = |step: Step| {
         let title = step.title("proposal 0 of demo-vault");
@@ -142,7 +142,7 @@ fn the_dialog_of_a_vote_for_rollback_leads_with_what_it_is() {
 }
 
 #[test]
-fn an_error_says_how_it_is_dismissed_and_how_many_wait() {
+fn an_error_shows_how_to_dismiss_it_and_how_many_wait() {
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     let now = model.now;
     for text in ["One failed.", "Two failed."] {

@@ -12,7 +12,7 @@ use crate::{
     model::{Model, ui::Pane},
 };
 
-/// The usual model with proposal 1: a longer timelock, a new guardian and one member less.
+/// A model with proposal 1, which sets a longer timelock and a new guardian and removes a member.
 fn model(status: ProposalStatus) -> Model {
     let f = fixtures::active(1);
     let mut model = fixtures::model(&f, Instant::now());

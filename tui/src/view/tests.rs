@@ -97,7 +97,7 @@ fn gallery() -> Vec<(&'static str, Model)> {
 }
 
 #[test]
-fn screens_look_as_they_did_at_80x24_and_160x50() {
+fn screens_match_their_snapshots_at_80x24_and_160x50() {
     for (name, model) in gallery() {
         for (width, height) in [(80, 24), (160, 50)] {
             insta::assert_snapshot!(
@@ -118,11 +118,11 @@ fn a_mirror_that_another_process_writes_is_live_until_its_data_ages() {
     assert!(fresh.contains("✓ Following ops-1") && !fresh.contains('\u{1b}'), "{fresh}");
     assert_eq!(model.write_block(), None, "what is signed is read from the chain");
     model.now = now + fixtures::SECOND * 42;
-    assert!(screen(&model, 100, 24).contains("stale"), "it does not pass for the present");
+    assert!(screen(&model, 100, 24).contains("stale"), "old data is called stale");
 }
 
 #[test]
-fn styles_of_the_dialog_look_as_they_did_in_every_theme() {
+fn the_dialogs_styles_match_their_snapshots_in_every_theme() {
     for name in [ThemeName::Default, ThemeName::ColourBlind, ThemeName::Mono] {
         let mut model = fixtures::model(&fixtures::timelocked(), Instant::now());
         model.theme = Theme::new(name, false);
@@ -135,7 +135,7 @@ fn styles_of_the_dialog_look_as_they_did_in_every_theme() {
 }
 
 #[test]
-fn the_words_that_people_search_for_are_there() {
+fn votes_terms_and_timing_are_shown_in_words() {
     let now = Instant::now();
     let model = fixtures::model(&fixtures::active(2), now);
     let seen = screen(&model, 80, 24);
@@ -178,7 +178,7 @@ fn connection_and_age_are_on_every_screen() {
 }
 
 #[test]
-fn old_data_stays_readable_while_reconnecting_and_writing_says_why_not() {
+fn old_data_stays_readable_while_reconnecting_and_signing_is_refused() {
     let (_, model) = gallery().into_iter().find(|(name, _)| *name == "reconnecting").unwrap();
     let seen = screen(&model, 80, 24);
     assert!(seen.contains("Approvals 1/5 (3 needed)"));
@@ -350,7 +350,7 @@ fn a_table_that_leaves_rows_out_says_so() {
 }
 
 #[test]
-fn a_closed_proposal_is_called_closed_and_takes_no_action() {
+fn a_closed_proposal_says_so_and_takes_no_action() {
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     let mut snapshot = (*model.snapshot).clone();
     snapshot.view.proposals[0].closed_slot = Some(9);
@@ -382,7 +382,7 @@ fn a_stalled_job_shows_no_time_left() {
 }
 
 #[test]
-fn a_number_of_the_running_job_is_never_cut_in_two() {
+fn no_number_of_the_running_job_is_cut_off() {
     let mut model = fixtures::model(&fixtures::migrating(0, 0), Instant::now());
     let mut job = Job::new(1, &Step::of(Verb::Verify), fixtures::key(40), model.now);
     let label = "Waiting for finality of everything that was sent so far".to_owned();
