@@ -1,4 +1,4 @@
-//! `control-room sandbox`: starts the local chain as a child process, reads its addresses from the first line
+//! `control-room sandbox`: starts the local chain as a child process, reads its addresses from a line of JSON
 //! that the child prints, and opens the screens on it. `runtime::sandbox_clock` moves the chain's clock.
 use std::{
     path::{Path, PathBuf},

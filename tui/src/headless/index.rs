@@ -139,7 +139,7 @@ async fn run_until_stopped(session: &Session, args: &Index) -> Result<u8> {
         None => None,
     };
     let mut last = String::new();
-    let gave_up = loop {
+    let stop_reason = loop {
         let now = health.borrow_and_update().clone().judged(Instant::now(), &limits);
         if let Conn::Stopped { reason } = &now.conn {
             break Some(session.secrets.scrub(reason));
@@ -163,7 +163,7 @@ async fn run_until_stopped(session: &Session, args: &Index) -> Result<u8> {
     if let Some(trouble) = recording.and_then(|recording| recording.trouble()) {
         bail!("{}", session.secrets.scrub(&trouble));
     }
-    match gave_up {
+    match stop_reason {
         None => Ok(0),
         Some(reason) => bail!("{reason}"),
     }

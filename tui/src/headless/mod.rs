@@ -114,7 +114,7 @@ pub fn wants_json(command: Option<&Command>) -> bool {
 pub enum DataSource {
     /// The mirror as it is. Nothing is written to it, and no node is needed.
     ReadMirror,
-    /// The mirror, which the command brings up to date first.
+    /// The mirror, opened for writing.
     Mirror,
     /// The mirror if its store answers, else the chain.
     MirrorIfReachable,

@@ -49,12 +49,12 @@ pub(super) async fn confirm(
         return Ok(NOT_CONFIRMED_EXIT_CODE);
     }
     let proposal = preflight.proposal;
-    let (news, heard) = mpsc::channel(256);
-    let listener = tokio::spawn(record_progress(session.clone(), proposal, heard, json));
-    let result = backend.submit(intent, Some(news)).await;
-    let written = listener.await.unwrap_or_default();
+    let (sender, receiver) = mpsc::channel(256);
+    let listener = tokio::spawn(record_progress(session.clone(), proposal, receiver, json));
+    let result = backend.submit(intent, Some(sender)).await;
+    let recorded = listener.await.unwrap_or_default();
     let receipt = result.map_err(|e| session.clean(&e))?;
-    for tx in receipt.sent.iter().filter(|tx| !written.contains(&tx.signature)) {
+    for tx in receipt.sent.iter().filter(|tx| !recorded.contains(&tx.signature)) {
         record_sent(session, proposal, tx).await;
         if !json {
             print(&sent_line(tx))?;
@@ -108,18 +108,18 @@ pub(super) async fn record_sent(
 async fn record_progress(
     session: Session,
     proposal: Pubkey,
-    mut heard: mpsc::Receiver<Progress>,
+    mut receiver: mpsc::Receiver<Progress>,
     json: bool,
 ) -> HashSet<String> {
-    let mut written = HashSet::new();
-    while let Some(progress) = heard.recv().await {
+    let mut recorded = HashSet::new();
+    while let Some(progress) = receiver.recv().await {
         match progress {
             Progress::Sent(tx) => {
                 record_sent(&session, proposal, &tx).await;
                 if !json {
                     let _ = print(&sent_line(&tx));
                 }
-                written.insert(tx.signature);
+                recorded.insert(tx.signature);
             }
             Progress::Step { label, done, total, failed } if !json => {
                 let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
@@ -128,7 +128,7 @@ async fn record_progress(
             Progress::Step { .. } | Progress::Sending => {}
         }
     }
-    written
+    recorded
 }
 
 pub(super) fn sent_line(tx: &backend::SentTx) -> String {

@@ -1,5 +1,5 @@
-//! The mirror's content at one moment, and the questions screens ask of it. Immutable once made;
-//! it never asks the store.
+//! The mirror's content as `runtime` read it at one time, with the look-ups that screens need. Immutable; never reads the
+//! store.
 use std::collections::BTreeMap;
 
 use indexer::{AuditRow, Row, SentRow, View};
@@ -9,9 +9,9 @@ use upgrade_manager::state::{
     ProposalStatus, UpgradeProposal,
 };
 
-/// Rows of the audit log and of sent transactions that a snapshot carries.
+/// A snapshot holds at most this many rows of the audit log, and as many sent transactions.
 pub const MAX_HISTORY_ROWS: u32 = 2_000;
-/// Version records of one program that a snapshot carries.
+/// A snapshot holds about this many version records of each program.
 pub const MAX_RECORD_ROWS: u32 = 5_000;
 
 /// The mirror's content as it was read at one time.
@@ -19,7 +19,7 @@ pub const MAX_RECORD_ROWS: u32 = 5_000;
 pub struct Snapshot {
     /// Whether the store held a complete snapshot of the chain. If not, a missing row may only be unread.
     pub complete: bool,
-    /// Multisigs, programs, proposals, attestations, counters.
+    /// Multisigs, programs, proposals, attestations.
     pub view: View,
     /// Newest events, newest first.
     pub audit: Vec<AuditRow>,
@@ -32,9 +32,9 @@ pub struct Snapshot {
 /// A proposal of either kind.
 #[derive(Clone, Copy, Debug)]
 pub enum Decision<'a> {
-    /// To upgrade a program.
+    /// Upgrades a program.
     Upgrade(&'a Row<UpgradeProposal>),
-    /// About a multisig, or who holds a program.
+    /// Changes or dissolves a multisig, or hands a program over.
     Multisig(&'a Row<GovernanceProposal>),
 }
 

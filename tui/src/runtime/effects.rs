@@ -142,14 +142,14 @@ impl EffectRunner {
         let intent = self.intent(ticket).ok_or("Nothing was prepared for this; try again.")?;
         let proposal = intent.proposal();
         let backend = self.backend()?;
-        let (news, mut heard) = mpsc::channel::<Progress>(256);
+        let (sender, mut receiver) = mpsc::channel::<Progress>(256);
         let runner = self.clone();
         let listener = tokio::spawn(async move {
-            let (mut written, mut warned) = (HashSet::new(), false);
-            while let Some(progress) = heard.recv().await {
+            let (mut recorded, mut warned) = (HashSet::new(), false);
+            while let Some(progress) = receiver.recv().await {
                 // The screen gets the news first, because a locked store can delay recording it.
-                let news = Action::Progress { ticket, progress: progress.clone() };
-                let _ = runner.actions.send(news).await;
+                let action = Action::Progress { ticket, progress: progress.clone() };
+                let _ = runner.actions.send(action).await;
                 let Progress::Sent(tx) = &progress else { continue };
                 if let Err(e) = runner.session.record(proposal, tx).await {
                     // Warns once for each job, because a migration sends thousands of transactions.
@@ -158,15 +158,15 @@ impl EffectRunner {
                     }
                     tracing::warn!("{e:#}");
                 }
-                written.insert(tx.signature.clone());
+                recorded.insert(tx.signature.clone());
                 runner.reload.notify_one();
             }
-            written
+            recorded
         });
-        let result = backend.submit(intent, Some(news)).await;
-        let written = listener.await.unwrap_or_default();
+        let result = backend.submit(intent, Some(sender)).await;
+        let recorded = listener.await.unwrap_or_default();
         if let Ok(receipt) = &result {
-            for tx in receipt.sent.iter().filter(|tx| !written.contains(&tx.signature)) {
+            for tx in receipt.sent.iter().filter(|tx| !recorded.contains(&tx.signature)) {
                 if let Err(e) = self.session.record(proposal, tx).await {
                     self.say_not_recorded(tx, &e).await;
                     tracing::warn!("{e:#}");
@@ -212,11 +212,11 @@ impl EffectRunner {
 
     /// Claims each notice in the store and delivers those that no other process has claimed, as one.
     async fn deliver(&self, notices: Vec<Notice>) -> Action {
-        let mut ours = vec![];
+        let mut claimed = vec![];
         let mut failed = vec![];
         for notice in notices {
             match self.session.store.claim_notice(&notice.key).await {
-                Ok(true) => ours.push(notice),
+                Ok(true) => claimed.push(notice),
                 Ok(false) => {}
                 Err(e) => {
                     tracing::warn!("a notice could not be claimed: {e}");
@@ -227,7 +227,7 @@ impl EffectRunner {
         if !failed.is_empty() {
             let _ = self.actions.send(Action::NoticesFailed(failed)).await;
         }
-        let Some(notice) = notify::summary(&ours) else { return Action::None };
+        let Some(notice) = notify::summary(&claimed) else { return Action::None };
         let way = self.session.settings.notify;
         let outcome = notify::deliver(&notice, way, &TerminalEnv::read()).await;
         tracing::info!(how = outcome.how, "{}: {}", notice.title, notice.body);

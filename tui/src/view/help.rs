@@ -38,7 +38,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
 fn lines(model: &Model, width: usize) -> Vec<Line<'static>> {
     let theme = model.theme;
     let needle = model.ui.needle();
-    let hit = |text: &str| needle.is_empty() || text.to_lowercase().contains(needle.trim());
+    let matches = |text: &str| needle.is_empty() || text.to_lowercase().contains(needle.trim());
     let mut lines = vec![];
     for group in Group::ALL {
         let rows: Vec<_> = COMMANDS
@@ -46,7 +46,7 @@ fn lines(model: &Model, width: usize) -> Vec<Line<'static>> {
             .filter(|c| c.group == group)
             .filter(|c| c.scope != Scope::Sandbox || !model.members.is_empty())
             .map(|c| (c.keys.iter().map(|k| label(k)).collect::<Vec<_>>().join(" "), c.help))
-            .filter(|(keys, help)| hit(keys) || hit(help))
+            .filter(|(keys, help)| matches(keys) || matches(help))
             .collect();
         if rows.is_empty() {
             continue;
@@ -57,7 +57,7 @@ fn lines(model: &Model, width: usize) -> Vec<Line<'static>> {
         }
         lines.push(Line::default());
     }
-    let words: Vec<_> = STATUSES.iter().filter(|(w, m)| hit(w) || hit(m)).collect();
+    let words: Vec<_> = STATUSES.iter().filter(|(w, m)| matches(w) || matches(m)).collect();
     if !words.is_empty() {
         lines.push(panel::heading(theme, "Statuses"));
         for (word, meaning) in words {

@@ -38,8 +38,8 @@ pub(super) async fn run(session: &Session, args: &Upload) -> Result<u8> {
         Some(path) => path,
         None => key_file(&folder, &elf, args.live),
     };
-    let ours = key_file.starts_with(&folder);
-    if args.sign.yes && ours && !session.settings.read_only {
+    let is_our_key_file = key_file.starts_with(&folder);
+    if args.sign.yes && is_our_key_file && !session.settings.read_only {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -51,7 +51,7 @@ pub(super) async fn run(session: &Session, args: &Upload) -> Result<u8> {
         elf,
         program: args.program,
         key_file: key_file.clone(),
-        remove_key_file: ours,
+        remove_key_file: is_our_key_file,
     };
     let shown = setup.upload(request).await.map_err(|e| session.clean(&e))?;
     let code = confirm::run(session, &setup, shown, args.sign, "buffer").await;

@@ -52,14 +52,14 @@ pub(super) async fn run(
         return Ok(NOT_CONFIRMED_EXIT_CODE);
     }
     let proposal = (name == "proposal").then_some(shown.subject).flatten();
-    let (news, heard) = mpsc::channel(256);
-    let listener = tokio::spawn(record_progress(session.clone(), proposal, heard, json));
-    let result = setup.submit(shown, Some(news)).await;
-    let written = listener.await.unwrap_or_default();
+    let (sender, receiver) = mpsc::channel(256);
+    let listener = tokio::spawn(record_progress(session.clone(), proposal, receiver, json));
+    let result = setup.submit(shown, Some(sender)).await;
+    let recorded = listener.await.unwrap_or_default();
     let SetupReceipt { receipt, subject } = result.map_err(|e| session.clean(&e))?;
     let (writes, listed): (Vec<_>, Vec<_>) =
         receipt.sent.iter().partition(|tx| tx.verb == WRITE_VERB && tx.error.is_none());
-    for tx in listed.iter().filter(|tx| !written.contains(&tx.signature)) {
+    for tx in listed.iter().filter(|tx| !recorded.contains(&tx.signature)) {
         signing::record_sent(session, proposal, tx).await;
         if !json {
             print(&signing::sent_line(tx))?;
@@ -87,18 +87,18 @@ pub(super) async fn run(
 async fn record_progress(
     session: Session,
     proposal: Option<Pubkey>,
-    mut heard: mpsc::Receiver<Progress>,
+    mut receiver: mpsc::Receiver<Progress>,
     json: bool,
 ) -> HashSet<String> {
-    let (mut written, mut last) = (HashSet::new(), (String::new(), u64::MAX));
-    while let Some(progress) = heard.recv().await {
+    let (mut recorded, mut last) = (HashSet::new(), (String::new(), u64::MAX));
+    while let Some(progress) = receiver.recv().await {
         match progress {
             Progress::Sent(tx) if tx.verb != WRITE_VERB => {
                 signing::record_sent(&session, proposal, &tx).await;
                 if !json {
                     let _ = print(&signing::sent_line(&tx));
                 }
-                written.insert(tx.signature);
+                recorded.insert(tx.signature);
             }
             Progress::Step { label, done, total, .. } if !json => {
                 let part = done.saturating_mul(20).checked_div(total).unwrap_or(20);
@@ -111,7 +111,7 @@ async fn record_progress(
             Progress::Sent(_) | Progress::Step { .. } | Progress::Sending => {}
         }
     }
-    written
+    recorded
 }
 
 fn preflight_json(shown: &SetupPreflight, name: &str) -> Value {
