@@ -24,7 +24,7 @@ const RPC_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often all accounts of a local chain are read again.
 const LOCAL_RECONCILE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Settings, secrets and the store.
+/// What a command or the screens work with.
 #[derive(Clone)]
 pub struct Session {
     pub settings: Settings,
@@ -34,7 +34,7 @@ pub struct Session {
     pub store: Arc<dyn Store>,
     /// Whether the chain is the sandbox's.
     pub sandbox: bool,
-    /// Folder with the old bytes of migrated accounts.
+    /// Folder of the archive: the old bytes of migrated accounts.
     pub archive: std::path::PathBuf,
     /// Why there is no mirror. `store` is then an empty one in memory.
     pub without_mirror: Option<String>,
@@ -44,7 +44,7 @@ impl Session {
     /// Opens the store.
     ///
     /// # Errors
-    /// The store's sentence.
+    /// When the store cannot be opened.
     pub async fn open(settings: Settings, secrets: Secrets) -> Result<Self> {
         let store: Arc<dyn Store> = match &settings.database_url {
             Some(url) => Arc::new(PostgresStore::connect(url.as_str()).await?),
@@ -57,7 +57,7 @@ impl Session {
     /// needs only a node and a key.
     ///
     /// # Errors
-    /// When there is no memory for a store.
+    /// When even the store in memory cannot be made.
     pub async fn open_or_do_without(settings: Settings, secrets: Secrets) -> Result<Self> {
         Self::open_unless(settings, secrets, |_| true).await
     }
@@ -66,7 +66,7 @@ impl Session {
     /// error.
     ///
     /// # Errors
-    /// The store's sentence.
+    /// When the store answers but cannot be used.
     pub async fn open_if_reachable(settings: Settings, secrets: Secrets) -> Result<Self> {
         let is_down = |error: &anyhow::Error| {
             error.downcast_ref::<StoreError>().is_some_and(StoreError::is_transient)
@@ -98,7 +98,7 @@ impl Session {
     /// Opens the store for reading. A missing file is not created.
     ///
     /// # Errors
-    /// The store's sentence.
+    /// When the store cannot be opened.
     pub async fn open_reading(settings: Settings, secrets: Secrets) -> Result<Self> {
         let store: Arc<dyn Store> = match &settings.database_url {
             Some(url) => Arc::new(PostgresStore::connect(url.as_str()).await?),
@@ -112,10 +112,10 @@ impl Session {
         Self { settings, secrets, store, sandbox: false, archive, without_mirror: None }
     }
 
-    /// The key file that signs; `None` without one, and in read-only mode.
+    /// The signer from the key file. `None` without one, and in read-only mode.
     ///
     /// # Errors
-    /// The key file's sentence.
+    /// When the key file cannot be read.
     pub fn signer(&self) -> Result<Option<Arc<dyn Signer>>> {
         match &self.settings.keypair {
             Some(key) if !self.settings.read_only => {
@@ -126,7 +126,7 @@ impl Session {
         }
     }
 
-    /// The mirror of what `source` names in `store`, which forgets and announces as was settled.
+    /// The indexer's mirror of `source` in `store`, with the configured retention and webhooks.
     ///
     /// # Errors
     /// As [`Self::delivery`].
@@ -138,7 +138,7 @@ impl Session {
     /// The webhooks that the mirror sends to. None in the sandbox: its events are not real.
     ///
     /// # Errors
-    /// The sentence about a secret that cannot be used.
+    /// When the secret of a webhook cannot be read.
     fn delivery(&self) -> Result<Delivery> {
         let hooks = if self.sandbox { &[] } else { self.settings.webhooks.as_slice() };
         Ok(Delivery {
@@ -162,7 +162,7 @@ impl Session {
     /// Connects to the node.
     ///
     /// # Errors
-    /// The backend's sentence.
+    /// When the node does not answer.
     pub async fn backend(&self, signer: Option<Arc<dyn Signer>>) -> Result<Backend> {
         let client = chain_client(&self.settings).await.map_err(|e| self.clean(&e))?;
         let archive = FileArchive::at(&self.archive);
@@ -176,7 +176,7 @@ impl Session {
         Cluster::identify(&genesis, &node, self.sandbox)
     }
 
-    /// An error as a sentence without secrets.
+    /// `error` without secrets.
     pub fn clean(&self, error: &impl std::fmt::Display) -> anyhow::Error {
         anyhow!(self.secrets.scrub(&error.to_string()))
     }
@@ -184,7 +184,7 @@ impl Session {
     /// Records a sent transaction in the store.
     ///
     /// # Errors
-    /// The store's sentence.
+    /// When the store takes no write.
     pub async fn record(
         &self,
         proposal: impl Into<Option<Pubkey>>,

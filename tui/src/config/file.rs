@@ -20,14 +20,14 @@ const MAX_NAME_LEN: usize = 24;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
-    /// Failures.
+    /// Errors only.
     Error,
-    /// And what should not be.
+    /// Also warnings.
     Warn,
-    /// And what happens.
+    /// Also what happens.
     #[default]
     Info,
-    /// And how.
+    /// Also details.
     Debug,
 }
 

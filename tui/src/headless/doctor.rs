@@ -24,9 +24,9 @@ use crate::{
     text::clean,
 };
 
-/// Below this, `doctor` warns of a full disk. A mirror of a million accounts takes about half of it.
+/// With less free space `doctor` warns. A mirror of a million accounts takes about half of this.
 const LOW_DISK_BYTES: u64 = 1 << 30;
-/// Below this, `doctor` fails: the disk is full soon.
+/// With less free space `doctor` reports a failure, because the disk will soon be full.
 const FULL_DISK_BYTES: u64 = 64 << 20;
 /// Parts of the indexer's error texts that promise a retry, and what `doctor`, which never retries, says instead.
 const RETRY_PHRASES: [(&str, &str); 2] =

@@ -2,14 +2,14 @@
 //! must be confirmed. Pure.
 use backend::{Danger, Verb};
 
-/// How many people a mistake on the cluster can hurt.
+/// Who else uses the chain; it decides how carefully a signature is confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClusterKind {
     /// The chain that `control-room sandbox` started.
     Sandbox,
     /// A test validator on this machine.
     Local,
-    /// Every other chain: other people use it.
+    /// Any other chain, such as mainnet: other people use it.
     Shared,
 }
 

@@ -108,7 +108,7 @@ pub struct Ui {
     pub filtering: bool,
     /// The first key of a two-key chord, such as `gg`.
     pub pending: Option<char>,
-    /// Whether the terminal has the focus.
+    /// Whether the terminal has lost the focus.
     pub unfocused: bool,
 }
 

@@ -1,5 +1,5 @@
 //! Notices about timelocks that expired. `due` is pure: it calls the program's rules with the chain's clock. Each notice
-//! has a key that a process claims in the store, so that only one delivers it, once.
+//! has a key. A process claims the key in the store before delivery, so that each notice is delivered once.
 mod deliver;
 mod desktop;
 mod escape;

@@ -50,7 +50,7 @@ impl EffectRunner {
         Self { session, backend, members, actions, bytes, reload, intents }
     }
 
-    /// Starts `effect`; returns at once.
+    /// Starts `effect` in the background and returns at once.
     pub fn start(&self, effect: Effect) {
         let runner = self.clone();
         match effect {

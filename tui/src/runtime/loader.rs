@@ -75,7 +75,7 @@ async fn read_if_new(
 /// Reads everything a screen shows.
 ///
 /// # Errors
-/// The store's sentence.
+/// When the store cannot be read.
 pub async fn read(store: &dyn Store) -> Result<Snapshot, StoreError> {
     // Asked before the rows are read: if a complete snapshot was there, the rows below contain it.
     let complete = store.state().await?.snapshot_slot > 0;

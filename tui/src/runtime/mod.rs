@@ -103,7 +103,7 @@ pub async fn run(
     };
     let result = event_loop.run(&mut model, options.fail).await;
     term::restore();
-    // The mirror survives being cut off, so do not let a hanging node keep the shell waiting.
+    // Stopping the indexer at any moment leaves the mirror intact, so a hanging node need not keep the shell waiting.
     let _ = tokio::time::timeout(Duration::from_millis(500), indexer.shutdown()).await;
     result
 }

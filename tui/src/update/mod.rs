@@ -88,7 +88,7 @@ pub fn update(model: &mut Model, action: Action, now: Instant) -> Vec<Effect> {
             vec![]
         }
         Action::Resized { too_small } => {
-            // A larger terminal shows the last frame until the next one; one that is too small shows nothing at once.
+            // After a resize the last frame stays visible until the next one, unless the terminal is now too small.
             if too_small {
                 record_drawn(model, Drawn { too_small, ..Drawn::default() });
             }
