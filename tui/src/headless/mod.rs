@@ -2,8 +2,8 @@
 mod act;
 mod audit;
 mod cluster;
+mod current;
 mod doctor;
-mod fresh;
 mod index;
 mod migrate_db;
 mod propose;
@@ -25,10 +25,6 @@ pub use self::{
 use anyhow::{Context, Result, bail};
 use indexer::ops::redact::Secrets;
 
-use self::{
-    cluster::check_cluster,
-    fresh::{fresh, warn},
-};
 use crate::{
     cli::{
         Command, Config,
@@ -176,6 +172,11 @@ fn print(text: &str) -> Result<()> {
 
 fn print_json(value: &serde_json::Value) -> Result<()> {
     print(&serde_json::to_string_pretty(value).context("The output cannot be written.")?)
+}
+
+/// Prints a warning to stderr, without secrets.
+fn warn(session: &Session, text: &str) {
+    eprintln!("Warning: {}", crate::text::clean(&session.secrets.scrub(text)));
 }
 
 /// A failure whose JSON is printed already. It keeps `report_error` from printing a second JSON value.

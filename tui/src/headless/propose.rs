@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use backend::ProposeRequest;
 use upgrade_manager::state::{CRITICAL, LenRange, ProposalKind, Source, TypeRule};
 
-use super::{DAY_SECONDS, check_cluster, signing};
+use super::{DAY_SECONDS, cluster::check_cluster, signing};
 use crate::{cli::Propose, session::Session, text::clean};
 
 pub(super) async fn run(session: &Session, args: &Propose) -> Result<u8> {

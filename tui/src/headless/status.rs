@@ -4,7 +4,10 @@ use serde_json::json;
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{Choice, MultisigConfig, UpgradeProposal, Votable};
 
-use super::{fresh, fresh::Fresh, print, print_json, show};
+use super::{
+    current::{CurrentState, read_current},
+    print, print_json, show,
+};
 use crate::{
     model::timing::{ChainNow, multisig_timing, timing},
     session::Session,
@@ -13,7 +16,7 @@ use crate::{
 
 pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
     let backend = session.backend(None).await?;
-    let Fresh { snapshot, history } = fresh(session).await?;
+    let CurrentState { snapshot, history } = read_current(session).await?;
     let time = backend.chain().chain_time().await.map_err(|e| session.clean(&e))?;
     let now = ChainNow { unix: time.unix, slot: time.slot };
     let genesis = backend.chain().genesis_hash();

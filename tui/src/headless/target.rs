@@ -6,7 +6,8 @@ use upgrade_manager::{seeds, state::ProgramUpgradeState};
 
 use super::{
     cluster::{check_cluster, session_for_address},
-    fresh, warn,
+    current::read_current,
+    warn,
 };
 use crate::{cli::Act, model::snapshot::Snapshot, session::Session, text::clean};
 
@@ -28,7 +29,7 @@ pub(super) async fn find(
 /// The proposal when the arguments give an id or nothing. Looks it up in the mirror or, if the mirror cannot be
 /// brought up to date and `--program` is given, in that program's accounts on chain.
 async fn by_mirror(session: &Session, backend: &Backend, verb: Verb, args: &Act) -> Result<Pubkey> {
-    let error = match fresh(session).await {
+    let error = match read_current(session).await {
         Ok(known) => return choose(&known.snapshot, verb, args),
         Err(error) => error,
     };

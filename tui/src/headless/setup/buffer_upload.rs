@@ -10,7 +10,9 @@ use anyhow::{Context, Result, bail};
 use backend::{BuiltElf, ProgramBuilder, SetupManager, UploadRequest};
 
 use super::confirm;
-use crate::{cli::setup::Upload, config::KeyFile, headless::check_cluster, session::Session};
+use crate::{
+    cli::setup::Upload, config::KeyFile, headless::cluster::check_cluster, session::Session,
+};
 
 /// Folder below the data folder with the buffer keys of incomplete uploads.
 const KEY_FILE_FOLDER: &str = "buffers";

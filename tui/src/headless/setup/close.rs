@@ -7,7 +7,7 @@ use solana_pubkey::Pubkey;
 use super::{confirm, open_setup, open_setup_by_address};
 use crate::{
     cli::{Act, setup::Close},
-    headless::{fresh, target},
+    headless::{current::read_current, target},
     model::snapshot::Snapshot,
     session::Session,
 };
@@ -39,7 +39,7 @@ pub(super) async fn run(session: &Session, args: &Close) -> Result<u8> {
     }
     let proposal = match proposal {
         Some(address) => address,
-        None => choose(&fresh(session).await?.snapshot, args)?,
+        None => choose(&read_current(session).await?.snapshot, args)?,
     };
     let shown = setup.close(&proposal).await.map_err(|e| session.clean(&e))?;
     confirm::run(session, &setup, shown, args.sign, "proposal").await

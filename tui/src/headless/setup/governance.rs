@@ -11,7 +11,7 @@ use crate::{
     cli::governance::{
         MultisigArgs, ProposalArgs, ProposeChange, ProposeDissolve, ProposeTransfer,
     },
-    headless::{DAY_SECONDS, HOUR_SECONDS, fresh},
+    headless::{DAY_SECONDS, HOUR_SECONDS, current::read_current},
     model::snapshot::Snapshot,
     session::Session,
 };
@@ -45,7 +45,7 @@ async fn open_with_multisig(
         return Ok((session, setup, multisig));
     }
     let setup = open_setup(session).await?;
-    let known = fresh(session).await.context(
+    let known = read_current(session).await.context(
         "The multisig could not be looked up: name it with --multisig ADDRESS, which needs no list of accounts.",
     )?;
     Ok((session.clone(), setup, choose(&known.snapshot)?))

@@ -81,7 +81,7 @@ pub(super) fn wants_json(command: &Command) -> bool {
 async fn open_setup(session: &Session) -> Result<SetupManager> {
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
-    super::check_cluster(session, &backend).await?;
+    super::cluster::check_cluster(session, &backend).await?;
     Ok(SetupManager::new(&backend.context()))
 }
 

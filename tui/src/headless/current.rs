@@ -7,11 +7,11 @@ use indexer::{
     Backfill, IndexerError, Refreshed, SqliteStore, Store, StoreError, accounts_once, refresh_once,
 };
 
-use super::cluster;
-use crate::{model::snapshot::Snapshot, runtime::loader, session::Session, text::clean};
+use super::{cluster, warn};
+use crate::{model::snapshot::Snapshot, runtime::loader, session::Session};
 
 /// The accounts of the chain, read just now.
-pub(super) struct Fresh {
+pub(super) struct CurrentState {
     pub(super) snapshot: Snapshot,
     /// Why the audit log is incomplete, if it is.
     pub(super) history: Option<String>,
@@ -19,14 +19,14 @@ pub(super) struct Fresh {
 
 /// Brings the mirror up to date and reads it. If the mirror cannot be written or its writer is behind, prints a
 /// warning and reads the accounts into a store in memory instead.
-pub(super) async fn fresh(session: &Session) -> Result<Fresh> {
+pub(super) async fn read_current(session: &Session) -> Result<CurrentState> {
     if let Some(reason) = &session.without_mirror {
         let done = accounts_once(session.source(), Arc::clone(&session.store))
             .await
             .map_err(|e| session.clean(&e))?;
         warn_of_gaps(session, &done);
         let snapshot = loader::read(&*session.store).await?;
-        return Ok(Fresh { snapshot, history: Some(reason.clone()) });
+        return Ok(CurrentState { snapshot, history: Some(reason.clone()) });
     }
     let read = async {
         let Refreshed { done, history } =
@@ -40,7 +40,7 @@ pub(super) async fn fresh(session: &Session) -> Result<Fresh> {
             if let Some(reason) = &history {
                 warn(session, reason);
             }
-            Ok(Fresh { snapshot, history })
+            Ok(CurrentState { snapshot, history })
         }
         Err(error) if is_mirror_problem(&error) => {
             let reason = session.clean(&error).to_string();
@@ -50,7 +50,7 @@ pub(super) async fn fresh(session: &Session) -> Result<Fresh> {
                 .await
                 .map_err(|e| session.clean(&e))?;
             warn_of_gaps(session, &done);
-            Ok(Fresh { snapshot: loader::read(&*memory).await?, history: Some(reason) })
+            Ok(CurrentState { snapshot: loader::read(&*memory).await?, history: Some(reason) })
         }
         Err(error) => Err(cluster::sentence_about(session, &error)),
     }
@@ -74,11 +74,6 @@ fn warn_of_gaps(session: &Session, done: &Backfill) {
     if let Some(doubt) = &done.doubt {
         warn(session, doubt);
     }
-}
-
-/// Prints a warning to stderr, without secrets.
-pub(super) fn warn(session: &Session, text: &str) {
-    eprintln!("Warning: {}", clean(&session.secrets.scrub(text)));
 }
 
 #[cfg(test)]
