@@ -1,4 +1,4 @@
-//! Reads the chain's clock, and with it how far the node has confirmed.
+//! Polls the Clock sysvar, which also gives the node's confirmed slot.
 use std::sync::{Arc, atomic::Ordering};
 
 use crate::sync::{

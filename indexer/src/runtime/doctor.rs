@@ -1,5 +1,5 @@
-//! Looks at everything that a mirror needs and says what to fix. Changes nothing: no schema, no
-//! lease, no row.
+//! Checks nodes, schema and store before a mirror runs, and says what to fix. Changes nothing: no
+//! schema, no lease, no row.
 use std::{
     path::Path,
     time::{Duration, SystemTime},
@@ -21,22 +21,22 @@ use crate::{
     store::{MirrorState, SCHEMA},
 };
 
-/// How long a node may take for one answer.
+/// How long a node may take per answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How bad it is.
+/// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CheckResult {
-    /// In order.
+    /// Works.
     Ok,
-    /// It works, but not as well as it could.
+    /// Works, but could be better.
     Warn,
-    /// It does not work.
+    /// Does not work.
     Fail,
 }
 
 impl CheckResult {
-    /// Its word on a line.
+    /// Its label in the output.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -47,35 +47,35 @@ impl CheckResult {
     }
 }
 
-/// One thing that was looked at.
+/// The finding of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How bad it is.
+    /// The result.
     pub verdict: CheckResult,
-    /// What was looked at, in a word or two.
+    /// The checked thing, in a word or two.
     pub about: String,
     /// What was found, and what to fix.
     pub text: String,
 }
 
 impl Finding {
-    /// What was found in `about`.
+    /// A finding about `about`.
     pub fn new(verdict: CheckResult, about: impl Into<String>, text: impl Into<String>) -> Self {
         Self { verdict, about: about.into(), text: text.into() }
     }
 
-    /// What is in order.
+    /// A finding that something works.
     pub fn ok(about: impl Into<String>, text: impl Into<String>) -> Self {
         Self::new(CheckResult::Ok, about, text)
     }
 
-    /// What does not work.
+    /// A finding that something does not work.
     pub fn fail(about: impl Into<String>, text: impl Into<String>) -> Self {
         Self::new(CheckResult::Fail, about, text)
     }
 }
 
-/// What one node said.
+/// The answers of one node.
 struct NodeReport {
     shown: String,
     genesis: Result<[u8; 32]>,
@@ -83,23 +83,23 @@ struct NodeReport {
     slot: Result<u64>,
     clock: Result<ChainClock>,
     blocks: Result<Option<Vec<u64>>>,
-    /// Whether it tells of roots, once the first message has come.
+    /// Whether the websocket offers roots; `Ok` once the first slot has arrived.
     socket: Result<bool>,
     shown_socket: String,
 }
 
-/// Asks every node of `config` at once, and compares them with each other and with the cluster
+/// Asks all nodes of `config` concurrently, and compares them with each other and with the cluster
 /// `stored` in the mirror.
 pub async fn nodes(config: &SourceConfig, stored: Option<[u8; 32]>) -> Vec<Finding> {
     let config = SourceConfig { timeout: ANSWER_TIMEOUT, ..config.clone() };
     let nodes = join_all(config.endpoints.iter().map(|e| ask(&config, e))).await;
     let newest = nodes.iter().filter_map(|n| n.slot.as_ref().ok()).copied().max().unwrap_or(0);
-    // Without a mirror the nodes must still be of one cluster.
+    // Without a mirror, the nodes must at least agree on the cluster.
     let first = nodes.iter().find_map(|n| n.genesis.as_ref().ok()).copied();
     let cluster = stored.or(first);
     let mut out = vec![];
     for node in &nodes {
-        out.extend(judge(node, cluster, stored.is_some(), newest, config.behind));
+        out.extend(node_findings(node, cluster, stored.is_some(), newest, config.behind));
     }
     out
 }
@@ -126,14 +126,14 @@ async fn ask(config: &SourceConfig, endpoint: &Endpoint) -> NodeReport {
 async fn listen(config: &SourceConfig, rpc: &Rpc) -> Result<bool> {
     let mut socket = Socket::connect(config, rpc, &[]).await?;
     loop {
-        // A socket that says nothing ends by itself, with an error.
+        // A silent socket ends with an error by itself.
         if let Frame::Slot { .. } = socket.next().await? {
             return Ok(socket.has_roots());
         }
     }
 }
 
-fn judge(
+fn node_findings(
     node: &NodeReport,
     cluster: Option<[u8; 32]>,
     is_stored: bool,
@@ -203,7 +203,7 @@ fn judge(
     out
 }
 
-/// How far chain time is from this machine's. Nothing here relies on the machine's.
+/// Difference between chain time and this machine's clock. For information: only chain time is used.
 fn skew(chain: i64) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
@@ -217,7 +217,7 @@ fn skew(chain: i64) -> String {
 /// Number of the schema in the SQLite file at `path`; [`None`] where there is no file yet.
 ///
 /// # Errors
-/// The driver's words.
+/// The driver's message.
 pub fn sqlite_schema(path: &Path) -> Result<Option<i64>, String> {
     if !path.exists() {
         return Ok(None);
@@ -230,7 +230,7 @@ pub fn sqlite_schema(path: &Path) -> Result<Option<i64>, String> {
     read().map(Some).map_err(|e: rusqlite::Error| e.to_string())
 }
 
-/// What the number of a mirror's schema means; `None` is an empty place.
+/// The finding about a schema number; [`None`] is an empty database.
 #[must_use]
 pub fn schema(found: Option<i64>) -> Finding {
     let about = "schema";
@@ -253,7 +253,7 @@ pub fn schema(found: Option<i64>) -> Finding {
     }
 }
 
-/// What the mirror says about itself.
+/// The findings about the store's state.
 #[must_use]
 pub fn mirror(state: &MirrorState, program: &Pubkey, read_only: bool) -> Vec<Finding> {
     let about = "mirror";
@@ -298,7 +298,7 @@ mod tests {
     use crate::store::Lease;
 
     #[test]
-    fn every_schema_but_this_builds_gets_a_word_and_a_newer_one_fails() {
+    fn an_older_schema_warns_and_a_newer_one_fails() {
         let verdict = |found| schema(found).verdict;
         assert_eq!((verdict(None), verdict(Some(SCHEMA))), (CheckResult::Ok, CheckResult::Ok));
         assert_eq!(verdict(Some(SCHEMA - 1)), CheckResult::Warn);
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mirror_that_nobody_can_write_is_not_called_fine() {
+    fn a_mirror_without_a_possible_writer_warns() {
         let program = Pubkey::new_unique();
         let worst = |state: &MirrorState, read_only| {
             mirror(state, &program, read_only).into_iter().map(|f| f.verdict).max()

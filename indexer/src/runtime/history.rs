@@ -1,5 +1,5 @@
-//! Reads finalised transactions again and again and appends their events to the audit log; only
-//! while this process may write.
+//! Polls finalised transactions and appends their events to the audit log, while this process holds the
+//! lease.
 use std::sync::{Arc, atomic::Ordering};
 
 use serde_json::json;
@@ -19,11 +19,11 @@ use crate::{
     },
 };
 
-/// Slots with transactions that are read and appended together.
+/// Slots whose events are appended in one transaction.
 const MAX_SLOTS_PER_APPEND: usize = 64;
 
 pub(super) async fn watch(context: Arc<MirrorContext>) {
-    // What is dropped halfway leaves nothing behind: every write is one transaction.
+    // Safe to drop at any await: every write is one transaction.
     tokio::select! {
         () = keep(&context) => {}
         () = context.done() => {}
@@ -34,7 +34,7 @@ async fn keep(context: &MirrorContext) {
     let mut backoff = Backoff::default();
     let mut run = context.run.subscribe();
     loop {
-        // A store of another cluster must not get this one's history.
+        // A run exists only after the clusters were compared, so no foreign history gets in.
         let _ = run.wait_for(Option::is_some).await;
         let wait = match read(context).await {
             Ok(_) => {
@@ -42,7 +42,7 @@ async fn keep(context: &MirrorContext) {
                 backoff = Backoff::default();
                 context.config.history
             }
-            // The lease is gone; whether that is the end is decided elsewhere.
+            // The lease is lost; the connection task decides what follows.
             Err(_) if context.run.borrow().is_none() => continue,
             Err(e) => {
                 context.report(Origin::History, Some(e.to_string()));
@@ -53,8 +53,8 @@ async fn keep(context: &MirrorContext) {
     }
 }
 
-/// Appends what became final since the last time; how many events. What stops the log is noted in
-/// the store, so that whoever reads the log later learns that it is not complete, and why.
+/// Appends the events finalised since the last call; returns how many. An error that stops the log is
+/// noted in the store, so that later readers learn that the log is incomplete, and why.
 pub(super) async fn read(context: &MirrorContext) -> Result<u64> {
     let done = append_new(context).await;
     match &done {
@@ -65,7 +65,7 @@ pub(super) async fn read(context: &MirrorContext) -> Result<u64> {
     done
 }
 
-/// Notes that the log stands still because of `trouble`, or that it goes on. Once, not each time.
+/// Notes that `trouble` stops the log, or that it goes on; only when that changed.
 async fn note(context: &MirrorContext, trouble: Option<&IndexerError>) {
     let trouble = trouble.map(ToString::to_string);
     let mut noted = context.history_note.lock().await;
@@ -73,7 +73,7 @@ async fn note(context: &MirrorContext, trouble: Option<&IndexerError>) {
         Some(known) => known.clone(),
         None => match audit::trouble(&*context.store).await {
             Ok(known) => known,
-            // Asked again after the next reading.
+            // The next reading tries again.
             Err(_) => return,
         },
     };
@@ -99,7 +99,7 @@ async fn append_new(context: &MirrorContext) -> Result<u64> {
         for part in slots.chunks(MAX_SLOTS_PER_APPEND) {
             let appended = append(context, &rpc, &run, part).await;
             added = added.saturating_add(match appended {
-                // The slots before the one that stops the log belong into it.
+                // One slot stops the log. Appends the slots before it one by one.
                 Err(e) if e.stops_history() && part.len() > 1 => {
                     let mut before = 0u64;
                     for slot in part.chunks(1) {
@@ -119,7 +119,8 @@ async fn append_new(context: &MirrorContext) -> Result<u64> {
     Ok(added)
 }
 
-/// Appends the events of `part`, whose slots must be whole; how many were new.
+/// Appends the events of `part`, which must hold all transactions of its slots; returns how many were
+/// new.
 async fn append(
     context: &MirrorContext,
     rpc: &Rpc,

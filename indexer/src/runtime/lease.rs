@@ -1,6 +1,5 @@
-//! The right to write: taken at the start, renewed whatever else happens, and given back at the
-//! end. A run that has lost it writes nothing more; the process stands by and takes it again when
-//! it is free.
+//! The lease: begins a run, renews its lease in a task of its own, releases it at the end. A run that
+//! has lost the lease writes nothing more; the process stands by until the lease is free.
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
@@ -13,9 +12,9 @@ use crate::{
     sync::context::{MirrorContext, Origin},
 };
 
-/// How often the marks are written while they move; other processes read them.
+/// How often changed marks are written; standby processes read them.
 const MARKS_INTERVAL: Duration = Duration::from_secs(1);
-/// How long giving back may take.
+/// How long a release may take.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Begins a run on the store, for a node of the cluster `genesis`.
@@ -25,7 +24,7 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 /// while it takes no writes.
 pub(super) async fn begin(context: &MirrorContext, genesis: &[u8; 32]) -> Result<Run> {
     let (program_id, owner) = (&context.config.program_id, &context.owner);
-    // A store that can be read is followed meanwhile: that is not waited out here.
+    // A paused store can still be read, so the caller stands by instead of waiting here.
     let begin = || async {
         match context.store.begin_run(program_id, genesis, owner).await {
             Err(paused @ StoreError::Paused { .. }) => Ok(Err(paused)),
@@ -33,24 +32,24 @@ pub(super) async fn begin(context: &MirrorContext, genesis: &[u8; 32]) -> Result
         }
     };
     let run = context.retry_until_ok(begin).await??;
-    // Set twice only by a second begin with the same value.
+    // Already set only by an earlier run, to the same value.
     let _ = context.genesis.set(*genesis);
     context.revised(context.retry_until_ok(|| context.store.revision()).await?);
     context.begun(run);
     context.reason(Reason::Fenced, false);
-    // Whatever kept the store from being written is over.
+    // The store takes writes, so an earlier store error is over.
     context.report(Origin::Store, None);
     info!(run = run.id, rpc = context.rpc().shown(), "the mirror may write");
     Ok(run)
 }
 
-/// Renews the lease for as long as there is one. Ends when the mirror has ended.
+/// Renews the lease while there is a run. Ends with the mirror.
 pub(super) async fn keep(context: Arc<MirrorContext>) {
     let mut run = context.run.subscribe();
     let mut last: Option<(Run, Marks, Instant)> = None;
     loop {
         let current = tokio::select! {
-            // The sender is a part of the context.
+            // Cannot fail: the context owns the sender.
             Ok(run) = run.wait_for(Option::is_some) => *run,
             () = context.ended() => return,
         };
@@ -72,7 +71,7 @@ pub(super) async fn keep(context: Arc<MirrorContext>) {
     }
 }
 
-/// Renews the lease of `run` once; whether that was done.
+/// Renews the lease of `run` once; returns whether that succeeded.
 pub(super) async fn keep_once(context: &MirrorContext, run: &Run, marks: Marks) -> bool {
     match context.store.keep(run, marks).await {
         Ok(()) => {
@@ -85,7 +84,7 @@ pub(super) async fn keep_once(context: &MirrorContext, run: &Run, marks: Marks) 
             fence(context, run, &e);
             false
         }
-        // A store that is being filled does nothing else meanwhile.
+        // A first load keeps the store busy and renews the lease itself.
         Err(_) if context.is_filling() => false,
         Err(e) => {
             context.metrics.db_retry();
@@ -95,8 +94,8 @@ pub(super) async fn keep_once(context: &MirrorContext, run: &Run, marks: Marks) 
     }
 }
 
-/// `run` may not write any more, because another process has taken over or the right was withdrawn.
-/// Its connection ends by that; the process stands by.
+/// Gives `run` up, because another process has taken over or the right to write was withdrawn. That
+/// ends its connection, and the process stands by.
 pub(super) fn fence(context: &MirrorContext, run: &Run, why: &StoreError) {
     let mut ours = false;
     context.run.send_if_modified(|now| {
@@ -113,7 +112,7 @@ pub(super) fn fence(context: &MirrorContext, run: &Run, why: &StoreError) {
     }
 }
 
-/// Writes the marks for the last time and gives the lease back.
+/// Writes the final marks and releases the lease.
 pub(super) async fn give_back(context: &MirrorContext) {
     let Some(run) = context.run.send_replace(None) else { return };
     let marks = context.marks();

@@ -1,4 +1,4 @@
-//! Runs the mirror: tasks for the connection, the lease, the clock, history and housekeeping. They
+//! Runs the mirror: one task each for connection, lease, clock, history, webhooks and retention. They
 //! share a `MirrorContext` and report through one health value.
 mod clock;
 pub mod doctor;
@@ -25,24 +25,23 @@ use crate::{
 
 pub use once::{Backfill, Refreshed, accounts_once, backfill_once, refresh_once};
 
-/// How long the end waits for the store.
+/// How long a shutdown waits for the store.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// A running mirror. Dropping it ends the mirror at once; the store stays whole either way, but its
-/// lease then runs out by itself instead of being given back.
+/// A running mirror. Dropping it ends the mirror at once. The store stays consistent, but the lease is
+/// not released: the next process waits until it runs out.
 pub struct Indexer {
-    /// How it goes.
+    /// The mirror's health.
     pub health: watch::Receiver<Health>,
-    /// The store's revision, changed after each commit.
+    /// The store's revision after each commit.
     pub revision: watch::Receiver<u64>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
 
 impl Indexer {
-    /// Ends the mirror after writing what has arrived, and gives the lease back. A store that does
-    /// not take it is not waited for longer than a few seconds: what was not written is read again
-    /// at the next start.
+    /// Ends the mirror: writes the received changes and releases the lease. Waits a few seconds for a
+    /// slow store; changes that were not written are read again at the next start.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
@@ -53,7 +52,7 @@ impl Indexer {
     }
 }
 
-/// A mirror that is about to run.
+/// Builder of a mirror.
 pub struct Mirror {
     config: SourceConfig,
     store: Arc<dyn Store>,
@@ -62,36 +61,35 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// Mirrors what `config` names into `store`, and no more.
+    /// A mirror of the program in `config` into `store`, without retention and webhooks.
     #[must_use]
     pub fn new(config: SourceConfig, store: Arc<dyn Store>) -> Self {
         Self { config, store, retention: Retention::default(), delivery: Delivery::default() }
     }
 
-    /// The same, counted in `metrics`.
+    /// Counts calls, faults and connections in `metrics`.
     #[must_use]
     pub fn metrics(mut self, metrics: Metrics) -> Self {
         self.config.metrics = metrics;
         self
     }
 
-    /// The same; what is older than `retention` allows is removed.
+    /// Removes rows older than `retention` allows.
     #[must_use]
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
         self
     }
 
-    /// The same; what is final is announced by `delivery`, while this process is the one that
-    /// writes.
+    /// Announces finalised facts through `delivery`, while this process holds the lease.
     #[must_use]
     pub fn webhooks(mut self, delivery: Delivery) -> Self {
         self.delivery = delivery;
         self
     }
 
-    /// Starts it. Never fails: what goes wrong is in [`Indexer::health`], and the mirror keeps
-    /// trying unless it is pointless.
+    /// Starts the mirror. Never fails: errors are reported in [`Indexer::health`], and the mirror
+    /// retries unless a retry cannot help.
     #[must_use]
     pub fn spawn(self) -> Indexer {
         let (stop, stopped) = watch::channel(false);
@@ -108,7 +106,7 @@ impl Mirror {
     }
 }
 
-/// Starts mirroring what `config` names into `store`, as [`Mirror::spawn`] does.
+/// Starts a mirror of the program in `config` into `store`, as [`Mirror::spawn`] does.
 #[must_use]
 pub fn spawn(config: SourceConfig, store: Arc<dyn Store>) -> Indexer {
     Mirror::new(config, store).spawn()

@@ -1,4 +1,5 @@
-//! Brings the store up to date once: reads everything, or waits for the process that writes it.
+//! Updates the store once: reads all accounts and history, or waits for the process that holds the
+//! lease.
 use std::{sync::Arc, time::Duration};
 
 use solana_commitment_config::CommitmentLevel;
@@ -22,12 +23,12 @@ use crate::{
     },
 };
 
-/// How long another process may take to get as far as the node is.
+/// How long the writing process may take to reach the node's slot.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often it is looked at.
+/// How often its progress is checked.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// What one complete reading did.
+/// The effect of one complete reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Backfill {
     /// Slot up to which the store is up to date.
@@ -40,22 +41,22 @@ pub struct Backfill {
     pub closed: u64,
     /// Events that were new.
     pub events: u64,
-    /// Why accounts may be missing here, as a sentence: the node listed not all of them.
+    /// Why accounts may be missing, as a sentence: the node did not list all of them.
     pub doubt: Option<String>,
-    /// Who keeps the store up to date, where that is another process; then nothing was read here.
+    /// The other process that writes the store, if there is one; then this one read nothing.
     pub writer: Option<String>,
 }
 
-/// A complete reading of all accounts, and what became of the history.
+/// A complete reading of all accounts, and the result of reading the history.
 #[derive(Debug)]
 pub struct Refreshed {
     /// What it did.
     pub done: Backfill,
-    /// Why the audit log is not complete, when it is not.
+    /// Why the audit log is incomplete, if it is.
     pub history: Option<IndexerError>,
 }
 
-/// What is read of the chain.
+/// What to read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ReadScope {
     /// The accounts, and the finalised history for the audit log.
@@ -64,19 +65,19 @@ enum ReadScope {
     Accounts,
 }
 
-/// Reads all accounts and all finalised history once, without a websocket. Where another process
-/// writes the store, waits until that one has got as far as the node is now.
+/// Reads all accounts and all finalised history once, without a websocket. While another process
+/// writes the store, waits until that one has reached the node's current slot.
 ///
 /// # Errors
-/// When node or store fail, once; what was written until then is kept.
-/// [`IndexerError::WriterBehind`] when the other process does not get there.
+/// When node or store fail; nothing is retried, and rows written before the error stay.
+/// [`IndexerError::WriterBehind`] when the other process does not reach the slot in time.
 pub async fn backfill_once(config: SourceConfig, store: Arc<dyn Store>) -> Result<Backfill> {
     let Refreshed { done, history } = read_once(config, store, ReadScope::All).await?;
     history.map_or(Ok(done), Err)
 }
 
-/// The same for commands that need only the accounts: a history that cannot be read is returned
-/// beside them instead of as an error.
+/// As [`backfill_once`], for commands that need only the accounts: an error of the history is returned
+/// beside the result.
 ///
 /// # Errors
 /// As [`backfill_once`], about the accounts.
@@ -97,7 +98,7 @@ async fn read_once(
     store: Arc<dyn Store>,
     what: ReadScope,
 ) -> Result<Refreshed> {
-    // Set from the start, so that nothing is tried a second time.
+    // "Stopping" from the start: `retry_until_ok` then tries everything only once.
     let (_stop, stopped) = watch::channel(true);
     let context = MirrorContext::new(config, store, stopped);
     let genesis = context.endpoints.answering().await?;
@@ -118,7 +119,7 @@ async fn read_once(
     done
 }
 
-/// Renews the lease until it is lost.
+/// Renews the lease until the run is fenced.
 async fn renew(context: &MirrorContext, run: Run) -> StoreError {
     loop {
         tokio::time::sleep(RENEW_INTERVAL).await;
@@ -129,7 +130,7 @@ async fn renew(context: &MirrorContext, run: Run) -> StoreError {
     }
 }
 
-/// What another process has done, and whether it could read the history.
+/// The result when another process writes the store: its progress, and its error about the history.
 async fn followed(context: &MirrorContext, done: Backfill) -> Result<Refreshed> {
     let trouble = audit::trouble(&*context.store).await?;
     let history = trouble.map(|detail| IndexerError::Incomplete { detail });
@@ -142,7 +143,7 @@ async fn fill(context: &MirrorContext, run: Run, what: ReadScope) -> Result<Refr
         let node = context.rpc().shown();
         let joined = match (read(context, run.snapshot_slot).await, short.take()) {
             (Ok(joined), _) => joined,
-            // What the node before this one listed is in the store already.
+            // The previous node's incomplete list is in the store already and is better than an error.
             (Err(e), Some(before)) if !matches!(e, IndexerError::Store(_)) => break before,
             (Err(e), _) => return Err(e),
         };
@@ -150,7 +151,7 @@ async fn fill(context: &MirrorContext, run: Run, what: ReadScope) -> Result<Refr
         if joined.left_out == 0 || !context.endpoints.may_list_more() {
             break (joined, node);
         }
-        // Another node may list what this one leaves out.
+        // Another node may list the accounts that this one leaves out.
         short = Some((joined, node));
         context.endpoints.next();
     };
@@ -165,7 +166,7 @@ async fn fill(context: &MirrorContext, run: Run, what: ReadScope) -> Result<Refr
     }
     match history::read(context).await {
         Ok(events) => Ok(Refreshed { done: Backfill { events, ..done }, history: None }),
-        // Then the accounts are not this cluster's either.
+        // Then the accounts are of the wrong cluster too.
         Err(e @ IndexerError::ClusterChanged { .. }) => Err(e),
         Err(e) => Ok(Refreshed { done, history: Some(e) }),
     }
@@ -184,9 +185,9 @@ async fn read(context: &MirrorContext, min_slot: u64) -> Result<Joined> {
 }
 
 enum Waited {
-    /// The other process is where the node was.
+    /// The other process has reached the slot.
     Done(Backfill),
-    /// The other process has ended.
+    /// The other process has ended, and this one got the lease.
     Taken(Run),
 }
 
@@ -195,7 +196,7 @@ async fn await_writer(context: &MirrorContext, genesis: &[u8; 32]) -> Result<Wai
     let end = Instant::now() + CATCH_UP_TIMEOUT;
     loop {
         let mut paused: Option<IndexerError> = None;
-        // A server that takes writes again ends the connections that it had before.
+        // A server that leaves read-only mode may drop its connections; the next attempt opens one.
         let state = match context.store.state().await {
             Err(e) if e.is_transient() && Instant::now() < end => {
                 tokio::time::sleep(POLL_INTERVAL).await;
@@ -203,7 +204,7 @@ async fn await_writer(context: &MirrorContext, genesis: &[u8; 32]) -> Result<Wai
             }
             state => state?,
         };
-        // `begin` compares these too, but a store that takes no writes refuses before that.
+        // `begin` checks this too, but a read-only store refuses before the check.
         StoreError::check_identity(
             "the configured address",
             (

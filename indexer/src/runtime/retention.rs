@@ -1,4 +1,4 @@
-//! Housekeeping beside the mirror: what is too old is removed.
+//! Removes old rows every hour while this process holds the lease.
 use std::{sync::Arc, time::Duration};
 
 use tracing::{info, warn};
@@ -15,7 +15,7 @@ pub(super) async fn retain(context: Arc<MirrorContext>, retention: Retention) {
     let rounds = async {
         let mut run = context.run.subscribe();
         loop {
-            // The sender is a part of the context.
+            // Cannot fail: the context owns the sender.
             let current = run.wait_for(Option::is_some).await.ok().and_then(|run| *run);
             if let Some(run) = current {
                 match context.store.retain(&run, &retention).await {

@@ -1,5 +1,6 @@
-//! Another process writes the store, or nobody can at the moment: this one reads what is there,
-//! says how it goes, and takes over when the other one has ended or the store takes writes again.
+//! Standby: another process holds the lease, or the store takes no writes. This process reads the
+//! store, reports the writer's progress as its own health, and takes over when the lease is free and
+//! the store takes writes.
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -11,14 +12,14 @@ use crate::{
     sync::context::{MirrorContext, Origin},
 };
 
-/// How often the store is asked.
+/// How often the store's state is read.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// How often a store that takes no writes is tried again.
+/// How often a write to a paused store is tried again.
 const PAUSED_RETRY_INTERVAL: Duration = Duration::from_secs(1);
-/// The name of a writer where there is none.
+/// Shown as the writer's name when nobody holds the lease.
 pub(crate) const NOBODY: &str = "nobody";
 
-/// Whom this process follows.
+/// The writer to stand by for, and when to take over.
 pub(crate) struct Standby {
     writer: String,
     takes_over: TakesOver,
@@ -27,16 +28,16 @@ pub(crate) struct Standby {
 /// When this process may write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum TakesOver {
-    /// Never: this user only reads.
+    /// Never: this user may only read.
     Never,
-    /// As soon as no lease runs.
+    /// As soon as the lease is free.
     WhenFree,
-    /// As soon as no lease runs and the store takes writes again; the store's words.
+    /// As soon as the lease is free and the store takes writes; holds the store's error text.
     WhenWritable(String),
 }
 
 impl Standby {
-    /// Whom to follow after a start failed with `error`; `None` when that is no reason to.
+    /// How to stand by after a start failed with `error`; [`None`] when that is no reason to.
     pub(crate) async fn of(context: &MirrorContext, error: &IndexerError) -> Option<Self> {
         match error {
             IndexerError::Store(StoreError::Leased { owner, .. }) => {
@@ -49,7 +50,7 @@ impl Standby {
                 let takes_over = TakesOver::WhenWritable(e.to_string());
                 Some(Self { writer: NOBODY.to_owned(), takes_over })
             }
-            // The node does not answer; whoever writes may have another one.
+            // This process's node is down, but the writer may use another one.
             IndexerError::Rpc { .. } if context.run.borrow().is_none() => {
                 let state = context.store.state().await.ok()?;
                 let ours = state.program_id == Some(context.config.program_id);
@@ -63,21 +64,21 @@ impl Standby {
     }
 }
 
-/// Reads the other's signs of life from one look at the store to the next.
+/// Detects renewals of the lease between two reads of the store.
 #[derive(Debug)]
 struct LeaseMonitor {
     seen: Option<(Lease, Instant)>,
 }
 
 impl LeaseMonitor {
-    /// Whether the writer has renewed its lease since the last look.
+    /// Whether the lease was renewed since the last call.
     fn is_renewed(&mut self, lease: Option<&Lease>, now: Instant) -> bool {
         let before = self.seen.take();
         self.seen = lease.map(|lease| (lease.clone(), now));
         match (before, lease) {
             (Some((old, at)), Some(new)) => {
                 let expected = old.left.saturating_sub(now.saturating_duration_since(at));
-                // Two clocks are never quite alike.
+                // The poll interval is the tolerance for the difference of the two clocks.
                 old.owner != new.owner || new.left > expected + POLL_INTERVAL
             }
             (None, Some(new)) => !new.left.is_zero(),
@@ -86,7 +87,7 @@ impl LeaseMonitor {
     }
 }
 
-/// Follows until this process may take over, or may try to.
+/// Stands by until this process may take over, or may try to.
 ///
 /// # Errors
 /// When the store is of another cluster than the node, or cannot be used.
@@ -94,7 +95,7 @@ pub(crate) async fn stand_by(context: &MirrorContext, followed: Standby) -> Resu
     let Standby { mut writer, takes_over } = followed;
     let mut lease_monitor = LeaseMonitor { seen: None };
     let began = Instant::now();
-    // What went wrong with this process's own writing and reading is over with it.
+    // This process neither writes nor reads a node now, so its earlier errors are over.
     for origin in
         [Origin::Connection, Origin::Lease, Origin::Snapshot, Origin::Reorg, Origin::History]
     {
@@ -130,7 +131,7 @@ pub(crate) async fn stand_by(context: &MirrorContext, followed: Standby) -> Resu
                 }
                 context.report(Origin::Store, trouble);
                 if is_renewed && !first {
-                    // Standing by for a writer that is alive is no fault.
+                    // Having been fenced by a live writer is no fault any more.
                     context.reason(Reason::Fenced, false);
                 }
                 show(context, &state, &writer, is_renewed);
@@ -145,11 +146,11 @@ pub(crate) async fn stand_by(context: &MirrorContext, followed: Standby) -> Resu
     }
 }
 
-/// Makes sure that the store's cluster is the node's, as far as both can be asked.
+/// Compares the clusters of store and node, if both answer.
 async fn check_cluster(context: &MirrorContext) -> Result<()> {
     let Ok(state) = context.store.state().await else { return Ok(()) };
     let Some(genesis) = state.genesis_hash else { return Ok(()) };
-    // Set twice only with the same value.
+    // Already set only by an earlier call, to the same value.
     let _ = context.genesis.set(genesis);
     match context.same_cluster(&context.rpc()).await {
         Err(e @ IndexerError::ClusterChanged { .. }) => Err(e),
@@ -157,7 +158,7 @@ async fn check_cluster(context: &MirrorContext) -> Result<()> {
     }
 }
 
-/// Health as the writer's marks tell it.
+/// Sets health from the writer's marks.
 fn show(context: &MirrorContext, state: &MirrorState, writer: &str, is_renewed: bool) {
     context.revised(state.rev);
     let behind = context.config.behind;
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_only_runs_out_is_no_sign_of_life() {
+    fn only_a_longer_lease_counts_as_renewed() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut lease_monitor = LeaseMonitor { seen: None };

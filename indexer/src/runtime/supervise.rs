@@ -1,5 +1,5 @@
-//! One connection after the other: takes the lease or follows whoever has it, goes to another node
-//! when one fails, and gives up only where trying again is pointless.
+//! Makes one connection after the other: takes the lease or stands by for its holder, changes the node
+//! when one fails, and gives up only where a retry cannot help.
 use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// How long a note may hold up the next connection.
+/// How long writing a note may delay the next connection.
 const NOTE_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) async fn supervise(context: Arc<MirrorContext>) {
@@ -33,7 +33,7 @@ pub(super) async fn supervise(context: Arc<MirrorContext>) {
     context.end();
 }
 
-/// Returns when the mirror has ended, with the reason.
+/// Runs until the mirror ends; returns the reason.
 async fn go_on(context: &Arc<MirrorContext>) -> String {
     let mut backoff = Backoff::with_cap(context.config.backoff_cap);
     loop {
@@ -50,7 +50,7 @@ async fn go_on(context: &Arc<MirrorContext>) -> String {
         }
         context.report(Origin::Connection, Some(error.to_string()));
         let turned = match &error {
-            // Another node may belong to the right cluster.
+            // Another node of the settings may belong to the right cluster.
             IndexerError::Store(StoreError::WrongCluster { stored, given, .. }) => {
                 let (url, stored, given) = (context.rpc().shown(), stored.clone(), given.clone());
                 context.endpoints.failed(&IndexerError::ClusterChanged { url, stored, given })
@@ -62,8 +62,8 @@ async fn go_on(context: &Arc<MirrorContext>) -> String {
             return error.to_string();
         }
         lost(context, &node, &error).await;
-        // Only time in which the mirror was live counts: a node that takes half a minute to say
-        // nothing did not hold.
+        // Counts from when the mirror was live, not from the connect: a node that accepts and stays
+        // silent for half a minute was not a stable connection.
         if let Some(since) = live_since {
             if since.elapsed() >= STABLE_AFTER {
                 context.endpoints.well();
@@ -77,7 +77,8 @@ async fn go_on(context: &Arc<MirrorContext>) -> String {
     }
 }
 
-/// Whether the run may not write any more; then it is given up, and what follows is to stand by.
+/// Whether `error` says that the run may not write any more; then gives the run up, so that the next
+/// round stands by.
 fn displaced(context: &MirrorContext, error: &IndexerError) -> bool {
     let IndexerError::Store(why @ (StoreError::Fenced { .. } | StoreError::ReadOnly { .. })) =
         error
@@ -97,11 +98,11 @@ fn is_foreign(error: &IndexerError) -> bool {
     stored || matches!(error, IndexerError::ClusterChanged { .. })
 }
 
-/// Counts and notes that a connection to `node` was lost.
+/// Counts a lost connection to `node`, and notes it if the mirror was live.
 async fn lost(context: &MirrorContext, node: &str, error: &IndexerError) {
     let was_live = context.health.borrow().conn == Conn::Live;
     match error {
-        // The socket has counted its end itself.
+        // `Socket` has counted this already.
         IndexerError::Socket { reason, .. } => {
             let silent = matches!(reason, CloseReason::Silent | CloseReason::PongMissed);
             context.reason(Reason::SocketSilent, silent);
@@ -112,17 +113,17 @@ async fn lost(context: &MirrorContext, node: &str, error: &IndexerError) {
         }
         _ => context.metrics.reconnect(error.label()),
     }
-    // A start that has not come to anything is no gap.
+    // Only a live connection leaves a gap.
     if was_live {
         context.reason(Reason::GapFill, true);
         context.connection(Conn::Reconnecting { attempt: 0, retry_at: std::time::Instant::now() });
         let detail = json!({"node": node, "reason": error.label(), "error": error.to_string()});
-        // A store that is down must not keep the connection from being made again.
+        // A store that is down must not delay the next connection.
         let _ = tokio::time::timeout(NOTE_TIMEOUT, context.note("Disconnected", detail)).await;
     }
 }
 
-/// One connection, or one time of following; and since when it was live.
+/// One connection, or one time of standing by; and since when it was live.
 async fn one(context: &Arc<MirrorContext>) -> (Result<()>, Option<Instant>) {
     let held = *context.run.borrow();
     let opening = async {
@@ -146,7 +147,7 @@ async fn one(context: &Arc<MirrorContext>) -> (Result<()>, Option<Instant>) {
     (ended.why, ended.live_since)
 }
 
-/// Makes sure that node and store belong together, and takes the lease.
+/// Takes the lease; the store refuses a node of another cluster.
 async fn take(context: &MirrorContext) -> Result<Run> {
     let genesis = context.rpc().genesis_hash().await?;
     begin(context, &genesis).await

@@ -1,5 +1,5 @@
-//! Announces while this process may write: each run delivers by itself, and stops when the next one
-//! begins or the mirror ends.
+//! Runs the webhooks while this process holds the lease: one delivery per run, which stops when the run
+//! or the mirror ends.
 use std::sync::Arc;
 
 use tokio::sync::watch as channel;
@@ -16,7 +16,7 @@ pub(super) async fn watch(context: Arc<MirrorContext>, delivery: Delivery) {
     let mut run = context.run.subscribe();
     loop {
         let current = tokio::select! {
-            // The sender is a part of the context.
+            // Cannot fail: the context owns the sender.
             Ok(run) = run.wait_for(Option::is_some) => *run,
             () = context.done() => return,
         };

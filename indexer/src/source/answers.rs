@@ -1,6 +1,6 @@
-//! Accounts and transactions as nodes answer them, as far as they are used here. Node software and
-//! providers add fields, write numbers in other forms and name errors and versions that this build
-//! does not know: a field that nobody reads is never a reason to refuse an answer.
+//! The parts of RPC answers that the mirror uses: accounts and transactions. Node software and providers
+//! add fields, change number formats and return errors and versions that this build does not know, so
+//! unused fields are never parsed: they must not make an answer unreadable.
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
 use serde_json::Value;
@@ -8,16 +8,16 @@ use solana_pubkey::Pubkey;
 
 use crate::{account::decode::Raw, ops::redact::plain};
 
-/// An account. `rentEpoch` is left out on purpose: providers write `u64::MAX` as a float.
+/// An account. `rentEpoch` is left out on purpose: some providers write `u64::MAX` as a float.
 #[derive(Clone, Debug, Deserialize)]
 pub struct NodeAccount {
     /// Its balance.
     pub lamports: u64,
     /// The program that owns it.
     pub owner: String,
-    /// Its bytes and the name of their encoding, if it is the one that was asked for.
+    /// Normally `[data, encoding]`; checked in [`Self::data`].
     data: Value,
-    /// How many bytes it has. Null where an old node does not say it.
+    /// Its length in bytes; null on old nodes.
     #[serde(default)]
     space: Value,
 }
@@ -26,7 +26,7 @@ impl NodeAccount {
     /// The account at `pubkey`, as its state at `(slot, write_version)`.
     ///
     /// # Errors
-    /// A sentence when owner or data are not in a form that was asked for, or not whole.
+    /// A sentence when owner or data cannot be parsed or the data is incomplete.
     pub fn raw(&self, pubkey: Pubkey, slot: u64, write_version: u64) -> Result<Raw, String> {
         let owner = self.owner.parse().map_err(|_| {
             format!("The node named {:?} as owner of {pubkey}.", plain(&self.owner))
@@ -51,12 +51,11 @@ impl NodeAccount {
     }
 }
 
-/// Makes sure that `data` has as many bytes as the node says. `dataSlice` is never asked for, so
-/// what a node without `space` sends is the whole account as well; cut accounts of the manager are
-/// then refused by their decoder.
+/// Checks that `data` has the length that the node names in `space`. A node without `space` is trusted:
+/// `dataSlice` is never requested, and the decoder refuses truncated accounts of the manager.
 ///
 /// # Errors
-/// How much of it there is, as the rest of a sentence.
+/// How much of the data is there, as the rest of a sentence.
 pub fn whole(data: &[u8], space: Option<u64>) -> Result<(), String> {
     match space {
         Some(space) if u64::try_from(data.len()).ok() != Some(space) => {
@@ -82,7 +81,7 @@ pub struct ListedTransaction {
     pub signature: String,
     /// Its slot.
     pub slot: u64,
-    /// Null when it succeeded. Only that is read: a stranger's transaction may fail with an error
+    /// Null when it succeeded. The error itself is not parsed: a foreign transaction can fail with one
     /// that this build does not know.
     #[serde(default)]
     err: Value,
@@ -96,8 +95,8 @@ impl ListedTransaction {
     }
 }
 
-/// A transaction of any version, with what it did. Accounts, outcome and inner instructions are
-/// named alike in all versions; what only some have (lookup tables, a budget) is not read.
+/// A transaction of any version, with its outcome. Reads only fields that all versions share: accounts,
+/// outcome and inner instructions.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeTransaction {
@@ -121,7 +120,7 @@ struct TransactionMessage {
     account_keys: Vec<String>,
 }
 
-/// What a transaction did.
+/// The outcome of a transaction.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Meta {
@@ -139,16 +138,16 @@ struct Loaded {
     readonly: Vec<String>,
 }
 
-/// The instructions that one instruction called.
+/// The instructions that one outer instruction called.
 #[derive(Clone, Debug, Deserialize)]
 pub struct InnerGroup {
-    /// The place of that instruction.
+    /// Index of the outer instruction.
     pub index: u32,
-    /// What it called, in order.
+    /// The called instructions, in order.
     pub instructions: Vec<InnerInstruction>,
 }
 
-/// One called instruction; numbers are places in the transaction's accounts.
+/// One called instruction; numbers are indexes into the transaction's accounts.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InnerInstruction {
@@ -161,15 +160,15 @@ pub struct InnerInstruction {
 }
 
 impl NodeTransaction {
-    /// What it did.
+    /// Its outcome.
     ///
     /// # Errors
-    /// What is missing, as the rest of a sentence.
+    /// When it is missing, as the rest of a sentence.
     pub fn outcome(&self) -> Result<&Meta, String> {
         self.meta.as_ref().ok_or_else(|| "came without its outcome".to_owned())
     }
 
-    /// The addresses that its instructions name by number, in order.
+    /// The addresses that instructions refer to by index, those from lookup tables last.
     pub fn account_keys(&self) -> impl Iterator<Item = &String> {
         let loaded = self.meta.as_ref().and_then(|meta| meta.loaded_addresses.as_ref());
         let loaded = loaded.into_iter().flat_map(|l| l.writable.iter().chain(&l.readonly));
@@ -184,7 +183,7 @@ impl Meta {
         !self.err.is_null()
     }
 
-    /// The called instructions in the order of their callers; `None` where the node did not keep
+    /// The called instructions in the order of their callers; [`None`] where the node did not record
     /// them, which does not mean that there were none.
     #[must_use]
     pub fn inner_groups(&self) -> Option<Vec<&InnerGroup>> {
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_nobody_reads_are_no_reason_to_refuse_an_account() {
+    fn odd_unused_fields_do_not_make_an_account_unreadable() {
         let rent = 18_446_744_073_709_552_000.0_f64;
         let of = |rest: Value| {
             let mut account = json!({"lamports": 1, "owner": "x", "data": ["AAAA", "base64"]});
@@ -232,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_of_a_version_of_the_future_is_read_as_far_as_it_is_used() {
+    fn a_transaction_of_a_future_version_can_be_read() {
         let text = json!({
             "slot": 5, "blockTime": null, "version": 7,
             "transaction": {"signatures": [], "message": {

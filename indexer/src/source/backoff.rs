@@ -1,17 +1,17 @@
-//! How long to wait before trying again: full jitter under a doubling, capped ceiling, so that many
-//! clients of one node do not come back at the same moment.
+//! Exponential backoff with full jitter under a doubling, capped ceiling, so that many clients of one
+//! node do not retry at the same moment.
 use std::time::{Duration, Instant};
 
 use rand::Rng;
 
 /// Ceiling of the first wait.
 const FIRST_CEILING: Duration = Duration::from_millis(500);
-/// Ceiling of every later wait, unless another is given.
+/// Default cap of the ceiling.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// What held this long was good: the next wait is short again.
+/// A connection that lasted this long resets the backoff.
 pub const STABLE_AFTER: Duration = Duration::from_secs(30);
 
-/// Waits that grow while things fail.
+/// An exponential backoff.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     attempt: u32,
@@ -25,7 +25,7 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// Waits that never exceed `cap`.
+    /// A backoff whose waits never exceed `cap`.
     #[must_use]
     pub fn with_cap(cap: Duration) -> Self {
         Self { attempt: 0, cap }
@@ -37,7 +37,7 @@ impl Backoff {
         self.attempt
     }
 
-    /// Counts a failure and says how long to wait.
+    /// Counts a failure and returns the wait before the next attempt.
     pub fn next(&mut self, rng: &mut impl Rng) -> Duration {
         let ceiling = self.ceiling();
         self.attempt = self.attempt.saturating_add(1);
@@ -51,8 +51,8 @@ impl Backoff {
         FIRST_CEILING.checked_mul(factor).unwrap_or(self.cap).min(self.cap)
     }
 
-    /// Starts over if what began at `since` has held long enough by `now`. A connection that is
-    /// accepted and dropped at once does not start over, or a refusing node would be stormed.
+    /// Resets the backoff if a connection that began at `since` has lasted long enough by `now`. A
+    /// connection that was dropped at once does not reset it, or a refusing node would be flooded.
     pub fn settle(&mut self, since: Instant, now: Instant) {
         if now.saturating_duration_since(since) >= STABLE_AFTER {
             self.attempt = 0;
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_connection_that_held_starts_over() {
+    fn only_a_stable_connection_resets_the_backoff() {
         let mut rng = StdRng::seed_from_u64(1);
         let mut backoff = Backoff::default();
         for _ in 0..10 {

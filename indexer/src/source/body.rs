@@ -1,29 +1,31 @@
-//! One answer to a reading of accounts while it arrives: bytes are taken from the network only as
-//! fast as the accounts in them are taken from here.
+//! The body of one account listing, read while it arrives. Reads from the network only as fast as the
+//! caller takes accounts, so memory stays bounded.
 use serde_json::Value;
 
 use super::{
     fault::RpcFault,
     rpc::Rpc,
     scan::Scanner,
-    snapshot::PIECE_ACCOUNTS,
     transport::{Failure, broken_off, too_late},
 };
 use crate::{account::decode::Raw, source::error::Result};
 
-/// One answer while it arrives.
+/// Most accounts in one piece of a snapshot.
+pub(super) const PIECE_ACCOUNTS: usize = 1_000;
+
+/// One listing while it arrives.
 #[derive(Debug)]
 pub(super) struct AnswerBody {
     response: reqwest::Response,
     scanner: Scanner,
-    /// What has arrived and is not read yet, from `read` on.
+    /// Received bytes; those from `read` on are not scanned yet.
     bytes: Vec<u8>,
     read: usize,
     rows: Vec<Raw>,
 }
 
 impl AnswerBody {
-    /// Sends the call and reads until the slot of the answer is known.
+    /// Sends the request and reads until the slot of the answer is known.
     pub(super) async fn open(rpc: &Rpc, method: &'static str, params: Value) -> Result<Self> {
         let failed = |failure| rpc.failed(method, failure);
         let timeout = rpc.0.snapshot_timeout;
@@ -54,7 +56,7 @@ impl AnswerBody {
         self.scanner.slot().unwrap_or_default()
     }
 
-    /// Waits for more bytes and reads them; whether there were any.
+    /// Waits for more bytes and scans them; false at the end of the answer.
     async fn fill(&mut self, rpc: &Rpc) -> Result<bool, Failure> {
         if self.read >= self.bytes.len() {
             let more = tokio::time::timeout(rpc.0.snapshot_timeout, self.response.chunk());
@@ -77,7 +79,7 @@ impl AnswerBody {
         Ok(true)
     }
 
-    /// The next accounts; `None` when that was all. Loses nothing when it is dropped.
+    /// The next accounts; [`None`] at the end. Cancel-safe.
     pub(super) async fn next(&mut self, rpc: &Rpc) -> Result<Option<Vec<Raw>>, Failure> {
         loop {
             if self.is_full() {
@@ -89,17 +91,17 @@ impl AnswerBody {
         }
     }
 
-    /// Whether the scanner takes no more until the rows are taken.
+    /// Whether the scanner waits for the caller to take the rows.
     fn is_full(&self) -> bool {
         !self.rows.is_empty() && self.read < self.bytes.len()
     }
 
-    /// Where the next page begins, if there is one.
+    /// The key of the next page, if there is one.
     pub(super) fn cursor(&self) -> Option<&str> {
         self.scanner.cursor()
     }
 
-    /// Accounts that stand in memory.
+    /// Accounts in memory.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
         self.rows.len()

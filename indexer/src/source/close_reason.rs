@@ -7,13 +7,13 @@ pub enum CloseReason {
     Silent,
     /// No data, and pings stayed unanswered.
     PongMissed,
-    /// The node closed it, with this code; 1006 is none.
+    /// The node closed it, with this code; 1006 stands for none.
     Closed(u16),
-    /// It broke on the way.
+    /// The transport broke.
     Broken,
     /// It could not be opened.
     Connect,
-    /// The node does not want us, or not what we need.
+    /// The node refused the connection or a required subscription.
     Refused,
     /// A message could not be read.
     Garbled,
@@ -22,7 +22,7 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// A short word for counting.
+    /// Its label in metrics.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -38,5 +38,5 @@ impl CloseReason {
     }
 }
 
-/// A reason, and the same as the rest of a sentence.
+/// A reason, and its description as the rest of a sentence.
 pub(super) type ConnectionEnd = (CloseReason, String);

@@ -236,7 +236,7 @@ impl Endpoints {
     }
 
     /// Leaves the node that is read for the one that `lag` found to be in front.
-    pub fn follow(&self, lag: &Lag) -> Rpc {
+    pub fn switch_to_freshest(&self, lag: &Lag) -> Rpc {
         {
             let mut state = self.state();
             if lag.best != state.at && !state.barred.contains(&lag.best) {
@@ -352,7 +352,7 @@ mod tests {
         let all = of(&[&slow.url, &near.url, &fast.url]);
         let lag = all.lag().await.unwrap().unwrap();
         assert_eq!((lag.tip, lag.too_far, &lag.url), (1_021, true, &fast.url));
-        assert_eq!(all.follow(&lag).shown(), fast.url);
+        assert_eq!(all.switch_to_freshest(&lag).shown(), fast.url);
         let lag = all.lag().await.unwrap().unwrap();
         assert_eq!((lag.slot, lag.too_far), (1_021, false), "and now nothing is in front");
     }

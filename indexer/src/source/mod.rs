@@ -1,4 +1,4 @@
-//! Where data comes from: websocket and RPC address of one Solana node at a time.
+//! Reads the chain: JSON-RPC and websocket of one Solana node at a time.
 pub mod answers;
 pub mod backoff;
 mod body;
@@ -23,13 +23,13 @@ pub mod wire;
 
 pub use config::{Endpoint, SourceConfig};
 
-/// The newest slot that a store can hold; no chain gets near it.
+/// The highest slot that a store can hold (`bigint`). No chain gets near it.
 const LAST_SLOT: u64 = i64::MAX.unsigned_abs();
 
-/// `slot` as a node named it.
+/// Checks a `slot` that a node named.
 ///
 /// # Errors
-/// The rest of a sentence when no chain can be there.
+/// The rest of a sentence when the number is impossible.
 fn possible(slot: u64) -> std::result::Result<u64, String> {
     if slot <= LAST_SLOT { Ok(slot) } else { Err(format!("named slot {slot}, which cannot be")) }
 }
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nodes_words_cannot_drive_a_terminal_or_fill_it() {
+    fn a_nodes_message_is_stripped_of_control_characters_and_cut() {
         let said = scrubbed(&format!("\u{1b}]0;owned\u{7}{}", "x".repeat(1 << 20)), "http://a");
         assert!(!said.chars().any(char::is_control) && said.chars().count() < 500, "{said}");
     }

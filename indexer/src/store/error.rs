@@ -1,11 +1,11 @@
-//! What can go wrong with a store, as sentences for the operator.
+//! Errors of a store, as sentences for the operator.
 
 use solana_pubkey::Pubkey;
 
 /// Result of a store's method.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
-/// What can go wrong with a store. No variant carries a password.
+/// An error of a store. No variant carries a password.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file cannot be opened, or the server does not answer.
@@ -18,7 +18,7 @@ pub enum StoreError {
         /// The driver's words.
         detail: String,
     },
-    /// The server answers, and does not let this user in.
+    /// The server refused the login.
     #[error(
         "The database at {place} refused the login: {detail}. Check user and password in --database-url or database_url, and that the server lets this user connect from here."
     )]
@@ -28,7 +28,7 @@ pub enum StoreError {
         /// The server's words.
         detail: String,
     },
-    /// The address of the database makes no sense.
+    /// The address of the database cannot be parsed.
     #[error(
         "The database address cannot be used: {detail}. Expected postgres://user:password@host:port/database."
     )]
@@ -36,7 +36,7 @@ pub enum StoreError {
         /// The driver's words.
         detail: String,
     },
-    /// The file is something else.
+    /// The file or database is not a store.
     #[error("{place} is not a store of the control room: {detail}. Choose another file.")]
     NotAStore {
         /// Path, or host and database.
@@ -112,8 +112,7 @@ pub enum StoreError {
         /// What.
         what: &'static str,
     },
-    /// The server refuses every write for now: it is a copy that has not been promoted, or it was
-    /// set to reading.
+    /// The server refuses every write for now: it is a standby server, or it was set to read-only.
     #[error(
         "The store at {place} takes no writes at the moment, so {what} was not written: {detail}. An indexer that keeps running tries again by itself; if this stays, look at the database."
     )]
@@ -125,7 +124,7 @@ pub enum StoreError {
         /// The driver's words.
         detail: String,
     },
-    /// A role that must not be made a reader of the mirror.
+    /// A role that must not become the read-only role.
     #[error("The role {role:?} cannot be the one that only reads: {why}.")]
     Role {
         /// Its name.
@@ -146,8 +145,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the program and cluster `stored` at `place`, null before the first run, are those
-    /// `given`.
+    /// Compares the program and cluster `stored` at `place` ([`None`] before the first run) with the
+    /// `given` ones.
     ///
     /// # Errors
     /// [`Self::WrongProgram`] or [`Self::WrongCluster`].
@@ -171,8 +170,8 @@ impl StoreError {
         }
     }
 
-    /// Whether trying again later can help. A refused login can be set right at the server while an
-    /// indexer runs, for example when a password is changed.
+    /// Whether a retry can help. A refused login counts: the password can be corrected at the server
+    /// while an indexer runs.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::LoginRefused { .. } | Self::Paused { .. })

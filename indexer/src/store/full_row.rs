@@ -1,7 +1,7 @@
-//! A row of the mirror with every column it has, for checking the mirror against itself. Read only.
+//! A row of the mirror with every column, for checking the mirror against itself.
 use solana_pubkey::Pubkey;
 
-/// One row of `accounts` as it is kept, live or closed.
+/// One row of `accounts`, live or closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FullRow {
     /// Address.
@@ -28,13 +28,14 @@ pub struct FullRow {
     pub write_version: u64,
     /// Slot at which it was found closed.
     pub closed_slot: Option<u64>,
-    /// Sum over the three before, made by the database whenever it writes the row.
+    /// Checksum over `slot`, `write_version` and `closed_slot`. A generated column: the database
+    /// computes it whenever it writes the row.
     pub position_checksum: u64,
 }
 
 impl FullRow {
-    /// What `position_checksum` should be: the expression in the migrations, number for number.
-    /// Every change of one byte changes a remainder by a prime.
+    /// The correct `position_checksum`: the same expression as in the migrations. Numbers are reduced
+    /// modulo a prime, so a change of any single byte changes the sum.
     #[must_use]
     pub fn expected_place_sum(&self) -> u64 {
         const PRIME: u64 = 65_521;

@@ -1,4 +1,4 @@
-//! What this control room did and saw itself: sent transactions, notices, notes. None of it is on
+//! The local log of this control room: sent transactions, notices, notes. It cannot be rebuilt from the
 //! chain.
 use async_trait::async_trait;
 use solana_pubkey::Pubkey;
@@ -10,7 +10,7 @@ use super::error::Result;
 pub struct SentRow {
     /// When, milliseconds since 1970 by this machine's clock.
     pub at_ms: i64,
-    /// What it did.
+    /// The command, for example `approve`.
     pub verb: String,
     /// For which proposal.
     pub proposal: Option<Pubkey>,
@@ -28,14 +28,14 @@ pub struct SentRow {
     pub error: Option<String>,
 }
 
-/// Something that happened here and not on chain.
+/// A note about something that happened in this process and not on chain, such as a reconnect.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OpRow {
     /// Its number.
     pub id: u64,
     /// When, milliseconds since 1970 by this machine's clock.
     pub at_ms: i64,
-    /// What, for example `Reconnected`.
+    /// Kind of note, for example `Disconnected`.
     pub kind: String,
     /// A JSON object.
     pub detail: serde_json::Value,
@@ -47,7 +47,7 @@ pub struct OpRow {
 /// dies, not at all.
 #[async_trait]
 pub trait LocalLog: Send + Sync {
-    /// Remembers a transaction that this control room sent.
+    /// Records a transaction that this control room sent.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -59,13 +59,14 @@ pub trait LocalLog: Send + Sync {
     /// When the store does not answer.
     async fn sent(&self, limit: u32) -> Result<Vec<SentRow>>;
 
-    /// True exactly once ever for each `key`: whoever gets it gives the notice.
+    /// True for the first call with `key`, false for every later one, also in other processes. The
+    /// caller that gets true shows the notice.
     ///
     /// # Errors
     /// When the store does not answer.
     async fn claim_notice(&self, key: &str) -> Result<bool>;
 
-    /// Notes something that happened here and not on chain; `detail` is a JSON object.
+    /// Appends a note; `detail` is a JSON object.
     ///
     /// # Errors
     /// When the store does not answer.

@@ -1,4 +1,4 @@
-//! What every store does with mirrored accounts, the lease and the marks.
+//! The trait for mirrored accounts, the lease and the marks.
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
@@ -23,8 +23,8 @@ use crate::account::Quarantined;
 /// dies, not at all.
 #[async_trait]
 pub trait MirrorStore: Send + Sync {
-    /// Takes the store for a new run of the indexer, which holds the lease from then on as `owner`,
-    /// a name for people. The first run ever pins program and cluster.
+    /// Begins a new run, which gets the lease under the display name `owner`. The first run of a store
+    /// pins program and cluster.
     ///
     /// # Errors
     /// [`super::StoreError::WrongCluster`], [`super::StoreError::WrongProgram`];
@@ -37,20 +37,20 @@ pub trait MirrorStore: Send + Sync {
         owner: &str,
     ) -> Result<Run>;
 
-    /// Renews the lease of `run`, moves the marks up and forgets how to undo what is final. To be
-    /// called every [`RENEW_INTERVAL`], also when nothing happens.
+    /// Renews the lease of `run`, raises the marks and deletes undo information of finalised slots.
+    /// Must be called every [`super::RENEW_INTERVAL`], also when nothing changes.
     ///
     /// # Errors
     /// [`super::StoreError::Fenced`]; when the store does not answer.
     async fn keep(&self, _run: &Run, _marks: Marks) -> Result<()>;
 
-    /// Gives the lease of `run` back, if it still holds it.
+    /// Releases the lease of `run`, if it still holds it.
     ///
     /// # Errors
     /// When the store does not answer.
     async fn end_run(&self, run: &Run) -> Result<()>;
 
-    /// What the store knows about itself.
+    /// Identity, marks, audit head and lease of the store.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -59,20 +59,20 @@ pub trait MirrorStore: Send + Sync {
     /// Whether this process may only read.
     fn read_only(&self) -> bool;
 
-    /// Writes what is newer than what is there, with counters and frontier. Stream writes above the
-    /// root keep what was there before, see [`Self::undo`].
+    /// Writes the states and closes that are newer than the stored rows, with counters and frontier.
+    /// Logs the previous rows of stream writes above the root, for [`Self::undo`].
     ///
     /// # Errors
     /// [`super::StoreError::Fenced`]; when the store does not answer.
     async fn apply(&self, run: &Run, batch: Batch) -> Result<Applied>;
 
-    /// Takes the rows of a first snapshot, in any order and each account once, as fast as the store
-    /// can, in one transaction. Returns how many there were; [`None`], having taken nothing, when
-    /// the store already holds accounts.
+    /// Bulk-loads the rows of a first snapshot, in any order and each account once, in one
+    /// transaction. Returns their number; [`None`], without writing, when the store already holds
+    /// accounts.
     ///
     /// # Errors
     /// [`super::StoreError::Fenced`]; when the store does not answer, or the sender ends without
-    /// having sent [`Fill::End`]. Then nothing is kept, and everything has to be sent again.
+    /// having sent [`Fill::End`]. Then nothing was written, and the caller must send everything again.
     async fn fill(&self, _run: &Run, _rows: mpsc::Receiver<Fill>) -> Result<Option<u64>>;
 
     /// Ends a complete snapshot at `slot`: every live row older than it and not in `present` is
@@ -98,8 +98,8 @@ pub trait MirrorStore: Send + Sync {
     /// When the store does not answer.
     async fn undo_slots(&self, _upto: u64) -> Result<Vec<u64>>;
 
-    /// Takes back what was written in the `orphaned` slots: each account is again what it was
-    /// before the first of them, unless a slot that stays has written it since.
+    /// Undoes every write of the `orphaned` slots: each account gets the state it would have without
+    /// them.
     ///
     /// # Errors
     /// [`super::StoreError::Fenced`]; when the store does not answer.
@@ -141,7 +141,7 @@ pub trait MirrorStore: Send + Sync {
     /// When the store does not answer, or a column holds what it never should.
     async fn full_rows(&self, after: Option<Pubkey>, limit: u32) -> Result<Vec<FullRow>>;
 
-    /// The counters as kept, by program and proposal. `recount` counts the rows instead.
+    /// The stored counters, by program and proposal. `recount` counts the rows instead.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -153,7 +153,7 @@ pub trait MirrorStore: Send + Sync {
     /// When the store does not answer.
     async fn quarantined(&self) -> Result<Vec<Quarantined>>;
 
-    /// A number that grows whenever something a screen shows has changed.
+    /// A number that grows whenever displayed data changes.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -161,7 +161,7 @@ pub trait MirrorStore: Send + Sync {
         Ok(self.state().await?.rev)
     }
 
-    /// Removes what is older than `retention` allows; never the audit log. How many rows.
+    /// Removes rows older than `retention` allows, never the audit log. Returns how many.
     ///
     /// # Errors
     /// [`super::StoreError::Fenced`]; when the store does not answer.

@@ -1,5 +1,5 @@
-//! Where the mirror is kept. Four traits, two stores that have them all; what is written and why is
-//! decided in [`merge`] and is the same for both. A store never reads the chain.
+//! Storage of the mirror: four traits, implemented for SQLite and for Postgres. [`merge`] decides what a
+//! write does, for both. A store never reads the chain.
 pub mod announcement;
 pub mod audit_log;
 mod error;
@@ -28,7 +28,7 @@ pub use types::{
     RecordQuery, Retention, Row, Run, Undone, View,
 };
 
-/// How long a lease runs without being renewed, by the store's clock.
+/// How long a lease lasts without renewal, by the store's clock.
 pub const LEASE_DURATION: Duration = Duration::from_secs(10);
 /// How often a lease is renewed.
 pub const RENEW_INTERVAL: Duration = Duration::from_secs(3);
@@ -36,7 +36,7 @@ pub const RENEW_INTERVAL: Duration = Duration::from_secs(3);
 /// Number of the newest file in `migrations/`.
 pub const SCHEMA: i64 = 3;
 
-/// All that a store does; whatever has the four traits is one.
+/// The whole interface of a store.
 pub trait Store: MirrorStore + AuditStore + Outbox + LocalLog {}
 
 impl<T: MirrorStore + AuditStore + Outbox + LocalLog + ?Sized> Store for T {}

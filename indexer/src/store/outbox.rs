@@ -1,20 +1,20 @@
-//! The outbox: what is to be announced, and how far each webhook is.
+//! The outbox of announcements, and each webhook's position in it.
 use async_trait::async_trait;
 use solana_pubkey::Pubkey;
 
 use super::{error::Result, types::Run};
 
-/// Something to be announced.
+/// A message for the webhooks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
-    /// The same for every indexer that reads the same chain: the audit row's hash, or a hash of
-    /// what it was derived from.
+    /// Receivers deduplicate by it. The same for every indexer of one chain: the audit row's hash, or
+    /// a hash over kind, subject and a number.
     pub event_id: [u8; 32],
-    /// What happened, for example `ProposalCreated`.
+    /// Name of the [`super::announcement::AnnouncementKind`], for example `Created`.
     pub kind: String,
     /// Slot in which it happened.
     pub slot: u64,
-    /// Chain time of that, seconds since 1970, where it is known.
+    /// Chain time of that slot, seconds since 1970, where known.
     pub chain_time: Option<i64>,
     /// The proposal it is about, else the program, buffer or multisig.
     pub subject: Option<Pubkey>,
@@ -25,42 +25,42 @@ pub struct Announcement {
 /// An announcement in the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxRow {
-    /// Its number; a later one has a greater number.
+    /// Its number; a later announcement has a greater one.
     pub id: u64,
-    /// What it says.
+    /// The announcement.
     pub announcement: Announcement,
 }
 
-/// How far a webhook is.
+/// A webhook's position in the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HookState {
     /// The webhook.
     pub name: String,
-    /// What happened in this slot or before is not told to it.
+    /// Announcements of this slot or earlier ones are not sent to it.
     pub since_slot: u64,
-    /// The first number that it has not been told of.
+    /// Number of the next announcement to send.
     pub next_id: u64,
-    /// How often that one was tried.
+    /// Failed attempts to send that one.
     pub attempts: u32,
-    /// Not to be tried before, milliseconds since 1970 by this machine's clock.
+    /// Time of the next attempt, milliseconds since 1970 by this machine's clock.
     pub next_at_ms: i64,
-    /// What the last attempt ended with, if it failed.
+    /// Why the last attempt failed.
     pub last_error: Option<String>,
 }
 
-/// What became of one attempt to send.
+/// The result of one attempt to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sent {
-    /// It was taken: on to the next.
+    /// The receiver accepted it.
     Taken,
-    /// It was not; to be tried again.
+    /// It failed and is tried again.
     Again {
         /// Why not, as a sentence.
         error: String,
-        /// Not before, milliseconds since 1970 by this machine's clock.
+        /// Time of the next attempt, milliseconds since 1970 by this machine's clock.
         next_at_ms: i64,
     },
-    /// It never will be: it becomes a dead letter, and on to the next.
+    /// It failed for good and becomes a dead letter; the webhook goes on with the next.
     Dead {
         /// Why not, as a sentence.
         error: String,
@@ -69,16 +69,16 @@ pub enum Sent {
     },
 }
 
-/// What a webhook would not take.
+/// An announcement that was given up for one webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
     /// The webhook.
     pub hook: String,
-    /// What it should have been told.
+    /// The announcement.
     pub row: OutboxRow,
-    /// How often it was tried.
+    /// Attempts to send it.
     pub attempts: u32,
-    /// Why it was not taken, as a sentence.
+    /// Why the last attempt failed, as a sentence.
     pub error: String,
     /// When it was given up, milliseconds since 1970 by this machine's clock.
     pub at_ms: i64,
@@ -90,47 +90,46 @@ pub struct DeadLetter {
 /// dies, not at all.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// Puts what is not an event of its own into the outbox; whether it was new.
+    /// Appends an announcement that no event of its own causes, such as an ended timelock; returns
+    /// whether it was new.
     ///
     /// # Errors
     /// [`super::StoreError::Fenced`]; when the store does not answer.
     async fn enqueue(&self, run: &Run, announcement: &Announcement) -> Result<bool>;
 
-    /// What is to be announced behind number `after`, oldest first.
+    /// Announcements after number `after`, oldest first.
     ///
     /// # Errors
     /// When the store does not answer.
     async fn outbox(&self, after: u64, limit: u32) -> Result<Vec<OutboxRow>>;
 
-    /// How far webhook `name` is. A new one starts at number 1 and remembers `since_slot`, the
-    /// newest finalised slot of that moment: it is not told what happened in that slot or before,
-    /// so that history which is read again is no news.
+    /// The position of webhook `name`, created at number 1 with `since_slot` if it is new. Callers pass
+    /// the newest finalised slot: history that is read again must not be announced as news.
     ///
     /// # Errors
     /// When the store does not answer.
     async fn hook(&self, name: &str, since_slot: u64) -> Result<HookState>;
 
-    /// Every webhook that [`Self::hook`] was asked for, by name.
+    /// Every webhook that [`Self::hook`] has created, ordered by name.
     ///
     /// # Errors
     /// When the store does not answer.
     async fn hooks(&self) -> Result<Vec<HookState>>;
 
-    /// Notes what became of sending outbox row `id` to webhook `name`, which is never taken back
-    /// to rows before the one it is at. Taken and dead: on to `id + 1` with no attempts. Again: one
-    /// more attempt.
+    /// Records the result of sending outbox row `id` to webhook `name`. Taken and dead move it to
+    /// `id + 1` with no attempts; again counts one more attempt. Never moves a webhook back.
     ///
     /// # Errors
     /// When the store does not answer.
     async fn hook_sent(&self, name: &str, id: u64, sent: &Sent) -> Result<()>;
 
-    /// What webhooks would not take, oldest first.
+    /// The dead letters of all webhooks, oldest first.
     ///
     /// # Errors
     /// When the store does not answer.
     async fn dead_letters(&self) -> Result<Vec<DeadLetter>>;
 
-    /// Takes a dead letter off the list; whether it was there.
+    /// Deletes a dead letter; returns whether there was one.
     ///
     /// # Errors
     /// When the store does not answer.

@@ -1,5 +1,5 @@
-//! The addresses in a snapshot, in little memory: 32 bytes each. A hash set of a million addresses
-//! would take more than twice that, and four times while it grows.
+//! The addresses of a snapshot in 32 bytes each. A hash set of a million addresses would take more than
+//! twice that, and four times while it grows.
 use solana_pubkey::Pubkey;
 
 /// Addresses of one block: a megabyte.
@@ -8,14 +8,14 @@ const BLOCK_LEN: usize = 1 << 15;
 /// A set of addresses.
 #[derive(Clone, Debug, Default)]
 pub struct PubkeySet {
-    /// Sorted, without doubles.
+    /// Sorted and deduplicated.
     sorted: Vec<[u8; 32]>,
-    /// In order of arrival, in blocks, so that nothing is moved while they come.
+    /// Unsorted, in order of arrival. Blocks, because one growing vector would be copied each time.
     blocks: Vec<Vec<[u8; 32]>>,
 }
 
 impl PubkeySet {
-    /// Takes `pubkey` in.
+    /// Adds `pubkey`. It counts only after [`Self::seal`].
     pub fn insert(&mut self, pubkey: &Pubkey) {
         match self.blocks.last_mut() {
             Some(block) if block.len() < BLOCK_LEN => block.push(pubkey.to_bytes()),
@@ -27,14 +27,14 @@ impl PubkeySet {
         }
     }
 
-    /// To be called when all are in, before anything is asked.
+    /// Sorts the set. Must be called after the last insert and before any query.
     pub fn seal(&mut self) {
         if self.blocks.is_empty() {
             return;
         }
         let waiting = self.blocks.iter().map(Vec::len).sum();
         self.sorted.reserve_exact(waiting);
-        // Each block is given back before the next is copied.
+        // Frees each block before the next is copied.
         for block in std::mem::take(&mut self.blocks) {
             self.sorted.extend_from_slice(&block);
         }
@@ -42,24 +42,24 @@ impl PubkeySet {
         self.sorted.dedup();
     }
 
-    /// Whether `pubkey` was taken in before [`Self::seal`].
+    /// Whether `pubkey` was inserted before [`Self::seal`].
     #[must_use]
     pub fn contains(&self, pubkey: &Pubkey) -> bool {
         self.sorted.binary_search(pubkey.as_array()).is_ok()
     }
 
-    /// Those that were taken in before [`Self::seal`], ascending.
+    /// The addresses inserted before [`Self::seal`], ascending.
     pub fn iter(&self) -> impl Iterator<Item = Pubkey> {
         self.sorted.iter().copied().map(Pubkey::new_from_array)
     }
 
-    /// How many were taken in before [`Self::seal`]; one that came twice counts once.
+    /// Number of addresses inserted before [`Self::seal`], without duplicates.
     #[must_use]
     pub fn len(&self) -> u64 {
         u64::try_from(self.sorted.len()).unwrap_or(u64::MAX)
     }
 
-    /// Whether nothing was taken in before [`Self::seal`].
+    /// Whether no address was inserted before [`Self::seal`].
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sorted.is_empty()
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_in_is_found_and_nothing_else_across_blocks() {
+    fn only_inserted_pubkeys_are_found_across_blocks() {
         let n = u32::try_from(BLOCK_LEN).unwrap() * 2 + 7;
         let present: PubkeySet = (0..n).map(key).collect();
         assert_eq!(present.len(), u64::from(n));
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_twice_counts_once_also_when_it_comes_much_later() {
+    fn duplicate_pubkeys_count_once() {
         let n = u32::try_from(BLOCK_LEN).unwrap() + 7;
         let mut present: PubkeySet = (0..n).chain(0..9).map(key).collect();
         assert_eq!(present.len(), u64::from(n));

@@ -1,4 +1,4 @@
-//! What goes into a store and what comes out of it.
+//! The values that a store takes and returns.
 use std::collections::BTreeMap;
 
 use solana_pubkey::Pubkey;
@@ -9,20 +9,20 @@ use upgrade_manager::state::{
 
 use crate::account::{Quarantined, Update};
 
-/// One run of an indexer on a store. Every write of an indexer carries it, and is refused once
-/// another run has begun.
+/// One run of an indexer on a store: the fencing token. Every write of an indexer carries it, and the
+/// store refuses it once a newer run has begun.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Run {
     /// Counts the runs on this store.
     pub id: u32,
     /// Slot of the last complete snapshot; a node that is behind it is not trusted.
     pub snapshot_slot: u64,
-    /// Newest finalised slot that the store has heard of.
+    /// Newest finalised slot that the store has recorded.
     pub root_slot: u64,
 }
 
 impl Run {
-    /// Write order of the `seq`th message of this run; always above a snapshot's, which is 0.
+    /// Write version of the `seq`th message of this run; always above a snapshot's, which is 0.
     #[must_use]
     pub fn write_version(self, seq: u32) -> u64 {
         (u64::from(self.id) << 32) | u64::from(seq)
@@ -40,12 +40,12 @@ pub struct Close {
     pub write_version: u64,
 }
 
-/// States to be written together.
+/// Changes that are written in one transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// States of accounts, in any order, also several of one account.
     pub updates: Vec<Update>,
-    /// Accounts that are gone. One that is not in the mirror is left out.
+    /// Accounts that are gone. The store ignores one that it does not hold.
     pub closes: Vec<Close>,
     /// States that could not be decoded.
     pub quarantined: Vec<Quarantined>,
@@ -53,14 +53,14 @@ pub struct Batch {
     pub frontier: Option<u64>,
 }
 
-/// What a batch did.
+/// The effect of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
     /// Rows with new content.
     pub written: u64,
-    /// Rows whose content was the same; only their order moved, if anything.
+    /// Rows whose content was the same; at most their slot and write version changed.
     pub unchanged: u64,
-    /// States and closes older than what was there.
+    /// States and closes older than the stored row.
     pub stale: u64,
     /// Rows that were closed.
     pub closed: u64,
@@ -71,13 +71,13 @@ pub struct Applied {
 /// A part of a first snapshot, see [`super::MirrorStore::fill`].
 #[derive(Clone, Debug)]
 pub enum Fill {
-    /// States of accounts, and what could not be decoded.
+    /// States of accounts, and undecodable accounts.
     Rows(Vec<Update>, Vec<Quarantined>),
     /// The snapshot was complete.
     End,
 }
 
-/// How far the writer has come.
+/// The writer's progress.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
     /// Slot up to which nothing is missing.
@@ -88,16 +88,16 @@ pub struct Marks {
     pub confirmed: Option<u64>,
 }
 
-/// Who may write, and for how much longer by the store's clock.
+/// The lease of the process that may write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// The writer's name for people.
     pub owner: String,
-    /// What is left; zero when it has run out.
+    /// Remaining time by the store's clock; zero when it has run out.
     pub left: std::time::Duration,
 }
 
-/// What a store knows about itself.
+/// The state of a store: identity, marks, audit head and lease.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MirrorState {
     /// The manager program, once a run has begun.
@@ -120,29 +120,29 @@ pub struct MirrorState {
     pub audit_seq: u64,
     /// Its hash.
     pub audit_head: Option<[u8; 32]>,
-    /// Grows whenever something a screen shows has changed.
+    /// Grows whenever displayed data changes.
     pub rev: u64,
-    /// The lease, unless it was given back.
+    /// The lease, unless it was released.
     pub lease: Option<Lease>,
 }
 
-/// What taking back orphaned slots did.
+/// The effect of undoing orphaned slots.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Undone {
-    /// Rows that are as they were before.
+    /// Rows that got their earlier state back.
     pub restored: u64,
-    /// Rows that are gone again: the account was first seen in an orphaned slot.
+    /// Deleted rows: their account was first seen in an orphaned slot.
     pub removed: u64,
     /// The store's revision afterwards.
     pub rev: u64,
 }
 
-/// What the end of a snapshot did.
+/// The effect of ending a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Closing {
-    /// So many rows were closed.
+    /// Number of closed rows.
     Closed(u64),
-    /// Nothing was changed, because the snapshot lacks these accounts and no node has said yet that
+    /// Nothing changed: the snapshot lacks these accounts, and no node has confirmed by address that
     /// they are gone. Ascending by address.
     Unproved(Vec<Pubkey>),
 }
@@ -219,7 +219,7 @@ impl ProgressRow {
     }
 }
 
-/// Everything a screen shows, but version records and history.
+/// The displayed data, without version records and history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
     /// Multisigs.
@@ -242,23 +242,23 @@ pub struct View {
     pub rev: u64,
 }
 
-/// Which version records to read.
+/// Selects version records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecordQuery {
     /// Only those at this status.
     pub status: Option<AccountStatus>,
-    /// Only those behind this record's address.
+    /// Only those after this record's address.
     pub after: Option<Pubkey>,
     /// At most this many.
     pub limit: u32,
 }
 
-/// For how many days things are kept; `None` is for ever.
+/// For how many days rows stay; [`None`] is for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// Notes about what happened here.
+    /// Notes of the local log.
     pub ops_days: Option<u32>,
-    /// Announcements that every webhook has been told of or has refused.
+    /// Announcements that every webhook has accepted or refused.
     pub outbox_days: Option<u32>,
     /// Records and backups of accounts that are closed, counted in slots of 400 ms behind the root.
     pub closed_days: Option<u32>,

@@ -98,7 +98,7 @@ pub async fn send(
         .send()
         .await;
     match sent {
-        Ok(response) => judge(hook, response, now).await,
+        Ok(response) => classify_response(hook, response, now).await,
         Err(e) => {
             let what = if e.is_timeout() { "did not answer in time" } else { "cannot be reached" };
             let error = sentence(hook, what, &causes(e));
@@ -107,7 +107,7 @@ pub async fn send(
     }
 }
 
-async fn judge(hook: &Hook, response: Response, now: SystemTime) -> ReceiverAnswer {
+async fn classify_response(hook: &Hook, response: Response, now: SystemTime) -> ReceiverAnswer {
     let status = response.status();
     if status.is_success() {
         return ReceiverAnswer::Taken { status: status.as_u16() };

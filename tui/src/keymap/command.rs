@@ -2,7 +2,6 @@
 use backend::Verb;
 use upgrade_manager::state::{GovernanceProposal, Phase, ProposalStatus, UpgradeProposal, Votable};
 
-use super::COMMANDS;
 use crate::{
     action::command_id::CommandId,
     model::{
@@ -65,11 +64,6 @@ pub struct KeyCommand {
     pub help: &'static str,
     /// Position in the footer, lower first; `None` keeps it out.
     pub footer: Option<u8>,
-}
-
-/// The row of `id` in the table.
-pub fn command(id: CommandId) -> Option<&'static KeyCommand> {
-    COMMANDS.iter().find(|c| c.id == id)
 }
 
 impl KeyCommand {

@@ -9,8 +9,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use self::chord::Chord;
 pub use self::{
     chord::label,
-    command::{Group, KeyCommand, Scope, command},
-    table::COMMANDS,
+    command::{Group, KeyCommand, Scope},
+    table::{COMMANDS, command},
 };
 use crate::{
     action::{Action, Edit, command_id::CommandId},

@@ -1,7 +1,6 @@
 //! The one table of commands. Keymap, footer and help screen are all made from it.
 use super::command::{Group, KeyCommand, Scope};
-use crate::action::command_id::CommandId;
-use crate::model::ui::Screen;
+use crate::{action::command_id::CommandId, model::ui::Screen};
 
 const FILTERABLE: &[Screen] =
     &[Screen::Programs, Screen::Migration, Screen::Audit, Screen::Sent, Screen::Help];
@@ -231,3 +230,8 @@ pub static COMMANDS: &[KeyCommand] = &[
         footer: Some(16),
     },
 ];
+
+/// The row of `id` in the table.
+pub fn command(id: CommandId) -> Option<&'static KeyCommand> {
+    COMMANDS.iter().find(|c| c.id == id)
+}

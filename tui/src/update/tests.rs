@@ -174,7 +174,8 @@ fn the_report_of_a_vote_does_not_name_it_twice() {
     r.open('a').wait(600).keys("y");
     let ticket = r.model.job.as_ref().map(|j| j.ticket).unwrap();
     let summary = "Approve proposal 0 is confirmed in slot 9.".to_owned();
-    let receipt = Receipt { sent: vec![], summary: summary.clone(), failures: vec![] };
+    let receipt =
+        Receipt { sent: vec![], summary: summary.clone(), failures: vec![], subject: None };
     r.act(Action::Finished { ticket, result: Ok(receipt) });
     assert_eq!(r.message(), summary);
 }
@@ -252,6 +253,7 @@ fn progress_and_end_of_a_job_reach_the_screen() {
         sent: vec![],
         summary: "199 of 200 accounts migrated.".into(),
         failures: vec!["Account x is not eligible.".into()],
+        subject: None,
     };
     r.act(Action::Finished { ticket, result: Ok(receipt) });
     assert!(

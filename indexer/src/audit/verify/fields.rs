@@ -3,11 +3,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use solana_pubkey::Pubkey;
 
-use super::Difference;
 use crate::account::{
     decode::manager_account,
     describe::{account, leaves},
 };
+
+/// One field that differs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Difference {
+    /// The account; the manager for what is in no account.
+    pub pubkey: Pubkey,
+    /// Path of the field, for example `terms.upgrade.sha256`; for a fault of the mirror in itself
+    /// its table, row and column, for example `audit_log.7.slot`.
+    pub field: String,
+    /// What the mirror says.
+    pub mirror: String,
+    /// What the chain says.
+    pub chain: String,
+}
 
 /// The difference of an account that the mirror could not take in: `mirror` says why.
 pub(super) fn unreadable(pubkey: Pubkey, mirror: String, chain: Option<&Vec<u8>>) -> Difference {

@@ -11,6 +11,7 @@ use std::{
 
 use solana_pubkey::Pubkey;
 
+pub use self::fields::Difference;
 use self::{
     fields::{differences, unreadable},
     mirror::{Comparison, MirrorHashes, row},
@@ -28,20 +29,6 @@ const MAX_ROUNDS: u32 = 4;
 const ROUND_INTERVAL: Duration = Duration::from_millis(1_500);
 /// Accounts whose differences are listed, and faults of the mirror in itself.
 const MAX_LISTED: usize = 100;
-
-/// One field that differs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Difference {
-    /// The account; the manager for what is in no account.
-    pub pubkey: Pubkey,
-    /// Path of the field, for example `terms.upgrade.sha256`; for a fault of the mirror in itself
-    /// its table, row and column, for example `audit_log.7.slot`.
-    pub field: String,
-    /// What the mirror says.
-    pub mirror: String,
-    /// What the chain says.
-    pub chain: String,
-}
 
 /// What a comparison found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

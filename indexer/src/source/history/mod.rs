@@ -1,6 +1,6 @@
-//! Finalised transactions of the manager, in order, and the events in them. An event is an inner
-//! instruction that the manager sent to itself under its event authority: nobody else can sign that
-//! address, so unlike a log line it can be neither forged nor cut off.
+//! Reads finalised transactions of the manager, in order, and their events. An event is an inner
+//! instruction that the manager sends to itself under its event authority. Nobody else can sign for
+//! that address, so unlike a log line an event cannot be forged or truncated.
 mod pages;
 
 use std::collections::{BTreeSet, HashMap};
@@ -25,7 +25,7 @@ use crate::{
 /// Transactions that are read at the same time.
 const MAX_CONCURRENT_READS: usize = 8;
 
-/// Transactions of one slot, in their order.
+/// Transactions of one slot, in block order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotHistory {
     /// The slot.
@@ -34,26 +34,26 @@ pub struct SlotHistory {
     pub signatures: Vec<Signature>,
 }
 
-/// The manager's transactions between two slots, read oldest first in parts: a manager with a
-/// million transactions takes no more memory than one with a thousand.
+/// The manager's transactions between two slots, read oldest first in parts, so that memory does not
+/// grow with their number.
 #[derive(Debug)]
 pub struct History(Pages);
 
 impl History {
-    /// Looks through the list of transactions in the slots after `after` up to `upto`. `known` says
-    /// that the audit log already holds something up to `after`.
+    /// Walks the list of transactions in the slots after `after` up to `upto`. `known`: the audit log
+    /// already has events up to `after`, so a list that ends above it is incomplete.
     ///
     /// # Errors
-    /// When the node does not answer, or its list is not whole or contradicts itself.
+    /// When the node does not answer, or its list is incomplete or contradicts itself.
     pub async fn between(rpc: &Rpc, after: u64, upto: u64, known: bool) -> Result<Self> {
         Pages::survey(rpc, after, upto, known).await.map(Self)
     }
 
-    /// The next slots with successful transactions, oldest first, about a thousand transactions at
-    /// a time; `None` when all have been told. A part may be empty.
+    /// The next slots with successful transactions, oldest first, about a thousand transactions at a
+    /// time; [`None`] at the end. A part may be empty.
     ///
     /// # Errors
-    /// As [`Self::between`]. Then nothing of this part may be taken as read.
+    /// As [`Self::between`]. Then no slot of this part counts as read.
     pub async fn next(&mut self, rpc: &Rpc) -> Result<Option<Vec<SlotHistory>>> {
         let Some(slots) = self.0.next(rpc).await? else { return Ok(None) };
         let mut out = Vec::with_capacity(slots.len());
@@ -84,7 +84,7 @@ impl List for Rpc {
     async fn has(&self, signature: &Signature) -> Result<bool> {
         match self.transaction(signature).await {
             Ok(_) => Ok(true),
-            // What cannot be read is there.
+            // The node has it; only this build cannot read it.
             Err(IndexerError::Rpc { fault: RpcFault::NewerVersion, .. }) => Ok(true),
             Err(e) if is_absent(&e) => Ok(false),
             Err(e) => Err(e),
@@ -105,7 +105,7 @@ fn is_absent(e: &IndexerError) -> bool {
     matches!(e, IndexerError::Rpc { fault: RpcFault::LongTermMissing, .. })
 }
 
-/// The block says in which order; the list of signatures is only near it.
+/// Sorts `listed` by the block: `getSignaturesForAddress` does not guarantee the order within a slot.
 async fn ordered(rpc: &Rpc, slot: u64, listed: BTreeSet<Signature>) -> Result<Vec<Signature>> {
     if listed.len() < 2 {
         return Ok(listed.into_iter().collect());
@@ -114,7 +114,7 @@ async fn ordered(rpc: &Rpc, slot: u64, listed: BTreeSet<Signature>) -> Result<Ve
     let places: HashMap<&str, usize> =
         block.iter().enumerate().map(|(at, s)| (s.as_str(), at)).collect();
     let place = |s: Signature| places.get(s.to_string().as_str()).map(|at| (*at, s));
-    // A guess would go into the hashes.
+    // No guessing: the order goes into the audit hashes.
     let mut placed: Vec<(usize, Signature)> =
         listed.into_iter().map(place).collect::<Option<_>>().ok_or_else(|| {
             let detail = format!("block {slot} lacks a transaction that the node lists there");
@@ -124,12 +124,12 @@ async fn ordered(rpc: &Rpc, slot: u64, listed: BTreeSet<Signature>) -> Result<Ve
     Ok(placed.into_iter().map(|(_, signature)| signature).collect())
 }
 
-/// The manager's events in `history`, in order. The slots in it must be whole: transactions with
-/// events are numbered in each.
+/// The manager's events in `history`, in order. Each slot must hold all its transactions, because
+/// [`AuditEntry::tx_index`] counts them.
 ///
 /// # Errors
 /// When the node does not answer; [`IndexerError::Pruned`] when it no longer has one of the
-/// transactions, [`IndexerError::Unread`] when what it has of one cannot be read.
+/// transactions, [`IndexerError::Unread`] when one cannot be read.
 pub async fn events(
     rpc: &Rpc,
     program_id: &Pubkey,
@@ -181,7 +181,7 @@ async fn events_at(
     read.await.map_err(|error| held_up(rpc, at, error))
 }
 
-/// The error for a log that stops before the transaction at `at` because of `error`.
+/// Turns `error` into one that names the transaction before which the audit log stops.
 fn held_up(rpc: &Rpc, at: TransactionPlace, error: IndexerError) -> IndexerError {
     let (url, signature, slot) = (rpc.shown(), at.signature.to_string(), at.slot);
     match error {
@@ -193,12 +193,12 @@ fn held_up(rpc: &Rpc, at: TransactionPlace, error: IndexerError) -> IndexerError
             detail,
             ..
         } => IndexerError::Unread { url, signature, slot, fault, detail },
-        // The call failed, whatever is in the transaction.
+        // The call failed; that says nothing about the transaction.
         other => other,
     }
 }
 
-/// Where a transaction stands.
+/// The position of a transaction.
 #[derive(Clone, Copy, Debug)]
 pub struct TransactionPlace {
     /// Its slot.
@@ -223,7 +223,7 @@ pub fn events_of(
         return Ok(vec![]);
     }
     let keys = account_keys(answer)?;
-    // Null means that the node did not keep them, not that there were none.
+    // Null means that the node did not record them, not that there were none.
     let groups = meta
         .inner_groups()
         .ok_or("came without its inner instructions, which this node does not keep")?;
@@ -256,7 +256,7 @@ fn event_payload(
     keys: &[Pubkey],
     instruction: &InnerInstruction,
 ) -> Result<Option<Vec<u8>>, String> {
-    // A number without an address is no other program: it is not known whose event this is.
+    // An index without an address is an error. Skipping the instruction could lose an event.
     let key = |index: usize| {
         keys.get(index).ok_or_else(|| {
             format!("calls account number {index} and names only {} accounts", keys.len())

@@ -1,6 +1,5 @@
-//! Reads over JSON-RPC, one address at a time. Every answer with a context says which slot it
-//! speaks of; accounts are read at `confirmed`, because a `finalized` answer may hold newer data
-//! than its context says. Reading all accounts is in [`super::snapshot`].
+//! Typed JSON-RPC calls to one node. Accounts are read at `confirmed`: a `finalized` answer can hold
+//! newer data than the slot in its context. Reading all accounts is in [`super::snapshot`].
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
@@ -30,16 +29,16 @@ use crate::{
     source::error::{IndexerError, Result},
 };
 
-/// How often to ask again for a slot the node has not reached.
+/// Wait between two attempts for a slot that the node has not reached.
 const NOT_REACHED_INTERVAL: Duration = Duration::from_millis(200);
-/// How many times; confirmation trails the newest slot by a second or two.
+/// Attempts for such a slot: 10 s in all; confirmation trails the newest slot by a second or two.
 const MAX_NOT_REACHED_TRIES: u32 = 50;
-/// Accounts of one `getMultipleAccounts`.
+/// Most accounts of one `getMultipleAccounts`.
 pub const MAX_MULTIPLE_ACCOUNTS: usize = 100;
 /// Most slots of one `getBlocks`.
 const MAX_BLOCK_RANGE: u64 = 500_000;
-/// The newest version of transactions that is asked for. A node refuses to tell of a newer one, but
-/// takes a number that is higher than those it knows itself.
+/// `maxSupportedTransactionVersion`. A node refuses newer transactions, but accepts a number higher
+/// than it knows itself.
 const NEWEST_VERSION: u8 = 1;
 /// Address of the Clock sysvar.
 const CLOCK: Pubkey = Pubkey::from_str_const("SysvarC1ock11111111111111111111111111111111");
@@ -53,7 +52,7 @@ pub struct ChainClock {
     pub unix: i64,
 }
 
-/// One RPC address. Cloning is cheap: all clones share connections, waits and what was learnt.
+/// One RPC node. Cloning is cheap: clones share connections, rate limiter and scan strategy.
 #[derive(Clone, Debug)]
 pub struct Rpc(pub(super) Arc<RpcInner>);
 
@@ -64,7 +63,7 @@ pub(super) struct RpcInner {
     pub(super) program_id: Pubkey,
     pub(super) snapshot_timeout: Duration,
     pub(super) metrics: Metrics,
-    /// What was learnt about reading all accounts.
+    /// Which methods for reading all accounts the node allows.
     pub(super) strategy: Mutex<ScanStrategy>,
 }
 
@@ -80,13 +79,13 @@ struct RpcContext {
 }
 
 impl Rpc {
-    /// The first address that `config` names; nothing is sent yet.
+    /// The first node of `config`. Sends nothing yet.
     #[must_use]
     pub fn new(config: &SourceConfig) -> Self {
         Self::at(config, &config.endpoints.first().cloned().unwrap_or_default())
     }
 
-    /// The address of `endpoint`; nothing is sent yet.
+    /// The node at `endpoint`. Sends nothing yet.
     #[must_use]
     pub fn at(config: &SourceConfig, endpoint: &Endpoint) -> Self {
         Self(Arc::new(RpcInner {
@@ -99,25 +98,25 @@ impl Rpc {
         }))
     }
 
-    /// Scheme and host.
+    /// Scheme and host of the RPC address, without access keys.
     #[must_use]
     pub fn shown(&self) -> String {
         shown(&self.0.endpoint.rpc_url)
     }
 
-    /// Scheme and host of the websocket that belongs to it.
+    /// Scheme and host of the websocket address, without access keys.
     #[must_use]
     pub fn shown_socket(&self) -> String {
         shown(&self.0.endpoint.ws_url)
     }
 
-    /// The error for an answer of `method` that is not what it should be.
+    /// The error for an unusable answer of `method`.
     #[must_use]
     pub fn wrong(&self, method: &'static str, detail: &str) -> IndexerError {
         self.failed(method, Failure::new(RpcFault::Garbled, detail))
     }
 
-    /// The error that `failure` is, counted.
+    /// Counts `failure` and turns it into an error.
     pub(super) fn failed(&self, method: &'static str, failure: Failure) -> IndexerError {
         self.0.metrics.rpc_error(method, failure.fault.label());
         let detail = scrubbed(&failure.detail, &self.0.endpoint.rpc_url);
@@ -150,7 +149,7 @@ impl Rpc {
         answer.map_err(|failure| self.failed(method, failure))
     }
 
-    /// Tries `call` again while the node says that it has not reached `min_slot` yet.
+    /// Repeats `call` while the node answers that it has not reached `min_slot` yet.
     pub(super) async fn reached<T, F>(
         &self,
         min_slot: u64,
@@ -165,7 +164,7 @@ impl Rpc {
                 Err(IndexerError::Rpc { fault: RpcFault::NotReached, .. }) => {
                     tokio::time::sleep(NOT_REACHED_INTERVAL).await;
                 }
-                // The rate limiter makes the next call wait.
+                // No sleep here: the rate limiter delays the next call.
                 Err(IndexerError::Rpc { fault: RpcFault::Limited { retry_after }, .. })
                     if retry_after <= MAX_SHORT_PAUSE && limits < MAX_TRIES =>
                 {
@@ -199,8 +198,8 @@ impl Rpc {
         Ok(crate::ops::redact::plain(text))
     }
 
-    /// Whether the node is a surfnet. Up to 1.6 it stamps every account that it tells of with the
-    /// slot of the subscription, so the stream's slots are of no use there.
+    /// Whether the node is a surfnet. Up to 1.6, its account notifications carry the slot of the
+    /// subscription instead of the change, so the stream's slots are useless there.
     ///
     /// # Errors
     /// [`IndexerError::Rpc`].
@@ -209,7 +208,7 @@ impl Rpc {
         Ok(version.contains_key("surfnet-version"))
     }
 
-    /// The chain's clock at `confirmed`.
+    /// The Clock sysvar at `confirmed`.
     ///
     /// # Errors
     /// [`IndexerError::Rpc`].
@@ -248,14 +247,13 @@ impl Rpc {
         self.slot(CommitmentLevel::Finalized).await
     }
 
-    /// The slots from `from` to `to` that hold a block of the finalised chain; `None` where the
-    /// node does not offer the method. `to` must be a root: only an answer that holds it is
-    /// complete.
+    /// The slots from `from` to `to` that have a finalised block; [`None`] where the node does not
+    /// offer the method. `to` must be a root: an answer without it is incomplete.
     ///
     /// # Errors
     /// [`IndexerError::Behind`] when the node has not finalised `to`; [`IndexerError::Rpc`] with
-    /// [`RpcFault::LongTermMissing`] when it no longer has the blocks behind `from`. A list that is
-    /// cut short on either side is never returned: what is not in it would count as orphaned.
+    /// [`RpcFault::LongTermMissing`] when it no longer has the blocks from `from` on. A list that is
+    /// cut on either side is never returned: missing slots would count as orphaned.
     pub async fn blocks(&self, from: u64, to: u64) -> Result<Option<Vec<u64>>> {
         const METHOD: &str = "getBlocks";
         let mut slots: Vec<u64> = vec![];
@@ -289,11 +287,11 @@ impl Rpc {
         Ok(Some(slots))
     }
 
-    /// The state of `pubkeys` at one confirmed slot of at least `min_slot`, in their order; `None`
+    /// The state of `pubkeys` at one confirmed slot of at least `min_slot`, in their order; [`None`]
     /// for one that does not exist or is blank. At most [`MAX_MULTIPLE_ACCOUNTS`].
     ///
     /// # Errors
-    /// [`IndexerError::Rpc`]; [`IndexerError::Behind`] when the node does not get there in time.
+    /// [`IndexerError::Rpc`]; [`IndexerError::Behind`] when the node does not reach it in time.
     pub async fn accounts(
         &self,
         pubkeys: &[Pubkey],
@@ -356,7 +354,7 @@ impl Rpc {
         })
     }
 
-    /// The signatures of block `slot` in their order.
+    /// The signatures of block `slot`, in block order.
     ///
     /// # Errors
     /// [`IndexerError::Rpc`].

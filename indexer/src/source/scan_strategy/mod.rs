@@ -1,5 +1,5 @@
-//! The ways to read all accounts of a program, from the simplest to the last resort, and what a
-//! node taught about them. Pure: says what to ask for next, asks nothing.
+//! The methods to read all accounts of a program, from the simplest to the last resort, and which of
+//! them a node has refused. Pure: chooses the next query, sends nothing.
 use std::{
     collections::{BTreeSet, VecDeque},
     time::Duration,
@@ -16,14 +16,14 @@ use upgrade_manager::state::{
 
 use super::fault::RpcFault;
 
-/// After so long the simplest way is tried again: nodes and plans change.
+/// How long until the simplest method is tried again: nodes and plans change.
 const RETRY_PLAIN_INTERVAL: Duration = Duration::from_secs(3_600);
-/// Answers in a row that broke off before the way itself is blamed.
+/// Answers in a row that may break off before the method itself is blamed.
 const MAX_CUTS: u32 = 2;
-/// Accounts of one page.
+/// Most accounts of one page.
 const PAGE_ACCOUNTS: u32 = 10_000;
 
-/// How all accounts are read.
+/// How to read all accounts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ScanMethod {
     /// One `getProgramAccounts`.
@@ -31,14 +31,14 @@ pub enum ScanMethod {
     Plain,
     /// Pages of `getProgramAccountsV2`.
     Pages,
-    /// One `getProgramAccounts` for each type of account, or 256 where a type is too large for one.
+    /// One `getProgramAccounts` per account type, or 256 where one answer cannot hold a type.
     Kinds,
-    /// The accounts that the mirror knows already, by name.
+    /// `getMultipleAccounts` of the accounts that the mirror knows already.
     Known,
 }
 
 impl ScanMethod {
-    /// What it is called in messages.
+    /// Its name in messages.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl ScanMethod {
         }
     }
 
-    /// Which accounts a complete reading by this method has seen.
+    /// Which accounts a complete reading by this method covers.
     #[must_use]
     pub fn coverage(self) -> Coverage {
         match self {
@@ -60,43 +60,43 @@ impl ScanMethod {
     }
 }
 
-/// What a reading that ended well has seen.
+/// What a successful reading covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coverage {
-    /// Every account: what is missing is closed.
+    /// Every account. A missing one is closed.
     All,
-    /// Every account of a type that this build knows: what is missing of these is closed. Accounts
-    /// of other types, which go into quarantine, were not looked for.
+    /// Every account of a type that this build knows; a missing one of these is closed. Accounts of
+    /// other types, which go into quarantine, were not read.
     KnownKinds,
-    /// Every account that the mirror has: what is missing of these is closed. New ones were not
-    /// looked for, so the mirror may lack some.
+    /// Every account in the mirror; a missing one of these is closed. New accounts were not read, so
+    /// the mirror may lack some.
     Asked,
 }
 
 impl Coverage {
-    /// Whether no account of the manager's own types can have been overlooked.
+    /// Whether it covers every account of the manager's own types.
     #[must_use]
     pub fn is_complete(self) -> bool {
         self != Self::Asked
     }
 }
 
-/// One question.
+/// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Query {
     Plain,
-    /// A page, from this key on.
+    /// A page, starting at this key.
     Page(Option<String>),
     /// All accounts of one of [`KINDS`].
     Kind(usize),
-    /// Those whose byte at the kind's offset is this one.
+    /// The accounts of a kind with this byte at [`KindFilter::offset`].
     Shard(usize, u8),
     /// The known accounts after this one.
     Known(Option<Pubkey>),
 }
 
-/// A type of account, and the place of a byte in it that is as good as random and never changes:
-/// the first of an address that differs from account to account, or of a hash.
+/// An account type, and the offset of a byte that splits its accounts evenly and never changes: the
+/// first byte of an address that differs per account, or of a hash.
 struct KindFilter {
     discriminator: &'static [u8],
     offset: usize,
@@ -165,23 +165,23 @@ impl Query {
     }
 }
 
-/// What one node taught.
+/// What is known about one node.
 #[derive(Debug, Default)]
 pub(super) struct ScanStrategy {
     scan_method: ScanMethod,
     /// Kinds that are too large for one answer.
     sharded: BTreeSet<usize>,
-    /// Why the simplest way was left.
+    /// Why the simplest method was given up.
     cause: Option<RpcFault>,
     left_at: Option<Instant>,
     cuts: u32,
 }
 
-/// What to do instead of a question that was refused.
+/// The method and queries to use instead of a refused query.
 pub(super) type Instead = (ScanMethod, VecDeque<Query>);
 
 impl ScanStrategy {
-    /// The questions to begin with.
+    /// The method and queries to begin with.
     pub(super) fn start(&mut self) -> Instead {
         if self.left_at.is_some_and(|at| at.elapsed() >= RETRY_PLAIN_INTERVAL) {
             *self = Self::default();
@@ -217,17 +217,17 @@ impl ScanStrategy {
         (self.scan_method, self.queries())
     }
 
-    /// What to ask for instead of the first of `open`, which was refused with `fault`; `None` when
-    /// the fault says nothing about the way.
+    /// The method and queries to use after the first of `open` was refused with `fault`; [`None`] when
+    /// the fault says nothing about the method.
     pub(super) fn refused(&mut self, open: &VecDeque<Query>, fault: RpcFault) -> Option<Instead> {
         let less = fault.is_size() || fault == RpcFault::Timeout;
-        // Nodes switch off what costs them much with codes of many kinds.
+        // Codes with which nodes refuse expensive methods.
         let barred = matches!(fault, RpcFault::MethodMissing)
             || matches!(fault, RpcFault::Other { code: 403 | 405 | 410 | 501 | -32_600 });
         match open.front()? {
             Query::Plain if less || barred => Some(self.fall(ScanMethod::Pages, fault)),
             Query::Page(None) if less || !fault.is_passing() => {
-                // Without an index for the program, a filter does not help either.
+                // A node without an index for this program refuses filtered queries too.
                 let excluded = self.cause == Some(RpcFault::KeyExcluded);
                 Some(self.fall(if excluded { ScanMethod::Known } else { ScanMethod::Kinds }, fault))
             }

@@ -1,6 +1,6 @@
-//! All accounts of the manager at a confirmed slot, piece by piece: answers are read while they
-//! arrive, and no faster than the pieces are taken, so memory does not grow with the number of
-//! accounts. What has arrived when it breaks off is true, but says nothing about what is missing.
+//! Reads all accounts of the manager at a confirmed slot, in pieces. Answers are scanned while they
+//! arrive and no faster than the caller takes pieces, so memory does not grow with the number of
+//! accounts. After an error the pieces read so far are valid, but prove no account's absence.
 use std::{
     collections::{HashSet, VecDeque},
     fmt,
@@ -26,9 +26,7 @@ use crate::{
     },
 };
 
-/// Accounts of one piece.
-pub const PIECE_ACCOUNTS: usize = 1_000;
-/// How often one part of many is asked for before all of it is given up.
+/// Attempts for one of several queries before the whole reading is given up.
 const MAX_TRIES: u32 = 3;
 
 /// Every account of the manager at one slot.
@@ -40,31 +38,31 @@ pub struct Snapshot {
     pub accounts: Vec<Raw>,
 }
 
-/// Who knows addresses of the manager's accounts, for nodes that do not list them.
+/// Supplies known addresses of the manager's accounts, for nodes that refuse to list accounts.
 #[async_trait]
 pub trait KnownAccounts: Send + Sync {
-    /// Up to `most` addresses after `after`, ascending; none when these were all.
+    /// Up to `most` addresses after `after`, ascending; empty at the end.
     ///
     /// # Errors
     /// When they cannot be read.
     async fn after(&self, after: Option<Pubkey>, most: usize) -> Result<Vec<Pubkey>>;
 }
 
-/// A reading of all accounts that is under way. Dropping it ends it.
+/// A running read of all accounts. Dropping it cancels the read.
 pub struct SnapshotStream {
     rpc: Rpc,
     known: Option<Arc<dyn KnownAccounts>>,
     min_slot: u64,
-    /// The oldest slot of an answer so far.
+    /// The oldest slot of the answers so far.
     slot: Option<u64>,
     scan_method: ScanMethod,
-    /// What is still to be asked; the first is asked now.
+    /// The remaining queries; the first is the current one.
     open: VecDeque<Query>,
     body: Option<AnswerBody>,
     cursors: HashSet<String>,
     tries: u32,
     backoff: Backoff,
-    /// Whether anything was asked for by name.
+    /// Whether any account was read by address.
     named: bool,
     last_refusal: Option<IndexerError>,
 }
@@ -80,17 +78,17 @@ impl fmt::Debug for SnapshotStream {
 }
 
 impl Rpc {
-    /// Begins to read every account of the manager that is not blank, at a confirmed slot of at
-    /// least `min_slot`.
+    /// Starts reading every account of the manager that is not blank, at a confirmed slot of at least
+    /// `min_slot`.
     ///
     /// # Errors
-    /// [`IndexerError::Rpc`] when no way to read them is open; [`IndexerError::Behind`] when the
-    /// node does not get to `min_slot` in time.
+    /// [`IndexerError::Rpc`] when the node refuses every method; [`IndexerError::Behind`] when it does
+    /// not reach `min_slot` in time.
     pub async fn snapshot(&self, min_slot: u64) -> Result<SnapshotStream> {
         self.snapshot_of(min_slot, None).await
     }
 
-    /// The same; where the node lists no accounts, those of `known` are asked for by name.
+    /// As [`Self::snapshot`]; if the node refuses to list accounts, reads those of `known` by address.
     ///
     /// # Errors
     /// As [`Self::snapshot`].
@@ -114,7 +112,7 @@ impl Rpc {
             named: false,
             last_refusal: None,
         };
-        // Here a way is found that the node allows, and the slot is known.
+        // Finds a method that the node allows; after it, the slot is known.
         while let Some(query) = stream.open.front().cloned()
             && !matches!(query, Query::Known(_))
             && stream.body.is_none()
@@ -130,27 +128,26 @@ impl Rpc {
 }
 
 impl SnapshotStream {
-    /// The slot at which what is missing was missing: the oldest of all answers so far, so final
-    /// only when [`Self::next`] has returned `None`. Each account names its own.
+    /// The slot for which absence is meant: the oldest slot of all answers. Final only after
+    /// [`Self::next`] has returned [`None`]. Each account carries its own slot.
     #[must_use]
     pub fn slot(&self) -> u64 {
         self.slot.unwrap_or(self.min_slot)
     }
 
-    /// The way in which the accounts are read.
+    /// The current method.
     #[must_use]
     pub fn scan_method(&self) -> ScanMethod {
         self.scan_method
     }
 
-    /// What this has seen once [`Self::next`] has returned `None`.
+    /// What the reading covers once [`Self::next`] has returned [`None`].
     #[must_use]
     pub fn coverage(&self) -> Coverage {
         self.scan_method.coverage()
     }
 
-    /// The next accounts, [`PIECE_ACCOUNTS`] at most; `None` when that was all. A call that is
-    /// dropped before it returns loses nothing. After an error the rest is not to be had.
+    /// The next accounts, at most 1,000; [`None`] at the end. Cancel-safe. An error ends the reading.
     ///
     /// # Errors
     /// [`IndexerError::Rpc`] when an answer breaks off, cannot be read, or does not come;
@@ -190,7 +187,7 @@ impl SnapshotStream {
         }
     }
 
-    /// All of it at once, for those who need it in memory.
+    /// Reads everything into memory.
     ///
     /// # Errors
     /// As [`Self::next`].
@@ -202,7 +199,7 @@ impl SnapshotStream {
         Ok(Snapshot { slot: self.slot(), accounts })
     }
 
-    /// The first question is answered in full.
+    /// Finishes the first query; a page with a key is followed by the next page.
     fn ended(&mut self, cursor: Option<String>) -> Result<()> {
         self.body = None;
         self.tries = 0;
@@ -216,7 +213,7 @@ impl SnapshotStream {
         Ok(())
     }
 
-    /// Asks the first question; what follows from a refusal is arranged.
+    /// Sends the first query. On a refusal, sets up the queries to send instead.
     async fn ask(&mut self, query: &Query) -> Result<()> {
         let method = query.method();
         let params = query.params(&self.rpc.0.program_id, self.min_slot);
@@ -258,12 +255,12 @@ impl SnapshotStream {
         if scan_method != self.scan_method {
             warn!(instead = scan_method.name(), "{why}");
         }
-        // Accounts that another method read are true, and will be read again.
+        // Accounts that the previous method returned are valid; the new one returns them again.
         (self.scan_method, self.open, self.tries) = (scan_method, open, 0);
         self.cursors.clear();
     }
 
-    /// Waits and lets the first question be asked again, if it is one of many.
+    /// Waits before the first query is sent again, if it is one of several; else returns `error`.
     async fn again(&mut self, query: &Query, error: IndexerError) -> Result<()> {
         let passing = matches!(error, IndexerError::Rpc { fault, .. } if fault.is_passing());
         self.tries = self.tries.saturating_add(1);
@@ -275,14 +272,14 @@ impl SnapshotStream {
         Ok(())
     }
 
-    /// The known accounts after `after` that still are the manager's.
+    /// Reads the next known accounts after `after` by address; returns those that are still the manager's.
     async fn named(&mut self, after: Option<Pubkey>) -> Result<Vec<Raw>> {
         let none = || self.rpc.wrong("getMultipleAccounts", "no account is known by name");
         let Some(known) = &self.known else { return Err(none()) };
         let list = known.after(after, MAX_MULTIPLE_ACCOUNTS).await?;
         let Some(last) = list.last().copied() else {
             if !self.named {
-                // Nothing was asked for, so nothing is known: this is no reading of all accounts.
+                // No address is known at all, so this is no reading of all accounts.
                 return Err(self.last_refusal.take().unwrap_or_else(none));
             }
             self.open.pop_front();
@@ -302,25 +299,24 @@ impl SnapshotStream {
     }
 }
 
-/// What a node says of accounts that it was asked for by address.
+/// The result of reading accounts by address.
 #[derive(Clone, Debug, Default)]
 pub struct ByAddress {
-    /// Those that are the manager's; the others were not, at any slot of an answer.
+    /// The accounts that are the manager's. The others were not, at the slots of the answers.
     pub accounts: Vec<Raw>,
-    /// The oldest slot of an answer: at it, none of the others was the manager's any more.
+    /// The oldest slot of the answers: the absence of the others holds from it on.
     pub oldest: u64,
-    /// The newest slot of an answer.
+    /// The newest slot of the answers.
     pub newest: u64,
 }
 
 impl Rpc {
-    /// Those of `pubkeys` that are the manager's, however many are asked for, each at a confirmed
-    /// slot of at least `min_slot`. Where an answer would be too large, fewer are asked for at a
-    /// time.
+    /// Reads any number of `pubkeys`, each at a confirmed slot of at least `min_slot`, and returns
+    /// those that are the manager's. Halves the batches when an answer is too large.
     ///
     /// # Errors
     /// [`IndexerError::Rpc`] when the node does not answer for one of them;
-    /// [`IndexerError::Behind`] when it does not get to `min_slot` in time.
+    /// [`IndexerError::Behind`] when it does not reach `min_slot` in time.
     pub async fn by_address(&self, pubkeys: &[Pubkey], min_slot: u64) -> Result<ByAddress> {
         const METHOD: &str = "getMultipleAccounts";
         let (mut out, mut rest, mut size) = (ByAddress::default(), pubkeys, MAX_MULTIPLE_ACCOUNTS);
@@ -352,8 +348,8 @@ impl Rpc {
         Ok(out)
     }
 
-    /// Those of `pubkeys` that are the manager's, and the slot at which the others were not. What
-    /// is too large for one answer is asked for in halves.
+    /// Those of `pubkeys` that are the manager's, and the oldest slot of the answers. Splits a batch
+    /// whose answer is too large.
     async fn by_name(&self, pubkeys: &[Pubkey], min_slot: u64) -> Result<(u64, Vec<Raw>)> {
         let mut parts = vec![pubkeys];
         let (mut slot, mut out) = (u64::MAX, vec![]);

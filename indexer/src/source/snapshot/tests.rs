@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::source::{
+    body::PIECE_ACCOUNTS,
     scan_strategy::tests::{matches, record},
     testing::{FakeNode, Reply, account, address, keyed, listing},
 };

@@ -1,24 +1,24 @@
-//! What can be announced, under the names that configuration, outbox and body share. Names never
-//! change: receivers match on them.
+//! The kinds of announcements. Configuration, outbox and webhook body share their names, and receivers
+//! match on them, so a name never changes.
 
-/// What is announced.
+/// Kind of an announcement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AnnouncementKind {
-    /// A proposal was made.
+    /// A proposal was created.
     Created,
     /// The threshold was reached; the timelock runs.
     Approved,
-    /// A vote was taken back or changed, and the threshold is no longer reached.
+    /// A vote was revoked or changed, and the threshold is no longer reached.
     ApprovalLost,
     /// The timelock is over; the proposal can be executed.
     Ready,
-    /// The proposal was carried out.
+    /// The proposal was executed.
     Executed,
     /// Every account is accounted for.
     Completed,
-    /// Enough members, or the guardian, want the old code back.
+    /// Enough members, or the guardian, approved the rollback.
     RollbackApproved,
-    /// The old code is back.
+    /// The old code runs again.
     RolledBack,
     /// Cancelled by its proposer or by enough members.
     Cancelled,
@@ -32,7 +32,7 @@ pub enum AnnouncementKind {
     Paused,
     /// The pause was lifted.
     Unpaused,
-    /// Sent by hand, to see whether a webhook works.
+    /// Sent by an operator to test a webhook.
     Test,
 }
 
@@ -56,7 +56,7 @@ impl AnnouncementKind {
         Self::Test,
     ];
 
-    /// Its name; where it is a status's, the same as on chain.
+    /// Its name. Where it is a proposal status, the same name as on chain.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -84,7 +84,7 @@ impl AnnouncementKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// The text where the configuration has none.
+    /// The message template that the configuration can override.
     #[must_use]
     pub fn default_text(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
-//! Which event of the manager is which announcement: the one place that says so. Pure; what an
-//! event does not say, such as a proposal's number, is added when the announcement is sent.
+//! Maps events of the manager to announcements. Pure; facts that an event does not carry, such as a
+//! proposal's number, are added when the announcement is sent.
 mod kind;
 
 use serde::{Deserialize, Serialize};
@@ -11,15 +11,15 @@ use super::{Announcement, audit_log::AuditRow};
 
 pub use kind::AnnouncementKind;
 
-/// Domain of the ids of announcements that are not one event's.
+/// Domain separator of derived announcement ids.
 const DOMAIN: &[u8] = b"upgrade-control-room/announcement/v1";
 
-/// What an announcement knows beside its kind, slot, time and subject. Addresses and signatures are
-/// in base58, hashes in hex.
+/// The fields of an announcement beside kind, slot, time and subject. Addresses and signatures are in
+/// base58, hashes in hex.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Detail {
-    /// Name of the event, where it comes from one.
+    /// Name of the event that caused it, if one did.
     pub event: Option<String>,
     /// That event's number in the audit log.
     pub seq: Option<u64>,
@@ -35,28 +35,28 @@ pub struct Detail {
     pub multisig: Option<String>,
     /// The proposal's number.
     pub id: Option<u64>,
-    /// What the proposal does: `Upgrade`, or an action's name.
+    /// `Upgrade`, or the name of the governance action.
     pub action: Option<String>,
     /// Who signed.
     pub actor: Option<String>,
-    /// Version after the upgrade; after a rollback, the one that runs again.
+    /// Version after the upgrade, or the restored version after a rollback.
     pub version: Option<u16>,
     /// Earliest execution, or the end of a pause: chain time, seconds since 1970.
     pub eta: Option<i64>,
-    /// Who holds the program's upgrade authority from now on, where it is handed over.
+    /// The new upgrade authority, when the action transfers it.
     pub new_authority: Option<String>,
 }
 
 impl Detail {
-    /// As it is kept in the outbox.
+    /// The JSON that the outbox stores.
     #[must_use]
     pub fn json(&self) -> String {
-        // Text, numbers and nothing else: it cannot fail.
+        // Only strings and numbers, so serialising cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-/// The announcement of the event that `row` holds; `None` for what is not announced.
+/// The announcement for the event in `row`; [`None`] for events that are not announced.
 #[must_use]
 pub fn of(row: &AuditRow) -> Option<Announcement> {
     let (kind, mut detail, key) = read(row)?;
@@ -77,15 +77,15 @@ pub fn of(row: &AuditRow) -> Option<Announcement> {
     })
 }
 
-/// What makes an announcement one and the same.
+/// What identifies an announcement, for deduplication.
 enum EventKey {
-    /// Its event.
+    /// The event itself.
     Event,
-    /// Kind, subject and this number: several events tell of the same fact.
+    /// Kind, subject and this number, because several events can report the same fact.
     Once(i64),
 }
 
-/// The id of the fact `kind` about `subject` that `number` tells from others of its kind.
+/// The id of an announcement identified by `kind`, `subject` and `number`.
 #[must_use]
 pub fn derived(kind: AnnouncementKind, subject: Option<&Pubkey>, number: i64) -> [u8; 32] {
     let mut h = Sha256::new();
@@ -101,7 +101,7 @@ fn read(what: &AuditRow) -> Option<(AnnouncementKind, Detail, EventKey)> {
     let text = |name: &str| what.detail.get(name)?.as_str().map(str::to_owned);
     let number = |name: &str| what.detail.get(name).and_then(serde_json::Value::as_i64);
     let status = || ProposalStatus::from_name(what.detail.get("status")?.as_str()?);
-    // All zero stands for "none" in events about a multisig.
+    // Events about a multisig carry the all-zero address for "no program".
     let nobody = Pubkey::default().to_string();
     let mut detail = Detail {
         program: text("program").filter(|key| *key != nobody),
@@ -121,7 +121,7 @@ fn read(what: &AuditRow) -> Option<(AnnouncementKind, Detail, EventKey)> {
             detail.id = number("id").and_then(|n| n.try_into().ok());
             (AnnouncementKind::Created, EventKey::Event)
         }
-        // Who approves after the threshold was reached tells of the same eta again.
+        // Votes after the threshold repeat the same eta; they must not announce it again.
         "VoteCast" => match status()? {
             ProposalStatus::Timelocked => {
                 detail.eta = number("eta");
@@ -130,12 +130,12 @@ fn read(what: &AuditRow) -> Option<(AnnouncementKind, Detail, EventKey)> {
             ProposalStatus::Rejected => (AnnouncementKind::Rejected, EventKey::Event),
             _ => return None,
         },
-        // A wish to cancel that does not suffice leaves the status as it was.
+        // Too few cancel requests leave the status unchanged and are not announced.
         "CancelRequested" if status()? == ProposalStatus::Cancelled => {
             (AnnouncementKind::Cancelled, EventKey::Event)
         }
         "ProposalExpired" => (AnnouncementKind::Expired, EventKey::Event),
-        // Votes to give accounts up may follow the deciding one.
+        // Votes to give accounts up can follow the deciding vote.
         "RollbackVoted" if what.detail.get("approved")?.as_bool()? => {
             (AnnouncementKind::RollbackApproved, EventKey::Once(0))
         }
@@ -168,7 +168,7 @@ fn read(what: &AuditRow) -> Option<(AnnouncementKind, Detail, EventKey)> {
                 detail.eta = Some(until);
                 (AnnouncementKind::Paused, EventKey::Event)
             }
-            // A vote to lift the pause that does not suffice.
+            // Not enough votes to lift the pause yet.
             _ => return None,
         },
         _ => return None,

@@ -196,7 +196,7 @@ fn every_event() -> Vec<(&'static str, Vec<u8>, Option<AnnouncementKind>)> {
 }
 
 #[test]
-fn every_event_is_announced_as_what_it_is_or_not_at_all() {
+fn every_event_has_its_announcement_kind_or_none() {
     for (name, payload, kind) in every_event() {
         assert_eq!(describe(&payload).kind, name);
         let said = announced(&payload).map(|(a, d)| {
@@ -209,7 +209,7 @@ fn every_event_is_announced_as_what_it_is_or_not_at_all() {
 }
 
 #[test]
-fn no_event_of_the_manager_is_forgotten() {
+fn every_event_of_the_idl_is_covered() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../idl/upgrade_manager.json");
     let idl: Value = serde_json::from_str(&std::fs::read_to_string(root).unwrap()).unwrap();
     let named = |v: &Value| v["name"].as_str().unwrap().to_owned();
@@ -219,7 +219,7 @@ fn no_event_of_the_manager_is_forgotten() {
 }
 
 #[test]
-fn further_votes_behind_the_threshold_are_the_same_announcement() {
+fn votes_after_the_threshold_are_not_announced_again() {
     use ProposalStatus::Timelocked;
     let said = |payload: Vec<u8>| announced(&payload).unwrap();
     let id = |payload: Vec<u8>| said(payload).0.event_id;
@@ -237,7 +237,7 @@ fn further_votes_behind_the_threshold_are_the_same_announcement() {
 }
 
 #[test]
-fn the_details_are_the_events() {
+fn details_come_from_the_event() {
     let by_kind = |kind: AnnouncementKind, event: &str| {
         let (_, payload, _) = every_event()
             .into_iter()

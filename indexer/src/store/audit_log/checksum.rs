@@ -1,23 +1,21 @@
-//! The sum over a row of the audit log: every column as the row was written. It has no secret in
-//! it, so it is no proof against a forger, who is stopped by the head that others hold; it shows
-//! what changed by itself, and where.
+//! The checksum over all columns of an audit row. It holds no secret, so it does not stop a forger (a
+//! published head of the hash chain does); it finds corruption and names the changed column.
 use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 
 use super::AuditRow;
 
-/// Domain of the sums.
+/// Domain separator of the checksums.
 const DOMAIN: &[u8] = b"upgrade-control-room/audit/row/v1";
-/// Bytes of a column up to which its one changed byte is looked for.
+/// Longest column in which a changed byte is searched for; longer ones would take too long.
 const MAX_TRIED_LEN: usize = 2_048;
 
-/// A column of a row: its name in the table, and its bytes unless it is null.
+/// A column of a row: its name in the table, and its bytes or null.
 type Column = (&'static str, Option<Vec<u8>>);
 
 impl AuditRow {
-    /// Sum over every column of this row but [`AuditRow::row_checksum`] itself, which should be
-    /// equal.
+    /// The correct [`AuditRow::row_checksum`]: the sum over every other column.
     #[must_use]
     pub fn sum(&self) -> [u8; 32] {
         let mut h = Sha256::new_with_prefix(DOMAIN);
@@ -27,7 +25,7 @@ impl AuditRow {
         h.finalize().into()
     }
 
-    /// In the order of the table.
+    /// The columns in table order.
     fn columns(&self) -> [Column; 13] {
         let signature = self.signature.parse::<Signature>().map_or_else(
             |_| self.signature.clone().into_bytes(),
@@ -51,8 +49,8 @@ impl AuditRow {
         ]
     }
 
-    /// The column whose one byte must be put back for the sum to hold again, and what it was; both
-    /// `None` when more than one byte changed.
+    /// The column in which one changed byte explains the wrong checksum, and its original value; [`None`]
+    /// when more than one byte changed.
     pub(crate) fn changed_column(&self) -> Option<(&'static str, String)> {
         let sum = self.sum();
         if sum.iter().zip(&self.row_checksum).filter(|(a, b)| a != b).count() == 1 {
@@ -72,8 +70,8 @@ impl AuditRow {
         None
     }
 
-    /// `value` with one byte exchanged so that the sum holds, between the columns that went into
-    /// `before` and those `behind`.
+    /// `value` with the one byte replaced that makes the checksum right, given the hash state `before` it
+    /// and the columns `behind` it.
     fn put_back(&self, before: &Sha256, value: &[u8], behind: &[Column]) -> Option<Vec<u8>> {
         let mut tried = value.to_vec();
         for at in 0..value.len() {
@@ -95,7 +93,7 @@ impl AuditRow {
     }
 }
 
-/// Null, or the length and the bytes: no two rows run together to the same bytes.
+/// Hashes a null marker, or length and bytes, so that two different rows never hash the same bytes.
 fn add(h: &mut Sha256, value: Option<&[u8]>) {
     match value {
         None => h.update([0]),
@@ -107,7 +105,7 @@ fn add(h: &mut Sha256, value: Option<&[u8]>) {
     }
 }
 
-/// `bytes` of column `name` as people read them.
+/// `bytes` of column `name` in readable form.
 fn shown(name: &str, bytes: &[u8]) -> String {
     let number = |bytes: &[u8]| match bytes.len() {
         4 => bytes.first_chunk().map(|b| u32::from_le_bytes(*b).to_string()),

@@ -1,10 +1,10 @@
-//! The audit log: finalised events of the manager, chained by hash. Two indexers that read the
-//! same chain get the same head, whatever node they used and however often they restarted, because
-//! nothing local goes into a hash.
+//! The audit log: finalised events of the manager, chained by hash. Two indexers of the same chain get
+//! the same head, whatever node they use and however often they restart, because nothing local goes
+//! into a hash.
 //!
-//! A row carries two hashes. `hash` chains it to the row before and covers only what every node
-//! says alike. `row_checksum` covers every column of the row, also what one node alone told, so
-//! that no byte of a copy can change unseen.
+//! A row has two hashes. `hash` chains it to the row before and covers only data on which all nodes
+//! agree. `row_checksum` covers every column, also node-dependent ones such as the block time, so that a
+//! changed byte in a copy is found.
 mod checksum;
 pub mod event;
 
@@ -15,9 +15,9 @@ use solana_signature::Signature;
 
 use super::{error::Result, types::Run};
 
-/// Domain of the chain's hashes.
+/// Domain separator of the chain's hashes.
 const DOMAIN: &[u8] = b"upgrade-control-room/audit/v2";
-/// What the first row is chained to.
+/// `prev_hash` of the first row.
 pub const GENESIS: [u8; 32] = [0; 32];
 
 /// The columns of the log, in the order of the schema.
@@ -38,31 +38,29 @@ pub const COLUMNS: [&str; 14] = [
     "row_checksum",
 ];
 
-/// One finalised event and where on chain it stands.
+/// One finalised event and its position on chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
     /// Slot of the transaction.
     pub slot: u64,
-    /// The transaction's place among those of its slot that carry an event of the manager, in the
-    /// order of the block. Not the place in the block, which a node tells only with the whole
-    /// block; this one follows from the events themselves, so all nodes agree on it, also one that
-    /// lists transactions which only name the manager.
+    /// The transaction's index among those of its slot that carry an event of the manager, in block
+    /// order. Not the index in the block: reading that takes the whole block. Transactions that only
+    /// name the manager do not count, so nodes that list different ones agree on it.
     pub tx_index: u32,
-    /// The outer instruction's place in the transaction.
+    /// The outer instruction's index in the transaction.
     pub ix_index: u32,
-    /// The event's place among the outer instruction's inner ones.
+    /// The event's index among the outer instruction's inner instructions.
     pub inner_index: u32,
     /// The transaction.
     pub signature: Signature,
-    /// Chain time of the block, seconds since 1970, as the node tells it; not hashed, because nodes
-    /// may not know it.
+    /// Block time from the node, seconds since 1970. Not part of the hash: some nodes do not have it.
     pub time: Option<i64>,
-    /// The event as emitted: discriminator and fields.
+    /// The emitted event: discriminator and fields.
     pub payload: Vec<u8>,
 }
 
 impl AuditEntry {
-    /// Hash of this entry behind a row with `prev`: over all that the chain says of it.
+    /// Hash of this entry when the row before has the hash `prev`.
     #[must_use]
     pub fn hash(&self, prev: &[u8; 32]) -> [u8; 32] {
         let mut h = Sha256::new();
@@ -73,7 +71,7 @@ impl AuditEntry {
         h.update(self.ix_index.to_le_bytes());
         h.update(self.inner_index.to_le_bytes());
         h.update(self.signature.as_ref());
-        // Last and alone of its kind, so its length need not be told.
+        // The only field of variable length, and the last: no length prefix needed.
         h.update(&self.payload);
         h.finalize().into()
     }
@@ -82,7 +80,7 @@ impl AuditEntry {
 /// One row of the audit log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AuditRow {
-    /// Place in the chain, from 1.
+    /// Row number, from 1.
     pub seq: u64,
     /// Slot of the transaction.
     pub slot: u64,
@@ -90,27 +88,27 @@ pub struct AuditRow {
     pub tx_index: u32,
     /// The outer instruction's place in the transaction.
     pub ix_index: u32,
-    /// The event's place among the inner instructions.
+    /// The event's index among the inner instructions.
     pub inner_index: u32,
     /// The transaction, in base58.
     pub signature: String,
-    /// Chain time of the block, seconds since 1970, if the node knew it.
+    /// Block time, seconds since 1970, if the node had it.
     pub time: Option<i64>,
     /// Name of the event.
     pub kind: String,
-    /// Who signed for it, where the event says so.
+    /// The signer, where the event names one.
     pub actor: Option<Pubkey>,
     /// The proposal it is about, else the program, buffer or multisig.
     pub subject: Option<Pubkey>,
     /// The event's fields.
     pub detail: serde_json::Value,
-    /// The event as emitted.
+    /// The emitted event.
     pub payload: Vec<u8>,
     /// Hash of the row before.
     pub prev_hash: [u8; 32],
     /// Hash of this row.
     pub hash: [u8; 32],
-    /// Sum over every column as it was written, see [`Self::sum`].
+    /// Checksum over every other column as written, see [`Self::sum`].
     pub row_checksum: [u8; 32],
 }
 
@@ -140,7 +138,7 @@ impl AuditRow {
         row
     }
 
-    /// What the row says happened; `None` when its signature is none.
+    /// The entry in this row; [`None`] when its signature cannot be parsed.
     #[must_use]
     pub fn entry(&self) -> Option<AuditEntry> {
         Some(AuditEntry {
@@ -161,16 +159,15 @@ impl AuditRow {
 /// dies, not at all.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
-    /// Appends finalised events in their order, with what is announced of them, and moves the
-    /// history mark to `upto`. Events that are already there are skipped. Returns how many were
-    /// new.
+    /// Appends finalised events in their order, with their announcements, and moves the history mark
+    /// to `upto`. Skips events that the log already holds. Returns how many were new.
     ///
     /// # Errors
     /// [`super::StoreError::Fenced`]; when the store does not answer.
     async fn append_audit(&self, run: &Run, entries: Vec<AuditEntry>, upto: u64) -> Result<u64>;
 
-    /// Audit rows, always oldest first: the newest `limit` without `after_seq`, else the first
-    /// `limit` behind `after_seq` (0 is before the first).
+    /// Audit rows, always oldest first: without `after_seq` the newest `limit`, else the first `limit`
+    /// after row `after_seq` (0 is before the first).
     ///
     /// # Errors
     /// When the store does not answer.

@@ -1,8 +1,8 @@
-//! What a write does to what is there, decided in one place for every store. Pure.
+//! Decides for every store what a write does to the stored row. Pure.
 //!
-//! A state is newer than another when its `(slot, write_version)` is greater. A complete snapshot
-//! at slot S speaks about every address, so it stands for `(S, 0)` even of rows it did not have to
-//! write: that is the floor. What the stream says above the root may be taken back: see [`undo`].
+//! A state is newer than another when its `(slot, write_version)` is greater. A complete snapshot at
+//! slot S speaks about every address, so it counts as `(S, 0)` even for rows that it did not write:
+//! that is the floor. A stream write above the root may be undone, see [`undo`].
 mod rows;
 mod undo;
 
@@ -15,9 +15,9 @@ use super::types::Close;
 use crate::account::{Tally, Update};
 
 pub use rows::{Stored, progress_row, records, tally, view};
-pub use undo::{Fate, Image, unwind};
+pub use undo::{Image, UndoneRow, unwind};
 
-/// What the store knows of an account before a write.
+/// The stored row of an account, as far as a write depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownRow {
     /// Slot of its state.
@@ -28,7 +28,7 @@ pub struct KnownRow {
     pub closed: bool,
     /// sha256 of its bytes.
     pub data_hash: [u8; 32],
-    /// Where it is counted while it is live.
+    /// The counter it belongs to while it is live.
     pub tally: Option<Tally>,
 }
 
@@ -38,18 +38,18 @@ impl KnownRow {
     }
 }
 
-/// The slots that a write is judged by.
+/// The slots that decide whether a write is accepted, and whether it can be undone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bounds {
     /// Slot of the store's last complete snapshot: nothing older is accepted.
     pub floor: u64,
-    /// Newest finalised slot: what is above it may be taken back.
+    /// Newest finalised slot: a reorg can undo only writes above it.
     pub root: u64,
 }
 
 impl Bounds {
-    /// Whether a write at `(slot, write_version)` may have to be taken back. Only the stream's: a
-    /// snapshot of a slot that did not stay is followed by another one.
+    /// Whether a write at `(slot, write_version)` may have to be undone. Snapshots (`write_version`
+    /// 0) never are: after a reorg another snapshot follows.
     fn undoable(self, slot: u64, write_version: u64) -> bool {
         write_version != 0 && slot > self.root
     }
@@ -58,11 +58,11 @@ impl Bounds {
 /// What a write does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Older than what is there: nothing.
+    /// Older than the stored row: nothing happens.
     Stale,
-    /// The same content, seen again by a snapshot: nothing, the floor will say so.
+    /// The same content, confirmed by a snapshot: nothing happens, the new floor covers it.
     Same,
-    /// The same content, seen later: only the order moves.
+    /// The same content, seen later: only slot and write version change.
     Touch,
     /// New content.
     Write,
@@ -78,7 +78,8 @@ pub fn decide(bounds: Bounds, known: Option<&KnownRow>, new: &Update) -> Decisio
     match known {
         Some(k) if order <= (k.slot, k.write_version) => Decision::Stale,
         Some(k) if !k.closed && k.data_hash == new.data_hash => {
-            // What a snapshot confirms is not taken back with the stream's word for it.
+            // A snapshot confirms a row that the stream wrote above the root. Touching it gives the row the
+            // snapshot's slot; otherwise undoing the stream's slot would remove a confirmed state.
             if new.write_version == 0 && !bounds.undoable(k.slot, k.write_version) {
                 Decision::Same
             } else {
@@ -89,7 +90,7 @@ pub fn decide(bounds: Bounds, known: Option<&KnownRow>, new: &Update) -> Decisio
     }
 }
 
-/// What a batch says about one account.
+/// The newest state and close of one account in a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     /// Its newest state, if there is one.
@@ -106,21 +107,20 @@ impl Change {
     }
 }
 
-/// Everything that a batch does to the rows, in the order in which a store has to do it.
+/// Everything that a batch does to the rows. A store must execute it in the order of the fields.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// Slots and accounts whose row, or that there is none, has to be in the undo log before
-    /// anything is written. What is there already stays.
+    /// Slots and accounts to log for undo before the first write. An entry that exists stays.
     pub keep: Vec<(u64, Pubkey)>,
     /// Rows to insert or replace.
     pub writes: Vec<Update>,
-    /// Rows whose order moves: address, slot, write order.
+    /// Rows whose content is unchanged: address, new slot, new write version.
     pub touches: Vec<(Pubkey, u64, u64)>,
-    /// As `keep`, but after writes and touches, before the closes.
+    /// As `keep`, but logged after writes and touches, before the closes.
     pub keep_then: Vec<(u64, Pubkey)>,
     /// Rows that are closed: slot and `closed_slot` become the close's slot.
     pub closes: Vec<Close>,
-    /// Accounts that were readable or gone, with the slot of that state: none is unreadable now.
+    /// Accounts that were readable or gone, with that slot: they leave quarantine.
     pub readable: Vec<(Pubkey, u64)>,
     /// Changes of the counters.
     pub deltas: Deltas,
@@ -128,11 +128,11 @@ pub struct Plan {
     pub unchanged: u64,
     /// States and closes older than what is there.
     pub stale: u64,
-    /// Live rows among the closed ones.
+    /// Rows in `closes` that were live.
     pub closed: u64,
 }
 
-/// Decides about `changes`, of which no two may be of one account, see [`newest`].
+/// The plan for `changes`, which hold each account at most once, see [`newest`].
 #[must_use]
 pub fn plan(bounds: Bounds, changes: Vec<Change>, known: &HashMap<Pubkey, KnownRow>) -> Plan {
     let mut plan = Plan::default();
@@ -150,7 +150,7 @@ pub fn plan(bounds: Bounds, changes: Vec<Change>, known: &HashMap<Pubkey, KnownR
 }
 
 impl Plan {
-    /// Takes in a state; what is known of the account afterwards.
+    /// Plans a state; returns the account's row after it.
     fn state(&mut self, bounds: Bounds, old: Option<KnownRow>, update: Update) -> Option<KnownRow> {
         let decision = decide(bounds, old.as_ref(), &update);
         if decision == Decision::Stale {
@@ -188,7 +188,8 @@ impl Plan {
         if bounds.undoable(close.slot, close.write_version) {
             self.keep_then.push((close.slot, close.pubkey));
         }
-        // Also of what is closed already the order moves: a state from before this close is late.
+        // A row that is closed already still takes the later order: a state older than this close must
+        // not reopen it.
         self.closes.push(close);
         self.deltas.shift(old.counted(), None);
         let count = if old.closed { &mut self.unchanged } else { &mut self.closed };
@@ -196,8 +197,8 @@ impl Plan {
     }
 }
 
-/// Only the newest state of each account, and its close if that is newer still, ascending by
-/// address so that writers lock in one order. The count is of those left out.
+/// The newest state of each account, and its close if that is newer, ascending by address so that
+/// concurrent writers lock rows in the same order. The number counts what was dropped.
 #[must_use]
 pub fn newest(updates: Vec<Update>, closes: Vec<Close>) -> (Vec<Change>, u64) {
     let before = updates.len().saturating_add(closes.len());
@@ -227,12 +228,12 @@ pub fn newest(updates: Vec<Update>, closes: Vec<Close>) -> (Vec<Change>, u64) {
     (kept.into_iter().map(|(_, change)| change).collect(), left_out)
 }
 
-/// Changes of the counters that belong to changes of rows.
+/// Changes of the counters.
 #[derive(Clone, Debug, Default)]
 pub struct Deltas(BTreeMap<(Pubkey, Pubkey), [i64; 6]>);
 
 impl Deltas {
-    /// A row that was counted in `before` is counted in `after` now.
+    /// Moves one row from the counter `before` to the counter `after`.
     pub fn shift(&mut self, before: Option<&Tally>, after: Option<&Tally>) {
         if before == after {
             return;
@@ -247,7 +248,7 @@ impl Deltas {
         }
     }
 
-    /// The changes that are not zero: program, proposal, and one number a status.
+    /// The non-zero changes: program, proposal, and one number per status.
     pub fn iter(&self) -> impl Iterator<Item = (&Pubkey, &Pubkey, &[i64; 6])> {
         let changed = self.0.iter().filter(|(_, by)| by.iter().any(|n| *n != 0));
         changed.map(|((program, proposal), by)| (program, proposal, by))

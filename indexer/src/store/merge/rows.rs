@@ -1,4 +1,4 @@
-//! How stored columns become typed rows, counters and views again, the same for every store.
+//! Turns stored columns into typed rows, counters and views, for every store.
 use std::collections::BTreeMap;
 
 use solana_pubkey::Pubkey;
@@ -24,7 +24,7 @@ pub fn sums(
     (by_program, by_proposal)
 }
 
-/// The counter that a stored row belongs to: `None` for anything but a version record.
+/// The counter that a stored row belongs to; `None` unless it is a version record.
 #[must_use]
 pub fn tally(
     kind: &str,
@@ -46,7 +46,7 @@ pub fn progress_row(counts: [u64; 6]) -> ProgressRow {
     ProgressRow { pending, migrated, verified, restored, quarantined, closed }
 }
 
-/// One row as it is stored.
+/// One stored row, undecoded.
 #[derive(Clone, Debug)]
 pub struct Stored {
     /// Address.

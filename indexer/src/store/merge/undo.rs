@@ -1,11 +1,11 @@
-//! How writes of slots that did not stay are taken back. Pure.
+//! Undoes stream writes of orphaned slots. Pure.
 //!
-//! The undo log holds, for each slot above the root and each account that the stream wrote in it,
-//! the row as it was before the first such write. So the log of one account is a chain: the row came
-//! from its slot, and the entry of that slot says what was there before. Taking a slot out of the
-//! chain puts what was before it wherever its own word was kept. What a snapshot wrote or closed is
-//! not in the log, and only another snapshot takes that back. Slots may be taken out in one call or in
-//! several, in any order: the row is the same.
+//! The undo log holds, for each slot above the root and each account that the stream wrote in it, the
+//! row before the first such write. So the log of one account is a chain: the current row came from
+//! its slot, and the entry of that slot holds the row before. Removing a slot from the chain replaces
+//! its state, wherever a later entry holds a copy of it, by the state before it. Writes of a snapshot
+//! are not in the log; only another snapshot corrects them. Slots may be removed in one call or in
+//! several, in any order: the resulting row is the same.
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::rows::tally;
@@ -40,7 +40,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// Where the row is counted, if it is.
+    /// The counter that the row belongs to, if any.
     #[must_use]
     pub fn counted(&self) -> Option<Tally> {
         let open = self.closed_slot.is_none();
@@ -52,8 +52,8 @@ impl Image {
         self.closed_slot.filter(|closed| *closed > self.slot)
     }
 
-    /// Whether the stream told of its close, or a node did that was asked for it by address.
-    fn is_told_closed(&self) -> bool {
+    /// Whether the stream, or a read by address, closed it.
+    fn is_closed_by_stream(&self) -> bool {
         self.closed_slot == Some(self.slot)
     }
 
@@ -64,28 +64,28 @@ impl Image {
     }
 }
 
-/// What becomes of a row.
+/// What undoing slots does to a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It came from a slot that stays.
-    Stays,
-    /// It is as it was before.
+pub enum UndoneRow {
+    /// Its state is not from an orphaned slot.
+    Unchanged,
+    /// It gets this earlier state.
     Restored(Box<Image>),
-    /// There was none before.
+    /// It is deleted: the account was first seen in an orphaned slot.
     Removed,
 }
 
-/// What taking slots back does to one account. The entries of those slots go.
+/// What undoing slots does to one account. The caller deletes the entries of those slots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unwound {
     /// Its row.
-    pub fate: Fate,
-    /// Entries of slots that stay and now keep something else: slot, and the row before it.
+    pub row: UndoneRow,
+    /// Entries of remaining slots whose content changes: slot, and the row before that slot.
     pub inherit: Vec<(u64, Option<Image>)>,
 }
 
-/// Takes `orphaned` slots out of the history of one account: its `row`, and its `entries` of the
-/// undo log by slot. Slots that the account was not written in change nothing.
+/// Removes the `orphaned` slots from the history of one account: its `row`, and its `entries` of the
+/// undo log by slot. Orphaned slots without an entry have no effect.
 #[must_use]
 pub fn unwind(
     row: Option<&Image>,
@@ -106,19 +106,19 @@ pub fn unwind(
         }
         log.insert(*slot, before);
     }
-    let fate = match row {
+    let undone_row = match row {
         Some(row) => match real.of(row, u64::MAX) {
-            Some(image) if image == *row => Fate::Stays,
-            Some(image) => Fate::Restored(Box::new(image)),
-            None => Fate::Removed,
+            Some(image) if image == *row => UndoneRow::Unchanged,
+            Some(image) => UndoneRow::Restored(Box::new(image)),
+            None => UndoneRow::Removed,
         },
-        None => Fate::Stays,
+        None => UndoneRow::Unchanged,
     };
     for (slot, missed) in real.hidden {
         close_below(&mut log, slot, missed);
     }
     let inherit = log.into_iter().filter(|(slot, now)| entries.get(slot) != Some(now)).collect();
-    Unwound { fate, inherit }
+    Unwound { row: undone_row, inherit }
 }
 
 /// Closes the row from before the close of `slot` at `missed`. A snapshot at `missed` lacked the account,
@@ -126,7 +126,7 @@ pub fn unwind(
 /// bring the account back to life.
 fn close_below(log: &mut BTreeMap<u64, Option<Image>>, mut slot: u64, missed: u64) {
     while let Some(Some(below)) = log.get_mut(&slot) {
-        if !below.is_told_closed() || below.slot >= slot {
+        if !below.is_closed_by_stream() || below.slot >= slot {
             below.closed_slot = below.closed_slot.or(Some(missed));
             return;
         }
@@ -134,33 +134,37 @@ fn close_below(log: &mut BTreeMap<u64, Option<Image>>, mut slot: u64, missed: u6
     }
 }
 
-/// What is known, on the way up through the slots, of the history without the orphaned ones.
+/// The history without the orphaned slots, built while walking up through the slots.
 #[derive(Default)]
 struct Real {
-    /// What was there before each orphaned slot.
+    /// The row before each orphaned slot.
     before: BTreeMap<u64, Option<Image>>,
-    /// The same of slots that stay, where it is not what was kept; with the hash of what was.
+    /// The row before each remaining slot whose log entry is now wrong, with the hash of the content in
+    /// that entry.
     shifted: BTreeMap<u64, (Option<[u8; 32]>, Option<Image>)>,
-    /// Closes that the stream told of and that are the row again where a snapshot had closed a later
-    /// row: slot of the close, and of the snapshot.
+    /// Stream closes that become the row again although a snapshot had closed a later, now undone
+    /// row: slot of the close, slot of the snapshot.
     hidden: Vec<(u64, u64)>,
 }
 
 impl Real {
-    /// What `image`, a row as it was in `slot` before the stream wrote, is. A snapshot of `slot`
-    /// itself stands.
+    /// The true state for `image`, the row before the first stream write of `slot`. A state that a
+    /// snapshot at `slot` itself wrote is true as it is.
     fn of(&mut self, image: &Image, slot: u64) -> Option<Image> {
         if let Some(earlier) = self.before.get(&image.slot).filter(|_| image.slot < slot) {
             let (earlier, missed) = (earlier.clone()?, image.missed_at());
-            // The row has room for one close only, and the stream's may be undone later.
-            if let Some(missed) = missed.filter(|_| earlier.is_told_closed()) {
+            // A row has one `closed_slot`. The stream's close may be undone later, so the snapshot's
+            // is remembered for the log.
+            if let Some(missed) = missed.filter(|_| earlier.is_closed_by_stream()) {
                 self.hidden.push((earlier.slot, missed));
             }
             return Some(earlier.missed(missed));
         }
-        // A close has no content of its own: it shows what was there before.
+        // A close copies the content of the state before it, so that content is replaced too.
         match self.shifted.get(&image.slot) {
-            Some((hash, earlier)) if image.is_told_closed() && *hash == Some(image.data_hash) => {
+            Some((hash, earlier))
+                if image.is_closed_by_stream() && *hash == Some(image.data_hash) =>
+            {
                 let Image { slot, write_version, closed_slot, .. } = *image;
                 earlier.clone().map(|earlier| Image { slot, write_version, closed_slot, ..earlier })
             }
@@ -185,13 +189,13 @@ mod tests {
     };
 
     const KEY: Pubkey = Pubkey::new_from_array([1; 32]);
-    /// Everything above this may be taken back.
+    /// Writes above this slot can be undone.
     const ROOT: u64 = 3;
 
-    /// What happens to one account.
+    /// One event of an account's history.
     #[derive(Clone, Copy, Debug)]
     enum What {
-        Told(u8),
+        Written(u8),
         Gone,
         /// A snapshot, with the account or without it.
         Read(Option<u8>),
@@ -241,10 +245,10 @@ mod tests {
     }
 
     impl One {
-        /// Does as a store does; whether it said anything about the account.
+        /// Applies `what` as a store does; returns whether it concerned the account.
         fn take(&mut self, slot: u64, write_version: u64, what: What) -> bool {
             let (updates, closes) = match what {
-                What::Told(content) => (vec![state(slot, write_version, content)], vec![]),
+                What::Written(content) => (vec![state(slot, write_version, content)], vec![]),
                 What::Gone => (vec![], vec![Close { pubkey: KEY, slot, write_version }]),
                 What::Read(Some(content)) => (vec![state(slot, 0, content)], vec![]),
                 What::Read(None) => {
@@ -286,10 +290,10 @@ mod tests {
 
         fn undo(&mut self, orphaned: &BTreeSet<u64>) {
             let done = unwind(self.row.as_ref(), &self.log, orphaned);
-            match done.fate {
-                Fate::Stays => {}
-                Fate::Restored(image) => self.row = Some(*image),
-                Fate::Removed => self.row = None,
+            match done.row {
+                UndoneRow::Unchanged => {}
+                UndoneRow::Restored(image) => self.row = Some(*image),
+                UndoneRow::Removed => self.row = None,
             }
             for (slot, image) in done.inherit {
                 assert!(self.log.insert(slot, image).is_some(), "only entries that are there");
@@ -297,13 +301,13 @@ mod tests {
             self.log.retain(|slot, _| !orphaned.contains(slot));
         }
 
-        /// What a screen sees.
+        /// Content, and whether it is closed.
         fn seen(&self) -> Option<(u8, bool)> {
             self.row.as_ref().map(|row| (row.raw[0], row.closed_slot.is_some()))
         }
     }
 
-    fn told(story: &[(u64, What)]) -> One {
+    fn history(story: &[(u64, What)]) -> One {
         let mut one = One::default();
         for (write_version, (slot, what)) in (1..).zip(story) {
             one.take(*slot, write_version, *what);
@@ -313,13 +317,13 @@ mod tests {
 
     fn what() -> impl Strategy<Value = What> {
         prop_oneof![
-            5 => (0u8..3).prop_map(What::Told),
+            5 => (0u8..3).prop_map(What::Written),
             1 => Just(What::Gone),
             1 => prop::option::of(0u8..3).prop_map(What::Read),
         ]
     }
 
-    /// Slots that may be taken back, in any order.
+    /// Slots above the root, in any order.
     fn orphaned() -> impl Strategy<Value = Vec<u64>> {
         let slots = prop::collection::btree_set(ROOT + 1..14, 0..6);
         slots.prop_map(|slots| slots.into_iter().collect::<Vec<u64>>()).prop_shuffle()
@@ -329,22 +333,22 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(4_000))]
 
         #[test]
-        fn undone_slots_leave_what_a_mirror_has_that_never_heard_of_them(
+        fn undoing_slots_gives_the_mirror_that_never_received_them(
             mut story in prop::collection::vec((1u64..14, what()), 0..14),
             orphaned in orphaned(),
             at_once in 1usize..6,
         ) {
-            // A snapshot of a slot is before the stream's word within it.
+            // A snapshot of a slot comes before the stream's writes in that slot.
             story.sort_by_key(|(slot, what)| (*slot, !matches!(what, What::Read(_))));
             // One snapshot a slot.
             let read = |what: &What| matches!(what, What::Read(_));
             story.dedup_by(|b, a| a.0 == b.0 && read(&a.1) && read(&b.1));
-            // Nor does a node tell of an account both alive and gone in one slot.
+            // A node never reports an account as both live and closed in one slot.
             story.dedup_by(|b, a| a.0 == b.0 && matches!(b.1, What::Gone));
             let mut real = One::default();
             let mut heard = vec![];
             for (write_version, (slot, what)) in (1..).zip(&story) {
-                // A snapshot that lacks what is closed already leaves no trace.
+                // A snapshot without an account that is closed already changes nothing.
                 if real.take(*slot, write_version, *what) {
                     heard.push((*slot, *what));
                 }
@@ -358,7 +362,7 @@ mod tests {
                 at_a_time.undo(&some.iter().copied().collect());
             }
             real.undo(&orphaned.iter().copied().collect());
-            let expected = told(&heard);
+            let expected = history(&heard);
             prop_assert_eq!(real.seen(), expected.seen());
             prop_assert_eq!(&at_a_time.row, &real.row);
             for log in [&real.log, &at_a_time.log] {
@@ -368,8 +372,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_first_seen_in_an_orphaned_slot_is_gone_and_a_later_entry_knows_it() {
-        let mut one = told(&[(10, What::Told(1)), (11, What::Told(2))]);
+    fn an_account_first_seen_in_an_orphaned_slot_is_removed_from_row_and_log() {
+        let mut one = history(&[(10, What::Written(1)), (11, What::Written(2))]);
         one.undo(&BTreeSet::from([10]));
         assert_eq!(one.seen(), Some((2, false)));
         assert_eq!(one.log, BTreeMap::from([(11, None)]));
@@ -379,8 +383,8 @@ mod tests {
 
     #[test]
     fn a_snapshots_close_survives_the_undoing_of_the_state_that_it_closed() {
-        let story = [(2, What::Told(1)), (10, What::Told(2)), (12, What::Read(None))];
-        let mut one = told(&story);
+        let story = [(2, What::Written(1)), (10, What::Written(2)), (12, What::Read(None))];
+        let mut one = history(&story);
         one.undo(&BTreeSet::from([10]));
         let row = one.row.unwrap();
         assert_eq!((row.raw[0], row.slot, row.closed_slot), (1, 2, Some(12)));
@@ -388,11 +392,11 @@ mod tests {
 
     #[test]
     fn a_snapshots_close_survives_undoing_the_state_it_closed_and_then_the_close_before_it() {
-        // What a property test once found.
+        // Found by the property test above.
         let story =
-            [(1, What::Told(0)), (6, What::Gone), (9, What::Told(0)), (10, What::Read(None))];
+            [(1, What::Written(0)), (6, What::Gone), (9, What::Written(0)), (10, What::Read(None))];
         for calls in [vec![vec![6, 9]], vec![vec![9], vec![6]], vec![vec![6], vec![9]]] {
-            let mut one = told(&story);
+            let mut one = history(&story);
             for slots in &calls {
                 one.undo(&slots.iter().copied().collect());
             }
@@ -405,15 +409,15 @@ mod tests {
     #[test]
     fn a_snapshots_close_survives_below_several_closes_and_inside_the_log() {
         let story = [
-            (1, What::Told(0)),
+            (1, What::Written(0)),
             (5, What::Gone),
             (6, What::Gone),
-            (9, What::Told(1)),
+            (9, What::Written(1)),
             (10, What::Read(None)),
-            (12, What::Told(2)),
+            (12, What::Written(2)),
         ];
         for order in [[9, 6, 5, 12], [9, 5, 12, 6], [12, 9, 6, 5], [5, 9, 6, 12]] {
-            let mut one = told(&story);
+            let mut one = history(&story);
             for slot in order {
                 one.undo(&BTreeSet::from([slot]));
             }
@@ -423,8 +427,8 @@ mod tests {
     }
 
     #[test]
-    fn a_close_that_did_not_happen_is_taken_back() {
-        let mut one = told(&[(2, What::Told(1)), (10, What::Gone)]);
+    fn undoing_a_close_reopens_the_row() {
+        let mut one = history(&[(2, What::Written(1)), (10, What::Gone)]);
         assert_eq!(one.seen(), Some((1, true)));
         one.undo(&BTreeSet::from([10]));
         assert_eq!(one.seen(), Some((1, false)));

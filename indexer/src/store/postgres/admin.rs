@@ -1,6 +1,5 @@
-//! What an administrator does with the database of a multisig: looks at the number of its schema,
-//! brings it up to date, and makes the role under which control rooms read. Touches no mirrored
-//! row.
+//! Administration of a shared database: reads the schema's number, migrates it, and creates the
+//! read-only role of control rooms. Touches no mirrored row.
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, postgres::PgConnectOptions};
 
 use super::{
@@ -11,11 +10,10 @@ use super::{
 };
 use crate::store::{Result, StoreError};
 
-/// Longest name that Postgres keeps whole, bytes.
+/// Longest identifier that Postgres does not truncate, in bytes.
 const MAX_NAME_LEN: usize = 63;
 
-/// Number of the schema in the database at `url`; [`None`] where nothing was made yet. Changes
-/// nothing.
+/// Number of the schema in the database at `url`; [`None`] in an empty database. Changes nothing.
 ///
 /// # Errors
 /// [`StoreError::Address`], [`StoreError::Unavailable`].
@@ -29,12 +27,12 @@ pub async fn schema(url: &str) -> Result<Option<i64>> {
     Ok(made.map(|made| made.iter().map(|(number, _)| *number).max().unwrap_or(0)))
 }
 
-/// What a migration did, as schema numbers; 0 is an empty database.
+/// Schema numbers before and after a migration; 0 is an empty database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Migrated {
-    /// Before.
+    /// Number before the migration.
     pub from: i64,
-    /// Now.
+    /// Number after it.
     pub to: i64,
 }
 
@@ -52,16 +50,16 @@ pub async fn migrate(url: &str) -> Result<Migrated> {
     Ok(Migrated { from, to })
 }
 
-/// What became of the role that may only read.
+/// What [`grant_reader`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Granted {
-    /// Whether it was made; then it has no password yet.
+    /// Whether the role is new; a new role has no password yet.
     pub created: bool,
 }
 
-/// Lets `role` read the mirror at `url` and nothing else: every transaction of it is read-only, and
-/// a statement of it ends after 2 seconds unless the client asks for more. Makes the role where it
-/// is missing. To be called again after a change of the schema.
+/// Grants `role` read access to the mirror at `url` and nothing else: its transactions are read-only,
+/// and its statements end after 2 seconds unless the client raises the limit. Creates a missing role.
+/// Must be called again after a migration.
 ///
 /// # Errors
 /// [`StoreError::Role`] for a name or a role that must not be used; as [`schema`].
@@ -89,7 +87,7 @@ async fn open(options: &PgConnectOptions) -> Result<PgConnection, PostgresFault>
     within(ACQUIRE_TIMEOUT, async { Ok(PgConnection::connect_with(options).await?) }).await
 }
 
-/// The inner error is why the role must not be used.
+/// The inner error says why `role` must not be used.
 async fn grant(
     connection: &mut PgConnection,
     role: &str,
@@ -105,7 +103,7 @@ async fn grant(
     let Some(at) = at else { return Ok(Err("there is no mirror in this database yet")) };
     let (database, schema, owner) =
         (at.try_get::<String, _>(0)?, at.try_get::<String, _>(1)?, at.try_get::<String, _>(2)?);
-    // A writer that this made read-only would mirror nothing any more.
+    // Made read-only, the indexer's own role could not write the mirror any more.
     let writes: Option<bool> = sqlx::query_scalar(
         "SELECT rolsuper OR rolname = current_user OR pg_has_role(oid, $2, 'MEMBER')
          FROM pg_roles WHERE rolname = $1",
@@ -118,7 +116,7 @@ async fn grant(
         return Ok(Err("it may write the mirror; name another role"));
     }
     let created = writes.is_none();
-    // The name is one word, see above; the others come quoted from the server.
+    // Safe to format into SQL: `grant_reader` checked the role's name, the server quoted the others.
     let role = format!("\"{role}\"");
     let create = if created { format!("CREATE ROLE {role} LOGIN;") } else { String::new() };
     let sql = format!(

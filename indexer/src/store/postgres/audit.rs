@@ -1,5 +1,6 @@
-//! Appending to the audit log, with what is announced of it. Where the chain ends is told by
-//! `mirror_state` and not by the newest row: a tail that was cut off leaves a gap that is found.
+//! Appends to the audit log and puts the announcements of the new events into the outbox. The head of
+//! the hash chain comes from `mirror_state`, not from the newest row: otherwise a deleted tail would be
+//! continued without a gap, and nobody would notice.
 use std::collections::HashSet;
 
 use sqlx::{PgConnection, Row as _};
@@ -16,14 +17,14 @@ use crate::store::{
     audit_log::{AuditEntry, AuditRow, GENESIS},
 };
 
-/// What makes an event one and the same.
+/// Identifies an event: signature, outer and inner instruction index.
 type EventPlace = ([u8; 64], i64, i64);
 
 fn place(entry: &AuditEntry) -> EventPlace {
     (entry.signature.into(), i64::from(entry.ix_index), i64::from(entry.inner_index))
 }
 
-/// Appends what is not there yet and moves the history mark; how many were new.
+/// Appends the entries that the log lacks and moves the history mark; returns how many were new.
 pub async fn append(
     tx: &mut PgConnection,
     run: &Run,
@@ -36,10 +37,10 @@ pub async fn append(
     let head: Option<&[u8]> = end.try_get("audit_head")?;
     let mut seq = nat(&end, "audit_seq")?;
     let mut prev = head.map_or(Ok(GENESIS), |_| bytes(&end, "audit_head"))?;
-    let mut there = present(tx, entries).await?;
+    let mut logged = already_logged(tx, entries).await?;
     let (mut rows, mut news) = (vec![], vec![]);
     for entry in entries {
-        if !there.insert(place(entry)) {
+        if !logged.insert(place(entry)) {
             continue;
         }
         seq = seq.saturating_add(1);
@@ -64,8 +65,8 @@ pub async fn append(
     Ok(u64::try_from(added).unwrap_or(u64::MAX))
 }
 
-/// Which of `entries` are in the log.
-async fn present(
+/// Those of `entries` that the log already holds.
+async fn already_logged(
     tx: &mut PgConnection,
     entries: &[AuditEntry],
 ) -> PostgresResult<HashSet<EventPlace>> {

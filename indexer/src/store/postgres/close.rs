@@ -1,5 +1,5 @@
-//! The end of a complete snapshot: what it lacks, and what is proved to be gone, is closed. The
-//! mirror is read in pages, so memory does not grow with it.
+//! The end of a complete snapshot: closes the rows that the snapshot lacks and whose absence is proved.
+//! Reads the mirror in pages, so memory does not grow with it.
 use solana_pubkey::Pubkey;
 use sqlx::{PgConnection, Row as _};
 
@@ -14,7 +14,7 @@ use crate::store::{
     merge::{Deltas, tally},
 };
 
-/// Rows that are looked at in one go.
+/// Rows of one page.
 const PAGE_ROWS: i64 = 10_000;
 
 /// Closes every live row older than `slot` that is not in `present`, if all of them are in `gone`.
@@ -62,7 +62,7 @@ pub async fn tombstone_missing(
             }
         }
         closed = closed.saturating_add(u64::try_from(closing.len()).unwrap_or(u64::MAX));
-        // What is not committed need not be written.
+        // One unproved account rolls everything back, so nothing more is written after the first.
         if !closing.is_empty() && unproved.is_empty() {
             sqlx::query("UPDATE accounts SET closed_slot = $2 WHERE pubkey = ANY($1)")
                 .bind(closing)
@@ -86,12 +86,12 @@ pub async fn tombstone_missing(
     .execute(&mut *tx)
     .await?;
     revise(tx, &state, closed > 0 || cleared > 0).await?;
-    // Meanwhile nobody else could renew it.
+    // This transaction held the lock on `mirror_state`, so the lease task could not renew.
     renew(tx).await?;
     Ok(Closing::Closed(closed))
 }
 
-/// The unreadable accounts older than `slot` that are not in `present`.
+/// The quarantined accounts older than `slot` that are not in `present`.
 async fn lost(
     tx: &mut PgConnection,
     slot: u64,
@@ -105,7 +105,7 @@ async fn lost(
     Ok(keys.into_iter().filter(|pubkey| !present.contains(pubkey)).collect())
 }
 
-/// Takes unreadable accounts that are gone out of quarantine; how many.
+/// Removes closed accounts from quarantine; returns how many.
 async fn clear(tx: &mut PgConnection, gone: &[Pubkey]) -> PostgresResult<u64> {
     if gone.is_empty() {
         return Ok(0);

@@ -1,5 +1,5 @@
-//! Connections: how they are made, how long anything may take on them, and that one left in the
-//! middle of something is closed and never used again. The schema is brought up to date here.
+//! Connection pools, their time limits, and transactions. A connection whose transaction did not end
+//! properly is closed, never reused. Opening a store also migrates its schema.
 use std::time::Duration;
 
 use sqlx::{
@@ -13,24 +13,25 @@ use super::fault::PostgresFault;
 use crate::store::{SCHEMA, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres");
-/// Where the driver notes which migrations were made.
+/// The table in which sqlx records the applied migrations.
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 
 /// How long to wait for a connection.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long everyday work may take before the server counts as gone.
+/// How long an ordinary transaction may take before the server counts as gone.
 pub const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
-/// The same for work over the whole mirror.
+/// The same for a transaction over the whole mirror.
 pub const BULK_TIMEOUT: Duration = Duration::from_secs(600);
-/// Connections that read. Writing has one of its own: a slow reader never holds it up.
+/// Connections that read. The writer has its own, so that slow readers never block it.
 const MAX_READERS: u32 = 3;
 
-/// What every connection starts with. The server ends a statement before the client gives up on it,
-/// and lets go of the locks of a client that went away without a word.
+/// Session settings of every connection. The server's statement timeout is shorter than
+/// [`QUERY_TIMEOUT`], so the server cancels first and says why; the keepalives make it release the
+/// locks of a client that vanished.
 const SETTINGS: &str = "SET statement_timeout = '9s'; SET lock_timeout = '5s';
     SET idle_in_transaction_session_timeout = '30s'; SET tcp_keepalives_idle = 10;
     SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET tcp_user_timeout = '20s'";
-/// For one transaction over the whole mirror.
+/// Transaction settings of bulk work, whose statements outlast the session's timeout.
 const BULK_SETTINGS: &str = "SET LOCAL statement_timeout = '600s'";
 
 /// The connections of one store.
@@ -38,7 +39,6 @@ pub struct Connections {
     options: PgConnectOptions,
     readers: PgPool,
     writer: PgPool,
-    /// Whether this user may only read.
     pub read_only: bool,
 }
 
@@ -59,18 +59,18 @@ impl Connections {
         Ok(Self { options, readers, writer, read_only })
     }
 
-    /// A transaction of reads that belong together.
+    /// A read-only transaction whose statements all see the same state.
     pub async fn reading(&self, limit: Duration) -> Result<Tx, PostgresFault> {
         let how = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         Tx::begin(self.readers.acquire().await?, how, limit).await
     }
 
-    /// A transaction that writes.
+    /// A write transaction.
     pub async fn writing(&self, limit: Duration) -> Result<Tx, PostgresFault> {
         Tx::begin(self.writer.acquire().await?, "BEGIN", limit).await
     }
 
-    /// A connection beside the others, for work that takes long.
+    /// A connection outside the pools, for the first load: it must not occupy the only writer.
     pub async fn own(&self) -> Result<PgConnection, PostgresFault> {
         use sqlx::ConnectOptions as _;
         within(ACQUIRE_TIMEOUT, async {
@@ -82,8 +82,8 @@ impl Connections {
     }
 }
 
-/// A transaction on a connection that is closed unless the transaction came to its end: nobody
-/// knows what the server still says on it.
+/// A transaction on a pooled connection. Dropped before its end, it closes the connection: answers to
+/// an abandoned statement may still be on the wire, and the next user would read them.
 pub struct Tx {
     connection: Option<PoolConnection<Postgres>>,
     /// How long the work may take.
@@ -109,19 +109,17 @@ impl Tx {
         Ok(tx)
     }
 
-    /// Where the work is done.
+    /// The connection to run statements on.
     pub fn connection(&mut self) -> Result<&mut PgConnection, PostgresFault> {
-        // Never missing before the end, which takes `self`.
+        // Only `end` takes the connection out, and `end` consumes `self`.
         let missing = || PostgresFault::Corrupt("a transaction without a connection".to_owned());
         self.connection.as_deref_mut().ok_or_else(missing)
     }
 
-    /// Makes everything done here true.
     pub async fn commit(self) -> Result<(), PostgresFault> {
         self.end("COMMIT").await
     }
 
-    /// Makes nothing done here true.
     pub async fn roll_back(self) -> Result<(), PostgresFault> {
         self.end("ROLLBACK").await
     }
@@ -143,7 +141,7 @@ impl Drop for Tx {
     }
 }
 
-/// What `work` ends with, if that is within `limit`.
+/// Runs `work`; [`PostgresFault::Silent`] when it takes longer than `limit`.
 pub async fn within<T>(
     limit: Duration,
     work: impl Future<Output = Result<T, PostgresFault>>,
@@ -166,10 +164,10 @@ async fn pool(options: &PgConnectOptions, size: u32) -> Result<PgPool, PostgresF
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
     Writer,
-    /// A writer, but the server takes no writes now: it is a copy, or all of it or this database is
-    /// set to reading. That passes.
+    /// May write, but the server refuses writes now: it is a standby server, or the server or this
+    /// database is set to read-only. That can change while the indexer runs.
     Paused,
-    /// By its rights or by its own settings it only reads.
+    /// Read-only by its grants, or by a setting of the user itself.
     Reader,
 }
 
@@ -190,7 +188,7 @@ async fn access(connection: &mut PgConnection) -> Result<Access, PostgresFault> 
     })
 }
 
-/// Number and checksum of each migration that was made; [`None`] in an empty database.
+/// Number and checksum of each applied migration; [`None`] in an empty database.
 pub async fn made(
     connection: &mut PgConnection,
 ) -> Result<Option<Vec<(i64, Vec<u8>)>>, PostgresFault> {
@@ -217,7 +215,7 @@ fn newest(made: &[(i64, Vec<u8>)], place: &str) -> Result<i64, PostgresFault> {
     Ok(found)
 }
 
-/// Whether a schema that may not be changed is the one that this build reads.
+/// Refuses a schema that this build cannot read and that this connection may not migrate.
 async fn is_current(
     connection: &mut PgConnection,
     place: &str,
@@ -247,7 +245,8 @@ async fn migrate(connection: &mut PgConnection, place: &str) -> Result<(), Postg
     if let Some(made) = made(connection).await? {
         newest(&made, place)?;
         let ours = MIGRATIONS.iter().map(|m| (m.version, m.checksum.to_vec()));
-        // A user that may write but not change the schema need not.
+        // A user without rights on the schema can still write rows, so an up-to-date schema is not
+        // touched.
         if ours.eq(made) {
             return Ok(());
         }

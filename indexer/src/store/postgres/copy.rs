@@ -1,5 +1,5 @@
-//! Rows as the server's COPY takes them in its binary format: a header, then each row as the number
-//! of its columns and each column as its length and bytes, then an end. Big-endian throughout.
+//! Encodes rows in the binary format of Postgres' COPY: a header; each row as its column count and each
+//! column as length and bytes; a trailer. All numbers are big-endian.
 use super::{fault::PostgresFault, read::int};
 use crate::account::Update;
 
@@ -10,36 +10,33 @@ const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const END: i16 = -1;
 const NULL: i32 = -1;
 
-/// Rows that are to be sent.
+/// Encoded rows that are not sent yet.
 pub struct Rows(Vec<u8>);
 
 impl Rows {
-    /// The beginning of a stream of rows.
+    /// An empty stream: the header.
     pub fn start() -> Self {
         Self(HEADER.to_vec())
     }
 
-    /// Bytes that wait.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// What waits; to be cleared once it is sent.
+    /// The unsent bytes. Call [`Self::clear`] after sending them.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Forgets what was sent.
     pub fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// The end of the stream.
+    /// Appends the trailer.
     pub fn end(&mut self) {
         self.0.extend_from_slice(&END.to_be_bytes());
     }
 
-    /// One row.
     pub fn push(&mut self, u: &Update) -> Result<(), PostgresFault> {
         let f = &u.facets;
         self.0.extend_from_slice(&COUNT.to_be_bytes());

@@ -1,4 +1,4 @@
-//! From the driver's errors to ours.
+//! Maps errors of sqlx and of the server to [`StoreError`].
 use std::time::Duration;
 
 use sqlx::migrate::MigrateError;
@@ -8,24 +8,24 @@ use crate::store::{SCHEMA, StoreError};
 /// Result of the functions that talk to Postgres.
 pub type PostgresResult<T> = std::result::Result<T, PostgresFault>;
 
-/// What a transaction can fail with.
+/// Why a transaction failed.
 #[derive(Debug)]
 pub enum PostgresFault {
-    /// The driver's own error.
+    /// An error of sqlx or of the server.
     Sql(sqlx::Error),
-    /// One of ours.
+    /// An error that already names the store.
     Store(StoreError),
-    /// Something in the database that was never written by us.
+    /// The database holds something that this program never writes.
     Corrupt(String),
     /// A schema that this build cannot bring up to date.
     Schema(String),
-    /// Nothing came back for so long.
+    /// The server did not answer within this time.
     Silent(Duration),
-    /// Another run, of this owner, has begun.
+    /// A newer run has begun; its owner.
     Fenced(String),
-    /// Another owner's lease runs.
+    /// Another owner holds the lease, for this long.
     Leased(String, Duration),
-    /// Whoever sends the rows of a first load ended before it was complete.
+    /// The sender of a first load's rows stopped before the end.
     Unended,
 }
 
@@ -42,7 +42,7 @@ impl From<StoreError> for PostgresFault {
 }
 
 impl PostgresFault {
-    /// A failed migration.
+    /// The fault for a failed migration.
     pub fn from_migration(e: MigrateError) -> Self {
         match e {
             MigrateError::Execute(e) => Self::Sql(e),
@@ -50,7 +50,7 @@ impl PostgresFault {
         }
     }
 
-    /// The error with the store's `place` and `what` was to be written, if anything was.
+    /// The error text's parts: the store's `place`, and `what` the transaction wrote, if it wrote.
     pub fn at(self, place: &str, what: Option<&'static str>) -> StoreError {
         let place = place.to_owned();
         match self {
@@ -75,8 +75,8 @@ impl PostgresFault {
     }
 }
 
-/// What went wrong, in the words of the server or the driver. The driver would add a line number of the
-/// server's source to the server's words.
+/// The server's message, else the driver's. The driver's own Display would append a line number of the
+/// server's source code.
 fn words(e: &sqlx::Error) -> String {
     match e.as_database_error() {
         Some(said) => said.message().to_owned(),
@@ -101,7 +101,8 @@ fn sql(e: &sqlx::Error, place: String, what: Option<&'static str>) -> StoreError
         (_, Some("28000" | "28P01"), _) => StoreError::LoginRefused { place, detail },
         // No right to do this.
         (_, Some("42501"), Some(what)) => StoreError::ReadOnly { place, what },
-        // Not in a read-only transaction: a user who may only read never gets here.
+        // "Read-only transaction": the server refuses writes at the moment. A read-only user never gets
+        // here.
         (_, Some("25006"), Some(what)) => StoreError::Paused { place, what, detail },
         (sqlx::Error::ColumnDecode { .. }, ..) => StoreError::Corrupt { place, detail },
         // Integrity constraint violation, data exception.
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_login_is_called_one_and_no_line_of_the_servers_source_is_told() {
+    fn refused_logins_have_their_own_error_and_no_server_source_line_is_shown() {
         let told = |code, message| {
             let error = sqlx::Error::Database(Box::new(ServerError(code, message)));
             PostgresFault::from(error).at("host:5432/mirror", None)

@@ -1,9 +1,9 @@
-//! The first load of an empty mirror, on a connection of its own: COPY into the bare table, its
-//! indexes made afterwards, all in one transaction. When it is cut off anywhere, the server takes
-//! everything back, indexes included.
+//! The first load of an empty mirror, on its own connection: drops the indexes, COPYs the rows and
+//! builds the indexes again, all in one transaction. A load that breaks off is rolled back by the
+//! server, indexes included.
 //!
-//! Nobody else can touch the table meanwhile, and what it holds for them is nothing: readers find
-//! that out by [`FILL_LOCK`] and do not wait.
+//! The load locks the table. Readers would wait for it only to find an empty mirror, so they test
+//! [`FILL_LOCK`] and do not wait.
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 use tokio::sync::mpsc;
 
@@ -13,18 +13,17 @@ use super::{
     fault::{PostgresFault, PostgresResult},
     lease::{lock_for, renew},
     live::{revise, set_aside, shift},
+    read::FILL_LOCK,
 };
 use crate::{
     account::Quarantined,
     store::{Fill, Run, merge::Deltas},
 };
 
-/// Advisory lock of a first load: its holder alone for the load, readers together for a moment.
-pub const FILL_LOCK: i64 = 0x7570_6772_6164_6531;
-/// Bytes that are sent in one go.
+/// Bytes of one COPY message.
 const COPY_CHUNK_BYTES: usize = 256 * 1024;
 
-/// Takes all `rows` into the empty mirror; [`None`] when it is not empty.
+/// Loads all `rows` and returns their number; [`None`] when the mirror is not empty.
 pub async fn fill(
     connection: &mut PgConnection,
     run: &Run,
@@ -53,8 +52,9 @@ pub async fn fill(
     .await
 }
 
-/// Opens the transaction in which the mirror is empty and nobody else's. The statements that make
-/// the table whole again, where this user may change it; [`None`] when the mirror is not empty.
+/// Opens the transaction and locks the empty table. Returns the statements that rebuild the dropped
+/// indexes, `Some(None)` where this user does not own the table and nothing was dropped, and [`None`]
+/// when the mirror is not empty.
 async fn prepare(
     connection: &mut PgConnection,
     run: &Run,
@@ -91,8 +91,8 @@ async fn holds_any(connection: &mut PgConnection) -> PostgresResult<bool> {
     Ok(row.try_get(0)?)
 }
 
-/// Takes the indexes off the empty table; the statements that make them again, as the server tells
-/// them. A table that is emptied in the same transaction takes rows that need no second visit.
+/// Drops the indexes of the empty table and returns the server's own statements to rebuild them. The
+/// TRUNCATE in the same transaction allows COPY FREEZE: its rows need no later vacuum.
 async fn strip(connection: &mut PgConnection) -> PostgresResult<Vec<String>> {
     let rows = sqlx::query(
         "SELECT quote_ident(c.conname) AS name, pg_get_constraintdef(c.oid) AS made, true AS pinned
@@ -121,7 +121,7 @@ async fn strip(connection: &mut PgConnection) -> PostgresResult<Vec<String>> {
     Ok(again)
 }
 
-/// How many rows there were, how they are counted, and what could not be read.
+/// Sends the rows; returns their number, the changes of the counters, and the undecodable accounts.
 async fn copy(
     connection: &mut PgConnection,
     statement: &str,

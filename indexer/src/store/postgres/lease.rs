@@ -1,6 +1,6 @@
-//! Who may write. The row of `mirror_state` is the lock: every write takes it first, so that
-//! writers follow one another and counters cannot drift; a run that is not the newest is turned
-//! away there. Times are of the server's clock.
+//! The lease. Every write first locks the one row of `mirror_state`, so writes are serial and counters
+//! cannot drift, and a run that is not the newest is refused. All times are the server's: the clocks
+//! of two indexers may differ.
 use std::time::Duration;
 
 use solana_pubkey::Pubkey;
@@ -17,12 +17,12 @@ const LOCK: &str = "SELECT *, lease_until - (extract(epoch FROM clock_timestamp(
 const RENEW_SQL: &str = "UPDATE mirror_state
     SET lease_until = (extract(epoch FROM clock_timestamp()) * 1000)::bigint + $1";
 
-/// Locks the store for a write that is not an indexer's.
+/// Locks the store for a write that needs no lease, such as the local log.
 pub async fn lock(tx: &mut PgConnection) -> PostgresResult<StoredState> {
     state_of(&sqlx::query(LOCK).fetch_one(tx).await?)
 }
 
-/// Locks the store for a write of `run`.
+/// Locks the store for a write of `run`; refuses a run that is not the newest.
 pub async fn lock_for(tx: &mut PgConnection, run: &Run) -> PostgresResult<StoredState> {
     let row = sqlx::query(LOCK).fetch_one(tx).await?;
     let state = state_of(&row)?;
@@ -34,7 +34,7 @@ pub async fn lock_for(tx: &mut PgConnection, run: &Run) -> PostgresResult<Stored
     Err(PostgresFault::Fenced(owner.unwrap_or_else(ended)))
 }
 
-/// Begins a run that holds the lease as `owner`.
+/// Begins a new run and gives it the lease under the name `owner`.
 pub async fn begin(
     tx: &mut PgConnection,
     program: &Pubkey,
@@ -66,14 +66,14 @@ pub async fn begin(
     Ok(Run { id, snapshot_slot: state.snapshot_slot, root_slot: state.root_slot })
 }
 
-/// Lets the lease of the run that holds the lock run on from now.
+/// Extends the lease by [`LEASE_DURATION`] from now. The caller holds the lock.
 pub async fn renew(tx: &mut PgConnection) -> PostgresResult<()> {
     let term = i64::try_from(LEASE_DURATION.as_millis()).unwrap_or(i64::MAX);
     sqlx::query(RENEW_SQL).bind(term).execute(tx).await?;
     Ok(())
 }
 
-/// Renews the lease, moves the marks up, and forgets how to undo what is final.
+/// Renews the lease, raises the marks, and deletes undo-log entries of finalised slots.
 pub async fn keep(tx: &mut PgConnection, run: &Run, marks: Marks) -> PostgresResult<()> {
     lock_for(tx, run).await?;
     renew(tx).await?;
@@ -95,7 +95,7 @@ pub async fn keep(tx: &mut PgConnection, run: &Run, marks: Marks) -> PostgresRes
     Ok(())
 }
 
-/// Gives the lease back, if `run` still holds it.
+/// Releases the lease, if `run` still holds it.
 pub async fn end(tx: &mut PgConnection, run: &Run) -> PostgresResult<()> {
     sqlx::query("UPDATE mirror_state SET lease_owner = NULL, lease_until = 0 WHERE run_id = $1")
         .bind(i64::from(run.id))

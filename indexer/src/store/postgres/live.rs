@@ -1,6 +1,5 @@
-//! A batch of the live path: everything by arrays, one statement a step however many rows, always
-//! inside the caller's transaction. What a write does to a row is decided in
-//! [`crate::store::merge`].
+//! Writes a batch of the live path inside the caller's transaction. Each step binds arrays, so it is
+//! one round trip however many rows. [`crate::store::merge`] decides what a write does to a row.
 use std::collections::HashMap;
 
 use solana_pubkey::Pubkey;
@@ -19,22 +18,22 @@ use crate::{
     },
 };
 
-/// `key` as it is bound.
+/// `key` as a bindable byte string.
 pub fn raw(key: &Pubkey) -> Vec<u8> {
     key.to_bytes().to_vec()
 }
 
-/// Writes what is newer than what is there, with counters and frontier.
+/// Writes the states and closes that are newer than the stored rows, with counters and frontier.
 pub async fn apply(tx: &mut PgConnection, run: &Run, batch: Batch) -> PostgresResult<Applied> {
     let state = lock_for(tx, run).await?;
     let (changes, doubled) = newest(batch.updates, batch.closes);
     let known = known(tx, &changes).await?;
     let bounds = Bounds { floor: state.snapshot_slot, root: state.root_slot };
     let plan = plan(bounds, changes, &known);
-    remember(tx, &plan.keep).await?;
+    log_for_undo(tx, &plan.keep).await?;
     upsert(tx, &plan.writes).await?;
     touch(tx, &plan.touches).await?;
-    remember(tx, &plan.keep_then).await?;
+    log_for_undo(tx, &plan.keep_then).await?;
     close(tx, &plan.closes).await?;
     shift(tx, &plan.deltas).await?;
     let moved = quarantine(tx, state.snapshot_slot, &batch.quarantined, &plan).await?;
@@ -81,9 +80,10 @@ async fn known(
     Ok(out)
 }
 
-/// Keeps the rows of `accounts` as they are before something is written in a slot that may not
-/// stay. What is kept of that slot already stays: it is from before the first write.
-async fn remember(tx: &mut PgConnection, accounts: &[(u64, Pubkey)]) -> PostgresResult<()> {
+/// Copies the rows of `accounts` into the undo log before the caller overwrites them; an account
+/// without a row gets an entry with nulls. An entry that the slot already has stays: it is older, from
+/// before the slot's first write.
+async fn log_for_undo(tx: &mut PgConnection, accounts: &[(u64, Pubkey)]) -> PostgresResult<()> {
     if accounts.is_empty() {
         return Ok(());
     }
@@ -174,7 +174,7 @@ async fn close(tx: &mut PgConnection, closes: &[Close]) -> PostgresResult<()> {
     Ok(())
 }
 
-/// Changes the counters.
+/// Adds `deltas` to the counters.
 pub async fn shift(tx: &mut PgConnection, deltas: &Deltas) -> PostgresResult<()> {
     let (mut programs, mut proposals, mut by) = (vec![], vec![], [const { vec![] }; 6]);
     for (program, proposal, change) in deltas.iter() {
@@ -185,7 +185,8 @@ pub async fn shift(tx: &mut PgConnection, deltas: &Deltas) -> PostgresResult<()>
     if programs.is_empty() {
         return Ok(());
     }
-    // Two statements: a negative number would fail the check of a row that is only to be inserted.
+    // Not one upsert: its INSERT part would carry negative deltas, which the table's check refuses
+    // even where the row exists.
     sqlx::query(
         "INSERT INTO progress (program, proposal)
          SELECT * FROM unnest($1::bytea[], $2::bytea[]) ON CONFLICT DO NOTHING",
@@ -217,8 +218,8 @@ pub async fn shift(tx: &mut PgConnection, deltas: &Deltas) -> PostgresResult<()>
     Ok(())
 }
 
-/// Takes readable and closed accounts out of quarantine and puts unreadable ones in; how many rows
-/// moved.
+/// Removes readable and closed accounts from quarantine and inserts undecodable ones; returns how many
+/// rows changed.
 async fn quarantine(
     tx: &mut PgConnection,
     floor: u64,
@@ -246,7 +247,7 @@ async fn quarantine(
     Ok(moved)
 }
 
-/// Puts an unreadable account into quarantine, unless a later state was readable.
+/// Puts an undecodable account into quarantine, unless a later state was readable.
 pub async fn set_aside(tx: &mut PgConnection, q: &Quarantined) -> PostgresResult<u64> {
     let done = sqlx::query(
         "INSERT INTO quarantine (pubkey, slot, owner, error, raw)
@@ -266,12 +267,12 @@ pub async fn set_aside(tx: &mut PgConnection, q: &Quarantined) -> PostgresResult
     Ok(done.rows_affected())
 }
 
-/// `words` from outside without NUL, the one character that Postgres takes in no text.
+/// `words` with NUL replaced: Postgres refuses that one character in text, and this text is foreign.
 pub fn text(words: &str) -> String {
     words.replace('\0', "\u{fffd}")
 }
 
-/// Moves the frontier up, and the revision if something `changed`; the revision.
+/// Raises the frontier, and the revision if something `changed`; returns the revision.
 async fn mark(
     tx: &mut PgConnection,
     state: &StoredState,
@@ -291,7 +292,7 @@ async fn mark(
     Ok(state.rev.saturating_add(u64::from(changed)))
 }
 
-/// The revision, one higher than in `state` if something `changed`.
+/// Raises the revision if something `changed`; returns it.
 pub async fn revise(
     tx: &mut PgConnection,
     state: &StoredState,

@@ -63,14 +63,14 @@ impl PostgresStore {
     }
 }
 
-/// How to connect to `url`, and the same without user and password.
+/// The driver's options for `url`, and its host, port and database for messages: no user, no password.
 fn options(url: &str) -> Result<(PgConnectOptions, String)> {
     let refused = |detail: String| StoreError::Address { detail };
     let parts = Parts::read(url).map_err(refused)?;
     if !parts.is_database() {
         return Err(refused("it does not begin with postgres://".to_owned()));
     }
-    // The driver's message could repeat a part of the address, so it is not told.
+    // The driver's message may quote a part of the address, such as the password, so it is dropped.
     let options: PgConnectOptions = url.parse().map_err(|_| {
         refused("the driver cannot read it, or one of its parameters behind the ?".to_owned())
     })?;
@@ -79,13 +79,14 @@ fn options(url: &str) -> Result<(PgConnectOptions, String)> {
     Ok((options, place))
 }
 
-/// `name` if it is a plain one; what else stands there may be part of a password.
+/// `name` if it looks like a database name. In a malformed address this position can hold a part of the
+/// password, so anything else is shown as "…".
 fn plain_name(name: &str) -> &str {
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
     if name.chars().all(is_plain) { name } else { "…" }
 }
 
-/// Several reads that belong together, within a time.
+/// Reads from one database snapshot, within the time limit.
 macro_rules! read {
     ($self:ident, $limit:expr, |$tx:ident| $reads:expr) => {{
         let reading = async {
@@ -99,7 +100,7 @@ macro_rules! read {
     }};
 }
 
-/// One transaction that writes what `$what` names, within a time.
+/// One write transaction within the time limit; `$what` names the written thing in error texts.
 macro_rules! write {
     ($self:ident, $what:literal, $limit:expr, |$tx:ident| $writes:expr) => {{
         if $self.connections.read_only {
@@ -159,7 +160,7 @@ impl MirrorStore for PostgresStore {
             return Err(StoreError::ReadOnly { place: self.place.clone(), what });
         }
         let filling = async {
-            // Dropped at the end, whatever it is: a transaction that did not commit is taken back.
+            // Its own connection, dropped at the end: the server rolls back whatever did not commit.
             let mut connection = self.connections.own().await?;
             fill::fill(&mut connection, run, rows).await
         };
@@ -195,7 +196,7 @@ impl MirrorStore for PostgresStore {
     }
 
     async fn undo(&self, run: &Run, orphaned: &[u64]) -> Result<Undone> {
-        write!(self, "what a reorg takes back", BULK_TIMEOUT, |tx| undo::undo(tx, run, orphaned))
+        write!(self, "the undoing of a reorg", BULK_TIMEOUT, |tx| undo::undo(tx, run, orphaned))
     }
 
     async fn view(&self) -> Result<View> {
@@ -228,7 +229,9 @@ impl MirrorStore for PostgresStore {
     }
 
     async fn retain(&self, run: &Run, retention: &Retention) -> Result<u64> {
-        write!(self, "what retention removes", BULK_TIMEOUT, |tx| notes::retain(tx, run, retention))
+        write!(self, "the removal of old rows", BULK_TIMEOUT, |tx| notes::retain(
+            tx, run, retention
+        ))
     }
 }
 
@@ -262,7 +265,9 @@ impl Outbox for PostgresStore {
     }
 
     async fn hook_sent(&self, name: &str, id: u64, sent: &Sent) -> Result<()> {
-        write!(self, "how far a webhook is", QUERY_TIMEOUT, |tx| outbox::sent(tx, name, id, sent))
+        write!(self, "the position of a webhook", QUERY_TIMEOUT, |tx| outbox::sent(
+            tx, name, id, sent
+        ))
     }
 
     async fn dead_letters(&self) -> Result<Vec<DeadLetter>> {

@@ -1,5 +1,4 @@
-//! What this control room did and saw itself: sent transactions, notices, happenings; and how long
-//! such things are kept.
+//! The local log (sent transactions, notices, notes) and the removal of old rows.
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
@@ -16,7 +15,7 @@ use crate::store::{OpRow, Retention, Run, SentRow};
 const SLOTS_A_DAY: i64 = 216_000;
 const MILLIS_A_DAY: i64 = 86_400_000;
 
-/// Remembers a transaction that this control room sent.
+/// Records a transaction that this control room sent.
 pub async fn record_sent(tx: &mut PgConnection, row: &SentRow) -> PostgresResult<()> {
     let state = lock(tx).await?;
     sqlx::query(
@@ -38,7 +37,7 @@ pub async fn record_sent(tx: &mut PgConnection, row: &SentRow) -> PostgresResult
     Ok(())
 }
 
-/// True exactly once ever for each `key`.
+/// True for the first call with `key`, false for every later one, also in other processes.
 pub async fn claim_notice(tx: &mut PgConnection, key: &str) -> PostgresResult<bool> {
     let done = sqlx::query("INSERT INTO notices (key) VALUES ($1) ON CONFLICT DO NOTHING")
         .bind(text(key))
@@ -52,7 +51,6 @@ fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Notes something that happened here.
 pub async fn log_op(tx: &mut PgConnection, kind: &str, detail: &str) -> PostgresResult<()> {
     sqlx::query("INSERT INTO ops_log (at_ms, kind, detail) VALUES ($1, $2, $3)")
         .bind(now_ms())
@@ -83,7 +81,7 @@ pub async fn ops(tx: &mut PgConnection, limit: u32) -> PostgresResult<Vec<OpRow>
     rows.iter().map(op).collect()
 }
 
-/// Removes what is older than `retention` allows; how many rows.
+/// Removes rows older than `retention` allows; returns how many.
 pub async fn retain(
     tx: &mut PgConnection,
     run: &Run,
@@ -100,7 +98,7 @@ pub async fn retain(
         removed = removed.saturating_add(done.execute(&mut *tx).await?.rows_affected());
     }
     if let Some(days) = retention.outbox_days {
-        // A dead letter is of use only with its announcement.
+        // Dead letters show their announcement, so it stays as long as they do.
         let done = sqlx::query(
             "DELETE FROM outbox o WHERE slot < $1
                  AND NOT EXISTS (SELECT 1 FROM hooks h WHERE h.next_id <= o.id)

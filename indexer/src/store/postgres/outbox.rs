@@ -1,4 +1,4 @@
-//! What is to be announced, and how far each webhook is.
+//! The outbox of announcements, and each webhook's position in it.
 use sqlx::{PgConnection, Row as _, postgres::PgRow};
 
 use super::{
@@ -9,12 +9,12 @@ use super::{
 };
 use crate::store::{Announcement, DeadLetter, HookState, OutboxRow, Run, Sent};
 
-/// Puts `news` into the outbox in their order; how many were new.
+/// Appends `news` to the outbox in their order; returns how many were new.
 pub async fn put(tx: &mut PgConnection, news: &[Announcement]) -> PostgresResult<u64> {
     if news.is_empty() {
         return Ok(0);
     }
-    // In order, or numbers would not follow the chain.
+    // Without ORDER BY the server may number the rows in another order than the chain's.
     let done = sqlx::query(
         "INSERT INTO outbox (event_id, kind, slot, chain_time, subject, detail)
          SELECT event_id, kind, slot, chain_time, subject, detail
@@ -34,7 +34,7 @@ pub async fn put(tx: &mut PgConnection, news: &[Announcement]) -> PostgresResult
     Ok(done.rows_affected())
 }
 
-/// Puts one announcement of `run` into the outbox; whether it was new.
+/// Appends one announcement of `run` to the outbox; returns whether it was new.
 pub async fn enqueue(
     tx: &mut PgConnection,
     run: &Run,
@@ -109,7 +109,7 @@ pub async fn hooks(tx: &mut PgConnection, name: Option<&str>) -> PostgresResult<
 }
 
 pub async fn sent(tx: &mut PgConnection, name: &str, id: u64, sent: &Sent) -> PostgresResult<()> {
-    // Only forwards: another process may have sent this row in the meantime.
+    // Never move a webhook back: another process may have sent this row in the meantime.
     let at = sqlx::query(
         "SELECT next_id, attempts FROM hooks WHERE name = $1 AND next_id <= $2 FOR UPDATE",
     )

@@ -1,4 +1,4 @@
-//! What is read, always inside one transaction.
+//! Reads of the Postgres store. The caller opens the transaction.
 use std::{collections::BTreeMap, time::Duration};
 
 use solana_pubkey::Pubkey;
@@ -6,10 +6,7 @@ use solana_signature::Signature;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _, postgres::PgRow};
 use upgrade_manager::state::AccountVersion;
 
-use super::{
-    fault::{PostgresFault, PostgresResult},
-    fill::FILL_LOCK,
-};
+use super::fault::{PostgresFault, PostgresResult};
 use crate::{
     account::Quarantined,
     store::{
@@ -19,18 +16,22 @@ use crate::{
     },
 };
 
-/// `n` as Postgres keeps it.
+/// Advisory lock of the first load: the loader takes it exclusively until it commits; a reader tries
+/// it shared to learn whether a load is running, see [`is_filling`].
+pub const FILL_LOCK: i64 = 0x7570_6772_6164_6531;
+
+/// `n` as the `bigint` that Postgres stores.
 pub fn int(n: u64) -> PostgresResult<i64> {
     i64::try_from(n).map_err(|_| PostgresFault::Corrupt(format!("the number {n} is out of range")))
 }
 
-/// The number in `column`, which is never negative.
+/// The number in `column`; a negative one is an error.
 pub fn nat(r: &PgRow, column: &str) -> PostgresResult<u64> {
     let n: i64 = r.try_get(column)?;
     u64::try_from(n).map_err(|_| PostgresFault::Corrupt(format!("{column} is {n}")))
 }
 
-/// The number in `column`, which is never negative and may be null.
+/// The number in `column`, which may be null.
 pub fn opt_nat(r: &PgRow, column: &str) -> PostgresResult<Option<u64>> {
     let n: Option<i64> = r.try_get(column)?;
     Ok(n.map(i64::unsigned_abs))
@@ -59,7 +60,7 @@ pub fn opt_key(r: &PgRow, column: &str) -> PostgresResult<Option<Pubkey>> {
     found.map(|_| key(r, column)).transpose()
 }
 
-/// The one row of `mirror_state`, as far as writes are judged by it.
+/// The columns of `mirror_state` that writes depend on.
 #[derive(Clone, Copy)]
 pub struct StoredState {
     pub run_id: u64,
@@ -113,7 +114,8 @@ pub async fn mirror_state(tx: &mut PgConnection) -> PostgresResult<MirrorState> 
     })
 }
 
-/// Whether the very first load is running: then the mirror is empty, and nobody waits to see that.
+/// Whether the first load is running. It holds an exclusive lock on the table, so a reader would wait
+/// minutes to find the mirror empty; readers ask here first and answer "empty" at once.
 pub async fn is_filling(tx: &mut PgConnection) -> PostgresResult<bool> {
     let row = sqlx::query(
         "SELECT snapshot_slot = 0 AND NOT pg_try_advisory_xact_lock_shared($1) FROM mirror_state",
@@ -174,7 +176,8 @@ pub async fn account_versions(
     if is_filling(tx).await? {
         return Ok(vec![]);
     }
-    // What nobody counts is not looked for among a million others.
+    // The counters say when there is no such record; then the index over a million rows is not
+    // scanned for it.
     if let Some(status) = query.status {
         let none = |(key, row): (&(Pubkey, Pubkey), &mut ProgressRow)| {
             key.0 != *program || *row.slot(status) == 0

@@ -1,6 +1,5 @@
-//! Taking back what was written in slots that did not stay. What becomes of each account is decided
-//! in [`crate::store::merge`]; here its rows and its log are read and written, some accounts at a
-//! time, in one transaction.
+//! Undoes writes of orphaned slots. [`crate::store::merge`] decides what becomes of each account; this
+//! file reads and writes its row and its undo log, one page of accounts at a time, in one transaction.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use solana_pubkey::Pubkey;
@@ -14,13 +13,13 @@ use super::{
 };
 use crate::store::{
     Run, Undone,
-    merge::{Deltas, Fate, Image, unwind},
+    merge::{Deltas, Image, UndoneRow, unwind},
 };
 
-/// Accounts that are taken back in one go.
+/// Accounts that one page undoes.
 const PAGE_ROWS: i64 = 1_000;
 
-/// The slots up to `upto` that can still be taken back, ascending.
+/// The slots up to `upto` that have entries in the undo log, ascending.
 pub async fn slots(tx: &mut PgConnection, upto: u64) -> PostgresResult<Vec<u64>> {
     let rows =
         sqlx::query("SELECT DISTINCT at_slot FROM undo_log WHERE at_slot <= $1 ORDER BY at_slot")
@@ -30,7 +29,7 @@ pub async fn slots(tx: &mut PgConnection, upto: u64) -> PostgresResult<Vec<u64>>
     rows.iter().map(|r| nat(r, "at_slot")).collect()
 }
 
-/// Takes back what was written in the `orphaned` slots.
+/// Undoes every write of the `orphaned` slots.
 pub async fn undo(tx: &mut PgConnection, run: &Run, orphaned: &[u64]) -> PostgresResult<Undone> {
     let state = lock_for(tx, run).await?;
     let slots: BTreeSet<u64> = orphaned.iter().copied().collect();
@@ -94,14 +93,14 @@ async fn page(
         let counted = row.and_then(Image::counted);
         let unwound = unwind(row, entries, orphaned);
         inherited.extend(unwound.inherit.into_iter().map(|(slot, kept)| (slot, *pubkey, kept)));
-        match unwound.fate {
-            Fate::Stays => {}
-            Fate::Restored(image) => {
+        match unwound.row {
+            UndoneRow::Unchanged => {}
+            UndoneRow::Restored(image) => {
                 work.deltas.shift(counted.as_ref(), image.counted().as_ref());
                 work.restored = work.restored.saturating_add(1);
                 restored.push((*pubkey, *image));
             }
-            Fate::Removed => {
+            UndoneRow::Removed => {
                 work.deltas.shift(counted.as_ref(), None);
                 work.removed = work.removed.saturating_add(1);
                 removed.push(raw(pubkey));
@@ -123,7 +122,7 @@ async fn page(
     Ok(work)
 }
 
-/// The row in `r`; [`None`] where the log says that there was none.
+/// The row in `r`; [`None`] for an undo-log entry that records "no row".
 fn image(r: &PgRow) -> PostgresResult<Option<Image>> {
     let kind: Option<String> = r.try_get("kind")?;
     let Some(kind) = kind else { return Ok(None) };
@@ -172,7 +171,7 @@ async fn inherit(
 
 type Statement = sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
-/// Slot, address and the columns of `image`, all null without one.
+/// Binds slot, address and the columns of `image`, which are null for [`None`].
 fn bind(
     statement: Statement,
     slot: u64,

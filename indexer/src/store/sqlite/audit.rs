@@ -1,4 +1,4 @@
-//! Writes the audit log, with what is announced of it.
+//! Appends to the audit log and puts the announcements of the new events into the outbox.
 use rusqlite::{Connection, OptionalExtension, params};
 use solana_pubkey::Pubkey;
 

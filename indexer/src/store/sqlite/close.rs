@@ -1,4 +1,4 @@
-//! Closes what a complete snapshot lacks, if it is proved to be gone.
+//! The end of a complete snapshot: closes the rows that it lacks and whose absence is proved.
 use rusqlite::{Connection, params};
 use solana_pubkey::Pubkey;
 
@@ -21,7 +21,7 @@ pub fn tombstone_missing(
     if slot <= read::state_number(tx, "snapshot_slot")? {
         return Ok(Closing::Closed(0));
     }
-    // Addresses only, and only of what is missing: the table may be far greater than the memory.
+    // Collects only the addresses of missing rows: the table may be larger than the memory.
     let mut closing = vec![];
     {
         let mut select =

@@ -1,5 +1,6 @@
-//! The first load of an empty mirror: one transaction, no index to keep but the address, and pages
-//! that go to the log on the way, so that memory does not grow with the number of accounts.
+//! The first load of an empty mirror, in one transaction: drops every index but the primary key, inserts
+//! the rows, builds the indexes again. SQLite spills pages to the log on the way, so memory does not
+//! grow with the number of accounts.
 use rusqlite::{Connection, TransactionBehavior, params};
 use tokio::sync::mpsc;
 
@@ -14,11 +15,11 @@ use crate::{
     store::{Fill, Run, StoreError, merge::Deltas},
 };
 
-/// Page cache while rows come: addresses come in no order, and this holds the index on a million of
-/// them. With more of it a process that reads such a snapshot would need over 150 MiB.
+/// Page cache during the load: rows come in no order of address, and this holds the primary key of a
+/// million rows. More would take the whole process over 150 MiB.
 const LOADING_KIB: i64 = 48 << 10;
 
-/// Takes the rows; how many there were, or `None` when there are accounts already.
+/// Loads the rows and returns their number; [`None`] when there are accounts already.
 pub fn fill(
     connection: &mut Connection,
     run: &Run,
@@ -30,7 +31,7 @@ pub fn fill(
     cache(connection, CACHE_KIB)?;
     let filled = filled?;
     if filled.is_some() {
-        // The log has the size of the mirror now. A reader in its way is no failure.
+        // The log is as large as the mirror now. A reader can block the checkpoint; that is no failure.
         let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
     connection.release_memory()?;
@@ -71,7 +72,7 @@ fn load(
             }
         }
     }
-    // Sorting has a memory of its own, as large as the cache may be.
+    // Building an index sorts in separate memory of up to the cache size, so the cache shrinks first.
     cache(&tx, CACHE_KIB)?;
     tx.release_memory()?;
     for sql in indexes {
@@ -83,7 +84,7 @@ fn load(
     Ok(Some(taken))
 }
 
-/// Removes the indexes that can be made again; the statements that do so.
+/// Drops the indexes on `accounts` and returns the statements that create them again.
 fn drop_indexes(tx: &Connection) -> SqliteResult<Vec<String>> {
     let found: Vec<(String, String)> = tx
         .prepare(
@@ -107,7 +108,7 @@ fn insert(tx: &Connection, updates: &[Update], deltas: &mut Deltas) -> SqliteRes
     let mut taken = 0u64;
     for update in updates {
         let new = insert_with(&mut insert, update)?;
-        // A node may hold one account in two of its pages; the stream tells which was newer.
+        // A node may return one account in two pages. The first one stays; the stream corrects it.
         if new > 0 {
             deltas.shift(None, update.facets.tally.as_ref());
             taken = taken.saturating_add(1);

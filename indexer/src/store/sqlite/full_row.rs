@@ -17,8 +17,9 @@ pub fn rows(
     let after = after.map(|k| k.to_bytes().to_vec()).unwrap_or_default();
     let rows = tx
         .prepare_cached(
-            // By way of the row's number, or the address would be read from the index: it is the
-            // table that is looked at here. Text is read as bytes, whatever is in it.
+            // The join on the rowid makes SQLite read the address from the table; otherwise it would
+            // read it from the index, and a damaged table would pass. Text is read as bytes, so that
+            // invalid UTF-8 is reported as a difference and not as an error.
             "SELECT a.pubkey, CAST(a.kind AS BLOB), program, proposal, account,
                  CAST(status AS BLOB), version, data_hash, raw, slot, write_version, closed_slot, position_checksum
              FROM (SELECT rowid AS id, pubkey AS key FROM accounts

@@ -1,6 +1,6 @@
-//! Who may write. The lease in the database is the rule; the lock on a file beside it says more:
-//! the system lets go of it when a process dies, so whoever gets it knows that no run lives any
-//! more.
+//! The lease, and a lock file beside the database. The lease alone would block a restart until it runs
+//! out; the operating system releases the lock when a process dies, so its holder knows at once that no
+//! other run is alive.
 use std::{
     fs::{File, OpenOptions, TryLockError},
     path::{Path, PathBuf},
@@ -19,15 +19,15 @@ use crate::store::{LEASE_DURATION, Marks, Run, StoreError};
 /// This store's clock, milliseconds since 1970.
 pub const NOW: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
-/// The lock of one store on its file.
+/// The lock file of one store.
 pub struct FileLock {
-    /// `None` in memory, which nobody else can open.
+    /// [`None`] for an in-memory store, which no other process can open.
     path: Option<PathBuf>,
     held: Mutex<Option<File>>,
 }
 
 impl FileLock {
-    /// The lock of the database at `path`, by whatever name that was opened.
+    /// The lock of the database at `path`; a symlink gives the same lock as the file itself.
     pub fn of(path: Option<&Path>) -> Self {
         let path = path.map(|path| {
             let mut name = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
@@ -41,8 +41,8 @@ impl FileLock {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the lock, unless this store has it; `None` when another store has it. The answer says
-    /// whether it is new.
+    /// Takes the lock. `Some(true)`: taken now; `Some(false)`: this store held it already; [`None`]:
+    /// another store holds it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the file cannot be made or this disk knows no locks.
@@ -71,13 +71,15 @@ impl FileLock {
         }
     }
 
-    /// Lets go of the lock. The file stays: to remove it could take it from under another's feet.
+    /// Releases the lock. The file stays: another process may have just locked it, and a third would
+    /// then lock a new file of the same name.
     pub fn release(&self) {
         *self.held() = None;
     }
 }
 
-/// Makes a new run the writer. Nobody else's run lives: see [`FileLock`].
+/// Begins a new run. The caller holds the [`FileLock`], so no other run is alive, whatever the lease
+/// says.
 pub fn begin(
     tx: &Connection,
     (program, genesis): (&Pubkey, &[u8; 32]),
@@ -94,7 +96,7 @@ pub fn begin(
     Ok(Run { id: state.run_id, snapshot_slot: state.snapshot_slot, root_slot: state.root_slot })
 }
 
-/// Whether the store is of this program and cluster, or of none yet.
+/// Refuses a store that mirrors another program or cluster.
 pub fn identity(tx: &Connection, given: (&Pubkey, &[u8; 32]), place: &str) -> SqliteResult<()> {
     let stored: (Option<Vec<u8>>, Option<Vec<u8>>) = tx
         .prepare_cached("SELECT program_id, genesis_hash FROM mirror_state")?
@@ -102,7 +104,7 @@ pub fn identity(tx: &Connection, given: (&Pubkey, &[u8; 32]), place: &str) -> Sq
     Ok(StoreError::check_identity(place, (stored.0.as_deref(), stored.1.as_deref()), given)?)
 }
 
-/// Refuses `run` once another one has begun. To be asked in the transaction that writes.
+/// Refuses `run` once a newer one has begun. Must run in the transaction that writes.
 pub fn check(tx: &Connection, run: &Run, place: &str) -> SqliteResult<()> {
     let (id, owner): (u32, Option<String>) = tx
         .prepare_cached("SELECT run_id, lease_owner FROM mirror_state")?
@@ -114,7 +116,7 @@ pub fn check(tx: &Connection, run: &Run, place: &str) -> SqliteResult<()> {
     Err(StoreError::Fenced { place: place.to_owned(), owner }.into())
 }
 
-/// Renews the lease, moves the marks up, and forgets how to undo what is final.
+/// Renews the lease, raises the marks, and deletes undo-log entries of finalised slots.
 pub fn keep(tx: &Connection, marks: Marks) -> SqliteResult<()> {
     let [frontier, root, confirmed] =
         [marks.frontier, marks.root, marks.confirmed].map(|mark| int(mark.unwrap_or(0)));
@@ -132,7 +134,7 @@ pub fn keep(tx: &Connection, marks: Marks) -> SqliteResult<()> {
     Ok(())
 }
 
-/// Gives the lease back, if `run` still holds it.
+/// Releases the lease, if `run` still holds it.
 pub fn end(tx: &Connection, run: &Run) -> SqliteResult<()> {
     tx.execute(
         "UPDATE mirror_state SET lease_owner = NULL, lease_until = 0 WHERE run_id = ?1",

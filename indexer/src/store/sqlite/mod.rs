@@ -1,5 +1,5 @@
-//! The embedded store: one file, one thread that writes, one that reads. It survives kill -9 at any
-//! moment: every change is one `BEGIN IMMEDIATE` transaction under a write-ahead log.
+//! The embedded store: one SQLite file, one writer thread, one reader thread. It survives kill -9 at any
+//! moment: every change is one `BEGIN IMMEDIATE` transaction in WAL mode.
 mod audit;
 mod close;
 mod fill;
@@ -39,17 +39,17 @@ use crate::{
 /// The mirror in a SQLite file.
 pub struct SqliteStore {
     place: String,
-    /// `None` where this process may only read.
+    /// [`None`] where this process may only read.
     writer: Option<Worker>,
-    /// `None` in memory, where a second connection would see another database.
+    /// [`None`] for an in-memory store: a second connection would open another database.
     reader: Option<Worker>,
-    /// Last, so that it is let go of when nothing is written any more.
+    /// The last field, so that the lock is released after the writer thread has ended.
     lock: FileLock,
 }
 
 impl SqliteStore {
-    /// Opens the store at `path`, makes it and its folder where they are missing, and brings its
-    /// schema up to date. Where this user may not write, it is opened for reading.
+    /// Opens the store at `path`, creates the file and its folder where they are missing, and migrates
+    /// the schema. Without write permission it opens the store read-only.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::NotAStore`], [`StoreError::NewerSchema`].
@@ -57,8 +57,8 @@ impl SqliteStore {
         Self::opened(path.as_ref(), None)
     }
 
-    /// As [`Self::open`]; `observer` is told of each statement of the thread that writes, before it
-    /// runs. This is for tests that end the process between any two of them.
+    /// As [`Self::open`]; calls `observer` before each statement of the writer thread. For tests that
+    /// kill the process between any two statements.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -88,7 +88,7 @@ impl SqliteStore {
         Ok(Self { writer, reader, lock: FileLock::of(Some(path)), place })
     }
 
-    /// A store that is gone with the process.
+    /// An in-memory store.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -107,7 +107,7 @@ impl SqliteStore {
             worker.ok_or_else(|| SqliteFault::Corrupt("no thread".into()).at(&self.place))?;
         worker
             .call(move |connection| {
-                // One transaction, so that rows, counters and revision belong together.
+                // One transaction, so that rows, counters and revision are of the same moment.
                 let tx = connection.transaction()?;
                 job(&tx)
             })
@@ -119,7 +119,7 @@ impl SqliteStore {
         self.writer.as_ref().ok_or_else(|| StoreError::ReadOnly { place: place.clone(), what })
     }
 
-    /// One transaction that writes `what`.
+    /// Runs `job` in one write transaction; `what` names the written thing in error texts.
     async fn write<T: Send + 'static>(
         &self,
         what: &'static str,
@@ -135,7 +135,7 @@ impl SqliteStore {
             .await
     }
 
-    /// The same for the indexer, as long as `run` is the newest.
+    /// As [`Self::write`], but refuses a `run` that is not the newest.
     async fn write_as<T: Send + 'static>(
         &self,
         run: &Run,
@@ -150,7 +150,7 @@ impl SqliteStore {
         self.write(what, checked).await
     }
 
-    /// Why a run cannot begin while another store has the lock.
+    /// The error for a run that cannot begin because another process holds the file lock.
     async fn leased(&self, program_id: &Pubkey, genesis_hash: &[u8; 32]) -> Result<Run> {
         let (program_id, genesis, place) = (*program_id, *genesis_hash, self.place.clone());
         self.read(move |tx| lease::identity(tx, (&program_id, &genesis), &place)).await?;
@@ -162,12 +162,12 @@ impl SqliteStore {
 }
 
 impl Drop for SqliteStore {
-    /// Puts what is in the log into the file, so that a copy of the file alone is whole. The log
-    /// stays, empty: who may only read needs it to be there.
+    /// Checkpoints the write-ahead log, so that a copy of the database file alone is complete. The
+    /// empty log file stays: a read-only user cannot create it, and cannot read without it.
     fn drop(&mut self) {
         if let Some(writer) = &self.writer {
             writer.post(|connection| {
-                // Who still reads is not waited for: the rest is put back by the next writer.
+                // Does not wait for readers: the next writer checkpoints the rest.
                 let _ = connection.busy_timeout(Duration::ZERO);
                 let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
             });
@@ -218,12 +218,12 @@ impl MirrorStore for SqliteStore {
     }
 
     async fn apply(&self, run: &Run, batch: Batch) -> Result<Applied> {
-        self.write_as(run, "what arrived", move |tx| write::apply(tx, batch)).await
+        self.write_as(run, "a batch of accounts", move |tx| write::apply(tx, batch)).await
     }
 
     async fn fill(&self, run: &Run, rows: mpsc::Receiver<Fill>) -> Result<Option<u64>> {
         let (run, place) = (*run, self.place.clone());
-        self.writer("what arrived")?
+        self.writer("a first load")?
             .call(move |connection| fill::fill(connection, &run, &place, rows))
             .await
     }
@@ -236,7 +236,7 @@ impl MirrorStore for SqliteStore {
         gone: Arc<PubkeySet>,
     ) -> Result<Closing> {
         let job = move |tx: &Connection| close::tombstone_missing(tx, slot, &present, &gone);
-        self.write_as(run, "what was closed", job).await
+        self.write_as(run, "the end of a snapshot", job).await
     }
 
     async fn undo_slots(&self, upto: u64) -> Result<Vec<u64>> {
@@ -245,7 +245,7 @@ impl MirrorStore for SqliteStore {
 
     async fn undo(&self, run: &Run, orphaned: &[u64]) -> Result<Undone> {
         let orphaned = orphaned.to_vec();
-        self.write_as(run, "what was before", move |tx| undo::undo(tx, &orphaned)).await
+        self.write_as(run, "the undoing of a reorg", move |tx| undo::undo(tx, &orphaned)).await
     }
 
     async fn view(&self) -> Result<View> {
@@ -279,7 +279,7 @@ impl MirrorStore for SqliteStore {
 
     async fn retain(&self, run: &Run, retention: &Retention) -> Result<u64> {
         let retention = *retention;
-        self.write_as(run, "what is kept", move |tx| notes::retain(tx, &retention)).await
+        self.write_as(run, "the removal of old rows", move |tx| notes::retain(tx, &retention)).await
     }
 }
 
@@ -322,7 +322,7 @@ impl Outbox for SqliteStore {
     async fn hook_sent(&self, name: &str, id: u64, sent: &Sent) -> Result<()> {
         let (name, sent) = (name.to_owned(), sent.clone());
         let job = move |tx: &Connection| outbox::sent(tx, &name, id, &sent);
-        self.write("what a webhook took", job).await
+        self.write("the position of a webhook", job).await
     }
 
     async fn dead_letters(&self) -> Result<Vec<DeadLetter>> {
@@ -331,7 +331,7 @@ impl Outbox for SqliteStore {
 
     async fn forget_dead(&self, hook: &str, id: u64) -> Result<bool> {
         let hook = hook.to_owned();
-        self.write("the dead letters", move |tx| outbox::forget_dead(tx, &hook, id)).await
+        self.write("a dead letter", move |tx| outbox::forget_dead(tx, &hook, id)).await
     }
 }
 
@@ -339,7 +339,7 @@ impl Outbox for SqliteStore {
 impl LocalLog for SqliteStore {
     async fn record_sent(&self, row: &SentRow) -> Result<()> {
         let row = row.clone();
-        self.write("what was sent", move |tx| write::record_sent(tx, &row)).await
+        self.write("a sent transaction", move |tx| write::record_sent(tx, &row)).await
     }
 
     async fn sent(&self, limit: u32) -> Result<Vec<SentRow>> {

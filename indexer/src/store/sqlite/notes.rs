@@ -1,4 +1,4 @@
-//! Notes about what happened here, and how long things are kept.
+//! The notes of the local log, and the removal of old rows.
 use rusqlite::Connection;
 
 use super::{
@@ -32,7 +32,7 @@ pub fn ops(tx: &Connection, limit: u32) -> SqliteResult<Vec<OpRow>> {
     rows.into_iter().map(read).collect()
 }
 
-/// Removes what is older than `retention` allows; how many rows.
+/// Removes rows older than `retention` allows; returns how many.
 pub fn retain(tx: &Connection, retention: &Retention) -> SqliteResult<u64> {
     let root = state_number(tx, "root_slot")?;
     let now: i64 = tx.query_row(&format!("SELECT {NOW}"), [], |r| r.get(0))?;
@@ -43,7 +43,7 @@ pub fn retain(tx: &Connection, retention: &Retention) -> SqliteResult<u64> {
         gone += tx.execute("DELETE FROM ops_log WHERE at_ms < ?1", [ms_ago(days)])?;
     }
     if let Some(days) = retention.outbox_days {
-        // A dead letter is of use only with its announcement.
+        // Dead letters show their announcement, so it stays as long as they do.
         gone += tx.execute(
             "DELETE FROM outbox
              WHERE slot < ?1
@@ -53,7 +53,8 @@ pub fn retain(tx: &Connection, retention: &Retention) -> SqliteResult<u64> {
         )?;
     }
     if let Some(days) = retention.closed_days {
-        // What a snapshot newer than the close does not hold cannot come back late.
+        // A later snapshot has confirmed the close: the floor refuses older states, so the row
+        // cannot come back.
         gone += tx.execute(
             "DELETE FROM accounts WHERE kind IN ('AccountVersion', 'AccountBackup')
                  AND closed_slot < ?1 AND closed_slot <= (SELECT snapshot_slot FROM mirror_state)",

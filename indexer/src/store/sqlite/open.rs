@@ -1,5 +1,5 @@
-//! Opens the file: for writing, with the schema brought up to date, or for reading where this user
-//! may do no more.
+//! Opens the file for writing and migrates its schema, or opens it read-only where this user may not
+//! write.
 use std::{
     path::Path,
     time::{Duration, Instant},
@@ -23,20 +23,20 @@ const MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 /// How long a writer waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long to wait before a file that another process is making is looked at again.
+/// Wait between two attempts while another process creates the same file.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Whether `e` can come from another process that makes the same file right now.
+/// Whether `e` can come from another process that creates the same file at this moment.
 fn is_of_the_moment(e: &rusqlite::Error) -> bool {
     use ErrorCode::{DatabaseBusy, DatabaseLocked, SchemaChanged, Unknown};
-    // Unknown is SQLite's plain "error", here for a table that is there by now.
+    // Unknown is SQLite's generic error: here, a table that the other process has created by now.
     matches!(e.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | SchemaChanged | Unknown))
 }
 
-/// What is told of each statement.
+/// Called before each statement of the writer.
 pub type Observer = fn(TraceEvent<'_>);
 
-/// Opens `path` for writing; `None` when it is there and this user may not write it.
+/// Opens `path` for writing; [`None`] when it exists and this user may not write it.
 pub fn writing(path: &Path, place: &str, observer: Option<Observer>) -> Result<Option<Connection>> {
     let unavailable = |detail: String| StoreError::Unavailable { place: place.to_owned(), detail };
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
@@ -80,7 +80,7 @@ pub fn reading(path: &Path, place: &str) -> Result<Connection> {
         Ok(connection)
     };
     open().map_err(|fault: SqliteFault| match fault {
-        // Without a writer there is no log, and SQLite would have to make one to read.
+        // Without a writer there is no write-ahead log file, and SQLite would have to create it.
         SqliteFault::Sql(e)
             if e.sqlite_error_code() == Some(ErrorCode::CannotOpen) && path.exists() =>
         {
@@ -93,7 +93,7 @@ pub fn reading(path: &Path, place: &str) -> Result<Connection> {
     })
 }
 
-/// Opens a database that is gone with the process.
+/// Opens an in-memory database.
 pub fn memory(place: &str) -> Result<Connection> {
     let open = || {
         let mut connection = Connection::open_in_memory()?;
@@ -108,8 +108,8 @@ fn is_denied(e: &rusqlite::Error) -> bool {
     matches!(e.sqlite_error_code(), Some(CannotOpen | PermissionDenied | ReadOnly))
 }
 
-/// Two processes may make the same file at the same time. SQLite does not wait for a change of
-/// the journal mode, and the one that comes second finds half of its work done: it tries again.
+/// Migrates, and tries again while another process creates the same file: SQLite does not wait for a
+/// change of the journal mode, and the second process can find a half-made schema.
 fn prepare(connection: &mut Connection, place: &str) -> Result<(), SqliteFault> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     let end = Instant::now() + BUSY_TIMEOUT;
@@ -127,7 +127,7 @@ fn bring_up_to_date(connection: &mut Connection, place: &str) -> Result<(), Sqli
     schema(connection, place)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
-    // The log is written back every 4 MiB; a greater one, of a first load, is cut off again.
+    // A checkpoint every 4 MiB. The size limit shrinks the log file again after a first load.
     connection.pragma_update(None, "wal_autocheckpoint", 1_000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
@@ -142,7 +142,7 @@ fn bring_up_to_date(connection: &mut Connection, place: &str) -> Result<(), Sqli
 
 /// The number of the schema in the file, at most the newest this build knows; 0 in an empty file.
 fn schema(connection: &Connection, place: &str) -> Result<i64, SqliteFault> {
-    // One reading, or another process's tables could be seen without their number.
+    // One statement: two could see another process's new tables without their schema number.
     let (found, tables): (i64, i64) = connection.query_row(
         "SELECT (SELECT user_version FROM pragma_user_version),
              (SELECT count(*) FROM sqlite_schema)",

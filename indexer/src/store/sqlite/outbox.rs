@@ -1,4 +1,4 @@
-//! What is to be announced, and how far each webhook is.
+//! The outbox of announcements, and each webhook's position in it.
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 use solana_pubkey::Pubkey;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::store::{Announcement, DeadLetter, HookState, OutboxRow, Sent};
 
-/// Puts `said` behind what is there, unless the same fact is there already; whether it was new.
+/// Appends `said` to the outbox unless its event id is there already; returns whether it was new.
 pub fn put(tx: &Connection, said: &Announcement) -> SqliteResult<bool> {
     let new = tx
         .prepare_cached(
@@ -84,7 +84,7 @@ pub fn hooks(tx: &Connection, name: Option<&str>) -> SqliteResult<Vec<HookState>
 }
 
 pub fn sent(tx: &Connection, name: &str, id: u64, sent: &Sent) -> SqliteResult<()> {
-    // Only forwards: another process may have sent this row in the meantime.
+    // Never move a webhook back: another process may have sent this row in the meantime.
     let at: Option<(u64, u32)> = tx
         .prepare_cached("SELECT next_id, attempts FROM hooks WHERE name = ?1 AND next_id <= ?2")?
         .query_row(params![name, int(id)?], |r| Ok((nat(r, 0)?, r.get(1)?)))

@@ -1,4 +1,4 @@
-//! What is read, always inside one transaction.
+//! Reads of the SQLite store. The caller opens the transaction.
 use std::{collections::BTreeMap, time::Duration};
 
 use rusqlite::{Connection, Row as SqlRow, params, types::Type};
@@ -16,12 +16,12 @@ use crate::{
     },
 };
 
-/// `n` as SQLite keeps it.
+/// `n` as the integer that SQLite stores.
 pub fn int(n: u64) -> SqliteResult<i64> {
     i64::try_from(n).map_err(|_| SqliteFault::Corrupt(format!("the number {n} is out of range")))
 }
 
-/// The number in column `at`, which is never negative.
+/// The number in column `at`; a negative one is an error.
 pub fn nat(r: &SqlRow<'_>, at: usize) -> rusqlite::Result<u64> {
     u64::try_from(r.get::<_, i64>(at)?)
         .map_err(|e| rusqlite::Error::FromSqlConversionFailure(at, Type::Integer, Box::new(e)))
@@ -37,7 +37,7 @@ pub fn opt_key_at(r: &SqlRow<'_>, at: usize) -> rusqlite::Result<Option<Pubkey>>
     r.get::<_, Option<[u8; 32]>>(at).map(|k| k.map(Pubkey::new_from_array))
 }
 
-/// The number in column `at`, which is never negative and may be null.
+/// The number in column `at`, which may be null.
 pub fn opt_nat(r: &SqlRow<'_>, at: usize) -> rusqlite::Result<Option<u64>> {
     r.get::<_, Option<i64>>(at)?.map(|_| nat(r, at)).transpose()
 }
@@ -107,7 +107,8 @@ pub fn account_versions(
 ) -> SqliteResult<Vec<Row<AccountVersion>>> {
     let after = query.after.map(|k| k.to_bytes().to_vec()).unwrap_or_default();
     let start = after.get(..4).unwrap_or_default();
-    // The index holds the records of each status for themselves, and beginnings of the columns.
+    // The index is ordered by status and holds only prefixes of the columns, so each status is a
+    // query of its own, and each condition is stated for the prefix and for the whole column.
     let mut select = tx.prepare_cached(
         "SELECT pubkey, raw, slot, closed_slot FROM accounts INDEXED BY accounts_version
          WHERE kind = 'AccountVersion' AND closed_slot IS NULL

@@ -1,4 +1,4 @@
-//! Keeps what rows were before writes that are not final, and puts it back.
+//! Undoes writes of orphaned slots. [`super::write`] fills the undo log; this file reads it back.
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
@@ -11,26 +11,10 @@ use super::{
 };
 use crate::store::{
     Undone,
-    merge::{Deltas, Fate, Image, unwind},
+    merge::{Deltas, Image, UndoneRow, unwind},
 };
 
-/// Keeps the rows, or that there is none, of each slot and account that nothing is kept of yet.
-pub fn keep(tx: &Connection, rows: &[(u64, Pubkey)]) -> SqliteResult<()> {
-    let mut insert = tx.prepare_cached(
-        "INSERT INTO undo_log (at_slot, pubkey, kind, program, proposal, account, status, version,
-             data_hash, raw, slot, write_version, closed_slot)
-         SELECT ?1, ?2, a.kind, a.program, a.proposal, a.account, a.status, a.version,
-             a.data_hash, a.raw, a.slot, a.write_version, a.closed_slot
-         FROM (SELECT 1) LEFT JOIN accounts a ON a.pubkey = ?2 WHERE true
-         ON CONFLICT DO NOTHING",
-    )?;
-    for (slot, pubkey) in rows {
-        insert.execute(params![int(*slot)?, pubkey.as_array()])?;
-    }
-    Ok(())
-}
-
-/// The slots up to `upto` that something is kept of, ascending.
+/// The slots up to `upto` that have entries in the undo log, ascending.
 pub fn slots(tx: &Connection, upto: u64) -> SqliteResult<Vec<u64>> {
     let upto = i64::try_from(upto).unwrap_or(i64::MAX);
     let slots = tx
@@ -63,7 +47,7 @@ fn image(r: &SqlRow<'_>, at: usize) -> rusqlite::Result<Option<Image>> {
 
 type Log = BTreeMap<Pubkey, BTreeMap<u64, Option<Image>>>;
 
-/// All that is kept of the accounts that were written in `slots`, a JSON list.
+/// Every undo-log entry of the accounts that were written in `slots`, a JSON list.
 fn log_of(tx: &Connection, slots: &str) -> SqliteResult<Log> {
     let sql = format!(
         "SELECT pubkey, at_slot, {COLUMNS} FROM undo_log WHERE pubkey IN (
@@ -79,7 +63,7 @@ fn log_of(tx: &Connection, slots: &str) -> SqliteResult<Log> {
     Ok(log)
 }
 
-/// Takes back what was written in the `orphaned` slots.
+/// Undoes every write of the `orphaned` slots.
 pub fn undo(tx: &Connection, orphaned: &[u64]) -> SqliteResult<Undone> {
     let slots = orphaned.iter().map(|slot| int(*slot)).collect::<SqliteResult<Vec<_>>>()?;
     let slots = serde_json::Value::from(slots).to_string();
@@ -97,15 +81,15 @@ pub fn undo(tx: &Connection, orphaned: &[u64]) -> SqliteResult<Undone> {
             put(tx, "undo_log", "pubkey = ?12 AND at_slot = ?13", (&pubkey, Some(*slot)), earlier)?;
         }
         let before = row.as_ref().and_then(Image::counted);
-        match unwound.fate {
-            Fate::Stays => {}
-            Fate::Restored(image) => {
+        match unwound.row {
+            UndoneRow::Unchanged => {}
+            UndoneRow::Restored(image) => {
                 deltas.shift(before.as_ref(), image.counted().as_ref());
                 let image = Some(*image);
                 put(tx, "accounts", "pubkey = ?12 AND ?13 IS NULL", (&pubkey, None), &image)?;
                 done.restored = done.restored.saturating_add(1);
             }
-            Fate::Removed => {
+            UndoneRow::Removed => {
                 deltas.shift(before.as_ref(), None);
                 tx.prepare_cached("DELETE FROM accounts WHERE pubkey = ?1")?
                     .execute([pubkey.as_array()])?;
@@ -120,7 +104,7 @@ pub fn undo(tx: &Connection, orphaned: &[u64]) -> SqliteResult<Undone> {
     Ok(done)
 }
 
-/// Sets every column of the row of `table` that `which` names.
+/// Sets every column of the row of `table` that the condition `which` selects.
 fn put(
     tx: &Connection,
     table: &str,

@@ -1,5 +1,5 @@
-//! One thread that owns one SQLite connection. Whoever wants something sends it a job and waits;
-//! nothing else ever touches the connection, so no lock is held across an await.
+//! One thread that owns one SQLite connection. Callers send it jobs and await the answer; nothing else
+//! touches the connection, so no lock is held across an await.
 use std::{
     sync::mpsc::{Sender, channel},
     thread::JoinHandle,
@@ -15,14 +15,14 @@ type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 /// Result of the functions that talk to SQLite.
 pub type SqliteResult<T> = std::result::Result<T, SqliteFault>;
 
-/// What a job can fail with.
+/// Why a job failed.
 #[derive(Debug)]
 pub enum SqliteFault {
-    /// SQLite's own error.
+    /// An error of SQLite.
     Sql(rusqlite::Error),
-    /// One of ours.
+    /// An error that already names the store.
     Store(StoreError),
-    /// Something in the file that was never written by us.
+    /// The file holds something that this program never writes.
     Corrupt(String),
 }
 
@@ -39,7 +39,7 @@ impl From<StoreError> for SqliteFault {
 }
 
 impl SqliteFault {
-    /// The error with the store's `place`.
+    /// The store's error, naming `place`.
     pub fn at(self, place: &str) -> StoreError {
         let place = place.to_owned();
         match self {
@@ -65,7 +65,7 @@ impl SqliteFault {
     }
 }
 
-/// The thread and the way to it.
+/// The thread and the channel to it.
 pub struct Worker {
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
@@ -91,15 +91,15 @@ impl Worker {
         Ok(Self { jobs: Some(jobs), thread: Some(thread), place: place.to_owned() })
     }
 
-    /// Runs `job` on the thread and does not wait for it.
+    /// Sends `job` to the thread without waiting for it.
     pub fn post(&self, job: impl FnOnce(&mut Connection) + Send + 'static) {
         if let Some(jobs) = &self.jobs {
-            // A thread that has stopped has nothing to do it with.
+            // A thread that has stopped has closed its connection; there is nothing left to do.
             let _ = jobs.send(Box::new(job));
         }
     }
 
-    /// Runs `job` on the thread.
+    /// Runs `job` on the thread and returns its result.
     pub async fn call<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Connection) -> Result<T, SqliteFault> + Send + 'static,
@@ -110,7 +110,7 @@ impl Worker {
         };
         let (reply, answer) = oneshot::channel();
         let boxed: Job = Box::new(move |connection| {
-            // Nobody waits for the answer of a cancelled call; the job itself is complete.
+            // A cancelled call has dropped the receiver; the job itself has run completely.
             let _ = reply.send(job(connection));
         });
         self.jobs.as_ref().ok_or_else(gone)?.send(boxed).map_err(|_| gone())?;
@@ -119,11 +119,11 @@ impl Worker {
 }
 
 impl Drop for Worker {
-    /// Lets the thread finish what was sent, so that the file is closed when the store is gone.
+    /// Waits for the queued jobs, so that the file is closed when the store is gone.
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
-            // A thread that panicked has nothing left to finish.
+            // An error means that the thread panicked; the store is going away either way.
             let _ = thread.join();
         }
     }

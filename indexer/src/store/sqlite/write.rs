@@ -1,4 +1,4 @@
-//! What is written, always inside the caller's transaction.
+//! Writes of the live path, always inside the caller's transaction.
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Statement, params};
@@ -6,7 +6,6 @@ use solana_pubkey::Pubkey;
 
 use super::{
     read::{self, int, opt_key_at},
-    undo,
     worker::SqliteResult,
 };
 use crate::{
@@ -17,7 +16,7 @@ use crate::{
     },
 };
 
-/// Page cache of the thread that writes.
+/// Page cache of the writer thread.
 pub const CACHE_KIB: i64 = 16 << 10;
 
 pub fn apply(tx: &Connection, batch: Batch) -> SqliteResult<Applied> {
@@ -26,7 +25,7 @@ pub fn apply(tx: &Connection, batch: Batch) -> SqliteResult<Applied> {
     let (changes, doubled) = newest(batch.updates, batch.closes);
     let known = known(tx, &changes)?;
     let plan = plan(bounds, changes, &known);
-    undo::keep(tx, &plan.keep)?;
+    log_for_undo(tx, &plan.keep)?;
     for update in &plan.writes {
         if known.get(&update.pubkey).is_some_and(|old| is_same_record(old, update)) {
             rewrite(tx, update)?;
@@ -38,7 +37,7 @@ pub fn apply(tx: &Connection, batch: Batch) -> SqliteResult<Applied> {
         tx.prepare_cached("UPDATE accounts SET slot = ?2, write_version = ?3 WHERE pubkey = ?1")?
             .execute(params![pubkey.as_array(), int(*slot)?, int(*write_version)?])?;
     }
-    undo::keep(tx, &plan.keep_then)?;
+    log_for_undo(tx, &plan.keep_then)?;
     for close in &plan.closes {
         tx.prepare_cached(
             "UPDATE accounts SET slot = ?2, write_version = ?3, closed_slot = ?2 WHERE pubkey = ?1",
@@ -59,6 +58,24 @@ pub fn apply(tx: &Connection, batch: Batch) -> SqliteResult<Applied> {
     let rev = revise(tx, written > 0 || plan.closed > 0 || moved > 0)?;
     let stale = plan.stale.saturating_add(doubled);
     Ok(Applied { written, unchanged: plan.unchanged, stale, closed: plan.closed, rev })
+}
+
+/// Copies the rows of `rows` into the undo log before the caller overwrites them; an account without
+/// a row gets an entry with nulls. An entry that the slot already has stays: it is older, from before
+/// the slot's first write.
+fn log_for_undo(tx: &Connection, rows: &[(u64, Pubkey)]) -> SqliteResult<()> {
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO undo_log (at_slot, pubkey, kind, program, proposal, account, status, version,
+             data_hash, raw, slot, write_version, closed_slot)
+         SELECT ?1, ?2, a.kind, a.program, a.proposal, a.account, a.status, a.version,
+             a.data_hash, a.raw, a.slot, a.write_version, a.closed_slot
+         FROM (SELECT 1) LEFT JOIN accounts a ON a.pubkey = ?2 WHERE true
+         ON CONFLICT DO NOTHING",
+    )?;
+    for (slot, pubkey) in rows {
+        insert.execute(params![int(*slot)?, pubkey.as_array()])?;
+    }
+    Ok(())
 }
 
 fn known(tx: &Connection, changes: &[Change]) -> SqliteResult<HashMap<Pubkey, KnownRow>> {
@@ -87,8 +104,8 @@ fn known(tx: &Connection, changes: &[Change]) -> SqliteResult<HashMap<Pubkey, Kn
     Ok(out)
 }
 
-/// Whether `new` is the live version record `old` at another moment. SQLite moves a row in every
-/// index on a column that a statement names, so what stays the same had better not be named.
+/// Whether `new` is a later state of the live version record `old`. An UPDATE makes SQLite touch every
+/// index on the columns it names, even if they do not change; [`rewrite`] leaves the constant ones out.
 fn is_same_record(old: &KnownRow, new: &Update) -> bool {
     match (old.tally, new.facets.tally) {
         (Some(old_tally), Some(tally)) => !old.closed && old_tally.program == tally.program,
@@ -117,8 +134,8 @@ fn rewrite(tx: &Connection, update: &Update) -> SqliteResult<()> {
     Ok(())
 }
 
-/// Executes `insert`, whose parameters are the columns from `pubkey` to `write_version` in the
-/// order of the schema, with those of `update`; how many rows changed.
+/// Executes `insert`, whose parameters are the columns from `pubkey` to `write_version` in the order of
+/// the schema, for `update`; returns the number of changed rows.
 pub fn insert_with(insert: &mut Statement<'_>, update: &Update) -> SqliteResult<usize> {
     let facets = &update.facets;
     Ok(insert.execute(params![
@@ -177,7 +194,8 @@ pub fn shift(tx: &Connection, deltas: &Deltas) -> SqliteResult<()> {
     Ok(())
 }
 
-/// Takes readable accounts out of quarantine and puts unreadable ones in; how many rows moved.
+/// Removes readable and closed accounts from quarantine and inserts undecodable ones; returns how many
+/// rows changed.
 fn quarantine(
     tx: &Connection,
     floor: u64,
@@ -216,7 +234,7 @@ fn quarantine(
     Ok(moved)
 }
 
-/// The revision, one higher if something `changed`.
+/// Raises the revision if something `changed`; returns it.
 pub fn revise(tx: &Connection, changed: bool) -> SqliteResult<u64> {
     if changed {
         tx.prepare_cached("UPDATE mirror_state SET rev = rev + 1")?.execute([])?;

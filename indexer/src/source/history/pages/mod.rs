@@ -1,17 +1,17 @@
-//! Walks the node's list of transactions, which it tells newest first, in the order in which they
-//! happened, without ever holding more than one window of it. A first walk through the list only
-//! keeps where it can be cut; then the windows are read again, the oldest first.
+//! Reads the node's list of transactions, which is newest first, in the opposite order, without holding
+//! more than one window of it in memory. A first walk records only where the list can be cut into
+//! windows; then the windows are read again, oldest first.
 //!
-//! Inside a slot the list has no stable order, so each page begins in the slot before: the slot in
-//! which a page ended is told again in full. What the list says must fit what it said before. If
-//! it does not, that is an error: a transaction that is left out would be missing for good.
+//! Within a slot the list has no stable order, so consecutive pages overlap: the slot in which a page
+//! ended is listed again in full by the next one. Any contradiction between pages is an error: a
+//! transaction left out here would be missing from the audit log for good.
 use std::collections::{BTreeMap, BTreeSet};
 
 use solana_signature::Signature;
 
 use crate::source::error::{IndexerError, Result};
 
-/// One transaction as it is listed.
+/// One entry of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// Its slot.
@@ -24,47 +24,47 @@ pub struct Listed {
 
 /// A node's list of the manager's transactions.
 pub trait List {
-    /// The transactions before `before` in the list, newest first; the newest of all without it.
+    /// The entries older than `before`, newest first; without it, the newest of all.
     async fn page(&self, before: Option<Signature>) -> Result<Vec<Listed>>;
-    /// Whether the node still has a transaction of its list.
+    /// Whether the node still has a listed transaction.
     async fn has(&self, signature: &Signature) -> Result<bool>;
-    /// The error for a list that is not to be trusted.
+    /// The error for a list that contradicts itself.
     fn wrong(&self, detail: String) -> IndexerError;
 }
 
 /// Successful transactions of some slots.
 pub type Slots = BTreeMap<u64, BTreeSet<Signature>>;
 
-/// A part of the list that ends between two slots.
+/// A part of the list, cut between two slots.
 #[derive(Clone, Copy, Debug)]
 struct Window {
-    /// Where it begins: behind this entry.
+    /// It begins after this entry; at the newest one for [`None`].
     from: Option<Listed>,
-    /// Slots above this one belong to it.
+    /// Its lower bound: slots above this one.
     above: u64,
-    /// And those up to this one.
+    /// Its upper bound: slots up to this one.
     upto: u64,
-    /// Transactions in it, failed ones too.
+    /// Number of its transactions, failed ones included.
     count: usize,
 }
 
-/// A list that was walked through once and can now be read oldest first.
+/// A list that was walked once and can now be read oldest first.
 #[derive(Debug)]
 pub struct Pages {
-    /// The newest first.
+    /// Newest first.
     windows: Vec<Window>,
-    /// The oldest window, which the first walk read last.
+    /// The oldest window; the first walk has read it last, so it is in memory already.
     oldest: Option<Slots>,
 }
 
 /// A walk through the list from newest to oldest.
 #[derive(Debug)]
 struct Walk {
-    /// The entry behind which the next page begins.
+    /// The next page begins after this entry.
     from: Option<Listed>,
-    /// The oldest slot so far, and what was told of it.
+    /// The oldest slot so far, and its listed transactions.
     floor: Option<(u64, BTreeSet<Signature>)>,
-    /// Whether the next page must tell of all those again.
+    /// Whether the next page must list all of those again.
     overlaps: bool,
     /// Entries of the longest page.
     longest: usize,
@@ -107,7 +107,8 @@ impl Walk {
             }
             if floor == *before {
                 if !self.overlaps && told.is_subset(known) {
-                    // Nothing new and nothing older. A full page may hide what is behind it.
+                    // Nothing new and nothing older: the end, unless the page is full, which could
+                    // hide older entries.
                     return if page.len() < self.longest {
                         Ok(vec![])
                     } else {
@@ -119,7 +120,7 @@ impl Walk {
         }
         let stuck = self.floor.as_ref().is_some_and(|(before, _)| *before == floor);
         let cut = page.iter().rev().find(|e| e.slot > floor).filter(|_| !stuck);
-        // A page of one slot alone can only be gone on from where it ended.
+        // After a page of a single slot, only the last entry can be the next start.
         self.overlaps = cut.is_some();
         self.from = cut.or(page.last()).copied();
         self.floor = Some((floor, told));
@@ -133,11 +134,11 @@ impl Walk {
 }
 
 impl Pages {
-    /// Walks through the list down to slot `after`, which is left out. With `known`, the mirror has
-    /// already read something up to there, so a list that ends above it is not whole.
+    /// Walks the list down to slot `after`, exclusive. `known`: the mirror has already read events up
+    /// to there, so a list that ends above it is incomplete.
     ///
     /// # Errors
-    /// When the node does not answer, or its list is not to be trusted.
+    /// When the node does not answer, or its list contradicts itself.
     pub async fn survey<L: List>(list: &L, after: u64, upto: u64, known: bool) -> Result<Self> {
         let mut windows = vec![];
         let mut walk = Walk::new(None);
@@ -169,11 +170,11 @@ impl Pages {
         Ok(Self { windows, oldest: Some(successful(inside.into_values())) })
     }
 
-    /// The next window, older ones first; `None` after the last. Slots without a successful
-    /// transaction are left out, so a window may be empty.
+    /// The next window, oldest first; [`None`] after the last. Slots without a successful transaction
+    /// are left out, so a window may be empty.
     ///
     /// # Errors
-    /// As [`Self::survey`]. Then nothing of the window may be taken as read.
+    /// As [`Self::survey`]. Then no slot of the window counts as read.
     pub async fn next<L: List>(&mut self, list: &L) -> Result<Option<Slots>> {
         if let Some(oldest) = self.oldest.take() {
             return Ok(Some(oldest));

@@ -1,4 +1,4 @@
-//! The events about a multisig itself: its changes, its pauses, programs that leave its care.
+//! Events about a multisig itself: config changes, pauses, authority transfers, dissolution.
 use serde_json::{Value, json};
 use upgrade_manager::events::{
     AuthorityTransferred, ConfigChanged, GovernanceProposed, MultisigDissolved, PauseChanged,

@@ -1,5 +1,5 @@
-//! From an event's bytes to its name, who did it, what it is about and its fields. The bytes are
-//! the truth; what is read here can be read again from them.
+//! Decodes an event: name, actor, subject and fields. The stored bytes stay the source; a later build
+//! can decode them again.
 mod governance;
 
 use anchor_lang::{AnchorDeserialize, Discriminator, Event};
@@ -14,12 +14,12 @@ use upgrade_manager::events::{
 
 use crate::account::describe::{counters, hash, key};
 
-/// What an event's bytes say.
+/// A decoded event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Described {
-    /// Name of the event; `Unknown` for one that this build cannot read.
+    /// Name of the event; `Unknown` for one that this build cannot decode.
     pub kind: &'static str,
-    /// Who signed for it, where the event says so.
+    /// The signer, where the event names one.
     pub actor: Option<Pubkey>,
     /// The proposal it is about, else the program, buffer or multisig.
     pub subject: Option<Pubkey>,
@@ -38,7 +38,7 @@ fn read<E: Event + AnchorDeserialize + Discriminator>(payload: &[u8]) -> Option<
     E::try_from_slice(body).ok()
 }
 
-/// Reads `payload`; an unknown event keeps its bytes as detail, so that it is never lost.
+/// Decodes `payload`; an unknown event gets its bytes as detail, so that it is not lost.
 #[must_use]
 pub fn describe(payload: &[u8]) -> Described {
     let known = setup(payload).or_else(|| voting(payload)).or_else(|| execution(payload));
@@ -50,7 +50,7 @@ pub fn describe(payload: &[u8]) -> Described {
     })
 }
 
-/// Whether `payload` says that an account was closed: the websocket never does.
+/// Whether `payload` reports a closed account. `programSubscribe` never reports one.
 #[must_use]
 pub fn closes_an_account(payload: &[u8]) -> bool {
     read::<AccountClosed>(payload).is_some()

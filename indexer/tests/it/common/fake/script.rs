@@ -63,20 +63,20 @@ impl FakeSolana {
     pub async fn follower(&self, behind: u64) -> Self {
         let (leader, other) = (self.clone(), Self::start().await);
         other.state().ticks = false;
-        other.follow(&leader, &mut 0, behind);
+        other.catch_up(&leader, &mut 0, behind);
         let follower = other.clone();
         tokio::spawn(async move {
             // Each change that was taken over is one of its own.
             let mut taken = follower.state().changes.len();
             loop {
-                follower.follow(&leader, &mut taken, behind);
+                follower.catch_up(&leader, &mut taken, behind);
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         });
         other
     }
 
-    fn follow(&self, leader: &Self, taken: &mut usize, behind: u64) {
+    fn catch_up(&self, leader: &Self, taken: &mut usize, behind: u64) {
         let (upto, unix, changes) = {
             let state = leader.state();
             let upto = state.slot.saturating_sub(behind);
