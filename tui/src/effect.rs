@@ -1,17 +1,15 @@
-//! Side effects that `update` requests. The runtime's `EffectRunner` carries them out and answers
-//! with actions.
+//! Side effects that `update` requests. `EffectRunner` in `runtime` carries them out and answers with actions.
 use backend::Operation;
 
 use crate::{model::Ticket, notify::Notice};
 
-/// One requested side effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Read the chain for a dialog.
+    /// Make a preflight for a dialog and keep its intent.
     Prepare(Ticket, Operation),
-    /// Read the chain for the checks on the proposal's screen; the intent is thrown away.
+    /// Make a preflight for the proposal's screen and drop its intent.
     Check(Ticket, Operation),
-    /// Forget the intent of a dialog that was closed.
+    /// Drop the intent of a closed dialog.
     Discard(Ticket),
     /// Sign and send the intent of this ticket.
     Submit(Ticket),
@@ -19,10 +17,10 @@ pub enum Effect {
     UseMember(usize),
     /// Sandbox: move the chain's clock forward by seconds.
     MoveClock(u32),
-    /// Give these notices, each once ever.
+    /// Deliver these notices, unless another process has delivered them.
     Notify(Vec<Notice>),
-    /// Put text on the clipboard.
+    /// Copy text to the clipboard.
     Copy(String),
-    /// Put the terminal back and stop until the shell continues us.
+    /// Restore the terminal and stop until the shell continues the process.
     Suspend,
 }

@@ -1,5 +1,5 @@
-//! Test values: one multisig of five, one program, one proposal at every stage. Times are chain times;
-//! nothing here reads a clock.
+//! Test values: one multisig of five, one program, one proposal at every stage. Times are chain times; no function
+//! reads a clock.
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -13,7 +13,9 @@ pub use upgrade_manager::fixtures::key;
 use upgrade_manager::{fixtures, state::*};
 
 use crate::{
-    model::{Member, Model, cluster::Cluster, job::PreflightView, snapshot::Snapshot, ui::Drawn},
+    model::{
+        Model, SandboxMember, cluster::Cluster, job::PreflightView, snapshot::Snapshot, ui::Drawn,
+    },
     theme::Theme,
 };
 
@@ -186,24 +188,24 @@ pub fn live(now: Instant, unix: i64, slot: u64) -> Health {
     }
 }
 
-/// A connected control room on the sandbox chain with `f` on screen, one hour after the start.
+/// A connected model of the sandbox chain with the data of `f`, one hour after [`START`].
 pub fn model(f: &Fixture, now: Instant) -> Model {
-    let cluster = Cluster::judge("x", "http://127.0.0.1:8899", true);
+    let cluster = Cluster::identify("x", "http://127.0.0.1:8899", true);
     let mut model = Model::new(cluster, Theme::default(), now);
     model.signer = Some(key(2));
     model.health = live(now, START + 3_600, SLOT + 9_000);
     model.names.insert(key(30), "demo-vault".into());
     model.members = (1..=5)
-        .map(|i| Member { name: format!("member-{i}"), key: key(i) })
+        .map(|i| SandboxMember { name: format!("member-{i}"), key: key(i) })
         .inspect(|m| drop(model.names.insert(m.key, m.name.clone())))
         .collect();
     crate::update::update(&mut model, crate::action::Action::Loaded(snapshot(f)), now);
-    look(&mut model, (160, 50));
+    draw_on(&mut model, (160, 50));
     model
 }
 
-/// Draws `model` on a terminal of this size and tells it what was to be seen, as the runtime does.
-pub fn look(model: &mut Model, (width, height): (u16, u16)) {
+/// Draws `model` on a terminal of this size and records what was visible, as the runtime does.
+pub fn draw_on(model: &mut Model, (width, height): (u16, u16)) {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let mut drawn = Drawn::default();
     terminal.draw(|frame| drawn = crate::view::draw(model, frame)).unwrap();
@@ -211,15 +213,15 @@ pub fn look(model: &mut Model, (width, height): (u16, u16)) {
     crate::update::update(model, crate::action::Action::Drawn(drawn), now);
 }
 
-/// The same, on a cluster that other people use.
+/// As [`model`], on a shared cluster and without the sandbox's members.
 pub fn shared(f: &Fixture, now: Instant) -> Model {
     let mut model = model(f, now);
-    model.cluster = Cluster::judge("x", "https://rpc.example.com", false);
+    model.cluster = Cluster::identify("x", "https://rpc.example.com", false);
     model.members.clear();
     model
 }
 
-pub fn shown(verb: Verb) -> PreflightView {
+pub fn preflight(verb: Verb) -> PreflightView {
     let step = match verb {
         Verb::RollBack { .. } => Step::rollback(200, 41),
         verb => Step::of(verb),

@@ -1,5 +1,5 @@
-//! The log: a file that the operator names, or stderr for a mirror without screens, or nothing. Never
-//! the terminal of the screens.
+//! The log: goes to the file that the operator names, or to stderr for `index`, or nowhere. Never to the terminal of the
+//! screens.
 use std::{
     fs::OpenOptions,
     io::{self, Write},
@@ -13,8 +13,8 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use crate::config::{LogFormat, LogLevel, Settings};
 
-/// Starts logging, where a file is named; to stderr where `mirror` runs without screens and a format
-/// was asked for. Whether it logs to stderr.
+/// Starts logging to the configured file, or to stderr if the command is `index` (`mirror`) and a format is set. Returns
+/// whether the log goes to stderr.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -35,7 +35,7 @@ pub fn start(settings: &Settings, secrets: &Secrets, mirror: bool) -> Result<boo
         None => return Ok(false),
     };
     let log = log(out, secrets, format.unwrap_or_default(), settings.log_level);
-    // Fails only where a log was started before, which then goes on.
+    // Fails only if a log was started before; that one goes on.
     let _ = tracing::subscriber::set_global_default(log);
     Ok(stderr)
 }
@@ -47,7 +47,7 @@ fn log(
     level: LogLevel,
 ) -> Box<dyn Subscriber + Send + Sync> {
     let level = level.name();
-    // The driver warns of a parameter that it does not know with its value.
+    // sqlx logs unknown URL parameters with their values, which may be secrets.
     let filter = format!(
         "warn,sqlx_postgres::options=off,control_room={level},backend={level},indexer={level}"
     );
@@ -62,7 +62,7 @@ fn log(
     }
 }
 
-/// Writes whole lines, without secrets.
+/// Writes whole lines and replaces the secrets in them.
 #[derive(Clone)]
 struct Scrubbed {
     out: Arc<Mutex<Box<dyn Write + Send>>>,
@@ -108,7 +108,7 @@ mod tests {
         }
     }
 
-    /// What is written of a warning that repeats addresses with their keys.
+    /// The log of a warning that contains URLs with their keys.
     fn written(format: LogFormat) -> String {
         let rpc = "https://rpc.example.com/v2/0123456789abcdef?api-key=fed\"cba98";
         let ws = "wss://user:hunter2@ws.example.com/";
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn no_key_of_an_address_gets_into_the_log_in_either_format() {
+    fn no_secret_of_a_url_gets_into_the_log() {
         for format in [LogFormat::Text, LogFormat::Json] {
             let text = written(format);
             for secret in ["0123456789abcdef", "cba98", "hunter2"] {
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_json_line_stays_json_with_its_fields_after_the_keys_are_out() {
+    fn a_json_line_stays_valid_after_secrets_are_replaced() {
         let text = written(LogFormat::Json);
         let value: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
         assert_eq!((&value["level"], &value["slot"]), (&"WARN".into(), &7.into()));

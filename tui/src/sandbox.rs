@@ -1,5 +1,5 @@
-//! The sandbox: starts the chain as a child process, learns where it is, and moves its clock. Only
-//! `control-room sandbox` comes here.
+//! `control-room sandbox`: starts the local chain as a child process, reads its addresses from a line of JSON
+//! that the child prints, and opens the screens on it. `runtime::sandbox_clock` moves the chain's clock.
 use std::{
     path::{Path, PathBuf},
     process::Stdio,
@@ -11,10 +11,6 @@ use backend::{FileSigner, Signer as _};
 use indexer::ops::redact::Secrets;
 use serde::Deserialize;
 use solana_pubkey::Pubkey;
-use solana_rpc_client::{
-    api::{config::CommitmentConfig, request::RpcRequest},
-    nonblocking::rpc_client::RpcClient,
-};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -23,25 +19,25 @@ use tokio::{
 use crate::{
     cli::{Sandbox, parse::variable},
     config::{KeyFile, Settings},
-    model::Member,
-    runtime::{self, Extras},
+    model::SandboxMember,
+    runtime::{self, RunOptions},
     session::Session,
 };
 
-/// The binary that holds the chain.
-const BINARY: &str = "control-room-sandbox";
-/// How long the chain may take until it is seeded, without vaults and for each of them.
+/// The binary of the local chain.
+const SANDBOX_BINARY: &str = "control-room-sandbox";
+/// Timeouts for seeding the chain: the base, and the part added for each vault.
 const SEED_TIMEOUT: Duration = Duration::from_secs(120);
-const VAULT_TIMEOUT: Duration = Duration::from_millis(50);
-/// What the chain has no use for, and what may hold a secret.
-const PRIVATE: [&str; 4] = [
+const SEED_TIMEOUT_PER_VAULT: Duration = Duration::from_millis(50);
+/// Variables that the child must not inherit, because they may hold secrets and the chain needs none of them.
+const SECRET_VARIABLES: [&str; 4] = [
     "CONTROL_ROOM_RPC_URL",
     "CONTROL_ROOM_WS_URL",
     "CONTROL_ROOM_DATABASE_URL",
     "CONTROL_ROOM_KEYPAIR",
 ];
 
-/// What the child says when it is ready.
+/// The line that the child prints when the chain is ready.
 #[derive(Debug, Deserialize)]
 struct Ready {
     http: String,
@@ -57,19 +53,19 @@ fn binary() -> Result<PathBuf> {
         return Ok(path.into());
     }
     let own = std::env::current_exe().context("The folder of this program is not known.")?;
-    let beside = own.with_file_name(BINARY);
+    let beside = own.with_file_name(SANDBOX_BINARY);
     if beside.exists() {
         return Ok(beside);
     }
     bail!(
-        "There is no {BINARY} beside {}. Build it with `cargo build -p sandbox`, or name it in CONTROL_ROOM_SANDBOX_BIN.",
+        "There is no {SANDBOX_BINARY} beside {}. Build it with `cargo build -p sandbox`, or name it in CONTROL_ROOM_SANDBOX_BIN.",
         own.display()
     )
 }
 
 fn command(args: &Sandbox) -> Result<Command> {
     let mut command = Command::new(binary()?);
-    PRIVATE.iter().for_each(|name| {
+    SECRET_VARIABLES.iter().for_each(|name| {
         command.env_remove(name);
     });
     if let Some(dir) = &args.elf_dir {
@@ -84,10 +80,10 @@ fn command(args: &Sandbox) -> Result<Command> {
     Ok(command)
 }
 
-/// Runs the child's own flow and returns its exit code.
+/// Lets the child run the whole upgrade without screens and returns its exit code.
 ///
 /// # Errors
-/// When it cannot be started.
+/// When the child cannot be started.
 pub async fn headless(args: &Sandbox, priority_fee: u64) -> Result<u8> {
     let mut command = command(args)?;
     command.arg("--priority-fee").arg(priority_fee.to_string());
@@ -96,16 +92,15 @@ pub async fn headless(args: &Sandbox, priority_fee: u64) -> Result<u8> {
     Ok(status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(1))
 }
 
-/// Starts the chain and opens the screens on it. Without `--data-dir` everything is forgotten at
-/// the end.
+/// Starts the chain and opens the screens on it. Unless `keep` (`--data-dir` was given), all data is deleted at the end.
 ///
 /// # Errors
-/// When the chain does not come up, with what it said last.
+/// When the chain does not come up, with the last lines of its log.
 pub async fn screens(
     args: &Sandbox,
     mut settings: Settings,
     keep: bool,
-    fail: Option<runtime::Fail>,
+    fail: Option<runtime::TestFailure>,
 ) -> Result<u8> {
     let temporary = tempfile::Builder::new()
         .prefix("control-room-")
@@ -116,7 +111,7 @@ pub async fn screens(
         .with_context(|| format!("The folder {} cannot be made.", base.display()))?;
     eprintln!("Starting the local chain..");
     let (child, ready) = start(args, &base).await?;
-    // Every sandbox chain has a genesis of its own, and a mirror follows one chain only.
+    // Every sandbox chain has its own genesis hash, and a mirror belongs to one chain, so each gets a new folder.
     let short: String = ready.genesis_hash.chars().take(8).collect();
     settings.data_dir = base.join(format!("mirror-{short}"));
     (settings.rpc_url, settings.ws_url) = (ready.http.as_str().into(), ready.ws.as_str().into());
@@ -130,16 +125,16 @@ pub async fn screens(
     let mut session = Session::open(settings, secrets).await?;
     (session.sandbox, session.archive) = (true, ready.archive);
     let signer = session.signer()?;
-    let code = runtime::run(session, signer, Extras { members, fail }).await;
+    let code = runtime::run(session, signer, RunOptions { members, fail }).await;
     stop(child).await;
     code
 }
 
-fn members(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Member)>> {
+fn members(paths: &[PathBuf]) -> Result<Vec<(PathBuf, SandboxMember)>> {
     let member = |(i, path): (usize, &PathBuf)| {
         let key = FileSigner::open(path)?.pubkey();
         let name = format!("member-{}", i.saturating_add(1));
-        Ok((path.clone(), Member { name, key }))
+        Ok((path.clone(), SandboxMember { name, key }))
     };
     paths.iter().enumerate().map(member).collect()
 }
@@ -159,7 +154,7 @@ async fn start(args: &Sandbox, base: &Path) -> Result<(Child, Ready)> {
     let out = child.stdout.take().ok_or_else(|| anyhow!("The sandbox has no output."))?;
     let mut lines = BufReader::new(out).lines();
     let first = async {
-        // Whatever else it prints, the line that matters is an object.
+        // The child may print other lines; the one that matters is a JSON object.
         while let Some(line) = lines.next_line().await? {
             if line.starts_with('{') {
                 return Ok::<_, std::io::Error>(Some(line));
@@ -167,35 +162,35 @@ async fn start(args: &Sandbox, base: &Path) -> Result<(Child, Ready)> {
         }
         Ok(None)
     };
-    let limit = SEED_TIMEOUT + VAULT_TIMEOUT * args.vaults.unwrap_or_default();
+    let limit = SEED_TIMEOUT + SEED_TIMEOUT_PER_VAULT * args.vaults.unwrap_or_default();
     let line = tokio::select! {
         line = tokio::time::timeout(limit, first) => line,
         _ = tokio::signal::ctrl_c() => bail!("Stopped before the chain was ready."),
     };
     let line = match line {
         Ok(Ok(Some(line))) => line,
-        Ok(_) => bail!("The local chain did not come up: {}", last_words(&log)),
+        Ok(_) => bail!("The local chain did not come up: {}", log_tail(&log)),
         Err(_) => {
-            bail!("The local chain is not ready after {} s: {}", limit.as_secs(), last_words(&log))
+            bail!("The local chain is not ready after {} s: {}", limit.as_secs(), log_tail(&log))
         }
     };
-    // The pipe must be read on, or the child could stop at a full one.
+    // Keep reading, or the child would block when the pipe is full.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     let ready = serde_json::from_str(&line).context(
-        "The sandbox speaks another version of this protocol. Build both from one source.",
+        "The sandbox and the control room are of different versions. Build both from one source.",
     )?;
     Ok((child, ready))
 }
 
-/// What the child said last, for a person.
-fn last_words(log: &Path) -> String {
+/// The last three lines of the child's log.
+fn log_tail(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<_> = text.lines().filter(|l| !l.trim().is_empty()).collect();
     let last = lines.iter().rev().take(3).rev().copied().collect::<Vec<_>>().join(" ");
-    if last.is_empty() { "it said nothing.".to_owned() } else { crate::text::clean(&last) }
+    if last.is_empty() { "it printed nothing.".to_owned() } else { crate::text::clean(&last) }
 }
 
-/// Closes the child's input, which ends it, and waits a moment.
+/// Closes the child's stdin, which tells it to exit. Kills it if it does not exit in time.
 async fn stop(mut child: Child) {
     drop(child.stdin.take());
     if tokio::time::timeout(Duration::from_secs(3), child.wait()).await.is_err() {
@@ -203,49 +198,12 @@ async fn stop(mut child: Child) {
     }
 }
 
-/// Moves the chain's clock `seconds` forward and returns what it shows then.
-///
-/// # Errors
-/// When the chain refuses.
-pub async fn move_clock(rpc_url: &str, seconds: u32) -> Result<i64> {
-    let rpc = RpcClient::new_with_commitment(rpc_url.to_owned(), CommitmentConfig::processed());
-    let unix = clock(&rpc).await?.saturating_add(i64::from(seconds));
-    // The surfnet takes milliseconds.
-    let target = serde_json::json!([{ "absoluteTimestamp": unix.saturating_mul(1_000) }]);
-    rpc.send::<serde_json::Value>(RpcRequest::Custom { method: "surfnet_timeTravel" }, target)
-        .await
-        .context("The local chain refused to move its clock.")?;
-    clock(&rpc).await
-}
-
-/// The `Clock` sysvar: unix time at 32..40, little-endian.
-async fn clock(rpc: &RpcClient) -> Result<i64> {
-    let sysvar = solana_pubkey::pubkey!("SysvarC1ock11111111111111111111111111111111");
-    let account = rpc.get_account(&sysvar).await.map_err(|e| {
-        tracing::warn!("the clock cannot be read: {e}");
-        anyhow!(
-            "The local chain does not answer, so its clock stays. Leave with q and start again."
-        )
-    })?;
-    let unix = account.data.get(32..).and_then(|d| d.first_chunk::<8>());
-    unix.map(|b| i64::from_le_bytes(*b)).ok_or_else(|| anyhow!("The clock account is too short."))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_dead_chain_is_told_in_one_sentence_with_the_next_step() {
-        // Nothing listens on port 1.
-        let error = move_clock("http://127.0.0.1:1", 1).await.unwrap_err();
-        let text = format!("{error:#}");
-        assert!(text.starts_with("The local chain does not answer"), "{text}");
-        assert!(text.ends_with("start again.") && !text.contains("AccountNotFound"), "{text}");
-    }
-
     #[test]
-    fn the_line_of_the_child_is_understood() {
+    fn the_ready_line_of_the_child_parses() {
         let line = r#"{"http":"http://127.0.0.1:1","ws":"ws://127.0.0.1:2",
             "program":"9JMMhcLpSH5xUAtGWEGCbmBzQgkevWebJruGmGCCN67","multisig":"x","proposal":"y",
             "members":["/tmp/a.json"],"genesis_hash":"z","archive":"/tmp/archive"}"#;

@@ -1,5 +1,5 @@
-//! What every command opens: the store, the key, the way to the chain. Opens things in the order in
-//! which their failure is cheapest, and writes nothing before all that is needed is there.
+//! Opens what commands and screens need: the store, the signer, the client of the node. Nothing is written before
+//! everything needed is open.
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
@@ -15,29 +15,28 @@ use solana_pubkey::Pubkey;
 
 use crate::{
     config::{Address, Node, Settings, Webhook},
-    model::cluster::{Cluster, Kind},
+    model::cluster::{Cluster, ClusterKind},
 };
 
-/// Longest wait for one answer of the node.
+/// Timeout of one request to the node.
 const RPC_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How often all accounts of a local chain are read again.
 const LOCAL_RECONCILE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Settings, secrets and the store.
+/// What a command or the screens work with.
 #[derive(Clone)]
 pub struct Session {
-    /// What was settled.
     pub settings: Settings,
-    /// What must not be repeated.
+    /// What must never appear in a message or the log.
     pub secrets: Secrets,
     /// The mirror.
     pub store: Arc<dyn Store>,
-    /// Whether this is the sandbox's chain.
+    /// Whether the chain is the sandbox's.
     pub sandbox: bool,
-    /// Where old account bytes are kept.
+    /// Folder of the archive: the old bytes of migrated accounts.
     pub archive: std::path::PathBuf,
-    /// Why there is no mirror, where an empty store in memory takes its place.
+    /// Why there is no mirror. `store` is then an empty one in memory.
     pub without_mirror: Option<String>,
 }
 
@@ -45,7 +44,7 @@ impl Session {
     /// Opens the store.
     ///
     /// # Errors
-    /// The store's sentence.
+    /// When the store cannot be opened.
     pub async fn open(settings: Settings, secrets: Secrets) -> Result<Self> {
         let store: Arc<dyn Store> = match &settings.database_url {
             Some(url) => Arc::new(PostgresStore::connect(url.as_str()).await?),
@@ -54,19 +53,20 @@ impl Session {
         Ok(Self::with(settings, secrets, store))
     }
 
-    /// Opens the store; one that cannot be opened is said aloud and done without, because what has
-    /// to be done on chain in an emergency needs a node and a key only.
+    /// Opens the store. If that fails, prints a warning and uses an empty store in memory, because a veto or a pause
+    /// needs only a node and a key.
     ///
     /// # Errors
-    /// When there is no memory for a store.
+    /// When even the store in memory cannot be made.
     pub async fn open_or_do_without(settings: Settings, secrets: Secrets) -> Result<Self> {
         Self::open_unless(settings, secrets, |_| true).await
     }
 
-    /// The same where the store does not answer; what else is wrong with it is an error.
+    /// As [`Self::open_or_do_without`], but only a store that does not answer is replaced; any other problem is an
+    /// error.
     ///
     /// # Errors
-    /// The store's sentence.
+    /// When the store answers but cannot be used.
     pub async fn open_if_reachable(settings: Settings, secrets: Secrets) -> Result<Self> {
         let is_down = |error: &anyhow::Error| {
             error.downcast_ref::<StoreError>().is_some_and(StoreError::is_transient)
@@ -86,7 +86,7 @@ impl Session {
                 let reason = secrets.scrub(&format!("{error:#}"));
                 let reason = crate::text::clean(&reason);
                 eprintln!(
-                    "Warning: {reason} Going on from the chain alone; what is sent is not written down."
+                    "Warning: {reason} Continuing with the chain alone; sent transactions are not recorded."
                 );
                 let store: Arc<dyn Store> = Arc::new(SqliteStore::open_in_memory()?);
                 let session = Self::with(settings, secrets, store);
@@ -95,10 +95,10 @@ impl Session {
         }
     }
 
-    /// Opens the store as it is, to read from it; a file that is missing is not made.
+    /// Opens the store for reading. A missing file is not created.
     ///
     /// # Errors
-    /// The store's sentence.
+    /// When the store cannot be opened.
     pub async fn open_reading(settings: Settings, secrets: Secrets) -> Result<Self> {
         let store: Arc<dyn Store> = match &settings.database_url {
             Some(url) => Arc::new(PostgresStore::connect(url.as_str()).await?),
@@ -112,10 +112,10 @@ impl Session {
         Self { settings, secrets, store, sandbox: false, archive, without_mirror: None }
     }
 
-    /// The key file that signs; `None` without one, and in read-only mode.
+    /// The signer from the key file. `None` without one, and in read-only mode.
     ///
     /// # Errors
-    /// The key file's sentence.
+    /// When the key file cannot be read.
     pub fn signer(&self) -> Result<Option<Arc<dyn Signer>>> {
         match &self.settings.keypair {
             Some(key) if !self.settings.read_only => {
@@ -126,7 +126,7 @@ impl Session {
         }
     }
 
-    /// The mirror of what `source` names in `store`, which forgets and announces as was settled.
+    /// The indexer's mirror of `source` in `store`, with the configured retention and webhooks.
     ///
     /// # Errors
     /// As [`Self::delivery`].
@@ -135,10 +135,10 @@ impl Session {
         Ok(mirror.webhooks(self.delivery()?))
     }
 
-    /// Whom the mirror announces to; nobody on a local chain of ours, which is not the world's.
+    /// The webhooks that the mirror sends to. None in the sandbox: its events are not real.
     ///
     /// # Errors
-    /// The sentence about a secret that cannot be used.
+    /// When the secret of a webhook cannot be read.
     fn delivery(&self) -> Result<Delivery> {
         let hooks = if self.sandbox { &[] } else { self.settings.webhooks.as_slice() };
         Ok(Delivery {
@@ -148,43 +148,43 @@ impl Session {
         })
     }
 
-    /// What the indexer needs.
+    /// The nodes and the program that the indexer mirrors.
     pub fn source(&self) -> SourceConfig {
         source(&self.settings, self.cluster(None).kind)
     }
 
-    /// When numbers mean that the mirror is not healthy.
+    /// From which lag and silence on the mirror counts as unhealthy.
     pub fn limits(&self) -> Limits {
         let usual = Limits::default();
         Limits { behind: self.settings.index.behind.unwrap_or(usual.behind), ..usual }
     }
 
-    /// Reaches the chain.
+    /// Connects to the node.
     ///
     /// # Errors
-    /// The backend's sentence.
+    /// When the node does not answer.
     pub async fn backend(&self, signer: Option<Arc<dyn Signer>>) -> Result<Backend> {
         let client = chain_client(&self.settings).await.map_err(|e| self.clean(&e))?;
         let archive = FileArchive::at(&self.archive);
         Ok(Backend::new(client, Arc::new(archive), signer))
     }
 
-    /// Which chain it is.
+    /// The cluster, from its genesis hash if that is known.
     pub fn cluster(&self, genesis: Option<[u8; 32]>) -> Cluster {
         let genesis = genesis.map(|g| Pubkey::new_from_array(g).to_string()).unwrap_or_default();
         let node = indexer::ops::redact::shown(self.settings.rpc_url.as_str());
-        Cluster::judge(&genesis, &node, self.sandbox)
+        Cluster::identify(&genesis, &node, self.sandbox)
     }
 
-    /// An error as a sentence without secrets.
+    /// `error` without secrets.
     pub fn clean(&self, error: &impl std::fmt::Display) -> anyhow::Error {
         anyhow!(self.secrets.scrub(&error.to_string()))
     }
 
-    /// Writes down what was sent.
+    /// Records a sent transaction in the store.
     ///
     /// # Errors
-    /// The store's sentence.
+    /// When the store takes no write.
     pub async fn record(
         &self,
         proposal: impl Into<Option<Pubkey>>,
@@ -201,17 +201,14 @@ impl Session {
             elapsed_ms: u64::try_from(tx.elapsed.as_millis()).unwrap_or(u64::MAX),
             error: tx.error.clone(),
         };
-        self.store
-            .record_sent(&row)
-            .await
-            .context("The sent transaction could not be written down.")
+        self.store.record_sent(&row).await.context("The sent transaction could not be recorded.")
     }
 }
 
-/// The way to the node of `s`.
+/// Connects to the preferred node of `s`.
 ///
 /// # Errors
-/// The backend's, with what may be a secret in it.
+/// The backend's error, which may contain secrets: the caller must remove them.
 pub async fn chain_client(s: &Settings) -> backend::Result<ChainClient> {
     let usual = ChainClientConfig::new(s.rpc_url.as_str());
     let config = ChainClientConfig {
@@ -223,17 +220,17 @@ pub async fn chain_client(s: &Settings) -> backend::Result<ChainClient> {
     ChainClient::connect(config).await
 }
 
-/// The nodes of `s`, on a chain of this `kind`.
-pub fn source(s: &Settings, kind: Kind) -> SourceConfig {
+/// The nodes of `s` and how often accounts are read again on a cluster of this `kind`.
+pub fn source(s: &Settings, kind: ClusterKind) -> SourceConfig {
     let whole = |url: &Address| url.as_str().to_owned();
     let endpoint = |n: &Node| Endpoint { rpc_url: whole(&n.rpc_url), ws_url: whole(&n.ws_url) };
     let others = s.others.iter().map(endpoint);
     let mut source = SourceConfig::new(whole(&s.rpc_url), whole(&s.ws_url), upgrade_manager::ID)
         .with_more(others);
     source.timeout = RPC_TIMEOUT;
-    // A local chain is read again often: that costs nothing there, and no subscription tells of
-    // closed accounts, nor of one that another process's newer reading has overtaken.
-    if kind != Kind::Shared {
+    // Reading a local chain again costs nothing, and subscriptions miss closed accounts and updates that are older
+    // than another process's snapshot.
+    if kind != ClusterKind::Shared {
         source.reconcile = LOCAL_RECONCILE_INTERVAL;
     }
     if let Some(reconcile) = s.index.reconcile {

@@ -1,33 +1,29 @@
-//! Sentences that more than one place says, so that they are said the same everywhere. Words of one
-//! screen stay with that screen.
+//! Sentences that more than one module shows. Texts of one screen stay with that screen.
 use backend::Verb;
 
-/// Why nothing can be signed.
+/// Why nothing is signed in read-only mode.
 pub const READ_ONLY: &str = "The control room is in read-only mode, so it signs nothing. --read-only, CONTROL_ROOM_READ_ONLY or read_only in the configuration switched it on; start it without.";
-/// Why nothing can be signed.
+/// Why nothing is signed without a key.
 pub const NO_KEY: &str = "No key is loaded; start with --keypair FILE to sign.";
-/// Why nothing can be signed.
+/// Why nothing is signed before the node has answered.
 pub const NOT_YET_CONNECTED: &str =
     "Not connected to the chain yet; wait for the word Live in the header.";
-/// When a connection was lost without a reason.
+/// The reason of a lost connection when none is known.
 pub const LOST: &str = "the connection was lost";
-/// When nothing is selected.
 pub const NO_PROPOSAL: &str = "No proposal is selected; choose one on the Programs screen (key 1).";
-/// Why a dialog cannot be confirmed.
+/// Shown in a dialog whose checks failed.
 pub const NOTHING_TO_SIGN: &str =
     "A check failed, so nothing can be signed. Read the checks, press Esc, fix the cause.";
-/// Why a dialog cannot be confirmed yet.
+/// Why a press did not confirm: too early, or the key is held down.
 pub const NOT_ARMED: &str = "Not confirmed: the dialog has just opened, or the key is held down. Read it, wait a second, then confirm.";
-/// When a filter hides every row.
 pub const NO_MATCH: &str = "No row passes the filter; Esc clears it.";
-/// Too small a terminal.
 pub const TOO_SMALL: &str = "terminal too small";
-/// Writes go nowhere before Postgres or SQLite has been read once.
+/// Shown until the store has been read once.
 pub const LOADING: &str = "Reading the mirror...";
 
-/// Why a dialog cannot be confirmed.
+/// Why a press did not confirm: the buttons are not visible.
 pub const HIDDEN: &str = "Not confirmed: the dialog has no room for its buttons. Make the terminal larger, or close the dialog and dismiss the messages below it.";
-/// Why a dialog cannot be confirmed yet.
+/// Why a press did not confirm: lines that must be seen were not visible yet.
 pub const UNREAD: &str =
     "Not confirmed: not all of what will be signed was on the screen. Press Down until it was.";
 
@@ -36,7 +32,7 @@ pub fn not_on_view(id: u64) -> String {
     format!("Proposal {id} is not on view here; look at it first (key 1 or 2).")
 }
 
-/// What is asked of the backend, before it is known whether that is a vote or the act itself.
+/// The title while the backend finds out whether signing would be a vote or the act itself.
 pub fn question(verb: Verb) -> &'static str {
     match verb {
         Verb::Cancel => "Cancel: a vote, or the act itself?",
@@ -58,12 +54,12 @@ pub fn offline(reason: &str) -> String {
     )
 }
 
-/// A reason without its final full stop, to stand inside a sentence.
+/// A sentence without its final full stop, to be part of another one.
 pub fn bare(sentence: &str) -> &str {
     sentence.trim_end_matches('.')
 }
 
-/// A verb at the head of a sentence.
+/// The verb, capitalized to start a sentence.
 pub fn title(verb: Verb) -> &'static str {
     match verb {
         Verb::Propose => "Propose",

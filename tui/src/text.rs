@@ -1,11 +1,11 @@
-//! How values look on screen: keys, hashes, times, amounts. Pure; it reads no clock and no terminal.
+//! Formats addresses, hashes, times and amounts. Pure: reads no clock and no terminal.
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// First and last four characters of a long key, with two dots between: enough to recognise it,
-/// never enough to act on.
+/// The first and last four characters of a long key, with two dots between. For recognising a key only: whatever is
+/// signed shows the full address.
 pub fn short(key: &str) -> String {
     let n = key.chars().count();
     if n <= 11 {
@@ -16,10 +16,10 @@ pub fn short(key: &str) -> String {
     format!("{head}..{tail}")
 }
 
-/// `text` without characters that could steer a terminal or deceive who reads it: control
-/// characters, the marks that reorder text, and those that cannot be seen.
+/// `text` with a space for each character that could control the terminal or mislead the reader: control characters,
+/// marks that reorder text, and invisible ones.
 pub fn clean(text: &str) -> String {
-    let steers = |c: char| {
+    let is_unsafe = |c: char| {
         c.is_control()
             || matches!(
                 c,
@@ -28,10 +28,10 @@ pub fn clean(text: &str) -> String {
                     | '\u{e0000}'..='\u{e007f}'
             )
     };
-    text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
+    text.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect()
 }
 
-/// `text` cut to `width` columns, with two dots where something is missing.
+/// `text` cut to `width` columns; two dots mark the cut.
 pub fn fit(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -51,7 +51,7 @@ pub fn fit(text: &str, width: usize) -> String {
     out
 }
 
-/// `text` broken into lines of at most `width` columns, at spaces where there are any.
+/// `text` broken into lines of at most `width` columns, at spaces if possible.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = vec![];
@@ -99,7 +99,7 @@ pub fn countdown(seconds: i64) -> String {
     }
 }
 
-/// A length of time in words for policies: `48 h`, `7 d`, `90 min`.
+/// A multisig's time limit in its largest whole unit: `48 h`, `7 d`, `90 min`.
 pub fn span(seconds: u32) -> String {
     match seconds {
         s if s >= 172_801 && s.is_multiple_of(86_400) => format!("{} d", s / 86_400),
@@ -109,7 +109,7 @@ pub fn span(seconds: u32) -> String {
     }
 }
 
-/// An age or an elapsed time in one short word: `0.4 s`, `12 s`, `3 min`, `5 h`.
+/// An age or an elapsed time, rounded: `0.4 s`, `12 s`, `3 min`, `5 h`.
 pub fn age(d: Duration) -> String {
     match d.as_secs() {
         0 => format!("{:.1} s", d.as_secs_f64()),
@@ -127,7 +127,7 @@ pub fn utc(unix: i64) -> String {
     }
 }
 
-/// Wall-clock milliseconds as a time of day in UTC.
+/// Wall-clock milliseconds as month, day and time in UTC.
 pub fn time_of_day(ms: i64) -> String {
     match DateTime::<Utc>::from_timestamp_millis(ms) {
         Some(t) => t.format("%m-%d %H:%M:%S").to_string(),
@@ -141,7 +141,7 @@ pub fn capitalize(word: &str) -> String {
     chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
-/// A number with thin groups of three: `1,234,567`.
+/// A number with groups of three digits: `1,234,567`.
 pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len().saturating_add(digits.len() / 3));
@@ -154,7 +154,7 @@ pub fn grouped(n: u64) -> String {
     out
 }
 
-/// `part` of `whole` between 0 and 1; 0 when there is nothing to do.
+/// `part` of `whole`, between 0 and 1; 0 when `whole` is 0.
 pub fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 {
         return 0.0;
@@ -169,7 +169,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn values_read_as_documented() {
+    fn values_are_formatted_as_documented() {
         assert_eq!(short("FAgtu5Zwcc36ufZQygkhYcE6MxUAHKvGagUmHBVRriGL"), "FAgt..riGL");
         assert_eq!(short("alice"), "alice");
         assert_eq!(countdown(-5), "00:00");
@@ -188,13 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn text_from_the_chain_cannot_steer_the_terminal() {
+    fn text_from_the_chain_cannot_control_the_terminal() {
         assert_eq!(clean("a\u{1b}[31mb\u{202e}c\n"), "a [31mb c ");
         assert_eq!(clean("x\u{9b}2Jy\u{7f}"), "x 2Jy ", "nor by the eight-bit forms");
     }
 
     #[test]
-    fn two_texts_that_differ_do_not_look_the_same() {
+    fn a_hidden_character_shows_as_a_space() {
         for hidden in
             ['\u{200b}', '\u{200d}', '\u{2060}', '\u{feff}', '\u{ad}', '\u{61c}', '\u{e0061}']
         {

@@ -1,5 +1,5 @@
-//! Colours by meaning, glyphs by meaning. A state is always glyph + word + colour, so that it reads
-//! without colours and without Unicode. No widget names a colour itself.
+//! Colours and glyphs by meaning. A state is always shown by glyph, word and colour, so that it is readable without
+//! colours and without Unicode. No other module names a colour.
 use ratatui::style::{Color, Modifier, Style};
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ pub enum ThemeName {
     /// The terminal's own sixteen colours on its own background.
     #[default]
     Default,
-    /// Blue and orange in the place of green and red.
+    /// Blue and orange instead of green and red.
     ColourBlind,
     /// No colour: bold, reverse, underline and dim only.
     Mono,
@@ -27,11 +27,9 @@ pub enum Meaning {
     Title,
     /// The name of a key.
     Key,
-    /// Good.
     Ok,
-    /// Waiting.
     Pending,
-    /// Look here.
+    /// Needs attention.
     Warn,
     /// Wrong or dangerous.
     Danger,
@@ -39,7 +37,7 @@ pub enum Meaning {
     Selected,
 }
 
-/// How meanings look.
+/// Maps meanings to styles and glyphs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Theme {
     name: ThemeName,
@@ -109,7 +107,7 @@ impl Theme {
         if self.ascii { "->" } else { "→" }
     }
 
-    /// The border that keeps within the theme's characters.
+    /// The border, within ASCII if the theme is.
     pub fn border(self) -> ratatui::symbols::border::Set<'static> {
         if self.ascii {
             ratatui::symbols::border::Set {

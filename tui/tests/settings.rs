@@ -1,9 +1,9 @@
-//! The command `config check`, driven as an operator drives it.
+//! Runs the binary's command `config check`.
 #[cfg(test)]
 mod settings {
     use std::{fs, path::Path, process::Command};
 
-    /// Exit code and all that was printed, with `home` as the home folder.
+    /// The exit code and everything printed, with `home` as the home folder.
     fn check(home: &Path, args: &[&str]) -> (Option<i32>, String) {
         let out = Command::new(env!("CARGO_BIN_EXE_control-room"))
             .env_clear()
@@ -18,7 +18,7 @@ mod settings {
     }
 
     #[test]
-    fn a_key_file_that_is_not_there_is_a_problem_of_the_file_however_that_is_named() {
+    fn a_missing_key_file_is_reported_however_the_configuration_is_named() {
         let home = tempfile::tempdir().unwrap();
         let (file, key) = (home.path().join("x.toml"), home.path().join("id.json"));
         fs::write(&file, "keypair = '~/id.json'\n").unwrap();
@@ -34,7 +34,7 @@ mod settings {
     }
 
     #[test]
-    fn a_path_that_is_empty_or_leads_to_nothing_is_not_taken_for_the_defaults() {
+    fn an_empty_or_missing_path_never_means_the_defaults() {
         let home = tempfile::tempdir().unwrap();
         for (path, expected, words) in
             [("", 2, "the path is empty"), ("none.toml", 1, "none.toml cannot be read")]

@@ -1,5 +1,4 @@
-//! The command `webhooks`, driven as an operator drives it: the real program, a configuration, a
-//! store, and a receiver on this machine.
+//! Runs the binary's command `webhooks` with a configuration, a store, and a receiver on this machine.
 #[cfg(test)]
 mod webhooks {
     use std::{
@@ -15,7 +14,7 @@ mod webhooks {
     use serde_json::{Value, json};
     use tempfile::TempDir;
 
-    /// Answers each request with the next of `statuses`, and keeps what it was sent.
+    /// A receiver that answers each request with the next of `statuses` and keeps the bodies.
     fn receiver(statuses: Vec<u16>) -> (String, Arc<Mutex<Vec<String>>>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/services/k3y-k3y-k3y", listener.local_addr().unwrap());
@@ -76,7 +75,7 @@ mod webhooks {
             serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}: {out}"))
         }
 
-        /// Two messages that `multisig` refused, and one that waits.
+        /// Stores two messages that the webhook `multisig` refused, and one that waits.
         fn fill(&self) {
             let store = SqliteStore::open(self.0.path().join("data/mirror.sqlite")).unwrap();
             let system = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -111,7 +110,7 @@ mod webhooks {
     }
 
     #[test]
-    fn what_was_refused_is_listed_and_sent_again_until_one_fails() {
+    fn retry_sends_refused_messages_in_order_until_one_fails() {
         let (url, got) = receiver(vec![200, 503, 200]);
         let place = Place::new(&url);
         let list = place.json(&["list"], 0);
@@ -147,7 +146,7 @@ mod webhooks {
     }
 
     #[test]
-    fn a_test_says_how_it_was_answered() {
+    fn test_prints_the_receivers_answer() {
         let (url, got) = receiver(vec![204, 403]);
         let place = Place::new(&url);
         assert_eq!(place.json(&["test", "--hook", "multisig"], 0)["status"], 204);
@@ -160,7 +159,7 @@ mod webhooks {
     }
 
     #[test]
-    fn wrong_use_is_told_with_the_way_out() {
+    fn wrong_arguments_are_refused_with_the_next_step() {
         let place = Place::new("http://127.0.0.1:9/k3y-k3y-k3y");
         let refused = |args: &[&str], code: i32, said: &str| {
             let output = place.run(args);

@@ -65,7 +65,7 @@ fn a_vote_that_the_journal_cannot_record_is_cast_and_the_operator_is_told() {
     approve(&robot);
     robot.wait("the error", SCREEN_TIMEOUT, |screen| {
         let screen = one_line(screen);
-        screen.contains("error: Transaction ") && screen.contains("cannot be written down here")
+        screen.contains("error: Transaction ") && screen.contains("could not be recorded")
     });
     robot.expect("Approvals 2/5");
     drop(robot);
@@ -73,7 +73,7 @@ fn a_vote_that_the_journal_cannot_record_is_cast_and_the_operator_is_told() {
     let out = chain.command(3, &["approve", "--yes", "--json"]);
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(out.status.success(), "{said}");
-    assert!(said.contains("Warning: ") && said.contains("could not be written down"), "{said}");
+    assert!(said.contains("Warning: ") && said.contains("could not be recorded"), "{said}");
     let done: serde_json::Value = serde_json::from_slice(&out.stdout).expect("one value");
     assert!(done["receipt"]["sent"][0]["signature"].is_string(), "{done:#}");
 }

@@ -1,21 +1,21 @@
-//! Commands about a multisig itself: its rules, its pauses, its end, and programs that leave its care.
+//! Arguments of the commands about a multisig itself: its rules, its pause, its end, and handing a program over.
 use clap::Args;
 use solana_pubkey::Pubkey;
 
-use super::setup::{Go, Member, member};
+use super::setup::{MemberSpec, SignArgs, member};
 
-/// What every proposal about a multisig says beside what it does.
+/// What every proposal about a multisig states besides its action.
 #[derive(Args, Clone, Debug)]
-pub struct Motion {
+pub struct ProposalArgs {
     /// Why, for people; at most 128 bytes
     #[arg(long, default_value = "", value_name = "TEXT")]
     pub note: String,
-    /// Days from now after which nobody can execute
+    /// Days from now after which the proposal expires
     #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=180))]
     pub expires_in: u32,
 }
 
-/// New rules for a multisig; what is not named stays as it is.
+/// Arguments of `multisig propose-change`. A rule that no flag names stays as it is.
 #[derive(Args, Debug)]
 pub struct ProposeChange {
     /// The multisig [default: the only one]
@@ -24,7 +24,7 @@ pub struct ProposeChange {
     /// Add a member, or change a member's roles: ADDRESS[:propose+vote+execute]; give it once for
     /// each
     #[arg(long = "add-member", value_name = "ADDRESS[:ROLES]", value_parser = member)]
-    pub add: Vec<Member>,
+    pub add: Vec<MemberSpec>,
     /// Remove a member; give it once for each
     #[arg(long = "remove-member", value_name = "ADDRESS")]
     pub remove: Vec<Pubkey>,
@@ -57,13 +57,13 @@ pub struct ProposeChange {
     pub treasury: Option<Pubkey>,
     /// The rest of the proposal.
     #[command(flatten)]
-    pub motion: Motion,
+    pub proposal_args: ProposalArgs,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }
 
-/// The end of a multisig.
+/// Arguments of `multisig propose-dissolve`.
 #[derive(Args, Debug)]
 pub struct ProposeDissolve {
     /// The multisig [default: the only one]
@@ -71,36 +71,36 @@ pub struct ProposeDissolve {
     pub multisig: Option<Pubkey>,
     /// The rest of the proposal.
     #[command(flatten)]
-    pub motion: Motion,
+    pub proposal_args: ProposalArgs,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }
 
-/// A program that shall leave the manager.
+/// Arguments of `program propose-transfer`.
 #[derive(Args, Debug)]
 pub struct ProposeTransfer {
     /// The program
     #[arg(long, value_name = "ADDRESS")]
     pub program: Pubkey,
-    /// Who holds its upgrade authority then; signs the execution
+    /// The new upgrade authority; must sign the execution too
     #[arg(long, value_name = "ADDRESS")]
     pub new_authority: Pubkey,
     /// The rest of the proposal.
     #[command(flatten)]
-    pub motion: Motion,
+    pub proposal_args: ProposalArgs,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }
 
-/// A multisig to pause, or whose pause to lift.
+/// Arguments of `pause` and `unpause`.
 #[derive(Args, Debug)]
-pub struct OfMultisig {
+pub struct MultisigArgs {
     /// The multisig [default: the only one]
     #[arg(long, value_name = "ADDRESS")]
     pub multisig: Option<Pubkey>,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }

@@ -1,5 +1,4 @@
-//! The command line of the mirror: filling it, checking it, and what an administrator does with it.
-//! Values only.
+//! Arguments of the commands about the mirror: `index`, `audit`, `replay`, `migrate-db`.
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -7,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::Output;
 use crate::config::{LogFormat, Settings, home::parser as path};
 
-/// Mirroring.
+/// Arguments of `index`.
 #[derive(Args, Debug)]
 pub struct Index {
     /// Read accounts and history once, compare every field with the chain, print the digest, and stop
@@ -41,20 +40,20 @@ pub struct Index {
 }
 
 impl Index {
-    /// Puts what was said here over what the file says.
-    pub fn settle(&self, settings: &mut Settings) {
+    /// Overrides the settings of the file with the flags.
+    pub fn override_settings(&self, settings: &mut Settings) {
         settings.index.listen = self.listen.or(settings.index.listen);
         settings.index.log_format = self.log_format.or(settings.index.log_format);
     }
 }
 
-/// The audit log. Without a command it is brought up to date and printed.
+/// Arguments of `audit`. Without a subcommand it means `audit list`.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Audit {
     /// What to do with it.
     #[command(subcommand)]
-    pub what: Option<AuditWhat>,
+    pub command: Option<AuditCommand>,
     /// How to print it.
     #[command(flatten)]
     pub list: AuditList,
@@ -62,11 +61,11 @@ pub struct Audit {
 
 /// What to do with the audit log. All but `list` read the mirror as it is and need no node.
 #[derive(Subcommand, Debug)]
-pub enum AuditWhat {
+pub enum AuditCommand {
     /// Bring the mirror up to date and print the log
     List(AuditList),
-    /// Compute the chain of hashes again and check the mirror against itself: 0 it holds, 1 something
-    /// was changed, 2 it could not be read
+    /// Compute the chain of hashes again and check the mirror against itself. Exit code 0: it holds; 1:
+    /// something was changed; 2: it could not be read
     Verify(AuditVerify),
     /// Write every row with every column
     Export(AuditExport),
@@ -74,10 +73,10 @@ pub enum AuditWhat {
     Head(Output),
 }
 
-/// Printing rows.
+/// Arguments of `audit list`.
 #[derive(Args, Debug)]
 pub struct AuditList {
-    /// Rows behind this one, oldest first [default: the newest rows]
+    /// Rows after this one, oldest first [default: the newest rows]
     #[arg(long, value_name = "NO")]
     pub after: Option<u64>,
     /// Most rows
@@ -91,7 +90,7 @@ pub struct AuditList {
     pub output: Output,
 }
 
-/// Checking.
+/// Arguments of `audit verify`.
 #[derive(Args, Debug)]
 pub struct AuditVerify {
     /// Check this export instead of the mirror
@@ -105,7 +104,7 @@ pub struct AuditVerify {
     pub output: Output,
 }
 
-/// Writing to a file.
+/// Arguments of `audit export`.
 #[derive(Args, Debug)]
 pub struct AuditExport {
     /// jsonl or csv [default: by the file's name, else jsonl]
@@ -128,7 +127,7 @@ pub enum ExportFormat {
     Csv,
 }
 
-/// Playing a recording.
+/// Arguments of `replay`.
 #[derive(Args, Debug)]
 pub struct Replay {
     /// Recording that `index --record` made
@@ -142,7 +141,7 @@ pub struct Replay {
     pub output: Output,
 }
 
-/// The schema of a multisig's database.
+/// Arguments of `migrate-db`.
 #[derive(Args, Debug)]
 pub struct MigrateDb {
     /// Role that may read the mirror and nothing else, for --database-url of control rooms; made

@@ -1,7 +1,6 @@
-//! From words and variables of the environment to the command line. Variables are read here and
-//! nowhere else: an empty one is unset, space around a value is not part of it, and a switch takes
-//! what people write for yes and no. What clap says about a wrong line leaves out every word that may
-//! hold a secret.
+//! Parses the arguments and the environment variables. This is the only module that reads variables: an empty one counts
+//! as unset, surrounding space is trimmed, and a switch accepts several words for yes and no. Clap's error texts are
+//! printed without every argument that may hold a secret.
 use std::{
     any::TypeId,
     ffi::{OsStr, OsString},
@@ -14,29 +13,29 @@ use indexer::ops::redact::{Parts, Secrets};
 use super::Cli;
 use crate::config::looks_like_a_key;
 
-/// What a switch takes from a variable.
+/// The values that a switch accepts from a variable.
 const YES: [&str; 4] = ["1", "true", "yes", "on"];
 const NO: [&str; 4] = ["0", "false", "no", "off"];
-/// Options whose value is an address that may hold a secret.
-const ADDRESSES: [&str; 3] = ["--rpc-url", "--ws-url", "--database-url"];
-/// Options whose value names a key, in whose place somebody may put the key itself.
-const KEYS: [&str; 3] = ["--keypair", "--cosigner", "--resume"];
-/// Fewest characters of a word that is searched for without the quotes around it.
-const SHORTEST: usize = 6;
+/// Flags whose value is a URL that may hold a secret.
+const SECRET_URL_FLAGS: [&str; 3] = ["--rpc-url", "--ws-url", "--database-url"];
+/// Flags whose value names a key file. People may write the key itself there.
+const KEY_FLAGS: [&str; 3] = ["--keypair", "--cosigner", "--resume"];
+/// A shorter secret is replaced only between clap's quotes, because it may occur in the text by chance.
+const MIN_UNQUOTED_LEN: usize = 6;
 
-/// Fewest characters of a key where none belongs.
-const SHORTEST_KEY: usize = 64;
+/// In the value of any other flag, a shorter word is not taken for a key: it may be a mistyped address.
+const MIN_KEY_LEN: usize = 64;
 
-/// A command line that is not carried out.
+/// A command line that runs no command.
 #[derive(Debug)]
 pub enum Refused {
-    /// It asks for help.
+    /// `--help` or `--version`.
     Help(Box<clap::Error>),
-    /// It is wrong, for this reason.
+    /// The text says what is wrong.
     Wrong(String),
 }
 
-/// The value of the variable `name`: without space around it, and [`None`] where nothing is left.
+/// The trimmed value of the variable `name`; [`None`] if it is unset or empty.
 pub fn variable(name: &str) -> Option<OsString> {
     trimmed(std::env::var_os(name)?)
 }
@@ -49,25 +48,25 @@ fn trimmed(value: OsString) -> Option<OsString> {
     Some(kept).filter(|kept| !kept.is_empty())
 }
 
-/// The command line in `words`, with what `read` gives for the variables.
+/// Parses the arguments `words`; `read` reads environment variables.
 ///
 /// # Errors
-/// Help that was asked for, or what is wrong, without any secret.
+/// The requested help, or what is wrong, without any secret.
 pub fn parse(words: &[OsString], read: impl Fn(&str) -> Option<OsString>) -> Result<Cli, Refused> {
     let mut wrong = None;
-    let mut told = vec![];
-    let command = filled(Cli::command(), &read, &mut told, &mut wrong);
+    let mut used = vec![];
+    let command = with_variables(Cli::command(), &read, &mut used, &mut wrong);
     let parsed = command
         .try_get_matches_from(words)
         .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
     match (parsed, wrong) {
-        // Help explains what is wrong with a variable, so it is given all the same.
+        // Help is printed even if a variable is wrong, because it explains the variable.
         (Err(e), _) if is_help(&e) => Err(Refused::Help(Box::new(help(words, e)))),
         (_, Some(text)) => Err(Refused::Wrong(text)),
         (Ok(cli), None) => Ok(cli),
         (Err(e), None) => {
             let text = without_secrets(&e.render().to_string(), words);
-            Err(Refused::Wrong(with_variable(text, words, &told)))
+            Err(Refused::Wrong(with_variable(text, words, &used)))
         }
     }
 }
@@ -81,7 +80,7 @@ fn is_help(error: &clap::Error) -> bool {
     )
 }
 
-/// The help that `words` ask for, with the names of the variables and never their values.
+/// The help that `words` request, with the names of the variables and never their values.
 fn help(words: &[OsString], error: clap::Error) -> clap::Error {
     let named = hidden(Cli::command()).try_get_matches_from(words).err();
     named.filter(is_help).unwrap_or(error)
@@ -91,26 +90,26 @@ fn hidden(command: Command) -> Command {
     command.mut_args(|arg| arg.hide_env_values(true)).mut_subcommands(hidden)
 }
 
-/// `command` with the values of the variables as defaults; the names of those that were set go to
-/// `told`, and what is wrong with the first that cannot be used to `wrong`.
-fn filled(
+/// `command` with the values of the variables as defaults. Adds flag and variable of each that is set to `used`, and puts
+/// the error about the first wrong value into `wrong`.
+fn with_variables(
     command: Command,
     read: &impl Fn(&str) -> Option<OsString>,
-    told: &mut Vec<(String, String)>,
+    used: &mut Vec<(String, String)>,
     wrong: &mut Option<String>,
 ) -> Command {
     let command = command.mut_args(|arg| {
         let Some(name) = arg.get_env().map(|name| name.to_string_lossy().into_owned()) else {
             return arg;
         };
-        // Clap would take the value as it stands.
+        // Clap must not read the variable itself: it would take the untrimmed value.
         let arg = arg.env(Resettable::Reset);
         let Some(value) = read(&name).and_then(trimmed) else { return arg };
-        match taken(&arg, &value) {
+        match accepted(&arg, &value) {
             Ok(value) => {
                 let flag = arg.get_long().map(|long| format!("--{long}")).unwrap_or_default();
-                told.push((flag, name));
-                // Clap keeps defaults for as long as the process lives. This happens once.
+                used.push((flag, name));
+                // Clap needs defaults that live as long as the process. This runs once, so leaking is fine.
                 let value: &'static OsStr = Box::leak(value.into_boxed_os_str());
                 arg.default_value(value)
             }
@@ -121,14 +120,14 @@ fn filled(
             }
         }
     });
-    command.mut_subcommands(|sub| filled(sub, read, told, wrong))
+    command.mut_subcommands(|sub| with_variables(sub, read, used, wrong))
 }
 
-/// `value` as `arg` takes it.
+/// `value` in the spelling that `arg` parses.
 ///
 /// # Errors
-/// What it takes instead.
-fn taken(arg: &Arg, value: &OsStr) -> Result<OsString, String> {
+/// The values that `arg` accepts.
+fn accepted(arg: &Arg, value: &OsStr) -> Result<OsString, String> {
     let text = value.to_string_lossy();
     if is_switch(arg) {
         let is = |words: [&str; 4]| words.iter().any(|word| word.eq_ignore_ascii_case(&text));
@@ -147,15 +146,15 @@ fn taken(arg: &Arg, value: &OsStr) -> Result<OsString, String> {
     }
 }
 
-/// Whether `arg` is on or off.
+/// Whether `arg` is a switch.
 fn is_switch(arg: &Arg) -> bool {
     matches!(arg.get_action(), clap::ArgAction::SetTrue)
         || arg.get_value_parser().type_id() == TypeId::of::<bool>()
 }
 
-/// `text`, which names a flag that nobody wrote, with the variable that its value came from.
-fn with_variable(mut text: String, words: &[OsString], told: &[(String, String)]) -> String {
-    for (flag, name) in told.iter().filter(|(flag, _)| !flag.is_empty()) {
+/// Clap's error `text`. If it names a flag that is not among the arguments, adds the variable that the value came from.
+fn with_variable(mut text: String, words: &[OsString], used: &[(String, String)]) -> String {
+    for (flag, name) in used.iter().filter(|(flag, _)| !flag.is_empty()) {
         let is_written = words
             .iter()
             .any(|w| w.to_str().is_some_and(|w| w == flag || w.starts_with(&format!("{flag}="))));
@@ -166,17 +165,18 @@ fn with_variable(mut text: String, words: &[OsString], told: &[(String, String)]
     text
 }
 
-/// What clap says about `words`, without those that may hold a secret.
+/// Clap's error `text` about `words`, without the words that may hold a secret.
 fn without_secrets(text: &str, words: &[OsString]) -> String {
     let found = secret_words(words);
-    // What a shell has split off a secret may be short: it is found by clap's quotes.
-    let (short, long): (Vec<_>, Vec<_>) = found.iter().partition(|word| word.len() < SHORTEST);
+    // A shell may have split a secret with spaces, so parts can be short: replace those only between clap's quotes.
+    let (short, long): (Vec<_>, Vec<_>) =
+        found.iter().partition(|word| word.len() < MIN_UNQUOTED_LEN);
     let text = Secrets::new(long.into_iter().map(String::as_str)).scrub(text);
     short.iter().fold(text, |text, word| text.replace(&format!("'{word}'"), "'…'"))
 }
 
-/// The words that may hold a secret. A password or a seed phrase with spaces, and without quotes, is
-/// split by the shell: after a value that is not whole, everything up to the next flag belongs to it.
+/// The arguments that may hold a secret. The shell splits an unquoted password or seed phrase at spaces, so after an
+/// incomplete value everything up to the next flag is part of the secret.
 fn secret_words(words: &[OsString]) -> Vec<String> {
     let (mut found, mut flag, mut is_open) = (vec![], None, false);
     for word in words.iter().skip(1).map(|word| word.to_string_lossy()) {
@@ -189,7 +189,7 @@ fn secret_words(words: &[OsString]) -> Vec<String> {
             (flag, is_open) = (name, false);
             continue;
         };
-        let whole = is_whole(name.as_deref(), &value);
+        let whole = is_complete(name.as_deref(), &value);
         if is_open && name.is_none() || whole.is_some() {
             found.push(value);
         }
@@ -198,18 +198,16 @@ fn secret_words(words: &[OsString]) -> Vec<String> {
     found
 }
 
-/// Whether `value` of the flag `name` is all of an address or a path; [`None`] where it can be no
-/// secret.
-fn is_whole(name: Option<&str>, value: &str) -> Option<bool> {
+/// Whether the possibly secret `value` of the flag `name` is complete; [`None`] if it cannot be a secret.
+fn is_complete(name: Option<&str>, value: &str) -> Option<bool> {
     let is_address = value.contains("://") || value.contains('@');
     match name {
-        Some(name) if KEYS.contains(&name) => Some(Path::new(value).exists()),
-        Some(name) if ADDRESSES.contains(&name) => Some(Parts::read(value).is_ok()),
+        Some(name) if KEY_FLAGS.contains(&name) => Some(Path::new(value).exists()),
+        Some(name) if SECRET_URL_FLAGS.contains(&name) => Some(Parts::read(value).is_ok()),
         _ if is_address => Some(Parts::read(value).is_ok()),
-        // A mistyped address is shorter, and no secret.
         _ => {
             let is_list = value.contains([' ', ',', '[']);
-            ((is_list || value.len() >= SHORTEST_KEY) && looks_like_a_key(value)).then_some(true)
+            ((is_list || value.len() >= MIN_KEY_LEN) && looks_like_a_key(value)).then_some(true)
         }
     }
 }
@@ -230,7 +228,7 @@ mod tests {
         })
     }
 
-    /// Every variable that clap would read, with whether it is a switch.
+    /// Every environment variable of the command line, and whether it is a switch.
     fn variables() -> Vec<(String, bool)> {
         let mut todo = vec![Cli::command()];
         let mut out = vec![];
@@ -245,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn every_switch_takes_what_people_write_for_yes_and_no() {
+    fn every_switch_accepts_the_usual_words_for_yes_and_no() {
         let switches: Vec<_> = variables().into_iter().filter(|v| v.1).map(|v| v.0).collect();
         assert!(switches.iter().any(|name| name == "CONTROL_ROOM_READ_ONLY"), "{switches:?}");
         assert!(switches.len() >= 3, "{switches:?}");
@@ -272,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_is_empty_is_unset() {
+    fn an_empty_variable_counts_as_unset() {
         for (name, _) in variables() {
             for value in ["", "  ", "\r\n"] {
                 let cli = line(&["status"], &[(&name, value)]).unwrap().common;
@@ -294,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tilde_in_the_path_of_the_configuration_is_home_however_it_is_given() {
+    fn a_tilde_in_the_path_of_the_configuration_is_expanded() {
         let home = etcetera::home_dir().unwrap();
         for words in [&["--config", "~/x.toml"] as &[&str], &["--config=~/x.toml"]] {
             let cli = line(&[&["config", "check"][..], words].concat(), &[]).unwrap();
@@ -306,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn space_and_line_ends_around_a_value_are_no_part_of_it() {
+    fn space_and_line_ends_around_a_value_are_trimmed() {
         let set = [
             ("CONTROL_ROOM_RPC_URL", " https://a.example/key \r\n"),
             ("CONTROL_ROOM_DATA_DIR", "/data \r"),
@@ -321,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_comes_before_its_variable_wherever_it_stands() {
+    fn a_flag_overrides_its_variable_before_and_after_the_command() {
         let set = [("CONTROL_ROOM_RPC_URL", "https://v.example"), ("CONTROL_ROOM_ASCII", "0")];
         for words in [
             ["--rpc-url", "https://f.example", "--ascii", "status"],
@@ -335,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_a_variable_cannot_have_names_it_and_what_it_can_have() {
+    fn a_wrong_value_of_a_variable_is_refused_with_the_allowed_values() {
         let refused = line(&["status"], &[("CONTROL_ROOM_THEME", "postgres://u:hunter2@h/x")]);
         let refused = refused.unwrap_err();
         assert!(refused.contains("CONTROL_ROOM_THEME") && refused.contains("mono"), "{refused}");
@@ -343,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn help_names_variables_and_tells_no_value() {
+    fn help_names_variables_and_never_their_values() {
         let help = line(&["--help"], &[("CONTROL_ROOM_KEYPAIR", "[12,34]")]).unwrap_err();
         assert!(help.contains("CONTROL_ROOM_KEYPAIR") && !help.contains("12,34"), "{help}");
     }

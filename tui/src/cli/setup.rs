@@ -1,4 +1,4 @@
-//! The command line of what comes before a proposal and after its end. Values only.
+//! Arguments of the set-up commands: `multisig`, `program`, `buffer`, `close`.
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -9,9 +9,9 @@ use super::Output;
 use super::governance::{ProposeChange, ProposeDissolve, ProposeTransfer};
 use crate::config::{KeyFile, home::parser as path};
 
-/// Whether to sign, and how to print.
+/// Whether to sign, and how to print. Part of every set-up command that signs.
 #[derive(Args, Clone, Copy, Debug, Default)]
-pub struct Go {
+pub struct SignArgs {
     /// Sign and send; without it only the preflight is printed
     #[arg(long)]
     pub yes: bool,
@@ -31,7 +31,7 @@ pub enum Multisig {
     ProposeDissolve(ProposeDissolve),
 }
 
-/// A new multisig.
+/// Arguments of `multisig create`.
 #[derive(Args, Debug)]
 pub struct MultisigCreate {
     /// Approvals that lock a proposal; more than half of the voters
@@ -55,7 +55,7 @@ pub struct MultisigCreate {
     /// A member, with every role or with some: ADDRESS[:propose+vote+execute]; give it once for
     /// each member
     #[arg(long = "member", value_name = "ADDRESS[:ROLES]", required = true, value_parser = member)]
-    pub members: Vec<Member>,
+    pub members: Vec<MemberSpec>,
     /// Who may veto, pause for three days and roll back, and nothing else; not a member
     #[arg(long, value_name = "ADDRESS")]
     pub guardian: Option<Pubkey>,
@@ -67,19 +67,19 @@ pub struct MultisigCreate {
     pub allow_durable_nonce: bool,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }
 
-/// A member to be.
+/// A new member, as `--member ADDRESS[:ROLES]` gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Member {
+pub struct MemberSpec {
     /// The key that signs.
     pub key: Pubkey,
     /// Bits of [`role`].
     pub roles: u8,
 }
 
-pub(super) fn member(text: &str) -> Result<Member, String> {
+pub(super) fn member(text: &str) -> Result<MemberSpec, String> {
     let (key, roles) = text.split_once(':').unwrap_or((text, "propose+vote+execute"));
     let key = key.parse().map_err(|_| format!("{key} is not an address"))?;
     let mut bits = 0;
@@ -91,7 +91,7 @@ pub(super) fn member(text: &str) -> Result<Member, String> {
             _ => return Err(format!("{name:?} is not a role: propose, vote or execute")),
         };
     }
-    Ok(Member { key, roles: bits })
+    Ok(MemberSpec { key, roles: bits })
 }
 
 /// Programs.
@@ -105,7 +105,7 @@ pub enum Program {
     ProposeTransfer(ProposeTransfer),
 }
 
-/// A program to register.
+/// Arguments of `program register`.
 #[derive(Args, Debug)]
 pub struct Register {
     /// The program
@@ -114,15 +114,15 @@ pub struct Register {
     /// The multisig that will decide about its upgrades
     #[arg(long, value_name = "ADDRESS")]
     pub multisig: Pubkey,
-    /// Version of its accounts now
+    /// Current version of its accounts
     #[arg(long = "version", value_name = "N")]
     pub number: u16,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }
 
-/// A program to extend.
+/// Arguments of `program extend`.
 #[derive(Args, Debug)]
 pub struct Extend {
     /// The program
@@ -133,7 +133,7 @@ pub struct Extend {
     pub bytes: u32,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }
 
 /// Buffers.
@@ -147,7 +147,7 @@ pub enum Buffer {
     Show(Show),
 }
 
-/// Code to upload.
+/// Arguments of `buffer upload`.
 #[derive(Args, Debug)]
 pub struct Upload {
     /// The ELF, as `cargo build-sbf` writes it
@@ -165,7 +165,7 @@ pub struct Upload {
     pub resume: Option<KeyFile>,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }
 
 /// What a buffer is for.
@@ -186,7 +186,7 @@ impl From<Role> for BufferRole {
     }
 }
 
-/// A buffer to freeze.
+/// Arguments of `buffer freeze`.
 #[derive(Args, Debug)]
 pub struct Freeze {
     /// The buffer
@@ -200,10 +200,10 @@ pub struct Freeze {
     pub role: Role,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }
 
-/// A buffer to look at.
+/// Arguments of `buffer show`.
 #[derive(Args, Debug)]
 pub struct Show {
     /// The buffer
@@ -214,7 +214,7 @@ pub struct Show {
     pub output: Output,
 }
 
-/// What to close.
+/// Arguments of `close`.
 #[derive(Args, Debug)]
 pub struct Close {
     /// Address of the proposal, or its id [default: the one that is left]
@@ -235,7 +235,7 @@ pub struct Close {
     pub state: Option<Pubkey>,
     /// The rest.
     #[command(flatten)]
-    pub go: Go,
+    pub sign: SignArgs,
 }
 
 #[cfg(test)]
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn a_member_has_every_role_or_those_named() {
         let key = Pubkey::new_from_array([7; 32]);
-        assert_eq!(member(&key.to_string()), Ok(Member { key, roles: role::ALL }));
+        assert_eq!(member(&key.to_string()), Ok(MemberSpec { key, roles: role::ALL }));
         let some = member(&format!("{key}:vote+execute")).unwrap();
         assert_eq!(some.roles, role::VOTE | role::EXECUTE);
         for bad in [format!("{key}:"), format!("{key}:vote,execute"), "x:vote".to_owned()] {

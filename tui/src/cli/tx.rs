@@ -1,10 +1,10 @@
-//! The command line of `tx`. Values only.
+//! Arguments of `tx`.
 use backend::Signature;
 use clap::Args;
 
 use super::Output;
 
-/// One transaction.
+/// Arguments of `tx`.
 #[derive(Args, Debug)]
 pub struct Tx {
     /// Its signature, in base58
@@ -30,7 +30,7 @@ mod tests {
     use crate::cli::Cli;
 
     #[test]
-    fn what_is_no_signature_is_named_with_what_one_looks_like_and_where_to_get_it() {
+    fn a_wrong_signature_is_refused_with_what_one_looks_like() {
         let read = |text: &str| Cli::try_parse_from(["control-room", "tx", text]);
         // An address is 32 bytes.
         for wrong in ["abc", "11111111111111111111111111111111", "0OIl"] {

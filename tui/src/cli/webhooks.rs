@@ -1,5 +1,4 @@
-//! Commands about webhooks. What they are told is in the configuration; how far they are, in the
-//! store.
+//! Arguments of `webhooks`. The configuration says what each webhook receives; the store, what it has received.
 use clap::{Args, Subcommand};
 
 use super::Output;
@@ -7,15 +6,15 @@ use super::Output;
 /// Webhooks.
 #[derive(Subcommand, Debug)]
 pub enum Webhooks {
-    /// Print how far each webhook is, and what it would not take
+    /// Print which messages each webhook has received, and which it refused
     List(Output),
-    /// Send again what a webhook would not take
+    /// Send refused messages again
     Retry(Retry),
     /// Send one signed test message
     Test(Test),
 }
 
-/// What is sent again.
+/// Arguments of `webhooks retry`.
 #[derive(Args, Debug)]
 #[command(group(clap::ArgGroup::new("which").required(true).args(["id", "all"])))]
 pub struct Retry {
@@ -33,7 +32,7 @@ pub struct Retry {
     pub output: Output,
 }
 
-/// Where the test goes.
+/// Arguments of `webhooks test`.
 #[derive(Args, Debug)]
 pub struct Test {
     /// The webhook's name

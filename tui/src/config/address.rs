@@ -1,16 +1,16 @@
-//! An address that may hold a password or an access key: printing it shows neither.
+//! A URL that may contain a password or an access key. Its `Debug` form shows neither.
 use std::fmt;
 
 use indexer::ops::redact::shown;
 use serde::Deserialize;
 
-/// The address of a node or a database.
+/// The URL of a node or a database.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
 pub struct Address(String);
 
 impl Address {
-    /// All of it: only to connect, and to keep it out of messages.
+    /// The whole URL. Only for connecting, and for removing it from messages.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,11 +1,10 @@
-//! Whether a configuration file can work, said before anything is started with it. Reads the file and
-//! looks whether the key file is there; connects to nothing and reads no secret.
+//! `config check`: finds mistakes in a configuration file before anything runs with it. Reads only this file and checks
+//! that the key file exists; connects to nothing and reads no secret.
 use std::{io::ErrorKind, path::Path};
 
 use anyhow::{Context, Result, bail};
 
-use super::{File, KeyFile, expanded, nodes, webhooks};
-use crate::cli::Common;
+use super::{File, Flags, KeyFile, expanded, nodes, webhooks};
 
 /// Checks the file at `path`.
 ///
@@ -14,17 +13,17 @@ use crate::cli::Common;
 pub fn check_file(path: &Path) -> Result<()> {
     let file = File::read(path)?;
     let sound = || -> Result<()> {
-        nodes::nodes(&Common::default(), file.rpc_url, file.ws_url, file.endpoints)?;
+        nodes::nodes(&Flags::default(), file.rpc_url, file.ws_url, file.endpoints)?;
         file.database_url.iter().try_for_each(nodes::check_database)?;
         file.keypair.iter().try_for_each(check_key_file)?;
         let folders = [("data_dir", file.data_dir), ("log_file", file.log_file)];
         folders.into_iter().try_for_each(|(key, path)| expanded(key, path).map(|_| ()))?;
-        webhooks::settled(file.webhooks).map(|_| ())
+        webhooks::validated(file.webhooks).map(|_| ())
     };
     sound().with_context(|| format!("The configuration {} cannot work", path.display()))
 }
 
-/// Whether the key file is there. Its content is read by `doctor` and by whoever signs.
+/// Whether the key file exists. Only `doctor` and signing commands read its content.
 fn check_key_file(key: &KeyFile) -> Result<()> {
     const NEXT: &str =
         "Correct keypair, or take it out: then everything is shown and nothing can be signed.";
@@ -41,10 +40,10 @@ fn check_key_file(key: &KeyFile) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::PRINTED;
+    use crate::config::DEFAULT_FILE;
 
     #[test]
-    fn a_file_that_cannot_work_is_not_called_fine() {
+    fn every_kind_of_mistake_is_found_and_names_its_place() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
         for (text, name) in [
@@ -70,7 +69,7 @@ mod tests {
             assert!(error.contains(name) && error.contains("config.toml"), "{error}");
         }
         let there = format!("keypair = '{}'", path.display());
-        for text in [PRINTED, &there] {
+        for text in [DEFAULT_FILE, &there] {
             std::fs::write(&path, text).unwrap();
             check_file(&path).unwrap();
         }

@@ -1,4 +1,4 @@
-//! The configuration file: its keys, and how it is read.
+//! The configuration file: its keys, its parser, and the template that `config print-default` prints.
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -11,28 +11,28 @@ use serde::{Deserialize, Deserializer, Serialize};
 use solana_pubkey::Pubkey;
 
 use super::{Address, KeyFile, priority_fee, webhooks::WebhookKeys};
-use crate::{notify::Way, text::clean, theme::ThemeName};
+use crate::{notify::NotifyMethod, text::clean, theme::ThemeName};
 
-/// Longest name of a key or a choice that a message repeats.
-const LONGEST_NAME: usize = 24;
+/// Error texts repeat the name of a key or a choice only up to this length; a longer one may be a secret.
+const MAX_NAME_LEN: usize = 24;
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
-    /// Failures.
+    /// Errors only.
     Error,
-    /// And what should not be.
+    /// Also warnings.
     Warn,
-    /// And what happens.
+    /// Also what happens.
     #[default]
     Info,
-    /// And how.
+    /// Also details.
     Debug,
 }
 
 impl LogLevel {
-    /// Its name in a filter.
+    /// The name in a filter of `tracing`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -54,84 +54,63 @@ pub enum LogFormat {
     Json,
 }
 
-/// One node.
+/// One entry of `endpoints`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodeKeys {
-    /// Its JSON-RPC.
     pub rpc_url: Address,
-    /// Its websocket.
     pub ws_url: Option<Address>,
 }
 
-/// What `index` does.
+/// The section `[index]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IndexKeys {
-    /// Where health and counts are served.
+    /// Address of /healthz, /readyz and /metrics.
     pub listen: Option<SocketAddr>,
-    /// How the log is written; it goes to stderr where no file is named.
+    /// If set, the log goes to stderr unless `log_file` is set too.
     pub log_format: Option<LogFormat>,
-    /// How often all accounts are read again, seconds.
+    /// How often all accounts are read again.
     pub reconcile_seconds: Option<NonZeroU64>,
-    /// Most slots that the mirror or its node may lag.
+    /// Slots that the mirror or its node may lag.
     pub behind_slots: Option<NonZeroU64>,
 }
 
-/// For how many days things are kept; without a number for ever.
+/// The section `[retention]`: days that rows are kept, for ever without a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetentionKeys {
-    /// Notes about what happened here.
+    /// Events of this machine, such as reconnects and repairs.
     pub ops_days: Option<NonZeroU32>,
-    /// Announcements that were sent.
+    /// Announcements that every webhook has received.
     pub outbox_days: Option<NonZeroU32>,
     /// Records and backups of closed accounts.
     pub closed_days: Option<NonZeroU32>,
 }
 
-/// The file's content.
+/// The content of the file. `Settings` documents the keys that it has too.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct File {
-    /// JSON-RPC of the node.
     pub rpc_url: Option<Address>,
-    /// Its websocket.
     pub ws_url: Option<Address>,
-    /// Further nodes, in the order in which they are turned to.
     pub endpoints: Vec<NodeKeys>,
-    /// The key file that signs.
     pub keypair: Option<KeyFile>,
-    /// Micro-lamports per compute unit, on top of the base fee.
     #[serde(deserialize_with = "priority_fee::deserialize")]
     pub priority_fee: Option<u64>,
-    /// Longest wait for the outcome of what was sent, seconds.
     pub outcome_timeout_seconds: Option<NonZeroU64>,
-    /// Postgres instead of a file.
     pub database_url: Option<Address>,
-    /// Mirror and archive.
     pub data_dir: Option<PathBuf>,
-    /// Whether writing is switched off.
     pub read_only: bool,
-    /// How notices are given.
-    pub notify: Option<Way>,
-    /// Colours.
+    pub notify: Option<NotifyMethod>,
     pub theme: Option<ThemeName>,
-    /// Whether to stay within ASCII.
     pub ascii: bool,
-    /// Whether the wheel moves the selection.
     pub mouse: bool,
-    /// Where to log.
     pub log_file: Option<PathBuf>,
-    /// How much.
     pub log_level: Option<LogLevel>,
-    /// What `index` does.
     pub index: IndexKeys,
-    /// For how long things are kept.
     pub retention: RetentionKeys,
-    /// Whom announcements are delivered to.
     pub webhooks: Vec<WebhookKeys>,
-    /// Names for addresses.
     #[serde(deserialize_with = "names")]
     pub names: BTreeMap<Pubkey, String>,
 }
@@ -150,10 +129,10 @@ fn names<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<Pubkey, String>, D:
 }
 
 impl File {
-    /// Reads and checks the file at `path`.
+    /// Reads and parses the file at `path`.
     ///
     /// # Errors
-    /// A sentence with the file and, where there is one, the line.
+    /// What is wrong, with the file and the line.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| {
             format!(
@@ -164,7 +143,7 @@ impl File {
         toml::from_str(&text).map_err(|e| {
             let at = e.span().map_or(0, |s| s.start);
             let line = text.bytes().take(at).filter(|b| *b == b'\n').count().saturating_add(1);
-            let message = told(e.message());
+            let message = without_value(e.message());
             anyhow!(
                 "The configuration {} has a mistake in line {line}: {message}. `control-room config print-default` shows every key.",
                 path.display()
@@ -173,8 +152,8 @@ impl File {
     }
 }
 
-/// What is wrong with a value, without the value: it may be a password or a key on the wrong line.
-fn told(message: &str) -> String {
+/// The error text of the TOML parser without the value, which may be a password or a key on the wrong line.
+fn without_value(message: &str) -> String {
     let message = message.replace('\n', " ");
     let kinds = ["invalid type: ", "invalid value: "];
     let found = kinds.iter().find_map(|kind| Some((kind, message.strip_prefix(kind)?)));
@@ -183,25 +162,25 @@ fn told(message: &str) -> String {
         let wanted = rest.rsplit_once(", expected ").map_or("another", |(_, wanted)| wanted);
         return format!("{kind}{found}, expected {wanted}");
     }
-    // A name of a key or of a choice is repeated, so that it can be found.
+    // The name of a key or of a choice is repeated, so that the operator finds it.
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    let (said, wanted) = match message.rsplit_once("`, expected ") {
-        Some((said, wanted)) => (said, format!("`, expected {wanted}")),
+    let (before, wanted) = match message.rsplit_once("`, expected ") {
+        Some((before, wanted)) => (before, format!("`, expected {wanted}")),
         None => match message.rsplit_once('`') {
-            Some((said, rest)) => (said, format!("`{rest}")),
+            Some((before, rest)) => (before, format!("`{rest}")),
             None => return message,
         },
     };
-    match said.split_once('`') {
-        Some((what, name)) if name.len() > LONGEST_NAME || !name.chars().all(is_name) => {
+    match before.split_once('`') {
+        Some((what, name)) if name.len() > MAX_NAME_LEN || !name.chars().all(is_name) => {
             format!("{what}`…{wanted}")
         }
         _ => message,
     }
 }
 
-/// The file with every key, each at its default and commented out.
-pub const PRINTED: &str = r#"# Control room. Flags come first, then CONTROL_ROOM_* variables, then this file.
+/// The template with every key, commented out and set to its default or an example.
+pub const DEFAULT_FILE: &str = r#"# Control room. Flags come first, then CONTROL_ROOM_* variables, then this file.
 
 # JSON-RPC of the node, and its websocket; without ws_url the port after rpc_url's is taken.
 # rpc_url = "http://127.0.0.1:8899"
@@ -210,9 +189,9 @@ pub const PRINTED: &str = r#"# Control room. Flags come first, then CONTROL_ROOM
 # Further nodes of the same cluster: when one fails or falls behind, the mirror goes on with the next.
 # endpoints = [{ rpc_url = "https://other.example", ws_url = "wss://other.example" }]
 
-# Whom what is final is announced to while `control-room index` runs, each also possible as a [[webhooks]]
-# section of its own: proposals that were created, approved, ready, executed and so on. Messages are
-# signed; the secret is in a file that only you can read, or in the variable that secret_env names.
+# Where finalized events are announced while `control-room index` runs: proposals that were created, approved,
+# ready, executed and so on. Each webhook can also be a [[webhooks]] section. Messages are signed; the secret is
+# in a file that only you can read, or in the variable that secret_env names.
 # kinds: all of them where the key is left out. format: json, discord or slack. templates: a text for
 # each kind, with {name}, {what}, {id}, {version}, {eta}, {actor}, {program}, {proposal}, {multisig},
 # {signature} and {slot}.
@@ -258,16 +237,16 @@ pub const PRINTED: &str = r#"# Control room. Flags come first, then CONTROL_ROOM
 # listen = "127.0.0.1:9464"
 # Logs to stderr where no log_file is named; text or json.
 # log_format = "text"
-# How often all accounts are read again: only that finds every closed one.
+# How often all accounts are read again: only that finds every closed account.
 # reconcile_seconds = 60
-# Most slots that the mirror may lag before it counts as unhealthy, or its node before it is left.
+# Slots that the mirror may lag before it counts as unhealthy, or its node before the next one is used.
 # behind_slots = 20
 
 # Days after which the mirror forgets; without a number never. The audit log is always kept.
 [retention]
 # What happened here and not on chain: reconnects, repairs.
 # ops_days = 90
-# Announcements that every webhook has been told of.
+# Announcements that every webhook has received.
 # outbox_days = 90
 # Records and backups of accounts that are closed.
 # closed_days = 365
@@ -282,7 +261,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mistake_is_explained_without_the_value() {
+    fn error_texts_of_the_parser_lose_the_value() {
         for (message, right) in [
             (
                 "invalid type: string \"a, expected b\", expected a boolean",
@@ -309,7 +288,7 @@ mod tests {
             ("duplicate key `a://b:c@d`", "duplicate key `…`"),
             ("string values must be quoted", "string values must be quoted"),
         ] {
-            assert_eq!(told(message), right);
+            assert_eq!(without_value(message), right);
         }
     }
 }

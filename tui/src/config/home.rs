@@ -1,5 +1,5 @@
-//! `~` at the beginning of a path. A shell replaces it only where it stands alone as a word: not in a
-//! file, not in a variable, not behind `--keypair=`.
+//! Replaces `~` at the start of a path. A shell does so only at the start of a word: not in a file, not in a variable, not
+//! after `--keypair=`.
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
@@ -34,8 +34,8 @@ fn expanded(path: &Path, home: impl Fn() -> Option<PathBuf>) -> Result<PathBuf, 
     })
 }
 
-/// Takes a path from the command line or a variable. An empty one is a mistake, for example a shell's
-/// variable that is not set: it would mean the folder that somebody happens to be in.
+/// Clap's parser of a path. An empty path is refused: it comes, for example, from an unset shell variable, and would mean
+/// the current folder.
 pub fn parser() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().try_map(|text: OsString| {
         if text.to_string_lossy().trim().is_empty() {
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tilde_is_home_and_another_users_is_refused() {
+    fn a_tilde_is_the_own_home_folder_and_another_users_is_refused() {
         let home = || Some(PathBuf::from("/home/bob"));
         for (path, right) in [
             ("~", "/home/bob"),

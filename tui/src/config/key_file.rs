@@ -1,5 +1,5 @@
-//! What names the key that signs: the path of a key file. People also put devices, prompts and the
-//! key itself there; each is told what works instead, and a key is never repeated.
+//! The setting that names the key file. People also write a device, a prompt or the key itself there. The error says what
+//! to write instead, and never repeats a key.
 use std::{ffi::OsString, fmt, path::PathBuf};
 
 use anyhow::{Result, anyhow, bail};
@@ -7,16 +7,16 @@ use serde::Deserialize;
 
 use super::home;
 
-/// Fewest characters of a key in one word: 32 bytes in base58.
-const SHORTEST_WORD: usize = 32;
-/// Fewest numbers of a list that is taken for a key.
-const SHORTEST_LIST: usize = 8;
-/// Fewest words that are taken for a seed phrase.
-const SHORTEST_PHRASE: usize = 3;
-/// What works instead of a device or a prompt.
-const INSTEAD: &str = "Name a key file as the Solana command line writes it, or leave the key out: then everything is shown and nothing is signed.";
+/// 32 bytes in base58 have at least this many characters.
+const MIN_ENCODED_KEY_LEN: usize = 32;
+/// A list of at least this many bytes looks like a key.
+const MIN_LIST_NUMBERS: usize = 8;
+/// At least this many lower-case words look like a seed phrase.
+const MIN_PHRASE_WORDS: usize = 3;
+/// The next step in the error about a device or a prompt.
+const KEY_FILE_ADVICE: &str = "Name a key file as the Solana command line writes it, or leave the key out: then everything is shown and nothing is signed.";
 
-/// What was given as the path of a key file, unread and unchecked.
+/// The value of `keypair` or `--keypair`. Nothing is checked before [`KeyFile::path`].
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct KeyFile(PathBuf);
@@ -34,7 +34,7 @@ impl From<PathBuf> for KeyFile {
 }
 
 impl fmt::Debug for KeyFile {
-    /// Not even the path: it may be the key.
+    /// Shows not even the path, because it may be the key itself.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyFile(..)")
     }
@@ -44,11 +44,11 @@ impl KeyFile {
     /// The path, with `~` replaced by the home folder.
     ///
     /// # Errors
-    /// What it is instead of a path, without repeating it.
+    /// What the value is instead of a path, without repeating it.
     pub fn path(&self) -> Result<PathBuf> {
         let text = self.0.to_string_lossy();
         if let Some(what) = device(&text) {
-            bail!("The key is set to {what}, which is not supported yet. {INSTEAD}");
+            bail!("The key is set to {what}, which is not supported yet. {KEY_FILE_ADVICE}");
         }
         if looks_like_a_key(&text) && !self.0.exists() {
             bail!(
@@ -59,7 +59,7 @@ impl KeyFile {
     }
 }
 
-/// The ways to sign that other tools take in place of a path.
+/// The name of a way to sign that Solana's own tools accept instead of a path.
 fn device(text: &str) -> Option<&'static str> {
     let begins =
         |with: &str| text.get(..with.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(with));
@@ -73,20 +73,19 @@ fn device(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether `text` has the form of a key in place of a path: a list of numbers, a word in base58, hex
-/// or base64, or a phrase.
+/// Whether `text` looks like a key instead of a path: a list of bytes, a word in base58, hex or base64, or a seed phrase.
 pub fn looks_like_a_key(text: &str) -> bool {
     let text = text.trim();
     let is_list = text.starts_with('[')
         || text.split([',', ' ', ';']).filter(|n| n.trim().parse::<u8>().is_ok()).count()
-            >= SHORTEST_LIST;
+            >= MIN_LIST_NUMBERS;
     let is_word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
     let words: Vec<_> = text.split_whitespace().collect();
-    let is_phrase = words.len() >= SHORTEST_PHRASE && words.iter().all(|word| is_word(word));
+    let is_phrase = words.len() >= MIN_PHRASE_WORDS && words.iter().all(|word| is_word(word));
     let is_coded = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '=');
-    // Base64 has slashes, too; a path has some name of usual length between two of them.
+    // Base64 contains slashes too, but few, and a whole key has a known length.
     let parts: Vec<_> = text.split('/').collect();
-    let is_long = text.len() >= SHORTEST_WORD
+    let is_long = text.len() >= MIN_ENCODED_KEY_LEN
         && parts.iter().all(|part| part.chars().all(is_coded))
         && (parts.len() == 1 || parts.len() < 6 && (86..=88).contains(&text.len()));
     is_list || is_phrase || is_long
@@ -103,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_or_a_prompt_is_named_with_what_works_instead() {
+    fn a_device_or_a_prompt_is_refused_with_the_next_step() {
         for (text, said) in [
             ("usb://ledger?key=0", "hardware wallet"),
             ("USB://trezor", "hardware wallet"),
@@ -133,7 +132,7 @@ mod tests {
             let error = refused(&text);
             assert!(error.contains("not a path"), "{error}");
             for part in text.split([',', ' ', '[', ']', '/']).filter(|p| p.len() >= 3) {
-                // Words of a phrase are words of a sentence, too.
+                // "able" is also part of words in the error text.
                 assert!(!error.contains(part) || part == "able", "{part}: {error}");
             }
             assert!(!format!("{:?}", KeyFile::from(OsString::from(text.as_str()))).contains(&text[..4]));

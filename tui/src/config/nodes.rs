@@ -1,28 +1,27 @@
-//! The nodes that the settings name, and whether an address can be what it is given as. Connects to
-//! nothing.
+//! Merges the nodes of flags and file, and checks every URL. Connects to nothing.
 use anyhow::{Result, anyhow, bail};
 use indexer::ops::redact::Parts;
 
-use super::{Address, Node, file::NodeKeys};
-use crate::cli::Common;
+use super::{Address, Flags, Node, file::NodeKeys};
 
-/// The node when none is named.
-const LOCAL: &str = "http://127.0.0.1:8899";
-/// Schemes of a node's address, and what that address is called wherever it was given.
-const HTTP: &[&str] = &["http", "https"];
-const RPC: &str = "the node (rpc_url, endpoints, --rpc-url or CONTROL_ROOM_RPC_URL)";
-/// The same for its websocket.
-const WS: &[&str] = &["ws", "wss"];
-const WEBSOCKET: &str = "the websocket (ws_url, endpoints, --ws-url or CONTROL_ROOM_WS_URL)";
+/// The node if none is named.
+const DEFAULT_RPC_URL: &str = "http://127.0.0.1:8899";
+/// Schemes of an RPC URL, and what error texts call it.
+const RPC_SCHEMES: &[&str] = &["http", "https"];
+const RPC_NAME: &str = "the node (rpc_url, endpoints, --rpc-url or CONTROL_ROOM_RPC_URL)";
+/// Schemes of a websocket URL, and what error texts call it.
+const WEBSOCKET_SCHEMES: &[&str] = &["ws", "wss"];
+const WEBSOCKET_NAME: &str = "the websocket (ws_url, endpoints, --ws-url or CONTROL_ROOM_WS_URL)";
 
-/// Schemes of a database, and what its address is called.
-const SQL: &[&str] = &["postgres", "postgresql"];
-const DATABASE: &str = "the database (database_url, --database-url or CONTROL_ROOM_DATABASE_URL)";
+/// Schemes of a database URL, and what error texts call it.
+const DATABASE_SCHEMES: &[&str] = &["postgres", "postgresql"];
+const DATABASE_NAME: &str =
+    "the database (database_url, --database-url or CONTROL_ROOM_DATABASE_URL)";
 
-/// The preferred node, and the others. A node named by a flag stands alone: the file's others may be
-/// of another cluster.
+/// The preferred node, and the others. A node named by a flag is the only one, because the file's nodes may be of another
+/// cluster.
 pub(super) fn nodes(
-    flags: &Common,
+    flags: &Flags,
     rpc: Option<Address>,
     ws: Option<Address>,
     further: Vec<NodeKeys>,
@@ -34,7 +33,7 @@ pub(super) fn nodes(
         match (rpc, flags.ws_url.clone().or(ws)) {
             (Some(rpc_url), ws_url) => list.push(NodeKeys { rpc_url, ws_url }),
             (None, Some(ws_url)) => {
-                list.push(NodeKeys { rpc_url: LOCAL.into(), ws_url: Some(ws_url) });
+                list.push(NodeKeys { rpc_url: DEFAULT_RPC_URL.into(), ws_url: Some(ws_url) });
             }
             (None, None) => {}
         }
@@ -43,24 +42,24 @@ pub(super) fn nodes(
     let mut list = list.into_iter().map(node).collect::<Result<Vec<_>>>()?.into_iter();
     let first = match list.next() {
         Some(first) => first,
-        None => node(NodeKeys { rpc_url: LOCAL.into(), ws_url: None })?,
+        None => node(NodeKeys { rpc_url: DEFAULT_RPC_URL.into(), ws_url: None })?,
     };
     Ok((first, list.collect()))
 }
 
 fn node(keys: NodeKeys) -> Result<Node> {
-    check(&keys.rpc_url, HTTP, RPC)?;
+    check(&keys.rpc_url, RPC_SCHEMES, RPC_NAME)?;
     let ws_url = keys.ws_url.unwrap_or_else(|| websocket_of(keys.rpc_url.as_str()).into());
-    check(&ws_url, WS, WEBSOCKET)?;
+    check(&ws_url, WEBSOCKET_SCHEMES, WEBSOCKET_NAME)?;
     Ok(Node { rpc_url: keys.rpc_url, ws_url })
 }
 
-/// Whether `url` can be the address of a database.
+/// Checks a database URL.
 ///
 /// # Errors
 /// What is wrong with it, without repeating it.
 pub(super) fn check_database(url: &Address) -> Result<()> {
-    check(url, SQL, DATABASE)
+    check(url, DATABASE_SCHEMES, DATABASE_NAME)
 }
 
 fn check(url: &Address, schemes: &[&str], what: &str) -> Result<()> {
@@ -75,8 +74,8 @@ fn check(url: &Address, schemes: &[&str], what: &str) -> Result<()> {
     }
 }
 
-/// The websocket that belongs to a node's RPC address: the next port where one is given, as a
-/// validator has it, else the same address.
+/// The websocket URL of a node, from its RPC URL: the next port if a port is given, as validators do, else the same
+/// address.
 fn websocket_of(rpc: &str) -> String {
     let (scheme, rest) = rpc.split_once("://").unwrap_or(("http", rpc));
     let scheme = if scheme == "https" { "wss" } else { "ws" };

@@ -1,16 +1,15 @@
-//! The priority fee as people write it: one rule and one sentence for the command line, the variable and
-//! the file.
+//! Parses the priority fee: one rule and one error text for the flag, the environment variable and the file.
 use backend::chain::{MAX_UNIT_PRICE, check_unit_price};
 use serde::{Deserialize, Deserializer, de::Error};
 
-/// What a priority fee can be.
+/// The error text, which says what a priority fee can be.
 fn allowed() -> String {
     format!(
         "a priority fee is a whole number of micro-lamports per compute unit, from 0 to {MAX_UNIT_PRICE}; 0 pays the base fee alone"
     )
 }
 
-/// Reads `text` of the command line or of a variable.
+/// Parses the flag or the environment variable.
 ///
 /// # Errors
 /// What a priority fee can be.
@@ -19,7 +18,7 @@ pub fn parse(text: &str) -> Result<u64, String> {
     check_unit_price(price)
 }
 
-/// Reads the value in the file.
+/// Parses the value in the file.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u64>, D::Error> {
     let wrong = || D::Error::custom(allowed());
     let number = i64::deserialize(d).map_err(|_| wrong())?;
@@ -35,7 +34,7 @@ mod tests {
     use crate::{cli::Cli, config::File};
 
     #[test]
-    fn flag_and_file_say_the_same_of_a_number_that_is_no_priority_fee() {
+    fn flag_and_file_refuse_a_wrong_priority_fee_with_the_same_text() {
         for wrong in ["-1", "0.5"] {
             let line = ["control-room", "status", "--priority-fee", wrong];
             let flag = Cli::try_parse_from(line).unwrap_err().to_string();

@@ -1,5 +1,5 @@
-//! The `[[webhooks]]` of the configuration: what is written there, and what was found right. Secrets
-//! are read only by who sends, and addresses are never shown whole: channels put keys into them.
+//! The `[[webhooks]]` of the configuration, as written and as checked. Secrets are read only before sending. URLs are
+//! never shown whole, because chat services put keys into them.
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
 use anyhow::{Result, anyhow, bail};
@@ -8,21 +8,19 @@ use serde::Deserialize;
 
 use super::{home, looks_like_a_key};
 
-/// One webhook as the file has it.
+/// One webhook as it is written in the file.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookKeys {
-    /// Its name.
     pub name: String,
-    /// Where it is.
     pub url: String,
-    /// The file that holds the secret.
+    /// The file with the secret; exclusive with `secret_env`.
     pub secret_file: Option<PathBuf>,
-    /// Or the environment variable that does.
+    /// The environment variable with the secret.
     pub secret_env: Option<String>,
-    /// What it is told; without, everything.
+    /// Kinds of announcements to send; [`None`] sends all.
     pub kinds: Option<Vec<String>>,
-    /// The shape of its messages.
+    /// Format of the messages.
     pub format: Option<String>,
     /// Texts by kind.
     #[serde(default)]
@@ -35,20 +33,19 @@ impl fmt::Debug for WebhookKeys {
     }
 }
 
-/// Where a secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum From {
+enum SecretSource {
     File(PathBuf),
     Env(String),
 }
 
-/// One webhook whose settings are right.
+/// One checked webhook.
 #[derive(Clone)]
 pub struct Webhook {
-    /// What it is told, where and how.
+    /// Host, kinds, format and templates.
     pub target: Target,
     url: String,
-    secret: From,
+    secret: SecretSource,
 }
 
 impl fmt::Debug for Webhook {
@@ -74,10 +71,10 @@ impl Webhook {
             );
         }
         let secret = match (secret_file, secret_env) {
-            (Some(path), None) => From::File(home::expand(&path).map_err(|why| {
+            (Some(path), None) => SecretSource::File(home::expand(&path).map_err(|why| {
                 anyhow!("The secret_file of the webhook {name:?} cannot be used: {why}")
             })?),
-            (None, Some(variable)) => From::Env(variable),
+            (None, Some(variable)) => SecretSource::Env(variable),
             (Some(_), Some(_)) => {
                 bail!("The webhook {name:?} has both secret_file and secret_env; keep one of them.")
             }
@@ -90,24 +87,28 @@ impl Webhook {
         Ok(Self { target, url, secret })
     }
 
-    /// Its name.
+    /// The name that commands use.
     pub fn name(&self) -> &str {
         &self.target.name
     }
 
-    /// Its address, key included: only to be kept out of logs and messages.
+    /// The whole URL. Only for removing it from logs and messages.
     pub fn address(&self) -> &str {
         &self.url
     }
 
-    /// The webhook with its secret.
+    /// Reads the secret and returns what the sender needs.
     ///
     /// # Errors
-    /// Where the secret should be, and what is wrong with it.
+    /// Where the secret was expected, and what is wrong with it.
     pub fn open(&self) -> Result<Arc<Hook>> {
         let (place, read) = match &self.secret {
-            From::File(path) => (format!("the file {}", path.display()), Secret::read(path)),
-            From::Env(name) => (format!("the environment variable {name}"), Secret::from_env(name)),
+            SecretSource::File(path) => {
+                (format!("the file {}", path.display()), Secret::read(path))
+            }
+            SecretSource::Env(name) => {
+                (format!("the environment variable {name}"), Secret::from_env(name))
+            }
         };
         let secret =
             read.map_err(|e| anyhow!("The secret of the webhook {}, {place}, {e}.", self.name()))?;
@@ -115,11 +116,11 @@ impl Webhook {
     }
 }
 
-/// What the file says about webhooks, if all of it is right.
+/// Checks all webhooks of the file.
 ///
 /// # Errors
 /// A sentence that names the webhook and what is wrong with it.
-pub fn settled(all: Vec<WebhookKeys>) -> Result<Vec<Webhook>> {
+pub fn validated(all: Vec<WebhookKeys>) -> Result<Vec<Webhook>> {
     let mut out: Vec<Webhook> = Vec::with_capacity(all.len());
     for keys in all {
         let webhook = Webhook::new(keys)?;
@@ -141,14 +142,14 @@ mod tests {
     }
 
     fn read(text: &str) -> Result<Vec<Webhook>> {
-        settled(toml::from_str::<Part>(text)?.webhooks)
+        validated(toml::from_str::<Part>(text)?.webhooks)
     }
 
     const ONE: &str =
         "[[webhooks]]\nname = 'multisig'\nurl = 'https://hooks.example/k3y-k3y-k3y'\n";
 
     #[test]
-    fn a_section_a_webhook_with_words_of_its_own() {
+    fn several_webhooks_keep_their_own_kinds_and_templates() {
         let text = format!(
             "{ONE}secret_env = 'MULTISIG'\nkinds = ['Executed', 'RolledBack']\nformat = 'slack'\n\
              [webhooks.templates]\nExecuted = 'v{{version}} of {{name}} runs'\n\
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_refused_by_name_and_without_the_address() {
+    fn a_mistake_names_the_webhook_and_not_its_url() {
         let env = "secret_env = 'X'\n";
         for (text, said) in [
             (ONE.to_owned(), "no secret"),
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_missing_is_named_with_its_place() {
+    fn a_missing_secret_is_reported_with_its_expected_place() {
         let all = read(&format!("{ONE}secret_env = 'CONTROL_ROOM_NO_SUCH_SECRET'\n")).unwrap();
         let error = all[0].open().unwrap_err().to_string();
         assert!(

@@ -1,4 +1,5 @@
-//! Commands on a proposal that sign: find it, prepare what would be signed, and sign only with `--yes`.
+//! Commands that sign something about one proposal: finds the proposal, prepares the intent, and signs only with
+//! `--yes`.
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -6,7 +7,7 @@ use backend::{Backend, FileSigner, Operation, Preflight, Signer, Verb};
 
 use super::{
     failed,
-    signing::{confirm, described},
+    signing::{confirm, preflight_json},
     target,
 };
 use crate::{
@@ -33,23 +34,22 @@ pub(super) async fn run(session: &Session, verb: Verb, args: &Act) -> Result<u8>
     prepare(session, verb, args, None).await?.finish(args).await
 }
 
-/// `veto` and `cancel`: one instruction of the program, which is a veto where the guardian signs it and a
-/// vote elsewhere. Each command signs only what it is called.
+/// `veto` and `cancel` send the same instruction: signed by the guardian it is a veto, signed by a member a vote
+/// to cancel. Each command refuses to sign the other's meaning.
 pub(super) async fn cancel(session: &Session, args: &Act, veto: bool) -> Result<u8> {
     let prepared = prepare(session, Verb::Cancel, args, None).await?;
     let preflight = &prepared.preflight;
     if preflight.intent.is_some()
-        && let Some(reason) = another_step(veto, preflight.step.name, &preflight.title)
+        && let Some(reason) = why_wrong_command(veto, preflight.step.name, &preflight.title)
     {
-        let value = args.output.json.then(|| described(preflight, None, Some(&reason)));
+        let value = args.output.json.then(|| preflight_json(preflight, None, Some(&reason)));
         return failed(reason, value.as_ref());
     }
     prepared.finish(args).await
 }
 
-/// Why the step called `name`, shown as `title`, is not what the command `veto`, or else `cancel`, may
-/// sign.
-fn another_step(veto: bool, name: &str, title: &str) -> Option<String> {
+/// Why the step `name`, with the title `title`, must not be signed by `veto` (if `veto`) or by `cancel`.
+fn why_wrong_command(veto: bool, name: &str, title: &str) -> Option<String> {
     match (veto, name == "veto") {
         (true, false) => Some(format!(
             "This key cannot veto: it would sign \"{title}\" instead. A veto takes the guardian's key; \
@@ -76,15 +76,15 @@ pub(super) async fn execute(session: &Session, args: &Execute) -> Result<u8> {
     prepare(session, Verb::Execute, &args.act, cosigner).await?.finish(&args.act).await
 }
 
-/// What would be signed, and with what.
+/// A preflight, and what is needed to submit it.
 struct Prepared {
-    /// Without its mirror where that is of another cluster.
+    /// Has no mirror if the mirror is of another cluster.
     session: Session,
     backend: Backend,
     preflight: Preflight,
 }
 
-/// Reads the chain and says what would be signed.
+/// Finds the proposal and makes the preflight from the chain.
 async fn prepare(
     session: &Session,
     verb: Verb,
@@ -121,7 +121,7 @@ mod tests {
             (false, "vote to cancel", false),
             (false, "cancel", false),
         ] {
-            let reason = another_step(veto, name, "Vote to cancel proposal 0");
+            let reason = why_wrong_command(veto, name, "Vote to cancel proposal 0");
             assert_eq!(reason.is_some(), refused, "{veto} {name} {reason:?}");
         }
     }

@@ -1,4 +1,5 @@
-//! `audit`: the log of events – printed, checked against itself, written to a file, told by its head.
+//! `audit list`, `verify`, `export` and `head`: prints the log of events, checks its chain of hashes, writes it
+//! to a file, and prints the newest hash.
 use std::{
     fs::File,
     io::{self, BufReader, BufWriter, Write},
@@ -17,45 +18,45 @@ use serde_json::{Value, json};
 
 use super::{cluster, failed, print, print_json};
 use crate::{
-    cli::mirror::{Audit, AuditExport, AuditList, AuditVerify, AuditWhat, ExportFormat},
+    cli::mirror::{Audit, AuditCommand, AuditExport, AuditList, AuditVerify, ExportFormat},
     session::Session,
     text::{clean, utc},
 };
 
-/// The exit code of a log that was changed.
-const CHANGED: u8 = 1;
+/// Exit code of `audit verify` when a row was changed after it was written.
+const CHANGED_EXIT_CODE: u8 = 1;
 
-/// Whether JSON was asked for.
+/// Whether the command has `--json`.
 pub(super) fn wants_json(args: &Audit) -> bool {
-    match &args.what {
+    match &args.command {
         None => args.list.output.json,
-        Some(AuditWhat::List(a)) => a.output.json,
-        Some(AuditWhat::Verify(a)) => a.output.json,
-        Some(AuditWhat::Export(a)) => a.json,
-        Some(AuditWhat::Head(output)) => output.json,
+        Some(AuditCommand::List(a)) => a.output.json,
+        Some(AuditCommand::Verify(a)) => a.output.json,
+        Some(AuditCommand::Export(a)) => a.json,
+        Some(AuditCommand::Head(output)) => output.json,
     }
 }
 
 pub(super) async fn run(session: &Session, args: &Audit) -> Result<u8> {
-    match &args.what {
+    match &args.command {
         None => list(session, &args.list).await,
-        Some(AuditWhat::List(args)) => list(session, args).await,
-        Some(AuditWhat::Verify(args)) => verify(session, args).await,
-        Some(AuditWhat::Export(args)) => write(session, args).await,
-        Some(AuditWhat::Head(output)) => head(session, output.json).await,
+        Some(AuditCommand::List(args)) => list(session, args).await,
+        Some(AuditCommand::Verify(args)) => verify(session, args).await,
+        Some(AuditCommand::Export(args)) => export_log(session, args).await,
+        Some(AuditCommand::Head(output)) => head(session, output.json).await,
     }
 }
 
 async fn list(session: &Session, args: &AuditList) -> Result<u8> {
     let refreshed = refresh_once(session.source(), Arc::clone(&session.store)).await;
-    let history = refreshed.map_err(|e| cluster::explained(session, &e))?.history;
+    let history = refreshed.map_err(|e| cluster::sentence_about(session, &e))?.history;
     let gap = history.map(|e| incomplete(&session.clean(&e)));
     let rows = session.store.audit(args.after, args.limit).await?;
     let fault = if args.check { check_chain(&*session.store).await? } else { None };
     let mut value = None;
     if args.output.json {
         value = Some(json!({
-            "rows": rows.iter().map(row).collect::<Vec<_>>(),
+            "rows": rows.iter().map(row_json).collect::<Vec<_>>(),
             "checked": args.check,
             "complete": gap.is_none(),
             "incomplete": gap,
@@ -82,21 +83,21 @@ async fn list(session: &Session, args: &AuditList) -> Result<u8> {
         }
     }
     let broken = fault.map(|fault| format!("The audit log is broken: {}", fault.what));
-    told(value.as_ref(), broken.or(gap))
+    print_or_fail(value.as_ref(), broken.or(gap))
 }
 
-/// The sentence about a log that ends before the chain's history does.
+/// Says that the log lacks events of the chain, and why.
 fn incomplete(reason: &impl std::fmt::Display) -> String {
     format!("The audit log is not complete. {reason}")
 }
 
-/// The same about the log in the store, as the mirror noted it.
-async fn noted(session: &Session) -> Result<Option<String>> {
+/// The reason that the indexer stored why the log is incomplete, as such a sentence.
+async fn stored_gap(session: &Session) -> Result<Option<String>> {
     let trouble = audit::trouble(&*session.store).await?;
     Ok(trouble.map(|reason| incomplete(&session.clean(&reason))))
 }
 
-fn row(r: &AuditRow) -> Value {
+fn row_json(r: &AuditRow) -> Value {
     json!({
         "seq": r.seq,
         "time": r.time,
@@ -111,20 +112,21 @@ fn row(r: &AuditRow) -> Value {
     })
 }
 
-/// What a check found, of the mirror or of an export.
-struct Checked {
-    whole: String,
+/// What `audit verify` found in the mirror or in an export.
+struct LogCheck {
+    summary: String,
     head: [u8; 32],
     rows: u64,
-    /// Where, and what is wrong.
+    /// The place in JSON, and what is wrong there.
     faults: Vec<(Value, String)>,
+    /// Faults beyond `--limit`.
     more: u64,
 }
 
 async fn verify(session: &Session, args: &AuditVerify) -> Result<u8> {
     let (checked, gap) = match &args.file {
-        Some(path) => (of_export(path, args.limit)?, None),
-        None => (of_mirror(session, args.limit).await?, noted(session).await?),
+        Some(path) => (check_file(path, args.limit)?, None),
+        None => (check_mirror(session, args.limit).await?, stored_gap(session).await?),
     };
     let found = u64::try_from(checked.faults.len()).unwrap_or(u64::MAX);
     let found = found.saturating_add(checked.more);
@@ -150,7 +152,7 @@ async fn verify(session: &Session, args: &AuditVerify) -> Result<u8> {
         if checked.more > 0 {
             print(&format!("{} more faults; --limit {found} prints all.", checked.more))?;
         }
-        print(&checked.whole)?;
+        print(&checked.summary)?;
         if found == 0 {
             print("Nothing was changed after it was written.")?;
             if let Some(reason) = gap {
@@ -158,10 +160,10 @@ async fn verify(session: &Session, args: &AuditVerify) -> Result<u8> {
             }
         }
     }
-    Ok(if found == 0 { 0 } else { CHANGED })
+    Ok(if found == 0 { 0 } else { CHANGED_EXIT_CODE })
 }
 
-/// `table row column` of a fault, or the line of an export.
+/// `table row field` of a fault in the mirror, or `line N field` of one in an export.
 fn place_text(place: &Value) -> String {
     let of = |key: &str| match place.get(key) {
         Some(Value::String(text)) => text.clone(),
@@ -174,9 +176,9 @@ fn place_text(place: &Value) -> String {
     }
 }
 
-async fn of_mirror(session: &Session, limit: usize) -> Result<Checked> {
+async fn check_mirror(session: &Session, limit: usize) -> Result<LogCheck> {
     let report = check_store(&*session.store, limit).await?;
-    let whole = format!(
+    let summary = format!(
         "Checked {} audit rows and {} accounts. Head {}.",
         report.audit_rows,
         report.accounts,
@@ -185,8 +187,8 @@ async fn of_mirror(session: &Session, limit: usize) -> Result<Checked> {
     let faults = report.faults.into_iter();
     let faults =
         faults.map(|f| (json!({"table": f.table, "row": f.row, "field": f.field}), f.what));
-    Ok(Checked {
-        whole,
+    Ok(LogCheck {
+        summary,
         head: report.audit_head,
         rows: report.audit_rows,
         faults: faults.collect(),
@@ -194,12 +196,12 @@ async fn of_mirror(session: &Session, limit: usize) -> Result<Checked> {
     })
 }
 
-fn of_export(path: &Path, limit: usize) -> Result<Checked> {
+fn check_file(path: &Path, limit: usize) -> Result<LogCheck> {
     let file = File::open(path).with_context(|| {
         format!("The export {} cannot be read. Check the path.", path.display())
     })?;
     let report = check_export(BufReader::new(file), limit)?;
-    let whole = format!(
+    let summary = format!(
         "Checked {} rows. The last is row {} with hash {}: compare them with `audit head` of a mirror.",
         report.rows,
         report.seq,
@@ -207,8 +209,8 @@ fn of_export(path: &Path, limit: usize) -> Result<Checked> {
     );
     let faults = report.faults.into_iter();
     let faults = faults.map(|f| (json!({"line": f.line, "field": f.field}), f.what));
-    Ok(Checked {
-        whole,
+    Ok(LogCheck {
+        summary,
         head: report.head,
         rows: report.rows,
         faults: faults.collect(),
@@ -216,7 +218,7 @@ fn of_export(path: &Path, limit: usize) -> Result<Checked> {
     })
 }
 
-async fn write(session: &Session, args: &AuditExport) -> Result<u8> {
+async fn export_log(session: &Session, args: &AuditExport) -> Result<u8> {
     let format = match (args.format, &args.output) {
         (Some(ExportFormat::Csv), _) => FileFormat::Csv,
         (Some(ExportFormat::Jsonl), _) | (None, None) => FileFormat::JsonLines,
@@ -224,16 +226,16 @@ async fn write(session: &Session, args: &AuditExport) -> Result<u8> {
     };
     let Some(path) = &args.output else {
         return match export(&*session.store, format, &mut BufWriter::new(io::stdout())).await {
-            // A reader that has seen enough.
+            // The reader closed the pipe, as `head` does.
             Err(e) if e.to_string().contains("Broken pipe") => Ok(0),
             done => {
                 done?;
-                noted(session).await?.map_or(Ok(0), |reason| failed(reason, None))
+                stored_gap(session).await?.map_or(Ok(0), |reason| failed(reason, None))
             }
         };
     };
-    let rows = to_file(session, format, path).await?;
-    let gap = noted(session).await?;
+    let rows = export_to_file(session, format, path).await?;
+    let gap = stored_gap(session).await?;
     let value = args.json.then(|| {
         json!({
             "rows": rows,
@@ -245,11 +247,11 @@ async fn write(session: &Session, args: &AuditExport) -> Result<u8> {
     if value.is_none() {
         print(&format!("Wrote {rows} rows to {}.", path.display()))?;
     }
-    told(value.as_ref(), gap)
+    print_or_fail(value.as_ref(), gap)
 }
 
-/// Prints `value`, and fails when the log is not complete.
-fn told(value: Option<&Value>, gap: Option<String>) -> Result<u8> {
+/// Prints `value`, and fails with `gap` where there is one.
+fn print_or_fail(value: Option<&Value>, gap: Option<String>) -> Result<u8> {
     match gap {
         Some(reason) => failed(reason, value),
         None => {
@@ -259,8 +261,8 @@ fn told(value: Option<&Value>, gap: Option<String>) -> Result<u8> {
     }
 }
 
-/// Writes beside `path` and puts it there when it is whole: a file that is there is never half.
-async fn to_file(session: &Session, format: FileFormat, path: &Path) -> Result<u64> {
+/// Writes to a temporary file beside `path` and renames it, so that `path` never holds half an export.
+async fn export_to_file(session: &Session, format: FileFormat, path: &Path) -> Result<u64> {
     let failed = || {
         format!(
             "The export {} cannot be written. Choose another file.",
@@ -283,7 +285,7 @@ async fn head(session: &Session, json: bool) -> Result<u8> {
     let hash = hex::encode(state.audit_head.unwrap_or(GENESIS));
     let base58 = |hash: [u8; 32]| solana_pubkey::Pubkey::new_from_array(hash).to_string();
     let genesis = state.genesis_hash.map(base58);
-    let gap = noted(session).await?;
+    let gap = stored_gap(session).await?;
     let value = json.then(|| {
         json!({
             "seq": state.audit_seq,
@@ -300,8 +302,8 @@ async fn head(session: &Session, json: bool) -> Result<u8> {
         print(&format!(
             "up to slot {} of the cluster {}",
             state.history_slot,
-            genesis.as_deref().unwrap_or("that no mirror was made of yet")
+            genesis.as_deref().unwrap_or("that was never mirrored")
         ))?;
     }
-    told(value.as_ref(), gap)
+    print_or_fail(value.as_ref(), gap)
 }

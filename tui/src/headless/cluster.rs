@@ -1,6 +1,6 @@
-//! Whether the node is on the cluster that the mirror is of. On another one an id, or "the live proposal",
-//! can mean something else, so such a command is refused. The address of a proposal, multisig or buffer means
-//! the same everywhere: that command goes on, and leaves the mirror of the other cluster alone.
+//! Checks that the node is on the mirror's cluster. On another cluster an id or "the live proposal" can mean a
+//! different proposal, so a command that uses one is refused. The address of a proposal, multisig or buffer is
+//! unambiguous, so a command that names one goes on without the mirror.
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Result, bail};
@@ -11,10 +11,10 @@ use solana_pubkey::Pubkey;
 use super::warn;
 use crate::{config::Settings, session::Session};
 
-/// How long the mirror may take to say which cluster it is of.
+/// How long to wait for the store to say which cluster the mirror is of.
 const STATE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Refuses a node that is on another cluster than the mirror. A mirror that does not answer stops nothing.
+/// Refuses a node that is on another cluster than the mirror. A store that does not answer only causes a warning.
 pub(super) async fn check_cluster(session: &Session, backend: &Backend) -> Result<()> {
     match other_cluster(session, backend).await {
         Some(reason) => bail!("{reason} {}", advice(&session.settings)),
@@ -22,16 +22,16 @@ pub(super) async fn check_cluster(session: &Session, backend: &Backend) -> Resul
     }
 }
 
-/// The session for a command that names what it acts on by its address: one without the mirror, and a
-/// warning, where the mirror is of another cluster.
-pub(super) async fn for_address(session: &Session, backend: &Backend) -> Result<Session> {
+/// The session for a command that names its target by address. If the mirror is of another cluster, prints a
+/// warning and returns a session with an empty store instead.
+pub(super) async fn session_for_address(session: &Session, backend: &Backend) -> Result<Session> {
     let Some(reason) = other_cluster(session, backend).await else {
         return Ok(session.clone());
     };
     warn(
         session,
         &format!(
-            "{reason} Going on from the chain of the RPC node alone; what is sent is not written down. {}",
+            "{reason} Continuing with the chain of the RPC node alone; sent transactions are not recorded. {}",
             advice(&session.settings)
         ),
     );
@@ -39,7 +39,7 @@ pub(super) async fn for_address(session: &Session, backend: &Backend) -> Result<
     Ok(Session { store, without_mirror: Some(reason), ..session.clone() })
 }
 
-/// That the mirror is of another cluster than the node, if so.
+/// The sentence that the mirror is of another cluster than the node, if it is.
 async fn other_cluster(session: &Session, backend: &Backend) -> Option<String> {
     if session.without_mirror.is_some() {
         return None;
@@ -49,7 +49,11 @@ async fn other_cluster(session: &Session, backend: &Backend) -> Option<String> {
             let given = backend.chain().genesis_hash();
             let stored = state.genesis_hash.filter(|stored| *stored != given)?;
             let base58 = |hash: [u8; 32]| Pubkey::new_from_array(hash).to_string();
-            return Some(differs(&session.settings, &base58(stored), &base58(given)));
+            return Some(other_cluster_sentence(
+                &session.settings,
+                &base58(stored),
+                &base58(given),
+            ));
         }
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("The mirror does not answer within {} s.", STATE_TIMEOUT.as_secs()),
@@ -61,50 +65,50 @@ async fn other_cluster(session: &Session, backend: &Backend) -> Option<String> {
     None
 }
 
-/// `error` as a sentence. Where the mirror is of another cluster or program, it names the setting that
-/// decides which mirror it is.
-pub(super) fn explained(session: &Session, error: &IndexerError) -> anyhow::Error {
+/// `error` as a sentence. If the mirror is of another cluster or program, it names the setting that chooses the
+/// mirror.
+pub(super) fn sentence_about(session: &Session, error: &IndexerError) -> anyhow::Error {
     session.clean(&explanation(&session.settings, error))
 }
 
 fn explanation(settings: &Settings, error: &IndexerError) -> String {
     match error {
         IndexerError::Store(StoreError::WrongCluster { stored, given, .. }) => {
-            format!("{} {}", differs(settings, stored, given), advice(settings))
+            format!("{} {}", other_cluster_sentence(settings, stored, given), advice(settings))
         }
         IndexerError::Store(StoreError::WrongProgram { stored, given, .. }) => format!(
             "The mirror {} is of the manager program {stored}, not of {given}. Choose another one with {}.",
-            place(settings),
-            setting(settings)
+            mirror_location(settings),
+            mirror_flag(settings)
         ),
         other => other.to_string(),
     }
 }
 
-fn differs(settings: &Settings, stored: &str, given: &str) -> String {
+fn other_cluster_sentence(settings: &Settings, stored: &str, given: &str) -> String {
     format!(
         "The mirror {} is of the cluster with genesis hash {stored}, but the RPC node belongs to {given}.",
-        place(settings)
+        mirror_location(settings)
     )
 }
 
 fn advice(settings: &Settings) -> String {
     format!(
         "Point --rpc-url at a node of the mirror's cluster, or choose the mirror of the node's cluster with {}.",
-        setting(settings)
+        mirror_flag(settings)
     )
 }
 
-/// Where the mirror is, without a password.
-fn place(settings: &Settings) -> String {
+/// Where the mirror is: its URL without the password, or its file.
+fn mirror_location(settings: &Settings) -> String {
     match &settings.database_url {
         Some(url) => shown(url.as_str()),
         None => settings.sqlite().display().to_string(),
     }
 }
 
-/// The setting that decides which mirror is used.
-fn setting(settings: &Settings) -> &'static str {
+/// The flag that chooses the mirror.
+fn mirror_flag(settings: &Settings) -> &'static str {
     match settings.database_url {
         Some(_) => "--database-url",
         None => "--data-dir",
@@ -114,17 +118,17 @@ fn setting(settings: &Settings) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Common;
+    use crate::config::Flags;
 
     #[test]
-    fn the_advice_names_the_setting_that_decides_which_mirror_it_is() {
+    fn the_advice_names_the_flag_that_chooses_the_mirror() {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("config.toml");
         std::fs::write(&config, "").unwrap();
-        let flags = Common {
+        let flags = Flags {
             config: Some(config),
             data_dir: Some(dir.path().to_owned()),
-            ..Common::default()
+            ..Flags::default()
         };
         let file = Settings::load(&flags).unwrap();
         let url = Some("postgres://bob:hunter22@db.example/x".into());

@@ -1,5 +1,5 @@
-//! `doctor`: everything that the mirror and the control room need, one line each. What can be tried is
-//! tried; no file is left behind and no row is changed.
+//! `doctor`: checks everything that the mirror and the control room need and prints one line for each check.
+//! It really tries to write, but leaves no file behind and changes no row.
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -19,31 +19,31 @@ use serde_json::json;
 use super::{print, print_json};
 use crate::{
     config::Settings,
-    model::cluster::Kind,
+    model::cluster::ClusterKind,
     session::{self, Session},
     text::clean,
 };
 
-/// Room below which a disk is nearly full; a mirror of a million accounts takes half of it.
-const ROOM: u64 = 1 << 30;
-/// Room below which nothing can be written for long.
-const NO_ROOM: u64 = 64 << 20;
-/// What sentences say of an indexer that keeps running, and what is so here, where nothing is tried again.
-const OF_AN_INDEXER: [(&str, &str); 2] =
+/// With less free space `doctor` warns. A mirror of a million accounts takes about half of this.
+const LOW_DISK_BYTES: u64 = 1 << 30;
+/// With less free space `doctor` reports a failure, because the disk will soon be full.
+const FULL_DISK_BYTES: u64 = 64 << 20;
+/// Parts of the indexer's error texts that promise a retry, and what `doctor`, which never retries, says instead.
+const RETRY_PHRASES: [(&str, &str); 2] =
     [("; the indexer keeps trying.", "."), ("It is asked again after that; a plan", "A plan")];
 
-/// Looks at everything; 1 when something does not work.
+/// Runs every check. The exit code is 1 when one fails.
 ///
 /// # Errors
 /// When the output cannot be written.
 pub async fn run(settings: Settings, secrets: Secrets, json: bool) -> Result<u8> {
-    let mut found = files(&settings);
-    let state = store(&settings, &secrets, &mut found).await;
+    let mut found = check_files(&settings);
+    let state = check_store(&settings, &secrets, &mut found).await;
     let stored = state.and_then(|state| state.genesis_hash);
-    found.extend(nodes(&session::source(&settings, Kind::Shared), stored).await);
+    found.extend(nodes(&session::source(&settings, ClusterKind::Shared), stored).await);
     let failed = found.iter().any(|f| f.verdict == CheckResult::Fail);
     for f in &mut found {
-        f.text = clean(&secrets.scrub(&tried_once(&f.text)));
+        f.text = clean(&secrets.scrub(&without_retries(&f.text)));
         f.about = clean(&f.about);
     }
     if json {
@@ -63,13 +63,15 @@ pub async fn run(settings: Settings, secrets: Secrets, json: bool) -> Result<u8>
     Ok(u8::from(failed))
 }
 
-/// `text` without what is so only of an indexer that keeps running.
-fn tried_once(text: &str) -> String {
-    OF_AN_INDEXER.iter().fold(text.to_owned(), |text, (of_it, here)| text.replace(of_it, here))
+/// `text` without promises of a retry.
+fn without_retries(text: &str) -> String {
+    RETRY_PHRASES
+        .iter()
+        .fold(text.to_owned(), |text, (retrying, here)| text.replace(retrying, here))
 }
 
-/// Looks at the schema, and asks the mirror where it is of this build.
-async fn store(
+/// Checks the schema's number and, if it is that of this build, the mirror's own state.
+async fn check_store(
     settings: &Settings,
     secrets: &Secrets,
     found: &mut Vec<Finding>,
@@ -89,7 +91,7 @@ async fn store(
     if number != Some(SCHEMA) {
         return None;
     }
-    match ask(settings, secrets).await {
+    match read_state(settings, secrets).await {
         Ok((state, read_only, writes)) => {
             found.extend(mirror(&state, &upgrade_manager::ID, read_only));
             found.extend(writes);
@@ -102,7 +104,7 @@ async fn store(
     }
 }
 
-/// Number of the schema in `file`; [`None`] where there is no file and one can be made.
+/// The schema's number in `file`; [`None`] if there is no file but one can be made.
 fn schema_of_file(file: &Path) -> Result<Option<i64>, String> {
     let shown = file.display();
     let number = sqlite_schema(file).map_err(|e| match is_locked(&e) {
@@ -121,19 +123,19 @@ fn schema_of_file(file: &Path) -> Result<Option<i64>, String> {
     Ok(number)
 }
 
-/// What the mirror says of itself, whether this user may only read it, and whether it takes a write.
-async fn ask(
+/// The mirror's state, whether this user may only read it, and whether it takes a write.
+async fn read_state(
     settings: &Settings,
     secrets: &Secrets,
 ) -> Result<(MirrorState, bool, Option<Finding>)> {
-    // The schema is that of this build, so that opening for writing changes nothing.
+    // The caller has checked that the schema is that of this build, so opening for writing changes nothing.
     let session = Session::open(settings.clone(), secrets.clone()).await?;
     let (state, read_only) = (session.store.state().await?, session.store.read_only());
     let writes = if read_only { None } else { Some(try_to_write(&*session.store).await) };
     Ok((state, read_only, writes))
 }
 
-/// Whether the mirror takes a write, tried with one that changes nothing: no webhook has an empty name.
+/// Whether the mirror takes a write. Deletes the dead letters of a webhook with an empty name, which cannot exist.
 async fn try_to_write(store: &dyn Store) -> Finding {
     match store.forget_dead("", 0).await {
         Ok(_) => Finding::ok("mirror", "It takes writes."),
@@ -141,7 +143,7 @@ async fn try_to_write(store: &dyn Store) -> Finding {
     }
 }
 
-/// That the mirror can be read and takes no write because of `error`, and what helps.
+/// The sentence that the mirror can be read but not written because of `error`, and what to do.
 fn unwritable(error: &StoreError) -> String {
     match error {
         StoreError::Unavailable { place, detail } if is_locked(detail) => format!(
@@ -154,15 +156,15 @@ fn unwritable(error: &StoreError) -> String {
     }
 }
 
-/// Whether these words of SQLite say that another process holds a lock.
+/// Whether this error text of SQLite means that another process holds a lock.
 fn is_locked(words: &str) -> bool {
     words.contains("locked")
 }
 
-/// Folders, disks and files of this machine.
-fn files(settings: &Settings) -> Vec<Finding> {
-    let mut out = vec![folder(&settings.data_dir)];
-    out.extend(room(&settings.data_dir));
+/// Checks the data folder, its disk, the key file and the configuration file.
+fn check_files(settings: &Settings) -> Vec<Finding> {
+    let mut out = vec![check_folder(&settings.data_dir)];
+    out.extend(check_free_space(&settings.data_dir));
     if let Some(key) = &settings.keypair {
         let opened = key.path().and_then(|path| {
             FileSigner::open(&path)?;
@@ -174,21 +176,21 @@ fn files(settings: &Settings) -> Vec<Finding> {
         });
     }
     if let Some(path) = &settings.file {
-        out.push(configuration(path));
+        out.push(check_configuration(path));
     }
     out
 }
 
-/// The nearest folder above `path` that exists, or `path`.
-fn existing(path: &Path) -> PathBuf {
+/// `path` if it exists, else the nearest folder above it that does.
+fn nearest_existing(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     path.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/")).to_owned()
 }
 
-/// Tries whether something can be made at `path`, with a file without a name in the nearest folder that
-/// exists; the system forgets it at once. Rights alone do not tell: root has all of them in /proc as well.
+/// Whether something can be made at `path`. Makes an unnamed temporary file in the nearest folder that exists.
+/// Permission bits are not enough: root has all of them in /proc and can make no file there.
 fn can_make(path: &Path) -> Result<(), String> {
-    let there = existing(path);
+    let there = nearest_existing(path);
     if !there.is_dir() {
         return Err(format!("{} is not a folder", there.display()));
     }
@@ -196,7 +198,7 @@ fn can_make(path: &Path) -> Result<(), String> {
     made.map(drop).map_err(|e| format!("{} takes no new file ({})", there.display(), e.kind()))
 }
 
-fn folder(path: &Path) -> Finding {
+fn check_folder(path: &Path) -> Finding {
     let (about, shown) = ("data folder", path.display());
     match can_make(path) {
         Ok(()) if path.is_dir() => Finding::ok(about, format!("{shown} can be written.")),
@@ -210,22 +212,22 @@ fn folder(path: &Path) -> Finding {
     }
 }
 
-fn room(path: &Path) -> Option<Finding> {
+fn check_free_space(path: &Path) -> Option<Finding> {
     let about = "disk";
-    let stat = statvfs(existing(path)).ok()?;
+    let stat = statvfs(nearest_existing(path)).ok()?;
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     let text = format!("{} MiB are free for {}.", free >> 20, path.display());
     Some(match free {
-        _ if free < NO_ROOM => Finding::fail(about, format!("Only {text} Make room.")),
-        _ if free < ROOM => {
+        _ if free < FULL_DISK_BYTES => Finding::fail(about, format!("Only {text} Make room.")),
+        _ if free < LOW_DISK_BYTES => {
             Finding::new(CheckResult::Warn, about, format!("Only {text} Make room soon."))
         }
         _ => Finding::ok(about, text),
     })
 }
 
-/// The configuration may hold access keys and a password.
-fn configuration(path: &Path) -> Finding {
+/// Warns when others can read the configuration file, which may hold access keys and a password.
+fn check_configuration(path: &Path) -> Finding {
     let about = "configuration";
     match fs::metadata(path).map(|m| m.permissions().mode()) {
         Ok(mode) if mode & 0o077 == 0 => {
@@ -252,18 +254,17 @@ mod tests {
     #[test]
     fn a_data_folder_that_is_a_file_or_cannot_be_made_fails_and_a_missing_one_does_not() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(folder(dir.path()).verdict, CheckResult::Ok);
-        assert_eq!(folder(&dir.path().join("a/b")).verdict, CheckResult::Ok);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "looking leaves nothing");
+        assert_eq!(check_folder(dir.path()).verdict, CheckResult::Ok);
+        assert_eq!(check_folder(&dir.path().join("a/b")).verdict, CheckResult::Ok);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "the check leaves no file");
         let file = dir.path().join("file");
         fs::write(&file, "x").unwrap();
-        assert_eq!(folder(&file.join("a")).verdict, CheckResult::Fail);
+        assert_eq!(check_folder(&file.join("a")).verdict, CheckResult::Fail);
     }
 
     #[test]
-    fn a_place_where_nobody_can_make_a_file_is_not_called_fine() {
-        // Also root, who has every right there.
-        let found = folder(Path::new("/proc/nope"));
+    fn a_folder_that_takes_no_files_fails_even_for_root() {
+        let found = check_folder(Path::new("/proc/nope"));
         assert_eq!(found.verdict, CheckResult::Fail, "{}", found.text);
         assert!(found.text.contains("--data-dir"), "{}", found.text);
         let why = schema_of_file(Path::new("/proc/nope/x.db")).unwrap_err();
@@ -273,21 +274,21 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_to_be_tried_again() {
+    fn findings_promise_no_retry() {
         let url = || "ws://x".to_owned();
         let reason = indexer::source::close_reason::CloseReason::Connect;
         let socket = indexer::IndexerError::Socket { url: url(), reason, what: "is shut".into() };
         assert_eq!(
-            tried_once(&socket.to_string()),
+            without_retries(&socket.to_string()),
             "The websocket at ws://x is shut. Check --ws-url."
         );
         let fault = indexer::source::fault::RpcFault::Limited { retry_after: Duration::ZERO };
-        let said = tried_once(fault.advice());
-        assert!(said.starts_with("A plan with higher limits"), "{said}");
+        let text = without_retries(fault.advice());
+        assert!(text.starts_with("A plan with higher limits"), "{text}");
     }
 
     #[tokio::test]
-    async fn a_mirror_is_asked_to_write_and_a_lock_is_called_one() {
+    async fn a_locked_store_is_told_apart_from_other_write_errors() {
         let store = indexer::SqliteStore::open_in_memory().unwrap();
         assert_eq!(try_to_write(&store).await.verdict, CheckResult::Ok);
         let error = |detail: &str| {
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_that_others_can_read_is_told_of() {
+    fn a_configuration_that_others_can_read_is_a_warning() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
         fs::write(&path, "").unwrap();
@@ -308,8 +309,8 @@ mod tests {
             [(0o600, CheckResult::Ok), (0o640, CheckResult::Warn), (0o604, CheckResult::Warn)]
         {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(configuration(&path).verdict, verdict, "{mode:o}");
+            assert_eq!(check_configuration(&path).verdict, verdict, "{mode:o}");
         }
-        assert_eq!(configuration(&dir.path().join("none")).verdict, CheckResult::Fail);
+        assert_eq!(check_configuration(&dir.path().join("none")).verdict, CheckResult::Fail);
     }
 }

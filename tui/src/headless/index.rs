@@ -1,4 +1,5 @@
-//! `index`: the mirror without screens – once and compared with the chain, or until it is stopped.
+//! `index`: runs the mirror without screens. With `--once` or `--verify` it fills the mirror, compares it with the
+//! chain and ends; else it runs until it is stopped.
 use std::{sync::Arc, time::Instant};
 
 use anyhow::{Context, Result, bail};
@@ -18,22 +19,26 @@ use crate::{
     text::{clean, grouped},
 };
 
-/// The exit code of a mirror that is not the chain.
-const DIFFERS: u8 = 1;
+/// Exit code when the mirror differs from the chain.
+const DIFFERS_EXIT_CODE: u8 = 1;
 
 pub(super) async fn run(session: &Session, args: &Index) -> Result<u8> {
-    if args.once || args.verify { once(session, args).await } else { forever(session, args).await }
+    if args.once || args.verify {
+        run_once(session, args).await
+    } else {
+        run_until_stopped(session, args).await
+    }
 }
 
-/// Reads accounts and history, compares, and says what came of it.
-async fn once(session: &Session, args: &Index) -> Result<u8> {
+/// Fills the mirror once, compares every field with the chain, and prints the result.
+async fn run_once(session: &Session, args: &Index) -> Result<u8> {
     let done = backfill_once(session.source(), Arc::clone(&session.store))
         .await
-        .map_err(|e| cluster::explained(session, &e))?;
+        .map_err(|e| cluster::sentence_about(session, &e))?;
     let report = verify(&session.source(), &*session.store).await.map_err(|e| session.clean(&e))?;
     let digest = digest(&*session.store).await?;
     let found = report.differences.len();
-    let error = problem(&report, done.doubt.as_deref());
+    let error = why_not_equal(&report, done.doubt.as_deref());
     let shown = report.differences.iter().take(args.limit);
     if args.output.json {
         print_json(&json!({
@@ -85,14 +90,14 @@ async fn once(session: &Session, args: &Index) -> Result<u8> {
     Ok(match error {
         Some(error) => {
             eprintln!("control-room: {error}");
-            DIFFERS
+            DIFFERS_EXIT_CODE
         }
         None => 0,
     })
 }
 
-/// Why the mirror cannot be called equal to the chain, if so.
-fn problem(report: &VerifyReport, doubt: Option<&str>) -> Option<String> {
+/// Why the mirror is not proved equal to the chain, if it is not.
+fn why_not_equal(report: &VerifyReport, doubt: Option<&str>) -> Option<String> {
     let found = report.differences.len();
     if found > 0 {
         return Some(format!(
@@ -108,8 +113,8 @@ fn problem(report: &VerifyReport, doubt: Option<&str>) -> Option<String> {
     doubt.map(ToOwned::to_owned)
 }
 
-/// Mirrors until Ctrl-C or SIGTERM; says how it goes, and why it must not be trusted when so.
-async fn forever(session: &Session, args: &Index) -> Result<u8> {
+/// Mirrors until Ctrl-C or SIGTERM. Prints each change of the connection and of the reasons to distrust the mirror.
+async fn run_until_stopped(session: &Session, args: &Index) -> Result<u8> {
     let source = session.source();
     let limits = session.limits();
     let metrics = source.metrics.clone();
@@ -128,27 +133,27 @@ async fn forever(session: &Session, args: &Index) -> Result<u8> {
     let mut health = indexer.health.clone();
     let mut term = signal(SignalKind::terminate()).context("Signals cannot be received.")?;
     let probe = http::Probe { health: health.clone(), metrics, limits };
-    // Serves until it is dropped, at the end.
+    // The HTTP listener runs until this is dropped at the end of the function.
     let _serving = match session.settings.index.listen {
         Some(at) => Some(listen(at, probe).await?),
         None => None,
     };
     let mut last = String::new();
-    let gave_up = loop {
+    let stop_reason = loop {
         let now = health.borrow_and_update().clone().judged(Instant::now(), &limits);
         if let Conn::Stopped { reason } = &now.conn {
             break Some(session.secrets.scrub(reason));
         }
-        let text = state(session, &now);
+        let text = state_text(session, &now);
         if text != last {
-            say(session, args.output.json, &now, &text)?;
+            print_state(session, args.output.json, &now, &text)?;
             last = text;
         }
         tokio::select! {
             changed = health.changed() => if changed.is_err() {
                 break Some("The mirror has ended.".to_owned());
             },
-            // What numbers say changes without anybody telling of it.
+            // A silent node or a growing lag sends no change of health, so health is judged again regularly.
             () = tokio::time::sleep(limits.silent) => {}
             _ = tokio::signal::ctrl_c() => break None,
             _ = term.recv() => break None,
@@ -158,7 +163,7 @@ async fn forever(session: &Session, args: &Index) -> Result<u8> {
     if let Some(trouble) = recording.and_then(|recording| recording.trouble()) {
         bail!("{}", session.secrets.scrub(&trouble));
     }
-    match gave_up {
+    match stop_reason {
         None => Ok(0),
         Some(reason) => bail!("{reason}"),
     }
@@ -172,8 +177,8 @@ async fn listen(at: std::net::SocketAddr, probe: http::Probe) -> Result<http::Se
     Ok(serving)
 }
 
-/// The state in words, without numbers that change all the time.
-fn state(session: &Session, now: &Health) -> String {
+/// The state in words. It has no slot number, so that it changes only when something happens.
+fn state_text(session: &Session, now: &Health) -> String {
     let mut text = match &now.conn {
         Conn::Connecting => "Connecting".to_owned(),
         Conn::Live => "Live".to_owned(),
@@ -193,7 +198,7 @@ fn state(session: &Session, now: &Health) -> String {
     text
 }
 
-fn say(session: &Session, json: bool, now: &Health, text: &str) -> Result<()> {
+fn print_state(session: &Session, json: bool, now: &Health, text: &str) -> Result<()> {
     tracing::info!(slot = now.slot, lag = now.lag(), "{text}");
     if json {
         return print(

@@ -1,4 +1,5 @@
-//! `migrate-db`: the schema of a multisig's database, and the role under which control rooms read it.
+//! `migrate-db`: brings the schema of a shared Postgres up to date, and makes the role with which control rooms
+//! read it.
 use anyhow::{Result, bail};
 use indexer::store::postgres::admin::{grant_reader, migrate};
 use serde_json::json;
@@ -6,14 +7,14 @@ use serde_json::json;
 use super::{print, print_json};
 use crate::{cli::mirror::MigrateDb, config::Settings, text::clean};
 
-/// Brings the schema up to date, then makes the role where one is named.
+/// Migrates the schema, then makes the role that `--read-only-role` names.
 ///
 /// # Errors
-/// The store's sentence; when no database is named.
+/// When no database is named, or Postgres refuses.
 pub async fn run(settings: &Settings, args: &MigrateDb) -> Result<u8> {
     let Some(url) = settings.database_url.as_ref().map(|url| url.as_str()) else {
         bail!(
-            "No database is named; pass --database-url. A mirror in a file is brought up to date by whoever opens it."
+            "No database is named; pass --database-url. A SQLite mirror is brought up to date when it is opened."
         );
     };
     let done = migrate(url).await?;

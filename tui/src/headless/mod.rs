@@ -1,9 +1,9 @@
-//! Commands without screens. Each prints text or one JSON value, and ends with 0, 1 or 2.
+//! The commands that run without screens. Each prints text or one JSON value, and its exit code is 0, 1 or 2.
 mod act;
 mod audit;
 mod cluster;
+mod current;
 mod doctor;
-mod fresh;
 mod index;
 mod migrate_db;
 mod propose;
@@ -25,27 +25,26 @@ pub use self::{
 use anyhow::{Context, Result, bail};
 use indexer::ops::redact::Secrets;
 
-use self::{
-    cluster::check_cluster,
-    fresh::{fresh, warn},
-};
 use crate::{
     cli::{
         Command, Config,
-        mirror::{Audit, AuditWhat},
+        mirror::{Audit, AuditCommand},
         parse::Refused,
     },
     config,
     session::Session,
 };
 
-/// The exit code of something that was not confirmed.
-pub const NOT_CONFIRMED: u8 = 2;
+/// Exit code when `--yes` is missing, and when the command line is wrong.
+pub const NOT_CONFIRMED_EXIT_CODE: u8 = 2;
 
-/// Runs a command that needs the store.
+const HOUR_SECONDS: u32 = 3_600;
+const DAY_SECONDS: u32 = 24 * HOUR_SECONDS;
+
+/// Runs a command on an open session.
 ///
 /// # Errors
-/// One sentence for the operator.
+/// A sentence for the operator.
 pub async fn run(session: &Session, command: Command) -> Result<u8> {
     match command {
         Command::Status(output) => status::run(session, output.json).await,
@@ -69,7 +68,7 @@ pub async fn run(session: &Session, command: Command) -> Result<u8> {
     }
 }
 
-/// Whether the command was asked for JSON, so that its failure is JSON as well.
+/// Whether `command` has `--json`: its failure is then printed as JSON as well.
 pub fn wants_json(command: Option<&Command>) -> bool {
     match command {
         Some(Command::Status(o)) => o.json,
@@ -106,50 +105,52 @@ pub fn wants_json(command: Option<&Command>) -> bool {
     }
 }
 
-/// What a command cannot do without.
+/// Where a command reads from; it decides how `Session` opens the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// The mirror, which it leaves as it is.
+pub enum DataSource {
+    /// The mirror as it is. Nothing is written to it, and no node is needed.
     ReadMirror,
-    /// The mirror, which it brings up to date.
+    /// The mirror, opened for writing.
     Mirror,
-    /// The mirror, where its store can be reached; else the chain will do.
+    /// The mirror if its store answers, else the chain.
     MirrorIfReachable,
-    /// The chain alone.
+    /// The chain. A store that cannot be opened is replaced by an empty one, with a warning.
     Chain,
 }
 
-/// What `command` cannot do without.
-pub fn needs(command: &Command) -> Need {
+/// Where `command` reads from.
+pub fn data_source(command: &Command) -> DataSource {
     match command {
-        Command::Audit(a) if !matches!(a.what, None | Some(AuditWhat::List(_))) => Need::ReadMirror,
-        Command::Audit(_) | Command::Index(_) | Command::Webhooks(_) => Need::Mirror,
-        Command::Status(_) => Need::MirrorIfReachable,
-        _ => Need::Chain,
+        Command::Audit(a) if !matches!(a.command, None | Some(AuditCommand::List(_))) => {
+            DataSource::ReadMirror
+        }
+        Command::Audit(_) | Command::Index(_) | Command::Webhooks(_) => DataSource::Mirror,
+        Command::Status(_) => DataSource::MirrorIfReachable,
+        _ => DataSource::Chain,
     }
 }
 
-/// The exit code of a failure.
-pub fn failed_with(command: Option<&Command>) -> u8 {
+/// The exit code when `command` fails.
+pub fn failure_code(command: Option<&Command>) -> u8 {
     match command {
-        // 1 says that the mirror differs, or was changed.
+        // For these, 1 means that the mirror differs from the chain, or that the log was changed.
         Some(Command::Index(a)) if a.once || a.verify => 2,
-        Some(Command::Audit(Audit { what: Some(AuditWhat::Verify(_)), .. })) => 2,
+        Some(Command::Audit(Audit { command: Some(AuditCommand::Verify(_)), .. })) => 2,
         _ => 1,
     }
 }
 
-/// Runs a command about the configuration file.
+/// Runs `config print-default` or `config check`.
 ///
 /// # Errors
 /// What is wrong with the file.
 pub fn config(command: &Config, path: Option<&std::path::Path>) -> Result<u8> {
     match command {
-        Config::PrintDefault => print(config::PRINTED.trim_end())?,
+        Config::PrintDefault => print(config::DEFAULT_FILE.trim_end())?,
         Config::Check => {
             let named = path.is_some();
             let path = path.map_or_else(config::default_path, |p| Ok(p.to_owned()))?;
-            // A file that is named must be there: no command would use the defaults instead.
+            // A missing file that --config names is an error, because every other command refuses it too.
             if named || path.exists() {
                 config::check_file(&path)?;
                 print(&format!("{} is fine.", path.display()))?;
@@ -161,7 +162,7 @@ pub fn config(command: &Config, path: Option<&std::path::Path>) -> Result<u8> {
     Ok(0)
 }
 
-/// Prints a line; a reader that went away is not an error worth a message.
+/// Prints a line. A closed pipe, for example into `head`, is not an error.
 fn print(text: &str) -> Result<()> {
     match writeln!(std::io::stdout().lock(), "{text}") {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
@@ -173,23 +174,28 @@ fn print_json(value: &serde_json::Value) -> Result<()> {
     print(&serde_json::to_string_pretty(value).context("The output cannot be written.")?)
 }
 
-/// A failure whose JSON was printed already: one command, one value.
+/// Prints a warning to stderr, without secrets.
+fn warn(session: &Session, text: &str) {
+    eprintln!("Warning: {}", crate::text::clean(&session.secrets.scrub(text)));
+}
+
+/// A failure whose JSON is printed already. It keeps `report_error` from printing a second JSON value.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Told(String);
+struct PrintedFailure(String);
 
-/// Fails with `reason`; `value`, which tells it as well, is printed first where JSON was asked for.
+/// Fails with `reason`. Prints `json` first, if given: the caller has put `reason` into it.
 fn failed<T>(reason: String, json: Option<&serde_json::Value>) -> Result<T> {
     match json {
         Some(value) => {
             print_json(value)?;
-            Err(Told(reason).into())
+            Err(PrintedFailure(reason).into())
         }
         None => bail!(reason),
     }
 }
 
-/// An error and its causes as sentences; what an outer one says already is not said again.
+/// An error and its causes as sentences. A cause that the outer text already contains is left out.
 fn sentence(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for link in error.chain().map(ToString::to_string) {
@@ -204,25 +210,25 @@ fn sentence(error: &anyhow::Error) -> String {
     text
 }
 
-/// Help, or why a command line is not carried out, with the exit code.
-pub fn refuse(refused: &Refused) -> ExitCode {
+/// Prints help, or what is wrong with the command line, and returns the exit code.
+pub fn report_refusal(refused: &Refused) -> ExitCode {
     match refused {
         Refused::Help(help) => {
             let _ = help.print();
-            ExitCode::from(u8::try_from(help.exit_code()).unwrap_or(NOT_CONFIRMED))
+            ExitCode::from(u8::try_from(help.exit_code()).unwrap_or(NOT_CONFIRMED_EXIT_CODE))
         }
         Refused::Wrong(text) => {
             let _ = write!(std::io::stderr().lock(), "{text}");
-            ExitCode::from(NOT_CONFIRMED)
+            ExitCode::from(NOT_CONFIRMED_EXIT_CODE)
         }
     }
 }
 
-/// An error for the terminal, and as JSON where JSON was asked for.
-pub fn fail(error: &anyhow::Error, json: bool, secrets: &Secrets) {
+/// Prints `error` to stderr and, with `--json`, to stdout as JSON.
+pub fn report_error(error: &anyhow::Error, json: bool, secrets: &Secrets) {
     let text = secrets.scrub(&sentence(error));
     let text = crate::text::clean(&text);
-    if json && !error.is::<Told>() {
+    if json && !error.is::<PrintedFailure>() {
         let _ = print_json(&serde_json::json!({ "error": text }));
     }
     let _ = writeln!(std::io::stderr().lock(), "control-room: {text}");
@@ -233,14 +239,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_and_its_cause_read_as_sentences() {
+    fn a_cause_is_appended_once_and_not_repeated() {
         let inner = || anyhow::anyhow!("No such file");
-        let told = |outer: &'static str| sentence(&inner().context(outer));
+        let text_of = |outer: &'static str| sentence(&inner().context(outer));
         assert_eq!(
-            told("It cannot be read. Check it."),
+            text_of("It cannot be read. Check it."),
             "It cannot be read. Check it. The cause: No such file"
         );
-        assert_eq!(told("It cannot be read"), "It cannot be read: No such file");
-        assert_eq!(told("No such file here."), "No such file here.", "not twice");
+        assert_eq!(text_of("It cannot be read"), "It cannot be read: No such file");
+        assert_eq!(
+            text_of("No such file here."),
+            "No such file here.",
+            "the cause is not repeated"
+        );
     }
 }

@@ -1,15 +1,16 @@
-//! `propose`: a new proposal from two frozen and attested buffers.
+//! `propose`: makes a proposal from two frozen and attested buffers.
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use backend::ProposeRequest;
 use upgrade_manager::state::{CRITICAL, LenRange, ProposalKind, Source, TypeRule};
 
-use super::{check_cluster, signing};
+use super::{DAY_SECONDS, cluster::check_cluster, signing};
 use crate::{cli::Propose, session::Session, text::clean};
 
 pub(super) async fn run(session: &Session, args: &Propose) -> Result<u8> {
-    let rules = args.type_rules.iter().map(|text| rule(text)).collect::<Result<Vec<_>>>()?;
+    let rules =
+        args.type_rules.iter().map(|text| parse_type_rule(text)).collect::<Result<Vec<_>>>()?;
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
     check_cluster(session, &backend).await?;
@@ -21,7 +22,9 @@ pub(super) async fn run(session: &Session, args: &Propose) -> Result<u8> {
         type_rules: rules,
         kind: if args.roll_forward { ProposalKind::RollForward } else { ProposalKind::Upgrade },
         oldest_version: args.oldest_version,
-        expires_in: Duration::from_secs(u64::from(args.expires_in).saturating_mul(86_400)),
+        expires_in: Duration::from_secs(
+            u64::from(args.expires_in).saturating_mul(DAY_SECONDS.into()),
+        ),
         source: Source {
             link: args.source.clone(),
             commit: args.commit.clone(),
@@ -32,8 +35,8 @@ pub(super) async fn run(session: &Session, args: &Propose) -> Result<u8> {
     signing::confirm(session, &backend, preflight, args.yes, args.output.json).await
 }
 
-/// Reads `discriminator:offset:width:oldmin-oldmax:newmin-newmax`.
-fn rule(text: &str) -> Result<TypeRule> {
+/// Parses `discriminator:offset:width:oldmin-oldmax:newmin-newmax`.
+fn parse_type_rule(text: &str) -> Result<TypeRule> {
     let bad = || {
         format!(
             "The type rule {} is not discriminator:offset:width:oldmin-oldmax:newmin-newmax, for example 0102030405060708:8:2:57-57:79-79.",
@@ -77,17 +80,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_type_rule_reads_as_documented() {
-        let got = rule("0102030405060708:8:2:57:79-90").unwrap();
+    fn type_rules_parse_and_bad_ones_show_an_example() {
+        let got = parse_type_rule("0102030405060708:8:2:57:79-90").unwrap();
         assert_eq!(got.discriminator, [1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!((got.old_len.min, got.old_len.max), (57, 57));
         assert_eq!((got.new_len.min, got.new_len.max), (79, 90));
         for bad in ["", "01:8:2:57:79", "0102030405060708:8:2:57", "0102030405060708:8:x:57:79"] {
-            assert!(format!("{:#}", rule(bad).unwrap_err()).contains("for example"), "{bad}");
+            assert!(
+                format!("{:#}", parse_type_rule(bad).unwrap_err()).contains("for example"),
+                "{bad}"
+            );
         }
         assert_eq!((got.flags, got.is_critical()), (0, false));
-        assert!(rule("0102030405060708:8:2:57:79-90:critical").unwrap().is_critical());
-        let unsound = rule("0000000000000000:8:2:57:79").unwrap_err();
+        assert!(parse_type_rule("0102030405060708:8:2:57:79-90:critical").unwrap().is_critical());
+        let unsound = parse_type_rule("0000000000000000:8:2:57:79").unwrap_err();
         assert!(unsound.to_string().contains("unsound"));
     }
 }

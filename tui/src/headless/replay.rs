@@ -1,4 +1,4 @@
-//! `replay`: a recording played into a mirror of its own, and the digest of what comes out.
+//! `replay`: plays a recording of `index --record` into a new mirror and prints the mirror's digest.
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -8,16 +8,16 @@ use serde_json::json;
 use super::{print, print_json};
 use crate::cli::mirror::Replay;
 
-/// Plays the recording; no node, no settings.
+/// Plays the recording. Needs no node and no settings.
 ///
 /// # Errors
-/// The recording's sentence; when the file for the mirror is there already.
+/// When the recording cannot be read, or the file for the mirror exists already.
 pub async fn run(args: &Replay) -> Result<u8> {
     let shown = args.from.display();
     let mut from = line_file::open(&args.from)
         .with_context(|| format!("The recording {shown} cannot be read. Check the path."))?;
     let store = match &args.into {
-        Some(path) => new(path)?,
+        Some(path) => new_store(path)?,
         None => SqliteStore::open_in_memory()?,
     };
     let done = replay(&mut *from, &store).await?;
@@ -42,8 +42,8 @@ pub async fn run(args: &Replay) -> Result<u8> {
     Ok(0)
 }
 
-/// A store in a file that is not there yet.
-fn new(path: &Path) -> Result<SqliteStore> {
+/// A store in a new file.
+fn new_store(path: &Path) -> Result<SqliteStore> {
     if path.exists() {
         bail!("{} is there already. Name a new file for the mirror.", path.display());
     }
@@ -56,7 +56,7 @@ mod tests {
     use crate::cli::Output;
 
     #[tokio::test]
-    async fn a_recording_that_is_none_is_an_error_and_no_file_is_overwritten() {
+    async fn a_bad_recording_is_an_error_and_an_existing_file_is_not_overwritten() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("recording.jsonl");
         let args = |into: Option<&Path>| Replay {

@@ -1,5 +1,4 @@
-//! Chain values as JSON and as lines. Statuses are spelled as on chain; addresses are base58,
-//! hashes hex, times seconds since 1970.
+//! Accounts as JSON. Statuses are spelled as on chain; addresses are base58, hashes hex, times seconds since 1970.
 use indexer::can_be_executed;
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
@@ -14,7 +13,6 @@ fn keys(keys: &[Pubkey]) -> Vec<String> {
     keys.iter().map(ToString::to_string).collect()
 }
 
-/// The counters.
 pub fn counters(c: &Counters) -> Value {
     json!({
         "total": c.total,
@@ -27,7 +25,6 @@ pub fn counters(c: &Counters) -> Value {
     })
 }
 
-/// One program.
 pub fn program(s: &ProgramUpgradeState) -> Value {
     json!({
         "program": s.program.to_string(),
@@ -43,7 +40,6 @@ pub fn program(s: &ProgramUpgradeState) -> Value {
     })
 }
 
-/// One multisig.
 pub fn multisig(address: &Pubkey, t: &MultisigConfig, now: ChainNow) -> Value {
     let mut value = indexer::account::describe::rules(&t.rules());
     let more = json!({
@@ -63,7 +59,7 @@ pub fn multisig(address: &Pubkey, t: &MultisigConfig, now: ChainNow) -> Value {
     value
 }
 
-/// One proposal about a multisig.
+/// A proposal about a multisig's rules, its end, or a program's handover.
 pub fn multisig_proposal(
     snapshot: &Snapshot,
     address: &Pubkey,
@@ -110,7 +106,7 @@ pub fn ready(snapshot: &Snapshot, p: &UpgradeProposal, now: ChainNow) -> bool {
     snapshot.multisig_of(p).is_some_and(|t| can_be_executed(p, t, now.unix, now.slot))
 }
 
-/// One proposal.
+/// A proposal to upgrade a program.
 pub fn proposal(
     snapshot: &Snapshot,
     address: &Pubkey,

@@ -1,5 +1,5 @@
-//! From a preflight to a signature: prints what would be signed, signs it only with `--yes`, and prints
-//! and writes down what was sent.
+//! Commands on proposals end here: prints the preflight, signs only with `--yes`, then prints and records each
+//! transaction that was sent.
 use std::collections::HashSet;
 
 use anyhow::Result;
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
 
-use super::{NOT_CONFIRMED, failed, print, print_json, warn};
+use super::{NOT_CONFIRMED_EXIT_CODE, failed, print, print_json, warn};
 use crate::{
     session::Session,
     strings as s,
     text::{clean, grouped},
 };
 
-/// What is said when `--yes` is missing.
+/// Printed when `--yes` is missing.
 pub(super) const UNCONFIRMED: &str = "Nothing was signed. Add --yes to sign and send this.";
 
 /// Prints the preflight and, with `yes`, signs it.
@@ -29,10 +29,10 @@ pub(super) async fn confirm(
     let intent = preflight.intent.take();
     if !json {
         let p = &preflight;
-        describe(&p.title, Some(&p.step), &p.facts, &p.checks, p.simulation.as_ref())?;
+        print_preflight(&p.title, Some(&p.step), &p.facts, &p.checks, p.simulation.as_ref())?;
     }
     let verb = preflight.step.label();
-    let described = |error: &str| json.then(|| described(&preflight, None, Some(error)));
+    let described = |error: &str| json.then(|| preflight_json(&preflight, None, Some(error)));
     if yes && session.settings.read_only {
         return failed(s::READ_ONLY.to_owned(), described(s::READ_ONLY).as_ref());
     }
@@ -46,24 +46,24 @@ pub(super) async fn confirm(
             print_json(&value)?;
         }
         eprintln!("{UNCONFIRMED}");
-        return Ok(NOT_CONFIRMED);
+        return Ok(NOT_CONFIRMED_EXIT_CODE);
     }
     let proposal = preflight.proposal;
-    let (news, heard) = mpsc::channel(256);
-    let listener = tokio::spawn(follow(session.clone(), proposal, heard, json));
-    let result = backend.submit(intent, Some(news)).await;
-    let written = listener.await.unwrap_or_default();
+    let (sender, receiver) = mpsc::channel(256);
+    let listener = tokio::spawn(record_progress(session.clone(), proposal, receiver, json));
+    let result = backend.submit(intent, Some(sender)).await;
+    let recorded = listener.await.unwrap_or_default();
     let receipt = result.map_err(|e| session.clean(&e))?;
-    for tx in receipt.sent.iter().filter(|tx| !written.contains(&tx.signature)) {
-        write_down(session, proposal, tx).await;
+    for tx in receipt.sent.iter().filter(|tx| !recorded.contains(&tx.signature)) {
+        record_sent(session, proposal, tx).await;
         if !json {
-            print(&sent(tx))?;
+            print(&sent_line(tx))?;
         }
     }
     report(&preflight, &receipt, json)
 }
 
-/// Why there is nothing to sign. In read-only mode no key was loaded, whatever the checks say of it.
+/// Why there is no intent. In read-only mode the check "no key" fails too, but a key would not help.
 fn unsignable(read_only: bool, verb: &str, failure: Option<&str>) -> String {
     match read_only {
         true => s::READ_ONLY.to_owned(),
@@ -82,7 +82,7 @@ fn report(preflight: &Preflight, receipt: &Receipt, json: bool) -> Result<u8> {
             print(&format!("failed: {}", clean(failure)))?;
         }
     }
-    let value = json.then(|| described(preflight, Some(receipt), error.as_deref()));
+    let value = json.then(|| preflight_json(preflight, Some(receipt), error.as_deref()));
     match error {
         Some(error) => failed(error, value.as_ref()),
         None => {
@@ -92,8 +92,9 @@ fn report(preflight: &Preflight, receipt: &Receipt, json: bool) -> Result<u8> {
     }
 }
 
-/// Writes down what was sent. It is on the chain whether that can be written down or not.
-pub(super) async fn write_down(
+/// Records a sent transaction in the store. A store that fails only causes a warning: the transaction is on
+/// chain all the same.
+pub(super) async fn record_sent(
     session: &Session,
     proposal: impl Into<Option<Pubkey>>,
     tx: &backend::SentTx,
@@ -103,22 +104,22 @@ pub(super) async fn write_down(
     }
 }
 
-/// Writes down and prints what is sent, as it is sent; returns the signatures.
-async fn follow(
+/// Records and prints each transaction as it is sent. Returns the signatures that it recorded.
+async fn record_progress(
     session: Session,
     proposal: Pubkey,
-    mut heard: mpsc::Receiver<Progress>,
+    mut receiver: mpsc::Receiver<Progress>,
     json: bool,
 ) -> HashSet<String> {
-    let mut written = HashSet::new();
-    while let Some(progress) = heard.recv().await {
+    let mut recorded = HashSet::new();
+    while let Some(progress) = receiver.recv().await {
         match progress {
             Progress::Sent(tx) => {
-                write_down(&session, proposal, &tx).await;
+                record_sent(&session, proposal, &tx).await;
                 if !json {
-                    let _ = print(&sent(&tx));
+                    let _ = print(&sent_line(&tx));
                 }
-                written.insert(tx.signature);
+                recorded.insert(tx.signature);
             }
             Progress::Step { label, done, total, failed } if !json => {
                 let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
@@ -127,10 +128,10 @@ async fn follow(
             Progress::Step { .. } | Progress::Sending => {}
         }
     }
-    written
+    recorded
 }
 
-pub(super) fn sent(tx: &backend::SentTx) -> String {
+pub(super) fn sent_line(tx: &backend::SentTx) -> String {
     let units = tx.units.map(|u| format!(", {} units", grouped(u))).unwrap_or_default();
     let how = match &tx.error {
         None => String::new(),
@@ -146,7 +147,7 @@ pub(super) fn sent(tx: &backend::SentTx) -> String {
     )
 }
 
-pub(super) fn word(verdict: Verdict) -> &'static str {
+pub(super) fn verdict_word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "pass",
         Verdict::Warn => "warn",
@@ -154,8 +155,8 @@ pub(super) fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// Prints what would be signed.
-pub(super) fn describe(
+/// Prints what would be signed: title, consequence, facts, checks, simulation.
+pub(super) fn print_preflight(
     title: &str,
     step: Option<&Step>,
     facts: &[Fact],
@@ -170,7 +171,7 @@ pub(super) fn describe(
         print(&format!("  {:<28} {}", clean(&fact.label), clean(&fact.value)))?;
     }
     for check in checks {
-        print(&format!("  {:<4}  {}", word(check.verdict), clean(&check.sentence)))?;
+        print(&format!("  {:<4}  {}", verdict_word(check.verdict), clean(&check.sentence)))?;
     }
     if let Some(sim) = simulation {
         let text = match &sim.error {
@@ -182,8 +183,12 @@ pub(super) fn describe(
     Ok(())
 }
 
-/// The preflight in JSON, with how it ended.
-pub(super) fn described(p: &Preflight, receipt: Option<&Receipt>, error: Option<&str>) -> Value {
+/// The preflight as JSON, with the receipt or the error.
+pub(super) fn preflight_json(
+    p: &Preflight,
+    receipt: Option<&Receipt>,
+    error: Option<&str>,
+) -> Value {
     json!({
         "verb": p.verb.name(),
         "proposal": p.proposal.to_string(),
@@ -193,7 +198,7 @@ pub(super) fn described(p: &Preflight, receipt: Option<&Receipt>, error: Option<
         "title": p.title,
         "facts": p.facts.iter().map(|f| json!({"label": f.label, "value": f.value})).collect::<Vec<_>>(),
         "checks": p.checks.iter()
-            .map(|c| json!({"verdict": word(c.verdict).to_lowercase(), "sentence": c.sentence}))
+            .map(|c| json!({"verdict": verdict_word(c.verdict).to_lowercase(), "sentence": c.sentence}))
             .collect::<Vec<_>>(),
         "simulation": p.simulation.as_ref()
             .map(|s| json!({"units": s.units, "error": s.error, "logs": s.logs})),
@@ -209,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn read_only_mode_does_not_send_the_operator_after_a_key() {
+    fn read_only_mode_does_not_tell_the_operator_to_load_a_key() {
         assert_eq!(unsignable(true, "Approve", Some(s::NO_KEY)), s::READ_ONLY);
         let failed = unsignable(false, "Approve", Some("The vote is cast already."));
         assert_eq!(failed, "Approve cannot be signed. The vote is cast already.");

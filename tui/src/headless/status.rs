@@ -1,10 +1,13 @@
-//! `status`: programs, proposals and progress, from a mirror that was just brought up to date.
+//! `status`: brings the mirror up to date and prints programs, multisigs, proposals and their progress.
 use anyhow::Result;
 use serde_json::json;
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{Choice, MultisigConfig, UpgradeProposal, Votable};
 
-use super::{fresh, fresh::Fresh, print, print_json, show};
+use super::{
+    current::{CurrentState, read_current},
+    print, print_json, show,
+};
 use crate::{
     model::timing::{ChainNow, multisig_timing, timing},
     session::Session,
@@ -13,7 +16,7 @@ use crate::{
 
 pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
     let backend = session.backend(None).await?;
-    let Fresh { snapshot, history } = fresh(session).await?;
+    let CurrentState { snapshot, history } = read_current(session).await?;
     let time = backend.chain().chain_time().await.map_err(|e| session.clean(&e))?;
     let now = ChainNow { unix: time.unix, slot: time.slot };
     let genesis = backend.chain().genesis_hash();
@@ -55,7 +58,7 @@ pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
             c.quarantined,
             c.closed
         ))?;
-        // Closed ones are history: `audit` tells it.
+        // Closed proposals are left out; `audit list` has their history.
         let open = snapshot.proposals(&s.program).into_iter().filter(|r| r.closed_slot.is_none());
         for row in open {
             let p = &row.account;
@@ -70,13 +73,13 @@ pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
                 p.status.name()
             ))?;
             if let Some(multisig) = multisig {
-                print_below(&votes(p, multisig))?;
-                print_below(&rollback_votes(p, multisig))?;
+                print_indented(&vote_lines(p, multisig))?;
+                print_indented(&rollback_vote_lines(p, multisig))?;
             }
         }
     }
     for row in multisigs {
-        print(&format!("\nmultisig {}{}", row.pubkey, standing(&row.account, now)))?;
+        print(&format!("\nmultisig {}{}", row.pubkey, multisig_summary(&row.account, now)))?;
         let open = snapshot.multisig_proposals(&row.pubkey).into_iter();
         for row in open.filter(|r| r.closed_slot.is_none()) {
             let (p, multisig) = (&row.account, snapshot.multisig(&row.account.terms.multisig));
@@ -85,15 +88,15 @@ pub(super) async fn run(session: &Session, json: bool) -> Result<u8> {
             let status = p.status.name();
             print(&format!("  proposal {id} {} {what} {status}, {phrase}", row.pubkey))?;
             if let Some(multisig) = multisig {
-                print_below(&votes(p, multisig))?;
+                print_indented(&vote_lines(p, multisig))?;
             }
         }
     }
     Ok(0)
 }
 
-/// What stands out about a multisig.
-fn standing(multisig: &MultisigConfig, now: ChainNow) -> String {
+/// Threshold, guardian, pause and end of a multisig in one line.
+fn multisig_summary(multisig: &MultisigConfig, now: ChainNow) -> String {
     let mut text = format!(" {} of {}", multisig.threshold, multisig.voters());
     if let Some(guardian) = multisig.guardian {
         text.push_str(&format!(", guardian {guardian}"));
@@ -112,8 +115,8 @@ fn standing(multisig: &MultisigConfig, now: ChainNow) -> String {
     text
 }
 
-/// Who voted to roll back, once somebody did.
-fn rollback_votes(p: &UpgradeProposal, multisig: &MultisigConfig) -> Vec<String> {
+/// The votes to roll back, one line each; empty without any.
+fn rollback_vote_lines(p: &UpgradeProposal, multisig: &MultisigConfig) -> Vec<String> {
     let votes = &p.ballot.rollback;
     if votes.is_empty() {
         return vec![];
@@ -123,8 +126,8 @@ fn rollback_votes(p: &UpgradeProposal, multisig: &MultisigConfig) -> Vec<String>
     std::iter::once(head).chain(each).collect()
 }
 
-/// Who voted, and who has not.
-fn votes(p: &impl Votable, multisig: &MultisigConfig) -> Vec<String> {
+/// The votes of every other kind, and the members whose vote is missing.
+fn vote_lines(p: &impl Votable, multisig: &MultisigConfig) -> Vec<String> {
     let ballot = p.ballot();
     let approvals = ballot.count(Choice::Approve);
     let mut lines = vec![format!(
@@ -148,7 +151,7 @@ fn votes(p: &impl Votable, multisig: &MultisigConfig) -> Vec<String> {
     lines
 }
 
-fn print_below(lines: &[String]) -> Result<()> {
+fn print_indented(lines: &[String]) -> Result<()> {
     lines.iter().try_for_each(|line| print(&format!("    {line}")))
 }
 
@@ -160,16 +163,16 @@ mod tests {
     use crate::fixtures;
 
     #[test]
-    fn every_vote_is_listed_whatever_it_is_for() {
+    fn votes_to_cancel_and_to_roll_back_are_listed_too() {
         let mut f = fixtures::active(1);
         let member = f.multisig.members[1].key;
         f.proposal.ballot.cancel.push(member);
-        let text = votes(&f.proposal, &f.multisig).join("\n");
+        let text = vote_lines(&f.proposal, &f.multisig).join("\n");
         assert!(text.contains("Votes to cancel 1 (3 needed)"), "{text}");
         assert!(text.contains(&format!("cancel by   {member}")), "{text}");
-        assert!(rollback_votes(&f.proposal, &f.multisig).is_empty());
+        assert!(rollback_vote_lines(&f.proposal, &f.multisig).is_empty());
         f.proposal.ballot.rollback.push(RollbackVote { member, give_up: false });
-        let text = rollback_votes(&f.proposal, &f.multisig).join("\n");
+        let text = rollback_vote_lines(&f.proposal, &f.multisig).join("\n");
         assert!(text.contains("Votes to roll back 1 (3 needed)"), "{text}");
         assert!(text.contains(&member.to_string()), "{text}");
     }
@@ -178,8 +181,8 @@ mod tests {
     fn a_pause_says_how_many_votes_would_lift_it() {
         let mut multisig = fixtures::active(1).multisig;
         let now = ChainNow { unix: 10, slot: 1 };
-        assert!(!standing(&multisig, now).contains("PAUSED"));
+        assert!(!multisig_summary(&multisig, now).contains("PAUSED"));
         (multisig.paused_until, multisig.unpause_votes) = (11, 0b101);
-        assert!(standing(&multisig, now).ends_with("2 of 3 votes to lift the pause"));
+        assert!(multisig_summary(&multisig, now).ends_with("2 of 3 votes to lift the pause"));
     }
 }

@@ -1,17 +1,18 @@
-//! Which proposal a command means: by its address, by its id, or the one that is live.
+//! Finds the proposal that a command acts on: by its address, by its id, or the live one.
 use anyhow::{Result, anyhow, bail};
 use backend::{Backend, Verb, accounts};
 use solana_pubkey::Pubkey;
 use upgrade_manager::{seeds, state::ProgramUpgradeState};
 
 use super::{
-    cluster::{check_cluster, for_address},
-    fresh, warn,
+    cluster::{check_cluster, session_for_address},
+    current::read_current,
+    warn,
 };
 use crate::{cli::Act, model::snapshot::Snapshot, session::Session, text::clean};
 
-/// The proposal that the arguments mean, and the session to go on with. One that is named by its address
-/// needs no mirror: a veto must not wait for a list of accounts, nor for the right mirror.
+/// The proposal that the arguments name, and the session to use. An address needs no mirror, because a veto must
+/// not wait for a list of accounts, nor for the mirror of the right cluster.
 pub(super) async fn find(
     session: &Session,
     backend: &Backend,
@@ -19,41 +20,42 @@ pub(super) async fn find(
     args: &Act,
 ) -> Result<(Session, Pubkey)> {
     if let Some(address) = address(args.proposal.as_deref()) {
-        return Ok((for_address(session, backend).await?, address));
+        return Ok((session_for_address(session, backend).await?, address));
     }
     check_cluster(session, backend).await?;
     Ok((session.clone(), by_mirror(session, backend, verb, args).await?))
 }
 
-/// The proposal that the arguments mean where they name no address.
+/// The proposal when the arguments give an id or nothing. Looks it up in the mirror or, if the mirror cannot be
+/// brought up to date and `--program` is given, in that program's accounts on chain.
 async fn by_mirror(session: &Session, backend: &Backend, verb: Verb, args: &Act) -> Result<Pubkey> {
-    let error = match fresh(session).await {
+    let error = match read_current(session).await {
         Ok(known) => return choose(&known.snapshot, verb, args),
         Err(error) => error,
     };
     let Some(program) = args.program else {
         bail!("{error} Name the proposal with --proposal ADDRESS: that needs no list of accounts.");
     };
-    warn(session, &format!("{error} Going on with the accounts of program {program} alone."));
+    warn(session, &format!("{error} Continuing with the accounts of program {program} alone."));
     let chain = backend.chain();
     let state = accounts::program_state(chain, &program).await.map_err(|e| session.clean(&e))?;
     let Some(id) = wanted_id(args.proposal.as_deref())? else {
-        return live(&state, verb);
+        return live_proposal(&state, verb);
     };
-    // Proposals about the multisig are numbered in the same row.
+    // Upgrade proposals and proposals about the multisig share one sequence of ids.
     let places = [
         seeds::proposal(&program, &state.multisig, id).0,
         seeds::governance(&state.multisig, id).0,
     ];
     let found = chain.accounts(&places).await.map_err(|e| session.clean(&e))?;
-    // Anybody can send lamports to an address without an account: only the manager's account counts.
+    // Anybody can send lamports to an address that holds no account yet, so the owner must be the manager.
     let there = places.into_iter().zip(found).find_map(|(at, account)| {
         account.filter(|account| account.owner == upgrade_manager::ID).map(|_| at)
     });
     there.ok_or_else(|| anyhow!("The program {program} has no proposal {id}."))
 }
 
-/// The proposal that is named by its address.
+/// `wanted` as an address, if it is one.
 pub(super) fn address(wanted: Option<&str>) -> Option<Pubkey> {
     wanted.and_then(|text| text.parse().ok())
 }
@@ -63,8 +65,8 @@ fn wanted_id(wanted: Option<&str>) -> Result<Option<u64>> {
     wanted.map(|text| text.parse().map_err(|_| neither(text))).transpose()
 }
 
-/// The proposal that `verb` means when none is named.
-fn live(state: &ProgramUpgradeState, verb: Verb) -> Result<Pubkey> {
+/// The proposal that `verb` acts on when none is named.
+fn live_proposal(state: &ProgramUpgradeState, verb: Verb) -> Result<Pubkey> {
     let after = matches!(verb, Verb::RollBack { .. }).then_some(state.last_executed).flatten();
     state.live_proposal.or(after).ok_or_else(|| {
         anyhow!(
@@ -74,7 +76,7 @@ fn live(state: &ProgramUpgradeState, verb: Verb) -> Result<Pubkey> {
     })
 }
 
-/// The proposal that the arguments mean among those in `snapshot`.
+/// The proposal that the arguments name, looked up in `snapshot`.
 pub(super) fn choose(snapshot: &Snapshot, verb: Verb, args: &Act) -> Result<Pubkey> {
     let wanted = args.proposal.as_deref();
     if let Some(address) = address(wanted) {
@@ -95,12 +97,12 @@ pub(super) fn choose(snapshot: &Snapshot, verb: Verb, args: &Act) -> Result<Pubk
         let rows = snapshot.proposals(&state.program);
         let row = rows.iter().find(|r| r.account.terms.id == id);
         let none = || anyhow!("The program {} has no proposal {id}.", state.program);
-        // Proposals about the multisig are numbered in the same row.
+        // Upgrade proposals and proposals about the multisig share one sequence of ids.
         let multisig = snapshot.multisig_proposals(&state.multisig);
         let other = multisig.iter().find(|r| r.account.terms.id == id).map(|r| r.pubkey);
         return row.map(|r| r.pubkey).or(other).ok_or_else(none);
     }
-    live(state, verb)
+    live_proposal(state, verb)
 }
 
 #[cfg(test)]
@@ -127,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn with_several_programs_nothing_is_guessed() {
+    fn with_several_programs_the_flag_is_required() {
         let mut snapshot = (*fixtures::snapshot(&fixtures::active(1))).clone();
         let mut other = snapshot.view.programs[0].clone();
         other.account.program = key(99);
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn rollback_alone_falls_back_to_what_was_executed_last() {
+    fn only_rollback_falls_back_to_the_last_executed_proposal() {
         let mut f = fixtures::migrating(0, 200);
         f.state.live_proposal = None;
         let snapshot = fixtures::snapshot(&f);

@@ -1,4 +1,4 @@
-//! `tx`: what became of a transaction. Asks the node alone, so it works without any mirror.
+//! `tx`: looks up the outcome of a transaction. Asks only the node, so it works without a mirror.
 use anyhow::{Result, anyhow};
 use backend::TxStatus;
 use indexer::ops::redact::Secrets;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{print, print_json};
 use crate::{cli::tx::Tx, config::Settings, session, text::clean};
 
-/// Looks the transaction up; 0 when it landed and succeeded.
+/// Looks the transaction up. The exit code is 0 when it landed and succeeded, else 1.
 ///
 /// # Errors
 /// The backend's sentence.
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_word_for_machines_says_whether_it_can_be_undone() {
+    fn the_status_in_json_tells_confirmed_from_finalized() {
         let landed = |finalized| TxStatus::Landed { slot: 7, finalized, failure: None };
         assert_eq!(value("abc", &landed(true), "")["status"], "finalized");
         assert_eq!(value("abc", &landed(false), "")["status"], "confirmed");
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_slot_of_the_node_is_not_given_as_the_transactions() {
+    fn the_nodes_slot_is_not_reported_as_the_transactions_slot() {
         let said = value("abc", &TxStatus::NotFound { at: 9, searched: true }, "");
         assert_eq!((&said["slot"], &said["node_slot"]), (&Value::Null, &json!(9)));
     }

@@ -1,4 +1,4 @@
-//! `webhooks`: how far each one is, what it would not take, and sending by hand.
+//! `webhooks list`, `retry` and `test`: the state of each webhook, its dead letters, and sending by hand.
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
@@ -17,8 +17,8 @@ use crate::{
     text::{clean, grouped, time_of_day},
 };
 
-/// Most messages that are counted as waiting.
-const COUNTED: u32 = 1_000;
+/// `webhooks list` counts at most this many waiting messages for each webhook.
+const MAX_WAITING_COUNT: u32 = 1_000;
 
 pub(super) async fn run(session: &Session, command: &Webhooks) -> Result<u8> {
     match command {
@@ -28,18 +28,18 @@ pub(super) async fn run(session: &Session, command: &Webhooks) -> Result<u8> {
     }
 }
 
-/// One webhook, as settings and store know it.
-struct Line {
+/// One webhook, joined from the configuration and the store.
+struct HookStatus {
     name: String,
-    /// `None` when it is in the store but no longer in the settings.
+    /// `None` when the store has it but the configuration no longer does.
     settings: Option<Webhook>,
-    /// `None` until it was delivered to for the first time.
+    /// `None` before the first delivery.
     state: Option<HookState>,
     waiting: usize,
     dead: usize,
 }
 
-async fn lines(session: &Session, dead: &[DeadLetter]) -> Result<Vec<Line>> {
+async fn statuses(session: &Session, dead: &[DeadLetter]) -> Result<Vec<HookStatus>> {
     let store = &session.store;
     let mut states = store.hooks().await?;
     let mut out = vec![];
@@ -57,20 +57,20 @@ async fn lines(session: &Session, dead: &[DeadLetter]) -> Result<Vec<Line>> {
             None => 0,
         };
         let dead = dead.iter().filter(|d| d.hook == name).count();
-        out.push(Line { name, settings, state, waiting, dead });
+        out.push(HookStatus { name, settings, state, waiting, dead });
     }
     Ok(out)
 }
 
-/// How many messages a webhook is still to be told of.
+/// Number of messages in the outbox that the webhook has not received yet.
 async fn waiting(
     store: &dyn Store,
     state: &HookState,
     settings: Option<&Webhook>,
 ) -> Result<usize> {
-    let rows = store.outbox(state.next_id.saturating_sub(1), COUNTED).await?;
+    let rows = store.outbox(state.next_id.saturating_sub(1), MAX_WAITING_COUNT).await?;
     let wanted = |kind: &str| {
-        // A veto is only told from other ways to cancel when it is sent.
+        // The outbox has no kind `Vetoed`: the sender finds out whether a cancellation was a veto.
         AnnouncementKind::from_name(kind).is_none_or(|kind| {
             settings.is_none_or(|w| {
                 w.target.wants(kind)
@@ -79,25 +79,25 @@ async fn waiting(
             })
         })
     };
-    let told = rows.iter().map(|r| &r.announcement);
-    Ok(told.filter(|a| a.slot > state.since_slot && wanted(&a.kind)).count())
+    let announcements = rows.iter().map(|r| &r.announcement);
+    Ok(announcements.filter(|a| a.slot > state.since_slot && wanted(&a.kind)).count())
 }
 
 async fn list(session: &Session, json: bool) -> Result<u8> {
     let dead = session.store.dead_letters().await?;
-    let lines = lines(session, &dead).await?;
+    let hooks = statuses(session, &dead).await?;
     if json {
         print_json(&json!({
-            "webhooks": lines.iter().map(line_json).collect::<Vec<_>>(),
+            "webhooks": hooks.iter().map(hook_json).collect::<Vec<_>>(),
             "dead_letters": dead.iter().map(letter_json).collect::<Vec<_>>(),
         }))?;
         return Ok(0);
     }
-    if lines.is_empty() {
+    if hooks.is_empty() {
         print("There are no webhooks. `control-room config print-default` shows how to add one.")?;
     }
-    for line in &lines {
-        print(&line_text(line))?;
+    for hook in &hooks {
+        print(&hook_text(hook))?;
     }
     for d in &dead {
         print(&format!(
@@ -120,16 +120,16 @@ async fn list(session: &Session, json: bool) -> Result<u8> {
     Ok(0)
 }
 
-fn line_text(line: &Line) -> String {
-    let place = line.settings.as_ref().map_or_else(
+fn hook_text(hook: &HookStatus) -> String {
+    let place = hook.settings.as_ref().map_or_else(
         || "no longer in the configuration".to_owned(),
         |w| format!("{} as {}", clean(&w.target.shown()), w.target.format.name()),
     );
-    let how = match &line.state {
+    let how = match &hook.state {
         None => "not delivered to yet; `control-room index` delivers".to_owned(),
         Some(s) => {
-            let wait = match line.waiting {
-                0 => "told of everything".to_owned(),
+            let wait = match hook.waiting {
+                0 => "up to date".to_owned(),
                 n => format!("{n} waiting from no. {}", s.next_id),
             };
             let tried = match s.attempts {
@@ -140,14 +140,14 @@ fn line_text(line: &Line) -> String {
             format!("{wait}{tried}{}", last.unwrap_or_default())
         }
     };
-    let dead = if line.dead == 0 { String::new() } else { format!("; {} refused", line.dead) };
-    format!("{} ({place}): {how}{dead}", clean(&line.name))
+    let dead = if hook.dead == 0 { String::new() } else { format!("; {} refused", hook.dead) };
+    format!("{} ({place}): {how}{dead}", clean(&hook.name))
 }
 
-fn line_json(line: &Line) -> Value {
-    let (settings, state) = (line.settings.as_ref(), line.state.as_ref());
+fn hook_json(hook: &HookStatus) -> Value {
+    let (settings, state) = (hook.settings.as_ref(), hook.state.as_ref());
     json!({
-        "name": line.name,
+        "name": hook.name,
         "configured": settings.is_some(),
         "host": settings.map(|w| w.target.shown()),
         "format": settings.map(|w| w.target.format.name()),
@@ -157,8 +157,8 @@ fn line_json(line: &Line) -> Value {
         "attempts": state.map(|s| s.attempts),
         "next_at_ms": state.map(|s| s.next_at_ms),
         "last_error": state.and_then(|s| s.last_error.as_deref()),
-        "waiting": line.waiting,
-        "dead": line.dead,
+        "waiting": hook.waiting,
+        "dead": hook.dead,
     })
 }
 
@@ -175,7 +175,7 @@ fn letter_json(d: &DeadLetter) -> Value {
     })
 }
 
-/// The webhook called `name`, with its secret.
+/// The configured webhook `name`, with its secret loaded.
 fn hook(session: &Session, name: &str) -> Result<Arc<Hook>> {
     let all = &session.settings.webhooks;
     match all.iter().find(|w| w.name() == name) {
@@ -225,7 +225,7 @@ async fn retry(session: &Session, args: &Retry) -> Result<u8> {
     for letter in &letters {
         match webhooks::retry(&session.store, &hook, &session.settings.names, letter).await {
             Ok(_) => taken.push(letter.row.id),
-            // The next one would most likely fare the same, and each may take its time.
+            // Stops at the first failure: the next would probably fail too, after another timeout.
             Err(e) => {
                 error = Some(e);
                 break;

@@ -1,17 +1,15 @@
-//! How keys are written in the command table, and how they are shown. Pure.
+//! Parses the keys of the table of commands, and formats them for people. Pure.
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// One key with modifiers, or two plain keys after each other.
+/// One key with modifiers, or two characters typed one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chord {
-    /// One key.
     One(KeyCode, KeyModifiers),
-    /// Two characters.
     Two(char, char),
 }
 
 impl Chord {
-    /// Reads `q`, `G`, `gg`, `ctrl-d`, `F1`, `enter`; `None` for anything else.
+    /// Parses `q`, `G`, `gg`, `ctrl-d`, `F1`, `enter`; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let (text, modifiers) = match text.strip_prefix("ctrl-") {
             Some(rest) => (rest, KeyModifiers::CONTROL),
@@ -46,13 +44,13 @@ impl Chord {
         Some(Self::One(code, modifiers))
     }
 
-    /// Whether `key` is this one; shift is part of the character.
+    /// Whether `key` is this one. Shift does not count, because it already changes the character.
     pub fn is(self, key: &KeyEvent) -> bool {
         let held = key.modifiers.intersection(KeyModifiers::CONTROL | KeyModifiers::ALT);
         matches!(self, Self::One(code, modifiers) if code == key.code && modifiers == held)
     }
 
-    /// Whether the chord begins with `c` and goes on.
+    /// Whether this is a two-character chord that begins with `c`.
     pub fn starts(self, c: char) -> bool {
         matches!(self, Self::Two(first, _) if first == c)
     }

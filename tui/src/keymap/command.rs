@@ -1,9 +1,9 @@
-//! What a command is, where it applies, and why it is refused. Changes nothing.
+//! A command: its keys, where they work, and why it is refused now. Changes nothing.
 use backend::Verb;
 use upgrade_manager::state::{GovernanceProposal, Phase, ProposalStatus, UpgradeProposal, Votable};
 
-use super::COMMANDS;
 use crate::{
+    action::command_id::CommandId,
     model::{
         Model,
         dialog::{Dialog, Need},
@@ -13,94 +13,24 @@ use crate::{
     strings as s,
 };
 
-/// Every command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each is explained by its row in the table")]
-pub enum Id {
-    Quit,
-    Help,
-    Back,
-    NextScreen,
-    PreviousScreen,
-    Show(Screen),
-    Down,
-    Up,
-    Left,
-    Right,
-    Top,
-    Bottom,
-    PageDown,
-    PageUp,
-    Open,
-    Filter,
-    Approve,
-    Reject,
-    Revoke,
-    Cancel,
-    Expire,
-    Execute,
-    Migrate,
-    Verify,
-    RollBack,
-    GiveUp,
-    Check,
-    Copy,
-    Member(usize),
-    Members,
-    Clock,
-    Suspend,
-    DialogNext,
-    DialogAccept,
-    DialogYes,
-    DialogClose,
-    DialogUp,
-    DialogDown,
-}
-
-impl Id {
-    /// What the command asks the backend for.
-    pub fn verb(self) -> Option<Verb> {
-        match self {
-            Self::Approve => Some(Verb::Approve),
-            Self::Reject => Some(Verb::Reject),
-            Self::Revoke => Some(Verb::Revoke),
-            Self::Cancel => Some(Verb::Cancel),
-            Self::Expire => Some(Verb::Expire),
-            Self::Execute => Some(Verb::Execute),
-            Self::Migrate => Some(Verb::Migrate),
-            Self::Verify => Some(Verb::Verify),
-            Self::RollBack => Some(Verb::RollBack { give_up: false }),
-            Self::GiveUp => Some(Verb::RollBack { give_up: true }),
-            _ => None,
-        }
-    }
-}
-
 /// Where a command's keys work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// On every screen.
     Any,
-    /// On these screens.
     On(&'static [Screen]),
     /// On every screen, in the sandbox only.
     Sandbox,
-    /// In a dialog.
     Dialog,
 }
 
 /// How the help screen groups commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// Moving about.
     Move,
-    /// Signing.
+    /// Commands that sign.
     Act,
-    /// Looking.
     Look,
-    /// The sandbox's own.
     Sandbox,
-    /// Inside dialogs.
     Dialog,
 }
 
@@ -108,7 +38,7 @@ impl Group {
     /// Every group, in the order of the help screen.
     pub const ALL: [Self; 5] = [Self::Act, Self::Move, Self::Look, Self::Dialog, Self::Sandbox];
 
-    /// Its heading.
+    /// The heading on the help screen.
     pub fn title(self) -> &'static str {
         match self {
             Self::Act => "Act on the selected proposal",
@@ -120,32 +50,24 @@ impl Group {
     }
 }
 
-/// One command.
+/// A row of the table of commands.
 #[derive(Debug)]
-pub struct Command {
-    /// Which.
-    pub id: Id,
-    /// Its keys, as [`super::chord`] reads them; the first is shown in the footer.
+pub struct KeyCommand {
+    pub id: CommandId,
+    /// As [`super::chord`] parses them; the footer shows the first.
     pub keys: &'static [&'static str],
-    /// Where they work.
     pub scope: Scope,
-    /// Its group on the help screen.
     pub group: Group,
-    /// Its word in the footer.
+    /// The word in the footer.
     pub word: &'static str,
-    /// What it does, for the help screen.
+    /// The sentence on the help screen.
     pub help: &'static str,
-    /// Place in the footer, lower first; `None` keeps it out.
+    /// Position in the footer, lower first; `None` keeps it out.
     pub footer: Option<u8>,
 }
 
-/// The row of `id`.
-pub fn command(id: Id) -> Option<&'static Command> {
-    COMMANDS.iter().find(|c| c.id == id)
-}
-
-impl Command {
-    /// Whether the command exists where the operator is.
+impl KeyCommand {
+    /// Whether the command works in the current dialog or screen.
     pub fn applies(&self, model: &Model) -> bool {
         match self.scope {
             Scope::Any => model.dialog.is_none(),
@@ -155,51 +77,55 @@ impl Command {
         }
     }
 
-    /// Whether a dialog's command does something in this one.
+    /// Whether a command of dialogs does something in `dialog`.
     fn works_in(&self, dialog: &Dialog) -> bool {
         match (self.id, dialog) {
-            (Id::DialogYes, Dialog::Confirm(c)) => c.need == Need::Yes && c.shown.sendable,
-            (Id::DialogYes, _) => false,
-            (Id::DialogNext, d) => matches!(d, Dialog::Confirm(_) | Dialog::Quit { .. }),
-            (Id::DialogAccept, d) => !matches!(d, Dialog::Preparing { .. }),
-            (Id::DialogUp | Id::DialogDown, d) => {
+            (CommandId::DialogYes, Dialog::Confirm(c)) => c.need == Need::Yes && c.shown.sendable,
+            (CommandId::DialogYes, _) => false,
+            (CommandId::DialogNext, d) => matches!(d, Dialog::Confirm(_) | Dialog::Quit { .. }),
+            (CommandId::DialogAccept, d) => !matches!(d, Dialog::Preparing { .. }),
+            (CommandId::DialogUp | CommandId::DialogDown, d) => {
                 !matches!(d, Dialog::Preparing { .. } | Dialog::Quit { .. })
             }
             _ => true,
         }
     }
 
-    /// Its word in the footer: what it would do to the selected proposal now.
+    /// The word in the footer: what the command would do to the selected proposal now.
     pub fn word_for(&self, model: &Model) -> &'static str {
         let selected = model.ui.proposal.selected();
         let Some(decision) = selected.and_then(|p| model.snapshot.decision(p)) else {
             return self.word;
         };
         match (self.id, decision) {
-            (Id::RollBack, Decision::Upgrade(row)) if row.account.rollback_approved_at == 0 => {
+            (CommandId::RollBack, Decision::Upgrade(row))
+                if row.account.rollback_approved_at == 0 =>
+            {
                 "vote rollback"
             }
-            (Id::GiveUp, Decision::Upgrade(row)) if row.account.rollback_approved_at == 0 => {
+            (CommandId::GiveUp, Decision::Upgrade(row))
+                if row.account.rollback_approved_at == 0 =>
+            {
                 "vote give up"
             }
-            (Id::Cancel, Decision::Upgrade(row)) => cancel_word(model, &row.account),
-            (Id::Cancel, Decision::Multisig(row)) => cancel_word(model, &row.account),
+            (CommandId::Cancel, Decision::Upgrade(row)) => cancel_word(model, &row.account),
+            (CommandId::Cancel, Decision::Multisig(row)) => cancel_word(model, &row.account),
             _ => self.word,
         }
     }
 
-    /// Whether the command can be used now.
+    /// Checks whether the command can be used now.
     ///
     /// # Errors
     /// Why not, as a sentence.
     pub fn enabled(&self, model: &Model) -> Result<(), String> {
         match (self.id, &model.dialog) {
-            (Id::DialogYes, Some(Dialog::Confirm(c))) if !c.read => {
+            (CommandId::DialogYes, Some(Dialog::Confirm(c))) if !c.read => {
                 return Err(s::UNREAD.to_owned());
             }
-            (Id::Check, _) if model.read_only => return Err(s::READ_ONLY.to_owned()),
-            (Id::Check, _) if model.signer.is_none() => return Err(s::NO_KEY.to_owned()),
-            (Id::Check, _) if model.ui.proposal.selected().is_none() => {
+            (CommandId::Check, _) if model.read_only => return Err(s::READ_ONLY.to_owned()),
+            (CommandId::Check, _) if model.signer.is_none() => return Err(s::NO_KEY.to_owned()),
+            (CommandId::Check, _) if model.ui.proposal.selected().is_none() => {
                 return Err(s::NO_PROPOSAL.to_owned());
             }
             _ => {}
@@ -229,15 +155,15 @@ impl Command {
     }
 }
 
-/// Whether the last drawing showed what `verb` would act on: nobody signs what is not in view.
+/// Whether the last frame showed what `verb` would act on: only what was visible can be signed.
 fn is_on_view(model: &Model, verb: Verb, decision: Decision<'_>) -> bool {
-    // The screen of the migration names the proposal and shows its accounts, but not what is voted on.
+    // The migration screen shows the proposal's accounts, but not the terms that members vote on.
     let terms = !matches!(verb, Verb::Migrate | Verb::Verify | Verb::RollBack { .. });
     let hides = terms && model.ui.screen == Screen::Migration;
     !hides && model.ui.drawn.proposal == Some(decision.address())
 }
 
-/// What cancelling `proposal` is for who signs.
+/// What cancelling `proposal` means with the loaded key: withdraw, veto, or vote to cancel.
 fn cancel_word(model: &Model, proposal: &impl Votable) -> &'static str {
     let Some(signer) = model.signer else { return "vote cancel" };
     let multisig = model.snapshot.multisig(&proposal.multisig());
@@ -247,7 +173,7 @@ fn cancel_word(model: &Model, proposal: &impl Votable) -> &'static str {
     if multisig.is_some_and(|t| t.guardian == Some(signer)) { "veto" } else { "vote cancel" }
 }
 
-/// Whether `verb` can make sense for a proposal at this status; the backend checks everything else.
+/// Whether `verb` fits the proposal's status. The backend checks everything else.
 fn fits(verb: Verb, proposal: &UpgradeProposal, phase: Option<Phase>) -> Result<(), String> {
     let status = proposal.status;
     let rolling = phase == Some(Phase::RollingBack);
@@ -275,7 +201,7 @@ fn fits(verb: Verb, proposal: &UpgradeProposal, phase: Option<Phase>) -> Result<
     Err(format!("Proposal {} is {now}: {needs}.", proposal.terms.id))
 }
 
-/// The same for a proposal about a multisig.
+/// Whether `verb` fits the status of a proposal about a multisig.
 fn fits_multisig(verb: Verb, proposal: &GovernanceProposal) -> Result<(), String> {
     let (status, id) = (proposal.status, proposal.terms.id);
     let (fits, needs) = match verb {
@@ -290,7 +216,7 @@ fn fits_multisig(verb: Verb, proposal: &GovernanceProposal) -> Result<(), String
     if fits { Ok(()) } else { Err(format!("Proposal {id} is {}: {needs}.", status.name())) }
 }
 
-/// The step that comes next for a proposal about a multisig.
+/// The next step of a proposal about a multisig.
 pub fn next_multisig_step(proposal: &GovernanceProposal) -> Option<Verb> {
     match proposal.status {
         ProposalStatus::Active => Some(Verb::Approve),
@@ -299,7 +225,7 @@ pub fn next_multisig_step(proposal: &GovernanceProposal) -> Option<Verb> {
     }
 }
 
-/// The step that comes next for a proposal, whose checks the proposal's screen shows.
+/// The next step of an upgrade proposal. The proposal's screen shows the checks of this step.
 pub fn next_step(
     proposal: &UpgradeProposal,
     phase: Option<Phase>,

@@ -1,5 +1,5 @@
-//! From a key to an action. Text fields take their keys first, dialogs come second, screens last;
-//! everything but text is looked up in the one command table.
+//! Maps a key to an action. Text fields get keys first, then dialogs, then screens. Every key but text is looked up in
+//! the one table of commands.
 mod chord;
 pub mod command;
 mod table;
@@ -9,18 +9,18 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use self::chord::Chord;
 pub use self::{
     chord::label,
-    command::{Command, Group, Id, Scope, command},
-    table::COMMANDS,
+    command::{Group, KeyCommand, Scope},
+    table::{COMMANDS, command},
 };
 use crate::{
-    action::{Action, Edit},
+    action::{Action, Edit, command_id::CommandId},
     model::{
         Model,
         dialog::{Dialog, Need},
     },
 };
 
-/// What `key` means where the operator is.
+/// The action of `key` in the current dialog or screen.
 pub fn action(model: &Model, key: &KeyEvent) -> Action {
     if key.kind == KeyEventKind::Release {
         return Action::None;
@@ -50,13 +50,13 @@ pub fn action(model: &Model, key: &KeyEvent) -> Action {
     }
 }
 
-/// On a screen that shows nothing only the keys that leave mean anything.
+/// On a terminal that is too small, only keys that quit or close work.
 fn when_too_small(key: &KeyEvent, repeat: bool) -> Action {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     match key.code {
-        KeyCode::Char('q') if !control && !repeat => Action::Run(Id::Quit),
-        KeyCode::Char('c') if control && !repeat => Action::Run(Id::Quit),
-        KeyCode::Esc => Action::Run(Id::Back),
+        KeyCode::Char('q') if !control && !repeat => Action::Run(CommandId::Quit),
+        KeyCode::Char('c') if control && !repeat => Action::Run(CommandId::Quit),
+        KeyCode::Esc => Action::Run(CommandId::Back),
         _ => Action::None,
     }
 }
@@ -69,20 +69,20 @@ fn in_dialog(model: &Model, key: &KeyEvent, repeat: bool) -> Action {
     }
     let found = find(model, |chord| chord.is(key));
     match found.map(|c| c.id) {
-        Some(Id::DialogAccept) => Action::Accept { repeat },
-        Some(Id::DialogYes) => Action::Yes { repeat },
+        Some(CommandId::DialogAccept) => Action::Accept { repeat },
+        Some(CommandId::DialogYes) => Action::Yes { repeat },
         Some(id) => Action::Run(id),
         None => match (&model.dialog, key.code) {
             (Some(Dialog::Members { .. } | Dialog::Clock { .. }), KeyCode::Char('j')) => {
-                Action::Run(Id::DialogDown)
+                Action::Run(CommandId::DialogDown)
             }
             (Some(Dialog::Members { .. } | Dialog::Clock { .. }), KeyCode::Char('k')) => {
-                Action::Run(Id::DialogUp)
+                Action::Run(CommandId::DialogUp)
             }
-            (_, KeyCode::Char('q' | 'n')) => Action::Run(Id::DialogClose),
-            (_, KeyCode::Char('h' | 'l')) => Action::Run(Id::DialogNext),
-            (_, KeyCode::Char('j')) => Action::Run(Id::DialogDown),
-            (_, KeyCode::Char('k')) => Action::Run(Id::DialogUp),
+            (_, KeyCode::Char('q' | 'n')) => Action::Run(CommandId::DialogClose),
+            (_, KeyCode::Char('h' | 'l')) => Action::Run(CommandId::DialogNext),
+            (_, KeyCode::Char('j')) => Action::Run(CommandId::DialogDown),
+            (_, KeyCode::Char('k')) => Action::Run(CommandId::DialogUp),
             _ => Action::None,
         },
     }
@@ -109,7 +109,7 @@ fn edit(key: &KeyEvent) -> Option<Edit> {
     }
 }
 
-fn find(model: &Model, wanted: impl Fn(Chord) -> bool) -> Option<&'static Command> {
+fn find(model: &Model, wanted: impl Fn(Chord) -> bool) -> Option<&'static KeyCommand> {
     COMMANDS
         .iter()
         .filter(|c| c.applies(model))

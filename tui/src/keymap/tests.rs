@@ -11,7 +11,7 @@ fn press(code: KeyCode) -> KeyEvent {
 }
 
 #[test]
-fn every_key_of_the_table_can_be_read_and_shown() {
+fn every_key_of_the_table_parses_and_has_a_label() {
     for c in COMMANDS {
         assert!(!c.keys.is_empty() && !c.help.is_empty() && !c.word.is_empty(), "{:?}", c.id);
         for key in c.keys {
@@ -57,7 +57,7 @@ fn every_command_is_reached_by_its_own_keys() {
             let mut model = fixtures::model(&fixtures::active(1), now);
             model.ui.screen = screen;
             if c.scope == Scope::Dialog {
-                let shown = fixtures::shown(backend::Verb::Approve);
+                let shown = fixtures::preflight(backend::Verb::Approve);
                 model.dialog =
                     Some(Dialog::Confirm(Box::new(Confirm::new(1, shown, Need::Yes))));
             }
@@ -65,8 +65,8 @@ fn every_command_is_reached_by_its_own_keys() {
                 Some(Chord::One(code, modifiers)) => {
                     match action(&model, &KeyEvent::new(code, modifiers)) {
                         Action::Run(id) => id == c.id,
-                        Action::Accept { .. } => c.id == Id::DialogAccept,
-                        Action::Yes { .. } => c.id == Id::DialogYes,
+                        Action::Accept { .. } => c.id == CommandId::DialogAccept,
+                        Action::Yes { .. } => c.id == CommandId::DialogYes,
                         _ => false,
                     }
                 }
@@ -91,7 +91,7 @@ fn the_keys_of_the_sandbox_do_not_exist_elsewhere() {
         assert!(matches!(action(&model, &press(code)), Action::Unknown), "{code:?}");
     }
     let model = fixtures::model(&fixtures::active(1), Instant::now());
-    assert!(matches!(action(&model, &press(KeyCode::F(2))), Action::Run(Id::Member(1))));
+    assert!(matches!(action(&model, &press(KeyCode::F(2))), Action::Run(CommandId::Member(1))));
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! A selection that follows the thing, not the row: background updates never move it to another
-//! proposal. Pure.
+//! The selection of a table. It stays on its item when rows are inserted or removed, so that a background update never
+//! moves it to another proposal. Pure.
 
 /// The selected item of a table, by identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor<K> {
     selected: Option<K>,
-    /// Where it was last, for the case that the item disappears.
+    /// The last row of the item, for when the item disappears.
     last: usize,
 }
 
@@ -16,27 +16,25 @@ impl<K> Default for Cursor<K> {
 }
 
 impl<K: Clone + PartialEq> Cursor<K> {
-    /// The selected item.
     pub fn selected(&self) -> Option<&K> {
         self.selected.as_ref()
     }
 
-    /// Where the selected item is among `ids`.
+    /// The row of the selected item in `ids`.
     pub fn index(&self, ids: &[K]) -> Option<usize> {
         let selected = self.selected.as_ref()?;
         ids.iter().position(|id| id == selected)
     }
 
-    /// After `ids` changed: keeps the item where it exists, else takes the neighbour of its last
-    /// place.
+    /// After `ids` changed: keeps the item if it still exists, else selects the item at its last row.
     pub fn keep(&mut self, ids: &[K]) {
         let at = self.index(ids).unwrap_or_else(|| self.last.min(ids.len().saturating_sub(1)));
         self.last = at;
         self.selected = ids.get(at).cloned();
     }
 
-    /// As [`Self::keep`], but who reads the newest row goes on reading the newest row. For lists
-    /// that nothing is done to, newest first.
+    /// As [`Self::keep`], but a selection on the first row stays on the first row. For logs, newest first, whose rows no
+    /// action signs anything about.
     pub fn keep_newest(&mut self, ids: &[K]) {
         if self.last == 0 {
             self.selected = None;
@@ -44,7 +42,7 @@ impl<K: Clone + PartialEq> Cursor<K> {
         self.keep(ids);
     }
 
-    /// Moves by `step` rows, staying within `ids`.
+    /// Moves by `step` rows, within `ids`.
     pub fn step(&mut self, ids: &[K], step: isize) {
         self.keep(ids);
         let at = self.last.saturating_add_signed(step).min(ids.len().saturating_sub(1));
@@ -80,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_follows_its_newest_row_until_somebody_moves() {
+    fn a_log_stays_on_its_newest_row_until_the_selection_is_moved() {
         let mut log = Cursor::default();
         log.keep_newest(&[1]);
         log.keep_newest(&[2, 1]);

@@ -1,30 +1,28 @@
-//! What can lie on top of a screen, and the rules of confirming: Cancel has the focus, Enter alone
-//! confirms nothing, neither does a key that is held down, and nothing within half a second.
+//! The dialogs, and the rules of confirming: Cancel has the focus at first, so Enter alone signs nothing; a key that
+//! is held down confirms nothing; nothing is confirmed within half a second.
 use std::time::{Duration, Instant};
 
 use super::{Ticket, job::PreflightView, ui::DialogDrawn};
 use backend::Verb;
 
-/// How long a dialog must have been on view before it can be confirmed.
+/// How long a dialog must have been visible before it can be confirmed.
 pub const ARM_DELAY: Duration = Duration::from_millis(500);
 /// Two presses of one key closer together than this count as a held key: terminals without the
 /// keyboard protocol report repeats as presses.
 pub const KEY_REPEAT_GAP: Duration = Duration::from_millis(150);
-/// How long the operator must press nothing after a press that came too early. Longer than the
-/// pause a keyboard makes before it repeats a held key, so that a held key never confirms.
+/// After a press that came too early, the next one counts only after this pause. It is longer than a keyboard's delay
+/// before it repeats a held key, so that a held key never confirms.
 pub const REARM_DELAY: Duration = Duration::from_millis(1_000);
 
 /// Which button has the focus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Focus {
-    /// Leave without doing anything.
     #[default]
     Cancel,
-    /// Sign.
     Confirm,
 }
 
-/// What it takes to confirm.
+/// What the operator must do to confirm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
     /// `y`, or Confirm with Enter.
@@ -36,30 +34,28 @@ pub enum Need {
 /// The dialog before signing.
 #[derive(Clone, Debug)]
 pub struct Confirm {
-    /// Names the intent that the runtime keeps.
+    /// Identifies the intent that `runtime` keeps.
     pub ticket: Ticket,
     /// Exactly what will be signed.
     pub shown: PreflightView,
-    /// What it takes.
     pub need: Need,
-    /// The button with the focus.
+    /// The focused button.
     pub focus: Focus,
-    /// What was typed.
+    /// The word typed so far.
     pub input: String,
-    /// First line on view.
+    /// First visible line.
     pub scroll: u16,
-    /// Since when its buttons have been on view without a break.
+    /// Since when the buttons have been visible without interruption.
     pub visible: Option<Instant>,
-    /// Whether all that must be seen of it was on view.
+    /// Whether every line that must be seen was visible.
     pub read: bool,
-    /// Lines from the top that were on view so far, at `width`.
+    /// Lines from the top that were visible so far, wrapped at `width`.
     pub read_to: u16,
-    /// Columns of its text.
     pub width: u16,
-    /// The last press of Enter or `y`, to tell holding from pressing.
+    /// The last press of Enter or `y`, to recognise a held key.
     pub last_press: Option<Instant>,
-    /// Whether that press came too early, so that a pause must follow it.
-    pub hasty: bool,
+    /// Whether that press came too early, so that [`REARM_DELAY`] must pass.
+    pub pressed_early: bool,
 }
 
 /// Why a press did not confirm.
@@ -67,18 +63,17 @@ pub struct Confirm {
 pub enum Refusal {
     /// Checks failed: there is nothing to sign.
     NothingToSign,
-    /// Its buttons are not on view.
+    /// The buttons are not visible.
     Hidden,
-    /// Not all of what is signed was on view.
+    /// Not every line that must be seen was visible.
     Unread,
     /// Too early, or the key is held down.
     NotArmed,
-    /// The word is missing or wrong.
+    /// The typed word is missing or wrong.
     Word,
 }
 
 impl Confirm {
-    /// The dialog for `shown`.
     pub fn new(ticket: Ticket, shown: PreflightView, need: Need) -> Self {
         Self {
             ticket,
@@ -92,11 +87,11 @@ impl Confirm {
             read_to: 0,
             width: 0,
             last_press: None,
-            hasty: false,
+            pressed_early: false,
         }
     }
 
-    /// Whether what was typed is enough.
+    /// Whether the required word was typed, if one is required.
     pub fn typed(&self) -> bool {
         match &self.need {
             Need::Yes => true,
@@ -104,21 +99,20 @@ impl Confirm {
         }
     }
 
-    /// Notes a press of a confirming key at `now` and says whether it counts: not when the key is
-    /// held down, and not in the wake of a press that came too early – a key that was held before
-    /// the dialog opened goes on into it.
+    /// Records a press of Enter or `y` at `now` and returns whether it counts. It does not when the key is held down,
+    /// nor soon after a press that came too early: a key held since before the dialog opened keeps repeating into it.
     pub fn press(&mut self, now: Instant, repeat: bool) -> bool {
         let since = self.last_press.map(|at| now.saturating_duration_since(at));
-        let pause = if self.hasty { REARM_DELAY } else { KEY_REPEAT_GAP };
+        let pause = if self.pressed_early { REARM_DELAY } else { KEY_REPEAT_GAP };
         let early = !armed(self.visible, now);
         let held = repeat || since.is_some_and(|since| since < pause);
         self.last_press = Some(now);
-        self.hasty = early || held;
-        !self.hasty
+        self.pressed_early = early || held;
+        !self.pressed_early
     }
 
-    /// Takes in what the drawing at `now` showed. When the buttons were hidden, the half second before
-    /// confirming starts again; text that was read stays read.
+    /// Records what the frame at `now` showed. Hidden buttons restart the half second before confirming; text that was
+    /// visible once stays read.
     pub fn seen(&mut self, drawn: Option<DialogDrawn>, now: Instant) {
         let Some(drawn) = drawn.filter(|d| d.buttons) else {
             self.visible = None;
@@ -134,7 +128,7 @@ impl Confirm {
         self.read |= self.read_to >= drawn.must;
     }
 
-    /// Whether it can be confirmed at `now` by Enter on Confirm.
+    /// Whether Enter on Confirm may sign at `now`.
     ///
     /// # Errors
     /// Why not.
@@ -158,45 +152,38 @@ impl Confirm {
     }
 }
 
-/// Whether something on view since `visible` may be confirmed at `now`.
+/// Whether a dialog that has been visible since `visible` may be confirmed at `now`.
 pub fn armed(visible: Option<Instant>, now: Instant) -> bool {
     visible.is_some_and(|since| now.saturating_duration_since(since) >= ARM_DELAY)
 }
 
-/// What lies on top.
+/// The dialog on top of the screen.
 #[derive(Clone, Debug)]
 pub enum Dialog {
     /// The backend is reading the chain for this verb.
-    Preparing {
-        /// Which preparation.
-        ticket: Ticket,
-        /// What for.
-        verb: Verb,
-        /// Since when.
-        since: Instant,
-    },
-    /// Ready to be confirmed.
+    Preparing { ticket: Ticket, verb: Verb, since: Instant },
+    /// The preflight, with the buttons that sign.
     Confirm(Box<Confirm>),
-    /// Sandbox: whose key signs.
+    /// Sandbox: choose whose key signs.
     Members {
-        /// The row with the focus.
+        /// The selected row.
         at: usize,
     },
-    /// Sandbox: how far to move the clock.
+    /// Sandbox: choose how far to move the clock.
     Clock {
-        /// The row with the focus.
+        /// The selected row.
         at: usize,
     },
-    /// Leave although a job runs?
+    /// Asks whether to quit while a job runs.
     Quit {
-        /// The button with the focus.
+        /// The focused button.
         focus: Focus,
-        /// Since when it has been on view without a break.
+        /// Since when the buttons have been visible without interruption.
         visible: Option<Instant>,
     },
 }
 
-/// Steps of the sandbox's clock in seconds, with their names.
+/// How far the sandbox's clock can be moved: label and seconds.
 pub const CLOCK_STEPS: [(&str, u32); 4] = [
     ("1 hour", 3_600),
     ("24 hours", 24 * 3_600),

@@ -1,33 +1,27 @@
-//! One operation on its way: what was shown before signing, how far it is, how it ended. Values
-//! only; the intent stays with the runtime, so nothing here can be signed.
+//! One operation: its preflight, its progress and its report. The `Intent` stays in `runtime`, so nothing here can
+//! be signed.
 use std::time::{Duration, Instant};
 
-use backend::{Check, Fact, Preflight, Simulation, Step as Signing, Verb};
+use backend::{Check, Fact, Preflight, Simulation, Step, Verb};
 use solana_pubkey::Pubkey;
 
 use super::{Ticket, rate::Rate};
 
-/// After how long without progress a job says so.
+/// A job without progress for this long is shown as stalled.
 const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a preflight shows, without the intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PreflightView {
-    /// What will be done.
     pub verb: Verb,
-    /// To which proposal.
     pub proposal: Pubkey,
-    /// What signing does: a vote, or the act itself.
-    pub step: Signing,
-    /// Head line.
+    /// Whether signing casts a vote or executes the verb, and the consequence.
+    pub step: Step,
     pub title: String,
     /// Exactly what will be signed.
     pub facts: Vec<Fact>,
-    /// What was checked.
     pub checks: Vec<Check>,
-    /// What the node said.
     pub simulation: Option<Simulation>,
-    /// How many transactions.
     pub transactions: usize,
     /// Whether the backend made an intent.
     pub sendable: bool,
@@ -51,12 +45,10 @@ impl From<&Preflight> for PreflightView {
 
 /// One step of a running job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// What is being done.
+pub struct JobStep {
+    /// For example `migrate`.
     pub label: String,
-    /// Items done.
     pub done: u64,
-    /// Items in all.
     pub total: u64,
     /// Items that failed for good.
     pub failed: u64,
@@ -65,21 +57,15 @@ pub struct Step {
 /// A job that was submitted and has not ended.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// Names it.
     pub ticket: Ticket,
-    /// What it does, at the head of a sentence.
+    /// The verb, capitalized to start a sentence.
     pub label: String,
-    /// Whether it is a vote only.
     pub is_vote: bool,
-    /// To which proposal.
     pub proposal: Pubkey,
-    /// Since when.
     pub since: Instant,
-    /// The step it is at.
-    pub step: Option<Step>,
-    /// How fast it goes.
+    pub step: Option<JobStep>,
     pub rate: Rate,
-    /// Whether the last check before signing has passed.
+    /// Whether the last check before signing has passed, so that transactions may be on their way.
     pub sending: bool,
     /// Transactions whose outcome is known so far.
     pub sent: usize,
@@ -87,7 +73,7 @@ pub struct Job {
 
 impl Job {
     /// A job that starts now.
-    pub fn new(ticket: Ticket, does: &Signing, proposal: Pubkey, now: Instant) -> Self {
+    pub fn new(ticket: Ticket, does: &Step, proposal: Pubkey, now: Instant) -> Self {
         Self {
             ticket,
             label: does.label(),
@@ -101,24 +87,24 @@ impl Job {
         }
     }
 
-    /// For how long nothing has moved, once that is long enough to be worth saying. What the job
-    /// still needs is then anybody's guess.
+    /// For how long the job has made no progress, if longer than [`STALL_TIMEOUT`]. A stalled job gets no estimate of
+    /// the time left.
     pub fn stalled(&self, now: Instant) -> Option<Duration> {
-        let still = now.saturating_duration_since(self.rate.still_since()?);
+        let still = now.saturating_duration_since(self.rate.unchanged_since()?);
         (still >= STALL_TIMEOUT).then_some(still)
     }
 
-    /// Where a job without steps is, claiming no more than is known.
+    /// What a job without steps is doing. "Nothing is signed yet" is said only while that is certain.
     pub fn phase(&self) -> &'static str {
         match (self.sent, self.sending) {
             (0, false) => "reading the chain again, nothing is signed yet",
             (0, true) => "signing, sending, waiting for the outcome",
-            _ => "the outcome is known, writing it down",
+            _ => "the outcome is known, recording it",
         }
     }
 
-    /// Takes news of a step.
-    pub fn advance(&mut self, step: Step, now: Instant) {
+    /// Records the progress of a step.
+    pub fn advance(&mut self, step: JobStep, now: Instant) {
         if self.step.as_ref().is_some_and(|s| s.label != step.label) {
             self.rate = Rate::default();
         }
@@ -130,12 +116,11 @@ impl Job {
 /// How the last job ended.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What it did, at the head of a sentence.
+    /// The verb, capitalized to start a sentence.
     pub label: String,
     /// One sentence.
     pub summary: String,
-    /// What did not work, one sentence each.
+    /// One sentence for each failure.
     pub failures: Vec<String>,
-    /// How long it took.
     pub took: Duration,
 }

@@ -1,6 +1,5 @@
-//! Everything a screen can show, as plain values: the last snapshot of the mirror, the connection,
-//! the dialog, the running job, and where the operator is. Holds no key, no connection and no
-//! intent; changed only by `update`.
+//! The state of the screens as plain values: the last snapshot of the mirror, the connection, the dialog, the
+//! running job, the selections. Holds no secret key, no connection and no `Intent`. Only `update` changes it.
 pub mod cluster;
 pub mod cursor;
 pub mod dialog;
@@ -30,10 +29,10 @@ use self::{
 };
 use crate::{text::short, theme::Theme};
 
-/// After how long without news data counts as old.
+/// Data older than this counts as stale.
 pub const STALE_AFTER: Duration = Duration::from_secs(10);
 
-/// One prepared or running operation; only the newest counts.
+/// The number of a prepared or running operation. An answer with an older ticket is dropped.
 pub type Ticket = u64;
 
 /// How urgent a message is; errors stay until they are dismissed.
@@ -43,102 +42,89 @@ pub enum Level {
     Info,
     /// Something worked.
     Ok,
-    /// Something was refused, or deserves a look.
+    /// Something was refused, or needs attention.
     Warn,
     /// Something failed.
     Error,
 }
 
-/// The last thing the operator was told.
+/// A message at the bottom of the screen.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// How urgent.
     pub level: Level,
     /// One or two sentences.
     pub text: String,
-    /// When.
     pub at: Instant,
 }
 
-/// One key of the sandbox.
+/// A member of the sandbox's multisig whose key the screens may sign with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// Its name on screen.
+pub struct SandboxMember {
     pub name: String,
-    /// Its address.
     pub key: Pubkey,
 }
 
-/// Checks of the open proposal, as of a moment.
+/// The checks of the open proposal's next step, and what they were made from. They are made again when that changes.
 #[derive(Clone, Debug)]
-pub struct Checked {
-    /// What was prepared.
+pub struct StepChecks {
     pub ticket: Ticket,
-    /// For which proposal.
     pub proposal: Pubkey,
-    /// Slot of the proposal's row at that time; another slot makes the checks old.
+    /// Slot of the proposal's row at that time.
     pub row_slot: u64,
-    /// What time meant for it: the end of a timelock makes the checks old as well.
+    /// The proposal's timing at that time: the end of a timelock changes it without a new row.
     pub stage: std::mem::Discriminant<Timing>,
-    /// Whether the connection was up; without it the checks tell of the connection only.
+    /// Whether the connection was up. If not, the checks failed for that reason only.
     pub live: bool,
-    /// The result, `None` while it is being made.
+    /// `None` until the backend has answered.
     pub result: Option<Result<PreflightView, String>>,
-    /// When.
     pub at: Instant,
 }
 
 /// The whole state of the screens.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// The mirror's content.
     pub snapshot: Arc<Snapshot>,
     /// Whether a snapshot has been read at all.
     pub loaded: bool,
-    /// The connection.
+    /// The state of the connection and of the mirror.
     pub health: Health,
-    /// When numbers of the mirror become a reason not to trust it.
+    /// From which lag and silence on the mirror counts as unhealthy.
     pub limits: Limits,
-    /// Which chain.
     pub cluster: Cluster,
-    /// Whose key signs.
+    /// The address of the loaded key.
     pub signer: Option<Pubkey>,
-    /// Whether writing is switched off.
+    /// Whether signing is switched off.
     pub read_only: bool,
-    /// The sandbox's keys; empty everywhere else.
-    pub members: Vec<Member>,
-    /// Names for addresses.
+    /// Empty outside the sandbox.
+    pub members: Vec<SandboxMember>,
+    /// Names for addresses, from the configuration.
     pub names: BTreeMap<Pubkey, String>,
-    /// Where the operator is.
+    /// Screen, selections, filters, scroll positions.
     pub ui: Ui,
-    /// The dialog on top.
     pub dialog: Option<Dialog>,
-    /// What is being prepared or sent.
+    /// The operation that is being sent.
     pub job: Option<Job>,
     /// How the last job ended.
     pub report: Option<Report>,
     /// Checks of the open proposal.
-    pub checked: Option<Checked>,
-    /// The last thing said that is no error.
+    pub checked: Option<StepChecks>,
+    /// The last message that is no error. It disappears after a while.
     pub message: Option<Message>,
-    /// Errors that nobody has dismissed, oldest first.
+    /// Errors that the operator has not dismissed, oldest first.
     pub errors: Vec<Message>,
-    /// Notices that were handed to the notifier by this process.
+    /// Keys of the notices that this process has requested.
     pub noticed: BTreeSet<String>,
-    /// Timelocks that expired while the operator looked elsewhere, for the window's title.
+    /// Notices since the terminal lost the focus, for the window's title.
     pub unseen: usize,
-    /// How it looks.
     pub theme: Theme,
-    /// The present.
+    /// The time of the last update or frame; drawing reads no clock of its own.
     pub now: Instant,
-    /// The next ticket.
     pub next_ticket: Ticket,
-    /// Whether to leave.
     pub quit: bool,
 }
 
 impl Model {
-    /// An empty room.
+    /// A model without data, key or dialog.
     pub fn new(cluster: Cluster, theme: Theme, now: Instant) -> Self {
         Self {
             snapshot: Arc::new(Snapshot::default()),
@@ -166,16 +152,16 @@ impl Model {
         }
     }
 
-    /// A ticket nobody has.
+    /// A new ticket.
     pub fn ticket(&mut self) -> Ticket {
         let ticket = self.next_ticket;
         self.next_ticket = ticket.saturating_add(1);
         ticket
     }
 
-    /// Tells the operator something.
+    /// Shows a message. Errors queue up; any other message replaces the last one.
     pub fn say(&mut self, level: Level, text: impl Into<String>) {
-        let text = self.named(&crate::text::clean(&text.into()));
+        let text = self.with_names(&crate::text::clean(&text.into()));
         let message = Message { level, text, at: self.now };
         if level != Level::Error {
             self.message = Some(message);
@@ -184,7 +170,7 @@ impl Model {
         }
     }
 
-    /// Takes away the oldest error, else the last thing said; whether there was one.
+    /// Dismisses the oldest error or, without errors, the last message. Returns whether there was one.
     pub fn dismiss(&mut self) -> bool {
         if self.errors.is_empty() {
             return self.message.take().is_some();
@@ -193,12 +179,12 @@ impl Model {
         true
     }
 
-    /// Why the mirror must not be taken for the chain at present, in words as well as in numbers.
+    /// Why the mirror may not show what is on chain now.
     pub fn doubts(&self) -> BTreeSet<Reason> {
         self.health.clone().judged(self.now, &self.limits).reasons
     }
 
-    /// The chain's clock, carried on from the last reading.
+    /// The chain's clock now: the last reading plus the time since then.
     pub fn chain_now(&self) -> Option<ChainNow> {
         if matches!(self.health.conn, Conn::Stopped { .. }) {
             return None;
@@ -209,13 +195,13 @@ impl Model {
         Some(ChainNow { unix: unix.saturating_add(since), slot: self.health.slot })
     }
 
-    /// What time means for `proposal` at present.
+    /// The timing of `proposal` now.
     pub fn timing(&self, proposal: &UpgradeProposal) -> Timing {
         let state = self.snapshot.program(&proposal.terms.program);
         timing(proposal, self.snapshot.multisig_of(proposal), state, self.chain_now())
     }
 
-    /// What time means for a proposal of either kind at present.
+    /// The timing of a proposal of either kind now.
     pub fn timing_of(&self, decision: Decision<'_>) -> Timing {
         match decision {
             Decision::Upgrade(row) => self.timing(&row.account),
@@ -226,13 +212,13 @@ impl Model {
         }
     }
 
-    /// Time since the store last took something newer from the chain, `None` before the first time.
-    /// The node's clock does not count: it goes on while nothing is written.
+    /// Time since the store last wrote something newer from the chain, `None` before the first time. The node's
+    /// clock is no measure: it goes on while nothing is written.
     pub fn data_age(&self) -> Option<Duration> {
         self.health.stored_at.map(|at| self.now.saturating_duration_since(at))
     }
 
-    /// Whether the data must not be taken for the present.
+    /// Whether the data is too old to be taken for the state of the chain.
     pub fn is_stale(&self) -> bool {
         !self.health.conn.is_live() || self.data_age().is_none_or(|age| age > STALE_AFTER)
     }
@@ -242,8 +228,8 @@ impl Model {
         self.names.get(key).cloned().unwrap_or_else(|| short(&key.to_string()))
     }
 
-    /// What an address is called where it may be a proposal, a multisig or a buffer as well.
-    pub fn called(&self, key: &Pubkey) -> String {
+    /// The name of an address that may also be a proposal, a multisig or a buffer.
+    pub fn name_of_any(&self, key: &Pubkey) -> String {
         if let Some(decision) = self.snapshot.decision(key) {
             return format!("proposal {}", decision.id());
         }
@@ -255,8 +241,8 @@ impl Model {
         }
     }
 
-    /// `text` with addresses replaced by their names, for sentences; never for what is signed.
-    pub fn named(&self, text: &str) -> String {
+    /// `text` with addresses replaced by their names. Only for sentences: what is signed shows full addresses.
+    pub fn with_names(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (key, name) in &self.names {
             text = text.replace(&key.to_string(), name);

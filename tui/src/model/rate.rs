@@ -1,12 +1,11 @@
-//! How fast a long job goes and about how long it will take, from what was done in the last half
-//! minute. Pure.
+//! The speed of a job over the last half minute, and from it the time left. Pure.
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
 
-/// How far back the rate looks.
-const WINDOW: Duration = Duration::from_secs(30);
+/// Older samples are dropped.
+const RATE_WINDOW: Duration = Duration::from_secs(30);
 /// Most samples kept.
 const MAX_SAMPLES: usize = 256;
 
@@ -25,19 +24,19 @@ impl Rate {
         self.samples.push_back((now, done));
         while self.samples.len() > MAX_SAMPLES
             || (self.samples.len() > 2
-                && self.samples.front().is_some_and(|(t, _)| now.duration_since(*t) > WINDOW))
+                && self.samples.front().is_some_and(|(t, _)| now.duration_since(*t) > RATE_WINDOW))
         {
             self.samples.pop_front();
         }
     }
 
-    /// Since when nothing more has been done, `None` before the first sample.
-    pub fn still_since(&self) -> Option<Instant> {
+    /// Since when the number of done items has not changed; `None` before the first sample.
+    pub fn unchanged_since(&self) -> Option<Instant> {
         let (_, last) = self.samples.back()?;
         self.samples.iter().find(|(_, done)| done == last).map(|(at, _)| *at)
     }
 
-    /// Items a second, `None` before two samples tell.
+    /// Items per second; `None` before two samples.
     pub fn per_second(&self) -> Option<f64> {
         let ((t0, n0), (t1, n1)) = (self.samples.front()?, self.samples.back()?);
         let seconds = t1.duration_since(*t0).as_secs_f64();
@@ -45,7 +44,7 @@ impl Rate {
         (seconds > 0.0 && items > 0).then(|| f64::from(items) / seconds)
     }
 
-    /// About how many seconds `left` more items take.
+    /// Estimated seconds for `left` more items.
     pub fn seconds_for(&self, left: u64) -> Option<i64> {
         let rate = self.per_second()?;
         let left = f64::from(u32::try_from(left).ok()?);

@@ -1,5 +1,5 @@
-//! The mirror's content at one moment, and the questions screens ask of it. Immutable once made;
-//! it never asks the store.
+//! The mirror's content as `runtime` read it at one time, with the look-ups that screens need. Immutable; never reads the
+//! store.
 use std::collections::BTreeMap;
 
 use indexer::{AuditRow, Row, SentRow, View};
@@ -9,18 +9,17 @@ use upgrade_manager::state::{
     ProposalStatus, UpgradeProposal,
 };
 
-/// Rows of the audit log and of sent transactions that a snapshot carries.
+/// A snapshot holds at most this many rows of the audit log, and as many sent transactions.
 pub const MAX_HISTORY_ROWS: u32 = 2_000;
-/// Version records of one program that a snapshot carries.
+/// A snapshot holds about this many version records of each program.
 pub const MAX_RECORD_ROWS: u32 = 5_000;
 
-/// The mirror's content.
+/// The mirror's content as it was read at one time.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// Whether a complete reading of the chain was in the store before this was read: else what is
-    /// not here may merely not have been read.
+    /// Whether the store held a complete snapshot of the chain. If not, a missing row may only be unread.
     pub complete: bool,
-    /// Multisigs, programs, proposals, attestations, counters.
+    /// Multisigs, programs, proposals, attestations.
     pub view: View,
     /// Newest events, newest first.
     pub audit: Vec<AuditRow>,
@@ -33,14 +32,13 @@ pub struct Snapshot {
 /// A proposal of either kind.
 #[derive(Clone, Copy, Debug)]
 pub enum Decision<'a> {
-    /// To upgrade a program.
+    /// Upgrades a program.
     Upgrade(&'a Row<UpgradeProposal>),
-    /// About a multisig, or who holds a program.
+    /// Changes or dissolves a multisig, or hands a program over.
     Multisig(&'a Row<GovernanceProposal>),
 }
 
 impl Decision<'_> {
-    /// Its address.
     pub fn address(&self) -> Pubkey {
         match self {
             Self::Upgrade(row) => row.pubkey,
@@ -48,7 +46,7 @@ impl Decision<'_> {
         }
     }
 
-    /// Its id, from one row for both kinds.
+    /// The id; both kinds share one sequence of ids.
     pub fn id(&self) -> u64 {
         match self {
             Self::Upgrade(row) => row.account.terms.id,
@@ -56,7 +54,6 @@ impl Decision<'_> {
         }
     }
 
-    /// Where it stands.
     pub fn status(&self) -> ProposalStatus {
         match self {
             Self::Upgrade(row) => row.account.status,
@@ -64,7 +61,7 @@ impl Decision<'_> {
         }
     }
 
-    /// Slot at which it was seen like this.
+    /// The slot at which the account was seen in this state.
     pub fn slot(&self) -> u64 {
         match self {
             Self::Upgrade(row) => row.slot,
@@ -72,7 +69,6 @@ impl Decision<'_> {
         }
     }
 
-    /// Whether its account is closed.
     pub fn is_closed(&self) -> bool {
         match self {
             Self::Upgrade(row) => row.closed_slot.is_some(),
@@ -80,7 +76,7 @@ impl Decision<'_> {
         }
     }
 
-    /// What votes name.
+    /// The digest of the terms, which every vote names.
     pub fn digest(&self) -> [u8; 32] {
         match self {
             Self::Upgrade(row) => row.account.digest,
@@ -90,7 +86,7 @@ impl Decision<'_> {
 }
 
 impl Snapshot {
-    /// Programs in the order of the table: those on the move first, then by address.
+    /// Programs in the order of the table: those with a live proposal first, then by address.
     pub fn programs(&self) -> Vec<&Row<ProgramUpgradeState>> {
         let mut rows: Vec<_> =
             self.view.programs.iter().filter(|r| r.closed_slot.is_none()).collect();
@@ -152,7 +148,7 @@ impl Snapshot {
         self.multisig(&proposal.terms.multisig)
     }
 
-    /// What is known of `buffer`.
+    /// The attestation of `buffer`.
     pub fn attestation(&self, buffer: &Pubkey) -> Option<&Row<BufferAttestation>> {
         self.view.attestations.iter().find(|r| r.account.buffer == *buffer)
     }

@@ -1,5 +1,5 @@
-//! What time means for a proposal: how long votes can be cast, how long to wait, how long it can be
-//! executed. Asks the chain's own rules with the chain's time; the operator's clock decides nothing.
+//! How long votes can be cast, how long a timelock lasts, how long a proposal can be executed. Calls the program's own
+//! rules with the chain's time; the operator's clock decides nothing.
 use upgrade_manager::state::{
     GovernanceProposal, MultisigConfig, Phase, ProgramUpgradeState, ProposalStatus,
     UpgradeProposal, Votable,
@@ -18,34 +18,34 @@ pub struct ChainNow {
     pub slot: u64,
 }
 
-/// Where a proposal stands in time.
+/// The timing of a proposal. Numbers are seconds unless the variant says slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timing {
     /// The chain's clock has not been read yet.
     Unknown,
-    /// Votes can be cast for so many seconds.
+    /// Votes can be cast for this long.
     Voting(i64),
-    /// Votes or execution came too late; anyone may record it.
-    Over,
-    /// Approved; so many seconds to wait.
+    /// Not approved or not executed in time; anyone may record it as expired.
+    TooLate,
+    /// Approved; the timelock ends in this time.
     Waiting(i64),
-    /// The clock is there, but so many slots are missing.
+    /// The timelock is over by the clock, but this many slots must still pass.
     WaitingSlots(u64),
-    /// Can be executed for so many seconds.
+    /// Can be executed for this long.
     Ready(i64),
-    /// Paused; can be executed in so many seconds if nobody lifts the pause before.
+    /// Paused; can be executed after this time, or earlier if members lift the pause.
     Paused(i64),
-    /// Paused beyond the end of the window, which closes in so many seconds.
-    Shut(i64),
-    /// Executed; members can vote for rollback for so many seconds.
+    /// The pause outlasts the execution window, which closes in this time.
+    PausedPastWindow(i64),
+    /// Executed; members can vote for rollback for this long.
     Executed(i64),
-    /// Members voted for rollback; it can be finished at any time.
+    /// Rollback is approved; it has no deadline.
     RollingBack,
-    /// Nothing is timed any more.
+    /// No deadline is left.
     Ended,
 }
 
-/// Where `proposal` stands at `now`.
+/// The timing of an upgrade proposal at `now`.
 pub fn timing(
     proposal: &UpgradeProposal,
     config: Option<&MultisigConfig>,
@@ -72,7 +72,7 @@ pub fn timing(
     }
 }
 
-/// Anyone may record that it came too late, or that the multisig has changed since.
+/// Whether anyone may record the proposal as expired: it is too late, or the multisig's rules have changed since.
 fn is_over(proposal: &impl Votable, config: Option<&MultisigConfig>, now: ChainNow) -> bool {
     match config {
         Some(config) => proposal.require_expired(config, now.unix).is_ok(),
@@ -80,7 +80,7 @@ fn is_over(proposal: &impl Votable, config: Option<&MultisigConfig>, now: ChainN
     }
 }
 
-/// Where `proposal`, about a multisig, stands at `now`.
+/// The timing of a proposal about a multisig at `now`.
 pub fn multisig_timing(
     proposal: &GovernanceProposal,
     config: Option<&MultisigConfig>,
@@ -90,7 +90,7 @@ pub fn multisig_timing(
     voting(proposal, config, now).unwrap_or(Timing::Ended)
 }
 
-/// Where a proposal stands while members vote and wait; `None` afterwards.
+/// The timing up to execution; `None` afterwards.
 fn voting(
     proposal: &impl Votable,
     config: Option<&MultisigConfig>,
@@ -99,10 +99,10 @@ fn voting(
     let (stage, left) = (proposal.voting_state(), |until: i64| until.saturating_sub(now.unix));
     let paused = config.map_or(0, |c| paused_until(proposal, c));
     Some(match stage.status {
-        s if s.is_voting() && is_over(proposal, config, now) => Timing::Over,
+        s if s.is_voting() && is_over(proposal, config, now) => Timing::TooLate,
         ProposalStatus::Active => Timing::Voting(left(proposal.deadline())),
         ProposalStatus::Timelocked if now.unix < paused && paused > stage.window_end => {
-            Timing::Shut(left(stage.window_end))
+            Timing::PausedPastWindow(left(stage.window_end))
         }
         ProposalStatus::Timelocked if now.unix < paused && paused > stage.eta => {
             Timing::Paused(left(paused))
@@ -124,30 +124,32 @@ impl Timing {
         match self {
             Self::Unknown => "chain time unknown".to_owned(),
             Self::Voting(left) => format!("votes close in {}", countdown(left)),
-            Self::Over => "time is over".to_owned(),
+            Self::TooLate => "time is over".to_owned(),
             Self::Waiting(left) => format!("executable in {}", countdown(left)),
             Self::WaitingSlots(slots) => format!("waits for {slots} more slots"),
             Self::Ready(left) => format!("ready to execute, {} left", countdown(left)),
             Self::Paused(left) => format!("PAUSED, executable in {}", countdown(left)),
-            Self::Shut(left) => format!("PAUSED past its end in {}", countdown(left)),
+            Self::PausedPastWindow(left) => format!("PAUSED, window ends in {}", countdown(left)),
             Self::Executed(left) => format!("rollback open {}", countdown(left)),
             Self::RollingBack => "rollback decided".to_owned(),
             Self::Ended => "ended".to_owned(),
         }
     }
 
-    /// What it means for the eye.
+    /// The meaning that decides colour and glyph.
     pub fn meaning(self) -> Meaning {
         match self {
             Self::Ready(_) => Meaning::Ok,
             Self::Waiting(_) | Self::WaitingSlots(_) | Self::Voting(_) => Meaning::Pending,
-            Self::Over | Self::RollingBack | Self::Paused(_) | Self::Shut(_) => Meaning::Warn,
+            Self::TooLate | Self::RollingBack | Self::Paused(_) | Self::PausedPastWindow(_) => {
+                Meaning::Warn
+            }
             Self::Unknown | Self::Executed(_) | Self::Ended => Meaning::Muted,
         }
     }
 }
 
-/// What a status means for the eye.
+/// The meaning that decides the colour of a status.
 pub fn status_meaning(status: ProposalStatus) -> Meaning {
     match status {
         ProposalStatus::Active | ProposalStatus::Timelocked | ProposalStatus::Migrating => {
@@ -181,11 +183,11 @@ mod tests {
         let window = p.window_end - p.eta;
         assert_eq!(timing(p, c, None, at(p.eta, floor)), Timing::Ready(window));
         assert_eq!(timing(p, c, None, at(p.window_end, floor)), Timing::Ready(0));
-        assert_eq!(timing(p, c, None, at(p.window_end + 1, floor)), Timing::Over);
+        assert_eq!(timing(p, c, None, at(p.window_end + 1, floor)), Timing::TooLate);
     }
 
     #[test]
-    fn what_is_paused_is_not_ready_until_the_pause_is_over() {
+    fn a_paused_proposal_is_not_ready_until_the_pause_is_over() {
         let mut f = fixtures::timelocked();
         let (p, floor) = (f.proposal.clone(), f.proposal.slot_floor(f.multisig.timelock));
         let when = |c: &MultisigConfig, unix| timing(&p, Some(c), None, at(unix, floor));
@@ -196,7 +198,7 @@ mod tests {
         assert!(matches!(when(&f.multisig, p.eta + 60), Timing::Ready(_)));
         f.multisig.paused_until = p.window_end + 1;
         let window = p.window_end - p.eta;
-        assert_eq!(when(&f.multisig, p.eta), Timing::Shut(window));
+        assert_eq!(when(&f.multisig, p.eta), Timing::PausedPastWindow(window));
         f.multisig.paused_until = 0;
         assert_eq!(when(&f.multisig, p.eta), Timing::Ready(window), "lifted by votes");
     }
@@ -207,7 +209,7 @@ mod tests {
         let p = &f.proposal;
         let end = p.terms.expires_at;
         assert_eq!(timing(p, Some(&f.multisig), None, at(end, 0)), Timing::Voting(0));
-        assert_eq!(timing(p, Some(&f.multisig), None, at(end + 1, 0)), Timing::Over);
+        assert_eq!(timing(p, Some(&f.multisig), None, at(end + 1, 0)), Timing::TooLate);
     }
 
     #[test]

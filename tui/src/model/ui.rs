@@ -1,4 +1,4 @@
-//! Where the operator is: screen, selections, filters, scroll. Selections are identities.
+//! Screen, selections, filters and scroll positions. A selection is an address or a signature, never a row number.
 use std::collections::BTreeMap;
 
 use solana_pubkey::Pubkey;
@@ -20,7 +20,7 @@ pub enum Screen {
     Audit,
     /// Transactions of this control room.
     Sent,
-    /// Keys and words.
+    /// Keys and statuses.
     Help,
 }
 
@@ -52,73 +52,68 @@ pub enum Pane {
     Proposals,
 }
 
-/// What the last drawing put on the screen. Keys act only on what is there.
+/// What the last frame showed. A key acts only on what was on the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drawn {
-    /// Whether the terminal had room for nothing but saying so.
+    /// Whether the terminal was too small for any screen.
     pub too_small: bool,
-    /// Lines beyond the area of a text that scrolls.
+    /// Lines of a scrolling text that do not fit.
     pub overflow: u16,
-    /// Rows of a page of the table with the focus.
+    /// Rows of the focused table that fit.
     pub page: u16,
-    /// The selected proposal, where the screen showed it.
+    /// The selected proposal, if the screen showed it.
     pub proposal: Option<Pubkey>,
-    /// The dialog on top, where there is one with buttons.
+    /// What was visible of a dialog with buttons.
     pub dialog: Option<DialogDrawn>,
 }
 
-/// What the last drawing showed of a dialog.
+/// What the last frame showed of a dialog. It decides whether the dialog may be confirmed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DialogDrawn {
-    /// Whether its buttons and at least one line of text had room.
+    /// Whether the buttons and at least one line of text fit.
     pub buttons: bool,
-    /// Lines beyond its area.
+    /// Lines that do not fit.
     pub overflow: u16,
-    /// First line on view.
+    /// First visible line.
     pub from: u16,
-    /// Line behind the last one on view.
+    /// One past the last visible line.
     pub to: u16,
-    /// Line behind the last one that must be seen before it may be confirmed.
+    /// One past the last line that must have been visible before confirming.
     pub must: u16,
-    /// Columns of the text: lines of another width are other lines.
+    /// Width of the text in columns. Another width wraps differently, so line numbers start over.
     pub width: u16,
 }
 
-/// Where the operator is.
+/// Screen, selections, filters and scroll positions.
 #[derive(Clone, Debug, Default)]
 pub struct Ui {
-    /// The screen.
     pub screen: Screen,
-    /// Screens to go back to.
+    /// Screens that `Esc` goes back to.
     pub back: Vec<Screen>,
-    /// The table with the focus on the first screen.
+    /// The focused table of the first screen.
     pub pane: Pane,
-    /// The selected program.
     pub program: Cursor<Pubkey>,
-    /// The selected proposal: what every action is about.
+    /// What every action is about.
     pub proposal: Cursor<Pubkey>,
-    /// The selected version record.
     pub record: Cursor<Pubkey>,
-    /// The selected audit row.
+    /// By sequence number.
     pub audit: Cursor<u64>,
-    /// The selected transaction, by signature.
+    /// By signature.
     pub sent: Cursor<String>,
-    /// First line on view of the screens that scroll.
+    /// First visible line of the screens that scroll.
     pub scroll: BTreeMap<Screen, u16>,
-    /// What the last drawing put on the screen.
     pub drawn: Drawn,
-    /// Filters by screen.
     pub filter: BTreeMap<Screen, String>,
     /// Whether the filter is being typed.
     pub filtering: bool,
-    /// The first key of a chord.
+    /// The first key of a two-key chord, such as `gg`.
     pub pending: Option<char>,
-    /// Whether the terminal has the focus.
+    /// Whether the terminal has lost the focus.
     pub unfocused: bool,
 }
 
 impl Ui {
-    /// The filter of the present screen, in lower case; empty for none.
+    /// The filter of the current screen in lower case; empty without one.
     pub fn needle(&self) -> String {
         self.filter.get(&self.screen).map(|f| f.to_lowercase()).unwrap_or_default()
     }
@@ -179,8 +174,9 @@ impl Model {
     /// Audit rows that pass the filter.
     pub fn audit_ids(&self) -> Vec<u64> {
         let needle = self.needle_of(Screen::Audit);
-        let key =
-            |k: Option<Pubkey>| k.map(|k| format!("{k} {}", self.called(&k))).unwrap_or_default();
+        let key = |k: Option<Pubkey>| {
+            k.map(|k| format!("{k} {}", self.name_of_any(&k))).unwrap_or_default()
+        };
         let rows = self.snapshot.audit.iter();
         rows.filter(|r| matches(&needle, &[&r.kind, &key(r.actor), &key(r.subject), &r.signature]))
             .map(|r| r.seq)
@@ -199,7 +195,7 @@ impl Model {
         .collect()
     }
 
-    /// After data or filters changed: every selection keeps its item or takes a neighbour.
+    /// After data or filters changed: each selection keeps its item, or moves to a neighbour if the item is gone.
     pub fn keep_selections(&mut self) {
         let ids = self.program_ids();
         self.ui.program.keep(&ids);

@@ -1,29 +1,27 @@
-//! The ladder: desktop, then the terminal's own notices, then the bell. What the terminal has to be
-//! sent is returned, not written: only the drawing loop writes to the terminal.
-use super::{Notice, Way, desktop, escape};
+//! Delivers a notice: over the desktop, else by the terminal's own notification, else by the bell. Returns the bytes for
+//! the terminal instead of writing them, because only the event loop writes to the terminal.
+use super::{Notice, NotifyMethod, desktop, escape};
 
-/// What became of a notice.
+/// How a notice was delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// How it was given, for the log.
+    /// The method, for the log.
     pub how: &'static str,
-    /// Bytes for the terminal.
+    /// Bytes that the event loop must write to the terminal.
     pub bytes: Vec<u8>,
 }
 
-/// What the environment says about the terminal.
+/// What the environment variables say about the terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TerminalEnv {
-    /// The session is remote: its desktop is on another machine.
+    /// Over SSH: the desktop is on another machine.
     pub remote: bool,
-    /// Inside tmux.
     pub tmux: bool,
     /// The terminal's name, in lower case.
     pub terminal: String,
 }
 
 impl TerminalEnv {
-    /// Reads the environment.
     pub fn read() -> Self {
         let set = |name| std::env::var_os(name).is_some_and(|v| !v.is_empty());
         let text = |name| std::env::var(name).unwrap_or_default();
@@ -35,29 +33,33 @@ impl TerminalEnv {
         }
     }
 
-    /// The terminal's own way.
-    fn terminal_way(&self) -> Way {
+    /// The notification that the terminal understands.
+    fn terminal_method(&self) -> NotifyMethod {
         let is = |names: &[&str]| names.iter().any(|n| self.terminal.contains(n));
         if is(&["ghostty", "wezterm", "foot", "konsole", "rxvt"]) {
-            Way::Osc777
+            NotifyMethod::Osc777
         } else if is(&["iterm", "kitty", "windows-terminal"]) {
-            Way::Osc9
+            NotifyMethod::Osc9
         } else {
-            Way::Bell
+            NotifyMethod::Bell
         }
     }
 }
 
-/// Gives `notice` by `way`.
-pub async fn deliver(notice: &Notice, way: Way, env: &TerminalEnv) -> Outcome {
+/// Delivers `notice` by `way`, or by the next simpler method that works.
+pub async fn deliver(notice: &Notice, way: NotifyMethod, env: &TerminalEnv) -> Outcome {
     match way {
-        Way::Off => Outcome { how: "not at all", bytes: vec![] },
-        Way::Auto if env.remote => terminal(notice, env.terminal_way(), env),
-        Way::Auto | Way::Desktop => match desktop::show(notice).await {
+        NotifyMethod::Off => Outcome { how: "not at all", bytes: vec![] },
+        NotifyMethod::Auto if env.remote => terminal(notice, env.terminal_method(), env),
+        NotifyMethod::Auto | NotifyMethod::Desktop => match desktop::show(notice).await {
             Ok(()) => Outcome { how: "desktop", bytes: vec![] },
             Err(reason) => {
                 tracing::info!(%reason, "desktop notice not given; using the terminal");
-                let way = if way == Way::Auto { env.terminal_way() } else { Way::Bell };
+                let way = if way == NotifyMethod::Auto {
+                    env.terminal_method()
+                } else {
+                    NotifyMethod::Bell
+                };
                 terminal(notice, way, env)
             }
         },
@@ -65,10 +67,10 @@ pub async fn deliver(notice: &Notice, way: Way, env: &TerminalEnv) -> Outcome {
     }
 }
 
-fn terminal(notice: &Notice, way: Way, env: &TerminalEnv) -> Outcome {
+fn terminal(notice: &Notice, way: NotifyMethod, env: &TerminalEnv) -> Outcome {
     match way {
-        Way::Osc777 => Outcome { how: "osc777", bytes: escape::osc777(notice, env.tmux) },
-        Way::Osc9 => Outcome { how: "osc9", bytes: escape::osc9(notice, env.tmux) },
+        NotifyMethod::Osc777 => Outcome { how: "osc777", bytes: escape::osc777(notice, env.tmux) },
+        NotifyMethod::Osc9 => Outcome { how: "osc9", bytes: escape::osc9(notice, env.tmux) },
         _ => Outcome { how: "bell", bytes: escape::bell() },
     }
 }
@@ -82,12 +84,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_remote_session_never_asks_the_bus() {
+    async fn a_remote_session_uses_the_terminal_and_not_the_desktop() {
         let env = TerminalEnv { remote: true, tmux: false, terminal: "xterm-kitty".to_owned() };
-        let outcome = deliver(&notice(), Way::Auto, &env).await;
+        let outcome = deliver(&notice(), NotifyMethod::Auto, &env).await;
         assert_eq!(outcome.how, "osc9");
         let plain = TerminalEnv { remote: true, ..TerminalEnv::default() };
-        assert_eq!(deliver(&notice(), Way::Auto, &plain).await.bytes, [7]);
-        assert_eq!(deliver(&notice(), Way::Off, &plain).await.bytes, [0u8; 0]);
+        assert_eq!(deliver(&notice(), NotifyMethod::Auto, &plain).await.bytes, [7]);
+        assert_eq!(deliver(&notice(), NotifyMethod::Off, &plain).await.bytes, [0u8; 0]);
     }
 }

@@ -1,29 +1,28 @@
-//! Notices through the desktop's daemon. Asks the bus whether a daemon runs before it calls one,
-//! because calling would start it, and a broken one answers after 25 s. Never takes longer than two
-//! seconds in all.
+//! Delivers notices through the desktop's notification daemon. Asks D-Bus first whether a daemon runs: a call would start
+//! one, and a broken one answers only after 25 s.
 use std::time::Duration;
 
 use notify_rust::{Notification, Timeout, Urgency};
 
 use super::Notice;
 
-/// Longest time for everything.
+/// Timeout of the whole delivery.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(2);
-/// The daemon's name on the bus.
+/// The daemon's name on D-Bus.
 const DAEMON: &str = "org.freedesktop.Notifications";
 
-/// Gives the notice.
+/// Shows the notice.
 ///
 /// # Errors
-/// Why it could not be given, as a phrase.
+/// Why it could not be shown, as a phrase.
 pub async fn show(notice: &Notice) -> Result<(), String> {
-    match tokio::time::timeout(DELIVERY_TIMEOUT, show_slowly(notice)).await {
+    match tokio::time::timeout(DELIVERY_TIMEOUT, show_without_timeout(notice)).await {
         Ok(result) => result,
         Err(_) => Err("the notification daemon does not answer".to_owned()),
     }
 }
 
-async fn show_slowly(notice: &Notice) -> Result<(), String> {
+async fn show_without_timeout(notice: &Notice) -> Result<(), String> {
     if !daemon_runs().await? {
         return Err("no notification daemon runs".to_owned());
     }

@@ -1,5 +1,4 @@
-//! Notices as escape sequences of the terminal. Bytes only; somebody else writes them, between two
-//! frames.
+//! Notices as escape sequences. Only makes the bytes; the event loop writes them between two frames.
 use super::Notice;
 use crate::text::clean;
 
@@ -7,8 +6,8 @@ fn field(text: &str) -> String {
     clean(text).replace(';', ",")
 }
 
-/// In tmux a sequence must be wrapped to reach the outer terminal; the bell goes along, because
-/// tmux passes nothing on unless it was told to.
+/// In tmux a sequence must be wrapped to reach the outer terminal. A bell is appended, because tmux drops wrapped
+/// sequences unless `allow-passthrough` is on.
 fn wrapped(sequence: &str, tmux: bool) -> Vec<u8> {
     if tmux {
         let doubled = sequence.replace('\u{1b}', "\u{1b}\u{1b}");
@@ -29,7 +28,6 @@ pub fn osc9(notice: &Notice, tmux: bool) -> Vec<u8> {
     wrapped(&format!("\u{1b}]9;{}: {}\u{7}", field(&notice.title), field(&notice.body)), tmux)
 }
 
-/// The bell.
 pub fn bell() -> Vec<u8> {
     vec![7]
 }
@@ -46,6 +44,6 @@ mod tests {
         assert_eq!(bytes, b"\x1b]777;notify;a,b ;c \\d\x07");
         let wrapped = osc9(&notice, true);
         assert!(wrapped.starts_with(b"\x1bPtmux;\x1b\x1b]9;"));
-        assert!(wrapped.ends_with(b"\x1b\\\x07"), "with the bell behind");
+        assert!(wrapped.ends_with(b"\x1b\\\x07"), "the bell follows");
     }
 }

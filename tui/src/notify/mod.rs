@@ -1,5 +1,5 @@
-//! Notices: which are due, and the ladder of ways to give them. What is due is pure and asks the
-//! chain's rules with the chain's clock; each notice has a key that the store gives out once ever.
+//! Notices about timelocks that expired. `due` is pure: it calls the program's rules with the chain's clock. Each notice
+//! has a key. A process claims the key in the store before delivery, so that each notice is delivered once.
 mod deliver;
 mod desktop;
 mod escape;
@@ -15,14 +15,14 @@ use crate::{
     text::{clean, utc},
 };
 
-/// How notices are given.
+/// How notices are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum Way {
-    /// Desktop where a daemon runs, else the terminal's own way, else the bell.
+pub enum NotifyMethod {
+    /// The desktop if a notification daemon runs, else the terminal's own notification, else the bell.
     #[default]
     Auto,
-    /// Desktop only.
+    /// The desktop, else the bell.
     Desktop,
     /// The terminal's OSC 777.
     Osc777,
@@ -30,25 +30,23 @@ pub enum Way {
     Osc9,
     /// The bell.
     Bell,
-    /// Not at all.
+    /// No notices.
     Off,
 }
 
-/// Something the operator should hear of.
+/// A notification for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// Given out once ever.
+    /// Identifies the event; claimed in the store before delivery.
     pub key: String,
-    /// Head line.
     pub title: String,
-    /// One sentence.
     pub body: String,
 }
 
-/// Every notice whose moment has come, whether or not it was given before. Uses the clock as it was
-/// read from the chain, not carried on: the chain may stand still.
+/// Every notice that is due, delivered or not. Uses the chain's clock as it was last read, without adding the time since:
+/// the chain may have stopped.
 pub fn due(model: &Model) -> Vec<Notice> {
-    // A clock of another chain than the mirror's says nothing about the mirror's proposals.
+    // Without a live connection the clock may be old, or of another chain than the mirror's.
     let Some(unix) = model.health.chain_time.filter(|_| model.health.conn.is_live()) else {
         return vec![];
     };
@@ -65,7 +63,7 @@ pub fn due(model: &Model) -> Vec<Notice> {
     upgrades.chain(changes).collect()
 }
 
-/// The notice that `proposal`, which `name` names, can be executed.
+/// The notice that `proposal`, called `name`, can be executed, if it can.
 fn ready(
     model: &Model,
     address: Pubkey,
@@ -85,7 +83,7 @@ fn ready(
     })
 }
 
-/// Several notices as one: what was missed while nobody looked is one interruption, not ten.
+/// Several notices as one, so that timelocks that expired while the control room was closed interrupt once.
 pub fn summary(notices: &[Notice]) -> Option<Notice> {
     match notices {
         [] => None,

@@ -4,7 +4,7 @@ use std::time::Instant;
 use super::*;
 use crate::{action::Action, effect::Effect, fixtures, model::Level, update::update};
 
-/// The effects of reading the chain's clock as `unix`.
+/// The notices requested when the chain's clock is read as `unix`.
 fn read_clock(model: &mut Model, unix: i64, slot: u64) -> Vec<Notice> {
     let now = model.now;
     let effects = update(model, Action::Health(fixtures::live(now, unix, slot)), now);
@@ -30,7 +30,7 @@ fn a_timelock_that_expires_is_announced_once() {
 }
 
 #[test]
-fn a_lock_that_is_revoked_and_reached_again_is_another_notice() {
+fn a_timelock_that_starts_again_after_a_revoked_vote_is_another_notice() {
     let f = fixtures::timelocked();
     let mut later = f.clone();
     later.proposal.eta += 60;
@@ -55,7 +55,7 @@ fn a_notice_that_could_not_be_claimed_is_due_again() {
 }
 
 #[test]
-fn our_own_clock_announces_nothing() {
+fn the_operators_clock_makes_no_notice_due() {
     let f = fixtures::timelocked();
     let mut model = fixtures::model(&f, Instant::now());
     let floor = f.proposal.slot_floor(f.multisig.timelock);
@@ -66,7 +66,7 @@ fn our_own_clock_announces_nothing() {
 }
 
 #[test]
-fn nothing_is_announced_by_the_clock_of_a_chain_that_is_not_mirrored() {
+fn no_notice_is_due_while_the_connection_is_stopped() {
     let f = fixtures::timelocked();
     let mut model = fixtures::model(&f, Instant::now());
     let floor = f.proposal.slot_floor(f.multisig.timelock);
@@ -77,7 +77,7 @@ fn nothing_is_announced_by_the_clock_of_a_chain_that_is_not_mirrored() {
 }
 
 #[test]
-fn several_missed_ones_interrupt_once() {
+fn several_due_notices_are_delivered_as_one() {
     let notice = |n: u8| Notice { key: n.to_string(), title: "t".into(), body: format!("b{n}") };
     assert_eq!(summary(&[]), None);
     assert_eq!(summary(&[notice(1)]), Some(notice(1)));
@@ -86,7 +86,7 @@ fn several_missed_ones_interrupt_once() {
 }
 
 #[test]
-fn a_notice_counts_in_the_title_until_somebody_looks() {
+fn the_title_counts_notices_until_the_terminal_has_the_focus() {
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     let now = model.now;
     update(&mut model, Action::Focus(false), now);
@@ -98,7 +98,7 @@ fn a_notice_counts_in_the_title_until_somebody_looks() {
 }
 
 #[test]
-fn a_paused_multisig_announces_nothing_and_once_when_the_pause_is_over() {
+fn a_pause_delays_the_notice_until_it_is_over_or_lifted() {
     let mut f = fixtures::timelocked();
     let (eta, floor) = (f.proposal.eta, f.proposal.slot_floor(f.multisig.timelock));
     f.multisig.paused_until = eta + 60;

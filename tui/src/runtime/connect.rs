@@ -1,4 +1,4 @@
-//! Reaches the node, however long it takes, and keeps the screens told about the mirror's health.
+//! Connects the backend to the node, retrying for as long as it takes, and forwards the mirror's health to the screens.
 use std::{sync::Arc, time::Duration};
 
 use backend::{Backend, Signer};
@@ -7,11 +7,11 @@ use tokio::sync::{mpsc, watch};
 
 use crate::{action::Action, session::Session};
 
-/// Longest pause between two attempts.
+/// The pause between two attempts doubles up to this.
 const MAX_RETRY_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Tries until the node answers; then the backend exists for good.
-pub async fn reach(
+/// Retries until the node answers, then publishes the backend and returns.
+pub async fn connect_backend(
     session: Session,
     signer: Option<Arc<dyn Signer>>,
     found: watch::Sender<Option<Backend>>,
@@ -33,7 +33,7 @@ pub async fn reach(
     }
 }
 
-/// Passes every change of the mirror's health on.
+/// Sends every change of the mirror's health, without secrets.
 pub async fn watch_health(
     session: Session,
     mut health: watch::Receiver<Health>,

@@ -1,5 +1,5 @@
-//! Carries out effects off the drawing thread and answers with actions. Keeps the intents: the model
-//! only knows their tickets, so that no screen can sign or change one.
+//! Carries out effects in background tasks and answers with actions. Keeps the intents: the model only knows their
+//! tickets, so that no screen can sign or change one.
 use std::{
     collections::{BTreeMap, HashSet},
     future::Future,
@@ -10,6 +10,7 @@ use std::{
 use backend::{Backend, FileSigner, Intent, Operation, Progress, Signer};
 use tokio::sync::{Notify, mpsc, watch};
 
+use super::sandbox_clock;
 use crate::{
     action::Action,
     effect::Effect,
@@ -19,18 +20,17 @@ use crate::{
     strings as s,
 };
 
-/// Everything effects need.
+/// Carries out effects. Cheap to clone: each background task gets a clone.
 #[derive(Clone)]
 pub struct EffectRunner {
-    /// Settings and store.
     pub session: Session,
-    /// The backend, once the node was reached.
+    /// `None` until the node has answered.
     pub backend: watch::Receiver<Option<Backend>>,
     /// Key files of the sandbox's members.
     pub members: Vec<PathBuf>,
-    /// Where answers go.
+    /// To the event loop.
     pub actions: mpsc::Sender<Action>,
-    /// Bytes for the terminal, written between two frames.
+    /// Escape sequences, which the event loop writes between two frames.
     pub bytes: mpsc::Sender<Vec<u8>>,
     /// Makes the loader read again.
     pub reload: Arc<Notify>,
@@ -50,48 +50,52 @@ impl EffectRunner {
         Self { session, backend, members, actions, bytes, reload, intents }
     }
 
-    /// Starts `effect`; returns at once.
+    /// Starts `effect` in the background and returns at once.
     pub fn start(&self, effect: Effect) {
         let runner = self.clone();
         match effect {
             Effect::Prepare(ticket, operation) => {
-                let died = Action::Prepared { ticket, result: Err(died("The preparation")) };
-                self.spawn(died, async move { runner.prepare(ticket, operation).await });
+                let on_panic =
+                    Action::Prepared { ticket, result: Err(panic_message("The preparation")) };
+                self.spawn(on_panic, async move { runner.prepare(ticket, operation).await });
             }
             Effect::Check(ticket, operation) => {
-                let died = Action::Checked { ticket, result: Err(died("The check")) };
-                self.spawn(died, async move {
+                let on_panic = Action::Checked { ticket, result: Err(panic_message("The check")) };
+                self.spawn(on_panic, async move {
                     let result = runner.read(operation).await.map(|p| PreflightView::from(&p));
                     Action::Checked { ticket, result }
                 });
             }
             Effect::Discard(ticket) => drop(self.intent(ticket)),
             Effect::Submit(ticket) => {
-                let died = Action::Finished { ticket, result: Err(died("The job")) };
-                self.spawn(died, async move { runner.submit(ticket).await });
+                let on_panic = Action::Finished { ticket, result: Err(panic_message("The job")) };
+                self.spawn(on_panic, async move { runner.submit(ticket).await });
             }
             Effect::UseMember(n) => {
-                let died = Action::Say(Level::Error, died("Changing the key"));
-                self.spawn(died, async move { runner.use_member(n) });
+                let on_panic = Action::Say(Level::Error, panic_message("Changing the key"));
+                self.spawn(on_panic, async move { runner.use_member(n) });
             }
             Effect::MoveClock(seconds) => {
-                let died = Action::Say(Level::Error, died("Moving the clock"));
-                self.spawn(died, async move { runner.move_clock(seconds).await });
+                let on_panic = Action::Say(Level::Error, panic_message("Moving the clock"));
+                self.spawn(on_panic, async move { runner.move_clock(seconds).await });
             }
             Effect::Notify(notices) => {
                 let keys = notices.iter().map(|n| n.key.clone()).collect();
-                self.spawn(Action::NoticesFailed(keys), async move { runner.give(notices).await });
+                self.spawn(
+                    Action::NoticesFailed(keys),
+                    async move { runner.deliver(notices).await },
+                );
             }
-            // These two belong to whoever owns the terminal.
+            // The event loop, which owns the terminal, handles these two.
             Effect::Copy(_) | Effect::Suspend => {}
         }
     }
 
-    /// Runs `work` and sends what it returns, or `died` when it panics.
-    fn spawn(&self, died: Action, work: impl Future<Output = Action> + Send + 'static) {
+    /// Runs `work` and sends what it returns, or `on_panic` when it panics.
+    fn spawn(&self, on_panic: Action, work: impl Future<Output = Action> + Send + 'static) {
         let actions = self.actions.clone();
         tokio::spawn(async move {
-            let action = tokio::spawn(work).await.unwrap_or(died);
+            let action = tokio::spawn(work).await.unwrap_or(on_panic);
             let _ = actions.send(action).await;
         });
     }
@@ -131,38 +135,38 @@ impl EffectRunner {
     }
 
     async fn send(&self, ticket: Ticket) -> Result<backend::Receipt, String> {
-        // The last line: whatever a screen believed, nothing is signed in read-only mode.
+        // Checked again here, so that no mistake in a screen can sign in read-only mode.
         if self.session.settings.read_only {
             return Err(s::READ_ONLY.to_owned());
         }
         let intent = self.intent(ticket).ok_or("Nothing was prepared for this; try again.")?;
         let proposal = intent.proposal();
         let backend = self.backend()?;
-        let (news, mut heard) = mpsc::channel::<Progress>(256);
+        let (sender, mut receiver) = mpsc::channel::<Progress>(256);
         let runner = self.clone();
         let listener = tokio::spawn(async move {
-            let (mut written, mut warned) = (HashSet::new(), false);
-            while let Some(progress) = heard.recv().await {
-                // The screen learns it first: a locked store can hold up writing it down.
-                let news = Action::Progress { ticket, progress: progress.clone() };
-                let _ = runner.actions.send(news).await;
+            let (mut recorded, mut warned) = (HashSet::new(), false);
+            while let Some(progress) = receiver.recv().await {
+                // The screen gets the news first, because a locked store can delay recording it.
+                let action = Action::Progress { ticket, progress: progress.clone() };
+                let _ = runner.actions.send(action).await;
                 let Progress::Sent(tx) = &progress else { continue };
                 if let Err(e) = runner.session.record(proposal, tx).await {
-                    // Once a job: a migration sends thousands.
+                    // Warns once for each job, because a migration sends thousands of transactions.
                     if !std::mem::replace(&mut warned, true) {
                         runner.say_not_recorded(tx, &e).await;
                     }
                     tracing::warn!("{e:#}");
                 }
-                written.insert(tx.signature.clone());
+                recorded.insert(tx.signature.clone());
                 runner.reload.notify_one();
             }
-            written
+            recorded
         });
-        let result = backend.submit(intent, Some(news)).await;
-        let written = listener.await.unwrap_or_default();
+        let result = backend.submit(intent, Some(sender)).await;
+        let recorded = listener.await.unwrap_or_default();
         if let Ok(receipt) = &result {
-            for tx in receipt.sent.iter().filter(|tx| !written.contains(&tx.signature)) {
+            for tx in receipt.sent.iter().filter(|tx| !recorded.contains(&tx.signature)) {
                 if let Err(e) = self.session.record(proposal, tx).await {
                     self.say_not_recorded(tx, &e).await;
                     tracing::warn!("{e:#}");
@@ -172,10 +176,10 @@ impl EffectRunner {
         result.map_err(|e| self.clean(&e))
     }
 
-    /// Says that the screen Sent lacks `tx`, which was sent all the same.
+    /// Warns that `tx` was sent but could not be recorded, so the screen Sent lacks it.
     async fn say_not_recorded(&self, tx: &backend::SentTx, error: &anyhow::Error) {
         let text = format!(
-            "Transaction {} was sent and cannot be written down here, so the screen Sent lacks it: {error:#}",
+            "Transaction {} was sent but could not be recorded, so the screen Sent lacks it: {error:#}",
             tx.signature
         );
         let _ = self.actions.send(Action::Say(Level::Error, self.clean(&text))).await;
@@ -197,7 +201,7 @@ impl EffectRunner {
     }
 
     async fn move_clock(&self, seconds: u32) -> Action {
-        match crate::sandbox::move_clock(self.session.settings.rpc_url.as_str(), seconds).await {
+        match sandbox_clock::move_clock(self.session.settings.rpc_url.as_str(), seconds).await {
             Ok(unix) => {
                 let text = format!("The chain's clock shows {}.", crate::text::utc(unix));
                 Action::Say(Level::Info, text)
@@ -206,13 +210,13 @@ impl EffectRunner {
         }
     }
 
-    /// Claims each notice in the store and gives those that nobody has given yet, as one.
-    async fn give(&self, notices: Vec<Notice>) -> Action {
-        let mut ours = vec![];
+    /// Claims each notice in the store and delivers those that no other process has claimed, as one.
+    async fn deliver(&self, notices: Vec<Notice>) -> Action {
+        let mut claimed = vec![];
         let mut failed = vec![];
         for notice in notices {
             match self.session.store.claim_notice(&notice.key).await {
-                Ok(true) => ours.push(notice),
+                Ok(true) => claimed.push(notice),
                 Ok(false) => {}
                 Err(e) => {
                     tracing::warn!("a notice could not be claimed: {e}");
@@ -223,7 +227,7 @@ impl EffectRunner {
         if !failed.is_empty() {
             let _ = self.actions.send(Action::NoticesFailed(failed)).await;
         }
-        let Some(notice) = notify::summary(&ours) else { return Action::None };
+        let Some(notice) = notify::summary(&claimed) else { return Action::None };
         let way = self.session.settings.notify;
         let outcome = notify::deliver(&notice, way, &TerminalEnv::read()).await;
         tracing::info!(how = outcome.how, "{}: {}", notice.title, notice.body);
@@ -234,7 +238,7 @@ impl EffectRunner {
     }
 }
 
-fn died(what: &str) -> String {
+fn panic_message(what: &str) -> String {
     format!(
         "{what} failed inside the control room; the log has the details. Look at the proposal before trying again."
     )

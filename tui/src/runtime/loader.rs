@@ -1,5 +1,5 @@
-//! Reads the mirror whenever it has changed and hands the screens a new snapshot. Asks the store
-//! for its revision as well: another process may write to the same mirror.
+//! Reads the mirror whenever it has changed and sends the screens a new snapshot. Also polls the store's revision,
+//! because another process may write to the same mirror.
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use indexer::{RecordQuery, Row, Store, StoreError};
@@ -16,10 +16,10 @@ use crate::{
 
 /// Least time between two snapshots.
 const MIN_RELOAD_INTERVAL: Duration = Duration::from_millis(120);
-/// How often the store's own revision is asked for.
+/// How often the store is asked for its revision.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Runs until the receiver of the snapshots is gone.
+/// Runs until the receiver of `actions` is dropped.
 pub async fn run(
     store: Arc<dyn Store>,
     mut revision: watch::Receiver<u64>,
@@ -63,7 +63,7 @@ async fn read_if_new(
     store: &dyn Store,
     seen: Option<(u64, bool)>,
 ) -> Result<Option<((u64, bool), Snapshot)>, StoreError> {
-    // That a reading is complete changes no row where there is nothing.
+    // On an empty chain the first complete snapshot changes no row and so no revision: compare its flag as well.
     let state = store.state().await?;
     let now = (state.rev, state.snapshot_slot > 0);
     if seen == Some(now) {
@@ -75,9 +75,9 @@ async fn read_if_new(
 /// Reads everything a screen shows.
 ///
 /// # Errors
-/// The store's sentence.
+/// When the store cannot be read.
 pub async fn read(store: &dyn Store) -> Result<Snapshot, StoreError> {
-    // Asked first: what is read afterwards holds all of it.
+    // Asked before the rows are read: if a complete snapshot was there, the rows below contain it.
     let complete = store.state().await?.snapshot_slot > 0;
     let view = store.view().await?;
     let mut audit = store.audit(None, MAX_HISTORY_ROWS).await?;
@@ -86,29 +86,29 @@ pub async fn read(store: &dyn Store) -> Result<Snapshot, StoreError> {
     let mut records = BTreeMap::new();
     for program in &view.programs {
         let program = program.account.program;
-        records.insert(program, of_program(store, &program).await?);
+        records.insert(program, records_of(store, &program).await?);
     }
     Ok(Snapshot { complete, view, audit, sent, records })
 }
 
-/// Records of one program, those that need a look first.
-async fn of_program(
+/// Version records of one program; those with a problem come first.
+async fn records_of(
     store: &dyn Store,
     program: &solana_pubkey::Pubkey,
 ) -> Result<Vec<Row<AccountVersion>>, StoreError> {
     let query = |status| RecordQuery { status, after: None, limit: MAX_RECORD_ROWS };
     let mut rows = store.account_versions(program, query(None)).await?;
     if u32::try_from(rows.len()).is_ok_and(|n| n >= MAX_RECORD_ROWS) {
-        // More records than a screen takes: those that need a look must not be among the missing.
+        // The list was cut at the limit. Fetch the records with a problem separately, so that none is missing.
         for status in [AccountStatus::Quarantined, AccountStatus::Pending, AccountStatus::Closed] {
             rows.extend(store.account_versions(program, query(Some(status))).await?);
         }
     }
-    Ok(ranked(rows))
+    Ok(problems_first(rows))
 }
 
-/// Each record once, those that need a look first.
-fn ranked(mut rows: Vec<Row<AccountVersion>>) -> Vec<Row<AccountVersion>> {
+/// Each record once; those with a problem come first.
+fn problems_first(mut rows: Vec<Row<AccountVersion>>) -> Vec<Row<AccountVersion>> {
     rows.sort_by_key(|r| r.pubkey);
     rows.dedup_by_key(|r| r.pubkey);
     let rank = |status| match status {
@@ -127,14 +127,14 @@ mod tests {
     use crate::fixtures;
 
     #[test]
-    fn what_needs_a_look_comes_first_and_nothing_comes_twice() {
+    fn records_with_a_problem_come_first_and_none_comes_twice() {
         let snapshot = fixtures::snapshot(&fixtures::migrating(4, 0));
         let mut rows = snapshot.records[&fixtures::key(30)].clone();
         rows[2].account.status = AccountStatus::Quarantined;
         let again = rows[2].clone();
         let wanted = again.pubkey;
         rows.push(again);
-        let got = ranked(rows);
+        let got = problems_first(rows);
         assert_eq!((got.len(), got[0].pubkey), (4, wanted));
     }
 }

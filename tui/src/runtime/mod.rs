@@ -1,8 +1,9 @@
-//! The running screens: one loop that waits for signals, keys, news and the next second, changes the
-//! model, and draws when something changed. Everything slow happens elsewhere.
+//! Runs the screens: one loop waits for signals, keys, actions and the next second, updates the model, and draws when
+//! something changed. Slow work runs in background tasks.
 mod connect;
 mod effects;
 pub mod loader;
+mod sandbox_clock;
 mod signals;
 pub mod term;
 
@@ -28,14 +29,14 @@ use tokio::sync::{mpsc, watch};
 
 use self::{
     effects::EffectRunner,
-    signals::{Asked, Signals},
-    term::Guard,
+    signals::{SignalEvent, Signals},
+    term::TerminalGuard,
 };
 use crate::{
     action::Action,
     effect::Effect,
     keymap,
-    model::{Level, Member, Model, ui::Drawn},
+    model::{Level, Model, SandboxMember, ui::Drawn},
     session::Session,
     theme::{Theme, ThemeName},
     update::{next_wake, update},
@@ -45,50 +46,52 @@ use crate::{
 /// Least time between two frames.
 const FRAME_INTERVAL: Duration = Duration::from_millis(16);
 
-/// What the sandbox adds.
+/// What only the sandbox and the tests set.
 #[derive(Clone, Debug, Default)]
-pub struct Extras {
-    /// Key files of the members, with their keys.
-    pub members: Vec<(PathBuf, Member)>,
-    /// For tests: what to fail with after the first frame.
-    pub fail: Option<Fail>,
+pub struct RunOptions {
+    /// The sandbox's members, with their key files.
+    pub members: Vec<(PathBuf, SandboxMember)>,
+    /// For tests of the terminal's restoration.
+    pub fail: Option<TestFailure>,
 }
 
 /// How to fail after the first frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fail {
-    /// With a panic.
+pub enum TestFailure {
     Panic,
-    /// With an error.
     Error,
 }
 
-type Screen = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
+type CrosstermTerminal = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
 
 /// Runs the screens; returns the exit code.
 ///
 /// # Errors
 /// When the terminal cannot be used.
-pub async fn run(session: Session, signer: Option<Arc<dyn Signer>>, extras: Extras) -> Result<u8> {
+pub async fn run(
+    session: Session,
+    signer: Option<Arc<dyn Signer>>,
+    options: RunOptions,
+) -> Result<u8> {
     term::require()?;
     term::install_panic_hook();
     let (send, actions) = mpsc::channel(1_024);
     let (send_bytes, bytes) = mpsc::channel(16);
     let (found, backend) = watch::channel(None);
     let indexer = session.mirror(session.source(), Arc::clone(&session.store))?.spawn();
-    let members = extras.members.iter().map(|(path, _)| path.clone()).collect();
+    let members = options.members.iter().map(|(path, _)| path.clone()).collect();
     let runner = EffectRunner::new(session.clone(), backend, members, send.clone(), send_bytes);
-    let mut model = model(&session, signer.as_deref(), &extras);
+    let mut model = model(&session, signer.as_deref(), &options);
 
-    tokio::spawn(connect::reach(session.clone(), signer, found, send.clone()));
+    tokio::spawn(connect::connect_backend(session.clone(), signer, found, send.clone()));
     tokio::spawn(connect::watch_health(session.clone(), indexer.health.clone(), send.clone()));
     tokio::spawn(keep_loading(session.clone(), indexer.revision.clone(), runner.clone(), send));
 
     let signals = Signals::listen().context("The signals of the system cannot be received.")?;
-    let guard =
-        Guard::enter(session.settings.mouse).context("The terminal cannot be taken over.")?;
+    let guard = TerminalGuard::enter(session.settings.mouse)
+        .context("The terminal cannot be taken over.")?;
     let event_loop = EventLoop {
-        screen: open().context("The terminal cannot be drawn on.")?,
+        terminal: open().context("The terminal cannot be drawn on.")?,
         input: EventStream::new(),
         signals,
         actions,
@@ -98,14 +101,14 @@ pub async fn run(session: Session, signer: Option<Arc<dyn Signer>>, extras: Extr
         title: String::new(),
         stopped: false,
     };
-    let result = event_loop.run(&mut model, extras.fail).await;
+    let result = event_loop.run(&mut model, options.fail).await;
     term::restore();
-    // A mirror that is cut off stays whole, so a node that hangs need not keep the shell waiting.
+    // Stopping the indexer at any moment leaves the mirror intact, so a hanging node need not keep the shell waiting.
     let _ = tokio::time::timeout(Duration::from_millis(500), indexer.shutdown()).await;
     result
 }
 
-/// Reads the mirror, and starts over when reading it dies.
+/// Runs the loader, and starts it again after a panic.
 async fn keep_loading(
     session: Session,
     revision: watch::Receiver<u64>,
@@ -133,7 +136,7 @@ async fn keep_loading(
     }
 }
 
-fn model(session: &Session, signer: Option<&dyn Signer>, extras: &Extras) -> Model {
+fn model(session: &Session, signer: Option<&dyn Signer>, options: &RunOptions) -> Model {
     let settings = &session.settings;
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
     if no_colour {
@@ -148,39 +151,39 @@ fn model(session: &Session, signer: Option<&dyn Signer>, extras: &Extras) -> Mod
     model.limits = session.limits();
     model.signer = signer.map(Signer::pubkey);
     model.names = settings.names.clone();
-    for (_, member) in &extras.members {
+    for (_, member) in &options.members {
         model.names.entry(member.key).or_insert_with(|| member.name.clone());
         model.members.push(member.clone());
     }
     model
 }
 
-fn open() -> io::Result<Screen> {
+fn open() -> io::Result<CrosstermTerminal> {
     Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(64 * 1_024, stdout())))
 }
 
 struct EventLoop {
-    screen: Screen,
+    terminal: CrosstermTerminal,
     input: EventStream,
     signals: Signals,
     actions: mpsc::Receiver<Action>,
     bytes: mpsc::Receiver<Vec<u8>>,
     runner: EffectRunner,
-    guard: Guard,
+    guard: TerminalGuard,
     title: String,
-    /// Whether the next SIGCONT is the one that ended our own stop.
+    /// Whether the next SIGCONT ends the stop of `suspend`, which has already redrawn the screen.
     stopped: bool,
 }
 
 impl EventLoop {
-    async fn run(mut self, model: &mut Model, fail: Option<Fail>) -> Result<u8> {
+    async fn run(mut self, model: &mut Model, fail: Option<TestFailure>) -> Result<u8> {
         let mut dirty = true;
         let mut drawn: Option<Instant> = None;
         loop {
             let may_draw = drawn.is_none_or(|at| at.elapsed() >= FRAME_INTERVAL);
             if dirty && may_draw {
                 model.now = Instant::now();
-                // Keys that act now on what came on the screen are named by the next frame.
+                // The frame changed what can be acted on, so the footer may be out of date: draw once more.
                 (dirty, drawn) = (self.draw(model)?, Some(Instant::now()));
                 fail_if_asked(fail)?;
             }
@@ -194,18 +197,18 @@ impl EventLoop {
             dirty |= tokio::select! {
                 biased;
                 asked = self.signals.next() => match asked {
-                    Asked::Leave(signal) => return Ok(u8::try_from(128 + signal).unwrap_or(1)),
-                    Asked::Stop => self.suspend()?,
-                    // The one that ended our own stop was answered when we went on.
-                    Asked::Continue if std::mem::take(&mut self.stopped) => false,
-                    Asked::Continue => self.take_back()?,
+                    SignalEvent::Leave(signal) => return Ok(u8::try_from(128 + signal).unwrap_or(1)),
+                    SignalEvent::Stop => self.suspend()?,
+                    // `suspend` has taken the terminal over already.
+                    SignalEvent::Continue if std::mem::take(&mut self.stopped) => false,
+                    SignalEvent::Continue => self.reenter_terminal()?,
                 },
                 event = self.input.next() => match event {
-                    Some(event) => self.take(model, event.context("The terminal is gone.")?)?,
+                    Some(event) => self.handle_event(model, event.context("The terminal is gone.")?)?,
                     None => bail!("The terminal is gone."),
                 },
                 Some(bytes) = self.bytes.recv() => {
-                    self.raw(&bytes)?;
+                    self.write_raw(&bytes)?;
                     false
                 }
                 Some(action) = self.actions.recv() => {
@@ -228,7 +231,10 @@ impl EventLoop {
             match effect {
                 Effect::Suspend => drop(self.suspend()?),
                 Effect::Copy(text) => {
-                    execute!(self.screen.backend_mut(), CopyToClipboard::to_clipboard_from(text))?;
+                    execute!(
+                        self.terminal.backend_mut(),
+                        CopyToClipboard::to_clipboard_from(text)
+                    )?;
                 }
                 other => self.runner.start(other),
             }
@@ -236,8 +242,8 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Takes an event of the terminal; says whether to draw.
-    fn take(&mut self, model: &mut Model, event: Event) -> Result<bool> {
+    /// Applies an event of the terminal. Returns whether to draw.
+    fn handle_event(&mut self, model: &mut Model, event: Event) -> Result<bool> {
         let action = match event {
             Event::Key(key) => keymap::action(model, &key),
             Event::Paste(text) => Action::Paste(text),
@@ -252,22 +258,22 @@ impl EventLoop {
                 Action::Resized { too_small: view::is_too_small(width, height) }
             }
         };
-        if signs(model, &action) {
-            // What was typed before is on the screen before a key acts on it.
+        if may_sign(model, &action) {
+            // Draws first, so that the key acts on what the operator could see.
             self.draw(model)?;
         }
         self.apply(model, action)?;
         Ok(true)
     }
 
-    /// Draws; says whether something else is on the screen than before.
+    /// Draws. Returns whether other things can be acted on than before.
     fn draw(&mut self, model: &mut Model) -> Result<bool> {
         self.set_title(model)?;
         let before = model.ui.drawn;
         let mut found = Drawn::default();
-        queue!(self.screen.backend_mut(), BeginSynchronizedUpdate)?;
-        let result = self.screen.draw(|frame| found = view::draw(model, frame)).map(drop);
-        execute!(self.screen.backend_mut(), EndSynchronizedUpdate)?;
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        let result = self.terminal.draw(|frame| found = view::draw(model, frame)).map(drop);
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
         result.context("The terminal cannot be drawn on.")?;
         self.apply(model, Action::Drawn(found))?;
         Ok(model.ui.drawn != before)
@@ -279,38 +285,38 @@ impl EventLoop {
             n => format!("({n}) control-room {}", model.cluster.name),
         };
         if title != self.title {
-            queue!(self.screen.backend_mut(), SetTitle(&title))?;
+            queue!(self.terminal.backend_mut(), SetTitle(&title))?;
             self.title = title;
         }
         Ok(())
     }
 
-    fn raw(&mut self, bytes: &[u8]) -> Result<()> {
-        let out = self.screen.backend_mut();
+    fn write_raw(&mut self, bytes: &[u8]) -> Result<()> {
+        let out = self.terminal.backend_mut();
         out.write_all(bytes)?;
         Ok(Write::flush(out)?)
     }
 
-    /// Puts the terminal back and stops; goes on here when continued.
+    /// Restores the terminal and stops the process. Returns when the shell continues it.
     fn suspend(&mut self) -> Result<bool> {
         term::restore();
         self.stopped = true;
         signals::stop_here()?;
-        self.take_back()
+        self.reenter_terminal()
     }
 
-    /// Takes the terminal over once more and draws everything anew.
-    fn take_back(&mut self) -> Result<bool> {
+    /// Takes the terminal over again, with an empty buffer so that everything is drawn anew.
+    fn reenter_terminal(&mut self) -> Result<bool> {
         term::restore();
         self.guard.resume().context("The terminal is gone.")?;
-        self.screen = open().context("The terminal cannot be drawn on.")?;
+        self.terminal = open().context("The terminal cannot be drawn on.")?;
         self.title.clear();
         Ok(true)
     }
 }
 
-/// Whether `action` can sign something, or open what does.
-fn signs(model: &Model, action: &Action) -> bool {
+/// Whether `action` can sign something or open a dialog that signs.
+fn may_sign(model: &Model, action: &Action) -> bool {
     match action {
         Action::Run(id) => id.verb().is_some() || model.dialog.is_some(),
         Action::Accept { .. } | Action::Yes { .. } => true,
@@ -326,10 +332,10 @@ async fn sleep_until(wake: Option<Instant>) {
 }
 
 #[allow(clippy::panic, reason = "a hidden switch for the tests of the terminal's restoration")]
-fn fail_if_asked(fail: Option<Fail>) -> Result<()> {
+fn fail_if_asked(fail: Option<TestFailure>) -> Result<()> {
     match fail {
         None => Ok(()),
-        Some(Fail::Panic) => panic!("asked to panic by --debug-panic"),
-        Some(Fail::Error) => bail!("Asked to fail by --debug-error."),
+        Some(TestFailure::Panic) => panic!("asked to panic by --debug-panic"),
+        Some(TestFailure::Error) => bail!("Asked to fail by --debug-error."),
     }
 }

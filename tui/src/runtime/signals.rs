@@ -1,21 +1,21 @@
-//! Signals as values. Nothing is done inside a handler.
+//! The signals of the system as values. No handler does any work.
 use std::io;
 
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGSTOP, SIGTERM, SIGTSTP};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What the system asks for.
+/// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// Leave; the number is the signal's.
+pub enum SignalEvent {
+    /// Exit; holds the signal's number.
     Leave(i32),
-    /// Stop until continued.
+    /// Stop until SIGCONT.
     Stop,
-    /// We were continued.
+    /// The process was continued.
     Continue,
 }
 
-/// The signals that matter.
+/// The signals that the screens handle.
 #[derive(Debug)]
 pub struct Signals {
     term: Signal,
@@ -41,19 +41,19 @@ impl Signals {
         })
     }
 
-    /// The next one. Can be dropped and called again without losing any.
-    pub async fn next(&mut self) -> Asked {
+    /// The next signal. Cancel-safe: dropping the future loses none.
+    pub async fn next(&mut self) -> SignalEvent {
         tokio::select! {
-            _ = self.term.recv() => Asked::Leave(SIGTERM),
-            _ = self.hup.recv() => Asked::Leave(SIGHUP),
-            _ = self.int.recv() => Asked::Leave(SIGINT),
-            _ = self.stop.recv() => Asked::Stop,
-            _ = self.cont.recv() => Asked::Continue,
+            _ = self.term.recv() => SignalEvent::Leave(SIGTERM),
+            _ = self.hup.recv() => SignalEvent::Leave(SIGHUP),
+            _ = self.int.recv() => SignalEvent::Leave(SIGINT),
+            _ = self.stop.recv() => SignalEvent::Stop,
+            _ = self.cont.recv() => SignalEvent::Continue,
         }
     }
 }
 
-/// Stops this process until somebody continues it.
+/// Stops this process until SIGCONT.
 ///
 /// # Errors
 /// When the system refuses.

@@ -1,5 +1,5 @@
-//! Owns the terminal: raw mode, alternate screen, mouse, paste, focus, cursor, title. Everything is
-//! put back exactly once, whichever way the program ends. Nothing else may change these modes.
+//! Changes the terminal's modes (raw mode, alternate screen, mouse, paste, focus, cursor, title) and restores them
+//! exactly once, whichever way the program ends. No other module may change them.
 use std::{
     ffi::OsStr,
     io::{self, IsTerminal, Write, stdout},
@@ -23,17 +23,17 @@ use crossterm::{
     },
 };
 
-/// Whether the modes are changed at the moment.
-static CHANGED: AtomicBool = AtomicBool::new(false);
+/// Whether the modes are changed now.
+static TAKEN_OVER: AtomicBool = AtomicBool::new(false);
 
-/// Saves the window's title on the terminal's stack, and takes it back.
+/// Save the window's title on the terminal's stack, and restore it.
 const PUSH_TITLE: &str = "\u{1b}[22;0t";
 const POP_TITLE: &str = "\u{1b}[23;0t";
 
-/// Refuses where there is no terminal, before anything is written.
+/// Checks that stdin and stdout are a terminal that can draw, before anything is written.
 ///
 /// # Errors
-/// A sentence.
+/// What is wrong, and what to do instead.
 pub fn require() -> Result<()> {
     ensure!(
         io::stdin().is_terminal() && stdout().is_terminal(),
@@ -46,18 +46,18 @@ pub fn require() -> Result<()> {
     Ok(())
 }
 
-/// Whether a terminal of this name understands more than lines.
+/// Whether a terminal with this `TERM` understands escape sequences.
 fn can_draw(term: Option<&OsStr>) -> bool {
     term.is_none_or(|term| term != "dumb")
 }
 
-/// Puts the terminal back when dropped.
+/// Restores the terminal when dropped.
 #[derive(Debug)]
-pub struct Guard {
+pub struct TerminalGuard {
     mouse: bool,
 }
 
-impl Guard {
+impl TerminalGuard {
     /// Takes the terminal over.
     ///
     /// # Errors
@@ -73,7 +73,7 @@ impl Guard {
     /// # Errors
     /// When there is no terminal any more.
     pub fn resume(&self) -> io::Result<()> {
-        CHANGED.store(true, Ordering::SeqCst);
+        TAKEN_OVER.store(true, Ordering::SeqCst);
         enable_raw_mode()?;
         execute!(
             stdout(),
@@ -91,16 +91,16 @@ impl Guard {
     }
 }
 
-impl Drop for Guard {
+impl Drop for TerminalGuard {
     fn drop(&mut self) {
         restore();
     }
 }
 
-/// Puts the terminal back; does nothing when it is back already. Errors are ignored: the terminal
-/// may be gone, and there is nobody left to tell.
+/// Restores the terminal, unless that was done already. Errors are ignored, because the terminal may be gone and
+/// there is no other place to print them.
 pub fn restore() {
-    if !CHANGED.swap(false, Ordering::SeqCst) {
+    if !TAKEN_OVER.swap(false, Ordering::SeqCst) {
         return;
     }
     let mut out = stdout();
@@ -118,13 +118,13 @@ pub fn restore() {
     let _ = out.flush();
 }
 
-/// Makes a panic of this thread put the terminal back before its message is printed. A panic of any
-/// other thread goes to the log: the screens live on, and say what died.
+/// Makes a panic of this thread restore the terminal before the message is printed. A panic of another thread goes to
+/// the log only: the screens go on and show which task failed.
 pub fn install_panic_hook() {
     let drawing = thread::current().id();
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        if thread::current().id() == drawing || !CHANGED.load(Ordering::SeqCst) {
+        if thread::current().id() == drawing || !TAKEN_OVER.load(Ordering::SeqCst) {
             restore();
             before(info);
         } else {

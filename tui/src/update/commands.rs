@@ -1,14 +1,15 @@
-//! Commands on a screen: moving about, and opening the dialogs of the actions. Nothing here signs.
+//! Commands outside dialogs: moving the selection, changing the screen, asking for a preflight. Nothing here signs.
 use std::mem::discriminant;
 
 use backend::Operation;
 
 use super::neighbour;
 use crate::{
+    action::command_id::CommandId,
     effect::Effect,
-    keymap::{self, Id, command},
+    keymap::{self, command},
     model::{
-        Checked, Level, Model,
+        Level, Model, StepChecks,
         dialog::{Dialog, Focus},
         snapshot::Decision,
         ui::{Pane, Screen},
@@ -17,8 +18,8 @@ use crate::{
     text::capitalize,
 };
 
-/// Runs `id` where the operator is.
-pub fn run(model: &mut Model, id: Id) -> Vec<Effect> {
+/// Runs `id` on the current screen, or shows why it is refused.
+pub fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
     if let Some(command) = command(id)
         && let Err(reason) = command.enabled(model)
     {
@@ -26,34 +27,34 @@ pub fn run(model: &mut Model, id: Id) -> Vec<Effect> {
         return vec![];
     }
     match id {
-        Id::Quit => return quit(model),
-        Id::Help => show(model, Screen::Help),
-        Id::Show(screen) => show(model, screen),
-        Id::NextScreen => show(model, neighbour(model.ui.screen, 1)),
-        Id::PreviousScreen => show(model, neighbour(model.ui.screen, -1)),
-        Id::Back => back(model),
-        Id::Open => open(model),
-        Id::Down => step(model, 1),
-        Id::Up => step(model, -1),
-        Id::PageDown => step(model, page(model)),
-        Id::PageUp => step(model, page(model).saturating_neg()),
-        Id::Top => step(model, isize::MIN),
-        Id::Bottom => step(model, isize::MAX),
-        Id::Left => model.ui.pane = Pane::Programs,
-        Id::Right => model.ui.pane = Pane::Proposals,
-        Id::Filter => model.ui.filtering = true,
-        Id::Members => model.dialog = Some(Dialog::Members { at: signing_member(model) }),
-        Id::Clock => model.dialog = Some(Dialog::Clock { at: 0 }),
-        Id::Suspend => return vec![Effect::Suspend],
-        Id::Copy => return copy(model),
-        Id::Member(n) => return use_member(model, n),
-        Id::Check => return check(model),
+        CommandId::Quit => return quit(model),
+        CommandId::Help => show(model, Screen::Help),
+        CommandId::Show(screen) => show(model, screen),
+        CommandId::NextScreen => show(model, neighbour(model.ui.screen, 1)),
+        CommandId::PreviousScreen => show(model, neighbour(model.ui.screen, -1)),
+        CommandId::Back => back(model),
+        CommandId::Open => open(model),
+        CommandId::Down => step(model, 1),
+        CommandId::Up => step(model, -1),
+        CommandId::PageDown => step(model, page(model)),
+        CommandId::PageUp => step(model, page(model).saturating_neg()),
+        CommandId::Top => step(model, isize::MIN),
+        CommandId::Bottom => step(model, isize::MAX),
+        CommandId::Left => model.ui.pane = Pane::Programs,
+        CommandId::Right => model.ui.pane = Pane::Proposals,
+        CommandId::Filter => model.ui.filtering = true,
+        CommandId::Members => model.dialog = Some(Dialog::Members { at: signing_member(model) }),
+        CommandId::Clock => model.dialog = Some(Dialog::Clock { at: 0 }),
+        CommandId::Suspend => return vec![Effect::Suspend],
+        CommandId::Copy => return copy(model),
+        CommandId::Member(n) => return use_member(model, n),
+        CommandId::Check => return check(model),
         _ => return id.verb().map(|verb| prepare(model, verb)).unwrap_or_default(),
     }
     after_move(model)
 }
 
-/// Leaves, or asks first where a job runs.
+/// Quits. Asks first if a job runs.
 pub fn quit(model: &mut Model) -> Vec<Effect> {
     if model.job.is_none() {
         model.quit = true;
@@ -104,7 +105,7 @@ fn page(model: &Model) -> isize {
     isize::try_from(model.ui.drawn.page.max(2).saturating_sub(1)).unwrap_or(1)
 }
 
-/// Moves the selection, or the text where there is none, by `by` rows.
+/// Moves the selection by `by` rows, or scrolls on a screen without a table.
 pub fn step(model: &mut Model, by: isize) {
     match (model.ui.screen, model.ui.pane) {
         (Screen::Programs, Pane::Programs) => {
@@ -138,12 +139,13 @@ pub fn step(model: &mut Model, by: isize) {
     }
 }
 
-/// On the proposal's screen the checks of its next step are made without asking.
+/// The proposal's screen requests the checks of the next step by itself.
 fn after_move(model: &mut Model) -> Vec<Effect> {
     if model.ui.screen == Screen::Proposal && needs_check(model) { check(model) } else { vec![] }
 }
 
-/// Whether the checks on view belong to another proposal or to an older state of this one.
+/// Whether the shown checks belong to another proposal or to an older state of this one. Checks made without a
+/// connection are made again once it is back.
 pub fn needs_check(model: &Model) -> bool {
     let Some(id) = model.ui.proposal.selected() else { return false };
     let Some(decision) = model.snapshot.decision(id) else { return false };
@@ -158,7 +160,7 @@ pub fn needs_check(model: &Model) -> bool {
     }
 }
 
-/// Asks for the checks of the selected proposal's next step.
+/// Requests the checks of the selected proposal's next step.
 pub fn check(model: &mut Model) -> Vec<Effect> {
     let Some(id) = model.ui.proposal.selected().copied() else { return vec![] };
     let Some(decision) = model.snapshot.decision(&id) else { return vec![] };
@@ -170,7 +172,7 @@ pub fn check(model: &mut Model) -> Vec<Effect> {
     };
     let stage = discriminant(&model.timing_of(decision));
     let ticket = model.ticket();
-    model.checked = Some(Checked {
+    model.checked = Some(StepChecks {
         ticket,
         proposal: id,
         row_slot,
@@ -211,7 +213,7 @@ fn signing_member(model: &Model) -> usize {
     model.members.iter().position(|m| Some(m.key) == model.signer).unwrap_or(0)
 }
 
-/// Changes the key that signs; refused while a job runs, because it signs with the old one.
+/// Changes the signer. Refused while a job runs, because the job signs with the old one.
 pub fn use_member(model: &mut Model, n: usize) -> Vec<Effect> {
     if let Some(job) = &model.job {
         let reason = s::busy(&job.label);

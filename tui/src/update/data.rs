@@ -1,5 +1,5 @@
-//! News from outside: the mirror, the connection, the backend's answers. Never moves the operator
-//! and never touches a dialog that shows something to sign.
+//! Applies what arrives in the background: snapshots, health, the backend's answers. Never changes the screen or the
+//! selection, and never a dialog that shows something to sign.
 use std::time::Duration;
 
 use backend::{Danger, Progress, Receipt};
@@ -11,25 +11,25 @@ use crate::{
     model::{
         Level, Model, Ticket,
         dialog::{Confirm, Dialog, Need},
-        job::{PreflightView, Report, Step},
+        job::{JobStep, PreflightView, Report},
         snapshot::Decision,
         ui::Screen,
     },
     notify,
 };
 
-/// Takes news in.
-pub fn take(model: &mut Model, action: Action) -> Vec<Effect> {
+/// Applies an action from the background.
+pub fn apply(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
         Action::Loaded(snapshot) => {
             model.snapshot = snapshot;
             model.loaded = true;
             model.keep_selections();
-            told(model)
+            follow_up(model)
         }
         Action::Health(health) => {
             model.health = health;
-            told(model)
+            follow_up(model)
         }
         Action::Prepared { ticket, result } => prepared(model, ticket, result),
         Action::Checked { ticket, result } => {
@@ -44,7 +44,7 @@ pub fn take(model: &mut Model, action: Action) -> Vec<Effect> {
             if let Some(job) = model.job.as_mut().filter(|j| j.ticket == ticket) {
                 match progress {
                     Progress::Step { label, done, total, failed } => {
-                        job.advance(Step { label, done, total, failed }, now);
+                        job.advance(JobStep { label, done, total, failed }, now);
                     }
                     Progress::Sending => job.sending = true,
                     Progress::Sent(_) => job.sent = job.sent.saturating_add(1),
@@ -82,9 +82,8 @@ pub fn take(model: &mut Model, action: Action) -> Vec<Effect> {
     }
 }
 
-/// What news of the mirror or of the connection call for: notices, and new checks where those on
-/// view have become old.
-fn told(model: &mut Model) -> Vec<Effect> {
+/// Effects of a new snapshot or health: notices that became due, and new checks if the shown ones are old.
+fn follow_up(model: &mut Model) -> Vec<Effect> {
     let mut effects = due(model);
     if model.ui.screen == Screen::Proposal && model.dialog.is_none() && commands::needs_check(model)
     {
@@ -93,7 +92,7 @@ fn told(model: &mut Model) -> Vec<Effect> {
     effects
 }
 
-/// Notices that have become due by the chain's clock as it was read, never by our own.
+/// Requests the notices that have become due and were not requested before.
 fn due(model: &mut Model) -> Vec<Effect> {
     let notices: Vec<_> =
         notify::due(model).into_iter().filter(|n| !model.noticed.contains(&n.key)).collect();
@@ -130,11 +129,11 @@ fn prepared(
     vec![]
 }
 
-/// What has to be typed: the program's short name.
+/// The word to type: the configured name of the program, or the first characters of its address.
 fn program_word(model: &Model, shown: &PreflightView) -> String {
     let program = match model.snapshot.decision(&shown.proposal) {
         Some(Decision::Upgrade(row)) => Some(row.account.terms.program),
-        // Of a program that leaves its name, of a change of the multisig the multisig's address.
+        // A handover names the program; a change of the multisig names the multisig.
         Some(Decision::Multisig(row)) => {
             row.account.terms.action.program().or(Some(row.account.terms.multisig))
         }
@@ -163,7 +162,7 @@ fn finished(model: &mut Model, ticket: Ticket, result: Result<Receipt, String>) 
         Some(first) => format!("{summary} First of {} failures: {first}", failures.len()),
         None => summary.clone(),
     };
-    // The report of a vote says itself what it is.
+    // The summary of a vote names the vote already.
     let says = vote_cast || text.starts_with(&label);
     model.say(level, if says { text } else { format!("{label}: {text}") });
     model.report = Some(Report { label, summary, failures, took });

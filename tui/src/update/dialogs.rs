@@ -1,8 +1,8 @@
-//! Inside a dialog. The rules of confirming stand in `model::dialog`; here they are obeyed.
+//! Keys inside a dialog. `model::dialog` has the rules of confirming.
 use crate::{
     action::Edit,
+    action::command_id::CommandId,
     effect::Effect,
-    keymap::Id,
     model::{
         Level, Model,
         dialog::{CLOCK_STEPS, Confirm, Dialog, Focus, Need, Refusal, armed},
@@ -11,25 +11,25 @@ use crate::{
     strings as s,
 };
 
-/// Runs a command of the dialog's own.
-pub fn run(model: &mut Model, id: Id) -> Vec<Effect> {
+/// Runs a command that works in dialogs.
+pub fn run(model: &mut Model, id: CommandId) -> Vec<Effect> {
     let members = model.members.len();
     match (id, model.dialog.as_mut()) {
-        (Id::DialogClose, _) => return close(model),
-        (Id::DialogNext, Some(Dialog::Confirm(c))) => toggle(&mut c.focus),
-        (Id::DialogNext, Some(Dialog::Quit { focus, .. })) => toggle(focus),
-        (Id::DialogDown, Some(Dialog::Confirm(c))) => {
+        (CommandId::DialogClose, _) => return close(model),
+        (CommandId::DialogNext, Some(Dialog::Confirm(c))) => toggle(&mut c.focus),
+        (CommandId::DialogNext, Some(Dialog::Quit { focus, .. })) => toggle(focus),
+        (CommandId::DialogDown, Some(Dialog::Confirm(c))) => {
             let overflow = model.ui.drawn.dialog.map_or(0, |d| d.overflow);
             c.scroll = c.scroll.saturating_add(1).min(overflow);
         }
-        (Id::DialogUp, Some(Dialog::Confirm(c))) => c.scroll = c.scroll.saturating_sub(1),
-        (Id::DialogDown, Some(Dialog::Members { at })) => {
+        (CommandId::DialogUp, Some(Dialog::Confirm(c))) => c.scroll = c.scroll.saturating_sub(1),
+        (CommandId::DialogDown, Some(Dialog::Members { at })) => {
             *at = at.saturating_add(1).min(members.saturating_sub(1));
         }
-        (Id::DialogDown, Some(Dialog::Clock { at })) => {
+        (CommandId::DialogDown, Some(Dialog::Clock { at })) => {
             *at = at.saturating_add(1).min(CLOCK_STEPS.len().saturating_sub(1));
         }
-        (Id::DialogUp, Some(Dialog::Members { at } | Dialog::Clock { at })) => {
+        (CommandId::DialogUp, Some(Dialog::Members { at } | Dialog::Clock { at })) => {
             *at = at.saturating_sub(1);
         }
         _ => {}
@@ -44,7 +44,7 @@ fn toggle(focus: &mut Focus) {
     };
 }
 
-/// Closes without doing anything.
+/// Closes the dialog and discards its intent.
 pub fn close(model: &mut Model) -> Vec<Effect> {
     match model.dialog.take() {
         Some(Dialog::Confirm(c)) => vec![Effect::Discard(c.ticket)],
@@ -53,7 +53,7 @@ pub fn close(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Enter: presses the button with the focus.
+/// Enter: presses the focused button.
 pub fn accept(model: &mut Model, repeat: bool) -> Vec<Effect> {
     let now = model.now;
     match model.dialog.as_mut() {
@@ -87,7 +87,7 @@ pub fn accept(model: &mut Model, repeat: bool) -> Vec<Effect> {
     }
 }
 
-/// `y`: confirms where no word has to be typed.
+/// `y`: confirms, unless a word must be typed.
 pub fn yes(model: &mut Model, repeat: bool) -> Vec<Effect> {
     let now = model.now;
     match model.dialog.as_mut() {
@@ -111,7 +111,7 @@ fn pressed(model: &mut Model, counts: bool) -> Vec<Effect> {
     }
 }
 
-/// Typing: into the field for the word, where there is one.
+/// Typing: changes the word, if one must be typed.
 pub fn edit(model: &mut Model, edit: &Edit) -> Vec<Effect> {
     if let Some(Dialog::Confirm(c)) = model.dialog.as_mut()
         && matches!(c.need, Need::Typed(_))
@@ -126,7 +126,7 @@ fn confirm(model: &mut Model) -> Vec<Effect> {
     if let Err(refusal) = c.ready(model.now) {
         return refuse(model, refusal);
     }
-    // The last gate: what was true when the dialog opened may not be true any more.
+    // Checked again, because the connection may have been lost since the dialog opened.
     if let Some(reason) = model.write_block() {
         model.say(Level::Warn, reason);
         return vec![];

@@ -6,18 +6,18 @@ use backend::Verb;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proptest::prelude::*;
 
-use super::tests::Robot;
+use super::robot::Robot;
 use crate::{action::Action, fixtures};
 
 #[derive(Clone, Debug)]
-enum Wild {
+enum FuzzEvent {
     Key(KeyEvent),
     Data(u8),
     Paste(String),
     Wheel(isize),
 }
 
-fn wild() -> impl Strategy<Value = Wild> {
+fn fuzz_event() -> impl Strategy<Value = FuzzEvent> {
     let named = [
         KeyCode::Enter,
         KeyCode::Esc,
@@ -36,13 +36,13 @@ fn wild() -> impl Strategy<Value = Wild> {
     ];
     let key = (code, prop::bool::weighted(0.1)).prop_map(|(code, control)| {
         let held = if control { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
-        Wild::Key(KeyEvent::new(code, held))
+        FuzzEvent::Key(KeyEvent::new(code, held))
     });
     prop_oneof![
         6 => key,
-        1 => (0u8..6).prop_map(Wild::Data),
-        1 => ".{0,9}".prop_map(Wild::Paste),
-        1 => (-9isize..9).prop_map(Wild::Wheel),
+        1 => (0u8..6).prop_map(FuzzEvent::Data),
+        1 => ".{0,9}".prop_map(FuzzEvent::Paste),
+        1 => (-9isize..9).prop_map(FuzzEvent::Wheel),
     ]
 }
 
@@ -56,7 +56,7 @@ fn data(robot: &Robot, n: u8) -> Action {
         4 => return Action::Loaded(Arc::default()),
         _ => {
             let ticket = robot.model.next_ticket.saturating_sub(1);
-            return Action::Prepared { ticket, result: Ok(fixtures::shown(Verb::Execute)) };
+            return Action::Prepared { ticket, result: Ok(fixtures::preflight(Verb::Execute)) };
         }
     };
     Action::Loaded(fixtures::snapshot(&f))
@@ -66,7 +66,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(160))]
     #[test]
     fn random_events_at_any_size_cause_no_panic(
-        events in prop::collection::vec((wild(), 0u64..900), 1..40),
+        events in prop::collection::vec((fuzz_event(), 0u64..900), 1..40),
         width in 0u16..=250,
         height in 0u16..=250,
         shared in any::<bool>(),
@@ -75,16 +75,16 @@ proptest! {
         let make = if shared { fixtures::shared } else { fixtures::model };
         let mut r = Robot::new(make(&f, Instant::now()));
         r.size = (width, height);
-        for (wild, ms) in events {
+        for (event, ms) in events {
             r.wait(ms);
-            match wild {
-                Wild::Key(key) => r.event(key),
-                Wild::Data(n) => {
+            match event {
+                FuzzEvent::Key(key) => r.event(key),
+                FuzzEvent::Data(n) => {
                     let action = data(&r, n);
                     r.act(action)
                 }
-                Wild::Paste(text) => r.act(Action::Paste(text)),
-                Wild::Wheel(n) => r.act(Action::Wheel(n)),
+                FuzzEvent::Paste(text) => r.act(Action::Paste(text)),
+                FuzzEvent::Wheel(n) => r.act(Action::Wheel(n)),
             };
             let ids = r.model.proposal_ids();
             match r.model.ui.proposal.selected() {

@@ -1,25 +1,26 @@
-//! The only place where the model changes: an action in, wishes out. Reads no clock, no terminal and
-//! no network; what it decides can be replayed.
+//! The only place where the model changes: an action goes in, effects come out. Reads no clock, no terminal and no
+//! network, so the same actions always give the same result.
 mod commands;
 mod data;
 mod dialogs;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
-mod on_view;
+mod recheck_tests;
 #[cfg(test)]
-mod recheck;
+mod robot;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod visibility_tests;
 
 use std::time::{Duration, Instant};
 
 use indexer::Conn;
 
 use crate::{
-    action::Action,
+    action::{Action, command_id::CommandId},
     effect::Effect,
-    keymap::Id,
     model::{
         Model,
         dialog::{Dialog, armed},
@@ -27,10 +28,10 @@ use crate::{
     },
 };
 
-/// How long messages that need no answer stay.
+/// How long a message that is no error stays on screen.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Applies `action` at `now` and returns what has to be done outside.
+/// Applies `action` at `now` and returns the effects that the runtime must carry out.
 pub fn update(model: &mut Model, action: Action, now: Instant) -> Vec<Effect> {
     model.now = model.now.max(now);
     expire_message(model);
@@ -83,13 +84,13 @@ pub fn update(model: &mut Model, action: Action, now: Instant) -> Vec<Effect> {
             vec![]
         }
         Action::Drawn(drawn) => {
-            take_in(model, drawn);
+            record_drawn(model, drawn);
             vec![]
         }
         Action::Resized { too_small } => {
-            // What was drawn is there until the next drawing; what is too small hides it at once.
+            // After a resize the last frame stays visible until the next one, unless the terminal is now too small.
             if too_small {
-                take_in(model, Drawn { too_small, ..Drawn::default() });
+                record_drawn(model, Drawn { too_small, ..Drawn::default() });
             }
             vec![]
         }
@@ -97,12 +98,12 @@ pub fn update(model: &mut Model, action: Action, now: Instant) -> Vec<Effect> {
             model.say(level, text);
             vec![]
         }
-        other => data::take(model, other),
+        other => data::apply(model, other),
     }
 }
 
-/// Takes in what was drawn: only what was on the screen can be acted on.
-fn take_in(model: &mut Model, drawn: Drawn) {
+/// Records what the last frame showed: keys act only on what was on the screen.
+fn record_drawn(model: &mut Model, drawn: Drawn) {
     model.ui.drawn = drawn;
     match &mut model.dialog {
         Some(Dialog::Confirm(c)) => c.seen(drawn.dialog, model.now),
@@ -131,15 +132,15 @@ fn is_input(action: &Action) -> bool {
         )
 }
 
-/// On a screen that shows nothing, one can only leave: the control room, or what was begun.
+/// On a terminal that is too small, keys only quit or close what is open.
 fn when_too_small(model: &mut Model, action: &Action) -> Vec<Effect> {
     match action {
-        Action::Run(Id::Quit) => match &model.dialog {
+        Action::Run(CommandId::Quit) => match &model.dialog {
             Some(Dialog::Quit { visible, .. }) if armed(*visible, model.now) => model.quit = true,
             Some(Dialog::Quit { .. }) => {}
             _ => return commands::quit(model),
         },
-        Action::Run(Id::Back | Id::DialogClose) | Action::FilterDrop => {
+        Action::Run(CommandId::Back | CommandId::DialogClose) | Action::FilterDrop => {
             model.ui.filtering = false;
             return dialogs::close(model);
         }
@@ -178,18 +179,18 @@ fn expire_message(model: &mut Model) {
     }
 }
 
-/// When the screen changes next without anything happening: `None` for never.
+/// When the screen must be drawn again even if no action arrives; `None` for never.
 pub fn next_wake(model: &Model) -> Option<Instant> {
     let second = Duration::from_secs(1);
-    // The data's age and the countdowns are on every screen, and both change every second. Nobody
-    // reads them in a window without the focus, but its owner may still see it: slow down only.
+    // Ages and countdowns are on every screen and change every second. Without the focus the window may still be
+    // visible, so draw less often instead of never.
     let pace = if model.ui.unfocused && model.job.is_none() { second * 5 } else { second };
     let base = match (&model.health.conn, model.health.read_at) {
         (Conn::Reconnecting { retry_at, .. }, _) => Some(*retry_at),
         (_, Some(read_at)) => Some(read_at),
         _ => None,
     };
-    // Just after the next whole second from the reading, so that numbers change in step with it.
+    // Wake just after a whole second since the clock was read, so that countdowns change when the chain's second does.
     let phase = base.map_or(Duration::ZERO, |base| {
         let since = if base > model.now { base - model.now } else { model.now - base };
         Duration::from_nanos(u64::from(since.subsec_nanos()))
@@ -204,7 +205,7 @@ pub fn next_wake(model: &Model) -> Option<Instant> {
     Some(message.map_or(wake, |at| at.min(wake)))
 }
 
-/// The number of the screen that `Tab` leads to.
+/// The screen `step` tabs after `screen`, wrapping around.
 fn neighbour(screen: Screen, step: isize) -> Screen {
     let n = Screen::ALL.len();
     let at = Screen::ALL.iter().position(|s| *s == screen).unwrap_or(0);

@@ -1,90 +1,21 @@
 use std::time::{Duration, Instant};
 
-use backend::{Operation, Progress, Receipt, Step, Verb};
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use backend::{Progress, Receipt, Step, Verb};
+use crossterm::event::KeyCode;
 use upgrade_manager::state::ProposalStatus;
 
-use super::*;
+use super::{
+    robot::{Robot, sandbox},
+    *,
+};
 use crate::{
     fixtures::{self, key},
-    keymap,
     model::{
         dialog::{Dialog, Focus},
         job::Job,
         ui::Pane,
     },
 };
-
-/// A person at the keyboard.
-pub(super) struct Robot {
-    pub model: Model,
-    pub now: Instant,
-    pub wished: Vec<Effect>,
-    /// Columns and rows of the terminal.
-    pub size: (u16, u16),
-}
-
-impl Robot {
-    pub fn new(model: Model) -> Self {
-        Self { now: model.now, model, wished: vec![], size: (160, 50) }
-    }
-
-    pub fn wait(&mut self, ms: u64) -> &mut Self {
-        self.now += Duration::from_millis(ms);
-        self.wished = update(&mut self.model, Action::Tick, self.now);
-        self
-    }
-
-    pub fn act(&mut self, action: Action) -> &mut Self {
-        self.wished = update(&mut self.model, action, self.now);
-        fixtures::look(&mut self.model, self.size);
-        self
-    }
-
-    pub fn event(&mut self, event: KeyEvent) -> &mut Self {
-        let action = keymap::action(&self.model, &event);
-        self.act(action)
-    }
-
-    pub fn press(&mut self, code: KeyCode) -> &mut Self {
-        self.event(KeyEvent::new(code, KeyModifiers::NONE))
-    }
-
-    fn hold(&mut self, code: KeyCode) -> &mut Self {
-        self.event(KeyEvent::new_with_kind(code, KeyModifiers::NONE, KeyEventKind::Repeat))
-    }
-
-    pub fn keys(&mut self, text: &str) -> &mut Self {
-        for c in text.chars() {
-            self.press(KeyCode::Char(c));
-        }
-        self
-    }
-
-    /// Presses the key of an action and lets the backend answer.
-    pub fn open(&mut self, c: char) -> &mut Self {
-        self.press(KeyCode::Char(c));
-        let Some(Effect::Prepare(ticket, Operation { verb, .. })) = self.wished.first().cloned()
-        else {
-            panic!("{c} prepared nothing: {:?}", self.said());
-        };
-        let result = Ok(fixtures::shown(verb));
-        self.act(Action::Prepared { ticket, result })
-    }
-
-    pub fn said(&self) -> String {
-        let said = self.model.errors.first().or(self.model.message.as_ref());
-        said.map(|m| m.text.clone()).unwrap_or_default()
-    }
-
-    pub fn submitted(&self) -> bool {
-        self.wished.iter().any(|e| matches!(e, Effect::Submit(_)))
-    }
-}
-
-pub(super) fn sandbox(f: &fixtures::Fixture) -> Robot {
-    Robot::new(fixtures::model(f, Instant::now()))
-}
 
 fn ready() -> fixtures::Fixture {
     fixtures::timelocked()
@@ -95,7 +26,7 @@ fn enter_alone_never_confirms() {
     let mut r = sandbox(&fixtures::active(1));
     r.open('a').wait(600).press(KeyCode::Enter);
     assert!(!r.submitted() && r.model.dialog.is_none(), "Enter pressed Cancel");
-    assert!(matches!(r.wished.first(), Some(Effect::Discard(_))), "and the intent is forgotten");
+    assert!(matches!(r.requested.first(), Some(Effect::Discard(_))), "and its intent is discarded");
 }
 
 #[test]
@@ -121,7 +52,7 @@ fn a_held_enter_confirms_nothing_wherever_the_focus_is() {
 fn confirm_needs_the_focus_and_half_a_second() {
     let mut r = sandbox(&fixtures::active(1));
     r.open('a').press(KeyCode::Tab).wait(499).press(KeyCode::Enter);
-    assert!(!r.submitted() && r.said().contains("just opened"));
+    assert!(!r.submitted() && r.message().contains("just opened"));
     r.wait(1_000).press(KeyCode::Enter);
     assert!(r.submitted());
     assert_eq!(r.model.job.as_ref().map(|j| j.label.as_str()), Some("Approve"));
@@ -150,7 +81,7 @@ fn y_confirms_in_the_sandbox_but_not_while_held() {
 }
 
 #[test]
-fn a_y_held_since_before_the_dialog_confirms_nothing() {
+fn a_y_held_since_before_the_dialog_opened_confirms_nothing() {
     let mut r = sandbox(&ready());
     r.open('x');
     for _ in 0..100 {
@@ -163,11 +94,11 @@ fn a_y_held_since_before_the_dialog_confirms_nothing() {
     let mut r = sandbox(&ready());
     r.open('x').wait(100).keys("y").wait(660).keys("y");
     assert!(!r.submitted(), "the keyboard's pause before it repeats is no second press");
-    assert!(r.said().contains("Read it"), "{}", r.said());
+    assert!(r.message().contains("Read it"), "{}", r.message());
 }
 
 #[test]
-fn on_a_shared_cluster_the_program_is_typed_for_grave_verbs() {
+fn on_a_shared_cluster_dangerous_verbs_need_the_programs_name() {
     for (c, f) in [
         ('x', ready()),
         ('m', fixtures::migrating(0, 0)),
@@ -176,7 +107,7 @@ fn on_a_shared_cluster_the_program_is_typed_for_grave_verbs() {
     ] {
         let mut r = Robot::new(fixtures::shared(&f, Instant::now()));
         r.open(c).wait(600).keys("y").press(KeyCode::Tab).press(KeyCode::Enter);
-        assert!(!r.submitted() && r.said().contains("type demo-vault"), "{c}: {}", r.said());
+        assert!(!r.submitted() && r.message().contains("type demo-vault"), "{c}: {}", r.message());
         r.press(KeyCode::Backspace).keys("demo-vaul").wait(600).press(KeyCode::Enter);
         assert!(!r.submitted(), "almost");
         r.keys("t").wait(600).press(KeyCode::Enter);
@@ -188,17 +119,17 @@ fn on_a_shared_cluster_the_program_is_typed_for_grave_verbs() {
 }
 
 #[test]
-fn what_failed_its_checks_cannot_be_signed() {
+fn a_preflight_with_a_failed_check_cannot_be_signed() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::Char('a'));
-    let Some(Effect::Prepare(ticket, _)) = r.wished.first().cloned() else { panic!() };
+    let Some(Effect::Prepare(ticket, _)) = r.requested.first().cloned() else { panic!() };
     let shown =
-        crate::model::job::PreflightView { sendable: false, ..fixtures::shown(Verb::Approve) };
+        crate::model::job::PreflightView { sendable: false, ..fixtures::preflight(Verb::Approve) };
     r.act(Action::Prepared { ticket, result: Ok(shown) });
     r.wait(600).keys("y");
     assert!(!r.submitted());
     r.press(KeyCode::Tab).wait(600).press(KeyCode::Enter);
-    assert!(!r.submitted() && r.said().contains("check failed"));
+    assert!(!r.submitted() && r.message().contains("check failed"));
 }
 
 #[test]
@@ -216,29 +147,29 @@ fn the_dialog_keeps_its_target_while_the_mirror_changes() {
 fn an_answer_for_a_closed_dialog_opens_nothing() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::Char('a'));
-    let Some(Effect::Prepare(ticket, _)) = r.wished.first().cloned() else { panic!() };
+    let Some(Effect::Prepare(ticket, _)) = r.requested.first().cloned() else { panic!() };
     r.press(KeyCode::Esc);
-    r.act(Action::Prepared { ticket, result: Ok(fixtures::shown(Verb::Approve)) });
+    r.act(Action::Prepared { ticket, result: Ok(fixtures::preflight(Verb::Approve)) });
     assert!(r.model.dialog.is_none());
-    assert_eq!(r.wished, [Effect::Discard(ticket)]);
+    assert_eq!(r.requested, [Effect::Discard(ticket)]);
 }
 
 #[test]
-fn a_refusal_of_the_backend_is_told_and_stays() {
+fn a_refusal_of_the_backend_is_shown_until_it_is_dismissed() {
     let mut r = sandbox(&fixtures::active(1));
     r.open('a').wait(600).keys("y");
     let ticket = r.model.job.as_ref().map(|j| j.ticket).unwrap();
     let refused = "Refused, nothing was signed: the status was Active and is Cancelled now.";
     r.act(Action::Finished { ticket, result: Err(refused.into()) });
-    assert!(r.model.job.is_none() && r.said().contains("the status was Active"));
+    assert!(r.model.job.is_none() && r.message().contains("the status was Active"));
     r.wait(60_000);
-    assert!(r.said().contains("nothing was signed"), "an error waits to be read");
+    assert!(r.message().contains("nothing was signed"), "an error waits to be read");
     r.press(KeyCode::Esc);
-    assert_eq!(r.said(), "");
+    assert_eq!(r.message(), "");
 }
 
 #[test]
-fn what_was_done_is_said_once() {
+fn the_report_of_a_vote_does_not_name_it_twice() {
     let mut r = sandbox(&fixtures::active(1));
     r.open('a').wait(600).keys("y");
     let ticket = r.model.job.as_ref().map(|j| j.ticket).unwrap();
@@ -246,7 +177,7 @@ fn what_was_done_is_said_once() {
     let receipt =
         Receipt { sent: vec![], summary: summary.clone(), failures: vec![], subject: None };
     r.act(Action::Finished { ticket, result: Ok(receipt) });
-    assert_eq!(r.said(), summary);
+    assert_eq!(r.message(), summary);
 }
 
 #[test]
@@ -254,15 +185,19 @@ fn a_second_action_waits_for_the_first() {
     let mut r = sandbox(&fixtures::migrating(10, 0));
     r.model.job = Some(Job::new(99, &Step::of(Verb::Migrate), key(40), r.now));
     r.press(KeyCode::Char('R'));
-    assert!(r.wished.is_empty() && r.said().contains("Migrate is running"), "{}", r.said());
+    assert!(
+        r.requested.is_empty() && r.message().contains("Migrate is running"),
+        "{}",
+        r.message()
+    );
     r.press(KeyCode::F(3));
-    assert!(r.wished.is_empty(), "nor does the key change under it");
+    assert!(r.requested.is_empty(), "nor does the key change under it");
     r.press(KeyCode::Char('q'));
     assert!(!r.model.quit && matches!(r.model.dialog, Some(Dialog::Quit { .. })));
 }
 
 #[test]
-fn writing_is_refused_with_a_reason() {
+fn signing_without_key_or_connection_is_refused_with_the_reason() {
     use indexer::Conn;
     type Spoil = fn(&mut Model);
     let cases: [(Spoil, &str); 4] = [
@@ -275,12 +210,12 @@ fn writing_is_refused_with_a_reason() {
         let mut r = sandbox(&fixtures::active(1));
         spoil(&mut r.model);
         r.press(KeyCode::Char('a'));
-        assert!(r.wished.is_empty() && r.said().contains(reason), "{}", r.said());
+        assert!(r.requested.is_empty() && r.message().contains(reason), "{}", r.message());
     }
 }
 
 #[test]
-fn what_makes_no_sense_for_the_status_is_refused_with_the_status() {
+fn a_verb_that_does_not_fit_the_status_is_refused_and_names_the_status() {
     for (c, f, word) in [
         ('x', fixtures::active(1), "Active"),
         ('m', fixtures::active(1), "Active"),
@@ -289,17 +224,17 @@ fn what_makes_no_sense_for_the_status_is_refused_with_the_status() {
     ] {
         let mut r = sandbox(&f);
         r.press(KeyCode::Char(c));
-        assert!(r.wished.is_empty() && r.said().contains(word), "{c}: {}", r.said());
+        assert!(r.requested.is_empty() && r.message().contains(word), "{c}: {}", r.message());
     }
 }
 
 #[test]
-fn a_connection_that_breaks_under_the_dialog_stops_the_signature() {
+fn a_connection_lost_while_the_dialog_is_open_stops_the_signature() {
     let mut r = sandbox(&fixtures::active(1));
     r.open('a').wait(600);
     r.model.health.conn = indexer::Conn::Reconnecting { attempt: 1, retry_at: r.now };
     r.keys("y");
-    assert!(!r.submitted() && r.said().contains("Not connected"));
+    assert!(!r.submitted() && r.message().contains("Not connected"));
 }
 
 #[test]
@@ -321,16 +256,20 @@ fn progress_and_end_of_a_job_reach_the_screen() {
         subject: None,
     };
     r.act(Action::Finished { ticket, result: Ok(receipt) });
-    assert!(r.said().contains("199 of 200") && r.said().contains("Account x"), "{}", r.said());
+    assert!(
+        r.message().contains("199 of 200") && r.message().contains("Account x"),
+        "{}",
+        r.message()
+    );
     assert_eq!(r.model.report.as_ref().map(|r| r.failures.len()), Some(1));
 }
 
 #[test]
-fn enter_drills_down_and_esc_comes_back() {
+fn enter_opens_the_next_screen_and_esc_goes_back() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::Enter);
     assert_eq!(r.model.ui.screen, Screen::Proposal);
-    assert!(matches!(r.wished.first(), Some(Effect::Check(_, op)) if op.verb == Verb::Approve));
+    assert!(matches!(r.requested.first(), Some(Effect::Check(_, op)) if op.verb == Verb::Approve));
     r.press(KeyCode::Enter);
     assert_eq!(r.model.ui.screen, Screen::Migration);
     r.press(KeyCode::Esc).press(KeyCode::Esc);
@@ -361,29 +300,29 @@ fn a_filter_narrows_the_rows_and_esc_clears_it() {
 fn the_sandbox_changes_keys_and_moves_the_clock() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::F(4));
-    assert_eq!(r.wished, [Effect::UseMember(3)]);
+    assert_eq!(r.requested, [Effect::UseMember(3)]);
     r.keys("K").press(KeyCode::Down).press(KeyCode::Enter);
-    assert_eq!(r.wished, [Effect::UseMember(2)], "one below the one that signs");
+    assert_eq!(r.requested, [Effect::UseMember(2)], "one below the one that signs");
     r.keys("Tjj").press(KeyCode::Enter);
-    assert_eq!(r.wished, [Effect::MoveClock(48 * 3_600)]);
+    assert_eq!(r.requested, [Effect::MoveClock(48 * 3_600)]);
 }
 
 #[test]
-fn checks_of_the_open_proposal_follow_its_state() {
+fn checks_are_made_again_when_the_proposal_changes() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::Enter);
-    let Some(Effect::Check(ticket, _)) = r.wished.first().cloned() else { panic!() };
-    r.act(Action::Checked { ticket, result: Ok(fixtures::shown(Verb::Approve)) });
+    let Some(Effect::Check(ticket, _)) = r.requested.first().cloned() else { panic!() };
+    r.act(Action::Checked { ticket, result: Ok(fixtures::preflight(Verb::Approve)) });
     r.act(Action::Loaded(fixtures::snapshot(&fixtures::active(1))));
-    assert!(r.wished.is_empty(), "nothing changed");
+    assert!(r.requested.is_empty(), "nothing changed");
     let mut changed = (*fixtures::snapshot(&ready())).clone();
     changed.view.proposals[0].slot += 1;
     r.act(Action::Loaded(changed.into()));
-    assert!(matches!(r.wished.first(), Some(Effect::Check(_, op)) if op.verb == Verb::Execute));
+    assert!(matches!(r.requested.first(), Some(Effect::Check(_, op)) if op.verb == Verb::Execute));
 }
 
 #[test]
-fn the_screen_wakes_in_step_with_the_chains_clock() {
+fn the_screen_is_redrawn_when_the_chains_second_changes() {
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     let read = model.health.read_at.unwrap();
     model.now = read + Duration::from_millis(300);

@@ -4,7 +4,7 @@ use ratatui::{
     layout::{Constraint, Layout, Rect},
 };
 
-use super::{capped, empty, filtered};
+use super::{empty_text, title_with_cap, title_with_filter};
 use crate::{
     model::{Model, snapshot::MAX_HISTORY_ROWS, ui::Drawn},
     text::{clean, grouped, short, utc},
@@ -33,9 +33,12 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     .areas(area);
     let rows = &model.snapshot.audit;
     let props = TableProps {
-        title: filtered(model, &capped("Audit log", "the newest", rows.len(), MAX_HISTORY_ROWS)),
+        title: title_with_filter(
+            model,
+            &title_with_cap("Audit log", "the newest", rows.len(), MAX_HISTORY_ROWS),
+        ),
         columns: &COLUMNS,
-        empty: empty(model, "No event has been read yet; finalised events appear here."),
+        empty: empty_text(model, "No event has been read yet; finalised events appear here."),
         focused: true,
     };
     let selected = model.ui.audit.index(&ids);
@@ -44,7 +47,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
             return vec![];
         };
         let name = |key: Option<solana_pubkey::Pubkey>| {
-            key.map(|k| model.called(&k)).unwrap_or_else(|| "-".to_owned())
+            key.map(|k| model.name_of_any(&k)).unwrap_or_else(|| "-".to_owned())
         };
         vec![
             (row.seq.to_string(), Meaning::Muted),

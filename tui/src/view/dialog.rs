@@ -1,5 +1,5 @@
-//! Dialogs. The one before signing shows exactly what will be signed, scrolls when there is more of
-//! it than room, and keeps its buttons on view.
+//! The dialogs. The one before signing shows exactly what will be signed, scrolls if that does not fit, and keeps its
+//! buttons visible.
 use backend::{Fact, Verdict};
 use ratatui::{
     Frame,
@@ -21,7 +21,7 @@ use crate::{
     widgets::panel,
 };
 
-/// Draws the dialog over `area`; returns what could be seen of one with buttons.
+/// Draws the dialog over `area`. Returns what was visible, if it has buttons.
 pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Option<DialogDrawn> {
     let theme = model.theme;
     match &model.dialog {
@@ -89,7 +89,7 @@ fn centred(area: Rect, width: u16, height: u16) -> Rect {
     }
 }
 
-/// Draws a dialog as small as its lines; whether all of them had room.
+/// Draws a dialog that is as small as its lines. Returns whether all of them fit.
 fn small(
     frame: &mut Frame,
     area: Rect,
@@ -118,7 +118,7 @@ fn confirm(model: &Model, frame: &mut Frame, area: Rect, c: &Confirm) -> DialogD
     let (body, must) = body(model, c, room);
     let mut foot = foot(model, c, room, true);
     let left = area.height.saturating_sub(tall(foot.len())).saturating_sub(2);
-    // As `Confirm::seen` will judge it: the dialog shows at once what it will take.
+    // The same rule as in `Confirm::seen`, so that this frame already shows whether confirming is possible.
     let shows = c.scroll <= c.read_to && c.scroll.saturating_add(left) >= tall(must);
     if !(c.read || shows) {
         foot = self::foot(model, c, room, false);
@@ -126,7 +126,7 @@ fn confirm(model: &Model, frame: &mut Frame, area: Rect, c: &Confirm) -> DialogD
     let height = tall(body.len()).saturating_add(tall(foot.len())).saturating_add(2);
     let at = centred(area, width, height);
     frame.render_widget(Clear, at);
-    let block = panel::block(theme, model.named(&clean(&c.shown.title)), true);
+    let block = panel::block(theme, model.with_names(&clean(&c.shown.title)), true);
     let inner = block.inner(at);
     frame.render_widget(block, at);
     let [text, below] =
@@ -152,9 +152,9 @@ fn confirm(model: &Model, frame: &mut Frame, area: Rect, c: &Confirm) -> DialogD
     DialogDrawn { buttons, overflow, from, to, must: tall(must), width }
 }
 
-/// Facts that must be on view before anything is signed, in the order of the dialog: who signs, what,
-/// and at which price.
-const FIRST: [&str; 12] = [
+/// Labels of the facts that must have been visible before signing, in the order of the dialog: who signs what, at
+/// which price.
+const REQUIRED_FACTS: [&str; 12] = [
     "signer",
     "program",
     "proposal",
@@ -169,17 +169,17 @@ const FIRST: [&str; 12] = [
     "next step",
 ];
 
-/// What is signed, and how many of its first lines must be seen: the consequence, what is wrong, and
-/// the facts that name the target.
+/// The text of the dialog, and how many of its first lines must have been visible: the consequence, the checks that did
+/// not pass, and [`REQUIRED_FACTS`].
 fn body(model: &Model, c: &Confirm, width: usize) -> (Vec<Line<'static>>, usize) {
     let theme = model.theme;
-    let consequence = model.named(&clean(&c.shown.step.consequence));
+    let consequence = model.with_names(&clean(&c.shown.step.consequence));
     let style = theme.style(Meaning::Title);
     let mut lines: Vec<_> =
         wrap(&consequence, width).into_iter().map(|l| Line::styled(l, style)).collect();
-    // What is wrong comes next: nobody scrolls to find out that something is.
+    // Checks that did not pass come next, because nobody scrolls to look for problems.
     lines.extend(verdicts(theme, &c.shown, width, |v| v != Verdict::Pass));
-    let place = |fact: &Fact| FIRST.iter().position(|l| *l == fact.label.to_lowercase());
+    let place = |fact: &Fact| REQUIRED_FACTS.iter().position(|l| *l == fact.label.to_lowercase());
     let (mut first, rest): (Vec<_>, Vec<_>) =
         c.shown.facts.iter().partition(|fact| place(fact).is_some());
     first.sort_by_key(|fact| place(fact));
@@ -191,7 +191,7 @@ fn body(model: &Model, c: &Confirm, width: usize) -> (Vec<Line<'static>>, usize)
     (lines, must)
 }
 
-/// A fact in full; an address with its name behind it.
+/// A fact, never shortened; an address is followed by its name.
 fn fact(model: &Model, fact: &Fact, width: usize) -> Vec<Line<'static>> {
     let value = match fact.value.parse() {
         Ok(key) => model.full_name(&key),
@@ -201,12 +201,12 @@ fn fact(model: &Model, fact: &Fact, width: usize) -> Vec<Line<'static>> {
     panel::fact(model.theme, &label, &value, Meaning::Text, indent(width), width)
 }
 
-/// Column of the values: a hash fits behind it in one line, even in 80 columns.
+/// Width of the column of labels. Leaves room for a hash in one line, even in 80 columns.
 fn indent(width: usize) -> usize {
     if width < 90 { 12 } else { 26 }
 }
 
-/// The checks and the simulation in words, what is wrong first.
+/// The checks, those that did not pass first, and the simulation.
 pub(super) fn checks(theme: Theme, shown: &PreflightView, width: usize) -> Vec<Line<'static>> {
     let mut lines = verdicts(theme, shown, width, |v| v != Verdict::Pass);
     lines.extend(verdicts(theme, shown, width, |v| v == Verdict::Pass));
@@ -273,7 +273,7 @@ fn tally(shown: &PreflightView) -> String {
     text
 }
 
-/// The lines below; `read` says whether all that must be seen was, or is now.
+/// The lines below the text. `read`: whether every line that must be seen was visible.
 fn foot(model: &Model, c: &Confirm, width: usize, read: bool) -> Vec<Line<'static>> {
     let theme = model.theme;
     let mut lines = vec![Line::styled(tally(&c.shown), theme.style(Meaning::Muted))];

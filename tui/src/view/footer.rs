@@ -1,5 +1,5 @@
-//! The lines at the bottom: the running job, the last thing said, the keys that work here. The keys
-//! come from the command table; those that are refused now are left out, and say why when pressed.
+//! The lines at the bottom: the running job, messages, the keys that work here. The keys come from the command table.
+//! A key that would be refused now is left out; pressed anyway, it shows why.
 use indexer::Reason;
 use ratatui::{
     Frame,
@@ -10,39 +10,40 @@ use ratatui::{
 use unicode_width::UnicodeWidthStr;
 
 use crate::{
-    keymap::{COMMANDS, Command, Id, label},
+    action::command_id::CommandId,
+    keymap::{COMMANDS, KeyCommand, label},
     model::{Level, Model, job::Job},
     text::{age, clean, countdown, fit, grouped, wrap},
     theme::Meaning,
     widgets::meter,
 };
 
-/// Most lines of a message.
-const MAX_LINES: usize = 4;
+/// A message is cut after this many lines.
+const MAX_MESSAGE_LINES: usize = 4;
 
-/// The oldest error that waits to be read, the last thing said, or what is wrong with the mirror.
+/// The oldest error, the last message, or what is wrong with the mirror.
 pub(super) fn message_lines(model: &Model, area: Rect) -> Vec<Line<'static>> {
     let (width, in_dialog) = (area.width, model.dialog.is_some());
     let mut lines = vec![];
     if let Some(error) = model.errors.first() {
-        let room = usize::from(area.height / 4).max(MAX_LINES);
+        let room = usize::from(area.height / 4).max(MAX_MESSAGE_LINES);
         let most = if in_dialog { 2 } else { room };
-        lines.extend(said(model, Level::Error, &error.text, width, most));
+        lines.extend(one_message(model, Level::Error, &error.text, width, most));
         lines.push(dismissal(model, in_dialog));
     }
-    let most = if in_dialog || !lines.is_empty() { 2 } else { MAX_LINES };
+    let most = if in_dialog || !lines.is_empty() { 2 } else { MAX_MESSAGE_LINES };
     let text = match &model.message {
         Some(message) => Some((message.level, message.text.clone())),
-        None if lines.is_empty() => trouble(model).map(|text| (Level::Warn, text)),
+        None if lines.is_empty() => mirror_warnings(model).map(|text| (Level::Warn, text)),
         None => None,
     };
     if let Some((level, text)) = text {
-        lines.extend(said(model, level, &text, width, most));
+        lines.extend(one_message(model, level, &text, width, most));
     }
     lines
 }
 
-/// How the error above is taken away, and how many more wait.
+/// How to dismiss the error above, and how many more wait.
 fn dismissal(model: &Model, in_dialog: bool) -> Line<'static> {
     let how = if in_dialog { "Esc, once the dialog is closed," } else { "Esc" };
     let more = match model.errors.len().saturating_sub(1) {
@@ -53,8 +54,8 @@ fn dismissal(model: &Model, in_dialog: bool) -> Line<'static> {
     Line::styled(format!("   {how} dismisses this error.{more}"), model.theme.style(Meaning::Muted))
 }
 
-/// What is wrong with the mirror, in sentences.
-fn trouble(model: &Model) -> Option<String> {
+/// What is wrong with the mirror.
+fn mirror_warnings(model: &Model) -> Option<String> {
     let doubts = model.doubts();
     let mut parts: Vec<String> = model.health.error.as_deref().map(clean).into_iter().collect();
     if doubts.contains(&Reason::NodeBehind) {
@@ -64,7 +65,13 @@ fn trouble(model: &Model) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 
-fn said(model: &Model, level: Level, text: &str, width: u16, most: usize) -> Vec<Line<'static>> {
+fn one_message(
+    model: &Model,
+    level: Level,
+    text: &str,
+    width: u16,
+    most: usize,
+) -> Vec<Line<'static>> {
     let (meaning, word) = match level {
         Level::Info => (Meaning::Key, "info"),
         Level::Ok => (Meaning::Ok, "done"),
@@ -94,7 +101,7 @@ fn said(model: &Model, level: Level, text: &str, width: u16, most: usize) -> Vec
         .collect()
 }
 
-/// About how long `job` still takes, or for how long it has stood still.
+/// The estimated time left of `job`, or for how long it has been stalled.
 pub(super) fn time_left(model: &Model, job: &Job) -> String {
     if let Some(still) = job.stalled(model.now) {
         return format!(", no progress for {}", age(still));
@@ -125,7 +132,7 @@ pub(super) fn job(model: &Model, frame: &mut Frame, area: Rect) {
             let left = time_left(model, job);
             let text =
                 format!(" {} {}/{}{failed}{left}, {elapsed}", step.label, step.done, step.total);
-            // A number that is cut off reads as another number.
+            // `fit` marks the cut: a number that is cut off silently reads as another number.
             let used: usize = spans.iter().map(Span::width).sum();
             spans.push(Span::raw(fit(&text, usize::from(area.width).saturating_sub(used))));
         }
@@ -146,7 +153,7 @@ pub(super) fn keys(model: &Model, frame: &mut Frame, area: Rect) {
         frame.render_widget(Paragraph::new(Line::styled(text, theme.style(Meaning::Key))), area);
         return;
     }
-    let mut shown: Vec<&Command> = COMMANDS
+    let mut shown: Vec<&KeyCommand> = COMMANDS
         .iter()
         .filter(|c| c.applies(model))
         .filter(|c| model.dialog.is_some() || c.footer.is_some())
@@ -155,17 +162,17 @@ pub(super) fn keys(model: &Model, frame: &mut Frame, area: Rect) {
     shown.sort_by_key(|c| c.footer);
     let mut spans = vec![Span::raw(" ")];
     let mut used = 1usize;
-    let mut said: Vec<(&str, Id)> = vec![];
+    let mut named: Vec<(&str, CommandId)> = vec![];
     for command in shown {
         let key = command.keys.first().map(|k| label(k)).unwrap_or_default();
         let word = command.word_for(model);
         let width = key.width().saturating_add(word.width()).saturating_add(3);
         if used.saturating_add(width) > usize::from(area.width)
-            || said.iter().any(|(other, _)| *other == word)
+            || named.iter().any(|(other, _)| *other == word)
         {
             continue;
         }
-        said.push((word, command.id));
+        named.push((word, command.id));
         used = used.saturating_add(width);
         spans.push(Span::styled(key, theme.style(Meaning::Key)));
         spans.push(Span::styled(format!(" {word}  "), theme.style(Meaning::Text)));

@@ -1,5 +1,4 @@
-//! The two lines on top: which chain, how the connection is, what speaks against the mirror, how old
-//! its data is, whose key signs.
+//! The two lines at the top: cluster, connection, reasons to distrust the mirror, the data's age, tabs, signer.
 use indexer::{Conn, Reason};
 use ratatui::{
     Frame,
@@ -10,13 +9,14 @@ use ratatui::{
 use unicode_width::UnicodeWidthStr;
 
 use crate::{
-    keymap::{Id, command},
-    model::{Model, cluster::Kind, ui::Screen},
+    action::command_id::CommandId,
+    keymap::command,
+    model::{Model, cluster::ClusterKind, ui::Screen},
     text::{age, clean, fit, grouped},
     theme::Meaning,
 };
 
-/// Columns of the name of whoever writes the mirror.
+/// Longest name of the mirror's writer, in columns.
 const MAX_WRITER_LEN: usize = 20;
 
 pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
@@ -28,7 +28,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) {
     let whole = format!(" control-room {chain}");
     let left = if whole.width() <= room { whole } else { fit(&chain, room) };
     let gap = width.saturating_sub(left.width()).saturating_sub(state.width());
-    let danger = if cluster.kind == Kind::Shared { Meaning::Warn } else { Meaning::Title };
+    let danger = if cluster.kind == ClusterKind::Shared { Meaning::Warn } else { Meaning::Title };
     let first = Line::from(vec![
         Span::styled(left, model.theme.style(danger)),
         Span::raw(" ".repeat(gap)),
@@ -41,7 +41,7 @@ fn tabs(model: &Model, width: usize) -> Line<'static> {
     let mut spans = vec![Span::raw(" ")];
     let mut used = 1usize;
     for screen in Screen::ALL {
-        let id = if screen == Screen::Help { Id::Help } else { Id::Show(screen) };
+        let id = if screen == Screen::Help { CommandId::Help } else { CommandId::Show(screen) };
         let key = command(id).and_then(|c| c.keys.first()).copied().unwrap_or_default();
         let label = format!("{key} {}", screen.name());
         let is = model.ui.screen == screen;
@@ -91,13 +91,13 @@ fn connection(model: &Model) -> (String, Meaning) {
         Some(d) if model.is_stale() => format!("stale, {} old", age(d)),
         Some(d) => format!("{} s old", d.as_secs()),
     };
-    // What the connection says already is not said twice.
+    // Without a connection most reasons repeat what the connection's state says.
     let live = health.conn.is_live();
     let mut doubts = doubts.into_iter().filter(|r| live || *r == Reason::DbDown);
     let why = match (doubts.next(), doubts.count()) {
         (None, _) => String::new(),
-        (Some(reason), 0) => format!(", {}", doubt(model, reason)),
-        (Some(reason), more) => format!(", {} +{more}", doubt(model, reason)),
+        (Some(reason), 0) => format!(", {}", reason_words(model, reason)),
+        (Some(reason), more) => format!(", {} +{more}", reason_words(model, reason)),
     };
     let glyph = model.theme.glyph(meaning);
     let slot = match health.stored {
@@ -107,8 +107,8 @@ fn connection(model: &Model) -> (String, Meaning) {
     (format!("{glyph} {word}{why}  {slot}{data} "), meaning)
 }
 
-/// A reason not to take the mirror for the chain, in two or three words.
-fn doubt(model: &Model, reason: Reason) -> String {
+/// A reason to distrust the mirror, in two or three words.
+fn reason_words(model: &Model, reason: Reason) -> String {
     let words = match reason {
         Reason::Startup => "first reading",
         Reason::GapFill => "reading a gap",

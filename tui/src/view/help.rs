@@ -1,7 +1,7 @@
-//! Keys and words, generated from the command table and the chain's own names.
+//! The help screen: every command from the table, and what the statuses mean.
 use ratatui::{Frame, layout::Rect, text::Line};
 
-use super::filtered;
+use super::title_with_filter;
 use crate::{
     keymap::{COMMANDS, Group, Scope, label},
     model::{
@@ -12,8 +12,7 @@ use crate::{
     widgets::panel,
 };
 
-/// What the statuses mean.
-const WORDS: [(&str, &str); 10] = [
+const STATUSES: [(&str, &str); 10] = [
     ("Active", "Members vote. Enough approvals lock it."),
     ("Timelocked", "Approved; waits for its time, then says ready to execute."),
     ("Executed", "The new code is in place; no account has migrated."),
@@ -28,7 +27,7 @@ const WORDS: [(&str, &str); 10] = [
 
 pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     let theme = model.theme;
-    let block = panel::block(theme, filtered(model, "Help"), true);
+    let block = panel::block(theme, title_with_filter(model, "Help"), true);
     let inner = block.inner(area);
     frame.render_widget(block, area);
     let scroll = model.ui.scroll.get(&Screen::Help).copied().unwrap_or(0);
@@ -39,7 +38,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
 fn lines(model: &Model, width: usize) -> Vec<Line<'static>> {
     let theme = model.theme;
     let needle = model.ui.needle();
-    let hit = |text: &str| needle.is_empty() || text.to_lowercase().contains(needle.trim());
+    let matches = |text: &str| needle.is_empty() || text.to_lowercase().contains(needle.trim());
     let mut lines = vec![];
     for group in Group::ALL {
         let rows: Vec<_> = COMMANDS
@@ -47,7 +46,7 @@ fn lines(model: &Model, width: usize) -> Vec<Line<'static>> {
             .filter(|c| c.group == group)
             .filter(|c| c.scope != Scope::Sandbox || !model.members.is_empty())
             .map(|c| (c.keys.iter().map(|k| label(k)).collect::<Vec<_>>().join(" "), c.help))
-            .filter(|(keys, help)| hit(keys) || hit(help))
+            .filter(|(keys, help)| matches(keys) || matches(help))
             .collect();
         if rows.is_empty() {
             continue;
@@ -58,7 +57,7 @@ fn lines(model: &Model, width: usize) -> Vec<Line<'static>> {
         }
         lines.push(Line::default());
     }
-    let words: Vec<_> = WORDS.iter().filter(|(w, m)| hit(w) || hit(m)).collect();
+    let words: Vec<_> = STATUSES.iter().filter(|(w, m)| matches(w) || matches(m)).collect();
     if !words.is_empty() {
         lines.push(panel::heading(theme, "Statuses"));
         for (word, meaning) in words {

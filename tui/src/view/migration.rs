@@ -1,4 +1,4 @@
-//! Migration progress: bars, rate, about how long, what failed, and the accounts.
+//! The migration screen: progress bars, speed, time left, failures, and the accounts.
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -6,7 +6,7 @@ use ratatui::{
 };
 use upgrade_manager::state::{AccountStatus, ProgramUpgradeState};
 
-use super::{capped, empty, filtered, footer};
+use super::{empty_text, footer, title_with_cap, title_with_filter};
 use crate::{
     model::{
         Model,
@@ -45,7 +45,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     let inner = block.inner(top);
     frame.render_widget(block, top);
     panel::text(frame, inner, lines, 0);
-    // Its first line names the proposal; one about the multisig is not what migrates here.
+    // The first line names the upgrade proposal. One about the multisig migrates nothing.
     let proposal = model.ui.proposal.selected().copied().filter(|p| {
         inner.height > 0 && matches!(model.snapshot.decision(p), Some(Decision::Upgrade(_)))
     });
@@ -62,7 +62,7 @@ fn summary(model: &Model, width: usize) -> Vec<Line<'static>> {
     let total = u64::from(c.total);
     let bar = u16::try_from(width / 3).unwrap_or(20).clamp(8, 40);
     let row = |n: u64, word: &str, meaning| meter::line(theme, n, total, word, bar, meaning);
-    let mut lines = vec![phase(model, state, width)];
+    let mut lines = vec![phase_line(model, state, width)];
     lines.push(row(c.on_new_layout(), "migrated", Meaning::Ok));
     lines.push(row(u64::from(c.verified), "verified", Meaning::Ok));
     if c.restored > 0 || state.phase == upgrade_manager::state::Phase::RollingBack {
@@ -72,12 +72,12 @@ fn summary(model: &Model, width: usize) -> Vec<Line<'static>> {
         let text = format!("{} quarantined, {} closed before migration", c.quarantined, c.closed);
         lines.push(Line::styled(text, theme.style(Meaning::Warn)));
     }
-    lines.extend(pace(model, width));
+    lines.extend(job_lines(model, width));
     lines.extend(failures(model, width));
     lines
 }
 
-fn phase(model: &Model, state: &ProgramUpgradeState, width: usize) -> Line<'static> {
+fn phase_line(model: &Model, state: &ProgramUpgradeState, width: usize) -> Line<'static> {
     let status = model
         .ui
         .proposal
@@ -89,7 +89,7 @@ fn phase(model: &Model, state: &ProgramUpgradeState, width: usize) -> Line<'stat
     Line::styled(fit(&text, width), model.theme.style(Meaning::Title))
 }
 
-fn pace(model: &Model, width: usize) -> Vec<Line<'static>> {
+fn job_lines(model: &Model, width: usize) -> Vec<Line<'static>> {
     let theme = model.theme;
     let Some(job) = &model.job else {
         let text = match &model.report {
@@ -98,7 +98,7 @@ fn pace(model: &Model, width: usize) -> Vec<Line<'static>> {
                 .to_owned(),
         };
         let style = theme.style(Meaning::Muted);
-        let lines = wrap(&model.named(&clean(&text)), width);
+        let lines = wrap(&model.with_names(&clean(&text)), width);
         return lines.into_iter().map(|l| Line::styled(l, style)).collect();
     };
     let text = match (&job.step, job.rate.per_second()) {
@@ -138,9 +138,12 @@ fn accounts(model: &Model, frame: &mut Frame, area: Rect) -> u16 {
         .map(Vec::as_slice)
         .unwrap_or_default();
     let props = TableProps {
-        title: filtered(model, &capped("Accounts", "the first", rows.len(), MAX_RECORD_ROWS)),
+        title: title_with_filter(
+            model,
+            &title_with_cap("Accounts", "the first", rows.len(), MAX_RECORD_ROWS),
+        ),
         columns: &COLUMNS,
-        empty: empty(model, "No account of this program has been migrated yet."),
+        empty: empty_text(model, "No account of this program has been migrated yet."),
         focused: true,
     };
     let selected = model.ui.record.index(&ids);
@@ -158,7 +161,7 @@ fn accounts(model: &Model, frame: &mut Frame, area: Rect) -> u16 {
         let arrow = theme.arrow();
         let (key, touched) = (r.account.to_string(), if r.touched { "by users" } else { "" });
         let key = if area.width >= 100 { key } else { short(&key) };
-        // A restored record still tells of the migration that was undone.
+        // A restored record still holds the migration that was undone: show the old version alone.
         let restored = r.status == AccountStatus::Restored;
         let (version, bytes, hash) = if restored {
             (format!("v{}", r.version), r.old_len.to_string(), r.old_hash)

@@ -1,5 +1,7 @@
-//! From the model to the screen: one file a screen. Drawing changes nothing, reads no clock and does
-//! no I/O; it returns what the layout was, so that keys can respect it.
+//! Draws the model, one file for each screen. Changes nothing, reads no clock and does no I/O. Returns what was visible,
+//! so that keys act only on that.
+#[cfg(test)]
+mod accuracy_tests;
 mod audit;
 mod dialog;
 mod footer;
@@ -15,8 +17,6 @@ mod sent;
 mod tally;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod truth_tests;
 
 use indexer::{Conn, Reason};
 use ratatui::{
@@ -37,15 +37,14 @@ use crate::{
     theme::Meaning,
 };
 
-/// Least terminal that shows anything but a request for more room.
-pub const LEAST: (u16, u16) = (60, 15);
+/// Smaller terminals show only that they are too small: columns and rows.
+pub const MIN_SIZE: (u16, u16) = (60, 15);
 
-/// Whether a terminal of `width` and `height` has no room for a screen.
 pub fn is_too_small(width: u16, height: u16) -> bool {
-    width < LEAST.0 || height < LEAST.1
+    width < MIN_SIZE.0 || height < MIN_SIZE.1
 }
 
-/// Draws everything.
+/// Draws the current screen, the lines around it, and the dialog on top.
 pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
     let area = frame.area();
     if is_too_small(area.width, area.height) {
@@ -54,19 +53,19 @@ pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
     }
     let message = footer::message_lines(model, area);
     let job = u16::from(model.job.is_some());
-    let said = u16::try_from(message.len()).unwrap_or(0);
-    let [head, body, running, telling, keys] = Layout::vertical([
+    let message_height = u16::try_from(message.len()).unwrap_or(0);
+    let [head, body, running, below, keys] = Layout::vertical([
         Constraint::Length(2),
         Constraint::Min(3),
         Constraint::Length(job),
-        Constraint::Length(said),
+        Constraint::Length(message_height),
         Constraint::Length(1),
     ])
     .areas(area);
     header::draw(model, frame, head);
     let mut drawn = screen(model, frame, body);
     footer::job(model, frame, running);
-    frame.render_widget(Paragraph::new(message), telling);
+    frame.render_widget(Paragraph::new(message), below);
     footer::keys(model, frame, keys);
     if model.dialog.is_some() {
         drawn.dialog = dialog::draw(model, frame, body);
@@ -85,10 +84,10 @@ fn screen(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     }
 }
 
-/// Says what little can be done; returns what was seen of the question whether to leave.
+/// Draws the size that is needed and the keys that work. Returns what was visible of the question whether to quit.
 fn too_small(model: &Model, frame: &mut Frame, area: Rect) -> Option<DialogDrawn> {
     frame.render_widget(Clear, area);
-    let (width, height) = LEAST;
+    let (width, height) = MIN_SIZE;
     let keys = match &model.dialog {
         Some(Dialog::Quit { .. }) => {
             let running = model.job.as_ref().map_or("A job", |j| &j.label);
@@ -108,9 +107,8 @@ fn too_small(model: &Model, frame: &mut Frame, area: Rect) -> Option<DialogDrawn
     asks.then(|| DialogDrawn { buttons, ..DialogDrawn::default() })
 }
 
-/// What an empty table says while it cannot be known yet whether anything is there; `None` once a
-/// complete reading of the chain is in the mirror.
-fn reading(model: &Model) -> Option<String> {
+/// The text of an empty table before the mirror holds a complete snapshot, when "nothing there" would be a guess.
+fn loading_text(model: &Model) -> Option<String> {
     let health = &model.health;
     if model.snapshot.complete && !health.reasons.contains(&Reason::Startup) {
         return None;
@@ -138,19 +136,19 @@ fn reading(model: &Model) -> Option<String> {
     Some(format!("Reading the chain: {waits}"))
 }
 
-/// The title of a table that does not hold all there is, and says so.
-fn capped(title: &str, which: &str, rows: usize, most: u32) -> String {
+/// The title of a table; says so when rows beyond `most` were left out.
+fn title_with_cap(title: &str, which: &str, rows: usize, most: u32) -> String {
     let full = u32::try_from(rows).unwrap_or(u32::MAX) >= most;
     if full { format!("{title}, {which} {}", grouped(u64::from(most))) } else { title.to_owned() }
 }
 
-/// What a table without rows says: with a filter, nothing more than that.
-fn empty<'a>(model: &Model, otherwise: &'a str) -> &'a str {
+/// The text of a table without rows: `otherwise`, or that the filter hides them.
+fn empty_text<'a>(model: &Model, otherwise: &'a str) -> &'a str {
     if model.ui.needle().trim().is_empty() { otherwise } else { s::NO_MATCH }
 }
 
-/// The title of a table whose rows are filtered.
-fn filtered(model: &Model, title: &str) -> String {
+/// The title of a table, with its filter.
+fn title_with_filter(model: &Model, title: &str) -> String {
     match model.ui.filter.get(&model.ui.screen) {
         Some(f) if model.ui.filtering => format!("{title} /{f}_"),
         Some(f) if !f.is_empty() => format!("{title} /{f}"),

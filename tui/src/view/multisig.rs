@@ -1,4 +1,4 @@
-//! A multisig beside its programs: what its own proposals say, and whether it is paused.
+//! Proposals about a multisig, and the state of the multisig itself: pause and guardian.
 use ratatui::text::Line;
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{Action, GovernanceProposal, MultisigConfig, MultisigRules, role};
@@ -15,7 +15,7 @@ use crate::{
     widgets::panel,
 };
 
-/// What an action is called where there is little room.
+/// The name of an action in a table cell.
 pub(super) fn short(action: &Action) -> &'static str {
     match action {
         Action::ConfigChange(_) => "new rules",
@@ -24,13 +24,13 @@ pub(super) fn short(action: &Action) -> &'static str {
     }
 }
 
-/// The head of a proposal about a multisig.
+/// The title of a proposal about a multisig.
 pub(super) fn title(p: &GovernanceProposal) -> String {
     format!("Proposal {}: {}", p.terms.id, p.terms.action.name())
 }
 
-/// What stands out about the multisig of the selected program, behind a title: pause and guardian.
-pub(super) fn standing(model: &Model) -> String {
+/// Pause or guardian of the selected program's multisig, to follow a title.
+pub(super) fn pause_or_guardian(model: &Model) -> String {
     let state = model.ui.program.selected().and_then(|p| model.snapshot.program(p));
     let Some(multisig) = state.and_then(|s| model.snapshot.multisig(&s.multisig)) else {
         return String::new();
@@ -45,8 +45,8 @@ pub(super) fn standing(model: &Model) -> String {
     }
 }
 
-/// Status, time and votes.
-pub(super) fn standing_lines(
+/// Status, timing and votes.
+pub(super) fn status_lines(
     model: &Model,
     p: &GovernanceProposal,
     width: usize,
@@ -67,7 +67,7 @@ pub(super) fn standing_lines(
     lines
 }
 
-/// Everything that a vote agrees to.
+/// The terms of the proposal: everything that a vote agrees to.
 pub(super) fn terms(
     model: &Model,
     address: Pubkey,
@@ -108,7 +108,7 @@ pub(super) fn terms(
     lines
 }
 
-/// The rules to be; what differs from those in force is marked.
+/// The proposed rules, with a mark on each that differs from the current ones.
 fn new_rules(
     model: &Model,
     config: Option<&MultisigConfig>,

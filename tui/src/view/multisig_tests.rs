@@ -1,4 +1,4 @@
-//! A multisig's own proposals stand among its programs' proposals, and its pause is on view.
+//! Tests that proposals about a multisig are listed with its programs' proposals, and that a pause is shown.
 use std::{sync::Arc, time::Instant};
 
 use backend::Verb;
@@ -6,12 +6,13 @@ use upgrade_manager::state::{Action, GovernanceProposal, GovernanceTerms, Propos
 
 use super::tests::{go, screen};
 use crate::{
+    action::command_id::CommandId,
     fixtures::{self, START, key},
-    keymap::{Id, command},
+    keymap::command,
     model::{Model, ui::Pane},
 };
 
-/// The usual model with proposal 1: a longer timelock, a new guardian and one member less.
+/// A model with proposal 1, which sets a longer timelock and a new guardian and removes a member.
 fn model(status: ProposalStatus) -> Model {
     let f = fixtures::active(1);
     let mut model = fixtures::model(&f, Instant::now());
@@ -36,7 +37,7 @@ fn model(status: ProposalStatus) -> Model {
     model.snapshot = Arc::new(snapshot);
     model.keep_selections();
     model.ui.pane = Pane::Proposals;
-    go(&mut model, Id::Top);
+    go(&mut model, CommandId::Top);
     assert_eq!(model.ui.proposal.selected(), Some(&key(45)));
     model
 }
@@ -47,27 +48,27 @@ fn a_change_of_the_multisig_is_listed_voted_on_and_shown_in_full() {
     let seen = screen(&model, 160, 50);
     assert!(seen.contains("#1") && seen.contains("new rules"), "{seen}");
     assert!(seen.contains("#0") && seen.contains("v1"), "the upgrade stays in the list");
-    for id in [Id::Approve, Id::Reject, Id::Cancel] {
+    for id in [CommandId::Approve, CommandId::Reject, CommandId::Cancel] {
         assert_eq!(command(id).unwrap().enabled(&model), Ok(()), "{id:?}");
     }
-    for id in [Id::Execute, Id::Migrate, Id::RollBack] {
+    for id in [CommandId::Execute, CommandId::Migrate, CommandId::RollBack] {
         let reason = command(id).unwrap().enabled(&model).unwrap_err();
         assert!(reason.contains("Proposal 1 is Active"), "{reason}");
     }
-    go(&mut model, Id::Open);
+    go(&mut model, CommandId::Open);
     let seen = screen(&model, 160, 50);
     assert!(seen.contains("NEW, was") && seen.contains("REMOVED"), "{seen}");
     assert!(seen.contains(&key(5).to_string()) && seen.contains("longer"), "{seen}");
     let asked = model.checked.as_ref().map(|c| c.proposal);
     assert_eq!(asked, Some(key(45)), "its checks are made without asking");
-    go(&mut model, Id::Back);
+    go(&mut model, CommandId::Back);
 }
 
 #[test]
 fn an_approved_change_waits_and_is_then_executed_by_the_same_key() {
     let mut model = model(ProposalStatus::Timelocked);
-    assert_eq!(command(Id::Execute).unwrap().enabled(&model), Ok(()));
-    assert_eq!(Id::Execute.verb(), Some(Verb::Execute));
+    assert_eq!(command(CommandId::Execute).unwrap().enabled(&model), Ok(()));
+    assert_eq!(CommandId::Execute.verb(), Some(Verb::Execute));
     let mut due = |eta: i64| {
         let mut snapshot = (*model.snapshot).clone();
         let p = &mut snapshot.view.governance[0].account;
@@ -82,7 +83,7 @@ fn an_approved_change_waits_and_is_then_executed_by_the_same_key() {
 }
 
 #[test]
-fn a_pause_is_on_view_for_as_long_as_it_lasts() {
+fn a_pause_is_shown_for_as_long_as_it_lasts() {
     let mut model = model(ProposalStatus::Active);
     assert!(screen(&model, 160, 50).contains("guardian"));
     let mut snapshot = (*model.snapshot).clone();

@@ -1,5 +1,4 @@
-//! The first screen: programs, the proposals of the selected one, and where the selected proposal
-//! stands.
+//! The first screen: programs, the proposals of the selected program, and votes and timing of the selected proposal.
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -7,7 +6,7 @@ use ratatui::{
 use unicode_width::UnicodeWidthStr;
 use upgrade_manager::state::{Choice, Votable};
 
-use super::{empty, filtered, multisig, reading, tally};
+use super::{empty_text, loading_text, multisig, tally, title_with_filter};
 use crate::{
     model::{
         Model,
@@ -62,7 +61,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
         panel::text(frame, inner, detail, 0);
     }
     let page = if model.ui.pane == Pane::Programs { first } else { second };
-    // The selected row is always within a table that has room for one.
+    // A table with room for one row shows the selected one.
     let proposal = model.ui.proposal.selected().copied().filter(|_| second > 0);
     Drawn { page, proposal, ..Drawn::default() }
 }
@@ -73,12 +72,12 @@ fn table_of_programs(
     area: Rect,
     ids: &[solana_pubkey::Pubkey],
 ) -> u16 {
-    let none = reading(model)
+    let none = loading_text(model)
         .unwrap_or_else(|| "No program is registered with the manager on this chain.".to_owned());
     let props = TableProps {
-        title: filtered(model, "Programs"),
+        title: title_with_filter(model, "Programs"),
         columns: &PROGRAMS,
-        empty: empty(model, &none),
+        empty: empty_text(model, &none),
         focused: model.ui.pane == Pane::Programs,
     };
     let selected = model.ui.program.index(ids);
@@ -111,12 +110,12 @@ fn table_of_proposals(
     ids: &[solana_pubkey::Pubkey],
 ) -> u16 {
     let whose = model.ui.program.selected().map(|p| model.name(p)).unwrap_or_default();
-    let none = reading(model).unwrap_or_else(|| "No proposal has been made.".to_owned());
+    let none = loading_text(model).unwrap_or_else(|| "No proposal has been made.".to_owned());
     let props = TableProps {
         title: if whose.is_empty() {
             "Proposals".into()
         } else {
-            format!("Proposals of {whose}{}", multisig::standing(model))
+            format!("Proposals of {whose}{}", multisig::pause_or_guardian(model))
         },
         columns: &PROPOSALS,
         empty: &none,
@@ -153,7 +152,7 @@ fn table_of_proposals(
     })
 }
 
-/// Approvals and voters.
+/// Number of approvals and of voters.
 fn votes(model: &Model, proposal: &impl Votable) -> (usize, usize) {
     let multisig = model.snapshot.multisig(&proposal.multisig());
     (proposal.ballot().count(Choice::Approve), multisig.map_or(0, |t| t.voters()))
@@ -177,7 +176,7 @@ fn detail(model: &Model, width: usize) -> Vec<ratatui::text::Line<'static>> {
     let row = match model.ui.proposal.selected().and_then(|id| model.snapshot.decision(id)) {
         Some(Decision::Upgrade(row)) => row,
         Some(Decision::Multisig(row)) => {
-            return multisig::standing_lines(model, &row.account, width);
+            return multisig::status_lines(model, &row.account, width);
         }
         None => return vec![],
     };
@@ -218,7 +217,7 @@ pub(super) fn status_line(
     );
     let until = match time {
         Timing::Waiting(_) => format!(" ({})", utc(p.eta)),
-        Timing::Shut(_) => format!(" ({})", utc(p.window_end)),
+        Timing::PausedPastWindow(_) => format!(" ({})", utc(p.window_end)),
         Timing::Ready(_) => format!(" (until {})", utc(p.window_end)),
         Timing::Executed(_) => format!(" (until {})", utc(p.rollback_until)),
         Timing::Voting(_) => format!(" ({})", utc(p.deadline())),
@@ -228,7 +227,7 @@ pub(super) fn status_line(
         Timing::Ended => p.status.name().to_owned(),
         _ => format!("{}: {}{until}", p.status.name(), time.phrase()),
     };
-    // The date says the same once more: it goes where there is no room.
+    // The date repeats the countdown, so it is left out where it does not fit.
     let text = if text.width() > width { text.replace(&until, "") } else { text };
     let style = model.theme.style(status_meaning(p.status));
     ratatui::text::Line::styled(fit(&text, width), style)

@@ -1,5 +1,4 @@
-//! One proposal in full: nothing here is shortened, because people compare these values with what
-//! they were told elsewhere.
+//! One proposal in full. Nothing is shortened, because people compare these values with those from other sources.
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -20,10 +19,10 @@ use crate::{
     widgets::panel,
 };
 
-/// Lines of a part of the screen, for a width.
+/// Makes the lines of a part of the screen, for a width.
 type Lines<'a> = dyn Fn(usize) -> Vec<Line<'static>> + 'a;
 
-/// Column of the labels.
+/// Width of the column of labels.
 pub(super) const INDENT: usize = 14;
 
 pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
@@ -41,17 +40,17 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
         );
         return Drawn::default();
     };
-    let (title, terms, standing): (_, &Lines<'_>, &Lines<'_>) = match decision {
+    let (title, terms, status): (_, &Lines<'_>, &Lines<'_>) = match decision {
         Decision::Upgrade(row) => (
             format!("Proposal {} of {}", decision.id(), model.name(&row.account.terms.program)),
             &|width| terms(model, row.pubkey, &row.account, width),
-            &|width| standing(model, &row.account, width),
+            &|width| status(model, &row.account, width),
         ),
         Decision::Multisig(row) => (
             multisig::title(&row.account),
             &|width| multisig::terms(model, row.pubkey, &row.account, width),
             &|width| {
-                let mut lines = multisig::standing_lines(model, &row.account, width);
+                let mut lines = multisig::status_lines(model, &row.account, width);
                 lines.push(Line::default());
                 lines
             },
@@ -65,7 +64,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     let proposal = Some(decision.address()).filter(|_| page > 0);
     if inner.width < 130 {
         let width = usize::from(inner.width);
-        let mut lines = standing(width);
+        let mut lines = status(width);
         lines.extend(checks(model, width));
         lines.extend(terms(width));
         let overflow = panel::text(frame, inner, lines, scroll);
@@ -77,13 +76,13 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     let lines = terms(usize::from(left.width));
     let first = panel::text(frame, left, lines, scroll);
     let width = usize::from(right.width);
-    let mut lines = standing(width);
+    let mut lines = status(width);
     lines.extend(checks(model, width));
     let second = panel::text(frame, right, lines, scroll);
     Drawn { overflow: first.max(second), page, proposal, ..Drawn::default() }
 }
 
-fn standing(model: &Model, p: &UpgradeProposal, width: usize) -> Vec<Line<'static>> {
+fn status(model: &Model, p: &UpgradeProposal, width: usize) -> Vec<Line<'static>> {
     let mut lines = vec![status_line(model, p, width)];
     lines.extend(tally::lines(model, p, width));
     lines.push(Line::default());
@@ -134,9 +133,9 @@ fn terms(
     fact("program", model.full_name(&t.program));
     fact("program data", t.program_data.to_string());
     fact("version", format!("{} {} {}", t.from_version, theme.arrow(), t.to_version));
-    elf(model, &mut fact, ["buffer", "elf hash", "elf size"], &t.upgrade);
+    elf_facts(model, &mut fact, ["buffer", "elf hash", "elf size"], &t.upgrade);
     let rollback = ["rollback", "rollback hash", "rollback size"];
-    elf(model, &mut fact, rollback, &t.rollback);
+    elf_facts(model, &mut fact, rollback, &t.rollback);
     fact("spill", t.spill.to_string());
     fact("manifest", format!("{} accounts", grouped(u64::from(t.manifest.count))));
     fact("manifest root", hex::encode(t.manifest.root));
@@ -188,7 +187,7 @@ fn terms(
     lines
 }
 
-fn elf(
+fn elf_facts(
     model: &Model,
     fact: &mut impl FnMut(&str, String),
     [buffer, hash, bytes]: [&str; 3],

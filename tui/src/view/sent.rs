@@ -4,7 +4,7 @@ use ratatui::{
     layout::{Constraint, Layout, Rect},
 };
 
-use super::{capped, empty, filtered};
+use super::{empty_text, title_with_cap, title_with_filter};
 use crate::{
     model::{Model, snapshot::MAX_HISTORY_ROWS, ui::Drawn},
     text::{clean, grouped, short, time_of_day},
@@ -36,12 +36,12 @@ pub(super) fn draw(model: &Model, frame: &mut Frame, area: Rect) -> Drawn {
     ])
     .areas(area);
     let props = TableProps {
-        title: filtered(
+        title: title_with_filter(
             model,
-            &capped("Sent transactions", "the newest", rows.len(), MAX_HISTORY_ROWS),
+            &title_with_cap("Sent transactions", "the newest", rows.len(), MAX_HISTORY_ROWS),
         ),
         columns: &COLUMNS,
-        empty: empty(model, "Nothing has been sent from here yet."),
+        empty: empty_text(model, "Nothing has been sent from here yet."),
         focused: true,
     };
     let selected = model.ui.sent.index(&ids);

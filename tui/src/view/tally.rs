@@ -1,4 +1,4 @@
-//! The votes of one proposal: how many, who, and who is missing.
+//! The votes of one proposal: how many, by whom, and whose are missing.
 use ratatui::text::{Line, Span};
 use upgrade_manager::state::{Choice, MultisigConfig, Votable};
 
@@ -19,7 +19,7 @@ pub(super) fn approvals(proposal: &impl Votable, multisig: Option<&MultisigConfi
     }
 }
 
-/// The votes in lines.
+/// All votes, by kind.
 pub(super) fn lines(model: &Model, proposal: &impl Votable, width: usize) -> Vec<Line<'static>> {
     let theme = model.theme;
     let multisig = model.snapshot.multisig(&proposal.multisig());

@@ -1,26 +1,25 @@
 use std::time::{Duration, Instant};
 
-use backend::{Check, Step as Signing, Verb};
+use backend::{Check, Step, Verb};
 use ratatui::{Terminal, backend::TestBackend, buffer::Buffer};
 use upgrade_manager::state::Votable;
 
 use super::*;
 use crate::{
-    action::Action,
+    action::{Action, command_id::CommandId},
     fixtures,
-    keymap::Id,
     model::{
         dialog::{Confirm, Dialog, Focus, Need},
-        job::{Job, Report, Step},
+        job::{Job, JobStep, Report},
     },
     theme::{Theme, ThemeName},
     update::update,
 };
 
-/// The second frame of a terminal of this size: the first tells which keys can act.
+/// The second frame on a terminal of this size. The first one decides which keys work, which the footer shows.
 fn paint(model: &Model, width: u16, height: u16) -> Buffer {
     let mut model = model.clone();
-    fixtures::look(&mut model, (width, height));
+    fixtures::draw_on(&mut model, (width, height));
     let model = &model;
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal
@@ -41,22 +40,22 @@ pub(super) fn screen(model: &Model, width: u16, height: u16) -> String {
     text(&paint(model, width, height))
 }
 
-pub(super) fn go(model: &mut Model, id: Id) {
+pub(super) fn go(model: &mut Model, id: CommandId) {
     let now = model.now;
     update(model, Action::Run(id), now);
-    fixtures::look(model, (160, 50));
+    fixtures::draw_on(model, (160, 50));
 }
 
 pub(super) fn confirm(need: Need) -> Dialog {
-    Dialog::Confirm(Box::new(Confirm::new(1, fixtures::shown(Verb::Execute), need)))
+    Dialog::Confirm(Box::new(Confirm::new(1, fixtures::preflight(Verb::Execute), need)))
 }
 
-/// Every screen worth looking at, by name.
+/// The screens that are compared with snapshots, by name.
 fn gallery() -> Vec<(&'static str, Model)> {
     let now = Instant::now();
     let at = |f: &fixtures::Fixture, id| {
         let mut model = fixtures::model(f, now);
-        go(&mut model, Id::Show(id));
+        go(&mut model, CommandId::Show(id));
         model
     };
     let mut list = vec![
@@ -68,8 +67,8 @@ fn gallery() -> Vec<(&'static str, Model)> {
         ("help", at(&fixtures::active(1), Screen::Help)),
     ];
     let mut model = at(&fixtures::migrating(120, 0), Screen::Migration);
-    let mut job = Job::new(1, &Signing::of(Verb::Migrate), fixtures::key(40), now);
-    let step = |done| Step { label: "migrate".into(), done, total: 200, failed: 0 };
+    let mut job = Job::new(1, &Step::of(Verb::Migrate), fixtures::key(40), now);
+    let step = |done| JobStep { label: "migrate".into(), done, total: 200, failed: 0 };
     job.advance(step(0), now - Duration::from_secs(6));
     job.advance(step(120), now);
     model.job = Some(job);
@@ -86,10 +85,10 @@ fn gallery() -> Vec<(&'static str, Model)> {
     model.now = now + fixtures::SECOND * 42;
     model.health.conn =
         indexer::Conn::Reconnecting { attempt: 3, retry_at: model.now + fixtures::SECOND * 5 };
-    go(&mut model, Id::Approve);
+    go(&mut model, CommandId::Approve);
     list.push(("reconnecting", model));
     let empty = Model::new(
-        crate::model::cluster::Cluster::judge("x", "http://localhost:8899", false),
+        crate::model::cluster::Cluster::identify("x", "http://localhost:8899", false),
         Theme::default(),
         now,
     );
@@ -98,7 +97,7 @@ fn gallery() -> Vec<(&'static str, Model)> {
 }
 
 #[test]
-fn screens_look_as_they_did_at_80x24_and_160x50() {
+fn screens_match_their_snapshots_at_80x24_and_160x50() {
     for (name, model) in gallery() {
         for (width, height) in [(80, 24), (160, 50)] {
             insta::assert_snapshot!(
@@ -119,11 +118,11 @@ fn a_mirror_that_another_process_writes_is_live_until_its_data_ages() {
     assert!(fresh.contains("✓ Following ops-1") && !fresh.contains('\u{1b}'), "{fresh}");
     assert_eq!(model.write_block(), None, "what is signed is read from the chain");
     model.now = now + fixtures::SECOND * 42;
-    assert!(screen(&model, 100, 24).contains("stale"), "it does not pass for the present");
+    assert!(screen(&model, 100, 24).contains("stale"), "old data is called stale");
 }
 
 #[test]
-fn styles_of_the_dialog_look_as_they_did_in_every_theme() {
+fn the_dialogs_styles_match_their_snapshots_in_every_theme() {
     for name in [ThemeName::Default, ThemeName::ColourBlind, ThemeName::Mono] {
         let mut model = fixtures::model(&fixtures::timelocked(), Instant::now());
         model.theme = Theme::new(name, false);
@@ -136,7 +135,7 @@ fn styles_of_the_dialog_look_as_they_did_in_every_theme() {
 }
 
 #[test]
-fn the_words_that_people_search_for_are_there() {
+fn votes_terms_and_timing_are_shown_in_words() {
     let now = Instant::now();
     let model = fixtures::model(&fixtures::active(2), now);
     let seen = screen(&model, 80, 24);
@@ -152,7 +151,7 @@ fn the_words_that_people_search_for_are_there() {
     model.health = fixtures::live(now, f.proposal.eta, floor);
     assert!(screen(&model, 80, 24).contains("ready to execute"));
     let mut model = fixtures::model(&fixtures::migrating(0, 200), now);
-    go(&mut model, Id::Show(Screen::Migration));
+    go(&mut model, CommandId::Show(Screen::Migration));
     let seen = screen(&model, 80, 24);
     assert!(seen.contains("200/200 migrated") && seen.contains("200/200 verified"), "{seen}");
     let mut f = fixtures::migrating(0, 0);
@@ -179,7 +178,7 @@ fn connection_and_age_are_on_every_screen() {
 }
 
 #[test]
-fn old_data_stays_readable_while_reconnecting_and_writing_says_why_not() {
+fn old_data_stays_readable_while_reconnecting_and_signing_is_refused() {
     let (_, model) = gallery().into_iter().find(|(name, _)| *name == "reconnecting").unwrap();
     let seen = screen(&model, 80, 24);
     assert!(seen.contains("Approvals 1/5 (3 needed)"));
@@ -225,7 +224,7 @@ fn cancel_has_the_focus_and_a_failed_check_leaves_no_confirm() {
 #[test]
 fn a_long_dialog_keeps_its_buttons_and_scrolls() {
     let mut model = fixtures::model(&fixtures::timelocked(), Instant::now());
-    let mut c = Confirm::new(1, fixtures::shown(Verb::Execute), Need::Yes);
+    let mut c = Confirm::new(1, fixtures::preflight(Verb::Execute), Need::Yes);
     c.shown.checks = (0..60).map(|i| Check::pass(format!("Check number {i} holds."))).collect();
     model.dialog = Some(Dialog::Confirm(Box::new(c)));
     let seen = screen(&model, 80, 24);
@@ -240,7 +239,7 @@ fn a_long_dialog_keeps_its_buttons_and_scrolls() {
 #[test]
 fn failures_are_listed_by_account() {
     let mut model = fixtures::model(&fixtures::migrating(199, 0), Instant::now());
-    go(&mut model, Id::Show(Screen::Migration));
+    go(&mut model, CommandId::Show(Screen::Migration));
     model.report = Some(Report {
         label: "Migrate".into(),
         summary: "199 of 200 accounts migrated.".into(),
@@ -254,7 +253,7 @@ fn failures_are_listed_by_account() {
 #[test]
 fn help_names_every_command_and_every_status() {
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
-    go(&mut model, Id::Help);
+    go(&mut model, CommandId::Help);
     let seen = screen(&model, 160, 120);
     for c in crate::keymap::COMMANDS {
         assert!(seen.contains(c.help), "{}", c.help);
@@ -277,7 +276,7 @@ fn ascii_screens_are_ascii() {
 }
 
 #[test]
-fn what_has_to_be_typed_and_what_was_typed_are_on_view_however_long() {
+fn the_word_to_type_and_the_typed_word_are_shown_however_long() {
     let word = "the-longest-name-that-a-file-has";
     for (width, height) in [(80, 24), (60, 15)] {
         let mut model = fixtures::shared(&fixtures::timelocked(), Instant::now());
@@ -308,10 +307,10 @@ fn the_footer_of_a_dialog_names_only_keys_that_do_something_there() {
 }
 
 #[test]
-fn an_error_of_the_checks_has_an_age_and_a_way_on() {
+fn failed_checks_show_their_age_and_the_key_to_retry() {
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     let now = model.now;
-    update(&mut model, Action::Run(Id::Show(Screen::Proposal)), now);
+    update(&mut model, Action::Run(CommandId::Show(Screen::Proposal)), now);
     let ticket = model.checked.as_ref().unwrap().ticket;
     let result = Err("The node does not answer.".to_owned());
     update(&mut model, Action::Checked { ticket, result }, now);
@@ -321,10 +320,10 @@ fn an_error_of_the_checks_has_an_age_and_a_way_on() {
 }
 
 #[test]
-fn a_filter_that_hides_every_row_is_not_taken_for_there_being_none() {
+fn a_filter_that_hides_every_row_says_so() {
     for id in [Screen::Programs, Screen::Migration, Screen::Audit, Screen::Sent] {
         let mut model = fixtures::model(&fixtures::migrating(9, 0), Instant::now());
-        go(&mut model, Id::Show(id));
+        go(&mut model, CommandId::Show(id));
         model.ui.filter.insert(id, "no such thing".to_owned());
         model.keep_selections();
         let text = screen(&model, 100, 30);
@@ -336,10 +335,10 @@ fn a_filter_that_hides_every_row_is_not_taken_for_there_being_none() {
 }
 
 #[test]
-fn a_table_that_is_cut_off_says_so() {
+fn a_table_that_leaves_rows_out_says_so() {
     use crate::model::snapshot::MAX_HISTORY_ROWS;
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
-    go(&mut model, Id::Show(Screen::Audit));
+    go(&mut model, CommandId::Show(Screen::Audit));
     assert!(!screen(&model, 120, 30).contains("newest"));
     let mut snapshot = (*model.snapshot).clone();
     let one = snapshot.audit[0].clone();
@@ -351,13 +350,13 @@ fn a_table_that_is_cut_off_says_so() {
 }
 
 #[test]
-fn a_closed_proposal_is_called_closed_and_takes_no_action() {
+fn a_closed_proposal_says_so_and_takes_no_action() {
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     let mut snapshot = (*model.snapshot).clone();
     snapshot.view.proposals[0].closed_slot = Some(9);
     model.snapshot = std::sync::Arc::new(snapshot);
     let now = model.now;
-    let effects = update(&mut model, Action::Run(Id::Approve), now);
+    let effects = update(&mut model, Action::Run(CommandId::Approve), now);
     let text = screen(&model, 120, 30);
     assert!(effects.is_empty() && text.contains("is closed"), "{text}");
     assert!(
@@ -366,12 +365,12 @@ fn a_closed_proposal_is_called_closed_and_takes_no_action() {
 }
 
 #[test]
-fn a_job_that_stands_still_promises_no_end() {
+fn a_stalled_job_shows_no_time_left() {
     let now = Instant::now();
     let mut model = fixtures::model(&fixtures::migrating(120, 0), now);
-    go(&mut model, Id::Show(Screen::Migration));
-    let mut job = Job::new(1, &Signing::of(Verb::Migrate), fixtures::key(40), now);
-    let step = |done| Step { label: "migrate".into(), done, total: 200, failed: 0 };
+    go(&mut model, CommandId::Show(Screen::Migration));
+    let mut job = Job::new(1, &Step::of(Verb::Migrate), fixtures::key(40), now);
+    let step = |done| JobStep { label: "migrate".into(), done, total: 200, failed: 0 };
     job.advance(step(0), now - Duration::from_secs(6));
     job.advance(step(120), now);
     model.job = Some(job);
@@ -383,11 +382,11 @@ fn a_job_that_stands_still_promises_no_end() {
 }
 
 #[test]
-fn a_number_of_the_running_job_is_never_cut_in_two() {
+fn no_number_of_the_running_job_is_cut_off() {
     let mut model = fixtures::model(&fixtures::migrating(0, 0), Instant::now());
-    let mut job = Job::new(1, &Signing::of(Verb::Verify), fixtures::key(40), model.now);
+    let mut job = Job::new(1, &Step::of(Verb::Verify), fixtures::key(40), model.now);
     let label = "Waiting for finality of everything that was sent so far".to_owned();
-    job.advance(Step { label, done: 432_103, total: 432_129, failed: 0 }, model.now);
+    job.advance(JobStep { label, done: 432_103, total: 432_129, failed: 0 }, model.now);
     model.job = Some(job);
     let text = screen(&model, 80, 24);
     let line = text.lines().find(|l| l.contains("Waiting for finality")).unwrap();

@@ -1,4 +1,4 @@
-//! Bars: how much of something is done.
+//! Progress bars.
 use ratatui::text::{Line, Span};
 
 use crate::{
@@ -25,7 +25,7 @@ pub fn bar(
     ]
 }
 
-/// Full cells: all only when all is done, and at least one when anything is.
+/// Number of full cells: all of them only when everything is done, at least one when anything is.
 fn filled(part: u64, whole: u64, width: u16) -> u16 {
     let share = ratio(part, whole) * f64::from(width);
     let cells = (0..=width).rev().find(|cells| f64::from(*cells) <= share).unwrap_or(0);
@@ -36,7 +36,7 @@ fn filled(part: u64, whole: u64, width: u16) -> u16 {
     }
 }
 
-/// A bar with its text behind: `████░░ 120/200 migrated`.
+/// A bar followed by its text: `████░░ 120/200 migrated`.
 pub fn line(
     theme: Theme,
     part: u64,

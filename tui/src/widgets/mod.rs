@@ -1,5 +1,5 @@
-//! Pieces that several screens draw with. They get values and an area; no widget asks the model,
-//! reads a clock or does I/O.
+//! Parts that several screens draw with. A widget gets values and an area; it reads no model and no clock and does no
+//! I/O.
 pub mod meter;
 pub mod panel;
 pub mod table;

@@ -1,4 +1,4 @@
-//! A framed area with a title, and text in it that can be scrolled.
+//! A framed area with a title, scrolling text, and lines of label and value.
 use ratatui::{
     Frame,
     layout::Rect,
@@ -12,7 +12,7 @@ use crate::{
     theme::{Meaning, Theme},
 };
 
-/// A frame with `title`; the focused one is marked by more than colour.
+/// A frame with `title`. The focused one has a mark as well as a colour.
 pub fn block(theme: Theme, title: String, focused: bool) -> Block<'static> {
     let meaning = if focused { Meaning::Title } else { Meaning::Muted };
     let mark = if focused { theme.glyph(Meaning::Selected) } else { "" };
@@ -23,7 +23,7 @@ pub fn block(theme: Theme, title: String, focused: bool) -> Block<'static> {
         .title(Span::styled(title, theme.style(Meaning::Title)))
 }
 
-/// Draws `lines` from line `scroll` on; returns how many lines lie beyond the area.
+/// Draws `lines` from line `scroll` on. Returns how many lines do not fit.
 pub fn text(frame: &mut Frame, area: Rect, lines: Vec<Line<'static>>, scroll: u16) -> u16 {
     let total = u16::try_from(lines.len()).unwrap_or(u16::MAX);
     let overflow = total.saturating_sub(area.height);
@@ -33,8 +33,8 @@ pub fn text(frame: &mut Frame, area: Rect, lines: Vec<Line<'static>>, scroll: u1
     overflow
 }
 
-/// `label` in a column of `indent`, or above when it is longer, then `value`, wrapped at `width`;
-/// neither is ever shortened.
+/// `label` in a column of `indent`, or above if it is longer, then `value` wrapped at `width`. Neither is ever
+/// shortened.
 pub fn fact(
     theme: Theme,
     label: &str,
@@ -73,7 +73,7 @@ pub fn fact(
     lines
 }
 
-/// A sentence with a mark and a word in front, wrapped under itself.
+/// A sentence after a glyph and a word, wrapped under its own start.
 pub fn marked(
     theme: Theme,
     meaning: Meaning,
@@ -97,7 +97,6 @@ pub fn marked(
         .collect()
 }
 
-/// A heading.
 pub fn heading(theme: Theme, title: &str) -> Line<'static> {
     Line::styled(title.to_owned(), theme.style(Meaning::Title))
 }

@@ -1,5 +1,5 @@
-//! A table that formats only the rows on view, however many there are, and drops its least
-//! important columns where the terminal is narrow.
+//! A table that formats only the visible rows, however many there are, and drops its least important columns on a
+//! narrow terminal.
 use ratatui::{
     Frame,
     layout::{Constraint, Rect},
@@ -13,16 +13,14 @@ use crate::{
     theme::{Meaning, Theme},
 };
 
-/// One column.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
-    /// Its heading.
     pub title: &'static str,
-    /// Its least width; the column marked `grows` takes the rest.
+    /// The least width.
     pub width: u16,
-    /// Higher ones are dropped first; 0 stays.
+    /// Columns with a higher number are dropped first; 0 is never dropped.
     pub drop: u8,
-    /// Whether it takes the rest of the width.
+    /// Whether it takes the rest of the table's width.
     pub grows: bool,
 }
 
@@ -39,21 +37,18 @@ pub const fn rest(title: &'static str, width: u16) -> Column {
 /// A cell's text and what it means.
 pub type Value = (String, Meaning);
 
-/// What is drawn around the rows.
+/// Everything about a table but its rows.
 #[derive(Clone, Debug)]
 pub struct TableProps<'a> {
-    /// The title.
     pub title: String,
-    /// The columns.
     pub columns: &'a [Column],
-    /// What to say when there are no rows.
+    /// The text when there are no rows.
     pub empty: &'a str,
     /// Whether the keys move this table.
     pub focused: bool,
 }
 
-/// Draws `len` rows with the row at `selected` on view; `row` formats one row. Returns the rows of
-/// a page.
+/// Draws a table of `len` rows with the row `selected` visible; `row` formats one row. Returns how many rows fit.
 pub fn draw(
     frame: &mut Frame,
     area: Rect,
@@ -111,7 +106,7 @@ pub fn draw(
     height
 }
 
-/// First row on view: the selection stays in the middle as long as there are rows on both sides.
+/// The first visible row: the selection is in the middle unless the table ends before.
 fn window(len: usize, selected: usize, height: usize) -> usize {
     selected.saturating_sub(height / 2).min(len.saturating_sub(height))
 }
@@ -144,12 +139,16 @@ mod tests {
     fn the_least_important_column_goes_first_and_one_takes_the_rest() {
         assert_eq!(keep(&COLUMNS, 40), [(0, 10), (1, 17), (2, 10)]);
         assert_eq!(keep(&COLUMNS, 30), [(0, 10), (1, 18)]);
-        assert_eq!(keep(&COLUMNS, 5), [(0, 10), (1, 10)], "what may not go is cut instead");
+        assert_eq!(
+            keep(&COLUMNS, 5),
+            [(0, 10), (1, 10)],
+            "columns that may not be dropped are cut"
+        );
     }
 
     proptest! {
         #[test]
-        fn the_selected_row_is_on_view(len in 1usize..500, pick in 0usize..500, height in 1usize..60) {
+        fn the_selected_row_is_visible(len in 1usize..500, pick in 0usize..500, height in 1usize..60) {
             let selected = pick % len;
             let from = window(len, selected, height);
             prop_assert!(from <= selected && selected < from + height);

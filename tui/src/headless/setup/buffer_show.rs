@@ -1,4 +1,4 @@
-//! `buffer show`: what a buffer holds and who holds it. Signs nothing.
+//! `buffer show`: prints a buffer's code hash, authority and attestation. Signs nothing.
 use anyhow::Result;
 use backend::{BufferView, SetupManager};
 use serde_json::{Value, json};
@@ -11,8 +11,8 @@ use crate::{
 };
 
 pub(super) async fn run(session: &Session, args: &Show) -> Result<u8> {
-    let desk = SetupManager::new(&session.backend(None).await?.context());
-    let view = desk.buffer(&args.buffer).await.map_err(|e| session.clean(&e))?;
+    let setup = SetupManager::new(&session.backend(None).await?.context());
+    let view = setup.buffer(&args.buffer).await.map_err(|e| session.clean(&e))?;
     if args.output.json {
         print_json(&value(&view))?;
         return Ok(0);

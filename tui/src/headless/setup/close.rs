@@ -1,13 +1,13 @@
-//! `close`: what is left of a proposal that has ended, of a multisig, of a program that was handed over,
-//! or a buffer that was never used.
+//! `close`: closes the accounts of a proposal that has ended, of a dissolved multisig, of a program that was
+//! handed over, or a buffer that no proposal pinned. The rent goes back.
 use anyhow::{Result, bail};
 use backend::Verb;
 use solana_pubkey::Pubkey;
 
-use super::{confirm, desk, desk_by_address};
+use super::{confirm, open_setup, open_setup_by_address};
 use crate::{
     cli::{Act, setup::Close},
-    headless::{fresh, target},
+    headless::{current::read_current, target},
     model::snapshot::Snapshot,
     session::Session,
 };
@@ -15,42 +15,42 @@ use crate::{
 pub(super) async fn run(session: &Session, args: &Close) -> Result<u8> {
     let proposal = target::address(args.proposal.as_deref());
     let by_address = args.multisig.or(args.buffer).or(proposal).is_some();
-    let (session, desk) = if by_address {
-        desk_by_address(session).await?
+    let (session, setup) = if by_address {
+        open_setup_by_address(session).await?
     } else {
-        (session.clone(), desk(session).await?)
+        (session.clone(), open_setup(session).await?)
     };
     let session = &session;
     if let Some(multisig) = args.multisig {
-        let shown = desk.close_multisig(&multisig).await.map_err(|e| session.clean(&e))?;
-        return confirm::run(session, &desk, shown, args.go, "multisig").await;
+        let shown = setup.close_multisig(&multisig).await.map_err(|e| session.clean(&e))?;
+        return confirm::run(session, &setup, shown, args.sign, "multisig").await;
     }
     if let Some(program) = args.state {
-        let shown = desk.close_state(&program).await.map_err(|e| session.clean(&e))?;
-        return confirm::run(session, &desk, shown, args.go, "program").await;
+        let shown = setup.close_state(&program).await.map_err(|e| session.clean(&e))?;
+        return confirm::run(session, &setup, shown, args.sign, "program").await;
     }
     if let Some(buffer) = args.buffer {
         let shown = match args.program {
-            None => desk.close_unused(&buffer).await,
-            Some(program) => desk.reclaim(&buffer, &program).await,
+            None => setup.close_unused(&buffer).await,
+            Some(program) => setup.reclaim(&buffer, &program).await,
         };
         let shown = shown.map_err(|e| session.clean(&e))?;
-        return confirm::run(session, &desk, shown, args.go, "buffer").await;
+        return confirm::run(session, &setup, shown, args.sign, "buffer").await;
     }
     let proposal = match proposal {
         Some(address) => address,
-        None => choose(&fresh(session).await?.snapshot, args)?,
+        None => choose(&read_current(session).await?.snapshot, args)?,
     };
-    let shown = desk.close(&proposal).await.map_err(|e| session.clean(&e))?;
-    confirm::run(session, &desk, shown, args.go, "proposal").await
+    let shown = setup.close(&proposal).await.map_err(|e| session.clean(&e))?;
+    confirm::run(session, &setup, shown, args.sign, "proposal").await
 }
 
-/// The named proposal, or the only one that is not live and not closed.
+/// The proposal that `--proposal` names, else the only one that has ended and is not closed yet.
 fn choose(snapshot: &Snapshot, args: &Close) -> Result<Pubkey> {
     if args.proposal.is_some() {
         let (proposal, program) = (args.proposal.clone(), args.program);
-        let act = Act { proposal, program, yes: args.go.yes, output: args.go.output };
-        // Which verb it is only matters where no proposal is named.
+        let act = Act { proposal, program, yes: args.sign.yes, output: args.sign.output };
+        // The verb matters only where no proposal is named, so any will do.
         return target::choose(snapshot, Verb::Expire, &act);
     }
     let live: Vec<_> = snapshot.programs().iter().filter_map(|r| r.account.live_proposal).collect();
@@ -73,17 +73,17 @@ fn choose(snapshot: &Snapshot, args: &Close) -> Result<Pubkey> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{cli::setup::Go, fixtures};
+    use crate::{cli::setup::SignArgs, fixtures};
 
     #[test]
-    fn a_live_proposal_is_never_chosen_and_one_of_several_is_not_guessed() {
+    fn close_never_picks_a_live_proposal_nor_one_of_several() {
         let close = |proposal: Option<&str>| Close {
             proposal: proposal.map(str::to_owned),
             program: None,
             buffer: None,
             multisig: None,
             state: None,
-            go: Go::default(),
+            sign: SignArgs::default(),
         };
         let live = fixtures::snapshot(&fixtures::active(1));
         assert!(choose(&live, &close(None)).unwrap_err().to_string().contains("has ended"));

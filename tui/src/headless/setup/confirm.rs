@@ -1,4 +1,4 @@
-//! The one way from a set-up preflight to a signature: it is printed, and signed with `--yes`.
+//! Every set-up command ends here: prints the preflight and, with `--yes`, signs and sends it.
 use std::collections::HashSet;
 
 use anyhow::Result;
@@ -8,9 +8,9 @@ use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
 
 use crate::{
-    cli::setup::Go,
+    cli::setup::SignArgs,
     headless::{
-        NOT_CONFIRMED, failed, print, print_json,
+        NOT_CONFIRMED_EXIT_CODE, failed, print, print_json,
         signing::{self, UNCONFIRMED},
     },
     session::Session,
@@ -18,51 +18,51 @@ use crate::{
     text::{clean, grouped},
 };
 
-/// The one kind of transaction that is counted instead of listed: a buffer takes hundreds.
-const WRITE: &str = "write buffer";
+/// Verb of the transactions that are counted instead of listed: an upload sends hundreds of them.
+const WRITE_VERB: &str = "write buffer";
 
-/// Prints the preflight and, with `--yes`, signs it. `name` is what the subject is called in JSON.
+/// Prints the preflight and, with `--yes`, signs it. `name` is the JSON key of the subject's address.
 pub(super) async fn run(
     session: &Session,
-    desk: &SetupManager,
+    setup: &SetupManager,
     shown: SetupPreflight,
-    go: Go,
+    sign: SignArgs,
     name: &str,
 ) -> Result<u8> {
-    let json = go.output.json;
+    let json = sign.output.json;
     if !json {
         let simulation = shown.simulation.as_ref();
         let (title, step) = (&shown.title, shown.step.as_ref());
-        signing::describe(title, step, &shown.facts, &shown.checks, simulation)?;
+        signing::print_preflight(title, step, &shown.facts, &shown.checks, simulation)?;
     }
-    let plain = described(&shown, name);
-    let told = |error: &str| json.then(|| with_error(plain.clone(), error));
-    if go.yes && session.settings.read_only {
-        return failed(s::READ_ONLY.to_owned(), told(s::READ_ONLY).as_ref());
+    let plain = preflight_json(&shown, name);
+    let with_reason = |error: &str| json.then(|| with_error(plain.clone(), error));
+    if sign.yes && session.settings.read_only {
+        return failed(s::READ_ONLY.to_owned(), with_reason(s::READ_ONLY).as_ref());
     }
     if let Some(check) = shown.failed() {
         let reason = format!("Nothing can be signed. {}", check.sentence);
-        return failed(reason.clone(), told(&reason).as_ref());
+        return failed(reason.clone(), with_reason(&reason).as_ref());
     }
-    if !go.yes {
-        if let Some(value) = told(UNCONFIRMED) {
+    if !sign.yes {
+        if let Some(value) = with_reason(UNCONFIRMED) {
             print_json(&value)?;
         }
         eprintln!("{UNCONFIRMED}");
-        return Ok(NOT_CONFIRMED);
+        return Ok(NOT_CONFIRMED_EXIT_CODE);
     }
     let proposal = (name == "proposal").then_some(shown.subject).flatten();
-    let (news, heard) = mpsc::channel(256);
-    let listener = tokio::spawn(follow(session.clone(), proposal, heard, json));
-    let result = desk.submit(shown, Some(news)).await;
-    let written = listener.await.unwrap_or_default();
+    let (sender, receiver) = mpsc::channel(256);
+    let listener = tokio::spawn(record_progress(session.clone(), proposal, receiver, json));
+    let result = setup.submit(shown, Some(sender)).await;
+    let recorded = listener.await.unwrap_or_default();
     let receipt = result.map_err(|e| session.clean(&e))?;
     let (writes, listed): (Vec<_>, Vec<_>) =
-        receipt.sent.iter().partition(|tx| tx.verb == WRITE && tx.error.is_none());
-    for tx in listed.iter().filter(|tx| !written.contains(&tx.signature)) {
-        signing::write_down(session, proposal, tx).await;
+        receipt.sent.iter().partition(|tx| tx.verb == WRITE_VERB && tx.error.is_none());
+    for tx in listed.iter().filter(|tx| !recorded.contains(&tx.signature)) {
+        signing::record_sent(session, proposal, tx).await;
         if !json {
-            print(&signing::sent(tx))?;
+            print(&signing::sent_line(tx))?;
         }
     }
     let error = receipt.failures.first().cloned();
@@ -72,7 +72,7 @@ pub(super) async fn run(
             print(&format!("failed: {}", clean(failure)))?;
         }
     }
-    let value = json.then(|| done(plain, name, &listed, writes.len(), &receipt));
+    let value = json.then(|| receipt_json(plain, name, &listed, writes.len(), &receipt));
     match error {
         Some(error) => failed(error, value.as_ref()),
         None => {
@@ -82,23 +82,23 @@ pub(super) async fn run(
     }
 }
 
-/// Writes down and prints each transaction but writes as it is sent, and each twentieth of a long
-/// step; returns the signatures.
-async fn follow(
+/// Records and prints each transaction as it is sent, except buffer writes, and prints progress in steps of
+/// 5 %. Returns the signatures that it recorded.
+async fn record_progress(
     session: Session,
     proposal: Option<Pubkey>,
-    mut heard: mpsc::Receiver<Progress>,
+    mut receiver: mpsc::Receiver<Progress>,
     json: bool,
 ) -> HashSet<String> {
-    let (mut written, mut last) = (HashSet::new(), (String::new(), u64::MAX));
-    while let Some(progress) = heard.recv().await {
+    let (mut recorded, mut last) = (HashSet::new(), (String::new(), u64::MAX));
+    while let Some(progress) = receiver.recv().await {
         match progress {
-            Progress::Sent(tx) if tx.verb != WRITE => {
-                signing::write_down(&session, proposal, &tx).await;
+            Progress::Sent(tx) if tx.verb != WRITE_VERB => {
+                signing::record_sent(&session, proposal, &tx).await;
                 if !json {
-                    let _ = print(&signing::sent(&tx));
+                    let _ = print(&signing::sent_line(&tx));
                 }
-                written.insert(tx.signature);
+                recorded.insert(tx.signature);
             }
             Progress::Step { label, done, total, .. } if !json => {
                 let part = done.saturating_mul(20).checked_div(total).unwrap_or(20);
@@ -111,10 +111,10 @@ async fn follow(
             Progress::Sent(_) | Progress::Step { .. } | Progress::Sending => {}
         }
     }
-    written
+    recorded
 }
 
-fn described(shown: &SetupPreflight, name: &str) -> Value {
+fn preflight_json(shown: &SetupPreflight, name: &str) -> Value {
     json!({
         "verb": shown.verb,
         "step": shown.step.as_ref().map_or(shown.verb, |s| s.name),
@@ -127,7 +127,7 @@ fn described(shown: &SetupPreflight, name: &str) -> Value {
             .collect::<Vec<_>>(),
         "checks": shown.checks.iter()
             .map(|c| json!({
-                "verdict": signing::word(c.verdict).to_lowercase(),
+                "verdict": signing::verdict_word(c.verdict).to_lowercase(),
                 "sentence": c.sentence,
             }))
             .collect::<Vec<_>>(),
@@ -151,7 +151,7 @@ fn with_error(mut value: Value, error: &str) -> Value {
     value
 }
 
-fn done(
+fn receipt_json(
     mut value: Value,
     name: &str,
     listed: &[&SentTx],

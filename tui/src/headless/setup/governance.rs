@@ -6,23 +6,23 @@ use backend::{MultisigChange, SetupManager};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::MemberArgs;
 
-use super::{confirm, desk, desk_by_address};
+use super::{confirm, open_setup, open_setup_by_address};
 use crate::{
-    cli::governance::{Motion, OfMultisig, ProposeChange, ProposeDissolve, ProposeTransfer},
-    headless::fresh,
+    cli::governance::{
+        MultisigArgs, ProposalArgs, ProposeChange, ProposeDissolve, ProposeTransfer,
+    },
+    headless::{DAY_SECONDS, HOUR_SECONDS, current::read_current},
     model::snapshot::Snapshot,
     session::Session,
 };
 
-const HOUR: u32 = 3_600;
-const DAY: u32 = 24 * HOUR;
-
-fn motion(args: &Motion) -> backend::MultisigProposalRequest {
-    let expires_in = Duration::from_secs(u64::from(args.expires_in).saturating_mul(86_400));
+fn request(args: &ProposalArgs) -> backend::MultisigProposalRequest {
+    let expires_in =
+        Duration::from_secs(u64::from(args.expires_in).saturating_mul(DAY_SECONDS.into()));
     backend::MultisigProposalRequest { note: args.note.clone(), expires_in }
 }
 
-/// The only multisig that has not ended.
+/// The multisig on this chain, if exactly one is not dissolved.
 fn choose(snapshot: &Snapshot) -> Result<Pubkey> {
     let rows = &snapshot.view.multisigs;
     let alive: Vec<_> =
@@ -34,64 +34,69 @@ fn choose(snapshot: &Snapshot) -> Result<Pubkey> {
     }
 }
 
-/// The session to go on with, the way to sign, and the multisig.
-async fn of_multisig(
+/// The session to use, the set-up manager, and the multisig that `--multisig` names or that is the only one.
+async fn open_with_multisig(
     session: &Session,
     wanted: Option<Pubkey>,
 ) -> Result<(Session, SetupManager, Pubkey)> {
-    // A multisig that is named needs no list of accounts: a pause must not wait for one.
+    // With --multisig no accounts are listed, because a pause must not wait for that.
     if let Some(multisig) = wanted {
-        let (session, desk) = desk_by_address(session).await?;
-        return Ok((session, desk, multisig));
+        let (session, setup) = open_setup_by_address(session).await?;
+        return Ok((session, setup, multisig));
     }
-    let desk = desk(session).await?;
-    let known = fresh(session).await.context(
+    let setup = open_setup(session).await?;
+    let known = read_current(session).await.context(
         "The multisig could not be looked up: name it with --multisig ADDRESS, which needs no list of accounts.",
     )?;
-    Ok((session.clone(), desk, choose(&known.snapshot)?))
+    Ok((session.clone(), setup, choose(&known.snapshot)?))
 }
 
 pub(super) async fn change(session: &Session, args: &ProposeChange) -> Result<u8> {
-    let (session, desk, multisig) = of_multisig(session, args.multisig).await?;
-    let shown = desk.propose_change(&multisig, &wishes(args), motion(&args.motion)).await;
-    confirm::run(&session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
+    let (session, setup, multisig) = open_with_multisig(session, args.multisig).await?;
+    let shown = setup
+        .propose_change(&multisig, &requested_change(args), request(&args.proposal_args))
+        .await;
+    confirm::run(&session, &setup, shown.map_err(|e| session.clean(&e))?, args.sign, "proposal")
+        .await
 }
 
 pub(super) async fn dissolve(session: &Session, args: &ProposeDissolve) -> Result<u8> {
-    let (session, desk, multisig) = of_multisig(session, args.multisig).await?;
-    let shown = desk.propose_dissolve(&multisig, motion(&args.motion)).await;
-    confirm::run(&session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
+    let (session, setup, multisig) = open_with_multisig(session, args.multisig).await?;
+    let shown = setup.propose_dissolve(&multisig, request(&args.proposal_args)).await;
+    confirm::run(&session, &setup, shown.map_err(|e| session.clean(&e))?, args.sign, "proposal")
+        .await
 }
 
 pub(super) async fn transfer(session: &Session, args: &ProposeTransfer) -> Result<u8> {
-    let desk = desk(session).await?;
-    let motion = motion(&args.motion);
-    let shown = desk.propose_transfer(&args.program, &args.new_authority, motion).await;
-    confirm::run(session, &desk, shown.map_err(|e| session.clean(&e))?, args.go, "proposal").await
+    let setup = open_setup(session).await?;
+    let request = request(&args.proposal_args);
+    let shown = setup.propose_transfer(&args.program, &args.new_authority, request).await;
+    confirm::run(session, &setup, shown.map_err(|e| session.clean(&e))?, args.sign, "proposal")
+        .await
 }
 
-pub(super) async fn pause(session: &Session, args: &OfMultisig) -> Result<u8> {
-    let (session, desk, multisig) = of_multisig(session, args.multisig).await?;
-    let shown = desk.pause(&multisig).await.map_err(|e| session.clean(&e))?;
-    confirm::run(&session, &desk, shown, args.go, "multisig").await
+pub(super) async fn pause(session: &Session, args: &MultisigArgs) -> Result<u8> {
+    let (session, setup, multisig) = open_with_multisig(session, args.multisig).await?;
+    let shown = setup.pause(&multisig).await.map_err(|e| session.clean(&e))?;
+    confirm::run(&session, &setup, shown, args.sign, "multisig").await
 }
 
-pub(super) async fn unpause(session: &Session, args: &OfMultisig) -> Result<u8> {
-    let (session, desk, multisig) = of_multisig(session, args.multisig).await?;
-    let shown = desk.unpause(&multisig).await.map_err(|e| session.clean(&e))?;
-    confirm::run(&session, &desk, shown, args.go, "multisig").await
+pub(super) async fn unpause(session: &Session, args: &MultisigArgs) -> Result<u8> {
+    let (session, setup, multisig) = open_with_multisig(session, args.multisig).await?;
+    let shown = setup.unpause(&multisig).await.map_err(|e| session.clean(&e))?;
+    confirm::run(&session, &setup, shown, args.sign, "multisig").await
 }
 
-fn wishes(args: &ProposeChange) -> MultisigChange {
+fn requested_change(args: &ProposeChange) -> MultisigChange {
     let times = |n: u16, unit: u32| u32::from(n).saturating_mul(unit);
     MultisigChange {
         add: args.add.iter().map(|m| MemberArgs { key: m.key, roles: m.roles }).collect(),
         remove: args.remove.clone(),
         threshold: args.threshold,
-        timelock: args.timelock_hours.map(|n| times(n, HOUR)),
-        timelock_floor: args.timelock_floor_hours.map(|n| times(n, HOUR)),
-        execution_window: args.window_hours.map(|n| times(n, HOUR)),
-        rollback_window: args.rollback_window_days.map(|n| times(n, DAY)),
+        timelock: args.timelock_hours.map(|n| times(n, HOUR_SECONDS)),
+        timelock_floor: args.timelock_floor_hours.map(|n| times(n, HOUR_SECONDS)),
+        execution_window: args.window_hours.map(|n| times(n, HOUR_SECONDS)),
+        rollback_window: args.rollback_window_days.map(|n| times(n, DAY_SECONDS)),
         open_cap: args.open_cap,
         guardian: if args.no_guardian { Some(None) } else { args.guardian.map(Some) },
         treasury: args.treasury,
@@ -111,13 +116,13 @@ mod tests {
     fn read(more: &[&str]) -> MultisigChange {
         let line = [&["control-room", "multisig", "propose-change"], more].concat();
         match Cli::try_parse_from(line).unwrap().command {
-            Some(Command::Multisig(Multisig::ProposeChange(args))) => wishes(&args),
+            Some(Command::Multisig(Multisig::ProposeChange(args))) => requested_change(&args),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn flags_become_wishes_and_nothing_else_changes() {
+    fn only_what_the_flags_name_is_changed() {
         assert_eq!(read(&[]), MultisigChange::default());
         let (a, b) = (key(1).to_string(), key(2).to_string());
         let some = read(&["--add-member", &format!("{a}:vote"), "--remove-member", &b]);
@@ -129,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_only_multisig_is_meant_and_of_several_none_is_guessed() {
+    fn the_only_multisig_is_the_default_and_several_need_a_flag() {
         let one = fixtures::snapshot(&fixtures::active(1));
         assert_eq!(choose(&one).unwrap(), key(20));
         let mut two = (*one).clone();

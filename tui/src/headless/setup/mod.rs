@@ -1,5 +1,5 @@
-//! Commands around proposals: what comes before one and after its end. Like every command that
-//! signs, each prints first what would be signed, and signs only with `--yes`.
+//! The set-up commands: multisigs, registration, buffers, and closing accounts after a proposal has ended.
+//! Each prints what would be signed first, and signs only with `--yes`.
 mod buffer_freeze;
 mod buffer_show;
 mod buffer_upload;
@@ -16,7 +16,7 @@ use backend::SetupManager;
 use crate::{
     cli::{
         Command,
-        governance::OfMultisig,
+        governance::MultisigArgs,
         setup::{Buffer, Close, Multisig, Program},
     },
     session::Session,
@@ -46,11 +46,11 @@ pub(super) async fn buffer(session: &Session, command: &Buffer) -> Result<u8> {
     }
 }
 
-pub(super) async fn pause(session: &Session, args: &OfMultisig) -> Result<u8> {
+pub(super) async fn pause(session: &Session, args: &MultisigArgs) -> Result<u8> {
     governance::pause(session, args).await
 }
 
-pub(super) async fn unpause(session: &Session, args: &OfMultisig) -> Result<u8> {
+pub(super) async fn unpause(session: &Session, args: &MultisigArgs) -> Result<u8> {
     governance::unpause(session, args).await
 }
 
@@ -58,38 +58,38 @@ pub(super) async fn close(session: &Session, args: &Close) -> Result<u8> {
     close::run(session, args).await
 }
 
-/// Whether a set-up command was asked for JSON.
+/// Whether a set-up command has `--json`.
 pub(super) fn wants_json(command: &Command) -> bool {
     let output = match command {
-        Command::Multisig(Multisig::Create(a)) => a.go.output,
-        Command::Multisig(Multisig::ProposeChange(a)) => a.go.output,
-        Command::Multisig(Multisig::ProposeDissolve(a)) => a.go.output,
-        Command::Program(Program::ProposeTransfer(a)) => a.go.output,
-        Command::Pause(a) | Command::Unpause(a) => a.go.output,
-        Command::Program(Program::Register(a)) => a.go.output,
-        Command::Program(Program::Extend(a)) => a.go.output,
-        Command::Buffer(Buffer::Upload(a)) => a.go.output,
-        Command::Buffer(Buffer::Freeze(a)) => a.go.output,
+        Command::Multisig(Multisig::Create(a)) => a.sign.output,
+        Command::Multisig(Multisig::ProposeChange(a)) => a.sign.output,
+        Command::Multisig(Multisig::ProposeDissolve(a)) => a.sign.output,
+        Command::Program(Program::ProposeTransfer(a)) => a.sign.output,
+        Command::Pause(a) | Command::Unpause(a) => a.sign.output,
+        Command::Program(Program::Register(a)) => a.sign.output,
+        Command::Program(Program::Extend(a)) => a.sign.output,
+        Command::Buffer(Buffer::Upload(a)) => a.sign.output,
+        Command::Buffer(Buffer::Freeze(a)) => a.sign.output,
         Command::Buffer(Buffer::Show(a)) => a.output,
-        Command::Close(a) => a.go.output,
+        Command::Close(a) => a.sign.output,
         _ => return false,
     };
     output.json
 }
 
-/// The loaded key and the chain that the mirror is of: another cluster is refused here.
-async fn desk(session: &Session) -> Result<SetupManager> {
+/// The set-up manager with the loaded key. Refuses a node that is on another cluster than the mirror.
+async fn open_setup(session: &Session) -> Result<SetupManager> {
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
-    super::check_cluster(session, &backend).await?;
+    super::cluster::check_cluster(session, &backend).await?;
     Ok(SetupManager::new(&backend.context()))
 }
 
-/// The same for a command that names a proposal, multisig or buffer by its address, and the session to go on
-/// with: a mirror of another cluster does not stop it and is left alone.
-async fn desk_by_address(session: &Session) -> Result<(Session, SetupManager)> {
+/// The same for a command that names a proposal, multisig or buffer by its address, with the session to use.
+/// A mirror of another cluster does not stop such a command; the returned session has no mirror then.
+async fn open_setup_by_address(session: &Session) -> Result<(Session, SetupManager)> {
     let signer = session.signer()?;
     let backend = session.backend(signer).await?;
-    let session = super::cluster::for_address(session, &backend).await?;
+    let session = super::cluster::session_for_address(session, &backend).await?;
     Ok((session, SetupManager::new(&backend.context())))
 }

@@ -1,24 +1,26 @@
-//! `multisig create`: a multisig that decides about upgrades.
+//! `multisig create`: makes a multisig that decides about upgrades.
 use anyhow::Result;
 use upgrade_manager::state::{MemberArgs, MultisigRules};
 
-use super::{confirm, desk};
-use crate::{cli::setup::MultisigCreate, session::Session};
+use super::{confirm, open_setup};
+use crate::{
+    cli::setup::MultisigCreate,
+    headless::{DAY_SECONDS, HOUR_SECONDS},
+    session::Session,
+};
 
-const HOUR: u32 = 3_600;
-const DAY: u32 = 24 * HOUR;
-/// Least timelock where none is named, in hours.
-const FLOOR: u16 = 48;
+/// Default of `--timelock-floor-hours`.
+const DEFAULT_TIMELOCK_FLOOR_HOURS: u16 = 48;
 
 pub(super) async fn run(session: &Session, args: &MultisigCreate) -> Result<u8> {
-    let desk = desk(session).await?;
-    let shown = desk.multisig(terms(args)).await.map_err(|e| session.clean(&e))?;
-    confirm::run(session, &desk, shown, args.go, "multisig").await
+    let setup = open_setup(session).await?;
+    let shown = setup.multisig(rules(args)).await.map_err(|e| session.clean(&e))?;
+    confirm::run(session, &setup, shown, args.sign, "multisig").await
 }
 
-fn terms(args: &MultisigCreate) -> MultisigRules {
-    let hours = |n: u16| u32::from(n).saturating_mul(HOUR);
-    let floor = args.timelock_floor_hours.unwrap_or(FLOOR);
+fn rules(args: &MultisigCreate) -> MultisigRules {
+    let hours = |n: u16| u32::from(n).saturating_mul(HOUR_SECONDS);
+    let floor = args.timelock_floor_hours.unwrap_or(DEFAULT_TIMELOCK_FLOOR_HOURS);
     MultisigRules {
         threshold: args.threshold,
         open_cap: args.open_cap,
@@ -26,7 +28,7 @@ fn terms(args: &MultisigCreate) -> MultisigRules {
         timelock_floor: hours(floor),
         timelock: hours(args.timelock_hours),
         execution_window: hours(args.window_hours),
-        rollback_window: u32::from(args.rollback_window_days).saturating_mul(DAY),
+        rollback_window: u32::from(args.rollback_window_days).saturating_mul(DAY_SECONDS),
         treasury: args.treasury,
         guardian: args.guardian,
         squads: None,
@@ -42,14 +44,14 @@ mod tests {
     use crate::cli::{Cli, Command, setup::Multisig};
 
     #[test]
-    fn hours_and_days_become_seconds_and_the_floor_is_two_days_unless_told() {
+    fn hours_and_days_become_seconds_and_the_timelock_floor_defaults_to_48_hours() {
         let key = solana_pubkey::Pubkey::new_from_array([3; 32]).to_string();
         let read = |more: &[&str]| {
             let line =
                 ["control-room", "multisig", "create", "--threshold", "1", "--treasury", &key];
             let line = [&line[..], &["--member", &key], more].concat();
             match Cli::try_parse_from(line).unwrap().command {
-                Some(Command::Multisig(Multisig::Create(args))) => terms(&args),
+                Some(Command::Multisig(Multisig::Create(args))) => rules(&args),
                 other => panic!("{other:?}"),
             }
         };

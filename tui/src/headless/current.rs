@@ -1,5 +1,5 @@
-//! What a command knows of the chain before it acts. Only commands that look something up read all
-//! accounts; the mirror's troubles are told, and stop none that can do without it.
+//! Reads all accounts before a command looks something up. Problems of the mirror cause a warning, and the command
+//! reads the accounts from the chain alone.
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -7,26 +7,26 @@ use indexer::{
     Backfill, IndexerError, Refreshed, SqliteStore, Store, StoreError, accounts_once, refresh_once,
 };
 
-use super::cluster;
-use crate::{model::snapshot::Snapshot, runtime::loader, session::Session, text::clean};
+use super::{cluster, warn};
+use crate::{model::snapshot::Snapshot, runtime::loader, session::Session};
 
-/// The accounts of the chain as of now.
-pub(super) struct Fresh {
+/// The accounts of the chain, read just now.
+pub(super) struct CurrentState {
     pub(super) snapshot: Snapshot,
-    /// Why the audit log is not complete, when it is not.
+    /// Why the audit log is incomplete, if it is.
     pub(super) history: Option<String>,
 }
 
-/// Brings the mirror up to date and reads it. Where the mirror cannot be written or its writer is
-/// behind, reads the accounts into a copy in memory instead, and says so.
-pub(super) async fn fresh(session: &Session) -> Result<Fresh> {
+/// Brings the mirror up to date and reads it. If the mirror cannot be written or its writer is behind, prints a
+/// warning and reads the accounts into a store in memory instead.
+pub(super) async fn read_current(session: &Session) -> Result<CurrentState> {
     if let Some(reason) = &session.without_mirror {
         let done = accounts_once(session.source(), Arc::clone(&session.store))
             .await
             .map_err(|e| session.clean(&e))?;
         warn_of_gaps(session, &done);
         let snapshot = loader::read(&*session.store).await?;
-        return Ok(Fresh { snapshot, history: Some(reason.clone()) });
+        return Ok(CurrentState { snapshot, history: Some(reason.clone()) });
     }
     let read = async {
         let Refreshed { done, history } =
@@ -40,25 +40,25 @@ pub(super) async fn fresh(session: &Session) -> Result<Fresh> {
             if let Some(reason) = &history {
                 warn(session, reason);
             }
-            Ok(Fresh { snapshot, history })
+            Ok(CurrentState { snapshot, history })
         }
-        Err(error) if can_do_without(&error) => {
+        Err(error) if is_mirror_problem(&error) => {
             let reason = session.clean(&error).to_string();
-            warn(session, &format!("{reason} Going on from the chain alone."));
+            warn(session, &format!("{reason} Continuing with the chain alone."));
             let memory: Arc<dyn Store> = Arc::new(SqliteStore::open_in_memory()?);
             let done = accounts_once(session.source(), Arc::clone(&memory))
                 .await
                 .map_err(|e| session.clean(&e))?;
             warn_of_gaps(session, &done);
-            Ok(Fresh { snapshot: loader::read(&*memory).await?, history: Some(reason) })
+            Ok(CurrentState { snapshot: loader::read(&*memory).await?, history: Some(reason) })
         }
-        Err(error) => Err(cluster::explained(session, &error)),
+        Err(error) => Err(cluster::sentence_about(session, &error)),
     }
 }
 
-/// Whether `error` is one of the mirror alone: the chain can be read all the same, and is the one
-/// that the mirror is of.
-fn can_do_without(error: &IndexerError) -> bool {
+/// Whether `error` is a problem of the mirror alone, so that the chain can be read without it. A mirror of another
+/// cluster or program is not: then a setting is wrong.
+fn is_mirror_problem(error: &IndexerError) -> bool {
     match error {
         IndexerError::Store(StoreError::WrongCluster { .. } | StoreError::WrongProgram { .. }) => {
             false
@@ -68,17 +68,12 @@ fn can_do_without(error: &IndexerError) -> bool {
     }
 }
 
-/// Says that the node listed not all accounts, if so. What is known was read, and a vote or a veto
-/// must not wait for another node.
+/// Warns when the node listed not all accounts. It is no error, because a vote or a veto must not wait for another
+/// node.
 fn warn_of_gaps(session: &Session, done: &Backfill) {
     if let Some(doubt) = &done.doubt {
         warn(session, doubt);
     }
-}
-
-/// A line for the operator beside the output.
-pub(super) fn warn(session: &Session, text: &str) {
-    eprintln!("Warning: {}", clean(&session.secrets.scrub(text)));
 }
 
 #[cfg(test)]
@@ -86,14 +81,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_troubles_of_the_mirror_itself_are_done_without() {
-        let store = |e| can_do_without(&IndexerError::Store(e));
+    fn only_problems_of_the_mirror_itself_are_worked_around() {
+        let store = |e| is_mirror_problem(&IndexerError::Store(e));
         let place = || "here".to_owned();
         assert!(store(StoreError::Unavailable { place: place(), detail: String::new() }));
         assert!(store(StoreError::ReadOnly { place: place(), what: "x" }));
         let (stored, given) = (String::new(), String::new());
         assert!(!store(StoreError::WrongCluster { place: place(), stored, given }));
         let behind = IndexerError::Behind { url: String::new(), slot: 1, seen: 2 };
-        assert!(!can_do_without(&behind), "then the node is at fault");
+        assert!(!is_mirror_problem(&behind), "then the node is at fault");
     }
 }

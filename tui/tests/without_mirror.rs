@@ -1,7 +1,7 @@
-//! Commands against a node whose history cannot be read, and without a mirror: what needs only the
-//! accounts, or only a node and a key, goes on and says what is missing.
+//! Commands on a node whose history cannot be read, and without a mirror. A command that needs only accounts, or only a
+//! node and a key, must go on and say what is missing.
 #[cfg(test)]
-mod strangers {
+mod without_mirror {
     use std::{
         io::{Read, Write},
         net::{TcpListener, TcpStream},
@@ -13,9 +13,9 @@ mod strangers {
     use indexer::{MirrorStore, SqliteStore};
     use serde_json::{Value, json};
 
-    /// Address that no account has.
+    /// An address without an account.
     const NOWHERE: &str = "CktRuQ2mttgRGkXJtyksdKHjUdc2C4TgDzyB98oEzy8";
-    /// An address at which there is no database.
+    /// A URL without a database.
     const NO_DATABASE: &str = "postgres://127.0.0.1:1/none";
     /// 64 bytes as base58.
     const SIGNATURE: &str = "1111111111111111111111111111111111111111111111111111111111111111";
@@ -104,7 +104,7 @@ mod strangers {
     }
 
     #[test]
-    fn status_goes_on_where_history_cannot_be_read_and_the_audit_log_says_why_it_ends() {
+    fn unreadable_history_stops_audit_commands_and_not_status() {
         let ((url, _), data) = (node(), tempfile::tempdir().unwrap());
         let (code, out, err) = run(&url, data.path(), &["status", "--json"]);
         assert_eq!(code, Some(0), "{err}");
@@ -135,7 +135,7 @@ mod strangers {
         let name = if command.ends_with("pause") { "--multisig" } else { "--proposal" };
         let args = ["--database-url", NO_DATABASE, command, name, NOWHERE];
         let (code, _, err) = run(&url, data.path(), &args);
-        // The clock stands where the account was asked for: the chain was read, and refused it.
+        // The node answers with the Clock account: the command read it and refused it.
         assert_eq!(code, Some(1), "{command} {err}");
         let lines: Vec<_> = err.lines().collect();
         assert!(lines[0].starts_with("Warning: ") && lines[0].contains("chain alone"), "{err}");
@@ -148,8 +148,8 @@ mod strangers {
     }
 
     #[test]
-    fn what_is_named_by_its_address_needs_neither_a_mirror_nor_a_list_of_accounts() {
-        // The driver tries a database that refuses it for 5 s, so the commands wait side by side.
+    fn a_command_with_an_address_needs_no_mirror_and_no_list_of_accounts() {
+        // The driver retries a refusing database for 5 s, so the commands run in parallel.
         std::thread::scope(|scope| {
             for command in
                 ["approve", "reject", "veto", "cancel", "execute", "rollback", "pause", "unpause"]
@@ -159,7 +159,7 @@ mod strangers {
         });
     }
 
-    /// Makes a mirror in `data` that is not of the node's cluster.
+    /// Makes a mirror of another cluster in `data`.
     fn mirror_of_another_cluster(data: &Path) {
         let store = SqliteStore::open(data.join("mirror.sqlite")).unwrap();
         let system = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -170,7 +170,7 @@ mod strangers {
     }
 
     #[test]
-    fn a_mirror_of_another_cluster_does_not_stop_what_is_named_by_its_address() {
+    fn a_mirror_of_another_cluster_does_not_stop_a_command_with_an_address() {
         let data = tempfile::tempdir().unwrap();
         mirror_of_another_cluster(data.path());
         for (command, name) in [
@@ -187,16 +187,16 @@ mod strangers {
             assert_eq!(code, Some(1), "{command} {err}");
             let warnings: Vec<_> = err.lines().filter(|l| l.starts_with("Warning: ")).collect();
             let [warning] = warnings.as_slice() else { panic!("{command} {err}") };
-            for part in ["genesis hash", "Going on", "not written down", "--data-dir"] {
+            for part in ["genesis hash", "Continuing", "not recorded", "--data-dir"] {
                 assert!(warning.contains(part), "{command} {err}");
             }
             assert!(!err.contains("--database-url"), "{command} {err}");
-            // The chain was read, and refused it: no such account is the manager's.
+            // The command read the chain and found no account of the manager at the address.
             let asked = asked.lock().unwrap();
             let reads = ["getMultipleAccounts", "getAccountInfo"];
             assert!(asked.iter().any(|m| reads.contains(&m.as_str())), "{command} {asked:?}");
         }
-        // An id, or what is live, is another proposal there.
+        // On another cluster an id or the live proposal is a different proposal.
         for args in [&["approve"] as &[&str], &["approve", "--proposal", "0"], &["status"]] {
             let (code, _, err) = run(&node().0, data.path(), args);
             assert_eq!(code, Some(1), "{args:?} {err}");
@@ -206,7 +206,7 @@ mod strangers {
     }
 
     #[test]
-    fn tx_asks_the_node_whatever_the_address_of_the_database_is() {
+    fn tx_works_with_any_database_url() {
         let ((url, asked), data) = (node(), tempfile::tempdir().unwrap());
         for database in ["nonsense", "postgres://bob:12/x@h/d", NO_DATABASE] {
             let args = ["--database-url", database, "tx", SIGNATURE];
@@ -218,7 +218,7 @@ mod strangers {
     }
 
     #[test]
-    fn a_mistake_in_the_settings_is_no_reason_for_status_to_do_without_the_mirror() {
+    fn status_does_not_hide_a_wrong_database_url() {
         let ((url, _), data) = (node(), tempfile::tempdir().unwrap());
         let args = ["--database-url", "nonsense", "status"];
         assert_eq!(run(&url, data.path(), &args).0, Some(1));

@@ -1,25 +1,21 @@
-//! Everything that can happen. An action is the only way to change the model.
+//! Every way to change the model. Keys, the terminal and background tasks all send actions to `update`.
 use std::sync::Arc;
 
 use backend::{Progress, Receipt};
 use indexer::Health;
 use solana_pubkey::Pubkey;
 
-use crate::{
-    keymap::Id,
-    model::{Level, Ticket, cluster::Cluster, job::PreflightView, snapshot::Snapshot, ui},
-};
+pub mod command_id;
+
+use self::command_id::CommandId;
+use crate::model::{Level, Ticket, cluster::Cluster, job::PreflightView, snapshot::Snapshot, ui};
 
 /// A change of a one-line text field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
-    /// One character.
     Insert(char),
-    /// Several at once.
     Paste(String),
-    /// The last one goes.
     Backspace,
-    /// All go.
     Clear,
 }
 
@@ -36,15 +32,14 @@ impl Edit {
     }
 }
 
-/// Something that happened.
+/// What happened: a key, an event of the terminal, or a result of a background task.
 #[derive(Clone, Debug)]
 pub enum Action {
-    /// Nothing.
     None,
-    /// A key without meaning here.
+    /// A key without a meaning here. It still ends a chord and clears the count of unseen notices.
     Unknown,
-    /// A command.
-    Run(Id),
+    /// A key of the table of commands.
+    Run(CommandId),
     /// The first key of a chord.
     Pending(char),
     /// Enter in a dialog.
@@ -61,65 +56,57 @@ pub enum Action {
     DialogEdit(Edit),
     /// Typing a filter.
     FilterEdit(Edit),
-    /// The filter stays.
+    /// Enter: the filter stays.
     FilterKeep,
-    /// The filter goes.
+    /// Esc: the filter is removed.
     FilterDrop,
-    /// Text was pasted.
     Paste(String),
-    /// The wheel turned by so many rows.
+    /// Rows that the mouse wheel turned, down if positive.
     Wheel(isize),
-    /// The terminal got or lost the focus.
+    /// Whether the terminal has the focus.
     Focus(bool),
-    /// Time passed.
+    /// The time from `next_wake` has come.
     Tick,
-    /// The mirror was read.
+    /// The loader has read the mirror.
     Loaded(Arc<Snapshot>),
-    /// News of the connection.
+    /// The state of the connection or of the mirror changed.
     Health(Health),
-    /// A preparation ended.
+    /// The answer to `Effect::Prepare`.
     Prepared {
-        /// Which.
         ticket: Ticket,
-        /// What it shows, or why there is nothing to show.
+        /// The preflight, or why there is none.
         result: Result<PreflightView, String>,
     },
-    /// The checks of the open proposal ended.
+    /// The answer to `Effect::Check`.
     Checked {
-        /// Which.
         ticket: Ticket,
-        /// What they show, or why there is nothing to show.
+        /// The preflight, or why there is none.
         result: Result<PreflightView, String>,
     },
-    /// News of the running job.
+    /// Progress of the running job.
     Progress {
-        /// Which.
         ticket: Ticket,
-        /// The news.
         progress: Progress,
     },
-    /// The running job ended.
+    /// The running job has ended.
     Finished {
-        /// Which.
         ticket: Ticket,
-        /// How.
         result: Result<Receipt, String>,
     },
-    /// The node was reached: which chain it is.
+    /// The node has answered, so the cluster is known.
     Cluster(Cluster),
-    /// Another key signs from now on.
+    /// From now on this key signs.
     SignerChanged(Option<Pubkey>),
-    /// Notices could not be claimed; they are due again.
+    /// The notices with these keys could not be claimed in the store, so they are due again.
     NoticesFailed(Vec<String>),
-    /// Notices were given to the operator.
+    /// A notice was delivered; the text of all that it summarizes.
     Noticed(String),
-    /// Something to tell the operator.
+    /// A message for the operator.
     Say(Level, String),
-    /// What the last drawing put on the screen.
+    /// A frame was drawn; what was visible in it.
     Drawn(ui::Drawn),
-    /// The terminal has another size, which is not drawn yet: whether it is too small.
+    /// The terminal has another size, which is not drawn yet.
     Resized {
-        /// Whether it has no room for anything but saying so.
         too_small: bool,
     },
 }

@@ -1,14 +1,13 @@
-//! What the screens say is so: how old the data is, what is not known yet, what a signature does, which
-//! keys act, and which error waits to be read.
+//! Tests that the screens claim nothing false: about the data's age, what is not known yet, what a signature does, which
+//! keys work, and which errors wait.
 use std::time::Instant;
 
 use backend::{Step, Verb};
 
 use super::tests::{confirm, go, screen};
 use crate::{
-    action::Action,
+    action::{Action, command_id::CommandId},
     fixtures,
-    keymap::Id,
     model::{
         Model,
         dialog::{Confirm, Dialog, Need},
@@ -18,12 +17,12 @@ use crate::{
     update::update,
 };
 
-/// A room whose mirror is empty, at `conn`.
+/// A model with an empty mirror and the connection `conn`.
 fn empty_mirror(conn: indexer::Conn, complete: bool) -> Model {
     let now = Instant::now();
-    let cluster = crate::model::cluster::Cluster::judge("x", "http://localhost:8899", false);
+    let cluster = crate::model::cluster::Cluster::identify("x", "http://localhost:8899", false);
     let mut model = Model::new(cluster, Theme::default(), now);
-    // The node's clock was read: that says nothing about what is in the mirror.
+    // The node's clock was read, which says nothing about the mirror's content.
     model.health = indexer::Health { conn, ..fixtures::live(now, fixtures::START, 9) };
     let snapshot = crate::model::snapshot::Snapshot { complete, ..Default::default() };
     update(&mut model, Action::Loaded(snapshot.into()), now);
@@ -31,7 +30,7 @@ fn empty_mirror(conn: indexer::Conn, complete: bool) -> Model {
 }
 
 #[test]
-fn nothing_is_said_to_be_missing_before_the_chain_was_read_completely() {
+fn empty_tables_claim_nothing_before_a_complete_snapshot() {
     use indexer::{Conn, Reason};
     let none = "No program is registered";
     for conn in [Conn::Connecting, Conn::Live, Conn::Following { writer: "ops-1".into() }] {
@@ -50,12 +49,12 @@ fn nothing_is_said_to_be_missing_before_the_chain_was_read_completely() {
 }
 
 #[test]
-fn the_age_in_the_header_is_that_of_the_data_and_not_of_the_nodes_clock() {
+fn the_header_shows_the_datas_age_and_not_that_of_the_nodes_clock() {
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     let first = |model: &Model| screen(model, 100, 24).lines().next().unwrap_or("").to_owned();
     assert!(first(&model).contains("✓ Live  slot 409,000  0 s old"), "{}", first(&model));
     model.now += fixtures::SECOND * 7;
-    // The node goes on, and nothing of it reaches the store.
+    // The node goes on, but the store gets nothing.
     let read_at = Some(model.now);
     let health =
         indexer::Health { read_at, last_frame: read_at, slot: 409_010, ..model.health.clone() };
@@ -67,7 +66,7 @@ fn the_age_in_the_header_is_that_of_the_data_and_not_of_the_nodes_clock() {
 }
 
 #[test]
-fn a_job_is_said_to_send_only_once_its_last_check_has_passed() {
+fn a_job_shows_sending_only_after_its_last_check() {
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     let now = model.now;
     let proposal = fixtures::key(99);
@@ -82,7 +81,7 @@ fn a_job_is_said_to_send_only_once_its_last_check_has_passed() {
 }
 
 #[test]
-fn what_speaks_against_the_mirror_is_in_the_header_and_in_a_sentence() {
+fn reasons_to_distrust_the_mirror_are_in_the_header_and_the_footer() {
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     model.health.reasons = [indexer::Reason::DbDown, indexer::Reason::Drift].into();
     let text = screen(&model, 100, 30);
@@ -101,11 +100,11 @@ fn the_footer_offers_no_key_that_would_be_refused() {
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     assert!(last(&model).contains("a approve") && !last(&model).contains("x execute"));
     assert!(last(&model).contains("c vote cancel"), "{}", last(&model));
-    go(&mut model, Id::Show(Screen::Audit));
+    go(&mut model, CommandId::Show(Screen::Audit));
     assert!(!last(&model).contains("approve"), "{}", last(&model));
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     (model.read_only, model.signer) = (true, None);
-    go(&mut model, Id::Show(Screen::Proposal));
+    go(&mut model, CommandId::Show(Screen::Proposal));
     assert!(!last(&model).contains("approve") && !last(&model).contains("p check"));
     let model = fixtures::model(&fixtures::migrating(10, 0), Instant::now());
     assert!(last(&model).contains("R vote rollback"), "{}", last(&model));
@@ -115,14 +114,14 @@ fn the_footer_offers_no_key_that_would_be_refused() {
 }
 
 #[test]
-fn the_dialog_of_a_vote_for_rollback_leads_with_what_it_is() {
+fn a_vote_for_rollback_and_the_rollback_itself_have_different_dialogs() {
     let mut model = fixtures::model(&fixtures::migrating(120, 0), Instant::now());
     let shown = |step: Step| {
         let title = step.title("proposal 0 of demo-vault");
         crate::model::job::PreflightView {
             step,
             title,
-            ..fixtures::shown(Verb::RollBack { give_up: false })
+            ..fixtures::preflight(Verb::RollBack { give_up: false })
         }
     };
     let lines = |model: &Model| {
@@ -143,7 +142,7 @@ fn the_dialog_of_a_vote_for_rollback_leads_with_what_it_is() {
 }
 
 #[test]
-fn an_error_says_how_it_is_dismissed_and_how_many_wait() {
+fn an_error_shows_how_to_dismiss_it_and_how_many_wait() {
     let mut model = fixtures::model(&fixtures::active(1), Instant::now());
     let now = model.now;
     for text in ["One failed.", "Two failed."] {

@@ -1,4 +1,5 @@
-//! The command line. Values only; nothing is read or opened here.
+//! The definition of the command line. Only values: no file is read and nothing is opened here. Doc comments of commands
+//! and flags are their help texts.
 pub mod governance;
 pub mod mirror;
 pub mod parse;
@@ -11,11 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use solana_pubkey::Pubkey;
 
-use crate::{
-    config::{Address, KeyFile, LogLevel, home::parser as path, priority_fee},
-    notify::Way,
-    theme::ThemeName,
-};
+use crate::config::{Flags, KeyFile, home::parser as path};
 
 /// The control room for Solana program upgrades.
 ///
@@ -24,105 +21,18 @@ use crate::{
 #[derive(Parser, Debug)]
 #[command(name = "control-room", version, about, long_about)]
 pub struct Cli {
-    /// What every command knows.
+    /// The flags that every command takes.
     #[command(flatten)]
-    pub common: Common,
+    pub common: Flags,
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// For tests of the terminal: fail with a panic after the first frame.
+    /// For tests of the terminal's restoration: panic after the first frame.
     #[arg(long, hide = true)]
     pub debug_panic: bool,
-    /// For tests of the terminal: fail with an error after the first frame.
+    /// For tests of the terminal's restoration: fail after the first frame.
     #[arg(long, hide = true)]
     pub debug_error: bool,
-}
-
-/// What every command knows.
-#[derive(Args, Clone, Debug, Default)]
-pub struct Common {
-    /// JSON-RPC of the node
-    #[arg(
-        long,
-        global = true,
-        env = "CONTROL_ROOM_RPC_URL",
-        hide_env_values = true,
-        value_name = "URL"
-    )]
-    pub rpc_url: Option<Address>,
-    /// Websocket of the node [default: the RPC's host, next port]
-    #[arg(
-        long,
-        global = true,
-        env = "CONTROL_ROOM_WS_URL",
-        hide_env_values = true,
-        value_name = "URL"
-    )]
-    pub ws_url: Option<Address>,
-    /// Key file that signs, as the Solana command line writes it
-    #[arg(long, global = true, env = "CONTROL_ROOM_KEYPAIR", value_name = "FILE")]
-    pub keypair: Option<KeyFile>,
-    /// Micro-lamports per compute unit to pay on top of the base fee, with every transaction
-    ///
-    /// A transaction pays for its limit of compute units, which is shown before signing. 0, the
-    /// default, pays the base fee alone.
-    #[arg(
-        long,
-        global = true,
-        env = "CONTROL_ROOM_PRIORITY_FEE",
-        value_name = "MICROLAMPORTS",
-        value_parser = priority_fee::parse,
-        allow_negative_numbers = true
-    )]
-    pub priority_fee: Option<u64>,
-    /// Postgres for the mirror [default: a file in the data folder]
-    #[arg(
-        long,
-        global = true,
-        env = "CONTROL_ROOM_DATABASE_URL",
-        hide_env_values = true,
-        value_name = "URL"
-    )]
-    pub database_url: Option<Address>,
-    /// Folder of mirror and archive [default: control-room in the XDG data folder]
-    #[arg(long, global = true, env = "CONTROL_ROOM_DATA_DIR", value_name = "DIR", value_parser = path())]
-    pub data_dir: Option<PathBuf>,
-    /// Configuration file [default: control-room/config.toml in the XDG configuration folder]
-    #[arg(long, global = true, env = "CONTROL_ROOM_CONFIG", value_name = "FILE", value_parser = path())]
-    pub config: Option<PathBuf>,
-    /// Sign nothing, whatever else is set
-    #[arg(long, global = true, env = "CONTROL_ROOM_READ_ONLY")]
-    pub read_only: bool,
-    /// Log to this file; nothing is logged to the terminal
-    #[arg(long, global = true, env = "CONTROL_ROOM_LOG_FILE", value_name = "FILE", value_parser = path())]
-    pub log_file: Option<PathBuf>,
-    /// How much to log
-    #[arg(long, global = true, env = "CONTROL_ROOM_LOG_LEVEL", value_name = "LEVEL")]
-    pub log_level: Option<LogLevel>,
-    /// How notices are given
-    #[arg(long, global = true, env = "CONTROL_ROOM_NOTIFY", value_name = "WAY")]
-    pub notify: Option<Way>,
-    /// Colours; NO_COLOR means mono
-    #[arg(long, global = true, env = "CONTROL_ROOM_THEME", value_name = "THEME")]
-    pub theme: Option<ThemeName>,
-    /// Draw with ASCII characters only
-    #[arg(
-        long,
-        global = true,
-        env = "CONTROL_ROOM_ASCII",
-        num_args = 0,
-        default_missing_value = "true"
-    )]
-    pub ascii: Option<bool>,
-    /// Let the wheel move the selection
-    #[arg(
-        long,
-        global = true,
-        env = "CONTROL_ROOM_MOUSE",
-        num_args = 0,
-        default_missing_value = "true"
-    )]
-    pub mouse: Option<bool>,
 }
 
 /// The commands.
@@ -152,43 +62,43 @@ pub enum Command {
     /// Cancel a proposal at once, as the multisig's guardian
     Veto(Act),
     /// Stop a multisig's executions for three days, as its guardian
-    Pause(governance::OfMultisig),
+    Pause(governance::MultisigArgs),
     /// Vote to lift a pause
-    Unpause(governance::OfMultisig),
+    Unpause(governance::MultisigArgs),
     /// Record that a proposal ran out of time
     Expire(Act),
-    /// Carry a proposal out once its timelock is over: replace the program's code, put a multisig's new
+    /// Execute a proposal once its timelock is over: replace the program's code, put a multisig's new
     /// rules in force, or hand a program over
     Execute(Execute),
     /// Migrate the accounts; starts again where it stopped
     Migrate(Act),
     /// Verify every migrated account, then complete
     Verify(Act),
-    /// Set one account aside that cannot migrate
+    /// Quarantine an account that cannot migrate
     Quarantine(Quarantine),
     /// Vote for rollback; once approved, restore the accounts and the old code
     Rollback(Rollback),
-    /// Close what is left of a proposal that has ended; the rent goes back to who paid it
+    /// Close the accounts of a proposal that has ended; the rent goes back to who paid it
     Close(setup::Close),
     /// Look a transaction up by its signature: whether it landed, and why it failed
     ///
-    /// Asks the node, not the mirror. 0 it landed and succeeded, 1 anything else.
+    /// Asks the node, not the mirror. Exit code 0: it landed and succeeded; 1: anything else.
     Tx(tx::Tx),
-    /// The audit log: print it, check it, write it to a file, tell its head
+    /// The audit log: print it, check it, export it, print its newest hash
     Audit(mirror::Audit),
     /// Mirror the chain without screens, until Ctrl-C
     ///
-    /// With --once or --verify it ends by itself: 0 the mirror equals the chain, 1 it differs, 2 it
-    /// could not be read or written.
+    /// With --once or --verify it ends by itself. Exit code 0: the mirror equals the chain; 1: it differs; 2: it could
+    /// not be read or written.
     Index(mirror::Index),
-    /// Play a recording into a mirror of its own: the same recording gives the same digest and audit
-    /// head, on every machine
+    /// Play a recording into a new mirror: the same recording gives the same digest and audit head on
+    /// every machine
     Replay(mirror::Replay),
     /// Bring the schema of the Postgres mirror up to date, and make a role that only reads it
     MigrateDb(mirror::MigrateDb),
-    /// Look at nodes, mirror, folders and keys, and say what to fix; changes nothing
+    /// Check nodes, mirror, folders and keys, and say what to fix; changes nothing
     Doctor(Output),
-    /// Announcements to the world outside: how far they are, and sending by hand
+    /// Webhooks: which messages each has received, and sending by hand
     #[command(subcommand)]
     Webhooks(webhooks::Webhooks),
     /// Start a local chain with an upgrade on its way, and open the screens on it
@@ -206,7 +116,7 @@ pub struct Output {
     pub json: bool,
 }
 
-/// An action on a proposal.
+/// Arguments of every command that signs something about one proposal.
 #[derive(Args, Debug)]
 pub struct Act {
     /// Address of the proposal, or its id [default: the one that is live]
@@ -223,7 +133,7 @@ pub struct Act {
     pub output: Output,
 }
 
-/// Carrying a proposal out.
+/// Arguments of `execute`.
 #[derive(Args, Debug)]
 pub struct Execute {
     /// Key file of the new authority, where a program is handed over
@@ -234,7 +144,7 @@ pub struct Execute {
     pub act: Act,
 }
 
-/// One account to set aside.
+/// Arguments of `quarantine`.
 #[derive(Args, Debug)]
 pub struct Quarantine {
     /// The account
@@ -245,7 +155,7 @@ pub struct Quarantine {
     pub act: Act,
 }
 
-/// Rolling back.
+/// Arguments of `rollback`.
 #[derive(Args, Debug)]
 pub struct Rollback {
     /// Agree to give up accounts that cannot be restored
@@ -256,7 +166,7 @@ pub struct Rollback {
     pub act: Act,
 }
 
-/// A new proposal.
+/// Arguments of `propose`.
 #[derive(Args, Debug)]
 pub struct Propose {
     /// The program to upgrade
@@ -271,18 +181,18 @@ pub struct Propose {
     /// Version after the upgrade
     #[arg(long, value_name = "N")]
     pub to_version: u16,
-    /// Take the place of an upgrade that is executed and not complete
+    /// Supersede an upgrade that is executed and not complete
     #[arg(long)]
     pub roll_forward: bool,
     /// Oldest version of an account that may migrate [default: the program's own]
     #[arg(long, value_name = "N")]
     pub oldest_version: Option<u16>,
     /// Account type that migrates: discriminator:offset:width:oldmin-oldmax:newmin-newmax, the
-    /// discriminator as 16 hex digits, with `:critical` behind it where the chain shall keep the
-    /// old bytes; may be given several times
+    /// discriminator as 16 hex digits, with `:critical` appended where the old bytes must be kept on
+    /// chain; may be given several times
     #[arg(long = "type-rule", value_name = "RULE")]
     pub type_rules: Vec<String>,
-    /// Days from now after which nobody can execute
+    /// Days from now after which the proposal expires
     #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=180))]
     pub expires_in: u32,
     /// Link to the source
@@ -302,7 +212,7 @@ pub struct Propose {
     pub output: Output,
 }
 
-/// The local chain.
+/// Arguments of `sandbox`.
 #[derive(Args, Debug)]
 pub struct Sandbox {
     /// Run the whole flow without screens and exit

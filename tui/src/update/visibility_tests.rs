@@ -1,12 +1,12 @@
-//! Keys act only on what is on the screen, and an error stays there until it was read.
+//! Tests that keys act only on what was on the screen, and that an error stays until it is dismissed.
 use std::time::Instant;
 
 use backend::{Check, Step, Verb};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::tests::{Robot, sandbox};
+use super::robot::{Robot, sandbox};
 use crate::{
-    action::Action,
+    action::{Action, command_id::CommandId},
     effect::Effect,
     fixtures,
     keymap::COMMANDS,
@@ -22,37 +22,37 @@ impl Robot {
     }
 }
 
-/// Everything that a key could have changed.
+/// The parts of the model that a key could have changed.
 fn state(r: &Robot) -> String {
     let (m, ui) = (&r.model, &r.model.ui);
     let place = (ui.screen, ui.pane, &ui.program, &ui.proposal, &ui.audit, &ui.filter, &ui.scroll);
     format!("{place:?} {} {:?} {:?} {:?}", ui.filtering, ui.pending, m.dialog, m.signer)
 }
 
-/// Presses everything that a keyboard has, and pastes and turns the wheel as well.
+/// Presses every key, pastes, and turns the wheel.
 fn press_everything(r: &mut Robot, leave: &[KeyCode]) {
     let named = [KeyCode::Enter, KeyCode::Tab, KeyCode::Down, KeyCode::PageUp, KeyCode::Backspace];
     let codes = (' '..='~').map(KeyCode::Char).chain((1..=12).map(KeyCode::F)).chain(named);
     for code in codes.filter(|c| !leave.contains(c)) {
         r.wait(700).press(code);
-        assert!(r.wished.is_empty(), "{code:?}: {:?}", r.wished);
+        assert!(r.requested.is_empty(), "{code:?}: {:?}", r.requested);
         r.wait(700).event(KeyEvent::new(code, KeyModifiers::ALT));
-        assert!(r.wished.is_empty(), "Alt-{code:?}: {:?}", r.wished);
+        assert!(r.requested.is_empty(), "Alt-{code:?}: {:?}", r.requested);
     }
     r.act(Action::Paste("y\n".into()));
     r.act(Action::Wheel(1));
     for c in COMMANDS.iter().filter(|c| !matches!(c.keys, ["q", ..] | ["esc", ..])) {
         r.act(Action::Run(c.id));
-        assert!(r.wished.is_empty(), "{:?}: {:?}", c.id, r.wished);
+        assert!(r.requested.is_empty(), "{:?}: {:?}", c.id, r.requested);
     }
     for action in [Action::Yes { repeat: false }, Action::Accept { repeat: false }] {
         r.act(action);
-        assert!(r.wished.is_empty(), "{:?}", r.wished);
+        assert!(r.requested.is_empty(), "{:?}", r.requested);
     }
 }
 
 #[test]
-fn nothing_acts_on_a_terminal_that_is_too_small() {
+fn on_a_too_small_terminal_keys_only_quit() {
     for size in [SMALL, (59, 24), (80, 14), (1, 1)] {
         let mut r = sandbox(&fixtures::active(1));
         r.resize(size);
@@ -61,41 +61,41 @@ fn nothing_acts_on_a_terminal_that_is_too_small() {
         assert_eq!(state(&r), before, "{size:?}");
         assert!(!r.model.quit);
         r.press(KeyCode::Char('q'));
-        assert!(r.model.quit, "one can leave");
+        assert!(r.model.quit, "q still quits");
     }
 }
 
 #[test]
-fn a_dialog_that_a_small_terminal_hides_is_neither_confirmed_there_nor_at_once_afterwards() {
+fn a_dialog_hidden_by_a_small_terminal_is_not_confirmed_there_nor_right_after() {
     let mut r = sandbox(&fixtures::active(1));
     r.open('a').wait(600).resize(SMALL);
     let is_open = |r: &Robot| matches!(r.model.dialog, Some(Dialog::Confirm(_)));
     press_everything(&mut r, &[KeyCode::Char('q')]);
-    assert!(is_open(&r), "it waits");
+    assert!(is_open(&r), "it stays open");
     r.wait(5_000).resize((80, 24)).wait(400).keys("y");
-    assert!(!r.submitted() && is_open(&r), "it has just come back: {}", r.said());
+    assert!(!r.submitted() && is_open(&r), "it has just come back: {}", r.message());
     r.wait(1_100).keys("y");
-    assert!(r.submitted(), "read once more: {}", r.said());
+    assert!(r.submitted(), "read once more: {}", r.message());
 
     let mut r = sandbox(&fixtures::active(1));
     r.open('a').resize(SMALL).press(KeyCode::Esc);
     assert!(r.model.dialog.is_none(), "Esc closes it");
-    assert!(matches!(r.wished.first(), Some(Effect::Discard(_))), "and forgets the intent");
+    assert!(matches!(r.requested.first(), Some(Effect::Discard(_))), "and its intent is discarded");
 }
 
 #[test]
-fn a_dialog_that_is_prepared_while_nothing_is_on_view_waits_for_its_reader() {
+fn a_dialog_that_opens_on_a_too_small_terminal_is_not_armed_there() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::Char('a'));
-    let Some(Effect::Prepare(ticket, _)) = r.wished.first().cloned() else { panic!() };
+    let Some(Effect::Prepare(ticket, _)) = r.requested.first().cloned() else { panic!() };
     r.resize(SMALL);
-    r.act(Action::Prepared { ticket, result: Ok(fixtures::shown(Verb::Approve)) });
+    r.act(Action::Prepared { ticket, result: Ok(fixtures::preflight(Verb::Approve)) });
     r.wait(9_000).resize((80, 24)).keys("y");
     assert!(!r.submitted());
 }
 
 #[test]
-fn leaving_a_small_terminal_while_a_job_runs_is_asked_there() {
+fn quitting_on_a_small_terminal_asks_while_a_job_runs() {
     let mut r = sandbox(&fixtures::migrating(10, 0));
     let migrate = Step::of(Verb::Migrate);
     r.model.job = Some(Job::new(9, &migrate, fixtures::key(40), r.now));
@@ -114,16 +114,16 @@ fn no_key_acts_on_a_proposal_that_the_screen_does_not_show() {
         for c in all.clone() {
             for f in [fixtures::active(1), fixtures::timelocked(), fixtures::migrating(200, 0)] {
                 let mut r = sandbox(&f);
-                r.act(Action::Run(crate::keymap::Id::Show(screen))).press(KeyCode::Char(c));
-                assert!(r.wished.is_empty() && r.model.dialog.is_none(), "{c} on {screen:?}");
-                assert!(r.said().contains("not on view here"), "{c}: {}", r.said());
+                r.act(Action::Run(CommandId::Show(screen))).press(KeyCode::Char(c));
+                assert!(r.requested.is_empty() && r.model.dialog.is_none(), "{c} on {screen:?}");
+                assert!(r.message().contains("not on view here"), "{c}: {}", r.message());
             }
         }
     }
     let mut r = sandbox(&fixtures::active(1));
     r.keys("3").press(KeyCode::Char('a'));
     assert!(
-        r.model.dialog.is_none() && r.said().contains("not on view"),
+        r.model.dialog.is_none() && r.message().contains("not on view"),
         "the terms are elsewhere"
     );
     let mut r = sandbox(&fixtures::migrating(10, 0));
@@ -131,29 +131,29 @@ fn no_key_acts_on_a_proposal_that_the_screen_does_not_show() {
 }
 
 #[test]
-fn a_row_for_which_there_is_no_room_is_not_acted_on() {
+fn keys_do_not_act_on_a_row_that_does_not_fit() {
     let mut r = sandbox(&fixtures::active(1));
     r.model.ui.drawn.proposal = None;
-    r.wished = super::update(&mut r.model, Action::Run(crate::keymap::Id::Approve), r.now);
-    assert!(r.wished.is_empty() && r.said().contains("not on view"), "{}", r.said());
+    r.requested = super::update(&mut r.model, Action::Run(CommandId::Approve), r.now);
+    assert!(r.requested.is_empty() && r.message().contains("not on view"), "{}", r.message());
 }
 
 #[test]
-fn a_dialog_is_confirmed_only_after_what_is_signed_was_on_the_screen() {
+fn a_dialog_is_confirmed_only_after_every_required_line_was_visible() {
     let mut r = sandbox(&fixtures::active(1));
     r.size = (80, 24);
     r.press(KeyCode::Char('a'));
-    let Some(Effect::Prepare(ticket, _)) = r.wished.first().cloned() else { panic!() };
-    let mut shown = fixtures::shown(Verb::Approve);
+    let Some(Effect::Prepare(ticket, _)) = r.requested.first().cloned() else { panic!() };
+    let mut shown = fixtures::preflight(Verb::Approve);
     shown.checks = (0..30).map(|i| Check::warn(format!("Warning {i}."))).collect();
     r.act(Action::Prepared { ticket, result: Ok(shown) });
     r.wait(2_000).keys("y");
-    assert!(!r.submitted() && r.said().contains("Press Down"), "{}", r.said());
+    assert!(!r.submitted() && r.message().contains("Press Down"), "{}", r.message());
     for _ in 0..40 {
         r.wait(300).press(KeyCode::Down);
     }
     r.wait(2_000).keys("y");
-    assert!(r.submitted(), "{}", r.said());
+    assert!(r.submitted(), "{}", r.message());
 }
 
 #[test]
@@ -167,8 +167,8 @@ fn a_dialog_without_room_for_its_buttons_is_not_confirmed() {
     if let Some(Dialog::Confirm(c)) = &mut r.model.dialog {
         c.seen(None, r.now);
     }
-    r.wished = super::update(&mut r.model, Action::Yes { repeat: false }, r.now);
-    assert!(!r.submitted() && r.said().starts_with("e "));
+    r.requested = super::update(&mut r.model, Action::Yes { repeat: false }, r.now);
+    assert!(!r.submitted() && r.message().starts_with("e "));
     let why = r.model.message.as_ref().map(|m| m.text.clone()).unwrap_or_default();
     assert!(why.contains("no room for its buttons"), "{why}");
 }
@@ -184,22 +184,22 @@ fn an_error_stays_until_it_is_dismissed() {
     say(&mut r, Level::Error, "The second failed.");
     say(&mut r, Level::Error, "The second failed.");
     r.act(Action::Noticed("Timelock expired.".into()));
-    assert_eq!(r.said(), "The first failed.", "whatever is said later");
+    assert_eq!(r.message(), "The first failed.", "later messages do not replace it");
     r.open('a').wait(600).keys("y");
     assert!(r.submitted());
-    assert_eq!(r.said(), "The first failed.", "and whatever is done");
+    assert_eq!(r.message(), "The first failed.", "nor do later actions");
     r.wait(600_000).press(KeyCode::Esc);
-    assert_eq!(r.said(), "The second failed.", "one at a time");
+    assert_eq!(r.message(), "The second failed.", "one at a time");
     r.press(KeyCode::Esc);
-    assert!(r.model.errors.is_empty(), "the same error is not told twice");
+    assert!(r.model.errors.is_empty(), "the same error is queued once");
 }
 
 #[test]
 fn an_error_of_a_dialog_is_not_dismissed_by_closing_the_next_one() {
     let mut r = sandbox(&fixtures::active(1));
     r.press(KeyCode::Char('a'));
-    let Some(Effect::Prepare(ticket, _)) = r.wished.first().cloned() else { panic!() };
+    let Some(Effect::Prepare(ticket, _)) = r.requested.first().cloned() else { panic!() };
     r.act(Action::Prepared { ticket, result: Err("The node refused.".into()) });
     r.open('a').wait(600).press(KeyCode::Esc);
-    assert_eq!(r.said(), "The node refused.");
+    assert_eq!(r.message(), "The node refused.");
 }
