@@ -25,7 +25,7 @@ fn endpoint(fake: &FakeSolana) -> Endpoint {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_is_fine_is_called_fine_and_one_of_another_cluster_is_not() {
+async fn a_good_node_passes_and_one_of_another_cluster_fails() {
     let fake = FakeSolana::start().await;
     let genesis = fake.state().genesis;
     let found = nodes(&fake.config(), Some(genesis)).await;
@@ -58,7 +58,7 @@ async fn a_node_that_is_behind_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_websocket_that_is_not_there_fails_although_calls_are_answered_and_no_key_is_told() {
+async fn an_unreachable_websocket_fails_and_shows_no_key() {
     let fake = FakeSolana::start().await;
     let config = SourceConfig {
         endpoints: vec![Endpoint {
@@ -75,7 +75,7 @@ async fn a_websocket_that_is_not_there_fails_although_calls_are_answered_and_no_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_cannot_tell_orphaned_slots_gets_a_warning() {
+async fn a_node_without_get_blocks_gets_a_warning() {
     let fake = FakeSolana::start().await;
     fake.fail("getBlocks", u32::MAX, What::MISSING);
     let found = nodes(&fake.config(), None).await;
@@ -84,7 +84,7 @@ async fn a_node_that_cannot_tell_orphaned_slots_gets_a_warning() {
 }
 
 #[tokio::test]
-async fn looking_at_a_sqlite_file_neither_makes_nor_changes_it() {
+async fn reading_the_schema_of_a_sqlite_file_changes_nothing() {
     let place = Place::sqlite();
     assert_eq!(sqlite_schema(&place.path()), Ok(None));
     assert!(!place.path().exists());
@@ -102,7 +102,7 @@ fn of_role(url: &str, role: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_migration_says_from_where_to_where_and_looking_changes_nothing() {
+async fn a_migration_reports_both_schema_numbers() {
     let Some(place) = Place::postgres().await else { return };
     assert_eq!(schema(&place.url()).await.unwrap(), None);
     assert_eq!(schema(&place.url()).await.unwrap(), None, "looking makes nothing");
@@ -114,7 +114,7 @@ async fn a_migration_says_from_where_to_where_and_looking_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_reading_role_reads_the_mirror_and_changes_nothing_whatever_it_sets() {
+async fn the_reader_role_can_only_read_whatever_it_sets() {
     let Some(place) = Place::postgres().await else { return };
     let url = place.url();
     let role = format!("doctors_reader_{}", std::process::id());
@@ -165,7 +165,7 @@ async fn the_reading_role_reads_the_mirror_and_changes_nothing_whatever_it_sets(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_that_writes_or_whose_name_is_a_statement_is_not_made_a_reader() {
+async fn a_writer_or_a_malformed_name_cannot_become_the_reader_role() {
     let Some(place) = Place::postgres().await else { return };
     drop(place.open().await);
     let url = place.url();

@@ -60,7 +60,7 @@ fn memory() -> Arc<dyn Store> {
 }
 
 on_both_stores! {
-    async fn an_export_of_many_pages_is_whole_and_ends_with_the_stores_head(place) {
+    async fn an_export_of_many_pages_is_complete(place) {
         let store = place.open().await;
         let entries = (0..2_500).map(|n| entry(n, event(n), Some(1_700_000_000)));
         store.append_audit(&RUN, entries.collect(), 2_000).await.unwrap();
@@ -74,7 +74,7 @@ on_both_stores! {
 }
 
 #[tokio::test]
-async fn an_empty_log_is_a_whole_export() {
+async fn an_empty_log_can_be_exported() {
     for format in FORMATS {
         let report = checked(&written(memory().as_ref(), format).await);
         assert_eq!((report.rows, report.head, report.faults.len()), (0, GENESIS, 0));
@@ -125,7 +125,7 @@ async fn a_tampered_line_is_found_and_named_in_both_formats() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
-    fn whatever_is_in_the_log_leaves_and_is_checked_again(
+    fn any_log_survives_export_and_check(
         rows in prop::collection::vec(
             (prop::option::of(any::<i64>()), prop::option::of(prop::collection::vec(any::<u8>(), 0..60))),
             0..12,

@@ -44,7 +44,7 @@ fn is_reconnecting(health: &Health) -> bool {
 }
 
 /// Accounts change, one is closed, and nobody is told.
-fn change_in_the_dark(fake: &FakeSolana) {
+fn change_silently(fake: &FakeSolana) {
     fake.state().tells = false;
     fake.set(key(1), bytes(&record(1, Migrated)));
     fake.set(key(30), bytes(&record(30, Verified)));
@@ -54,9 +54,9 @@ fn change_in_the_dark(fake: &FakeSolana) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_cannot_be_read_ends_the_connection_instead_of_being_skipped() {
+async fn an_unreadable_message_ends_the_connection() {
     let (fake, store, indexer) = started().await;
-    change_in_the_dark(&fake);
+    change_silently(&fake);
     fake.state().hold = true;
     fake.babble();
     let seen = health(&indexer, "it is noticed", is_reconnecting).await;
@@ -68,7 +68,7 @@ async fn a_message_that_cannot_be_read_ends_the_connection_instead_of_being_skip
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_is_down_is_named_and_waited_for() {
+async fn an_unreachable_node_is_named_and_retried() {
     // No test's server gets this port.
     let url = "http://127.0.0.1:9/secret-path-0123456789".to_owned();
     let config = SourceConfig::new(url, "ws://127.0.0.1:1".into(), PROGRAM_ID);
@@ -81,7 +81,7 @@ async fn a_node_that_is_down_is_named_and_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_locked_file_is_waited_for_and_loses_no_update() {
+async fn a_locked_file_delays_writes_and_loses_none() {
     let place = Place::sqlite();
     let (fake, store) = (FakeSolana::start().await, place.open().await);
     fake.set(key(1), bytes(&record(1, Pending)));
@@ -106,7 +106,7 @@ async fn mute() -> (String, tokio::net::TcpListener) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_takes_half_a_minute_to_say_nothing_is_not_taken_for_a_good_connection() {
+async fn a_node_that_is_silent_for_half_a_minute_does_not_reset_the_backoff() {
     let (url, _listener) = mute().await;
     let config = SourceConfig {
         timeout: Duration::from_secs(45),
@@ -121,7 +121,7 @@ async fn a_node_that_takes_half_a_minute_to_say_nothing_is_not_taken_for_a_good_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_never_answers_does_not_hold_up_the_end() {
+async fn a_mute_node_does_not_delay_shutdown() {
     let (url, listener) = mute().await;
     let config = SourceConfig {
         timeout: Duration::from_secs(600),
@@ -136,7 +136,7 @@ async fn a_node_that_never_answers_does_not_hold_up_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_hangs_does_not_hold_up_the_end() {
+async fn a_hanging_database_does_not_delay_shutdown() {
     let Some(place) = Place::postgres().await else { return };
     let (fake, store) = (FakeSolana::start().await, place.open().await);
     let indexer = spawn(fake.config(), Arc::clone(&store));
@@ -160,7 +160,7 @@ async fn a_database_that_hangs_does_not_hold_up_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slot_that_cannot_be_is_the_nodes_fault_and_ends_the_connection_only() {
+async fn an_impossible_slot_ends_only_the_connection() {
     let (fake, store, indexer) = started().await;
     for nonsense in [u64::MAX, 1 << 63] {
         fake.state().hold = true;

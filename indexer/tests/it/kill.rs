@@ -38,7 +38,7 @@ async fn child_that_writes_until_it_is_killed() {
 }
 
 #[tokio::test]
-async fn kill_9_in_the_middle_of_writing_leaves_whole_batches() {
+async fn kill_9_while_writing_leaves_whole_batches() {
     let place = Place::sqlite();
     let store = SqliteStore::open(place.path()).unwrap();
     let frontier = async || store.state().await.unwrap().frontier_slot;

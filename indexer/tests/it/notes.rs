@@ -25,7 +25,7 @@ fn said(n: u8, slot: u64) -> Announcement {
 }
 
 on_both_stores! {
-    async fn notes_come_back_newest_first_with_what_they_say(place) {
+    async fn notes_are_read_newest_first(place) {
         let store = place.open().await;
         store.log_op("Reconnected", &json!({ "after_ms": 7 })).await.unwrap();
         store.log_op("Repaired", &json!({ "rows": 2, "why": "gap\u{0}" })).await.unwrap();
@@ -39,7 +39,7 @@ on_both_stores! {
         assert_eq!(place.open().await.ops(1).await.unwrap().len(), 1);
     }
 
-    async fn only_what_is_old_enough_and_of_no_more_use_is_thrown_away(place) {
+    async fn retention_removes_only_old_unneeded_rows(place) {
         let store = place.open().await;
         let mut first = vec![update(key(40), 4, 0, bytes(&multisig()))];
         first.extend((1..=3).map(|n| record_update(n, AccountStatus::Migrated, 4, 0)));

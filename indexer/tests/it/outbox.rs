@@ -47,7 +47,7 @@ fn ready(n: u8) -> Announcement {
 }
 
 on_both_stores! {
-    async fn events_are_announced_with_the_log_and_once(place) {
+    async fn events_are_announced_once_with_the_log(place) {
         use ProposalStatus::{Active, Timelocked};
         let store = place.open().await;
         let run = Run::default();
@@ -74,7 +74,7 @@ on_both_stores! {
         assert_eq!(again.outbox(rows[1].id, 10).await.unwrap()[0].announcement, ready(60));
     }
 
-    async fn a_webhook_goes_forwards_only_and_keeps_what_it_would_not_take(place) {
+    async fn a_webhook_never_moves_back_and_keeps_dead_letters(place) {
         let store = place.open().await;
         let run = Run::default();
         for n in 1..=3 {

@@ -174,7 +174,7 @@ fn everything() -> Vec<Step> {
 }
 
 on_both_stores! {
-    async fn a_recording_gives_the_same_digest_and_audit_head_again(place) {
+    async fn a_replay_gives_the_same_digest_and_audit_head(place) {
         let (first, bytes) = recorded(place.open().await, &everything()).await;
         assert_eq!((first.rows, first.audit_seq), (2, 4));
         for _ in 0..2 {
@@ -191,7 +191,7 @@ on_both_stores! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_first_load_is_recorded_as_it_passes() {
+async fn a_first_load_is_recorded() {
     let (store, disk) = (memory(), Disk::default());
     let recording =
         Recording::new(Arc::clone(&store), Recorder::to(disk.clone(), "memory").unwrap());
@@ -217,7 +217,7 @@ async fn a_first_load_is_recorded_as_it_passes() {
 }
 
 #[test]
-fn whatever_is_recorded_comes_out_again() {
+fn any_recording_replays_to_the_same_digest() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     proptest!(ProptestConfig::with_cases(60), |(story in prop::collection::vec(write(), 0..25))| {
         runtime.block_on(async {
@@ -229,7 +229,7 @@ fn whatever_is_recorded_comes_out_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_compressed_file_plays_as_a_plain_one_and_no_file_is_written_over() {
+async fn compressed_recordings_replay_and_files_are_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let mut digests = BTreeSet::new();
     for name in ["plain.jsonl", "small.jsonl.zst"] {
@@ -249,7 +249,7 @@ async fn a_compressed_file_plays_as_a_plain_one_and_no_file_is_written_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_recording_that_was_cut_off_plays_as_far_as_it_is_whole_and_says_so() {
+async fn a_truncated_recording_replays_its_complete_part() {
     let (first, bytes) = recorded(memory(), &everything()).await;
     let text = String::from_utf8(bytes.clone()).unwrap();
     let cuts = [bytes.len() - 20, text.rfind("\n{\"t\":\"event\"").unwrap() + 1];
@@ -271,7 +271,7 @@ async fn a_recording_that_was_cut_off_plays_as_far_as_it_is_whole_and_says_so() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_ends_the_recording_and_never_the_mirror() {
+async fn a_full_disk_ends_the_recording_but_not_the_mirror() {
     let (expected, bytes) = recorded(memory(), &everything()).await;
     let disk = Disk { room: Some(bytes.len() / 2), ..Disk::default() };
     let store = memory();
@@ -289,7 +289,7 @@ async fn a_full_disk_ends_the_recording_and_never_the_mirror() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_recording_or_of_another_build_is_refused_with_its_line() {
+async fn a_foreign_or_newer_recording_is_refused_with_its_line() {
     let run = r#"{"t":"run","program":"11111111111111111111111111111111","genesis":"11111111111111111111111111111111"}"#;
     let header = |version: u32| {
         format!(r#"{{"format":"upgrade-control-room/arrivals","version":{version}}}"#)

@@ -45,7 +45,7 @@ on_both_stores! {
         assert!(told.into_iter().all(|(_, p)| p[1]["maxSupportedTransactionVersion"] == 1));
     }
 
-    async fn a_failed_transaction_with_an_unknown_error_is_a_failed_transaction(place) {
+    async fn an_unknown_transaction_error_counts_as_failed(place) {
         let (fake, store) = (FakeSolana::start().await, place.open().await);
         fake.set(key(1), bytes(&record(1, Migrated)));
         fake.state().history = past(0);
@@ -55,7 +55,7 @@ on_both_stores! {
         assert!(equal(&store, &fake).await);
     }
 
-    async fn accounts_are_read_whatever_a_provider_makes_of_unused_fields(place) {
+    async fn odd_unused_fields_do_not_stop_the_mirror(place) {
         for form in [Form::Rewritten, Form::Old] {
             let fake = FakeSolana::start().await;
             fake.state().form = form;
@@ -82,7 +82,7 @@ on_both_stores! {
         }
     }
 
-    async fn a_transaction_that_cannot_be_read_holds_up_the_audit_log_and_nothing_else(place) {
+    async fn an_unreadable_transaction_stops_only_the_audit_log(place) {
         let (fake, store) = (FakeSolana::start().await, place.open().await);
         fake.set(key(1), bytes(&record(1, Migrated)));
         for (version, quirk, lost) in
@@ -119,7 +119,7 @@ on_both_stores! {
         assert_eq!(head(&store).await, head(&other).await);
     }
 
-    async fn a_running_mirror_says_which_transaction_holds_up_the_log_and_goes_on(place) {
+    async fn a_running_mirror_names_the_transaction_that_stops_the_log(place) {
         let fake = FakeSolana::start().await;
         fake.state().history = past(2);
         fake.set(key(1), bytes(&record(1, Migrated)));

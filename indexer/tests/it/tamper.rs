@@ -135,7 +135,7 @@ on_both_stores! {
         assert!(named("258") && found.iter().any(|f| f.what.contains("its seq was 2")), "{found:?}");
     }
 
-    async fn a_tail_that_is_cut_off_or_added_and_a_changed_head_are_found(place) {
+    async fn a_cut_or_added_tail_and_a_changed_head_are_found(place) {
         let store = filled(place).await;
         unlock(place).await;
         let head = store.state().await.unwrap().audit_head.unwrap();
@@ -199,7 +199,7 @@ on_both_stores! {
         assert_eq!((found.len(), found[0].table, found[0].field.as_str()), (1, "accounts", "pubkey"));
     }
 
-    async fn a_counter_that_does_not_count_its_rows_is_found_and_named(place) {
+    async fn a_wrong_counter_is_found_and_named(place) {
         let store = filled(place).await;
         place.sql("UPDATE progress SET verified = verified + 1").await.unwrap();
         let found = faults(store.as_ref()).await;
@@ -244,7 +244,7 @@ async fn each_byte(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_byte_of_an_accounts_row_that_changes_in_a_sqlite_file_is_found_in_its_column() {
+async fn a_changed_byte_of_an_account_row_in_a_sqlite_file_is_located() {
     let place = Place::sqlite();
     let store = filled(&place).await;
     let address = at_home(2).0;
@@ -289,7 +289,7 @@ async fn a_byte_of_an_accounts_row_that_changes_in_a_sqlite_file_is_found_in_its
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_byte_of_an_audit_row_that_changes_in_a_sqlite_file_is_found_in_its_column() {
+async fn a_changed_byte_of_an_audit_row_in_a_sqlite_file_is_located() {
     let place = Place::sqlite();
     let store = filled(&place).await;
     let row = store.audit(Some(1), 1).await.unwrap().remove(0);

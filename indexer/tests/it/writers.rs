@@ -25,7 +25,7 @@ fn follows(indexer: &indexer::Indexer) -> bool {
 }
 
 on_both_stores! {
-    async fn a_second_mirror_follows_the_first_and_takes_over_when_that_one_ends(place) {
+    async fn a_second_mirror_stands_by_and_takes_over(place) {
         let fake = FakeSolana::start().await;
         fake.set(key(1), bytes(&record(1, Pending)));
         let store = place.open().await;
@@ -55,7 +55,7 @@ on_both_stores! {
         assert_eq!(store.state().await.unwrap().lease, None, "it is given back");
     }
 
-    async fn a_reading_beside_a_living_writer_waits_for_it_and_writes_nothing(place) {
+    async fn a_single_read_beside_a_live_writer_waits_and_writes_nothing(place) {
         let fake = FakeSolana::start().await;
         fake.set(key(1), bytes(&record(1, Pending)));
         let store = place.open().await;
@@ -75,7 +75,7 @@ on_both_stores! {
         assert_eq!(store.state().await.unwrap().lease, None, "it is given back");
     }
 
-    async fn a_writer_that_was_pushed_aside_writes_nothing_more_under_its_run_and_goes_on_later(place) {
+    async fn a_fenced_writer_stops_and_takes_over_later(place) {
         let (fake, receiver) = (FakeSolana::start().await, Receiver::start([]).await);
         fake.set(key(1), bytes(&record(1, Pending)));
         let store = place.open().await;
@@ -117,7 +117,7 @@ on_both_stores! {
         assert_eq!(store.state().await.unwrap().lease, None, "it is given back");
     }
 
-    async fn a_writer_that_is_pushed_aside_while_nothing_happens_notices_it(place) {
+    async fn an_idle_writer_notices_that_it_was_fenced(place) {
         let fake = FakeSolana::start().await;
         let store = place.open().await;
         let indexer = spawn(fake.config(), Arc::clone(&store));
@@ -138,7 +138,7 @@ on_both_stores! {
         indexer.shutdown().await;
     }
 
-    async fn a_lease_that_ran_out_and_that_nobody_took_is_renewed(place) {
+    async fn an_expired_lease_that_nobody_took_is_renewed(place) {
         let fake = FakeSolana::start().await;
         let store = place.open().await;
         let indexer = spawn(fake.config(), Arc::clone(&store));
@@ -156,7 +156,7 @@ on_both_stores! {
         indexer.shutdown().await;
     }
 
-    async fn the_lease_outlives_its_term_while_nothing_happens(place) {
+    async fn an_idle_writer_keeps_its_lease(place) {
         let fake = FakeSolana::start().await;
         let store = place.open().await;
         let indexer = spawn(fake.config(), Arc::clone(&store));

@@ -37,7 +37,7 @@ async fn with_a_proposal() -> FakeSolana {
 }
 
 on_both_stores! {
-    async fn hazard_03_an_account_is_closed_and_nobody_is_told(place) {
+    async fn hazard_03_an_account_is_closed_without_a_notification(place) {
         let mirror = Mirror::start_with(place, 5, often).await;
         mirror.fake.close_account(&key(2));
         mirror.equal("the next complete list finds it").await;
@@ -54,7 +54,7 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_03_an_account_is_closed_and_made_again_while_nobody_listens(place) {
+    async fn hazard_03_an_account_is_closed_and_recreated_while_disconnected(place) {
         let mirror = Mirror::start(place, 5).await;
         let fake = &mirror.fake;
         fake.state().hold = true;
@@ -160,7 +160,7 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_04_what_a_list_lacks_cannot_be_asked_for(place) {
+    async fn hazard_04_missing_accounts_cannot_be_read_by_address(place) {
         let fake = with_a_proposal().await;
         let store = place.open().await;
         let first = backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
@@ -178,7 +178,7 @@ on_both_stores! {
         assert_eq!((done.closed, done.doubt), (1, None));
     }
 
-    async fn hazard_04_what_is_gone_is_closed_at_the_oldest_slot_that_proves_it(place) {
+    async fn hazard_04_accounts_close_at_the_oldest_slot_that_proves_it(place) {
         let fake = with_a_proposal().await;
         fake.state().ticks = false;
         let store = place.open().await;
@@ -211,7 +211,7 @@ on_both_stores! {
         assert_eq!((made.written, made.stale), (1, 0));
     }
 
-    async fn hazard_04_a_single_reading_of_a_list_cut_short_is_not_called_equal(place) {
+    async fn hazard_04_a_single_read_of_a_short_list_is_not_equal(place) {
         let fake = with_a_proposal().await;
         // A new mirror knows nothing of the proposal but that its program names it.
         fake.state().cut = 1;
@@ -238,7 +238,7 @@ on_both_stores! {
         assert!(verify(&fake.config(), store.as_ref()).await.unwrap().is_equal());
     }
 
-    async fn hazard_04_another_node_lists_what_the_first_leaves_out(place) {
+    async fn hazard_04_another_node_lists_the_missing_accounts(place) {
         let fake = with_a_proposal().await;
         let other = fake.follower(0).await;
         until("it has the accounts", || async { other.state().accounts.len() == 6 }).await;
@@ -256,7 +256,7 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_04_a_dead_second_node_does_not_take_away_what_the_first_has_listed(place) {
+    async fn hazard_04_a_dead_second_node_does_not_lose_the_first_list(place) {
         let fake = with_a_proposal().await;
         fake.state().cut = 1;
         let dead = FakeSolana::start().await;

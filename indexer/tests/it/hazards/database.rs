@@ -47,7 +47,7 @@ impl Blocker {
 }
 
 on_both_stores! {
-    async fn hazard_18_the_database_goes_away_in_the_middle_of_a_batch(place) {
+    async fn hazard_18_the_database_fails_during_a_batch(place) {
         let mirror = Mirror::start(place, 20).await;
         let fake = &mirror.fake;
         let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -134,7 +134,7 @@ on_both_stores! {
         second.end().await;
     }
 
-    async fn hazard_21_the_writer_dies_without_a_word(place) {
+    async fn hazard_21_the_writer_dies_without_releasing_the_lease(place) {
         let first = Mirror::start(place, 3).await;
         let (fake, store) = (first.fake.clone(), place.open().await);
         let owner = store.state().await.unwrap().lease.map(|l| l.owner);

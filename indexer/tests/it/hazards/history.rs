@@ -67,7 +67,7 @@ on_both_stores! {
         assert_eq!(head(&store).await, head(&other).await);
     }
 
-    async fn hazard_16_history_cannot_be_told_for_sure(place) {
+    async fn hazard_16_history_is_ambiguous(place) {
         let (fake, store) = (FakeSolana::start().await, place.open().await);
         fake.state().history = vec![tx(20, 2, vec![vote(1, 1)]), tx(20, 3, vec![revoked(1)])];
         for (quirk, said) in [

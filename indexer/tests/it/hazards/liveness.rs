@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Accounts change, one is closed, and nobody is told.
-fn change_in_the_dark(fake: &FakeSolana) {
+fn change_silently(fake: &FakeSolana) {
     fake.state().tells = false;
     fake.set(key(1), bytes(&record(1, Migrated)));
     fake.set(key(30), bytes(&record(30, Verified)));
@@ -28,12 +28,12 @@ fn change_in_the_dark(fake: &FakeSolana) {
 }
 
 on_both_stores! {
-    async fn hazard_07_a_socket_stays_open_and_says_nothing(place) {
+    async fn hazard_07_an_open_socket_is_silent(place) {
         let brief = |c| SourceConfig { silence: Duration::from_millis(600), ..c };
         let mirror = Mirror::start_with(place, 5, brief).await;
         let fake = &mirror.fake;
         (fake.state().frozen, fake.state().hold) = (true, true);
-        change_in_the_dark(fake);
+        change_silently(fake);
         let seen = mirror.health("silence is noticed", is_reconnecting).await;
         assert!(seen.error.as_ref().is_some_and(|e| e.contains("said nothing for 0.6 s")), "{seen:?}");
         assert!(!seen.is_healthy());
@@ -45,14 +45,14 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_07_a_socket_answers_no_ping_and_says_nothing(place) {
+    async fn hazard_07_a_silent_socket_answers_no_ping(place) {
         let pings = |c| SourceConfig {
             silence: HOUR, ping: Duration::from_millis(100), ..c
         };
         let mirror = Mirror::start_with(place, 5, pings).await;
         let fake = &mirror.fake;
         (fake.state().frozen, fake.state().hold) = (true, true);
-        change_in_the_dark(fake);
+        change_silently(fake);
         mirror.health("missed pongs are noticed", is_reconnecting).await;
         (fake.state().frozen, fake.state().hold) = (false, false);
         live(&mirror.indexer).await;
@@ -60,7 +60,7 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_07_a_busy_socket_that_answers_no_ping_is_taken_for_dead(place) {
+    async fn hazard_07_a_busy_socket_answers_no_ping(place) {
         // Many times the length of a slot: also on a busy machine one comes between two pings.
         let pings = |c| SourceConfig { ping: Duration::from_millis(400), ..c };
         let mirror = Mirror::start_with(place, 5, pings).await;
@@ -74,7 +74,7 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_08_a_subscription_is_acknowledged_and_dead(place) {
+    async fn hazard_08_an_acknowledged_subscription_is_dead(place) {
         let fake = FakeSolana::start().await;
         fake.set(key(40), bytes(&multisig()));
         fake.set(key(41), bytes(&program(1)));
@@ -107,7 +107,7 @@ on_both_stores! {
                 fake.drop_sockets();
             }
         }
-        change_in_the_dark(fake);
+        change_silently(fake);
         mirror.health("the cut is noticed", is_reconnecting).await;
         let before = mirror.store.state().await.unwrap().frontier_slot;
         fake.state().snapshot_hold = Some(10);
@@ -130,13 +130,13 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_09_a_node_says_goodbye_with_a_code(place) {
+    async fn hazard_09_a_node_sends_a_close_code(place) {
         let mirror = Mirror::start(place, 5).await;
         let fake = &mirror.fake;
         for (round, code) in [1001, 1011, 1012].into_iter().enumerate() {
             fake.state().hold = true;
             fake.close_sockets(code);
-            change_in_the_dark(fake);
+            change_silently(fake);
             fake.set(key(2), bytes(&record(2, Pending)));
             let seen = mirror.health("the close is noticed", is_reconnecting).await;
             assert!(seen.error.as_ref().is_some_and(|e| e.contains(&code.to_string())), "{seen:?}");

@@ -15,7 +15,7 @@ use crate::{
 };
 
 on_both_stores! {
-    async fn hazard_01_the_stream_tells_while_the_snapshot_is_on_its_way(place) {
+    async fn hazard_01_changes_arrive_during_the_snapshot(place) {
         let fake = FakeSolana::start().await;
         for n in 1..=6 {
             fake.set(key(n), bytes(&record(n, Pending)));
@@ -49,7 +49,7 @@ on_both_stores! {
         }
     }
 
-    async fn hazard_01_a_change_between_the_first_slot_and_the_snapshot_is_told_only_once(place) {
+    async fn hazard_01_a_change_between_the_first_slot_and_the_snapshot(place) {
         // What is confirmed trails: the snapshot waits until it has reached the first slot told of.
         let fake = FakeSolana::start().await;
         fake.state().unconfirmed = 12;
@@ -107,7 +107,7 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_02_two_changes_in_one_slot_end_with_the_one_told_last(place) {
+    async fn hazard_02_the_last_of_two_changes_in_one_slot_wins(place) {
         let mirror = Mirror::start(place, 1).await;
         mirror.fake.state().ticks = false;
         // Each in a batch of its own, and all in one.

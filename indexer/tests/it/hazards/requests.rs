@@ -35,7 +35,7 @@ fn eager(config: SourceConfig) -> SourceConfig {
 }
 
 on_both_stores! {
-    async fn hazard_12_a_node_says_too_many_requests_and_no_more(place) {
+    async fn hazard_12_too_many_requests_without_retry_after(place) {
         let mirror = Mirror::start_with(place, 5, eager).await;
         let fake = &mirror.fake;
         let before = fake.state().log.len();
@@ -57,7 +57,7 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_12_a_node_says_when_to_come_back(place) {
+    async fn hazard_12_too_many_requests_with_retry_after(place) {
         let mirror = Mirror::start_with(place, 5, eager).await;
         let fake = &mirror.fake;
         fake.fail("*", u32::MAX, What::Status(429, Some("3")));
@@ -76,7 +76,7 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_12_the_websocket_is_refused_as_one_too_many(place) {
+    async fn hazard_12_the_websocket_is_rate_limited(place) {
         let mirror = Mirror::start(place, 5).await;
         let fake = &mirror.fake;
         fake.fail("websocket", 2, What::Status(429, Some("1")));
@@ -146,7 +146,7 @@ on_both_stores! {
         assert_eq!(store.progress(false).await.unwrap(), store.progress(true).await.unwrap());
     }
 
-    async fn hazard_13_a_node_lists_nothing_of_the_program_at_all(place) {
+    async fn hazard_13_a_node_refuses_to_list_the_program(place) {
         let mirror = Mirror::start(place, 20).await;
         let fake = mirror.fake.clone();
         let store = Arc::clone(&mirror.store);

@@ -26,7 +26,7 @@ fn peak() -> u64 {
 /// Reads half the crowd, then all of it into a store of its own, and prints what that took more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "not a test: the process that is measured"]
-async fn child_that_reads_a_crowd() {
+async fn child_that_reads_a_large_list() {
     let Ok(kind) = std::env::var(CHILD) else { return };
     let place = async || match kind.as_str() {
         "postgres" => Place::postgres().await.unwrap(),
@@ -53,7 +53,12 @@ async fn child_that_reads_a_crowd() {
 
 fn grew(kind: &str) -> u64 {
     let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "hazards::size::child_that_reads_a_crowd", "--ignored", "--nocapture"])
+        .args([
+            "--exact",
+            "hazards::size::child_that_reads_a_large_list",
+            "--ignored",
+            "--nocapture",
+        ])
         .env(CHILD, kind)
         .output()
         .unwrap();

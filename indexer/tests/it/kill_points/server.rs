@@ -106,7 +106,7 @@ postgres_is_cut_off_after_every_message_of! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_goes_away_in_the_middle_of_a_batch_is_gone_on_with() {
+async fn writing_resumes_after_the_server_fails_during_a_batch() {
     let Some((place, before, after)) = prepared(Step::Batch).await else { return };
     let (door, through) = Door::before(&place.url()).await;
     let store = PostgresStore::connect(&through).await.unwrap();

@@ -77,7 +77,7 @@ async fn same_head(store: &dyn Store, (entries, portions): &Telling) {
 }
 
 #[test]
-fn any_portions_end_in_the_head_of_a_replay_on_sqlite() {
+fn any_portions_give_the_head_of_a_replay_on_sqlite() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     proptest!(cases(150), |(telling in telling())| {
         runtime.block_on(same_head(&SqliteStore::open_in_memory().unwrap(), &telling));
@@ -85,7 +85,7 @@ fn any_portions_end_in_the_head_of_a_replay_on_sqlite() {
 }
 
 #[test]
-fn any_portions_end_in_the_head_of_a_replay_on_postgres() {
+fn any_portions_give_the_head_of_a_replay_on_postgres() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let outcome = TestRunner::new(cases(6)).run(&telling(), |telling| {
         // The log cannot be emptied: each story has a database of its own.

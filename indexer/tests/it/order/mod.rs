@@ -153,21 +153,21 @@ fn on_postgres(n: u32, test: impl AsyncFn(&dyn Store, &Story)) {
 }
 
 #[test]
-fn any_order_and_any_repetition_end_in_the_same_mirror_on_sqlite() {
+fn any_order_and_repetition_give_the_same_mirror_on_sqlite() {
     on_sqlite(400, any_order);
 }
 
 #[test]
-fn any_order_and_any_repetition_end_in_the_same_mirror_on_postgres() {
+fn any_order_and_repetition_give_the_same_mirror_on_postgres() {
     on_postgres(80, any_order);
 }
 
 #[test]
-fn slots_that_are_left_behind_end_in_the_mirror_of_a_chain_without_them_on_sqlite() {
+fn orphaned_slots_give_the_mirror_of_a_chain_without_them_on_sqlite() {
     on_sqlite(300, reorgs);
 }
 
 #[test]
-fn slots_that_are_left_behind_end_in_the_mirror_of_a_chain_without_them_on_postgres() {
+fn orphaned_slots_give_the_mirror_of_a_chain_without_them_on_postgres() {
     on_postgres(60, reorgs);
 }

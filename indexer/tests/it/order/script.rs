@@ -117,11 +117,11 @@ fn any_script(n: u32, place: impl AsyncFn() -> Option<Place>) {
 }
 
 #[test]
-fn any_script_ends_in_the_mirror_that_a_fresh_one_is_on_sqlite() {
+fn any_script_gives_the_mirror_of_a_fresh_start_on_sqlite() {
     any_script(8, async || Some(Place::sqlite()));
 }
 
 #[test]
-fn any_script_ends_in_the_mirror_that_a_fresh_one_is_on_postgres() {
+fn any_script_gives_the_mirror_of_a_fresh_start_on_postgres() {
     any_script(4, Place::postgres);
 }

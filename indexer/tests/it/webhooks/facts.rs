@@ -38,7 +38,7 @@ fn kind(p: UpgradeProposal, by: u8) -> AnnouncementKind {
 }
 
 #[test]
-fn a_veto_is_told_from_a_withdrawal_and_from_a_vote() {
+fn a_veto_is_distinguished_from_a_withdrawal_and_a_vote() {
     // Proposed by 1, one vote, of 2.
     let p = || proposal(ProposalStatus::Cancelled);
     assert_eq!(kind(p(), 9), AnnouncementKind::Vetoed);
@@ -68,7 +68,7 @@ fn a_veto_is_told_from_a_withdrawal_and_from_a_vote() {
 }
 
 #[test]
-fn the_mirror_adds_what_the_event_did_not_say() {
+fn facts_are_completed_from_the_mirror() {
     let names = BTreeMap::from([(key(50), "vault".to_owned())]);
     let view = View { proposals: vec![row(proposal(ProposalStatus::Executed))], ..View::default() };
     let value =

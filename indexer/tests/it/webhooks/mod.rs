@@ -137,7 +137,7 @@ on_both_stores! {
         }
     }
 
-    async fn what_fails_is_tried_again_before_anything_later_is_told(place) {
+    async fn a_failed_message_is_retried_before_later_ones(place) {
         let plan = [Reply::status(500), Reply::Cut, Reply::status(429), Reply::status(408), Reply::status(503)];
         let (store, receiver) = (place.open().await, Receiver::start(plan).await);
         put(&store, 1..=3).await;
@@ -150,7 +150,7 @@ on_both_stores! {
         assert!(store.dead_letters().await.unwrap().is_empty());
     }
 
-    async fn a_receiver_that_names_a_pause_gets_it(place) {
+    async fn retry_after_of_a_receiver_is_respected(place) {
         let later = Reply::With(429, "retry-after: 2\r\n".into(), String::new());
         let (store, receiver) = (place.open().await, Receiver::start([later]).await);
         put(&store, [1]).await;
@@ -204,7 +204,7 @@ on_both_stores! {
         assert_eq!(store.dead_letters().await.unwrap().len(), 1);
     }
 
-    async fn a_kill_between_sending_and_noting_tells_it_again_and_skips_nothing(place) {
+    async fn a_kill_between_sending_and_recording_repeats_and_skips_nothing(place) {
         let (store, receiver) = (place.open().await, Receiver::start([Reply::status(200), Reply::Hang]).await);
         put(&store, 1..=3).await;
         let running = Running::start(&store, vec![hook(&spec("multisig", receiver.url()))]);
@@ -238,7 +238,7 @@ on_both_stores! {
         assert!((10..=12).contains(&receiver.count()), "{}", receiver.count());
     }
 
-    async fn a_dead_webhook_holds_no_other_one_up(place) {
+    async fn a_dead_webhook_does_not_delay_others(place) {
         let (store, dead) = (place.open().await, Receiver::start([]).await);
         let (silent, live) = (Receiver::start([]).await, Receiver::start([]).await);
         dead.then(Reply::Cut);
@@ -272,7 +272,7 @@ on_both_stores! {
         assert!(dead.iter().all(|d| d.error.contains("not followed")), "{dead:?}");
     }
 
-    async fn an_answer_without_end_is_neither_waited_for_nor_kept(place) {
+    async fn an_endless_answer_is_cut(place) {
         let plan = [Reply::Endless(500), Reply::Endless(200)];
         let (store, receiver) = (place.open().await, Receiver::start(plan).await);
         put(&store, [1]).await;
@@ -283,7 +283,7 @@ on_both_stores! {
         assert!(receiver.poured() < 50 << 20, "{} bytes were taken", receiver.poured());
     }
 
-    async fn a_new_webhook_is_not_told_of_old_times(place) {
+    async fn a_new_webhook_gets_no_old_announcements(place) {
         let (store, receiver) = (place.open().await, Receiver::start([]).await);
         put(&store, 1..=3).await;
         let running = Running::since(&store, vec![hook(&spec("multisig", receiver.url()))], 1_003);
@@ -294,7 +294,7 @@ on_both_stores! {
         assert_eq!(numbers(&receiver), [4]);
     }
 
-    async fn a_webhook_is_told_only_what_it_wants_and_in_its_own_words(place) {
+    async fn a_webhook_gets_only_its_kinds_with_its_templates(place) {
         let (store, receiver) = (place.open().await, Receiver::start([]).await);
         let (discord, slack) = (Receiver::start([]).await, Receiver::start([]).await);
         put(&store, [1]).await;
@@ -328,7 +328,7 @@ on_both_stores! {
         assert_eq!(said.as_object().unwrap().len(), 1);
     }
 
-    async fn what_cannot_be_read_is_set_aside_and_holds_nothing_up(place) {
+    async fn an_unreadable_announcement_becomes_a_dead_letter(place) {
         let (store, receiver) = (place.open().await, Receiver::start([]).await);
         let newer = Announcement { kind: "Teleported".into(), ..fact(1) };
         store.enqueue(&Run::default(), &newer).await.unwrap();
@@ -340,7 +340,7 @@ on_both_stores! {
         assert!(store.dead_letters().await.unwrap()[0].error.contains("Teleported"));
     }
 
-    async fn no_error_repeats_the_address_or_the_secret(place) {
+    async fn no_error_shows_the_address_or_the_secret(place) {
         let echo = |status| {
             Reply::With(status, String::new(), format!("Cannot POST /services/k3y-k3y-k3y\u{1b}[2J {SECRET}"))
         };
