@@ -1,4 +1,4 @@
-//! Which write wins, what a snapshot closes, and what is counted.
+//! Order of writes, closes by snapshots, counters.
 use std::sync::Arc;
 
 use indexer::{
@@ -33,7 +33,7 @@ async fn complete(store: &Arc<dyn Store>, slot: u64, present: &[u8]) -> u64 {
     replay::complete(&**store, &RUN, slot, keys(present)).await.unwrap()
 }
 
-/// Counters are what the rows say.
+/// The stored counters equal a recount of the rows.
 async fn counted(store: &Arc<dyn Store>) {
     assert_eq!(store.progress(false).await.unwrap(), store.progress(true).await.unwrap());
 }
@@ -119,7 +119,7 @@ on_both_stores! {
         assert_eq!((again.written, again.unchanged, again.rev), (0, 1, first.rev));
         let told = write(&store, vec![record_update(1, Migrated, 21, 3)]).await;
         assert_eq!((told.written, told.unchanged, told.rev), (0, 1, first.rev));
-        // The order moved with what was told: an older state does not come back.
+        // The unchanged state raised slot and write version, so an older state is refused.
         let old = write(&store, vec![record_update(1, Pending, 21, 2)]).await;
         assert_eq!(old.stale, 1);
     }
@@ -141,8 +141,8 @@ on_both_stores! {
 
     async fn a_late_older_snapshot_closes_nothing(place) {
         let store = place.open().await;
-        // Made at 4, closed at 5, made again with the same bytes at 8: the snapshot of 9 finds
-        // nothing to write, so only the floor says that the row is newer than 5.
+        // Created at 4, closed at 5, recreated with the same bytes at 8: the snapshot of 9 finds
+        // nothing to write, so only the floor protects the row from the late close of 5.
         write(&store, vec![record_update(1, Migrated, 4, 1)]).await;
         write(&store, vec![record_update(1, Migrated, 9, 0)]).await;
         assert_eq!(complete(&store, 9, &[1]).await, 0);
@@ -176,7 +176,7 @@ on_both_stores! {
     async fn a_snapshot_closes_nothing_without_proof_of_absence(place) {
         let store = place.open().await;
         write(&store, (1..=5).map(|n| record_update(n, Migrated, 10, 1)).collect()).await;
-        // Newer than the snapshot, so it says nothing about this one.
+        // Newer than the snapshot, which therefore cannot close it.
         write(&store, vec![record_update(6, Migrated, 21, 1)]).await;
         let bad = Quarantined {
             pubkey: key(9), slot: 10, owner: key(77), error: "It is odd.".into(), raw: vec![1],
@@ -197,7 +197,7 @@ on_both_stores! {
         assert_eq!(store.state().await.unwrap().snapshot_slot, 0);
         let late = write(&store, vec![record_update(1, Verified, 19, 1)]).await;
         assert_eq!(late.written, 1, "a snapshot that is not proved sets no floor");
-        // What is proved to be gone and is in the list is there.
+        // An account in both `gone` and the list stays open.
         let done = store.tombstone_missing(&RUN, 20, keys(&[1, 2, 3]), keys(&[3, 4, 5, 9])).await;
         assert_eq!(done.unwrap(), Closing::Closed(2));
         assert_eq!(store.rows(None, 100).await.unwrap().len(), 4);

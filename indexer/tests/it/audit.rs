@@ -1,4 +1,4 @@
-//! The audit log: order, hashes, and what cannot be done to it.
+//! The audit log: order, hashes, and detection of changes.
 use anchor_lang::Event;
 use indexer::{AuditEntry, audit::check_chain};
 use solana_signature::Signature;
@@ -91,7 +91,7 @@ on_both_stores! {
         place.sql("DELETE FROM audit_log WHERE seq = 3").await.unwrap();
         let fault = check_chain(store.as_ref()).await.unwrap().unwrap();
         assert_eq!((fault.seq, fault.what.contains("missing")), (4, true), "{fault:?}");
-        // Not in the hash, but on the screen.
+        // Not covered by the chain's hash, but displayed.
         place.sql("UPDATE audit_log SET actor = subject WHERE seq = 2").await.unwrap();
         let fault = check_chain(store.as_ref()).await.unwrap().unwrap();
         assert_eq!((fault.seq, fault.what.contains("changed after")), (2, true), "{fault:?}");

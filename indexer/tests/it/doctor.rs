@@ -1,4 +1,4 @@
-//! What `doctor` finds, against scripted nodes and both stores; and what an administrator does.
+//! Findings of `doctor` against scripted nodes and both stores, and the administration commands.
 use indexer::{
     IndexerError, MirrorStore, SourceConfig, StoreError,
     runtime::doctor::{CheckResult, Finding, nodes, sqlite_schema},
@@ -46,7 +46,7 @@ async fn two_nodes_of_different_clusters_are_noticed_without_a_mirror() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_behind_is_named() {
     let node = FakeSolana::start().await;
-    // So far behind that it stays so, however much later than the other one it is asked.
+    // So far behind that it still is, even if it answers much later than the other node.
     node.state().slot = 10_000;
     let late = node.follower(5_000).await;
     let config = node.config().with_more([endpoint(&late)]);
@@ -94,8 +94,7 @@ async fn reading_the_schema_of_a_sqlite_file_changes_nothing() {
     assert!(sqlite_schema(&place.path()).is_err());
 }
 
-/// The address `url` for `role`, who needs no password on the tests' server.
-/// The address of `url` as `role`, whose password is its name.
+/// The address `url` for the user `role`, whose password is its name.
 fn of_role(url: &str, role: &str) -> String {
     let (_, at) = url.rsplit_once('@').unwrap();
     format!("postgres://{role}:{role}@{at}")
@@ -123,7 +122,7 @@ async fn the_reader_role_can_only_read_whatever_it_sets() {
     assert!(grant_reader(&url, &role).await.unwrap().created);
     assert!(!grant_reader(&url, &role).await.unwrap().created, "a second time is no error");
 
-    // As the role, also where it lifts its own settings.
+    // Connected as the role, which also tries to override its own settings.
     for sql in [
         "DELETE FROM accounts",
         "UPDATE mirror_state SET rev = 0",
@@ -177,7 +176,7 @@ async fn a_writer_or_a_malformed_name_cannot_become_the_reader_role() {
     }
     let error = IndexerError::from(grant_reader(&url, "pg_monitor").await.unwrap_err());
     assert!(error.to_string().contains("pg_monitor"), "{error}");
-    // The mirror can still be written.
+    // The owner can still write.
     let store = place.open().await;
     store.begin_run(&key(1), &[1; 32], "writer").await.unwrap();
     drop(store);

@@ -1,4 +1,4 @@
-//! What a node can do wrong, each followed by an equal mirror and a sentence for the operator.
+//! Faults of a node, each followed by an equal mirror and a sentence for the operator.
 use std::{sync::Arc, time::Duration};
 
 use indexer::{Conn, Health, Indexer, SourceConfig, SqliteStore, Store, spawn};
@@ -43,14 +43,14 @@ fn is_reconnecting(health: &Health) -> bool {
     matches!(health.conn, Conn::Reconnecting { .. })
 }
 
-/// Accounts change, one is closed, and nobody is told.
+/// Changes accounts and closes one, without notifications.
 fn change_silently(fake: &FakeSolana) {
-    fake.state().tells = false;
+    fake.state().notifies = false;
     fake.set(key(1), bytes(&record(1, Migrated)));
     fake.set(key(30), bytes(&record(30, Verified)));
     fake.close_account(&key(2));
     fake.tick();
-    fake.state().tells = true;
+    fake.state().notifies = true;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,7 +58,7 @@ async fn an_unreadable_message_ends_the_connection() {
     let (fake, store, indexer) = started().await;
     change_silently(&fake);
     fake.state().hold = true;
-    fake.babble();
+    fake.send_malformed();
     let seen = health(&indexer, "it is noticed", is_reconnecting).await;
     fake.state().hold = false;
     assert!(seen.error.unwrap().contains("cannot be read"));
@@ -69,7 +69,7 @@ async fn an_unreadable_message_ends_the_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_node_is_named_and_retried() {
-    // No test's server gets this port.
+    // No test server uses this port.
     let url = "http://127.0.0.1:9/secret-path-0123456789".to_owned();
     let config = SourceConfig::new(url, "ws://127.0.0.1:1".into(), PROGRAM_ID);
     let indexer = spawn(config, Arc::new(SqliteStore::open_in_memory().unwrap()));
@@ -99,7 +99,7 @@ async fn a_locked_file_delays_writes_and_loses_none() {
     indexer.shutdown().await;
 }
 
-/// An address that takes connections and requests and never answers.
+/// An address that accepts connections and requests and never answers.
 async fn mute() -> (String, tokio::net::TcpListener) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     (format!("http://{}", listener.local_addr().unwrap()), listener)
@@ -115,7 +115,7 @@ async fn a_node_that_is_silent_for_half_a_minute_does_not_reset_the_backoff() {
     let indexer = spawn(config, Arc::new(SqliteStore::open_in_memory().unwrap()));
     let mut health = indexer.health.clone();
     let fourth = |h: &Health| matches!(h.conn, Conn::Reconnecting { attempt: 4, .. });
-    // Virtual time: it passes at once while nothing else happens.
+    // Paused time: it advances at once while all tasks are idle.
     let waited = tokio::time::timeout(Duration::from_secs(3_600), health.wait_for(fourth)).await;
     assert!(waited.is_ok(), "{:?}", indexer.health.borrow());
 }
@@ -164,7 +164,7 @@ async fn an_impossible_slot_ends_only_the_connection() {
     let (fake, store, indexer) = started().await;
     for nonsense in [u64::MAX, 1 << 63] {
         fake.state().hold = true;
-        fake.tell(key(1), nonsense, PROGRAM_ID, &bytes(&record(1, Migrated)));
+        fake.notify(key(1), nonsense, PROGRAM_ID, &bytes(&record(1, Migrated)));
         let seen = health(&indexer, "it is noticed", is_reconnecting).await;
         let error = seen.error.unwrap();
         assert!(error.contains("websocket") && error.contains("which cannot be"), "{error}");

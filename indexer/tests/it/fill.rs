@@ -1,4 +1,4 @@
-//! The first load: everything that was sent, or nothing, and the same as if it had come in batches.
+//! The first load: all rows or none, with the same result as batches.
 use std::sync::Arc;
 
 use indexer::{Batch, Fill, MirrorStore, Quarantined, RecordQuery, Run, Store, Update};
@@ -14,7 +14,7 @@ use crate::{
     on_both_stores,
 };
 
-/// An address whose first bytes say nothing about its order among `n`.
+/// An address whose byte order differs from the order of `n`.
 fn address(n: u32) -> Pubkey {
     let mut address = [3; 32];
     address[..2].copy_from_slice(&n.wrapping_mul(40_503).to_be_bytes()[2..]);
@@ -44,7 +44,7 @@ async fn fill(store: &dyn Store, run: &Run, rows: Vec<Update>) -> Option<u64> {
     let (sender, receiver) = mpsc::channel(2);
     let sending = async move {
         for part in rows.chunks(100) {
-            // A store that takes nothing hangs up.
+            // A store that refuses the load drops the receiver.
             if sender.send(Fill::Rows(part.to_vec(), vec![])).await.is_err() {
                 return;
             }
@@ -99,7 +99,7 @@ on_both_stores! {
         assert_eq!(store.full_rows(None, 9).await.unwrap(), []);
         assert!(store.progress(false).await.unwrap().is_empty());
         assert_eq!(store.quarantined().await.unwrap(), []);
-        // One whose future is dropped in the middle.
+        // Its future is dropped in the middle.
         let (sender, receiver) = mpsc::channel(1);
         let filling = {
             let store = Arc::clone(&store);
@@ -122,7 +122,7 @@ on_both_stores! {
     async fn records_page_completely_in_order_after_a_first_load(place) {
         let store = place.open().await;
         fill(&*store, &RUN, snapshot(700)).await;
-        // As a screen pages: by status and over all, with limits that cut anywhere.
+        // Pages as a screen does, by status and over all, with limits that cut anywhere.
         for status in AccountStatus::ALL.map(Some).into_iter().chain([None]) {
             let (mut after, mut seen) = (None, vec![]);
             loop {
@@ -181,7 +181,7 @@ mod on_postgres {
         for _ in 0..3 {
             sender.send(Fill::Rows(snapshot(900), vec![])).await.unwrap();
         }
-        // Readers see what there is, which is nothing, and do not wait.
+        // Readers see an empty mirror and do not wait.
         assert_eq!(store.rows(None, 9).await.unwrap(), []);
         assert!(store.view().await.unwrap().proposals.is_empty());
         place

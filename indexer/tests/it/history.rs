@@ -1,4 +1,4 @@
-//! The audit log from transaction history: exact, in order, and the same however it was read.
+//! The audit log from transaction history: complete, ordered, independent of how it was read.
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use indexer::{SourceConfig, Store, backfill_once, spawn};
@@ -89,7 +89,7 @@ async fn history_of_another_cluster_is_never_logged() {
     fake.set(key(1), bytes(&record(1, Migrated)));
     let indexer = spawn(fake.config(), Arc::clone(&store));
     live(&indexer).await;
-    // The websocket still stands: only the reading itself can notice.
+    // The websocket stays open, so only the read itself can notice.
     let slot = {
         let mut state = fake.state();
         state.genesis = [8; 32];
@@ -112,7 +112,7 @@ async fn history_of_another_cluster_is_never_logged() {
     indexer.shutdown().await;
 }
 
-/// 60 transactions with a vote each, three in each slot from 11 on.
+/// 60 transactions with one vote each, three per slot from slot 11 on.
 fn long() -> Vec<Tx> {
     (1..=60u8).map(|n| tx(10 + u64::from(n.div_ceil(3)), n, vec![vote(n, 1)])).collect()
 }
@@ -146,7 +146,7 @@ async fn a_node_without_the_logs_last_slot_is_refused() {
     (fake.state().ticks, fake.state().slot, fake.state().finalized) = (false, 100, 15);
     backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
     let before = head(&store).await;
-    // Slots 16 to 19 are gone: what it still lists does not join what is known.
+    // Slots 16 to 19 are gone, so the list no longer reaches the log's last slot.
     fake.state().history.retain(|tx| tx.slot > 19);
     fake.state().finalized = 60;
     let error = backfill_once(fake.config(), Arc::clone(&store)).await.unwrap_err().to_string();

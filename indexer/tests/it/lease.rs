@@ -1,4 +1,4 @@
-//! Two must not write one store: the lease, the fencing number, and users who may only read.
+//! Two processes must not write one store: the lease, the fencing token, and read-only users.
 use std::sync::Arc;
 
 use indexer::{
@@ -37,7 +37,7 @@ fn announcement() -> Announcement {
     }
 }
 
-/// Every write of an indexer, each of which must say who has taken the store over.
+/// Every write of an indexer must fail and name the new owner.
 async fn every_write_is_fenced(store: &dyn Store, old: &Run, owner: &str) {
     let present = Arc::new(PubkeySet::default());
     let (sender, rows) = tokio::sync::mpsc::channel(1);
@@ -92,7 +92,7 @@ on_both_stores! {
     async fn a_held_lease_refuses_others_and_names_its_holder(place) {
         let store = place.open().await;
         let run = begin(&*store, "desk one").await.unwrap();
-        // Another process, as far as a store can tell: a store of its own.
+        // A second store instance stands for another process.
         if place.is_postgres() {
             let other = place.open().await;
             let error = begin(&*other, "desk two").await.unwrap_err();
@@ -121,7 +121,7 @@ on_both_stores! {
     async fn an_expired_lease_can_be_taken_and_fences_its_holder(place) {
         let store = place.open().await;
         let old = begin(&*store, "desk one").await.unwrap();
-        // As if its holder had been silent for longer than the lease.
+        // As if the holder had not renewed it in time.
         place.sql("UPDATE mirror_state SET lease_until = 1").await.unwrap();
         let lease = store.state().await.unwrap().lease.unwrap();
         assert!(lease.left.is_zero(), "{lease:?}");
@@ -174,7 +174,7 @@ mod on_postgres {
     use super::*;
     use crate::common::Place;
 
-    /// The store's address for a user `name` who may only read.
+    /// The store's address for a new read-only user `name`.
     async fn reader(place: &Place, name: &str, grant: &str) -> String {
         let sql = format!(
             "DROP ROLE IF EXISTS {name}; CREATE ROLE {name} LOGIN PASSWORD 'reader'; {grant}"
@@ -247,7 +247,7 @@ mod on_postgres {
         raw_sql("BEGIN; SELECT * FROM mirror_state FOR UPDATE").execute(&mut other).await.unwrap();
         let error = store.apply(&run, batch(1, 10)).await.unwrap_err();
         assert!(error.is_transient(), "{error}");
-        // Reading goes on meanwhile.
+        // Reads still work.
         assert_eq!(store.state().await.unwrap().run_id, run.id);
         raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
         store.apply(&run, batch(1, 10)).await.unwrap();
@@ -261,7 +261,7 @@ mod on_postgres {
         let store = place.open().await;
         let run = begin(&*store, "desk one").await.unwrap();
         let mut other = PgConnection::connect(&place.url()).await.unwrap();
-        // Nobody reads version records now; whoever tries waits.
+        // Locks the version records, so that readers of them wait.
         raw_sql("BEGIN; LOCK TABLE quarantine IN ACCESS EXCLUSIVE MODE")
             .execute(&mut other)
             .await

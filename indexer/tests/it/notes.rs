@@ -1,4 +1,4 @@
-//! Notes about what happened here, and what is thrown away after a while.
+//! Notes of the local log, and retention.
 use std::sync::Arc;
 
 use indexer::{Announcement, Batch, Marks, Retention, Sent, replay::complete};
@@ -10,7 +10,7 @@ use crate::{
     on_both_stores,
 };
 
-/// Slots of a day of 400 ms slots.
+/// Slots per day at 400 ms.
 const DAY: u64 = 216_000;
 
 fn said(n: u8, slot: u64) -> Announcement {
@@ -48,13 +48,13 @@ on_both_stores! {
             let present = Arc::new(left.iter().map(|n| key(*n)).collect());
             complete(&*store, &RUN, slot, present).await.unwrap();
         };
-        // The multisig and one record at 100, another record within the last day.
+        // The multisig and one record closed at 100, another record within the last day.
         close(100, &[2, 3]).await;
         close(9 * DAY, &[3]).await;
         for (n, slot) in [(1, 100), (2, 101), (3, 102), (4, 9 * DAY)] {
             store.enqueue(&RUN, &said(n, slot)).await.unwrap();
         }
-        // One is taken, one is dead, one still waits.
+        // One was delivered, one is a dead letter, one still waits.
         store.hook("multisig", 0).await.unwrap();
         store.hook_sent("multisig", 1, &Sent::Taken).await.unwrap();
         let dead = Sent::Dead { error: "no".into(), at_ms: 1 };

@@ -1,4 +1,4 @@
-//! What a store says when it is opened with the wrong thing, and what it keeps.
+//! Errors when a store is opened wrongly, and values that survive a restart.
 use indexer::{LocalLog, MirrorStore, PostgresStore, SentRow, SqliteStore, StoreError};
 
 use crate::{
@@ -124,7 +124,7 @@ fn an_uncreatable_folder_is_named() {
 
 #[tokio::test]
 async fn an_unreachable_database_is_named_without_its_password() {
-    // No test's server gets this port.
+    // No test server uses this port.
     let url = "postgres://ada:s3cret@127.0.0.1:9/mirror";
     let error = PostgresStore::connect(url).await.err().unwrap();
     assert!(error.is_transient(), "{error}");

@@ -1,5 +1,4 @@
-//! The outbox: what gets into it with the events, what each webhook is told of, and what becomes of
-//! what a webhook would not take.
+//! The outbox: announcements of events, positions of webhooks, dead letters.
 use anchor_lang::Event;
 use indexer::{
     Announcement, AuditEntry, Run, Sent,
@@ -98,7 +97,7 @@ on_both_stores! {
         store.hook_sent("multisig", rows[2].id, &Sent::Taken).await.unwrap();
         let done = store.hook("multisig", 0).await.unwrap();
         assert_eq!((done.next_id, done.attempts, done.last_error), (rows[2].id + 1, 0, None));
-        // A process that was slower.
+        // A slower process records an older row.
         for late in [Sent::Taken, again(9), Sent::Dead { error: "late".into(), at_ms: 9 }] {
             store.hook_sent("multisig", rows[1].id, &late).await.unwrap();
         }

@@ -1,5 +1,5 @@
-//! A Postgres server that takes no writes for a while, as one does that is changed for another: nothing
-//! ends by that, and everything goes on by itself.
+//! A Postgres server that refuses writes for a while, as during a failover: the mirror does not end, and
+//! resumes by itself.
 use indexer::{Conn, Health, IndexerError, PostgresStore, Reason, StoreError, backfill_once};
 use upgrade_manager::state::AccountStatus::{Migrated, Pending, Verified};
 
@@ -65,7 +65,7 @@ async fn after_a_pause_one_of_two_mirrors_writes_and_one_stands_by() {
     second.health("it follows", |h| matches!(h.conn, Conn::Following { .. })).await;
     place.takes_writes(false).await;
     first.health("the writer says so", says_so).await;
-    // Its lease runs out, for it cannot be renewed.
+    // Its lease expires because it cannot be renewed.
     second.health("the other one cannot take over", says_so).await;
     first.fake.set(key(1), bytes(&record(1, Verified)));
     place.takes_writes(true).await;
@@ -92,7 +92,7 @@ async fn a_single_read_waits_for_the_server() {
     let fake = FakeSolana::start().await;
     fake.set(key(1), bytes(&record(1, Pending)));
     let reading = tokio::spawn(backfill_once(fake.config(), place.open().await));
-    // Asked for only after the store has refused.
+    // Read only after the store has refused the lease.
     until("it waits", || async { fake.state().asked("getSlot") > 0 }).await;
     place.takes_writes(true).await;
     assert_eq!(reading.await.unwrap().unwrap().accounts, 1);
@@ -104,7 +104,7 @@ async fn a_waiting_single_read_refuses_another_clusters_mirror() {
     let Some(place) = Place::postgres().await else { return };
     let other = FakeSolana::start().await;
     other.state().genesis = [8; 32];
-    // Far in front: as its own cluster's mirror it would count as up to date.
+    // Far ahead: a mirror of the right cluster would count as up to date.
     other.state().slot = 5_000;
     backfill_once(other.config(), place.open().await).await.unwrap();
     place.takes_writes(false).await;

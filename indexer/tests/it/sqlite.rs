@@ -1,4 +1,4 @@
-//! What only a file can meet: a lock, a full device, a folder that may not be written.
+//! Faults of files: a lock, a full device, a read-only folder.
 use std::{
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::Path,
@@ -23,10 +23,10 @@ use crate::common::{
     fixtures::{PROGRAM_ID, RUN, bytes, key, record, record_update, update},
 };
 
-/// What a child of these tests is to do: the name of a test, and a path.
+/// The task of a child process: the name of a test, and a path.
 const CHILD: &str = "INDEXER_TEST_SQLITE_CHILD";
 
-/// The path for this test if this process is a child that runs it.
+/// The path for `test`, if this process is a child that runs it.
 fn job(test: &str) -> Option<String> {
     let job = std::env::var(CHILD).ok()?;
     job.strip_prefix(test)?.strip_prefix(' ').map(str::to_owned)
@@ -71,7 +71,7 @@ async fn a_dropped_or_ended_run_frees_the_file() {
     let run = begin(&first).await.unwrap();
     let error = begin(&second).await.unwrap_err();
     assert!(matches!(&error, StoreError::Leased { owner, .. } if owner == "one"), "{error}");
-    // The system lets go of the lock with the process; the lease has not run out.
+    // The system released the lock with the process; the lease has not expired.
     drop(first);
     assert!(second.state().await.unwrap().lease.unwrap().left > std::time::Duration::ZERO);
     let next = begin(&second).await.unwrap();
@@ -91,10 +91,10 @@ async fn a_dropped_store_leaves_a_complete_file() {
     assert_eq!(copy.open().await.rows(None, 9).await.unwrap().len(), 1);
 }
 
-/// Runs this binary's `test` as a user who owns nothing, in a folder that user may not write.
+/// Runs this binary's `test` as a user without rights, in a folder that it may not write.
 fn as_unprivileged_user(test: &str, place: &Place) {
     let folder = place.path().parent().unwrap().to_owned();
-    // The binary may lie where a stranger may not look.
+    // That user may not be allowed to read the binary's folder.
     let binary = folder.join("test-binary");
     if !binary.exists() {
         std::fs::copy(std::env::current_exe().unwrap(), &binary).unwrap();
@@ -111,7 +111,7 @@ fn as_unprivileged_user(test: &str, place: &Place) {
             .gid(65_534)
             .output();
         match started {
-            // Another test's child still has the copy open from before it became what it is.
+            // "Text file busy": a child of another test, forked meanwhile, still has the copy open.
             Err(e) if e.kind() == std::io::ErrorKind::ExecutableFileBusy => {
                 std::thread::yield_now();
             }
@@ -149,7 +149,7 @@ async fn a_read_only_user_reads_beside_and_after_a_writer() {
     let read_only = SqliteStore::open_read_only(place.path()).unwrap();
     assert!(read_only.read_only() && !store.read_only());
     drop(read_only);
-    // Only root can become somebody else.
+    // Only root can change the user.
     if std::fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0)
     {
         as_unprivileged_user(name, &place);
@@ -171,7 +171,7 @@ async fn a_read_only_user_reads_beside_and_after_a_writer() {
 async fn a_read_only_user_refuses_another_clusters_or_programs_mirror() {
     let (place, other) = (Place::sqlite(), FakeSolana::start().await);
     other.state().genesis = [8; 32];
-    // Far in front: as its own cluster's mirror it would count as up to date.
+    // Far ahead: a mirror of the right cluster would count as up to date.
     other.state().slot = 5_000;
     backfill_once(other.config(), place.open().await).await.unwrap();
     let reader = || -> Arc<dyn Store> {
@@ -206,7 +206,7 @@ fn hundred(batch: u8) -> Batch {
     Batch { updates: (0..100).map(one).collect(), ..Batch::default() }
 }
 
-/// Fills the device below `folder`, makes room, and goes on.
+/// Fills the device below `folder`, frees space, and resumes.
 async fn fills_its_device(folder: &Path) {
     let ballast = folder.join("ballast");
     std::fs::write(&ballast, vec![1; 300 << 10]).unwrap();
@@ -242,7 +242,7 @@ async fn a_full_device_keeps_whole_batches_and_writing_resumes() {
     if let Some(path) = job(name) {
         return fills_its_device(Path::new(&path)).await;
     }
-    // A real device of two megabytes, seen by the child alone.
+    // A real device of two megabytes, mounted only for the child.
     let dir = tempfile::tempdir().unwrap();
     let inside = |script: &str| {
         let mut command = Command::new("unshare");

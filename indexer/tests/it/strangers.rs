@@ -1,6 +1,5 @@
-//! What anybody can put into the manager's history, and what a provider can make of an account: no
-//! single transaction and no field that nobody reads stops the mirror, and the audit log never goes
-//! on over a hole.
+//! Foreign input: transactions that anybody can add to the manager's history, and odd account formats of
+//! providers. None of them stops the mirror, and the audit log never continues after a hole.
 use std::sync::Arc;
 
 use indexer::{Reason, Store, audit::trouble, backfill_once, refresh_once};
@@ -24,7 +23,7 @@ fn of_version(version: u64, tx: Tx) -> Tx {
     Tx { version, ..tx }
 }
 
-/// Three votes; the second is in a transaction of this `version`.
+/// Three votes, the second in a transaction of this `version`.
 fn past(version: u64) -> Vec<Tx> {
     vec![
         tx(10, 1, vec![vote(1, 1)]),
@@ -67,13 +66,13 @@ on_both_stores! {
             mirror.equal("the list is read").await;
             fake.set(key(1), bytes(&record(1, Verified)));
             mirror.equal("the messages of both subscriptions are read").await;
-            // Proposals have a subscription of their own.
+            // Proposals are watched individually.
             fake.set(key(60), bytes(&proposal(ProposalStatus::Active)));
             mirror.equal("a new proposal is read").await;
             fake.set(key(60), bytes(&proposal(ProposalStatus::Rejected)));
             mirror.equal("its messages are read").await;
             mirror.end().await;
-            // One answer for each account, where lists are refused.
+            // Lists are refused, so each account is read by address.
             fake.state().most = Some((0, crate::common::fake::What::KEY_EXCLUDED));
             fake.set(key(1), bytes(&record(1, Migrated)));
             let store = place.open().await;
@@ -102,7 +101,7 @@ on_both_stores! {
             assert_eq!(trouble(&*store).await.unwrap(), Some(said.clone()));
             let log = read(&store).await;
             assert_eq!(log.iter().map(|r| r.1).collect::<Vec<_>>(), [10], "up to the gap, not over it");
-            // Whoever asked for the history is refused, in the same words.
+            // A command that reads the history gets the same error.
             let error = backfill_once(fake.config(), Arc::clone(&store)).await.unwrap_err();
             assert_eq!(error.to_string(), said);
         }

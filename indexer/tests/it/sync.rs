@@ -1,5 +1,4 @@
-//! Stream and snapshot together, against a scripted node: whatever the order, the mirror ends
-//! equal.
+//! Stream and snapshot against a scripted node: in any order, the mirror ends equal.
 use std::{sync::Arc, time::Duration};
 
 use indexer::{Conn, SourceConfig, SqliteStore, Store, backfill_once, spawn};
@@ -132,7 +131,7 @@ async fn a_snapshot_of_another_cluster_is_not_merged() {
     live(&indexer).await;
     {
         let mut state = fake.state();
-        (state.genesis, state.tells) = ([8; 32], false);
+        (state.genesis, state.notifies) = ([8; 32], false);
     }
     fake.set(key(2), bytes(&record(2, Pending)));
     until("the mirror gives up", || async {

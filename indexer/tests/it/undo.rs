@@ -1,4 +1,4 @@
-//! What an orphaned slot wrote is undone, and what the stream said was closed is closed.
+//! Undo of orphaned slots, and closes by the stream.
 use std::sync::Arc;
 
 use indexer::{Applied, Batch, Close, Marks, Store, Update, replay};
@@ -24,7 +24,7 @@ async fn root(store: &Arc<dyn Store>, slot: u64) {
     store.keep(&RUN, Marks { root: Some(slot), ..Marks::default() }).await.unwrap();
 }
 
-/// What is kept of account `n`: status, slot, slot of its closing. Counters must agree with rows.
+/// The row of account `n`: status, slot, closing slot. Also checks the counters.
 async fn seen(store: &Arc<dyn Store>, n: u8) -> Option<(AccountStatus, u64, Option<u64>)> {
     assert_eq!(store.progress(false).await.unwrap(), store.progress(true).await.unwrap());
     let rows = store.full_rows(None, 100).await.unwrap();
@@ -164,7 +164,7 @@ on_both_stores! {
         let store = place.open().await;
         told(&store, vec![record_update(1, Pending, 4, 0)]).await;
         told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
-        // The same content, read at 12: it is so without slot 10 as well.
+        // A snapshot at 12 confirms the same content, so it does not depend on slot 10.
         let read = told(&store, vec![record_update(1, Migrated, 12, 0)]).await;
         assert_eq!((read.written, read.unchanged), (0, 1));
         store.undo(&RUN, &[10]).await.unwrap();

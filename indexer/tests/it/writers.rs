@@ -1,4 +1,4 @@
-//! Who writes, who follows, and what becomes of a writer that has lost its place.
+//! Writer, standby, and fenced writers.
 use std::{sync::Arc, time::Duration};
 
 use indexer::{Conn, Marks, Mirror, Reason, StoreError, backfill_once, spawn, webhooks::Delivery};
@@ -85,7 +85,7 @@ on_both_stores! {
         live(&indexer).await;
         until("it announces", || async { !store.hooks().await.unwrap().is_empty() }).await;
         let old = indexer::Run { id: store.state().await.unwrap().run_id, ..indexer::Run::default() };
-        // As if this process had slept past its lease, and another had found it free.
+        // As if this process had slept past its lease and another had taken it.
         let taken = "UPDATE mirror_state SET run_id = run_id + 1, lease_owner = 'another',
             lease_until = lease_until + 3600000";
         place.sql(taken).await.unwrap();
@@ -97,10 +97,10 @@ on_both_stores! {
             let seen = seen.await;
             assert!(seen.reasons.contains(&Reason::Fenced), "{seen:?}");
             assert_eq!(store.rows(None, 9).await.unwrap()[0].raw, bytes(&record(1, Pending)));
-            // The other one ends.
+            // The other process ends.
             place.sql("UPDATE mirror_state SET lease_until = 1").await.unwrap();
         }
-        // In a file the lock says that no other process lives.
+        // With SQLite, the free file lock shows that no other process is alive.
         until("it goes on under a new run", || async {
             store.state().await.unwrap().run_id > old.id + 1 && equal(&store, &fake).await
         })
@@ -108,7 +108,7 @@ on_both_stores! {
         health(&indexer, "all is well", |h| h.conn == Conn::Live && h.is_healthy()).await;
         let refused = store.keep(&old, Marks::default()).await.unwrap_err();
         assert!(matches!(refused, StoreError::Fenced { .. }), "{refused}");
-        // What belongs to a run begins again with the new one.
+        // The state of a run starts anew with the next run.
         let expired = ProposalExpired { proposal: key(60), program: key(50) };
         let slot = fake.state().finalized + 2;
         fake.state().history.push(tx(slot, 1, vec![emitted(&expired)]));

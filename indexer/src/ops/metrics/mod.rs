@@ -337,7 +337,7 @@ mod tests {
     ];
 
     #[test]
-    fn every_documented_name_is_in_the_text_with_what_was_counted() {
+    fn every_documented_metric_is_encoded_with_its_count() {
         let m = Metrics::new();
         m.updates(Some(AccountKind::AccountVersion), Source::Stream, 3);
         m.applied(2);

@@ -1,4 +1,4 @@
-//! Connections that only look alive, that end, or that leave something out.
+//! Connections that only look alive, end, or skip changes.
 use std::time::Duration;
 
 use indexer::SourceConfig;
@@ -17,14 +17,14 @@ use crate::{
     on_both_stores,
 };
 
-/// Accounts change, one is closed, and nobody is told.
+/// Changes accounts and closes one, without notifications.
 fn change_silently(fake: &FakeSolana) {
-    fake.state().tells = false;
+    fake.state().notifies = false;
     fake.set(key(1), bytes(&record(1, Migrated)));
     fake.set(key(30), bytes(&record(30, Verified)));
     fake.close_account(&key(2));
     fake.tick();
-    fake.state().tells = true;
+    fake.state().notifies = true;
 }
 
 on_both_stores! {
@@ -61,7 +61,7 @@ on_both_stores! {
     }
 
     async fn hazard_07_a_busy_socket_answers_no_ping(place) {
-        // Many times the length of a slot: also on a busy machine one comes between two pings.
+        // Many slots long, so that even on a busy machine a slot arrives between two pings.
         let pings = |c| SourceConfig { ping: Duration::from_millis(400), ..c };
         let mirror = Mirror::start_with(place, 5, pings).await;
         let fake = &mirror.fake;
@@ -83,15 +83,15 @@ on_both_stores! {
         let mirror = Mirror::of(fake.clone(), place, probing).await;
         live(&mirror.indexer).await;
         for round in 2..=3 {
-            // Slots go on; what happens to accounts is not told.
-            fake.state().tells = false;
+            // Slots continue, account notifications do not.
+            fake.state().notifies = false;
             fake.tick();
             let mut moved = program(round);
             moved.counters.migrated += u32::from(round);
             fake.set(key(41), bytes(&moved));
             fake.set(key(1), bytes(&record(1, if round == 2 { Migrated } else { Verified })));
             mirror.equal("the probe finds it, and everything is read again").await;
-            fake.state().tells = true;
+            fake.state().notifies = true;
         }
         assert!(fake.state().snapshots >= 3);
         mirror.end().await;
@@ -113,7 +113,7 @@ on_both_stores! {
         fake.state().snapshot_hold = Some(10);
         fake.state().hold = false;
         until("the gap is being read", || async { fake.state().held == 1 }).await;
-        // Slots become final meanwhile, and the socket tells of them.
+        // Slots become final meanwhile and are sent on the socket.
         let slot = fake.state().slot;
         until("time passes", || async { fake.state().slot > slot + 40 }).await;
         let state = mirror.store.state().await.unwrap();
@@ -121,7 +121,7 @@ on_both_stores! {
         fake.state().snapshot_hold = None;
         live(&mirror.indexer).await;
         mirror.equal("the gap is closed").await;
-        mirror.like_a_fresh_one().await;
+        mirror.equals_a_fresh_one().await;
         until("the frontier moves on", || async {
             mirror.store.state().await.unwrap().frontier_slot > slot
         })
@@ -159,7 +159,7 @@ on_both_stores! {
         let mirror = Mirror::of(fake, place, |c| c).await;
         live(&mirror.indexer).await;
         mirror.equal("what was missed is there, closes too").await;
-        mirror.like_a_fresh_one().await;
+        mirror.equals_a_fresh_one().await;
         mirror.end().await;
     }
 }

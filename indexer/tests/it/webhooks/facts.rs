@@ -1,4 +1,4 @@
-//! What the mirror adds to a fact, and how a veto is told from other ways to cancel.
+//! Completion of announcements from the mirror, and detection of a veto.
 use std::collections::BTreeMap;
 
 use indexer::{
@@ -31,7 +31,7 @@ fn said(kind: &str, detail: Detail) -> OutboxRow {
     OutboxRow { id: 1, announcement }
 }
 
-/// How the cancelling of `p` by `key(by)` is announced.
+/// The announcement kind when `key(by)` cancels `p`.
 fn kind(p: UpgradeProposal, by: u8) -> AnnouncementKind {
     let view = View { proposals: vec![row(p)], ..View::default() };
     Fact::new(&cancelled(by), &view).unwrap().kind
@@ -39,7 +39,7 @@ fn kind(p: UpgradeProposal, by: u8) -> AnnouncementKind {
 
 #[test]
 fn a_veto_is_distinguished_from_a_withdrawal_and_a_vote() {
-    // Proposed by 1, one vote, of 2.
+    // Proposed by 1, with one vote by 2.
     let p = || proposal(ProposalStatus::Cancelled);
     assert_eq!(kind(p(), 9), AnnouncementKind::Vetoed);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! From the chain to the receiver: a mirror that runs, and one that only follows it.
+//! From the chain to the receiver, with a writing mirror and a standby.
 use std::sync::Arc;
 
 use indexer::{Conn, Mirror, webhooks::Delivery};

@@ -1,5 +1,4 @@
-//! Announcements against a receiver that signs nothing off by itself: order, repetition, giving up,
-//! and what must never leave this machine.
+//! Delivery against a scripted receiver: order, repetition, dead letters, and secrets that must not leak.
 mod facts;
 mod live;
 mod ready;
@@ -25,7 +24,7 @@ use crate::{
 
 const SECRET: &str = "a secret that only two know";
 
-/// A fact of its own, in slot 1,000 + `n`.
+/// A distinct announcement in slot 1,000 + `n`.
 pub fn fact(n: u8) -> Announcement {
     Announcement {
         event_id: derived(AnnouncementKind::Expired, Some(&key(n)), 0),
@@ -46,7 +45,7 @@ pub fn hook(spec: &Spec) -> Hook {
     Target::new(spec).unwrap().with(secret)
 }
 
-/// Fast enough for a test, with as many attempts as the real one.
+/// Short waits for tests, with the real number of attempts.
 pub fn fast() -> Pace {
     let ms = Duration::from_millis;
     Pace { first: ms(1), cap: ms(20), attempts: 10, idle: ms(50), gather: ms(1) }
@@ -84,7 +83,7 @@ impl Running {
         tokio::time::timeout(TEST_TIMEOUT, self.task).await.unwrap().unwrap();
     }
 
-    /// As a kill does it.
+    /// Ends it like a kill.
     fn kill(self) {
         self.task.abort();
     }
@@ -100,7 +99,7 @@ fn numbers(receiver: &Receiver) -> Vec<u64> {
     receiver.got().iter().map(|r| r.json()["proposal_id"].as_u64().unwrap()).collect()
 }
 
-/// Waits until `hook` has been told of everything.
+/// Waits until `hook` has received everything.
 async fn done(store: &Arc<dyn Store>, hook: &str) {
     until("everything was told", || async {
         let last = store.outbox(0, 1_000).await.unwrap().last().map_or(0, |r| r.id);
@@ -120,7 +119,7 @@ on_both_stores! {
         running.end().await;
         assert_eq!(numbers(&receiver), (1..=71).collect::<Vec<_>>());
         for request in receiver.got() {
-            // With a library of its own, as a receiver would do it.
+            // Checked with another library, as a receiver would.
             let header = |name: &str| request.headers.get(name).unwrap().clone();
             let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
             mac.update(format!("{}.", header("x-control-room-timestamp")).as_bytes());
@@ -182,7 +181,7 @@ on_both_stores! {
             assert!(counted.contains(line), "{line} is missing in {counted}");
         }
         running.end().await;
-        // By hand, as the command does it.
+        // As the retry command does.
         let hook = hook(&spec("multisig", receiver.url()));
         assert!(webhooks::retry(&store, &hook, &BTreeMap::new(), &dead[0]).await.is_ok());
         assert_eq!(receiver.got().last().unwrap().body, receiver.got()[0].body);
@@ -208,7 +207,7 @@ on_both_stores! {
         let (store, receiver) = (place.open().await, Receiver::start([Reply::status(200), Reply::Hang]).await);
         put(&store, 1..=3).await;
         let running = Running::start(&store, vec![hook(&spec("multisig", receiver.url()))]);
-        // The second message has arrived, and nobody has noted that.
+        // The second message has arrived but is not recorded.
         until("the second arrives", || async { receiver.count() == 2 }).await;
         running.kill();
         let again = place.open().await;
@@ -234,7 +233,7 @@ on_both_stores! {
         done(&store, "multisig").await;
         running.end().await;
         assert_eq!(store.dead_letters().await.unwrap()[0].attempts, 10);
-        // At most the one that was cut off by each end.
+        // At most one repeated message per restart.
         assert!((10..=12).contains(&receiver.count()), "{}", receiver.count());
     }
 
@@ -351,7 +350,7 @@ on_both_stores! {
         let running = Running::start(&store, vec![hook(&closed)]);
         done(&store, "multisig").await;
         running.end().await;
-        // Nobody listens any more.
+        // The receiver is gone.
         closed.name = "closed".to_owned();
         drop(receiver);
         let running = Running::start(&store, vec![hook(&closed)]);

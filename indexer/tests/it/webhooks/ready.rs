@@ -1,4 +1,4 @@
-//! What falls due without an event: only from what is final, and once ever.
+//! Due announcements without an event: only from final data, and only once.
 use std::{sync::Arc, time::Instant};
 
 use indexer::{
@@ -103,7 +103,7 @@ fn a_paused_multisig_is_ready_only_after_the_final_end_of_the_pause() {
     assert_eq!(kinds(&paused, &none, now(ETA + 9), slot), ["Ready"], "it was lifted");
     paused.multisigs[0].slot = slot + 1;
     assert_eq!(kinds(&paused, &none, now(ETA + 9), slot), nothing, "lifting may not stay");
-    // What a multisig decides about itself is not paused.
+    // A pause does not stop proposals about the multisig itself.
     let multisig = GovernanceProposal {
         approved_slot: 100,
         eta: ETA,

@@ -158,7 +158,7 @@ proptest! {
     }
 
     #[test]
-    fn an_order_inside_a_slot_that_changes_from_call_to_call_hides_nothing(
+    fn a_changing_order_within_a_slot_hides_nothing(
         slots in prop::collection::vec(1u64..12, 0..60), more in 1usize..5, turn in 1usize..6,
     ) {
         // The page holds two slots in full, as a thousand does on any chain.
