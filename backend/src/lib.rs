@@ -1,6 +1,6 @@
 //! The backend: everything between an operator's decision and the chain. [`Backend::prepare`] reads the
 //! chain and shows what a verb would do; [`Backend::submit`] reads it again and signs only when nothing that
-//! was shown has changed.
+//! was shown has changed. [`SetupManager`] does the same for what comes before a proposal and after its end.
 //!
 //! The backend draws nothing, reads no mirror, and never imports the indexer. It repeats no rule that
 //! `upgrade-manager` states: it calls the program's own functions.
@@ -75,7 +75,7 @@ pub use rollback::RollbackHandler;
 pub use setup::{
     buffer::BufferView,
     governance::MultisigProposalRequest,
-    manager::{SetupManager, SetupPreflight, SetupReceipt},
+    manager::{SetupManager, SetupPreflight},
     upload::UploadRequest,
 };
 pub use solana_signature::Signature;

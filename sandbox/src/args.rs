@@ -5,7 +5,7 @@ use clap::Parser;
 
 use crate::chain::records::MAX_RECORDS;
 
-/// Milliseconds of a slot while a person watches.
+/// Milliseconds of a slot in an interactive run.
 pub const DEFAULT_SLOT_MS: u64 = 400;
 /// Milliseconds of a slot in a headless run.
 pub const HEADLESS_SLOT_MS: u64 = 50;
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn people_get_slow_slots_and_machines_fast_ones() {
+    fn interactive_runs_get_slow_slots_and_headless_runs_fast_ones() {
         let args = |line: &str| Args::try_parse_from(line.split(' ')).unwrap();
         assert_eq!(args("sandbox").slot_ms(), DEFAULT_SLOT_MS);
         assert_eq!(args("sandbox --headless").slot_ms(), HEADLESS_SLOT_MS);

@@ -32,7 +32,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Does the work until it ends or a signal arrives. A signal is not a failure.
+/// Runs until the work or stdin ends, or a signal arrives. A signal is not a failure.
 async fn run_until_stopped(args: &Args) -> Result<()> {
     let mut stop = StopSignals::listen()?;
     tokio::select! {
@@ -86,7 +86,7 @@ fn print_ready(world: &World) -> io::Result<()> {
     out.flush()
 }
 
-/// The folder of this run: a given one stays, a temporary one goes with the process.
+/// The folder of this run: a given one stays, a temporary one is removed at the end.
 enum DataDir {
     Given(PathBuf),
     Temporary(tempfile::TempDir),

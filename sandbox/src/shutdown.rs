@@ -38,12 +38,13 @@ impl StopSignals {
 /// No thread is left to read it.
 pub async fn stdin_closed() -> Result<()> {
     let (ended, end) = oneshot::channel();
-    // A thread of its own: the runtime would wait for its own reader before it lets the process go.
+    // A plain thread, because the runtime would wait for its own stdin reader at the end of the
+    // process.
     std::thread::Builder::new()
         .name("stdin".into())
         .spawn(move || {
             let (mut stdin, mut nothing) = (std::io::stdin().lock(), [0; 256]);
-            // Input is ignored; only its end counts.
+            // Input is ignored; only the end of stdin matters.
             while matches!(stdin.read(&mut nothing), Ok(n) if n > 0) {}
             let _ = ended.send(());
         })

@@ -39,23 +39,23 @@ async fn the_seeded_chain_holds_what_it_says() {
     use anchor_lang::AccountDeserialize;
     let dir = tempfile::tempdir().unwrap();
     let world = World::create(&setup(dir.path(), 9)).await.unwrap();
-    let scene = ProposalContext::load(&world.gateway, world.seeded.as_ref().unwrap().proposal)
+    let context = ProposalContext::load(&world.client, world.seeded.as_ref().unwrap().proposal)
         .await
         .unwrap();
 
-    let multisig = &scene.multisig;
+    let multisig = &context.multisig;
     assert_eq!((multisig.threshold, multisig.timelock, multisig.members.len()), (3, 48 * 3600, 5));
     for (member, saved) in multisig.members.iter().zip(&world.keys.members) {
         assert_eq!(member.key, saved.signer.pubkey());
     }
-    assert_eq!((scene.state.version, scene.state.phase), (1, Phase::Steady));
-    let proposal = &scene.proposal;
+    assert_eq!((context.state.version, context.state.phase), (1, Phase::Steady));
+    let proposal = &context.proposal;
     assert_eq!(proposal.status, ProposalStatus::Active);
     assert_eq!(proposal.ballot.count(Choice::Approve), 1);
     assert_eq!(proposal.terms.manifest.count, 9);
-    assert_eq!(proposal.terms.genesis_hash, world.gateway.genesis_hash());
+    assert_eq!(proposal.terms.genesis_hash, world.client.genesis_hash());
 
-    let vaults = AccountSnapshot::take(&world.gateway, &demo_vault::ID).await.unwrap();
+    let vaults = AccountSnapshot::take(&world.client, &demo_vault::ID).await.unwrap();
     let mut balances: Vec<u64> = vaults
         .0
         .values()
@@ -68,10 +68,10 @@ async fn the_seeded_chain_holds_what_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_flow_ends_where_it_began() {
+async fn the_flow_ends_with_every_account_as_it_began() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::create(&setup(dir.path(), 11)).await.unwrap();
-    let before = AccountSnapshot::take(&world.gateway, &demo_vault::ID).await.unwrap();
+    let before = AccountSnapshot::take(&world.client, &demo_vault::ID).await.unwrap();
     let mut table = Vec::new();
     flow::run(&world, &mut table).await.unwrap();
     let table = String::from_utf8(table).unwrap();
@@ -80,7 +80,7 @@ async fn the_flow_ends_where_it_began() {
         assert!(table.contains(part), "{part}: {table}");
     }
     assert!(table.contains("11 of 11 accounts are what they were before"), "{table}");
-    let after = AccountSnapshot::take(&world.gateway, &demo_vault::ID).await.unwrap();
+    let after = AccountSnapshot::take(&world.client, &demo_vault::ID).await.unwrap();
     assert_eq!(before, after);
     // A second run has nothing to approve any more: it must say so instead of passing.
     assert!(flow::run(&world, Vec::new()).await.is_err());

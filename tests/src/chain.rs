@@ -1,5 +1,6 @@
 //! A chain in this process: the real loader, runtime and programs of LiteSVM, and a clock that only
-//! the test moves. One thing differs from a validator: new code answers in the slot it was deployed.
+//! the test moves. One thing differs from a validator: new code can be called in the slot of its
+//! deployment. `tests/bank` covers what follows from that.
 use std::collections::BTreeMap;
 
 use anchor_lang::{AccountDeserialize, AccountSerialize};
@@ -20,14 +21,13 @@ use crate::keys::key;
 
 /// Chain time at the start of every test: 2026-10-15, 12:00 UTC.
 pub const START: i64 = 1_792_065_600;
-/// Owner of clock, blockhashes and their like, which move with every transaction.
+/// Owner of the sysvars (clock, blockhashes), which change with every transaction.
 const SYSVARS: Pubkey = anchor_lang::pubkey!("Sysvar1111111111111111111111111111111111111");
 /// Slots per second that [`Chain::pass`] assumes: 400 ms each.
 const SLOTS_PER_TWO_SECONDS: u64 = 5;
 /// Compute units a transaction may ask for.
 const MAX_COMPUTE_UNITS: u32 = 1_400_000;
 
-/// The chain.
 #[derive(Clone)]
 pub struct Chain {
     svm: LiteSVM,
@@ -36,9 +36,7 @@ pub struct Chain {
 /// Why a transaction failed.
 #[derive(Debug)]
 pub struct Refused {
-    /// What the runtime says.
     pub error: TransactionError,
-    /// What the programs logged.
     pub logs: Vec<String>,
 }
 
@@ -52,8 +50,7 @@ impl Refused {
     }
 }
 
-/// What a transaction came to.
-pub type Outcome = Result<TransactionMetadata, Refused>;
+pub type SendResult = Result<TransactionMetadata, Refused>;
 
 impl Chain {
     /// An empty chain at [`START`].
@@ -64,16 +61,17 @@ impl Chain {
         chain
     }
 
-    /// Gives `who` lamports out of nothing.
+    /// Gives `who` new lamports.
     pub fn fund(&mut self, who: &Pubkey, lamports: u64) {
         self.svm.airdrop(who, lamports).expect("the faucet pays");
     }
 
-    /// Sends `instructions` in one transaction, signed by `signers`. Fees are paid by a wallet of
-    /// the chain's own, so that nobody's lamports move but by the instructions.
-    pub fn send(&mut self, instructions: &[Instruction], signers: &[&Keypair]) -> Outcome {
+    /// Sends `instructions` in one transaction, signed by `signers`. A wallet that no test looks at
+    /// pays the fees, so that every other account's lamports change only by the instructions.
+    pub fn send(&mut self, instructions: &[Instruction], signers: &[&Keypair]) -> SendResult {
         let fees = key("fees");
-        // Behind the others: a durable nonce must be advanced by the first instruction.
+        // At the end, because the runtime asks for a durable nonce's advance as the first
+        // instruction.
         let mut all = instructions.to_vec();
         all.push(ComputeBudgetInstruction::set_compute_unit_limit(MAX_COMPUTE_UNITS));
         self.next_blockhash();
@@ -84,23 +82,23 @@ impl Chain {
         self.send_message(message, &keys)
     }
 
-    /// Makes another blockhash the latest.
     pub fn next_blockhash(&mut self) {
         self.svm.expire_blockhash();
     }
 
-    /// The blockhash that a transaction can name now.
     pub fn blockhash(&self) -> Hash {
         self.svm.latest_blockhash()
     }
 
-    /// Sends a message as it is.
-    pub fn send_message(&mut self, message: Message, signers: &[&Keypair]) -> Outcome {
+    pub fn send_message(&mut self, message: Message, signers: &[&Keypair]) -> SendResult {
         self.send_versioned(VersionedMessage::Legacy(message), signers)
     }
 
-    /// Sends a message of whatever version as it is.
-    pub fn send_versioned(&mut self, message: VersionedMessage, signers: &[&Keypair]) -> Outcome {
+    pub fn send_versioned(
+        &mut self,
+        message: VersionedMessage,
+        signers: &[&Keypair],
+    ) -> SendResult {
         let transaction =
             VersionedTransaction::try_new(message, signers).expect("all signers are here");
         self.svm
@@ -108,7 +106,7 @@ impl Chain {
             .map_err(|failed| Refused { error: failed.err, logs: failed.meta.logs })
     }
 
-    /// Sends, and fails the test with the logs when the chain refuses.
+    /// Sends a transaction that must succeed; else the test fails with the logs.
     #[track_caller]
     pub fn ok(
         &mut self,
@@ -173,7 +171,6 @@ impl Chain {
         self.clock().unix_timestamp
     }
 
-    /// The slot.
     pub fn slot(&self) -> u64 {
         self.clock().slot
     }
@@ -195,29 +192,29 @@ impl Chain {
         self.set_slot(self.slot() + 1);
     }
 
-    /// Lets `seconds` pass, with as many slots as they hold.
+    /// Moves the clock by `seconds`, and the slot by one per 400 ms of them.
     pub fn pass(&mut self, seconds: i64) {
         self.set_time(self.time() + seconds);
         self.set_slot(self.slot() + seconds.unsigned_abs() * SLOTS_PER_TWO_SECONDS / 2);
     }
 
-    /// Lets time pass until `unix`.
+    /// Moves the clock to `unix`, and the slot with it.
     pub fn pass_until(&mut self, unix: i64) {
         self.pass(unix - self.time());
     }
 
-    /// Every account but sysvars and the wallet that pays fees: what a refused transaction leaves
-    /// as it was. Copies share their bytes with the chain.
+    /// Every account but sysvars and the wallet that pays fees: a refused transaction may change
+    /// none of them. Copies share their bytes with the chain.
     pub fn holdings(&self) -> BTreeMap<Pubkey, AccountSharedData> {
         let (fees, accounts) = (key("fees").pubkey(), &self.svm.accounts_db().inner);
         let kept = |(k, a): &(&Pubkey, &AccountSharedData)| **k != fees && *a.owner() != SYSVARS;
         accounts.iter().filter(kept).map(|(k, a)| (*k, a.clone())).collect()
     }
 
-    /// What differs from `before`.
+    /// The accounts that differ from `before`.
     pub fn changed(&self, before: &BTreeMap<Pubkey, AccountSharedData>) -> Vec<Pubkey> {
         let after = self.holdings();
-        // Bytes that both share are not compared: an ELF has many.
+        // Shared bytes are equal without a comparison, which would take long for ELFs.
         let same = |a: &AccountSharedData, b: &AccountSharedData| {
             (a.data().as_ptr() == b.data().as_ptr() && a.lamports() == b.lamports()) || a == b
         };
@@ -228,17 +225,14 @@ impl Chain {
         before.keys().chain(after.keys()).filter(differs).copied().collect()
     }
 
-    /// Rent of `len` bytes.
     pub fn rent(&self, len: usize) -> u64 {
         self.svm.minimum_balance_for_rent_exemption(len)
     }
 
-    /// The account, `None` when there is none.
     pub fn account(&self, key: &Pubkey) -> Option<Account> {
         self.svm.get_account(key).filter(|a| a.lamports > 0)
     }
 
-    /// The account's bytes.
     #[track_caller]
     pub fn data(&self, key: &Pubkey) -> Vec<u8> {
         self.account(key).unwrap_or_else(|| panic!("{key} does not exist")).data
@@ -255,7 +249,7 @@ impl Chain {
         T::try_deserialize(&mut &self.data(key)[..]).unwrap_or_else(|e| panic!("{key}: {e}"))
     }
 
-    /// Changes an account of an Anchor type by force.
+    /// Changes an account of an Anchor type without a transaction.
     pub fn rewrite<T: AccountSerialize + AccountDeserialize>(
         &mut self,
         key: &Pubkey,
@@ -266,12 +260,12 @@ impl Chain {
         self.tamper(key, |data| value.try_serialize(&mut &mut data[..]).expect("it fits"));
     }
 
-    /// Puts an account there by force: for states that no instruction may reach.
+    /// Writes an account without a transaction, for states that no instruction can reach.
     pub fn plant(&mut self, key: &Pubkey, account: Account) {
         self.svm.set_account(*key, account).expect("the account fits");
     }
 
-    /// Changes an account's bytes by force.
+    /// Changes an account's bytes without a transaction.
     pub fn tamper(&mut self, key: &Pubkey, change: impl FnOnce(&mut Vec<u8>)) {
         let mut account = self.account(key).expect("an account to change");
         change(&mut account.data);

@@ -1,11 +1,11 @@
-//! A Postgres database of a test's own: another test's, or an earlier run's, mirrors another chain.
+//! A Postgres database for one test: a mirror belongs to one chain, so no test can use another's.
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::runtime::Runtime;
 
-/// Names the server on which tests make their databases.
+/// The variable that names the server.
 const SERVER: &str = "CONTROL_ROOM_TEST_POSTGRES";
 
-/// The database; it is gone with this value.
+/// The database. It is dropped with this value.
 pub struct Database {
     server: String,
     name: String,
@@ -13,7 +13,8 @@ pub struct Database {
 }
 
 impl Database {
-    /// An empty database whose name begins with `test`; `None`, said aloud, where there is no server.
+    /// An empty database whose name begins with `test`; `None`, with a line on stderr, where no
+    /// server is named.
     pub fn fresh(test: &str) -> Option<Self> {
         let Ok(server) = std::env::var(SERVER) else {
             println!("Postgres half not run: {SERVER} is not set");
@@ -27,7 +28,7 @@ impl Database {
         Some(database)
     }
 
-    /// The address for `--database-url`.
+    /// The value for `--database-url`.
     pub fn url(&self) -> String {
         let (server, _) = self.server.rsplit_once('/').expect("an address with a database");
         format!("{server}/{}", self.name)

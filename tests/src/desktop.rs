@@ -1,4 +1,4 @@
-//! A D-Bus session of its own with a notification daemon that writes down what it is told.
+//! A private D-Bus session with a notification daemon that records the notifications it gets.
 use std::{
     collections::HashMap,
     io::{BufRead, BufReader},
@@ -10,12 +10,10 @@ use std::{
 use tokio::runtime::Runtime;
 use zbus::OwnedVariant;
 
-/// What a desktop would have shown.
+/// A notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
-    /// Head line.
     pub summary: String,
-    /// Text.
     pub body: String,
 }
 
@@ -54,10 +52,10 @@ impl Daemon {
     }
 }
 
-/// The session; ends with this value.
+/// The session. It ends with this value.
 pub struct Desktop {
     bus: Child,
-    /// For `DBUS_SESSION_BUS_ADDRESS`.
+    /// The value for `DBUS_SESSION_BUS_ADDRESS`.
     pub address: String,
     shown: Receiver<Notification>,
     _connection: zbus::Connection,
@@ -91,7 +89,7 @@ impl Desktop {
         Self { bus, address, shown, _connection: connection, _runtime: runtime }
     }
 
-    /// The next notification, if one comes in time.
+    /// The next notification, or `None` after the timeout.
     pub fn next(&self, timeout: Duration) -> Option<Notification> {
         self.shown.recv_timeout(timeout).ok()
     }

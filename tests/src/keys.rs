@@ -1,5 +1,5 @@
-//! Key pairs by name: the same name is the same key in every test, so addresses in a failure's log
-//! can be traced.
+//! Key pairs by name. A name gives the same key in every test, so an address in a log can be
+//! traced.
 use sha2::{Digest, Sha256};
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;

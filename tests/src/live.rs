@@ -16,7 +16,7 @@ use crate::{elf, relay::Relay, robot};
 /// A sandbox chain that lives as long as this value.
 pub struct Live {
     child: Child,
-    /// Where everything is on it.
+    /// Its URLs, addresses and key files.
     pub ready: Ready,
     folder: TempDir,
     runtime: Runtime,
@@ -49,7 +49,7 @@ impl Live {
         Self { child, ready, folder, runtime }
     }
 
-    /// A folder that ends with the chain.
+    /// A folder that is removed when the chain stops.
     pub fn folder(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -59,30 +59,29 @@ impl Live {
         self.ready.members[n - 1].display().to_string()
     }
 
-    /// A gateway to the chain.
+    /// A client of this chain, as the backend uses it.
     pub fn chain_client(&self) -> ChainClient {
         let config = ChainClientConfig::new(self.ready.http.clone());
         self.run(ChainClient::connect(config)).expect("the chain answers")
     }
 
-    /// Runs a future to its end.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }
 
     /// Moves the chain's clock.
     pub fn advance(&self, seconds: u32) {
-        let gateway = self.chain_client();
-        self.run(local_rpc::advance_clock(&gateway, seconds)).expect("the clock moves");
+        let client = self.chain_client();
+        self.run(local_rpc::advance_clock(&client, seconds)).expect("the clock moves");
     }
 
-    /// Arguments that point the control room at this chain, with the store in folder `store` and the
+    /// Arguments that make the control room use this chain, the store in the folder `store` and the
     /// key of member `n`.
     pub fn flags(&self, store: &str, n: usize) -> Vec<String> {
         self.flags_of(store, &self.key(n))
     }
 
-    /// The same by way of `relay`, as far as calls go.
+    /// The same with JSON-RPC through `relay`; the websocket stays direct.
     pub fn flags_by(&self, relay: &Relay, store: &str, n: usize) -> Vec<String> {
         let mut flags = self.flags(store, n);
         let at = flags.iter().position(|flag| flag == "--rpc-url").expect("a node");
@@ -147,7 +146,7 @@ fn succeeded(args: &[&str], out: &Output) -> serde_json::Value {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        // Its stdin closes: it ends by itself.
+        // Closing stdin makes the sandbox stop.
         drop(self.child.stdin.take());
         for _ in 0..250 {
             if matches!(self.child.try_wait(), Ok(Some(_))) {

@@ -1,4 +1,4 @@
-//! Buffers and programs by the real upgradeable loader, the way a deploy tool does it.
+//! Uploads buffers and deploys programs through the real upgradeable loader, as a deploy tool does.
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_loader_v3_interface::{
@@ -12,9 +12,9 @@ use solana_signer::Signer;
 use crate::chain::Chain;
 
 /// Bytes of one `Write`: the loader reads instructions of at most one packet.
-const CHUNK: usize = 1_000;
+const MAX_WRITE_LEN: usize = 1_000;
 /// `Write`s in one transaction: below the runtime's limit on instructions.
-const WRITES: usize = 50;
+const MAX_WRITES_PER_TX: usize = 50;
 
 /// Uploads `bytes` into a new buffer at `buffer` under `authority`, who pays.
 pub fn upload(chain: &mut Chain, buffer: &Keypair, authority: &Keypair, bytes: &[u8]) -> Pubkey {
@@ -23,20 +23,20 @@ pub fn upload(chain: &mut Chain, buffer: &Keypair, authority: &Keypair, bytes: &
     let create = create_buffer(&who, &key, &who, rent, bytes.len()).expect("a buffer");
     chain.ok(&create, &[authority, buffer]);
     let writes: Vec<Instruction> = bytes
-        .chunks(CHUNK)
+        .chunks(MAX_WRITE_LEN)
         .enumerate()
         .map(|(i, chunk)| {
-            let offset = u32::try_from(i * CHUNK).expect("a buffer has at most 10 MiB");
+            let offset = u32::try_from(i * MAX_WRITE_LEN).expect("a buffer has at most 10 MiB");
             write(&key, &who, offset, chunk.to_vec())
         })
         .collect();
-    for batch in writes.chunks(WRITES) {
+    for batch in writes.chunks(MAX_WRITES_PER_TX) {
         chain.ok(batch, &[authority]);
     }
     key
 }
 
-/// Deploys `elf` at `program` with room for `room` bytes, in the slot before the present one.
+/// Deploys `elf` at `program`, with a maximum length of `room` bytes, in the previous slot.
 pub fn deploy(chain: &mut Chain, program: &Keypair, authority: &Keypair, elf: &[u8], room: usize) {
     let buffer = crate::keys::key(&format!("deploy-{}", program.pubkey()));
     upload(chain, &buffer, authority, elf);
@@ -47,7 +47,7 @@ pub fn deploy(chain: &mut Chain, program: &Keypair, authority: &Keypair, elf: &[
     chain.next_slot();
 }
 
-/// The bytes that `program` runs, with the zeros behind them.
+/// The running code of `program`, with its trailing zeros.
 pub fn live(chain: &Chain, program: &Pubkey) -> Vec<u8> {
     let data = chain.data(&get_program_data_address(program));
     data[State::size_of_programdata_metadata()..].to_vec()

@@ -1,5 +1,5 @@
-//! What the world's multisig does about itself: new rules, a guardian's pause, a program that leaves, the
-//! end. Account lists come from the backend's builders, as in `verbs`.
+//! Instructions of the world's multisig about itself: new rules, a guardian's pause, the transfer
+//! of a program, dissolution. Account lists come from the backend's builders, as in `verbs`.
 use backend::instructions::{self as ix, Voted, VotedKeys};
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
@@ -11,7 +11,7 @@ use upgrade_manager::{
 
 use crate::{
     keys::{address, key},
-    world::{DECIDING, PROPOSAL_LIFETIME, TIMELOCK, World},
+    world::{APPROVERS, PROPOSAL_LIFETIME, TIMELOCK, World},
 };
 
 impl World {
@@ -23,7 +23,7 @@ impl World {
         Action::ConfigChange(rules)
     }
 
-    /// The vault program goes to `new_authority`.
+    /// The action that transfers the vault program's upgrade authority to `new_authority`.
     pub fn hand_over(&self, new_authority: &str) -> Action {
         let (program, program_data) = (demo_vault::ID, ix::program_data_address(&demo_vault::ID));
         Action::TransferAuthority(Transfer {
@@ -84,12 +84,10 @@ impl World {
         ix::expire(&self.multisig_keys(id))
     }
 
-    /// `execute_config_change` of proposal `id`.
     pub fn execute_change_ix(&self, executor: &str, id: u64) -> Instruction {
         ix::execute_config_change(&address(executor), &self.multisig_proposal(id).terms)
     }
 
-    /// `execute_transfer` of proposal `id`.
     pub fn execute_transfer_ix(&self, executor: &str, id: u64) -> Instruction {
         let terms = self.multisig_proposal(id).terms;
         let Action::TransferAuthority(transfer) = &terms.action else {
@@ -98,27 +96,22 @@ impl World {
         ix::execute_transfer(&address(executor), &terms, transfer)
     }
 
-    /// `pause`.
     pub fn pause_ix(&self, guardian: &str) -> Instruction {
         ix::pause(&address(guardian), &self.multisig())
     }
 
-    /// `unpause`.
     pub fn unpause_ix(&self, member: &str) -> Instruction {
         ix::unpause(&address(member), &self.multisig())
     }
 
-    /// `close_program_state`.
     pub fn close_state_ix(&self, closer: &str) -> Instruction {
         ix::close_program_state(&address(closer), &self.state())
     }
 
-    /// `close_multisig`.
     pub fn close_multisig_ix(&self, closer: &str) -> Instruction {
         ix::close_multisig(&address(closer), &self.config())
     }
 
-    /// `close_governance` of proposal `id`.
     pub fn close_multisig_proposal_ix(&self, closer: &str, id: u64) -> Instruction {
         ix::close_governance(&address(closer), &self.multisig_proposal(id))
     }
@@ -131,23 +124,23 @@ impl World {
         id
     }
 
-    /// The three decide for proposal `id`, and its timelock passes.
+    /// [`APPROVERS`] approves proposal `id`, and its timelock passes.
     pub fn agree_multisig(&mut self, id: u64) {
-        for member in DECIDING {
+        for member in APPROVERS {
             let ix = self.multisig_vote_ix(member, id, Choice::Approve);
             self.run("approve", ix, &[&key(member)]);
         }
         self.chain.pass(i64::from(TIMELOCK));
     }
 
-    /// Puts `change` in force by vote.
+    /// Proposes, approves and executes `change`.
     pub fn change_multisig(&mut self, change: impl FnOnce(&mut MultisigRules)) {
         let id = self.propose_multisig(self.new_rules(change));
         self.agree_multisig(id);
         self.run("execute_config_change", self.execute_change_ix("dan", id), &[&key("dan")]);
     }
 
-    /// Hands the vault program over by vote.
+    /// Proposes, approves and executes the transfer of the vault program.
     pub fn transfer_to(&mut self, new_authority: &str) {
         let id = self.propose_multisig(self.hand_over(new_authority));
         self.agree_multisig(id);

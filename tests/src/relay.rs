@@ -1,4 +1,5 @@
-//! A way to a chain that can be cut: a TCP relay on a loopback port of its own.
+//! A TCP relay to a chain, on its own loopback port. A test cuts its connections to simulate a node
+//! that is down.
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
@@ -9,10 +10,10 @@ use std::{
     thread,
 };
 
-/// What a request that sends a transaction has in it, and no other.
+/// Bytes that only a request to send a transaction contains.
 const SENDS: &[u8] = b"sendTransaction";
 
-/// A relay to one address. It ends with the process.
+/// A relay to one address. It runs until the process ends.
 pub struct Relay {
     address: SocketAddr,
     open: Arc<Mutex<Vec<TcpStream>>>,
@@ -25,8 +26,8 @@ impl Relay {
         Self::with_sends(url, u32::MAX)
     }
 
-    /// The same, but of the transactions that clients send only the first `sends` get through: a job of
-    /// many stays half done for as long as a test looks at it. Everything else passes.
+    /// The same, but only the first `sends` transactions pass, so that a job of many transactions
+    /// stays half done while a test looks at it. All other requests pass.
     pub fn with_sends(url: &str, sends: u32) -> Self {
         let (_, target) = url.split_once("://").expect("an address with a scheme");
         let target: SocketAddr = target.trim_end_matches('/').parse().expect("a host and a port");
@@ -38,7 +39,7 @@ impl Relay {
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 if !is_down.load(Ordering::SeqCst) {
-                    // A chain that is gone refuses; the client then sees a closed connection.
+                    // A stopped chain refuses the connection; the client then sees a closed one.
                     if let Ok(server) = TcpStream::connect(target) {
                         relay(&all, &left, &client, &server)
                             .expect("two threads and their sockets");
@@ -54,10 +55,10 @@ impl Relay {
         format!("{scheme}://{}", self.address)
     }
 
-    /// Cuts every connection; new ones are taken at once.
+    /// Cuts every connection and accepts new ones at once.
     pub fn cut(&self) {
         for stream in self.open.lock().expect("no panic while locked").drain(..) {
-            // One that has ended already is as good as cut.
+            // A connection that has ended already needs no cut.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
@@ -68,7 +69,7 @@ impl Relay {
         self.cut();
     }
 
-    /// Takes connections again.
+    /// Accepts connections again.
     pub fn up(&self) {
         self.down.store(false, Ordering::SeqCst);
     }
@@ -90,11 +91,11 @@ fn relay(
                 None => io::copy(&mut from, &mut to).map(|_| Passed::All),
                 Some(left) => requests(&mut from, &mut to, &left),
             };
-            // A request that is held back leaves the connection open: its sender waits.
+            // The connection of a held-back request stays open, so that its sender waits.
             if let Ok(Passed::Held) = passed {
                 return;
             }
-            // Whatever else ends one direction ends both.
+            // Any other end of one direction closes both.
             let _ = to.shutdown(Shutdown::Both);
             let _ = from.shutdown(Shutdown::Both);
         });
@@ -108,9 +109,9 @@ enum Passed {
     Held,
 }
 
-/// Copies requests until one more transaction would be sent than are `left`.
+/// Copies requests until `left` transactions have been sent.
 fn requests(from: &mut TcpStream, to: &mut TcpStream, left: &AtomicU32) -> io::Result<Passed> {
-    // The end of what was read before: a word may come in two parts.
+    // The end of the previous read, because `SENDS` may be split between two reads.
     let (mut tail, mut buffer) = (vec![], [0; 16_384]);
     loop {
         let n = from.read(&mut buffer)?;

@@ -1,5 +1,5 @@
-//! Drives a real binary in a real pseudo-terminal and reads its screen, the way a person would.
-//! Every wait has an end and fails with the screen it saw.
+//! Runs a binary in a pseudo-terminal, presses keys and reads the screen. Every wait has a timeout
+//! and fails with the screen it saw last.
 use std::{
     io::{Read, Write},
     path::{Path, PathBuf},
@@ -13,7 +13,7 @@ use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native
 /// How long a step may take on a loaded two-core machine.
 pub const SCREEN_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A program in a terminal of its own.
+/// A program in its own pseudo-terminal.
 pub struct Robot {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
@@ -64,7 +64,7 @@ impl Robot {
                 }
                 seen.parser.process(&buf[..n]);
                 seen.raw.extend_from_slice(&buf[..n]);
-                // A terminal answers the question for the cursor's place; so does this one.
+                // Answers the query for the cursor's position, as a terminal does.
                 if buf[..n].windows(4).any(|w| w == b"\x1b[6n") {
                     let _ = answer.lock().expect("no panic while locked").write_all(b"\x1b[1;1R");
                 }
@@ -73,7 +73,6 @@ impl Robot {
         Self { child, master: pair.master, writer, state }
     }
 
-    /// The text on the screen.
     pub fn screen(&self) -> String {
         self.state.lock().expect("no panic while locked").parser.screen().contents()
     }
@@ -83,19 +82,18 @@ impl Robot {
         self.state.lock().expect("no panic while locked").raw.clone()
     }
 
-    /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.process_id().expect("a running process")
     }
 
-    /// Types `keys` as they are.
+    /// Types `keys` without a change.
     pub fn press(&self, keys: &str) {
         let mut writer = self.writer.lock().expect("no panic while locked");
         writer.write_all(keys.as_bytes()).expect("the terminal takes keys");
         writer.flush().expect("the terminal takes keys");
     }
 
-    /// Gives the terminal another size.
+    /// Resizes the terminal.
     pub fn resize(&self, cols: u16, rows: u16) {
         self.master
             .resize(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 })
@@ -141,7 +139,7 @@ impl Robot {
         self.wait(&format!("{text:?} to go"), SCREEN_TIMEOUT, |screen| !screen.contains(text))
     }
 
-    /// Waits for the end of the program, and until all that it wrote has been read.
+    /// Waits until the program has exited and all its output has been read.
     pub fn exit(&mut self) -> ExitStatus {
         let end = Instant::now() + SCREEN_TIMEOUT;
         loop {
@@ -172,7 +170,7 @@ impl Drop for Robot {
     }
 }
 
-/// Where the tests' binaries are: the environment's word, else beside the test's own executable.
+/// The folder of the binaries: from the environment, else the one of the test's own executable.
 pub fn binary(env: &str, name: &str) -> PathBuf {
     if let Some(path) = std::env::var_os(env) {
         return path.into();
@@ -187,12 +185,10 @@ pub fn binary(env: &str, name: &str) -> PathBuf {
     path
 }
 
-/// The control room's binary.
 pub fn control_room() -> PathBuf {
     binary("CONTROL_ROOM_BIN", "control-room")
 }
 
-/// The sandbox's binary.
 pub fn sandbox() -> PathBuf {
     binary("CONTROL_ROOM_SANDBOX_BIN", "control-room-sandbox")
 }

@@ -1,6 +1,6 @@
-//! Cases from the field as data: a file in `tests/scenarios` says what is wrong with the node or the
-//! settings, which commands run, and what must then be so. Driven against the real binary and a real
-//! chain, with a [`FaultProxy`] between them.
+//! Cases from public bug reports as data: a file in `tests/scenarios` says what is wrong with the
+//! node or the settings, which commands run, and what they must print and do. The runner starts the
+//! real binary and a real chain, with a [`FaultProxy`] between them.
 use std::{
     collections::BTreeMap,
     fs,
@@ -22,13 +22,13 @@ use crate::{
     robot,
 };
 
-/// How long a command, or what must happen on the chain, may take. Only a failure takes that long.
-const TIMEOUT: Duration = Duration::from_secs(90);
-/// Pause between two looks.
-const POLL: Duration = Duration::from_millis(20);
-/// What no command may ever print.
+/// How long a command, or a change on the chain, may take. Only a failing test waits that long.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(90);
+/// Pause between two reads of the chain.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// Text that no command may print.
 const NEVER: [&str; 2] = ["panicked", "RUST_BACKTRACE"];
-/// Vaults of the chain: none of the cases is about many accounts.
+/// Vaults of the chain. No case is about many accounts.
 const VAULTS: u32 = 2;
 
 /// The folder of the files.
@@ -46,7 +46,7 @@ struct Scenario {
     /// What is wrong, in a sentence; printed when the case fails.
     about: String,
     /// The chain; a case without one is about the settings alone.
-    chain: Option<Chain>,
+    chain: Option<ChainSpec>,
     /// Files in the case's folder, by name: copies of others.
     #[serde(default)]
     copies: BTreeMap<String, PathBuf>,
@@ -55,17 +55,17 @@ struct Scenario {
     rule: Vec<Rule>,
     /// The commands, in their order.
     run: Vec<Run>,
-    /// What must be so on the chain afterwards.
+    /// What the chain must hold afterwards.
     #[serde(default)]
     after: After,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Chain {
+struct ChainSpec {
     /// Milliseconds of a slot; a blockhash lives for 150 slots.
     slot_ms: u64,
-    /// Whether the commands start only when all that seeded the chain is final.
+    /// Whether the commands wait until the seeding transactions are finalized.
     #[serde(default)]
     finalized: bool,
 }
@@ -75,7 +75,7 @@ struct Chain {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Run {
     args: Vec<String>,
-    /// Whether it asks the chain itself and not the node with faults.
+    /// Whether the command uses the chain directly instead of the faulty node.
     #[serde(default)]
     sound_node: bool,
     /// Key file that signs.
@@ -107,11 +107,12 @@ struct After {
     not_approved_by: Vec<usize>,
 }
 
-/// Plays the case in file `name`.
+/// Runs the case in the file `name`.
 #[track_caller]
 pub fn play(name: &str) {
     let text = fs::read_to_string(folder().join(name)).expect("the file of the case");
-    // Read twice: first for the chain it wants, then with the addresses of that chain in it.
+    // The file is parsed twice: first for the chain's settings, then with that chain's addresses
+    // filled in.
     let Scenario { about, chain, .. } = parse(name, &text);
     let home = tempfile::tempdir().expect("a folder");
     let chain = chain.map(|wanted| start(&wanted));
@@ -134,13 +135,13 @@ fn parse(name: &str, text: &str) -> Scenario {
     toml::from_str(text).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
-fn start(wanted: &Chain) -> Live {
+fn start(wanted: &ChainSpec) -> Live {
     let chain = Live::start(VAULTS, wanted.slot_ms, &[]);
     if wanted.finalized {
-        let gateway = chain.chain_client();
-        let seeded = chain.run(gateway.chain_time()).expect("the chain's clock").slot;
+        let client = chain.chain_client();
+        let seeded = chain.run(client.chain_time()).expect("the chain's clock").slot;
         until("what seeded the chain is final", || {
-            chain.run(gateway.finalized_slot()).expect("the chain answers") > seeded
+            chain.run(client.finalized_slot()).expect("the chain answers") > seeded
         });
     }
     chain
@@ -164,14 +165,14 @@ fn fill(text: &str, home: &Path, chain: Option<&Live>) -> String {
 
 #[track_caller]
 fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let end = Instant::now() + TIMEOUT;
+    let end = Instant::now() + COMMAND_TIMEOUT;
     while !done() {
         assert!(Instant::now() < end, "it does not happen that {what}");
-        thread::sleep(POLL);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
-/// Where the commands of a case run.
+/// The environment in which a case's commands run.
 struct Place<'a> {
     about: String,
     home: &'a Path,
@@ -199,7 +200,7 @@ impl Place<'_> {
         }
     }
 
-    /// Exit code, [`None`] where the command had to be stopped, and all that it printed.
+    /// The exit code ([`None`] after a timeout) and everything that the command printed.
     fn output(&self, run: &Run) -> (Option<i32>, String) {
         let config = self.home.join("config.toml");
         fs::write(&config, &run.config).expect("a file");
@@ -222,11 +223,11 @@ impl Place<'_> {
             .stderr(file)
             .spawn()
             .expect("the control room starts");
-        let end = Instant::now() + TIMEOUT;
+        let end = Instant::now() + COMMAND_TIMEOUT;
         let status = loop {
             match child.try_wait().expect("the control room") {
                 Some(status) => break status,
-                None if Instant::now() < end => thread::sleep(POLL),
+                None if Instant::now() < end => thread::sleep(POLL_INTERVAL),
                 None => {
                     child.kill().expect("the control room ends");
                     break child.wait().expect("the control room");
@@ -248,13 +249,13 @@ impl Place<'_> {
     }
 }
 
-/// Whether the chain itself holds the approval of member `n`.
+/// Whether the proposal on the chain holds the approval of member `n`.
 fn has_approved(chain: &Live, n: usize) -> bool {
     let member = FileSigner::open(chain.key(n).as_ref()).expect("a key").pubkey();
     let proposal: Pubkey =
         chain.ready.proposal.as_ref().expect("a seeded chain").parse().expect("an address");
-    let gateway = chain.chain_client();
-    let account = chain.run(gateway.account(&proposal)).expect("the chain answers");
+    let client = chain.chain_client();
+    let account = chain.run(client.account(&proposal)).expect("the chain answers");
     let data = account.expect("a proposal").data;
     let proposal = UpgradeProposal::try_deserialize(&mut data.as_slice()).expect("a proposal");
     proposal.ballot.vote_of(&member).is_some_and(|vote| vote.choice == Choice::Approve)

@@ -1,23 +1,21 @@
-//! The manager's instructions as the world's people would send them. Account lists come from the
-//! backend's builders; a test that wants a wrong one changes what it gets here.
+//! The manager's instructions with the world's keys. Account lists come from the backend's
+//! builders; a test that needs a wrong list changes the one it gets here.
 use backend::instructions::{self as ix, Migrate, ProposalKeys, Restore};
+use sandbox::scenario::vaults::type_rule;
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use upgrade_manager::{
+    fixtures,
     instructions::{ProposeArgs, RestoreItem},
     seeds,
-    state::{
-        AccountBackup, BufferRole, Choice, MemberArgs, MultisigRules, ProposalKind, Source,
-        manifest, role,
-    },
+    state::{AccountBackup, BufferRole, Choice, MultisigRules, ProposalKind, Source, manifest},
 };
 
 use crate::{
     keys::address,
     world::{
         EXECUTION_WINDOW, MEMBERS, PROPOSAL_LIFETIME, ROLLBACK_WINDOW, Stage, TIMELOCK, World,
-        type_rule,
     },
 };
 
@@ -36,32 +34,24 @@ impl World {
         self.buffer_key(name).pubkey()
     }
 
-    /// What the five agree on.
+    /// The rules of the world's multisig.
     pub fn multisig_args(&self) -> MultisigRules {
-        let mut members: Vec<_> =
-            MEMBERS.iter().map(|m| MemberArgs { key: address(m), roles: role::ALL }).collect();
-        members.sort_by_key(|m| m.key);
         MultisigRules {
-            threshold: 3,
-            open_cap: 2,
-            allow_durable_nonce: false,
             timelock_floor: TIMELOCK,
             timelock: TIMELOCK,
             execution_window: EXECUTION_WINDOW,
             rollback_window: ROLLBACK_WINDOW,
             treasury: address("treasury"),
             guardian: Some(address("guardian")),
-            squads: None,
-            members,
+            ..fixtures::rules(MEMBERS.iter().map(|m| address(m)))
         }
     }
 
-    /// `create_multisig`.
     pub fn create_multisig_ix(&self, args: MultisigRules) -> Instruction {
         ix::create_multisig(&address("create"), &address("payer"), args)
     }
 
-    /// A world with attested buffers whose multisig agreed on something else.
+    /// A world at [`Stage::Attested`] whose multisig has the rules that `change` makes.
     pub fn with_multisig(change: impl FnOnce(&mut MultisigRules)) -> Self {
         let mut world = Self::at(Stage::Deployed);
         let mut args = world.multisig_args();
@@ -94,21 +84,19 @@ impl World {
         ix::freeze_buffer(&dev, &payer, &demo_vault::ID, &self.buffer(name), role)
     }
 
-    /// `attest_buffer`.
     pub fn attest_ix(&self, name: &str) -> Instruction {
         let buffer = self.buffer(name);
         let len = trimmed_len(&self.chain.data(&buffer)[37..]);
         ix::attest_buffer(&demo_vault::ID, &buffer, len)
     }
 
-    /// `attest_chunk`: the next one, whichever it is.
+    /// `attest_chunk` for the next chunk.
     pub fn attest_chunk_ix(&self, name: &str) -> Instruction {
         let buffer = self.buffer(name);
         let len = trimmed_len(&self.chain.data(&buffer)[37..]);
         ix::attest_chunk(&demo_vault::ID, &buffer, len)
     }
 
-    /// `attest_rollback`.
     pub fn attest_rollback_ix(&self, name: &str) -> Instruction {
         let buffer = self.buffer(name);
         let len = trimmed_len(&self.chain.data(&buffer)[37..]);
@@ -138,7 +126,6 @@ impl World {
         self.propose_with_ix(proposer, args, "upgrade", "rollback")
     }
 
-    /// `propose_upgrade`.
     pub fn propose_with_ix(
         &self,
         proposer: &str,
@@ -160,32 +147,26 @@ impl World {
         }
     }
 
-    /// `approve`.
     pub fn approve_ix(&self, member: &str) -> Instruction {
         self.vote_ix(member, Choice::Approve, self.proposal().digest)
     }
 
-    /// `reject`.
     pub fn reject_ix(&self, member: &str) -> Instruction {
         self.vote_ix(member, Choice::Reject, self.proposal().digest)
     }
 
-    /// `revoke`.
     pub fn revoke_ix(&self, member: &str) -> Instruction {
         ix::revoke(&address(member), &self.keys())
     }
 
-    /// `cancel`.
     pub fn cancel_ix(&self, member: &str) -> Instruction {
         ix::cancel(&address(member), &self.keys())
     }
 
-    /// `expire`.
     pub fn expire_ix(&self) -> Instruction {
         ix::expire(&self.keys())
     }
 
-    /// `execute_upgrade`.
     pub fn execute_ix(&self, executor: &str) -> Instruction {
         let replaced = self.state().unfinished();
         ix::execute_upgrade(&address(executor), &self.proposal().terms, replaced)
@@ -196,7 +177,7 @@ impl World {
         ix::migrate_accounts(&address("cranker"), &self.proposal().terms, &self.targets(accounts))
     }
 
-    /// The accounts as `migrate_accounts` takes them: critical ones with their backup.
+    /// `accounts` as `migrate_accounts` takes them: accounts of a critical type with their backup.
     pub fn targets(&self, accounts: &[Pubkey]) -> Vec<Migrate> {
         let terms = self.proposal().terms;
         let of = |account: &Pubkey| {
@@ -206,12 +187,11 @@ impl World {
         accounts.iter().map(of).collect()
     }
 
-    /// `verify_accounts`.
     pub fn verify_ix(&self, accounts: &[Pubkey]) -> Instruction {
         ix::verify_accounts(&self.keys(), accounts)
     }
 
-    /// `mark_closed` with the proof that the manifest has, paid by the cranker.
+    /// `mark_closed` with the account's proof in the manifest, paid by the cranker.
     pub fn mark_closed_ix(&self, account: &Pubkey) -> Instruction {
         let at = self.vaults.iter().position(|v| v == account).expect("a vault of the manifest");
         let index = u32::try_from(at).expect("a few vaults");
@@ -220,28 +200,25 @@ impl World {
         ix::mark_closed(&address("cranker"), &self.keys(), account, index, hash, proof)
     }
 
-    /// `quarantine`.
     pub fn quarantine_ix(&self, executor: &str, account: &Pubkey) -> Instruction {
         ix::quarantine(&address(executor), &address("payer"), &self.keys(), account)
     }
 
-    /// `complete`.
     pub fn complete_ix(&self, executor: &str) -> Instruction {
         ix::complete(&address(executor), &self.keys())
     }
 
-    /// `approve_rollback`.
     pub fn approve_rollback_ix(&self, member: &str, give_up: bool) -> Instruction {
         ix::approve_rollback(&address(member), &self.keys(), self.proposal().digest, give_up)
     }
 
-    /// What the vaults held at planning, to be restored.
+    /// The vaults' bytes when the upgrade was proposed, as `restore_accounts` takes them.
     pub fn old_bytes(&self, accounts: &[Pubkey]) -> Vec<(Pubkey, RestoreItem)> {
         let bytes = |v: &Pubkey| (*v, RestoreItem::Bytes(self.before[v].data.clone()));
         accounts.iter().map(bytes).collect()
     }
 
-    /// `restore_accounts`; whoever paid for growth gets it back.
+    /// `restore_accounts`; the rent of the growth goes back to the key that paid it.
     pub fn restore_ix(&self, executor: &str, items: &[(Pubkey, RestoreItem)]) -> Instruction {
         let restore = |(account, item): &(Pubkey, RestoreItem)| Restore {
             account: *account,
@@ -253,17 +230,15 @@ impl World {
         ix::restore_accounts(&who, &payer, &self.proposal().terms, &items)
     }
 
-    /// `rollback_program`.
     pub fn rollback_ix(&self, executor: &str) -> Instruction {
         ix::rollback_program(&address(executor), &self.proposal().terms)
     }
 
-    /// `close_buffer`.
     pub fn close_buffer_ix(&self, closer: &str, name: &str) -> Instruction {
         ix::close_buffer(&address(closer), &self.attestation(name))
     }
 
-    /// Closes what is left of these buffers, after their proposal.
+    /// Closes the attestations of these buffers after their proposal has ended.
     pub fn close_buffers(&mut self, names: &[&str]) {
         for name in names {
             let close = self.close_buffer_ix("stranger", name);
@@ -276,23 +251,19 @@ impl World {
         self.chain.read(&seeds::backup(&demo_vault::ID, account).0)
     }
 
-    /// `close_backup`.
     pub fn close_backup_ix(&self, closer: &str, account: &Pubkey) -> Instruction {
         ix::close_backup(&address(closer), &self.backup(account))
     }
 
-    /// `reclaim_buffer`.
     pub fn reclaim_ix(&self, executor: &str, name: &str) -> Instruction {
         let multisig = (&self.multisig(), &address("treasury"));
         ix::reclaim_buffer(&address(executor), multisig, &demo_vault::ID, &self.buffer(name))
     }
 
-    /// `close_proposal`.
     pub fn close_proposal_ix(&self, closer: &str) -> Instruction {
         ix::close_proposal(&address(closer), &self.proposal())
     }
 
-    /// `close_account_version`.
     pub fn close_record_ix(&self, closer: &str, account: &Pubkey) -> Instruction {
         ix::close_account_version(&address(closer), &self.record(account))
     }

@@ -16,8 +16,8 @@ use solana_signer::Signer;
 use upgrade_manager::{
     seeds,
     state::{
-        AccountVersion, BufferAttestation, BufferRole, LenRange, Manifest, MultisigConfig,
-        ProgramUpgradeState, TypeRule, UpgradeProposal, manifest,
+        AccountVersion, BufferAttestation, BufferRole, Manifest, MultisigConfig,
+        ProgramUpgradeState, UpgradeProposal, manifest,
     },
 };
 
@@ -28,21 +28,20 @@ use crate::{
     loader,
 };
 
-/// One SOL in lamports.
 pub const SOL: u64 = 1_000_000_000;
-/// The five members; three of them decide.
+/// The members of the multisig, which has a threshold of three.
 pub const MEMBERS: [&str; 5] = ["anna", "ben", "chloe", "dan", "eve"];
-/// Members that decide.
-pub const DECIDING: [&str; 3] = ["anna", "ben", "chloe"];
-/// Seconds between the deciding approval and the earliest execution.
+/// The members whose approvals reach the threshold.
+pub const APPROVERS: [&str; 3] = ["anna", "ben", "chloe"];
+/// Seconds from the approval that reaches the threshold to the earliest execution.
 pub const TIMELOCK: u32 = 48 * 3600;
-/// Seconds in which the proposal can then be executed.
+/// Seconds after the timelock in which the proposal can be executed.
 pub const EXECUTION_WINDOW: u32 = 24 * 3600;
 /// Seconds after execution in which members can vote for rollback.
 pub const ROLLBACK_WINDOW: u32 = 7 * 24 * 3600;
 /// Seconds from proposal to its expiry.
 pub const PROPOSAL_LIFETIME: i64 = 14 * 24 * 3600;
-/// Vaults at planning.
+/// Vaults that exist when the upgrade is proposed.
 pub const VAULTS: u32 = 6;
 
 /// First bytes of an event's self-call: Anchor's `EVENT_IX_TAG_LE`.
@@ -91,15 +90,14 @@ impl Stage {
 /// The multisig, its program and everything around it.
 #[derive(Clone)]
 pub struct World {
-    /// The chain.
     pub chain: Chain,
     /// The vaults, in ascending order of address.
     pub vaults: Vec<Pubkey>,
-    /// The vaults as they were at planning.
+    /// The vaults' accounts when the upgrade was proposed: what the manifest covers.
     pub before: HashMap<Pubkey, Account>,
     /// Id of the proposal under test.
     pub id: u64,
-    /// Discriminators of the manager's events so far, of what went through [`World::run`].
+    /// Discriminators of the events that transactions sent through [`World::run`] have emitted.
     pub events: Vec<[u8; 8]>,
 }
 
@@ -110,33 +108,19 @@ pub fn events(meta: &TransactionMetadata) -> Vec<[u8; 8]> {
     inner.filter_map(|i| event(&i.instruction.data)).collect()
 }
 
-/// sha256 of `bytes`.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// The vaults' type rule, as a proposal says it.
-pub fn type_rule() -> TypeRule {
-    let rule = client::type_rule();
-    let range = |(min, max)| LenRange { min, max };
-    TypeRule {
-        discriminator: rule.discriminator,
-        version_offset: rule.version_offset,
-        version_width: rule.version_width,
-        old_len: range(rule.old_len),
-        new_len: range(rule.new_len),
-        flags: 0,
-    }
-}
-
 impl World {
-    /// A world at `stage`.
+    /// A copy of the world at `stage`; every stage is built once a process.
     pub fn at(stage: Stage) -> Self {
         static BUILT: OnceLock<Mutex<BTreeMap<Stage, World>>> = OnceLock::new();
         let mut built = BUILT
             .get_or_init(Mutex::default)
             .lock()
-            // A stage that failed to build says so in every test that needs it.
+            // A stage that panicked poisons the lock. Every test that needs this stage builds it
+            // again and shows the same panic.
             .unwrap_or_else(PoisonError::into_inner);
         let start = Stage::ALL.into_iter().rev().find(|s| *s <= stage && built.contains_key(s));
         let mut world = start.map_or_else(Self::deployed, |s| built[&s].clone());
@@ -149,7 +133,7 @@ impl World {
         world
     }
 
-    /// The vault program as it runs before the first proposal, and people with money.
+    /// The two programs, deployed, and funded keys.
     fn deployed() -> Self {
         let mut chain = Chain::new();
         for name in
@@ -173,7 +157,7 @@ impl World {
             Stage::Registered => self.register(),
             Stage::Attested => self.stage_buffers(elf::v2(), elf::v1()),
             Stage::Proposed => self.propose(),
-            Stage::Timelocked => self.approve_by(&DECIDING),
+            Stage::Timelocked => self.approve_by(&APPROVERS),
             Stage::Ready => self.chain.pass(i64::from(TIMELOCK)),
             Stage::Executed => {
                 self.execute();
@@ -187,7 +171,7 @@ impl World {
         }
     }
 
-    /// Sends what must go through, and prints what it took.
+    /// Sends an instruction that must succeed, and prints its compute units.
     #[track_caller]
     pub fn run(
         &mut self,
@@ -229,12 +213,13 @@ impl World {
         );
     }
 
-    /// The manager takes the vault program over.
+    /// Registers the vault program, which gives its upgrade authority to the manager.
     pub fn register(&mut self) {
         self.run("register_program", self.register_ix(), &[&key("dev"), &key("payer")]);
     }
 
-    /// Uploads, freezes and attests `code`, and `live` as a copy of what runs.
+    /// Uploads, freezes and attests `code` as the upgrade buffer and `live`, a copy of the running
+    /// code, as the rollback buffer.
     pub fn stage_buffers(&mut self, code: &[u8], live: &[u8]) {
         self.stage_upgrade("upgrade", code);
         self.stage_rollback("rollback", live);
@@ -247,14 +232,14 @@ impl World {
         self.attest(name);
     }
 
-    /// The same for a copy of what runs.
+    /// The same for a rollback buffer: `live` is a copy of the running code.
     pub fn stage_rollback(&mut self, name: &str, live: &[u8]) {
         self.upload(name, live);
         self.freeze(name, BufferRole::Rollback);
         self.attest_rollback(name);
     }
 
-    /// What runs, without the zeros behind it.
+    /// The running code without its trailing zeros.
     pub fn live_code(&self) -> Vec<u8> {
         backend::elf::trimmed(&loader::live(&self.chain, &demo_vault::ID)).to_vec()
     }
@@ -276,7 +261,7 @@ impl World {
         self.run("attest_buffer", self.attest_ix(name), &[]);
     }
 
-    /// Attests the buffer called `name` as a copy of what runs.
+    /// Attests the buffer called `name` as a copy of the running code.
     pub fn attest_rollback(&mut self, name: &str) {
         self.run("attest_rollback", self.attest_rollback_ix(name), &[]);
     }
@@ -327,7 +312,7 @@ impl World {
         }
     }
 
-    /// Brings every vault back by its old bytes.
+    /// Restores every vault from its old bytes.
     pub fn restore_all(&mut self) {
         let vaults = self.vaults.clone();
         let ix = self.restore_ix("dan", &self.old_bytes(&vaults));
@@ -335,18 +320,18 @@ impl World {
         self.run(&what, ix, &[&key("dan"), &key("payer")]);
     }
 
-    /// Puts the old code back.
+    /// Installs the old code.
     pub fn roll_back(&mut self) {
         self.run("rollback_program", self.rollback_ix("dan"), &[&key("dan")]);
     }
 
-    /// All vaults as they are.
+    /// The vaults' accounts as they are now.
     pub fn snapshot(&self) -> HashMap<Pubkey, Account> {
         let vault = |v: &Pubkey| (*v, self.chain.account(v).expect("a vault"));
         self.vaults.iter().map(vault).collect()
     }
 
-    /// The manifest's leaves over the vaults as they are.
+    /// The manifest's leaves, over the vaults when the upgrade was proposed.
     pub fn leaves(&self) -> Vec<[u8; 32]> {
         let leaf = |(i, v): (usize, &Pubkey)| {
             let i = u32::try_from(i).expect("a few vaults");
@@ -355,29 +340,26 @@ impl World {
         self.vaults.iter().enumerate().map(leaf).collect()
     }
 
-    /// The manifest over the vaults as they were at planning.
+    /// The manifest over the vaults when the upgrade was proposed.
     pub fn manifest(&self) -> Manifest {
         let leaves = self.leaves();
         let count = u32::try_from(leaves.len()).expect("a few vaults");
         Manifest { root: manifest::root(&leaves), count }
     }
 
-    /// Address of the multisig.
     pub fn multisig(&self) -> Pubkey {
         seeds::multisig(&address("create")).0
     }
 
-    /// Address of the proposal under test.
     pub fn proposal_address(&self) -> Pubkey {
         seeds::proposal(&demo_vault::ID, &self.multisig(), self.id).0
     }
 
-    /// The key pair of the buffer called `name`; buffers of one proposal are not those of the next.
+    /// The key pair of the buffer called `name`. A second proposal needs buffers of other names.
     pub fn buffer_key(&self, name: &str) -> Keypair {
         key(&format!("buffer-{name}"))
     }
 
-    /// The multisig.
     pub fn config(&self) -> MultisigConfig {
         self.chain.read(&self.multisig())
     }

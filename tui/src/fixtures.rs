@@ -9,7 +9,8 @@ use backend::{Check, Fact, Simulation, Step, Verb};
 use indexer::{AuditRow, Conn, Health, ProgressRow, Row, SentRow, View};
 use ratatui::{Terminal, backend::TestBackend};
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::*;
+pub use upgrade_manager::fixtures::key;
+use upgrade_manager::{fixtures, state::*};
 
 use crate::{
     model::{Member, Model, cluster::Cluster, job::PreflightView, snapshot::Snapshot, ui::Drawn},
@@ -19,10 +20,6 @@ use crate::{
 pub const START: i64 = 1_767_225_600;
 pub const SLOT: u64 = 400_000;
 
-pub fn key(n: u8) -> Pubkey {
-    Pubkey::new_from_array([n; 32])
-}
-
 #[derive(Clone)]
 pub struct Fixture {
     pub multisig: MultisigConfig,
@@ -31,97 +28,37 @@ pub struct Fixture {
 }
 
 pub fn active(approvals: u8) -> Fixture {
-    let members = (1..=5).map(|i| MemberArgs { key: key(i), roles: role::ALL }).collect();
     let rules = MultisigRules {
-        threshold: 3,
-        open_cap: 2,
-        allow_durable_nonce: false,
-        timelock_floor: 48 * 3_600,
-        timelock: 48 * 3_600,
         execution_window: 72 * 3_600,
-        rollback_window: 7 * 24 * 3_600,
-        treasury: key(8),
         guardian: Some(key(7)),
-        squads: None,
-        members,
+        ..fixtures::rules((1..=5).map(key))
     };
     let mut multisig = MultisigConfig::new(rules, (key(9), 255), key(1), 0).unwrap();
     (multisig.next_proposal, multisig.programs, multisig.open_proposals) = (1, 1, 1);
-    let elf =
-        |n: u8| PinnedElf { buffer: key(n), len: 200_000, trimmed_len: 199_872, sha256: [n; 32] };
-    let len = |n| LenRange { min: n, max: n };
+    let elf = |n| PinnedElf { len: 200_000, trimmed_len: 199_872, ..fixtures::elf(n) };
     let terms = Terms {
-        kind: ProposalKind::Upgrade,
-        id: 0,
         genesis_hash: [7; 32],
         multisig: key(20),
-        config_epoch: 0,
         program: key(30),
         program_data: key(31),
         upgrade: elf(32),
         rollback: elf(33),
-        spill: key(8),
-        from_version: 1,
-        oldest_version: 1,
-        to_version: 2,
-        type_rules: vec![TypeRule {
-            discriminator: [1; 8],
-            version_offset: 8,
-            version_width: 2,
-            old_len: len(57),
-            new_len: len(79),
-            flags: 0,
-        }],
+        type_rules: vec![fixtures::type_rule(57, 79)],
         manifest: Manifest { root: [4; 32], count: 200 },
-        expires_at: START + 30 * 24 * 3_600,
-        source: Source::default(),
-    };
-    let votes = (1..=approvals)
-        .map(|i| Vote { member: key(i), choice: Choice::Approve, at: START })
-        .collect();
-    let digest = terms.digest().unwrap();
-    let proposal = UpgradeProposal {
-        layout: LAYOUT,
-        bump: 255,
-        status: ProposalStatus::Active,
-        proposer: key(1),
-        payer: key(1),
-        proposed_at: START,
-        digest,
-        terms,
-        ballot: Ballot { votes, ..Ballot::default() },
-        approved_at: 0,
-        approved_slot: 0,
-        eta: 0,
-        window_end: 0,
-        executed_at: 0,
-        executed_slot: 0,
-        rollback_until: 0,
-        rollback_approved_at: 0,
-        reserved: [0; 32],
+        ..fixtures::terms(START + 30 * 24 * 3_600)
     };
     let state = ProgramUpgradeState {
-        layout: LAYOUT,
         bump: 255,
         authority_bump: 255,
         migrator_bump: 255,
-        multisig: key(20),
-        program: key(30),
-        program_data: key(31),
-        version: 1,
-        elf_hash: [33; 32],
-        previous_version: 1,
-        previous_elf_hash: [33; 32],
-        phase: Phase::Steady,
-        live_proposal: Some(key(40)),
-        roll_forward: None,
-        last_executed: None,
-        executed_slot: 0,
-        executed_at: 0,
-        counters: Counters::default(),
         payer: key(1),
-        reserved: [0; 64],
+        ..fixtures::program_state(&terms, key(40))
     };
+    let mut proposal =
+        UpgradeProposal::new(terms, 255, (key(1), key(1)), &multisig, START).unwrap();
+    proposal.ballot.votes = (1..=approvals)
+        .map(|i| Vote { member: key(i), choice: Choice::Approve, at: START })
+        .collect();
     Fixture { multisig, state, proposal }
 }
 

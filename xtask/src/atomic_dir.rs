@@ -58,8 +58,8 @@ pub fn is_current(folder: &Path, key: &str) -> bool {
     fs::read_to_string(folder.join(KEY)).is_ok_and(|found| found.trim() == key)
 }
 
-/// Lets `fill` write a new content for `folder`, then puts it in place with its `key`. The caller
-/// holds the lock of the folder above. On an error the old content stays.
+/// Lets `fill` write new content for `folder`, then moves it into place with its `key`. The caller
+/// holds the lock of the parent folder. On an error the old content stays.
 pub fn replace(folder: &Path, key: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let staging = beside(folder, "new");
     remove(&staging)?;

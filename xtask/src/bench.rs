@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: builds what is measured and lets the packages in `benches/` print
-//! them. Which figures there are and which bounds they keep is decided there.
+//! `cargo xtask bench`: builds the programs and runs the packages in `benches/`, which define
+//! figures and bounds.
 
 use std::process::{Command, ExitCode, Stdio};
 
@@ -33,8 +33,8 @@ fn program(options: &Bench, paths: &Paths, progress: &Progress) -> Result<ExitCo
     let programs = [&Program::PRODUCT[..], &[Program::Squads]].concat();
     sbf::build(paths, &toolchain, &programs, progress)?;
     progress.say("compiling the bench");
-    // By `cargo test`, in the profile that every other test is compiled in: compute units and bytes
-    // do not depend on how the code around the chain is optimised.
+    // Runs by `cargo test`, in the profile of all tests: compute units and bytes do not depend on
+    // the optimisation of the host's code.
     let bench = command::compiled(paths, &["test", "-p", "bench-program", "--bench", "program"])?;
     let (_, binary) = bench.into_iter().next().context("cargo built no bench of the program")?;
     progress.say("measuring");

@@ -28,7 +28,7 @@ impl Fingerprint {
 
     /// Adds the files under `folder` with their names, except for those below a folder called like
     /// one of `skipped`.
-    pub fn folder(mut self, folder: &Path, skipped: &[&str]) -> Result<Self> {
+    pub fn dir(mut self, folder: &Path, skipped: &[&str]) -> Result<Self> {
         for path in files(folder, skipped)? {
             let name = path.strip_prefix(folder).unwrap_or(&path);
             self.part(name.as_os_str().as_encoded_bytes());
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn a_folder_counts_by_names_and_content_without_what_is_skipped() {
         let folder = std::env::temp_dir().join(format!("xtask-fingerprint-{}", std::process::id()));
-        let key = || Fingerprint::default().folder(&folder, &["skip"]).unwrap().key();
+        let key = || Fingerprint::default().dir(&folder, &["skip"]).unwrap().key();
         fs::create_dir_all(folder.join("skip")).unwrap();
         fs::write(folder.join("a"), "1").unwrap();
         let before = key();

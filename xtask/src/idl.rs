@@ -50,7 +50,7 @@ pub fn run(options: &cli::Idl) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fails where what is committed is not what the programs say.
+/// Fails where the committed description differs from the programs.
 pub fn check(paths: &Paths, progress: &Progress) -> Result<()> {
     for program in &PROGRAMS {
         let path = program.path(paths);
@@ -93,8 +93,8 @@ impl Described {
     /// The description as a file's content.
     fn text(&self, paths: &Paths, progress: &Progress) -> Result<String> {
         progress.say(&format!("compiling {} to describe it", self.package));
-        // A target folder of its own: the macros are compiled with these variables, so cargo would
-        // compile everything that uses them anew whenever they come and go.
+        // A separate target folder: the macros depend on these variables, so cargo would recompile
+        // everything that uses them whenever the variables change.
         let mut cargo = command::isolated_cargo(&paths.idl_target());
         cargo
             .args(["test", "--lib", "--locked", "--package", self.package])
@@ -122,7 +122,7 @@ fn assemble(printed: &str) -> Result<Idl> {
         add_types(&mut types, &mut part)?;
         events.push(part.get("event").cloned().context("an event without its content")?);
     }
-    // A type that both name is the same type.
+    // Two parts that name a type mean the same type.
     add_types(&mut types, &mut whole)?;
     let types: Vec<Value> = types.into_values().collect();
     let fields = whole.as_object_mut().context("the program is not an object")?;

@@ -18,7 +18,8 @@ pub struct Paths {
 impl Paths {
     /// Reads them from the environment.
     pub fn find() -> Result<Self> {
-        // Cargo says where this crate is now; the path at compile time serves a binary run by hand.
+        // Cargo sets the crate's present path at run time. The path from compile time is for a
+        // binary that is started by hand.
         let crate_folder = env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let root = crate_folder.parent().context("xtask has no folder above it")?.to_path_buf();

@@ -1,5 +1,5 @@
-//! The ELFs that there are: which crate each one comes from, with which features, where it is put, and
-//! the key that tells whether it has to be built again. How one is compiled is for `sbf` to know.
+//! The list of ELFs: the crate and features of each, its path, and the key that tells whether it
+//! must be built again. `sbf` compiles them.
 
 use std::path::PathBuf;
 
@@ -106,10 +106,10 @@ impl Program {
             .text(toolchain);
         if self.stands_alone() {
             let folder = paths.root.join(self.crate_folder());
-            return Ok(start.folder(&folder, &NOT_IN_THE_ELF)?.key());
+            return Ok(start.dir(&folder, &NOT_IN_THE_ELF)?.key());
         }
         let print = start
-            .folder(&paths.root.join("programs"), &NOT_IN_THE_ELF)?
+            .dir(&paths.root.join("programs"), &NOT_IN_THE_ELF)?
             .file(&paths.root.join("Cargo.toml"))?
             .file(&paths.root.join("Cargo.lock"))?;
         Ok(print.key())

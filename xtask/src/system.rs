@@ -89,7 +89,7 @@ fn installer() -> Option<&'static [&'static str]> {
 }
 
 fn apt(prefix: &[&str], arguments: &[&str]) -> Result<()> {
-    // `env` because sudo does not hand the environment on.
+    // Uses `env`, because sudo does not pass the environment on.
     let words = [prefix, &["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"], arguments];
     let words = words.concat();
     let Some((program, rest)) = words.split_first() else { return Ok(()) };

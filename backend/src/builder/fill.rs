@@ -96,7 +96,7 @@ impl BufferFiller<'_> {
             todo.chunks(MAX_WRITES_PER_BLOCKHASH).zip(messages.chunks(MAX_WRITES_PER_BLOCKHASH))
         {
             let signed = self.chain.sign_all(messages, &[self.payer]).await?;
-            self.chain.send_all(signed.iter()).await?;
+            self.chain.send_all(&signed.iter().collect::<Vec<_>>()).await?;
             let write = |(chunk, signed): (&Chunk, SignedTransaction)| PendingWrite {
                 chunk: *chunk,
                 signed,
@@ -154,7 +154,8 @@ impl BufferFiller<'_> {
             }
             if resent.elapsed() >= RESEND_INTERVAL {
                 // The answer does not matter: the content of the buffer decides.
-                let _ = self.chain.send_all(open.iter().map(|w| &w.signed)).await;
+                let writes: Vec<_> = open.iter().map(|w| &w.signed).collect();
+                let _ = self.chain.send_all(&writes).await;
                 resent = Instant::now();
             }
         }

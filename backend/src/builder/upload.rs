@@ -47,7 +47,8 @@ impl ProgramBuilder {
             .map_err(BackendError::within_job)
     }
 
-    async fn fill(
+    /// The same within a job, with its key and its reporter.
+    pub(crate) async fn fill(
         &self,
         elf: &BuiltElf,
         key_file: &Path,

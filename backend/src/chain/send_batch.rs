@@ -97,17 +97,14 @@ impl ChainClient {
     /// Sends all of `signed` within the configured outcome timeout. It is an error when the node refuses
     /// every one of them. It is no error when the node loses some or does not answer, because the caller
     /// looks at the effect.
-    pub(crate) async fn send_all(
-        &self,
-        signed: impl Iterator<Item = &SignedTransaction>,
-    ) -> Result<()> {
+    pub(crate) async fn send_all(&self, signed: &[&SignedTransaction]) -> Result<()> {
         let sent = tokio::time::timeout(self.config().outcome_timeout, self.send_each(signed));
         sent.await.unwrap_or(Ok(()))
     }
 
-    async fn send_each(&self, signed: impl Iterator<Item = &SignedTransaction>) -> Result<()> {
-        let send = |s| async move { self.send_one(s).await };
-        let mut answers = stream::iter(signed.map(send)).buffer_unordered(MAX_SENDS_IN_FLIGHT);
+    async fn send_each(&self, signed: &[&SignedTransaction]) -> Result<()> {
+        let sends: Vec<_> = signed.iter().map(|s| self.send_one(s)).collect();
+        let mut answers = stream::iter(sends).buffer_unordered(MAX_SENDS_IN_FLIGHT);
         let (mut taken, mut refused) = (false, None);
         while let Some(answer) = answers.next().await {
             match answer {

@@ -74,6 +74,6 @@ impl MigrationManager {
                 " An account that cannot migrate can be set aside with quarantine."
             }
         );
-        Ok(Receipt { sent, summary, failures })
+        Ok(Receipt { sent, summary, failures, subject: None })
     }
 }

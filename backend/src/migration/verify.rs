@@ -49,7 +49,7 @@ impl MigrationManager {
             "the migration is not complete".into()
         };
         let summary = format!("{done} accounts verified; {ending}.");
-        Ok(Receipt { sent, summary, failures })
+        Ok(Receipt { sent, summary, failures, subject: None })
     }
 
     async fn verify_pass(

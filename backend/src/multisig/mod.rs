@@ -42,7 +42,14 @@ impl MultisigCoordinator {
 
     fn plan_vote(&self, verb: Verb, current: &GovernanceContext) -> Plan {
         let mut plan = plan::for_governance(&self.context, verb, current);
-        votes::add(&mut plan, &self.context, &current.proposal, &current.multisig, current.now);
+        votes::add(
+            &mut plan,
+            &self.context,
+            verb,
+            &current.proposal,
+            &current.multisig,
+            current.now,
+        );
         plan
     }
 }

@@ -7,14 +7,14 @@ use crate::{
         members::{self, needs},
         plan::{self, Plan},
     },
-    preflight::operation::Verb,
+    preflight::{operation::Verb, step::Step},
 };
 
 /// A plan for `verb` with everything that all verbs on such a proposal have in common.
 pub(super) fn for_governance(context: &Context, verb: Verb, current: &GovernanceContext) -> Plan {
     let (proposal, terms) = (&current.proposal, &current.proposal.terms);
     let subject = format!("multisig proposal {} of {}", terms.id, terms.multisig);
-    let mut plan = Plan::new(verb, current.address, subject);
+    let mut plan = Plan::new(Step::of(verb), subject);
     plan.fact("Proposal", current.address);
     plan.fact("Status", proposal.status.name());
     plan.fact("Multisig", terms.multisig);

@@ -58,27 +58,20 @@ pub(crate) fn role_list(bits: u8) -> String {
 
 #[cfg(test)]
 mod tests {
-    use solana_pubkey::Pubkey;
-    use upgrade_manager::state::{MemberArgs, MultisigConfig};
+    use upgrade_manager::{
+        fixtures::{self, key},
+        state::MultisigConfig,
+    };
 
     use super::*;
 
     #[test]
     fn risky_rules_are_warned_of() {
-        let key = |n| Pubkey::new_from_array([n; 32]);
-        let member = |n| MemberArgs { key: key(n), roles: role::ALL };
         let mut rules = MultisigRules {
-            threshold: 3,
             open_cap: 1,
-            allow_durable_nonce: false,
-            timelock_floor: 48 * 3600,
-            timelock: 48 * 3600,
             execution_window: 7 * 86_400,
-            rollback_window: 7 * 86_400,
-            treasury: key(9),
             guardian: Some(key(10)),
-            squads: None,
-            members: (1..=5).map(member).collect(),
+            ..fixtures::rules((1..=5).map(key))
         };
         assert!(MultisigConfig::new(rules.clone(), (key(8), 0), key(8), 0).is_ok());
         assert!(rule_warnings(&rules).is_empty());

@@ -14,15 +14,11 @@ use crate::{
     migration::MigrationManager,
     multisig::MultisigCoordinator,
     pipeline::{
-        context::Context,
-        plan::{Plan, Workload},
-        reporter::Reporter,
-        seal::{check_price, seal},
-        submit::{require_unchanged, submit_one},
+        context::Context, plan::Plan, reporter::Reporter, seal::seal, submit::submit, task::Task,
     },
     preflight::{
         Preflight,
-        intent::Intent,
+        intent::{Intent, ProposalTask},
         operation::{Operation, ProposeRequest, Verb},
         progress::Progress,
         receipt::Receipt,
@@ -113,7 +109,7 @@ impl Backend {
     pub async fn prepare(&self, operation: Operation) -> Result<Preflight> {
         let context = self.context();
         let plan = plan(&context, operation).await?;
-        seal(&context, plan).await
+        shown(&context, plan, ProposalTask { operation, request: None }).await
     }
 
     /// The same for a new proposal: also scans the program's accounts for the manifest.
@@ -122,8 +118,8 @@ impl Backend {
     /// As [`Backend::prepare`].
     pub async fn prepare_propose(&self, request: ProposeRequest) -> Result<Preflight> {
         let context = self.context();
-        let plan = ProposalManager::new(&context).plan_propose(request).await?;
-        seal(&context, plan).await
+        let (plan, task) = ProposalManager::new(&context).plan_propose(request).await?;
+        shown(&context, plan, task).await
     }
 
     /// Plans again from the chain, refuses when anything that was shown has changed, signs, sends
@@ -137,30 +133,47 @@ impl Backend {
         intent: Intent,
         progress: Option<mpsc::Sender<Progress>>,
     ) -> Result<Receipt> {
-        let context = self.context();
-        let key = context.require_key()?;
-        if key.pubkey() != intent.signer {
-            return Err(BackendError::Changed(format!(
-                "the key was {} and is {} now",
-                intent.signer,
-                key.pubkey()
-            )));
+        submit(&self.context(), intent, progress).await
+    }
+}
+
+/// What the operator sees of `plan`.
+async fn shown(context: &Context, plan: Plan, task: ProposalTask) -> Result<Preflight> {
+    let Operation { verb, proposal } = task.operation;
+    let sealed = seal(context, plan, task).await?;
+    Ok(Preflight {
+        verb,
+        proposal,
+        step: sealed.step,
+        title: sealed.title,
+        facts: sealed.facts,
+        checks: sealed.checks,
+        simulation: sealed.simulation,
+        transactions: sealed.transactions,
+        intent: sealed.intent,
+    })
+}
+
+impl Task for ProposalTask {
+    async fn plan(&self, context: &Context) -> Result<Plan> {
+        match &self.request {
+            Some(frozen) => ProposalManager::new(context).replan_propose(frozen).await,
+            None => plan(context, self.operation).await,
         }
-        check_price(&context, intent.unit_price)?;
-        let plan = plan_again(&context, &intent).await.map_err(BackendError::before_signing)?;
-        require_unchanged(&intent, &plan)?;
-        let reporter = Reporter::new(progress);
-        match plan.workload {
-            Workload::One => submit_one(&context, &intent, &plan, &*key, &reporter).await,
-            Workload::Job => {
-                let (verb, proposal) = (intent.verb, intent.proposal);
-                let done = if matches!(verb, Verb::RollBack { .. }) {
-                    RollbackHandler::new(&context).run(verb, proposal, &*key, &reporter).await
-                } else {
-                    MigrationManager::new(&context).run(verb, proposal, &*key, &reporter).await
-                };
-                done.map_err(BackendError::within_job)
-            }
+    }
+
+    async fn run(
+        &self,
+        context: &Context,
+        _: &Plan,
+        key: &dyn Signer,
+        reporter: &Reporter,
+    ) -> Result<Receipt> {
+        let Operation { verb, proposal } = self.operation;
+        if matches!(verb, Verb::RollBack { .. }) {
+            RollbackHandler::new(context).run(verb, proposal, key, reporter).await
+        } else {
+            MigrationManager::new(context).run(verb, proposal, key, reporter).await
         }
     }
 }
@@ -189,18 +202,6 @@ async fn plan(context: &Context, operation: Operation) -> Result<Plan> {
         }
         Verb::RollBack { give_up } => {
             RollbackHandler::new(context).plan(operation.proposal, give_up).await
-        }
-    }
-}
-
-/// The plan of `intent`, made again from the chain.
-async fn plan_again(context: &Context, intent: &Intent) -> Result<Plan> {
-    context.chain().recheck_genesis().await?;
-    match &intent.request {
-        Some(frozen) => ProposalManager::new(context).replan_propose(frozen).await,
-        None => {
-            let operation = Operation { verb: intent.verb, proposal: intent.proposal };
-            plan(context, operation).await
         }
     }
 }

@@ -2,14 +2,14 @@
 use std::sync::Arc;
 
 use solana_pubkey::Pubkey;
+use upgrade_manager::state::Terms;
 
 use crate::{
-    accounts::proposal::ProposalContext,
     archive::Archive,
     census::scan,
     error::{BackendError, Result},
-    pipeline::{context::Context, plan::Plan},
-    preflight::{check::Check, intent::Intent, operation::Verb},
+    pipeline::{context::Context, plan::ArchivedFirst},
+    preflight::{check::Check, manifest::ManifestLeaf},
 };
 
 /// Checks that the archive can be written: old bytes must be in it before anything overwrites them.
@@ -22,32 +22,32 @@ pub(crate) fn check_archive(context: &Context) -> Check {
     }
 }
 
-/// Archives the bytes or the manifest that later steps of `plan` need, before it is signed.
-pub(crate) async fn archive_before(context: &Context, intent: &Intent, plan: &Plan) -> Result<()> {
-    match intent.verb {
-        Verb::Execute if plan.archives => archive_all(context, intent.proposal).await,
-        Verb::Propose => archive_manifest(context, intent).await,
-        _ => Ok(()),
+/// Archives what later steps need, before a plan is signed.
+pub(crate) async fn archive_first(context: &Context, what: &ArchivedFirst) -> Result<()> {
+    match what {
+        ArchivedFirst::Nothing => Ok(()),
+        ArchivedFirst::Accounts(terms) => archive_all(context, terms).await,
+        ArchivedFirst::Manifest { program, leaves } => {
+            archive_manifest(context, *program, leaves.clone()).await
+        }
     }
 }
 
 /// Archives the leaves of a new proposal's manifest: proofs for closed accounts need them later.
-async fn archive_manifest(context: &Context, intent: &Intent) -> Result<()> {
-    let Some(frozen) = &intent.request else { return Ok(()) };
-    let (program, leaves) = (frozen.request.program, frozen.leaves.clone());
+async fn archive_manifest(
+    context: &Context,
+    program: Pubkey,
+    leaves: Vec<ManifestLeaf>,
+) -> Result<()> {
     let archive = Arc::clone(context.archive());
     blocking(move || archive.put_manifest(&program, &leaves).map(drop)).await
 }
 
 /// Archives the present bytes of every account that can migrate. It must come before execution: once the
 /// new code runs, anyone can migrate an account before this tool reads it.
-async fn archive_all(context: &Context, proposal: Pubkey) -> Result<()> {
-    let found = ProposalContext::load(context.chain(), proposal).await?;
-    let terms = &found.proposal.terms;
-    let rules = &terms.type_rules;
-    let chain = context.chain();
-    let from = terms.migrates_from();
-    let seen = scan::scan(chain, &terms.program, rules, &from, false).await?;
+async fn archive_all(context: &Context, terms: &Terms) -> Result<()> {
+    let (chain, from) = (context.chain(), terms.migrates_from());
+    let seen = scan::scan(chain, &terms.program, &terms.type_rules, &from, false).await?;
     archive_accounts(context, terms.program, &seen.eligible).await
 }
 

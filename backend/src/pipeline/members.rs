@@ -93,29 +93,23 @@ pub(crate) fn vote_facts(config: &MultisigConfig, proposal: &impl Votable) -> Ve
 
 #[cfg(test)]
 mod tests {
-    use upgrade_manager::state::{MemberArgs, MultisigRules};
+    use upgrade_manager::{
+        fixtures::{self, key},
+        state::{MemberArgs, MultisigRules},
+    };
 
     use super::*;
     use crate::preflight::check::Verdict;
 
     #[test]
     fn a_stranger_and_a_member_without_the_role_are_told_apart() {
-        let key = |i| Pubkey::new_from_array([i; 32]);
         let rules = MultisigRules {
             threshold: 1,
-            open_cap: 1,
-            allow_durable_nonce: false,
-            timelock_floor: 172_800,
-            timelock: 172_800,
-            execution_window: 3_600,
-            rollback_window: 3_600,
-            treasury: key(8),
-            guardian: None,
-            squads: None,
             members: vec![
                 MemberArgs { key: key(1), roles: role::VOTE },
                 MemberArgs { key: key(3), roles: role::PROPOSE | role::EXECUTE },
             ],
+            ..fixtures::rules([])
         };
         let config = MultisigConfig::new(rules, (key(9), 0), key(1), 0).unwrap();
         let check = |i, bits| check_role(&config, &key(i), bits);

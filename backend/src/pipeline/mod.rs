@@ -1,4 +1,4 @@
-//! Plan, seal, submit: how an operation becomes a signature. A room makes a [`plan::Plan`], `seal`
+//! Plan, seal, submit: how a [`task::Task`] becomes a signature. Its room makes a [`plan::Plan`], `seal`
 //! simulates it and makes the [`crate::preflight::intent::Intent`], `submit` compares a second plan with
 //! the first before it signs. Beside them is what every room uses: packing, batches, retries by the slot.
 pub(crate) mod archiving;
@@ -11,5 +11,6 @@ pub(crate) mod reporter;
 pub(crate) mod seal;
 pub(crate) mod slot_retry;
 pub(crate) mod submit;
+pub(crate) mod task;
 pub(crate) mod timing;
 pub(crate) mod votes;

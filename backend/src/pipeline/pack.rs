@@ -33,9 +33,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use solana_pubkey::Pubkey;
-    use upgrade_manager::instructions::RestoreItem;
-    use upgrade_manager::state::{
-        LenRange, Manifest, PinnedElf, ProposalKind, Source, Terms, TypeRule,
+    use upgrade_manager::{
+        fixtures,
+        instructions::RestoreItem,
+        state::{LenRange, PinnedElf, Terms, TypeRule},
     };
 
     use crate::{
@@ -54,32 +55,19 @@ mod tests {
     }
 
     fn terms() -> Terms {
-        let elf = |i| PinnedElf { buffer: key(i), len: 9, trimmed_len: 9, sha256: [1; 32] };
+        let elf = |i| PinnedElf { buffer: key(i), ..fixtures::elf(1) };
+        let new_len = LenRange { min: 30, max: 40 };
+        let rule = TypeRule { new_len, ..fixtures::type_rule(20, 30) };
         Terms {
-            kind: ProposalKind::Upgrade,
             id: 3,
-            genesis_hash: [0; 32],
             multisig: key(60_001),
-            config_epoch: 0,
             program: key(60_002),
             program_data: key(60_003),
             upgrade: elf(60_004),
             rollback: elf(60_005),
             spill: key(60_006),
-            from_version: 1,
-            oldest_version: 1,
-            to_version: 2,
-            type_rules: vec![TypeRule {
-                discriminator: [1; 8],
-                version_offset: 8,
-                version_width: 2,
-                old_len: LenRange { min: 20, max: 20 },
-                new_len: LenRange { min: 30, max: 40 },
-                flags: 0,
-            }],
-            manifest: Manifest::default(),
-            expires_at: 0,
-            source: Source::default(),
+            type_rules: vec![rule],
+            ..fixtures::terms(0)
         }
     }
 

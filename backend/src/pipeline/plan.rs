@@ -1,11 +1,14 @@
-//! The first of three steps: a plan holds what a verb would do now. Facts, checks, pinned values and the
+//! The first of three steps: a plan holds what a task would do now. Facts, checks, pinned values and the
 //! transaction, not yet simulated.
+use std::sync::Arc;
+
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{MultisigConfig, Votable};
+use upgrade_manager::state::{MultisigConfig, Terms, Votable};
 
 use crate::{
     accounts::proposal::ProposalContext,
+    keys::signer::Signer,
     pipeline::{
         context::Context,
         members::{self, SignerRequirement},
@@ -13,7 +16,7 @@ use crate::{
     preflight::{
         check::{Check, Verdict},
         fact::Fact,
-        intent::FrozenRequest,
+        manifest::ManifestLeaf,
         operation::Verb,
         pinned::PinnedState,
         rule_check::{self, RuleResult},
@@ -28,17 +31,30 @@ pub(crate) enum Workload {
     One,
     /// Many transactions. The job plans them again from the chain while it runs; only the first is shown.
     Job,
+    /// A job of transactions that each need the one before: when the first would fail, so would all.
+    Series,
 }
 
-/// What a verb would do now.
-#[derive(Clone, Debug)]
+/// What goes into the archive before the transaction of a plan is signed.
+#[derive(Clone)]
+pub(crate) enum ArchivedFirst {
+    /// Nothing.
+    Nothing,
+    /// The present bytes of every account that migrates by these terms of this proposal.
+    Accounts(Box<Terms>),
+    /// The leaves of a new proposal's manifest.
+    Manifest { program: Pubkey, leaves: Vec<ManifestLeaf> },
+}
+
+/// What a task would do now.
+#[derive(Clone)]
 pub(crate) struct Plan {
-    pub verb: Verb,
-    pub proposal: Pubkey,
     /// What signing does: the title and the report begin with it.
     pub step: Step,
     /// The noun that title and report end with.
     pub subject: String,
+    /// The account that set-up makes or changes, when its address is known.
+    pub account: Option<Pubkey>,
     pub facts: Vec<Fact>,
     pub checks: Vec<Check>,
     pub pinned: PinnedState,
@@ -46,29 +62,31 @@ pub(crate) struct Plan {
     /// The transaction, or a job's first; empty when there is none to send.
     pub instructions: Vec<Instruction>,
     pub transactions: usize,
+    /// The fees, where the transactions of a job cost different ones.
+    pub fees: Option<Vec<Fact>>,
+    /// Keys that sign beside the loaded one.
+    pub signers: Vec<Arc<dyn Signer>>,
     /// A unit limit that the simulation must not lower.
     pub unit_limit: Option<u32>,
-    pub request: Option<Box<FrozenRequest>>,
-    /// Whether the accounts' present bytes go into the archive before the transaction is sent.
-    pub archives: bool,
+    pub archived_first: ArchivedFirst,
 }
 
 impl Plan {
-    pub(crate) fn new(verb: Verb, proposal: Pubkey, subject: impl Into<String>) -> Self {
+    pub(crate) fn new(step: Step, subject: impl Into<String>) -> Self {
         Self {
-            verb,
-            proposal,
-            step: Step::of(verb),
+            step,
             subject: subject.into(),
+            account: None,
             facts: vec![],
             checks: vec![],
             pinned: PinnedState::default(),
             workload: Workload::One,
             instructions: vec![],
             transactions: 1,
+            fees: None,
+            signers: vec![],
             unit_limit: None,
-            request: None,
-            archives: false,
+            archived_first: ArchivedFirst::Nothing,
         }
     }
 
@@ -102,7 +120,7 @@ impl Plan {
     pub(crate) fn for_proposal(context: &Context, verb: Verb, current: &ProposalContext) -> Self {
         let proposal = &current.proposal;
         let subject = format!("proposal {} of program {}", proposal.terms.id, current.program());
-        let mut plan = Plan::new(verb, current.address, subject);
+        let mut plan = Plan::new(Step::of(verb), subject);
         describe(&mut plan, current);
         plan.facts.extend(members::vote_facts(&current.multisig, proposal));
         check_signer(&mut plan, context, &current.multisig, members::needs(verb));
@@ -230,11 +248,11 @@ mod tests {
 
     #[test]
     fn an_accepting_rule_is_left_out_beside_a_failed_check() {
-        let mut plan = Plan::new(Verb::Approve, Pubkey::default(), "proposal 0");
+        let mut plan = Plan::new(Step::of(Verb::Approve), "proposal 0");
         plan.check(Check::fail("The signer is not a member."));
         plan.check_accepts(&Ok(()), "The chain's rules accept this from this signer.");
         assert_eq!(plan.checks.len(), 1, "{:?}", plan.checks);
-        let mut plan = Plan::new(Verb::Approve, Pubkey::default(), "proposal 0");
+        let mut plan = Plan::new(Step::of(Verb::Approve), "proposal 0");
         plan.check_accepts(&Ok(()), "The chain's rules accept this from this signer.");
         assert_eq!(plan.checks.first().map(|c| c.verdict), Some(Verdict::Pass));
     }

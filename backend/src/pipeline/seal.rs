@@ -11,61 +11,77 @@ use crate::{
         fees::Fee,
         simulate::{MAX_UNITS, Simulated, transaction_size, with_budget},
     },
-    error::{BackendError, Result},
+    error::Result,
     failure::Blame,
     pipeline::{
         context::Context,
         plan::{Plan, Workload},
     },
-    preflight::{Preflight, Simulation, check::Check, fact::Fact, intent::Intent},
+    preflight::{
+        Simulation,
+        check::{Check, Verdict},
+        fact::Fact,
+        intent::Intent,
+        step::Step,
+    },
 };
 
-/// Simulates `plan` and makes the preflight that the operator sees. It holds an intent only when no check
-/// failed, and no other function makes one.
-pub(crate) async fn seal(context: &Context, mut plan: Plan) -> Result<Preflight> {
+/// What an operator sees of a plan before it is signed, and what can be signed.
+pub(crate) struct Sealed<T> {
+    pub title: String,
+    pub step: Step,
+    pub account: Option<Pubkey>,
+    pub facts: Vec<Fact>,
+    pub checks: Vec<Check>,
+    pub simulation: Option<Simulation>,
+    pub transactions: usize,
+    /// `None` when a check failed or nothing is left to do.
+    pub intent: Option<Intent<T>>,
+}
+
+/// Simulates `plan`, which was made for `task`. There is an intent only when no check failed, and no other
+/// function makes one.
+pub(crate) async fn seal<T>(context: &Context, mut plan: Plan, task: T) -> Result<Sealed<T>> {
     let title = plan.title();
     let mut simulation = None;
-    let mut sealed = None;
+    let mut signable = None;
     let price = context.chain().config().unit_price;
     if let Some(payer) = context.signer()
         && !plan.instructions.is_empty()
     {
-        let simulated =
-            simulate_message(context, &payer, &plan.instructions, plan.unit_limit, plan.workload)
-                .await?;
+        let simulated = simulate_message(context, &payer, &plan).await?;
         plan.checks.extend(simulated.checks);
         plan.facts.extend(match plan.workload {
             Workload::One => simulated.fee.facts(),
             // Each transaction of a job is simulated by itself and gets its unit limit from that.
-            Workload::Job => Fee { limit: MAX_UNITS, ..simulated.fee }.job_facts(plan.transactions),
+            Workload::Job | Workload::Series => {
+                Fee { limit: MAX_UNITS, ..simulated.fee }.job_facts(plan.transactions)
+            }
         });
         plan.facts.extend(simulated.facts);
         simulation = Some(simulated.simulation);
-        sealed = Some((payer, message_hash(&simulated.message, &payer), simulated.fee.limit));
-    } else if context.signer().is_some() && plan.workload == Workload::Job {
+        signable = Some((payer, simulated.message_hash, simulated.fee.limit));
+    } else if let Some(payer) = context.signer()
+        && plan.workload != Workload::One
+    {
         // A job may have no transaction to show now and still have work left, such as the last proof.
         let most = Fee { signatures: 1, limit: MAX_UNITS, price };
-        plan.facts.extend(most.job_facts(plan.transactions));
-        sealed = context.signer().map(|payer| (payer, plan.pinned.hash(), MAX_UNITS));
+        plan.facts.extend(plan.fees.unwrap_or_else(|| most.job_facts(plan.transactions)));
+        signable = Some((payer, plan.pinned.hash(), MAX_UNITS));
     }
-    let intent = match sealed {
-        Some((signer, message_hash, unit_limit)) if plan.failed().is_none() => Some(Intent {
-            verb: plan.verb,
-            proposal: plan.proposal,
-            signer,
-            pinned: plan.pinned,
-            message_hash,
-            unit_limit,
-            unit_price: price,
-            request: plan.request,
-        }),
-        _ => None,
-    };
-    Ok(Preflight {
-        verb: plan.verb,
-        proposal: plan.proposal,
+    let failed = plan.checks.iter().any(|c| c.verdict == Verdict::Fail);
+    let intent = signable.filter(|_| !failed).map(|(signer, message_hash, unit_limit)| Intent {
+        task,
+        signer,
+        pinned: plan.pinned,
+        message_hash,
+        unit_limit,
+        unit_price: price,
+    });
+    Ok(Sealed {
         title,
         step: plan.step,
+        account: plan.account,
         facts: plan.facts,
         checks: plan.checks,
         simulation,
@@ -75,45 +91,46 @@ pub(crate) async fn seal(context: &Context, mut plan: Plan) -> Result<Preflight>
 }
 
 /// What the node says of the transaction that will be signed, and what it costs.
-pub(crate) struct SimulatedMessage {
-    pub checks: Vec<Check>,
-    pub fee: Fee,
-    /// Units, size and hash of `message`.
-    pub facts: Vec<Fact>,
-    pub simulation: Simulation,
-    /// The instructions behind their final compute budget.
-    pub message: Vec<Instruction>,
+struct SimulatedMessage {
+    checks: Vec<Check>,
+    fee: Fee,
+    /// Units, size and hash of the message.
+    facts: Vec<Fact>,
+    simulation: Simulation,
+    message_hash: [u8; 32],
 }
 
-/// Simulates `instructions` with the largest budget, then sets the unit limit: `unit_limit`, or what
+/// Simulates the plan's instructions with the largest budget, then sets the unit limit: the plan's, or what
 /// the simulation used and a little more.
-pub(crate) async fn simulate_message(
+async fn simulate_message(
     context: &Context,
     payer: &Pubkey,
-    instructions: &[Instruction],
-    unit_limit: Option<u32>,
-    workload: Workload,
+    plan: &Plan,
 ) -> Result<SimulatedMessage> {
+    let instructions = &plan.instructions;
     let price = context.chain().config().unit_price;
     let full = with_budget(instructions, MAX_UNITS, price);
     let simulated = context.chain().simulate(&full, payer).await?;
-    let limit = unit_limit.unwrap_or_else(|| simulated.unit_limit());
+    let limit = plan.unit_limit.unwrap_or_else(|| simulated.unit_limit());
     let fee = Fee::of(instructions, payer, limit, price);
-    let checks =
-        vec![check_simulation(&simulated, workload), check_balance(context, payer, fee).await?];
+    let checks = vec![
+        check_simulation(&simulated, plan.workload),
+        check_balance(context, payer, fee).await?,
+    ];
     let message = with_budget(instructions, limit, price);
+    let message_hash = message_hash(&message, payer);
     let fact = |label: &str, value: String| Fact { label: label.into(), value };
     let facts = vec![
         fact("Compute units", format!("{} simulated, limit {limit}", simulated.units)),
         fact("Transaction size", format!("{} bytes", transaction_size(&message, payer))),
-        fact("Message sha256, blockhash zero", hex::encode(message_hash(&message, payer))),
+        fact("Message sha256, blockhash zero", hex::encode(message_hash)),
     ];
     let simulation = Simulation {
         units: simulated.units,
         error: simulated.failure.map(|f| f.sentence),
         logs: simulated.logs,
     };
-    Ok(SimulatedMessage { checks, fee, facts, simulation, message })
+    Ok(SimulatedMessage { checks, fee, facts, simulation, message_hash })
 }
 
 /// Checks that the signer can pay `fee`.
@@ -125,17 +142,6 @@ async fn check_balance(context: &Context, payer: &Pubkey, fee: Fee) -> Result<Ch
         format!("The signer holds {lamports} lamports; the fee of a transaction is {fee}."),
         format!("The signer holds {lamports} lamports, the fee is {fee}: fund {payer} first."),
     ))
-}
-
-/// Refuses when the priority fee is no longer the one shown, as after a reconnection with other settings.
-pub(crate) fn check_price(context: &Context, shown: u64) -> Result<()> {
-    let now = context.chain().config().unit_price;
-    if shown == now {
-        return Ok(());
-    }
-    Err(BackendError::Changed(format!(
-        "the priority fee was {shown} and is {now} micro-lamports per compute unit now"
-    )))
 }
 
 fn check_simulation(simulated: &Simulated, workload: Workload) -> Check {

@@ -4,6 +4,7 @@ use std::iter::once;
 
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
+use tokio::sync::mpsc;
 
 use crate::{
     chain::{
@@ -14,14 +15,64 @@ use crate::{
     failure::Blame,
     keys::signer::Signer,
     pipeline::{
-        archiving::archive_before, context::Context, plan::Plan, reporter::Reporter,
-        seal::message_hash, slot_retry::send_with_slot_retry,
+        archiving::archive_first,
+        context::Context,
+        plan::{Plan, Workload},
+        reporter::Reporter,
+        seal::message_hash,
+        slot_retry::send_with_slot_retry,
+        task::Task,
     },
-    preflight::{intent::Intent, receipt::Receipt},
+    preflight::{intent::Intent, progress::Progress, receipt::Receipt},
 };
 
+/// Plans the task of `intent` again from the chain, refuses when anything that was shown has changed, signs,
+/// sends and confirms.
+pub(crate) async fn submit<T: Task>(
+    context: &Context,
+    intent: Intent<T>,
+    progress: Option<mpsc::Sender<Progress>>,
+) -> Result<Receipt> {
+    let key = context.require_key()?;
+    if key.pubkey() != intent.signer {
+        return Err(BackendError::Changed(format!(
+            "the key was {} and is {} now",
+            intent.signer,
+            key.pubkey()
+        )));
+    }
+    require_same_price(context, intent.unit_price)?;
+    let plan = plan_again(context, &intent.task).await.map_err(BackendError::before_signing)?;
+    require_unchanged(&intent, &plan)?;
+    let reporter = Reporter::new(progress);
+    match plan.workload {
+        Workload::One => submit_one(context, &intent, &plan, &*key, &reporter).await,
+        Workload::Job | Workload::Series => {
+            let done = intent.task.run(context, &plan, &*key, &reporter).await;
+            done.map_err(BackendError::within_job)
+        }
+    }
+}
+
+/// The plan of `task`, made again from the chain, which must be the same one.
+async fn plan_again(context: &Context, task: &impl Task) -> Result<Plan> {
+    context.chain().recheck_genesis().await?;
+    task.plan(context).await
+}
+
+/// Refuses when the priority fee is no longer the one shown, as after a reconnection with other settings.
+fn require_same_price(context: &Context, shown: u64) -> Result<()> {
+    let now = context.chain().config().unit_price;
+    if shown == now {
+        return Ok(());
+    }
+    Err(BackendError::Changed(format!(
+        "the priority fee was {shown} and is {now} micro-lamports per compute unit now"
+    )))
+}
+
 /// Refuses when a value that was shown has changed, or when a check fails now.
-pub(crate) fn require_unchanged(intent: &Intent, plan: &Plan) -> Result<()> {
+fn require_unchanged<T>(intent: &Intent<T>, plan: &Plan) -> Result<()> {
     if let Some(difference) = intent.pinned.difference(&plan.pinned) {
         return Err(BackendError::Changed(difference));
     }
@@ -32,9 +83,9 @@ pub(crate) fn require_unchanged(intent: &Intent, plan: &Plan) -> Result<()> {
 }
 
 /// Signs, sends and confirms the one transaction of `plan`, which must be the one that was shown.
-pub(crate) async fn submit_one(
+async fn submit_one<T>(
     context: &Context,
-    intent: &Intent,
+    intent: &Intent<T>,
     plan: &Plan,
     key: &dyn Signer,
     reporter: &Reporter,
@@ -45,12 +96,12 @@ pub(crate) async fn submit_one(
         return Err(BackendError::Changed("the transaction is not the one shown".into()));
     }
     let again = simulate_again(context.chain(), &message, &intent.signer).await?;
-    archive_before(context, intent, plan).await.map_err(BackendError::before_signing)?;
+    archive_first(context, &plan.archived_first).await.map_err(BackendError::before_signing)?;
     reporter.sending().await;
     let what = plan.step.name;
-    let second =
-        context.cosigner_key().filter(|s| is_signed_by(&message, s.pubkey(), key.pubkey()));
-    let signers: Vec<&dyn Signer> = once(key).chain(second.map(|s| &**s)).collect();
+    let others = plan.signers.iter().chain(context.cosigner_key());
+    let others = others.filter(|s| is_signed_by(&message, s.pubkey(), key.pubkey()));
+    let signers: Vec<&dyn Signer> = once(key).chain(others.map(|s| &**s)).collect();
     let landed =
         send_with_slot_retry(context.chain(), what, &message, &signers, Some(again.units)).await?;
     reporter.sent(&landed.sent).await;
@@ -59,12 +110,12 @@ pub(crate) async fn submit_one(
         None => plan.step.report(&plan.subject, landed.sent.slot),
         Some(reason) => format!("{} failed on chain: {reason}", plan.title()),
     };
-    Ok(Receipt { sent: vec![landed.sent], summary, failures })
+    Ok(Receipt { sent: vec![landed.sent], summary, failures, subject: plan.account })
 }
 
 /// Simulates `message` once more just before it is signed. A failure of the slot alone does not stop it,
 /// because the same transaction can succeed in the next slot.
-pub(crate) async fn simulate_again(
+async fn simulate_again(
     chain: &ChainClient,
     message: &[Instruction],
     payer: &Pubkey,

@@ -12,15 +12,15 @@ use crate::{
     preflight::{check::Check, operation::Verb, rule_check, step::Step, text::span},
 };
 
-/// Adds the checks and the instruction of the plan's verb, a vote on `proposal`.
+/// Adds the checks and the instruction of `verb`, a vote on `proposal`.
 pub(crate) fn add<P: Votable + Voted + Clone>(
     plan: &mut Plan,
     context: &Context,
+    verb: Verb,
     proposal: &P,
     config: &MultisigConfig,
     now: ChainTime,
 ) {
-    let verb = plan.verb;
     plan.pinned.pin("the number of votes to cancel", proposal.ballot().cancel.len());
     if verb == Verb::Expire {
         let over = proposal.require_expired(config, now.unix);

@@ -1,25 +1,32 @@
 //! The intent: what the operator was shown and confirmed. `pipeline::seal` makes one only when no check
-//! failed, and only an intent can be submitted. It holds neither a key nor a transaction, only the values
-//! that the plan made before signing must equal.
+//! failed, and only an intent can be submitted. It holds no transaction, only the task and the values that
+//! the plan made before signing must equal.
 use solana_pubkey::Pubkey;
 
 use crate::preflight::{
     manifest::ManifestLeaf,
-    operation::{ProposeRequest, Verb},
+    operation::{Operation, ProposeRequest, Verb},
     pinned::PinnedState,
 };
 
-/// A preflight that can be signed. `Backend::submit` consumes it.
+/// A preflight that can be signed. Submitting consumes it.
 #[derive(Clone, Debug)]
-pub struct Intent {
-    pub(crate) verb: Verb,
-    pub(crate) proposal: Pubkey,
+pub struct Intent<T = ProposalTask> {
+    /// What is planned again before it is signed.
+    pub(crate) task: T,
     pub(crate) signer: Pubkey,
     pub(crate) pinned: PinnedState,
     pub(crate) message_hash: [u8; 32],
     pub(crate) unit_limit: u32,
     /// Micro-lamports per compute unit, of every transaction that this leads to.
     pub(crate) unit_price: u64,
+}
+
+/// A verb on a proposal, or a new proposal.
+#[derive(Clone, Debug)]
+pub struct ProposalTask {
+    pub(crate) operation: Operation,
+    /// What a new proposal says.
     pub(crate) request: Option<Box<FrozenRequest>>,
 }
 
@@ -37,15 +44,17 @@ impl Intent {
     /// What will be done.
     #[must_use]
     pub fn verb(&self) -> Verb {
-        self.verb
+        self.task.operation.verb
     }
 
     /// To which proposal.
     #[must_use]
     pub fn proposal(&self) -> Pubkey {
-        self.proposal
+        self.task.operation.proposal
     }
+}
 
+impl<T> Intent<T> {
     /// The key that must sign.
     #[must_use]
     pub fn signer(&self) -> Pubkey {

@@ -1,6 +1,8 @@
 //! What the backend reports when an operation has ended. Values only.
 use std::time::Duration;
 
+use solana_pubkey::Pubkey;
+
 /// One transaction that was sent.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct SentTx {
@@ -29,4 +31,7 @@ pub struct Receipt {
     pub summary: String,
     /// What failed: one sentence each, which names the account.
     pub failures: Vec<String>,
+    /// The account that set-up made or changed.
+    #[serde(skip)]
+    pub subject: Option<Pubkey>,
 }

@@ -11,7 +11,7 @@ use crate::{
     pipeline::{
         archiving::check_archive,
         members,
-        plan::{self, Plan},
+        plan::{self, ArchivedFirst, Plan},
         timing,
     },
     preflight::{operation::Verb, rule_check},
@@ -46,7 +46,7 @@ impl ProposalManager {
         plan.checks.extend(code.checks(terms, Direction::Forward, current.now.slot));
         code.pin(&mut plan.pinned);
         plan.check(check_archive(&self.context));
-        plan.archives = true;
+        plan.archived_first = ArchivedFirst::Accounts(Box::new(terms.clone()));
         plan.unit_limit = Some(MAX_UNITS);
         if let Some(signer) = self.context.signer() {
             let ix = instructions::execute_upgrade(&signer, terms, replaced);

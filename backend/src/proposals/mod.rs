@@ -1,9 +1,6 @@
-//! Proposals to upgrade a program: making them, votes on them, execution. Their verbs are plans and go
-//! through `Backend::prepare`. The set-up in `setup` sends at once, for scripts that confirm nothing; an
-//! operator's set-up goes through `SetupManager`, which shows it first.
+//! Proposals to upgrade a program: making them, votes on them, execution.
 mod execute;
 mod propose;
-mod setup;
 
 use crate::{
     accounts::proposal::ProposalContext,
@@ -43,7 +40,14 @@ impl ProposalManager {
     fn plan_vote(&self, verb: Verb, current: &ProposalContext) -> Plan {
         let mut plan = Plan::for_proposal(&self.context, verb, current);
         members::pin_votes(&current.proposal, &current.multisig, &mut plan.pinned);
-        votes::add(&mut plan, &self.context, &current.proposal, &current.multisig, current.now);
+        votes::add(
+            &mut plan,
+            &self.context,
+            verb,
+            &current.proposal,
+            &current.multisig,
+            current.now,
+        );
         plan
     }
 }

@@ -18,13 +18,18 @@ use crate::{
     code::{self, elf},
     error::{BackendError, Result},
     instructions::{self, ProposalKeys},
-    pipeline::{archiving::check_archive, members, plan::Plan},
+    pipeline::{
+        archiving::check_archive,
+        members,
+        plan::{ArchivedFirst, Plan},
+    },
     preflight::{
         check::{Check, Verdict},
-        intent::FrozenRequest,
+        intent::{FrozenRequest, ProposalTask},
         manifest::manifest_root,
-        operation::{ProposeRequest, Verb},
+        operation::{Operation, ProposeRequest, Verb},
         rule_check,
+        step::Step,
         text::span,
     },
     proposals::ProposalManager,
@@ -44,7 +49,10 @@ struct ProposalInputs {
 
 impl ProposalManager {
     /// Scans the program's accounts for the manifest, then plans.
-    pub(crate) async fn plan_propose(&self, request: ProposeRequest) -> Result<Plan> {
+    pub(crate) async fn plan_propose(
+        &self,
+        request: ProposeRequest,
+    ) -> Result<(Plan, ProposalTask)> {
         let state = accounts::program_state(self.context.chain(), &request.program).await?;
         let versions = request.oldest_version.unwrap_or(state.version)..=state.version;
         let seen =
@@ -58,7 +66,7 @@ impl ProposalManager {
             leaves: seen.leaves.clone(),
             request,
         };
-        let mut plan = self.replan_propose(&frozen).await?;
+        let (mut plan, proposal) = self.plan_frozen(&frozen).await?;
         if seen.misfits > 0 {
             plan.check(Check::warn(format!(
                 "{} accounts have a listed type and the old version, but a length outside their \
@@ -66,19 +74,24 @@ impl ProposalManager {
                 seen.misfits
             )));
         }
-        plan.request = Some(Box::new(frozen));
-        Ok(plan)
+        let operation = Operation { verb: Verb::Propose, proposal };
+        Ok((plan, ProposalTask { operation, request: Some(Box::new(frozen)) }))
     }
 
     /// Plans the same proposal again. Manifest and expiry stay as they were shown.
     pub(crate) async fn replan_propose(&self, frozen: &FrozenRequest) -> Result<Plan> {
+        Ok(self.plan_frozen(frozen).await?.0)
+    }
+
+    /// The plan, and the address of the proposal that it makes.
+    async fn plan_frozen(&self, frozen: &FrozenRequest) -> Result<(Plan, Pubkey)> {
         let inputs = self.inputs(&frozen.request).await?;
         let multisig = inputs.state.multisig;
         let keys = ProposalKeys::new(multisig, inputs.state.program, inputs.multisig.next_proposal);
         let terms = terms(&inputs, frozen, self.context.chain().genesis_hash());
         let digest = terms.digest().map_err(|e| BackendError::Refused(rule_check::sentence(&e)))?;
         let subject = format!("upgrade {} of program {}", terms.id, terms.program);
-        let mut plan = Plan::new(Verb::Propose, keys.proposal, subject);
+        let mut plan = Plan::new(Step::of(Verb::Propose), subject);
         describe(&mut plan, &terms, &digest, inputs.now);
         let signer = self.context.signer();
         if signer.is_none() {
@@ -107,7 +120,9 @@ impl ProposalManager {
             let ix = instructions::propose_upgrade(&signer, &signer, &keys, &new, &old, args);
             plan.instructions = vec![instructions::with_squads(ix, &inputs.multisig)];
         }
-        Ok(plan)
+        let (program, leaves) = (frozen.request.program, frozen.leaves.clone());
+        plan.archived_first = ArchivedFirst::Manifest { program, leaves };
+        Ok((plan, keys.proposal))
     }
 
     async fn inputs(&self, request: &ProposeRequest) -> Result<ProposalInputs> {

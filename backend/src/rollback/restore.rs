@@ -74,6 +74,7 @@ impl RollbackHandler {
                 sent,
                 summary: format!("{accounts}; the code is not rolled back."),
                 failures,
+                subject: None,
             });
         }
         let code = self.roll_code_back(&current, key, reporter, &mut sent).await?;
@@ -94,7 +95,8 @@ impl RollbackHandler {
                     format!("; accounts made on the new layout were not counted: {error}")
                 }
             };
-        Ok(Receipt { sent, summary: format!("{accounts}{lost}; {code}{new}."), failures })
+        let summary = format!("{accounts}{lost}; {code}{new}.");
+        Ok(Receipt { sent, summary, failures, subject: None })
     }
 
     /// One pass: reads the chain and restores everything that it shows. False when nothing was left.

@@ -19,9 +19,9 @@ use crate::{
     },
     error::{BackendError, Result},
     instructions::{self, program_data_address},
-    pipeline::members,
+    pipeline::{members, plan::Plan},
     preflight::{check::Check, rule_check},
-    setup::manager::{SetupManager, SetupPreflight},
+    setup::manager::SetupManager,
 };
 
 /// A loader buffer and the manager's attestation of it.
@@ -78,36 +78,35 @@ impl SetupManager {
         })
     }
 
-    /// Prepares to freeze `buffer`, which the loaded key must hold, for `program` and to attest its hash, in
+    /// Plans to freeze `buffer`, which the loaded key must hold, for `program` and to attest its hash, in
     /// one transaction. A buffer that is frozen already is only attested.
-    ///
-    /// # Errors
-    /// The network's, or what is wrong with an account.
-    pub async fn freeze(
+    pub(super) async fn plan_freeze(
         &self,
         buffer: &Pubkey,
         program: &Pubkey,
         role: BufferRole,
-    ) -> Result<SetupPreflight> {
+    ) -> Result<Plan> {
         self.registered(program).await?;
         let view = self.buffer(buffer).await?;
-        let title = format!("Freeze and attest the buffer {buffer}");
-        let mut preflight = self.start("buffer freeze", title);
-        preflight.subject = Some(*buffer);
+        let mut plan =
+            self.start("buffer freeze", "Freeze and attest the buffer", buffer.to_string());
+        plan.account = Some(*buffer);
         let what = match role {
             BufferRole::Upgrade => "new",
             BufferRole::Rollback => "old",
         };
-        preflight.fact("Buffer", buffer);
-        preflight.fact("Role", role.name());
-        preflight.fact("Program", program);
-        preflight.fact("Size", format!("{} bytes", view.bytes.len()));
-        preflight.fact("solana-verify hash, sha256", hex::encode(view.sha256));
-        preflight.fact("Authority now", view.authority.map_or("nobody".into(), |k| k.to_string()));
-        preflight.fact("Authority afterwards", seeds::authority(program).0);
-        preflight.check(code::check_elf(&view.bytes, what));
+        plan.fact("Buffer", buffer);
+        plan.fact("Role", role.name());
+        plan.fact("Program", program);
+        plan.fact("Size", format!("{} bytes", view.bytes.len()));
+        plan.fact("solana-verify hash, sha256", hex::encode(view.sha256));
+        plan.fact("Authority now", view.authority.map_or("nobody".into(), |k| k.to_string()));
+        plan.fact("Authority afterwards", seeds::authority(program).0);
+        pin(&mut plan, &view);
+        plan.check(code::check_elf(&view.bytes, what));
         let live = code::live_elf(self.context.chain(), &program_data_address(program)).await?;
-        preflight.check(match role {
+        plan.pinned.pin("the code that runs", hex::encode(elf::verify_hash(&live)));
+        plan.check(match role {
             BufferRole::Rollback => rule_check::check(
                 &require_same_code(elf::trimmed(&view.bytes), &live),
                 "The buffer, compared byte by byte here, equals the code that runs.",
@@ -117,12 +116,12 @@ impl SetupManager {
             }
             BufferRole::Upgrade => Check::pass("The buffer holds other code than what runs."),
         });
-        preflight.check(check_state(&view, program, role, preflight.signer));
+        plan.check(check_state(&view, program, role, self.context.signer()));
         let len = u32::try_from(elf::trimmed(&view.bytes).len())
             .map_err(|_| BackendError::Range("trimming an ELF"))?;
-        let Some(signer) = preflight.signer else { return Ok(preflight) };
+        let Some(signer) = self.context.signer() else { return Ok(plan) };
         if elf::trimmed(&view.bytes).len() > MAX_INLINE_LEN {
-            return self.freeze_large(preflight, &view, program, role, len).await;
+            return self.plan_chunks(plan, &view, program, role, len);
         }
         let mut instructions = vec![];
         if view.attestation.is_none() {
@@ -133,64 +132,73 @@ impl SetupManager {
             BufferRole::Upgrade => instructions::attest_buffer(program, buffer, len),
             BufferRole::Rollback => instructions::attest_rollback(program, buffer, len),
         });
-        self.seal(preflight, &instructions, vec![]).await
+        plan.instructions = instructions;
+        Ok(plan)
     }
 
-    /// Prepares to close a buffer that no proposal has pinned; its rent goes to the former authority.
-    ///
-    /// # Errors
-    /// The network's, or why it is not a buffer.
-    pub async fn close_unused(&self, buffer: &Pubkey) -> Result<SetupPreflight> {
+    /// Plans to close a buffer that no proposal has pinned; its rent goes to the former authority.
+    pub(super) async fn plan_close_unused(&self, buffer: &Pubkey) -> Result<Plan> {
         let view = self.buffer(buffer).await?;
-        let mut preflight = self.start("close", format!("Close the buffer {buffer}"));
-        preflight.subject = Some(*buffer);
-        preflight.fact("Buffer", buffer);
-        preflight.fact("solana-verify hash, sha256", hex::encode(view.sha256));
-        preflight.fact("Lamports", view.lamports);
+        let mut plan = self.start("close", "Close the buffer", buffer.to_string());
+        plan.account = Some(*buffer);
+        plan.fact("Buffer", buffer);
+        plan.fact("solana-verify hash, sha256", hex::encode(view.sha256));
+        plan.fact("Lamports", view.lamports);
+        pin(&mut plan, &view);
         let holder = view.attestation.as_ref().map_or(view.authority, |a| Some(a.refund));
-        preflight.fact("Rent back to", holder.map_or("nobody".into(), |k| k.to_string()));
+        plan.fact("Rent back to", holder.map_or("nobody".into(), |k| k.to_string()));
         let pinned = view.attestation.as_ref().and_then(|a| a.proposal);
-        preflight.check(match pinned {
+        plan.check(match pinned {
             None => Check::pass("No proposal has pinned the buffer."),
             Some(proposal) => Check::fail(format!(
                 "The proposal {proposal} has pinned the buffer: close that one, once it has ended."
             )),
         });
-        preflight.check(check_refund(holder, preflight.signer));
-        let Some(signer) = preflight.signer else { return Ok(preflight) };
+        plan.check(check_refund(holder, self.context.signer()));
+        let Some(signer) = self.context.signer() else { return Ok(plan) };
         let ix = match &view.attestation {
             Some(known) => instructions::close_buffer(&signer, known),
             None => loader_instruction::close(buffer, &signer, &signer),
         };
-        self.seal(preflight, &[ix], vec![]).await
+        plan.instructions = vec![ix];
+        Ok(plan)
     }
 
-    /// Prepares to close a buffer whose authority was set to the manager's address of
+    /// Plans to close a buffer whose authority was set to the manager's address of
     /// `program` without freezing it; its rent goes to the multisig's treasury.
-    ///
-    /// # Errors
-    /// The network's, or what is wrong with an account.
-    pub async fn reclaim(&self, buffer: &Pubkey, program: &Pubkey) -> Result<SetupPreflight> {
+    pub(super) async fn plan_reclaim(&self, buffer: &Pubkey, program: &Pubkey) -> Result<Plan> {
         let state = self.registered(program).await?;
         let config = accounts::multisig(self.context.chain(), &state.multisig).await?;
         let view = self.buffer(buffer).await?;
-        let mut preflight = self.start("close", format!("Reclaim the buffer {buffer}"));
-        preflight.subject = Some(*buffer);
-        preflight.fact("Buffer", buffer);
-        preflight.fact("Program", program);
-        preflight.fact("Lamports", view.lamports);
-        preflight.fact("Rent to the multisig's treasury", config.treasury);
-        preflight.check(Check::when(
+        let mut plan = self.start("close", "Reclaim the buffer", buffer.to_string());
+        plan.account = Some(*buffer);
+        plan.fact("Buffer", buffer);
+        plan.fact("Program", program);
+        plan.fact("Lamports", view.lamports);
+        plan.fact("Rent to the multisig's treasury", config.treasury);
+        pin(&mut plan, &view);
+        plan.pinned.pin("the multisig's treasury", config.treasury);
+        plan.check(Check::when(
             view.attestation.is_none() && view.authority == Some(seeds::authority(program).0),
             "The manager's address holds the buffer, which was never frozen.",
             "The buffer was frozen, or the manager's address of this program does not hold it.",
         ));
-        let Some(signer) = preflight.signer else { return Ok(preflight) };
-        preflight.check(members::check_role(&config, &signer, role::EXECUTE));
+        let Some(signer) = self.context.signer() else { return Ok(plan) };
+        plan.check(members::check_role(&config, &signer, role::EXECUTE));
         let multisig = (&state.multisig, &config.treasury);
         let ix = instructions::reclaim_buffer(&signer, multisig, program, buffer);
-        self.seal(preflight, &[ix], vec![]).await
+        plan.instructions = vec![ix];
+        Ok(plan)
     }
+}
+
+/// Pins what a buffer holds and who holds it. Not its lamports: anyone can send it some.
+fn pin(plan: &mut Plan, view: &BufferView) {
+    let named = |key: Option<Pubkey>| key.map_or("nobody".into(), |k| k.to_string());
+    plan.pinned.pin("the buffer's code", hex::encode(view.sha256));
+    plan.pinned.pin("the buffer's authority", named(view.authority));
+    let refund = view.attestation.as_ref().map_or(view.authority, |a| Some(a.refund));
+    plan.pinned.pin("who gets the buffer's rent", named(refund));
 }
 
 fn check_state(

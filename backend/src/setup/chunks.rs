@@ -2,7 +2,6 @@
 //! chunk. The attestation account counts the chunks: an interrupted run goes on where it stopped.
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
-use tokio::sync::mpsc;
 use upgrade_manager::state::{BufferAttestation, BufferRole, elf::CHUNK_LEN};
 
 use crate::{
@@ -11,12 +10,13 @@ use crate::{
     code::elf,
     error::{BackendError, Result},
     instructions,
-    pipeline::reporter::Reporter,
-    preflight::{progress::Progress, receipt::Receipt},
-    setup::{
-        buffer::BufferView,
-        manager::{SetupManager, SetupPreflight, SetupWork},
+    keys::signer::Signer,
+    pipeline::{
+        plan::{Plan, Workload},
+        reporter::Reporter,
     },
+    preflight::receipt::Receipt,
+    setup::{buffer::BufferView, manager::SetupManager},
 };
 
 /// The next transaction on the way to an attested buffer.
@@ -45,31 +45,30 @@ fn chunks(len: u32) -> Result<u32> {
 }
 
 impl SetupManager {
-    /// Prepares the same as `freeze` for a buffer whose `len` bytes no transaction can hash.
-    pub(super) async fn freeze_large(
+    /// Plans the same as `plan_freeze` for a buffer whose `len` bytes no transaction can hash.
+    pub(super) fn plan_chunks(
         &self,
-        mut preflight: SetupPreflight,
+        mut plan: Plan,
         view: &BufferView,
         program: &Pubkey,
         role: BufferRole,
         len: u32,
-    ) -> Result<SetupPreflight> {
-        let Some(signer) = preflight.signer else { return Ok(preflight) };
+    ) -> Result<Plan> {
+        let Some(signer) = self.context.signer() else { return Ok(plan) };
         let all = chunks(len)?;
         let done = view.attestation.as_ref().map_or(0, |known| known.chunks);
-        preflight.fact("Hashed in chunks of 1 MiB", format!("{done} of {all} so far"));
+        plan.fact("Hashed in chunks of 1 MiB", format!("{done} of {all} so far"));
         let first = next_step(view.attestation.as_ref(), role, all);
         let Some(ix) = instruction(first, &signer, program, &view.address, role, len) else {
-            return Ok(preflight);
+            return Ok(plan);
         };
-        let mut preflight = self.seal(preflight, &[ix], vec![]).await?;
+        plan.instructions = vec![ix];
+        plan.workload = Workload::Series;
         let ends = usize::from(first == ChunkStep::Freeze)
             .saturating_add(usize::from(role == BufferRole::Rollback));
         let left = usize::try_from(all.saturating_sub(done)).unwrap_or(usize::MAX);
-        preflight.transactions = left.saturating_add(ends);
-        preflight.job_fee();
-        preflight.work = SetupWork::Attest { program: *program, buffer: view.address, role };
-        Ok(preflight)
+        plan.transactions = left.saturating_add(ends);
+        Ok(plan)
     }
 
     pub(super) async fn run_attest(
@@ -77,9 +76,9 @@ impl SetupManager {
         program: &Pubkey,
         buffer: &Pubkey,
         role: BufferRole,
-        progress: Option<mpsc::Sender<Progress>>,
+        key: &dyn Signer,
+        reporter: &Reporter,
     ) -> Result<Receipt> {
-        let (key, reporter) = (self.context.require_key()?, Reporter::new(progress));
         let chain = self.context.chain();
         let view = self.buffer(buffer).await?;
         let len = u32::try_from(elf::trimmed(&view.bytes).len())
@@ -99,7 +98,7 @@ impl SetupManager {
             };
             let message = with_budget(&[ix], limit, chain.config().unit_price);
             let what = name(step);
-            let done = chain.send_exactly(what, &message, &[&*key], None).await?.succeeded()?;
+            let done = chain.send_exactly(what, &message, &[key], None).await?.succeeded()?;
             reporter.sent(&done).await;
             sent.push(done);
             let after = accounts::attestation(chain, buffer).await?;
@@ -114,7 +113,7 @@ impl SetupManager {
         let hash = known.map_or([0; 32], |known| known.sha256);
         let summary =
             format!("The buffer {buffer} is frozen and attested with hash {}.", hex::encode(hash));
-        Ok(Receipt { sent, summary, failures: vec![] })
+        Ok(Receipt { sent, summary, failures: vec![], subject: Some(*buffer) })
     }
 }
 

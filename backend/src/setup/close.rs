@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use solana_pubkey::Pubkey;
-use tokio::sync::mpsc;
 use upgrade_manager::{
     seeds,
     state::{
@@ -14,17 +13,22 @@ use upgrade_manager::{
 
 use crate::{
     accounts::{self, governance::is_governance},
+    chain::read::RawAccount,
     error::Result,
     instructions,
-    pipeline::{batches::BatchLane, reporter::Reporter},
+    keys::signer::Signer,
+    pipeline::{
+        batches::BatchLane,
+        plan::{Plan, Workload},
+        reporter::Reporter,
+    },
     preflight::{
         check::{Check, Verdict},
-        progress::Progress,
         receipt::Receipt,
         rule_check,
         text::span,
     },
-    setup::manager::{SetupManager, SetupPreflight, SetupWork},
+    setup::manager::SetupManager,
 };
 
 /// The accounts of an ended proposal that can be closed.
@@ -60,29 +64,30 @@ impl ClosableAccounts {
 }
 
 impl SetupManager {
-    /// Prepares to close everything of a proposal that has ended. Anyone may.
-    ///
-    /// # Errors
-    /// The network's, or what is wrong with an account.
-    pub async fn close(&self, proposal: &Pubkey) -> Result<SetupPreflight> {
-        if is_governance(self.context.chain().account(proposal).await?.as_ref()) {
-            return self.close_multisig_proposal(proposal).await;
+    /// Plans to close everything of a proposal that has ended. Anyone may.
+    pub(super) async fn plan_close(&self, proposal: &Pubkey) -> Result<Plan> {
+        let raw = self.context.chain().account(proposal).await?;
+        if is_governance(raw.as_ref()) {
+            return self.plan_close_multisig_proposal(proposal, raw.as_ref());
         }
-        let left = self.closable_accounts(proposal).await?;
+        let left = self.closable_accounts(proposal, raw.as_ref()).await?;
         let (known, now) = (&left.proposal, left.now);
-        let title = format!("Close proposal {} of {}", known.terms.id, known.terms.program);
-        let mut preflight = self.start("close", title);
-        preflight.subject = Some(*proposal);
-        preflight.fact("Proposal", proposal);
-        preflight.fact("Status", known.status.name());
-        preflight.fact("Program", known.terms.program);
-        preflight.fact("Version records", left.records.len());
-        preflight.fact("Backups", left.backups.len());
+        let subject = format!("proposal {} of {}", known.terms.id, known.terms.program);
+        let mut plan = self.start("close", "Close", subject);
+        plan.workload = Workload::Job;
+        plan.pinned.pin("the digest", hex::encode(known.digest));
+        plan.pinned.pin("the proposal's status", known.status.name());
+        plan.account = Some(*proposal);
+        plan.fact("Proposal", proposal);
+        plan.fact("Status", known.status.name());
+        plan.fact("Program", known.terms.program);
+        plan.fact("Version records", left.records.len());
+        plan.fact("Backups", left.backups.len());
         for buffer in &left.buffers {
-            preflight.fact(&format!("{} buffer", buffer.role.name()), buffer.buffer);
+            plan.fact(&format!("{} buffer", buffer.role.name()), buffer.buffer);
         }
         for (payer, lamports) in self.refunds(&left).await? {
-            preflight.fact("Rent back to", format!("{payer}: {lamports} lamports"));
+            plan.fact("Rent back to", format!("{payer}: {lamports} lamports"));
         }
         let mut ended = rule_check::check(&left.over(), "The proposal has ended.");
         let wait = known.rollback_until.saturating_sub(now);
@@ -93,37 +98,37 @@ impl SetupManager {
                 span(wait.saturating_add(1))
             );
         }
-        preflight.check(ended);
+        plan.check(ended);
         let live = left.state.as_ref().is_some_and(|state| {
             [state.live_proposal, state.roll_forward].contains(&Some(*proposal))
         });
-        preflight.check(Check::when(
+        plan.check(Check::when(
             !live,
             "The program is done with the proposal.",
             "The proposal is the program's live one.",
         ));
         if !left.records.is_empty() || !left.backups.is_empty() {
-            preflight.check(rule_check::check(
+            plan.check(rule_check::check(
                 &left.spent(),
                 "No migration is under way that could need the records and backups.",
             ));
         }
         // Several records share a transaction; the exact number is known only once they are packed.
-        preflight.transactions = (left.records.len().saturating_add(left.backups.len()))
+        plan.transactions = (left.records.len().saturating_add(left.backups.len()))
             .div_ceil(4)
             .saturating_add(left.buffers.len())
             .saturating_add(1);
-        if preflight.signer.is_some() {
-            preflight.job_fee();
-            preflight.work = SetupWork::Close { proposal: *proposal };
-        }
-        Ok(preflight)
+        Ok(plan)
     }
 
-    async fn closable_accounts(&self, proposal: &Pubkey) -> Result<ClosableAccounts> {
+    /// What is left of the proposal whose account is `raw`.
+    async fn closable_accounts(
+        &self,
+        proposal: &Pubkey,
+        raw: Option<&RawAccount>,
+    ) -> Result<ClosableAccounts> {
         let chain = self.context.chain();
-        let first = chain.account(proposal).await?;
-        let known: UpgradeProposal = accounts::decode("proposal", *proposal, first.as_ref())?;
+        let known: UpgradeProposal = accounts::decode("proposal", *proposal, raw)?;
         let terms = known.terms.clone();
         let state_key = seeds::program_state(&terms.program).0;
         let raw = chain.account(&state_key).await?;
@@ -175,16 +180,16 @@ impl SetupManager {
     pub(super) async fn run_close(
         &self,
         proposal: &Pubkey,
-        progress: Option<mpsc::Sender<Progress>>,
+        key: &dyn Signer,
+        reporter: &Reporter,
     ) -> Result<Receipt> {
-        let left = self.closable_accounts(proposal).await?;
-        let key = self.context.require_key()?;
         let (closer, chain) = (key.pubkey(), self.context.chain());
-        let reporter = Reporter::new(progress);
+        let raw = chain.account(proposal).await?;
+        let left = self.closable_accounts(proposal, raw.as_ref()).await?;
         let lane = BatchLane {
-            chain: self.context.chain(),
-            key: &*key,
-            reporter: &reporter,
+            chain,
+            key,
+            reporter,
             what: "close records",
             label: "Closing records",
             before: 0,
@@ -208,17 +213,17 @@ impl SetupManager {
         if !failures.is_empty() {
             let summary =
                 "Some records or backups could not be closed; the proposal stays open.".into();
-            return Ok(Receipt { sent, summary, failures });
+            return Ok(Receipt { sent, summary, failures, subject: Some(*proposal) });
         }
         for known in &left.buffers {
             let ix = instructions::close_buffer(&closer, known);
-            let tx = chain.send_and_confirm("close buffer", &[ix], &[&*key]).await?;
+            let tx = chain.send_and_confirm("close buffer", &[ix], &[key]).await?;
             reporter.sent(&tx).await;
             sent.push(tx);
         }
         let known: &UpgradeProposal = &left.proposal;
         let ix = instructions::close_proposal(&closer, known);
-        let tx = chain.send_and_confirm("close proposal", &[ix], &[&*key]).await?;
+        let tx = chain.send_and_confirm("close proposal", &[ix], &[key]).await?;
         reporter.sent(&tx).await;
         sent.push(tx);
         let summary = format!(
@@ -227,6 +232,6 @@ impl SetupManager {
             known.terms.id,
             left.buffers.len()
         );
-        Ok(Receipt { sent, summary, failures })
+        Ok(Receipt { sent, summary, failures, subject: Some(*proposal) })
     }
 }

@@ -1,50 +1,29 @@
-//! The set-up that an operator confirms: its preflight, its simulation, and its signature. Unlike verbs on a
-//! proposal it is not planned again before signing: the very message that was shown is signed.
-use std::{path::PathBuf, sync::Arc};
-
-use solana_instruction::Instruction;
+//! The set-up commands. Each becomes a task, which goes through the pipeline as a verb on a proposal does:
+//! it is planned, shown, and planned again from the chain before it is signed.
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
-use upgrade_manager::state::{BufferRole, ProgramUpgradeState};
+use upgrade_manager::state::{BufferRole, MultisigRules, ProgramUpgradeState};
 
 use crate::{
     accounts,
-    builder::BuiltElf,
-    chain::{fees::Fee, simulate::MAX_UNITS},
     error::{BackendError, Result},
-    keys::signer::Signer,
-    pipeline::{
-        context::Context,
-        plan::Workload,
-        reporter::Reporter,
-        seal::{check_price, simulate_message},
-        submit::simulate_again,
-    },
+    multisig::changes::MultisigChange,
+    pipeline::{context::Context, plan::Plan, seal::seal, submit::submit, task::Task},
     preflight::{
         Simulation,
         check::{Check, Verdict},
         fact::Fact,
+        intent::Intent,
         progress::Progress,
-        receipt::{Receipt, SentTx},
+        receipt::Receipt,
         step::Step,
     },
-    setup::key_file_check::require_same_buffer,
+    setup::{
+        governance::MultisigProposalRequest,
+        task::{FrozenNote, SetupTask},
+        upload::UploadRequest,
+    },
 };
-
-/// What will be sent once it is confirmed.
-pub(super) enum SetupWork {
-    /// Nothing can be sent.
-    Nothing,
-    /// Exactly this message, signed by the loaded key and `with`.
-    One { message: Vec<Instruction>, with: Vec<Arc<dyn Signer>> },
-    /// Writes of an ELF into the buffer that was shown, or into a fresh one when none was.
-    /// `remove_key_file`: whether the key file is removed after the upload.
-    Upload { elf: Box<BuiltElf>, key_file: PathBuf, buffer: Option<Pubkey>, remove_key_file: bool },
-    /// The closing of every account of an ended proposal.
-    Close { proposal: Pubkey },
-    /// The freezing and hashing of a large buffer, chunk by chunk.
-    Attest { program: Pubkey, buffer: Pubkey, role: BufferRole },
-}
 
 /// Everything an operator sees before set-up is signed.
 pub struct SetupPreflight {
@@ -64,63 +43,10 @@ pub struct SetupPreflight {
     pub simulation: Option<Simulation>,
     /// Transactions that will be sent, as far as can be told now.
     pub transactions: usize,
-    pub(super) signer: Option<Pubkey>,
-    /// Micro-lamports per compute unit, of every transaction that this leads to.
-    pub(super) unit_price: u64,
-    pub(super) work: SetupWork,
-}
-
-/// How set-up ended.
-#[derive(Clone, Debug)]
-pub struct SetupReceipt {
-    /// What was sent.
-    pub receipt: Receipt,
-    /// What was made or changed.
-    pub subject: Option<Pubkey>,
+    intent: Option<Intent<SetupTask>>,
 }
 
 impl SetupPreflight {
-    fn new(
-        verb: &'static str,
-        title: impl Into<String>,
-        signer: Option<Pubkey>,
-        unit_price: u64,
-    ) -> Self {
-        let mut preflight = Self {
-            verb,
-            step: None,
-            title: title.into(),
-            subject: None,
-            facts: vec![],
-            checks: vec![],
-            simulation: None,
-            transactions: 1,
-            signer,
-            unit_price,
-            work: SetupWork::Nothing,
-        };
-        match signer {
-            Some(key) => preflight.fact("Signer", key),
-            None => preflight.check(Check::fail("No key is loaded; start with --keypair to sign.")),
-        }
-        preflight
-    }
-
-    pub(super) fn fact(&mut self, label: &str, value: impl ToString) {
-        self.facts.push(Fact { label: label.into(), value: value.to_string() });
-    }
-
-    pub(super) fn check(&mut self, check: Check) {
-        self.checks.push(check);
-    }
-
-    /// Replaces the fee of the first transaction by the highest fee of the job.
-    pub(super) fn job_fee(&mut self) {
-        let most = Fee { signatures: 1, limit: MAX_UNITS, price: self.unit_price };
-        self.facts.retain(|f| !matches!(f.label.as_str(), "Fee" | "Priority fee"));
-        self.facts.extend(most.job_facts(self.transactions));
-    }
-
     /// The first check that failed.
     #[must_use]
     pub fn failed(&self) -> Option<&Check> {
@@ -141,9 +67,215 @@ impl SetupManager {
         Self { context: context.clone() }
     }
 
-    pub(super) fn start(&self, verb: &'static str, title: impl Into<String>) -> SetupPreflight {
-        let price = self.context.chain().config().unit_price;
-        SetupPreflight::new(verb, title, self.context.signer(), price)
+    /// Prepares a multisig; the loaded key pays. Its address is new at every call.
+    ///
+    /// # Errors
+    /// The network's. A rule that does not hold is a failed check.
+    pub async fn multisig(&self, rules: MultisigRules) -> Result<SetupPreflight> {
+        self.prepare(SetupTask::create_multisig(rules)).await
+    }
+
+    /// Prepares a proposal of new rules for `multisig`.
+    ///
+    /// # Errors
+    /// The network's, or a change that cannot be applied.
+    pub async fn propose_change(
+        &self,
+        multisig: &Pubkey,
+        change: &MultisigChange,
+        request: MultisigProposalRequest,
+    ) -> Result<SetupPreflight> {
+        let (multisig, change, note) = (*multisig, change.clone(), self.frozen(request).await?);
+        self.prepare(SetupTask::ProposeChange { multisig, change, note }).await
+    }
+
+    /// Prepares a proposal to end `multisig`.
+    ///
+    /// # Errors
+    /// The network's.
+    pub async fn propose_dissolve(
+        &self,
+        multisig: &Pubkey,
+        request: MultisigProposalRequest,
+    ) -> Result<SetupPreflight> {
+        let (multisig, note) = (*multisig, self.frozen(request).await?);
+        self.prepare(SetupTask::ProposeDissolve { multisig, note }).await
+    }
+
+    /// Prepares a proposal to hand the upgrade authority of `program` to `new_authority`.
+    ///
+    /// # Errors
+    /// The network's, or that the program is not registered.
+    pub async fn propose_transfer(
+        &self,
+        program: &Pubkey,
+        new_authority: &Pubkey,
+        request: MultisigProposalRequest,
+    ) -> Result<SetupPreflight> {
+        let (program, new_authority) = (*program, *new_authority);
+        let note = self.frozen(request).await?;
+        self.prepare(SetupTask::ProposeTransfer { program, new_authority, note }).await
+    }
+
+    /// Prepares the guardian's pause of `multisig`.
+    ///
+    /// # Errors
+    /// The network's.
+    pub async fn pause(&self, multisig: &Pubkey) -> Result<SetupPreflight> {
+        self.prepare(SetupTask::Pause { multisig: *multisig }).await
+    }
+
+    /// Prepares a vote to lift the pause of `multisig`.
+    ///
+    /// # Errors
+    /// The network's.
+    pub async fn unpause(&self, multisig: &Pubkey) -> Result<SetupPreflight> {
+        self.prepare(SetupTask::Unpause { multisig: *multisig }).await
+    }
+
+    /// Prepares to hand the upgrade authority of `program`, which the loaded key must hold, to the
+    /// manager; `version` is what its accounts have now.
+    ///
+    /// # Errors
+    /// The network's, or what is wrong with an account.
+    pub async fn register(
+        &self,
+        program: &Pubkey,
+        multisig: &Pubkey,
+        version: u16,
+    ) -> Result<SetupPreflight> {
+        let (program, multisig) = (*program, *multisig);
+        self.prepare(SetupTask::Register { program, multisig, version }).await
+    }
+
+    /// Prepares to make ProgramData of `program` larger by at least `bytes`. The loaded key pays;
+    /// no role is needed.
+    ///
+    /// # Errors
+    /// The network's, or what is wrong with an account.
+    pub async fn extend(&self, program: &Pubkey, bytes: u32) -> Result<SetupPreflight> {
+        self.prepare(SetupTask::Extend { program: *program, bytes }).await
+    }
+
+    /// Prepares an upload; the loaded key pays and holds the buffer. Makes no key file.
+    ///
+    /// # Errors
+    /// The network's, the key file's, or why a buffer that exists cannot be used.
+    pub async fn upload(&self, request: UploadRequest) -> Result<SetupPreflight> {
+        self.prepare(SetupTask::Upload(Box::new(request))).await
+    }
+
+    /// Prepares to freeze `buffer`, which the loaded key must hold, for `program` and to attest its hash, in
+    /// one transaction. A buffer that is frozen already is only attested; one above 2 MiB takes a transaction
+    /// for each chunk.
+    ///
+    /// # Errors
+    /// The network's, or what is wrong with an account.
+    pub async fn freeze(
+        &self,
+        buffer: &Pubkey,
+        program: &Pubkey,
+        role: BufferRole,
+    ) -> Result<SetupPreflight> {
+        let (buffer, program) = (*buffer, *program);
+        self.prepare(SetupTask::Freeze { buffer, program, role }).await
+    }
+
+    /// Prepares to close a buffer that no proposal has pinned; its rent goes to the former authority.
+    ///
+    /// # Errors
+    /// The network's, or why it is not a buffer.
+    pub async fn close_unused(&self, buffer: &Pubkey) -> Result<SetupPreflight> {
+        self.prepare(SetupTask::CloseUnused { buffer: *buffer }).await
+    }
+
+    /// Prepares to close a buffer whose authority was set to the manager's address of
+    /// `program` without freezing it; its rent goes to the multisig's treasury.
+    ///
+    /// # Errors
+    /// The network's, or what is wrong with an account.
+    pub async fn reclaim(&self, buffer: &Pubkey, program: &Pubkey) -> Result<SetupPreflight> {
+        self.prepare(SetupTask::Reclaim { buffer: *buffer, program: *program }).await
+    }
+
+    /// Prepares to close everything of a proposal that has ended. Anyone may.
+    ///
+    /// # Errors
+    /// The network's, or what is wrong with an account.
+    pub async fn close(&self, proposal: &Pubkey) -> Result<SetupPreflight> {
+        self.prepare(SetupTask::Close { proposal: *proposal }).await
+    }
+
+    /// Prepares to close a multisig that has ended. Anyone may.
+    ///
+    /// # Errors
+    /// The network's, or what is wrong with the account.
+    pub async fn close_multisig(&self, multisig: &Pubkey) -> Result<SetupPreflight> {
+        self.prepare(SetupTask::CloseMultisig { multisig: *multisig }).await
+    }
+
+    /// Prepares to close the state of `program`, which was handed over. Anyone may.
+    ///
+    /// # Errors
+    /// The network's, or what is wrong with the account.
+    pub async fn close_state(&self, program: &Pubkey) -> Result<SetupPreflight> {
+        self.prepare(SetupTask::CloseState { program: *program }).await
+    }
+
+    async fn prepare(&self, task: SetupTask) -> Result<SetupPreflight> {
+        // A vote's step has a name of its own, which tells whether this vote decides.
+        let vote = matches!(task, SetupTask::Unpause { .. }).then_some("unpause");
+        let plan = task.plan(&self.context).await?;
+        let sealed = seal(&self.context, plan, task).await?;
+        let told = !sealed.step.consequence.is_empty();
+        Ok(SetupPreflight {
+            verb: vote.unwrap_or(sealed.step.name),
+            step: told.then_some(sealed.step),
+            title: sealed.title,
+            subject: sealed.account,
+            facts: sealed.facts,
+            checks: sealed.checks,
+            simulation: sealed.simulation,
+            transactions: sealed.transactions,
+            intent: sealed.intent,
+        })
+    }
+
+    /// Plans again from the chain, refuses when anything that was shown has changed, signs, sends and
+    /// confirms. Jobs can be started again after any interruption.
+    ///
+    /// # Errors
+    /// [`BackendError::Refused`] and [`BackendError::Changed`] before anything is signed; else what
+    /// stopped the work.
+    pub async fn submit(
+        &self,
+        preflight: SetupPreflight,
+        progress: Option<mpsc::Sender<Progress>>,
+    ) -> Result<Receipt> {
+        if let Some(check) = preflight.failed() {
+            return Err(BackendError::Refused(check.sentence.clone()));
+        }
+        let nothing = || BackendError::Refused("there is nothing to send.".into());
+        submit(&self.context, preflight.intent.ok_or_else(nothing)?, progress).await
+    }
+
+    async fn frozen(&self, request: MultisigProposalRequest) -> Result<FrozenNote> {
+        Ok(FrozenNote::at(self.context.chain().chain_time().await?.unix, request))
+    }
+
+    /// A plan for the command `name`; its title is `head` and `subject`.
+    pub(super) fn start(
+        &self,
+        name: &'static str,
+        head: &'static str,
+        subject: impl Into<String>,
+    ) -> Plan {
+        let mut plan = Plan::new(Step::act(name, head, ""), subject);
+        match self.context.signer() {
+            Some(key) => plan.fact("Signer", key),
+            None => plan.check(Check::fail("No key is loaded; start with --keypair to sign.")),
+        }
+        plan
     }
 
     /// The state of a program that must be registered.
@@ -155,90 +287,5 @@ impl SetupManager {
             )),
             other => other,
         })
-    }
-
-    /// Simulates `instructions` and keeps the message that will be signed.
-    pub(super) async fn seal(
-        &self,
-        mut preflight: SetupPreflight,
-        instructions: &[Instruction],
-        with: Vec<Arc<dyn Signer>>,
-    ) -> Result<SetupPreflight> {
-        let Some(payer) = preflight.signer else { return Ok(preflight) };
-        let simulated =
-            simulate_message(&self.context, &payer, instructions, None, Workload::One).await?;
-        preflight.checks.extend(simulated.checks);
-        preflight.facts.extend(simulated.fee.facts());
-        preflight.facts.extend(simulated.facts);
-        preflight.simulation = Some(simulated.simulation);
-        preflight.work = SetupWork::One { message: simulated.message, with };
-        Ok(preflight)
-    }
-
-    /// Signs what was shown, sends and confirms. Jobs can be started again after any interruption.
-    ///
-    /// # Errors
-    /// [`BackendError::Refused`] and [`BackendError::Changed`] before anything is signed; else what
-    /// stopped the work.
-    pub async fn submit(
-        &self,
-        preflight: SetupPreflight,
-        progress: Option<mpsc::Sender<Progress>>,
-    ) -> Result<SetupReceipt> {
-        let key = self.context.require_key()?;
-        if preflight.signer != Some(key.pubkey()) {
-            return Err(BackendError::Changed("the key is another one now".into()));
-        }
-        if let Some(check) = preflight.failed() {
-            return Err(BackendError::Refused(check.sentence.clone()));
-        }
-        check_price(&self.context, preflight.unit_price)?;
-        let checked = self.context.chain().recheck_genesis().await;
-        checked.map_err(BackendError::before_signing)?;
-        let SetupPreflight { verb, step, title, subject, work, .. } = preflight;
-        match work {
-            SetupWork::Nothing => Err(BackendError::Refused("there is nothing to send.".into())),
-            SetupWork::One { message, with } => {
-                let what = step.as_ref().map_or(verb, |step| step.name);
-                let sent = self.send(what, &message, &*key, &with).await?;
-                Reporter::new(progress).sent(&sent).await;
-                let summary = match (&step, subject) {
-                    (Some(step), Some(of)) => step.report(&format!("multisig {of}"), sent.slot),
-                    _ => format!("{title} is confirmed in slot {}.", sent.slot),
-                };
-                let receipt = Receipt { sent: vec![sent], summary, failures: vec![] };
-                Ok(SetupReceipt { receipt, subject })
-            }
-            SetupWork::Upload { elf, key_file, buffer, remove_key_file } => {
-                require_same_buffer(&key_file, buffer)?;
-                self.run_upload(&elf, &key_file, remove_key_file, progress)
-                    .await
-                    .map_err(BackendError::within_job)
-            }
-            SetupWork::Attest { program, buffer, role } => {
-                let run = self.run_attest(&program, &buffer, role, progress);
-                let receipt = run.await.map_err(BackendError::within_job)?;
-                Ok(SetupReceipt { receipt, subject })
-            }
-            SetupWork::Close { proposal } => {
-                let run = self.run_close(&proposal, progress);
-                let receipt = run.await.map_err(BackendError::within_job)?;
-                Ok(SetupReceipt { receipt, subject })
-            }
-        }
-    }
-
-    async fn send(
-        &self,
-        verb: &'static str,
-        message: &[Instruction],
-        key: &dyn Signer,
-        with: &[Arc<dyn Signer>],
-    ) -> Result<SentTx> {
-        let chain = self.context.chain();
-        let again = simulate_again(chain, message, &key.pubkey()).await?;
-        let signers: Vec<&dyn Signer> =
-            std::iter::once(key).chain(with.iter().map(|s| &**s)).collect();
-        chain.send_exactly(verb, message, &signers, Some(again.units)).await?.succeeded()
     }
 }

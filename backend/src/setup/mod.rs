@@ -1,5 +1,5 @@
-//! Set-up around proposals, shown before it is signed: multisigs, registration, extension, buffers, closing.
-//! The very message that was shown is signed. Nothing here votes on a proposal or executes one.
+//! Set-up around proposals: multisigs, registration, extension, buffers, closing. A room of plans and jobs, as
+//! the other managers are. Nothing here votes on a proposal or executes one.
 pub(crate) mod buffer;
 mod chunks;
 mod close;
@@ -9,4 +9,5 @@ mod key_file_check;
 pub(crate) mod manager;
 mod multisig;
 mod program;
+mod task;
 pub(crate) mod upload;

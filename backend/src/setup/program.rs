@@ -9,25 +9,23 @@ use crate::{
     code::{self, MIN_EXTEND_LEN, elf},
     error::{BackendError, Result},
     instructions::{self, program_data_address},
+    pipeline::plan::Plan,
     preflight::{check::Check, text::span},
-    setup::manager::{SetupManager, SetupPreflight},
+    setup::manager::SetupManager,
 };
 
 /// Most bytes of any account: 10 MiB.
 const MAX_ACCOUNT_LEN: usize = 10 * 1024 * 1024;
 
 impl SetupManager {
-    /// Prepares to hand the upgrade authority of `program`, which the loaded key must hold, to the
+    /// Plans to hand the upgrade authority of `program`, which the loaded key must hold, to the
     /// manager; `version` is what its accounts have now.
-    ///
-    /// # Errors
-    /// The network's, or what is wrong with an account.
-    pub async fn register(
+    pub(super) async fn plan_register(
         &self,
         program: &Pubkey,
         multisig: &Pubkey,
         version: u16,
-    ) -> Result<SetupPreflight> {
+    ) -> Result<Plan> {
         let chain = self.context.chain();
         let data = program_data_address(program);
         let raw = chain.account(multisig).await?;
@@ -36,54 +34,54 @@ impl SetupManager {
         let holder = code::live_authority(chain, &data).await?;
         let taker = seeds::authority(program).0;
         let state = seeds::program_state(program).0;
-        let mut preflight =
-            self.start("program register", format!("Register the program {program}"));
-        preflight.subject = Some(*program);
-        preflight.fact("Program", program);
-        preflight.fact("ProgramData", data);
-        preflight.fact("Version", version);
-        preflight.fact("Code that runs, sha256", hex::encode(elf::verify_hash(&live)));
-        preflight.fact("Upgrade authority now", name(holder));
-        preflight.fact("Upgrade authority AFTERWARDS", taker);
-        preflight.fact("Multisig", multisig);
-        preflight.fact("Approvals needed", format!("{} of {}", config.threshold, config.voters()));
-        preflight.fact("Timelock", span(config.timelock.into()));
-        preflight.check(check_free(chain.account(&state).await?.as_ref(), program, &state));
-        preflight.check(Check::warn(format!(
+        let mut plan = self.start("program register", "Register the program", program.to_string());
+        plan.account = Some(*program);
+        plan.fact("Program", program);
+        plan.fact("ProgramData", data);
+        plan.fact("Version", version);
+        plan.fact("Code that runs, sha256", hex::encode(elf::verify_hash(&live)));
+        plan.fact("Upgrade authority now", name(holder));
+        plan.fact("Upgrade authority AFTERWARDS", taker);
+        plan.fact("Multisig", multisig);
+        plan.fact("Approvals needed", format!("{} of {}", config.threshold, config.voters()));
+        plan.fact("Timelock", span(config.timelock.into()));
+        plan.pinned.pin("the code that runs", hex::encode(elf::verify_hash(&live)));
+        plan.pinned.pin("the upgrade authority", name(holder));
+        plan.pinned.pin("the multisig's epoch", config.config_epoch);
+        plan.check(check_free(chain.account(&state).await?.as_ref(), program, &state));
+        plan.check(Check::warn(format!(
             "THE UPGRADE AUTHORITY MOVES from {} to the manager's address {taker}. From then on \
              only proposals of the multisig {multisig} can upgrade the program, and no command here gives \
              the authority back.",
             name(holder)
         )));
-        preflight.check(check_holder(holder, preflight.signer));
-        preflight.check(match elf::inspect(live.get(..elf::file_len(&live)).unwrap_or(&live)) {
+        plan.check(check_holder(holder, self.context.signer()));
+        plan.check(match elf::inspect(live.get(..elf::file_len(&live)).unwrap_or(&live)) {
             Ok(info) => Check::pass(format!("The code that runs is sBPF v{}.", info.sbpf_version)),
             Err(problem) => Check::fail(format!("The code that runs cannot be pinned: {problem}.")),
         });
         let manager = program_data_address(&upgrade_manager::ID);
         let held = code::live_authority(chain, &manager).await?;
-        preflight.check(match held {
+        plan.check(match held {
             None => Check::pass("The manager itself is final: nobody can change its rules."),
             Some(key) => Check::warn(format!(
                 "The manager itself can be upgraded by {key}: whoever holds that key can change \
                  every rule."
             )),
         });
-        let Some(signer) = preflight.signer else { return Ok(preflight) };
+        let Some(signer) = self.context.signer() else { return Ok(plan) };
         let trimmed = u32::try_from(elf::trimmed(&live).len())
             .map_err(|_| BackendError::Range("trimming an ELF"))?;
         let ix =
             instructions::register_program(&signer, &signer, multisig, program, version, trimmed);
         let ix = instructions::with_squads(ix, &config);
-        self.seal(preflight, &[ix], vec![]).await
+        plan.instructions = vec![ix];
+        Ok(plan)
     }
 
-    /// Prepares to make ProgramData of `program` larger by at least `bytes`. The loaded key pays;
+    /// Plans to make ProgramData of `program` larger by at least `bytes`. The loaded key pays;
     /// no role is needed.
-    ///
-    /// # Errors
-    /// The network's, or what is wrong with an account.
-    pub async fn extend(&self, program: &Pubkey, bytes: u32) -> Result<SetupPreflight> {
+    pub(super) async fn plan_extend(&self, program: &Pubkey, bytes: u32) -> Result<Plan> {
         let chain = self.context.chain();
         let data = program_data_address(program);
         let room = code::live_elf(chain, &data).await?.len();
@@ -93,31 +91,33 @@ impl SetupManager {
         let held = chain.account(&data).await?.map_or(0, |a| a.lamports);
         let size = after.saturating_add(PROGRAM_DATA_HEADER);
         let rent = chain.rent(size).await?;
-        let mut preflight = self.start("program extend", format!("Extend the program {program}"));
-        preflight.subject = Some(*program);
-        preflight.fact("Program", program);
-        preflight.fact("ProgramData", data);
-        preflight.fact("Room for code now", format!("{room} bytes"));
-        preflight.fact("Room for code afterwards", format!("{after} bytes"));
-        preflight.fact("Rent, from the signer", format!("{} lamports", rent.saturating_sub(held)));
+        let mut plan = self.start("program extend", "Extend the program", program.to_string());
+        plan.account = Some(*program);
+        plan.fact("Program", program);
+        plan.fact("ProgramData", data);
+        plan.fact("Room for code now", format!("{room} bytes"));
+        plan.fact("Room for code afterwards", format!("{after} bytes"));
+        plan.fact("Rent, from the signer", format!("{} lamports", rent.saturating_sub(held)));
+        plan.pinned.pin("the room for code", room);
         if added > wanted {
-            preflight.check(Check::warn(format!(
+            plan.check(Check::warn(format!(
                 "Clusters extend by at least {MIN_EXTEND_LEN} bytes; that many are added."
             )));
         }
-        preflight.check(Check::when(
+        plan.check(Check::when(
             size <= MAX_ACCOUNT_LEN,
             "ProgramData stays within what an account may hold.",
             format!("ProgramData would have {size} bytes; an account holds {MAX_ACCOUNT_LEN}."),
         ));
-        preflight.check(Check::warn(
+        plan.check(Check::warn(
             "The program cannot be upgraded in the slot in which it is extended, and room is never \
              given back.",
         ));
-        let Some(signer) = preflight.signer else { return Ok(preflight) };
+        let Some(signer) = self.context.signer() else { return Ok(plan) };
         let added = u32::try_from(added).map_err(|_| BackendError::Range("extending a program"))?;
         let ix = loader_instruction::extend_program(program, Some(&signer), added);
-        self.seal(preflight, &[ix], vec![]).await
+        plan.instructions = vec![ix];
+        Ok(plan)
     }
 }
 

@@ -1,9 +1,8 @@
-//! Prepares the upload of an ELF into a buffer. The buffer's key signs only its creation, but the key file
+//! Uploads an ELF into a buffer. The buffer's key signs only its creation, but the key file
 //! is how an interrupted upload finds its buffer again.
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use solana_pubkey::Pubkey;
-use tokio::sync::mpsc;
 use upgrade_manager::external::loader::BUFFER_HEADER;
 
 use crate::{
@@ -16,15 +15,18 @@ use crate::{
     error::Result,
     instructions::program_data_address,
     keys::signer::{FileSigner, Signer},
+    pipeline::{
+        plan::{Plan, Workload},
+        reporter::Reporter,
+    },
     preflight::{
         check::{Check, Verdict},
         fact::Fact,
-        progress::Progress,
         receipt::Receipt,
     },
     setup::{
-        key_file_check::remove_spent_key,
-        manager::{SetupManager, SetupPreflight, SetupReceipt, SetupWork},
+        key_file_check::{remove_spent_key, require_same_buffer},
+        manager::SetupManager,
     },
 };
 
@@ -45,29 +47,31 @@ pub struct UploadRequest {
 }
 
 impl SetupManager {
-    /// Prepares an upload; the loaded key pays and holds the buffer. Makes no key file.
-    ///
-    /// # Errors
-    /// The network's, the key file's, or why a buffer that exists cannot be used.
-    pub async fn upload(&self, request: UploadRequest) -> Result<SetupPreflight> {
-        let UploadRequest { elf, program, key_file, remove_key_file } = request;
+    /// Plans an upload; the loaded key pays and holds the buffer. Makes no key file.
+    pub(super) async fn plan_upload(&self, request: &UploadRequest) -> Result<Plan> {
+        let UploadRequest { elf, program, key_file, .. } = request;
         let chain = self.context.chain();
-        let mut preflight = self.start("buffer upload", "Upload code into a buffer");
+        let mut plan = self.start("buffer upload", "Upload code", "into a buffer");
+        plan.workload = Workload::Job;
         let info = elf.info;
-        preflight.fact("Size", format!("{} bytes", info.len));
-        preflight.fact("sBPF version", info.sbpf_version);
-        preflight.fact("solana-verify hash, sha256", hex::encode(info.sha256));
-        preflight.fact("Buffer's key file", key_file.display());
-        let known = if key_file.exists() { Some(FileSigner::open(&key_file)?) } else { None };
+        plan.fact("Size", format!("{} bytes", info.len));
+        plan.fact("sBPF version", info.sbpf_version);
+        plan.fact("solana-verify hash, sha256", hex::encode(info.sha256));
+        plan.fact("Buffer's key file", key_file.display());
+        let known = if key_file.exists() { Some(FileSigner::open(key_file)?) } else { None };
+        plan.pinned.pin(
+            format!("the key file {}", key_file.display()),
+            format!("of {}", known.as_ref().map_or("no buffer".into(), |k| k.pubkey().to_string())),
+        );
         let mut present = None;
         match &known {
-            None => preflight.fact("Buffer", "a fresh address, made when this is signed"),
+            None => plan.fact("Buffer", "a fresh address, made when this is signed"),
             Some(buffer) => {
                 let address = buffer.pubkey();
-                preflight.subject = Some(address);
-                preflight.fact("Buffer", address);
+                plan.account = Some(address);
+                plan.fact("Buffer", address);
                 // Without a signer the expected authority of the buffer is unknown.
-                if let Some(signer) = preflight.signer
+                if let Some(signer) = self.context.signer()
                     && let Some(raw) = chain.account(&address).await?
                 {
                     present = Some(resumable_bytes(&raw, &address, &signer, elf.bytes.len())?);
@@ -78,47 +82,39 @@ impl SetupManager {
             None => elf.bytes.len(),
             Some(held) => held.iter().zip(&elf.bytes).filter(|(a, b)| a != b).count(),
         };
-        preflight.transactions =
+        plan.transactions =
             left.div_ceil(BYTES_PER_WRITE).saturating_add(usize::from(present.is_none()));
-        preflight.fact("Bytes to write", format!("{left} of {}", info.len));
+        plan.fact("Bytes to write", format!("{left} of {}", info.len));
         let space = elf.bytes.len().saturating_add(BUFFER_HEADER);
         let rent = if present.is_none() { chain.rent(space).await? } else { 0 };
-        preflight.fact("Rent of the buffer", format!("{rent} lamports, back when it is closed"));
-        preflight.check(code::check_elf(&elf.bytes, "uploaded"));
+        plan.fact("Rent of the buffer", format!("{rent} lamports, back when it is closed"));
+        plan.check(code::check_elf(&elf.bytes, "uploaded"));
         if let Some(program) = program {
-            self.check_target(&mut preflight, &elf, &program).await?;
+            self.check_target(&mut plan, elf, program).await?;
         }
-        if let Some(payer) = preflight.signer {
+        if let Some(payer) = self.context.signer() {
             let lamports = chain.account(&payer).await?.map_or(0, |a| a.lamports);
             let creates = present.is_none();
-            let fee = UploadFee::of(preflight.unit_price, preflight.transactions, creates);
-            preflight.facts.extend(fee.facts());
+            let fee = UploadFee::of(chain.config().unit_price, plan.transactions, creates);
+            plan.fees = Some(fee.facts());
             let need = rent.saturating_add(fee.lamports());
-            preflight.check(Check::when(
+            plan.check(Check::when(
                 lamports >= need,
                 format!("The signer holds {lamports} lamports; {need} are needed."),
                 format!("The signer holds {lamports} lamports, {need} are needed: fund {payer}."),
             ));
-            let buffer = known.map(|key| key.pubkey());
-            preflight.work =
-                SetupWork::Upload { elf: Box::new(elf), key_file, buffer, remove_key_file };
         }
-        Ok(preflight)
+        Ok(plan)
     }
 
-    async fn check_target(
-        &self,
-        preflight: &mut SetupPreflight,
-        elf: &BuiltElf,
-        program: &Pubkey,
-    ) -> Result<()> {
+    async fn check_target(&self, plan: &mut Plan, elf: &BuiltElf, program: &Pubkey) -> Result<()> {
         let live = code::live_elf(self.context.chain(), &program_data_address(program)).await?;
-        preflight.fact("Program", program);
+        plan.fact("Program", program);
         let same = elf::verify_hash(&live) == elf.info.sha256;
-        preflight.fact("Same as the code that runs", if same { "yes" } else { "no" });
+        plan.fact("Same as the code that runs", if same { "yes" } else { "no" });
         let room = code::check_room(live.len(), elf.info.len, program);
         // The program can still be extended before execution.
-        preflight.check(match room.verdict {
+        plan.check(match room.verdict {
             Verdict::Fail => Check::warn(format!(
                 "{} `control-room program extend --program {program}` does that.",
                 room.sentence
@@ -128,24 +124,26 @@ impl SetupManager {
         Ok(())
     }
 
+    /// Uploads into the buffer `shown`, or into a fresh one where none was shown.
     pub(super) async fn run_upload(
         &self,
-        elf: &BuiltElf,
-        key_file: &Path,
-        remove_key_file: bool,
-        progress: Option<mpsc::Sender<Progress>>,
-    ) -> Result<SetupReceipt> {
+        request: &UploadRequest,
+        shown: Option<Pubkey>,
+        key: &dyn Signer,
+        reporter: &Reporter,
+    ) -> Result<Receipt> {
+        let UploadRequest { elf, key_file, .. } = request;
+        require_same_buffer(key_file, shown)?;
         let builder = ProgramBuilder::new(&self.context);
-        let done = builder.upload(elf, key_file, progress).await?;
-        let failures = if remove_key_file { remove_spent_key(key_file) } else { vec![] };
+        let done = builder.fill(elf, key_file, key, reporter).await?;
+        let failures = if request.remove_key_file { remove_spent_key(key_file) } else { vec![] };
         let (n, hash) = (done.sent.len(), hex::encode(elf.info.sha256));
         let summary = format!(
             "The buffer {} holds the code with sha256 {hash}, read back and compared; {n} \
              transactions. Freeze it next.",
             done.buffer
         );
-        let receipt = Receipt { sent: done.sent, summary, failures };
-        Ok(SetupReceipt { receipt, subject: Some(done.buffer) })
+        Ok(Receipt { sent: done.sent, summary, failures, subject: Some(done.buffer) })
     }
 }
 

@@ -15,11 +15,9 @@ use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_sdk_ids::sysvar;
 use upgrade_manager::{
+    fixtures::{self, key},
     seeds,
-    state::{
-        Counters, Manifest, MemberArgs, MultisigConfig, MultisigRules, Phase, PinnedElf,
-        ProgramUpgradeState, ProposalKind, Source, Terms, UpgradeProposal, role,
-    },
+    state::{MultisigConfig, MultisigRules, Terms, UpgradeProposal},
 };
 
 use crate::fake_node::{FakeNode, Reply};
@@ -118,28 +116,16 @@ impl FakeChain {
         fault: impl Fn(&str, usize) -> Option<Reply> + Send + Sync + 'static,
     ) -> Self {
         let signer: Arc<dyn Signer> = Arc::new(KeypairSigner::new(Keypair::new()));
-        let others: Vec<_> = (1..5).map(|i| Pubkey::new_from_array([i; 32])).collect();
+        let others: Vec<_> = (1..5).map(key).collect();
         let mut keys = others.clone();
         keys.push(signer.pubkey());
         keys.sort();
-        let create_key = Pubkey::new_from_array([40; 32]);
+        let create_key = key(40);
         let config_key = seeds::multisig(&create_key).0;
-        let rules = MultisigRules {
-            threshold: 3,
-            open_cap: 2,
-            allow_durable_nonce: false,
-            timelock_floor: 172_800,
-            timelock: 172_800,
-            execution_window: 86_400,
-            rollback_window: 604_800,
-            treasury: Pubkey::new_from_array([41; 32]),
-            guardian: None,
-            squads: None,
-            members: keys.iter().map(|k| MemberArgs { key: *k, roles: role::ALL }).collect(),
-        };
+        let rules = MultisigRules { treasury: key(41), ..fixtures::rules(keys.iter().copied()) };
         let mut config = MultisigConfig::new(rules, (create_key, 0), others[0], 0).unwrap();
         (config.next_proposal, config.programs, config.open_proposals) = (1, 1, 1);
-        let program = Pubkey::new_from_array([42; 32]);
+        let program = key(42);
         let at = ProposalKeys::new(config_key, program, 0);
         let proposal = UpgradeProposal::new(
             terms(config_key, program, &config),
@@ -155,7 +141,10 @@ impl FakeChain {
             let manager = upgrade_manager::ID;
             map.insert(config_key, (manager, encode(&config)));
             map.insert(at.proposal, (manager, encode(&proposal)));
-            map.insert(at.state, (manager, encode(&state(config_key, program, at.proposal))));
+            map.insert(
+                at.state,
+                (manager, encode(&fixtures::program_state(&proposal.terms, at.proposal))),
+            );
             map.insert(sysvar::clock::ID, (sysvar::ID, clock()));
             map.insert(signer.pubkey(), (solana_sdk_ids::system_program::ID, vec![]));
         }
@@ -226,54 +215,14 @@ impl FakeChain {
 }
 
 fn terms(multisig: Pubkey, program: Pubkey, config: &MultisigConfig) -> Terms {
-    let elf = |i| PinnedElf {
-        buffer: Pubkey::new_from_array([i; 32]),
-        len: 9,
-        trimmed_len: 9,
-        sha256: [i; 32],
-    };
     Terms {
-        kind: ProposalKind::Upgrade,
-        id: 0,
         genesis_hash: [7; 32],
         multisig,
-        config_epoch: 0,
         program,
-        program_data: Pubkey::new_from_array([43; 32]),
-        upgrade: elf(44),
-        rollback: elf(45),
+        program_data: key(43),
+        upgrade: fixtures::elf(44),
+        rollback: fixtures::elf(45),
         spill: config.treasury,
-        from_version: 1,
-        oldest_version: 1,
-        to_version: 2,
-        type_rules: vec![],
-        manifest: Manifest::default(),
-        expires_at: NOW + 30 * 86_400,
-        source: Source::default(),
-    }
-}
-
-fn state(multisig: Pubkey, program: Pubkey, live: Pubkey) -> ProgramUpgradeState {
-    ProgramUpgradeState {
-        layout: 1,
-        bump: 0,
-        authority_bump: 0,
-        migrator_bump: 0,
-        multisig,
-        program,
-        program_data: Pubkey::new_from_array([43; 32]),
-        version: 1,
-        elf_hash: [45; 32],
-        previous_version: 1,
-        previous_elf_hash: [45; 32],
-        phase: Phase::Steady,
-        live_proposal: Some(live),
-        roll_forward: None,
-        last_executed: None,
-        executed_slot: 0,
-        executed_at: 0,
-        counters: Counters::default(),
-        payer: Pubkey::default(),
-        reserved: [0; 64],
+        ..fixtures::terms(NOW + 30 * 86_400)
     }
 }

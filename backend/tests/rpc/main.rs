@@ -12,5 +12,6 @@ mod intent;
 mod node_faults;
 mod refusals;
 mod sending;
+mod set_up;
 mod unrestorable_accounts;
 mod upload;

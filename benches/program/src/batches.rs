@@ -1,11 +1,11 @@
-//! How many accounts one transaction takes, as a legacy message and with a lookup table, and what it
-//! takes for each.
+//! How many accounts fit one transaction, as a legacy message and with a lookup table, and the
+//! figures of the largest batch.
 use backend::chain::MAX_TRANSACTION_LEN;
 use e2e::{
     chain::Refused,
     elf,
     keys::{address, key},
-    world::{DECIDING, SOL, Stage, TIMELOCK, World},
+    world::{APPROVERS, SOL, Stage, TIMELOCK, World},
 };
 use serde::Serialize;
 use solana_account::Account;
@@ -20,41 +20,39 @@ use crate::meter::{self, Figure};
 const LOOKUP_TABLE_PROGRAM: Pubkey =
     Pubkey::from_str_const("AddressLookupTab1e1111111111111111111111111");
 /// Bytes in front of a table's addresses.
-const TABLE_HEADER: usize = 56;
-/// Instructions of one transaction, called ones included: the runtime's limit.
+const TABLE_HEADER_LEN: usize = 56;
+/// Instructions of one transaction, CPIs included: the runtime's limit.
 const MAX_TRACE_LEN: usize = 64;
 /// Accounts one transaction can lock: the runtime's limit.
 const MAX_ACCOUNT_LOCKS: usize = 64;
-/// More accounts than any transaction takes.
+/// More accounts than any transaction can hold.
 const VAULTS: u32 = 40;
 
 /// The largest batch of one instruction.
 #[derive(Clone, Debug, Serialize)]
 pub struct Batch {
-    /// The instruction.
     pub instruction: String,
     /// Whether addresses come from a lookup table.
     pub lookup_table: bool,
-    /// The most accounts that go through.
+    /// The most accounts with which the transaction succeeds.
     pub accounts: usize,
-    /// The most that the limits of packet, calls and locks leave room for.
+    /// The most accounts that the limits on packet size, CPIs and locks allow.
     pub room: usize,
-    /// What stops one account more.
+    /// The limit that one account more would break.
     pub stopped_by: String,
-    /// What the largest batch takes.
+    /// The figures of the largest batch.
     pub figure: Figure,
 }
 
 impl Batch {
-    /// Units of the manager for each account of the batch, everything else of the transaction shared
-    /// among them.
+    /// The manager's units per account of the batch, the transaction's fixed part included.
     #[must_use]
     pub fn own_units_each(&self) -> u64 {
         self.figure.own_units().div_ceil(self.accounts as u64)
     }
 }
 
-/// An instruction about the first so many vaults, and who signs it.
+/// Makes an instruction about the first `n` vaults, with its signers.
 type Make = fn(&World, &[Pubkey]) -> Instruction;
 
 /// The largest batches of the three instructions that take many accounts.
@@ -66,7 +64,7 @@ pub fn measure() -> Vec<Batch> {
         migrated.run("migrate_accounts", ix, &[&key("cranker")]);
     }
     let mut rolling_back = migrated.clone();
-    rolling_back.vote_rollback(&DECIDING, false);
+    rolling_back.vote_rollback(&APPROVERS, false);
     let kinds: [(&str, &World, Make, &[&str]); 3] = [
         ("migrate_accounts", &executed, |w, v| w.migrate_ix(v), &["cranker"]),
         ("verify_accounts", &migrated, |w, v| w.verify_ix(v), &["cranker"]),
@@ -86,7 +84,7 @@ pub fn measure() -> Vec<Batch> {
     batches
 }
 
-/// A world with many vaults, about to be migrated.
+/// A world with many vaults that can be migrated.
 fn executed() -> World {
     let mut w = World::at(Stage::Registered);
     for index in 100..100 + VAULTS {
@@ -94,7 +92,7 @@ fn executed() -> World {
     }
     w.stage_buffers(elf::v2(), elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     w.execute();
     w.chain.next_slot();
@@ -139,7 +137,7 @@ fn largest(name: &str, world: &World, make: Make, signers: &[&str], lookup: bool
     }
 }
 
-/// Which limit of the runtime refused.
+/// The runtime's limit that refused the transaction.
 fn reason(refused: &Refused) -> String {
     use TransactionError::{InstructionError, TooManyAccountLocks};
     match refused.error {
@@ -151,8 +149,8 @@ fn reason(refused: &Refused) -> String {
     }
 }
 
-/// How many accounts the tightest of the limits leaves room for, computed from what one account and
-/// two accounts take.
+/// How many accounts the tightest limit allows, computed from the figures of one and of two
+/// accounts.
 fn room(one: &Figure, two: &Figure) -> usize {
     // The request for units and the instruction itself count as well.
     let limits = [
@@ -175,7 +173,7 @@ fn table(w: &mut World, make: Make) -> AddressLookupTableAccount {
     addresses.sort();
     addresses.dedup();
     // The bincode layout of an active table without authority, last extended in slot 0.
-    let mut data = vec![0; TABLE_HEADER];
+    let mut data = vec![0; TABLE_HEADER_LEN];
     data[..4].copy_from_slice(&1u32.to_le_bytes());
     data[4..12].copy_from_slice(&u64::MAX.to_le_bytes());
     addresses.iter().for_each(|a| data.extend(a.as_ref()));

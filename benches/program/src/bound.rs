@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_measured_is_no_bound_kept() {
+    fn a_bound_without_a_measurement_is_not_kept() {
         assert!(!Bound::at_most("units", 10, []).holds());
         assert!(!Bound::at_least("units", 0, []).holds());
     }

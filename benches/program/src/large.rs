@@ -1,8 +1,8 @@
-//! Code of the sizes that bounds are about. The demo vault with bytes behind its section headers, which
-//! the loader accepts and never looks at; every hash covers them.
+//! Code of the sizes that the bounds name: the demo vault with more bytes behind its section
+//! headers, which the loader ignores and every hash covers.
 use e2e::{
     elf,
-    world::{DECIDING, Stage, TIMELOCK, World},
+    world::{APPROVERS, Stage, TIMELOCK, World},
 };
 use solana_loader_v3_interface::state::UpgradeableLoaderState as State;
 use upgrade_manager::state::{BufferRole, elf::MAX_INLINE_LEN};
@@ -10,11 +10,11 @@ use upgrade_manager::state::{BufferRole, elf::MAX_INLINE_LEN};
 use crate::{meter::Meter, upgrade::kib};
 
 /// Size of the ELF that the bound is about.
-pub const BOUNDED: usize = 500 * 1024;
+pub const BOUNDED_ELF_LEN: usize = 500 * 1024;
 
 /// Every instruction of this file.
 pub fn measure(m: &mut Meter) {
-    whole(m, BOUNDED);
+    whole(m, BOUNDED_ELF_LEN);
     whole(m, MAX_INLINE_LEN);
     chunks(m, MAX_INLINE_LEN + MAX_INLINE_LEN / 4);
 }
@@ -39,7 +39,7 @@ fn whole(m: &mut Meter, len: usize) {
     m.run(&mut w.chain, &kib(&code), ix, &[]);
     w.stage_rollback("rollback", elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     let ix = w.execute_ix("dan");
     m.run(&mut w.chain, &kib(&code), ix, &["dan"]);
@@ -49,7 +49,7 @@ fn whole(m: &mut Meter, len: usize) {
     w.migrate_all();
 }
 
-/// Code that is too large for that.
+/// Code that is too large for one transaction to hash.
 fn chunks(m: &mut Meter, len: usize) {
     let (code, mut w) = (padded(len), World::at(Stage::Registered));
     w.upload("upgrade", &code);

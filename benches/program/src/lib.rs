@@ -1,5 +1,5 @@
 //! Figures of the manager on its real ELF, and the bounds that they must keep: `cargo xtask bench program`.
-//! All on one chain in this process, so no figure depends on the machine or its load.
+//! The chain runs in this process, so no figure depends on the machine or its load.
 //!
 //! | module | does |
 //! |---|---|
@@ -25,7 +25,7 @@ use report::Report;
 /// Takes every figure.
 ///
 /// # Panics
-/// When an ELF is missing, or when a transaction is refused that must go through.
+/// When an ELF is missing, or when a transaction that must succeed is refused.
 #[must_use]
 pub fn measure() -> Report {
     let mut meter = meter::Meter::default();

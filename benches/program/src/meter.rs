@@ -19,29 +19,28 @@ const SOURCE: &str = include_str!("../../../programs/upgrade-manager/src/lib.rs"
 /// Units that the compute-budget instruction itself costs.
 pub const BUDGET_UNITS: u64 = 150;
 
-/// What one transaction took.
+/// The figures of one transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Figure {
-    /// The instruction measured.
+    /// Name of the measured instruction.
     pub instruction: String,
-    /// What is particular about this one.
+    /// What differs from other cases of this instruction.
     pub case: String,
     /// Compute units of the whole transaction.
     pub units: u64,
-    /// Of them, units that calls of the target program took.
+    /// Of these, units of the CPIs to the target program.
     pub target_units: u64,
     /// Bytes of the signed transaction.
     pub bytes: usize,
     /// Accounts it names, each once, with programs and payer.
     pub accounts: usize,
-    /// Signatures.
     pub signatures: usize,
-    /// Instructions that programs called.
+    /// Number of CPIs.
     pub calls: usize,
 }
 
 impl Figure {
-    /// Units that are neither the target's nor those of the request for units.
+    /// Units without the target's and without the compute-budget instruction's.
     #[must_use]
     pub fn own_units(&self) -> u64 {
         self.units.saturating_sub(self.target_units).saturating_sub(BUDGET_UNITS)
@@ -56,7 +55,7 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Sends an instruction of the manager, which must go through, and writes down what it took.
+    /// Sends an instruction of the manager, which must succeed, and records its figures.
     #[track_caller]
     pub fn run(&mut self, chain: &mut Chain, case: &str, ix: Instruction, signers: &[&str]) {
         let name =
@@ -64,7 +63,7 @@ impl Meter {
         self.named(chain, (&name, case), ix, signers);
     }
 
-    /// The same for an instruction of whatever program, by its `name`.
+    /// The same for an instruction of any program, recorded under `name`.
     #[track_caller]
     pub fn named(
         &mut self,
@@ -85,7 +84,8 @@ impl Meter {
     }
 }
 
-/// Sends `ix`, through `table` if there is one, and returns what it took, without an instruction name.
+/// Sends `ix`, with the lookup table `table` if there is one. Returns the figures without an
+/// instruction name.
 ///
 /// # Errors
 /// The chain's error.
@@ -147,7 +147,7 @@ fn size(message: &VersionedMessage) -> usize {
     1 + 64 * usize::from(message.header().num_required_signatures) + message.serialize().len()
 }
 
-/// Units that calls of `program` took, from the runtime's own log.
+/// Units of the CPIs to `program`, from the runtime's log.
 fn spent_in(meta: &TransactionMetadata, program: &Pubkey) -> u64 {
     let line = format!("Program {program} consumed ");
     let taken = |log: &String| log.strip_prefix(&line)?.split(' ').next()?.parse::<u64>().ok();

@@ -1,7 +1,8 @@
-//! What it costs when a multisig decides about itself: pause, new rules, a program that leaves, the end.
+//! Figures of a multisig's instructions about itself: pause, new rules, transfer of a program,
+//! dissolution.
 use e2e::{
     keys::key,
-    world::{DECIDING, Stage, TIMELOCK, World},
+    world::{APPROVERS, Stage, TIMELOCK, World},
 };
 use upgrade_manager::state::{Action, Choice};
 
@@ -20,17 +21,17 @@ fn pause(m: &mut Meter) {
     let mut w = World::at(Stage::Multisig);
     let ix = w.pause_ix("guardian");
     m.run(&mut w.chain, "", ix, &["guardian"]);
-    for (member, vote) in DECIDING.into_iter().zip(VOTES) {
+    for (member, vote) in APPROVERS.into_iter().zip(VOTES) {
         let ix = w.unpause_ix(member);
         m.run(&mut w.chain, vote, ix, &[member]);
     }
 }
 
-/// A new rule, with every vote measured.
+/// New rules, with every vote measured.
 fn change(m: &mut Meter, w: &mut World) {
     let action = w.new_rules(|rules| rules.open_cap += 1);
     let id = propose(m, w, "new rules, five members", action);
-    for (member, vote) in DECIDING.into_iter().zip(VOTES) {
+    for (member, vote) in APPROVERS.into_iter().zip(VOTES) {
         let ix = w.multisig_vote_ix(member, id, Choice::Approve);
         m.run(&mut w.chain, &format!("new rules, {vote}"), ix, &[member]);
     }
@@ -41,7 +42,7 @@ fn change(m: &mut Meter, w: &mut World) {
     m.run(&mut w.chain, "", ix, &["stranger"]);
 }
 
-/// The program leaves.
+/// Transfers the program.
 fn transfer(m: &mut Meter, w: &mut World) {
     let action = w.hand_over("dev");
     let id = propose(m, w, "a program leaves", action);
@@ -54,7 +55,7 @@ fn transfer(m: &mut Meter, w: &mut World) {
     w.run("close_governance", ix, &[&key("stranger")]);
 }
 
-/// The multisig ends.
+/// Dissolves the multisig.
 fn dissolve(m: &mut Meter, w: &mut World) {
     let id = propose(m, w, "the end", Action::Dissolve);
     w.agree_multisig(id);

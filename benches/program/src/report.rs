@@ -13,7 +13,7 @@ use crate::{
     upgrade::{VOTES, kib},
 };
 
-/// Everything that was measured.
+/// All figures and bounds.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// Bytes of the manager's ELF.
@@ -24,7 +24,7 @@ pub struct Report {
     pub squads: Vec<Figure>,
     /// The largest batches.
     pub batches: Vec<Batch>,
-    /// What must hold.
+    /// The bounds.
     pub bounds: Vec<Bound>,
 }
 
@@ -153,7 +153,7 @@ fn bounds(elf_bytes: usize, meter: &Meter, batches: &[Batch]) -> Vec<Bound> {
     let units = |name: &str, case: &str| meter.of(name, case).map(|f| f.units).collect::<Vec<_>>();
     let votes = VOTES.iter().flat_map(|vote| units("approve", vote));
     let migrations = || batches.iter().filter(|b| b.instruction == "migrate_accounts");
-    let large = large::BOUNDED / 1024;
+    let large = large::BOUNDED_ELF_LEN / 1024;
     let measured: BTreeSet<_> = meter.figures.iter().map(|f| f.instruction.as_str()).collect();
     let mut bounds = vec![
         Bound::at_most("approve, units with its event, five members", 10_000, votes),

@@ -1,11 +1,11 @@
-//! The same steps in the real Squads v4: a multisig of five, three of whom decide, replaces the demo vault's
-//! code through its vault. The acting member pays the fee, as in Squads.
+//! The same steps in the real Squads v4: a multisig of five with a threshold of three replaces the
+//! demo vault's code through its vault. The acting member pays the fee, as in Squads.
 use e2e::{
     chain::Chain,
     elf,
     keys::{address, key},
     squads::{self, ALL, MultisigArgs, TransactionMessage},
-    world::{DECIDING, MEMBERS, SOL, Stage, World},
+    world::{APPROVERS, MEMBERS, SOL, Stage, World},
 };
 use solana_loader_v3_interface::instruction::{
     set_buffer_authority, set_upgrade_authority, upgrade,
@@ -36,7 +36,7 @@ pub fn measure() -> Vec<Figure> {
     m.named(&mut chain, ("vault_transaction_create", "an upgrade"), ix, &["anna"]);
     let ix = squads::proposal_create(&multisig, INDEX, &anna);
     m.named(&mut chain, ("proposal_create", ""), ix, &["anna"]);
-    for (member, vote) in DECIDING.into_iter().zip(VOTES) {
+    for (member, vote) in APPROVERS.into_iter().zip(VOTES) {
         let ix = squads::proposal_approve(&multisig, INDEX, &address(member));
         m.named(&mut chain, ("proposal_approve", vote), ix, &[member]);
     }
@@ -61,7 +61,8 @@ fn create(m: &mut Meter, chain: &mut Chain) -> Pubkey {
     squads::multisig(&create_key)
 }
 
-/// Gives the vault the program and a buffer. Returns what it is to sign.
+/// Gives the vault the program's authority and a buffer. Returns the instructions that the vault
+/// signs.
 fn hand_over(chain: &mut Chain, vault: &Pubkey) -> TransactionMessage {
     let (dev, buffer) = (key("dev"), key("squads-buffer"));
     e2e::loader::upload(chain, &buffer, &dev, elf::v2());

@@ -1,10 +1,10 @@
-//! What an upgrade takes, from the multisig's creation to the last rent paid back: the demo vault from its
-//! first layout to its second, by a multisig of five of whom three decide.
+//! Figures of an upgrade, from the creation of the multisig to the last returned rent: the demo
+//! vault from its first layout to its second, by a multisig of five with a threshold of three.
 use demo_vault::client;
 use e2e::{
     elf,
     keys::{address, key},
-    world::{DECIDING, ROLLBACK_WINDOW, Stage, World},
+    world::{APPROVERS, ROLLBACK_WINDOW, Stage, World},
 };
 use upgrade_manager::{
     instructions::RestoreItem,
@@ -13,7 +13,7 @@ use upgrade_manager::{
 
 use crate::meter::Meter;
 
-/// How approvals are called, in their order.
+/// Names of the approvals, in their order.
 pub const VOTES: [&str; 3] = ["first of three", "second", "third, decides"];
 
 /// Every instruction of this file.
@@ -25,7 +25,7 @@ pub fn measure(m: &mut Meter) {
     critical(m);
 }
 
-/// The whole way forward, and the rents.
+/// The upgrade up to its completion, and the returned rents.
 fn forward(m: &mut Meter) {
     let mut w = World::at(Stage::Deployed);
     let ix = w.create_multisig_ix(w.multisig_args());
@@ -46,7 +46,7 @@ fn forward(m: &mut Meter) {
     w.before = w.snapshot();
     let ix = w.propose_ix("anna", w.propose_args());
     m.run(&mut w.chain, "one type rule", ix, &["payer", "anna"]);
-    for (member, vote) in DECIDING.into_iter().zip(VOTES) {
+    for (member, vote) in APPROVERS.into_iter().zip(VOTES) {
         let ix = w.approve_ix(member);
         m.run(&mut w.chain, vote, ix, &[member]);
     }
@@ -79,7 +79,7 @@ fn forward(m: &mut Meter) {
     m.run(&mut w.chain, "", ix, &["stranger"]);
 }
 
-/// The other things that happen to a proposal before it is executed.
+/// The instructions that end or change a proposal before its execution.
 fn votes(m: &mut Meter) {
     let mut w = World::at(Stage::Proposed);
     let ix = w.cancel_ix("anna");
@@ -111,7 +111,7 @@ fn votes(m: &mut Meter) {
     m.run(&mut w.chain, "", ix, &["dan"]);
 }
 
-/// Accounts that are counted without being migrated.
+/// Accounts that count without a migration: closed and quarantined ones.
 fn settling(m: &mut Meter) {
     let mut w = World::at(Stage::Ready);
     let vault = w.vaults[0];
@@ -125,12 +125,12 @@ fn settling(m: &mut Meter) {
     m.run(&mut w.chain, "", ix, &["payer", "dan"]);
 }
 
-/// The way back.
+/// The rollback.
 fn back(m: &mut Meter) {
     let mut w = World::at(Stage::Migrated);
     let ix = w.approve_rollback_ix("guardian", false);
     m.run(&mut w.clone().chain, "by the guardian", ix, &["guardian"]);
-    for (member, vote) in DECIDING.into_iter().zip(VOTES) {
+    for (member, vote) in APPROVERS.into_iter().zip(VOTES) {
         let ix = w.approve_rollback_ix(member, false);
         m.run(&mut w.chain, vote, ix, &[member]);
     }
@@ -142,7 +142,7 @@ fn back(m: &mut Meter) {
     m.run(&mut w.chain, &kib(elf::v1()), ix, &["dan"]);
 }
 
-/// The same with an account whose old bytes the chain keeps.
+/// The rollback of an account with a backup on the chain.
 fn critical(m: &mut Meter) {
     let mut w = World::at(Stage::Attested);
     w.before = w.snapshot();
@@ -150,7 +150,7 @@ fn critical(m: &mut Meter) {
     args.type_rules.iter_mut().for_each(|rule| rule.flags = CRITICAL);
     let ix = w.propose_ix("anna", args);
     w.run("propose_upgrade", ix, &[&key("anna"), &key("payer")]);
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     let lock = w.proposal().eta - w.chain.time();
     w.chain.pass(lock);
     w.execute();
@@ -158,7 +158,7 @@ fn critical(m: &mut Meter) {
     let one = w.vaults[..1].to_vec();
     let ix = w.migrate_ix(&one);
     m.run(&mut w.chain, "1 critical account", ix, &["cranker"]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let ix = w.restore_ix("dan", &[(one[0], RestoreItem::Backup)]);
     m.run(&mut w.chain, "1 account, from its backup", ix, &["payer", "dan"]);
     let ix = w.close_backup_ix("stranger", &one[0]);

@@ -105,7 +105,7 @@ on_both_stores! {
         assert_eq!(store.dead_letters().await.unwrap().len(), 1);
         store.hook("other", 1).await.unwrap();
         let names: Vec<_> = store.hooks().await.unwrap().into_iter().map(|h| h.name).collect();
-        assert_eq!(names, ["other", "multisig"]);
+        assert_eq!(names, ["multisig", "other"]);
         assert!(!store.forget_dead("other", rows[0].id).await.unwrap());
         assert!(store.forget_dead("multisig", rows[0].id).await.unwrap());
         assert!(!store.forget_dead("multisig", rows[0].id).await.unwrap());

@@ -24,6 +24,9 @@ pub mod error;
 pub mod events;
 #[warn(missing_docs)]
 pub mod external;
+#[cfg(any(test, feature = "test-fixtures"))]
+#[warn(missing_docs)]
+pub mod fixtures;
 pub mod instructions;
 #[warn(missing_docs)]
 pub mod runtime;

@@ -11,7 +11,7 @@ use solana_message::Message;
 use solana_rpc_client::api::config::RpcSendTransactionConfig;
 use solana_transaction::Transaction;
 
-use crate::chain::local_rpc::client;
+use crate::chain::local_rpc::rpc_client;
 
 /// Bytes of one write: a packet of 1232 bytes less a signature, three addresses and the headers.
 const CHUNK_LEN: usize = 960;
@@ -26,7 +26,7 @@ const MAX_WRITES_PER_BLOCKHASH: usize = 128;
 /// # Errors
 /// The key file cannot be written, or the chain does not answer.
 pub async fn upload(
-    gateway: &ChainClient,
+    client: &ChainClient,
     payer: &dyn Signer,
     key_file: &Path,
     code: &[u8],
@@ -34,12 +34,12 @@ pub async fn upload(
     let buffer = FileSigner::create(key_file)?;
     let (from, at) = (payer.pubkey(), buffer.pubkey());
     let space = UpgradeableLoaderState::size_of_buffer(code.len());
-    let rent = gateway.rent(space).await?;
+    let rent = client.rent(space).await?;
     let make = instruction::create_buffer(&from, &at, &from, rent, code.len())
         .context("The buffer is too large.")?;
-    gateway.send_and_confirm("create buffer", &make, &[payer, &buffer]).await?;
+    client.send_and_confirm("create buffer", &make, &[payer, &buffer]).await?;
 
-    let rpc = client(gateway);
+    let rpc = rpc_client(client);
     let config =
         RpcSendTransactionConfig { skip_preflight: true, ..RpcSendTransactionConfig::default() };
     let writes: Vec<_> = (0u32..).step_by(CHUNK_LEN).zip(code.chunks(CHUNK_LEN)).collect();

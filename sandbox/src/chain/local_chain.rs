@@ -26,7 +26,7 @@ use crate::chain::records;
 /// How long the chain may take to answer its first request, and to stop.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a caller may choose.
+/// Options for the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChainConfig {
     /// Milliseconds of one slot: 50 in tests, 400 for people.
@@ -148,7 +148,7 @@ impl LocalChain {
 
 impl Drop for LocalChain {
     fn drop(&mut self) {
-        // Both fail only when the run loop is gone, which is what is wanted.
+        // Sending fails only when the run loop has ended already.
         drop(self.commands.send(SimnetCommand::CommandClock(None, ClockCommand::Pause)));
         drop(self.commands.send(SimnetCommand::Terminate(None)));
         if let Some(runloop) = self.runloop.take() {

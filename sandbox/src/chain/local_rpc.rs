@@ -18,10 +18,10 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(90);
 /// Pause between two reads of the slot.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// A client for the requests the gateway does not make.
+/// An RPC client for the requests that [`ChainClient`] does not make.
 #[must_use]
-pub fn client(gateway: &ChainClient) -> RpcClient {
-    let config = gateway.config();
+pub fn rpc_client(client: &ChainClient) -> RpcClient {
+    let config = client.config();
     RpcClient::new_with_commitment(config.rpc_url.clone(), CommitmentConfig::confirmed())
 }
 
@@ -29,8 +29,8 @@ pub fn client(gateway: &ChainClient) -> RpcClient {
 ///
 /// # Errors
 /// The chain refuses, or does not answer.
-pub async fn airdrop(gateway: &ChainClient, to: &Pubkey, lamports: u64) -> Result<()> {
-    client(gateway)
+pub async fn airdrop(client: &ChainClient, to: &Pubkey, lamports: u64) -> Result<()> {
+    rpc_client(client)
         .request_airdrop(to, lamports)
         .await
         .with_context(|| format!("The local chain gives {to} no lamports."))?;
@@ -42,17 +42,17 @@ pub async fn airdrop(gateway: &ChainClient, to: &Pubkey, lamports: u64) -> Resul
 /// # Errors
 /// The chain refuses, or does not answer.
 pub async fn set_buffer(
-    gateway: &ChainClient,
+    client: &ChainClient,
     buffer: &Pubkey,
     authority: &Pubkey,
     code: &[u8],
 ) -> Result<()> {
-    // The loader's own layout: state 1 (buffer), an authority is there, the authority.
+    // The loader's layout: state 1 (buffer), 1 for a present authority, the authority.
     let data = [&[1, 0, 0, 0, 1], authority.as_ref(), code].concat();
-    let lamports = gateway.rent(data.len()).await?;
+    let lamports = client.rent(data.len()).await?;
     let owner = bpf_loader_upgradeable::ID;
     let account = RawAccount { owner, lamports, data, executable: false };
-    set_account(&client(gateway), buffer, &account).await
+    set_account(&rpc_client(client), buffer, &account).await
 }
 
 /// Replaces the account at `address` by `account`. An account without lamports is removed.
@@ -78,39 +78,39 @@ pub async fn set_account(client: &RpcClient, address: &Pubkey, account: &RawAcco
 ///
 /// # Errors
 /// A time that has passed already, or a chain that does not answer.
-pub async fn move_clock_to(gateway: &ChainClient, unix: i64) -> Result<ChainTime> {
-    let before = gateway.chain_time().await?.unix;
+pub async fn move_clock_to(client: &ChainClient, unix: i64) -> Result<ChainTime> {
+    let before = client.chain_time().await?.unix;
     if unix <= before {
         bail!("The chain's clock goes forward only: it shows {before}, and {unix} is not later.");
     }
     // The surfnet takes milliseconds.
     let target = unix.saturating_mul(1000);
-    client(gateway)
+    rpc_client(client)
         .send::<serde_json::Value>(
             RpcRequest::Custom { method: "surfnet_timeTravel" },
             json!([{ "absoluteTimestamp": target }]),
         )
         .await
         .context("The local chain refused to move its clock.")?;
-    Ok(gateway.chain_time().await?)
+    Ok(client.chain_time().await?)
 }
 
 /// Moves the clock `seconds` forward.
 ///
 /// # Errors
 /// As [`move_clock_to`].
-pub async fn advance_clock(gateway: &ChainClient, seconds: u32) -> Result<ChainTime> {
-    let unix = gateway.chain_time().await?.unix.saturating_add(i64::from(seconds));
-    move_clock_to(gateway, unix).await
+pub async fn advance_clock(client: &ChainClient, seconds: u32) -> Result<ChainTime> {
+    let unix = client.chain_time().await?.unix.saturating_add(i64::from(seconds));
+    move_clock_to(client, unix).await
 }
 
 /// Returns once the open slot is `slot` or later.
 ///
 /// # Errors
 /// The chain does not answer, or makes no slots.
-pub async fn wait_for_slot(gateway: &ChainClient, slot: u64) -> Result<()> {
+pub async fn wait_for_slot(client: &ChainClient, slot: u64) -> Result<()> {
     let started = Instant::now();
-    while gateway.chain_time().await?.slot < slot {
+    while client.chain_time().await?.slot < slot {
         if started.elapsed() > WAIT_TIMEOUT {
             bail!("The chain has not reached slot {slot} within {WAIT_TIMEOUT:?}.");
         }

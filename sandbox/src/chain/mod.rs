@@ -1,5 +1,5 @@
-//! The local chain and what only it allows: an airdrop, a moved clock, accounts that are put in place,
-//! transactions that are sent unchecked. Knows nothing of the scenario that is seeded on it.
+//! The local chain and what only it allows: airdrops, moving the clock, setting accounts, sending
+//! without a preflight. May not know the scenario that is seeded on it.
 pub mod fast_upload;
 pub mod local_chain;
 pub mod local_rpc;

@@ -4,7 +4,7 @@ use anchor_lang::AccountSerialize;
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{AccountStatus, AccountVersion, LAYOUT};
 
-/// The most that the sandbox makes.
+/// The largest number of records that the sandbox makes.
 pub const MAX_RECORDS: u32 = 1_000_000;
 /// Lamports of each: more than the rent of its bytes.
 pub const LAMPORTS: u64 = 4_000_000;
@@ -14,7 +14,7 @@ pub const LAMPORTS: u64 = 4_000_000;
 pub fn address(n: u32) -> Pubkey {
     let mut bytes = [7; 32];
     let (first, _) = bytes.split_at_mut(4);
-    // An odd factor, so that no two numbers meet.
+    // Multiplying by an odd factor gives every number another address.
     first.copy_from_slice(&n.wrapping_mul(2_654_435_761).to_be_bytes());
     Pubkey::new_from_array(bytes)
 }

@@ -1,5 +1,5 @@
-//! Sends a transaction that must fail, without preflight, so that the program on the chain refuses it and
-//! not the client. An operator's tools never do this: they simulate first.
+//! Sends a transaction that must fail, without a simulation, so that the program on the chain
+//! refuses it and not the client. An operator's tools always simulate first.
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -13,7 +13,7 @@ use solana_rpc_client::api::config::RpcSendTransactionConfig;
 use solana_transaction::Transaction;
 
 use crate::chain::{
-    local_rpc::client,
+    local_rpc::rpc_client,
     tx_meta::{TxMeta, tx_meta},
 };
 
@@ -23,15 +23,15 @@ const STATUS_TIMEOUT: Duration = Duration::from_secs(30);
 /// Sends `instruction`, signed and paid by `signer`, and returns it with the chain's refusal.
 ///
 /// # Errors
-/// The chain took it after all, or lost it.
+/// The chain executed it, or did not include it.
 pub async fn send_unchecked(
-    gateway: &ChainClient,
+    client: &ChainClient,
     verb: &str,
     instruction: Instruction,
     signer: &dyn Signer,
 ) -> Result<SentTx> {
-    let (rpc, payer) = (client(gateway), signer.pubkey());
-    let instructions = with_budget(&[instruction], MAX_UNITS, gateway.config().unit_price);
+    let (rpc, payer) = (rpc_client(client), signer.pubkey());
+    let instructions = with_budget(&[instruction], MAX_UNITS, client.config().unit_price);
     let programs: Vec<_> = instructions.iter().map(|ix| ix.program_id).collect();
     let blockhash = rpc.get_latest_blockhash().await.context("The chain gives no blockhash.")?;
     let message = Message::new_with_blockhash(&instructions, Some(&payer), &blockhash);
@@ -57,7 +57,7 @@ pub async fn send_unchecked(
     let Some(error) = error else {
         bail!("The chain took the transaction {signature} ({verb}), which it had to refuse.")
     };
-    let TxMeta { units, logs, .. } = tx_meta(gateway, &signature).await?;
+    let TxMeta { units, logs, .. } = tx_meta(client, &signature).await?;
     Ok(SentTx {
         verb: verb.into(),
         signature: signature.to_string(),

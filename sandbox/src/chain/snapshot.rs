@@ -15,11 +15,11 @@ impl AccountSnapshot {
     ///
     /// # Errors
     /// The chain does not answer.
-    pub async fn take(gateway: &ChainClient, program: &Pubkey) -> Result<Self> {
-        Ok(Self(gateway.program_accounts(program, &[]).await?.into_iter().collect()))
+    pub async fn take(client: &ChainClient, program: &Pubkey) -> Result<Self> {
+        Ok(Self(client.program_accounts(program, &[]).await?.into_iter().collect()))
     }
 
-    /// What differs in `after`: one sentence an account.
+    /// One sentence for each account that differs in `after`.
     #[must_use]
     pub fn differences(&self, after: &Self) -> Vec<String> {
         let mut out = Vec::new();

@@ -1,4 +1,4 @@
-//! What a confirmed transaction really used and logged, asked from the chain afterwards.
+//! Reads from the chain what a confirmed transaction used and logged.
 use anyhow::{Context, Result};
 use backend::ChainClient;
 use solana_message::VersionedMessage;
@@ -8,7 +8,7 @@ use solana_transaction_status_client_types::{
     UiTransactionEncoding, option_serializer::OptionSerializer,
 };
 
-use crate::chain::local_rpc::client;
+use crate::chain::local_rpc::rpc_client;
 
 /// Compute units and log of a confirmed transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,8 +27,8 @@ pub struct TxMeta {
 ///
 /// # Errors
 /// The chain does not know it.
-pub async fn tx_meta(gateway: &ChainClient, signature: &Signature) -> Result<TxMeta> {
-    let rpc = client(gateway);
+pub async fn tx_meta(client: &ChainClient, signature: &Signature) -> Result<TxMeta> {
+    let rpc = rpc_client(client);
     let config = RpcTransactionConfig {
         encoding: Some(UiTransactionEncoding::Base64),
         commitment: Some(rpc.commitment()),

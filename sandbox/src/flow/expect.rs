@@ -10,37 +10,37 @@ use upgrade_manager::{
 
 use crate::chain::snapshot::AccountSnapshot;
 
-/// The proposal is at `status`.
+/// Checks that the proposal has `status`.
 ///
 /// # Errors
-/// It is not.
-pub fn still(scene: &ProposalContext, status: ProposalStatus) -> Result<()> {
-    let now = scene.proposal.status;
+/// It has another status.
+pub fn still(context: &ProposalContext, status: ProposalStatus) -> Result<()> {
+    let now = context.proposal.status;
     ensure!(now == status, "The proposal should be {} and is {}.", status.name(), now.name());
     Ok(())
 }
 
-/// Three members have approved, and the timelock runs.
+/// Checks that three members have approved and the timelock runs.
 ///
 /// # Errors
-/// It is not so.
-pub fn three_approvals(scene: &ProposalContext) -> Result<()> {
-    let approvals = scene.proposal.ballot.count(Choice::Approve);
+/// One of these does not hold.
+pub fn three_approvals(context: &ProposalContext) -> Result<()> {
+    let approvals = context.proposal.ballot.count(Choice::Approve);
     ensure!(approvals == 3, "There should be 3 approvals and there are {approvals}.");
-    still(scene, ProposalStatus::Timelocked)
+    still(context, ProposalStatus::Timelocked)
 }
 
-/// The control room would not let the operator sign.
+/// Checks that the preflight does not let the operator sign.
 ///
 /// # Errors
-/// It would.
+/// The preflight made an intent, or gave no reason.
 pub fn refused_by_preflight(shown: &Preflight) -> Result<()> {
     ensure!(shown.intent.is_none(), "The preflight let an execution pass before the timelock.");
     ensure!(shown.failures().next().is_some(), "The preflight refuses without saying why.");
     Ok(())
 }
 
-/// The program itself refused because of the timelock.
+/// Checks that the program refused because of the timelock.
 ///
 /// # Errors
 /// It refused for another reason.
@@ -51,19 +51,20 @@ pub fn too_early(refused: &SentTx) -> Result<()> {
     Ok(())
 }
 
-/// Every account was migrated, none twice.
+/// Checks that every account was migrated exactly once.
 ///
 /// # Errors
 /// A counter says otherwise.
-pub fn all_migrated(scene: &ProposalContext, before: &AccountSnapshot) -> Result<()> {
-    let counters = scene.state.counters;
+pub fn all_migrated(context: &ProposalContext, before: &AccountSnapshot) -> Result<()> {
+    let counters = context.state.counters;
     let (all, done) = (before.0.len(), counters.on_new_layout());
     let exact = usize::try_from(done).is_ok_and(|n| n == all);
     ensure!(exact, "{done} accounts hold the new layout instead of {all}: {counters:?}.");
-    still(scene, ProposalStatus::Migrating)
+    still(context, ProposalStatus::Migrating)
 }
 
-/// Every vault of `before` holds the new layout now, with the same owner, balance and deposits.
+/// Checks that every vault of `before` holds the new layout, with the same owner, balance and
+/// deposits.
 ///
 /// # Errors
 /// The first vault that does not.
@@ -83,31 +84,35 @@ pub fn new_layout(before: &AccountSnapshot, after: &AccountSnapshot) -> Result<(
     Ok(())
 }
 
-/// Every account is verified and the migration is complete.
+/// Checks that every account is verified and the migration is complete.
 ///
 /// # Errors
-/// It is not so.
-pub fn completed(scene: &ProposalContext, before: &AccountSnapshot) -> Result<()> {
-    let verified = scene.state.counters.verified;
+/// One of these does not hold.
+pub fn completed(context: &ProposalContext, before: &AccountSnapshot) -> Result<()> {
+    let verified = context.state.counters.verified;
     let all = before.0.len();
     let exact = usize::try_from(verified).is_ok_and(|n| n == all);
     ensure!(exact, "{verified} accounts are verified instead of {all}.");
-    ensure!(scene.state.phase == Phase::Steady, "The program is still {:?}.", scene.state.phase);
-    still(scene, ProposalStatus::Completed)
+    ensure!(
+        context.state.phase == Phase::Steady,
+        "The program is still {:?}.",
+        context.state.phase
+    );
+    still(context, ProposalStatus::Completed)
 }
 
-/// The old code is back.
+/// Checks that the old code runs and no account holds the new layout.
 ///
 /// # Errors
-/// It is not so.
-pub fn rolled_back(scene: &ProposalContext, old_code: [u8; 32]) -> Result<()> {
-    ensure!(scene.state.elf_hash == old_code, "The code that runs is not the one from before.");
-    let left = scene.state.counters.on_new_layout();
+/// One of these does not hold.
+pub fn rolled_back(context: &ProposalContext, old_code: [u8; 32]) -> Result<()> {
+    ensure!(context.state.elf_hash == old_code, "The code that runs is not the one from before.");
+    let left = context.state.counters.on_new_layout();
     ensure!(left == 0, "{left} accounts still hold the new layout.");
-    still(scene, ProposalStatus::RolledBack)
+    still(context, ProposalStatus::RolledBack)
 }
 
-/// Every account is what it was, to the last byte and lamport.
+/// Checks that every account is equal to the one before, to the last byte and lamport.
 ///
 /// # Errors
 /// The first difference, and how many there are.

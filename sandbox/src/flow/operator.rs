@@ -25,15 +25,15 @@ impl<W: Write> Operator<W> {
     /// An operator of `proposal`.
     #[must_use]
     pub fn new(
-        gateway: &ChainClient,
+        client: &ChainClient,
         archive: Arc<dyn Archive>,
         proposal: Pubkey,
         table: TxTable<W>,
     ) -> Self {
-        Self { backend: Backend::new(gateway.clone(), archive, None), proposal, table }
+        Self { backend: Backend::new(client.clone(), archive, None), proposal, table }
     }
 
-    /// What the control room would show `member` before `verb`.
+    /// The preflight that the control room would show `member` before `verb`.
     ///
     /// # Errors
     /// The chain does not answer.
@@ -43,7 +43,7 @@ impl<W: Write> Operator<W> {
         Ok(self.backend.prepare(operation).await?)
     }
 
-    /// `verb` by `member`, to its end.
+    /// Runs `verb` as `member` to its end.
     ///
     /// # Errors
     /// A check that fails, a refusal, or any failure in the receipt.

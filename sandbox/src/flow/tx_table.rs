@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_line_up_and_a_refusal_is_told() {
+    fn rows_line_up_and_a_refusal_shows_its_reason() {
         let mut table = TxTable::start(Vec::new()).unwrap();
         table.row(&tx("approve", Some(8_123), None)).unwrap();
         table.row(&tx("execute", None, Some("The timelock is not over."))).unwrap();

@@ -1,5 +1,5 @@
 //! The three ELFs the sandbox deploys, read from the folder that `cargo xtask build-sbf` fills.
-//! Looks at no byte of them: the backend and the loader do.
+//! Does not check their content: the backend and the loader do.
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};

@@ -16,21 +16,20 @@ const MAX_ATTEMPTS: u32 = 6;
 ///
 /// # Errors
 /// The chain refuses a transaction, or includes none of several attempts.
-pub async fn fill_vaults(gateway: &ChainClient, users: Vec<User>) -> Result<()> {
-    let fills = stream::iter(users.iter().map(|user| fill_user(gateway, user)));
+pub async fn fill_vaults(client: &ChainClient, users: Vec<User>) -> Result<()> {
+    let fills = stream::iter(users.iter().map(|user| fill_user(client, user)));
     fills.buffer_unordered(MAX_IN_FLIGHT).try_collect::<Vec<()>>().await?;
     Ok(())
 }
 
-async fn fill_user(gateway: &ChainClient, user: &User) -> Result<()> {
-    local_rpc::airdrop(gateway, &user.address(), user.funds()).await?;
+async fn fill_user(client: &ChainClient, user: &User) -> Result<()> {
+    local_rpc::airdrop(client, &user.address(), user.funds()).await?;
     let (instructions, signer) = (user.instructions(), &*user.signer);
-    let send = async || {
-        gateway.send_and_confirm("open vaults", &instructions, &[signer]).await.map(|_| ())
-    };
-    // One transaction opens all of them, so one that is there speaks for all.
+    let send =
+        async || client.send_and_confirm("open vaults", &instructions, &[signer]).await.map(|_| ());
+    // One transaction opens all of a user's vaults, so the first one shows whether they exist.
     let first = demo_vault::client::vault_address(&user.address(), 0);
-    let is_open = async || Ok(gateway.account(&first).await?.is_some());
+    let is_open = async || Ok(client.account(&first).await?.is_some());
     until_done(send, is_open).await.context("The vaults cannot be opened.")
 }
 
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_ends_it_at_once_and_expiry_does_in_the_end() {
+    async fn a_rejection_ends_a_proposal_at_once_and_expiry_ends_it_later() {
         let sent = Cell::new(0);
         let count = || sent.set(sent.get() + 1);
         let refuse = async || {

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_person_is_told_both_addresses_of_the_chain() {
+    fn a_terminal_shows_both_addresses_of_the_chain() {
         let ready = Ready {
             http: "http://127.0.0.1:8899".into(),
             ws: "ws://127.0.0.1:8901".into(),

@@ -1,17 +1,15 @@
-//! The steps that fill a fresh chain, in the order of an operator's runbook. Code, vaults and money
-//! go side by side where nothing depends on the order, because every confirmation waits for a slot.
+//! The steps that fill a fresh chain, in the order of an operator's runbook. Steps that do not
+//! depend on each other run concurrently, because every confirmation waits for a slot.
 use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use backend::{
     Archive, Backend, BuiltElf, ChainClient, FileArchive, Operation, Preflight, ProgramBuilder,
-    ProposalManager, ProposeRequest, SentTx, Verb,
+    ProposeRequest, Receipt, SentTx, SetupManager, SetupPreflight, Verb,
 };
 use futures_util::future::{try_join, try_join_all, try_join3};
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{
-    BufferRole, LenRange, MemberArgs, MultisigRules, ProposalKind, Source, TypeRule, role,
-};
+use upgrade_manager::state::{BufferRole, MemberArgs, MultisigRules, ProposalKind, Source, role};
 
 use crate::{
     chain::{
@@ -30,12 +28,12 @@ use crate::{
 
 const HOUR: u32 = 3600;
 const DAY: u32 = 24 * HOUR;
-/// Until when the proposal can be executed: 60 days from now.
+/// Time from proposal to expiry.
 const PROPOSAL_LIFETIME: Duration = Duration::from_secs(60 * 24 * 3600);
 /// Version of the demo vault before and after the upgrade.
 const VERSIONS: [u16; 2] = [demo_vault::v1::VERSION, demo_vault::v2::VERSION];
 
-/// What the scenario made, and what it sent for it beside code and users' transactions.
+/// The accounts of the scenario, and the manager's transactions that made them.
 #[derive(Clone, Debug)]
 pub struct Seeded {
     /// The program that is to be upgraded.
@@ -48,20 +46,20 @@ pub struct Seeded {
     pub sent: Vec<SentTx>,
 }
 
-/// Fills the chain behind `gateway`.
+/// Fills the chain that `client` talks to.
 ///
 /// # Errors
 /// The first step that fails, in a sentence.
 pub async fn seed(
-    gateway: &ChainClient,
+    client: &ChainClient,
     keys: &Keys,
     archive: &Path,
     setup: &Setup,
 ) -> Result<Option<Seeded>> {
     let archive: Arc<dyn Archive> = Arc::new(FileArchive::at(archive));
     let deployer =
-        Backend::new(gateway.clone(), archive.clone(), Some(keys.deployer.signer.clone()));
-    let seeder = Seeder { gateway, keys, setup, deployer, archive };
+        Backend::new(client.clone(), archive.clone(), Some(keys.deployer.signer.clone()));
+    let seeder = Seeder { client, keys, setup, deployer, archive };
     if setup.bare {
         seeder.deploy_only().await?;
         return Ok(None);
@@ -70,7 +68,7 @@ pub async fn seed(
 }
 
 struct Seeder<'a> {
-    gateway: &'a ChainClient,
+    client: &'a ChainClient,
     keys: &'a Keys,
     setup: &'a Setup,
     deployer: Backend,
@@ -145,7 +143,7 @@ impl Seeder<'_> {
         shares.push((self.keys.deployer.signer.pubkey(), 1_000 * SOL));
         shares.push((self.keys.treasury, SOL));
         let drops =
-            shares.iter().map(|(to, lamports)| local_rpc::airdrop(self.gateway, to, *lamports));
+            shares.iter().map(|(to, lamports)| local_rpc::airdrop(self.client, to, *lamports));
         try_join_all(drops).await?;
         Ok(())
     }
@@ -161,15 +159,15 @@ impl Seeder<'_> {
         ProgramBuilder::new(&self.deployer.context())
     }
 
-    fn proposals(&self) -> ProposalManager {
-        ProposalManager::new(&self.deployer.context())
+    fn set_up(&self) -> SetupManager {
+        SetupManager::new(&self.deployer.context())
     }
 
     async fn upload(&self, name: &str, elf: &BuiltElf) -> Result<Pubkey> {
         let file = self.setup.data_dir.join("keys").join(format!("buffer-{name}.json"));
         remove(&file)?;
         let payer = &*self.keys.deployer.signer;
-        fast_upload::upload(self.gateway, payer, &file, &elf.bytes).await?;
+        fast_upload::upload(self.client, payer, &file, &elf.bytes).await?;
         Ok(self.builder().upload(elf, &file, None).await?.buffer)
     }
 
@@ -182,20 +180,20 @@ impl Seeder<'_> {
         self.upload("rollback", &live).await
     }
 
-    /// The loader deploys and checks the code as on any cluster; only the buffer it deploys from is
-    /// put there in one request, because writing megabytes takes seconds and shows nothing.
+    /// The loader deploys and checks the code as on any cluster. Only the buffer is set in one
+    /// request of the local chain, because writing megabytes takes seconds and tests nothing.
     async fn deploy(&self, name: &str, id: &Pubkey, elf: &Path, min_len: usize) -> Result<()> {
         let key = program_key(name, id)?;
         let code = self.builder().check_file(elf)?.bytes;
         let buffer = new_key().pubkey();
         let owner = self.keys.deployer.signer.pubkey();
-        local_rpc::set_buffer(self.gateway, &buffer, &owner, &code).await?;
+        local_rpc::set_buffer(self.client, &buffer, &owner, &code).await?;
         self.builder().deploy(&*key, &buffer, code.len().max(min_len)).await?;
         Ok(())
     }
 
     async fn fill_vaults(&self) -> Result<()> {
-        fill_vaults(self.gateway, vaults::plan(self.setup.vaults)).await
+        fill_vaults(self.client, vaults::plan(self.setup.vaults)).await
     }
 
     async fn register(&self, program: &Pubkey) -> Result<(Pubkey, Vec<SentTx>)> {
@@ -215,21 +213,20 @@ impl Seeder<'_> {
                 .map(|m| MemberArgs { key: m.signer.pubkey(), roles: role::ALL })
                 .collect(),
         };
-        let (proposals, deployer) = (self.proposals(), &*self.keys.deployer.signer);
-        let (multisig, made) = proposals.create_multisig(&*new_key(), args).await?;
+        let set_up = self.set_up();
+        let made = submit_set_up(&set_up, set_up.multisig(args).await?).await?;
+        let multisig = made.subject.context("The multisig has no address.")?;
         let [version, _] = VERSIONS;
-        let taken = proposals.register_program(deployer, &multisig, program, version).await?;
-        Ok((multisig, vec![made, taken]))
+        let shown = set_up.register(program, &multisig, version).await?;
+        let taken = submit_set_up(&set_up, shown).await?;
+        Ok((multisig, made.sent.into_iter().chain(taken.sent).collect()))
     }
 
     async fn freeze(&self, upgrade: Pubkey, rollback: Pubkey) -> Result<Buffers> {
-        let (proposals, deployer) = (self.proposals(), &*self.keys.deployer.signer);
-        let one = |buffer: Pubkey, role| {
-            let proposals = &proposals;
-            async move {
-                let frozen = proposals.freeze(deployer, &demo_vault::ID, &buffer, role).await?;
-                anyhow::Ok([frozen, proposals.attest(&buffer).await?])
-            }
+        let set_up = &self.set_up();
+        let one = async |buffer: Pubkey, role| {
+            let shown = set_up.freeze(&buffer, &demo_vault::ID, role).await?;
+            anyhow::Ok(submit_set_up(set_up, shown).await?.sent)
         };
         let both = try_join(one(upgrade, BufferRole::Upgrade), one(rollback, BufferRole::Rollback));
         let (new, old) = both.await?;
@@ -239,14 +236,14 @@ impl Seeder<'_> {
     async fn propose(&self, program: &Pubkey, buffers: &Buffers) -> Result<(Pubkey, Vec<SentTx>)> {
         let proposer = self.keys.members.first().context("The multisig has no members.")?;
         let backend =
-            Backend::new(self.gateway.clone(), self.archive.clone(), Some(proposer.signer.clone()));
+            Backend::new(self.client.clone(), self.archive.clone(), Some(proposer.signer.clone()));
         let [_, to_version] = VERSIONS;
         let request = ProposeRequest {
             program: *program,
             buffer: buffers.upgrade,
             rollback_buffer: buffers.rollback,
             to_version,
-            type_rules: vec![vault_rule()],
+            type_rules: vec![vaults::type_rule()],
             kind: ProposalKind::Upgrade,
             oldest_version: None,
             expires_in: PROPOSAL_LIFETIME,
@@ -278,16 +275,11 @@ async fn submit(backend: &Backend, shown: Preflight) -> Result<Vec<SentTx>> {
     Ok(receipt.sent)
 }
 
-/// The proposal's rule for vault accounts.
-fn vault_rule() -> TypeRule {
-    let rule = demo_vault::client::type_rule();
-    let range = |(min, max)| LenRange { min, max };
-    TypeRule {
-        discriminator: rule.discriminator,
-        version_offset: rule.version_offset,
-        version_width: rule.version_width,
-        old_len: range(rule.old_len),
-        new_len: range(rule.new_len),
-        flags: 0,
+async fn submit_set_up(set_up: &SetupManager, shown: SetupPreflight) -> Result<Receipt> {
+    let verb = shown.verb;
+    let receipt = set_up.submit(shown, None).await?;
+    if let Some(failure) = receipt.failures.first() {
+        bail!("{verb} failed: {failure}");
     }
+    Ok(receipt)
 }

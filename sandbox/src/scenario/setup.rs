@@ -1,9 +1,9 @@
-//! What a caller may choose about the chain and what is put on it.
+//! Options for the chain and for its content.
 use std::path::PathBuf;
 
 use crate::{chain::local_chain::ChainConfig, scenario::elf_paths::ElfPaths};
 
-/// The choices of one run.
+/// The options of one run.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// The ELFs.
@@ -12,10 +12,10 @@ pub struct Setup {
     pub data_dir: PathBuf,
     /// Vaults to create.
     pub vaults: u32,
-    /// Whether there shall be no multisig and no proposal.
+    /// Whether to leave out the multisig and the proposal.
     pub bare: bool,
     /// Micro-lamports per compute unit that every transaction pays on top of the base fee.
     pub unit_price: u64,
-    /// The chain, as it shall be once it is seeded.
+    /// The chain's settings after seeding.
     pub chain: ChainConfig,
 }

@@ -1,10 +1,10 @@
-//! The end users of the demo vault and what each of them puts where. Pure: it plans instructions
-//! and sends nothing.
+//! The end users of the demo vault and their deposits. Pure: plans instructions and sends nothing.
 use std::sync::Arc;
 
 use backend::Signer;
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
+use upgrade_manager::state::{LenRange, TypeRule};
 
 use crate::scenario::keys::new_key;
 
@@ -66,6 +66,21 @@ pub fn plan(count: u32) -> Vec<User> {
         .collect()
 }
 
+/// The type rule that a proposal needs for vaults.
+#[must_use]
+pub fn type_rule() -> TypeRule {
+    let rule = demo_vault::client::type_rule();
+    let range = |(min, max)| LenRange { min, max };
+    TypeRule {
+        discriminator: rule.discriminator,
+        version_offset: rule.version_offset,
+        version_width: rule.version_width,
+        old_len: range(rule.old_len),
+        new_len: range(rule.new_len),
+        flags: 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -91,7 +106,7 @@ mod tests {
     #[test]
     fn a_users_transaction_fits_into_one_packet() {
         for user in plan(200) {
-            // Two signatures' worth of head, five addresses beside the vaults, and a blockhash.
+            // Two signatures, five addresses beside the vaults, and a blockhash.
             let head = 2 * 64 + 6 * 32 + 16;
             let body: usize = user
                 .instructions()

@@ -1,5 +1,5 @@
-//! The seeded chain: two programs, a multisig, users with money in vaults, and an upgrade that waits for
-//! two more votes. Everything an operator would do goes through the backend as an operator's would.
+//! The seeded chain: two programs, a multisig, users with balances in vaults, and an upgrade that
+//! needs two more votes. Every step of an operator goes through the backend.
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -21,10 +21,10 @@ use crate::{
 /// lives for 150 of them: much shorter ones would expire on a busy machine.
 const SEED_SLOT_MS: u64 = 50;
 
-/// A chain with everything on it. The chain stops when this is dropped.
+/// A running, seeded chain. It stops when this value is dropped.
 pub struct World {
-    /// Connected to the chain.
-    pub gateway: ChainClient,
+    /// The client of the chain.
+    pub client: ChainClient,
     /// Members, deployer and treasury.
     pub keys: Keys,
     /// Folder in which old account bytes are archived.
@@ -42,10 +42,10 @@ impl World {
     pub async fn create(setup: &Setup) -> Result<Self> {
         let keys = Keys::create(&setup.data_dir)?;
         let archive = setup.data_dir.join("archive");
-        let (chain, gateway) = step("starting the local chain", start(setup)).await?;
-        let seeded = seed(&gateway, &keys, &archive, setup).await?;
+        let (chain, client) = step("starting the local chain", start(setup)).await?;
+        let seeded = seed(&client, &keys, &archive, setup).await?;
         chain.set_slot_time(setup.chain.slot_ms)?;
-        Ok(Self { gateway, keys, archive, seeded, chain })
+        Ok(Self { client, keys, archive, seeded, chain })
     }
 
     /// What a parent process has to know about this chain.
@@ -60,7 +60,7 @@ impl World {
             deployer: self.keys.deployer.path.clone(),
             treasury: self.keys.treasury.to_string(),
             members: self.keys.members.iter().map(|m| m.path.clone()).collect(),
-            genesis_hash: Pubkey::new_from_array(self.gateway.genesis_hash()).to_string(),
+            genesis_hash: Pubkey::new_from_array(self.client.genesis_hash()).to_string(),
             archive: self.archive.clone(),
         }
     }
@@ -69,7 +69,7 @@ impl World {
 async fn start(setup: &Setup) -> Result<(LocalChain, ChainClient)> {
     let (config, unit_price) = (setup.chain, setup.unit_price);
     let chain = LocalChain::start(ChainConfig { slot_ms: SEED_SLOT_MS, ..config })?;
-    let gateway = ChainClientConfig { unit_price, ..ChainClientConfig::new(chain.http()) };
-    let gateway = ChainClient::connect(gateway).await?;
-    Ok((chain, gateway))
+    let client = ChainClientConfig { unit_price, ..ChainClientConfig::new(chain.http()) };
+    let client = ChainClient::connect(client).await?;
+    Ok((chain, client))
 }

@@ -28,10 +28,9 @@ pub const MAX_COMPUTE_UNITS: u32 = 1_400_000;
 /// Slots per second that [`Bank::pass`] assumes: 400 ms each.
 const SLOTS_PER_TWO_SECONDS: u64 = 5;
 
-/// What is there before the first slot.
+/// Accounts that exist before the first slot.
 pub struct Genesis(ProgramTest);
 
-/// The bank.
 pub struct Bank {
     context: ProgramTestContext,
     runtime: Runtime,
@@ -41,14 +40,12 @@ pub struct Bank {
 /// Why a transaction failed.
 #[derive(Debug)]
 pub struct Refused {
-    /// What the runtime says.
     pub error: TransactionError,
-    /// What the programs logged.
     pub logs: Vec<String>,
 }
 
 impl Refused {
-    /// What the refused instruction ended with.
+    /// The refused instruction's error.
     #[track_caller]
     pub fn instruction_error(&self) -> &InstructionError {
         match &self.error {
@@ -87,7 +84,7 @@ impl Genesis {
         self.0.add_account(*who, Account { lamports, owner, ..Account::default() });
     }
 
-    /// `program` runs `elf`, with `room` bytes for code, under `authority`.
+    /// Deploys `elf` at `program` with a maximum length of `room` bytes under `authority`.
     pub fn deploy(&mut self, program: &Pubkey, authority: &Pubkey, elf: &[u8], room: usize) {
         let data = program_data_address(program);
         let mut code = [&[3, 0, 0, 0][..], &[0; 8], &[1], authority.as_ref(), elf].concat();
@@ -108,8 +105,8 @@ impl Genesis {
 }
 
 impl Bank {
-    /// Sends `instructions` in one transaction, signed by `signers`, into the present slot. Returns
-    /// the compute units that it took. Fees are paid by a wallet of the bank's own.
+    /// Sends `instructions` in one transaction, signed by `signers`, in the present slot. Returns
+    /// its compute units. A wallet of the bank pays the fees.
     pub fn send(
         &mut self,
         instructions: &[Instruction],
@@ -135,7 +132,7 @@ impl Bank {
         }
     }
 
-    /// Sends, and fails the test with the logs when the bank refuses.
+    /// Sends a transaction that must succeed; else the test fails with the logs.
     #[track_caller]
     pub fn ok(&mut self, instructions: &[Instruction], signers: &[&Keypair]) -> u64 {
         match self.send(instructions, signers) {
@@ -144,7 +141,7 @@ impl Bank {
         }
     }
 
-    /// Sends, and fails the test when the bank does not refuse.
+    /// Sends a transaction that must be refused.
     #[track_caller]
     pub fn refused(&mut self, instructions: &[Instruction], signers: &[&Keypair]) -> Refused {
         self.send(instructions, signers).expect_err("went through, should be refused")
@@ -184,7 +181,6 @@ impl Bank {
         self.runtime.block_on(client.get_sysvar()).expect("the bank has a clock")
     }
 
-    /// The slot.
     pub fn slot(&self) -> u64 {
         self.clock().slot
     }
@@ -213,18 +209,16 @@ impl Bank {
         self.go(1, 0);
     }
 
-    /// Lets `seconds` pass, with as many slots as they hold.
+    /// Moves the clock by `seconds`, and the slot by one per 400 ms of them.
     pub fn pass(&mut self, seconds: i64) {
         self.go(seconds.unsigned_abs() * SLOTS_PER_TWO_SECONDS / 2, seconds);
     }
 
-    /// The account, `None` when there is none.
     pub fn account(&self, key: &Pubkey) -> Option<Account> {
         let client = &self.context.banks_client;
         self.runtime.block_on(client.get_account(*key)).expect("the bank answers")
     }
 
-    /// The account's bytes.
     #[track_caller]
     pub fn data(&self, key: &Pubkey) -> Vec<u8> {
         self.account(key).unwrap_or_else(|| panic!("{key} does not exist")).data

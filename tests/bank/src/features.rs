@@ -1,10 +1,10 @@
-//! Which of the features that this release of Agave knows are not active on mainnet. A test bank turns
-//! everything on, which no cluster does; what is named here is turned off again.
+//! Features of this release of Agave that are not active on mainnet. A test bank activates every
+//! feature, which no cluster does; the features here are deactivated again.
 use agave_feature_set as known;
 use solana_pubkey::Pubkey;
 
-/// Known here and not active on mainnet-beta on 2026-10-15. Among them what would change the loader
-/// (resizing, refusing old ELFs), the depth of calls, the length of a slot, and the next votor.
+/// Not active on mainnet-beta on 2026-10-15. Some of them change the loader (resizing, refusing old
+/// ELFs), the depth of CPIs and the length of a slot.
 pub const NOT_ON_MAINNET: &[Pubkey] = &[
     known::account_data_direct_mapping::ID,
     known::alpenglow::ID,

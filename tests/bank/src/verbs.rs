@@ -1,5 +1,5 @@
-//! The manager's instructions as the world's people would send them. Account lists come from the
-//! backend's builders.
+//! The manager's instructions with the world's keys. Account lists come from the backend's
+//! builders.
 use backend::{
     elf::trimmed,
     instructions::{self as ix, Migrate, ProposalKeys, Restore},
@@ -9,10 +9,9 @@ use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use upgrade_manager::{
+    fixtures,
     instructions::{ProposeArgs, RestoreItem},
-    state::{
-        BufferRole, LenRange, MemberArgs, MultisigRules, ProposalKind, Source, TypeRule, role,
-    },
+    state::{BufferRole, LenRange, MultisigRules, ProposalKind, Source, TypeRule},
 };
 
 use crate::{
@@ -52,21 +51,13 @@ impl World {
 
     /// `create_multisig`: three of five, 48 hours.
     pub fn create_multisig_ix(&self) -> Instruction {
-        let mut members: Vec<_> =
-            MEMBERS.iter().map(|m| MemberArgs { key: address(m), roles: role::ALL }).collect();
-        members.sort_by_key(|m| m.key);
         let rules = MultisigRules {
-            threshold: 3,
-            open_cap: 2,
-            allow_durable_nonce: false,
             timelock_floor: TIMELOCK,
             timelock: TIMELOCK,
             execution_window: EXECUTION_WINDOW,
             rollback_window: ROLLBACK_WINDOW,
             treasury: address("treasury"),
-            guardian: None,
-            squads: None,
-            members,
+            ..fixtures::rules(MEMBERS.iter().map(|m| address(m)))
         };
         ix::create_multisig(&address("create"), &address("payer"), rules)
     }
@@ -88,12 +79,10 @@ impl World {
         trimmed_len(&self.bank.data(&buffer(name))[37..])
     }
 
-    /// `attest_buffer`.
     pub fn attest_ix(&self, name: &str) -> Instruction {
         ix::attest_buffer(&demo_vault::ID, &buffer(name), self.buffer_len(name))
     }
 
-    /// `attest_rollback`.
     pub fn attest_rollback_ix(&self, name: &str) -> Instruction {
         ix::attest_rollback(&demo_vault::ID, &buffer(name), self.buffer_len(name))
     }
@@ -119,7 +108,6 @@ impl World {
         ix::propose_upgrade(&who, &payer, &self.keys(), &upgrade, &rollback, args)
     }
 
-    /// `approve`.
     pub fn approve_ix(&self, member: &str) -> Instruction {
         ix::approve(&address(member), &self.keys(), self.proposal().digest)
     }
@@ -135,12 +123,11 @@ impl World {
         ix::migrate_accounts(&address("cranker"), &self.proposal().terms, &vaults)
     }
 
-    /// `approve_rollback`.
     pub fn approve_rollback_ix(&self, member: &str) -> Instruction {
         ix::approve_rollback(&address(member), &self.keys(), self.proposal().digest, false)
     }
 
-    /// `restore_accounts` of every vault to its bytes at planning, by dan.
+    /// `restore_accounts` by dan, with every vault's bytes when the upgrade was proposed.
     pub fn restore_ix(&self) -> Instruction {
         let restore = |vault: &Pubkey| Restore {
             account: *vault,

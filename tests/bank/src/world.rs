@@ -1,5 +1,5 @@
-//! A multisig of five with a program to upgrade, and the way from its first vault to an upgrade that can
-//! be executed.
+//! A multisig of five with a program to upgrade, and the steps from its first vault to an upgrade
+//! that can be executed.
 use std::collections::HashMap;
 
 use backend::instructions::program_data_address;
@@ -23,15 +23,14 @@ use crate::{
     verbs::buffer,
 };
 
-/// One SOL in lamports.
 pub const SOL: u64 = 1_000_000_000;
-/// The five members; three of them decide.
+/// The members of the multisig, which has a threshold of three.
 pub const MEMBERS: [&str; 5] = ["anna", "ben", "chloe", "dan", "eve"];
-/// Members that decide.
-pub const DECIDING: [&str; 3] = ["anna", "ben", "chloe"];
-/// Seconds between the deciding approval and the earliest execution.
+/// The members whose approvals reach the threshold.
+pub const APPROVERS: [&str; 3] = ["anna", "ben", "chloe"];
+/// Seconds from the approval that reaches the threshold to the earliest execution.
 pub const TIMELOCK: u32 = 48 * 3600;
-/// Seconds in which the proposal can then be executed.
+/// Seconds after the timelock in which the proposal can be executed.
 pub const EXECUTION_WINDOW: u32 = 24 * 3600;
 /// Seconds after execution in which members can vote for rollback.
 pub const ROLLBACK_WINDOW: u32 = 7 * 24 * 3600;
@@ -42,18 +41,18 @@ pub const VAULTS: u32 = 3;
 
 /// The multisig, its program and everything around it.
 pub struct World {
-    /// The bank.
     pub bank: Bank,
     /// The vaults, in ascending order of address.
     pub vaults: Vec<Pubkey>,
-    /// The vaults' bytes at planning.
+    /// The vaults' bytes when the upgrade was proposed.
     pub before: HashMap<Pubkey, Vec<u8>>,
     /// Id of the proposal under test.
     pub id: u64,
 }
 
 impl World {
-    /// The vault program in its first layout, with vaults, under its developer.
+    /// The vault program with its first layout and vaults; the developer holds its upgrade
+    /// authority.
     fn deployed() -> Self {
         let mut genesis = Genesis::default();
         for name in MEMBERS.iter().chain(&["dev", "payer", "cranker", "owner", "stranger"]) {
@@ -76,7 +75,7 @@ impl World {
         world
     }
 
-    /// Under a multisig, with both buffers frozen and attested.
+    /// The program is registered, and both buffers are frozen and attested.
     pub fn attested() -> Self {
         let mut w = Self::deployed();
         let (dev, payer) = (key("dev"), key("payer"));
@@ -95,20 +94,20 @@ impl World {
         w
     }
 
-    /// An upgrade whose timelock is over.
+    /// The upgrade's timelock is over.
     pub fn ready() -> Self {
         let mut w = Self::attested();
         w.before = w.vaults.iter().map(|v| (*v, w.bank.data(v))).collect();
         w.id = w.bank.read::<MultisigConfig>(&w.multisig()).next_proposal;
         w.run("propose_upgrade", w.propose_ix(), &[&key("anna"), &key("payer")]);
-        for member in DECIDING {
+        for member in APPROVERS {
             w.run("approve", w.approve_ix(member), &[&key(member)]);
         }
         w.bank.pass(i64::from(TIMELOCK));
         w
     }
 
-    /// New code, one slot old.
+    /// The upgrade was executed in the previous slot.
     pub fn executed() -> Self {
         let mut w = Self::ready();
         w.execute();
@@ -116,7 +115,7 @@ impl World {
         w
     }
 
-    /// Sends what must go through; prints and returns the compute units it took.
+    /// Sends an instruction that must succeed. Prints and returns its compute units.
     #[track_caller]
     pub fn run(&mut self, what: &str, instruction: Instruction, signers: &[&Keypair]) -> u64 {
         let units = self.bank.ok(&[instruction], signers);
@@ -124,7 +123,7 @@ impl World {
         units
     }
 
-    /// Installs the new code. Returns the compute units it took.
+    /// Installs the new code. Returns the compute units.
     #[track_caller]
     pub fn execute(&mut self) -> u64 {
         self.run("execute_upgrade", self.execute_ix(), &[&key("dan")])
@@ -133,23 +132,23 @@ impl World {
     /// Votes for rollback.
     #[track_caller]
     pub fn vote_rollback(&mut self) {
-        for member in DECIDING {
+        for member in APPROVERS {
             self.run("approve_rollback", self.approve_rollback_ix(member), &[&key(member)]);
         }
     }
 
-    /// Puts the old code back. Returns the compute units it took.
+    /// Installs the old code. Returns the compute units.
     #[track_caller]
     pub fn roll_back(&mut self) -> u64 {
         self.run("rollback_program", self.rollback_ix(), &[&key("dan")])
     }
 
-    /// What runs, with the zeros behind it.
+    /// The running code with its trailing zeros.
     pub fn live_code(&self) -> Vec<u8> {
         self.bank.data(&program_data_address(&demo_vault::ID))[45..].to_vec()
     }
 
-    /// The manifest over the vaults as they were at planning.
+    /// The manifest over the vaults when the upgrade was proposed.
     pub fn manifest(&self) -> Manifest {
         let leaf =
             |(i, v): (u32, &Pubkey)| manifest::leaf(i, v, &Sha256::digest(&self.before[v]).into());
@@ -157,7 +156,6 @@ impl World {
         Manifest { root: manifest::root(&leaves), count: VAULTS }
     }
 
-    /// Address of the multisig.
     pub fn multisig(&self) -> Pubkey {
         seeds::multisig(&address("create")).0
     }

@@ -1,4 +1,4 @@
-//! What the real loader lets people do with a buffer that the manager holds: nothing.
+//! The real loader refuses every change of a buffer that the manager holds.
 use bank::{
     elf,
     keys::{address, key},

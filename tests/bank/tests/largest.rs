@@ -1,4 +1,5 @@
-//! The largest ProgramData there can be, made by a stranger the moment the upgrade may be executed.
+//! The largest possible ProgramData: a stranger extends the program right before the upgrade's
+//! execution.
 use backend::instructions::program_data_address;
 use bank::{
     bank::MAX_COMPUTE_UNITS,

@@ -1,5 +1,5 @@
-//! New code can be called one slot after it was installed, forward and back, and nothing that is
-//! tried in between is lost.
+//! Code can be called one slot after its installation, at an upgrade and at a rollback. What is
+//! tried before that fails and can be sent again.
 use bank::{
     keys::{address, key},
     world::World,
@@ -15,12 +15,12 @@ use upgrade_manager::{
     state::{AccountStatus, Phase, ProposalStatus},
 };
 
-/// What the runtime logs about a program whose code is not to be called yet.
+/// The runtime's log line about a program whose code cannot be called yet.
 const NOT_YET: &str = "Program is not deployed";
-/// What the loader logs about a second change of the same code in one slot.
+/// The loader's log line about a second change of the same code in one slot.
 const TWICE: &str = "Program was deployed in this block already";
-/// The least that the loader extends a program by.
-const LEAST: u32 = 10_240;
+/// The smallest extension of a program that the loader accepts.
+const MIN_EXTEND_LEN: u32 = 10_240;
 
 fn deposit() -> Instruction {
     deposit_ix(&address("owner"), 0, 1_000)
@@ -40,7 +40,7 @@ fn not_yet(w: &mut World, call: Instruction) {
     assert!(refused.says(NOT_YET) && !refused.says("Program log:"), "{logs}");
 }
 
-/// A stranger adds room to the vault program, which anyone may.
+/// A stranger extends the vault program, which the loader allows to anyone.
 fn extend(bytes: u32) -> Instruction {
     extend_program(&demo_vault::ID, Some(&address("stranger")), bytes)
 }
@@ -125,7 +125,7 @@ fn a_rollback_in_the_slot_of_the_upgrade_waits_for_the_next_slot() {
 fn attack_13_extending_the_program_in_the_slot_of_execution_costs_one_slot_and_nothing_else() {
     let mut w = World::ready();
     let (state, proposal) = (w.state(), w.proposal());
-    w.bank.ok(&[extend(LEAST)], &[&key("stranger")]);
+    w.bank.ok(&[extend(MIN_EXTEND_LEN)], &[&key("stranger")]);
     let execute = w.execute_ix();
     let error = InstructionError::InvalidArgument;
     w.bank.refuse_saying(error, TWICE, &[execute.clone()], &[&key("dan")]);
@@ -141,7 +141,7 @@ fn attack_13_extending_the_program_in_the_slot_of_execution_costs_one_slot_and_n
 #[test]
 fn attack_13_extending_the_program_in_the_slot_of_a_migration_or_rollback_costs_one_slot_each() {
     let mut w = World::executed();
-    w.bank.ok(&[extend(LEAST)], &[&key("stranger")]);
+    w.bank.ok(&[extend(MIN_EXTEND_LEN)], &[&key("stranger")]);
     let migrate = w.migrate_ix();
     let error = InstructionError::UnsupportedProgramId;
     w.bank.refuse_saying(error, NOT_YET, &[migrate.clone()], &[&key("cranker")]);
@@ -152,7 +152,7 @@ fn attack_13_extending_the_program_in_the_slot_of_a_migration_or_rollback_costs_
     w.vote_rollback();
     w.run("restore_accounts", w.restore_ix(), &[&key("dan"), &key("payer")]);
     let (state, roll_back) = (w.state(), w.rollback_ix());
-    w.bank.ok(&[extend(LEAST)], &[&key("stranger")]);
+    w.bank.ok(&[extend(MIN_EXTEND_LEN)], &[&key("stranger")]);
     let error = InstructionError::InvalidArgument;
     w.bank.refuse_saying(error, TWICE, &[roll_back.clone()], &[&key("dan")]);
     assert_eq!(w.state(), state);

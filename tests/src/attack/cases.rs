@@ -1,4 +1,5 @@
-//! Every instruction of the manager, each in a world where it goes through.
+//! Every instruction of the manager, each with a world in which it succeeds.
+use sandbox::scenario::vaults::type_rule;
 use solana_instruction::Instruction;
 use solana_loader_v3_interface::instruction::set_buffer_authority;
 use solana_signer::Signer;
@@ -10,19 +11,16 @@ use upgrade_manager::{
 use crate::{
     elf,
     keys::{address, key},
-    world::{DECIDING, ROLLBACK_WINDOW, Stage, TIMELOCK, World, type_rule},
+    world::{APPROVERS, ROLLBACK_WINDOW, Stage, TIMELOCK, World},
 };
 
-/// An instruction that goes through in its world.
+/// An instruction and a world in which it succeeds.
 #[derive(Clone)]
 pub struct Case {
-    /// The instruction's name.
     pub name: &'static str,
-    /// The world.
     pub world: World,
-    /// The instruction.
     pub instruction: Instruction,
-    /// Names of those who sign.
+    /// Names of the signers.
     pub signers: Vec<String>,
 }
 
@@ -85,7 +83,7 @@ fn voting() -> Vec<Case> {
 fn code() -> Vec<Case> {
     let (ready, migrated) = (World::at(Stage::Ready), World::at(Stage::Migrated));
     let mut restored = migrated.clone();
-    restored.vote_rollback(&DECIDING, false);
+    restored.vote_rollback(&APPROVERS, false);
     restored.restore_all();
     vec![
         case("execute_upgrade", &ready, |w| w.execute_ix("dan"), &["dan"]),
@@ -99,13 +97,13 @@ fn accounts() -> Vec<Case> {
     let mut verified = migrated.clone();
     verified.verify_all();
     let mut back = migrated.clone();
-    back.vote_rollback(&DECIDING, false);
+    back.vote_rollback(&APPROVERS, false);
     let mut gone = World::at(Stage::Ready);
     let index = gone.index_of(&gone.vaults[0]);
     gone.chain.ok(&[demo_vault::client::close_ix(&address("owner"), index)], &[&key("owner")]);
     gone.execute();
     gone.chain.next_slot();
-    // Two of six: what the others have does not count as theirs.
+    // Two of six vaults, so that other vaults' accounts can replace theirs.
     let some = |w: &World| w.vaults[..2].to_vec();
     vec![
         case("migrate_accounts", &executed, |w| w.migrate_ix(&some(w)), &["cranker"]),
@@ -140,7 +138,7 @@ fn closing() -> Vec<Case> {
     ]
 }
 
-/// What a multisig decides about itself, and what becomes of it.
+/// Instructions of a multisig about itself, and those that close its accounts.
 fn multisig() -> Vec<Case> {
     let registered = World::at(Stage::Registered);
     let change = |w: &World| w.new_rules(|rules| rules.open_cap = 3);
@@ -206,8 +204,8 @@ fn multisig() -> Vec<Case> {
     ]
 }
 
-/// Critical accounts with their backups, buffers larger than one transaction hashes, and one that
-/// was handed over unasked.
+/// Critical accounts with their backups, a buffer too large for one transaction to hash, and a
+/// buffer that its owner gave to the manager without freezing it.
 fn backups() -> Vec<Case> {
     let mut w = World::at(Stage::Attested);
     w.before = w.snapshot();
@@ -215,13 +213,13 @@ fn backups() -> Vec<Case> {
     let type_rules = vec![TypeRule { flags: CRITICAL, ..type_rule() }];
     let propose = w.propose_ix("anna", ProposeArgs { type_rules, ..w.propose_args() });
     w.chain.ok(&[propose], &[&key("anna"), &key("payer")]);
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     w.execute();
     w.chain.next_slot();
     let executed = w.clone();
     w.migrate_all();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let back = w.clone();
     let some = |w: &World| w.vaults[..2].to_vec();
     let kept =

@@ -1,6 +1,6 @@
-//! What the attack tests share: a transaction that must be refused by name and leave every account
-//! as it was, the same transaction without the attack, which must go through, and a second multisig
-//! with a second program that is like the first in everything but its keys.
+//! What the attack tests share: a transaction that must be refused with its own error and change no
+//! account; the same transaction without the attack, which must succeed; and a second multisig with
+//! a second program, equal to the first but for its keys.
 pub mod cases;
 pub mod slots;
 pub mod twin;
@@ -14,7 +14,7 @@ use upgrade_manager::state::{Action, Choice};
 use crate::{
     chain::Refused,
     keys::key,
-    world::{DECIDING, TIMELOCK, World},
+    world::{APPROVERS, TIMELOCK, World},
 };
 
 /// Anchor's code for an instruction that the program does not know.
@@ -50,10 +50,10 @@ pub fn propose_by(w: &mut World, who: &str, action: Action) -> u64 {
     id
 }
 
-/// The three approve proposal `id` about the multisig.
+/// [`APPROVERS`] approves proposal `id` about the multisig.
 #[track_caller]
 pub fn approve(w: &mut World, id: u64) {
-    for member in DECIDING {
+    for member in APPROVERS {
         let vote = w.multisig_vote_ix(member, id, Choice::Approve);
         w.passes(&[vote], &[member]);
     }
@@ -69,8 +69,8 @@ pub fn decide(w: &mut World, action: Action) -> u64 {
 }
 
 impl World {
-    /// Sends what the chain must refuse; fails the test when it goes through, or when it is refused
-    /// and has changed an account all the same.
+    /// Sends a transaction that the chain must refuse. The test fails when the transaction
+    /// succeeds, or when it is refused and an account has changed.
     #[track_caller]
     pub fn refused(&mut self, instructions: &[Instruction], signers: &[&Keypair]) -> Refused {
         let before = self.chain.holdings();
@@ -84,7 +84,8 @@ impl World {
         }
     }
 
-    /// Sends what the chain must refuse with exactly `code`, without a trace.
+    /// Sends a transaction that the chain must refuse with exactly `code`, without a change of any
+    /// account.
     #[track_caller]
     pub fn attack(&mut self, code: impl Into<u32>, instructions: &[Instruction], signers: &[&str]) {
         let signers = keys(signers);
@@ -104,7 +105,8 @@ impl World {
         assert_eq!(refused.code(), Some(code), "{:?}\n{said}", refused.error);
     }
 
-    /// Sends what the runtime or another program must refuse, saying `text`, without a trace.
+    /// Sends a transaction that the runtime or another program must refuse with `text`, without a
+    /// change of any account.
     #[track_caller]
     pub fn attack_saying(&mut self, text: &str, instructions: &[Instruction], signers: &[&str]) {
         let signers = keys(signers);
@@ -114,7 +116,7 @@ impl World {
         assert!(said, "{text:?}: {:?}\n{}", refused.error, refused.logs.join("\n"));
     }
 
-    /// The control of an attack: the same without it goes through.
+    /// The counter-check of an attack: without it the transaction must succeed.
     #[track_caller]
     pub fn passes(&mut self, instructions: &[Instruction], signers: &[&str]) {
         let signers = keys(signers);
@@ -122,7 +124,7 @@ impl World {
         self.events.extend(crate::world::events(&meta));
     }
 
-    /// As [`World::passes`], on a copy that is then dropped.
+    /// As [`World::passes`], on a copy of the world.
     #[track_caller]
     pub fn would_pass(&self, instructions: &[Instruction], signers: &[&str]) {
         self.clone().passes(instructions, signers);

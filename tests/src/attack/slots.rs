@@ -1,4 +1,4 @@
-//! Every account of an instruction, and everything that somebody could put in its place.
+//! For every account of an instruction, the accounts that an attacker could pass instead.
 use std::collections::BTreeMap;
 
 use solana_account::{Account, ReadableAccount};
@@ -15,17 +15,16 @@ use crate::{
 
 /// One attempt: the instruction with one account changed.
 pub struct Attempt {
-    /// Which account.
+    /// Position of the replaced account.
     pub slot: usize,
-    /// What is put there, in words.
+    /// Describes the replacement.
     pub what: String,
-    /// The instruction.
     pub instruction: Instruction,
-    /// Who signs.
+    /// The signers.
     pub signers: Vec<String>,
 }
 
-/// Names of the addresses that tests of `w` know.
+/// Names for the addresses in `w`, for messages.
 pub fn names(w: &World) -> BTreeMap<Pubkey, String> {
     let people =
         ["payer", "cranker", "dev", "owner", "stranger", "treasury", "create", "guardian", "heir"];
@@ -65,13 +64,12 @@ pub fn names(w: &World) -> BTreeMap<Pubkey, String> {
     out
 }
 
-/// Everything that is put in the place of the accounts of `case`, one at a time, and the world that
-/// holds all of it.
+/// Every replacement of one account of `case`, and the world that holds all of these accounts.
 pub fn attempts(case: &Case) -> (World, Vec<Attempt>) {
     let twin = Twin::of(&case.world);
     let mut world = case.world.clone();
     twin.plant(&mut world);
-    // Whoever signs could pay, too.
+    // Every signer has lamports, so that no attempt fails for want of them.
     case.signers.iter().for_each(|name| world.chain.fund(&address(name), SOL));
     let kinds = kinds(&case.world);
     let all = &case.instruction.accounts;
@@ -122,7 +120,7 @@ fn attempt(case: &Case, slot: usize, put: Pubkey, what: String) -> Attempt {
     Attempt { slot, what, instruction, signers: case.signers.clone() }
 }
 
-/// The same without the signature at `slot`, and with that of everybody else in its place.
+/// The instruction without the signature at `slot`, and with every other key's signature instead.
 fn signatures(case: &Case, slot: usize, out: &mut Vec<Attempt>) {
     let at = case.instruction.accounts[slot].pubkey;
     let mut unsigned = attempt(case, slot, at, "no signature".into());
@@ -139,7 +137,7 @@ fn signatures(case: &Case, slot: usize, out: &mut Vec<Attempt>) {
     }
 }
 
-/// Leaves only those signers that the instruction asks for, each once.
+/// Keeps only the signers that the instruction asks for, each once.
 fn keep_signing(attempt: &mut Attempt) {
     let asked = |who| attempt.instruction.accounts.iter().any(|m| m.is_signer && m.pubkey == who);
     attempt.signers.sort();

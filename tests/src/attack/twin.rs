@@ -1,7 +1,7 @@
-//! A second multisig and a second program at the very point where the first are: every account of the
-//! manager, of the loader and of the target is copied to the address that the second multisig's keys
-//! lead to, with every key in it replaced by its counterpart. So a copy differs from the original in
-//! nothing but whose it is.
+//! A second multisig and a second program in the same state as the first: every account of the
+//! manager, the loader and the target is copied to the address derived from the second multisig's
+//! keys, and every key in it is replaced by its counterpart. A copy therefore differs from its
+//! original only in its keys.
 use std::collections::HashMap;
 
 use anchor_lang::AccountDeserialize;
@@ -18,11 +18,11 @@ use crate::{keys::address, world::World};
 
 /// Bytes of an account in which keys are looked for: more than any account of the manager holds in
 /// front of a backup's bytes.
-const HEAD: usize = 6_000;
+const SEARCHED_LEN: usize = 6_000;
 /// Header of a loader account: what follows is code.
-const LOADER_HEAD: usize = 45;
+const LOADER_HEADER_LEN: usize = 45;
 
-/// Which key stands for which.
+/// Each key of the first multisig with its counterpart.
 pub struct Twin(HashMap<Pubkey, (Pubkey, Option<u8>)>);
 
 impl Twin {
@@ -61,7 +61,7 @@ impl Twin {
                 plain(key, other);
                 derived.push((seeds::attestation(&key).0, seeds::attestation(&other)));
             }
-            // A buffer that was used up is gone, what is known of it is not.
+            // A consumed buffer has no account any more, but its attestation still exists.
             if let Some(known) = attestation(&account) {
                 let other = second(&known.buffer);
                 plain(known.buffer, other);
@@ -72,20 +72,20 @@ impl Twin {
         Self(map)
     }
 
-    /// What stands for `key` on the second multisig's side.
+    /// The counterpart of `key`.
     pub fn key(&self, key: &Pubkey) -> Option<Pubkey> {
         self.0.get(key).map(|(to, _)| *to)
     }
 
-    /// Puts the second multisig's side into `w`.
+    /// Writes the second multisig's accounts into `w`.
     pub fn plant(&self, w: &mut World) {
-        // A program is loaded when it is put there, so its code comes first.
+        // LiteSVM loads a program when its account is set, so the ProgramData must be there first.
         let (programs, rest): (Vec<_>, Vec<_>) =
             w.chain.holdings().into_iter().partition(|(_, a)| a.executable());
         for (key, account) in rest.into_iter().chain(programs) {
             let Some((to, bump)) = self.0.get(&key) else { continue };
             let mut copy = Account::from(account);
-            let head = if copy.owner == loader::ID { LOADER_HEAD } else { HEAD };
+            let head = if copy.owner == loader::ID { LOADER_HEADER_LEN } else { SEARCHED_LEN };
             self.translate(&mut copy.data, head);
             if copy.owner == ID {
                 copy.data[9] = bump.expect("an address of the manager's");

@@ -9,24 +9,25 @@ use crate::keys;
 
 /// The code of a node's refusal to send a transaction to a client that could not read it.
 const UNSUPPORTED_VERSION: i64 = -32_015;
-/// Marks what is written into the answer without quotes: a number that JSON libraries would round.
+/// Marks a value that goes into the answer without quotes: a number that JSON libraries would
+/// round.
 const VERBATIM: &str = "verbatim:";
 
 /// One kind of fault.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
-    /// Answers with this, and does not ask the chain.
+    /// Answers with this result instead of asking the chain.
     Answer(Value),
-    /// Answers with this error, and does not ask the chain.
+    /// Answers with this error instead of asking the chain.
     Error(Value),
-    /// Adds to the number that is the answer, or that stands under a key of it.
+    /// Adds to the number that is the answer, or to the number under a key of the answer.
     Add(Add),
     /// Repeats the first answer.
     Freeze,
-    /// Knows the status of no transaction.
+    /// Answers that the status of every transaction is unknown.
     NullStatuses,
-    /// Lists only a share of the accounts, always the same ones.
+    /// Lists only a share of the accounts, the same ones in every answer.
     Truncate(Truncate),
     /// Lists all but this many of the oldest transactions.
     DropOldest(usize),
@@ -35,12 +36,12 @@ pub enum Change {
     /// Answers with a transaction that did nothing, in the slot of the entry that was added for it;
     /// refuses clients that do not declare its version, as nodes do.
     Transaction(EmptyTransaction),
-    /// Gives a field another value wherever it stands.
+    /// Sets a field to another value in every object of the answer.
     Set(Set),
-    /// Leaves a field out wherever it stands.
+    /// Removes a field from every object of the answer.
     Remove(String),
-    /// Takes a transaction that sets no compute unit price, answers with its signature, and lets it
-    /// fall.
+    /// Accepts a transaction without a compute unit price, answers with its signature, and drops
+    /// it.
     DropWithoutFee,
 }
 
@@ -68,7 +69,7 @@ pub struct Truncate {
 #[serde(deny_unknown_fields)]
 pub struct AddEntry {
     signature: String,
-    /// Why it failed; without it, it did not.
+    /// The error of a failed transaction; absent for a successful one.
     err: Option<Value>,
 }
 
@@ -88,7 +89,7 @@ pub struct Set {
     json: String,
 }
 
-/// What the rules of one proxy remember from call to call.
+/// ProxyState that the rules of one proxy share.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     /// Slots of the added entries, by signature.
@@ -101,7 +102,7 @@ impl Change {
         matches!(self, Self::DropOldest(_) | Self::AddEntry(_))
     }
 
-    /// Result or error where the chain is not asked.
+    /// The result or error, when the change answers instead of the chain.
     pub(super) fn instead(&self, params: &Value, memory: &Memory) -> Option<Result<Value, Value>> {
         match self {
             Self::Answer(result) => Some(Ok(result.clone())),
@@ -165,7 +166,7 @@ impl Change {
 
 impl Truncate {
     fn apply(&self, result: &mut Value) -> bool {
-        // With a context or without.
+        // The list stands alone or beside a `context`.
         let list = if result.is_array() { result } else { &mut result["value"] };
         let Some(accounts) = list.as_array_mut() else { return false };
         accounts.sort_by_key(|account| {

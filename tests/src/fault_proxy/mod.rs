@@ -1,5 +1,6 @@
-//! A node with faults: takes JSON-RPC over HTTP on a loopback port, asks the real chain, and changes
-//! answers by rules. Rules count calls and never look at a clock, so a case is the same each time.
+//! A faulty node: serves JSON-RPC over HTTP on a loopback port, forwards each call to the real
+//! chain, and changes answers by rules. FaultRules count calls and read no clock, so every run of a case
+//! is the same.
 mod change;
 mod rule;
 mod transaction;
@@ -19,25 +20,23 @@ use serde_json::Value;
 use tokio::{net::TcpListener, runtime::Runtime};
 
 pub use change::Change;
+use rule::FaultRules;
 pub use rule::Rule;
-use rule::Rules;
 
-/// Type of the bodies of both sides.
 const JSON: &str = "application/json";
 
-/// The proxy. It ends when it is dropped.
+/// The proxy. It stops when it is dropped.
 pub struct FaultProxy {
     url: String,
     node: Arc<Node>,
-    // The tasks that serve end with it.
+    // Dropping the runtime ends the serving tasks.
     _runtime: Runtime,
 }
 
 struct Node {
     client: reqwest::Client,
-    /// The real chain.
     url: String,
-    rules: Rules,
+    rules: FaultRules,
 }
 
 impl FaultProxy {
@@ -51,7 +50,7 @@ impl FaultProxy {
         let node = Arc::new(Node {
             client: reqwest::Client::new(),
             url: url.to_owned(),
-            rules: Rules::new(rules),
+            rules: FaultRules::new(rules),
         });
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("a port"));
@@ -59,7 +58,7 @@ impl FaultProxy {
         Self { url, node, _runtime: runtime }
     }
 
-    /// The proxy's own address.
+    /// The proxy's URL.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -69,7 +68,7 @@ impl FaultProxy {
         self.node.rules.sent()
     }
 
-    /// Rules that should have changed an answer and did not: a fault that did not happen proves
+    /// FaultRules that changed no answer although they should have. Without its fault a case proves
     /// nothing.
     pub fn unused(&self) -> Vec<Rule> {
         self.node.rules.unused()
@@ -81,7 +80,7 @@ async fn serve(listener: TcpListener, node: Arc<Node>) {
         let node = Arc::clone(&node);
         tokio::spawn(async move {
             let service = service_fn(|request: Request<Incoming>| answer(&node, request));
-            // A client that breaks off is its own problem.
+            // A client that closes the connection early is no fault of the proxy.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
@@ -93,7 +92,7 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let body = match request.into_body().collect().await {
         Ok(body) => body.to_bytes(),
-        // The client broke off: nobody reads the answer.
+        // The client closed the connection: nobody reads the answer.
         Err(_) => Bytes::new(),
     };
     let (status, body) = match node.answer(&body).await {

@@ -1,4 +1,4 @@
-//! Which calls a rule is about, and what happens to one call.
+//! Which calls a rule applies to, and what happens to one call.
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
@@ -15,43 +15,42 @@ use super::{
 pub struct Rule {
     /// The method whose answers are changed.
     pub method: String,
-    /// Only calls with these parameters: a list holds at the same places, an object under the same
-    /// keys; what the call has beyond that does not matter.
+    /// Only calls with these parameters. A list is compared by position, an object by key; further
+    /// parameters of the call do not matter.
     pub params: Option<Value>,
-    /// Calls that are answered truly first.
+    /// Calls that the rule leaves unchanged first.
     #[serde(default)]
     pub after: u64,
-    /// Calls that are changed then; without a number all.
+    /// Calls that the rule then changes; all when absent.
     pub calls: Option<u64>,
-    /// Whether the case also holds when no such call is made: the same is asked in several ways.
+    /// Whether the case may end without such a call, because the client has several ways to ask.
     #[serde(default)]
     pub optional: bool,
-    /// What happens to them.
+    /// The fault.
     pub change: Change,
 }
 
-/// A rule, and what it remembers.
+/// A rule and its state.
 struct Active {
     rule: Rule,
-    state: Mutex<State>,
+    state: Mutex<ProxyState>,
 }
 
 #[derive(Default)]
-struct State {
-    /// Calls that the rule is about so far.
+struct ProxyState {
+    /// Calls so far that the rule applies to.
     seen: u64,
     /// Whether it changed an answer.
     used: bool,
-    /// The first answer that it saw.
     first: Option<Value>,
 }
 
 impl Active {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ProxyState> {
         locked(&self.state)
     }
 
-    /// Whether the rule is about this call; counts it.
+    /// Whether the rule applies to this call; counts it.
     fn takes(&self, request: &Value) -> bool {
         let wanted = self.rule.params.as_ref();
         if request["method"] != self.rule.method.as_str()
@@ -83,13 +82,13 @@ fn contains(found: &Value, wanted: &Value) -> bool {
 }
 
 /// All rules of a proxy, in the order of the file.
-pub(super) struct Rules {
+pub(super) struct FaultRules {
     rules: Vec<Active>,
     memory: Mutex<Memory>,
     sent: Mutex<Vec<String>>,
 }
 
-impl Rules {
+impl FaultRules {
     pub(super) fn new(rules: Vec<Rule>) -> Self {
         let active = |rule| Active { rule, state: Mutex::default() };
         let rules = rules.into_iter().map(active).collect();
@@ -105,8 +104,8 @@ impl Rules {
         unused.map(|r| r.rule.clone()).collect()
     }
 
-    /// One call, with the rules that are about it.
-    pub(super) fn call<'a>(&'a self, request: &Value) -> Call<'a> {
+    /// One call with the rules that apply to it.
+    pub(super) fn call<'a>(&'a self, request: &Value) -> RpcCall<'a> {
         if request["method"] == "sendTransaction"
             && let Some(signature) = transaction::signature(&request["params"])
         {
@@ -118,29 +117,29 @@ impl Rules {
         let rules: Vec<_> = self.rules.iter().filter(|r| r.takes(request)).collect();
         let mut forwarded = request.clone();
         if rules.iter().any(|r| r.rule.change.is_about_history()) {
-            // The whole list is changed, and the page that was asked for cut out of it afterwards:
-            // so pages agree with each other.
+            // Changes the whole list and then cuts the requested page out of it, so that pages
+            // agree with each other.
             change::ask_for_whole_history(&mut forwarded["params"]);
         }
-        Call { rules, memory: &self.memory, asked: request.clone(), forwarded }
+        RpcCall { rules, memory: &self.memory, asked: request.clone(), forwarded }
     }
 }
 
 /// One call.
-pub(super) struct Call<'a> {
+pub(super) struct RpcCall<'a> {
     rules: Vec<&'a Active>,
     memory: &'a Mutex<Memory>,
     asked: Value,
     forwarded: Value,
 }
 
-impl Call<'_> {
-    /// What the chain is asked.
+impl RpcCall<'_> {
+    /// The call that goes to the chain.
     pub(super) fn forwarded(&self) -> &Value {
         &self.forwarded
     }
 
-    /// The answer where the chain is not asked.
+    /// The answer, when a rule answers instead of the chain.
     pub(super) fn instead(&self) -> Option<Value> {
         self.rules.iter().find_map(|active| {
             let memory = locked(self.memory);
@@ -156,7 +155,7 @@ impl Call<'_> {
         })
     }
 
-    /// Changes what the chain answered.
+    /// Changes the chain's answer.
     pub(super) fn change(&self, answer: &mut Value) {
         let Some(result) = answer.get_mut("result") else { return };
         for active in &self.rules {
@@ -174,15 +173,15 @@ impl Call<'_> {
 mod tests {
     use super::*;
 
-    fn rules(text: &str) -> Rules {
+    fn rules(text: &str) -> FaultRules {
         #[derive(Deserialize)]
         struct File {
             rule: Vec<Rule>,
         }
-        Rules::new(toml::from_str::<File>(text).expect("rules").rule)
+        FaultRules::new(toml::from_str::<File>(text).expect("rules").rule)
     }
 
-    fn asked(rules: &Rules, method: &str, params: Value, truth: Value) -> Value {
+    fn asked(rules: &FaultRules, method: &str, params: Value, truth: Value) -> Value {
         let request = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params});
         let call = rules.call(&request);
         let true_answer = || json!({"jsonrpc": "2.0", "id": 7, "result": truth});

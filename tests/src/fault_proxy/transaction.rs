@@ -1,4 +1,5 @@
-//! What a transaction on its way to the chain says of itself, read from its bytes.
+//! Reads the signature and the priority fee of a transaction from the parameters of
+//! `sendTransaction`.
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
 use solana_compute_budget_interface as compute_budget;

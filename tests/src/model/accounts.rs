@@ -1,4 +1,4 @@
-//! The instructions about accounts: forward, verified, set aside, back.
+//! The rules of the instructions about accounts: migrate, verify, mark closed, quarantine, restore.
 use super::{
     Events, Faults, Model,
     op::{Call, EXECUTE, How, PAYER, Person, Pid, ProgramId, Scope, VAULTS, VaultId},
@@ -33,11 +33,11 @@ impl Model {
         unique.sort_unstable();
         unique.dedup();
         f.unless(!vaults.is_empty() && unique.len() == vaults.len(), "BadBatch");
-        // The second of a pair may fail for what the first did to it.
+        // The second of two equal accounts may fail because of the first one's change.
         f.refuse_unless(unique.len() == vaults.len());
     }
 
-    /// The upgrade at `id`, executed, and the program's last.
+    /// The rules that the upgrade `id` is executed and the program's last one.
     fn demand_last(&self, id: Pid, f: &mut Faults) -> Option<(Upgrade, ProgramId)> {
         let (Some(upgrade), Pid::Upgrade(program, ..)) = (self.upgrade(id), id) else {
             f.refuse();
@@ -69,7 +69,7 @@ impl Model {
         self.records.get(&(program, vault)).map_or(Standing::Pending, |r| r.under(id, slot))
     }
 
-    /// Whether nothing was done to the account, or it was undone.
+    /// The rules that the account has no record yet, or a restored one.
     fn untouched(standing: Standing, f: &mut Faults) {
         f.unless(!matches!(standing, Standing::Migrated | Standing::Verified), "AlreadyMigrated");
         f.unless(!matches!(standing, Standing::Quarantined | Standing::Closed), "RecordStatus");
@@ -108,7 +108,7 @@ impl Model {
                 f.unless(false, "NotEligible");
                 continue;
             };
-            // The target knows one way only.
+            // The target migrates only from layout 1 to 2.
             let served = (old.layout, upgrade.to, self.layout()) == (1, 2, 2);
             f.refuse_unless(served);
             if upgrade.scope == Scope::Critical {
@@ -176,7 +176,7 @@ impl Model {
         vec!["AccountsMoved"; usize::from(verified) + usize::from(closed)]
     }
 
-    /// The account takes no part any more.
+    /// Takes the account out of the migration.
     fn set_aside(
         &mut self,
         (id, slot): (Pid, u64),

@@ -1,4 +1,4 @@
-//! What clients keep beside the chain and bring back to it: digests, old bytes, manifests.
+//! Data that clients keep off chain and send back to it: digests, old bytes, manifests.
 use std::collections::HashMap;
 
 use solana_pubkey::Pubkey;
@@ -6,16 +6,16 @@ use upgrade_manager::state::manifest;
 
 use super::op::{Pid, VaultId};
 
-/// What clients keep beside the chain.
+/// Data that clients keep off chain.
 #[derive(Clone, Default)]
 pub struct Archive {
     /// Digests of proposals.
     pub digests: HashMap<Pid, [u8; 32]>,
     /// The vaults' bytes before their last migration.
     pub old: HashMap<VaultId, Vec<u8>>,
-    /// The leaves that a proposal's manifest was made of, in order of address.
+    /// The leaves of a proposal's manifest, in order of address.
     pub manifests: HashMap<Pid, Vec<(VaultId, [u8; 32])>>,
-    /// Those of a proposal that is being made.
+    /// The leaves of the proposal that is being made.
     pub next: Vec<(VaultId, [u8; 32])>,
     pub addresses: HashMap<VaultId, Pubkey>,
 }

@@ -1,5 +1,5 @@
-//! What must hold after every step: the chain's accounts say what the model says, no lamports come
-//! from nowhere, nobody pays who did not sign, and what runs is what was decided.
+//! What must hold after every step: the chain's accounts equal the model's, lamports are conserved,
+//! only signers pay, and only approved code runs.
 use std::collections::BTreeMap;
 
 use anchor_lang::AccountDeserialize;
@@ -21,22 +21,23 @@ use super::{
 use crate::chain::Chain;
 
 /// Bytes in front of the code in a ProgramData account.
-const HEADER: usize = 45;
+const PROGRAM_DATA_HEADER_LEN: usize = 45;
 
-/// The lamports of everybody whom an instruction may change.
+/// The lamports of every account that an instruction can change.
 pub struct Balances(BTreeMap<Pubkey, u64>);
 
 impl Balances {
-    /// As they are.
+    /// Reads them.
     pub fn of(chain: &Chain, ix: &Instruction) -> Self {
         let writable = ix.accounts.iter().filter(|m| m.is_writable);
         Self(writable.map(|m| (m.pubkey, chain.lamports(&m.pubkey))).collect())
     }
 
-    /// After `call`: conserved, and taken from nobody but who signed for it or was closed.
+    /// Checks that `call` conserved the lamports, and took some only from signers and closed
+    /// accounts.
     ///
     /// # Errors
-    /// What is wrong.
+    /// The violation.
     pub fn compare(&self, chain: &Chain, call: &Call, ix: &Instruction) -> Result<(), String> {
         let after = Self::of(chain, ix);
         let sum = |balances: &Self| balances.0.values().map(|n| u128::from(*n)).sum::<u128>();
@@ -93,10 +94,10 @@ pub(super) fn key_at(data: &[u8], at: usize) -> Pubkey {
     data.get(at..at + 32).and_then(|key| Pubkey::try_from(key).ok()).unwrap_or_default()
 }
 
-/// What no step may do, whatever the rules say.
+/// Checks what no step may do under any rules.
 ///
 /// # Errors
-/// What it did.
+/// The violation.
 pub fn steady(before: &Model, after: &Model, op: &Op) -> Result<(), String> {
     for (id, multisig) in &before.multisigs {
         let Some(now) = after.multisigs.get(id) else { continue };
@@ -120,7 +121,7 @@ pub fn steady(before: &Model, after: &Model, op: &Op) -> Result<(), String> {
     Ok(())
 }
 
-/// Model and chain say the same.
+/// Compares model and chain.
 ///
 /// # Errors
 /// Every difference.
@@ -198,8 +199,8 @@ fn compare_program(d: &mut Differences, pair: &Pair, id: u8) {
     };
     d.same(&format!("{at} authority"), authority, holder);
     let code = model.code.bytes();
-    let runs = data[HEADER..].starts_with(&code);
-    let rest = &data[(HEADER + code.len()).min(data.len())..];
+    let runs = data[PROGRAM_DATA_HEADER_LEN..].starts_with(&code);
+    let rest = &data[(PROGRAM_DATA_HEADER_LEN + code.len()).min(data.len())..];
     let padded = rest.chunks(ZEROS.len()).all(|part| part == &ZEROS[..part.len()]);
     d.same(&format!("{at} runs {:?}", model.code), (runs, padded), (true, true));
 }
@@ -240,7 +241,7 @@ fn compare_state(
     }
 }
 
-/// The counters are what the records on chain say.
+/// Checks the counters against the records on the chain.
 fn recount(d: &mut Differences, pair: &Pair, at: &str, last: Pid, counters: [u32; 6]) {
     let Pid::Upgrade(program, ..) = last else { return };
     let executed = pair.model.upgrade(last).map_or(0, |u| u.voting.executed.1);

@@ -1,4 +1,4 @@
-//! Giving rent back: what has ended can be closed, and nothing before.
+//! The rules about closing accounts and returning their rent: only what has ended can be closed.
 use super::{
     Events, Faults, Model,
     op::{BufferId, Call, Pid, ProgramId, VaultId},
@@ -49,14 +49,14 @@ impl Model {
         if f.stop() { vec![] } else { vec!["AccountClosed"] }
     }
 
-    /// No accounts of `program` are on their way.
+    /// The rule that no migration or rollback of `program` is running.
     fn demand_steady(&self, program: ProgramId, f: &mut Faults) {
         let phase = self.state(program).map(|s| s.phase);
         f.unless(!matches!(phase, Some(Phase::Migrating | Phase::RollingBack)), "NotSteady");
     }
 
-    /// Nothing can come of the upgrade `id`, and no rollback can need what is its: it has ended, or
-    /// the program has gone on or left.
+    /// The rule that the upgrade `id` is over and no rollback can need its accounts: it has ended,
+    /// a later upgrade was executed, or the program was released.
     fn over(&self, id: Pid) -> bool {
         let Pid::Upgrade(program, ..) = id else { return false };
         let last = self.state(program).is_some_and(|s| s.last == Some(id));

@@ -1,4 +1,4 @@
-//! The instructions about code: what is installed, and what comes back.
+//! The rules of the instructions about code: execution and rollback.
 use super::{
     Events, Faults, Model,
     op::{Call, Code, EXECUTE, OTHER, Person, Pid, ProgramId, Role, VOTE},
@@ -47,7 +47,7 @@ impl Model {
         }
     }
 
-    /// What is pinned is still in its buffer, frozen, and this proposal's.
+    /// The rule that the pinned buffer is frozen, unchanged and pinned by this proposal.
     fn demand_pinned(&self, id: Pid, program: ProgramId, pinned: Pinned, f: &mut Faults) {
         let taken = self.attestations.get(&pinned.buffer);
         f.refuse_unless(taken.is_some_and(|a| a.proposal == Some(id)));
@@ -211,7 +211,7 @@ impl Model {
         vec!["ProgramRolledBack"]
     }
 
-    /// `by` may carry a decided rollback out.
+    /// The rules for the execution of an approved rollback by `by`.
     pub(crate) fn demand_restorer(&self, upgrade: &Upgrade, by: Person, f: &mut Faults) {
         upgrade.demand_rolling_back(f);
         match self.multisigs.get(&upgrade.voting.multisig) {

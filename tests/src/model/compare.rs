@@ -1,4 +1,4 @@
-//! Proposals, buffers and accounts on chain beside those of the model.
+//! Compares proposals, buffers and accounts on the chain with those of the model.
 use std::collections::BTreeMap;
 
 use upgrade_manager::state::{
@@ -54,7 +54,7 @@ pub(super) fn compare_proposals(d: &mut Differences, pair: &Pair) {
             },
         }
     }
-    // What was closed is gone.
+    // A closed proposal has no account.
     for id in pair.archive.digests.keys().filter(|id| !pair.model.proposals.contains_key(id)) {
         let there = pair.chain.lamports(&pair.keys.proposal(*id)) > 0;
         d.same(&format!("{id:?} is there"), there, false);
@@ -175,9 +175,10 @@ pub(super) fn compare_vaults(d: &mut Differences, pair: &Pair) {
     }
 }
 
-/// What a vault's bytes say.
+/// A vault's content, from its bytes.
 fn content(data: &[u8]) -> Option<Content> {
-    // Discriminator, version, bump, owner, index, balance, deposits; then what only the second has.
+    // Discriminator, version, bump, owner, index, balance, deposits; then the fields of the second
+    // layout.
     let layout = u16::from_le_bytes(*data.get(8..)?.first_chunk()?);
     Some(match layout {
         1 => {

@@ -1,4 +1,4 @@
-//! A chain beside the model: brings every operation to both, and stops where they differ.
+//! A chain beside the model: does every operation on both and stops at the first difference.
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use demo_vault::client;
@@ -22,36 +22,34 @@ use super::{
     wire::{INSTRUCTIONS, LOADER, discriminator},
 };
 use crate::{
-    chain::{Chain, Outcome, Refused},
+    chain::{Chain, Refused, SendResult},
     keys::{address, key, program_key},
     loader,
 };
 
-/// One SOL in lamports.
 const SOL: u64 = 1_000_000_000;
 
 /// Accepted and refused calls by instruction.
 pub type Tally = BTreeMap<&'static str, (u64, u64)>;
 
-/// A model and a chain that agree so far.
+/// A model and a chain that have agreed so far.
 #[derive(Clone)]
 pub struct Pair {
-    /// What should be.
+    /// The expected state.
     pub model: Model,
-    /// What is.
+    /// The real state.
     pub chain: Chain,
-    /// What clients know.
+    /// Data that clients keep off chain.
     pub archive: Archive,
-    /// Addresses.
     pub keys: Arc<Keys>,
-    /// What was done.
+    /// Counts of accepted and refused calls.
     pub tally: Tally,
-    /// What happened, a line each.
+    /// One line for each operation.
     pub log: Vec<String>,
 }
 
 impl Pair {
-    /// Programs, people with money, and nothing else.
+    /// A chain with deployed programs and funded keys.
     pub fn new() -> Self {
         let (mut chain, keys) = (Chain::new(), Keys::new());
         for name in PEOPLE.iter().chain(&["owner"]) {
@@ -80,16 +78,17 @@ impl Pair {
         Self { model, chain, archive, keys, tally: Tally::new(), log: vec![] }
     }
 
-    /// Does `op` on both sides.
+    /// Does `op` on model and chain.
     ///
     /// # Errors
-    /// In what they differ.
+    /// The difference between them.
     pub fn step(&mut self, op: &Op) -> Result<(), String> {
         let mut faults = Faults::default();
         let mut next = self.model.clone();
         let prepared = self.prepare(op);
         let straight = match (op, &prepared) {
-            // What the twist put there belongs there, or may be anything.
+            // The twist had no effect: it put the right account there, or an account that the
+            // manager ignores.
             (Op::Call { call, .. }, Some((_, false))) => {
                 Some(Op::Call { call: call.clone(), twist: None })
             }
@@ -148,13 +147,14 @@ impl Pair {
         self.chain.plant(&self.keys.buffer(buffer), account);
     }
 
-    /// The instruction for `op`, and whether it is twisted.
+    /// The instruction for `op`, and whether a twist that must be noticed is in it.
     fn prepare(&mut self, op: &Op) -> Option<(Instruction, bool)> {
         let Op::Call { call, twist } = op else { return None };
         self.look(call);
         let writer = Writer { model: &self.model, keys: &self.keys, archive: &self.archive };
         let mut ix = writer.write(call);
-        // Where one account alone says what is meant, another one means something else.
+        // The account list alone says what these calls are about, so another account makes another
+        // valid call.
         let plain = matches!(
             call,
             Call::Register { .. }
@@ -181,9 +181,10 @@ impl Pair {
         Some((ix, twisted))
     }
 
-    /// Puts `twist` into `ix` and says whether that must be noticed.
+    /// Applies `twist` to `ix`. Returns whether the chain must refuse it.
     fn twist(&self, ix: &mut Instruction, twist: Twist) -> bool {
-        // With durable nonces allowed nobody reads the instructions.
+        // Where a multisig allows durable nonces, the manager does not read the instructions
+        // sysvar.
         let durable = self.model.multisigs.values().any(|multisig| multisig.rules.durable);
         let free = |key: &Pubkey| *key == upgrade_manager::ID || (durable && *key == INSTRUCTIONS);
         let mut signers = ix.accounts.iter_mut().filter(|m| m.is_signer);
@@ -224,7 +225,7 @@ impl Pair {
                 let mut seen = events_in(meta);
                 expected.sort_unstable();
                 seen.sort_unstable();
-                // Every instruction changes something, and says so.
+                // Every accepted instruction emits at least one event.
                 if expected != seen || seen.is_empty() {
                     return Err(format!("events: {events:?} expected, {seen:?} seen"));
                 }
@@ -236,7 +237,7 @@ impl Pair {
         Ok(tell(&outcome))
     }
 
-    fn send(&mut self, ix: &Instruction, durable: bool) -> Option<Outcome> {
+    fn send(&mut self, ix: &Instruction, durable: bool) -> Option<SendResult> {
         let keys = self.keys.clone();
         let mut signers: Vec<&Keypair> = vec![];
         for meta in ix.accounts.iter().filter(|m| m.is_signer) {
@@ -256,7 +257,7 @@ impl Pair {
         Some(self.chain.send(&[advance, ix.clone()], &signers))
     }
 
-    /// What a client reads before it sends `call`.
+    /// Reads what a client reads before it sends `call`.
     fn look(&mut self, call: &Call) {
         match call {
             Call::Propose { plan, .. } if plan.manifest => {
@@ -269,7 +270,7 @@ impl Pair {
             }
             Call::Migrate { vaults, .. } => {
                 for vault in vaults {
-                    // Bytes of an account that is on the new layout already are not the old ones.
+                    // An account with the new layout has no old bytes to keep.
                     let old = self.model.vaults.get(vault).is_some_and(|c| c.layout == 1);
                     if old {
                         let bytes = self.chain.data(&self.keys.vault(*vault));
@@ -281,7 +282,7 @@ impl Pair {
         }
     }
 
-    /// What a client keeps after `call` went through.
+    /// Keeps what a client keeps after `call` was accepted.
     fn remember(&mut self, call: &Call) {
         let id = match call {
             Call::Propose { program, .. } => {
@@ -331,14 +332,14 @@ fn reason(refused: &Refused) -> String {
     named.unwrap_or_else(|| format!("{:?}", refused.error))
 }
 
-fn tell(outcome: &Outcome) -> String {
+fn tell(outcome: &SendResult) -> String {
     match outcome {
         Ok(_) => String::from("done"),
         Err(refused) => format!("refused: {}", reason(refused)),
     }
 }
 
-fn compare(outcome: &Outcome, faults: &Faults) -> Result<(), String> {
+fn compare(outcome: &SendResult, faults: &Faults) -> Result<(), String> {
     let broken = &faults.broken;
     match outcome {
         Ok(_) if faults.none() => Ok(()),
@@ -358,7 +359,7 @@ fn compare(outcome: &Outcome, faults: &Faults) -> Result<(), String> {
     }
 }
 
-/// `ops` as a person reads them, with what came of each.
+/// `ops` as text, each with its result.
 pub fn readable(ops: &[Op], log: &[String]) -> String {
     let mut out = String::new();
     for (i, op) in ops.iter().enumerate() {

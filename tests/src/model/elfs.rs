@@ -1,5 +1,5 @@
-//! The builds that the model speaks of, as bytes. Builds of one layout differ behind their last byte,
-//! which the loader does not look at and every hash does.
+//! The bytes of the model's builds. Builds of one layout differ in bytes after the ELF's end, which
+//! the loader ignores and every hash covers.
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -8,8 +8,8 @@ use std::{
 use super::op::Code;
 use crate::elf;
 
-/// What one transaction can hash.
-const INLINE: usize = 2 * 1024 * 1024;
+/// Bytes that one transaction can hash.
+const MAX_ONE_TX_HASH_LEN: usize = 2 * 1024 * 1024;
 
 /// Room that a program needs for every build but the large ones.
 pub fn room() -> usize {
@@ -18,11 +18,10 @@ pub fn room() -> usize {
 
 /// Room for a large build.
 pub fn large_room() -> usize {
-    INLINE + 8 * 1024
+    MAX_ONE_TX_HASH_LEN + 8 * 1024
 }
 
 impl Code {
-    /// The bytes.
     pub fn bytes(self) -> Arc<Vec<u8>> {
         static MADE: OnceLock<Mutex<HashMap<Code, Arc<Vec<u8>>>>> = OnceLock::new();
         let made = MADE.get_or_init(Mutex::default);
@@ -40,7 +39,7 @@ impl Code {
             Self::Second(salt) => salted(elf::v2(), salt),
             Self::Large(salt) => {
                 let mut bytes = elf::v2().to_vec();
-                bytes.resize(INLINE + 4 * 1024, 0xa5);
+                bytes.resize(MAX_ONE_TX_HASH_LEN + 4 * 1024, 0xa5);
                 bytes.push(salt + 1);
                 bytes
             }

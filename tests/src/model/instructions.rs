@@ -1,4 +1,4 @@
-//! From a call to its instruction: every account in its place, as the specification lists them.
+//! Builds the instruction of a call, with the account list of the specification.
 use solana_instruction::{AccountMeta, Instruction};
 
 use super::{
@@ -10,13 +10,10 @@ use super::{
     wire::{Bytes, CLOCK, INSTRUCTIONS, LOADER, Metas, RENT, SYSTEM},
 };
 
-/// What it takes to write an instruction.
+/// The data from which instructions are built.
 pub struct Writer<'a> {
-    /// What there is.
     pub model: &'a Model,
-    /// Addresses.
     pub keys: &'a Keys,
-    /// Old bytes, digests, manifests.
     pub archive: &'a Archive,
 }
 
@@ -53,7 +50,7 @@ impl Writer<'_> {
         digest
     }
 
-    /// The buffers and the spill of an upgrade; anything for one that is not there.
+    /// The buffers and the spill of an upgrade; arbitrary ones when there is no such upgrade.
     fn pinned(&self, id: Pid) -> (BufferId, BufferId, u8) {
         let upgrade = self.model.upgrade(id);
         upgrade.map_or((0, 1, PAYER), |u| (u.upgrade.buffer, u.rollback.buffer, u.spill))

@@ -1,4 +1,5 @@
-//! Which address stands behind which number. Derivations are kept: they take longer than the model.
+//! The addresses behind the model's numbers. Derived addresses are cached, because deriving them
+//! takes longer than the model.
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
@@ -47,7 +48,7 @@ impl Keys {
         *derived.entry((kind, of, id)).or_insert_with(make)
     }
 
-    /// Somebody's key pair.
+    /// The key pair of a person.
     pub fn signer(&self, who: Person) -> &Keypair {
         &self.people[usize::from(who)]
     }
@@ -58,47 +59,44 @@ impl Keys {
         self.people.iter().chain(others).find(|pair| pair.pubkey() == *key)
     }
 
-    /// Somebody.
+    /// The address of a person.
     pub fn person(&self, who: Person) -> Pubkey {
         if who == ZERO { Pubkey::default() } else { self.people[usize::from(who)].pubkey() }
     }
 
-    /// A multisig.
     pub fn multisig(&self, multisig: MultisigId) -> Pubkey {
         let maker = self.makers[usize::from(multisig)].pubkey();
         self.derive(0, maker, 0, || seeds::multisig(&maker).0)
     }
 
-    /// A program.
     pub fn program(&self, program: ProgramId) -> Pubkey {
         if program == OTHER { address("other-program") } else { demo_vault::ID }
     }
 
-    /// Its code.
+    /// The program's ProgramData account.
     pub fn program_data(&self, program: ProgramId) -> Pubkey {
         let id = self.program(program);
         self.derive(1, id, 0, || solana_loader_v3_interface::get_program_data_address(&id))
     }
 
-    /// Its state.
+    /// The manager's state of the program.
     pub fn state(&self, program: ProgramId) -> Pubkey {
         let id = self.program(program);
         self.derive(2, id, 0, || seeds::program_state(&id).0)
     }
 
-    /// What holds its upgrade authority.
+    /// The manager's address that holds the program's upgrade authority.
     pub fn authority(&self, program: ProgramId) -> Pubkey {
         let id = self.program(program);
         self.derive(3, id, 0, || seeds::authority(&id).0)
     }
 
-    /// What signs calls into it.
+    /// The manager's address that signs calls of the program.
     pub fn migrator(&self, program: ProgramId) -> Pubkey {
         let id = self.program(program);
         self.derive(4, id, 0, || seeds::migrator(&id).0)
     }
 
-    /// A proposal.
     pub fn proposal(&self, id: Pid) -> Pubkey {
         match id {
             Pid::Upgrade(program, multisig, id) => {
@@ -113,36 +111,34 @@ impl Keys {
         }
     }
 
-    /// A buffer.
     pub fn buffer(&self, buffer: BufferId) -> Pubkey {
         self.buffers[usize::from(buffer)]
     }
 
-    /// What the manager knows of it.
+    /// The buffer's attestation.
     pub fn attestation(&self, buffer: BufferId) -> Pubkey {
         let buffer = self.buffer(buffer);
         self.derive(7, buffer, 0, || seeds::attestation(&buffer).0)
     }
 
-    /// A vault.
     pub fn vault(&self, vault: VaultId) -> Pubkey {
         let owner = self.owner.pubkey();
         self.derive(8, owner, vault.into(), || vault_address(&owner, vault.into()))
     }
 
-    /// Its record.
+    /// The vault's record.
     pub fn record(&self, program: ProgramId, vault: VaultId) -> Pubkey {
         let (id, account) = (self.program(program), self.vault(vault));
         self.derive(9, id, vault.into(), || seeds::account_version(&id, &account).0)
     }
 
-    /// Its backup.
+    /// The vault's backup.
     pub fn backup(&self, program: ProgramId, vault: VaultId) -> Pubkey {
         let (id, account) = (self.program(program), self.vault(vault));
         self.derive(10, id, vault.into(), || seeds::backup(&id, &account).0)
     }
 
-    /// What signs the manager's events.
+    /// The address that signs the manager's events.
     pub fn event_authority(&self) -> Pubkey {
         self.derive(11, Pubkey::default(), 0, seeds::event_authority)
     }

@@ -1,10 +1,11 @@
-//! A reference model of the manager, written from the specification and not from the program: it
-//! knows people, programs and buffers by number, and says of every operation whether the chain must
-//! take it, for which reasons it may refuse, and what it changes.
+//! A reference model of the manager, written from the specification and not from the program. It
+//! numbers people, programs and buffers, and says for every operation whether the chain must accept
+//! it, with which errors the chain may refuse it, and what it changes.
 //!
-//! [`op`] is what can be done, [`multisig`], [`voting`] and [`program`] what there is, [`votes`],
-//! [`code`], [`accounts`] and [`closing`] the rules, [`generate`] makes sequences, [`archive`],
-//! [`wire`] and [`drive`] bring them to a chain, [`check`] compares.
+//! [`op`] lists the operations; [`multisig`], [`voting`] and [`program`] hold the state; [`votes`],
+//! [`code`], [`accounts`] and [`closing`] hold the rules. [`generate`] makes sequences,
+//! [`archive`], [`wire`] and [`drive`] send them to a chain, and [`check`] compares chain and
+//! model.
 mod accounts;
 pub mod archive;
 pub mod check;
@@ -36,7 +37,7 @@ use op::{
 use program::{Attestation, Backup, Buffer, Content, Holder, Phase, Program, Record};
 use voting::{Now, Proposal, Upgrade};
 
-/// Everything there is.
+/// The model's whole state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Model {
     pub now: Now,
@@ -48,50 +49,51 @@ pub struct Model {
     pub vaults: BTreeMap<VaultId, Content>,
     pub records: BTreeMap<(ProgramId, VaultId), Record>,
     pub backups: BTreeMap<(ProgramId, VaultId), Backup>,
-    /// A rule it does not know, for the test that the test can fail.
+    /// An error that the model leaves out, for the test that proves that a missing rule is found.
     pub blind: Option<&'static str>,
 }
 
-/// Why the chain may refuse: every rule that is broken, whichever it meets first.
+/// The rules that an operation breaks. The chain may refuse with any of them, because it stops at
+/// the first one it checks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
     /// Names of the manager's errors.
     pub broken: BTreeSet<&'static str>,
-    /// Whether something else than the manager's own rules may refuse too.
+    /// Whether the runtime, Anchor or another program may refuse as well.
     pub open: bool,
     dry: bool,
     blind: Option<&'static str>,
 }
 
 impl Faults {
-    /// Only looks: nothing changes even when all rules hold.
+    /// A dry run: the model does not change even when all rules hold.
     pub fn dry() -> Self {
         Self { dry: true, ..Self::default() }
     }
 
-    /// The rule behind `fault` must hold.
+    /// Records `fault` unless `holds`.
     pub fn unless(&mut self, holds: bool, fault: &'static str) {
         if !holds && self.blind != Some(fault) {
             self.broken.insert(fault);
         }
     }
 
-    /// Refused, by whomever.
+    /// Records a refusal with any error.
     pub fn refuse(&mut self) {
         self.open = true;
     }
 
-    /// Refused by whomever unless it holds.
+    /// Records a refusal with any error unless `holds`.
     pub fn refuse_unless(&mut self, holds: bool) {
         self.open |= !holds;
     }
 
-    /// Whether the chain must take it.
+    /// Whether the chain must accept the operation.
     pub fn none(&self) -> bool {
         self.broken.is_empty() && !self.open
     }
 
-    /// Whether nothing may change.
+    /// Whether the model must not change.
     pub fn stop(&self) -> bool {
         self.dry || !self.none()
     }
@@ -101,7 +103,7 @@ impl Faults {
 pub type Events = Vec<&'static str>;
 
 impl Model {
-    /// Programs that run, vaults that hold something, and nothing of the manager's.
+    /// Deployed programs, and no account of the manager.
     pub fn new(time: i64, slot: u64) -> Self {
         let program =
             |code| Program { code, holder: Holder::Person(DEV), deployed: slot - 1, state: None };
@@ -119,14 +121,15 @@ impl Model {
         }
     }
 
-    /// Whether the chain must take `op` now.
+    /// Whether the chain must accept `op` now.
     pub fn takes(&mut self, op: &Op) -> bool {
         let mut faults = Faults::dry();
         self.apply(op, &mut faults);
         faults.none()
     }
 
-    /// What `op` breaks, in `faults`; when nothing, it is done, and its events are returned.
+    /// Records in `faults` the rules that `op` breaks. When there are none, does `op` and returns
+    /// its events.
     pub fn apply(&mut self, op: &Op, f: &mut Faults) -> Events {
         f.blind = self.blind;
         match op {
@@ -182,7 +185,7 @@ impl Model {
         }
     }
 
-    /// The layout that the vault program serves.
+    /// The layout that the vault program's code reads.
     pub fn layout(&self) -> u16 {
         self.programs.get(usize::from(VAULTS)).map_or(0, |p| p.code.layout())
     }
@@ -239,7 +242,7 @@ impl Model {
         }
     }
 
-    /// What the manager knows of `program`.
+    /// The manager's state of `program`.
     pub fn state(&self, program: ProgramId) -> Option<&program::State> {
         self.programs.get(usize::from(program))?.state.as_ref()
     }
@@ -248,14 +251,14 @@ impl Model {
         self.programs.get_mut(usize::from(program))?.state.as_mut()
     }
 
-    /// What the manager holds of `program`, unless it let it go.
+    /// The manager's state of `program`, unless the program was released.
     pub fn held(&self, program: ProgramId) -> Option<&program::State> {
         self.state(program).filter(|s| s.phase != Phase::Released)
     }
 
-    /// The manager knows `program`, and the multisig that made `upgrade` still decides about it. Once the
-    /// state was closed, or another multisig registered the program, no instruction about the upgrade gets
-    /// as far as the rules about its status.
+    /// `program` is registered, with the multisig of `upgrade`. Once the state is closed, or
+    /// another multisig has registered the program, an instruction about the upgrade is refused
+    /// before its status is checked.
     pub(crate) fn demand_governed(&self, program: ProgramId, upgrade: &Upgrade, f: &mut Faults) {
         let multisig = upgrade.voting.multisig;
         f.refuse_unless(self.state(program).is_some_and(|state| state.multisig == multisig));
@@ -267,7 +270,8 @@ impl Model {
         self.proposals.values().filter(open).count()
     }
 
-    /// `id` has ended before its execution: its places are free.
+    /// Frees the program's slot and the proposer's open proposal of `id`, which ended without an
+    /// execution.
     pub(crate) fn end(&mut self, id: Pid) {
         let Some(proposal) = self.proposals.get(&id) else { return };
         let (multisig, proposer) = (proposal.voting().multisig, proposal.voting().proposer);
@@ -286,7 +290,7 @@ impl Model {
 }
 
 impl Code {
-    /// The layout that this build serves.
+    /// The layout that this build reads.
     pub fn layout(self) -> u16 {
         match self {
             Self::First(_) | Self::Cut | Self::Junk => 1,
@@ -294,7 +298,7 @@ impl Code {
         }
     }
 
-    /// Whether it takes chunks.
+    /// Whether it is hashed in chunks.
     pub fn large(self) -> bool {
         matches!(self, Self::Large(_))
     }

@@ -1,4 +1,4 @@
-//! A multisig as the specification describes it: who may do what, which rules can be, and the pause.
+//! A multisig as the specification describes it: roles, valid rules, and the pause.
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
@@ -9,33 +9,28 @@ use super::{
 const HOUR: u32 = 3600;
 const DAY: u32 = 24 * HOUR;
 /// Longest pause, seconds.
-pub const PAUSE: i64 = 72 * HOUR as i64;
+pub const PAUSE_SECONDS: i64 = 72 * HOUR as i64;
 
-/// A multisig.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Multisig {
-    /// What it agreed on.
     pub rules: Rules,
-    /// Its epoch.
     pub epoch: u64,
     /// Id of the next proposal.
     pub next: u64,
     /// Open proposals of every member.
     pub open: BTreeMap<Person, u8>,
-    /// Paused until then.
+    /// End of the pause.
     pub paused_until: i64,
-    /// The guardian may pause again from then on.
+    /// Earliest time of the guardian's next pause.
     pub pause_again: i64,
-    /// Who wants to end the pause.
+    /// Members who voted to end the pause.
     pub unpause: BTreeSet<Person>,
-    /// Programs it holds.
+    /// Number of registered programs.
     pub programs: u32,
-    /// Whether it has ended.
     pub dissolved: bool,
 }
 
 impl Multisig {
-    /// A new multisig.
     pub fn new(rules: Rules, epoch: u64) -> Self {
         let open = rules.members.iter().map(|(who, _)| (*who, 0)).collect();
         Self {
@@ -66,17 +61,17 @@ impl Multisig {
         people.into_iter().filter(|who| self.votes(**who)).count()
     }
 
-    /// Whether so many voters decide.
+    /// Whether `votes` reaches the threshold.
     pub fn decides(&self, votes: usize) -> bool {
         votes >= usize::from(self.rules.threshold)
     }
 
-    /// Voters now.
+    /// Number of voters.
     pub fn voters(&self) -> usize {
         self.rules.voters()
     }
 
-    /// `who` must have `role`.
+    /// The rule that `who` has `role`.
     pub fn demand(&self, f: &mut Faults, who: Person, role: u8) {
         match self.roles(who) {
             None => f.unless(false, "NotAMember"),
@@ -89,19 +84,19 @@ impl Multisig {
         self.rules.guardian == Some(who)
     }
 
-    /// Whether the guardian's pause holds.
+    /// Whether the pause lasts at `now`.
     pub fn paused(&self, now: i64) -> bool {
         now < self.paused_until
     }
 
-    /// A proposal of `who` has ended.
+    /// Takes an ended proposal off the open ones of `who`.
     pub fn end(&mut self, who: Person) {
         if let Some(open) = self.open.get_mut(&who) {
             *open = open.saturating_sub(1);
         }
     }
 
-    /// Other rules from now on: everything voted before is void.
+    /// Sets new rules and a new epoch, which makes every open proposal stale.
     pub fn change(&mut self, rules: Rules) {
         let open = &self.open;
         let kept = |who: &Person| (*who, open.get(who).copied().unwrap_or(0));
@@ -122,7 +117,7 @@ impl Rules {
         self.members.iter().filter(|(_, roles)| roles & role != 0).count()
     }
 
-    /// Whatever of these rules cannot be.
+    /// Records every limit that these rules break.
     pub fn check(&self, f: &mut Faults) {
         let n = self.members.len();
         f.unless((1..=16).contains(&n), "MemberCount");

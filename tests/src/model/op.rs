@@ -1,9 +1,10 @@
-//! What somebody does, in plain numbers: every instruction of the manager, what the target's users
-//! do, and the clock. An operation means the same wherever it stands in a sequence, so that a failing
-//! sequence can be shortened by leaving operations out, and kept as text.
+//! Operations in plain numbers: every instruction of the manager, what the target's users do, and
+//! the clock. An operation means the same at every place of a sequence, so a failing sequence can
+//! be shrunk by leaving operations out, and stored as text. Longer than 400 lines, because the list
+//! of instructions and their names belong together.
 use serde::{Deserialize, Serialize};
 
-/// Somebody, as an index into [`PEOPLE`].
+/// A person, as an index into [`PEOPLE`].
 pub type Person = u8;
 /// A multisig, by the key that makes it.
 pub type MultisigId = u8;
@@ -37,19 +38,19 @@ pub const PEOPLE: [&str; 16] = [
 pub const POOL: u8 = 7;
 /// The first guardian.
 pub const GUARD: Person = 7;
-/// Another one.
+/// The second guardian.
 pub const SECOND_GUARD: Person = 8;
-/// Nobody of the multisig.
+/// A person without a role.
 pub const STRANGER: Person = 9;
-/// Pays for what a member makes.
+/// Pays for the accounts that a member creates.
 pub const PAYER: Person = 10;
-/// Has the programs before the manager does, and uploads buffers.
+/// Holds the programs' upgrade authority before registration, and uploads buffers.
 pub const DEV: Person = 11;
-/// Migrates.
+/// Sends the migrations.
 pub const CRANKER: Person = 12;
-/// Gets a program by transfer.
+/// Receives a program's upgrade authority by a transfer.
 pub const NOVA: Person = 13;
-/// Gets surplus lamports.
+/// Gets the surplus lamports.
 pub const TREASURY: Person = 14;
 /// The key that is all zero.
 pub const ZERO: Person = 255;
@@ -74,7 +75,7 @@ pub const VOTE: u8 = 2;
 /// May execute.
 pub const EXECUTE: u8 = 4;
 
-/// What a buffer or a program holds.
+/// The code in a buffer or a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Code {
     /// A build for the first layout; builds with different salt differ in their last byte only.
@@ -89,16 +90,16 @@ pub enum Code {
     Junk,
 }
 
-/// What a buffer is for.
+/// A buffer's role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Role {
     /// New code.
     Upgrade,
-    /// What runs.
+    /// A copy of the running code.
     Rollback,
 }
 
-/// The proposal at one address; it may not exist yet or any more.
+/// A proposal's address. The account may not exist yet or any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Pid {
     /// An upgrade of a program.
@@ -107,30 +108,30 @@ pub enum Pid {
     Multisig(MultisigId, u64),
 }
 
-/// What a multisig agrees on.
+/// The rules of a multisig.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rules {
-    /// Approvals that lock a proposal.
+    /// Approvals that start the timelock.
     pub threshold: u8,
-    /// Open proposals a member.
+    /// Open proposals that a member may have.
     pub open_cap: u8,
-    /// Whether durable-nonce votes count.
+    /// Whether votes with a durable nonce count.
     pub durable: bool,
-    /// Seconds below which the timelock never falls.
+    /// The timelock's floor, in seconds.
     pub floor: u32,
-    /// Seconds of timelock.
+    /// The timelock, in seconds.
     pub timelock: u32,
-    /// Seconds in which execution is possible.
+    /// The execution window, in seconds.
     pub window: u32,
-    /// Seconds in which rollback can be voted.
+    /// The rollback window, in seconds.
     pub rollback_window: u32,
-    /// Gets surplus lamports.
+    /// Gets the surplus lamports.
     pub treasury: Person,
-    /// May veto, pause and roll back.
+    /// The guardian.
     pub guardian: Option<Person>,
-    /// Who, with which roles; sorted by address on the way to the chain.
+    /// Members with their roles; sorted by address when sent to the chain.
     pub members: Vec<(Person, u8)>,
-    /// Sent in falling order of address instead.
+    /// Whether members are sent in descending order of address, which the chain refuses.
     pub unsorted: bool,
 }
 
@@ -143,46 +144,46 @@ pub enum Scope {
     Vaults,
     /// Vaults, each backed up on chain.
     Critical,
-    /// A rule that cannot be.
+    /// An invalid type rule.
     Unsound,
 }
 
-/// What the proposer of an upgrade chooses.
+/// The arguments of `propose_upgrade`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Plan {
     /// Version after.
     pub to: u16,
     /// Oldest version that may migrate.
     pub oldest: u16,
-    /// Which accounts.
+    /// The accounts to migrate.
     pub scope: Scope,
     /// Whether the vaults that exist are in the manifest.
     pub manifest: bool,
     /// Chain time of expiry.
     pub expires_at: i64,
-    /// Replaces an upgrade that is not complete.
+    /// Whether it is a roll-forward, which replaces an unfinished upgrade.
     pub forward: bool,
 }
 
-/// What a multisig proposal does.
+/// The action of a proposal about a multisig.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Action {
-    /// Other rules.
+    /// New rules.
     Change(Rules),
-    /// A program gets another authority.
+    /// Transfers a program's upgrade authority.
     Transfer(ProgramId, Person),
-    /// The multisig ends.
+    /// Dissolves the multisig.
     Dissolve,
 }
 
-/// How an account comes back.
+/// How an account is restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum How {
-    /// By its old bytes.
+    /// From its old bytes.
     Bytes,
-    /// By other bytes.
+    /// From wrong bytes.
     WrongBytes,
-    /// By the target's computation.
+    /// By the target's own migration down.
     Down,
     /// From its backup.
     Backup,
@@ -197,24 +198,25 @@ pub enum Op {
     Open { vault: VaultId },
     /// The owner closes a vault.
     Close { vault: VaultId },
-    /// The owner pays in.
+    /// The owner makes a deposit.
     Deposit { vault: VaultId },
-    /// Somebody uploads a buffer; given: its authority is the program's address at once.
+    /// Somebody uploads a buffer; `given`: its authority is set to the manager's address without
+    /// freezing.
     Upload { buffer: BufferId, code: Code, by: Person, given: Option<ProgramId> },
     /// An instruction of the manager.
     Call { call: Call, twist: Option<Twist> },
 }
 
-/// What is wrong about a call beyond what it says.
+/// A defect in a call's accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Twist {
-    /// Another account in this place.
+    /// Another account at this position.
     Swap { at: u8, with: Thing },
     /// A signature is missing.
     Unsigned,
 }
 
-/// An account to be put where it does not belong.
+/// An account that replaces the right one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Thing {
     /// A multisig.
@@ -235,9 +237,9 @@ pub enum Thing {
     Program(ProgramId),
     /// A program's code.
     ProgramData(ProgramId),
-    /// The address that holds a program.
+    /// The manager's address that holds a program's authority.
     Authority(ProgramId),
-    /// Somebody.
+    /// A person's address.
     Person(Person),
     /// The rent sysvar.
     Sysvar,
@@ -447,7 +449,7 @@ impl Call {
         }
     }
 
-    /// Who signs for it, where it matters who.
+    /// The member who signs, when the rules depend on it.
     pub fn actor(&mut self) -> Option<&mut Person> {
         match self {
             Self::Register { by, .. }

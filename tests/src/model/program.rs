@@ -1,16 +1,14 @@
 //! Programs, buffers and accounts as the specification describes them.
 use super::op::{Code, MultisigId, Person, Pid, ProgramId, Role};
 
-/// Who can change a program or a buffer.
+/// The authority of a program or a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
-    /// The manager, for this program.
+    /// The manager's authority of this program.
     Manager(ProgramId),
-    /// Somebody.
     Person(Person),
 }
 
-/// What is happening to a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     Steady,
@@ -35,7 +33,8 @@ pub struct Counters {
 pub struct State {
     pub multisig: MultisigId,
     pub version: u16,
-    /// What runs, `None` while nobody has hashed it.
+    /// The code whose hash the manager knows as running; `None` while no attestation has confirmed
+    /// it.
     pub known: Option<Code>,
     pub previous_version: u16,
     pub previous: Option<Code>,
@@ -48,16 +47,16 @@ pub struct State {
     pub counters: Counters,
 }
 
-/// A program on the loader, and in the manager.
+/// A program: its loader accounts and the manager's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
-    /// What runs.
+    /// The running code.
     pub code: Code,
-    /// Who can change it.
+    /// Its upgrade authority.
     pub holder: Holder,
     /// Slot of its last deployment.
     pub deployed: u64,
-    /// What the manager knows of it.
+    /// The manager's state, when registered.
     pub state: Option<State>,
 }
 
@@ -68,12 +67,12 @@ pub struct Buffer {
     pub holder: Holder,
 }
 
-/// What the manager knows of a buffer.
+/// The manager's attestation of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attestation {
     pub program: ProgramId,
     pub role: Role,
-    /// What the buffer held when it was frozen.
+    /// The buffer's content when it was frozen.
     pub code: Code,
     pub chunks: u32,
     pub attested: bool,
@@ -81,7 +80,7 @@ pub struct Attestation {
     pub refund: Person,
 }
 
-/// What a vault holds; two equal ones have equal bytes.
+/// A vault's content. Vaults of equal content have equal bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Content {
     pub layout: u16,
@@ -91,23 +90,22 @@ pub struct Content {
 }
 
 impl Content {
-    /// A new vault.
     pub fn new(layout: u16) -> Self {
         Self { layout, deposits: 0, changed_at: 0 }
     }
 
-    /// On the second layout.
+    /// Migrated to the second layout.
     pub fn up(self) -> Self {
         Self { layout: 2, changed_at: 0, ..self }
     }
 
-    /// On the first layout.
+    /// Restored to the first layout.
     pub fn down(self) -> Self {
         Self { layout: 1, changed_at: 0, ..self }
     }
 }
 
-/// Where an account stands.
+/// The status of an account's record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     Pending,
@@ -134,7 +132,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Where the account stands under the proposal executed in `slot`.
+    /// The record's status under the proposal that was executed in `slot`.
     pub fn under(&self, id: Pid, slot: u64) -> Standing {
         if self.by == Some((id, slot)) { self.standing } else { Standing::Pending }
     }
@@ -160,7 +158,7 @@ impl Counters {
         }
     }
 
-    /// One account moves.
+    /// Counts an account under `to` instead of `from`.
     pub fn shift(&mut self, from: Standing, to: Standing) {
         if let Some(n) = self.of(from) {
             *n -= 1;
@@ -170,7 +168,7 @@ impl Counters {
         }
     }
 
-    /// Whether nothing is left to do.
+    /// Whether every account is accounted for.
     pub fn complete(&self) -> bool {
         self.migrated == 0 && self.verified + self.quarantined + self.closed >= self.total
     }

@@ -1,5 +1,5 @@
-//! Sequences of operations as proptest sees them: made by the model alone, shortened by leaving
-//! operations out, kept as lines of JSON.
+//! Sequences of operations as a proptest strategy: made by the model alone, shrunk by leaving
+//! operations out, stored as lines of JSON.
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use proptest::{
@@ -20,17 +20,17 @@ use super::{
 /// A sequence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sequence {
-    /// From which stage.
+    /// The stage it starts from.
     pub start: String,
-    /// What is done.
+    /// The operations.
     pub ops: Vec<Op>,
 }
 
 impl Sequence {
-    /// Does everything on a chain; `change` is applied to the model first.
+    /// Applies `change` to the model, then does every operation on model and chain.
     ///
     /// # Errors
-    /// The first difference, and how it came to it.
+    /// The first difference, and the operations that led to it.
     pub fn run(&self, change: impl FnOnce(&mut Pair)) -> Result<Pair, String> {
         let mut pair = stages::at(&self.start);
         change(&mut pair);
@@ -45,12 +45,9 @@ impl Sequence {
     }
 }
 
-/// Makes sequences.
 #[derive(Clone, Copy, Debug)]
 pub struct Sequences {
-    /// Fewest operations.
     pub least: usize,
-    /// Most.
     pub most: usize,
 }
 
@@ -75,7 +72,8 @@ impl Strategy for Sequences {
     }
 }
 
-/// A sequence that gets shorter: first by halves, then by quarters, at last one by one.
+/// A sequence that proptest shrinks: first by halves, then by quarters, at last operation by
+/// operation.
 pub struct Tree {
     start: String,
     ops: Vec<Op>,
@@ -112,7 +110,8 @@ impl ValueTree for Tree {
         }
     }
 
-    /// What was left out last is needed: back with it, and on to the next.
+    /// Puts back the operations that were left out last, because the failure needs them, and leaves
+    /// out the next.
     fn complicate(&mut self) -> bool {
         match self.last.take() {
             Some(before) => {
@@ -124,13 +123,13 @@ impl ValueTree for Tree {
     }
 }
 
-/// Everything that is done anywhere, counted.
+/// Counts of all calls in all sequences.
 pub fn total() -> &'static Mutex<super::drive::Tally> {
     static TOTAL: OnceLock<Mutex<super::drive::Tally>> = OnceLock::new();
     TOTAL.get_or_init(Mutex::default)
 }
 
-/// Adds what `pair` did.
+/// Adds the counts of `pair`.
 pub fn count(pair: &Pair) {
     let mut total = total().lock().unwrap_or_else(PoisonError::into_inner);
     for (name, (accepted, refused)) in &pair.tally {

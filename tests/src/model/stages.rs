@@ -1,5 +1,5 @@
-//! Where sequences start: stages of a multisig's life, each reached by operations that model and chain
-//! both took, and built once a process.
+//! Where sequences start: stages of a multisig's life. Each is reached by operations that model and
+//! chain both accepted, and built once a process.
 use std::{
     collections::HashMap,
     sync::{Mutex, OnceLock, PoisonError},
@@ -12,9 +12,9 @@ use super::{
 };
 
 const DAY: i64 = 24 * 3600;
-const LOCK: i64 = 2 * DAY;
+const TIMELOCK: i64 = 2 * DAY;
 
-/// Stages that sequences start from; some more often.
+/// Stages that sequences start from. A stage that is listed twice is drawn twice as often.
 pub const START: [&str; 24] = [
     "fresh",
     "registered",
@@ -79,7 +79,7 @@ fn upgrade(program: u8, buffers: (u8, u8), to: u16, scope: Scope, now: i64) -> O
     call(Call::Propose { program, by: 0, upgrade, rollback, plan })
 }
 
-/// The stage before, and what leads on from it at time `now`.
+/// The stage before, and the operations that lead from it to this one at time `now`.
 fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
     let first = Pid::Upgrade(VAULTS, 0, 0);
     let multisig = |action| {
@@ -90,7 +90,7 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
         let on = Pid::Multisig(0, id);
         let mut ops = vec![multisig(action)];
         ops.extend(approve(on));
-        ops.push(pass(LOCK));
+        ops.push(pass(TIMELOCK));
         (Some(stage_before), ops)
     };
     match stage {
@@ -114,7 +114,7 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
             (Some("registered"), ops)
         }
         "proposed" => (Some("attested"), vec![upgrade(VAULTS, (0, 1), 2, Scope::Vaults, now)]),
-        "ready" => (Some("proposed"), approve(first).chain([pass(LOCK)]).collect()),
+        "ready" => (Some("proposed"), approve(first).chain([pass(TIMELOCK)]).collect()),
         "executed" => {
             let slot = Op::Pass { seconds: 0, slots: 1 };
             (Some("ready"), vec![call(Call::Execute { on: first, by: 3 }), slot])
@@ -137,7 +137,7 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
         "critical" => {
             let mut ops = vec![upgrade(VAULTS, (0, 1), 2, Scope::Critical, now)];
             ops.extend(approve(first));
-            ops.extend([pass(LOCK), call(Call::Execute { on: first, by: 3 })]);
+            ops.extend([pass(TIMELOCK), call(Call::Execute { on: first, by: 3 })]);
             ops.push(Op::Pass { seconds: 0, slots: 1 });
             (Some("attested"), ops)
         }
@@ -152,7 +152,7 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
             let on = Pid::Multisig(0, 0);
             (Some("transfer"), vec![call(Call::ExecuteTransfer { on, by: 2, to: NOVA })])
         }
-        // The upgrade was executed, and the manager knows its program no more.
+        // The upgrade was executed, and the program's state is closed.
         "left" => {
             let (on, to) = (Pid::Multisig(0, 1), NOVA);
             let (before, mut ops) = decided("completed", Action::Transfer(VAULTS, to), 1);
@@ -160,12 +160,12 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
             ops.push(call(Call::CloseState { program: VAULTS, by: STRANGER }));
             (before, ops)
         }
-        // Its program is another multisig's now.
+        // Another multisig has registered the program.
         "passed on" => {
             let register = Call::Register { program: VAULTS, multisig: 1, by: NOVA, version: 2 };
             (Some("left"), vec![call(register)])
         }
-        // Its multisig is gone, and the state of its program is not.
+        // The multisig is closed, the program's state is not.
         "dissolved" => {
             let to = NOVA;
             let actions =
@@ -183,7 +183,7 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
                 }));
                 ops.extend(approve(Pid::Multisig(0, 1 + u64::from(by))));
             }
-            ops.push(pass(LOCK));
+            ops.push(pass(TIMELOCK));
             ops.extend(
                 [1, 2]
                     .map(|id| call(Call::ExecuteTransfer { on: Pid::Multisig(0, id), by: 2, to })),
@@ -197,7 +197,7 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
             ops.extend(staged(1, OTHER, Code::First(0), Role::Rollback));
             ops.push(upgrade(OTHER, (0, 1), 2, Scope::Nothing, now));
             ops.extend(approve(Pid::Upgrade(OTHER, 0, 0)));
-            ops.push(pass(LOCK));
+            ops.push(pass(TIMELOCK));
             (Some("registered"), ops)
         }
         "forward" => {
@@ -214,7 +214,7 @@ fn script(stage: &str, now: i64) -> (Option<&'static str>, Vec<Op>) {
             let propose = Call::Propose { program: VAULTS, by: 1, upgrade: 2, rollback: 3, plan };
             ops.push(call(propose));
             ops.extend(approve(Pid::Upgrade(VAULTS, 0, 1)));
-            ops.push(pass(LOCK));
+            ops.push(pass(TIMELOCK));
             (Some("executed"), ops)
         }
         other => panic!("no stage is called {other}"),

@@ -1,4 +1,4 @@
-//! What comes before an execution: programs taken over, buffers frozen and hashed, upgrades proposed.
+//! The rules before an execution: registration, freezing and attesting buffers, proposing upgrades.
 use super::{
     Events, Faults, Model,
     op::{BufferId, Code, EXECUTE, PROPOSE, Person, Pid, Plan, ProgramId, Role, Scope, VAULTS},
@@ -8,7 +8,7 @@ use super::{
 
 /// Chunks of a large build.
 const CHUNKS: u32 = 3;
-/// Longest time from proposal to expiry, seconds.
+/// Longest time from proposal to expiry, in seconds.
 const MAX_PROPOSAL_LIFETIME: i64 = 180 * 24 * 3600;
 
 impl Model {
@@ -87,7 +87,7 @@ impl Model {
         vec!["BufferFrozen"]
     }
 
-    /// The buffer is frozen for this and has no hash. Returns what it holds.
+    /// The rules for an attestation of a frozen buffer in this role. Returns the buffer's content.
     pub(crate) fn demand_open(
         &self,
         id: BufferId,
@@ -107,7 +107,7 @@ impl Model {
         frozen.then_some(attestation.code)
     }
 
-    /// The buffer is there and the manager's, for `program`.
+    /// The rule that the buffer exists and the manager holds it for `program`.
     pub(crate) fn demand_frozen(&self, id: BufferId, program: ProgramId, f: &mut Faults) -> bool {
         match self.buffers.get(&id) {
             None => f.unless(false, "NotALoaderAccount"),

@@ -1,13 +1,13 @@
 //! The multisig's instructions: creation, votes, changes of itself, pauses.
 use super::{
     Events, Faults, Model,
-    multisig::{Multisig, PAUSE},
+    multisig::{Multisig, PAUSE_SECONDS},
     op::{Action, Call, EXECUTE, MultisigId, PROPOSE, Person, Pid, ProgramId, VOTE},
     program::{Holder, Phase},
     voting::{MultisigChange, Proposal, Status, VotingModel, program_of},
 };
 
-/// Longest time from proposal to expiry, seconds.
+/// Longest time from proposal to expiry, in seconds.
 const MAX_PROPOSAL_LIFETIME: i64 = 180 * 24 * 3600;
 
 impl Model {
@@ -66,7 +66,8 @@ impl Model {
                 if f.stop() {
                     return vec![];
                 }
-                (multisig.paused_until, multisig.pause_again) = (now + PAUSE, now + 2 * PAUSE);
+                (multisig.paused_until, multisig.pause_again) =
+                    (now + PAUSE_SECONDS, now + 2 * PAUSE_SECONDS);
                 multisig.unpause.clear();
                 vec!["PauseChanged"]
             }
@@ -159,13 +160,13 @@ impl Model {
         }
     }
 
-    /// The program that `id` is about, if any, is known.
+    /// The rule that the program of `id`, if it has one, is registered.
     fn demand_known(&self, id: Pid, proposal: &Proposal, f: &mut Faults) {
         let program = program_of(id, proposal);
         f.refuse_unless(program.is_none_or(|program| self.state(program).is_some()));
     }
 
-    /// Whether `id` still has its place.
+    /// The rule that `id` still occupies its program's slot.
     fn demand_live(&self, id: Pid, proposal: &Proposal, f: &mut Faults) {
         if let Some(program) = program_of(id, proposal) {
             let state = self.state(program);
@@ -192,12 +193,12 @@ impl Model {
         self.demand_live(id, proposal, f);
         let multisig = multisig.clone();
         let Some(proposal) = self.proposals.get_mut(&id) else { return };
-        let voting = proposal.course_mut();
+        let voting = proposal.voting_mut();
         change(voting, f);
         if f.stop() {
             return;
         }
-        voting.weigh(&multisig, now);
+        voting.recount(&multisig, now);
         if voting.status == Status::Rejected {
             self.end(id);
         }
@@ -219,9 +220,9 @@ impl Model {
         let withdrawn = by == voting.proposer && voting.votes.is_empty();
         let vetoed = !withdrawn && multisig.is_guardian(by);
         if vetoed {
-            let own_chair = matches!(proposal, Proposal::Multisig(MultisigChange { action: Action::Change(rules), .. })
+            let own_removal = matches!(proposal, Proposal::Multisig(MultisigChange { action: Action::Change(rules), .. })
                 if rules.only_guardian_differs(&multisig.rules));
-            f.unless(!own_chair, "GuardianCannotVeto");
+            f.unless(!own_removal, "GuardianCannotVeto");
         } else if !withdrawn {
             multisig.demand(f, by, VOTE);
             f.unless(!voting.cancel.contains(&by), "AlreadyVoted");
@@ -237,9 +238,9 @@ impl Model {
             ends = multisig.decides(cancel.len());
         }
         if let Some(proposal) = self.proposals.get_mut(&id) {
-            proposal.course_mut().cancel = cancel;
+            proposal.voting_mut().cancel = cancel;
             if ends {
-                proposal.course_mut().status = Status::Cancelled;
+                proposal.voting_mut().status = Status::Cancelled;
                 self.end(id);
             }
         }
@@ -265,13 +266,13 @@ impl Model {
             return vec![];
         }
         if let Some(proposal) = self.proposals.get_mut(&id) {
-            proposal.course_mut().status = Status::Expired;
+            proposal.voting_mut().status = Status::Expired;
             self.end(id);
         }
         vec!["ProposalExpired"]
     }
 
-    /// What every execution asks.
+    /// The rules for every execution.
     pub(crate) fn demand_execution(&self, proposal: &Proposal, by: Person, f: &mut Faults) {
         let voting = proposal.voting();
         let Some(multisig) = self.multisigs.get(&voting.multisig) else { return f.refuse() };
@@ -320,11 +321,11 @@ impl Model {
         }
     }
 
-    /// `id` is executed now.
+    /// Marks `id` as executed now.
     pub(crate) fn executed(&mut self, id: Pid) {
         let now = self.now;
         let Some(proposal) = self.proposals.get_mut(&id) else { return };
-        let voting = proposal.course_mut();
+        let voting = proposal.voting_mut();
         voting.status = Status::Executed;
         voting.executed = (now.time, now.slot);
         let (multisig, proposer) = (voting.multisig, voting.proposer);

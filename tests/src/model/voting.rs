@@ -1,5 +1,5 @@
-//! The life that every proposal has: votes, timelock, window, end. The same for upgrades and for
-//! changes of a multisig.
+//! What every proposal has, an upgrade or a change of a multisig: votes, timelock, execution
+//! window, status.
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use super::{
     program::Content,
 };
 
-/// Where a proposal stands; spelled as on chain.
+/// A proposal's status, with the names of the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Status {
     Active,
@@ -32,52 +32,45 @@ impl Status {
         matches!(self, Self::Active | Self::Timelocked)
     }
 
-    /// Whether its code runs.
+    /// Whether the upgrade was executed and not rolled back or superseded.
     pub fn executed(self) -> bool {
         matches!(self, Self::Executed | Self::Migrating | Self::Completed)
     }
 }
 
-/// The clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
     /// Chain time, seconds.
     pub time: i64,
-    /// Slot.
     pub slot: u64,
 }
 
-/// What every proposal has.
+/// The part that every proposal has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VotingModel {
-    /// Who decides.
     pub multisig: MultisigId,
-    /// In which epoch.
+    /// The multisig's epoch when it was proposed. A later epoch makes the proposal stale.
     pub epoch: u64,
-    /// Where it stands.
     pub status: Status,
-    /// Who proposed.
     pub proposer: Person,
-    /// When.
     pub proposed_at: i64,
-    /// Nobody executes later.
+    /// Last time of an execution.
     pub expires_at: i64,
-    /// Who approved (true) or rejected, and when.
+    /// Each vote: whether it approves, and its time.
     pub votes: BTreeMap<Person, (bool, i64)>,
-    /// Who wants to cancel.
+    /// Members who voted to cancel.
     pub cancel: BTreeSet<Person>,
-    /// Time and slot of the deciding approval, 0 before.
+    /// Time and slot of the approval that reached the threshold, 0 before.
     pub approved: (i64, u64),
     /// Earliest execution.
     pub eta: i64,
-    /// Latest.
+    /// End of the execution window.
     pub window_end: i64,
     /// Time and slot of execution.
     pub executed: (i64, u64),
 }
 
 impl VotingModel {
-    /// A new proposal.
     pub fn new(
         (multisig, epoch): (MultisigId, u64),
         proposer: Person,
@@ -100,12 +93,12 @@ impl VotingModel {
         }
     }
 
-    /// Last time at which something can still come of it.
+    /// The time after which the proposal can be expired.
     pub fn deadline(&self) -> i64 {
         if self.status == Status::Timelocked { self.window_end } else { self.expires_at }
     }
 
-    /// A vote may come in.
+    /// The rules for a vote by `by`.
     pub fn demand_vote(&self, f: &mut Faults, multisig: &Multisig, by: Person, now: Now) {
         multisig.demand(f, by, VOTE);
         f.unless(self.status.is_voting(), "NotVoting");
@@ -113,8 +106,8 @@ impl VotingModel {
         f.unless(self.epoch == multisig.epoch, "StaleProposal");
     }
 
-    /// Votes in the balance.
-    pub fn weigh(&mut self, multisig: &Multisig, now: Now) {
+    /// Sets the status that follows from the votes.
+    pub fn recount(&mut self, multisig: &Multisig, now: Now) {
         let ayes = self.votes.values().filter(|(aye, _)| *aye).count();
         let noes = self.votes.len() - ayes;
         if multisig.decides(ayes) {
@@ -138,7 +131,7 @@ impl VotingModel {
         self.approved.1 + u64::from(multisig.rules.timelock) * 5 / 4
     }
 
-    /// It may be executed.
+    /// The rules for an execution.
     pub fn demand_ready(&self, f: &mut Faults, multisig: &Multisig, now: Now) {
         f.unless(self.status == Status::Timelocked, "NotTimelocked");
         f.unless(now.time >= self.eta, "TimelockNotOver");
@@ -148,25 +141,22 @@ impl VotingModel {
     }
 }
 
-/// One ELF in one buffer, as a proposal names it.
+/// A buffer and the code that the proposal pinned in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pinned {
-    /// The buffer.
     pub buffer: BufferId,
-    /// What it holds.
     pub code: Code,
 }
 
 /// A proposal to upgrade a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upgrade {
-    /// Its life.
+    /// Votes, times and status.
     pub voting: VotingModel,
-    /// Replaces an upgrade that is not complete.
+    /// Whether it is a roll-forward, which replaces an unfinished upgrade.
     pub forward: bool,
-    /// New code.
     pub upgrade: Pinned,
-    /// The way back.
+    /// The old code, for a rollback.
     pub rollback: Pinned,
     /// Version before.
     pub from: u16,
@@ -174,22 +164,22 @@ pub struct Upgrade {
     pub oldest: u16,
     /// Version after.
     pub to: u16,
-    /// Which accounts.
+    /// The accounts to migrate.
     pub scope: Scope,
-    /// What was seen at planning.
+    /// The vaults in the manifest, with their content when the upgrade was proposed.
     pub manifest: Vec<(VaultId, Content)>,
-    /// Gets surplus lamports.
+    /// Gets the surplus lamports.
     pub spill: Person,
-    /// Until then rollback can be voted.
+    /// End of the rollback window.
     pub rollback_until: i64,
-    /// When rollback was decided, 0 before.
+    /// Time of the vote that approved the rollback, 0 before.
     pub rollback_at: i64,
-    /// Who wants to go back, and to give up what cannot.
+    /// Votes for the rollback: member, and whether to give up accounts that cannot be restored.
     pub back: BTreeMap<Person, bool>,
 }
 
 impl Upgrade {
-    /// Nothing can come of it any more: it and what is its can be closed.
+    /// Whether the proposal has ended, so that its accounts can be closed.
     pub fn ended(&self, now: Now) -> bool {
         match self.voting.status {
             Status::Completed => self.rollback_at == 0 && now.time > self.rollback_until,
@@ -208,7 +198,7 @@ impl Upgrade {
             && (self.oldest..=self.from).contains(&version)
     }
 
-    /// Rollback was decided and is not done.
+    /// The rules for a rollback that is approved and not finished.
     pub fn demand_rolling_back(&self, f: &mut Faults) {
         f.unless(self.voting.status.executed(), "NotExecuted");
         f.unless(self.rollback_at != 0, "RollbackNotApproved");
@@ -218,23 +208,19 @@ impl Upgrade {
 /// A proposal to change a multisig, or who holds a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MultisigChange {
-    /// Its life.
+    /// Votes, times and status.
     pub voting: VotingModel,
-    /// What it does.
     pub action: Action,
 }
 
-/// Either kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proposal {
-    /// Of code.
     Upgrade(Upgrade),
-    /// Of a multisig.
     Multisig(MultisigChange),
 }
 
 impl Proposal {
-    /// Its life.
+    /// Votes, times and status.
     pub fn voting(&self) -> &VotingModel {
         match self {
             Self::Upgrade(p) => &p.voting,
@@ -242,8 +228,7 @@ impl Proposal {
         }
     }
 
-    /// Its life, to be changed.
-    pub fn course_mut(&mut self) -> &mut VotingModel {
+    pub fn voting_mut(&mut self) -> &mut VotingModel {
         match self {
             Self::Upgrade(p) => &mut p.voting,
             Self::Multisig(p) => &mut p.voting,
@@ -251,7 +236,7 @@ impl Proposal {
     }
 }
 
-/// The program whose slot of open proposals `id` takes.
+/// The program whose slot for an open proposal `id` occupies.
 pub fn program_of(id: Pid, proposal: &Proposal) -> Option<u8> {
     match (id, proposal) {
         (Pid::Upgrade(program, ..), _) => Some(program),

@@ -1,5 +1,5 @@
-//! Instructions as bytes and account lists, written from the specification: an independent reading
-//! of the wire format, beside the backend's builders.
+//! Instructions as bytes and account lists, written from the specification and independent of the
+//! backend's builders.
 use sha2::{Digest, Sha256};
 use solana_instruction::{AccountMeta, Instruction};
 use solana_pubkey::Pubkey;
@@ -25,44 +25,39 @@ pub fn discriminator(namespace: &str, name: &str) -> [u8; 8] {
     *hash.first_chunk().expect("32 bytes")
 }
 
-/// Bytes in borsh.
+/// Borsh-encoded bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Bytes(pub Vec<u8>);
 
 impl Bytes {
-    /// One byte.
     pub fn u8(mut self, value: u8) -> Self {
         self.0.push(value);
         self
     }
 
-    /// Two.
     pub fn u16(self, value: u16) -> Self {
         self.raw(&value.to_le_bytes())
     }
 
-    /// Four.
     pub fn u32(self, value: u32) -> Self {
         self.raw(&value.to_le_bytes())
     }
 
-    /// Eight.
     pub fn i64(self, value: i64) -> Self {
         self.raw(&value.to_le_bytes())
     }
 
-    /// As they are.
+    /// Bytes without a length.
     pub fn raw(mut self, bytes: &[u8]) -> Self {
         self.0.extend_from_slice(bytes);
         self
     }
 
-    /// With their length in front.
+    /// Bytes with their length in front.
     pub fn vec(self, bytes: &[u8]) -> Self {
         self.u32(u32::try_from(bytes.len()).expect("short")).raw(bytes)
     }
 
-    /// A key.
     pub fn key(self, key: &Pubkey) -> Self {
         self.raw(key.as_ref())
     }
@@ -152,31 +147,31 @@ impl Bytes {
 pub struct Metas(pub Vec<AccountMeta>);
 
 impl Metas {
-    /// Read.
+    /// A read-only account.
     pub fn r(mut self, key: Pubkey) -> Self {
         self.0.push(AccountMeta::new_readonly(key, false));
         self
     }
 
-    /// Written.
+    /// A writable account.
     pub fn w(mut self, key: Pubkey) -> Self {
         self.0.push(AccountMeta::new(key, false));
         self
     }
 
-    /// Signs.
+    /// A signer.
     pub fn s(mut self, key: Pubkey) -> Self {
         self.0.push(AccountMeta::new_readonly(key, true));
         self
     }
 
-    /// Signs and pays.
+    /// A writable signer.
     pub fn sw(mut self, key: Pubkey) -> Self {
         self.0.push(AccountMeta::new(key, true));
         self
     }
 
-    /// Written, if there is one.
+    /// A writable account, or the manager's id when absent.
     pub fn maybe_w(self, key: Option<Pubkey>) -> Self {
         match key {
             Some(key) => self.w(key),
@@ -184,12 +179,12 @@ impl Metas {
         }
     }
 
-    /// Read, if there is one.
+    /// A read-only account, or the manager's id when absent.
     pub fn maybe_r(self, key: Option<Pubkey>) -> Self {
         self.r(key.unwrap_or(upgrade_manager::ID))
     }
 
-    /// The instruction called `name`, with what its event needs, and what comes behind.
+    /// The instruction `name`, followed by the accounts for its event and the remaining accounts.
     pub fn build(
         self,
         keys: &Keys,

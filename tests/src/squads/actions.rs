@@ -2,16 +2,15 @@
 //! collector are left out: nothing here needs them.
 use solana_pubkey::Pubkey;
 
-/// One change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfigAction {
-    /// A new member, with permissions.
+    /// Adds a member with permissions.
     AddMember(Pubkey, u8),
-    /// A member leaves.
+    /// Removes a member.
     RemoveMember(Pubkey),
-    /// Another number of approvals.
+    /// Changes the threshold.
     ChangeThreshold(u16),
-    /// Another wait between approval and execution, in seconds.
+    /// Changes the time lock, in seconds.
     SetTimeLock(u32),
 }
 

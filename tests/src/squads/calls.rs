@@ -1,4 +1,4 @@
-//! Instructions of the Squads program. Whoever acts pays as well, and nobody leaves a memo.
+//! Instructions of the Squads program. The acting member pays, and every memo is empty.
 use sha2::{Digest, Sha256};
 use solana_instruction::{AccountMeta, Instruction};
 use solana_pubkey::Pubkey;
@@ -18,18 +18,19 @@ const VAULT: u8 = 0;
 /// Members with their permissions.
 pub type Members = Vec<(Pubkey, u8)>;
 
-/// What a new multisig is.
+/// The settings of a new multisig.
 #[derive(Clone, Debug)]
 pub struct MultisigArgs {
     /// Who can change the multisig alone. `None` leaves that to the multisig.
     pub config_authority: Option<Pubkey>,
-    /// Approvals that decide.
+    /// The threshold.
     pub threshold: u16,
-    /// Who belongs to it.
+    /// The members.
     pub members: Members,
-    /// Seconds between the deciding approval and the earliest execution.
+    /// The time lock: seconds from the approval that reaches the threshold to the earliest
+    /// execution.
     pub time_lock: u32,
-    /// Who may close what is done and take the rent.
+    /// Gets the rent of closed accounts.
     pub rent_collector: Option<Pubkey>,
 }
 
@@ -73,7 +74,7 @@ pub fn vault_transaction_create(
     call("vault_transaction_create", create_accounts(multisig, index, creator), &data)
 }
 
-/// Puts transaction `index` to the vote; `creator` signs.
+/// Opens the vote on transaction `index`; `creator` signs.
 pub fn proposal_create(multisig: &Pubkey, index: u64, creator: &Pubkey) -> Instruction {
     const DRAFT: u8 = 0;
     let accounts = vec![
@@ -243,7 +244,7 @@ mod tests {
         check(
             &vault_transaction_create(&address(), 1, &bytes(4), &message),
             &CREATE,
-            // The message itself is checked where it is made.
+            // The tests of `message` check the message itself.
             &format!("30fa4ea8d0e2dad3000015010000{}00", hex::encode(message.encode())),
         );
     }

@@ -1,5 +1,6 @@
-//! What a vault signs. Squads has an encoding of its own: lists with lengths of one byte, and of two
-//! for instruction data; the kind of an account follows from its place, as in Solana's messages.
+//! The message that a vault signs, in Squads' own encoding: lists have lengths of one byte,
+//! instruction data of two. As in Solana's messages, an account's position says whether it signs
+//! and is writable.
 use solana_instruction::{AccountMeta, Instruction};
 use solana_pubkey::Pubkey;
 
@@ -19,7 +20,7 @@ impl TransactionMessage {
             add(&mut accounts, &AccountMeta::new_readonly(instruction.program_id, false));
             instruction.accounts.iter().for_each(|meta| add(&mut accounts, meta));
         }
-        // Stable: within a kind, accounts stay in the order in which they were first named.
+        // A stable sort: accounts of one kind keep the order of their first use.
         accounts.sort_by_key(|meta| (!meta.is_signer, !meta.is_writable));
         Self { accounts, instructions: instructions.to_vec() }
     }
@@ -70,7 +71,7 @@ impl TransactionMessage {
     }
 }
 
-/// Adds an account; one that is there already keeps its place and gains rights.
+/// Adds an account. An account that is already listed keeps its position and gets the wider rights.
 fn add(accounts: &mut Vec<AccountMeta>, meta: &AccountMeta) {
     match accounts.iter_mut().find(|known| known.pubkey == meta.pubkey) {
         Some(known) => {

@@ -1,4 +1,4 @@
-//! A Squads multisig and its members, who agree on everything they are asked.
+//! A Squads multisig whose members approve everything that they are asked.
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
@@ -15,45 +15,45 @@ use crate::{
 };
 
 /// Lamports for each member's rents, and for the vault's.
-const MONEY: u64 = 10_000_000_000;
+const INITIAL_LAMPORTS: u64 = 10_000_000_000;
 /// Where a multisig account says how many transactions it has had.
-const TRANSACTION_INDEX: usize = 78;
+const TRANSACTION_INDEX_OFFSET: usize = 78;
 
 /// Compute units of each step, of the whole transaction. One instruction in it is the request for
 /// units, which takes 150 of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Units {
-    /// Storing the transaction.
+    /// `vault_transaction_create`.
     pub create: u64,
-    /// Putting it to the vote.
+    /// `proposal_create`.
     pub propose: u64,
-    /// The approvals, in their order.
+    /// `proposal_approve`, once for each approving member.
     pub approve: Vec<u64>,
-    /// The execution, with everything that the vault called; 0 before.
+    /// `vault_transaction_execute` with everything that it calls; 0 before the execution.
     pub execute: u64,
 }
 
-/// A vault transaction that the multisig agreed on and nobody executed.
+/// A vault transaction that is approved and not executed.
 #[derive(Clone, Debug)]
 pub struct Pending {
     /// Its index.
     pub index: u64,
-    /// What the vault is to sign.
+    /// The message that the vault will sign.
     pub message: TransactionMessage,
     /// What it has cost so far.
     pub units: Units,
 }
 
-/// The multisig.
 #[derive(Clone, Debug)]
 pub struct SquadsMultisig {
     /// Address of the multisig account.
     pub multisig: Pubkey,
     /// Names of the members' keys; the first creates and executes, the first ones approve.
     pub members: Vec<String>,
-    /// Approvals that decide.
+    /// The threshold.
     pub threshold: u16,
-    /// Seconds between the deciding approval and the earliest execution.
+    /// The time lock: seconds from the approval that reaches the threshold to the earliest
+    /// execution.
     pub time_lock: u32,
     /// Compute units of the creation, as in [`Units`].
     pub created: u64,
@@ -70,7 +70,8 @@ impl SquadsMultisig {
         })
     }
 
-    /// A multisig as `change` wants it; without it, one approval decides and nothing waits.
+    /// The same with settings changed by `change`. The defaults are a threshold of one and no time
+    /// lock.
     #[track_caller]
     pub fn create_as(
         chain: &mut Chain,
@@ -87,9 +88,9 @@ impl SquadsMultisig {
         };
         change(&mut args);
         for (member, _) in &args.members {
-            chain.fund(member, MONEY);
+            chain.fund(member, INITIAL_LAMPORTS);
         }
-        // Multisigs of the same people on one chain must differ in something else.
+        // Multisigs of the same members on one chain need different create keys.
         let label = format!("{}-{}-{}", members.join("-"), args.threshold, args.time_lock);
         let create_key = key(&format!("squads-create-{label}"));
         let creator = key(members[0]);
@@ -102,7 +103,7 @@ impl SquadsMultisig {
             time_lock: args.time_lock,
             created,
         };
-        chain.fund(&multisig.vault(), MONEY);
+        chain.fund(&multisig.vault(), INITIAL_LAMPORTS);
         multisig
     }
 
@@ -123,7 +124,7 @@ impl SquadsMultisig {
         pending.units
     }
 
-    /// The same up to the deciding approval.
+    /// The same up to the approval that reaches the threshold.
     #[track_caller]
     pub fn agree(&self, chain: &mut Chain, instructions: &[Instruction]) -> Pending {
         let message = TransactionMessage::new(&self.vault(), instructions);
@@ -182,7 +183,7 @@ impl SquadsMultisig {
     #[track_caller]
     fn next(&self, chain: &Chain) -> u64 {
         let data = chain.data(&self.multisig);
-        let bytes = data[TRANSACTION_INDEX..].first_chunk().expect("a multisig account");
+        let bytes = data[TRANSACTION_INDEX_OFFSET..].first_chunk().expect("a multisig account");
         u64::from_le_bytes(*bytes) + 1
     }
 }

@@ -1,5 +1,5 @@
-//! Wrong files, wrong clusters, wrong databases: one clear sentence with the next step, exit code
-//! not 0, and nothing half-written.
+//! Wrong files, clusters and databases: one sentence with the next step, an exit code other than 0,
+//! and nothing half-written.
 use std::{
     fs,
     io::{Read, Write},
@@ -10,7 +10,7 @@ use std::{
 
 use e2e::live::Live;
 
-/// The command failed with a sentence that holds every one of `words`, and without a backtrace.
+/// Checks that the command failed with a sentence that contains all `words`, without a backtrace.
 fn fails(out: &Output, words: &[&str]) {
     let text = String::from_utf8_lossy(&out.stderr).into_owned();
     let all = format!("{}{text}", String::from_utf8_lossy(&out.stdout));
@@ -21,7 +21,7 @@ fn fails(out: &Output, words: &[&str]) {
     assert!(!all.contains("panicked") && !all.contains("RUST_BACKTRACE"), "{all}");
 }
 
-/// The command read the chain alone and warned that it did without the mirror at `place`.
+/// Checks that the command read the chain alone and warned that the mirror at `place` is missing.
 fn does_without_the_mirror(out: &Output, place: &str) {
     let warned = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(out.status.success(), "{warned}");
@@ -44,7 +44,7 @@ fn with(mut flags: Vec<String>, name: &str, value: &str) -> Vec<String> {
     flags
 }
 
-/// What a chain that is not there, or not the right one, would answer.
+/// Text that only a missing or wrong chain would cause.
 fn server(answer: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));

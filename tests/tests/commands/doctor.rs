@@ -1,11 +1,11 @@
-//! `doctor` without a chain: a mirror that cannot be made or written is not called fine, and nothing is
-//! left behind.
+//! `doctor` without a chain: it reports a mirror that cannot be made or written, and leaves nothing
+//! behind.
 use std::{fs, path::Path, process::Command};
 
 use indexer::SqliteStore;
 use rusqlite::{Connection, TransactionBehavior};
 
-/// What it prints of `data_dir`. No node answers, so it always ends with 1.
+/// The output of `doctor` for `data_dir`. No node answers, so the exit code is 1.
 fn doctor(data_dir: &Path) -> String {
     let home = tempfile::tempdir().expect("a folder");
     let out = Command::new(e2e::robot::control_room())
@@ -39,7 +39,7 @@ fn a_mirror_that_another_process_has_locked_is_not_called_fine() {
 }
 
 #[test]
-fn a_mirror_that_cannot_be_made_is_not_said_to_be_made_by_the_first_start() {
+fn a_mirror_that_cannot_be_created_is_reported_as_a_failure() {
     let said = doctor(Path::new("/proc/nope"));
     for line in ["FAIL  data folder: ", "FAIL  mirror: "] {
         assert!(said.contains(line), "{line} is missing in:\n{said}");

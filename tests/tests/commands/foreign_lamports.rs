@@ -1,5 +1,5 @@
-//! Lamports that a stranger sends to the address of a proposal that is not made yet: they make an
-//! account there, but no proposal.
+//! A stranger sends lamports to the address of a future proposal: they make an account there, but
+//! no proposal.
 use std::{
     process::{Command, Output},
     thread,
@@ -20,14 +20,14 @@ fn address(text: &str) -> Pubkey {
     text.parse().expect("an address")
 }
 
-/// Sends lamports to `to`, where there is nothing, and waits until they are there.
+/// Sends lamports to the empty address `to` and waits until they arrive.
 fn send_lamports(chain: &Live, to: &Pubkey) {
-    let gateway = chain.chain_client();
-    chain.run(local_rpc::airdrop(&gateway, to, SOL)).expect("lamports");
+    let client = chain.chain_client();
+    chain.run(local_rpc::airdrop(&client, to, SOL)).expect("lamports");
     let end = Instant::now() + SCREEN_TIMEOUT;
     loop {
-        if let Some(found) = chain.run(gateway.account(to)).expect("the chain answers") {
-            // The system program, which holds every account that only has lamports.
+        if let Some(found) = chain.run(client.account(to)).expect("the chain answers") {
+            // The system program owns every account that has only lamports.
             assert_eq!(found.owner, Pubkey::default());
             return;
         }
@@ -36,7 +36,7 @@ fn send_lamports(chain: &Live, to: &Pubkey) {
     }
 }
 
-/// A way to the chain that lists no accounts of any program.
+/// A proxy to the chain that refuses to list the accounts of any program.
 fn without_lists(chain: &Live) -> FaultProxy {
     let rule = |method: &str, optional| Rule {
         method: method.to_owned(),
@@ -51,7 +51,7 @@ fn without_lists(chain: &Live) -> FaultProxy {
 }
 
 #[test]
-fn lamports_at_the_address_of_a_proposal_that_is_not_made_neither_hide_nor_are_another_one() {
+fn lamports_at_the_next_proposals_address_neither_block_nor_fake_a_proposal() {
     let chain = Live::start(2, 100, &[]);
     let (program, multisig) = (&chain.ready.program, chain.ready.multisig.as_deref());
     let multisig = address(multisig.expect("a seeded chain"));
@@ -63,7 +63,8 @@ fn lamports_at_the_address_of_a_proposal_that_is_not_made_neither_hide_nor_are_a
         send_lamports(&chain, &seeds::proposal(&address(program), &multisig, id).0);
     }
 
-    // Neither the node nor a mirror has a list, so an id leads to the addresses it can have.
+    // Neither the node nor a mirror has a list, so the control room derives the addresses that the
+    // id can have.
     let (proxy, data) = (without_lists(&chain), chain.folder("no-mirror"));
     let approve = |id: &str| -> (Output, Value) {
         let out = Command::new(robot::control_room())

@@ -2,17 +2,16 @@
 //! the control room's commands alone.
 use std::{
     process::{Command, Output, Stdio},
-    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use anchor_lang::AccountDeserialize;
 use backend::{
-    Backend, FileArchive, FileSigner, ProposalManager, Signer,
+    FileSigner, Signer,
     chain::{ChainClient, RawAccount},
     elf,
-    instructions::program_data_address,
+    instructions::{freeze_buffer, program_data_address},
 };
 use e2e::{live::Live, relay::Relay, robot};
 use serde_json::Value;
@@ -26,22 +25,22 @@ const VAULTS: u32 = 20;
 const HOUR: u32 = 3_600;
 const DAY: u32 = 24 * HOUR;
 
-/// The bare chain, and the one who deployed everything on it.
-struct Desk {
+/// The bare chain and the key that deployed its programs.
+struct Setup {
     chain: Live,
-    gateway: ChainClient,
+    client: ChainClient,
     program: Pubkey,
     deployer: Pubkey,
 }
 
-impl Desk {
+impl Setup {
     fn open() -> Self {
         let chain = Live::start(VAULTS, 200, &["--bare"]);
         assert!(chain.ready.multisig.is_none() && chain.ready.proposal.is_none());
-        let gateway = chain.chain_client();
+        let client = chain.chain_client();
         let program = chain.ready.program.parse().expect("an address");
         let deployer = FileSigner::open(&chain.ready.deployer).expect("a key").pubkey();
-        Self { chain, gateway, program, deployer }
+        Self { chain, client, program, deployer }
     }
 
     /// A command under the deployer's key.
@@ -62,7 +61,7 @@ impl Desk {
         self.command(args).output().expect("the control room starts")
     }
 
-    /// The command that prints first and signs nothing, then signs with `--yes`.
+    /// Runs the command without `--yes`, which signs nothing, then with it.
     fn signs(&self, args: &[&str]) -> Value {
         let shown = self.run(&[args, &["--json"]].concat());
         let value = json(&shown);
@@ -75,7 +74,7 @@ impl Desk {
         value
     }
 
-    /// The command fails with `word` in its sentence.
+    /// Checks that the command fails with `word` in its sentence.
     fn refuses(&self, args: &[&str], word: &str) -> Value {
         let out = self.run(&[args, &["--json", "--yes"]].concat());
         let value = json(&out);
@@ -86,7 +85,7 @@ impl Desk {
     }
 
     fn raw(&self, address: &Pubkey) -> Option<RawAccount> {
-        self.chain.run(self.gateway.account(address)).expect("the chain answers")
+        self.chain.run(self.client.account(address)).expect("the chain answers")
     }
 
     fn read<T: AccountDeserialize>(&self, address: &Pubkey) -> T {
@@ -119,7 +118,7 @@ fn fact<'a>(value: &'a Value, label: &str) -> &'a str {
     found.and_then(|f| f["value"].as_str()).unwrap_or_else(|| panic!("no {label} in {value:#}"))
 }
 
-/// A check of the preflight that says `words`, and how it ended.
+/// The verdict of the preflight's check whose sentence contains `words`.
 fn verdict<'a>(value: &'a Value, words: &str) -> &'a str {
     let checks = value["checks"].as_array().expect("checks");
     let says = |c: &&Value| c["sentence"].as_str().is_some_and(|s| s.contains(words));
@@ -132,23 +131,23 @@ fn address(value: &Value) -> Pubkey {
 }
 
 /// A 3-of-5 multisig; one member may only vote.
-fn create_multisig(desk: &Desk) -> Pubkey {
+fn create_multisig(setup: &Setup) -> Pubkey {
     let keys: Vec<String> = (1..=5)
-        .map(|n| FileSigner::open(desk.chain.key(n).as_ref()).expect("a key").pubkey().to_string())
+        .map(|n| FileSigner::open(setup.chain.key(n).as_ref()).expect("a key").pubkey().to_string())
         .collect();
     let roles = |n: usize| if n == 4 { ":vote" } else { "" };
     let members: Vec<String> =
         keys.iter().enumerate().map(|(n, key)| format!("{key}{}", roles(n))).collect();
-    let treasury = desk.chain.ready.treasury.clone();
+    let treasury = setup.chain.ready.treasury.clone();
     let mut args = vec!["multisig", "create", "--timelock-hours", "48", "--window-hours", "72"];
     args.extend(["--rollback-window-days", "3", "--treasury", &treasury, "--open-cap", "2"]);
     for member in &members {
         args.extend(["--member", member]);
     }
-    desk.refuses(&[&args[..], &["--threshold", "2"]].concat(), "threshold");
-    let made = desk.signs(&[&args[..], &["--threshold", "3"]].concat());
+    setup.refuses(&[&args[..], &["--threshold", "2"]].concat(), "threshold");
+    let made = setup.signs(&[&args[..], &["--threshold", "3"]].concat());
     let multisig = address(&made["multisig"]);
-    let config: MultisigConfig = desk.read(&multisig);
+    let config: MultisigConfig = setup.read(&multisig);
     assert_eq!((config.threshold, config.members.len(), config.open_cap), (3, 5, 2));
     assert_eq!((config.timelock, config.timelock_floor), (48 * HOUR, 48 * HOUR));
     assert_eq!((config.execution_window, config.rollback_window), (72 * HOUR, 3 * DAY));
@@ -158,8 +157,8 @@ fn create_multisig(desk: &Desk) -> Pubkey {
     multisig
 }
 
-fn register(desk: &Desk, multisig: &Pubkey) {
-    let (program, multisig_arg) = (desk.program.to_string(), multisig.to_string());
+fn register(setup: &Setup, multisig: &Pubkey) {
+    let (program, multisig_arg) = (setup.program.to_string(), multisig.to_string());
     let register = [
         "program",
         "register",
@@ -171,40 +170,41 @@ fn register(desk: &Desk, multisig: &Pubkey) {
         "1",
     ];
     // A member is not the upgrade authority.
-    let wrong = desk.chain.command(2, &[&register[..], &["--yes", "--json"]].concat());
+    let wrong = setup.chain.command(2, &[&register[..], &["--yes", "--json"]].concat());
     assert_eq!(wrong.status.code(), Some(1));
     assert!(json(&wrong)["error"].as_str().is_some_and(|s| s.contains("upgrade authority")));
-    let done = desk.signs(&register);
-    let authority = seeds::authority(&desk.program).0.to_string();
+    let done = setup.signs(&register);
+    let authority = seeds::authority(&setup.program).0.to_string();
     assert_eq!(fact(&done, "Upgrade authority AFTERWARDS"), authority);
     assert_eq!(verdict(&done, "THE UPGRADE AUTHORITY MOVES"), "warn");
-    let live = desk.raw(&program_data_address(&desk.program)).expect("code");
-    assert_eq!(live.data[13..45], *seeds::authority(&desk.program).0.as_ref());
-    let state = desk.state();
+    let live = setup.raw(&program_data_address(&setup.program)).expect("code");
+    assert_eq!(live.data[13..45], *seeds::authority(&setup.program).0.as_ref());
+    let state = setup.state();
     assert_eq!((state.version, state.multisig, state.phase), (1, *multisig, Phase::Steady));
     assert_eq!(state.elf_hash, elf::verify_hash(e2e::elf::v1()));
-    desk.refuses(&register, "registered already");
+    setup.refuses(&register, "registered already");
 }
 
-/// Uploads the new code, killed half way and started again; makes the room that it needs.
-fn upload_new(desk: &Desk) -> String {
+/// Uploads the new code in a process that is killed half way and started again; extends the
+/// program.
+fn upload_new(setup: &Setup) -> String {
     let file = e2e::elf::dir().join("demo_vault_v2.so").display().to_string();
-    let program = desk.program.to_string();
+    let program = setup.program.to_string();
     let upload = ["buffer", "upload", &file, "--program", &program, "--json"];
-    let other = desk.chain.ready.deployer.display().to_string();
-    desk.refuses(&["buffer", "upload", &other], "does not start like an ELF");
-    desk.refuses(&["--read-only", "buffer", "upload", &file], "read-only");
-    desk.refuses(&["buffer", "upload", &file, "--resume", "/nowhere/key.json"], "/nowhere");
-    let shown = json(&desk.run(&upload));
+    let other = setup.chain.ready.deployer.display().to_string();
+    setup.refuses(&["buffer", "upload", &other], "does not start like an ELF");
+    setup.refuses(&["--read-only", "buffer", "upload", &file], "read-only");
+    setup.refuses(&["buffer", "upload", &file, "--resume", "/nowhere/key.json"], "/nowhere");
+    let shown = json(&setup.run(&upload));
     assert_eq!(verdict(&shown, "program extend --program"), "warn", "v2 is longer than v1");
     let hash = hex::encode(elf::verify_hash(e2e::elf::v2()));
-    let key_file = desk.chain.folder("mirror").join(format!("buffers/file-{hash}.json"));
+    let key_file = setup.chain.folder("mirror").join(format!("buffers/file-{hash}.json"));
     assert!(!key_file.exists(), "nothing is written before --yes");
 
-    // The buffer is made and gets a little of its content: the rest waits until the kill.
-    let relay = Relay::with_sends(&desk.chain.ready.http, 5);
-    let by_relay = desk.chain.flags_by(&relay, "mirror", 1);
-    let mut killed = desk
+    // The buffer exists with a part of its content; the relay holds the rest back until the kill.
+    let relay = Relay::with_sends(&setup.chain.ready.http, 5);
+    let by_relay = setup.chain.flags_by(&relay, "mirror", 1);
+    let mut killed = setup
         .command_by(by_relay, &[&upload[..], &["--yes"]].concat())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -214,7 +214,7 @@ fn upload_new(desk: &Desk) -> String {
     let half = loop {
         if key_file.exists()
             && let Ok(key) = FileSigner::open(&key_file)
-            && desk.raw(&key.pubkey()).is_some()
+            && setup.raw(&key.pubkey()).is_some()
         {
             break key.pubkey();
         }
@@ -225,7 +225,7 @@ fn upload_new(desk: &Desk) -> String {
     killed.wait().expect("its end");
     assert!(key_file.exists(), "it was complete before the kill: nothing was shown");
 
-    let done = desk.signs(&upload[..5]);
+    let done = setup.signs(&upload[..5]);
     assert_eq!(address(&done["buffer"]), half, "the same buffer goes on");
     assert_eq!(fact(&done, "solana-verify hash, sha256"), hash);
     assert!(!key_file.exists(), "the key file goes when the buffer is complete");
@@ -233,39 +233,39 @@ fn upload_new(desk: &Desk) -> String {
     let (v1, v2) = (e2e::elf::v1().len(), e2e::elf::v2().len());
     let bytes = (v2 - v1).to_string();
     let extend = ["program", "extend", "--program", &program, "--bytes", &bytes];
-    desk.signs(&extend);
-    let room = desk.raw(&program_data_address(&desk.program)).expect("code").data.len() - 45;
+    setup.signs(&extend);
+    let room = setup.raw(&program_data_address(&setup.program)).expect("code").data.len() - 45;
     assert!(room >= v2, "{room} bytes for {v2}");
     half.to_string()
 }
 
-fn upload_live(desk: &Desk) -> String {
-    let program = desk.program.to_string();
-    let done = desk.signs(&["buffer", "upload", "--live", "--program", &program]);
+fn upload_live(setup: &Setup) -> String {
+    let program = setup.program.to_string();
+    let done = setup.signs(&["buffer", "upload", "--live", "--program", &program]);
     let hash = hex::encode(elf::verify_hash(e2e::elf::v1()));
     assert_eq!(fact(&done, "solana-verify hash, sha256"), hash);
     assert_eq!(fact(&done, "Same as the code that runs"), "yes");
     done["buffer"].as_str().expect("an address").to_owned()
 }
 
-fn freeze(desk: &Desk, buffer: &str, role: &str) {
-    let program = desk.program.to_string();
-    let before = desk.show(buffer);
-    assert_eq!(before["authority"], desk.deployer.to_string());
+fn freeze(setup: &Setup, buffer: &str, role: &str) {
+    let program = setup.program.to_string();
+    let before = setup.show(buffer);
+    assert_eq!(before["authority"], setup.deployer.to_string());
     assert_eq!((&before["frozen"], &before["attested"]), (&false.into(), &false.into()));
     let args = ["buffer", "freeze", "--buffer", buffer, "--program", &program, "--role", role];
-    let done = desk.signs(&args);
+    let done = setup.signs(&args);
     let sent = done["receipt"]["sent"].as_array().map(Vec::len);
     assert_eq!(sent, Some(1), "frozen and attested in one transaction: {done:#}");
-    let after = desk.show(buffer);
-    assert_eq!(after["authority"], seeds::authority(&desk.program).0.to_string());
+    let after = setup.show(buffer);
+    assert_eq!(after["authority"], seeds::authority(&setup.program).0.to_string());
     assert_eq!((&after["frozen"], &after["attested"]), (&true.into(), &true.into()));
     assert_eq!(after["sha256"], before["sha256"]);
     assert_eq!(after["role"].as_str().map(str::to_lowercase).as_deref(), Some(role));
-    desk.refuses(&args, "attested already");
+    setup.refuses(&args, "attested already");
 }
 
-fn propose(desk: &Desk, new: &str, old: &str) -> Pubkey {
+fn propose(setup: &Setup, new: &str, old: &str) -> Pubkey {
     let rule = demo_vault::client::type_rule();
     let rule = format!(
         "{}:{}:{}:{}-{}:{}-{}",
@@ -277,110 +277,109 @@ fn propose(desk: &Desk, new: &str, old: &str) -> Pubkey {
         rule.new_len.0,
         rule.new_len.1
     );
-    let program = desk.program.to_string();
+    let program = setup.program.to_string();
     let mut args = vec!["propose", "--program", &program, "--buffer", new];
     args.extend(["--rollback-buffer", old, "--to-version", "2", "--type-rule", &rule, "--yes"]);
-    let made = desk.chain.done(1, &args);
+    let made = setup.chain.done(1, &args);
     assert_eq!(fact(&made, "Accounts in manifest"), VAULTS.to_string());
-    assert_eq!(desk.show(new)["proposal"], made["proposal"], "pinned");
+    assert_eq!(setup.show(new)["proposal"], made["proposal"], "pinned");
     address(&made["proposal"])
 }
 
 #[test]
 fn a_multisig_comes_from_nothing_to_a_closed_upgrade_by_commands_alone() {
-    let desk = Desk::open();
-    let status = desk.chain.done(1, &["status"]);
+    let setup = Setup::open();
+    let status = setup.chain.done(1, &["status"]);
     assert_eq!(status["programs"].as_array().map(Vec::len), Some(0), "{status}");
-    let program = desk.program.to_string();
+    let program = setup.program.to_string();
 
-    let multisig = create_multisig(&desk);
-    register(&desk, &multisig);
-    let new = upload_new(&desk);
-    let old = upload_live(&desk);
-    // The copy of what runs is no new code, and new code is no way back.
+    let multisig = create_multisig(&setup);
+    register(&setup, &multisig);
+    let new = upload_new(&setup);
+    let old = upload_live(&setup);
+    // A copy of the running code is refused as the upgrade, and new code as the rollback.
     let swapped = ["buffer", "freeze", "--buffer", &new, "--program", &program];
-    desk.refuses(&[&swapped[..], &["--role", "rollback"]].concat(), "code that runs");
-    freeze(&desk, &new, "upgrade");
-    freeze(&desk, &old, "rollback");
-    let proposal = propose(&desk, &new, &old);
-    desk.refuses(&["close", "--buffer", &new], "has pinned the buffer");
-    desk.refuses(&["close", "--proposal", &proposal.to_string()], "when its proposal has ended");
+    setup.refuses(&[&swapped[..], &["--role", "rollback"]].concat(), "code that runs");
+    freeze(&setup, &new, "upgrade");
+    freeze(&setup, &old, "rollback");
+    let proposal = propose(&setup, &new, &old);
+    setup.refuses(&["close", "--buffer", &new], "has pinned the buffer");
+    setup.refuses(&["close", "--proposal", &proposal.to_string()], "when its proposal has ended");
 
     for member in [1, 2, 3] {
-        desk.chain.done(member, &["approve", "--yes"]);
+        setup.chain.done(member, &["approve", "--yes"]);
     }
-    desk.chain.advance(48 * HOUR + 60);
-    desk.chain.done(2, &["execute", "--yes"]);
-    desk.chain.done(3, &["migrate", "--yes"]);
-    desk.chain.done(1, &["verify", "--yes"]);
-    let state = desk.state();
+    setup.chain.advance(48 * HOUR + 60);
+    setup.chain.done(2, &["execute", "--yes"]);
+    setup.chain.done(3, &["migrate", "--yes"]);
+    setup.chain.done(1, &["verify", "--yes"]);
+    let state = setup.state();
     assert_eq!((state.version, state.phase), (2, Phase::Steady));
     assert_eq!(state.elf_hash, elf::verify_hash(e2e::elf::v2()));
     assert_eq!((state.counters.verified, state.counters.total), (VAULTS, VAULTS));
 
-    close(&desk, &proposal, [&new, &old]);
-    unused_buffers(&desk);
+    close(&setup, &proposal, [&new, &old]);
+    unused_buffers(&setup);
 }
 
-/// Not before the rollback window is over; then every lamport goes back to who paid it.
-fn close(desk: &Desk, proposal: &Pubkey, buffers: [&str; 2]) {
-    desk.refuses(&["close"], "can still be rolled back");
-    desk.chain.advance(3 * DAY + 60);
-    let known: UpgradeProposal = desk.read(proposal);
+/// Nothing is closed before the rollback window ends; then all rent goes back to its payers.
+fn close(setup: &Setup, proposal: &Pubkey, buffers: [&str; 2]) {
+    setup.refuses(&["close"], "can still be rolled back");
+    setup.chain.advance(3 * DAY + 60);
+    let known: UpgradeProposal = setup.read(proposal);
     let attestations = buffers.map(|b| seeds::attestation(&b.parse().expect("an address")).0);
     let rollback: Pubkey = buffers[1].parse().expect("an address");
-    let due: u64 = attestations.iter().chain([&rollback]).map(|a| desk.lamports(a)).sum();
-    let (payer_due, before) = (desk.lamports(proposal), desk.lamports(&desk.deployer));
-    let payer_before = desk.lamports(&known.payer);
+    let due: u64 = attestations.iter().chain([&rollback]).map(|a| setup.lamports(a)).sum();
+    let (payer_due, before) = (setup.lamports(proposal), setup.lamports(&setup.deployer));
+    let payer_before = setup.lamports(&known.payer);
 
-    let done = desk.signs(&["close"]);
+    let done = setup.signs(&["close"]);
     assert_eq!(done["proposal"], proposal.to_string());
     assert_eq!(fact(&done, "Version records"), VAULTS.to_string());
     let sent = done["receipt"]["sent"].as_array().expect("transactions");
     let fees = 5_000 * sent.len() as u64;
-    assert_eq!(desk.lamports(&desk.deployer), before + due - fees, "the deployer's rent");
-    assert_eq!(desk.lamports(&known.payer), payer_before + payer_due, "the proposer's rent");
+    assert_eq!(setup.lamports(&setup.deployer), before + due - fees, "the deployer's rent");
+    assert_eq!(setup.lamports(&known.payer), payer_before + payer_due, "the proposer's rent");
     for gone in attestations.iter().chain([proposal, &rollback]) {
-        assert!(desk.raw(gone).is_none(), "{gone} is still there");
+        assert!(setup.raw(gone).is_none(), "{gone} is still there");
     }
-    desk.refuses(&["close"], "No proposal has ended");
-    let left = desk.chain.run(desk.gateway.program_accounts(&upgrade_manager::ID, &[]));
+    setup.refuses(&["close"], "No proposal has ended");
+    let left = setup.chain.run(setup.client.program_accounts(&upgrade_manager::ID, &[]));
     let left = left.expect("the chain answers");
     assert_eq!(left.len(), 2, "the multisig and the program's state alone stay");
-    let report = desk.chain.done(1, &["index", "--verify"]);
+    let report = setup.chain.done(1, &["index", "--verify"]);
     assert_eq!((&report["compared"], &report["equal"]), (&2.into(), &2.into()), "{report}");
 }
 
 /// Buffers that no proposal pins: one as it was uploaded, one frozen by a run that then stopped.
-fn unused_buffers(desk: &Desk) {
-    let program = desk.program.to_string();
+fn unused_buffers(setup: &Setup) {
+    let program = setup.program.to_string();
     let upload = || {
-        let done = desk.signs(&["buffer", "upload", "--live", "--program", &program]);
+        let done = setup.signs(&["buffer", "upload", "--live", "--program", &program]);
         done["buffer"].as_str().expect("an address").to_owned()
     };
     let plain = upload();
-    let before = desk.lamports(&desk.deployer);
-    let rent = desk.lamports(&plain.parse().expect("an address"));
-    desk.signs(&["close", "--buffer", &plain]);
-    assert_eq!(desk.lamports(&desk.deployer), before + rent - 5_000);
+    let before = setup.lamports(&setup.deployer);
+    let rent = setup.lamports(&plain.parse().expect("an address"));
+    setup.signs(&["close", "--buffer", &plain]);
+    assert_eq!(setup.lamports(&setup.deployer), before + rent - 5_000);
 
     let half = upload();
     let address: Pubkey = half.parse().expect("an address");
-    let key: Arc<dyn Signer> =
-        Arc::new(FileSigner::open(&desk.chain.ready.deployer).expect("a key"));
-    let archive = Arc::new(FileArchive::at(&desk.chain.folder("archive")));
-    let backend = Backend::new(desk.gateway.clone(), archive, Some(key.clone()));
-    let manager = ProposalManager::new(&backend.context());
-    let frozen = manager.freeze(&*key, &desk.program, &address, BufferRole::Rollback);
-    desk.chain.run(frozen).expect("a frozen buffer");
-    assert_eq!(desk.show(&half)["attested"], false);
+    let key = FileSigner::open(&setup.chain.ready.deployer).expect("a key");
+    let (holder, role) = (key.pubkey(), BufferRole::Rollback);
+    let freeze = [freeze_buffer(&holder, &holder, &setup.program, &address, role)];
+    let signers: [&dyn Signer; 1] = [&key];
+    let frozen = setup.client.send_and_confirm("freeze buffer", &freeze, &signers);
+    setup.chain.run(frozen).expect("a frozen buffer");
+    assert_eq!(setup.show(&half)["attested"], false);
     let args = ["buffer", "freeze", "--buffer", &half, "--program", &program, "--role"];
-    desk.refuses(&[&args[..], &["upgrade"]].concat(), "was frozen for program");
-    let done = desk.signs(&[&args[..], &["rollback"]].concat());
+    setup.refuses(&[&args[..], &["upgrade"]].concat(), "was frozen for program");
+    let done = setup.signs(&[&args[..], &["rollback"]].concat());
     assert_eq!(verdict(&done, "only its hash is taken"), "pass");
-    assert_eq!(desk.show(&half)["attested"], true);
-    let wrong = desk.chain.command(2, &["close", "--buffer", &half, "--yes", "--json"]);
+    assert_eq!(setup.show(&half)["attested"], true);
+    let wrong = setup.chain.command(2, &["close", "--buffer", &half, "--yes", "--json"]);
     assert_eq!(wrong.status.code(), Some(1), "only who held it gets its rent");
-    desk.signs(&["close", "--buffer", &half]);
-    assert!(desk.raw(&address).is_none() && desk.raw(&seeds::attestation(&address).0).is_none());
+    setup.signs(&["close", "--buffer", &half]);
+    assert!(setup.raw(&address).is_none() && setup.raw(&seeds::attestation(&address).0).is_none());
 }

@@ -1,7 +1,6 @@
-//! A rollback in the middle of life: users have closed, used and opened vaults at every stage, who
-//! paid for the growth has left nothing behind, and in the end one account cannot come back.
-//! Longer than 400 lines, because the way from a bare chain to a proposal comes before it: only
-//! vaults that are there by then, with keys of the test's own, are in the manifest.
+//! A rollback under use: users have closed, used and opened vaults at every stage, the wallet that
+//! paid for the growth is empty, and one account cannot be restored. Longer than 400 lines, because
+//! the tests set up a bare chain themselves: the manifest must hold vaults whose keys the test has.
 use std::{
     collections::BTreeSet,
     io::{Read, Write},
@@ -38,41 +37,41 @@ use upgrade_manager::{
     },
 };
 
-/// Vaults that the sandbox's own users hold and nobody touches.
-const QUIET: u32 = 4;
+/// Vaults of the sandbox's own users, which no test changes.
+const UNUSED_VAULTS: u32 = 4;
 /// Vaults that each of this test's users opens before the proposal.
-const EACH: u32 = 6;
+const VAULTS_PER_USER: u32 = 6;
 /// Lamports in each of those.
-const FIRST: u64 = 500_000;
+const FIRST_DEPOSIT: u64 = 500_000;
 
-/// A chain with a proposal, and the users whose vaults it is about.
-struct Desk {
+/// A chain with a proposal, and the users whose vaults it migrates.
+struct Setup {
     chain: Live,
-    gateway: ChainClient,
+    client: ChainClient,
     program: Pubkey,
     deployer: FileSigner,
     users: Vec<Arc<dyn Signer>>,
     proposal: Pubkey,
 }
 
-impl Desk {
+impl Setup {
     /// Vaults first, then a multisig and its proposal, so that the manifest holds them.
     fn open(users: usize) -> Self {
-        let chain = Live::start(QUIET, 100, &["--bare"]);
-        let gateway = chain.chain_client();
+        let chain = Live::start(UNUSED_VAULTS, 100, &["--bare"]);
+        let client = chain.chain_client();
         let program = chain.ready.program.parse().expect("an address");
         let deployer = FileSigner::open(&chain.ready.deployer).expect("a key");
         let users = (0..users).map(|_| new_key()).collect();
         let proposal = Pubkey::default();
-        let mut desk = Self { chain, gateway, program, deployer, users, proposal };
-        for n in 0..desk.users.len() {
-            let owner = desk.users[n].pubkey();
-            desk.chain.run(local_rpc::airdrop(&desk.gateway, &owner, 10 * SOL)).expect("lamports");
-            let fill = |i| [open_ix(&owner, i), deposit_ix(&owner, i, FIRST)];
-            desk.user(n, (0..EACH).flat_map(fill).collect());
+        let mut setup = Self { chain, client, program, deployer, users, proposal };
+        for n in 0..setup.users.len() {
+            let owner = setup.users[n].pubkey();
+            setup.chain.run(local_rpc::airdrop(&setup.client, &owner, 10 * SOL)).expect("lamports");
+            let fill = |i| [open_ix(&owner, i), deposit_ix(&owner, i, FIRST_DEPOSIT)];
+            setup.user(n, (0..VAULTS_PER_USER).flat_map(fill).collect());
         }
-        desk.proposal = desk.propose();
-        desk
+        setup.proposal = setup.propose();
+        setup
     }
 
     fn propose(&self) -> Pubkey {
@@ -141,10 +140,10 @@ impl Desk {
         FileSigner::open(self.chain.key(n).as_ref()).expect("a key")
     }
 
-    /// User `n` sends `instructions` of the vault's own.
+    /// User `n` sends `instructions` of the vault program.
     fn user(&self, n: usize, instructions: Vec<Instruction>) {
         let signers = [&*self.users[n]];
-        let sent = self.gateway.send_and_confirm("use a vault", &instructions, &signers);
+        let sent = self.client.send_and_confirm("use a vault", &instructions, &signers);
         self.chain.run(sent).expect("the vault does it");
     }
 
@@ -157,7 +156,7 @@ impl Desk {
     }
 
     fn raw(&self, address: &Pubkey) -> Option<RawAccount> {
-        self.chain.run(self.gateway.account(address)).expect("the chain answers")
+        self.chain.run(self.client.account(address)).expect("the chain answers")
     }
 
     fn lamports(&self, address: &Pubkey) -> u64 {
@@ -165,7 +164,7 @@ impl Desk {
     }
 
     fn rent(&self, len: usize) -> u64 {
-        self.chain.run(self.gateway.rent(len)).expect("the chain answers")
+        self.chain.run(self.client.rent(len)).expect("the chain answers")
     }
 
     fn read<T: AccountDeserialize>(&self, address: &Pubkey) -> T {
@@ -183,14 +182,14 @@ impl Desk {
 
     fn snapshot(&self) -> AccountSnapshot {
         self.chain
-            .run(AccountSnapshot::take(&self.gateway, &self.program))
+            .run(AccountSnapshot::take(&self.client, &self.program))
             .expect("the chain answers")
     }
 
-    /// Until code that was installed just now can be called.
+    /// Waits until newly installed code can be called.
     fn wait_until_callable(&self) {
         let next = self.state().executed_slot + 1;
-        self.chain.run(local_rpc::wait_for_slot(&self.gateway, next)).expect("slots pass");
+        self.chain.run(local_rpc::wait_for_slot(&self.client, next)).expect("slots pass");
     }
 
     /// Votes, timelock, upgrade: the new code runs.
@@ -203,7 +202,7 @@ impl Desk {
         self.wait_until_callable();
     }
 
-    /// The mirror says what the chain says, account by account.
+    /// Checks that the mirror equals the chain, account by account.
     fn mirrored(&self, accounts: u64) {
         let report = self.chain.done(1, &["index", "--verify"]);
         assert_eq!(report["differences"].as_array().map(Vec::len), Some(0), "{report:#}");
@@ -221,118 +220,119 @@ fn json(out: &Output) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}:\n{text}\n{errors}"))
 }
 
-/// What a rollback shows before it is signed names exactly the accounts `born` on the new layout.
-fn warns(value: &Value, born: &BTreeSet<Pubkey>) {
+/// What a rollback shows before it is signed names exactly the accounts `unrestorable` on the new layout.
+fn warns(value: &Value, unrestorable: &BTreeSet<Pubkey>) {
     let checks = value["checks"].as_array().expect("checks");
     let says = |c: &&Value| {
         c["sentence"].as_str().is_some_and(|s| s.contains("made on the new layout since"))
     };
     let found = checks.iter().find(says).unwrap_or_else(|| panic!("no warning: {value:#}"));
     assert_eq!(found["verdict"], "warn");
-    names(&found["sentence"], born);
+    names(&found["sentence"], unrestorable);
 }
 
-fn names(sentence: &Value, born: &BTreeSet<Pubkey>) {
+fn names(sentence: &Value, unrestorable: &BTreeSet<Pubkey>) {
     let said = sentence.as_str().expect("a sentence");
-    assert!(said.contains(&format!("{} accounts were made", born.len())), "{said}");
-    for address in born {
+    assert!(said.contains(&format!("{} accounts were made", unrestorable.len())), "{said}");
+    for address in unrestorable {
         assert!(said.contains(&address.to_string()), "{address} is missing in: {said}");
     }
 }
 
 #[test]
-fn what_users_did_meanwhile_survives_the_way_back() {
-    let desk = Desk::open(2);
-    let (ann, bob) = (desk.owner(0), desk.owner(1));
-    // On the old code still: two are closed, and one is opened that no manifest knows.
-    desk.user(0, vec![close_ix(&ann, 0), close_ix(&ann, 1)]);
-    desk.user(0, vec![open_ix(&ann, 7), deposit_ix(&ann, 7, 70_000)]);
-    let before = desk.snapshot();
-    assert_eq!(before.0.len(), (QUIET + 2 * EACH - 2 + 1) as usize);
+fn changes_by_users_survive_a_rollback() {
+    let setup = Setup::open(2);
+    let (ann, bob) = (setup.owner(0), setup.owner(1));
+    // Before the upgrade: two vaults are closed, and one is opened that is not in the manifest.
+    setup.user(0, vec![close_ix(&ann, 0), close_ix(&ann, 1)]);
+    setup.user(0, vec![open_ix(&ann, 7), deposit_ix(&ann, 7, 70_000)]);
+    let before = setup.snapshot();
+    assert_eq!(before.0.len(), (UNUSED_VAULTS + 2 * VAULTS_PER_USER - 2 + 1) as usize);
 
-    desk.upgrade();
-    // One of the two lives again, on the new layout, before anybody has accounted for it.
-    desk.user(0, vec![open_ix(&ann, 1)]);
-    let done = desk.chain.done(5, &["migrate", "--yes"]);
+    setup.upgrade();
+    // One of the closed vaults is opened again on the new layout before it is marked as closed.
+    setup.user(0, vec![open_ix(&ann, 1)]);
+    let done = setup.chain.done(5, &["migrate", "--yes"]);
     let summary = done["receipt"]["summary"].as_str().expect("a summary");
     assert!(summary.contains("2 accounted for as closed"), "{summary}");
-    desk.chain.done(1, &["verify", "--yes"]);
-    assert_eq!((desk.status(), desk.state().phase), (ProposalStatus::Completed, Phase::Steady));
+    setup.chain.done(1, &["verify", "--yes"]);
+    assert_eq!((setup.status(), setup.state().phase), (ProposalStatus::Completed, Phase::Steady));
 
-    use_the_new_code(&desk);
-    empty_the_payer(&desk);
+    use_the_new_code(&setup);
+    empty_the_payer(&setup);
 
-    // The vault that lives again is one of those that the old code will not know.
-    let born = BTreeSet::from([desk.vault(0, 1), desk.vault(0, 6)]);
+    // The old code cannot read the vault that was opened again, either.
+    let unrestorable = BTreeSet::from([setup.vault(0, 1), setup.vault(0, 6)]);
     for member in [1, 2, 3] {
-        warns(&desk.chain.done(member, &["rollback", "--yes"]), &born);
+        warns(&setup.chain.done(member, &["rollback", "--yes"]), &unrestorable);
     }
-    assert_eq!(desk.state().phase, Phase::RollingBack);
-    // Users do not wait for a rollback that is under way.
-    desk.user(1, vec![close_ix(&bob, 0)]);
-    desk.user(1, vec![deposit_ix(&bob, 1, 11_000)]);
+    assert_eq!(setup.state().phase, Phase::RollingBack);
+    // Users go on while the rollback runs.
+    setup.user(1, vec![close_ix(&bob, 0)]);
+    setup.user(1, vec![deposit_ix(&bob, 1, 11_000)]);
 
-    let done = desk.chain.done(4, &["rollback", "--yes"]);
-    warns(&done, &born);
-    names(&done["receipt"]["summary"], &born);
-    let state = desk.state();
-    assert_eq!(desk.status(), ProposalStatus::RolledBack);
+    let done = setup.chain.done(4, &["rollback", "--yes"]);
+    warns(&done, &unrestorable);
+    names(&done["receipt"]["summary"], &unrestorable);
+    let state = setup.state();
+    assert_eq!(setup.status(), ProposalStatus::RolledBack);
     assert_eq!((state.version, state.phase), (1, Phase::Steady));
     assert_eq!(state.counters.on_new_layout(), 0);
-    as_they_must_be(&desk, &before);
+    as_they_must_be(&setup, &before);
 
-    // Everything that migrated and still exists gave its growth back, to an account that was gone.
+    // Every migrated vault that still exists returned the rent of its growth to the emptied wallet.
     let restored = before.0.len() as u64 - 2;
     assert_eq!(u64::from(state.counters.restored), restored);
-    let growth = desk.rent(v2::LEN) - desk.rent(v1::LEN);
-    let payer = desk.member(5).pubkey();
-    assert_eq!(desk.lamports(&payer), desk.rent(0) + restored * growth);
+    let growth = setup.rent(v2::LEN) - setup.rent(v1::LEN);
+    let payer = setup.member(5).pubkey();
+    assert_eq!(setup.lamports(&payer), setup.rent(0) + restored * growth);
 
-    // The old code serves what came back, whether it was touched or not.
-    desk.wait_until_callable();
-    desk.user(0, vec![withdraw_ix(&ann, 2, 1), deposit_ix(&ann, 4, 1)]);
-    desk.user(1, vec![withdraw_ix(&bob, 3, FIRST), close_ix(&bob, 4)]);
-    // One record for each account that migrated or was written down as closed.
-    desk.mirrored(u64::from(QUIET + 2 * EACH + 1) + 5);
+    // The old code reads every restored vault, whether users changed it or not.
+    setup.wait_until_callable();
+    setup.user(0, vec![withdraw_ix(&ann, 2, 1), deposit_ix(&ann, 4, 1)]);
+    setup.user(1, vec![withdraw_ix(&bob, 3, FIRST_DEPOSIT), close_ix(&bob, 4)]);
+    // One record for each account that was migrated or marked as closed.
+    setup.mirrored(u64::from(UNUSED_VAULTS + 2 * VAULTS_PER_USER + 1) + 5);
 }
 
-/// What users do between the upgrade and the votes against it.
-fn use_the_new_code(desk: &Desk) {
-    let (ann, bob) = (desk.owner(0), desk.owner(1));
-    desk.user(0, vec![deposit_ix(&ann, 2, 22_000), set_limit_ix(&ann, 2, 5)]);
-    desk.user(0, vec![withdraw_ix(&ann, 3, 33_000)]);
-    desk.user(0, vec![set_limit_ix(&ann, 4, 44)]);
-    desk.user(0, vec![close_ix(&ann, 5)]);
-    desk.user(0, vec![open_ix(&ann, 6), deposit_ix(&ann, 6, 66_000)]);
-    desk.user(1, vec![close_ix(&bob, 2)]);
-    desk.user(1, vec![open_ix(&bob, 2), deposit_ix(&bob, 2, 2_000)]);
-    // Born on the new layout and gone again: nothing to warn of.
-    desk.user(1, vec![open_ix(&bob, 6)]);
-    desk.user(1, vec![close_ix(&bob, 6)]);
+/// What users do between the upgrade and the votes for a rollback.
+fn use_the_new_code(setup: &Setup) {
+    let (ann, bob) = (setup.owner(0), setup.owner(1));
+    setup.user(0, vec![deposit_ix(&ann, 2, 22_000), set_limit_ix(&ann, 2, 5)]);
+    setup.user(0, vec![withdraw_ix(&ann, 3, 33_000)]);
+    setup.user(0, vec![set_limit_ix(&ann, 4, 44)]);
+    setup.user(0, vec![close_ix(&ann, 5)]);
+    setup.user(0, vec![open_ix(&ann, 6), deposit_ix(&ann, 6, 66_000)]);
+    setup.user(1, vec![close_ix(&bob, 2)]);
+    setup.user(1, vec![open_ix(&bob, 2), deposit_ix(&bob, 2, 2_000)]);
+    // Opened on the new layout and closed again: the preflight does not name it.
+    setup.user(1, vec![open_ix(&bob, 6)]);
+    setup.user(1, vec![close_ix(&bob, 6)]);
 }
 
-/// Member 5, who paid for the growth of every vault, takes everything out of the account.
-fn empty_the_payer(desk: &Desk) {
-    let member = desk.member(5);
-    let all = desk.lamports(&member.pubkey());
-    let out = transfer(&member.pubkey(), &desk.deployer.pubkey(), all);
-    let signers: [&dyn Signer; 2] = [&desk.deployer, &member];
-    desk.chain
-        .run(desk.gateway.send_and_confirm("leave", &[out], &signers))
+/// Member 5, who paid for the growth of every vault, empties its wallet.
+fn empty_the_payer(setup: &Setup) {
+    let member = setup.member(5);
+    let all = setup.lamports(&member.pubkey());
+    let out = transfer(&member.pubkey(), &setup.deployer.pubkey(), all);
+    let signers: [&dyn Signer; 2] = [&setup.deployer, &member];
+    setup
+        .chain
+        .run(setup.client.send_and_confirm("leave", &[out], &signers))
         .expect("the lamports move");
-    assert!(desk.raw(&member.pubkey()).is_none());
+    assert!(setup.raw(&member.pubkey()).is_none());
 }
 
-/// Every vault after the rollback against what it was before the upgrade.
-fn as_they_must_be(desk: &Desk, before: &AccountSnapshot) {
+/// Compares every vault after the rollback with the one before the upgrade.
+fn as_they_must_be(setup: &Setup, before: &AccountSnapshot) {
     let mut expected = before.clone();
-    // Deposits, and what they and withdrawals changed in lamports.
+    // Vault, balance and number of deposits of the vaults that users changed.
     let changed = [
-        (desk.vault(0, 2), FIRST + 22_000, 2),
-        (desk.vault(0, 3), FIRST - 33_000, 1),
-        (desk.vault(0, 4), FIRST, 1),
-        (desk.vault(1, 1), FIRST + 11_000, 2),
-        (desk.vault(1, 2), 2_000, 1),
+        (setup.vault(0, 2), FIRST_DEPOSIT + 22_000, 2),
+        (setup.vault(0, 3), FIRST_DEPOSIT - 33_000, 1),
+        (setup.vault(0, 4), FIRST_DEPOSIT, 1),
+        (setup.vault(1, 1), FIRST_DEPOSIT + 11_000, 2),
+        (setup.vault(1, 2), 2_000, 1),
     ];
     for (address, balance, deposits) in changed {
         let account = expected.0.get_mut(&address).expect("a vault");
@@ -340,16 +340,16 @@ fn as_they_must_be(desk: &Desk, before: &AccountSnapshot) {
             v1::Vault::try_deserialize(&mut account.data.as_slice()).expect("the old layout");
         (vault.balance, vault.deposits) = (balance, deposits);
         account.data = bytes(&vault);
-        account.lamports = desk.rent(v1::LEN) + balance;
+        account.lamports = setup.rent(v1::LEN) + balance;
     }
-    for closed in [desk.vault(0, 5), desk.vault(1, 0)] {
+    for closed in [setup.vault(0, 5), setup.vault(1, 0)] {
         expected.0.remove(&closed).expect("it was there");
     }
-    let mut after = desk.snapshot();
+    let mut after = setup.snapshot();
     for (index, balance) in [(1, 0), (6, 66_000)] {
-        let left = after.0.remove(&desk.vault(0, index)).expect("left behind, not lost");
+        let left = after.0.remove(&setup.vault(0, index)).expect("left behind, not lost");
         let vault = v2::Vault::try_deserialize(&mut left.data.as_slice()).expect("the new layout");
-        assert_eq!((vault.balance, left.lamports), (balance, desk.rent(v2::LEN) + balance));
+        assert_eq!((vault.balance, left.lamports), (balance, setup.rent(v2::LEN) + balance));
     }
     assert_eq!(expected.differences(&after), Vec::<String>::new());
 }
@@ -361,59 +361,62 @@ fn bytes(account: &impl AccountSerialize) -> Vec<u8> {
 }
 
 #[test]
-fn what_cannot_come_back_keeps_the_old_code_out_until_members_give_it_up() {
-    let desk = Desk::open(1);
-    let before = desk.snapshot();
-    desk.upgrade();
-    desk.chain.done(5, &["migrate", "--yes"]);
+fn an_unrestorable_account_blocks_the_rollback_until_members_give_it_up() {
+    let setup = Setup::open(1);
+    let before = setup.snapshot();
+    setup.upgrade();
+    setup.chain.done(5, &["migrate", "--yes"]);
 
     // More deposits than the old layout can count.
-    let stuck = desk.vault(0, 3);
-    let mut account = desk.raw(&stuck).expect("a vault");
-    let mut vault: v2::Vault = desk.read(&stuck);
+    let stuck = setup.vault(0, 3);
+    let mut account = setup.raw(&stuck).expect("a vault");
+    let mut vault: v2::Vault = setup.read(&stuck);
     vault.deposits = 70_000;
     account.data = bytes(&vault);
-    set_account(&desk, &stuck, &account);
+    set_account(&setup, &stuck, &account);
 
     for member in [1, 2, 3] {
-        desk.chain.done(member, &["rollback", "--yes"]);
+        setup.chain.done(member, &["rollback", "--yes"]);
     }
-    let out = desk.chain.command(4, &["rollback", "--yes", "--json"]);
+    let out = setup.chain.command(4, &["rollback", "--yes", "--json"]);
     let value = json(&out);
     assert_eq!(out.status.code(), Some(1), "{value:#}");
     let failures = value["receipt"]["failures"].as_array().expect("failures");
     let says = |word: &str| failures.iter().any(|f| f.as_str().is_some_and(|f| f.contains(word)));
     assert!(says(&stuck.to_string()) && says("the old code stays out"), "{value:#}");
-    let state = desk.state();
+    let state = setup.state();
     assert_eq!((state.version, state.phase), (2, Phase::RollingBack));
-    assert_eq!((state.counters.on_new_layout(), state.counters.restored), (1, QUIET + EACH - 1));
+    assert_eq!(
+        (state.counters.on_new_layout(), state.counters.restored),
+        (1, UNUSED_VAULTS + VAULTS_PER_USER - 1)
+    );
 
     for member in [1, 2, 3] {
-        let vote = desk.chain.done(member, &["rollback", "--give-up", "--yes"]);
+        let vote = setup.chain.done(member, &["rollback", "--give-up", "--yes"]);
         assert_eq!(vote["receipt"]["sent"].as_array().map(Vec::len), Some(1), "{vote:#}");
     }
-    // The account is tried once more and fails again, which is told, and does not stop the code.
-    let value = desk.chain.done(4, &["rollback", "--give-up", "--yes"]);
+    // The control room tries the account once more, reports the failure, and rolls the code back.
+    let value = setup.chain.done(4, &["rollback", "--give-up", "--yes"]);
     let summary = value["receipt"]["summary"].as_str().expect("a summary");
     assert!(summary.contains("1 were given up"), "{summary}");
     assert!(summary.contains(&stuck.to_string()), "{summary}");
     assert_eq!(value["receipt"]["failures"].as_array().map(Vec::len), Some(0), "{value:#}");
     assert!(summary.contains("the old code is back"), "{summary}");
-    assert_eq!(desk.status(), ProposalStatus::RolledBack);
-    assert_eq!((desk.state().version, desk.state().phase), (1, Phase::Steady));
-    let record: AccountVersion = desk.read(&seeds::account_version(&desk.program, &stuck).0);
+    assert_eq!(setup.status(), ProposalStatus::RolledBack);
+    assert_eq!((setup.state().version, setup.state().phase), (1, Phase::Steady));
+    let record: AccountVersion = setup.read(&seeds::account_version(&setup.program, &stuck).0);
     assert_eq!((record.status, record.version), (AccountStatus::Migrated, 2));
 
     let mut expected = before;
     expected.0.insert(stuck, account);
-    assert_eq!(expected.differences(&desk.snapshot()), Vec::<String>::new());
-    desk.wait_until_callable();
-    desk.user(0, vec![withdraw_ix(&desk.owner(0), 2, FIRST)]);
-    desk.mirrored(u64::from(QUIET + EACH) + 5);
+    assert_eq!(expected.differences(&setup.snapshot()), Vec::<String>::new());
+    setup.wait_until_callable();
+    setup.user(0, vec![withdraw_ix(&setup.owner(0), 2, FIRST_DEPOSIT)]);
+    setup.mirrored(u64::from(UNUSED_VAULTS + VAULTS_PER_USER) + 5);
 }
 
-/// Writes an account as only a local chain lets anyone.
-fn set_account(desk: &Desk, address: &Pubkey, account: &RawAccount) {
+/// Replaces an account, which only a local chain allows.
+fn set_account(setup: &Setup, address: &Pubkey, account: &RawAccount) {
     let fields = serde_json::json!({
         "lamports": account.lamports,
         "owner": account.owner.to_string(),
@@ -424,7 +427,7 @@ fn set_account(desk: &Desk, address: &Pubkey, account: &RawAccount) {
         "params": [address.to_string(), fields],
     })
     .to_string();
-    let host = desk.chain.ready.http.trim_start_matches("http://").trim_end_matches('/');
+    let host = setup.chain.ready.http.trim_start_matches("http://").trim_end_matches('/');
     let mut stream = TcpStream::connect(host).expect("the chain listens");
     let head = format!(
         "POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n\
@@ -435,5 +438,5 @@ fn set_account(desk: &Desk, address: &Pubkey, account: &RawAccount) {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     assert!(answer.contains("\"result\"") && !answer.contains("\"error\""), "{answer}");
-    assert_eq!(desk.raw(address).as_ref(), Some(account));
+    assert_eq!(setup.raw(address).as_ref(), Some(account));
 }

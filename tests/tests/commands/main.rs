@@ -1,5 +1,5 @@
-//! The `control-room` binary without screens, on a live local chain: whole jobs, wrong input, nodes
-//! that fail, and a process that is killed half way.
+//! The commands of the `control-room` binary on a live local chain: whole upgrades, wrong input,
+//! faulty nodes, and a process that is killed half way.
 mod bad_input;
 mod doctor;
 mod foreign_lamports;

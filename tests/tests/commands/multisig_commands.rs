@@ -1,5 +1,5 @@
-//! What a multisig decides about itself, by the control room's commands alone: new rules under the old
-//! timelock, a guardian's veto and pause, a program that leaves, the end, and every lamport back.
+//! A multisig's decisions about itself by commands alone: new rules under the old timelock, the
+//! guardian's veto and pause, the transfer of a program, dissolution, and the return of all rent.
 use std::{
     thread,
     time::{Duration, Instant},
@@ -29,7 +29,7 @@ fn text(value: &Value) -> &str {
 }
 
 impl ControlRoom {
-    /// Five members, three of whom decide; the deployer is the guardian.
+    /// Five members with a threshold of three; the deployer is the guardian.
     fn open() -> Self {
         let chain = Live::start(1, 200, &["--bare"]);
         let guardian = FileSigner::open(&chain.ready.deployer).expect("a key").pubkey().to_string();
@@ -45,8 +45,8 @@ impl ControlRoom {
     }
 
     fn config(&self) -> MultisigConfig {
-        let gateway = self.chain.chain_client();
-        let raw = self.chain.run(gateway.account(&self.multisig)).expect("the chain answers");
+        let client = self.chain.chain_client();
+        let raw = self.chain.run(client.account(&self.multisig)).expect("the chain answers");
         let data = raw.expect("a multisig").data;
         MultisigConfig::try_deserialize(&mut data.as_slice()).expect("a multisig")
     }
@@ -182,7 +182,7 @@ fn a_multisig_changes_its_rules_lets_a_program_go_and_ends_without_a_lamport_lef
     }
     assert!(!audit.contains("\"Unknown\""), "{audit}");
     room.chain.done(2, &["close", "--multisig", &multisig, "--yes"]);
-    let gateway = room.chain.chain_client();
-    let left = room.chain.run(gateway.program_accounts(&upgrade_manager::ID, &[]));
+    let client = room.chain.chain_client();
+    let left = room.chain.run(client.program_accounts(&upgrade_manager::ID, &[]));
     assert_eq!(left.expect("the chain answers").len(), 0, "something of the manager's is left");
 }

@@ -1,5 +1,5 @@
-//! A transaction that was sent and that the mirror cannot take in: the operator learns it, on the screen
-//! and on the command line, and the transaction stands.
+//! The mirror cannot record a transaction that was sent: the operator is told, on the screen and on
+//! the command line, and the transaction stays valid.
 use std::{
     thread,
     time::{Duration, Instant},
@@ -10,12 +10,12 @@ use e2e::{
     robot::{self, Robot, SCREEN_TIMEOUT},
 };
 
-/// How long a person waits for a dialog before pressing the same key again.
-const PRESS_AGAIN: Duration = Duration::from_secs(10);
-/// What tells Escape from the beginning of another key.
-const ESCAPE: Duration = Duration::from_millis(500);
+/// How long the test waits for a dialog before it presses the same key again.
+const PRESS_AGAIN_INTERVAL: Duration = Duration::from_secs(10);
+/// Pause after Escape, so that it is not read as the start of another key.
+const ESCAPE_PAUSE: Duration = Duration::from_millis(500);
 
-/// Makes a mirror that takes in everything but transactions that were sent.
+/// Makes a mirror that accepts everything but the record of sent transactions.
 fn refuse_what_was_sent(chain: &Live) {
     chain.done(2, &["index", "--once"]);
     let path = chain.folder("mirror").join("mirror.sqlite");
@@ -34,7 +34,8 @@ fn approve(robot: &Robot) {
     let end = Instant::now() + SCREEN_TIMEOUT;
     loop {
         robot.press("a");
-        let screen = robot.look(PRESS_AGAIN, |s| s.contains("y confirms") || s.contains("error: "));
+        let screen =
+            robot.look(PRESS_AGAIN_INTERVAL, |s| s.contains("y confirms") || s.contains("error: "));
         if screen.contains("y confirms") {
             assert!(screen.contains("Approve proposal 0"), "{screen}");
             break;
@@ -42,16 +43,16 @@ fn approve(robot: &Robot) {
         assert!(Instant::now() < end, "no dialog opens:\n{screen}");
         // Before the node is reached the key is refused. That error would stand before the next one.
         robot.press("\x1b");
-        thread::sleep(ESCAPE);
+        thread::sleep(ESCAPE_PAUSE);
     }
-    // The dialog takes no key in its first half second.
+    // The dialog ignores keys in its first half second.
     thread::sleep(Duration::from_millis(700));
     robot.press("y");
     robot.expect_gone("y confirms");
 }
 
 #[test]
-fn a_vote_that_cannot_be_written_down_is_cast_and_the_operator_is_told() {
+fn a_vote_that_the_journal_cannot_record_is_cast_and_the_operator_is_told() {
     let chain = Live::start(2, 100, &[]);
     refuse_what_was_sent(&chain);
 

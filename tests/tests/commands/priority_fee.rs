@@ -1,5 +1,5 @@
-//! The priority fee on a real chain: what is shown before signing is what lands, and a transaction
-//! can be looked up afterwards.
+//! The priority fee on a real chain: the fee shown before signing is the one paid, and the
+//! transaction can be looked up afterwards.
 use e2e::live::Live;
 use sandbox::chain::tx_meta::{TxMeta, tx_meta};
 use serde_json::Value;
@@ -11,8 +11,8 @@ fn fact<'a>(shown: &'a Value, label: &str) -> &'a str {
 }
 
 fn look_up(chain: &Live, signature: &str) -> TxMeta {
-    let (gateway, signature) = (chain.chain_client(), signature.parse().expect("a signature"));
-    chain.run(tx_meta(&gateway, &signature)).expect("it landed")
+    let (client, signature) = (chain.chain_client(), signature.parse().expect("a signature"));
+    chain.run(tx_meta(&client, &signature)).expect("it landed")
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_vote_pays_the_priority_fee_that_was_shown_and_can_be_looked_up() {
 }
 
 #[test]
-fn without_one_no_price_is_set_and_the_fee_is_the_base_fee() {
+fn without_a_priority_fee_the_fee_is_the_base_fee() {
     let chain = Live::start(2, 100, &[]);
     let done = chain.done(2, &["approve", "--yes"]);
     assert!(fact(&done, "Priority fee").starts_with("none"), "{done:#}");

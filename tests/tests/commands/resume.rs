@@ -1,4 +1,5 @@
-//! Kill -9 in the middle of a migration: the next start finds what is left on the chain itself.
+//! Kill -9 in the middle of a migration: the next start reads from the chain which accounts are
+//! left.
 use std::{
     collections::BTreeMap,
     thread,
@@ -15,10 +16,10 @@ use e2e::{
 use solana_pubkey::Pubkey;
 use upgrade_manager::{seeds, state::ProgramUpgradeState};
 
-fn migrated(chain: &Live, gateway: &ChainClient) -> u32 {
+fn migrated(chain: &Live, client: &ChainClient) -> u32 {
     let program: Pubkey = chain.ready.program.parse().expect("an address");
     let (state, _) = seeds::program_state(&program);
-    let account = chain.run(gateway.account(&state)).expect("the chain answers").expect("a state");
+    let account = chain.run(client.account(&state)).expect("the chain answers").expect("a state");
     let state =
         ProgramUpgradeState::try_deserialize(&mut account.data.as_slice()).expect("a state");
     state.counters.migrated
@@ -47,20 +48,21 @@ fn migrate(robot: &Robot) {
 fn a_migration_killed_half_way_ends_with_every_account_migrated_once() {
     let chain = Live::start(200, 200, &[]);
     chain.execute_upgrade();
-    let gateway = chain.chain_client();
+    let client = chain.chain_client();
 
-    // Two transactions of about ten accounts each: the rest waits until the kill.
+    // Two transactions of about ten accounts each pass; the relay holds the rest back until the
+    // kill.
     let relay = Relay::with_sends(&chain.ready.http, 2);
     let mut robot = open(&chain.flags_by(&relay, "mirror", 3));
     migrate(&robot);
     let end = Instant::now() + SCREEN_TIMEOUT;
-    while migrated(&chain, &gateway) == 0 {
+    while migrated(&chain, &client) == 0 {
         assert!(Instant::now() < end, "the migration does not start:\n{}", robot.screen());
         thread::sleep(Duration::from_millis(30));
     }
     robot.signal("KILL");
     robot.exit();
-    let at_kill = migrated(&chain, &gateway);
+    let at_kill = migrated(&chain, &client);
     assert!(at_kill < 200, "all {at_kill} were migrated before the kill: nothing was shown");
 
     let mut robot = open(&chain.flags("mirror", 3));
@@ -71,7 +73,8 @@ fn a_migration_killed_half_way_ends_with_every_account_migrated_once() {
     robot.press("q");
     assert!(robot.exit().success());
 
-    // Each account is in exactly one event of the chain's own record, which is read once it is final.
+    // Each account is in exactly one event of the chain. The test reads the events once they are
+    // finalized.
     let end = Instant::now() + 2 * SCREEN_TIMEOUT;
     loop {
         let times = moves(&chain);
@@ -84,7 +87,7 @@ fn a_migration_killed_half_way_ends_with_every_account_migrated_once() {
     }
 }
 
-/// How often each account was moved, by the audit log.
+/// How often the audit log says that each account was migrated.
 fn moves(chain: &Live) -> BTreeMap<String, u32> {
     chain.done(3, &["index", "--once"]);
     let audit = chain.done(3, &["audit", "--limit", "1000"]);

@@ -1,9 +1,9 @@
-//! Cases from the field, each a file in `tests/scenarios`.
+//! Cases from public bug reports, one file each in `tests/scenarios`.
 use std::{collections::BTreeSet, fs};
 
 use e2e::scenario;
 
-/// One test a file, named like it.
+/// One test for each file, with its name.
 macro_rules! cases {
     ($($name:ident),* $(,)?) => {
         $(

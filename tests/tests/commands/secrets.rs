@@ -1,6 +1,6 @@
-//! Rules out that the control room repeats a password, an access key or a key, whatever characters it
-//! holds and wherever it was put: each secret goes through every way in, and no four characters of it
-//! may come out again.
+//! Rules out that the control room prints or logs a password, an access key or a secret key,
+//! whatever characters it holds and wherever it was put: each secret is given in every possible
+//! place, and no four characters of it may appear in the output.
 use std::{
     fs,
     net::TcpListener,
@@ -18,7 +18,7 @@ const NASTY: [&str; 18] =
 /// Nothing listens there.
 const NOWHERE: &str = "127.0.0.1:9";
 
-/// Where somebody listens who hangs up at once: a driver does not wait for that to change.
+/// A listener that closes every connection at once, so that a database driver does not retry.
 fn rude() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let at = listener.local_addr().expect("an address").to_string();
@@ -31,7 +31,7 @@ fn password(c: &str) -> String {
     format!("ZqXw7{c}KvJp3{c}Yh8Lm")
 }
 
-/// The control room with nothing of this machine's environment.
+/// The control room with an empty environment.
 fn control_room(folder: &Path) -> Command {
     let mut command = Command::new(e2e::robot::control_room());
     let strangers = std::env::vars_os().map(|(name, _)| name);
@@ -52,15 +52,16 @@ fn said(out: &Output, folder: &Path) -> String {
     let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
     let [stdout, stderr] =
         [&out.stdout, &out.stderr].map(|b| String::from_utf8_lossy(b).into_owned());
-    // The folder's name is made by chance.
+    // The folder's name is random.
     format!("{stdout}{stderr}{log}").replace(&folder.display().to_string(), "FOLDER")
 }
 
-/// No four characters of `secret`, eight of a list of numbers, are in what was said, and something was.
+/// Checks that the output is not empty and contains no four characters of `secret`, or eight of a
+/// list of numbers.
 fn keeps(secret: &str, how: &str, out: &Output, folder: &Path) {
     let said = said(out, folder);
     let chars: Vec<char> = secret.chars().collect();
-    // Three digits and a space are in many an output.
+    // Three digits and a space appear in ordinary output.
     let few = if secret.chars().any(char::is_lowercase) { 4 } else { 8 };
     for window in chars.windows(few).map(|w| w.iter().collect::<String>()) {
         assert!(!said.contains(&window), "{how} repeats {window:?} of {secret:?}:\n{said}");
@@ -79,7 +80,8 @@ fn toml(text: &str) -> String {
     serde_json::to_string(text).expect("a string")
 }
 
-/// Puts `url`, which holds `secret`, wherever an address of a database can be put, on purpose or not.
+/// Gives `url`, which holds `secret`, in every place that takes a database URL, and in wrong
+/// places.
 fn every_way_in(url: &str, secret: &str) {
     let dir = folder();
     let at = dir.path();
@@ -118,7 +120,7 @@ fn every_way_in(url: &str, secret: &str) {
 }
 
 #[test]
-fn no_password_of_a_database_is_repeated_in_whatever_form_it_comes() {
+fn no_database_password_is_printed_in_any_form_of_url() {
     let (mut urls, rude) = (vec![], rude());
     for c in NASTY {
         let secret = password(c);
@@ -145,7 +147,7 @@ fn no_password_of_a_database_is_repeated_in_whatever_form_it_comes() {
 }
 
 #[test]
-fn no_access_key_of_a_node_or_a_webhook_is_repeated() {
+fn no_access_key_of_a_node_or_a_webhook_is_printed() {
     thread::scope(|scope| {
         for c in NASTY {
             scope.spawn(move || {
@@ -177,7 +179,7 @@ fn no_access_key_of_a_node_or_a_webhook_is_repeated() {
 }
 
 #[test]
-fn a_key_in_place_of_its_path_is_not_repeated() {
+fn a_secret_key_given_as_a_path_is_not_printed() {
     let numbers: Vec<String> = (0..64).map(|n| (164 + n).to_string()).collect();
     let list = format!("[{}]", numbers.join(","));
     let phrase = "quizquiz jumpjump vexvexvex foxfoxfox zebrazebra wakewakewake";
@@ -215,7 +217,7 @@ fn variables_paths_and_devices_are_taken_as_people_write_them() {
         let out = control_room(at).env(name, value).arg("doctor").output().expect("it starts");
         (out.status.code(), said(&out, at))
     };
-    // 1 is that no node answers: the line was understood.
+    // Exit code 1 means that no node answers, so the configuration was accepted.
     for value in ["1", "YES", "", " off\r\n"] {
         let (code, said) = status("CONTROL_ROOM_READ_ONLY", value);
         assert_eq!(code, Some(1), "{value:?}: {said}");

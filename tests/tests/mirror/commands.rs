@@ -1,4 +1,4 @@
-//! The commands of the mirror: filled once, checked, exported, looked at, and running as a daemon.
+//! The commands of the mirror: fill once, verify, export, read, and run as a daemon.
 use std::{
     fs,
     io::{Read, Write},
@@ -11,7 +11,7 @@ use std::{
 use e2e::{database::Database, live::Live, robot};
 use serde_json::Value;
 
-/// How long a test waits for what must happen. Only a failure takes that long.
+/// How long a test waits for a change. Only a failing test waits that long.
 const MIRROR_TIMEOUT: Duration = Duration::from_secs(60);
 
 fn run(flags: &[String], args: &[&str]) -> Output {
@@ -36,7 +36,8 @@ fn json(flags: &[String], args: &[&str]) -> (i32, Value) {
     (out.status.code().expect("no signal"), value)
 }
 
-/// Changes one bit of the first audit row in the store at `path`, past what forbids it.
+/// Changes one bit of the first audit row in the store at `path`, without the triggers that forbid
+/// it.
 fn bend(path: &str) {
     let sqlite = rusqlite::Connection::open(path).expect("a store");
     let names = "SELECT name FROM sqlite_schema WHERE type = 'trigger'";
@@ -69,11 +70,11 @@ fn a_mirror_is_filled_once_checked_exported_and_one_changed_byte_is_named() {
     assert_eq!((code, &once["found"], &once["error"]), (0, &0.into(), &Value::Null), "{once}");
     assert_eq!(once["digest"].as_str().map(str::len), Some(64));
 
-    // Another mirror of the same chain says the same.
+    // Another mirror of the same chain is equal.
     let (_, other) = json(&chain.flags("other", 1), &["index", "--once"]);
     assert_eq!(other["digest"], once["digest"]);
 
-    // What was mirrored is read without a node.
+    // Mirrored data are read without a node.
     let mut offline = flags.clone();
     offline.extend(["--rpc-url".to_owned(), "http://127.0.0.1:9".to_owned()]);
     let offline: Vec<String> = offline.into_iter().skip(2).collect();
@@ -83,7 +84,7 @@ fn a_mirror_is_filled_once_checked_exported_and_one_changed_byte_is_named() {
     let (code, held) = json(&offline, &["audit", "verify"]);
     assert_eq!((code, &held["holds"], &held["head"]), (0, &true.into(), &head["hash"]), "{held}");
 
-    // Written out and checked again by whoever gets it.
+    // The export is verified without the mirror.
     for name in ["log.jsonl", "log.csv"] {
         let file = chain.folder(name).display().to_string();
         let (code, written) = json(&offline, &["audit", "export", "--output", &file]);
@@ -115,7 +116,7 @@ fn a_mirror_is_filled_once_checked_exported_and_one_changed_byte_is_named() {
     assert_eq!(fault["at"], place, "{broken}");
     assert!(fault["what"].as_str().is_some_and(|w| w.ends_with('.')), "{broken}");
 
-    // Nothing there to read is an error and no change.
+    // A missing mirror is an error, and none is made.
     let none = chain.flags("none", 1);
     let out = run(&none, &["audit", "verify"]);
     assert_eq!(out.status.code(), Some(2), "{}", text(&out));
@@ -165,7 +166,7 @@ fn the_schema_is_brought_up_to_date_by_command_and_a_file_needs_none() {
 struct Daemon(Child);
 
 impl Daemon {
-    /// Asks it to end, and waits until it has.
+    /// Stops the daemon by a signal and waits for its end.
     fn end(&mut self) {
         let pid = self.0.id().to_string();
         let asked = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
@@ -189,8 +190,8 @@ impl Drop for Daemon {
     }
 }
 
-/// Status and body of `path`, once somebody listens.
-/// Where the daemon that logs to `log` answers probes: it took a free port, and says which.
+/// Status and body of `path`, once the daemon listens.
+/// The probe address of the daemon that logs to `log`: it takes a free port and logs it.
 fn served_at(log: &Path) -> String {
     let deadline = Instant::now() + MIRROR_TIMEOUT;
     loop {
@@ -218,7 +219,7 @@ fn get(at: &str, path: &str) -> (String, String) {
 #[test]
 fn a_daemon_tells_probes_how_it_is_and_logs_json_without_keys() {
     let chain = Live::start(2, 100, &[]);
-    // Outside the chain's folder, which goes with it.
+    // Outside the chain's folder, which is removed with the chain.
     let folder = tempfile::tempdir().expect("a folder");
     let own = |name: &str| folder.path().join(name).display().to_string();
     let log = folder.path().join("daemon.log");
@@ -263,12 +264,12 @@ fn a_daemon_tells_probes_how_it_is_and_logs_json_without_keys() {
         let line = counts.lines().find(|l| l.starts_with(name));
         assert!(line.is_some_and(|l| !l.ends_with(" 0")), "{name} was not counted:\n{counts}");
     }
-    // Others find it at work, and what they do beside it still works.
+    // Other commands see that a daemon runs, and work beside it.
     let out = run(&flags, &["doctor"]);
     assert!(out.status.success() && text(&out).contains("others follow"), "{}", text(&out));
     let (code, beside) = json(&flags, &["index", "--once"]);
     assert_eq!((code, &beside["found"]), (0, &0.into()), "{beside}");
-    // The chain goes away: the daemon stays, and says so.
+    // The chain stops: the daemon stays and reports it.
     drop(chain);
     let deadline = Instant::now() + MIRROR_TIMEOUT;
     loop {
@@ -283,7 +284,7 @@ fn a_daemon_tells_probes_how_it_is_and_logs_json_without_keys() {
     assert!(get(&at, "/readyz").0.contains("200"), "what is mirrored can still be shown");
     assert!(daemon.0.try_wait().expect("the daemon").is_none(), "it keeps trying");
 
-    // It ends when asked to, and its recording gives the same mirror anywhere.
+    // The daemon ends on a signal, and its recording replays to the same mirror.
     daemon.end();
     let (code, played) = json(&[], &["replay", "--from", &record, "--into", &own("played.sqlite")]);
     assert_eq!((code, &played["cut"]), (0, &false.into()), "{played}");

@@ -1,15 +1,15 @@
-//! A mirror of 100,000 records on a live chain: equal account by account, also after what happened
-//! while nobody watched; and a row that was changed by hand is found.
+//! A mirror of 100,000 records on a live chain: equal account by account, also after changes while
+//! no indexer ran; and a row that was changed by hand is found.
 use backend::chain::RawAccount;
 use e2e::live::Live;
 use sandbox::chain::{local_rpc, records};
 use solana_pubkey::Pubkey;
 
 /// Records on the chain.
-const MANY: u32 = 100_000;
+const RECORDS: u32 = 100_000;
 /// The manager's accounts that the sandbox makes itself: a multisig, a program, a proposal, two
 /// attestations.
-const SEEDED: u64 = 5;
+const SEEDED_ACCOUNTS: u64 = 5;
 
 /// Record `n` with the content of record `like`.
 fn record(n: u32, like: u32) -> (Pubkey, RawAccount) {
@@ -26,7 +26,7 @@ fn gone(n: u32) -> (Pubkey, RawAccount) {
 }
 
 fn place(chain: &Live, accounts: impl Iterator<Item = (Pubkey, RawAccount)>) {
-    let client = local_rpc::client(&chain.chain_client());
+    let client = local_rpc::rpc_client(&chain.chain_client());
     chain.run(async {
         for (address, account) in accounts {
             local_rpc::set_account(&client, &address, &account).await.expect("it is taken");
@@ -43,21 +43,21 @@ fn equal(chain: &Live, accounts: u64) {
 
 #[test]
 fn a_hundred_thousand_records_are_mirrored_equal_and_a_row_changed_by_hand_is_found() {
-    let chain = Live::start(3, 100, &["--records", &MANY.to_string()]);
-    let all = u64::from(MANY) + SEEDED;
+    let chain = Live::start(3, 100, &["--records", &RECORDS.to_string()]);
+    let all = u64::from(RECORDS) + SEEDED_ACCOUNTS;
     let once = chain.done(1, &["index", "--once"]);
     assert_eq!(once["accounts"], all, "{once}");
     equal(&chain, all);
 
-    // While nobody watches: 50 change, 20 are closed, 30 are new.
+    // While no indexer runs, 50 records change, 20 are closed and 30 are new.
     let changed = (0..50).map(|n| record(n, n + 1));
-    let new = (MANY..MANY + 30).map(|n| record(n, n));
+    let new = (RECORDS..RECORDS + 30).map(|n| record(n, n));
     place(&chain, changed.chain((50..70).map(gone)).chain(new));
     let once = chain.done(1, &["index", "--once"]);
     assert_eq!((&once["accounts"], &once["written"]), (&(all + 10).into(), &80.into()), "{once}");
     equal(&chain, all + 10);
 
-    // Somebody changes one byte of one row, and nothing on the chain.
+    // One byte of one row changes, and nothing on the chain.
     let mirror = chain.folder("mirror").join("mirror.sqlite");
     let store = rusqlite::Connection::open(mirror).expect("the store opens");
     let target = records::address(1_000);

@@ -1,5 +1,5 @@
-//! Two indexers that share nothing but the chain: other stores, other ways to the node, other
-//! restarts. At the end they hold the same audit chain, and each mirror equals the chain.
+//! Two indexers that share only the chain, with different stores, node connections and restarts. At
+//! the end they hold the same audit chain, and each mirror equals the chain.
 use std::{
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
@@ -9,10 +9,10 @@ use std::{
 use e2e::{database::Database, live::Live, relay::Relay, robot};
 use serde_json::Value;
 
-/// How long an indexer may take to have what has happened.
+/// How long an indexer may take to mirror the latest change.
 const MIRROR_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// An operator with an indexer: its store and its way to the chain.
+/// An operator's indexer: its store and its connection to the chain.
 struct Operator {
     flags: Vec<String>,
 }
@@ -68,8 +68,8 @@ impl Operator {
         serde_json::from_str(&text).expect("one JSON value")
     }
 
-    /// The head of the audit chain once the old code's return is the last thing in it: what has
-    /// happened becomes final only some slots later.
+    /// The head of the audit chain once the rollback is its last event. Events are final only some
+    /// slots later.
     fn head_of_all(&self) -> Value {
         let end = Instant::now() + MIRROR_TIMEOUT;
         loop {
@@ -84,7 +84,7 @@ impl Operator {
     }
 }
 
-/// An indexer that is killed, not asked, when it goes out of scope.
+/// An indexer that is killed when it goes out of scope.
 struct Running(Child);
 
 impl Drop for Running {
@@ -110,7 +110,7 @@ fn two_indexers_with_other_nodes_and_other_restarts_have_the_same_audit_head() {
     let steady = first.start();
     let mut shaky = second.start();
     chain.done(2, &["approve", "--yes"]);
-    // The first way is cut for good: the second node takes over.
+    // The first connection stays cut, so the second node takes over.
     ways[0].0.down();
     ways[0].1.down();
     chain.done(3, &["approve", "--yes"]);
@@ -129,7 +129,7 @@ fn two_indexers_with_other_nodes_and_other_restarts_have_the_same_audit_head() {
         ways[1].0.cut();
     }
 
-    // Whatever the running ones have by now: each reads to the end, and says the same.
+    // Each indexer reads to the end and must then have the same head.
     drop((steady, shaky));
     let head = first.head_of_all();
     assert!(head["seq"].as_u64().is_some_and(|seq| seq >= 10), "{head}");

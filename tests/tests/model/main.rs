@@ -37,7 +37,7 @@ fn explore(sequences: u32, seed: u64) -> Result<(), TestError<Sequence>> {
         let mut config = Config::with_cases(sequences / THREADS);
         config.failure_persistence = None;
         config.max_shrink_iters = 400;
-        // Each thread tries other sequences.
+        // Each thread runs different sequences.
         config.rng_seed = RngSeed::Fixed(seed.wrapping_add(thread.into()));
         let outcome = TestRunner::new(config).run(&STEPS, |sequence| {
             let ran = sequence.run(|_| {}).map_err(TestCaseError::fail)?;
@@ -58,7 +58,7 @@ fn explore(sequences: u32, seed: u64) -> Result<(), TestError<Sequence>> {
     first.into_inner().unwrap().map_or(Ok(()), Err)
 }
 
-/// Explores with the seed of the environment's `PROPTEST_RNG_SEED`. `again` is the command that runs
+/// Runs random sequences from the seed in `PROPTEST_RNG_SEED`. `again` is the command that repeats
 /// this test with the same sequences.
 fn explore_and_keep(sequences: u32, again: &str) {
     let seed = match Config::default().rng_seed {
@@ -88,7 +88,7 @@ fn explore_and_keep(sequences: u32, again: &str) {
 }
 
 #[test]
-fn what_once_differed_from_the_model_does_not_any_more() {
+fn recorded_differences_from_the_model_do_not_return() {
     let kept = fs::read_to_string(failures()).unwrap_or_default();
     for (i, line) in kept.lines().filter(|line| !line.is_empty()).enumerate() {
         let sequence: Sequence = serde_json::from_str(line).unwrap();
@@ -99,7 +99,7 @@ fn what_once_differed_from_the_model_does_not_any_more() {
 }
 
 #[test]
-fn about_an_upgrade_whose_program_or_multisig_has_left_model_and_program_say_the_same() {
+fn model_and_program_agree_on_an_upgrade_whose_program_or_multisig_is_gone() {
     let on = Pid::Upgrade(VAULTS, 0, 0);
     let (by, durable, digest) = (2, false, true);
     let calls = vec![
@@ -116,7 +116,7 @@ fn about_an_upgrade_whose_program_or_multisig_has_left_model_and_program_say_the
         Call::Revoke { on, by, durable },
         Call::Cancel { on, by, durable },
         Call::Expire { on },
-        // The proposals by which program and multisig left.
+        // The proposals that transferred the program and dissolved the multisig.
         Call::Expire { on: Pid::Multisig(0, 1) },
         Call::ExecuteTransfer { on: Pid::Multisig(0, 1), by, to: by },
         Call::ExecuteConfig { on: Pid::Multisig(0, 3), by },
@@ -150,7 +150,7 @@ fn ten_thousand_random_sequences_end_as_the_model_says() {
 }
 
 #[test]
-fn a_model_that_does_not_know_a_rule_is_found_out() {
+fn a_model_without_one_rule_fails_the_test() {
     let rules = ["TimelockNotOver", "AlreadyVoted", "RoleMissing"];
     for rule in rules {
         let mut config = Config::with_cases(1_000);

@@ -1,4 +1,5 @@
-//! The whole job at the keyboard: the real binary in a pseudo-terminal on a live local chain.
+//! A whole upgrade and rollback by keys: the real binary in a pseudo-terminal on a live local
+//! chain.
 use std::time::{Duration, Instant};
 
 use e2e::{
@@ -8,8 +9,8 @@ use e2e::{
 
 /// Down the list of the clock dialog to "+ 48 hours".
 const TO_48_HOURS: [&str; 2] = ["\x1b[B", "\x1b[B"];
-/// How long a person looks before pressing the same key again.
-const PRESS_AGAIN: Duration = Duration::from_secs(2);
+/// How long the test waits before it presses the same key again.
+const PRESS_AGAIN_INTERVAL: Duration = Duration::from_secs(2);
 /// Keys of the five members.
 const MEMBER: [&str; 5] = ["\x1bOP", "\x1bOQ", "\x1bOR", "\x1bOS", "\x1b[15~"];
 
@@ -24,14 +25,14 @@ fn sandbox(size: (u16, u16), more: &[&str]) -> Robot {
     robot
 }
 
-/// Presses `key` until `shown` is on the screen. The mirror may show what the last action did before
-/// its own report is in: until then the next one is refused, and a person presses again. A dialog takes
-/// no notice of the key that opened it.
+/// Presses `key` until `shown` is on the screen. The mirror may show the result of the last action
+/// before its receipt is in; until then the next action is refused, and a person presses again. A
+/// dialog ignores the key that opened it.
 fn press_until(robot: &Robot, key: &str, shown: &str) -> String {
     let end = Instant::now() + SCREEN_TIMEOUT;
     loop {
         robot.press(key);
-        let screen = robot.look(PRESS_AGAIN, |s| s.contains(shown));
+        let screen = robot.look(PRESS_AGAIN_INTERVAL, |s| s.contains(shown));
         if screen.contains(shown) {
             return screen;
         }
@@ -51,7 +52,8 @@ fn confirm(robot: &Robot, key: &str, title: &str) {
     assert!(screen.contains(title), "another dialog than {title:?}:\n{screen}");
     assert!(screen.contains("▶[ Go back ]"), "Go back has the focus at first:\n{screen}");
     assert!(!screen.contains("FAIL"), "a check failed:\n{screen}");
-    // The dialog takes no key in its first half second: what was typed for the screen is not meant for it.
+    // The dialog ignores keys in its first half second, because they were meant for the screen
+    // behind it.
     std::thread::sleep(Duration::from_millis(700));
     robot.press("y");
     robot.expect_gone("y confirms");
@@ -72,7 +74,7 @@ fn an_operator_approves_waits_executes_migrates_verifies_and_rolls_back() {
     robot.expect("Approvals 3/5 (3 needed)");
     robot.expect("executable in 1d 23:59");
 
-    // The wrong key at the wrong time: the dialog says why, and y signs nothing.
+    // An action that is not possible yet: the dialog says why, and `y` signs nothing.
     press_until(&robot, "x", "The timelock is not over");
     robot.expect("nothing can be signed");
     std::thread::sleep(Duration::from_millis(700));

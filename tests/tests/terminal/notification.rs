@@ -1,4 +1,4 @@
-//! When a timelock expires the desktop hears of it, once, also across restarts.
+//! The desktop is notified once when a timelock ends, also across restarts.
 use std::time::Duration;
 
 use e2e::{

@@ -1,4 +1,4 @@
-//! Whatever happens, the shell gets its terminal back; and no size of it does harm.
+//! The terminal is restored on every way out, and every terminal size is drawn without a panic.
 use std::time::Duration;
 
 use e2e::{
@@ -6,7 +6,8 @@ use e2e::{
     robot::{self, Robot, SCREEN_TIMEOUT},
 };
 
-/// What leaves the alternate screen, shows the cursor and stops mouse, paste and focus reports.
+/// Sequences that leave the alternate screen, show the cursor and stop mouse, paste and focus
+/// reports.
 const RESTORED: [&str; 2] = ["\x1b[?1049l", "\x1b[?25h"];
 
 fn start(chain: &Live, more: &[&str], size: (u16, u16)) -> Robot {
@@ -15,7 +16,7 @@ fn start(chain: &Live, more: &[&str], size: (u16, u16)) -> Robot {
     Robot::start(&robot::control_room(), &args, &[("CONTROL_ROOM_NOTIFY", "off")], size)
 }
 
-/// Every mode that was switched on has been switched off, the alternate screen exactly once.
+/// Checks that every mode was switched off again, the alternate screen exactly once.
 fn assert_restored(robot: &Robot) {
     let raw = String::from_utf8_lossy(&robot.raw()).into_owned();
     for code in RESTORED {
@@ -54,7 +55,7 @@ fn the_terminal_is_restored_on_quit_error_panic_and_signals() {
 }
 
 #[test]
-fn no_size_of_the_terminal_does_harm() {
+fn every_terminal_size_is_drawn_without_a_panic() {
     let chain = Live::start(2, 400, &[]);
     let mut robot = start(&chain, &[], (80, 24));
     robot.expect("#0");
@@ -90,7 +91,7 @@ fn a_terminal_that_is_too_small_signs_nothing() {
     for key in ["\x1bOQ", "a"] {
         robot.press(key);
     }
-    // About as long as a dialog takes to open: where there was one, `y` would find it.
+    // About as long as a dialog takes to open, so that `y` would reach one.
     std::thread::sleep(Duration::from_secs(2));
     robot.press("y");
     robot.resize(80, 24);
@@ -99,7 +100,8 @@ fn a_terminal_that_is_too_small_signs_nothing() {
     assert!(!screen.contains("Confirm ]"), "a dialog was opened:\n{screen}");
     robot.press("5");
     robot.expect("Sent transactions");
-    // The same vote, seen: what comes after it is that it was the first.
+    // The same vote at a readable size. It is the member's first vote, so the small terminal signed
+    // nothing.
     robot.press("1");
     robot.press("\x1bOQ");
     robot.expect("key member-2");
@@ -113,7 +115,7 @@ fn a_terminal_that_is_too_small_signs_nothing() {
 }
 
 #[test]
-fn a_store_that_takes_nothing_is_not_shown_as_fresh() {
+fn a_store_that_cannot_be_written_is_not_shown_as_fresh() {
     let chain = Live::start(2, 400, &[]);
     let mut robot = start(&chain, &[], (120, 30));
     robot.expect("#0");

@@ -1,6 +1,6 @@
-//! The toolchain that the programs are compiled with computes what the host computes. Runs the ELF
-//! of `tools/sbf/elf-selftest` in LiteSVM; the functions behind its instructions are compiled into this
-//! test as well, so each result has its expectation from the same source.
+//! The toolchain that compiles the programs gives the host's results. Runs the ELF of
+//! `tools/sbf/elf-selftest` in LiteSVM; its functions are compiled into this test as well, so each
+//! expected result comes from the same source.
 
 use std::{env, path::PathBuf};
 
@@ -27,14 +27,14 @@ const SYSTEM: Pubkey = Pubkey::from_str_const("11111111111111111111111111111111"
 /// Chain time in these tests.
 const NOW: i64 = 1_792_065_600;
 
-/// The program on a chain of its own, and somebody who pays.
+/// A chain with the program and a payer.
 struct Machine {
     svm: LiteSVM,
     payer: Keypair,
 }
 
-/// What an instruction came to: its logs when it failed.
-type Outcome = Result<TransactionMetadata, Vec<String>>;
+/// An instruction's result, with the logs of a failed one.
+type SendResult = Result<TransactionMetadata, Vec<String>>;
 
 impl Machine {
     fn new() -> Self {
@@ -49,7 +49,7 @@ impl Machine {
         Self { svm, payer }
     }
 
-    fn call(&mut self, name: &str, accounts: &[AccountMeta], arguments: &[&[u8]]) -> Outcome {
+    fn call(&mut self, name: &str, accounts: &[AccountMeta], arguments: &[&[u8]]) -> SendResult {
         let mut metas = vec![AccountMeta::new(self.payer.pubkey(), true)];
         metas.extend_from_slice(accounts);
         let data = [&discriminator("global", name)[..], &arguments.concat()].concat();
@@ -127,7 +127,7 @@ fn keys(list: &[Pubkey]) -> Vec<u8> {
 }
 
 #[track_caller]
-fn assert_refused(outcome: Outcome, reason: &str) {
+fn assert_refused(outcome: SendResult, reason: &str) {
     let logs = outcome.expect_err("the program should refuse");
     assert!(logs.iter().any(|log| log.contains(reason)), "no {reason:?} in {logs:#?}");
 }

@@ -243,7 +243,8 @@ fn what_was_done_is_said_once() {
     r.open('a').wait(600).keys("y");
     let ticket = r.model.job.as_ref().map(|j| j.ticket).unwrap();
     let summary = "Approve proposal 0 is confirmed in slot 9.".to_owned();
-    let receipt = Receipt { sent: vec![], summary: summary.clone(), failures: vec![] };
+    let receipt =
+        Receipt { sent: vec![], summary: summary.clone(), failures: vec![], subject: None };
     r.act(Action::Finished { ticket, result: Ok(receipt) });
     assert_eq!(r.said(), summary);
 }
@@ -317,6 +318,7 @@ fn progress_and_end_of_a_job_reach_the_screen() {
         sent: vec![],
         summary: "199 of 200 accounts migrated.".into(),
         failures: vec!["Account x is not eligible.".into()],
+        subject: None,
     };
     r.act(Action::Finished { ticket, result: Ok(receipt) });
     assert!(r.said().contains("199 of 200") && r.said().contains("Account x"), "{}", r.said());

@@ -18,9 +18,9 @@ use crate::{
 /// What an action is called where there is little room.
 pub(super) fn short(action: &Action) -> &'static str {
     match action {
-        Action::ConfigChange(_) => "multisig rules",
-        Action::TransferAuthority(_) => "handover",
-        Action::Dissolve => "multisig ends",
+        Action::ConfigChange(_) => "new rules",
+        Action::TransferAuthority(_) => "transfer",
+        Action::Dissolve => "dissolve",
     }
 }
 

@@ -45,7 +45,7 @@ fn model(status: ProposalStatus) -> Model {
 fn a_change_of_the_multisig_is_listed_voted_on_and_shown_in_full() {
     let mut model = model(ProposalStatus::Active);
     let seen = screen(&model, 160, 50);
-    assert!(seen.contains("#1") && seen.contains("multisig rules"), "{seen}");
+    assert!(seen.contains("#1") && seen.contains("new rules"), "{seen}");
     assert!(seen.contains("#0") && seen.contains("v1"), "the upgrade stays in the list");
     for id in [Id::Approve, Id::Reject, Id::Cancel] {
         assert_eq!(command(id).unwrap().enabled(&model), Ok(()), "{id:?}");

@@ -11,8 +11,8 @@ use anyhow::{Context as _, Result, ensure};
 /// The macro that every rule of the manager is written with.
 const MACRO: &str = "require!(";
 
-/// What a file with controls imports. Without this line it would use the macro of the same name in
-/// Anchor's prelude, which no mutation can switch off.
+/// The import of every file with controls. Without it the file would use the macro of the same name
+/// in Anchor's prelude, which no mutation can switch off.
 const IMPORT: &str = "use crate::runtime::require::require;";
 
 /// One rule of the manager.
@@ -26,14 +26,14 @@ pub struct Control {
     pub id: u32,
     /// The rule as it is written, in one line.
     pub rule: String,
-    /// What the program answers where it does not hold: the error's name.
+    /// Name of the error when the rule does not hold.
     pub error: String,
     /// How many controls of the same text stand before it in the file.
     pub nth: usize,
 }
 
 impl Control {
-    /// A name that stays when lines move: file, rule, and which of the same text it is.
+    /// A name that does not depend on line numbers: file, rule, and its number among equal rules.
     pub fn key(&self) -> String {
         let nth = if self.nth == 0 { String::new() } else { format!(" #{}", self.nth + 1) };
         format!("{}: {}{nth}", self.file.display(), self.rule)
@@ -83,7 +83,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
             }
         }
     }
-    // The macro's own file talks about it, and tests have no controls.
+    // The macro's own file mentions it in its docs, and tests have no controls.
     files.retain(|file| !file.ends_with("runtime/require.rs") && !file.ends_with("tests.rs"));
     files.sort();
     Ok(files)
@@ -111,7 +111,7 @@ fn in_file(file: &Path, text: &str) -> Result<Vec<Control>> {
     Ok(found)
 }
 
-/// What stands between an open parenthesis, which is behind us, and the one that closes it.
+/// The text up to the parenthesis that closes the one before `text`.
 fn enclosed(text: &str) -> Option<&str> {
     let mut depth = 1u32;
     for (at, byte) in text.bytes().enumerate() {

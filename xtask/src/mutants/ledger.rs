@@ -16,7 +16,7 @@ const HEAD: &str = "\
 # control <tab> killed <tab> test, or: control <tab> explained <tab> why no test can notice.
 ";
 
-/// What is known of one control.
+/// The result for one control.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// This test fails without it: `binary::test`.
@@ -25,14 +25,13 @@ pub enum Verdict {
     Explained(String),
 }
 
-/// What is known of all controls, by [`Control::key`].
+/// The results of all controls, by [`Control::key`].
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     verdicts: BTreeMap<String, Verdict>,
 }
 
 impl Ledger {
-    /// Where it is kept.
     pub fn path(root: &Path) -> PathBuf {
         root.join("programs/upgrade-manager/controls.tsv")
     }
@@ -65,12 +64,12 @@ impl Ledger {
         Ok(Self { verdicts })
     }
 
-    /// What is known of `control`.
+    /// The result for `control`.
     pub fn of(&self, control: &Control) -> Option<&Verdict> {
         self.verdicts.get(&control.key())
     }
 
-    /// Writes down what a run has shown.
+    /// Records the result of a run.
     pub fn set(&mut self, control: &Control, verdict: Option<Verdict>) {
         match verdict {
             Some(verdict) => self.verdicts.insert(control.key(), verdict),
@@ -78,13 +77,12 @@ impl Ledger {
         };
     }
 
-    /// Drops what is no control any more.
+    /// Drops results of controls that no longer exist.
     pub fn keep(&mut self, controls: &[Control]) {
         let keys: Vec<String> = controls.iter().map(Control::key).collect();
         self.verdicts.retain(|key, _| keys.contains(key));
     }
 
-    /// Writes it.
     pub fn write(&self, path: &Path) -> Result<()> {
         fs::write(path, self.text()).with_context(|| format!("cannot write {}", path.display()))
     }
@@ -108,7 +106,7 @@ mod tests {
     use crate::mutants::controls;
 
     #[test]
-    fn what_was_written_is_read_again() {
+    fn a_written_ledger_is_read_back() {
         let text =
             format!("{HEAD}a.rs: x\tkilled\tprogram_votes::a_test\nb.rs: y\texplained\tno\n");
         let ledger = Ledger::parse(&text).unwrap();

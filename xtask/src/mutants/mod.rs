@@ -5,7 +5,7 @@
 
 mod controls;
 mod ledger;
-mod suite;
+mod test_binaries;
 
 use std::{
     collections::VecDeque,
@@ -28,33 +28,33 @@ use crate::{
 };
 use controls::Control;
 use ledger::{Ledger, Verdict};
-use suite::{Suite, Surroundings};
+use test_binaries::{TestBinaries, TestEnv};
 
-/// What stands in front of the switch in the ELF: see the manager's `runtime/require.rs`.
+/// The bytes in front of the switch in the ELF: see the manager's `runtime/require.rs`.
 const MARK: &[u8] = b"control-switch:\0";
 
 /// The command.
 pub fn run(options: &Mutants) -> Result<ExitCode> {
     let progress = Progress::start();
-    let places = Paths::find()?;
-    let found = controls::find(&places.root.join("programs/upgrade-manager/src"))?;
+    let paths = Paths::find()?;
+    let found = controls::find(&paths.root.join("programs/upgrade-manager/src"))?;
     let chosen: Vec<Control> =
         found.iter().filter(|control| options.wants(&control.key())).cloned().collect();
     ensure!(!chosen.is_empty(), "no control's name contains {:?}", options.filters);
 
-    let toolchain = Toolchain::choose(&places, ToolchainChoice::Auto)?;
+    let toolchain = Toolchain::choose(&paths, ToolchainChoice::Auto)?;
     let programs = [&Program::PRODUCT[..], &Program::TEST, &[Program::ManagerMutants]].concat();
-    sbf::build(&places, &toolchain, &programs, &progress)?;
+    sbf::build(&paths, &toolchain, &programs, &progress)?;
     progress.say("compiling the tests");
-    let suite = Suite::build(&places)?;
-    let elf = fs::read(Program::ManagerMutants.elf_path(&places))
+    let tests = TestBinaries::build(&paths)?;
+    let elf = fs::read(Program::ManagerMutants.elf_path(&paths))
         .context("cannot read the manager's mutation build")?;
 
-    let path = Ledger::path(&places.root);
+    let path = Ledger::path(&paths.root);
     let known = Ledger::read(&path)?;
-    let run = Run { places: &places, suite: &suite, elf: &elf, known: &known, progress };
+    let run = Run { paths: &paths, tests: &tests, elf: &elf, known: &known, progress };
     run.baseline()?;
-    progress.say(&format!("{} controls, {} tests", chosen.len(), suite.len()));
+    progress.say(&format!("{} controls, {} tests", chosen.len(), tests.len()));
     let verdicts = run.all(&chosen)?;
 
     let mut ledger = Ledger::read(&path)?;
@@ -68,8 +68,8 @@ pub fn run(options: &Mutants) -> Result<ExitCode> {
 
 /// One run over all controls.
 struct Run<'a> {
-    places: &'a Paths,
-    suite: &'a Suite,
+    paths: &'a Paths,
+    tests: &'a TestBinaries,
     elf: &'a [u8],
     known: &'a Ledger,
     progress: Progress,
@@ -79,9 +79,9 @@ impl Run<'_> {
     /// With every control on, every test must pass: else a failure would prove nothing.
     fn baseline(&self) -> Result<()> {
         self.progress.say("every test with every control on");
-        let with = self.surroundings(0, 0)?;
-        for file in self.suite.files() {
-            let failed = self.suite.failures(file, &with)?;
+        let env = self.test_env(0, 0)?;
+        for file in self.tests.files() {
+            let failed = self.tests.failures(file, &env)?;
             if !failed.is_empty() {
                 bail!("with every control on, these fail: {}", failed.join(", "));
             }
@@ -100,7 +100,7 @@ impl Run<'_> {
                 let Some((at, control)) = next.and_then(|at| Some((at, controls.get(at)?))) else {
                     return Ok(());
                 };
-                let verdict = self.judge(control, worker)?;
+                let verdict = self.find_killer(control, worker)?;
                 let text = match &verdict {
                     Some(Verdict::Killed(test)) => format!("noticed by {test}"),
                     Some(Verdict::Explained(_)) => "explained".to_owned(),
@@ -125,25 +125,25 @@ impl Run<'_> {
 
     /// Which test fails without `control`: the one that did last time, else the unit tests, else
     /// those that name its error, else any.
-    fn judge(&self, control: &Control, worker: usize) -> Result<Option<Verdict>> {
-        let with = self.surroundings(control.id, worker)?;
+    fn find_killer(&self, control: &Control, worker: usize) -> Result<Option<Verdict>> {
+        let env = self.test_env(control.id, worker)?;
         let known = self.known.of(control);
         if let Some(Verdict::Killed(test)) = known
-            && self.suite.has(test)
-            && self.suite.fails(test, &with)?
+            && self.tests.has(test)
+            && self.tests.fails(test, &env)?
         {
             return Ok(known.cloned());
         }
-        if let Some(test) = self.suite.failures(suite::UNIT, &with)?.into_iter().next() {
+        if let Some(test) = self.tests.failures(test_binaries::UNIT, &env)?.into_iter().next() {
             return Ok(Some(Verdict::Killed(test)));
         }
-        for test in self.suite.naming(&control.error) {
-            if self.suite.fails(test, &with)? {
+        for test in self.tests.naming(&control.error) {
+            if self.tests.fails(test, &env)? {
                 return Ok(Some(Verdict::Killed(test.clone())));
             }
         }
-        for file in self.suite.files().filter(|file| *file != suite::UNIT) {
-            if let Some(test) = self.suite.failures(file, &with)?.into_iter().next() {
+        for file in self.tests.files().filter(|file| *file != test_binaries::UNIT) {
+            if let Some(test) = self.tests.failures(file, &env)?.into_iter().next() {
                 return Ok(Some(Verdict::Killed(test)));
             }
         }
@@ -152,18 +152,18 @@ impl Run<'_> {
     }
 
     /// A folder of ELFs in which control `off` is switched off.
-    fn surroundings(&self, off: u32, worker: usize) -> Result<Surroundings> {
-        let folder = self.places.elf().join(format!("mutants-{worker}"));
+    fn test_env(&self, off: u32, worker: usize) -> Result<TestEnv> {
+        let folder = self.paths.elf().join(format!("mutants-{worker}"));
         atomic_dir::create(&folder)?;
         let others = [&Program::PRODUCT[..], &Program::TEST].concat();
         for program in others.into_iter().filter(|p| *p != Program::UpgradeManager) {
             let to = folder.join(program.name()).with_extension("so");
-            link(&program.elf_path(self.places), &to)?;
+            link(&program.elf_path(self.paths), &to)?;
         }
         let manager = folder.join(Program::UpgradeManager.name()).with_extension("so");
         fs::write(&manager, switched(self.elf, off)?)
             .with_context(|| format!("cannot write {}", manager.display()))?;
-        Ok(Surroundings { elf: folder, off })
+        Ok(TestEnv { elf: folder, off })
     }
 }
 
@@ -180,13 +180,13 @@ fn link(from: &Path, to: &PathBuf) -> Result<()> {
 
 /// `elf` with control `off` switched off.
 fn switched(elf: &[u8], off: u32) -> Result<Vec<u8>> {
-    let places: Vec<usize> = elf
+    let positions: Vec<usize> = elf
         .windows(MARK.len())
         .enumerate()
         .filter_map(|(at, bytes)| (bytes == MARK).then_some(at))
         .collect();
-    let [at] = places[..] else {
-        bail!("the mutation build has {} switches instead of one", places.len());
+    let [at] = positions[..] else {
+        bail!("the mutation build has {} switches instead of one", positions.len());
     };
     let mut elf = elf.to_vec();
     let switch = elf.get_mut(at + MARK.len()..).and_then(|rest| rest.first_chunk_mut::<4>());

@@ -31,7 +31,7 @@ impl ElfFacts {
         if !elf.starts_with(b"\x7fELF\x02\x01") {
             bail!("it is not a 64-bit little-endian ELF");
         }
-        // A program that others depend on is linked for them, too, without its entrypoint.
+        // A crate that others depend on may have been linked without its entrypoint.
         if !elf.windows(ENTRYPOINT.len()).any(|name| name == ENTRYPOINT) {
             bail!("it has no entrypoint: is the feature `no-entrypoint` on?");
         }

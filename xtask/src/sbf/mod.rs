@@ -77,7 +77,8 @@ pub fn build(
         progress.say(&format!("building {}.so with {}", program.name(), toolchain.name()));
         let built = toolchain.compile(*program)?;
         ElfFacts::read(&built)?;
-        // The key goes first and comes last: a half-replaced pair never looks current.
+        // Removes the key first and writes it last, so that a half-replaced pair never looks
+        // current.
         match fs::remove_file(&stamp) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(error).with_context(|| format!("cannot remove {}", stamp.display()));

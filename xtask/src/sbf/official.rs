@@ -18,7 +18,8 @@ pub fn version() -> Result<String> {
 
 /// Compiles `program`; the ELF.
 pub fn compile(paths: &Paths, program: Program) -> Result<PathBuf> {
-    // A folder for each: the two layouts of one crate have the same file name.
+    // One folder for each program, because the two layouts of the demo vault have the same file
+    // name.
     let out = paths.sbf_target().join("solana-out").join(program.name());
     atomic_dir::remove(&out)?;
     atomic_dir::create(&out)?;

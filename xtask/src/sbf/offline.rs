@@ -86,8 +86,8 @@ pub const INLINE_THRESHOLD: u32 = 40;
 
 /// Compiles `program` with the toolchain of `key`; the ELF.
 pub fn compile(paths: &Paths, program: Program, key: &str) -> Result<PathBuf> {
-    // Cargo notices neither a changed linker nor std files that became older, and would take what
-    // another toolchain built for current.
+    // Cargo notices neither a changed linker nor older std files, and would reuse what another
+    // toolchain built.
     let target = paths.sbf_target().join("programs");
     if !atomic_dir::is_current(&target, key) {
         atomic_dir::replace(&target, key, |_| Ok(()))?;
@@ -125,7 +125,8 @@ fn link_flags(paths: &Paths) -> Vec<String> {
         format!("-Cllvm-args=--inline-threshold={INLINE_THRESHOLD}"),
         format!("-Clink-arg=--inline-threshold={INLINE_THRESHOLD}"),
         format!("-Clink-arg=--builtins={}", builtins.display()),
-        // Panic messages name files: without this machine's folders, and the same everywhere.
+        // Panic messages name files. The paths are remapped, so that the ELF does not depend on
+        // this machine.
         format!("--remap-path-prefix={}=.", paths.root.display()),
     ]
 }
@@ -141,7 +142,7 @@ fn cargo(paths: &Paths, target: &str, flags: &[String]) -> Command {
         .env("RUSTC_WRAPPER", "")
         .env("RUSTC_BOOTSTRAP", "1")
         .env("RUSTC_BOOTSTRAP_SYNTHETIC_TARGET", "1")
-        // Separated by a character that no path holds.
+        // The separator is a character that no path contains.
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
         .env("CARGO_PROFILE_RELEASE_PANIC", "abort")
         .env("CARGO_TARGET_DIR", paths.sbf_target().join(target));

@@ -190,14 +190,14 @@ impl Toolchain {
     fn rust_key(&self) -> Result<String> {
         let print = Fingerprint::default()
             .text(&RUST.text())
-            .folder(&self.paths.sbf_source("patches"), &[])?
+            .dir(&self.paths.sbf_source("patches"), &[])?
             .file(&self.paths.sbf_source("rust-wrapper.sh"))?;
         Ok(print.key())
     }
 
     fn ld_key(&self) -> Result<String> {
         let print = Fingerprint::default()
-            .folder(&self.paths.sbf_source("sbf-ld"), &["builtins", "target"])?
+            .dir(&self.paths.sbf_source("sbf-ld"), &["builtins", "target"])?
             .file(&self.paths.sbf_source("link-wrapper.sh"))?;
         Ok(print.key())
     }
@@ -205,7 +205,7 @@ impl Toolchain {
     fn builtins_key(&self) -> Result<String> {
         let print = Fingerprint::default()
             .text(&self.rust_key()?)
-            .folder(&self.paths.sbf_source("sbf-ld/builtins"), &["target"])?
+            .dir(&self.paths.sbf_source("sbf-ld/builtins"), &["target"])?
             .file(&self.paths.sbf_source("sbf-solana.json"))?
             .text(&offline::FLAGS.join(" "));
         Ok(print.key())

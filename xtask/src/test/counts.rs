@@ -40,7 +40,7 @@ pub fn run(tests: &mut Command) -> Result<Counts> {
     let mut counts = Counts::default();
     let mut reader = BufReader::new(output);
     let mut line = vec![];
-    // By bytes: what a test prints need not be text.
+    // Reads bytes, because a test may print invalid UTF-8.
     while reader.read_until(b'\n', &mut line).context("cannot read from cargo test")? > 0 {
         let text = String::from_utf8_lossy(&line);
         print!("{text}");

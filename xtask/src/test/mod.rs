@@ -104,7 +104,7 @@ fn every_step(options: &Test, seed: Seed, steps: &mut Steps) -> Result<Counts> {
 
 /// `cargo test` of the crate with a lock of its own that runs the ELFs on a bank.
 fn bank_tests(paths: &Paths, options: &Test) -> Command {
-    // From its own folder: cargo reads the crate's settings only there.
+    // Runs in the crate's folder, because cargo reads its `.cargo/config.toml` only there.
     let mut tests = command::cargo(&paths.root.join(BANK), &paths.bank_target());
     tests.args(["test", "--locked", "--no-fail-fast"]).env("CONTROL_ROOM_ELF_DIR", paths.elf());
     select(&mut tests, options);
@@ -114,7 +114,7 @@ fn bank_tests(paths: &Paths, options: &Test) -> Command {
 /// `cargo test` of the whole workspace, with the variables that tell it where ELFs, binaries and Postgres are.
 fn workspace_tests(paths: &Paths, options: &Test, seed: Seed, postgres: &str) -> Command {
     let cargo = command::cargo(&paths.root, &paths.target());
-    // The session bus wraps cargo: its own environment changes come from the command it wraps.
+    // `dbus-run-session` wraps cargo, so folder and environment are copied from the cargo command.
     let mut tests = Command::new("dbus-run-session");
     tests.arg("--").arg(cargo.get_program());
     tests.args(["test", "--workspace", "--locked", "--no-fail-fast"]).current_dir(&paths.root);
@@ -135,7 +135,7 @@ fn workspace_tests(paths: &Paths, options: &Test, seed: Seed, postgres: &str) ->
     tests
 }
 
-/// Which tests run, as arguments for the test binaries, and how often they try a property.
+/// Which tests run, as arguments for the test binaries, and the number of cases of a property test.
 fn select(cargo: &mut Command, options: &Test) {
     cargo.arg("--");
     if options.long {

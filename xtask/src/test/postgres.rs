@@ -95,7 +95,8 @@ impl Postgres {
         if durable {
             command.arg("durable");
         }
-        // A group of its own: Ctrl-C is for this process, whose end the guard notices.
+        // A separate process group, so that Ctrl-C reaches only this process. The guard notices its
+        // end.
         command.process_group(0).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());
         if let Some(user) = user {
             command.uid(user.uid).gid(user.gid);
@@ -118,7 +119,7 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         drop(self.signal.take());
-        // An error changes nothing: the guard cleans up whether or not anything waits for it.
+        // The guard cleans up even if waiting for it fails.
         let _ = self.guard.wait();
     }
 }

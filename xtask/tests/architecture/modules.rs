@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_tests_import_makes_no_arrow() {
+    fn an_import_in_a_test_module_makes_no_arrow() {
         let files = [
             ("", "#[cfg(test)]\nmod fixtures;"),
             ("a", "use crate::b::X;"),

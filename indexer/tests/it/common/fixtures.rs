@@ -2,21 +2,21 @@
 use anchor_lang::AccountSerialize;
 use indexer::{Update, account::decode};
 use solana_pubkey::Pubkey;
-use upgrade_manager::state::{
-    AccountBackup, AccountStatus, AccountVersion, Action, Ballot, BufferAttestation, BufferRole,
-    Choice, Counters, GovernanceProposal, GovernanceTerms, LenRange, Manifest, Member,
-    MultisigConfig, Phase, PinnedElf, ProgramUpgradeState, ProposalKind, ProposalStatus, Source,
-    Terms, TypeRule, UpgradeProposal, Vote, role,
+pub use upgrade_manager::fixtures::key;
+use upgrade_manager::{
+    fixtures,
+    state::{
+        AccountBackup, AccountStatus, AccountVersion, Action, Ballot, BufferAttestation,
+        BufferRole, Choice, Counters, GovernanceProposal, GovernanceTerms, LenRange, Manifest,
+        MultisigConfig, MultisigRules, PinnedElf, ProgramUpgradeState, ProposalStatus, Source,
+        Terms, TypeRule, UpgradeProposal, Vote,
+    },
 };
 
 /// The zero run, which may write before the first run of a store.
 pub const RUN: indexer::Run = indexer::Run { id: 0, snapshot_slot: 0, root_slot: 0 };
 
 pub const PROGRAM_ID: Pubkey = upgrade_manager::ID;
-
-pub fn key(n: u8) -> Pubkey {
-    Pubkey::new_from_array([n; 32])
-}
 
 pub fn bytes(account: &impl AccountSerialize) -> Vec<u8> {
     let mut out = vec![];
@@ -25,110 +25,64 @@ pub fn bytes(account: &impl AccountSerialize) -> Vec<u8> {
 }
 
 pub fn multisig() -> MultisigConfig {
+    let rules =
+        MultisigRules { threshold: 2, guardian: Some(key(7)), ..fixtures::rules((1..=3).map(key)) };
     MultisigConfig {
-        layout: 1,
-        bump: 255,
-        create_key: key(9),
-        config_epoch: 3,
-        threshold: 2,
-        open_cap: 2,
-        allow_durable_nonce: false,
-        timelock_floor: 172_800,
-        timelock: 172_800,
-        execution_window: 86_400,
-        rollback_window: 604_800,
-        treasury: key(8),
         next_proposal: 1,
-        members: (1..=3).map(|n| Member { key: key(n), roles: role::ALL, open: 0 }).collect(),
-        payer: key(1),
-        guardian: Some(key(7)),
-        squads: None,
-        paused_until: 0,
-        pause_again: 0,
-        unpause_votes: 0,
         programs: 1,
         open_proposals: 1,
-        critical: false,
-        dissolved: false,
-        reserved: [0; 32],
+        ..MultisigConfig::new(rules, (key(9), 255), key(1), 3).unwrap()
+    }
+}
+
+fn terms() -> Terms {
+    let elf = |n| PinnedElf { len: 900, trimmed_len: 880, ..fixtures::elf(n) };
+    let range = LenRange { min: 60, max: 90 };
+    let rule = TypeRule {
+        discriminator: [3; 8],
+        old_len: range,
+        new_len: range,
+        ..fixtures::type_rule(60, 90)
+    };
+    Terms {
+        multisig: key(40),
+        config_epoch: 3,
+        program: key(50),
+        program_data: key(51),
+        upgrade: elf(70),
+        rollback: elf(71),
+        type_rules: vec![rule],
+        manifest: Manifest { root: [4; 32], count: 200 },
+        source: Source { link: "https://example.org/r".into(), ..Source::default() },
+        ..fixtures::terms(1_710_000_000)
     }
 }
 
 pub fn program(version: u16) -> ProgramUpgradeState {
     ProgramUpgradeState {
-        layout: 1,
         bump: 254,
         authority_bump: 253,
         migrator_bump: 252,
-        multisig: key(40),
-        program: key(50),
-        program_data: key(51),
         version,
         elf_hash: [7; 32],
-        previous_version: 1,
         previous_elf_hash: [6; 32],
-        phase: Phase::Steady,
-        live_proposal: Some(key(60)),
-        roll_forward: None,
-        last_executed: None,
         executed_slot: 5,
         executed_at: 1_700_000_000,
         counters: Counters { total: 200, migrated: 3, ..Counters::default() },
         payer: key(1),
-        reserved: [0; 64],
+        ..fixtures::program_state(&terms(), key(60))
     }
 }
 
 pub fn proposal(status: ProposalStatus) -> UpgradeProposal {
-    let elf = |n: u8| PinnedElf { buffer: key(n), len: 900, trimmed_len: 880, sha256: [n; 32] };
-    let range = LenRange { min: 60, max: 90 };
+    let by = (key(1), key(1));
+    let made = UpgradeProposal::new(terms(), 251, by, &multisig(), 1_700_000_000).unwrap();
+    let vote = Vote { member: key(2), choice: Choice::Approve, at: 1_700_000_100 };
     UpgradeProposal {
-        layout: 1,
-        bump: 251,
         status,
-        proposer: key(1),
-        payer: key(1),
-        proposed_at: 1_700_000_000,
         digest: [5; 32],
-        terms: Terms {
-            kind: ProposalKind::Upgrade,
-            id: 0,
-            genesis_hash: [1; 32],
-            multisig: key(40),
-            config_epoch: 3,
-            program: key(50),
-            program_data: key(51),
-            upgrade: elf(70),
-            rollback: elf(71),
-            spill: key(8),
-            from_version: 1,
-            oldest_version: 1,
-            to_version: 2,
-            type_rules: vec![TypeRule {
-                discriminator: [3; 8],
-                version_offset: 8,
-                version_width: 2,
-                old_len: range,
-                new_len: range,
-                flags: 0,
-            }],
-            manifest: Manifest { root: [4; 32], count: 200 },
-            expires_at: 1_710_000_000,
-            source: Source { link: "https://example.org/r".into(), ..Source::default() },
-        },
-        ballot: Ballot {
-            votes: vec![Vote { member: key(2), choice: Choice::Approve, at: 1_700_000_100 }],
-            ..Ballot::default()
-        },
-        approved_at: 0,
-        approved_slot: 0,
-        eta: 0,
-        window_end: 0,
-        executed_at: 0,
-        executed_slot: 0,
-        rollback_until: 0,
-        rollback_approved_at: 0,
-        reserved: [0; 32],
+        ballot: Ballot { votes: vec![vote], ..Ballot::default() },
+        ..made
     }
 }
 

@@ -77,8 +77,9 @@ impl AccountBackup {
 #[cfg(test)]
 mod tests {
     use super::super::ProposalStatus;
-    use super::super::lifecycle::tests::{key, proposal, state};
+    use super::super::lifecycle::tests::{proposal, state};
     use super::*;
+    use crate::fixtures::key;
 
     /// The program of `proposal`, executed last, and the proposal at `status`, its window until
     /// 100.

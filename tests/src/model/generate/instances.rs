@@ -1,4 +1,4 @@
-//! What could be done of every kind, whether the model takes it now or not.
+//! Operations of every kind, whether the model accepts them now or not.
 use super::{
     super::{
         Model,
@@ -132,14 +132,14 @@ pub(super) fn executor(model: &Model, multisig: MultisigId, mut dice: Dice) -> P
     dice.pick(&all).unwrap_or(0)
 }
 
-/// Moments that matter, each with the second before and after it.
+/// The times at which a rule changes its answer, each with the second before and after it.
 fn times(model: &Model, dice: &mut Dice) -> Vec<Op> {
     let now = model.now;
     let mut moments = vec![now.time + 60, now.time + i64::from(HOUR)];
     for proposal in model.proposals.values() {
         let voting = proposal.voting();
         if voting.status.is_voting() {
-            // Mostly to the next thing that can happen, rarely past the end of it all.
+            // Mostly to the eta, rarely past the expiry.
             moments.extend([voting.eta; 4]);
             moments.push(voting.window_end);
             if dice.chance(20) {
@@ -284,7 +284,7 @@ fn votes(model: &Model, kind: Kind) -> Vec<Call> {
     each_proposal(model, |on, by| {
         vec![match kind {
             Kind::Approve => {
-                // More approvals than it takes are rare without this.
+                // Keeps approvals beyond the threshold rare.
                 let voting = model.proposals.get(&on).map(Proposal::voting);
                 if voting.is_some_and(|c| c.status == Status::Timelocked && by > 4) {
                     return vec![];

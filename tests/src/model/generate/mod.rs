@@ -1,5 +1,6 @@
-//! Makes sequences: mostly what the model says is possible now, weighted towards what brings a
-//! proposal on, with a share of what must be refused. Knows the model only; the chain comes later.
+//! Makes sequences: mostly operations that the model accepts now, weighted towards those that
+//! advance a proposal, and a share of operations that must be refused. Uses only the model, no
+//! chain.
 mod instances;
 mod moves;
 mod rules;
@@ -22,7 +23,6 @@ const DAY: u32 = 24 * HOUR;
 pub struct Dice(pub u64);
 
 impl Dice {
-    /// The next.
     pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -36,7 +36,7 @@ impl Dice {
         usize::try_from(self.roll() % (n.max(1) as u64)).unwrap_or(0)
     }
 
-    /// In `percent` of a hundred cases.
+    /// True in `percent` of a hundred cases.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
@@ -47,7 +47,7 @@ impl Dice {
     }
 }
 
-/// What kinds of steps there are, and how often one comes up among those that are possible.
+/// The kinds of steps, each with its weight among those that are possible.
 const KINDS: [(Kind, u64); 33] = [
     (Kind::Time, 14),
     (Kind::Users, 5),
@@ -131,7 +131,7 @@ pub fn next(model: &mut Model, before: &[Op], dice: &mut Dice) -> Op {
     }
 }
 
-/// Something that the model takes now.
+/// An operation that the model accepts now.
 fn possible(model: &mut Model, dice: &mut Dice) -> Op {
     let mut kinds = KINDS.to_vec();
     while !kinds.is_empty() {
@@ -152,7 +152,7 @@ fn possible(model: &mut Model, dice: &mut Dice) -> Op {
     Op::Pass { seconds: 60, slots: 150 }
 }
 
-/// Something that somebody could try, whoever it is.
+/// An operation by anybody, accepted or not.
 fn any(model: &mut Model, dice: &mut Dice) -> Op {
     for _ in 0..8 {
         let (kind, _) = KINDS[dice.below(KINDS.len())];
@@ -167,7 +167,7 @@ fn any(model: &mut Model, dice: &mut Dice) -> Op {
     possible(model, dice)
 }
 
-/// Another actor, another digest, a durable nonce.
+/// Changes the actor or the digest, or puts a durable nonce in front.
 fn spoil(call: &mut Call, dice: &mut Dice) {
     if dice.chance(55)
         && let Some(actor) = call.actor()
@@ -216,7 +216,7 @@ fn spoil(call: &mut Call, dice: &mut Dice) {
     }
 }
 
-/// Something possible, but one account is another, or a signature is missing.
+/// An operation that the model accepts, with one account replaced or a signature missing.
 fn twisted(model: &mut Model, dice: &mut Dice) -> Op {
     let mut op = possible(model, dice);
     for _ in 0..6 {

@@ -1,4 +1,5 @@
-//! Batches of accounts: those that a kind of step is for, some of them, and one that it may not be for.
+//! Batches of accounts: all that a kind of step applies to, some of them, and one to which it may
+//! not apply.
 use super::{
     super::{
         Model,

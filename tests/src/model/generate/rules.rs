@@ -1,10 +1,10 @@
-//! Rules of multisigs: the usual ones, and something else than before.
+//! Rules of multisigs: the usual ones, and changes of them.
 use super::{
     super::op::{Call, GUARD, MultisigId, POOL, Person, Rules, SECOND_GUARD, TREASURY, ZERO},
     DAY, Dice, HOUR,
 };
 
-/// A usual multisig of five: four vote and three of them decide, not all propose or execute.
+/// The usual multisig of five: four vote, the threshold is three, not all propose or execute.
 pub fn usual(multisig: MultisigId) -> Rules {
     let (first, roles) = if multisig == 0 { (0, [7, 3, 7, 6, 4]) } else { (2, [7, 6, 7, 2, 5]) };
     Rules {
@@ -30,7 +30,7 @@ pub(super) fn create_multisig(multisig: MultisigId, dice: &mut Dice) -> Call {
     Call::CreateMultisig { multisig, rules }
 }
 
-/// Something else than before: mostly possible, sometimes not.
+/// A change of `rules`: mostly valid, sometimes not.
 pub(super) fn vary(rules: &mut Rules, dice: &mut Dice) {
     let who = dice.below(usize::from(POOL)) as Person;
     let roles = [7, 7, 6, 3, 2, 1, 5, 4][dice.below(8)];

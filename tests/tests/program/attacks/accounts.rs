@@ -1,5 +1,5 @@
-//! Attacks with accounts: another one, a lookalike, one twice, one too few, one too many. Over 400
-//! lines, because the list of accounts that may be another one belongs beside the test that reads it.
+//! Attacks with accounts: another one, a lookalike, duplicates, too few, too many. Longer than 400
+//! lines, because the list of accounts that may be replaced belongs beside the test that reads it.
 use std::collections::BTreeMap;
 
 use e2e::{
@@ -23,7 +23,7 @@ use upgrade_manager::{error::ManagerError, instructions::RestoreItem, seeds};
 
 /// Why an instruction with an account that may be absent does not need the manager twice.
 const ABSENT: &str = "an absent account is told by the manager's own address, which is there";
-/// Accounts that may be another one, and why that is no attack: instruction, account, reason.
+/// Accounts that may be replaced, and why that is no attack: instruction, account, reason.
 const OPEN: [(&str, &str, &str); 30] = [
     (
         "create_multisig",
@@ -65,8 +65,7 @@ fn is_open(case: &Case, slot: &str) -> bool {
     OPEN.iter().any(|(name, open, _)| *name == case.name && *open == slot)
 }
 
-/// Whether an account in the wrong place was refused for that, and not for something that the
-/// manager or the target fell over later.
+/// Whether the error is about the replaced account, and not one that manager or target meet later.
 fn refused_for_the_account(refused: &Refused, attempt: &Attempt) -> bool {
     use ManagerError as E;
     if attempt.what == "no signature" {
@@ -163,7 +162,7 @@ fn other_bumps(seeds: &[&[u8]]) -> Vec<Pubkey> {
 }
 
 #[test]
-fn attack_02_addresses_of_another_bump_and_seeds_that_read_like_others() {
+fn attack_02_non_canonical_bumps_and_colliding_seeds() {
     let (own, id) = (demo_vault::ID, 0u64.to_le_bytes());
     for case in cases::all() {
         let w = &case.world;
@@ -231,13 +230,13 @@ fn attack_02_addresses_of_another_bump_and_seeds_that_read_like_others() {
 }
 
 #[test]
-fn attack_17_another_program_in_the_place_of_loader_system_or_target() {
+fn attack_17_another_program_in_place_of_loader_system_program_or_target() {
     let (loader, system) =
         (upgrade_manager::external::loader::ID, solana_system_interface::program::ID);
     let mut tried = 0;
     for case in cases::all() {
         let mut w = case.world.clone();
-        // A program of somebody's own that does whatever it is told.
+        // An attacker's program that does what its instruction data say.
         let impostor = key("impostor");
         loader::deploy(&mut w.chain, &impostor, &key("dev"), elf::hostile(), 100_000);
         let target = case.name.ends_with("_accounts").then_some(demo_vault::ID);
@@ -251,7 +250,7 @@ fn attack_17_another_program_in_the_place_of_loader_system_or_target() {
                 println!("{}: {fake} for {called}", case.name);
                 let ix = swap(&case.instruction, &called, &fake);
                 let error = if called == system {
-                    // Anchor's, which knows the system program.
+                    // Anchor's error: its account type checks the system program's address.
                     3008
                 } else if called == loader {
                     ManagerError::WrongProgram.into()
@@ -264,7 +263,7 @@ fn attack_17_another_program_in_the_place_of_loader_system_or_target() {
         w.would_pass(&[case.instruction.clone()], &borrowed(&case.signers));
     }
     assert!(tried > 20, "{tried}");
-    // A program that only looks like one of the loader's.
+    // An account with the bytes of a program of the loader, under another owner.
     let mut w = World::at(Stage::Multisig);
     let mut lookalike = w.chain.account(&demo_vault::ID).unwrap();
     (lookalike.owner, lookalike.executable) = (address("stranger"), false);
@@ -288,7 +287,7 @@ fn attack_17_another_program_in_the_place_of_loader_system_or_target() {
 }
 
 #[test]
-fn attack_18_instructions_and_actions_that_the_manager_does_not_have() {
+fn attack_18_unknown_instructions_and_actions() {
     for case in cases::all() {
         let mut w = case.world.clone();
         let signers = borrowed(&case.signers);
@@ -341,7 +340,7 @@ fn batch(case: &Case) -> Option<(usize, usize)> {
 }
 
 #[test]
-fn attack_24_one_account_twice_in_a_batch() {
+fn attack_24_duplicate_account_in_a_batch() {
     let mut tried = 0;
     for case in cases::all() {
         let Some((head, stride)) = batch(&case) else { continue };
@@ -373,14 +372,14 @@ fn attack_24_one_account_twice_in_a_batch() {
 }
 
 #[test]
-fn attack_25_lists_of_accounts_that_are_short_long_mixed_or_sign_too_much() {
+fn attack_25_account_lists_too_short_too_long_mixed_or_with_extra_signers() {
     for case in cases::all() {
         let (mut w, signers) = (case.world.clone(), borrowed(&case.signers));
         let len = case.instruction.accounts.len();
         for i in 0..len {
             let mut ix = case.instruction.clone();
             ix.accounts.remove(i);
-            // Whoever signed there need not sign any more.
+            // The replaced account's key need not sign any more.
             let left: Vec<_> = signers.iter().copied().filter(|s| asks(&ix, s)).collect();
             println!("{}: without account {i}", case.name);
             w.refused(&[ix], &keys(&left).iter().collect::<Vec<_>>());
@@ -423,11 +422,11 @@ fn attack_25_lists_of_accounts_that_are_short_long_mixed_or_sign_too_much() {
                 assert!(named.contains(&code), "{}: {refused:?}", case.name);
             }
         }
-        // What must be written and is not passed as writable cannot be written.
+        // The runtime stops a write to an account that is not passed as writable.
         for i in 0..len {
             let mut ix = case.instruction.clone();
             if ix.accounts[i].is_writable && batch(&case).is_some_and(|(head, _)| i >= head) {
-                // A wallet that comes twice is writable when it is in one place.
+                // An account that is passed twice is writable when one of its entries is.
                 let key = ix.accounts[i].pubkey;
                 let same = ix.accounts.iter_mut().filter(|m| m.pubkey == key);
                 same.for_each(|m| m.is_writable = false);

@@ -1,10 +1,10 @@
-//! Attacks on the code: other bytes, another buffer, a way back that leads nowhere.
+//! Attacks on the code: other bytes, another buffer, an unusable rollback buffer.
 use backend::instructions as ix;
 use e2e::{
     attack::{swap, twin::Twin},
     elf,
     keys::{address, key},
-    world::{DECIDING, ROLLBACK_WINDOW, Stage, World},
+    world::{APPROVERS, ROLLBACK_WINDOW, Stage, World},
 };
 use solana_loader_v3_interface::instruction::{set_buffer_authority, upgrade, write};
 use solana_pubkey::Pubkey;
@@ -42,8 +42,8 @@ fn attack_10_other_bytes_than_those_that_were_voted_for() {
         }
         w.attack(ManagerError::WrongAccount, &[swap(&execute, &from, &to)], &["dan"]);
     }
-    // No instruction changes a frozen buffer. Should a loader ever learn one that does: a byte in
-    // the middle, the first, the last, one more, one less.
+    // No instruction changes a frozen buffer. If a future loader had one, the manager must still
+    // refuse: a changed byte in the middle, the first, the last, one byte more, one less.
     let (at, end) = (buffer(&w, "upgrade"), elf::v2().len());
     let last = backend::elf::trimmed(elf::v2()).len() + 37 - 1;
     type Change<'a> = (&'a str, ManagerError, &'a dyn Fn(&mut Vec<u8>));
@@ -63,8 +63,8 @@ fn attack_10_other_bytes_than_those_that_were_voted_for() {
     }
     w.passes(&[execute.clone()], &["dan"]);
 
-    // Closed, made again at the same address with other bytes, frozen and attested again: what is
-    // known of the new one is bound to no proposal.
+    // The buffer is closed, made again at the same address with other bytes, frozen and attested:
+    // the new attestation is pinned by no proposal.
     let mut w = World::at(Stage::Attested);
     let close = w.close_buffer_ix("dev", "upgrade");
     w.passes(&[close], &["dev"]);
@@ -73,7 +73,7 @@ fn attack_10_other_bytes_than_those_that_were_voted_for() {
     let mut w = World::at(Stage::Ready);
     let cancelled = {
         let mut w = w.clone();
-        for member in DECIDING {
+        for member in APPROVERS {
             let cancel = w.cancel_ix(member);
             w.passes(&[cancel], &[member]);
         }
@@ -98,13 +98,14 @@ fn attest_hash(w: &World) -> [u8; 32] {
 fn attack_11_a_buffer_that_its_uploader_can_still_change() {
     let mut w = World::at(Stage::Attested);
     let (who, dev) = (["anna", "payer"], address("dev"));
-    // Never frozen: nothing is known of it.
+    // Never frozen: it has no attestation.
     w.upload("mine", elf::v2());
     for (up, back) in [("mine", "rollback"), ("upgrade", "mine")] {
         let propose = w.propose_with_ix("anna", w.propose_args(), up, back);
         w.attack(ManagerError::WrongAccount, &[propose], &who);
     }
-    // Known, but with its authority moved by force: at attestation, proposal and execution.
+    // Attested, but with its authority changed directly in its bytes: at attestation, proposal and
+    // execution.
     let back_to_dev = |w: &mut World, name: &str| {
         let at = buffer(w, name);
         w.chain.tamper(&at, |data| data[5..37].copy_from_slice(dev.as_ref()));
@@ -153,7 +154,7 @@ fn attack_11_a_buffer_that_its_uploader_can_still_change() {
             w.attack(ManagerError::WrongAccount, &[ix], &who);
         }
     }
-    // Somebody freezes what is not theirs, or what is no buffer at all.
+    // A freeze by a key that is not the authority, or of an account that is no buffer.
     w.upload("second", elf::v2());
     let freeze = w.freeze_ix("second", BufferRole::Upgrade);
     let theft = swap(&freeze, &dev, &address("stranger"));
@@ -170,7 +171,7 @@ fn attack_11_a_buffer_that_its_uploader_can_still_change() {
 }
 
 #[test]
-fn attack_32_a_way_back_that_is_poisoned_or_gone() {
+fn attack_32_a_wrong_or_missing_rollback_buffer() {
     // One byte differs; a byte more; a byte less; other code; a copy that could not be deployed.
     let live = elf::v1();
     let end = backend::elf::trimmed(live).len();
@@ -221,7 +222,8 @@ fn attack_32_a_way_back_that_is_poisoned_or_gone() {
     }
     w.would_pass(&[w.propose_ix("anna", w.propose_args())], &who);
 
-    // Changed by force after the vote: not executed, so that there always is a way back.
+    // Rollback buffer changed after the vote: the upgrade is not executed, so a rollback is always
+    // possible.
     let mut w = World::at(Stage::Ready);
     let (at, execute) = (buffer(&w, "rollback"), w.execute_ix("dan"));
     for change in [37 + 4096, 37 + end - 1] {
@@ -241,7 +243,7 @@ fn attack_32_a_way_back_that_is_poisoned_or_gone() {
     replaced.attack(ManagerError::RollbackNotLive, &[execute.clone()], &["dan"]);
     w.passes(&[execute], &["dan"]);
 
-    // And it stays to the end of the window, whoever asks.
+    // Nobody can close it before the rollback window ends.
     let close = |w: &World, who: &str| w.close_buffer_ix(who, "rollback");
     for stage in [Stage::Proposed, Stage::Ready, Stage::Executed, Stage::Completed] {
         let mut w = World::at(stage);
@@ -257,9 +259,9 @@ fn attack_32_a_way_back_that_is_poisoned_or_gone() {
     let back = w.clone();
     w.chain.pass(i64::from(ROLLBACK_WINDOW) + 1);
     w.would_pass(&[close(&w, "stranger")], &["stranger"]);
-    // What was voted back keeps its bytes for as long as it takes, and takes no others.
+    // An approved rollback keeps its buffer without a time limit, and accepts no other buffer.
     let mut w = back;
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.restore_all();
     w.chain.pass(i64::from(ROLLBACK_WINDOW) * 10);
     let late = close(&w, "dev");
@@ -279,7 +281,7 @@ fn attack_32_a_way_back_that_is_poisoned_or_gone() {
 }
 
 #[test]
-fn attack_34_a_program_stretched_until_nothing_fits_a_transaction() {
+fn attack_34_a_program_extended_to_ten_mebibytes() {
     const MAX_ACCOUNT_LEN: usize = 10 * 1024 * 1024;
     for stage in [Stage::Ready, Stage::Executed] {
         let mut w = World::at(stage);
@@ -288,7 +290,7 @@ fn attack_34_a_program_stretched_until_nothing_fits_a_transaction() {
         let (what, ix) = match stage {
             Stage::Ready => ("execute_upgrade (10 MiB)", w.execute_ix("dan")),
             _ => {
-                w.vote_rollback(&DECIDING, false);
+                w.vote_rollback(&APPROVERS, false);
                 ("rollback_program (10 MiB)", w.rollback_ix("dan"))
             }
         };

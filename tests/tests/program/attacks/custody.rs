@@ -1,4 +1,5 @@
-//! Attacks on what stands above a multisig: the manager itself, the programs it holds, its guardian.
+//! Attacks on the manager's own upgrade, on the programs that a multisig holds, and by its
+//! guardian.
 use backend::instructions::{self as ix, ProposalKeys};
 use e2e::{
     attack::{SIGNER_MISSING, approve, decide, propose_by, swap},
@@ -6,8 +7,9 @@ use e2e::{
     keys::{address, key},
     loader,
     verbs::trimmed_len,
-    world::{DECIDING, MEMBERS, ROLLBACK_WINDOW, Stage, TIMELOCK, World, type_rule},
+    world::{APPROVERS, MEMBERS, ROLLBACK_WINDOW, Stage, TIMELOCK, World},
 };
+use sandbox::scenario::vaults::type_rule;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use upgrade_manager::{
@@ -28,7 +30,7 @@ fn transfer(new_authority: &Pubkey) -> Transfer {
     Transfer { program: demo_vault::ID, program_data, new_authority: *new_authority }
 }
 
-/// A world whose multisig may decide about the manager itself, after `change`.
+/// A world whose multisig has rules strict enough to hold the manager itself, after `change`.
 fn critical(change: impl FnOnce(&mut MultisigRules)) -> World {
     World::with_multisig(|r| {
         (r.threshold, r.timelock_floor, r.timelock) = (4, 7 * DAY, 7 * DAY);
@@ -80,7 +82,7 @@ fn attack_19_the_manager_upgrades_itself_like_any_program() {
     let register = register_manager(&w);
     w.passes(&[register], &["dev", "payer"]);
     assert!(w.config().critical);
-    // The policy stays as strict as long as the manager is in the multisig's care.
+    // The multisig's rules stay this strict while it holds the manager.
     for change in too_weak {
         let mut rules = w.config().rules();
         change(&mut rules);
@@ -102,7 +104,7 @@ fn attack_19_the_manager_upgrades_itself_like_any_program() {
     w.passes(&[propose(plain)], &["anna", "payer"]);
     let proposal = |w: &World| -> UpgradeProposal { w.chain.read(&keys.proposal) };
     let digest = proposal(&w).digest;
-    for member in DECIDING {
+    for member in APPROVERS {
         w.passes(&[ix::approve(&address(member), &keys, digest)], &[member]);
     }
     let execute = ix::execute_upgrade(&address("dan"), &proposal(&w).terms, None);
@@ -135,7 +137,7 @@ fn attack_19_the_manager_upgrades_itself_like_any_program() {
     let run = w.chain.ok(&[execute], &[&key("dan")]);
     assert_eq!(e2e::world::events(&run).len(), 1, "told before the new code is in place");
     w.chain.next_slot();
-    // The guardian alone does not bring the manager back, members do.
+    // The guardian alone cannot roll the manager back; members can.
     let digest = proposal(&w).digest;
     let vote = |who: &str| ix::approve_rollback(&address(who), &keys, digest, false);
     w.attack(E::CriticalPolicy, &[vote("guardian")], &["guardian"]);
@@ -147,7 +149,7 @@ fn attack_19_the_manager_upgrades_itself_like_any_program() {
 }
 
 #[test]
-fn attack_20_the_upgrade_authority_goes_where_nobody_wants_it() {
+fn attack_20_upgrade_authority_to_another_recipient() {
     use ManagerError as E;
     let own = demo_vault::ID;
     let (data, holder) = (ix::program_data_address(&own), seeds::authority(&own).0);
@@ -180,7 +182,7 @@ fn attack_20_the_upgrade_authority_goes_where_nobody_wants_it() {
             d[10..42].copy_from_slice(other.as_ref());
         });
         let closed = swap(&swap(&close, &rollback, &other), &from, &to);
-        // What is no buffer is left alone; its record goes.
+        // An account that is no buffer is not touched; only its attestation is closed.
         let before = w.chain.account(&other);
         let outcome = w.chain.send(&[closed], &[&key("stranger")]);
         assert_eq!(w.chain.account(&other), before, "{outcome:?}");
@@ -208,7 +210,7 @@ fn attack_20_the_upgrade_authority_goes_where_nobody_wants_it() {
     w.attack(E::WrongAccount, &[foreign], &["anna", "payer"]);
     let at = decide(&mut w, Action::TransferAuthority(good));
     let execute = w.execute_transfer_ix("dan", at);
-    // Another than the one that was voted for, or without its signature.
+    // Another recipient than the approved one, or without the recipient's signature.
     let theft = swap(&execute, &heir, &address("stranger"));
     w.attack(E::NewAuthority, &[theft], &["dan", "stranger"]);
     let mut unsigned = execute.clone();
@@ -244,7 +246,7 @@ fn attack_20_the_upgrade_authority_goes_where_nobody_wants_it() {
 }
 
 #[test]
-fn attack_31_a_guardian_that_does_more_than_guard() {
+fn attack_31_the_guardian_exceeds_its_powers() {
     use ManagerError as E;
     let who = ["guardian"];
     // It neither proposes, votes nor executes.
@@ -260,7 +262,8 @@ fn attack_31_a_guardian_that_does_more_than_guard() {
     let unpause = w.unpause_ix("guardian");
     w.attack(E::NotAMember, &[unpause], &who);
 
-    // Nobody else pauses; a pause ends by itself, and the next one waits as long again.
+    // Nobody else pauses. A pause ends by itself, and the next one is possible only after the same
+    // time again.
     for other in ["stranger", "anna"] {
         let pause = w.pause_ix(other);
         w.attack(E::NotGuardian, &[pause], &[other]);
@@ -274,7 +277,7 @@ fn attack_31_a_guardian_that_does_more_than_guard() {
     w.attack(E::Paused, &[pause.clone()], &who);
     let mut long = World::with_multisig(|r| r.execution_window = 30 * DAY);
     long.propose();
-    long.approve_by(&DECIDING);
+    long.approve_by(&APPROVERS);
     long.chain.pass(i64::from(TIMELOCK));
     long.passes(&[pause.clone()], &who);
     let long_execute = long.execute_ix("dan");
@@ -288,7 +291,7 @@ fn attack_31_a_guardian_that_does_more_than_guard() {
     long.chain.pass(1);
     long.would_pass(&[pause.clone()], &who);
     long.passes(&[long_execute], &["dan"]);
-    // Members lift it sooner; one member does not, not even twice.
+    // Members at the threshold end the pause sooner; one member cannot, even by voting twice.
     let unpause = w.unpause_ix("anna");
     w.passes(&[unpause.clone()], &["anna"]);
     w.attack(E::AlreadyVoted, &[unpause.clone()], &["anna"]);
@@ -298,12 +301,12 @@ fn attack_31_a_guardian_that_does_more_than_guard() {
     w.attack(E::NotPaused, &[unpause], &["anna"]);
     w.attack(E::PauseTooSoon, &[pause.clone()], &who);
     w.passes(&[execute], &["dan"]);
-    // Migration waits with it, the way back does not.
+    // A pause stops migration, but not a rollback.
     let mut w = World::at(Stage::Executed);
     w.passes(&[pause.clone()], &who);
     let migrate = w.migrate_ix(&w.vaults.clone());
     w.attack(E::Paused, &[migrate.clone()], &["cranker"]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.roll_back();
     World::at(Stage::Executed).would_pass(&[migrate], &["cranker"]);
     // While it is paused, members change the multisig and put another guardian there.
@@ -338,7 +341,8 @@ fn attack_31_a_guardian_that_does_more_than_guard() {
     assert_eq!(w.proposal().status, ProposalStatus::Cancelled);
     w.attack(E::NotVoting, &[cancel], &who);
 
-    // One rollback an execution, in its window, of what was voted for, giving nothing up.
+    // The guardian starts one rollback for each execution, within its window, for the approved
+    // terms, and gives no account up.
     let mut w = World::at(Stage::Migrated);
     let early = w.restore_ix("guardian", &w.old_bytes(&w.vaults.clone()));
     w.attack(E::RollbackNotApproved, &[early.clone()], &["guardian", "payer"]);

@@ -1,12 +1,11 @@
-//! Attacks on the multisig itself: who is in it, how many it takes, what its guardian may do, and who
-//! holds the programs.
+//! Attacks on the multisig itself: members, threshold, guardian, and the programs that it holds.
 use backend::instructions::{self as ix, ProposalKeys};
 use e2e::{
     attack::{SIGNER_MISSING, approve, decide, propose_by, swap},
     elf,
     keys::{address, key},
     loader,
-    world::{DECIDING, Stage, TIMELOCK, World},
+    world::{APPROVERS, Stage, TIMELOCK, World},
 };
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
@@ -46,7 +45,7 @@ fn crowd(n: u8) -> Vec<MemberArgs> {
 }
 
 #[test]
-fn attack_03_a_member_twice_nobody_or_a_crowd() {
+fn attack_03_duplicate_zero_or_too_many_members() {
     use ManagerError as E;
     refused_rules(E::MembersNotSortedUnique, |r| r.members[1] = r.members[0]);
     refused_rules(E::MembersNotSortedUnique, |r| r.members[4] = r.members[3]);
@@ -76,7 +75,7 @@ fn attack_03_a_member_twice_nobody_or_a_crowd() {
 }
 
 #[test]
-fn attack_04_a_threshold_of_none_of_a_few_or_of_more_than_there_are() {
+fn attack_04_threshold_of_zero_of_a_minority_or_above_the_voters() {
     use ManagerError as E;
     for threshold in [0, 1, 2, 6, u8::MAX] {
         refused_rules(E::Threshold, |r| r.threshold = threshold);
@@ -98,7 +97,7 @@ fn attack_04_a_threshold_of_none_of_a_few_or_of_more_than_there_are() {
     };
     refused_rules(E::NobodyProposes, without(role::PROPOSE));
     refused_rules(E::NobodyExecutes, without(role::EXECUTE));
-    // Neither does anybody get around the lock that is meant to show a change in time.
+    // Nor can anybody avoid the timelock that makes a change visible in time.
     for (floor, lock, error) in [
         (0, 0, E::TimelockFloor),
         (2 * DAY - 1, 2 * DAY, E::TimelockFloor),
@@ -161,7 +160,7 @@ fn attack_04_a_threshold_of_none_of_a_few_or_of_more_than_there_are() {
 }
 
 #[test]
-fn attack_06_approvals_that_outlive_the_multisig_that_gave_them() {
+fn attack_06_approvals_from_before_a_change_of_the_multisig() {
     let mut w = World::at(Stage::Timelocked);
     let frank = address("frank");
     let replace_eve = |r: &mut MultisigRules| {
@@ -178,7 +177,7 @@ fn attack_06_approvals_that_outlive_the_multisig_that_gave_them() {
     w.change_multisig(replace_eve);
     assert_eq!(w.config().config_epoch, epoch + 1);
 
-    // Approved, in time, by enough members who are all still there: and stale.
+    // Approved in time by enough members, who are all still members: stale all the same.
     let execute = w.execute_ix("dan");
     assert!(w.chain.time() <= w.proposal().window_end);
     w.attack(ManagerError::StaleProposal, &[execute.clone()], &["dan"]);
@@ -192,7 +191,7 @@ fn attack_06_approvals_that_outlive_the_multisig_that_gave_them() {
     ] {
         w.attack(ManagerError::StaleProposal, &[vote], &[who]);
     }
-    // Who left has no say, in what is open nor in what comes.
+    // A removed member has no vote, on open or on new proposals.
     for (ix, signers) in [
         (w.approve_ix("eve"), vec!["eve"]),
         (w.cancel_ix("eve"), vec!["eve"]),
@@ -201,9 +200,9 @@ fn attack_06_approvals_that_outlive_the_multisig_that_gave_them() {
     ] {
         w.attack(ManagerError::NotAMember, &[ix], &signers);
     }
-    // It can be cleared away at once, by anyone or by vote, and proposed again.
+    // A stale proposal can be expired by anyone or cancelled by vote at once, and proposed again.
     let mut by_vote = w.clone();
-    for member in DECIDING {
+    for member in APPROVERS {
         let cancel = by_vote.cancel_ix(member);
         by_vote.passes(&[cancel], &[member]);
     }
@@ -214,10 +213,10 @@ fn attack_06_approvals_that_outlive_the_multisig_that_gave_them() {
     w.close_buffers(&["upgrade", "rollback"]);
     w.stage_buffers(elf::v2(), elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     w.execute();
-    // What the old multisig voted for in a rollback counts only as far as it is still the multisig.
+    // Votes for a rollback from before the change count only for those who are still members.
     w.chain.next_slot();
     let mut w = World::at(Stage::Migrated);
     w.vote_rollback(&["anna", "eve"], false);
@@ -231,7 +230,7 @@ fn attack_06_approvals_that_outlive_the_multisig_that_gave_them() {
     w.passes(&[vote], &["chloe"]);
     assert_eq!(w.state().phase, Phase::RollingBack);
 
-    // A multisig that was ended and made again at its address does not start where the old one did.
+    // A multisig made again at a dissolved one's address does not start in the old one's epoch.
     let mut w = World::at(Stage::Multisig);
     let (before, at) = (w.config().config_epoch, decide(&mut w, Action::Dissolve));
     let end = w.execute_change_ix("dan", at);
@@ -246,7 +245,7 @@ fn attack_06_approvals_that_outlive_the_multisig_that_gave_them() {
 }
 
 #[test]
-fn attack_30_somebody_else_is_there_first() {
+fn attack_30_front_running_of_addresses() {
     use ManagerError as E;
     let mut w = World::at(Stage::Deployed);
     let create = w.create_multisig_ix(w.multisig_args());
@@ -255,7 +254,8 @@ fn attack_30_somebody_else_is_there_first() {
     w.attack(SIGNER_MISSING, &[unsigned], &["payer"]);
     let thief = swap(&create, &address("create"), &address("stranger"));
     w.attack(E::WrongAccount, &[thief], &["stranger", "payer"]);
-    // Lamports that somebody sent there do not stop it; a second multisig does not take its place.
+    // Lamports at the address do not stop the creation, and a second multisig cannot replace the
+    // first.
     w.chain.fund(&w.multisig(), 1_000_000);
     w.passes(&[create.clone()], &["create", "payer"]);
     w.attack(E::AddressTaken, &[create], &["create", "payer"]);

@@ -1,13 +1,14 @@
-//! What somebody who knows the program well would try: to leave a multisig stuck, to keep its rent, to
-//! bring a closed account back to life, to use a number at the end of its range.
+//! Attacks by somebody who knows the program well: blocking a multisig, keeping its rent, reviving
+//! a closed account, numbers at the ends of their range.
 use backend::instructions::{self as ix, Restore};
 use demo_vault::client::{close_ix, open_ix};
 use e2e::{
     elf,
     keys::{address, key},
     loader,
-    world::{DECIDING, SOL, Stage, TIMELOCK, VAULTS, World, type_rule},
+    world::{APPROVERS, SOL, Stage, TIMELOCK, VAULTS, World},
 };
+use sandbox::scenario::vaults::type_rule;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use upgrade_manager::{
@@ -17,7 +18,7 @@ use upgrade_manager::{
     state::{AccountStatus, BufferRole, Phase, ProposalStatus, TypeRule},
 };
 
-/// The owner closes a vault. Returns its index, under which it can be opened again.
+/// The owner closes a vault. Returns its index, which opens it again at the same address.
 fn close(w: &mut World, vault: &Pubkey) -> u32 {
     let index = w.index_of(vault);
     w.chain.ok(&[close_ix(&address("owner"), index)], &[&key("owner")]);
@@ -25,7 +26,7 @@ fn close(w: &mut World, vault: &Pubkey) -> u32 {
 }
 
 #[test]
-fn a_vault_closed_and_made_again_on_the_new_layout_does_not_hold_the_multisig_up() {
+fn a_vault_reopened_on_the_new_layout_does_not_block_completion() {
     let mut w = World::at(Stage::Ready);
     let vault = w.vaults[2];
     let index = close(&mut w, &vault);
@@ -48,7 +49,7 @@ fn a_vault_closed_and_made_again_on_the_new_layout_does_not_hold_the_multisig_up
 }
 
 #[test]
-fn a_rollback_copy_longer_than_the_program_could_never_come_back() {
+fn a_rollback_buffer_longer_than_the_program_is_not_attested() {
     let mut w = World::at(Stage::Registered);
     let room = loader::live(&w.chain, &demo_vault::ID).len();
     for (name, len, fits) in [("long", room + 1, false), ("rollback", room, true)] {
@@ -65,17 +66,17 @@ fn a_rollback_copy_longer_than_the_program_could_never_come_back() {
     }
     w.stage_upgrade("upgrade", elf::v2());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     w.execute();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.chain.next_slot();
     w.roll_back();
     assert_eq!(w.live_code(), backend::elf::trimmed(elf::v1()));
 }
 
 #[test]
-fn a_buffer_that_is_its_own_authority_would_keep_its_rent_for_ever() {
+fn a_buffer_that_is_its_own_authority_is_not_frozen() {
     let mut w = World::at(Stage::Registered);
     let buffer = w.buffer_key("upgrade");
     w.chain.fund(&buffer.pubkey(), SOL);
@@ -89,7 +90,7 @@ fn a_buffer_that_is_its_own_authority_would_keep_its_rent_for_ever() {
 }
 
 #[test]
-fn a_version_that_its_place_in_the_account_cannot_hold_is_not_proposed() {
+fn a_version_too_large_for_the_accounts_version_field_is_not_proposed() {
     let mut w = World::at(Stage::Attested);
     let narrow = TypeRule { version_width: 1, ..type_rule() };
     for (to_version, fits) in [(256, false), (255, true)] {
@@ -105,7 +106,7 @@ fn a_version_that_its_place_in_the_account_cannot_hold_is_not_proposed() {
 }
 
 #[test]
-fn one_wallet_may_play_every_part() {
+fn one_wallet_can_be_signer_payer_and_rent_payer() {
     // Anchor refuses an account that is passed twice and written to, unless it was told not to.
     let mut w = World::at(Stage::Registered);
     let (anna, program) = (key("anna"), demo_vault::ID);
@@ -124,7 +125,7 @@ fn one_wallet_may_play_every_part() {
     let (up, back) = (w.buffer_key("upgrade").pubkey(), w.buffer_key("rollback").pubkey());
     let propose = ix::propose_upgrade(&who, &who, &w.keys(), &up, &back, w.propose_args());
     w.chain.ok(&[propose], &[&anna]);
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     let execute = w.execute_ix("anna");
     w.chain.ok(&[execute], &[&anna]);
@@ -133,7 +134,7 @@ fn one_wallet_may_play_every_part() {
     let migrate = ix::migrate_accounts(&who, &terms, &w.targets(&vaults[1..]));
     let aside = ix::quarantine(&who, &who, &w.keys(), &vaults[0]);
     w.chain.ok(&[migrate, aside], &[&anna]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let item = |v: &Pubkey| {
         let item = RestoreItem::Bytes(w.before[v].data.clone());
         Restore { account: *v, rent_refund: who, item }
@@ -151,7 +152,7 @@ fn one_wallet_may_play_every_part() {
 }
 
 #[test]
-fn a_rollback_stops_the_proposal_that_was_to_follow_and_the_multisig_goes_on() {
+fn a_rollback_stops_the_next_proposal_and_frees_the_multisig() {
     let mut w = World::at(Stage::Completed);
     let first = w.id;
     w.stage_upgrade("upgrade-2", elf::v2());
@@ -160,12 +161,12 @@ fn a_rollback_stops_the_proposal_that_was_to_follow_and_the_multisig_goes_on() {
     let args = ProposeArgs { to_version: 3, ..w.propose_args() };
     let propose = w.propose_with_ix("anna", args, "upgrade-2", "rollback-2");
     w.chain.ok(&[propose], &[&key("anna"), &key("payer")]);
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     let (second, dan) = (w.id, key("dan"));
 
     w.id = first;
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.id = second;
     let execute = w.execute_ix("dan");
     w.chain.refuse(ManagerError::NotSteady, &[execute], &[&dan]);
@@ -181,7 +182,7 @@ fn a_rollback_stops_the_proposal_that_was_to_follow_and_the_multisig_goes_on() {
     let execute = w.execute_ix("dan");
     w.chain.refuse(ManagerError::Superseded, &[execute], &[&dan]);
 
-    for member in DECIDING {
+    for member in APPROVERS {
         let cancel = w.cancel_ix(member);
         w.chain.ok(&[cancel], &[&key(member)]);
     }
@@ -193,14 +194,14 @@ fn a_rollback_stops_the_proposal_that_was_to_follow_and_the_multisig_goes_on() {
 }
 
 #[test]
-fn a_vault_that_follows_after_completion_keeps_the_old_code_away_until_it_is_restored() {
+fn a_vault_migrated_after_completion_blocks_the_rollback_until_it_is_restored() {
     let mut w = World::at(Stage::Proposed);
     let planned = w.vaults.clone();
     w.open_vault(50, SOL);
     let late = *w.vaults.iter().find(|v| !planned.contains(v)).unwrap();
     w.before.insert(late, w.chain.account(&late).unwrap());
     w.vaults = planned;
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     w.execute();
     w.chain.next_slot();
@@ -210,7 +211,7 @@ fn a_vault_that_follows_after_completion_keeps_the_old_code_away_until_it_is_res
     let follow = w.migrate_ix(&[late]);
     w.chain.ok(&[follow], &[&key("cranker")]);
     assert_eq!((w.proposal().status, w.state().phase), (ProposalStatus::Completed, Phase::Steady));
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.restore_all();
     let back = w.rollback_ix("dan");
     w.chain.refuse(ManagerError::NotRestored, &[back.clone()], &[&key("dan")]);
@@ -221,7 +222,7 @@ fn a_vault_that_follows_after_completion_keeps_the_old_code_away_until_it_is_res
 }
 
 #[test]
-fn the_largest_batch_of_looks_fits_the_heap_with_both_its_events() {
+fn the_largest_verify_batch_fits_the_heap_with_both_its_events() {
     // 64 accounts is what a transaction may lock: 28 vaults and records, and the fixed ones.
     const MAX_ACCOUNTS: u32 = 28;
     let mut w = World::at(Stage::Registered);
@@ -229,7 +230,7 @@ fn the_largest_batch_of_looks_fits_the_heap_with_both_its_events() {
     w.vaults = w.vaults.iter().copied().filter(|v| w.index_of(v) >= 100).collect();
     w.stage_buffers(elf::v2(), elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     w.execute();
     w.chain.next_slot();

@@ -1,4 +1,4 @@
-//! What an attacker tries, by the thing that is attacked. Every case must be refused with its own error.
+//! Attacks, one file for each target of the attack. Every case must be refused with its own error.
 mod accounts;
 mod buffers;
 mod custody;

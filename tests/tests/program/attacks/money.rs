@@ -1,13 +1,14 @@
-//! Attacks on lamports: to another recipient, twice, out of what is not the attacker's, and by
-//! leaving rent where nobody can fetch it.
+//! Attacks on lamports: another recipient, paying twice, taking foreign lamports, and rent that
+//! nobody can recover.
 use backend::instructions as ix;
 use demo_vault::{v1, v2};
 use e2e::{
     attack::swap,
     elf,
     keys::{address, key},
-    world::{DECIDING, ROLLBACK_WINDOW, SOL, Stage, World, type_rule},
+    world::{APPROVERS, ROLLBACK_WINDOW, SOL, Stage, World},
 };
+use sandbox::scenario::vaults::type_rule;
 use solana_signer::Signer;
 use solana_system_interface::instruction::transfer;
 use upgrade_manager::{
@@ -18,11 +19,11 @@ use upgrade_manager::{
 };
 
 #[test]
-fn attack_12_the_surplus_of_an_upgrade_into_another_pocket() {
+fn attack_12_another_spill_account() {
     for way_back in [false, true] {
         let mut w = World::at(if way_back { Stage::Executed } else { Stage::Ready });
         let (good, name) = if way_back {
-            w.vote_rollback(&DECIDING, false);
+            w.vote_rollback(&APPROVERS, false);
             (w.rollback_ix("dan"), "rollback")
         } else {
             (w.execute_ix("dan"), "upgrade")
@@ -47,14 +48,14 @@ fn attack_12_the_surplus_of_an_upgrade_into_another_pocket() {
 }
 
 #[test]
-fn attack_21_rent_to_the_closer_and_accounts_that_come_back_to_life() {
+fn attack_21_rent_to_the_wrong_recipient_and_revived_accounts() {
     // A buffer nobody proposed: only whoever froze it.
     let mut w = World::at(Stage::Attested);
     for name in ["upgrade", "rollback"] {
         let theft = w.close_buffer_ix("stranger", name);
         w.attack(ManagerError::NotRefund, &[theft], &["stranger"]);
     }
-    // What has ended: anyone may close it, nobody but the payer gains.
+    // After the end anyone may close the accounts; only the payer gets the rent.
     let mut w = World::at(Stage::Completed);
     w.chain.pass(i64::from(ROLLBACK_WINDOW) + 1);
     let vault = w.vaults[0];
@@ -103,12 +104,12 @@ fn attack_21_rent_to_the_closer_and_accounts_that_come_back_to_life() {
     w.attack(ManagerError::WrongAccount, &[approve], &["ben"]);
     let cancel = ix::cancel(&address("anna"), &w.keys());
     w.attack(ManagerError::WrongAccount, &[cancel], &["anna"]);
-    // A squatter at the address does not stop the next buffer there.
+    // Foreign lamports at the address do not stop the next buffer there.
     w.stage_buffers(elf::v2(), elf::v1());
     w.propose();
 
     let mut w = World::at(Stage::Migrated);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.restore_all();
     w.roll_back();
     let record = seeds::account_version(&demo_vault::ID, &vault).0;
@@ -119,7 +120,7 @@ fn attack_21_rent_to_the_closer_and_accounts_that_come_back_to_life() {
 }
 
 #[test]
-fn attack_22_accounts_that_grow_too_far_or_bring_old_bytes_back() {
+fn attack_22_growth_beyond_the_limit_and_old_bytes_after_growth() {
     // Terms under which an account could grow by more than one instruction may add.
     let mut w = World::at(Stage::Attested);
     let (rule, len) = (type_rule(), u32::try_from(v1::LEN).unwrap());
@@ -136,13 +137,13 @@ fn attack_22_accounts_that_grow_too_far_or_bring_old_bytes_back() {
             w.attack(ManagerError::TypeRule, &[propose], &["anna", "payer"]);
         }
     }
-    // Grown, shrunk, grown again: the second time as the first, no byte of a former user's.
+    // Grown, shrunk and grown again: the new bytes are zero, not an earlier user's.
     let mut w = World::at(Stage::Migrated);
     let (first, growth) = (w.snapshot(), w.chain.rent(v2::LEN) - w.chain.rent(v1::LEN));
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let (vaults, stranger) = (w.vaults.clone(), address("stranger"));
     let (paid, cranker) = (w.chain.lamports(&address("cranker")), address("cranker"));
-    // What shrinking frees goes to whoever paid for the growth.
+    // The rent that shrinking frees goes to the key that paid for the growth.
     let good = w.restore_ix("dan", &w.old_bytes(&vaults[..1]));
     for thief in [stranger, address("dan"), address("payer")] {
         let mut theft = good.clone();
@@ -158,7 +159,7 @@ fn attack_22_accounts_that_grow_too_far_or_bring_old_bytes_back() {
     w.close_buffers(&["upgrade", "rollback"]);
     w.stage_buffers(elf::v2(), elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(48 * 3600);
     w.execute();
     w.chain.next_slot();
@@ -167,11 +168,12 @@ fn attack_22_accounts_that_grow_too_far_or_bring_old_bytes_back() {
 }
 
 #[test]
-fn attack_29_so_many_proposals_that_nobody_else_can_make_one() {
+fn attack_29_one_member_fills_the_proposal_slots() {
     let mut w = World::with_multisig(|args| args.open_cap = 1);
     let twin = second_program(&mut w);
     w.propose();
-    // At the cap for the other program, and no second one for the first whoever asks.
+    // The member is at its limit with the other program, and nobody can open a second proposal for
+    // the first.
     let over = propose_second(&w, &twin, "anna");
     w.attack(ManagerError::TooManyOpen, &[over], &["anna", "payer"]);
     w.stage_upgrade("upgrade-2", elf::v2());
@@ -180,7 +182,7 @@ fn attack_29_so_many_proposals_that_nobody_else_can_make_one() {
     w.attack(ManagerError::LiveProposal, &[beside.clone()], &["ben", "payer"]);
     let outside = propose_second(&w, &twin, "stranger");
     w.attack(ManagerError::NotAMember, &[outside], &["stranger", "payer"]);
-    // Nobody else is hindered.
+    // Other members can still propose.
     let other = propose_second(&w, &twin, "ben");
     w.would_pass(&[other], &["ben", "payer"]);
     // The buffers of one proposal do not serve another, ended or not.
@@ -193,7 +195,7 @@ fn attack_29_so_many_proposals_that_nobody_else_can_make_one() {
     }
     let again = propose_second(&free, &twin, "anna");
     free.passes(&[again], &["anna", "payer"]);
-    // What ran out of time anyone clears away, and its member has room again.
+    // Anyone can expire a proposal after its time, and its member can propose again.
     w.chain.pass_until(w.proposal().terms.expires_at + 1);
     w.attack(ManagerError::LiveProposal, &[beside.clone()], &["ben", "payer"]);
     let expire = w.expire_ix();

@@ -1,11 +1,11 @@
-//! Attacks by the target, whose code a careless or bribed multisig approved: with the signatures and
-//! accounts it is given, with what it leaves behind, and with what it says.
+//! Attacks by the target, whose code a careless or bribed multisig approved: abuse of the
+//! signatures and accounts that it gets, wrong results, forged events.
 use demo_vault::client;
 use e2e::{
     attack::{cases, swap},
     elf,
     keys::{address, key},
-    world::{DECIDING, EVENT_TAG, SOL, Stage, VAULTS, World, events, sha256},
+    world::{APPROVERS, EVENT_TAG, SOL, Stage, VAULTS, World, events, sha256},
 };
 use hostile_target::{FIRST_WRONG_INDEX, PASS_ON, Wrong};
 use solana_instruction::{AccountMeta, Instruction};
@@ -17,20 +17,20 @@ use upgrade_manager::{
     state::{AccountStatus, manifest},
 };
 
-/// What a wrong must come to.
+/// The required result of a misdeed of the hostile target.
 #[derive(Clone, Copy, Debug)]
-enum Ending {
+enum ExpectedResult {
     /// The manager refuses by name.
     Named(ManagerError),
     /// The runtime refuses, saying this.
     Runtime(&'static str),
-    /// It does no harm.
+    /// The instruction succeeds and does no harm.
     Harmless,
 }
 
-/// What each wrong comes to at migration.
-fn at_migration(wrong: Wrong) -> Ending {
-    use Ending::{Harmless, Named, Runtime};
+/// The result of each misdeed at migration.
+fn at_migration(wrong: Wrong) -> ExpectedResult {
+    use ExpectedResult::{Harmless, Named, Runtime};
     match wrong {
         Wrong::DoNothing
         | Wrong::FlipVersion
@@ -58,9 +58,9 @@ fn at_migration(wrong: Wrong) -> Ending {
     }
 }
 
-/// What each wrong comes to at restore, when its migration did no harm.
-fn at_restore(wrong: Wrong) -> Ending {
-    use Ending::{Harmless, Named, Runtime};
+/// The result of each misdeed at restore, when its migration did no harm.
+fn at_restore(wrong: Wrong) -> ExpectedResult {
+    use ExpectedResult::{Harmless, Named, Runtime};
     match wrong {
         Wrong::RestoreOther | Wrong::RestoreNothing => Named(ManagerError::NotExact),
         Wrong::RestoreTooMuch => Named(ManagerError::LamportsMoved),
@@ -74,7 +74,7 @@ fn balance_for(wrong: Wrong) -> u64 {
     if matches!(wrong, Wrong::Underfund | Wrong::Drain) { 0 } else { SOL }
 }
 
-/// A world whose upgrade installs the hostile target, with one vault for every wrong.
+/// A world whose upgrade installs the hostile target, with one vault for each misdeed.
 fn hostile_world() -> (World, Vec<(Wrong, Pubkey)>) {
     let mut w = World::at(Stage::Registered);
     let owner = address("owner");
@@ -85,19 +85,19 @@ fn hostile_world() -> (World, Vec<(Wrong, Pubkey)>) {
     }
     w.stage_buffers(elf::hostile(), elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(48 * 3600);
     w.execute();
     w.chain.next_slot();
     (w, vaults)
 }
 
-/// A vault that nothing wrong is done to.
+/// A vault without a misdeed.
 fn honest(w: &World) -> Pubkey {
     *w.vaults.iter().find(|v| w.index_of(v) < FIRST_WRONG_INDEX).unwrap()
 }
 
-/// Tries the wrongs in `which` at migration; each must meet its fate.
+/// Tries the misdeeds in `which` at migration; each must have its required result.
 fn migrate(w: &mut World, vaults: &[(Wrong, Pubkey)], which: impl Fn(Wrong) -> bool) -> usize {
     let mut tried = 0;
     for (wrong, vault) in vaults.iter().filter(|(wrong, _)| which(*wrong)) {
@@ -105,16 +105,16 @@ fn migrate(w: &mut World, vaults: &[(Wrong, Pubkey)], which: impl Fn(Wrong) -> b
         println!("{wrong:?}: {fate:?}");
         tried += 1;
         match fate {
-            Ending::Named(error) => w.attack(error, &[ix], &["cranker"]),
-            Ending::Runtime(text) => w.attack_saying(text, &[ix], &["cranker"]),
-            Ending::Harmless => w.passes(&[ix], &["cranker"]),
+            ExpectedResult::Named(error) => w.attack(error, &[ix], &["cranker"]),
+            ExpectedResult::Runtime(text) => w.attack_saying(text, &[ix], &["cranker"]),
+            ExpectedResult::Harmless => w.passes(&[ix], &["cranker"]),
         }
     }
     tried
 }
 
 #[test]
-fn attack_15_the_target_uses_the_signatures_it_is_given() {
+fn attack_15_the_target_abuses_the_signatures_it_gets() {
     let (mut w, vaults) = hostile_world();
     let takes = [Wrong::MoveAuthority, Wrong::UpgradeItself, Wrong::CloseItself, Wrong::TakePayer];
     let authority = e2e::loader::authority(&w.chain, &demo_vault::ID);
@@ -129,7 +129,8 @@ fn attack_15_the_target_uses_the_signatures_it_is_given() {
     smuggled.accounts.push(AccountMeta::new_readonly(loader, false));
     w.attack_saying("MissingAccount", &[smuggled], &["cranker"]);
     let named = [ManagerError::NotEligible, ManagerError::WrongAccount].map(u32::from);
-    // The migrator is signed for, the authority is not: nor can one pass for the other.
+    // The manager signs for the migrator, not for the authority, and neither is accepted in place
+    // of the other.
     let good = w.migrate_ix(&[honest]);
     let (migrator, holder) =
         (seeds::migrator(&demo_vault::ID).0, seeds::authority(&demo_vault::ID).0);
@@ -145,12 +146,12 @@ fn attack_15_the_target_uses_the_signatures_it_is_given() {
         assert!(named.contains(&code), "{account}: {code}");
     }
     w.passes(&[good], &["cranker"]);
-    // Restoring, the target does not get the signature of who pays, nor of who gets rent back.
-    w.vote_rollback(&DECIDING, false);
+    // At restore the target gets neither the payer's signature nor that of the rent's recipient.
+    w.vote_rollback(&APPROVERS, false);
     w.would_pass(&[w.restore_ix("dan", &w.old_bytes(&[honest]))], &["dan", "payer"]);
     let (mut w, vaults) = hostile_world();
     assert_eq!(migrate(&mut w, &vaults, |wrong| wrong == Wrong::RestoreSpend), 1);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let spends = vaults.iter().find(|(wrong, _)| *wrong == Wrong::RestoreSpend).unwrap().1;
     let mut signed = w.restore_ix("dan", &w.old_bytes(&[spends]));
     signed.accounts.iter_mut().rfind(|m| m.pubkey == address("cranker")).unwrap().is_signer = true;
@@ -173,14 +174,15 @@ fn attack_16_the_target_calls_the_manager_back() {
     let honest = w.migrate_ix(&[honest(&w)]);
     w.passes(&[honest], &["cranker"]);
 
-    // A program that members call for something else, and that decides or votes in their name.
+    // A program that members call for another reason and that calls the manager with their
+    // signatures.
     for case in cases::all() {
         let mut w = case.world.clone();
         let between = key("between");
         e2e::loader::deploy(&mut w.chain, &between, &key("dev"), elf::hostile(), 100_000);
         let ix = passed_on(&case.instruction, &between.pubkey());
         let signers: Vec<&str> = case.signers.iter().map(String::as_str).collect();
-        if GOVERNANCE.contains(&case.name) {
+        if NEVER_BY_CPI.contains(&case.name) {
             println!("{}: refused", case.name);
             w.attack(ManagerError::CalledByProgram, &[ix], &signers);
         } else {
@@ -192,8 +194,9 @@ fn attack_16_the_target_calls_the_manager_back() {
     }
 }
 
-/// What members decide with; everything else may be part of a larger call.
-const GOVERNANCE: [&str; 14] = [
+/// The instructions that the manager refuses as a CPI, so that another program cannot use a
+/// member's signature.
+const NEVER_BY_CPI: [&str; 14] = [
     "propose_upgrade",
     "propose_governance",
     "approve",
@@ -211,13 +214,15 @@ const GOVERNANCE: [&str; 14] = [
 ];
 
 #[test]
-fn attack_23_migrations_that_lie() {
+fn attack_23_the_target_reports_success_without_migrating() {
     let (mut w, vaults) = hostile_world();
     let before = w.snapshot();
-    let lies = |wrong| matches!(at_migration(wrong), Ending::Named(_) | Ending::Runtime(_));
+    let lies = |wrong| {
+        matches!(at_migration(wrong), ExpectedResult::Named(_) | ExpectedResult::Runtime(_))
+    };
     assert_eq!(migrate(&mut w, &vaults, lies), 17);
     assert_eq!((w.snapshot(), w.state().counters.migrated), (before, 0));
-    // One lie stops the whole batch, honest accounts first or last.
+    // One wrong migration stops the whole batch, whether honest accounts come first or last.
     for (wrong, vault) in vaults.iter().filter(|(wrong, _)| lies(*wrong)) {
         let mut batch = vec![honest(&w), *vault];
         batch.sort();
@@ -225,26 +230,26 @@ fn attack_23_migrations_that_lie() {
         let ix = w.migrate_ix(&batch);
         w.refused(&[ix], &[&key("cranker")]);
     }
-    let harmless = |wrong| matches!(at_migration(wrong), Ending::Harmless);
+    let harmless = |wrong| matches!(at_migration(wrong), ExpectedResult::Harmless);
     assert_eq!(migrate(&mut w, &vaults, harmless), 5);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     for (wrong, vault) in vaults.iter().filter(|(wrong, _)| harmless(*wrong)) {
         let restore = w.restore_ix("dan", &w.old_bytes(&[*vault]));
         println!("{wrong:?} at restore: {:?}", at_restore(*wrong));
         match at_restore(*wrong) {
-            Ending::Named(error) => w.attack(error, &[restore], &["dan", "payer"]),
-            Ending::Runtime(text) => w.attack_saying(text, &[restore], &["dan", "payer"]),
-            Ending::Harmless => w.passes(&[restore], &["dan", "payer"]),
+            ExpectedResult::Named(error) => w.attack(error, &[restore], &["dan", "payer"]),
+            ExpectedResult::Runtime(text) => w.attack_saying(text, &[restore], &["dan", "payer"]),
+            ExpectedResult::Harmless => w.passes(&[restore], &["dan", "payer"]),
         }
     }
     assert_eq!(w.state().counters.restored, 1);
-    // A multisig that was cheated goes back and loses nothing.
+    // A multisig with a hostile target rolls back and loses nothing.
     let (mut w, _) = hostile_world();
     let honest: Vec<_> =
         w.vaults.iter().copied().filter(|v| w.index_of(v) < FIRST_WRONG_INDEX).collect();
     let migrate = w.migrate_ix(&honest);
     w.passes(&[migrate], &["cranker"]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let restore = w.restore_ix("dan", &w.old_bytes(&honest));
     w.passes(&[restore], &["dan", "payer"]);
     w.roll_back();
@@ -254,7 +259,7 @@ fn attack_23_migrations_that_lie() {
 }
 
 #[test]
-fn attack_26_accounts_that_were_never_there_or_are_left_out() {
+fn attack_26_false_manifest_proofs_and_omitted_accounts() {
     let mut w = World::at(Stage::Ready);
     let gone = w.vaults[3];
     let index = w.index_of(&gone);
@@ -287,7 +292,7 @@ fn attack_26_accounts_that_were_never_there_or_are_left_out() {
         w.attack(ManagerError::BadProof, &[ix], &["cranker"]);
     }
     let good = w.mark_closed_ix(&gone);
-    // An account that is there is not gone, before its migration and after.
+    // An existing account cannot be marked as closed, before or after its migration.
     let there = w.mark_closed_ix(&w.vaults[0].clone());
     w.attack(ManagerError::AccountExists, &[there.clone()], &["cranker"]);
     let complete = w.complete_ix("dan");
@@ -297,7 +302,7 @@ fn attack_26_accounts_that_were_never_there_or_are_left_out() {
     assert_eq!(w.record(&gone).status, AccountStatus::Closed);
     w.vaults.remove(3);
     let vaults = w.vaults.clone();
-    // Accounts that do not belong do not count, one that is missing is missed.
+    // Foreign accounts do not count, and a missing account stops the completion.
     w.passes(&[w.migrate_ix(&vaults[1..])], &["cranker"]);
     w.passes(&[w.verify_ix(&vaults[1..])], &[]);
     w.attack(ManagerError::NotComplete, &[complete.clone()], &["dan"]);
@@ -310,7 +315,7 @@ fn attack_26_accounts_that_were_never_there_or_are_left_out() {
 }
 
 #[test]
-fn attack_28_events_that_somebody_else_says() {
+fn attack_28_forged_events() {
     // The target logs what an event looks like: no inner instruction of the manager's.
     let (mut w, vaults) = hostile_world();
     let logs = vaults.iter().find(|(wrong, _)| *wrong == Wrong::LogEvent).unwrap().1;
@@ -323,7 +328,7 @@ fn attack_28_events_that_somebody_else_says() {
     assert_eq!(events(&plain).len(), 1);
     // The target calls the manager with the bytes of an event.
     assert_eq!(migrate(&mut w, &vaults, |wrong| wrong == Wrong::EmitAsManager), 1);
-    // Anybody does: unsigned, signed by somebody else, through a program.
+    // So does anybody: unsigned, signed by another key, through a program.
     let data = [EVENT_TAG, &sha256(b"event:UpgradeExecuted")[..8], &[0; 162]].concat();
     let forged = |authority, signs| Instruction {
         program_id: upgrade_manager::ID,
@@ -344,7 +349,7 @@ fn attack_28_events_that_somebody_else_says() {
 }
 
 #[test]
-fn attack_35_accounts_are_moved_by_code_that_is_no_longer_ours() {
+fn attack_35_migration_after_the_manager_lost_the_upgrade_authority() {
     type Way<'a> = &'a dyn Fn(&mut Vec<u8>);
     let mut w = World::at(Stage::Executed);
     let (vaults, data) = (w.vaults.clone(), w.state().program_data);
@@ -360,7 +365,7 @@ fn attack_35_accounts_are_moved_by_code_that_is_no_longer_ours() {
         lost.attack(ManagerError::AuthorityLost, &[migrate.clone()], &["cranker"]);
     }
     w.passes(&[migrate], &["cranker"]);
-    w.vote_rollback(&DECIDING, true);
+    w.vote_rollback(&APPROVERS, true);
     let restore = w.restore_ix("dan", &w.old_bytes(&vaults));
     let back = w.rollback_ix("dan");
     for how in ways {

@@ -3,7 +3,7 @@ use e2e::{
     attack::swap,
     elf,
     keys::{address, key},
-    world::{DECIDING, EXECUTION_WINDOW, Stage, TIMELOCK, World},
+    world::{APPROVERS, EXECUTION_WINDOW, Stage, TIMELOCK, World},
 };
 use solana_account::Account;
 use solana_loader_v3_interface::instruction::extend_program;
@@ -24,7 +24,7 @@ fn attack_08_execution_before_the_timelock_is_over() {
     assert_eq!(proposal.eta, proposal.approved_at + i64::from(TIMELOCK));
     let floor = proposal.slot_floor(TIMELOCK);
     assert_eq!(floor, proposal.approved_slot + u64::from(TIMELOCK) * 5 / 4);
-    // At once; a second early with all the slots; in time with a slot too few.
+    // At once; one second early with enough slots; in time with one slot too few.
     w.attack(ManagerError::TimelockNotOver, &[execute.clone()], &["dan"]);
     w.chain.set_time(proposal.eta - 1);
     w.chain.set_slot(floor + 10_000);
@@ -40,7 +40,8 @@ fn attack_08_execution_before_the_timelock_is_over() {
         w.chain.set_time(time);
         w.attack(ManagerError::TimelockNotOver, &[execute.clone()], &["dan"]);
     }
-    // A clock of one's own: the manager reads the runtime's, and hands on only that.
+    // A forged clock account: the manager reads the runtime's clock and passes only that to the
+    // target.
     w.chain.set_time(proposal.eta - 1);
     let real = w.chain.data(&solana_clock_id());
     let mut ahead = real.clone();
@@ -55,8 +56,8 @@ fn attack_08_execution_before_the_timelock_is_over() {
     w.attack(ManagerError::WrongProgram, &[faked], &["dan"]);
     w.passes(&[execute], &["dan"]);
 
-    // The lock runs from the vote that decides: not from the proposal, not from an approval that
-    // was taken back, not from the first of three.
+    // The timelock runs from the approval that reaches the threshold: not from the proposal, a
+    // revoked approval or the first approval.
     let mut w = World::at(Stage::Proposed);
     w.approve_by(&["anna", "ben"]);
     w.chain.pass(i64::from(TIMELOCK));
@@ -81,7 +82,7 @@ fn solana_clock_id() -> solana_pubkey::Pubkey {
 }
 
 #[test]
-fn attack_09_execution_of_what_was_approved_long_ago() {
+fn attack_09_execution_after_the_execution_window() {
     let mut w = World::at(Stage::Timelocked);
     let (proposal, execute, expire) = (w.proposal(), w.execute_ix("dan"), w.expire_ix());
     assert_eq!(proposal.window_end, proposal.eta + i64::from(EXECUTION_WINDOW));
@@ -90,7 +91,7 @@ fn attack_09_execution_of_what_was_approved_long_ago() {
     w.would_pass(&[execute.clone()], &["dan"]);
     w.chain.pass(1);
     w.attack(ManagerError::Expired, &[execute.clone()], &["dan"]);
-    // Votes do not bring it back to life, nor does taking one back.
+    // Neither votes nor revocations reopen it.
     for (vote, who) in
         [(w.approve_ix("eve"), "eve"), (w.reject_ix("eve"), "eve"), (w.revoke_ix("anna"), "anna")]
     {
@@ -103,14 +104,14 @@ fn attack_09_execution_of_what_was_approved_long_ago() {
     w.attack(ManagerError::NotTimelocked, &[execute], &["dan"]);
     w.attack(ManagerError::NotVoting, &[expire], &[]);
 
-    // The expiry that was voted for cuts the window, and ends the voting.
+    // The approved expiry shortens the execution window and ends the voting.
     let mut w = World::at(Stage::Attested);
     w.id = w.config().next_proposal;
     let expires_at = w.chain.time() + i64::from(TIMELOCK) + 600;
     let propose = w.propose_ix("anna", ProposeArgs { expires_at, ..w.propose_args() });
     w.passes(&[propose], &["anna", "payer"]);
     let mut late = w.clone();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     let execute = w.execute_ix("dan");
     assert_eq!(w.proposal().window_end, expires_at);
     w.chain.pass_until(expires_at);
@@ -138,9 +139,9 @@ fn attack_13_a_stranger_extends_the_program_in_the_slot_of_its_execution() {
     }
     w.passes(&[execute], &["dan"]);
     assert_eq!(w.live_code(), backend::elf::trimmed(elf::v2()));
-    // The way back is no easier to block: one slot, at the price of ten kibibytes' rent.
+    // A rollback is as hard to block: each blocked slot costs the rent of ten kibibytes.
     w.chain.next_slot();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let back = w.rollback_ix("dan");
     let extend = extend_program(&demo_vault::ID, Some(&stranger.pubkey()), 10_240);
     w.passes(&[extend], &["stranger"]);
@@ -156,7 +157,7 @@ fn attack_13_a_stranger_extends_the_program_in_the_slot_of_its_execution() {
     large.resize(room + 1, 0);
     w.stage_buffers(&large, elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     let execute = w.execute_ix("dan");
     w.attack_saying("ProgramData account not large enough", &[execute.clone()], &["dan"]);
@@ -167,7 +168,7 @@ fn attack_13_a_stranger_extends_the_program_in_the_slot_of_its_execution() {
 }
 
 #[test]
-fn attack_14_accounts_move_in_the_slot_of_the_code_they_need() {
+fn attack_14_migration_in_the_slot_of_the_upgrade() {
     let mut w = World::at(Stage::Ready);
     let (vaults, execute) = (w.vaults.clone(), w.execute_ix("dan"));
     let migrate = w.migrate_ix(&vaults);
@@ -177,16 +178,16 @@ fn attack_14_accounts_move_in_the_slot_of_the_code_they_need() {
     w.attack(ManagerError::SameSlot, &[migrate.clone()], &["cranker"]);
     w.chain.set_time(w.chain.time() + 3600);
     w.attack(ManagerError::SameSlot, &[migrate.clone()], &["cranker"]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let back = w.rollback_ix("dan");
     w.attack(ManagerError::SameSlot, &[back], &["dan"]);
     let mut w = World::at(Stage::Ready);
     w.execute();
     w.chain.next_slot();
     w.passes(&[migrate], &["cranker"]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let restore = w.restore_ix("dan", &w.old_bytes(&vaults));
-    // As if the code that restores had been installed in this very slot.
+    // The test sets the slot of the last execution to the present one.
     let state = upgrade_manager::seeds::program_state(&demo_vault::ID).0;
     let (mut same, slot) = (w.clone(), w.chain.slot());
     same.chain.rewrite::<ProgramUpgradeState>(&state, |s| s.executed_slot = slot);
@@ -220,7 +221,7 @@ fn attack_27_numbers_at_the_ends_of_their_range() {
     };
     w.would_pass(&[w.propose_ix("anna", most)], &who);
 
-    // The last id there is cannot be used: there would be no next one.
+    // The highest id cannot be used, because the next one would overflow.
     let multisig = w.multisig();
     let mut last = w.clone();
     last.chain.rewrite::<MultisigConfig>(&multisig, |c| c.next_proposal = u64::MAX);

@@ -1,10 +1,10 @@
-//! Attacks on votes: twice, for something else, for something that is over.
+//! Attacks on votes: double votes, votes for other terms, replays.
 use backend::instructions::{self as ix, ProposalKeys};
 use e2e::{
     attack::{swap, twin::Twin},
     elf,
     keys::address,
-    world::{DECIDING, Stage, World},
+    world::{APPROVERS, Stage, World},
 };
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
@@ -34,7 +34,7 @@ fn attack_05_one_member_votes_twice() {
     w.passes(&[yes.clone(), no.clone(), yes, no], &["anna"]);
     let ballot = w.proposal().ballot;
     assert_eq!((ballot.count(Choice::Approve), ballot.count(Choice::Reject)), (0, 1));
-    // Nobody takes back what is not there, or is another's.
+    // A member revokes only its own existing vote.
     let revoke = w.revoke_ix("ben");
     w.attack(ManagerError::NoVote, &[revoke], &["ben"]);
     let revoke = w.revoke_ix("anna");
@@ -61,13 +61,13 @@ fn attack_05_one_member_votes_twice() {
 }
 
 #[test]
-fn attack_07_what_was_executed_or_closed_again() {
+fn attack_07_replay_of_an_executed_or_closed_proposal() {
     let mut w = World::at(Stage::Ready);
     let execute = w.execute_ix("dan");
     w.attack(ManagerError::NotTimelocked, &[execute.clone(), execute.clone()], &["dan"]);
     w.passes(&[execute.clone()], &["dan"]);
     w.chain.next_slot();
-    // The buffer is used up. Even if somebody fills its address again:
+    // The upgrade consumed the buffer. Even if somebody makes a buffer at its address again:
     w.upload("upgrade", elf::v2());
     w.attack(ManagerError::NotTimelocked, &[execute.clone()], &["dan"]);
     for (vote, who) in [(w.approve_ix("dan"), "dan"), (w.reject_ix("dan"), "dan")] {
@@ -75,7 +75,7 @@ fn attack_07_what_was_executed_or_closed_again() {
     }
     let cancel = w.cancel_ix("anna");
     w.attack(ManagerError::NotVoting, &[cancel], &["anna"]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let back = w.rollback_ix("dan");
     w.passes(&[back.clone()], &["dan"]);
     w.chain.next_slot();
@@ -211,7 +211,7 @@ fn attack_33_a_vote_for_other_terms_another_program_or_another_cluster() {
     let (yes, theirs) = (w.approve_ix("anna"), ix::approve(&anna, &other, theirs.digest));
     w.passes(&[yes, theirs], &["anna"]);
 
-    // Nor does a vote for rollback count for anything but what its voter saw.
+    // A vote for rollback counts only for the terms that its voter signed.
     let mut w = World::at(Stage::Migrated);
     for (what, other) in other_terms(&w.proposal().terms) {
         println!("rollback: {what}");

@@ -1,10 +1,10 @@
-//! Ways back: the backups of critical accounts, kept at migration, good for one rollback and closed to
-//! who paid; and lists of accounts that do not fit what is to be restored.
+//! Backups of critical accounts: made at migration, valid for one rollback, closed to their payer.
+//! And account lists that do not match the items to restore.
 use demo_vault::client;
 use e2e::{
     elf,
     keys::{address, key},
-    world::{DECIDING, Stage, TIMELOCK, World},
+    world::{APPROVERS, Stage, TIMELOCK, World},
 };
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
@@ -28,7 +28,7 @@ fn propose(w: &mut World, upgrade: &str, rollback: &str) {
     args.type_rules[0].flags = CRITICAL;
     let propose = w.propose_with_ix("anna", args, upgrade, rollback);
     w.chain.ok(&[propose], &[&key("anna"), &key("payer")]);
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     w.execute();
     w.chain.next_slot();
@@ -50,14 +50,14 @@ fn a_critical_account_comes_back_from_the_chain_alone_and_its_rent_to_who_paid()
     assert_eq!(w.backup(&one).bytes, w.before[&one].data);
     let close = w.close_backup_ix("stranger", &one);
     w.chain.refuse(ManagerError::NotEnded, std::slice::from_ref(&close), &[&key("stranger")]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let restore = w.restore_ix("dan", &from_backups(&w));
     w.chain.ok(&[restore], &[&key("dan"), &key("payer")]);
     assert_eq!(w.snapshot(), w.before);
-    let (purse, rent) =
+    let (lamports_before, rent) =
         (w.chain.lamports(&address("cranker")), w.chain.lamports(&backup_address(&one)));
     w.chain.ok(&[close], &[&key("stranger")]);
-    assert_eq!(w.chain.lamports(&address("cranker")), purse + rent);
+    assert_eq!(w.chain.lamports(&address("cranker")), lamports_before + rent);
     assert!(w.chain.account(&backup_address(&one)).is_none());
 }
 
@@ -76,7 +76,7 @@ fn a_critical_account_does_not_migrate_without_room_for_its_backup() {
 fn an_older_backup_is_closed_before_the_next_one_is_made() {
     let mut w = critical();
     w.migrate_all();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let restore = w.restore_ix("dan", &from_backups(&w));
     w.chain.ok(&[restore], &[&key("dan"), &key("payer")]);
     w.roll_back();
@@ -95,7 +95,7 @@ fn an_older_backup_is_closed_before_the_next_one_is_made() {
 fn only_the_backup_that_this_proposal_made_of_this_account_brings_it_back() {
     let mut w = critical();
     w.migrate_all();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let (one, other) = (w.vaults[0], w.vaults[1]);
     let good = w.restore_ix("dan", &[(one, RestoreItem::Backup)]);
     let signers = [&key("dan"), &key("payer")];
@@ -124,7 +124,7 @@ fn only_the_backup_that_this_proposal_made_of_this_account_brings_it_back() {
 #[test]
 fn a_list_with_more_accounts_than_items_restores_nothing() {
     let mut w = World::at(Stage::Migrated);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let two = w.vaults[..2].to_vec();
     let mut long = w.restore_ix("dan", &w.old_bytes(&two));
     long.data = w.restore_ix("dan", &w.old_bytes(&two[..1])).data;
@@ -138,10 +138,10 @@ fn a_list_with_more_accounts_than_items_restores_nothing() {
 #[test]
 fn an_account_that_does_not_hold_the_new_version_is_not_restored() {
     let mut w = World::at(Stage::Migrated);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let one = w.vaults[0];
     let migrated = w.chain.account(&one).unwrap();
-    // The target would say yes: to its eyes there is nothing left to do.
+    // The target would succeed, because this account already has the old layout.
     w.chain.plant(&one, w.before[&one].clone());
     let restore = w.restore_ix("dan", &[(one, RestoreItem::Down)]);
     let signers = [&key("dan"), &key("payer")];
@@ -157,7 +157,7 @@ fn an_account_that_users_changed_comes_back_as_its_type_rule_says() {
     let (one, proposal) = (w.vaults[0], w.proposal_address());
     let deposit = client::deposit_ix(&address("owner"), w.index_of(&one), 1);
     w.chain.ok(&[deposit], &[&key("owner")]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let rule = w.proposal().terms.type_rules[0];
     let longer = LenRange { min: rule.old_len.min + 1, max: rule.old_len.max + 1 };
     let restore = w.restore_ix("dan", &[(one, RestoreItem::Down)]);

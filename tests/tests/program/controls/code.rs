@@ -1,9 +1,9 @@
-//! Controls on code, buffers and roll-forwards that no attack of the table asks for.
+//! Controls on code, buffers and roll-forwards that no test in `attacks` reaches.
 use e2e::{
     attack::swap,
     elf,
     keys::{address, key},
-    world::{DECIDING, Stage, TIMELOCK, World},
+    world::{APPROVERS, Stage, TIMELOCK, World},
 };
 use solana_loader_v3_interface::instruction::set_buffer_authority;
 use solana_pubkey::Pubkey;
@@ -15,15 +15,15 @@ use upgrade_manager::{
     state::{BufferRole, ProposalKind, ProposalStatus},
 };
 
-/// Bytes of a buffer that takes three chunks.
-const LARGE: usize = 2 * 1024 * 1024 + 4_096;
+/// Length of a buffer that is hashed in three chunks.
+const CHUNKED_LEN: usize = 2 * 1024 * 1024 + 4_096;
 
-/// A frozen buffer that one transaction cannot hash.
+/// A frozen buffer, too large for one transaction to hash.
 fn large(role: BufferRole) -> World {
     let mut w = World::at(Stage::Registered);
     w.upload("large", elf::v2());
     let buffer = w.buffer_key("large").pubkey();
-    w.chain.tamper(&buffer, |data| data.resize(37 + LARGE, 7));
+    w.chain.tamper(&buffer, |data| data.resize(37 + CHUNKED_LEN, 7));
     w.freeze("large", role);
     w
 }
@@ -34,10 +34,10 @@ fn a_large_buffer_is_attested_chunk_by_chunk_in_order_and_once() {
     let (whole, chunk) = (w.attest_ix("large"), w.attest_chunk_ix("large"));
     w.attack(ManagerError::NeedsChunks, &[whole.clone()], &[]);
     w.passes(&[chunk.clone()], &[]);
-    // Another length than the first chunk saw.
+    // A length that differs from the first chunk's.
     let buffer = w.buffer_key("large").pubkey();
     let mut other = w.clone();
-    other.chain.tamper(&buffer, |data| data[37 + LARGE - 1] = 0);
+    other.chain.tamper(&buffer, |data| data[37 + CHUNKED_LEN - 1] = 0);
     let shorter = other.attest_chunk_ix("large");
     other.attack(ManagerError::TrimmedLength, &[shorter], &[]);
     w.passes(&[chunk.clone()], &[]);
@@ -58,7 +58,7 @@ fn a_large_buffer_is_attested_chunk_by_chunk_in_order_and_once() {
         w.passes(&[chunk.clone()], &[]);
     }
     w.attack(ManagerError::ChunkOutOfOrder, &[chunk], &[]);
-    // Chunks alone do not make it the code that runs.
+    // Hashed chunks alone do not prove that it is the running code.
     let back = w.attest_rollback_ix("large");
     w.attack(ManagerError::RollbackNotLive, &[back], &[]);
 
@@ -71,7 +71,7 @@ fn a_large_buffer_is_attested_chunk_by_chunk_in_order_and_once() {
 }
 
 #[test]
-fn surplus_lamports_do_not_go_where_nobody_has_them() {
+fn surplus_lamports_do_not_go_to_an_account_of_the_upgrade() {
     let program_data = backend::instructions::program_data_address(&demo_vault::ID);
     let own = World::at(Stage::Deployed);
     let buffer = |name: &str| own.buffer_key(name).pubkey();
@@ -86,7 +86,7 @@ fn surplus_lamports_do_not_go_where_nobody_has_them() {
 }
 
 #[test]
-fn accounts_newer_than_what_runs_cannot_be_the_oldest() {
+fn the_oldest_version_is_not_above_the_running_one() {
     let mut w = World::at(Stage::Attested);
     let args = |oldest_version| ProposeArgs { oldest_version, ..w.propose_args() };
     let (newer, same) = (args(2), args(1));
@@ -101,7 +101,7 @@ fn forward(w: &World) -> ProposeArgs {
 }
 
 #[test]
-fn a_roll_forward_takes_the_place_of_the_unfinished_one_and_of_no_other() {
+fn a_roll_forward_supersedes_only_the_unfinished_upgrade() {
     let who = ["anna", "payer"];
     let mut steady = World::at(Stage::Attested);
     let propose = steady.propose_ix("anna", forward(&steady));
@@ -122,10 +122,10 @@ fn a_roll_forward_takes_the_place_of_the_unfinished_one_and_of_no_other() {
     let second = w.propose_with_ix("ben", forward(&w), "upgrade-3", "rollback-3");
     w.attack(ManagerError::RollForward, &[second], &["ben", "payer"]);
     w.id = id;
-    w.approve_by(&DECIDING[..2]);
+    w.approve_by(&APPROVERS[..2]);
     let execute = w.execute_ix("dan");
     w.attack(ManagerError::NotTimelocked, &[execute.clone()], &["dan"]);
-    w.approve_by(&DECIDING[2..]);
+    w.approve_by(&APPROVERS[2..]);
     w.attack(ManagerError::TimelockNotOver, &[execute.clone()], &["dan"]);
     w.chain.pass(i64::from(TIMELOCK));
     for wrong in [upgrade_manager::ID, w.proposal_address(), w.multisig(), address("nobody")] {

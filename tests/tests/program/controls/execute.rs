@@ -1,9 +1,9 @@
-//! The buffers of an upgrade and of a rollback are the very ones that were approved, were another to
-//! hold the same bytes.
+//! Upgrade and rollback use exactly the approved buffers, even if another buffer holds the same
+//! bytes.
 use e2e::{
     elf,
     keys::key,
-    world::{DECIDING, Stage, World},
+    world::{APPROVERS, Stage, World},
 };
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
@@ -23,7 +23,7 @@ fn swapped(ix: &Instruction, from: Pubkey, to: Pubkey) -> Instruction {
 }
 
 #[test]
-fn a_twin_of_an_approved_buffer_is_not_installed() {
+fn a_buffer_with_the_same_bytes_as_the_approved_one_is_not_installed() {
     let mut w = World::at(Stage::Ready);
     w.stage_upgrade("upgrade-twin", elf::v2());
     w.stage_rollback("rollback-twin", elf::v1());
@@ -35,7 +35,7 @@ fn a_twin_of_an_approved_buffer_is_not_installed() {
     }
     w.chain.ok(&[good], &[&key("dan")]);
     w.chain.next_slot();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let back = w.rollback_ix("dan");
     let twin = swapped(&back, of(&w, "rollback"), of(&w, "rollback-twin"));
     w.chain.refuse(ManagerError::WrongAccount, &[twin], &[&key("dan")]);
@@ -55,7 +55,7 @@ fn an_upgrade_starts_from_the_hash_that_the_program_is_known_by() {
 }
 
 #[test]
-fn nothing_goes_back_by_the_phase_alone() {
+fn a_rollback_needs_votes_and_not_only_the_phase() {
     let mut w = World::at(Stage::Executed);
     let state = seeds::program_state(&demo_vault::ID).0;
     w.chain.rewrite::<ProgramUpgradeState>(&state, |state| state.phase = Phase::RollingBack);
@@ -78,7 +78,7 @@ fn neither_buffer_of_a_proposal_serves_for_the_other() {
     }
     w.chain.ok(&[good], &[&key("dan")]);
     w.chain.next_slot();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let back = w.rollback_ix("dan");
     let crossed = swapped(&swapped(&back, rollback.0, upgrade.0), rollback.1, upgrade.1);
     w.chain.refuse(ManagerError::WrongAccount, &[crossed], &[&key("dan")]);

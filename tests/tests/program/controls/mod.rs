@@ -1,4 +1,4 @@
-//! Controls of the program that no attack in `attacks` asks for.
+//! Controls of the program that no test in `attacks` reaches.
 mod backups;
 mod code;
 mod execute;

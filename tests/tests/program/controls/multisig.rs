@@ -1,4 +1,4 @@
-//! Controls on what a multisig decides about itself that no attack of the table asks for.
+//! Controls on proposals about a multisig that no test in `attacks` reaches.
 use e2e::world::{PROPOSAL_LIFETIME, Stage, World};
 use upgrade_manager::{
     error::ManagerError,
@@ -8,13 +8,13 @@ use upgrade_manager::{
 
 #[test]
 fn a_multisig_ends_only_when_nothing_is_left_of_it() {
-    // It holds a program.
+    // The multisig holds a program.
     let mut w = World::at(Stage::Registered);
     let id = w.propose_multisig(Action::Dissolve);
     w.agree_multisig(id);
     let end = w.execute_change_ix("dan", id);
     w.attack(ManagerError::ProgramsRegistered, &[end], &["dan"]);
-    // It has another proposal open.
+    // The multisig has another open proposal.
     let mut w = World::at(Stage::Multisig);
     let id = w.propose_multisig(Action::Dissolve);
     let other = w.propose_multisig(w.new_rules(|rules| rules.open_cap = 3));
@@ -23,11 +23,11 @@ fn a_multisig_ends_only_when_nothing_is_left_of_it() {
     w.attack(ManagerError::ProgramsRegistered, &[end.clone()], &["dan"]);
     let close = w.close_multisig_ix("stranger");
     w.attack(ManagerError::ProgramsRegistered, &[close], &["stranger"]);
-    // Nobody has voted on it: its proposer withdraws it.
+    // Its proposer withdraws it before any vote.
     let cancel = w.multisig_cancel_ix("anna", other);
     w.passes(&[cancel], &["anna"]);
     w.passes(&[end], &["dan"]);
-    // What has ended decides nothing more.
+    // A dissolved multisig accepts no proposal.
     let propose = w.propose_multisig_ix("anna", Action::Dissolve);
     w.attack(ManagerError::Dissolved, &[propose], &["anna", "payer"]);
     let register = w.register_ix();
@@ -58,7 +58,7 @@ fn a_note_has_room_for_a_sentence_and_no_more() {
 }
 
 #[test]
-fn a_proposal_about_the_multisig_must_outlive_its_lock_and_end_within_half_a_year() {
+fn a_governance_proposal_expires_after_its_timelock_and_within_half_a_year() {
     let mut w = World::at(Stage::Multisig);
     let (now, lock) = (w.chain.time(), i64::from(w.config().timelock));
     let half_a_year = 180 * 24 * 3600;
@@ -81,7 +81,7 @@ fn a_proposal_about_the_multisig_must_outlive_its_lock_and_end_within_half_a_yea
 }
 
 #[test]
-fn what_a_multisig_still_votes_on_or_holds_is_not_closed() {
+fn a_multisig_with_open_proposals_or_programs_is_not_closed() {
     let mut w = World::at(Stage::Registered);
     let id = w.propose_multisig(w.hand_over("heir"));
     let close = w.close_multisig_proposal_ix("stranger", id);

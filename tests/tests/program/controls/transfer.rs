@@ -1,5 +1,5 @@
-//! A proposal to hand a program over is one of the multisig that holds it, and names that program's own
-//! code.
+//! Only the multisig that holds a program proposes its transfer, and the proposal names that
+//! program's own ProgramData.
 use backend::instructions as ix;
 use e2e::{
     keys::{address, key},
@@ -42,7 +42,7 @@ fn a_multisig_hands_over_no_program_of_another() {
 }
 
 #[test]
-fn what_is_handed_over_is_the_program_and_its_own_code() {
+fn a_transfer_names_the_program_and_its_own_program_data() {
     let mut w = World::at(Stage::Registered);
     let signers = [&key("anna"), &key("payer")];
     let good = transfer(&w);
@@ -50,7 +50,8 @@ fn what_is_handed_over_is_the_program_and_its_own_code() {
     let other = Pubkey::new_from_array([9; 32]);
     for wrong in [Transfer { program: other, ..good }, Transfer { program_data: other, ..good }] {
         let mut propose = w.propose_multisig_with_ix("anna", args(&w, wrong));
-        // The builder looks the state up by the program; here it is the vaults' in both cases.
+        // The builder derives the state from the program; here both cases use the vault program's
+        // state.
         propose.accounts[3].pubkey = state;
         w.chain.refuse(ManagerError::WrongAccount, &[propose], &signers);
     }

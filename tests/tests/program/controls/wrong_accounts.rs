@@ -1,5 +1,5 @@
-//! Accounts that look right and are not: a sysvar that somebody wrote, the state of another program,
-//! an account that has left its target.
+//! Accounts that look right and are not: a forged sysvar, the state of another program, an account
+//! that its target no longer owns.
 use e2e::{
     attack::swap,
     elf,
@@ -59,7 +59,7 @@ fn an_account_that_its_target_no_longer_owns_is_not_verified() {
 }
 
 #[test]
-fn a_record_that_another_program_has_of_the_account_does_not_count() {
+fn another_programs_record_of_the_account_does_not_count() {
     let mut w = World::at(Stage::Migrated);
     let one = w.vaults[0];
     let own = seeds::account_version(&demo_vault::ID, &one).0;
@@ -77,7 +77,7 @@ fn a_record_that_another_program_has_of_the_account_does_not_count() {
 fn the_address_that_signs_for_migrations_is_not_migrated_itself() {
     let mut w = World::at(Stage::Executed);
     let (one, migrator) = (w.vaults[0], seeds::migrator(&demo_vault::ID).0);
-    // A target could take the address over: it is given its signature.
+    // The target gets this address's signature, so it could assign the account to itself.
     let account = w.chain.account(&one).unwrap();
     w.chain.plant(&migrator, account);
     let migrate = w.migrate_ix(&[migrator]);
@@ -106,7 +106,7 @@ fn a_proposal_of_another_program_or_of_another_multisig_is_not_taken() {
 }
 
 #[test]
-fn who_may_change_the_code_is_read_from_the_programs_own_account() {
+fn the_upgrade_authority_is_read_from_the_programs_own_program_data() {
     let mut w = World::at(Stage::Executed);
     let (own, other) = (w.state().program_data, address("another-program-data"));
     let account = w.chain.account(&own).unwrap();

@@ -1,9 +1,9 @@
-//! Bytes that were voted for are the bytes that run: freezing, attesting, pinning.
+//! Only approved bytes run: freezing, attesting, pinning.
 use e2e::{
     elf,
     keys::{address, key},
     verbs::trimmed_len,
-    world::{DECIDING, Stage, TIMELOCK, World},
+    world::{APPROVERS, Stage, TIMELOCK, World},
 };
 use solana_signer::Signer;
 use upgrade_manager::{
@@ -26,7 +26,7 @@ fn a_buffer_is_frozen_only_by_who_has_it() {
 }
 
 #[test]
-fn what_was_not_frozen_is_not_attested() {
+fn a_buffer_that_is_not_frozen_is_not_attested() {
     let mut w = World::at(Stage::Registered);
     w.upload("upgrade", elf::v2());
     let attest = w.attest_ix("upgrade");
@@ -135,7 +135,7 @@ fn a_rollback_copy_of_code_that_no_longer_runs_is_not_proposed() {
     w.stage_rollback("stale", elf::v1());
     w.stage_buffers(elf::v2(), elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     w.execute();
     w.chain.next_slot();

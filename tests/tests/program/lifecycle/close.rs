@@ -1,8 +1,8 @@
-//! Rent goes back when all is over, not before, and to nobody but who paid it.
+//! Rent goes back after the end of a proposal, not before, and only to its payer.
 use e2e::{
     elf,
     keys::{address, key},
-    world::{DECIDING, ROLLBACK_WINDOW, Stage, World},
+    world::{APPROVERS, ROLLBACK_WINDOW, Stage, World},
 };
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
@@ -53,7 +53,7 @@ fn the_buffers_of_a_living_proposal_stay() {
 }
 
 #[test]
-fn the_way_back_stays_until_its_window_is_over() {
+fn the_rollback_buffer_stays_until_the_rollback_window_ends() {
     let mut w = World::at(Stage::Completed);
     let end = w.proposal().executed_at + i64::from(ROLLBACK_WINDOW);
     w.chain.pass_until(end);
@@ -68,9 +68,9 @@ fn the_way_back_stays_until_its_window_is_over() {
 }
 
 #[test]
-fn a_voted_rollback_keeps_its_buffer_however_long_it_takes() {
+fn an_approved_rollback_keeps_its_buffer_without_a_time_limit() {
     let mut w = World::at(Stage::Completed);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.chain.pass(i64::from(ROLLBACK_WINDOW) * 10);
     let close = w.close_buffer_ix("dev", "rollback");
     w.chain.refuse(ManagerError::NotEnded, &[close], &[&key("dev")]);
@@ -80,9 +80,9 @@ fn a_voted_rollback_keeps_its_buffer_however_long_it_takes() {
 }
 
 #[test]
-fn everything_is_closed_to_who_paid_for_it_when_a_proposal_has_ended() {
+fn rent_of_everything_an_ended_proposal_left_goes_to_its_payers() {
     let mut w = World::at(Stage::Timelocked);
-    for member in DECIDING {
+    for member in APPROVERS {
         let reject = w.reject_ix(member);
         w.chain.ok(&[reject], &[&key(member)]);
     }
@@ -132,12 +132,12 @@ fn the_end_of_one_proposal_does_not_free_the_buffers_of_another() {
 }
 
 #[test]
-fn records_stay_while_accounts_are_on_their_way() {
+fn records_stay_while_a_migration_is_running() {
     let mut w = World::at(Stage::Migrated);
     let vault = w.vaults[0];
     let close = w.close_record_ix("stranger", &vault);
     w.chain.refuse(ManagerError::NotSteady, &[close.clone()], &[&key("stranger")]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.chain.refuse(ManagerError::NotSteady, &[close], &[&key("stranger")]);
     w.restore_all();
     w.roll_back();

@@ -1,11 +1,11 @@
-//! When a migration counts as done: verified, closed with proof, or set aside, and nothing left over.
+//! When a migration is complete: every account is verified, closed with proof, or quarantined.
 use demo_vault::{
     client::{close_ix, set_limit_ix},
     v1,
 };
 use e2e::{
     keys::{address, key},
-    world::{DECIDING, SOL, Stage, VAULTS, World},
+    world::{APPROVERS, SOL, Stage, VAULTS, World},
 };
 use solana_pubkey::Pubkey;
 use upgrade_manager::{
@@ -79,7 +79,7 @@ fn a_closed_vault_refilled_with_lamports_is_still_closed() {
 }
 
 #[test]
-fn a_vault_closed_after_its_migration_does_not_stand_in_the_way() {
+fn a_vault_closed_after_its_migration_does_not_block_the_rollback() {
     let mut w = World::at(Stage::Migrated);
     let (vault, owner) = (w.vaults[1], key("owner"));
     let index = w.index_of(&vault);
@@ -119,7 +119,7 @@ fn only_an_executor_sets_an_account_aside_and_only_one_that_is_stuck() {
 }
 
 #[test]
-fn nothing_is_proposed_while_accounts_are_on_their_way() {
+fn nothing_is_proposed_while_a_migration_is_running() {
     let mut w = World::at(Stage::Executed);
     w.stage_upgrade("upgrade-2", e2e::elf::v2());
     w.stage_rollback("rollback-2", e2e::elf::v2());
@@ -128,7 +128,7 @@ fn nothing_is_proposed_while_accounts_are_on_their_way() {
     let (early, signers) = (propose(&w), [&key("anna"), &key("payer")]);
     w.chain.refuse(ManagerError::LiveProposal, &[early], &signers);
     w.migrate_all();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     assert_eq!(w.state().phase, Phase::RollingBack);
     let early = propose(&w);
     w.chain.refuse(ManagerError::LiveProposal, &[early], &signers);

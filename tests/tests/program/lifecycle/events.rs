@@ -1,7 +1,7 @@
-//! The trail: every change leaves one event that nobody else can make.
+//! Every change emits one event, and nobody but the manager can emit one.
 use e2e::{
     keys::key,
-    world::{DECIDING, Stage, World, events, sha256},
+    world::{APPROVERS, Stage, World, events, sha256},
 };
 use upgrade_manager::error::ManagerError;
 
@@ -10,9 +10,9 @@ fn discriminator(event: &str) -> [u8; 8] {
 }
 
 #[test]
-fn a_whole_life_leaves_one_event_for_every_change() {
+fn a_proposals_life_leaves_one_event_for_every_change() {
     let mut w = World::at(Stage::Completed);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.restore_all();
     w.roll_back();
     w.close_buffers(&["upgrade", "rollback"]);
@@ -46,7 +46,7 @@ fn a_whole_life_leaves_one_event_for_every_change() {
 }
 
 #[test]
-fn votes_against_and_ends_leave_their_events_too() {
+fn rejections_cancellations_and_expiry_leave_their_events() {
     let mut w = World::at(Stage::Proposed);
     let (anna, ben) = (key("anna"), key("ben"));
     for (ix, who, event) in [
@@ -64,7 +64,7 @@ fn votes_against_and_ends_leave_their_events_too() {
 }
 
 #[test]
-fn what_is_refused_leaves_no_event() {
+fn a_refused_instruction_leaves_no_event() {
     let mut w = World::at(Stage::Proposed);
     w.approve_by(&["anna"]);
     let seen = w.events.len();

@@ -1,9 +1,9 @@
-//! Execution installs what was voted for, pays whom it was voted to pay, and changes nothing else.
+//! Execution installs the approved code, pays the approved spill account, and changes nothing else.
 use e2e::{
     elf,
     keys::key,
     loader,
-    world::{DECIDING, Stage, TIMELOCK, World},
+    world::{APPROVERS, Stage, TIMELOCK, World},
 };
 use solana_loader_v3_interface::instruction::upgrade;
 use solana_signer::Signer;
@@ -18,7 +18,7 @@ fn code_the_loader_cannot_verify_changes_nothing() {
     let mut w = World::at(Stage::Registered);
     w.stage_buffers(&broken, elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     let (execute, before) = (w.execute_ix("dan"), w.state());
     w.chain.refuse_saying("InvalidAccountData", &[execute], &[&key("dan")]);

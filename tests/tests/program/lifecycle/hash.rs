@@ -1,11 +1,11 @@
-//! One hash for a file, a buffer and a program: solana-verify's.
+//! A file, a buffer and a program have one hash, the one of `solana-verify`.
 use e2e::{
     elf,
     world::{Stage, World},
 };
 use sha2::{Digest, Sha256};
 
-/// What solana-verify does, in its own words: drop zero bytes from the end, one by one, then hash.
+/// The hash as `solana-verify` computes it: drop trailing zero bytes, then hash.
 fn solana_verify(bytes: &[u8]) -> String {
     let mut bytes = bytes.to_vec();
     while bytes.last() == Some(&0) {

@@ -1,5 +1,5 @@
-//! Migration on first use: nobody has migrated a user's vault, so the user's own transaction does, in
-//! front of what it came for. The wallet needs no role, and the user waits for nobody.
+//! Migration on first use: a user's transaction migrates the user's vault in front of its own
+//! instructions. The wallet needs no role.
 use backend::{
     chain::{MAX_TRANSACTION_LEN, MAX_UNITS, transaction_size, with_budget},
     instructions::{self as ix, Migrate},
@@ -16,7 +16,7 @@ use upgrade_manager::{
     state::{AccountStatus, PAUSE_SECONDS},
 };
 
-/// The vault of the owner's with index 3, which holds three SOL.
+/// The owner's vault 3, which holds three SOL.
 const INDEX: u32 = 3;
 
 fn vault() -> Pubkey {
@@ -50,11 +50,11 @@ fn a_withdrawal_migrates_the_users_vault_in_the_same_transaction() {
     let (counters, others) = (w.state().counters, w.vaults.len() as u32 - 1);
     assert_eq!((counters.migrated, counters.total), (1, others + 1));
     assert_eq!(w.record(&vault()).status, AccountStatus::Migrated);
-    // What came out of the vault, less the rents of a longer vault and of its record.
+    // The withdrawn lamports, less the rent of the longer vault and of its record.
     let rents = before + SOL - w.chain.lamports(&address("owner"));
     assert!((1..SOL / 100).contains(&rents), "{rents} lamports of rent");
 
-    // From now on the vault is used as ever, and the same again is refused as a whole.
+    // The vault works as before, and the same transaction again is refused as a whole.
     w.chain.refuse(ManagerError::AlreadyMigrated, &both, &[&owner]);
     w.chain.ok(&[withdraw(SOL)], &[&owner]);
     let held: v2::Vault = w.chain.read(&vault());
@@ -63,7 +63,7 @@ fn a_withdrawal_migrates_the_users_vault_in_the_same_transaction() {
 }
 
 #[test]
-fn whoever_runs_the_wallet_can_pay_for_the_migration() {
+fn the_users_wallet_can_pay_for_the_migration() {
     let mut w = World::at(Stage::Executed);
     let before = w.chain.lamports(&address("owner"));
     let both = [migrate(&w, "stranger"), withdraw(SOL)];
@@ -82,7 +82,7 @@ fn a_withdrawal_that_fails_migrates_nothing() {
 }
 
 #[test]
-fn the_rest_of_the_migration_goes_on_around_the_user() {
+fn the_other_vaults_migrate_after_a_user_migrated_one() {
     let mut w = World::at(Stage::Executed);
     w.chain.ok(&[migrate(&w, "owner"), withdraw(SOL)], &[&key("owner")]);
     let rest: Vec<Pubkey> = w.vaults.iter().copied().filter(|v| *v != vault()).collect();
@@ -93,7 +93,7 @@ fn the_rest_of_the_migration_goes_on_around_the_user() {
 }
 
 #[test]
-fn a_pause_keeps_users_waiting_and_no_longer_than_it_lasts() {
+fn a_pause_stops_migration_on_use_only_while_it_lasts() {
     let mut w = World::at(Stage::Executed);
     let pause = ix::pause(&address("guardian"), &w.multisig());
     w.run("pause", pause, &[&key("guardian")]);

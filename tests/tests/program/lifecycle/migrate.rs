@@ -1,11 +1,11 @@
-//! What migration may touch, and who pays for it.
+//! Which accounts a migration may change, and who pays for it.
 use demo_vault::{
     client::{deposit_ix, open_ix, vault_address, withdraw_ix},
     v1, v2,
 };
 use e2e::{
     keys::{address, key},
-    world::{DECIDING, Stage, VAULTS, World},
+    world::{APPROVERS, Stage, VAULTS, World},
 };
 use solana_account::Account;
 use solana_pubkey::Pubkey;
@@ -33,12 +33,12 @@ fn a_vault_migrates_once() {
 }
 
 #[test]
-fn whoever_migrates_pays_exactly_for_growth_and_records() {
+fn the_payer_of_a_migration_pays_exactly_for_growth_and_records() {
     let mut w = World::at(Stage::Executed);
     let cranker = address("cranker");
     let (gift, vault) = (1_234_567, w.vaults[0]);
     w.chain.fund(&vault, gift);
-    let (before, purse) = (w.snapshot(), w.chain.lamports(&cranker));
+    let (before, lamports_before) = (w.snapshot(), w.chain.lamports(&cranker));
     w.migrate_all();
     let growth = w.chain.rent(v2::LEN) - w.chain.rent(v1::LEN);
     for vault in &w.vaults {
@@ -48,7 +48,7 @@ fn whoever_migrates_pays_exactly_for_growth_and_records() {
     }
     let record = seeds::account_version(&demo_vault::ID, &vault).0;
     let cost = (growth + w.chain.lamports(&record)) * u64::from(VAULTS);
-    assert_eq!(purse - w.chain.lamports(&cranker), cost);
+    assert_eq!(lamports_before - w.chain.lamports(&cranker), cost);
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_gift_to_a_vault_before_its_migration_does_not_stop_its_restore() {
         w.chain.fund(&vault, 153_120);
     }
     w.migrate_all();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.restore_all();
     for (vault, account) in w.snapshot() {
         assert_eq!(account.data, w.before[&vault].data);
@@ -132,7 +132,7 @@ fn a_record_of_another_account_is_not_taken() {
 
 /// A world in which the owner closed one vault after planning; its address.
 #[test]
-fn a_vault_in_use_keeps_its_money_through_its_migration() {
+fn a_vault_keeps_its_balance_through_its_migration() {
     let mut w = World::at(Stage::Executed);
     let (owner, who) = (key("owner"), address("owner"));
     let balance = |w: &World, i| w.chain.read::<v2::Vault>(&vault_address(&who, i)).balance;

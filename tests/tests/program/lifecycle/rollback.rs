@@ -1,11 +1,11 @@
-//! The way back: who opens it, what it may change, and what cannot block it.
+//! Rollback: who approves it, what it may change, and what cannot block it.
 use demo_vault::{
     client::{close_ix, deposit_ix, open_ix, set_limit_ix, vault_address},
     v2,
 };
 use e2e::{
     keys::{address, key},
-    world::{DECIDING, ROLLBACK_WINDOW, SOL, Stage, VAULTS, World},
+    world::{APPROVERS, ROLLBACK_WINDOW, SOL, Stage, VAULTS, World},
 };
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
@@ -22,7 +22,7 @@ const SIGNER_MISSING: u32 = 3010;
 /// A migrated world whose members voted for rollback.
 fn rolling_back() -> World {
     let mut w = World::at(Stage::Migrated);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w
 }
 
@@ -67,12 +67,12 @@ fn a_rollback_needs_three_members_who_saw_the_same_terms() {
 }
 
 #[test]
-fn the_window_closes_for_votes_but_not_for_what_was_voted_in_time() {
+fn the_rollback_window_ends_the_votes_but_not_an_approved_rollback() {
     let mut w = World::at(Stage::Completed);
     let mut late = w.clone();
     assert_eq!(w.proposal().rollback_until, w.proposal().executed_at + i64::from(ROLLBACK_WINDOW));
     w.chain.pass_until(w.proposal().rollback_until);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.chain.pass(30 * 24 * 3600);
     w.restore_all();
     w.roll_back();
@@ -90,7 +90,7 @@ fn once_a_rollback_is_voted_nothing_migrates_and_nothing_completes() {
     let vaults = w.vaults.clone();
     let migrate = w.migrate_ix(&vaults[..3]);
     w.chain.ok(&[migrate], &[&key("cranker")]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let migrate = w.migrate_ix(&vaults[3..]);
     w.chain.refuse(ManagerError::RollingBack, &[migrate], &[&key("cranker")]);
     let aside = w.quarantine_ix("dan", &vaults[3]);
@@ -117,7 +117,7 @@ fn the_old_code_does_not_return_while_an_account_needs_the_new() {
 }
 
 #[test]
-fn accounts_are_given_up_only_by_the_threshold_that_says_so() {
+fn accounts_are_given_up_only_when_the_threshold_voted_to_give_up() {
     let mut w = rolling_back();
     let vaults = w.vaults.clone();
     let most = w.restore_ix("dan", &w.old_bytes(&vaults[1..]));
@@ -167,12 +167,12 @@ fn only_the_recorded_bytes_come_back_and_only_into_their_own_account() {
 }
 
 #[test]
-fn bytes_do_not_overwrite_what_a_user_did_since() {
+fn old_bytes_do_not_overwrite_a_later_change_by_a_user() {
     let mut w = World::at(Stage::Migrated);
     let owner = key("owner");
     let vault = vault_address(&owner.pubkey(), 2);
     w.chain.ok(&[deposit_ix(&owner.pubkey(), 2, SOL)], &[&owner]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let items = w.old_bytes(&[vault]);
     refuse_restore(&mut w, ManagerError::Touched, &items);
     let down = w.restore_ix("dan", &[(vault, RestoreItem::Down)]);
@@ -181,14 +181,14 @@ fn bytes_do_not_overwrite_what_a_user_did_since() {
 }
 
 #[test]
-fn a_payer_who_emptied_the_wallet_delays_a_restore_only_until_somebody_funds_it() {
+fn a_restore_waits_only_until_somebody_funds_the_emptied_wallet_of_the_rent_payer() {
     let mut w = World::at(Stage::Executed);
     let vaults = w.vaults.clone();
     w.migrate_all();
     let (cranker, dan) = (key("cranker"), key("dan"));
     let all = w.chain.lamports(&cranker.pubkey());
     w.chain.ok(&[transfer(&cranker.pubkey(), &dan.pubkey(), all)], &[&cranker]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let one = w.restore_ix("dan", &w.old_bytes(&vaults[..1]));
     w.chain.refuse_saying("InsufficientFundsForRent", &[one.clone()], &[&dan, &key("payer")]);
     let help = transfer(&dan.pubkey(), &cranker.pubkey(), w.chain.rent(0));
@@ -197,12 +197,12 @@ fn a_payer_who_emptied_the_wallet_delays_a_restore_only_until_somebody_funds_it(
 }
 
 #[test]
-fn a_vault_its_owner_closed_meanwhile_does_not_block_the_way_back() {
+fn a_vault_closed_by_its_owner_does_not_block_the_rollback() {
     let mut w = World::at(Stage::Migrated);
     let (gone, owner) = (w.vaults[4], key("owner"));
     let index = w.index_of(&gone);
     w.chain.ok(&[close_ix(&owner.pubkey(), index)], &[&owner]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let note = w.verify_ix(&[gone]);
     w.chain.ok(&[note], &[]);
     w.vaults.remove(4);
@@ -227,7 +227,7 @@ fn restored_vaults_stay_shut_until_the_old_code_is_back() {
 fn a_rollback_happens_once_and_not_in_the_slot_of_the_upgrade() {
     let mut w = World::at(Stage::Ready);
     w.execute();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let back = w.rollback_ix("dan");
     w.chain.refuse(ManagerError::SameSlot, &[back.clone()], &[&key("dan")]);
     w.chain.next_slot();
@@ -244,17 +244,17 @@ fn nothing_is_proposed_while_a_completed_upgrade_is_rolled_back() {
     let mut w = World::at(Stage::Completed);
     w.stage_upgrade("upgrade-2", e2e::elf::v2());
     w.stage_rollback("rollback-2", e2e::elf::v2());
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let args = ProposeArgs { to_version: 3, ..w.propose_args() };
     let propose = w.propose_with_ix("anna", args, "upgrade-2", "rollback-2");
     w.chain.refuse(ManagerError::NotSteady, &[propose], &[&key("anna"), &key("payer")]);
 }
 
 #[test]
-fn the_whole_rollback_works_after_verification_and_after_completion() {
+fn a_rollback_works_after_verification_and_after_completion() {
     for stage in [Stage::Migrated, Stage::Completed] {
         let mut w = World::at(stage);
-        w.vote_rollback(&DECIDING, false);
+        w.vote_rollback(&APPROVERS, false);
         w.restore_all();
         w.roll_back();
         assert_eq!(w.snapshot(), w.before);
@@ -263,13 +263,14 @@ fn the_whole_rollback_works_after_verification_and_after_completion() {
 }
 
 #[test]
-fn a_vault_born_on_the_new_layout_waits_for_the_next_upgrade_with_its_money() {
-    // It has no old bytes and no record: a rollback cannot bring it back, only leave it alone.
+fn a_vault_opened_on_the_new_layout_keeps_its_balance_until_the_next_upgrade() {
+    // The account has no old bytes and no record: a rollback cannot restore it and leaves it
+    // unchanged.
     let mut w = World::at(Stage::Migrated);
     let (owner, who) = (key("owner"), address("owner"));
     let born = vault_address(&who, 80);
     w.chain.ok(&[open_ix(&who, 80), deposit_ix(&who, 80, SOL)], &[&owner]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.restore_all();
     w.roll_back();
     w.chain.next_slot();
@@ -279,7 +280,7 @@ fn a_vault_born_on_the_new_layout_waits_for_the_next_upgrade_with_its_money() {
     w.close_buffers(&["upgrade", "rollback"]);
     w.stage_buffers(e2e::elf::v2(), e2e::elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(48 * 3600);
     w.execute();
     w.chain.next_slot();
@@ -288,14 +289,14 @@ fn a_vault_born_on_the_new_layout_waits_for_the_next_upgrade_with_its_money() {
 }
 
 #[test]
-fn a_vault_whose_count_the_old_layout_cannot_hold_does_not_go_down() {
+fn a_vault_whose_count_the_old_layout_cannot_hold_is_not_restored() {
     let mut w = World::at(Stage::Migrated);
     let owner = key("owner");
     let vault = vault_address(&owner.pubkey(), 1);
     w.chain.tamper(&vault, |data| data[55..63].copy_from_slice(&70_000u64.to_le_bytes()));
     assert_eq!(w.chain.read::<v2::Vault>(&vault).deposits, 70_000);
     w.chain.ok(&[open_ix(&owner.pubkey(), 70), set_limit_ix(&owner.pubkey(), 1, 5)], &[&owner]);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let down = w.restore_ix("dan", &[(vault, RestoreItem::Down)]);
     let error = demo_vault::error::VaultError::TooManyDeposits;
     w.chain.refuse(error, &[down], &[&key("dan"), &key("payer")]);

@@ -36,7 +36,7 @@ fn fields(text: &str) -> BTreeMap<&str, &str> {
 }
 
 #[test]
-fn the_managers_elf_says_whom_to_tell_about_a_weakness() {
+fn the_managers_elf_contains_its_security_contact() {
     let elf = e2e::elf::manager();
     let start = elf.windows(BEGIN.len()).position(|bytes| bytes == BEGIN.as_bytes()).unwrap();
     let length = elf[start..].windows(END.len()).position(|bytes| bytes == END.as_bytes()).unwrap();

@@ -1,12 +1,12 @@
-//! The four edges of time: lock, window, expiry and the slots that must pass with them.
+//! The time limits: timelock, execution window, expiry, and the slots that must pass with them.
 use e2e::{
     keys::{address, key},
-    world::{DECIDING, PROPOSAL_LIFETIME, Stage, TIMELOCK, World},
+    world::{APPROVERS, PROPOSAL_LIFETIME, Stage, TIMELOCK, World},
 };
 use upgrade_manager::{error::ManagerError, instructions::ProposeArgs, state::ProposalStatus};
 
 #[test]
-fn nothing_expires_early_and_anyone_may_clear_what_has_expired() {
+fn nothing_expires_early_and_anyone_can_expire_what_is_over() {
     let mut w = World::at(Stage::Proposed);
     let (expire, end) = (w.expire_ix(), w.proposal().terms.expires_at);
     w.chain.pass_until(end);
@@ -32,10 +32,10 @@ fn an_executed_proposal_does_not_expire() {
 }
 
 #[test]
-fn an_approval_too_late_for_any_execution_leaves_no_way_to_execute() {
+fn an_approval_that_leaves_no_time_before_expiry_cannot_be_executed() {
     let mut w = World::at(Stage::Proposed);
     w.chain.pass_until(w.proposal().terms.expires_at - 10);
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     let proposal = w.proposal();
     assert!(proposal.window_end < proposal.eta);
     w.chain.pass_until(proposal.eta);
@@ -46,7 +46,7 @@ fn an_approval_too_late_for_any_execution_leaves_no_way_to_execute() {
 }
 
 #[test]
-fn a_proposal_must_outlive_its_lock_and_end_within_half_a_year() {
+fn a_proposal_expires_after_its_timelock_and_within_half_a_year() {
     let mut w = World::at(Stage::Attested);
     let now = w.chain.time();
     let half_a_year = 180 * 24 * 3600;

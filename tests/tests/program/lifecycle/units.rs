@@ -1,8 +1,9 @@
-//! Batches as large as a transaction allows, and what everything costs. Units are printed; run with
-//! `--nocapture` to see them. They differ between compilers, so only wide bounds are asserted.
+//! The largest batches that fit a transaction, and the compute units of every instruction. Units
+//! are printed; run with `--nocapture` to see them. They differ between compilers, so the tests
+//! assert only wide bounds.
 use e2e::{
     keys::{address, key},
-    world::{DECIDING, MEMBERS, SOL, Stage, World},
+    world::{APPROVERS, MEMBERS, SOL, Stage, World},
 };
 use litesvm::types::TransactionMetadata;
 
@@ -10,7 +11,7 @@ use litesvm::types::TransactionMetadata;
 /// and one creation of a record each.
 const BATCH: u32 = 20;
 
-/// Units that the vault program took, from the runtime's own log.
+/// Compute units of the vault program, from the runtime's log.
 fn taken_by_target(meta: &TransactionMetadata) -> u64 {
     let line = format!("Program {} consumed ", demo_vault::ID);
     let taken = |log: &String| log.strip_prefix(&line)?.split(' ').next()?.parse::<u64>().ok();
@@ -26,7 +27,7 @@ fn with_vaults(n: u32) -> World {
     w.vaults = w.vaults.iter().copied().filter(newer).collect();
     w.stage_buffers(e2e::elf::v2(), e2e::elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(48 * 3600);
     w.execute();
     w.chain.next_slot();
@@ -50,13 +51,13 @@ fn a_full_batch_migrates_verifies_and_restores_in_one_transaction_each() {
     assert!(full.compute_units_consumed < 1_400_000 / 2);
 
     w.verify_all();
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.restore_all();
     assert_eq!(w.snapshot(), w.before);
 }
 
 #[test]
-fn the_last_vote_of_five_still_leaves_room_for_everything_else_in_its_transaction() {
+fn the_last_vote_of_five_leaves_compute_units_for_the_rest_of_its_transaction() {
     let mut w = World::at(Stage::Proposed);
     for member in MEMBERS {
         let approve = w.approve_ix(member);
@@ -76,7 +77,7 @@ fn sixteen_members_and_sixteen_type_rules_fit_the_accounts_and_the_heap() {
         args.members = keys.into_iter().map(member).collect();
         args.threshold = 16;
     });
-    let rule = e2e::world::type_rule();
+    let rule = sandbox::scenario::vaults::type_rule();
     let rules = (0..16u8).map(|i| upgrade_manager::state::TypeRule {
         discriminator: [rule.discriminator[0].wrapping_add(i), 8, 232, 43, 2, 152, 117, 119],
         ..rule

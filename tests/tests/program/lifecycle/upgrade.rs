@@ -1,4 +1,4 @@
-//! Whole lives of a proposal on the real ELFs: to the finished migration, and back again.
+//! A proposal's whole life on the real ELFs, up to the finished migration and through a rollback.
 use demo_vault::{
     client::{deposit_ix, set_limit_ix, withdraw_ix},
     v1, v2,
@@ -7,7 +7,7 @@ use e2e::{
     elf,
     keys::{address, key},
     loader,
-    world::{DECIDING, SOL, Stage, VAULTS, World, sha256},
+    world::{APPROVERS, SOL, Stage, VAULTS, World, sha256},
 };
 use solana_signer::Signer;
 use upgrade_manager::{
@@ -83,13 +83,13 @@ fn decode<V: anchor_lang::AccountDeserialize>(data: &[u8]) -> V {
 #[test]
 fn a_rollback_leaves_every_vault_as_it_was_to_the_byte_and_lamport() {
     let mut w = World::at(Stage::Completed);
-    let (before, purse) = (w.before.clone(), w.chain.lamports(&address("cranker")));
-    w.vote_rollback(&DECIDING, false);
+    let (before, lamports_before) = (w.before.clone(), w.chain.lamports(&address("cranker")));
+    w.vote_rollback(&APPROVERS, false);
     assert_eq!(w.state().phase, Phase::RollingBack);
     w.restore_all();
     assert_eq!(w.snapshot(), before);
     let growth = w.chain.rent(v2::LEN) - w.chain.rent(v1::LEN);
-    let back = w.chain.lamports(&address("cranker")) - purse;
+    let back = w.chain.lamports(&address("cranker")) - lamports_before;
     assert_eq!(back, growth * u64::from(VAULTS), "who paid for the growth gets it back");
     w.roll_back();
     w.chain.next_slot();
@@ -108,7 +108,7 @@ fn a_rollback_leaves_every_vault_as_it_was_to_the_byte_and_lamport() {
 }
 
 #[test]
-fn a_vault_used_since_its_migration_goes_down_with_its_new_balance() {
+fn a_vault_used_after_its_migration_is_restored_with_its_new_balance() {
     let mut w = World::at(Stage::Migrated);
     let (owner, who) = (key("owner"), address("owner"));
     w.chain.ok(
@@ -118,7 +118,7 @@ fn a_vault_used_since_its_migration_goes_down_with_its_new_balance() {
     w.verify_all();
     let touched = |w: &World| w.vaults.iter().filter(|v| w.record(v).touched).count();
     assert_eq!(touched(&w), 3);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     let items: Vec<_> = w
         .old_bytes(&w.vaults)
         .into_iter()
@@ -146,14 +146,14 @@ fn a_vault_used_since_its_migration_goes_down_with_its_new_balance() {
 #[test]
 fn after_a_rollback_the_same_upgrade_can_be_proposed_and_migrated_again() {
     let mut w = World::at(Stage::Migrated);
-    w.vote_rollback(&DECIDING, false);
+    w.vote_rollback(&APPROVERS, false);
     w.restore_all();
     w.roll_back();
     w.chain.next_slot();
     w.close_buffers(&["upgrade", "rollback"]);
     w.stage_buffers(elf::v2(), elf::v1());
     w.propose();
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(48 * 3600);
     w.execute();
     w.chain.next_slot();
@@ -175,7 +175,7 @@ fn a_later_upgrade_ends_the_rollback_of_the_one_before() {
     w.migrate_all();
     w.verify_all();
     w.complete();
-    // Overlooked at completion, migrated after it, and never verified.
+    // Left out at completion, migrated after it, and never verified.
     let migrate = w.migrate_ix(&[straggler]);
     w.chain.ok(&[migrate], &[&key("cranker")]);
     let first = w.clone();
@@ -190,7 +190,7 @@ fn a_later_upgrade_ends_the_rollback_of_the_one_before() {
     };
     let ix = w.propose_with_ix("ben", args, "upgrade-2", "rollback-2");
     w.run("propose_upgrade (no accounts)", ix, &[&key("ben"), &key("payer")]);
-    w.approve_by(&DECIDING);
+    w.approve_by(&APPROVERS);
     w.chain.pass(48 * 3600);
     let ix = w.execute_ix("dan");
     w.run("execute_upgrade (no accounts)", ix, &[&key("dan")]);
@@ -206,7 +206,7 @@ fn a_later_upgrade_ends_the_rollback_of_the_one_before() {
 }
 
 #[test]
-fn a_vault_born_between_planning_and_upgrade_is_covered_too() {
+fn a_vault_opened_between_planning_and_upgrade_is_migrated_too() {
     let mut w = World::at(Stage::Ready);
     w.open_vault(50, 2 * SOL);
     let late = demo_vault::client::vault_address(&address("owner"), 50);

@@ -1,5 +1,5 @@
-//! The demo vault's own rules, on its real ELFs: money stays where it belongs in both layouts, and
-//! nobody but the pinned manager changes a layout.
+//! The demo vault's own rules, on its real ELFs: balances are conserved in both layouts, and only
+//! the pinned manager changes a layout.
 use demo_vault::{
     client::{close_ix, deposit_ix, open_ix, set_limit_ix, vault_address, withdraw_ix},
     error::VaultError,
@@ -34,7 +34,7 @@ fn chain(code: &[u8]) -> Chain {
     chain
 }
 
-/// Replaces the running code, the way its authority would without a manager.
+/// Replaces the running code by a plain loader upgrade, as an authority without a manager would.
 fn replace(chain: &mut Chain, elf: &[u8]) {
     let (dev, buffer) = (key("dev"), key("replacement"));
     loader::upload(chain, &buffer, &dev, elf);

@@ -1,8 +1,8 @@
 //! What a vote can and cannot do.
 use e2e::{
-    chain::Outcome,
+    chain::SendResult,
     keys::{address, key},
-    world::{DECIDING, MEMBERS, Stage, TIMELOCK, World},
+    world::{APPROVERS, MEMBERS, Stage, TIMELOCK, World},
 };
 use solana_instruction::Instruction;
 use solana_message::Message;
@@ -46,7 +46,7 @@ fn a_member_has_one_vote_and_may_change_it() {
 }
 
 #[test]
-fn two_approvals_of_five_start_nothing_and_the_third_starts_the_lock() {
+fn the_third_approval_of_five_starts_the_timelock() {
     let mut w = World::at(Stage::Proposed);
     w.approve_by(&["anna", "ben"]);
     let proposal = w.proposal();
@@ -60,7 +60,7 @@ fn two_approvals_of_five_start_nothing_and_the_third_starts_the_lock() {
 }
 
 #[test]
-fn a_revoked_approval_stops_the_lock_and_a_new_one_starts_it_from_the_beginning() {
+fn a_revoked_approval_stops_the_timelock_and_a_new_one_restarts_it() {
     let mut w = World::at(Stage::Timelocked);
     let first = w.proposal().eta;
     w.chain.pass(47 * 3600);
@@ -78,7 +78,7 @@ fn a_revoked_approval_stops_the_lock_and_a_new_one_starts_it_from_the_beginning(
 }
 
 #[test]
-fn a_fourth_approval_does_not_move_the_lock() {
+fn a_fourth_approval_does_not_move_the_eta() {
     let mut w = World::at(Stage::Timelocked);
     let before = w.proposal();
     w.chain.pass(3600);
@@ -113,9 +113,9 @@ fn three_rejections_of_five_end_it_for_good() {
 }
 
 #[test]
-fn a_locked_proposal_falls_when_approvers_turn_against_it() {
+fn a_timelocked_proposal_is_rejected_when_approvers_change_their_votes() {
     let mut w = World::at(Stage::Timelocked);
-    for member in DECIDING {
+    for member in APPROVERS {
         let reject = w.reject_ix(member);
         w.chain.ok(&[reject], &[&key(member)]);
     }
@@ -189,8 +189,8 @@ fn roles_bind_proposing_voting_and_executing() {
     w.chain.ok(&[execute], &[&key("eve")]);
 }
 
-/// Sends `vote` behind the advance of a durable nonce, as something signed long ago would be.
-fn with_durable_nonce(w: &mut World, vote: Instruction, voter: &str) -> Outcome {
+/// Sends `vote` behind the advance of a durable nonce, as a transaction that was signed long ago.
+fn with_durable_nonce(w: &mut World, vote: Instruction, voter: &str) -> SendResult {
     let (nonce, voter, fees) = (key("nonce"), key(voter), key("fees"));
     let rent = w.chain.rent(80);
     let create = create_nonce_account(&fees.pubkey(), &nonce.pubkey(), &voter.pubkey(), rent);

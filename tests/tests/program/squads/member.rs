@@ -1,5 +1,6 @@
-//! A multisig whose only voter is a Squads v4 vault, against the real Squads program: three of five Squads
-//! members decide by Squads' own instructions, and the vault's vote reaches the manager as a call.
+//! A multisig whose only voter is a Squads v4 vault, against the real Squads program: three of five
+//! Squads members approve by Squads' own instructions, and the vault's vote reaches the manager as
+//! a CPI.
 use backend::instructions as ix;
 use e2e::{
     elf,
@@ -11,7 +12,7 @@ use e2e::{
             SQUAD, attested, backed, proposed, ready, rules, three_of_five, vote, vote_back,
         },
     },
-    world::{DECIDING, MEMBERS, SOL, Stage, TIMELOCK, World},
+    world::{APPROVERS, MEMBERS, SOL, Stage, TIMELOCK, World},
 };
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
@@ -20,7 +21,7 @@ use upgrade_manager::{
     state::{Phase, ProposalStatus, SquadsVault},
 };
 
-/// What Squads says of a transaction that too few approved.
+/// Squads' error for a transaction with too few approvals.
 const INVALID_PROPOSAL_STATUS: u32 = 6008;
 
 /// `ix` with `to` in place of the Squads multisig.
@@ -36,7 +37,7 @@ fn bare(mut ix: Instruction, squad: &SquadsMultisig) -> Instruction {
     ix
 }
 
-/// The Squads members agree on `ix`, and the manager refuses it when it is executed.
+/// The Squads members approve `ix`, and the manager refuses it at its execution.
 #[track_caller]
 fn refuse_squads(w: &mut World, squad: &SquadsMultisig, code: ManagerError, ix: Instruction) {
     let pending = squad.agree(&mut w.chain, &[ix]);
@@ -113,7 +114,7 @@ fn nobody_votes_in_the_vaults_place() {
         let approve = backed(&w, w.approve_ix(name));
         w.chain.refuse(code, &[approve], &[&key(name)]);
     }
-    // Another Squads multisig, of the very same people.
+    // Another Squads multisig of the same members.
     let other = SquadsMultisig::create(&mut w.chain, &SQUAD, 4, 0);
     let approve = backed(&w, ix::approve(&other.vault(), &w.keys(), w.proposal().digest));
     refuse_squads(&mut w, &other, ManagerError::NotAMember, approve);
@@ -162,13 +163,13 @@ fn a_voter_that_is_not_the_vault_or_no_majority_behind_it_is_refused_at_creation
         let create = w.create_multisig_ix(rules(&w, agreed, voter));
         w.chain.refuse(ManagerError::SquadsVoter, &[create], &signers);
     }
-    // A single Squads member, half of them, or more than there are, is no majority to agree on.
+    // A threshold of one, of half the members or of more than there are is no majority.
     for (min_threshold, min_voters) in [(1, 1), (2, 4), (4, 3)] {
         let agreed = SquadsVault { min_threshold, min_voters, ..agreed };
         let create = w.create_multisig_ix(rules(&w, agreed, squad.vault()));
         w.chain.refuse(ManagerError::SquadsVoter, &[create], &signers);
     }
-    // With its own index the other vault is as good as any.
+    // With its own index the other vault is accepted.
     let create =
         w.create_multisig_ix(rules(&w, SquadsVault { vault_index: 1, ..agreed }, other_vault));
     w.chain.ok(&[create], &signers);
@@ -251,7 +252,7 @@ fn every_step_of_a_squads_multisig_needs_the_squads_multisig() {
 }
 
 #[test]
-fn a_program_is_registered_only_while_squads_demands_enough() {
+fn a_program_is_registered_only_while_the_squads_threshold_is_high_enough() {
     let mut w = World::at(Stage::Deployed);
     let squad = SquadsMultisig::create(&mut w.chain, &SQUAD, 3, 0);
     let create = w.create_multisig_ix(rules(&w, three_of_five(&squad), squad.vault()));
@@ -264,7 +265,7 @@ fn a_program_is_registered_only_while_squads_demands_enough() {
     assert_eq!(loader::authority(&w.chain, &demo_vault::ID), Some(address("dev")));
 }
 
-/// Changes by which a Squads multisig comes to demand less, the approvals it then takes, and the way back.
+/// Changes that weaken a Squads multisig, the approvals it then needs, and the change back.
 fn weakenings() -> [(Vec<ConfigAction>, u16, Vec<ConfigAction>); 3] {
     let member = |permissions| ConfigAction::AddMember(address("syd"), permissions);
     let leave = ConfigAction::RemoveMember(address("syd"));
@@ -277,7 +278,7 @@ fn weakenings() -> [(Vec<ConfigAction>, u16, Vec<ConfigAction>); 3] {
 }
 
 #[test]
-fn a_vote_counts_only_while_squads_demands_enough() {
+fn a_vote_counts_only_while_the_squads_threshold_is_high_enough() {
     for (weaken, threshold, mend) in weakenings() {
         let (mut w, squad) = proposed();
         squad.reconfigure(&mut w.chain, &weaken);
@@ -292,7 +293,7 @@ fn a_vote_counts_only_while_squads_demands_enough() {
 }
 
 #[test]
-fn what_was_voted_is_executed_only_while_squads_demands_enough() {
+fn an_approved_proposal_is_executed_only_while_the_squads_threshold_is_high_enough() {
     for (weaken, threshold, mend) in weakenings() {
         let (mut w, squad) = ready();
         squad.reconfigure(&mut w.chain, &weaken);
@@ -306,7 +307,7 @@ fn what_was_voted_is_executed_only_while_squads_demands_enough() {
 }
 
 #[test]
-fn a_weakened_squads_multisig_decides_no_rollback_but_what_it_decided_before_is_carried_out() {
+fn a_weakened_squads_multisig_approves_no_rollback_but_an_approved_one_is_executed() {
     let (mut w, squad) = ready();
     let execute = backed(&w, w.execute_ix("dan"));
     w.chain.ok(&[execute], &[&key("dan")]);
@@ -326,14 +327,15 @@ fn a_weakened_squads_multisig_decides_no_rollback_but_what_it_decided_before_is_
     assert_eq!(w.live_code(), backend::elf::trimmed(elf::v1()));
 }
 
-/// No instruction of Squads gives a multisig that governs itself a config authority: these bytes are
-/// changed by force, so that it is refused even if Squads is upgraded to allow it.
+/// No instruction of Squads gives a self-governed multisig a config authority. The test writes
+/// these bytes directly, so that the manager refuses the account even if an upgraded Squads allows
+/// it.
 #[test]
 fn a_squads_multisig_that_came_under_a_single_key_is_refused_later() {
-    const CONFIG_AUTHORITY: usize = 40;
+    const CONFIG_AUTHORITY_OFFSET: usize = 40;
     let control = |w: &mut World, squad: &SquadsMultisig| {
         let stranger = address("stranger");
-        let at = CONFIG_AUTHORITY..CONFIG_AUTHORITY + 32;
+        let at = CONFIG_AUTHORITY_OFFSET..CONFIG_AUTHORITY_OFFSET + 32;
         w.chain.tamper(&squad.multisig, |data| data[at].copy_from_slice(stranger.as_ref()));
     };
     let (mut w, squad) = proposed();
@@ -350,13 +352,13 @@ fn a_squads_multisig_that_came_under_a_single_key_is_refused_later() {
 }
 
 /// A Squads transaction that names a native member as a signer gets that member's signature, and
-/// could hide the vote from the one who signs.
+/// could hide a vote from that member.
 #[test]
 fn a_native_member_does_not_vote_through_squads() {
     let (proposed, voted) = (World::at(Stage::Proposed), World::at(Stage::Timelocked));
     let (ready, executed) = (World::at(Stage::Ready), World::at(Stage::Executed));
     let mut decided = executed.clone();
-    decided.vote_rollback(&DECIDING, false);
+    decided.vote_rollback(&APPROVERS, false);
     let cases = [
         ("approve", &proposed, proposed.approve_ix("anna"), "anna"),
         ("reject", &proposed, proposed.reject_ix("ben"), "ben"),

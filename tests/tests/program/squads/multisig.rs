@@ -1,5 +1,5 @@
-//! How a multisig comes under a Squads v4 vault, lives there and leaves again: everything that it decides
-//! about itself and about who holds a program, voted by the vault through the real Squads program.
+//! A multisig changes its voter to a Squads v4 vault and back. The vault votes on changes of the
+//! multisig and on transfers of a program, through the real Squads program.
 use backend::instructions::{self as ix, Voted};
 use e2e::{
     elf,
@@ -17,12 +17,13 @@ use upgrade_manager::{
     state::{Action, Phase, ProposalStatus, SquadsVault},
 };
 
-/// Two approvals decide from now on.
+/// A change of the threshold to two.
 const WEAKEN: [ConfigAction; 1] = [ConfigAction::ChangeThreshold(2)];
-/// Three again.
+/// A change of the threshold back to three.
 const MEND: [ConfigAction; 1] = [ConfigAction::ChangeThreshold(3)];
 
-/// Anna's proposal of `action`, refused while Squads demands too little. Returns its id.
+/// Anna proposes `action`. The manager refuses the proposal while the Squads threshold is too low.
+/// Returns its id.
 fn propose(w: &mut World, squad: &SquadsMultisig, action: Action) -> u64 {
     let id = w.config().next_proposal;
     let propose = backed(w, w.propose_multisig_ix("anna", action));
@@ -43,7 +44,7 @@ fn agree(w: &mut World, squad: &SquadsMultisig, id: u64) {
     w.chain.pass(i64::from(TIMELOCK));
 }
 
-/// Sends what must be refused while Squads demands too little, and goes through when it no longer does.
+/// Sends `ix`, which must be refused while the Squads threshold is too low and accepted afterwards.
 #[track_caller]
 fn execute(w: &mut World, squad: &SquadsMultisig, ix: Instruction, signers: &[&str]) {
     let keys: Vec<_> = signers.iter().map(|name| key(name)).collect();
@@ -57,7 +58,7 @@ fn execute(w: &mut World, squad: &SquadsMultisig, ix: Instruction, signers: &[&s
     w.chain.ok(&[ix], &signers);
 }
 
-/// The same people, two of whom decide.
+/// A Squads multisig of the same members with a threshold of two.
 fn lax(squad: &SquadsMultisig) -> SquadsMultisig {
     SquadsMultisig { threshold: 2, ..squad.clone() }
 }
@@ -72,14 +73,14 @@ fn a_squads_multisig_becomes_one_of_keys_by_its_own_vote() {
     execute(&mut w, &squad, change, &["dan"]);
     assert_eq!((w.config().squads, w.config().threshold), (None, 3));
 
-    // From now on the vault has no say, and the keys decide without Squads.
+    // Now the keys are the voters, and the vault has no vote.
     w.before = w.snapshot();
     w.propose();
     let vote = ix::approve(&squad.vault(), &w.keys(), w.proposal().digest);
     let pending = squad.agree(&mut w.chain, &[vote]);
     let through = squad.execute_ix(&pending);
     w.chain.refuse(ManagerError::CalledByProgram, &[through], &[&squad.executor()]);
-    w.approve_by(&e2e::world::DECIDING);
+    w.approve_by(&e2e::world::APPROVERS);
     w.chain.pass(i64::from(TIMELOCK));
     w.execute();
     assert_eq!(w.live_code(), backend::elf::trimmed(elf::v2()));
@@ -96,7 +97,7 @@ fn a_multisig_of_keys_goes_under_a_squads_vault_that_is_sound_when_it_does() {
     execute(&mut w, &squad, change, &["dan"]);
     assert_eq!(w.config().squads, Some(three_of_five(&squad)));
 
-    // The next change is the vault's to decide.
+    // The vault votes on the next change.
     let action = w.new_rules(|rules| rules.open_cap += 1);
     let id = propose(&mut w, &squad, action);
     agree(&mut w, &squad, id);
@@ -119,7 +120,7 @@ fn a_multisig_demands_more_of_its_squads_members_than_before() {
     agree(&mut w, &squad, id);
     let change = backed(&w, w.execute_change_ix("dan", id));
     w.chain.ok(&[change], &[&key("dan")]);
-    // What sufficed before does no longer.
+    // The lower threshold is no longer accepted.
     squad.reconfigure(&mut w.chain, &MEND);
     w.before = w.snapshot();
     let propose = backed(&w, w.propose_ix("anna", w.propose_args()));

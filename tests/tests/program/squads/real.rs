@@ -1,9 +1,9 @@
-//! The real Squads v4 program on a chain in this process, driven by the client in `e2e::squads`: a
-//! vault pays, calls other programs as their signer, and does neither before its multisig agreed. Units
-//! are printed; run with `--nocapture` to see them.
+//! The real Squads v4 program on a chain in this process, with the client in `e2e::squads`: a vault
+//! pays and signs calls of other programs only after its multisig approved. Compute units are
+//! printed; run with `--nocapture` to see them.
 use demo_vault::{client, v1};
 use e2e::{
-    chain::{Chain, Outcome},
+    chain::{Chain, SendResult},
     elf,
     keys::{address, key, program_key},
     loader,
@@ -28,7 +28,7 @@ fn pay(multisig: &SquadsMultisig, lamports: u64) -> Instruction {
     transfer(&multisig.vault(), &address("friend"), lamports)
 }
 
-fn execute(chain: &mut Chain, multisig: &SquadsMultisig, pending: &Pending) -> Outcome {
+fn execute(chain: &mut Chain, multisig: &SquadsMultisig, pending: &Pending) -> SendResult {
     chain.send(&[multisig.execute_ix(pending)], &[&multisig.executor()])
 }
 
@@ -132,7 +132,7 @@ fn a_multisig_changes_itself_and_what_it_agreed_on_before_stays_executable() {
     };
     assert!(is_member("fay") && !is_member("eve"));
 
-    // Three approvals had decided it; the time lock is the present one.
+    // Its three approvals stay valid; the time lock is the new one.
     let refused = execute(&mut chain, &multisig, &agreed).expect_err("the new time lock holds it");
     assert_eq!(refused.code(), Some(TIME_LOCK_NOT_RELEASED));
     chain.pass(i64::from(TIME_LOCK));

@@ -2,7 +2,7 @@
 use std::collections::HashSet;
 
 use anyhow::Result;
-use backend::{Progress, SentTx, SetupManager, SetupPreflight, SetupReceipt};
+use backend::{Progress, SentTx, SetupManager, SetupPreflight};
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
@@ -56,7 +56,7 @@ pub(super) async fn run(
     let listener = tokio::spawn(follow(session.clone(), proposal, heard, json));
     let result = desk.submit(shown, Some(news)).await;
     let written = listener.await.unwrap_or_default();
-    let SetupReceipt { receipt, subject } = result.map_err(|e| session.clean(&e))?;
+    let receipt = result.map_err(|e| session.clean(&e))?;
     let (writes, listed): (Vec<_>, Vec<_>) =
         receipt.sent.iter().partition(|tx| tx.verb == WRITE && tx.error.is_none());
     for tx in listed.iter().filter(|tx| !written.contains(&tx.signature)) {
@@ -72,7 +72,7 @@ pub(super) async fn run(
             print(&format!("failed: {}", clean(failure)))?;
         }
     }
-    let value = json.then(|| done(plain, name, subject, &listed, writes.len(), &receipt));
+    let value = json.then(|| done(plain, name, &listed, writes.len(), &receipt));
     match error {
         Some(error) => failed(error, value.as_ref()),
         None => {
@@ -154,12 +154,11 @@ fn with_error(mut value: Value, error: &str) -> Value {
 fn done(
     mut value: Value,
     name: &str,
-    subject: Option<Pubkey>,
     listed: &[&SentTx],
     writes: usize,
     receipt: &backend::Receipt,
 ) -> Value {
-    set(&mut value, name, json!(subject.map(|k| k.to_string())));
+    set(&mut value, name, json!(receipt.subject.map(|k| k.to_string())));
     set(&mut value, "signed", json!(true));
     let sent = json!({
         "sent": listed,

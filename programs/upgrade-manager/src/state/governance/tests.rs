@@ -2,29 +2,14 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::state::{Choice, MIN_TIMELOCK, MemberArgs, Votable, role};
+use crate::fixtures::{self, key};
+use crate::state::{Choice, MIN_TIMELOCK, Votable};
 
 const NOW: i64 = 1_000_000;
 const GUARDIAN: u8 = 60;
 
-fn key(i: u8) -> Pubkey {
-    Pubkey::new_from_array([i; 32])
-}
-
 fn rules() -> MultisigRules {
-    MultisigRules {
-        threshold: 3,
-        open_cap: 2,
-        allow_durable_nonce: false,
-        timelock_floor: MIN_TIMELOCK,
-        timelock: MIN_TIMELOCK,
-        execution_window: 24 * 3600,
-        rollback_window: 7 * 24 * 3600,
-        treasury: key(8),
-        guardian: Some(key(GUARDIAN)),
-        squads: None,
-        members: (1..=5).map(|i| MemberArgs { key: key(i), roles: role::ALL }).collect(),
-    }
+    MultisigRules { guardian: Some(key(GUARDIAN)), ..fixtures::rules((1..=5).map(key)) }
 }
 
 fn config() -> MultisigConfig {

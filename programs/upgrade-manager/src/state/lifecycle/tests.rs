@@ -1,51 +1,19 @@
 //! A proposal's life under the rules of `lifecycle`, without a chain.
 use super::*;
-use crate::state::{Choice, Manifest, MemberArgs, MultisigRules, PinnedElf, Source, Votable, role};
+use crate::{
+    fixtures::{self, key},
+    state::{Choice, MultisigRules, Votable},
+};
 
 const NOW: i64 = 1_000_000;
 
-pub(in crate::state) fn key(i: u8) -> Pubkey {
-    Pubkey::new_from_array([i; 32])
-}
-
 fn config() -> MultisigConfig {
-    let rules = MultisigRules {
-        threshold: 3,
-        open_cap: 2,
-        allow_durable_nonce: false,
-        timelock_floor: 48 * 3600,
-        timelock: 48 * 3600,
-        execution_window: 24 * 3600,
-        rollback_window: 7 * 24 * 3600,
-        treasury: key(8),
-        guardian: Some(key(60)),
-        squads: None,
-        members: (1..=5).map(|i| MemberArgs { key: key(i), roles: role::ALL }).collect(),
-    };
+    let rules = MultisigRules { guardian: Some(key(60)), ..fixtures::rules((1..=5).map(key)) };
     MultisigConfig::new(rules, (key(9), 0), key(7), 0).unwrap()
 }
 
 fn terms() -> Terms {
-    let elf = |i| PinnedElf { buffer: key(i), len: 8, trimmed_len: 8, sha256: [i; 32] };
-    Terms {
-        kind: ProposalKind::Upgrade,
-        id: 0,
-        genesis_hash: [1; 32],
-        multisig: key(10),
-        config_epoch: 0,
-        program: key(11),
-        program_data: key(12),
-        upgrade: elf(13),
-        rollback: elf(14),
-        spill: key(8),
-        from_version: 1,
-        oldest_version: 1,
-        to_version: 2,
-        type_rules: vec![],
-        manifest: Manifest::default(),
-        expires_at: NOW + 10 * 24 * 3600,
-        source: Source::default(),
-    }
+    fixtures::terms(NOW + 10 * 24 * 3600)
 }
 
 pub(in crate::state) fn proposal() -> UpgradeProposal {
@@ -61,28 +29,7 @@ fn approved() -> UpgradeProposal {
 }
 
 pub(in crate::state) fn state() -> ProgramUpgradeState {
-    ProgramUpgradeState {
-        layout: LAYOUT,
-        bump: 0,
-        authority_bump: 0,
-        migrator_bump: 0,
-        multisig: key(10),
-        program: key(11),
-        program_data: key(12),
-        version: 1,
-        elf_hash: [14; 32],
-        previous_version: 1,
-        previous_elf_hash: [14; 32],
-        phase: Phase::Steady,
-        live_proposal: Some(key(20)),
-        roll_forward: None,
-        last_executed: None,
-        executed_slot: 0,
-        executed_at: 0,
-        counters: Counters::default(),
-        payer: key(7),
-        reserved: [0; 64],
-    }
+    fixtures::program_state(&terms(), key(20))
 }
 
 #[test]

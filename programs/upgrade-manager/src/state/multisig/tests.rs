@@ -1,25 +1,16 @@
 //! The rules about multisigs, without a chain.
 use super::*;
+use crate::fixtures::{self, key};
 
 const NOW: i64 = 1_000_000;
-
-fn key(i: u8) -> Pubkey {
-    Pubkey::new_from_array([i; 32])
-}
 
 fn rules(voters: u8, threshold: u8) -> MultisigRules {
     MultisigRules {
         threshold,
-        open_cap: 2,
-        allow_durable_nonce: false,
-        timelock_floor: MIN_TIMELOCK,
         timelock: 72 * 3600,
-        execution_window: 24 * 3600,
-        rollback_window: 7 * 24 * 3600,
         treasury: key(80),
         guardian: Some(key(90)),
-        squads: None,
-        members: (1..=voters).map(|i| MemberArgs { key: key(i), roles: role::ALL }).collect(),
+        ..fixtures::rules((1..=voters).map(key))
     }
 }
 

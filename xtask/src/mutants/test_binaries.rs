@@ -1,5 +1,5 @@
-//! The tests that a switched-off control is shown to: the manager's unit tests, and the tests that
-//! drive the real ELF. Compiled once; every control runs them again with another ELF.
+//! The tests that run against each mutation: the manager's unit tests, and the tests that drive the
+//! real ELF. They are compiled once and run for every control with another ELF.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 /// The test binary that drives the ELF.
 const BINARY: &str = "program";
-/// The file among its sources that runs long and asks nothing that the others don't.
+/// The slow file among its sources, which checks no control that the others do not check.
 const LONG: &str = "lifecycle::units";
 /// The name under which the unit tests go.
 pub const UNIT: &str = "unit";
@@ -22,7 +22,7 @@ pub const UNIT: &str = "unit";
 /// binary calls it (`attacks::votes::NAME`, of the file `attacks::votes`), a unit test
 /// `unit::NAME`.
 #[derive(Debug)]
-pub struct Suite {
+pub struct TestBinaries {
     folder: PathBuf,
     elf_tests: PathBuf,
     unit_tests: PathBuf,
@@ -32,14 +32,14 @@ pub struct Suite {
     by_error: BTreeMap<String, Vec<String>>,
 }
 
-impl Suite {
+impl TestBinaries {
     /// Compiles the tests.
-    pub fn build(places: &Paths) -> Result<Self> {
+    pub fn build(paths: &Paths) -> Result<Self> {
         let unit_tests = only(command::compiled(
-            places,
+            paths,
             &["test", "-p", "upgrade-manager", "--lib", "--features", "mutants"],
         )?)?;
-        let elf_tests = only(command::compiled(places, &["test", "-p", "e2e", "--test", BINARY])?)?;
+        let elf_tests = only(command::compiled(paths, &["test", "-p", "e2e", "--test", BINARY])?)?;
         let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for test in list(&elf_tests)? {
             let file = file_of(&test).with_context(|| format!("the test {test} has no file"))?;
@@ -49,10 +49,10 @@ impl Suite {
         }
         let unit = list(&unit_tests)?.into_iter().map(|name| format!("{UNIT}::{name}")).collect();
         files.insert(UNIT.to_owned(), unit);
-        let folder = places.root.join("tests");
-        let mut suite = Self { folder, elf_tests, unit_tests, files, by_error: BTreeMap::new() };
-        suite.read_sources()?;
-        Ok(suite)
+        let folder = paths.root.join("tests");
+        let mut binaries = Self { folder, elf_tests, unit_tests, files, by_error: BTreeMap::new() };
+        binaries.read_sources()?;
+        Ok(binaries)
     }
 
     /// How many tests there are.
@@ -77,31 +77,31 @@ impl Suite {
     }
 
     /// Runs one test; whether it failed.
-    pub fn fails(&self, test: &str, with: &Surroundings) -> Result<bool> {
+    pub fn fails(&self, test: &str, env: &TestEnv) -> Result<bool> {
         let failed = match test.split_once("::") {
-            Some((UNIT, name)) => self.run(&self.unit_tests, &["--exact", name], with)?,
-            _ => self.run(&self.elf_tests, &["--exact", test], with)?,
+            Some((UNIT, name)) => self.run(&self.unit_tests, &["--exact", name], env)?,
+            _ => self.run(&self.elf_tests, &["--exact", test], env)?,
         };
         Ok(!failed.is_empty())
     }
 
     /// Runs a whole file; the tests that failed.
-    pub fn failures(&self, file: &str, with: &Surroundings) -> Result<Vec<String>> {
+    pub fn failures(&self, file: &str, env: &TestEnv) -> Result<Vec<String>> {
         if file == UNIT {
-            let failed = self.run(&self.unit_tests, &[], with)?;
+            let failed = self.run(&self.unit_tests, &[], env)?;
             return Ok(failed.into_iter().map(|name| format!("{UNIT}::{name}")).collect());
         }
-        self.run(&self.elf_tests, &[&format!("{file}::")], with)
+        self.run(&self.elf_tests, &[&format!("{file}::")], env)
     }
 
-    fn run(&self, binary: &Path, arguments: &[&str], with: &Surroundings) -> Result<Vec<String>> {
+    fn run(&self, binary: &Path, arguments: &[&str], env: &TestEnv) -> Result<Vec<String>> {
         let output = Command::new(binary)
             .args(arguments)
             .args(["--test-threads", "1"])
             .current_dir(&self.folder)
-            .env("CONTROL_ROOM_ELF_DIR", &with.elf)
-            .env("CONTROL_OFF", with.off.to_string())
-            // What fails for want of a control is no regression to keep.
+            .env("CONTROL_ROOM_ELF_DIR", &env.elf)
+            .env("CONTROL_OFF", env.off.to_string())
+            // A failure under a mutation is no regression that proptest should keep.
             .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true")
             // The ledger must not depend on what a seed happens to find.
             .env(seed::VARIABLE, seed::DEFAULT.to_string())
@@ -113,7 +113,7 @@ impl Suite {
         if output.status.success() || !failed.is_empty() {
             return Ok(failed);
         }
-        // The process died: that is noticed, too.
+        // A test process that died counts as a failure.
         Ok(vec!["(the test process died)".to_owned()])
     }
 
@@ -149,9 +149,9 @@ fn file_of(test: &str) -> Option<&str> {
     test.get(..second)
 }
 
-/// What the tests of one control find around them.
+/// The environment of the tests for one control.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub struct TestEnv {
     /// The folder of ELFs.
     pub elf: PathBuf,
     /// The number of the control that is off, 0 for none.
