@@ -1,10 +1,10 @@
 //! Mirrors the upgrade manager's accounts and events from a Solana node into SQLite or Postgres.
 //! Reads the chain and writes the store; it signs nothing and sends no transaction.
 //!
-//! Nine rooms. Data passes [`source`] → [`sync`] → [`account`] → [`store`]; [`runtime`] runs the
+//! Nine modules. Data passes [`source`] → [`sync`] → [`account`] → [`store`]; [`runtime`] runs the
 //! tasks.
 //!
-//! | room | holds | may import |
+//! | module | holds | may import |
 //! |---|---|---|
 //! | [`account`] | the manager's accounts: types, decoding, JSON | – |
 //! | [`ops`] | health, metrics, HTTP probe, redaction of secrets | `account` |

@@ -1,4 +1,4 @@
-//! How fast many rows get into a store: ours, plain COPY as the ceiling, row by row as the floor.
+//! Bulk writes: the indexer's first load, plain COPY as the upper bound, row by row as the lower bound.
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -16,15 +16,15 @@ use crate::{
     rows::{PROGRAM_ID, SLOT},
 };
 
-/// Rows that are handed over together.
+/// Rows per message to the store.
 const ROWS_PER_BATCH: usize = 5_000;
 
-/// Rows a second.
+/// Rows per second.
 pub fn rate(rows: usize, took: Duration) -> f64 {
     f64::from(u32::try_from(rows).unwrap_or(u32::MAX)) / took.as_secs_f64()
 }
 
-/// Begins a run, once the lease of the run before has ended.
+/// Begins a run after the previous run's lease has expired.
 pub async fn begin(store: &dyn Store) -> Result<Run> {
     let end = Instant::now() + 2 * LEASE_DURATION;
     loop {
@@ -37,7 +37,7 @@ pub async fn begin(store: &dyn Store) -> Result<Run> {
     }
 }
 
-/// Our first load, the end of its snapshot included; how long it took.
+/// Duration of the indexer's first load, including the end of its snapshot.
 pub async fn fill(store: &Arc<dyn Store>, rows: &Arc<Vec<Update>>) -> Result<Duration> {
     let run = begin(&**store).await?;
     let present: PubkeySet = rows.iter().map(|u| u.pubkey).collect();
@@ -60,7 +60,7 @@ pub async fn fill(store: &Arc<dyn Store>, rows: &Arc<Vec<Update>>) -> Result<Dur
     Ok(took)
 }
 
-/// COPY in the binary format into a table of the same columns without an index; how long it took.
+/// Duration of a binary COPY into a table of the same columns without indexes.
 pub async fn plain_copy(place: &StoreLocation, rows: &[Update]) -> Result<Duration> {
     let mut connection = place.sql().await?;
     connection.execute("CREATE TABLE plain (LIKE accounts INCLUDING GENERATED)").await?;
@@ -110,7 +110,7 @@ pub async fn plain_copy(place: &StoreLocation, rows: &[Update]) -> Result<Durati
     Ok(took)
 }
 
-/// One statement and one commit a row into the table as it is, indexes included; how long it took.
+/// Duration with one statement and one commit per row, into the real table with its indexes.
 pub async fn row_by_row(place: &StoreLocation, rows: &[Update]) -> Result<Duration> {
     let mut connection = place.sql().await?;
     let begun = Instant::now();
@@ -142,17 +142,17 @@ pub async fn row_by_row(place: &StoreLocation, rows: &[Update]) -> Result<Durati
     Ok(begun.elapsed())
 }
 
-/// What a repeated snapshot wrote: rows of the mirror, and bytes of the server's log.
+/// The writes of a repeated snapshot: rows of the mirror, and bytes of the server's WAL.
 pub struct Again {
     /// Rows.
     pub rows: i64,
     /// Bytes.
     pub wal: i64,
-    /// How long it took.
+    /// Duration.
     pub took: Duration,
 }
 
-/// Merges the same rows again, in batches as a join does.
+/// Merges the same rows again, in batches as a snapshot does.
 pub async fn merge_again(
     place: &StoreLocation,
     store: &Arc<dyn Store>,
@@ -176,7 +176,7 @@ pub async fn merge_again(
 }
 
 async fn writes(sql: &mut PgConnection) -> Result<i64> {
-    // Other connections tell the statistics what they did only once in a while.
+    // Connections report their statistics with a delay.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let row = sqlx::query(
         "SELECT n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables
@@ -194,7 +194,7 @@ async fn log_end(sql: &mut PgConnection) -> Result<i64> {
     Ok(row.try_get(0)?)
 }
 
-/// The slowest and the middle one of many readings of the counters, in milliseconds.
+/// Maximum and median of many reads of the counters, in milliseconds.
 pub async fn progress_query(store: &dyn Store) -> Result<(f64, f64)> {
     let mut took = vec![];
     for _ in 0..200 {
@@ -208,7 +208,7 @@ pub async fn progress_query(store: &dyn Store) -> Result<(f64, f64)> {
     Ok((at(took.len() / 2)?, at(took.len() * 99 / 100)?))
 }
 
-/// How long a page of 1,000 records took, in milliseconds: any status, and the rarest.
+/// Milliseconds to read a page of 1,000 records, of any status and of the rarest.
 pub async fn page(store: &dyn Store, rows: &[Update]) -> Result<f64> {
     let program = rows.first().and_then(|u| u.facets.program).context("no program")?;
     let mut took = vec![];

@@ -1,16 +1,16 @@
-//! Figures of the indexer on both stores: `cargo xtask bench indexer`, which starts the Postgres server
-//! that they are taken on. All in one run on one machine, with the same rows. A missed goal is printed
-//! and is no error.
+//! Benchmarks of the indexer on both stores: `cargo xtask bench indexer`, which also starts the Postgres
+//! server. All figures come from one run on one machine, with the same rows. A missed goal is printed and
+//! is no error.
 //!
 //! | module | does |
 //! |---|---|
 //! | `rows` | the version records of every figure |
-//! | `bulk` | first load, COPY, single statements, merging again, reading |
-//! | `node`, `live`, `timed` | a node on loopback, the live path against it, a store that notes times |
-//! | `memory` | a process of its own whose peak memory is read |
-//! | `location`, `report` | where a store is; the table and its goals |
+//! | `bulk` | first load, COPY, single statements, repeated merge, reads |
+//! | `node`, `live`, `timed` | a node on loopback, the live path against it, a store that records times |
+//! | `memory` | a child process whose peak memory is measured |
+//! | `location`, `report` | locations of stores; the table and its goals |
 //!
-//! May not reach into a store past the `Store` trait, except to count what Postgres wrote.
+//! May use a store only through the `Store` trait, except to count the bytes that Postgres wrote.
 mod bulk;
 mod live;
 mod location;
@@ -31,19 +31,19 @@ use crate::{
     report::{Figure, Goal},
 };
 
-/// Records in the mirror; fewer for a quick look with `--accounts`.
+/// Records in the mirror; `--accounts` sets fewer for a quick run.
 const DEFAULT_ACCOUNTS: u64 = 1_000_000;
-/// Rows that are written one by one.
+/// Rows of the row-by-row figure.
 const SINGLE_ROWS: usize = 20_000;
-/// Updates a second that are offered to a mirror in Postgres.
+/// Updates per second offered to a mirror in Postgres.
 const POSTGRES_RATE: u64 = 20_000;
-/// Updates a second for SQLite, which only one operator's own mirror uses.
+/// Updates per second offered to SQLite, the store of a single operator.
 const SQLITE_RATE: u64 = 5_000;
-/// How long updates are offered, unless `--seconds` says otherwise.
+/// Seconds of offered updates, unless `--seconds` is given.
 const DEFAULT_SECONDS: u64 = 25;
 
-/// Measures and prints, or, with [`memory::CHILD`] as the first argument, is the process whose memory
-/// is measured.
+/// Measures and prints; with [`memory::CHILD`] as the first argument, runs as the process whose memory is
+/// measured.
 ///
 /// # Errors
 /// When something cannot be measured.
@@ -238,10 +238,10 @@ async fn live_figures(
 ) -> Result<Vec<Figure>> {
     let postgres = name == "Postgres";
     let rate = if postgres { POSTGRES_RATE } else { SQLITE_RATE };
-    // First, because its slots are the older ones.
+    // First, because the saturated run uses newer slots.
     let steady = match live::steady(Arc::clone(&store), accounts, rate, seconds).await {
         Ok(steady) => steady,
-        // A store that is too slow is a goal missed and no reason to measure nothing else.
+        // A store that is too slow misses its goal; the other figures are still measured.
         Err(why) => {
             return Ok(vec![Figure {
                 what: format!("{name}, live, {rate} a second offered"),

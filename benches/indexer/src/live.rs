@@ -14,26 +14,26 @@ use crate::{
     timed::{Timed, Times},
 };
 
-/// How long the mirror may take to join.
+/// How long the first snapshot may take.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// What became of a steady offer.
+/// The result of a steady load.
 pub struct Steady {
-    /// Updates a second that were offered.
+    /// Offered updates per second.
     pub offered: u64,
-    /// Updates a second that were committed, until the last one was.
+    /// Committed updates per second, up to the last commit.
     pub committed: f64,
-    /// For how long they were offered.
+    /// Duration of the load in seconds.
     pub seconds: f64,
-    /// Half of them took at most so many milliseconds from socket to commit.
+    /// Median milliseconds from socket to commit.
     pub p50: f64,
-    /// 99 of 100 did.
+    /// 99th percentile of the same.
     pub p99: f64,
-    /// Rows and milliseconds of the transaction in the middle.
+    /// Rows and milliseconds of the median transaction.
     pub batch: (usize, f64),
 }
 
-/// Offers `rate` updates a second for `seconds` to a mirror of `accounts` records at `store`.
+/// Offers `rate` updates per second for `seconds` to a mirror of `accounts` records in `store`.
 pub async fn steady(
     store: Arc<dyn Store>,
     accounts: u64,
@@ -52,7 +52,7 @@ pub async fn steady(
     tokio::time::timeout(JOIN_TIMEOUT, joined)
         .await
         .context("the mirror did not join in time")??;
-    // What joining left behind is written before the clock starts.
+    // Lets the writes of the first snapshot finish before the clock starts.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let count = rate.saturating_mul(seconds);
     let begun = Instant::now();
@@ -66,7 +66,7 @@ pub async fn steady(
             seen = (done, Instant::now());
         }
         let all_sent = node.sent.load(Ordering::Relaxed) >= count;
-        // Of several changes of one account that waited together only the newest is written.
+        // Commits can be fewer than updates: the buffer keeps only the newest change of an account.
         if all_sent && seen.1.elapsed() > Duration::from_secs(3) {
             break;
         }
@@ -85,7 +85,7 @@ pub async fn steady(
         std::time::Duration::from_micros(micros).as_secs_f64() * 1_000.0
     };
     let (rows, middle) = times.batches.get(times.batches.len() / 2).copied().unwrap_or_default();
-    // What was written over before it was committed is taken in as well.
+    // Changes that a newer one replaced in the buffer count too.
     let taken = u32::try_from(count)?;
     Ok(Steady {
         offered: rate,
@@ -97,8 +97,8 @@ pub async fn steady(
     })
 }
 
-/// Rows a second when batches of the stream wait already, with what it takes to undo them, into a
-/// mirror of `accounts` records.
+/// Rows per second when stream batches already wait, with their undo log, into a mirror of `accounts`
+/// records.
 pub async fn saturated(store: &dyn Store, accounts: u64, batches: u64) -> Result<f64> {
     const ROWS: u64 = 5_000;
     let run = begin(store).await?;
@@ -117,7 +117,7 @@ pub async fn saturated(store: &dyn Store, accounts: u64, batches: u64) -> Result
     for (updates, batch) in waiting.into_iter().zip(0..) {
         rows += updates.len();
         store.apply(&run, Batch { updates, ..Batch::default() }).await?;
-        // As the root moves up, what is final is forgotten.
+        // A rising root deletes finalised undo-log entries.
         let root = Some(SLOT + 1_000_000 + batch - 32.min(batch));
         if batch % 8 == 7 {
             store.keep(&run, indexer::Marks { root, ..Default::default() }).await?;

@@ -1,5 +1,5 @@
-//! Fresh stores to measure in: databases on the server that `CONTROL_ROOM_BENCH_POSTGRES` names, and
-//! files in a temporary folder. Both go when the measuring ends.
+//! Fresh stores for measurements: databases on the server in `CONTROL_ROOM_BENCH_POSTGRES`, and files in
+//! a temporary folder.
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -7,10 +7,10 @@ use indexer::{PostgresStore, SqliteStore, Store};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, raw_sql};
 use tempfile::TempDir;
 
-/// Names the server.
+/// Environment variable with the server's address.
 pub const POSTGRES: &str = "CONTROL_ROOM_BENCH_POSTGRES";
 
-/// Where a store is.
+/// The location of a store.
 pub enum StoreLocation {
     /// A file in a folder.
     Sqlite(TempDir),
@@ -19,7 +19,7 @@ pub enum StoreLocation {
 }
 
 impl StoreLocation {
-    /// A file that is not there yet.
+    /// A new SQLite file.
     pub fn sqlite() -> Result<Self> {
         Ok(Self::Sqlite(tempfile::tempdir()?))
     }
@@ -48,7 +48,7 @@ impl StoreLocation {
         open(&self.name()).await
     }
 
-    /// A connection beside the store's.
+    /// A separate connection.
     pub async fn sql(&self) -> Result<PgConnection> {
         Ok(PgConnection::connect(&self.name()).await?)
     }
@@ -63,7 +63,7 @@ pub async fn open(name: &str) -> Result<Arc<dyn Store>> {
     })
 }
 
-/// The server's settings that decide its speed, as `name=value`.
+/// The server's settings that affect speed, as `name=value`.
 pub async fn settings(connection: &mut PgConnection) -> Result<String> {
     let mut out = vec![];
     for name in [

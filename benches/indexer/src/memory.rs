@@ -1,5 +1,4 @@
-//! Memory of a process of its own that reads a whole snapshot into an empty store, as
-//! `index --once` does.
+//! Peak memory of a child process that reads a whole snapshot into an empty store, like `index --once`.
 use std::{process::Stdio, time::Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -11,7 +10,7 @@ use crate::{location::open, node::Node, rows::PROGRAM_ID};
 /// The first argument of the child process.
 pub const CHILD: &str = "read-one-snapshot";
 
-/// The process: `arguments` are the store, and the node's addresses.
+/// Runs as the child process; `arguments` are the store and the node's addresses.
 pub async fn child(arguments: &[String]) -> Result<()> {
     let [store, rpc, ws] = arguments else { anyhow::bail!("a store and a node are needed") };
     let store = open(store).await?;
@@ -21,7 +20,7 @@ pub async fn child(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The most memory that this process ever had, in KiB.
+/// Peak memory of this process in KiB.
 fn peak() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -29,8 +28,7 @@ fn peak() -> Result<u64> {
     Ok(words.trim().trim_end_matches("kB").trim().parse()?)
 }
 
-/// Most memory in MiB while a snapshot of `accounts` records went into the store called `name`, and
-/// the seconds it took.
+/// Peak memory in MiB, and seconds, for a snapshot of `accounts` records into the store `name`.
 pub async fn of_a_snapshot(name: &str, accounts: u64) -> Result<(f64, f64)> {
     let node = Node::start(accounts).await?;
     let begun = Instant::now();

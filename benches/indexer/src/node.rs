@@ -1,5 +1,5 @@
-//! A node on loopback: answers the calls that the indexer makes, streams a snapshot of the records,
-//! and sends changes over a websocket at the rate that is asked for. It keeps no accounts.
+//! A node on loopback: answers the indexer's calls, streams a snapshot of the records, and sends changes
+//! over a websocket at a given rate. It stores no accounts.
 use std::{
     sync::{
         Arc,
@@ -24,29 +24,29 @@ use crate::rows::{PROGRAM_ID, SLOT, address, record, scattered};
 
 /// Length of a slot.
 const SLOT_INTERVAL: Duration = Duration::from_millis(400);
-/// How far the root is behind.
+/// Slots between the newest slot and the root.
 const ROOT_DISTANCE: u64 = 32;
 
-/// What is offered over the websocket.
+/// The load on the websocket.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Offer {
-    /// Updates a second.
+    /// Updates per second.
     pub rate: u64,
-    /// How many in all.
+    /// Total number of updates.
     pub count: u64,
 }
 
 /// A running node.
 pub struct Node {
-    /// Its address for calls.
+    /// RPC address.
     pub rpc_url: String,
-    /// Its address for the websocket.
+    /// Websocket address.
     pub ws_url: String,
-    /// To be set when updates are wanted.
+    /// Set it to start updates.
     pub offer: watch::Sender<Offer>,
-    /// Updates that were handed to the socket.
+    /// Updates sent to the socket.
     pub sent: Arc<AtomicU64>,
-    /// What stamps are counted from, in microseconds.
+    /// Zero point of the stamps, which are in microseconds.
     pub start: Instant,
 }
 
@@ -172,7 +172,7 @@ fn account(data: &[u8], owner: &Pubkey) -> Value {
     })
 }
 
-/// As `account` in JSON, without a tree in between.
+/// A keyed account as JSON text, formatted directly for speed.
 fn keyed(n: u64, data: &[u8]) -> String {
     format!(
         r#"{{"pubkey":"{}","account":{{"lamports":1,"data":["{}","base64"],"owner":"{PROGRAM_ID}","executable":false,"rentEpoch":0,"space":{}}}}}"#,
@@ -203,7 +203,7 @@ async fn snapshot(stream: TcpStream, id: &Value, state: &State) -> Result<()> {
     Ok(())
 }
 
-/// The numbers of the subscriptions on one socket.
+/// The subscriptions of one socket.
 #[derive(Default)]
 struct Subscribed {
     slots: bool,
@@ -282,7 +282,7 @@ fn note(what: &str, subscription: u64, result: &Value) -> Message {
     Message::text(note.to_string())
 }
 
-/// The `number`th change, of a record drawn by lot, stamped with the moment.
+/// The `number`th change, of a pseudo-random record, stamped with the current time.
 fn change(state: &State, number: u64) -> Result<String> {
     let n = scattered(number) % state.accounts;
     let stamp = u64::try_from(state.start.elapsed().as_micros())?;

@@ -1,25 +1,25 @@
 //! The printed table: each figure, its goal, and whether the goal is met.
 use std::fmt;
 
-/// Which side of its goal a figure should be on.
+/// The goal of a figure.
 #[derive(Clone, Copy, Debug)]
 pub enum Goal {
-    /// At least so much.
+    /// At least this.
     AtLeast(f64),
-    /// At most so much.
+    /// At most this.
     AtMost(f64),
     /// None: printed for comparison.
     None,
 }
 
-/// One line.
+/// One line of the table.
 #[derive(Clone, Debug)]
 pub struct Figure {
-    /// What was measured.
+    /// The measured quantity.
     pub what: String,
     /// The goal.
     pub goal: Goal,
-    /// The figure.
+    /// The measured value.
     pub measured: f64,
     /// Its unit.
     pub unit: &'static str,

@@ -1,4 +1,4 @@
-//! The rows that every figure is taken on: version records of one program, the same in every run.
+//! The rows of every figure: version records of one program, the same in every run.
 use anchor_lang::AccountSerialize as _;
 use anyhow::Result;
 use indexer::{Update, account::decode};
@@ -31,7 +31,7 @@ pub fn address(n: u64) -> Pubkey {
     key(n)
 }
 
-/// Record `n` in its `round`th state; `stamp` is kept in it and comes back from [`stamp`].
+/// Record `n` in its `round`th state, with a `stamp` that [`stamp`] reads back.
 pub fn record(n: u64, round: u64, stamp: u64) -> Result<Vec<u8>> {
     let statuses = [AccountStatus::Pending, AccountStatus::Migrated, AccountStatus::Verified];
     let at = usize::try_from(round.wrapping_add(n) % 3).unwrap_or_default();
@@ -59,13 +59,13 @@ pub fn record(n: u64, round: u64, stamp: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The stamp in a record's bytes: what is behind it has a fixed length.
+/// The stamp in a record's bytes, found from the end: the fields after it have a fixed length.
 pub fn stamp(record: &[u8]) -> Option<u64> {
     let at = record.len().checked_sub(32 + 32 + 8)?;
     Some(u64::from_le_bytes(record.get(at..at.checked_add(8)?)?.try_into().ok()?))
 }
 
-/// `data` of record `n` at `(slot, write_version)`, as the store takes it.
+/// The decoded update for `data` of record `n` at `(slot, write_version)`.
 pub fn update(n: u64, data: Vec<u8>, slot: u64, write_version: u64) -> Result<Update> {
     let raw = decode::Raw { pubkey: address(n), owner: PROGRAM_ID, slot, write_version, data };
     decode::decode(&PROGRAM_ID, raw).map_err(|bad| anyhow::anyhow!("{}", bad.error))

@@ -1,5 +1,4 @@
-//! A store that notes how long each change took from the moment it was sent until it was committed.
-//! Everything else is handed on.
+//! A store wrapper that records how long each change took from sending to commit.
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -22,21 +21,21 @@ use crate::rows::stamp;
 /// Times from socket to commit.
 #[derive(Default)]
 pub struct Times {
-    /// Microseconds of each change that was committed.
+    /// Microseconds of each committed change.
     pub micros: Vec<u64>,
-    /// When the last one was.
+    /// Time of the last commit.
     pub last: Option<Instant>,
     /// Rows and time of each transaction.
     pub batches: Vec<(usize, Duration)>,
 }
 
-/// The store.
+/// The wrapper.
 pub struct Timed {
-    /// Where everything goes.
+    /// The wrapped store.
     pub inner: Arc<dyn Store>,
-    /// What stamps are counted from.
+    /// Zero point of the stamps.
     pub start: Instant,
-    /// What was noted.
+    /// The recorded times.
     pub times: Mutex<Times>,
 }
 

@@ -1,5 +1,5 @@
-//! From an account's bytes to one of the manager's types, or to quarantine with the reason in
-//! words. Nothing that arrives is dropped here but blank accounts, see [`Raw::is_blank`].
+//! Decodes account bytes into one of the manager's types, or quarantines them with a reason. Drops
+//! nothing except blank accounts, see [`Raw::is_blank`].
 use anchor_lang::{AccountDeserialize, AnchorDeserialize, Discriminator};
 use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
@@ -10,7 +10,7 @@ use upgrade_manager::state::{
 
 use super::{AccountKind, BackupHead, ManagerAccount, Quarantined, Update};
 
-/// An account's bytes, its owner and where in time they belong.
+/// An undecoded account state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Raw {
     /// The account.
@@ -26,9 +26,9 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// Whether the account holds nothing: anyone can have the System program make such accounts
-    /// and give them to the manager, but only the manager itself can write into them. They are
-    /// none of its accounts, and a stranger must not be able to fill quarantine with them.
+    /// Whether all bytes are zero. Anyone can create such accounts with the System program and assign
+    /// them to the manager, but only the manager can write into them. They are not its accounts, and a
+    /// stranger must not be able to fill quarantine with them.
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.data.iter().all(|byte| *byte == 0)
@@ -38,7 +38,7 @@ impl Raw {
 /// Decodes an account that should belong to `program_id`.
 ///
 /// # Errors
-/// The account as it goes into quarantine.
+/// The account for quarantine.
 pub fn decode(program_id: &Pubkey, raw: Raw) -> Result<Update, Box<Quarantined>> {
     let read = if raw.owner == *program_id {
         manager_account(&raw.data).and_then(|account| whole(account, &raw.data))
@@ -60,7 +60,7 @@ pub fn decode(program_id: &Pubkey, raw: Raw) -> Result<Update, Box<Quarantined>>
     }
 }
 
-/// The part of an account's bytes that the mirror keeps: all but what a backup keeps.
+/// The part of an account's bytes that the mirror keeps: everything except a backup's saved bytes.
 #[must_use]
 pub fn mirrored(data: &[u8]) -> &[u8] {
     if data.starts_with(AccountBackup::DISCRIMINATOR) {
@@ -70,8 +70,8 @@ pub fn mirrored(data: &[u8]) -> &[u8] {
     }
 }
 
-/// `account`, read from `data`, whose bytes must be those that it speaks of: the mirror keeps only
-/// what a backup says about its own.
+/// Checks that a backup's saved bytes match its length and hash, because the mirror keeps only those
+/// two.
 fn whole(account: ManagerAccount, data: &[u8]) -> Result<ManagerAccount, String> {
     let ManagerAccount::Backup(head) = &account else { return Ok(account) };
     let bytes = data.get(BackupHead::SIZE..).unwrap_or_default();
@@ -85,7 +85,7 @@ fn whole(account: ManagerAccount, data: &[u8]) -> Result<ManagerAccount, String>
     Ok(account)
 }
 
-/// Decodes `data`, all of an account's bytes or those that are [`mirrored`], by its discriminator.
+/// Decodes `data`, an account's whole or [`mirrored`] bytes, by its discriminator.
 ///
 /// # Errors
 /// What is wrong with the bytes, as the rest of a sentence.

@@ -1,5 +1,5 @@
-//! The manager's accounts as one type, and the few facts of each that the store keeps as columns.
-//! Layouts and names come from the program crate; nothing here repeats one.
+//! The manager's account types, and the fields of each that the store keeps as columns. Layouts and
+//! names come from the program crate.
 pub mod decode;
 pub mod describe;
 mod update;
@@ -13,7 +13,7 @@ use upgrade_manager::state::{
 
 pub use update::{Quarantined, Update};
 
-/// Which account type of the manager.
+/// An account type of the manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AccountKind {
     /// [`MultisigConfig`].
@@ -33,7 +33,7 @@ pub enum AccountKind {
 }
 
 impl AccountKind {
-    /// The account type's name, the same on chain, in SQL and in messages.
+    /// Its name, the same on chain, in SQL and in messages.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -53,21 +53,21 @@ impl AccountKind {
 pub enum ManagerAccount {
     /// A multisig.
     Multisig(Box<MultisigConfig>),
-    /// A program under care.
+    /// The state of a managed program.
     Program(Box<ProgramUpgradeState>),
     /// A proposal.
     Proposal(Box<UpgradeProposal>),
     /// A frozen buffer.
     Attestation(Box<BufferAttestation>),
-    /// The record of one account of a target.
+    /// The version record of one account of a target program.
     AccountVersion(Box<AccountVersion>),
     /// A proposal about a multisig.
     Governance(Box<GovernanceProposal>),
-    /// The backup of one account of a target.
+    /// The backup of one account of a target program.
     Backup(Box<BackupHead>),
 }
 
-/// An [`AccountBackup`] without the bytes it keeps: these stay on chain.
+/// An [`AccountBackup`] without the saved bytes, which are not mirrored.
 #[derive(AnchorDeserialize, Clone, Debug, PartialEq, Eq)]
 pub struct BackupHead {
     /// Layout number.
@@ -80,20 +80,20 @@ pub struct BackupHead {
     pub account: Pubkey,
     /// The proposal that migrated it.
     pub proposal: Pubkey,
-    /// Who paid for the backup.
+    /// The payer of its rent.
     pub payer: Pubkey,
     /// sha256 of the bytes.
     pub sha256: [u8; 32],
-    /// How many bytes there are.
+    /// Length of the saved bytes.
     pub len: u32,
 }
 
 impl BackupHead {
-    /// Bytes of a backup that are mirrored, its discriminator included.
+    /// Mirrored bytes of a backup, including its discriminator.
     pub const SIZE: usize = AccountBackup::HEADER;
 }
 
-/// What the store keeps of an account beside its bytes.
+/// The fields of an account that the store keeps as columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facets {
     /// The account type.
@@ -108,23 +108,23 @@ pub struct Facets {
     pub status: Option<&'static str>,
     /// Version it holds, or leads to.
     pub version: Option<u16>,
-    /// For a version record: where it is counted.
+    /// The counter of a version record.
     pub tally: Option<Tally>,
 }
 
-/// The counter that one live version record is counted in.
+/// Identifies the counter that a live version record belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tally {
     /// The target program.
     pub program: Pubkey,
     /// The proposal that moved the account last.
     pub proposal: Pubkey,
-    /// Where the account stands.
+    /// Migration status of the account.
     pub status: AccountStatus,
 }
 
 impl ManagerAccount {
-    /// The facts that the store keeps as columns.
+    /// The fields that the store keeps as columns.
     #[must_use]
     pub fn facets(&self) -> Facets {
         let none = Facets {

@@ -1,10 +1,10 @@
-//! The state of an account at one moment: decoded, or set aside because it cannot be.
+//! The state of an account at one slot: decoded, or quarantined.
 use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
 
 use super::{Facets, ManagerAccount};
 
-/// The state of one account at one moment.
+/// The decoded state of one account at one slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Update {
     /// The account.
@@ -13,7 +13,7 @@ pub struct Update {
     pub slot: u64,
     /// Order within the slot: 0 from a snapshot, [`Run::write_version`] from the websocket.
     pub write_version: u64,
-    /// What is kept as columns.
+    /// The fields kept as columns.
     pub facets: Facets,
     /// The account's bytes.
     pub raw: Vec<u8>,
@@ -22,7 +22,7 @@ pub struct Update {
 }
 
 impl Update {
-    /// The state `account`, read from `raw`, of `pubkey` at `(slot, write_version)`.
+    /// The state `account`, decoded from `raw`, of `pubkey` at `(slot, write_version)`.
     #[must_use]
     pub fn new(
         pubkey: Pubkey,

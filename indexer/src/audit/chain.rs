@@ -1,30 +1,29 @@
-//! Recomputes the chain of hashes row by row, from a store or from an export. Pure but for
-//! [`check_chain`], and changes nothing.
+//! Recomputes the hash chain row by row, from a store or an export. Pure, except for [`check_chain`].
 use crate::store::{
     Result, Store,
     audit_log::{AuditRow, GENESIS, event},
 };
 
-/// Rows of one reading.
+/// Rows of one page.
 const PAGE_ROWS: u32 = 1_000;
 
-/// Where the audit log is not what was written.
+/// A row of the audit log that differs from what was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainFault {
     /// The row.
     pub seq: u64,
-    /// The column, as the table names it; several with commas when it cannot be told which.
+    /// Name of the column; several, separated by commas, when it is not clear which.
     pub field: String,
     /// What is wrong, as a sentence.
     pub what: String,
 }
 
-/// A walk along the chain, oldest row first.
+/// A check of the chain, oldest row first.
 #[derive(Clone, Debug)]
 pub struct ChainCheck {
     seq: u64,
-    /// The hash of the row before: as it stands there, and as it should be. `None` behind a row
-    /// that cannot be read.
+    /// The hash of the row before: as stored and as recomputed. Both count, so that one changed hash is
+    /// reported once. [`None`] after an unreadable row.
     prev: Option<[[u8; 32]; 2]>,
 }
 
@@ -41,13 +40,13 @@ impl ChainCheck {
         self.seq
     }
 
-    /// Hash of the last row as it stands there; [`GENESIS`] before the first.
+    /// Stored hash of the last row; [`GENESIS`] before the first.
     #[must_use]
     pub fn head(&self) -> [u8; 32] {
         self.prev.map_or(GENESIS, |[head, _]| head)
     }
 
-    /// Goes on behind a row that cannot be read.
+    /// Skips an unreadable row.
     pub fn pass_over(&mut self) {
         self.seq = self.seq.saturating_add(1);
         self.prev = None;
@@ -57,7 +56,7 @@ impl ChainCheck {
         self.prev.is_none_or(|prev| prev.contains(&row.prev_hash))
     }
 
-    /// Goes on to `row`; what is wrong with it, at most one fault a row.
+    /// Checks `row`; returns at most one fault.
     pub fn row(&mut self, row: &AuditRow) -> Option<ChainFault> {
         let expected = self.seq.saturating_add(1);
         let entry = row.entry();
@@ -66,7 +65,7 @@ impl ChainCheck {
             Some(ChainFault { seq: row.seq, field: field.to_owned(), what })
         };
         let seq = row.seq;
-        let found = if row.sum() != row.row_checksum {
+        let found = if row.expected_checksum() != row.row_checksum {
             match row.changed_column() {
                 Some((field, was)) => fault(
                     field,
@@ -94,7 +93,7 @@ impl ChainCheck {
                 format!("Audit row {seq} was rewritten: its hash is not that of its content."),
             )
         } else {
-            told_otherwise(row).and_then(|field| {
+            contradicting_column(row).and_then(|field| {
                 let what = format!("Audit row {seq} says another {field} than its event does.");
                 fault(field, what)
             })
@@ -104,7 +103,7 @@ impl ChainCheck {
         found
     }
 
-    /// The columns that can have changed in `row`, whose sum does not hold.
+    /// The columns that can have changed in `row`, whose checksum is wrong.
     fn suspects(&self, row: &AuditRow, hash: Option<[u8; 32]>) -> Vec<&'static str> {
         let mut out = vec![];
         if !self.is_chained(row) {
@@ -114,7 +113,7 @@ impl ChainCheck {
             out.extend(["slot", "tx_index", "ix_index", "inner_index", "signature", "payload"]);
             out.push("hash");
         }
-        out.extend(told_otherwise(row));
+        out.extend(contradicting_column(row));
         if out.is_empty() {
             out.extend(["block_time", "row_checksum"]);
         }
@@ -122,26 +121,26 @@ impl ChainCheck {
     }
 }
 
-/// The column of `row` that says something else than the event's bytes. A row that an older build
-/// wrote may not know its event yet.
-fn told_otherwise(row: &AuditRow) -> Option<&'static str> {
-    let told = event::describe(&row.payload);
+/// The column of `row` that contradicts the event's bytes. `Unknown` rows are accepted: an older build
+/// may not have known the event.
+fn contradicting_column(row: &AuditRow) -> Option<&'static str> {
+    let event = event::describe(&row.payload);
     if (row.kind.as_str(), row.actor, row.subject) == ("Unknown", None, None) {
         return None;
     }
-    if row.kind != told.kind {
+    if row.kind != event.kind {
         Some("kind")
-    } else if row.actor != told.actor {
+    } else if row.actor != event.actor {
         Some("actor")
-    } else if row.subject != told.subject {
+    } else if row.subject != event.subject {
         Some("subject")
     } else {
         None
     }
 }
 
-/// Recomputes the chain of `store`; the first fault, if any. [`super::check_store`] looks at all
-/// there is.
+/// Recomputes the chain of `store`; returns the first fault, if any. [`super::check_store`] checks the
+/// whole store.
 ///
 /// # Errors
 /// When the store does not answer.

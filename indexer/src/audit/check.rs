@@ -1,6 +1,5 @@
-//! Checks a store against itself, without a node: the audit chain and its end, the mirrored
-//! accounts with their own hashes, and the counters with the rows. Names the row and the column of
-//! what is wrong, and changes nothing.
+//! Checks a store against itself, without a node: the audit chain and its head, the accounts against
+//! their hashes, the counters against the rows. Faults name row and column. Changes nothing.
 use std::{collections::BTreeSet, time::Duration};
 
 use sha2::{Digest, Sha256};
@@ -19,45 +18,45 @@ use crate::{
     },
 };
 
-/// Rows of one reading.
+/// Rows of one page.
 const PAGE_ROWS: u32 = 1_000;
-/// A counter that differs must do so in this many readings: an indexer may be writing.
+/// A counter is wrong only if it differs in this many reads: an indexer may be writing meanwhile.
 const MAX_ROUNDS: u32 = 4;
-/// Time between two of them.
+/// Time between two such reads.
 const ROUND_INTERVAL: Duration = Duration::from_millis(700);
-/// Rows in a row that cannot be read, after which no more of the audit log is.
+/// Consecutive unreadable audit rows after which the check of the log stops.
 const MAX_UNREADABLE_ROWS: u32 = 64;
 
-/// Something in a store that no indexer wrote.
+/// A fault in a store: content that no indexer wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreFault {
     /// The table.
     pub table: &'static str,
     /// The row: an audit row's number, or an address.
     pub row: String,
-    /// The column; several with commas when it cannot be told which.
+    /// The column; several, separated by commas, when it is not clear which.
     pub field: String,
     /// What is wrong, as a sentence.
     pub what: String,
 }
 
-/// What a check of a store found.
+/// The result of checking a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreReport {
     /// Rows of the audit log.
     pub audit_rows: u64,
-    /// Hash of the last of them; [`GENESIS`] without one.
+    /// Hash of the last row; [`GENESIS`] without one.
     pub audit_head: [u8; 32],
-    /// Mirrored accounts, closed ones too.
+    /// Mirrored accounts, including closed ones.
     pub accounts: u64,
     /// The first faults.
     pub faults: Vec<StoreFault>,
-    /// How many more there are.
+    /// Number of further faults.
     pub more: u64,
 }
 
 impl StoreReport {
-    /// Whether nothing is wrong.
+    /// Whether no fault was found.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.faults.is_empty()
@@ -145,8 +144,7 @@ fn of_audit(seq: u64, field: String, what: String) -> StoreFault {
     StoreFault { table: "audit_log", row: seq.to_string(), field, what }
 }
 
-/// The next rows; `None` behind the last. A row that cannot be read at all is named and passed
-/// over.
+/// The next rows; [`None`] after the last. Reports unreadable rows and skips them.
 async fn readable(
     store: &dyn Store,
     check: &mut ChainCheck,
@@ -175,7 +173,7 @@ async fn readable(
     Ok(None)
 }
 
-/// The column that a driver's words name, if they do.
+/// The column that a driver's message names, else `row`.
 fn column_in(detail: &str) -> String {
     let words: BTreeSet<&str> =
         detail.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
@@ -187,7 +185,7 @@ async fn accounts(store: &dyn Store, most: usize, report: &mut StoreReport) -> R
     let mut size = PAGE_ROWS;
     loop {
         let page = match store.full_rows(after, size).await {
-            // Once more row by row, so that those before the bad one are still looked at.
+            // Again row by row, so that the rows before the unreadable one are still checked.
             Err(StoreError::Corrupt { .. }) if size > 1 => {
                 size = 1;
                 continue;
@@ -217,7 +215,7 @@ async fn accounts(store: &dyn Store, most: usize, report: &mut StoreReport) -> R
             }
         }
         if after <= before {
-            // An address that was changed cannot be gone on from; it was named above, or is now.
+            // A changed address breaks the order of paging, so the check cannot continue from it.
             let (row, field) = (last.pubkey.to_string(), "pubkey".to_owned());
             let what = format!(
                 "The row of account {row} does not stand where its address belongs. Those behind it were not looked at."
@@ -228,12 +226,13 @@ async fn accounts(store: &dyn Store, most: usize, report: &mut StoreReport) -> R
     }
 }
 
-/// The first thing in `row` that does not agree with the rest of it: column, and end of a sentence.
+/// The first column of `row` that contradicts the others, and the rest of a sentence about it.
 fn account_fault(row: &FullRow) -> Option<(String, String)> {
     let named = |field: &str, what: String| Some((field.to_owned(), what));
     let hash: [u8; 32] = Sha256::digest(&row.raw).into();
     if hash != row.data_hash {
-        // A hash of other bytes differs nearly everywhere.
+        // A hash of other bytes differs in nearly every byte, so a near miss means that the stored
+        // hash itself was changed.
         return if differing(&hash, &row.data_hash) <= 2 {
             named("data_hash", "has a hash that was changed after it was written".to_owned())
         } else {
@@ -244,17 +243,17 @@ fn account_fault(row: &FullRow) -> Option<(String, String)> {
         Ok(account) => account,
         Err(why) => return named("raw", format!("holds bytes that cannot be mirrored: {why}")),
     };
-    let told = account.facets();
-    let version = told.version.map(i64::from);
-    let column = if row.kind != told.kind.name() {
+    let facets = account.facets();
+    let version = facets.version.map(i64::from);
+    let column = if row.kind != facets.kind.name() {
         Some("kind")
-    } else if row.program != told.program {
+    } else if row.program != facets.program {
         Some("program")
-    } else if row.proposal != told.proposal {
+    } else if row.proposal != facets.proposal {
         Some("proposal")
-    } else if row.account != told.account {
+    } else if row.account != facets.account {
         Some("account")
-    } else if row.status.as_deref() != told.status {
+    } else if row.status.as_deref() != facets.status {
         Some("status")
     } else {
         (row.version != version).then_some("version")
@@ -262,11 +261,11 @@ fn account_fault(row: &FullRow) -> Option<(String, String)> {
     if let Some(column) = column {
         return named(column, format!("says another {column} than its bytes do"));
     }
-    if row.position_checksum != row.expected_place_sum() {
+    if row.position_checksum != row.expected_position_checksum() {
         let what = "was given another place in time after it was written".to_owned();
-        return Some((place_columns(row), what));
+        return Some((position_columns(row), what));
     }
-    // Only what is nearly right was changed: a row may also belong to a manager elsewhere.
+    // Reports only a near miss: the account may belong to a manager deployed at another address.
     let near = home(&account)
         .is_some_and(|home| (1..=2).contains(&differing(home.as_array(), row.pubkey.as_array())));
     near.then(|| ("pubkey".to_owned(), "stands under an address that was changed".to_owned()))
@@ -276,19 +275,18 @@ fn differing(a: &[u8; 32], b: &[u8; 32]) -> usize {
     a.iter().zip(b).filter(|(a, b)| a != b).count()
 }
 
-/// Which of the columns in `position_checksum` can have another byte, with commas when several
-/// could be.
-fn place_columns(row: &FullRow) -> String {
+/// The columns of which one changed byte explains the wrong `position_checksum`, separated by commas.
+fn position_columns(row: &FullRow) -> String {
     let mends = |change: &dyn Fn(&mut FullRow, u64)| {
         (0..8).any(|at: u32| {
             (1..=u64::from(u8::MAX)).any(|bits| {
                 let mut other = FullRow { raw: vec![], kind: String::new(), ..row.clone() };
                 change(&mut other, bits << at.saturating_mul(8));
-                other.expected_place_sum() == row.position_checksum
+                other.expected_position_checksum() == row.position_checksum
             })
         })
     };
-    let changed = (row.position_checksum ^ row.expected_place_sum()).to_le_bytes();
+    let changed = (row.position_checksum ^ row.expected_position_checksum()).to_le_bytes();
     let mut columns = vec![];
     if mends(&|row, bits| row.slot ^= bits) {
         columns.push("slot");
@@ -308,7 +306,7 @@ fn place_columns(row: &FullRow) -> String {
     columns.join(",")
 }
 
-/// The address that an account with this content has.
+/// The PDA of an account with this content.
 fn home(account: &ManagerAccount) -> Option<Pubkey> {
     Some(match account {
         ManagerAccount::Multisig(a) => {
@@ -336,7 +334,7 @@ fn home(account: &ManagerAccount) -> Option<Pubkey> {
     })
 }
 
-/// Counters that are not the number of rows they count.
+/// Counters that differ from the number of rows they count.
 async fn counters(store: &dyn Store) -> Result<Vec<StoreFault>> {
     let mut round = 1;
     loop {

@@ -1,23 +1,22 @@
-//! One short value for all that a mirror says about the chain. Two mirrors of the same chain at the
-//! same moment have the same one, whatever they were told in which order and how often they were
-//! restarted: no run, arrival or slot goes into it.
+//! A digest of a mirror's content. Two mirrors of one chain at one moment have the same digest, whatever
+//! the order of arrival and the number of restarts: no run, arrival or slot goes into it.
 use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
 
 use crate::store::{ProgressRow, Result, Store, audit_log::GENESIS};
 
-/// Domain of the digest.
+/// Domain separator of the digest.
 const DOMAIN: &[u8] = b"upgrade-control-room/mirror/v1";
-/// Rows of one reading.
+/// Rows of one page.
 const PAGE_ROWS: u32 = 1_000;
 
-/// What a mirror says about the chain, in short.
+/// The digest of a mirror.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MirrorDigest {
     /// Live accounts.
     pub rows: u64,
-    /// sha256 over the live accounts in the order of their addresses, each as its address and the
-    /// sha256 of its bytes, and over the counters that are not zero.
+    /// sha256 over the live accounts by address (each as address and sha256 of its bytes), and over the
+    /// non-zero counters.
     pub tables: [u8; 32],
     /// Number of the newest audit row, 0 without one.
     pub audit_seq: u64,
@@ -25,15 +24,15 @@ pub struct MirrorDigest {
     pub audit: [u8; 32],
 }
 
-/// Reads all of `store`, a page at a time. A store that is written meanwhile gives a digest of no
-/// moment in particular.
+/// Computes the digest of `store`, a page at a time. Concurrent writes give a digest of no particular
+/// moment.
 ///
 /// ```
 /// use indexer::{SqliteStore, digest};
 ///
 /// # let run = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 /// # run.block_on(async {
-/// // Two stores that say the same have one digest, whatever else they hold.
+/// // Two stores with the same content have the same digest.
 /// let (one, other) = (SqliteStore::open_in_memory()?, SqliteStore::open_in_memory()?);
 /// assert_eq!(digest(&one).await?, digest(&other).await?);
 /// # Ok::<(), indexer::StoreError>(())
@@ -56,7 +55,7 @@ pub async fn digest(store: &dyn Store) -> Result<MirrorDigest> {
             rows = rows.saturating_add(1);
         }
     }
-    // The number of rows ends them: a counter cannot be read as one more.
+    // The number of rows separates them from the counters, which could otherwise pass for a row.
     h.update(rows.to_le_bytes());
     for ((program, proposal), counts) in store.progress(false).await? {
         if counts != ProgressRow::default() {

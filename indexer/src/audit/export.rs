@@ -1,5 +1,5 @@
-//! The audit log as a file that anyone can check without a store: every column of every row, so
-//! that the chain can be computed again. Written and read row by row, in one of two formats.
+//! Exports the audit log to a file that anyone can check without a store: it holds every column, so the
+//! chain can be recomputed. Written and read row by row, as JSON Lines or CSV.
 use std::{
     io::{BufRead, Read, Write},
     path::Path,
@@ -18,22 +18,22 @@ use crate::{
     },
 };
 
-/// Rows of one reading.
+/// Rows of one page.
 const PAGE_ROWS: u32 = 1_000;
-/// What a row of CSV holds behind the columns of the log: the event's fields, for people.
+/// The CSV column after those of the log: the event's fields, for people.
 const DETAIL: &str = "detail";
 
-/// How an export is written.
+/// Format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportFormat {
-    /// One JSON object a line.
+    /// One JSON object per line.
     JsonLines,
-    /// A line of names, then one line a row; `detail` is JSON in a field.
+    /// A header, then one line per row; `detail` is JSON.
     Csv,
 }
 
 impl ExportFormat {
-    /// The format that a file's name asks for: CSV for `.csv`, else JSON Lines.
+    /// The format for a file name: CSV for `.csv`, else JSON Lines.
     #[must_use]
     pub fn of_name(path: &Path) -> Self {
         let is_csv = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
@@ -83,7 +83,7 @@ impl<D> Line<D> {
         }
     }
 
-    /// The row again, or the column that cannot be read.
+    /// Parses the row, or names the unreadable column.
     fn row(self, detail: impl FnOnce(D) -> Option<Value>) -> Result<AuditRow, &'static str> {
         let key = |text: Option<String>, name| {
             text.map(|text| text.parse().map_err(|_| name)).transpose()
@@ -112,10 +112,10 @@ impl<D> Line<D> {
     }
 }
 
-/// Writes the whole audit log of `store` to `out`; how many rows.
+/// Writes the whole audit log of `store` to `out`; returns the number of rows.
 ///
 /// # Errors
-/// When the store does not answer; [`IndexerError::File`] when `out` takes no more.
+/// When the store does not answer; [`IndexerError::File`] when `out` cannot be written.
 pub async fn export(
     store: &dyn Store,
     format: ExportFormat,
@@ -155,22 +155,22 @@ pub async fn export(
     Ok(written)
 }
 
-/// Something in an export that the store it came from did not hold.
+/// A fault in an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportFault {
     /// The line, from 1.
     pub line: u64,
-    /// The column; `line` when it cannot be told which.
+    /// The column; `line` when it is not clear which.
     pub field: String,
     /// What is wrong, as a sentence.
     pub what: String,
 }
 
-/// What a check of an export found. An export that was cut off at the end of a line looks whole:
-/// compare `seq` and `head` with those of its store, or of anyone else's.
+/// The result of checking an export. An export that was cut off after a whole line looks complete:
+/// compare `seq` and `head` with those of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportReport {
-    /// Rows that could be read.
+    /// Readable rows.
     pub rows: u64,
     /// Number of the last row.
     pub seq: u64,
@@ -178,12 +178,11 @@ pub struct ExportReport {
     pub head: [u8; 32],
     /// The first faults.
     pub faults: Vec<ExportFault>,
-    /// How many more there are.
+    /// Number of further faults.
     pub more: u64,
 }
 
-/// Computes the chain of an export again, in either format; lists the first `most` faults, at least
-/// one.
+/// Recomputes the chain of an export in either format; lists the first `most` faults, at least one.
 ///
 /// # Errors
 /// [`IndexerError::File`] when `from` cannot be read.
@@ -269,8 +268,8 @@ impl Checked {
                 self.report.rows = self.report.rows.saturating_add(1);
                 let fault = self.check.row(&row).map(|f| (f.field, f.what));
                 fault.or_else(|| {
-                    let told = event::describe(&row.payload);
-                    (told.detail != row.detail && row.kind == told.kind).then(|| {
+                    let described = event::describe(&row.payload);
+                    (described.detail != row.detail && row.kind == described.kind).then(|| {
                         let what =
                             format!("Audit row {} says other details than its event.", row.seq);
                         ("detail".to_owned(), what)

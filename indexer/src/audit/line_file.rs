@@ -1,15 +1,14 @@
-//! Files of lines: compressed or not, by their name, and lines of bounded length. Knows nothing of
-//! what the lines say.
+//! Reads files of lines of bounded length, compressed or not. Knows nothing of the lines' content.
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read},
     path::Path,
 };
 
-/// Bytes of the longest line that is read: the largest account there can be, in base64, and more.
+/// Longest line, bytes: the largest possible account in base64, and some more.
 pub const MAX_LINE_LEN: u64 = 32 << 20;
 
-/// Whether a file of this name is compressed.
+/// Whether the name says that the file is compressed.
 #[must_use]
 pub fn is_compressed(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zst"))
@@ -18,7 +17,7 @@ pub fn is_compressed(path: &Path) -> bool {
 /// Opens the file at `path` for reading, decompressing one whose name ends in `.zst`.
 ///
 /// # Errors
-/// As of the file.
+/// Those of opening the file.
 pub fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
     let file = BufReader::new(File::open(path)?);
     Ok(if is_compressed(path) {
@@ -28,10 +27,10 @@ pub fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
     })
 }
 
-/// Reads the next line into `line`, without its end; how it ended.
+/// Reads the next line into `line`, without its line feed; returns how it ended.
 ///
 /// # Errors
-/// As of `from`; also when the line is longer than [`MAX_LINE_LEN`] or is not text.
+/// Those of `from`; also when the line is longer than [`MAX_LINE_LEN`] or is not UTF-8.
 pub fn next(from: &mut impl BufRead, line: &mut String) -> io::Result<LineEnd> {
     line.clear();
     let read = from.take(MAX_LINE_LEN).read_line(line)?;
@@ -54,8 +53,8 @@ pub fn next(from: &mut impl BufRead, line: &mut String) -> io::Result<LineEnd> {
 pub enum LineEnd {
     /// With a line feed.
     Line,
-    /// With the file: whoever wrote it did not finish the line.
+    /// With the file: the last line is incomplete.
     Cut,
-    /// There is none.
+    /// There was no line: end of the file.
     Over,
 }

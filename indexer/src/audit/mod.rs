@@ -1,5 +1,5 @@
-//! Checks of what the mirror holds: against itself, against the chain, and as an export that anyone
-//! can check without a store. Reads the store and a node; changes nothing.
+//! Checks the mirror against itself and against the chain, and exports the audit log so that anyone can
+//! check it without a store. Changes nothing.
 mod chain;
 mod check;
 pub mod digest;

@@ -1,17 +1,17 @@
-//! Why the audit log is not complete, for those who read it later: the mirror notes it in the store
-//! when a finalised transaction cannot be read, and again when the log goes on.
+//! Why the audit log is incomplete: the mirror writes a note into the store when a finalised transaction
+//! cannot be read, and another when the log goes on. Readers of the log find the reason here.
 use crate::store::{Result, Store};
 
-/// The note that the log stands still; its detail holds the reason as `error`.
+/// Kind of the note that the log has stopped; its detail holds the reason as `error`.
 pub const STOPPED: &str = "HistoryStopped";
-/// The note that it goes on.
+/// Kind of the note that the log goes on.
 pub const GOES_ON: &str = "HistoryGoesOn";
 
-/// How many notes are looked through. When the newest is further back, the mirror that still cannot
-/// go on notes it again at its next start.
+/// How many notes are searched. If the newest is further back, a mirror that still cannot go on writes
+/// it again at its next start.
 const MAX_NOTES: u32 = 1_000;
 
-/// Why the log in `store` stands still, as a sentence; `None` when nothing is noted that stops it.
+/// Why the log in `store` has stopped, as a sentence; [`None`] if it has not.
 ///
 /// # Errors
 /// When the store does not answer.

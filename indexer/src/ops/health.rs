@@ -1,6 +1,5 @@
-//! How the mirror is doing, as a value that screens draw and probes ask for. Rules and words only:
-//! nothing is measured here. Times are the monotonic clock of this machine: chain time may jump by
-//! days without anything here noticing.
+//! The mirror's health, a value for screens and probes. Only rules and texts; other modules measure.
+//! Times are this machine's monotonic clock, because chain time can jump by days.
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
@@ -13,12 +12,12 @@ pub enum Conn {
     Connecting,
     /// Subscribed, and the snapshot is in the store.
     Live,
-    /// Another process writes the mirror; this one reads what that one writes.
+    /// Another process writes the mirror; this one reads the same store.
     Following {
-        /// Who holds the lease, as it named itself.
+        /// Display name of the lease's holder.
         writer: String,
     },
-    /// The connection was lost, or never came about.
+    /// The connection was lost, or could not be made.
     Reconnecting {
         /// Attempts since the last time it was live.
         attempt: u32,
@@ -40,35 +39,35 @@ impl Conn {
     }
 }
 
-/// Why the mirror must not be taken for the chain at the moment.
+/// Why the mirror may differ from the chain at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// No complete reading since the start.
     Startup,
-    /// The stream was interrupted, and what was missed is being read.
+    /// The stream was interrupted, and a new snapshot is being read.
     GapFill,
     /// The mirror lags behind the newest slot known.
     NodeBehind,
-    /// The store does not take what arrives.
+    /// The store accepts no writes.
     DbDown,
-    /// The last list of accounts was not complete.
+    /// The last list of accounts was incomplete.
     SnapshotSuspect,
-    /// A complete reading found rows that were wrong without a gap.
+    /// A complete reading found wrong rows although the stream had no gap.
     Drift,
-    /// The websocket says nothing.
+    /// The websocket is silent.
     SocketSilent,
     /// Accounts cannot be decoded.
     Quarantine,
-    /// Finalised transactions cannot be read, so that the audit log stands still.
+    /// A finalised transaction cannot be read, so the audit log has stopped.
     HistoryBehind,
-    /// Another process has taken the mirror over from this one.
+    /// Another process has taken over the lease.
     Fenced,
-    /// The mirror has given up, or was told to end.
+    /// The mirror has given up or was shut down.
     Stopped,
 }
 
 impl Reason {
-    /// Every reason there is.
+    /// Every reason.
     pub const ALL: [Self; 11] = [
         Self::Startup,
         Self::GapFill,
@@ -83,7 +82,7 @@ impl Reason {
         Self::Stopped,
     ];
 
-    /// Its name in JSON and in the counts.
+    /// Its name in JSON and metrics.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -142,93 +141,91 @@ impl Reason {
     }
 }
 
-/// When numbers become a reason.
+/// Thresholds of [`Health::judged`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Most slots that the mirror may lag.
     pub behind: u64,
-    /// Longest time without a word on the websocket.
+    /// Longest silence of the websocket.
     pub silent: Duration,
 }
 
 impl Default for Limits {
-    /// 20 slots, as other indexers of this chain judge it, and three times the silence after which
-    /// the connection is given up.
+    /// 20 slots, as other Solana indexers use, and three times the silence that ends a connection.
     fn default() -> Self {
         Self { behind: 20, silent: Duration::from_secs(30) }
     }
 }
 
-/// How the mirror is doing.
+/// The mirror's health.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
     /// The connection.
     pub conn: Conn,
-    /// Why the mirror must not be taken for the chain; empty when it may. What numbers say is
-    /// added by [`Self::judged`].
+    /// Why the mirror may differ from the chain; empty when it is healthy. [`Self::judged`] adds the
+    /// reasons that follow from numbers.
     pub reasons: BTreeSet<Reason>,
-    /// Newest slot the node has told of.
+    /// Newest slot from the node.
     pub slot: u64,
-    /// Newest finalised slot the node has told of.
+    /// Newest finalised slot from the node.
     pub root: u64,
-    /// Newest confirmed slot that any endpoint has told of; 0 when only one is asked.
+    /// Newest confirmed slot of any endpoint; 0 with a single endpoint.
     pub tip: u64,
-    /// Slot up to which nothing is missing in the store, for good: it is final. 0 before the first
-    /// snapshot.
+    /// Final slot up to which the store is complete. 0 before the first snapshot.
     pub frontier: u64,
     /// Newest confirmed slot whose changes are in the store; 0 before the first snapshot.
     pub confirmed: u64,
-    /// Newest confirmed slot that the store itself names as complete: unlike `confirmed` it stands
-    /// still while the store takes nothing. 0 before the first time.
+    /// Newest confirmed slot recorded in the store: unlike `confirmed` it stops while the store accepts
+    /// no writes. 0 before the first record.
     pub stored: u64,
-    /// When `stored` last moved up.
+    /// When `stored` last grew.
     pub stored_at: Option<Instant>,
-    /// Slot of the last complete snapshot in the store, of this run or of one before.
+    /// Slot of the last complete snapshot in the store, of this run or an earlier one.
     pub snapshot: Option<u64>,
     /// The chain's `Clock.unix_timestamp`, seconds.
     pub chain_time: Option<i64>,
     /// When `chain_time` and its slot were read.
     pub read_at: Option<Instant>,
-    /// When the node last said anything on the websocket.
+    /// When the last websocket message arrived.
     pub last_frame: Option<Instant>,
-    /// What is wrong at the moment, as a sentence.
+    /// The current error, as a sentence.
     pub error: Option<String>,
 }
 
 impl Health {
-    /// Whether nothing speaks against taking the mirror for the chain.
+    /// Whether the mirror can be trusted to show the chain.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.reasons.is_empty()
     }
 
-    /// Whether there is something to show: a complete snapshot is in the store.
+    /// Whether a complete snapshot is in the store.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.snapshot.is_some()
     }
 
-    /// Slots between the newest one known and the newest one whose changes are in the store.
+    /// Slots between the newest known slot and the newest slot in the store.
     #[must_use]
     pub fn lag(&self) -> u64 {
         self.slot.max(self.tip).saturating_sub(self.confirmed.max(self.frontier))
     }
 
-    /// Time since the websocket last said anything; `None` if it never did.
+    /// Time since the last websocket message; [`None`] without one.
     #[must_use]
     pub fn last_frame_age(&self, now: Instant) -> Option<Duration> {
         self.last_frame.map(|at| now.saturating_duration_since(at))
     }
 
-    /// The store names `slot` as complete at `now`.
+    /// Records that the store is complete up to `slot` at `now`.
     pub fn store_has(&mut self, slot: u64, now: Instant) {
         if slot > self.stored {
             (self.stored, self.stored_at) = (slot, Some(now));
         }
     }
 
-    /// Another process's store names `slot` as complete at `now`. Of what was there at the first
-    /// look the age is not known: the writer may have ended long ago.
+    /// As [`Self::store_has`], for a store that another process writes. The first value gets no time:
+    /// that writer may have ended long ago.
     pub fn saw_in_store(&mut self, slot: u64, now: Instant) {
         if self.stored == 0 {
             self.stored = slot;
@@ -237,13 +234,13 @@ impl Health {
         }
     }
 
-    /// Gives or takes a reason; whether that changed anything.
+    /// Adds or removes a reason; returns whether that changed anything.
     pub fn set(&mut self, reason: Reason, holds: bool) -> bool {
         if holds { self.reasons.insert(reason) } else { self.reasons.remove(&reason) }
     }
 
-    /// The same with what the numbers say at `now`. Whoever answers probes asks this: a task that
-    /// hangs sets no reason, but its numbers stand still. Nothing that is not live is healthy.
+    /// Adds the reasons that follow from the numbers at `now`. For probes: a task that hangs sets no
+    /// reason, but its numbers stop moving. A connection that is not live is never healthy.
     #[must_use]
     pub fn judged(mut self, now: Instant, limits: &Limits) -> Self {
         match self.conn {
@@ -314,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn twenty_slots_are_in_order_and_twenty_one_are_not() {
+    fn twenty_slots_of_lag_are_healthy_and_twenty_one_are_not() {
         let now = Instant::now();
         let judge = |h: Health| h.judged(now, &Limits::default());
         assert!(judge(live(now)).is_healthy(), "20 slots");
@@ -336,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn one_who_follows_is_not_blamed_for_having_no_socket() {
+    fn standby_is_healthy_without_a_socket() {
         let now = Instant::now();
         let conn = Conn::Following { writer: "a".into() };
         let health = Health { conn, last_frame: None, ..live(now) };
@@ -344,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_live_is_not_healthy_even_if_nobody_gave_a_reason() {
+    fn a_connection_that_is_not_live_is_never_healthy() {
         let now = Instant::now();
         let retry_at = now;
         for (conn, reason) in [
@@ -358,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_goes_when_it_no_longer_holds_and_others_stay() {
+    fn removing_a_reason_keeps_the_others() {
         let mut health = Health::default();
         assert!(health.set(Reason::DbDown, true) && !health.set(Reason::DbDown, true));
         assert!(health.set(Reason::Startup, false) && !health.is_healthy());
@@ -366,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_store_held_before_the_first_look_has_no_age() {
+    fn the_first_slot_seen_in_another_writers_store_has_no_age() {
         let (start, second) = (Instant::now(), Duration::from_secs(1));
         let mut health = Health::default();
         health.saw_in_store(90, start);
@@ -380,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_reasons_share_a_name_and_every_one_says_what_to_do() {
+    fn reasons_have_unique_names_and_a_sentence() {
         let names: BTreeSet<_> = Reason::ALL.iter().map(|r| r.name()).collect();
         assert_eq!(names.len(), Reason::ALL.len());
         for reason in Reason::ALL {

@@ -1,7 +1,6 @@
-//! Health and counts for probes, over HTTP: three addresses that can be read and nothing that can
-//! be written. It answers from values in memory, never asks node or store, and says no secret.
-//! Requests are bounded in number, size and time, so that no client can hold up the mirror beside
-//! it.
+//! The HTTP probe: `/healthz`, `/readyz` and `/metrics`, read-only. It answers from memory, never asks
+//! node or store, and shows no secret. Requests are bounded in number, size and time, so that no client
+//! can slow the mirror down.
 use std::{
     convert::Infallible, future::Future, io, net::SocketAddr, sync::Arc, time::Duration,
     time::Instant,
@@ -28,36 +27,36 @@ use crate::ops::{
     metrics::{self, Metrics},
 };
 
-/// Where a probe asks when nothing else is said.
+/// Default address of the probe.
 pub const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9464);
 
-/// Most connections at a time; further ones wait in the system's queue.
+/// Most concurrent connections; further ones wait in the system's queue.
 const MAX_CONNECTIONS: usize = 32;
-/// Longest time for the head of a request.
+/// How long the head of a request may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest time for a connection as a whole.
+/// How long a whole connection may take.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
-/// Most bytes of the head of a request; the smallest that the HTTP library takes.
+/// Most bytes of a request's head; hyper's minimum.
 const MAX_HEAD_BYTES: usize = 8_192;
-/// Most header fields of a request.
+/// Most headers of a request.
 const MAX_HEADERS: usize = 64;
-/// Pause when the system has no connection to give.
+/// Wait after a failed accept, for example without free file descriptors.
 const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What is told.
+/// The served values.
 #[derive(Clone, Debug)]
 pub struct Probe {
-    /// How the mirror is doing.
+    /// The mirror's health.
     pub health: watch::Receiver<Health>,
-    /// What it has counted.
+    /// Its metrics.
     pub metrics: Metrics,
-    /// When numbers become a reason.
+    /// Thresholds of the health.
     pub limits: Limits,
 }
 
 impl Probe {
-    /// Health as it is at this moment. When nobody tells of it any more, the mirror has ended.
+    /// The current health. A dropped sender means that the mirror has ended.
     fn now(&self) -> Health {
         let mut health = self.health.borrow().clone();
         if self.health.has_changed().is_err() {
@@ -67,19 +66,19 @@ impl Probe {
     }
 }
 
-/// A server that runs until it is dropped.
+/// A running server. Dropping it stops it.
 #[derive(Debug)]
 pub struct Serving {
-    /// Where it listens.
+    /// Its address.
     pub at: SocketAddr,
-    // Ends the server when it is dropped.
+    // Aborts the server when dropped.
     _task: JoinSet<()>,
 }
 
 /// Listens at `at` and answers `GET` and `HEAD` of `/healthz`, `/readyz` and `/metrics`.
 ///
 /// # Errors
-/// When the address cannot be had, for example because another process listens there.
+/// When the address cannot be bound, for example because another process listens there.
 pub async fn start(at: SocketAddr, probe: Probe) -> io::Result<Serving> {
     let listener = TcpListener::bind(at).await?;
     let at = listener.local_addr()?;
@@ -90,16 +89,16 @@ pub async fn start(at: SocketAddr, probe: Probe) -> io::Result<Serving> {
 
 async fn accept(listener: TcpListener, probe: Probe) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    // What is still open ends with the server.
+    // Open connections end with the server.
     let mut open = JoinSet::new();
-    // Nobody closes the semaphore.
+    // Always succeeds: the semaphore is never closed.
     while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
         while open.try_join_next().is_some() {}
         match listener.accept().await {
             Ok((stream, _)) => {
                 let probe = probe.clone();
                 open.spawn(async move {
-                    // A client that hangs or breaks off is its own problem.
+                    // Errors and timeouts of a client are ignored.
                     let _ = tokio::time::timeout(CONNECTION_TIMEOUT, talk(stream, probe)).await;
                     drop(permit);
                 });
@@ -162,7 +161,7 @@ fn reply(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> Respo
     response
 }
 
-/// Health as JSON. The error's text is left out: it may repeat what a node said.
+/// Health as JSON, without the error text, which may quote a node.
 fn body(health: &Health) -> String {
     let value = json!({
         "healthy": health.is_healthy(),
@@ -181,7 +180,7 @@ fn body(health: &Health) -> String {
     format!("{value}\n")
 }
 
-/// The reasons with their words, as JSON.
+/// The reasons with their sentences, as JSON.
 #[must_use]
 pub fn reasons(health: &Health) -> Value {
     health.reasons.iter().map(|r| json!({"name": r.name(), "what": r.sentence()})).collect()
@@ -220,7 +219,7 @@ mod tests {
         }
     }
 
-    /// Longer than the server takes for anything: only one that hangs takes this long.
+    /// Longer than any timeout of the server: reached only if it hangs.
     const HANG_TIMEOUT: Duration = Duration::from_secs(120);
 
     struct Site {
@@ -236,10 +235,10 @@ mod tests {
     }
 
     impl Site {
-        /// Sends `bytes` as they are and returns all that comes back until the server closes.
+        /// Sends `bytes` unchanged and returns everything until the server closes.
         async fn send(&self, bytes: &[u8]) -> String {
             let mut stream = TcpStream::connect(self.serving.at).await.unwrap();
-            // The server may close before it has read everything: that is what is tested.
+            // Ignored: the server may close before it has read everything.
             let _ = stream.write_all(bytes).await;
             let mut back = Vec::new();
             let reading = stream.read_to_end(&mut back);
@@ -261,7 +260,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_healthy_mirror_says_so_with_its_numbers_and_repeats_no_error() {
+    async fn healthz_returns_numbers_and_no_error_text() {
         let site = site().await;
         let (status, text) = site.get("/healthz").await;
         let value: Value = serde_json::from_str(&text).unwrap();
@@ -274,7 +273,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reason_makes_health_503_while_readiness_stays() {
+    async fn a_reason_makes_healthz_503_but_not_readyz() {
         let site = site().await;
         site.health.send_modify(|h| _ = h.set(Reason::Drift, true));
         let (status, text) = site.get("/healthz").await;
@@ -286,7 +285,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_mirror_that_died_is_not_healthy_although_its_last_words_were() {
+    async fn an_ended_mirror_is_not_healthy_although_its_last_value_was() {
         let Site { serving, health } = site().await;
         drop(health);
         let site = Site { serving, health: watch::channel(healthy()).0 };
@@ -295,7 +294,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn counts_say_the_same_as_health() {
+    async fn metrics_agree_with_health() {
         let site = site().await;
         let (status, text) = site.get("/metrics?x=y").await;
         assert_eq!(status, 200);
@@ -304,7 +303,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_else_is_there_and_nothing_can_be_changed() {
+    async fn other_paths_and_methods_are_refused() {
         let site = site().await;
         for path in ["/", "/healthz/", "//metrics", "/../metrics", "/%68ealthz", "/favicon.ico"] {
             assert_eq!(site.get(path).await.0, 404, "{path}");
@@ -319,7 +318,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn hostile_requests_are_ended_and_the_next_one_is_answered() {
+    async fn hostile_requests_do_not_stop_the_server() {
         let site = site().await;
         let long = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(100_000));
         let fields: String = (0..500).map(|n| format!("X-{n}: y\r\n")).collect();
@@ -354,7 +353,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn clients_that_say_nothing_do_not_lock_the_others_out() {
+    async fn idle_clients_do_not_lock_others_out() {
         let site = site().await;
         let mut idle = vec![];
         for _ in 0..MAX_CONNECTIONS * 2 {
@@ -362,13 +361,13 @@ mod tests {
             stream.write_all(b"GET /heal").await.unwrap();
             idle.push(stream);
         }
-        // Each of them is given up; then it is this one's turn.
+        // The server times them out and answers this one.
         assert_eq!(site.get("/healthz").await.0, 200);
         drop(idle);
     }
 
     #[tokio::test]
-    async fn an_address_that_is_taken_is_an_error_and_a_dropped_server_frees_it() {
+    async fn a_used_address_is_an_error_and_a_dropped_server_frees_it() {
         let Site { serving, health } = site().await;
         let probe = Probe {
             health: health.subscribe(),

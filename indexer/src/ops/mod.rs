@@ -1,5 +1,5 @@
-//! What leaves the process for those who watch it: health, metrics, the HTTP probe, and text and
-//! addresses without their secrets. Measures nothing and reads no chain.
+//! What operators see of the mirror: health, metrics, the HTTP probe, and redaction of secrets. Reads
+//! no chain.
 pub mod health;
 pub mod http;
 pub mod metrics;

@@ -1,26 +1,24 @@
-//! Addresses of nodes, databases and webhooks. They may hold a password or an access key, so an
-//! address is shown by what is known to be harmless: its scheme and its host. One that can be read
-//! in two ways is shown by its scheme alone, and is never connected to: a part of the password
-//! could be taken for the host.
+//! Removes secrets from addresses of nodes, databases and webhooks, and from text that may quote them.
+//! Only scheme and host of an address are shown. An ambiguous address is shown as its scheme alone and
+//! never connected to: a part of the password could be taken for the host.
 use reqwest::Url;
 
-/// Schemes of the addresses that are used here. What else stands before `://` may be a secret.
+/// Known schemes. Any other text before `://` may be a secret.
 const SCHEMES: [&str; 6] = ["http", "https", "ws", "wss", "postgres", "postgresql"];
-/// What stands for a secret.
+/// Replaces a secret.
 const HIDDEN: &str = "***";
-/// Fewest characters of a password that is searched for alone: replacing shorter ones would make
-/// every text unreadable, and would tell them.
+/// Shortest password that is replaced on its own: replacing shorter ones would garble every text, and
+/// would reveal them.
 const MIN_PASSWORD_LEN: usize = 4;
-/// Fewest characters of a part of a path or a query that counts as a key: shorter parts are words
-/// like "v1".
+/// Shortest path or query part that counts as a key: shorter ones are words like "v1".
 const MIN_KEY_LEN: usize = 6;
-/// How a user, password or path is written that holds characters with a meaning in addresses.
+/// Advice for reserved characters in a user name, password or path.
 const ENCODE: &str = "in a user name, password or path write : as %3A, / as %2F, ? as %3F, # as %23, @ as %40 and % as %25";
 
-/// The parts of an address that can be read in one way only.
+/// The parts of an unambiguous address.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Parts<'a> {
-    /// What stands before `://`.
+    /// The part before `://`.
     pub scheme: &'a str,
     /// Host, and port where one is given. Empty in `postgres:///name`.
     pub host: &'a str,
@@ -34,7 +32,7 @@ impl<'a> Parts<'a> {
     /// Reads `url`.
     ///
     /// # Errors
-    /// Why it cannot be read, as the rest of a sentence that repeats nothing of it.
+    /// Why it cannot be read, as the rest of a sentence that quotes no part of it.
     pub fn read(url: &'a str) -> Result<Self, String> {
         let (scheme, rest) = url.split_once("://").ok_or("it has no ://")?;
         if !is_known(scheme) {
@@ -43,7 +41,7 @@ impl<'a> Parts<'a> {
         if url.chars().any(char::is_control) {
             return Err("it holds a line break, a tab or another control character".to_owned());
         }
-        // Programs for the web take a backslash for a slash.
+        // Web clients treat a backslash as a slash.
         let ends: &[char] =
             if is_database(scheme) { &['/', '?', '#'] } else { &['/', '?', '#', '\\'] };
         let (authority, behind) = rest.split_at(rest.find(ends).unwrap_or(rest.len()));
@@ -64,7 +62,7 @@ impl<'a> Parts<'a> {
         is_database(self.scheme)
     }
 
-    /// What must not be shown of it.
+    /// The parts that must not be shown.
     fn secrets(&self) -> Vec<&'a str> {
         let (name, password) = self.user.split_once(':').unwrap_or((self.user, ""));
         let mut out = vec![];
@@ -72,7 +70,7 @@ impl<'a> Parts<'a> {
             out.push(password);
         }
         let query = self.behind.split_once('?').map_or("", |(_, query)| query);
-        // The user of a database and the path, which is its name, are no secrets.
+        // The user and the name (path) of a database are no secrets.
         let behind = if self.is_database() { query } else { self.behind };
         if !self.is_database() && name.len() >= MIN_PASSWORD_LEN {
             out.push(name);
@@ -92,7 +90,7 @@ fn is_database(scheme: &str) -> bool {
     scheme.get(..8).is_some_and(|begin| begin.eq_ignore_ascii_case("postgres"))
 }
 
-/// Whether `text` is a name or a number of a host, with or without a port.
+/// Whether `text` is a host name or IP address, with or without a port.
 fn is_host(text: &str) -> bool {
     let (name, port) = match text.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
@@ -115,7 +113,7 @@ fn is_host(text: &str) -> bool {
     !name.is_empty() && known && port
 }
 
-/// `url` without user, path and query: providers put access keys there.
+/// `url` without user, path and query, where providers put access keys.
 #[must_use]
 pub fn shown(url: &str) -> String {
     match Parts::read(url) {
@@ -127,7 +125,7 @@ pub fn shown(url: &str) -> String {
     }
 }
 
-/// Addresses that may hold secrets, and how they may be shown.
+/// Known secrets, and their replacements.
 #[derive(Clone, Default)]
 pub struct Secrets {
     pairs: Vec<(String, String)>,
@@ -140,12 +138,12 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Knows the secrets in these addresses.
+    /// Collects the secrets in these addresses.
     pub fn new<'a>(urls: impl IntoIterator<Item = &'a str>) -> Self {
         let mut found = vec![];
         for url in urls {
             found.push((url.to_owned(), shown(url)));
-            // As clients write it: in lower case, with some characters encoded.
+            // Also as clients normalise it: lower case, some characters encoded.
             let parsed = Url::parse(url).ok();
             let parsed = parsed.as_ref().map(Url::as_str);
             found.extend(parsed.map(|text| (text.to_owned(), shown(url))));
@@ -158,7 +156,7 @@ impl Secrets {
             .flat_map(|(text, shown)| forms(text).into_iter().map(|form| (form, shown.clone())))
             .filter(|(text, _)| !text.is_empty())
             .collect();
-        // One that contains another is replaced first, so that no end of it is left over.
+        // Longest first: replacing a shorter one inside a longer one would leave the rest of it.
         pairs.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
         pairs.dedup();
         Self { pairs }
@@ -193,8 +191,8 @@ fn secrets(url: &str) -> Vec<String> {
     [rest].into_iter().chain(pieces).map(str::to_owned).collect()
 }
 
-/// The ways in which others write `text`: decoded, encoded, and between the quotes of a string,
-/// also of one within a string.
+/// The forms in which other programs print `text`: percent-decoded, percent-encoded, and escaped in a
+/// string or a string within a string.
 fn forms(text: &str) -> Vec<String> {
     let plain = decoded(text);
     let lower = |byte: u8| format!("%{byte:02x}");
@@ -208,14 +206,14 @@ fn forms(text: &str) -> Vec<String> {
     out
 }
 
-/// `text` as it stands between the quotes of a JSON string.
+/// `text` escaped as in a JSON string, without the quotes.
 fn quoted(text: &str) -> String {
     let json = serde_json::Value::from(text).to_string();
     let inner = json.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     inner.unwrap_or(text).to_owned()
 }
 
-/// `text` with every byte encoded that is no letter and no digit.
+/// `text` with every byte percent-encoded except letters and digits.
 fn encoded(text: &str, escaped: impl Fn(u8) -> String) -> String {
     let one = |byte: u8| match byte.is_ascii_alphanumeric() {
         true => char::from(byte).to_string(),
@@ -224,7 +222,7 @@ fn encoded(text: &str, escaped: impl Fn(u8) -> String) -> String {
     text.bytes().map(one).collect()
 }
 
-/// `text` with `%xx` replaced by the byte it means; as it is where that makes no text.
+/// `text` percent-decoded; unchanged if that is not UTF-8.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -244,13 +242,12 @@ fn decoded(text: &str) -> String {
     String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }
 
-/// `text` of a node as it may be shown: without any part of `url` that [`shown`] leaves out, and
-/// [`plain`].
+/// A node's `text` without the secrets of `url`, made [`plain`].
 pub(crate) fn scrubbed(text: &str, url: &str) -> String {
     plain(&Secrets::new([url]).scrub(text))
 }
 
-/// `text` of a stranger on one line of bounded length, without anything that a terminal obeys.
+/// Foreign `text` on one line of bounded length, without control characters.
 pub(crate) fn plain(text: &str) -> String {
     const MAX_TEXT_LEN: usize = 400;
     let mut out: String =
@@ -266,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_that_can_be_read_in_two_ways_shows_its_scheme_alone() {
+    fn an_ambiguous_address_shows_only_its_scheme() {
         for (url, right) in [
             ("postgres://bob:12/tail@db.example:5432/x", "postgres://…"),
             ("postgres://bob:pa?tail@db.example/x", "postgres://…"),
@@ -293,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_in_addresses_are_not_repeated() {
+    fn keys_of_addresses_are_replaced() {
         let secrets = Secrets::new([
             "https://rpc.example.com/v2/0123456789abcdef?api-key=fedcba9876543210",
             "postgres://bob:hunter22hunter@db.example.com/x",
@@ -308,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_not_repeated_in_whatever_case_its_escapes_are_written() {
+    fn a_password_is_replaced_in_either_case_of_its_escapes() {
         let secrets = Secrets::new(["postgres://bob:Pa%2FSsWord@db.example/x"]);
         for text in ["Pa/SsWord", "Pa%2FSsWord", "Pa%2fSsWord"] {
             assert_eq!(secrets.scrub(text), "***", "{text}");
@@ -316,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_not_repeated_in_json_nor_decoded_nor_behind_another_that_it_begins_with() {
+    fn a_key_is_replaced_escaped_decoded_and_with_another_as_prefix() {
         let secrets = Secrets::new([
             "https://a.example/?k=abc%22def%2Fghi",
             "postgres://bob:pa\"ss\\word@db.example.com/x",
@@ -329,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_found_encoded_decoded_and_as_clients_write_the_address() {
+    fn a_password_is_replaced_encoded_decoded_and_normalised() {
         let url = "postgres://bob:p%2fs s'w\"rd%25@DB.example.com/x";
         let secrets = Secrets::new([url]);
         for text in
@@ -342,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn every_piece_of_an_address_that_cannot_be_read_is_kept_out() {
+    fn every_piece_of_an_unreadable_address_is_replaced() {
         let secrets = Secrets::new(["postgres://bob:corr/hors'batt@db.example/x"]);
         let said = secrets.scrub("invalid port: corr, database hors'batt@db.example, or batt");
         assert!(!["corr", "hors", "batt"].iter().any(|s| said.contains(s)), "{said}");

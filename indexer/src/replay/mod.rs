@@ -1,10 +1,9 @@
-//! A recording of everything that reached the mirror, and the mirror that comes out of it again.
-//! The same recording gives the same digest on any store: what an operator saw can be looked at
-//! later, by somebody else, without the node.
+//! Records everything that the mirror receives, and replays a recording into an empty store. One
+//! recording gives the same digest on any store, so an incident can be studied later without the node.
 //!
-//! A recording is JSON Lines. Its first line names the format; then comes one arrival a line, in
-//! the order in which the store took them. What a digest is made of is in it and nothing else: no
-//! addresses of nodes, no times, no keys.
+//! A recording is JSON Lines: the first line names the format, every other line is one arrival, in the
+//! order in which the store took them. It holds only what a digest depends on: no node addresses, no
+//! times, no keys.
 mod player;
 mod recorder;
 mod recording;
@@ -22,11 +21,11 @@ pub use player::{Replayed, complete, replay};
 pub use recorder::Recorder;
 pub use recording::Recording;
 
-/// Name of the format, in the first line.
+/// Name of the format.
 const FORMAT: &str = "upgrade-control-room/arrivals";
-/// Its version.
+/// Version of the format.
 const VERSION: u32 = 1;
-/// Addresses of one line.
+/// Most addresses of one line.
 const ADDRESSES: usize = 1_000;
 
 /// The first line of a recording.
@@ -36,8 +35,7 @@ struct Header {
     version: u32,
 }
 
-/// Something that reached the mirror. Addresses, hashes of clusters and signatures are base58,
-/// bytes base64.
+/// One thing that the mirror received. Addresses, genesis hashes and signatures are base58, bytes base64.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "t", rename_all = "snake_case")]
 pub enum Arrival {
@@ -59,7 +57,7 @@ pub enum Arrival {
         /// The account.
         #[serde(with = "text::key")]
         pubkey: Pubkey,
-        /// Its bytes, as mirrored.
+        /// Its mirrored bytes.
         #[serde(with = "text::bytes")]
         data: Vec<u8>,
     },
@@ -89,9 +87,9 @@ pub enum Arrival {
         #[serde(with = "text::key")]
         pubkey: Pubkey,
     },
-    /// What came before was written in one transaction.
+    /// The arrivals since the last [`Self::Apply`] were written in one transaction.
     Apply {
-        /// Slot up to which nothing was missing then.
+        /// Slot up to which nothing was missing.
         frontier: Option<u64>,
     },
     /// Addresses in a snapshot; belongs to the next [`Self::Complete`].
@@ -100,7 +98,7 @@ pub enum Arrival {
         #[serde(with = "text::keys")]
         keys: Vec<Pubkey>,
     },
-    /// A complete snapshot ended: what it lacks was proved to be gone, and is closed.
+    /// A complete snapshot ended: accounts that it lacks were proved to be gone and were closed.
     Complete {
         /// Its slot.
         slot: u64,
@@ -114,7 +112,7 @@ pub enum Arrival {
         /// Newest confirmed slot.
         confirmed: Option<u64>,
     },
-    /// Slots turned out to be on no chain.
+    /// Slots turned out to be orphaned.
     Undo {
         /// The slots.
         slots: Vec<u64>,
@@ -125,9 +123,9 @@ pub enum Arrival {
         slot: u64,
         /// See [`AuditEntry::tx_index`].
         tx_index: u32,
-        /// The outer instruction's place.
+        /// Index of the outer instruction.
         ix_index: u32,
-        /// The event's place among its inner ones.
+        /// The event's index among its inner instructions.
         inner_index: u32,
         /// The transaction.
         #[serde(with = "text::signature")]
@@ -138,7 +136,7 @@ pub enum Arrival {
         #[serde(with = "text::bytes")]
         payload: Vec<u8>,
     },
-    /// The events that came before were appended.
+    /// The events since the last [`Self::Appended`] were appended.
     Appended {
         /// Slot up to which history is read.
         upto: u64,
@@ -146,7 +144,7 @@ pub enum Arrival {
 }
 
 impl Arrival {
-    /// What `batch` is made of, ending with [`Self::Apply`].
+    /// The arrivals of `batch`, ending with [`Self::Apply`].
     #[must_use]
     pub fn of_batch(batch: &Batch) -> Vec<Self> {
         let mut out = vec![];
@@ -178,7 +176,7 @@ impl Arrival {
         out
     }
 
-    /// The end of a complete snapshot with `present`.
+    /// The arrivals of a complete snapshot with the addresses `present`.
     pub fn of_snapshot(slot: u64, present: &Arc<PubkeySet>) -> impl Iterator<Item = Self> {
         let keys: Vec<Pubkey> = present.iter().collect();
         let lines: Vec<Self> =
@@ -186,7 +184,7 @@ impl Arrival {
         lines.into_iter().chain([Self::Complete { slot }])
     }
 
-    /// What was appended, ending with [`Self::Appended`].
+    /// The arrivals of appended events, ending with [`Self::Appended`].
     #[must_use]
     pub fn of_history(entries: &[AuditEntry], upto: u64) -> Vec<Self> {
         let event = |e: &AuditEntry| Self::Event {
@@ -201,7 +199,7 @@ impl Arrival {
         entries.iter().map(event).chain([Self::Appended { upto }]).collect()
     }
 
-    /// Marks that moved.
+    /// The arrival of changed marks.
     #[must_use]
     pub fn of_marks(marks: Marks) -> Self {
         let Marks { frontier, root, confirmed } = marks;

@@ -1,4 +1,4 @@
-//! Plays a recording into an empty store.
+//! Replays a recording into an empty store.
 use std::{io::BufRead, sync::Arc};
 
 use solana_pubkey::Pubkey;
@@ -14,22 +14,22 @@ use crate::{
     store::{Batch, Close, Closing, Marks, PubkeySet, Run, Store, audit_log::AuditEntry},
 };
 
-/// What a replay made.
+/// The result of a replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Replayed {
-    /// Arrivals that were played.
+    /// Number of replayed arrivals.
     pub arrivals: u64,
-    /// Whether the recording ends in the middle of something; what is not whole was left out.
+    /// Whether the recording ends in the middle of a transaction; the incomplete part was left out.
     pub cut: bool,
-    /// What the store says now.
+    /// The store's digest afterwards.
     pub digest: MirrorDigest,
 }
 
-/// Plays the recording `from` into `store`, which must be new.
+/// Replays the recording `from` into `store`, which must be new.
 ///
 /// # Errors
-/// [`IndexerError::Recording`] when a line says nothing that can be played, or the store is not
-/// new; [`IndexerError::File`] when the recording cannot be read; when the store does not answer.
+/// [`IndexerError::Recording`] when a line cannot be replayed, or the store is not new;
+/// [`IndexerError::File`] when the recording cannot be read; when the store does not answer.
 pub async fn replay(from: &mut (dyn BufRead + Send), store: &dyn Store) -> Result<Replayed> {
     let mut from = from;
     let mut player = Player::new(store);
@@ -42,7 +42,7 @@ pub async fn replay(from: &mut (dyn BufRead + Send), store: &dyn Store) -> Resul
         player.line = player.line.saturating_add(1);
         let end = match read {
             Ok(end) => end,
-            // A compressed recording that was cut off ends like this.
+            // A truncated compressed recording ends like this.
             Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof && player.line > 1 => {
                 break true;
             }
@@ -69,8 +69,8 @@ pub async fn replay(from: &mut (dyn BufRead + Send), store: &dyn Store) -> Resul
     Ok(Replayed { arrivals, cut, digest: digest(store).await? })
 }
 
-/// Ends a snapshot whose closes were proved before, when it was recorded: what `present` lacks is
-/// closed. How many rows that were. Not for a list that a node gives.
+/// Ends a snapshot and closes every row that `present` lacks, without proof of absence; returns how many.
+/// Only for recorded snapshots, whose proof was made when they were recorded, never for a node's list.
 ///
 /// # Errors
 /// When the store does not answer.
@@ -95,7 +95,7 @@ struct Player<'a> {
     of: Option<(Pubkey, [u8; 32])>,
     line: u64,
     played: u64,
-    /// Since the last transaction.
+    /// Changes since the last [`Arrival::Apply`].
     batch: Batch,
     present: PubkeySet,
     entries: Vec<AuditEntry>,
@@ -201,7 +201,7 @@ impl<'a> Player<'a> {
 
     async fn begin(&mut self, program: Pubkey, genesis: [u8; 32]) -> Result<()> {
         match self.of {
-            // A process that lost the lease and got it back.
+            // The recorded process lost the lease and got it back.
             Some(of) if of == (program, genesis) => {}
             Some(_) => return Err(self.wrong("it is of another program or cluster")),
             None => {

@@ -1,6 +1,5 @@
-//! Writes a recording beside the mirror, on a thread of its own. It may end early, and says so, but
-//! it never stops the mirror: a recording with a hole would be worth nothing, so the first arrival
-//! that cannot be written is the last that is tried.
+//! Writes a recording on its own thread. A recording with a hole would be worthless, so the first failed
+//! write ends it. The mirror goes on, and the recorder reports the reason.
 use std::{
     fs::{File, OpenOptions},
     io::{BufWriter, Write},
@@ -19,14 +18,14 @@ use crate::{
     source::error::{IndexerError, Result},
 };
 
-/// Groups of arrivals that wait for the disk.
+/// Capacity of the queue to the thread, in groups of arrivals.
 const MAX_QUEUED_GROUPS: usize = 64;
-/// How long the mirror waits for the disk before the recording is given up.
+/// How long the mirror waits for a slow disk before the recording ends.
 const DISK_TIMEOUT: Duration = Duration::from_secs(5);
-/// How hard the compressor works: its fast end.
+/// Compression level: fast.
 const ZSTD_LEVEL: i32 = 3;
 
-/// A recording that is being written.
+/// A running recording.
 #[derive(Debug)]
 pub struct Recorder {
     arrivals: Option<Sender<Vec<Arrival>>>,
@@ -35,10 +34,10 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Begins a recording in a new file at `path`, compressed when its name ends in `.zst`.
+    /// Starts a recording in a new file at `path`, compressed when its name ends in `.zst`.
     ///
     /// # Errors
-    /// [`IndexerError::File`], also when the file is there already: one recording is of one run.
+    /// [`IndexerError::File`], also when the file exists: a recording is never appended to.
     pub fn create(path: &Path) -> Result<Self> {
         let failed = |e: std::io::Error| IndexerError::File {
             what: format!("Beginning the recording {}", path.display()),
@@ -54,10 +53,10 @@ impl Recorder {
         Self::start(out, path.display().to_string())
     }
 
-    /// Writes a recording to `out`; `place` names it for people.
+    /// Starts a recording to `out`; `place` is its display name.
     ///
     /// # Errors
-    /// [`IndexerError::File`] when there is no thread to be had.
+    /// [`IndexerError::File`] when no thread can be started.
     pub fn to(out: impl Write + Send + 'static, place: &str) -> Result<Self> {
         Self::start(Out::Other(Box::new(out)), place.to_owned())
     }
@@ -77,7 +76,7 @@ impl Recorder {
         Ok(Self { arrivals: Some(arrivals), trouble, thread: Some(thread) })
     }
 
-    /// Whether what is noted is still written.
+    /// Whether arrivals are still written.
     #[must_use]
     pub fn is_recording(&self) -> bool {
         self.trouble().is_none() && self.arrivals.as_ref().is_some_and(|a| !a.is_closed())
@@ -89,12 +88,12 @@ impl Recorder {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes what arrived, in its order. Waits for a slow disk a little, and gives the recording up
-    /// rather than the mirror.
+    /// Records `arrivals` in order. Waits up to [`DISK_TIMEOUT`] for a slow disk, then ends the recording
+    /// instead of delaying the mirror.
     pub async fn note(&self, arrivals: Vec<Arrival>) {
         let Some(writer) = self.arrivals.as_ref().filter(|_| self.is_recording()) else { return };
         match writer.send_timeout(arrivals, DISK_TIMEOUT).await {
-            // The writer has said why.
+            // A closed channel means that the thread has recorded its error.
             Ok(()) | Err(SendTimeoutError::Closed(_)) => {}
             Err(SendTimeoutError::Timeout(_)) => give_up(
                 &self.trouble,
@@ -103,10 +102,10 @@ impl Recorder {
         }
     }
 
-    /// Writes what is left and ends the recording.
+    /// Writes the queued arrivals and ends the recording.
     ///
     /// # Errors
-    /// [`IndexerError::File`] when it had ended early.
+    /// [`IndexerError::File`] when the recording ended early.
     pub fn finish(mut self) -> Result<()> {
         self.end();
         match self.trouble() {
@@ -120,7 +119,7 @@ impl Recorder {
     fn end(&mut self) {
         self.arrivals = None;
         if let Some(thread) = self.thread.take() {
-            // A thread that panicked has nothing left to write.
+            // An error means that the thread panicked; there is nothing left to write.
             let _ = thread.join();
         }
     }
@@ -132,7 +131,7 @@ impl Drop for Recorder {
     }
 }
 
-/// The first reason is the true one.
+/// Records why the recording ended. Only the first reason counts; later ones follow from it.
 fn give_up(trouble: &Mutex<Option<String>>, why: &str) {
     let mut trouble = trouble.lock().unwrap_or_else(PoisonError::into_inner);
     if trouble.is_none() {
@@ -177,7 +176,7 @@ fn write_all(out: &mut Out, mut inbox: Receiver<Vec<Arrival>>) -> std::io::Resul
         for arrival in &arrivals {
             out.line(arrival)?;
         }
-        // While nothing waits, the file is made whole: a process that is killed leaves little out.
+        // Flushes whenever the queue is empty, so that a killed process loses little.
         if inbox.is_empty() {
             out.writer().flush()?;
         }

@@ -1,5 +1,4 @@
-//! A store that records what is written into it. It only notes what the store took, and changes
-//! nothing of it: whoever writes need not know that there is a recording.
+//! A store wrapper that records every successful write. The writer does not notice the recording.
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
@@ -18,10 +17,10 @@ use crate::{
     },
 };
 
-/// Parts of a first snapshot between the sender and the store.
+/// Capacity of the queue for parts of a first snapshot.
 const MAX_QUEUED_PARTS: usize = 2;
 
-/// A store and the recording of what it takes.
+/// A store with a recorder.
 pub struct Recording {
     store: Arc<dyn Store>,
     recorder: Arc<Recorder>,
@@ -47,7 +46,7 @@ impl Recording {
     }
 }
 
-/// A part of a first snapshot as it is recorded.
+/// The arrivals of one part of a first snapshot.
 fn of_part(updates: &[Update], quarantined: &[Quarantined]) -> Vec<Arrival> {
     let batch =
         Batch { updates: updates.to_vec(), quarantined: quarantined.to_vec(), ..Batch::default() };
@@ -90,7 +89,8 @@ impl MirrorStore for Recording {
         Ok(applied)
     }
 
-    /// Notes each part as it passes: if the store does not take them after all, they come again.
+    /// Records each part before the store takes it. If the load fails, the parts are sent and recorded
+    /// again, which a replay tolerates.
     async fn fill(&self, run: &Run, mut rows: mpsc::Receiver<Fill>) -> Result<Option<u64>> {
         let (tx, passed) = mpsc::channel(MAX_QUEUED_PARTS);
         let pass = async move {
@@ -116,7 +116,7 @@ impl MirrorStore for Recording {
     ) -> Result<Closing> {
         let there = Arc::clone(&present);
         let closing = self.store.tombstone_missing(run, slot, present, gone).await?;
-        // What changed nothing comes again once it is proved.
+        // Unproved changed nothing; the snapshot ends again once the absence is proved.
         if matches!(closing, Closing::Closed(_)) && self.recorder.is_recording() {
             for part in Arrival::of_snapshot(slot, &there) {
                 self.note(|| vec![part]).await;

@@ -1,4 +1,4 @@
-//! How addresses, hashes, signatures and bytes are written in a recording.
+//! Serde encodings of addresses, hashes, signatures and bytes in a recording.
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
 /// An address in base58.

@@ -8,12 +8,12 @@ use crate::sync::{
 
 pub(super) async fn watch(context: Arc<MirrorContext>) {
     tokio::select! {
-        () = keep(&context) => {}
+        () = poll(&context) => {}
         () = context.done() => {}
     }
 }
 
-async fn keep(context: &MirrorContext) {
+async fn poll(context: &MirrorContext) {
     loop {
         let connection = context.connection.load(Ordering::Relaxed);
         match context.rpc().clock().await {

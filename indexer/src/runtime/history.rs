@@ -25,12 +25,12 @@ const MAX_SLOTS_PER_APPEND: usize = 64;
 pub(super) async fn watch(context: Arc<MirrorContext>) {
     // Safe to drop at any await: every write is one transaction.
     tokio::select! {
-        () = keep(&context) => {}
+        () = poll(&context) => {}
         () = context.done() => {}
     }
 }
 
-async fn keep(context: &MirrorContext) {
+async fn poll(context: &MirrorContext) {
     let mut backoff = Backoff::default();
     let mut run = context.run.subscribe();
     loop {

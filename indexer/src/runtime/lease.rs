@@ -44,7 +44,7 @@ pub(super) async fn begin(context: &MirrorContext, genesis: &[u8; 32]) -> Result
 }
 
 /// Renews the lease while there is a run. Ends with the mirror.
-pub(super) async fn keep(context: Arc<MirrorContext>) {
+pub(super) async fn renew_while_held(context: Arc<MirrorContext>) {
     let mut run = context.run.subscribe();
     let mut last: Option<(Run, Marks, Instant)> = None;
     loop {
@@ -61,7 +61,7 @@ pub(super) async fn keep(context: Arc<MirrorContext>) {
             }
             None => true,
         };
-        if due && keep_once(&context, &current, marks).await {
+        if due && renew_once(&context, &current, marks).await {
             last = Some((current, marks, Instant::now()));
         }
         tokio::select! {
@@ -72,7 +72,7 @@ pub(super) async fn keep(context: Arc<MirrorContext>) {
 }
 
 /// Renews the lease of `run` once; returns whether that succeeded.
-pub(super) async fn keep_once(context: &MirrorContext, run: &Run, marks: Marks) -> bool {
+pub(super) async fn renew_once(context: &MirrorContext, run: &Run, marks: Marks) -> bool {
     match context.store.keep(run, marks).await {
         Ok(()) => {
             context.report(Origin::Lease, None);

@@ -97,7 +97,7 @@ impl Mirror {
         let (health, revision) = (context.health.subscribe(), context.revision.subscribe());
         let mut tasks = JoinSet::new();
         tasks.spawn(supervise::supervise(Arc::clone(&context)));
-        tasks.spawn(lease::keep(Arc::clone(&context)));
+        tasks.spawn(lease::renew_while_held(Arc::clone(&context)));
         tasks.spawn(clock::watch(Arc::clone(&context)));
         tasks.spawn(history::watch(Arc::clone(&context)));
         tasks.spawn(webhooks::watch(Arc::clone(&context), self.delivery));

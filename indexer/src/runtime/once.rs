@@ -106,7 +106,7 @@ async fn read_once(
         Err(IndexerError::Store(
             StoreError::Leased { .. } | StoreError::ReadOnly { .. } | StoreError::Paused { .. },
         )) => match await_writer(&context, &genesis).await? {
-            Waited::Done(done) => return followed(&context, done).await,
+            Waited::Done(done) => return writer_result(&context, done).await,
             Waited::Taken(run) => run,
         },
         begun => begun?,
@@ -131,7 +131,7 @@ async fn renew(context: &MirrorContext, run: Run) -> StoreError {
 }
 
 /// The result when another process writes the store: its progress, and its error about the history.
-async fn followed(context: &MirrorContext, done: Backfill) -> Result<Refreshed> {
+async fn writer_result(context: &MirrorContext, done: Backfill) -> Result<Refreshed> {
     let trouble = audit::trouble(&*context.store).await?;
     let history = trouble.map(|detail| IndexerError::Incomplete { detail });
     Ok(Refreshed { done, history })

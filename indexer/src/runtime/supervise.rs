@@ -25,7 +25,7 @@ use crate::{
 const NOTE_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) async fn supervise(context: Arc<MirrorContext>) {
-    let reason = go_on(&context).await;
+    let reason = run_until_over(&context).await;
     context.over.send_replace(true);
     give_back(&context).await;
     context.connection(Conn::Stopped { reason });
@@ -34,16 +34,16 @@ pub(super) async fn supervise(context: Arc<MirrorContext>) {
 }
 
 /// Runs until the mirror ends; returns the reason.
-async fn go_on(context: &Arc<MirrorContext>) -> String {
+async fn run_until_over(context: &Arc<MirrorContext>) -> String {
     let mut backoff = Backoff::with_cap(context.config.backoff_cap);
     loop {
         let node = context.rpc().shown();
-        let (ended, live_since) = one(context).await;
+        let (ended, live_since) = connect_or_stand_by(context).await;
         if context.is_stopping() {
             return "The mirror was shut down.".to_owned();
         }
         let Err(error) = ended else { continue };
-        let displaced = displaced(context, &error);
+        let displaced = give_up_if_displaced(context, &error);
         if matches!(error, IndexerError::UsedUp) {
             give_back(context).await;
             continue;
@@ -66,7 +66,7 @@ async fn go_on(context: &Arc<MirrorContext>) -> String {
         // silent for half a minute was not a stable connection.
         if let Some(since) = live_since {
             if since.elapsed() >= STABLE_AFTER {
-                context.endpoints.well();
+                context.endpoints.reset_failures();
             }
             backoff.settle(since.into_std(), Instant::now().into_std());
         }
@@ -79,7 +79,7 @@ async fn go_on(context: &Arc<MirrorContext>) -> String {
 
 /// Whether `error` says that the run may not write any more; then gives the run up, so that the next
 /// round stands by.
-fn displaced(context: &MirrorContext, error: &IndexerError) -> bool {
+fn give_up_if_displaced(context: &MirrorContext, error: &IndexerError) -> bool {
     let IndexerError::Store(why @ (StoreError::Fenced { .. } | StoreError::ReadOnly { .. })) =
         error
     else {
@@ -124,7 +124,7 @@ async fn lost(context: &MirrorContext, node: &str, error: &IndexerError) {
 }
 
 /// One connection, or one time of standing by; and since when it was live.
-async fn one(context: &Arc<MirrorContext>) -> (Result<()>, Option<Instant>) {
+async fn connect_or_stand_by(context: &Arc<MirrorContext>) -> (Result<()>, Option<Instant>) {
     let held = *context.run.borrow();
     let opening = async {
         match held {

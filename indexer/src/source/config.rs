@@ -1,11 +1,11 @@
-//! Which nodes to read, and how patient to be with them. Only settings: nothing here connects.
+//! Settings of the source: nodes, timeouts and intervals. Nothing here connects.
 use std::{fmt, time::Duration};
 
 use solana_pubkey::Pubkey;
 
 use crate::ops::{metrics::Metrics, redact::shown};
 
-/// One node: where it answers calls and where it tells of changes.
+/// The addresses of one node.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Endpoint {
     /// Address of the JSON-RPC service.
@@ -24,23 +24,23 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// Which nodes to read, and how patient to be with them.
+/// Settings of the source.
 #[derive(Clone, Debug)]
 pub struct SourceConfig {
-    /// The nodes, the preferred one first. At least one.
+    /// The nodes, preferred first; at least one.
     pub endpoints: Vec<Endpoint>,
     /// The manager program.
     pub program_id: Pubkey,
-    /// How long to wait for one answer, and for the subscriptions to be acknowledged.
+    /// Timeout of one call, and of the acknowledgement of subscriptions.
     pub timeout: Duration,
-    /// How long a reading of all accounts may go without a byte. Nodes search for a minute and more
-    /// before the first one; how long all of it takes is not limited.
+    /// How long a reading of all accounts may go without a byte. Nodes can search for over a minute
+    /// before the first byte. The whole reading has no time limit.
     pub snapshot_timeout: Duration,
-    /// How long the websocket may say nothing before it counts as dead.
+    /// How long the websocket may be silent before it counts as dead.
     pub silence: Duration,
-    /// Time between two pings. Two that stay unanswered while no data comes end the connection.
+    /// Time between two pings. Two unanswered pings without data end the connection.
     pub ping: Duration,
-    /// How often all accounts are read again: only a complete reading finds every closed one.
+    /// How often all accounts are read again: only a complete reading finds every closed account.
     pub reconcile: Duration,
     /// How often the clock is read.
     pub clock: Duration,
@@ -48,11 +48,11 @@ pub struct SourceConfig {
     pub history: Duration,
     /// How often a few accounts are compared with the mirror, to notice a dead subscription.
     pub probe: Duration,
-    /// How many slots the node may be behind another one before it is left.
+    /// How many slots the current node may be behind another one.
     pub behind: u64,
-    /// Calls that one node gets in a second, at most; zero counts as one.
+    /// Most calls per second and node; zero counts as one.
     pub requests_per_second: u32,
-    /// Longest pause between two attempts.
+    /// Longest wait between two attempts.
     pub backoff_cap: Duration,
     /// Where calls, faults and connections are counted.
     pub metrics: Metrics,
@@ -80,7 +80,7 @@ impl SourceConfig {
         }
     }
 
-    /// The same with `others` to go to when the first node fails.
+    /// Adds `others` to fail over to.
     #[must_use]
     pub fn with_more(mut self, others: impl IntoIterator<Item = Endpoint>) -> Self {
         self.endpoints.extend(others);

@@ -1,5 +1,6 @@
-//! Which of several nodes is read. The choice is sticky: reads from two nodes mixed would go back
-//! and forth in time, so a node is left only when it fails, falls behind, or is of another cluster.
+//! Chooses the node to read. The choice is sticky, because mixing the reads of two nodes would go back
+//! and forth in time: the mirror changes the node only when it fails, falls behind, lists too few
+//! accounts, or belongs to another cluster.
 use std::{
     collections::BTreeSet,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -12,14 +13,14 @@ use tracing::warn;
 use super::{SourceConfig, close_reason::CloseReason, rpc::Rpc};
 use crate::source::error::{IndexerError, Result};
 
-/// Failures in a row after which a node is left, where one alone says little.
+/// Failures in a row after which the node is changed, for failures that can be accidents.
 const MAX_FAILURES: u32 = 2;
 
-/// The nodes and the one that is read.
+/// The nodes, and which one is current.
 #[derive(Debug)]
 pub struct Endpoints {
     first: Rpc,
-    /// All of them, the first one too.
+    /// All nodes, including the first.
     nodes: Vec<Rpc>,
     behind: u64,
     state: Mutex<PoolState>,
@@ -29,28 +30,28 @@ pub struct Endpoints {
 struct PoolState {
     at: usize,
     failures: u32,
-    /// Nodes of another cluster, never to be read again.
+    /// Nodes of another cluster, which are never read again.
     barred: Vec<usize>,
-    /// Nodes whose last list of accounts left some out.
+    /// Nodes whose last list of accounts was incomplete.
     short: BTreeSet<usize>,
 }
 
-/// How far the node that is read is behind the others.
+/// How far the current node is behind the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lag {
     /// Its newest confirmed slot.
     pub slot: u64,
     /// The newest confirmed slot of any node.
     pub tip: u64,
-    /// Scheme and host of the node that is at `tip`.
+    /// Scheme and host of the node at `tip`.
     pub url: String,
-    /// Whether it is so far behind that it should be left.
+    /// Whether it is so far behind that the mirror should change the node.
     pub too_far: bool,
     best: usize,
 }
 
 impl Endpoints {
-    /// The nodes of `config`; the first is read first. Nothing is sent yet.
+    /// The nodes of `config`, starting with the first. Sends nothing yet.
     #[must_use]
     pub fn new(config: &SourceConfig) -> Self {
         let first = Rpc::new(config);
@@ -63,22 +64,22 @@ impl Endpoints {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many nodes there are, those of another cluster included.
+    /// Number of nodes, including those of another cluster.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "there is always at least one")]
     pub fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// The node that is read.
+    /// The current node.
     #[must_use]
     pub fn current(&self) -> Rpc {
         let at = self.state().at;
         self.nodes.get(at).unwrap_or(&self.first).clone()
     }
 
-    /// Goes to the first node, from the one that is read on, that answers, and returns its cluster.
-    /// For whoever reads once: a mirror that runs has time to try again.
+    /// Switches to the first node that answers, starting with the current one, and returns its genesis
+    /// hash. For single reads; a running mirror retries instead.
     ///
     /// # Errors
     /// Why the last of them did not answer.
@@ -95,7 +96,7 @@ impl Endpoints {
         }
     }
 
-    /// The nodes that are not read, but for those of another cluster.
+    /// All other nodes, without those of another cluster.
     #[must_use]
     pub fn others(&self) -> Vec<Rpc> {
         let state = self.state();
@@ -104,14 +105,14 @@ impl Endpoints {
         others.map(|(_, rpc)| rpc.clone()).collect()
     }
 
-    /// The node that is read did well for a while.
-    pub fn well(&self) {
+    /// Resets the failure count, after the current node has been stable for a while.
+    pub fn reset_failures(&self) {
         self.state().failures = 0;
     }
 
-    /// The node that is read failed with `error`; whether another one is read now. What a node says
-    /// about itself, by silence or by being behind, is believed at once; a connection that broke is
-    /// tried once more.
+    /// Counts a failure of the current node; returns whether another node is current now. Errors that
+    /// are clearly the node's (silence, lag, refusal) change the node at once; a broken connection only
+    /// the second time.
     pub fn failed(&self, error: &IndexerError) -> bool {
         let mut state = self.state();
         state.failures = state.failures.saturating_add(1);
@@ -150,7 +151,7 @@ impl Endpoints {
         (leave || state.failures >= MAX_FAILURES) && self.rotate(&mut state)
     }
 
-    /// The list of the node that is read was complete, or `short` of accounts that exist.
+    /// Records whether the current node's list was `short` of existing accounts.
     pub fn listed(&self, short: bool) {
         let mut state = self.state();
         let at = state.at;
@@ -161,7 +162,7 @@ impl Endpoints {
         };
     }
 
-    /// Whether there is a node to go to whose lists are not known to be short.
+    /// Whether there is another usable node whose lists are not known to be short.
     #[must_use]
     pub fn may_list_more(&self) -> bool {
         let state = self.state();
@@ -169,7 +170,7 @@ impl Endpoints {
             .any(|at| at != state.at && !state.barred.contains(&at) && !state.short.contains(&at))
     }
 
-    /// Goes to the next node; `None` when there is no other.
+    /// Switches to the next node; [`None`] when there is no other.
     pub fn next(&self) -> Option<Rpc> {
         let turned = self.rotate(&mut self.state());
         turned.then(|| self.current())
@@ -183,24 +184,24 @@ impl Endpoints {
         let next = whole.or(open.first()).copied();
         match next {
             Some(next) => {
-                self.go(state, next);
+                self.switch_to(state, next);
                 true
             }
             None => false,
         }
     }
 
-    fn go(&self, state: &mut PoolState, to: usize) {
+    fn switch_to(&self, state: &mut PoolState, to: usize) {
         let name = |at: usize| self.nodes.get(at).map(Rpc::shown).unwrap_or_default();
         warn!(from = name(state.at), to = name(to), "the mirror reads another node");
         (state.at, state.failures) = (to, 0);
     }
 
-    /// Compares the node that is read with the others; `None` when there are none. Others that do
-    /// not answer are left out.
+    /// Compares the current node with the others; [`None`] when there are none. Ignores others that do
+    /// not answer.
     ///
     /// # Errors
-    /// When the node that is read does not answer.
+    /// When the current node does not answer.
     pub async fn lag(&self) -> Result<Option<Lag>> {
         let (at, barred) = {
             let state = self.state();
@@ -235,12 +236,12 @@ impl Endpoints {
         Ok(Some(Lag { slot, tip, url, too_far: tip.saturating_sub(slot) > self.behind, best }))
     }
 
-    /// Leaves the node that is read for the one that `lag` found to be in front.
+    /// Switches to the node that `lag` found to be ahead.
     pub fn switch_to_freshest(&self, lag: &Lag) -> Rpc {
         {
             let mut state = self.state();
             if lag.best != state.at && !state.barred.contains(&lag.best) {
-                self.go(&mut state, lag.best);
+                self.switch_to(&mut state, lag.best);
             }
         }
         self.current()
@@ -279,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_is_silent_or_behind_is_left_at_once_and_the_last_one_leads_to_the_first() {
+    fn a_silent_or_lagging_node_is_changed_at_once_round_robin() {
         let all = of(&["http://a", "http://b", "http://c"]);
         let behind = IndexerError::Behind { url: "a".into(), slot: 1, seen: 2 };
         assert!(all.failed(&behind));
@@ -292,12 +293,12 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_broke_once_is_tried_once_more() {
+    fn one_broken_connection_does_not_change_the_node() {
         let all = of(&["http://a", "http://b"]);
         for broken in [socket_error(CloseReason::Closed(1006)), rpc_error(RpcFault::Timeout)] {
             let before = all.current().shown();
             assert!(!all.failed(&broken));
-            all.well();
+            all.reset_failures();
             assert!(!all.failed(&broken), "it did well in between");
             assert_eq!(all.current().shown(), before);
             assert!(all.failed(&broken));
@@ -306,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_fails_is_no_nodes_fault() {
+    fn a_store_error_does_not_change_the_node() {
         let all = of(&["http://a", "http://b"]);
         let error = IndexerError::Store(crate::store::StoreError::Unavailable {
             place: "mirror.db".into(),
@@ -319,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_node_stays_whatever_it_does() {
+    fn a_single_node_is_never_changed() {
         let one = of(&["http://a"]);
         for _ in 0..3 {
             assert!(!one.failed(&socket_error(CloseReason::Silent)));
@@ -344,7 +345,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_node_too_far_behind_is_noticed_and_the_one_in_front_is_followed() {
+    async fn a_lagging_node_is_changed_for_the_freshest() {
         let (slow, near, fast) = (at_slot(1_000).await, at_slot(1_020).await, at_slot(1_021).await);
         let all = of(&[&slow.url, "http://127.0.0.1:1", &near.url]);
         let lag = all.lag().await.unwrap().unwrap();
@@ -358,7 +359,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_reads_once_goes_to_the_first_node_that_answers() {
+    async fn a_single_read_uses_the_first_node_that_answers() {
         let error = of(&["http://127.0.0.1:1", "http://127.0.0.1:2"]).answering().await;
         assert!(error.unwrap_err().to_string().contains("127.0.0.1:2"), "the last one is named");
         let node = at_slot(5).await;
@@ -370,7 +371,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_single_node_is_not_asked_how_far_it_is() {
+    async fn lag_needs_a_second_node() {
         let node = at_slot(5).await;
         assert_eq!(of(&[&node.url]).lag().await.unwrap(), None);
         assert!(node.methods().is_empty());

@@ -1,4 +1,4 @@
-//! What can go wrong while mirroring, as sentences for the operator.
+//! Errors of the mirror, as sentences for the operator.
 use crate::{
     source::{close_reason::CloseReason, fault::RpcFault},
     store::StoreError,
@@ -7,7 +7,7 @@ use crate::{
 /// Result of the indexer's functions.
 pub type Result<T, E = IndexerError> = std::result::Result<T, E>;
 
-/// What can go wrong while mirroring. No variant carries the query part of an RPC address.
+/// An error of the mirror. No variant carries the query part of an RPC address.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexerError {
     /// A store failed.
@@ -47,7 +47,7 @@ pub enum IndexerError {
         /// Where the mirror is.
         seen: u64,
     },
-    /// The node lists a transaction and does not have it any more.
+    /// The node lists a transaction that it no longer has.
     #[error(
         "The RPC node at {url} lists transaction {signature} of slot {slot} but no longer has it: getTransaction finds nothing. The audit log stops before it, so that it has no hole. Use a node that keeps the whole history."
     )]
@@ -59,7 +59,7 @@ pub enum IndexerError {
         /// Its slot.
         slot: u64,
     },
-    /// The node lists a transaction, and what is in it cannot be read.
+    /// The node lists a transaction that cannot be read.
     #[error(
         "Transaction {signature} of slot {slot}, which the RPC node at {url} lists, cannot be read: {detail}. The audit log stops before it, so that it has no hole; accounts are mirrored all the same. {}", fault.advice()
     )]
@@ -75,7 +75,7 @@ pub enum IndexerError {
         /// What is wrong, in the node's words or ours.
         detail: String,
     },
-    /// The process that writes the store has noted why the log stands still.
+    /// The process that writes the store has noted why the audit log is incomplete.
     #[error("The audit log is not complete: {detail}")]
     Incomplete {
         /// Its reason, as a sentence.
@@ -91,17 +91,17 @@ pub enum IndexerError {
         /// What is wrong with it.
         detail: String,
     },
-    /// A file, or where output goes, failed.
+    /// Reading a file or writing output failed.
     #[error(
         "{what} failed: {detail}. Check that it exists, that there is room and that you may use it."
     )]
     File {
-        /// What was done with what, as the start of a sentence.
+        /// The operation and its object, as the start of a sentence.
         what: String,
         /// The system's words.
         detail: String,
     },
-    /// The node lists no accounts, so those that the mirror knows were asked for by address.
+    /// The node refuses to list accounts, so the mirror read its known accounts by address.
     #[error(
         "The RPC node at {url} refuses to list the manager's accounts, so only those that the mirror knows were read again: a new one that the websocket missed stays unknown. Use a node that answers getProgramAccounts or getProgramAccountsV2."
     )]
@@ -143,7 +143,7 @@ pub enum IndexerError {
         /// Their bytes.
         bytes: usize,
     },
-    /// A subscription that no longer tells of changes.
+    /// A subscription that sends no changes any more.
     #[error(
         "The websocket at {url} tells of slots, but not of changes: {accounts} accounts differ from the mirror. The connection was ended, and everything is read again."
     )]
@@ -165,7 +165,7 @@ pub enum IndexerError {
         /// The newest slot known.
         known: u64,
     },
-    /// All numbers for messages of one run are used up.
+    /// One run has used all its sequence numbers, or has lost the lease.
     #[error("This run has numbered all messages it can. A new run begins by itself.")]
     UsedUp,
     /// A store could not be filled at once.
@@ -191,7 +191,7 @@ pub enum IndexerError {
 }
 
 impl IndexerError {
-    /// Whether trying again later can help.
+    /// Whether a retry can help.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -204,7 +204,7 @@ impl IndexerError {
         }
     }
 
-    /// Whether it says that finalised history cannot be read here, however often it is tried.
+    /// Whether this node cannot supply the finalised history, however often it is asked.
     #[must_use]
     pub fn stops_history(&self) -> bool {
         match self {
@@ -220,7 +220,7 @@ impl IndexerError {
         }
     }
 
-    /// A short word for counting why a connection ended. The socket counts its own ends itself.
+    /// Its label in metrics.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {

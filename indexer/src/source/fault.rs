@@ -1,32 +1,32 @@
-//! What kind of refusal a node's answer is. The same few conditions have different faces: a status,
-//! a code, or only words; what is done about each is decided by its kind alone.
+//! Classifies refusals of nodes. Nodes express the same few conditions as an HTTP status, an error code
+//! or only a message; callers act on the kind alone.
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// Why a call has no answer.
+/// Why a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RpcFault {
-    /// The node has not reached the slot that was asked for (−32016).
+    /// The node has not reached the requested slot (−32016).
     NotReached,
     /// The node keeps no index for this program (−32010).
     KeyExcluded,
-    /// The search found more than the node is willing to collect (−32012).
+    /// The search found more accounts than the node collects (−32012).
     ScanLimit,
-    /// The node wants so many accounts to be read page by page.
+    /// Too many accounts; the node wants them to be read page by page.
     TooMany,
-    /// The answer, or the question, is too large (413), for the node or for us.
+    /// The answer or the request is too large (413), for the node or for this client.
     TooLarge,
-    /// Too many calls (429). Calls to this node wait for so long.
+    /// Too many calls (429).
     Limited {
-        /// How long from now.
+        /// Calls to this node wait for this long.
         retry_after: Duration,
     },
     /// No answer in time.
     Timeout,
     /// No connection, or one that broke before the answer began.
     Connect,
-    /// The answer broke off.
+    /// The answer broke off in the middle.
     Cut,
     /// The answer cannot be read.
     Garbled,
@@ -34,10 +34,10 @@ pub enum RpcFault {
     MethodMissing,
     /// The node does not keep blocks or transactions of that age.
     LongTermMissing,
-    /// The transaction is of a version that was not asked for (−32015): there is one, and what is
-    /// in it is not known.
+    /// The transaction has a version that this build does not request (−32015). It exists, but its
+    /// content is unknown.
     NewerVersion,
-    /// Anything else, with the code of JSON-RPC, or the status of HTTP.
+    /// Anything else, with the JSON-RPC code or HTTP status.
     Other {
         /// The code.
         code: i64,
@@ -47,16 +47,16 @@ pub enum RpcFault {
 /// The error object of JSON-RPC.
 #[derive(Clone, Debug, Deserialize)]
 pub struct JsonRpcError {
-    /// Its number.
+    /// Its code.
     #[serde(default)]
     pub code: i64,
-    /// The node's words.
+    /// Its message.
     #[serde(default)]
     pub message: String,
 }
 
 impl RpcFault {
-    /// The kind of an error object. A limit comes back without a time to wait.
+    /// The kind of an error object. [`Self::Limited`] gets no wait here; the rate limiter sets it.
     #[must_use]
     pub fn of_code(code: i64, message: &str) -> Self {
         let says = |words: &str| message.to_ascii_lowercase().contains(words);
@@ -64,7 +64,7 @@ impl RpcFault {
             -32_016 => Self::NotReached,
             -32_010 => Self::KeyExcluded,
             -32_012 => Self::ScanLimit,
-            // Providers refuse with numbers of their own; the words are more uniform.
+            // Providers use their own codes; their messages are more uniform.
             _ if says("too many accounts") || says("getprogramaccountsv2") => Self::TooMany,
             413 => Self::TooLarge,
             _ if says("too large") || says("response size") => Self::TooLarge,
@@ -82,7 +82,7 @@ impl RpcFault {
         }
     }
 
-    /// The kind of an HTTP answer that is no success.
+    /// The kind of an unsuccessful HTTP answer.
     #[must_use]
     pub fn of_status(status: u16, body: &str) -> Self {
         match status {
@@ -96,13 +96,13 @@ impl RpcFault {
         }
     }
 
-    /// Whether reading less at once can help.
+    /// Whether a smaller request can help.
     #[must_use]
     pub fn is_size(self) -> bool {
         matches!(self, Self::KeyExcluded | Self::ScanLimit | Self::TooMany | Self::TooLarge)
     }
 
-    /// Whether the same call may well succeed in a moment.
+    /// Whether the same call may succeed in a moment.
     #[must_use]
     pub fn is_passing(self) -> bool {
         match self {
@@ -113,7 +113,7 @@ impl RpcFault {
         }
     }
 
-    /// What an operator can do about it, as a sentence.
+    /// Advice for the operator, as a sentence.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
@@ -131,7 +131,7 @@ impl RpcFault {
         }
     }
 
-    /// A short word for counting.
+    /// Its label in metrics.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -170,7 +170,7 @@ mod tests {
     const LIMITED: RpcFault = RpcFault::Limited { retry_after: Duration::ZERO };
 
     #[test]
-    fn every_kind_is_chosen_from_its_code_or_from_the_words_of_a_provider() {
+    fn every_kind_is_recognised_by_code_or_message() {
         for (code, message, fault) in [
             (-32_016, "Minimum context slot has not been reached", RpcFault::NotReached),
             (-32_010, "excluded from account secondary indexes", RpcFault::KeyExcluded),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_is_believed_before_the_body_and_the_body_before_a_vague_status() {
+    fn a_specific_status_wins_over_the_body_and_the_body_over_a_vague_status() {
         let excluded = r#"{"jsonrpc":"2.0","error":{"code":-32010,"message":"x"},"id":1}"#;
         assert_eq!(RpcFault::of_status(429, excluded), LIMITED);
         assert_eq!(RpcFault::of_status(413, "<html>"), RpcFault::TooLarge);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_pass_is_tried_again_and_only_size_is_met_with_less() {
+    fn no_kind_is_both_passing_and_size() {
         for passing in
             [RpcFault::Timeout, RpcFault::Connect, RpcFault::Cut, LIMITED, RpcFault::NotReached]
         {

@@ -12,7 +12,7 @@ use crate::source::backoff::Backoff;
 
 /// The longest pause that a node can ask for.
 pub const MAX_PAUSE: Duration = Duration::from_secs(120);
-/// Calls a second after a pause, until one was answered.
+/// Calls per second after a pause, until one is answered.
 const HALF_OPEN_RATE: f64 = 1.0;
 
 /// The rate limiter of one node.
@@ -21,7 +21,7 @@ pub struct RateLimiter(Mutex<LimiterState>);
 
 #[derive(Debug)]
 struct LimiterState {
-    /// Usual calls a second, and the most that may come at once.
+    /// Calls per second, and the burst size.
     rate: f64,
     tokens: f64,
     filled: Instant,
@@ -104,7 +104,7 @@ impl RateLimiter {
         // An answer to a call from before the pause does not prove that the node takes calls again.
         if permit.closings == state.closings {
             state.half_open = false;
-            // A pause is no good time: only what comes after it counts.
+            // Measured from the end of the pause: the pause itself was no stable time.
             if let Some(end) = state.closed_until {
                 state.backoff.settle(end.into_std(), Instant::now().into_std());
             }
@@ -171,14 +171,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_burst_is_a_seconds_worth_and_then_the_rate_holds() {
+    async fn a_burst_is_one_second_of_calls_and_then_the_rate_holds() {
         let limiter = RateLimiter::new(50, CAP);
         let n = permits_within(&limiter, Duration::from_secs(10)).await;
         assert!((540..=550).contains(&n), "{n}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_refusal_holds_back_every_task_until_the_time_the_node_asked_for() {
+    async fn a_refusal_pauses_every_task_for_the_requested_time() {
         let limiter = RateLimiter::new(50, CAP);
         let (first, other) =
             (limiter.acquire(MAX_WAIT).await.unwrap(), limiter.acquire(MAX_WAIT).await.unwrap());
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn calls_under_way_together_are_one_offence() {
+    async fn concurrent_refusals_count_once() {
         let limiter = RateLimiter::new(50, CAP);
         let mut permits = vec![];
         for _ in 0..20 {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_node_that_always_refuses_is_asked_less_and_less() {
+    async fn a_node_that_always_refuses_gets_few_calls() {
         let limiter = RateLimiter::new(50, CAP);
         let (start, mut calls) = (Instant::now(), 0);
         while start.elapsed() < Duration::from_secs(600) {
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_a_pause_one_call_a_second_goes_until_one_is_answered() {
+    async fn a_half_open_limiter_allows_one_call_per_second_until_an_answer() {
         let limiter = RateLimiter::new(50, CAP);
         let permit = limiter.acquire(MAX_WAIT).await.unwrap();
         limiter.limited(permit, Some(Duration::from_secs(5)));
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_read_as_seconds_or_as_a_date_and_never_exceeds_the_cap() {
+    fn retry_after_is_parsed_as_seconds_or_date_and_capped() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
         let read = |value| retry_after(value, now).map(|d| d.as_secs());
         assert_eq!(read("7"), Some(7));
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_quiet_time_is_needed_before_earlier_refusals_are_forgotten() {
+    async fn the_backoff_resets_only_after_a_stable_time() {
         let limiter = RateLimiter::new(50, CAP);
         for _ in 0..8 {
             let permit = limiter.acquire(MAX_WAIT).await.unwrap();

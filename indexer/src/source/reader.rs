@@ -1,5 +1,5 @@
-//! The task that owns one websocket: reads, pings and hands on, no more. When nobody takes the
-//! messages it stops reading, so that the server notices.
+//! The task that owns one websocket: reads, pings and forwards messages. It stops reading when its queue
+//! is full, so that the server notices a slow client.
 use std::{
     sync::{
         Arc,
@@ -32,19 +32,19 @@ use crate::{ops::metrics::Metrics, source::error::Result};
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Messages that wait to be ingested. When the queue is full, reading stops, so the server notices.
+/// Capacity of the queue to the ingest task. When it is full, reading stops.
 pub(super) const MAX_QUEUED_FRAMES: usize = 4_096;
-/// How long the answers that are not needed are waited for, once those that are have come.
+/// Wait for the optional acknowledgements, once the required ones have arrived.
 const LATE_ACK_TIMEOUT: Duration = Duration::from_secs(3);
 /// Pings that may stay unanswered.
 const MAX_MISSED_PINGS: u32 = 2;
 const SLOTS_REQUEST: u64 = 1;
 const ROOTS_REQUEST: u64 = 2;
 const ACCOUNTS_REQUEST: u64 = 3;
-/// The code of a connection that ended without one.
+/// Close code that stands for "no close frame".
 const ABNORMAL_CLOSE: u16 = 1006;
 
-/// The task that owns the connection.
+/// The state of the task.
 pub(super) struct Reader {
     stream: Stream,
     subscriptions: Subscriptions,
@@ -55,7 +55,7 @@ pub(super) struct Reader {
     ping: Interval,
     /// Unanswered pings in a row, while no data came.
     missed: u32,
-    /// When a ping was sent that has no answer yet.
+    /// Whether a ping has no answer yet.
     pinged: bool,
     last_data: Instant,
     messages: u64,
@@ -84,7 +84,7 @@ impl Reader {
         }
     }
 
-    /// `end` with what came before it.
+    /// Adds the connection's counts to `end`.
     pub(super) fn sum_up(&self, (reason, what): ConnectionEnd) -> ConnectionEnd {
         let (age, messages, bytes) = (self.last_data.elapsed(), self.messages, self.bytes);
         let age = age.as_secs_f32();
@@ -158,7 +158,7 @@ impl Reader {
         Ok(())
     }
 
-    /// What `message` says; one that is not for us is [`SocketMessage::Other`].
+    /// Parses `message`; [`SocketMessage::Other`] for one without meaning here.
     fn understand(
         &mut self,
         message: Option<std::result::Result<tungstenite::Message, WsError>>,
@@ -187,7 +187,7 @@ impl Reader {
         parse(&text).map_err(|what| (CloseReason::Garbled, what))
     }
 
-    /// What the join gets to know of `message`.
+    /// Handles `message`; returns the frames for the ingest task.
     async fn take(
         &mut self,
         message: SocketMessage,
@@ -200,7 +200,7 @@ impl Reader {
                 Ok(vec![frame])
             }
             SocketMessage::Watched { subscription, slot, account } => {
-                Ok(self.subscriptions.told(subscription, slot, account).into_iter().collect())
+                Ok(self.subscriptions.notified(subscription, slot, account).into_iter().collect())
             }
             SocketMessage::Ack { id, subscription } => {
                 let (frames, request) = self.subscriptions.acknowledged(id, subscription);
@@ -222,7 +222,7 @@ impl Reader {
         }
     }
 
-    /// Reads until the connection ends; `None` when nobody listens any more.
+    /// Reads until the connection ends; [`None`] when the receiver was dropped.
     pub(super) async fn run(
         &mut self,
         mut orders: watch::Receiver<Vec<Pubkey>>,
@@ -242,7 +242,7 @@ impl Reader {
         }
     }
 
-    /// One message, ping or order; whether anybody still listens.
+    /// Handles one message, ping or new watch list; false when the receiver was dropped.
     async fn step(
         &mut self,
         orders: &mut watch::Receiver<Vec<Pubkey>>,
@@ -250,7 +250,7 @@ impl Reader {
     ) -> std::result::Result<bool, ConnectionEnd> {
         let full = tx.capacity() == 0;
         if full {
-            // Waiting for a slow store is not the node's silence; pings keep the connection up.
+            // While the queue is full, the silence is ours, not the node's. Pings keep the connection.
             tokio::select! {
                 room = tx.reserve() => {
                     if room.is_err() {

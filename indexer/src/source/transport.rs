@@ -1,5 +1,5 @@
-//! One call over HTTP: sent when the rate limiter of its node allows, its answer bounded in time
-//! and size, its refusal sorted into a [`RpcFault`]. Knows no method; the typed calls are in `rpc`.
+//! JSON-RPC over HTTP: waits for the node's rate limiter, bounds answers in time and size, and
+//! classifies refusals as [`RpcFault`]. The typed calls are in `rpc`.
 use std::{
     error::Error,
     time::{Duration, SystemTime},
@@ -20,18 +20,18 @@ use super::{
 };
 use crate::ops::redact::shown;
 
-/// Most bytes of an answer that is read as a whole.
+/// Most bytes of an answer that is read into memory.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
-/// Most bytes of a refusal: enough for its words.
+/// Most bytes read of a refusal: enough for its message.
 const MAX_REFUSAL_BYTES: usize = 16 << 10;
-/// How long a connection may take to come about.
+/// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A pause that a call waits out by itself; a longer one is told, so that it can be shown.
+/// Longest rate-limit pause that a call waits out silently; a longer one is returned as an error.
 pub(super) const MAX_SHORT_PAUSE: Duration = Duration::from_secs(5);
-/// How often a call waits out such a pause.
+/// Attempts of one call around such pauses.
 pub(super) const MAX_TRIES: u32 = 4;
 
-/// A fault and the node's words about it.
+/// A fault and the node's message.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) fault: RpcFault,
@@ -43,7 +43,7 @@ impl Failure {
         Self { fault, detail: detail.into() }
     }
 
-    /// `error` as the node sent it inside of an answer.
+    /// The failure for an error object.
     pub(super) fn of(error: &JsonRpcError) -> Self {
         let fault = RpcFault::of_code(error.code, &error.message);
         Self::new(fault, format!("{} (code {})", error.message, error.code))
@@ -82,11 +82,11 @@ impl Transport {
     pub(super) fn new(config: &SourceConfig, endpoint: &Endpoint) -> Self {
         let client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT.min(config.timeout))
-            // A redirected POST would become a GET, and the key in its address go elsewhere.
+            // A redirect would turn POST into GET and could send the key in the address elsewhere.
             .redirect(Policy::none())
             .user_agent(concat!("control-room/", env!("CARGO_PKG_VERSION")));
         Self {
-            // Fails only where TLS cannot be set up; then every call says so.
+            // Building fails only where TLS cannot be set up; then every call fails with the reason.
             client: client.build().unwrap_or_default(),
             url: endpoint.rpc_url.clone(),
             limiter: RateLimiter::new(config.requests_per_second, config.backoff_cap),
@@ -94,7 +94,7 @@ impl Transport {
         }
     }
 
-    /// The result of `method`, `None` where it is null.
+    /// The result of `method`; [`None`] where it is null.
     pub(super) async fn call<T: DeserializeOwned>(
         &self,
         method: &str,
@@ -131,12 +131,12 @@ impl Transport {
                 }
             }
         };
-        // Twice the time: once for the rate limiter, once for the answer.
+        // Twice the timeout: once for the rate limiter, once for the answer.
         let whole = tokio::time::timeout(self.timeout.saturating_mul(2), whole);
         whole.await.unwrap_or_else(|_| Err(too_late()))
     }
 
-    /// The failure that `error` is; a refusal for too many calls pauses the rate limiter.
+    /// The failure for `error`; "too many calls" also pauses the rate limiter.
     pub(super) fn refused(&self, permit: Permit, error: &JsonRpcError) -> Failure {
         let failure = Failure::of(error);
         if let RpcFault::Limited { .. } = failure.fault {
@@ -146,7 +146,7 @@ impl Transport {
         failure
     }
 
-    /// Sends the call and waits `first` for the beginning of a successful answer.
+    /// Sends the call and waits up to `first` for the head of a successful answer.
     pub(super) async fn open(
         &self,
         method: &str,
@@ -193,7 +193,7 @@ pub(super) fn too_late() -> Failure {
     Failure::new(RpcFault::Timeout, "it took too long")
 }
 
-/// The failure of a connection. Words of the libraries name no address: it may hold a key.
+/// The failure for a connection error, without the address, which may hold a key.
 fn unsent(e: reqwest::Error) -> Failure {
     let e = e.without_url();
     if e.is_timeout() {
@@ -202,7 +202,7 @@ fn unsent(e: reqwest::Error) -> Failure {
     let mut detail = if e.is_connect() { "no connection".to_owned() } else { e.to_string() };
     let mut cause = e.source();
     while let Some(inner) = cause {
-        // Only the innermost says what happened.
+        // Only the innermost cause is informative.
         cause = inner.source();
         if cause.is_none() {
             detail = format!("{detail}: {inner}");
@@ -211,7 +211,7 @@ fn unsent(e: reqwest::Error) -> Failure {
     Failure::new(RpcFault::Connect, detail)
 }
 
-/// The failure of a body that broke off.
+/// The failure for a body that broke off.
 pub(super) fn broken_off(e: reqwest::Error) -> Failure {
     let mut failure = unsent(e);
     if failure.fault != RpcFault::Timeout {

@@ -1,5 +1,4 @@
-//! The messages of the websocket, both ways. Only their form: what follows from one is decided by
-//! [`super::websocket`].
+//! Encodes and parses websocket messages. [`super::reader`] acts on them.
 use std::borrow::Cow;
 
 use serde::{Deserialize, de::DeserializeOwned};
@@ -12,17 +11,17 @@ use super::{
     possible,
 };
 
-/// One message of the node, as the join gets it.
+/// One message of the node, for the ingest task.
 #[derive(Clone, Debug)]
 pub enum Frame {
-    /// The node works on `slot`; `root` is final.
+    /// The node processes `slot`; `root` is final.
     Slot {
         /// Newest slot.
         slot: u64,
         /// Newest finalised slot.
         root: u64,
     },
-    /// This slot and all before it are final. Only where the node offers the subscription.
+    /// This slot and all before it are final. Only from nodes that offer `rootSubscribe`.
     Root(u64),
     /// An account of the manager at a confirmed slot.
     Account {
@@ -31,7 +30,7 @@ pub enum Frame {
         /// The account.
         keyed: Box<KeyedAccount>,
     },
-    /// A watched account is gone: it holds nothing, or belongs to nobody.
+    /// A watched account was closed: it has no lamports, or the System program owns it.
     Closed {
         /// The confirmed slot at which it was gone.
         slot: u64,
@@ -43,15 +42,15 @@ pub enum Frame {
 /// One message of the node.
 #[derive(Debug)]
 pub(super) enum SocketMessage {
-    /// Request `id` was accepted; `subscription` names what it began.
+    /// Request `id` was accepted; `subscription` is the new subscription's id.
     Ack { id: u64, subscription: Option<u64> },
-    /// Request `id` was not accepted.
+    /// Request `id` was refused.
     Refused { id: Option<u64>, error: JsonRpcError },
-    /// A message for the join.
+    /// A message for the ingest task.
     Frame(Frame),
-    /// The account that `subscription` watches, which names no address.
+    /// A change of the account behind `subscription`; the message itself carries no address.
     Watched { subscription: u64, slot: u64, account: Box<NodeAccount> },
-    /// Something nobody asked for.
+    /// An unknown message.
     Other,
 }
 
@@ -72,7 +71,7 @@ struct Notification<T> {
 #[derive(Deserialize)]
 struct Params<T> {
     result: T,
-    /// A number; what is none names nothing that we began.
+    /// Normally a number; any other value matches no subscription.
     #[serde(default)]
     subscription: Value,
 }
@@ -94,8 +93,8 @@ struct NotificationContext {
     slot: u64,
 }
 
-/// A message that cannot be read ends the connection: after the next snapshot nothing is missing,
-/// while a message that was skipped would be.
+/// Parses a message. The caller ends the connection on an error: the next snapshot fills the gap, while
+/// a skipped message would leave the mirror wrong.
 pub(super) fn parse(text: &str) -> Result<SocketMessage, String> {
     let head: Head<'_> = serde_json::from_str(text).map_err(unreadable)?;
     let id = head.id.as_ref().and_then(Value::as_u64);
@@ -104,19 +103,19 @@ pub(super) fn parse(text: &str) -> Result<SocketMessage, String> {
     }
     Ok(match (head.method.as_deref(), id) {
         (Some("slotNotification"), _) => {
-            let SlotInfo { slot, root } = told(text)?.result;
+            let SlotInfo { slot, root } = params_of(text)?.result;
             SocketMessage::Frame(Frame::Slot { slot: possible(slot)?, root: possible(root)? })
         }
         (Some("rootNotification"), _) => {
-            SocketMessage::Frame(Frame::Root(possible(told(text)?.result)?))
+            SocketMessage::Frame(Frame::Root(possible(params_of(text)?.result)?))
         }
         (Some("programNotification"), _) => {
-            let told: Stamped<KeyedAccount> = told(text)?.result;
-            let (slot, keyed) = (possible(told.context.slot)?, Box::new(told.value));
+            let stamped: Stamped<KeyedAccount> = params_of(text)?.result;
+            let (slot, keyed) = (possible(stamped.context.slot)?, Box::new(stamped.value));
             SocketMessage::Frame(Frame::Account { slot, keyed })
         }
         (Some("accountNotification"), _) => {
-            let Params::<Stamped<NodeAccount>> { result, subscription } = told(text)?;
+            let Params::<Stamped<NodeAccount>> { result, subscription } = params_of(text)?;
             let slot = possible(result.context.slot)?;
             let subscription = subscription.as_u64().unwrap_or(u64::MAX);
             SocketMessage::Watched { subscription, slot, account: Box::new(result.value) }
@@ -128,7 +127,7 @@ pub(super) fn parse(text: &str) -> Result<SocketMessage, String> {
     })
 }
 
-fn told<T: DeserializeOwned>(text: &str) -> Result<Params<T>, String> {
+fn params_of<T: DeserializeOwned>(text: &str) -> Result<Params<T>, String> {
     Ok(serde_json::from_str::<Notification<T>>(text).map_err(unreadable)?.params)
 }
 
@@ -136,7 +135,7 @@ fn unreadable(e: serde_json::Error) -> String {
     format!("sent a message that cannot be read: {e}")
 }
 
-/// What a watched account's message means.
+/// The frame for a change of a watched account.
 pub(super) fn watched(pubkey: Pubkey, slot: u64, account: NodeAccount) -> Frame {
     let nobody = Pubkey::default().to_string();
     if account.lamports == 0 || account.owner == nobody {
@@ -147,12 +146,12 @@ pub(super) fn watched(pubkey: Pubkey, slot: u64, account: NodeAccount) -> Frame 
     }
 }
 
-/// A request; servers take at most 4,096 bytes at a time, so each is about one thing.
+/// Encodes one request. Never batched: servers accept at most 4,096 bytes per message.
 pub(super) fn request(id: u64, method: &str, params: &Value) -> String {
     json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string()
 }
 
-/// The request for `pubkey`'s changes.
+/// The `accountSubscribe` request for `pubkey`.
 pub(super) fn account_request(id: u64, pubkey: &Pubkey) -> String {
     let how = json!({"encoding": "base64", "commitment": "confirmed"});
     request(id, "accountSubscribe", &json!([pubkey.to_string(), how]))

@@ -37,7 +37,7 @@ impl FullRow {
     /// The correct `position_checksum`: the same expression as in the migrations. Numbers are reduced
     /// modulo a prime, so a change of any single byte changes the sum.
     #[must_use]
-    pub fn expected_place_sum(&self) -> u64 {
+    pub fn expected_position_checksum(&self) -> u64 {
         const PRIME: u64 = 65_521;
         const BASE: u64 = 65_537;
         let closed = self.closed_slot.map_or(0, |slot| (slot % PRIME).saturating_add(1));

@@ -14,24 +14,23 @@ use crate::{
     sync::context::MirrorContext,
 };
 
-/// Rows of the mirror that are looked at in one go.
+/// Rows of one page.
 const PAGE_ACCOUNTS: u32 = 1_000;
 
-/// What a node says of accounts that its list lacks.
+/// The node's answer about accounts that its list lacks.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
-    /// Those that exist and are the manager's: the list left them out.
+    /// Accounts that exist and are the manager's: the list left them out.
     pub(super) there: Vec<Raw>,
-    /// Those that do not exist, or are not the manager's any more.
+    /// Accounts that do not exist, or are not the manager's any more.
     pub(super) gone: Vec<Pubkey>,
-    /// The oldest slot of an answer, and so one at which none of `gone` existed or a later answer
-    /// says that it does not.
+    /// The oldest slot of the answers. Each account of `gone` was absent at this slot or a later one.
     pub(super) closed_at: u64,
-    /// The newest slot of an answer.
+    /// The newest slot of the answers.
     pub(super) slot: u64,
 }
 
-/// Asks `rpc` for `pubkeys`, of which its list at `slot` says nothing.
+/// Asks `rpc` for `pubkeys`, which its list at `slot` lacks.
 ///
 /// # Errors
 /// As [`Rpc::by_address`].
@@ -45,7 +44,8 @@ pub(super) async fn ask(rpc: &Rpc, pubkeys: Vec<Pubkey>, slot: u64) -> Result<As
     Ok(Asked { there: found.accounts, gone, closed_at: found.oldest, slot: found.newest })
 }
 
-/// Accounts that the mirror holds from before `slot` and that `present` lacks, unreadable ones too.
+/// Accounts that the mirror holds from before `slot` and that `present` lacks, including quarantined
+/// ones.
 pub(super) async fn lacking(
     context: &MirrorContext,
     slot: u64,
@@ -67,9 +67,8 @@ pub(super) async fn lacking(
     Ok(lacking.into_iter().collect())
 }
 
-/// Addresses that programs and proposals named at `slot` or before and that the mirror does not
-/// know: a list may have left these out as well. Looked for only where the mirror has changed
-/// since.
+/// Addresses that programs and proposals named at `slot` or before and that the mirror does not hold: a
+/// list may have left them out too. Searched only if the mirror has changed since the last search.
 pub(super) async fn named_only(context: &MirrorContext, slot: u64) -> Result<Vec<Pubkey>> {
     if context.named_at.load(Ordering::Relaxed) == *context.revision.borrow() {
         return Ok(vec![]);
@@ -94,7 +93,7 @@ pub(super) async fn named_only(context: &MirrorContext, slot: u64) -> Result<Vec
         named.insert(row.account.terms.multisig);
     }
     named.retain(|pubkey| !known.contains(pubkey));
-    // A row that is newer than the list may name one that the next list should hold.
+    // A row newer than the list may name an account that only the next list can hold.
     let is_old = view.programs.iter().all(|r| r.slot <= slot)
         && view.proposals.iter().all(|r| r.slot <= slot)
         && view.governance.iter().all(|r| r.slot <= slot);

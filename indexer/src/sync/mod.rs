@@ -3,10 +3,10 @@
 //! snapshot. The store's rule `(slot, write_version)` makes the order of arrival irrelevant, so
 //! nothing here compares contents to decide which is newer.
 //!
-//! One connection is a few tasks: [`ingest`] takes messages in and never waits for the store,
-//! [`write`] writes what was taken in, [`reading`] reads all accounts now and then, [`watch`] says
-//! which accounts are watched, [`probe`] notices a subscription that died, [`lag`] a node that is
-//! behind others, and [`reorg`] what did not become final.
+//! One connection is a few tasks: [`ingest`] receives messages and never waits for the store, [`write`]
+//! writes the buffer, [`reading`] reads all accounts periodically, [`watch`] maintains the watched
+//! accounts, [`probe`] detects a dead subscription, [`lag`] a node that is behind others, and [`reorg`]
+//! orphaned slots.
 mod absent;
 pub(crate) mod context;
 mod ingest;
@@ -42,7 +42,7 @@ use crate::{
     store::Run,
 };
 
-/// How a connection went.
+/// How a connection ended.
 pub(crate) struct ConnectionOutcome {
     /// Why it ended; `Ok` on a request to stop.
     pub(crate) why: Result<()>,
@@ -50,8 +50,7 @@ pub(crate) struct ConnectionOutcome {
     pub(crate) live_since: Option<Instant>,
 }
 
-/// One connection under `run`, from subscribing to its end. Returns only when it failed or was told
-/// to stop.
+/// Runs one connection under `run`, from subscribing to its end: an error or the stop signal.
 pub(crate) async fn connect(context: &Arc<MirrorContext>, run: Run) -> ConnectionOutcome {
     let span = info_span!("connect", rpc = context.rpc().shown());
     let opening = async {
@@ -74,7 +73,7 @@ async fn open(context: &Arc<MirrorContext>, run: Run) -> Result<(Arc<Session>, S
     let rpc = context.rpc();
     let connection = context.connection.fetch_add(1, Ordering::Relaxed).saturating_add(1);
     let stamps_slots = !rpc.is_surfnet().await?;
-    // A connection may have ended between the end of its snapshot and its being noted here.
+    // An earlier connection may have ended between storing its snapshot and raising the floor.
     context.raise_floor(context.retry_until_ok(|| context.store.state()).await?.snapshot_slot);
     let view = context.retry_until_ok(|| context.store.view()).await?;
     let watched = watch::list(&view);
@@ -102,10 +101,10 @@ async fn open(context: &Arc<MirrorContext>, run: Run) -> Result<(Arc<Session>, S
     Ok((Arc::new(session), socket))
 }
 
-/// Ends the connection when its run may not write any more, also when there is nothing to write.
+/// Ends the connection when its run is fenced, even if there is nothing to write.
 async fn displaced(session: Arc<Session>) -> Result<()> {
     let mut run = session.context.run.subscribe();
-    // The sender is a part of the context.
+    // Cannot fail: the context owns the sender.
     let _ = run.wait_for(|now| *now != Some(session.run)).await;
     Err(IndexerError::UsedUp)
 }

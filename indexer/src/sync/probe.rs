@@ -17,12 +17,12 @@ use crate::{
     sync::context::Origin,
 };
 
-/// What the mirror says of an account: slot of that state, and the state while it is live.
+/// An account in the mirror: slot of its state, and the state while it is live.
 type Mirrored = (u64, Option<ManagerAccount>);
 
 pub(super) async fn probe(session: Arc<Session>) -> Result<()> {
     let context = &session.context;
-    // Accounts that differed the last time, with the slot that the mirror had then.
+    // Accounts that differed last time, with the mirror's slot at that time.
     let mut doubted: HashMap<Pubkey, u64> = HashMap::new();
     loop {
         tokio::time::sleep(context.config.probe).await;
@@ -81,7 +81,7 @@ fn mirrored(view: View) -> HashMap<Pubkey, Mirrored> {
         .collect()
 }
 
-/// The accounts that the node at `slot` has otherwise than the mirror, which has them from before.
+/// The accounts that differ on the node at `slot`, of those that the mirror has from before.
 fn differing(
     slot: u64,
     chain: Vec<(Pubkey, Option<Raw>)>,
@@ -93,7 +93,7 @@ fn differing(
         let theirs = match raw.map(|raw| manager_account(&raw.data)) {
             None => None,
             Some(Ok(account)) => Some(account),
-            // Undecodable accounts are the quarantine's subject.
+            // Undecodable accounts are left to quarantine.
             Some(Err(_)) => continue,
         };
         if *known < slot && theirs != *state {

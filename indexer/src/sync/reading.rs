@@ -60,8 +60,8 @@ pub(super) async fn read(session: Arc<Session>) -> Result<()> {
                 usual.max(took.saturating_mul(MIN_PAUSE_FACTOR))
             }
             Err(e) if session.is_recoverable(&e) => {
-                // The stream still runs, so the mirror stays fresh; only closed accounts are
-                // noticed later.
+                // The stream still runs, so the mirror stays fresh; it only notices closed
+                // accounts later.
                 context.report(Origin::Connection, Some(e.to_string()));
                 soon
             }
@@ -102,14 +102,14 @@ impl Session {
     fn is_recoverable(&self, e: &IndexerError) -> bool {
         let other = match e {
             IndexerError::Rpc { .. } | IndexerError::Store(_) => false,
-            // Another node may be further.
+            // Another node may be ahead.
             IndexerError::Behind { .. } => !self.context.endpoints.others().is_empty(),
             _ => true,
         };
         self.is_joined() && e.is_transient() && !other
     }
 
-    /// Notes whether the node's list was complete.
+    /// Records whether the node's list was complete.
     ///
     /// # Errors
     /// [`IndexerError::Truncated`] when it was not and there is a node that may list more.

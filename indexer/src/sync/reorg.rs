@@ -25,11 +25,11 @@ pub(crate) fn orphaned(slots: &[u64], chain: &[u64]) -> Vec<u64> {
     slots.iter().copied().filter(|slot| !chain.contains(slot)).collect()
 }
 
-/// What the node says about the slots up to a root.
+/// The node's answer about the slots up to a root.
 enum RootCheck {
     /// These are not in the finalised chain.
     Orphaned(Vec<u64>),
-    /// The node cannot say; why.
+    /// The node cannot answer; why.
     Unknown(&'static str),
     /// The node cannot answer yet; the next root is tried.
     Later,
@@ -106,13 +106,13 @@ async fn find_orphaned(
         }
         Ok(None) => Ok(RootCheck::Unknown("the node does not offer getBlocks")),
         Err(IndexerError::Rpc { fault: RpcFault::LongTermMissing, .. }) => {
-            // Too long ago: what is there now has to come from a new reading.
+            // Too long ago for this node: only a new reading makes the mirror right.
             session.gap();
             Ok(RootCheck::Unknown(
                 "the node no longer has these blocks; all accounts are read again",
             ))
         }
-        // The next root is asked for instead.
+        // The next root will cover these slots.
         Err(IndexerError::Behind { .. }) => Ok(RootCheck::Later),
         Err(e) if e.is_transient() => {
             session.context.report(Origin::Reorg, Some(e.to_string()));
@@ -130,7 +130,7 @@ async fn undo_orphaned(
     root: u64,
 ) -> Result<()> {
     let context = &session.context;
-    // From here on nothing is complete until everything was read again.
+    // The mirror is incomplete until all accounts were read again.
     session.gap();
     let of_stream: Vec<u64> = orphans.iter().copied().filter(|s| slots.contains(s)).collect();
     let of_snapshots: Vec<u64> =
@@ -157,7 +157,7 @@ mod tests {
     use super::orphaned;
 
     #[test]
-    fn only_slots_that_the_finalised_chain_lacks_are_taken_back() {
+    fn only_slots_missing_from_the_finalised_chain_are_orphaned() {
         assert_eq!(orphaned(&[10, 11, 13], &[9, 11, 12]), [10, 13]);
         assert!(orphaned(&[], &[9]).is_empty() && orphaned(&[9], &[8, 9]).is_empty());
     }

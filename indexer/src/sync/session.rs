@@ -1,4 +1,4 @@
-//! One connection to a node: the state that its tasks share, and what counts as complete on it.
+//! One connection to a node: the state that its tasks share, and whether the mirror is complete.
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, AtomicU64, Ordering},
@@ -21,37 +21,38 @@ use crate::{
     store::{Marks, Run},
 };
 
-/// One connection, as its tasks share it.
+/// The state of one connection.
 pub(crate) struct Session {
     pub(crate) context: Arc<MirrorContext>,
     pub(crate) rpc: Rpc,
     pub(crate) run: Run,
-    /// Whether the slot in an account's message is that of its state, see [`Rpc::is_surfnet`].
+    /// Whether account notifications carry the slot of the state; false on a surfnet, see
+    /// [`Rpc::is_surfnet`].
     pub(crate) stamps_slots: bool,
-    /// Its number.
+    /// Its number, from 1.
     pub(super) connection: u64,
     pub(super) write_buffer: Mutex<WriteBuffer>,
-    /// Something waits to be written.
+    /// Notified when the write buffer has content.
     pub(super) arrived: Notify,
-    /// Whether [`super::ingest`] has taken in its last message.
+    /// Set when [`super::ingest`] has handled its last message.
     pub(super) fed: AtomicBool,
-    /// First slot that the stream tells of in full.
+    /// First slot that the stream covers completely.
     pub(super) first: cell::Sender<Option<u64>>,
-    /// How far the store holds the stream.
+    /// Up to where the stream is in the store.
     pub(crate) written: cell::Sender<StreamProgress>,
     /// Write lock. The stream writer holds it per batch; the first snapshot holds it throughout,
     /// because bulk load needs an empty table.
     pub(super) write_lock: tokio::sync::Mutex<()>,
     pub(super) watched: cell::Sender<Vec<Pubkey>>,
-    /// Something was written that may change which accounts are watched.
+    /// Notified after a write that may change the watched accounts.
     pub(super) view_moved: Notify,
-    /// Gaps in what is mirrored: the first is from before the connection.
+    /// Number of gaps in the stream; the first is the time before the connection.
     pub(super) gaps: AtomicU64,
-    /// How many of them a complete reading has closed.
+    /// Number of gaps that a complete reading has closed.
     pub(super) repaired: AtomicU64,
     /// Slots of complete snapshots that are not final yet.
     pub(super) unrooted: Mutex<Vec<u64>>,
-    /// When it became live.
+    /// Since when it is live.
     pub(super) live_since: Mutex<Option<Instant>>,
     /// The highest slot that is plausible without asking the nodes again.
     pub(super) horizon: AtomicU64,
@@ -62,7 +63,7 @@ impl Session {
         self.write_buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nothing is missing but what is on its way.
+    /// Whether every gap is closed.
     pub(crate) fn is_whole(&self) -> bool {
         self.gaps.load(Ordering::Relaxed) == self.repaired.load(Ordering::Relaxed)
     }
@@ -72,15 +73,15 @@ impl Session {
         self.repaired.load(Ordering::Relaxed) > 0
     }
 
-    /// Something may be missing: nothing counts as complete before everything was read again.
+    /// Records a gap: changes may be missing until all accounts were read again.
     pub(crate) fn gap(&self) {
         self.gaps.fetch_add(1, Ordering::Relaxed);
         self.context.reason(Reason::GapFill, true);
         self.context.reread.notify_one();
     }
 
-    /// A reading, which began after gap number `gap`, is in the store. What it claims of its slot
-    /// is less where the node's list was cut short.
+    /// Records that a reading, which began after gap number `gap`, is in the store. Its slot becomes
+    /// the floor only if the node's list was complete.
     pub(super) fn repair(&self, gap: u64, joined: &Joined) {
         let slot = joined.slot;
         let before = self.repaired.fetch_max(gap, Ordering::Relaxed);
@@ -88,7 +89,7 @@ impl Session {
             self.context.metrics.gap_repair();
         }
         let mut unrooted = self.unrooted.lock().unwrap_or_else(PoisonError::into_inner);
-        // What was asked for by address is of a later slot, which may not stay either.
+        // Accounts read by address are of a later slot, which can be orphaned too.
         unrooted.extend([slot, joined.asked].iter().filter(|slot| **slot > 0));
         drop(unrooted);
         self.live_since
@@ -113,7 +114,7 @@ impl Session {
         }
     }
 
-    /// What the stream told up to `progress` is in the store.
+    /// Records that the stream up to `progress` is in the store.
     pub(super) fn reached(&self, progress: StreamProgress) {
         self.written.send_if_modified(|written| {
             let now = written.max(progress);
@@ -131,7 +132,7 @@ impl Session {
         unrooted.iter().copied().filter(|slot| *slot <= root).collect()
     }
 
-    /// The snapshots up to `root` are final, or were read again.
+    /// Forgets the snapshots up to `root`: they are final, or were read again.
     pub(crate) fn forget_snapshots(&self, root: u64) {
         let mut unrooted = self.unrooted.lock().unwrap_or_else(PoisonError::into_inner);
         unrooted.retain(|slot| *slot > root);

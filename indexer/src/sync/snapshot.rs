@@ -1,6 +1,6 @@
-//! One reading of all accounts into the store, piece by piece: what arrives is decoded and written
-//! while the rest is on its way, and only the addresses are kept until the end. Closes nothing
-//! before the reading is complete, and nothing only because a list lacks it: see [`super::absent`].
+//! Reads all accounts into the store, piece by piece: pieces are decoded and written while the rest
+//! arrives, and only the addresses stay in memory. Closes accounts only after a complete reading, and
+//! only with proof of absence, see [`super::absent`].
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -26,7 +26,7 @@ use crate::{
     sync::context::MirrorContext,
 };
 
-/// The accounts that the mirror holds, for a node that lists none.
+/// The mirror's own accounts, for a node that refuses to list any.
 #[async_trait]
 impl KnownAccounts for Arc<dyn Store> {
     /// The live rows.
@@ -36,12 +36,13 @@ impl KnownAccounts for Arc<dyn Store> {
     }
 }
 
-/// Accounts of one transaction.
+/// Most accounts of one transaction.
 const MAX_ROWS_PER_WRITE: usize = 5_000;
-/// Pieces that wait for the store: with it, the node is read no faster than the store writes.
+/// Capacity of the queue to the store. It is small, so that the node is read no faster than the store
+/// writes.
 const MAX_QUEUED_PIECES: usize = 2;
 
-/// What a reading did to the store.
+/// The effect of a reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Joined {
     /// Its slot.
@@ -52,18 +53,18 @@ pub(crate) struct Joined {
     pub(crate) written: u64,
     /// Rows that were closed.
     pub(crate) closed: u64,
-    /// Accounts that exist and that the node's list left out.
+    /// Accounts that exist although the node's list left them out.
     pub(crate) left_out: u64,
-    /// The newest slot at which an account was asked for by address; 0 when none was.
+    /// The newest slot at which an account was read by address; 0 when none was.
     pub(crate) asked: u64,
-    /// Whether no account of the manager's own types can have been overlooked.
+    /// Whether it covers every account of the manager's own types.
     pub(crate) is_complete: bool,
-    /// Whether an account was written that decides what is watched.
+    /// Whether it wrote an account that affects the watch list.
     pub(crate) moves_view: bool,
 }
 
-/// Whether the store holds nothing yet, so that it can be filled. Where that has failed before, it
-/// is not tried again.
+/// Whether the store is empty, so that a bulk load is possible. After a failed bulk load it is not tried
+/// again.
 pub(crate) async fn is_fillable(context: &MirrorContext) -> Result<bool> {
     if context.has_failed_to_fill() {
         return Ok(false);
@@ -73,7 +74,7 @@ pub(crate) async fn is_fillable(context: &MirrorContext) -> Result<bool> {
         && context.retry_until_ok(|| context.store.rows(None, 1)).await?.is_empty())
 }
 
-/// Begins to read all accounts at a slot of at least `min_slot`.
+/// Starts reading all accounts at a slot of at least `min_slot`.
 ///
 /// # Errors
 /// As [`Rpc::snapshot`].
@@ -82,13 +83,13 @@ pub(crate) async fn begin(
     rpc: &Rpc,
     min_slot: u64,
 ) -> Result<SnapshotStream> {
-    // Where the node lists nothing, what the mirror knows is asked for by name.
+    // If the node refuses to list accounts, the mirror's own are read by address.
     let known: Arc<dyn KnownAccounts> = Arc::new(Arc::clone(&context.store));
     rpc.snapshot_of(min_slot, Some(known)).await
 }
 
 impl Joined {
-    /// Why the reading of the node `url` may have missed accounts, if it may.
+    /// Why this reading from the node `url` may have missed accounts, if it may.
     pub(crate) fn doubt(&self, url: String) -> Option<IndexerError> {
         if self.left_out > 0 {
             let (listed, left_out) = (self.accounts, self.left_out);
@@ -97,27 +98,27 @@ impl Joined {
         (!self.is_complete).then_some(IndexerError::Unlisted { url })
     }
 
-    /// Whether everything that existed at its slot is in the store.
+    /// Whether the list was complete, so that the reading counts as a snapshot of its slot.
     pub(crate) fn is_snapshot(&self) -> bool {
         self.left_out == 0
     }
 }
 
-/// Writes all of `stream` and closes what it lacks, once the node has said of each of these
-/// accounts that it is gone. With `fill` an empty store is filled at once.
+/// Writes all of `stream` and closes the accounts that it lacks, after the node has confirmed by address
+/// that each is gone. With `fill`, bulk-loads an empty store.
 ///
 /// # Errors
-/// When node or store do not answer. What was read until then is written, and nothing is closed.
+/// When node or store do not answer. The pieces read before are written, and nothing is closed.
 pub(crate) async fn merge(
     context: &MirrorContext,
     rpc: &Rpc,
     stream: SnapshotStream,
     fill: bool,
 ) -> Result<Joined> {
-    // Behind the address, since: what is read from here on is written.
+    // Checked before anything is written: the address may lead to another cluster by now.
     context.same_cluster(rpc).await?;
     let (tx, rows) = mpsc::channel(MAX_QUEUED_PIECES);
-    // Only a reading in one piece never tells of an account twice.
+    // A bulk load needs each account once; only a single list never repeats one.
     let fill = fill && stream.scan_method() == ScanMethod::Plain;
     let reading = pieces(context, stream, tx);
     let (read, mut joined) = if fill {
@@ -143,7 +144,7 @@ pub(crate) async fn merge(
     let Reading { mut present, slot, coverage } = read;
     let accounts = present.len();
     if coverage != Coverage::All {
-        // Accounts that cannot be read were not looked for: that they are missing says nothing.
+        // This method does not read accounts of unknown types, so their absence proves nothing.
         for bad in context.retry_until_ok(|| context.store.quarantined()).await? {
             present.insert(&bad.pubkey);
         }
@@ -155,7 +156,7 @@ pub(crate) async fn merge(
     let named = absent::named_only(context, slot).await?;
     let named = named.into_iter().filter(|pubkey| !present.contains(pubkey)).collect();
     let named = absent::ask(rpc, named, slot).await?;
-    // Where nothing was listed, nothing was left out of a list.
+    // Without a list, no account can be missing from it.
     let lists = coverage != Coverage::Asked;
     if lists {
         joined.left_out = count(named.there.len());
@@ -167,8 +168,8 @@ pub(crate) async fn merge(
     Ok(joined)
 }
 
-/// Closes what `present` lacks, after the node has said that it is gone. Behind a list that was cut
-/// short the mirror does not count as complete at its slot.
+/// Closes the accounts that `present` lacks, after the node has confirmed that they are gone. If the list
+/// was cut short, the mirror does not count as complete at its slot.
 async fn close(
     context: &MirrorContext,
     rpc: &Rpc,
@@ -196,7 +197,7 @@ async fn close(
         if lists && !asked.there.is_empty() {
             return cut_short(context, joined, asked).await;
         }
-        // Without a list these are accounts that the mirror came to know while it asked for others.
+        // Without a list, these are accounts that the mirror learned of during the reading.
         let known = Arc::make_mut(&mut present);
         asked.there.iter().for_each(|raw| known.insert(&raw.pubkey));
         known.seal();
@@ -205,14 +206,14 @@ async fn close(
     }
 }
 
-/// The list left out what is `asked.there`.
+/// Records that the list left out the accounts in `asked.there`.
 async fn cut_short(context: &MirrorContext, joined: &mut Joined, asked: Asked) -> Result<()> {
     joined.left_out = joined.left_out.saturating_add(count(asked.there.len()));
     by_address(context, joined, asked).await?;
     context.reviewed().await
 }
 
-/// Writes what was asked for by address.
+/// Writes the accounts that were read by address.
 async fn by_address(context: &MirrorContext, joined: &mut Joined, asked: Asked) -> Result<()> {
     let Asked { mut there, mut gone, closed_at, slot } = asked;
     joined.asked = joined.asked.max(slot);
@@ -236,14 +237,14 @@ fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
-/// What is left of a reading when all of it was handed on.
+/// The summary of a reading after all pieces were sent on.
 struct Reading {
     present: PubkeySet,
     slot: u64,
     coverage: Coverage,
 }
 
-/// Reads, decodes and hands on.
+/// Reads and decodes all pieces and sends them to the writer.
 async fn pieces(
     context: &MirrorContext,
     mut stream: SnapshotStream,
@@ -261,12 +262,12 @@ async fn pieces(
         if part.len() >= MAX_ROWS_PER_WRITE || (ended && !part.is_empty()) {
             let raws = std::mem::take(&mut part);
             let decoded = tokio::task::spawn_blocking(move || decode_all(&program_id, raws)).await;
-            // A decoder that was ended has nothing to say, and the reading ends with it.
+            // The decoder task was aborted or panicked.
             let Ok((updates, bad)) = decoded else { return Err(IndexerError::UsedUp) };
             for update in &updates {
                 context.metrics.updates(Some(update.facets.kind), Source::Snapshot, 1);
             }
-            // One that does not listen any more says why itself.
+            // A closed channel: the writer has failed and reports its own error.
             if tx.send(Fill::Rows(updates, bad)).await.is_err() {
                 break;
             }

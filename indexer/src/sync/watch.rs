@@ -11,11 +11,10 @@ use crate::{
     store::View,
 };
 
-/// Changes of the view that come so close together are looked at once.
+/// Changes of the view within this time are handled together.
 const VIEW_DEBOUNCE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The programs and the open proposals of both kinds in `view`, those that changed last first, as
-/// many as can be watched.
+/// The programs and open proposals of both kinds in `view`, last changed first, up to the limit.
 pub(super) fn list(view: &View) -> Vec<Pubkey> {
     let programs = view.programs.iter().map(|r| (r.closed_slot, true, r.slot, r.pubkey));
     let upgrades = view
@@ -42,7 +41,7 @@ pub(super) async fn follow_view(session: Arc<Session>) -> Result<()> {
         let context = &session.context;
         let now = list(&context.retry_until_ok(|| context.store.view()).await?);
         session.watched.send_if_modified(|list| {
-            // In another order it is the same list.
+            // The order does not matter.
             let (mut before, mut after) = (list.clone(), now.clone());
             before.sort_unstable();
             after.sort_unstable();

@@ -1,9 +1,9 @@
-//! Up to which slot the stream is complete, derived from the order of its messages. Pure.
+//! Derives from the order of messages up to which slot the stream is complete. Pure.
 //!
-//! A node tells of a confirmed slot's accounts through one queue before it tells that the slot is
-//! final: so a root that is heard means that everything up to it has been heard. What is merely
-//! confirmed says nothing on the socket; that is asked over HTTP, and believed once the socket was
-//! read up to that moment and has told of two more slots.
+//! A node sends a confirmed slot's accounts through one queue before it sends the slot as a root, so
+//! after a root everything up to it has arrived. The websocket does not report confirmed slots. These
+//! come from HTTP, and count as complete once the socket was drained after the answer and has then named
+//! two later slots.
 use super::write_buffer::StreamProgress;
 
 /// Later slots that the stream must name before a slot that HTTP called confirmed counts as
@@ -14,10 +14,10 @@ const MIN_LATER_SLOTS: u8 = 2;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Watermark {
     progress: StreamProgress,
-    /// Newest slot heard of.
+    /// Newest slot of the stream.
     heard: u64,
     pending: Option<PendingProgress>,
-    /// Came while another one was being waited for.
+    /// Arrived while `pending` was set.
     next: Option<StreamProgress>,
 }
 
@@ -29,13 +29,13 @@ struct PendingProgress {
 }
 
 impl Watermark {
-    /// The node works on `slot`, and holds `root` for final; 0 says nothing.
+    /// The node processes `slot`; `root` is final, 0 for unknown.
     pub fn slot(&mut self, slot: u64, root: u64) {
         self.heard = slot;
         self.root(root);
         if let Some(pending) = &mut self.pending
             && let Some(since) = &mut pending.since
-            // What waits on the way here is of an earlier slot.
+            // Account messages still in flight are of earlier slots than this.
             && slot > pending.node_progress.confirmed.saturating_add(1)
         {
             *since = since.saturating_add(1);
@@ -60,7 +60,7 @@ impl Watermark {
         self.progress = self.progress.max(StreamProgress { confirmed, root: 0 });
     }
 
-    /// The node said elsewhere that it has come so far.
+    /// The node reported this progress over HTTP.
     pub fn node_progress(&mut self, node_progress: StreamProgress) {
         match &self.pending {
             Some(_) => self.next = Some(self.next.unwrap_or_default().max(node_progress)),
@@ -68,20 +68,20 @@ impl Watermark {
         }
     }
 
-    /// Nothing waits to be read at this moment.
+    /// The socket is drained at this moment.
     pub fn rests(&mut self) {
         if let Some(pending) = &mut self.pending {
             pending.since.get_or_insert(0);
         }
     }
 
-    /// Newest slot heard of.
+    /// Newest slot of the stream.
     #[must_use]
     pub fn heard(&self) -> u64 {
         self.heard
     }
 
-    /// How far everything has been heard.
+    /// Up to where the stream is complete.
     #[must_use]
     pub fn progress(&self) -> StreamProgress {
         self.progress
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_root_that_jumps_makes_all_slots_up_to_it_final() {
+    fn a_root_completes_all_slots_up_to_it() {
         let mut mark = Watermark::default();
         mark.slot(50, 10);
         mark.root(15);
@@ -102,10 +102,10 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_that_is_said_to_be_confirmed_waits_for_two_later_messages() {
+    fn a_confirmed_slot_from_http_waits_for_two_later_slots() {
         let mut mark = Watermark::default();
         mark.node_progress(StreamProgress { confirmed: 100, root: 0 });
-        // What had come before it was said proves nothing.
+        // Slots from before the HTTP answer prove nothing.
         mark.slot(100, 0);
         mark.slot(101, 0);
         assert_eq!(mark.progress().confirmed, 0);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_faster_than_slots_pass_is_not_forgotten_and_not_believed_early() {
+    fn frequent_http_progress_is_neither_lost_nor_accepted_early() {
         let mut mark = Watermark::default();
         for confirmed in 100..110 {
             mark.node_progress(StreamProgress { confirmed, root: 0 });
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_of_a_slot_says_that_the_slots_before_it_are_complete() {
+    fn an_account_of_a_slot_completes_the_slots_before_it() {
         let mut mark = Watermark::default();
         mark.account(70);
         mark.account(69);

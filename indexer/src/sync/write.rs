@@ -1,5 +1,5 @@
-//! Writes the write buffer to the store, one batch at a time: whatever arrives during a write goes
-//! into the next batch.
+//! Writes the write buffer to the store, one batch at a time. Changes that arrive during a write go into
+//! the next batch.
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -32,7 +32,7 @@ pub(super) async fn write(session: Arc<Session>) -> Result<()> {
             }
         }
         if last && !session.is_joined() {
-            // Nothing is complete yet, and a store that is still empty is filled faster.
+            // Without a snapshot nothing is complete yet, and an empty store allows a bulk load later.
             return Ok(());
         }
         let lock = session.write_lock.lock().await;
@@ -42,15 +42,15 @@ pub(super) async fn write(session: Arc<Session>) -> Result<()> {
             return Ok(());
         }
         free_at = Instant::now() + WRITE_INTERVAL;
-        // What was said while there was more to do may have been heard above.
+        // The notification of the last message may have been consumed above.
         if !session.fed.load(Ordering::Relaxed) {
             session.arrived.notified().await;
         }
     }
 }
 
-/// Writes one batch; whether another is to follow at once: when the last one was only a part, or
-/// `enough` wait.
+/// Writes one batch; returns whether to write another at once: when this one was only a part, or
+/// `enough` accounts wait.
 async fn write_next(session: &Session, enough: usize) -> Result<bool> {
     let (batch, progress) = session.write_buffer().next(MAX_ROWS_PER_WRITE);
     let nothing = batch == Batch::default();

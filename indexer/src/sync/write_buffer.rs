@@ -1,6 +1,6 @@
-//! Changes that have arrived and are not written yet: the newest state of each account, and up to
-//! which slot the stream is complete once they are written. Bounded in accounts and in bytes. It
-//! never waits for the store and drops no change.
+//! Changes that are not written yet: the newest state of each account, and up to which slot the stream
+//! is complete once they are written. Bounded in accounts and bytes. It never waits for the store and
+//! drops no change: a full buffer is an error.
 use std::{
     collections::{HashMap, HashSet},
     mem,
@@ -13,25 +13,25 @@ use crate::{
     store::{Batch, Close},
 };
 
-/// Most accounts that may wait.
+/// Most waiting accounts.
 pub const MAX_ACCOUNTS: usize = 200_000;
-/// Most bytes that may wait.
+/// Most waiting bytes.
 pub const MAX_BYTES: usize = 64 << 20;
-/// Bytes of a waiting account beside its own.
+/// Memory of a waiting account besides its data.
 const ENTRY_OVERHEAD: usize = 400;
 
-/// A change of one account, as the stream sent it.
+/// A change of one account from the stream.
 #[derive(Clone, Debug)]
 pub enum AccountChange {
     /// Its state.
     State(Box<Update>),
-    /// It is gone.
+    /// It was closed.
     Gone(Close),
     /// Its state cannot be decoded.
     Unreadable(Box<Quarantined>),
 }
 
-/// How far the stream is complete.
+/// Up to where the stream is complete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamProgress {
     /// Newest confirmed slot of which every message has arrived.
@@ -41,17 +41,17 @@ pub struct StreamProgress {
 }
 
 impl StreamProgress {
-    /// The further of both, mark by mark.
+    /// The maximum of both, field by field.
     #[must_use]
     pub fn max(self, other: Self) -> Self {
         Self { confirmed: self.confirmed.max(other.confirmed), root: self.root.max(other.root) }
     }
 }
 
-/// More waits than may wait.
+/// The buffer is over its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full {
-    /// Accounts that wait.
+    /// Waiting accounts.
     pub accounts: usize,
     /// Their bytes.
     pub bytes: usize,
@@ -77,20 +77,20 @@ impl Entry {
     }
 }
 
-/// What has arrived and is not written yet. What is being written is set apart from what arrives
-/// meanwhile: else a stream that never rests would never be complete.
+/// The write buffer. Changes being written are kept apart from those that arrive meanwhile; otherwise a
+/// busy stream would never reach a complete slot.
 #[derive(Debug)]
 pub struct WriteBuffer {
     newest: HashMap<Pubkey, Entry>,
     unreadable: HashMap<Pubkey, Quarantined>,
     progress: StreamProgress,
-    /// Set apart to be written next.
+    /// The entries being written.
     going: Vec<Entry>,
     going_unreadable: Vec<Quarantined>,
     going_progress: StreamProgress,
     bytes: usize,
     most: Full,
-    /// Accounts that waited when it was asked for, or have come since; `None` when it was not, or
+    /// Accounts that waited when tracking started, or have arrived since; [`None`] without tracking, or
     /// when there are too many.
     arrivals: Option<HashSet<Pubkey>>,
 }
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_states_the_newest_goes_whatever_came_last() {
+    fn the_newest_state_is_written_whatever_arrived_last() {
         let mut write_buffer = WriteBuffer::default();
         for told in [state(1, 5, 1), state(1, 7, 3), state(1, 6, 4), gone(2, 9, 5), state(2, 8, 6)]
         {
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn how_far_it_is_complete_is_said_only_with_the_last_of_what_was_there() {
+    fn progress_is_returned_only_with_the_last_part() {
         let mut write_buffer = WriteBuffer::default();
         for n in 1..=3 {
             write_buffer.take(state(n, 5, u64::from(n))).unwrap();
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_full_by_accounts_and_by_bytes_and_the_same_account_again_fills_nothing() {
+    fn it_is_bounded_by_accounts_and_bytes_and_counts_an_account_once() {
         let mut few = WriteBuffer::bounded(Full { accounts: 2, bytes: usize::MAX });
         for slot in 1..100 {
             few.take(state(1, slot, 1)).unwrap();

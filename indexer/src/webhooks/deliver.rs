@@ -1,6 +1,6 @@
-//! The delivery of announcements: one task a webhook, so that a dead one holds nobody up. In order,
-//! and at least once: what was sent is noted after it was sent, so a crash between the two sends it
-//! again. Runs only where the store is written from.
+//! Delivers the outbox: one task per webhook, so that a dead receiver delays no other. In order and at
+//! least once: the result is recorded after sending, so a crash between the two sends a message again.
+//! Runs only in the process that holds the lease.
 use std::{
     convert::Infallible,
     sync::Arc,
@@ -24,12 +24,12 @@ use crate::{
     store::{HookState, OutboxRow, Sent, Store, View},
 };
 
-/// Rows of the outbox that are read at once.
+/// Outbox rows of one page.
 const PAGE_ROWS: u32 = 64;
-/// How long a message that is on its way when the mirror stops may take.
+/// How long a shutdown waits for the answer to a message in flight.
 const LAST_MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How patient the delivery is.
+/// Waits and limits of the delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// Ceiling of the wait after the first failure; it doubles with each further one.
@@ -38,9 +38,9 @@ pub struct Pace {
     pub cap: Duration,
     /// Attempts after which a message becomes a dead letter.
     pub attempts: u32,
-    /// How often the outbox is looked at when nothing tells of news.
+    /// How often the outbox is read when the store's revision does not change.
     pub idle: Duration,
-    /// Shortest time between two looks, however much news there is.
+    /// Shortest time between two reads, however often the revision changes.
     pub gather: Duration,
 }
 
@@ -57,7 +57,7 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// The wait after `attempts` failures in a row: full jitter under a doubling ceiling.
+    /// Wait after `attempts` failures in a row: full jitter under a doubling ceiling.
     fn wait(&self, attempts: u32, rng: &mut impl Rng) -> Duration {
         let doubled = 1u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
         let ceiling = self.first.checked_mul(doubled).unwrap_or(self.cap).min(self.cap);
@@ -65,20 +65,20 @@ impl Pace {
     }
 }
 
-/// Whom announcements are delivered to, and how.
+/// The receivers of announcements, and how to deliver.
 #[derive(Clone, Debug, Default)]
 pub struct Delivery {
     /// The webhooks.
     pub hooks: Vec<Arc<Hook>>,
     /// The operator's names for addresses.
     pub names: Arc<AddressNames>,
-    /// How patient it is.
+    /// Waits and limits.
     pub pace: Pace,
 }
 
-/// Delivers what is in the outbox of `store` until `stop` says so or its sender is gone. A webhook
-/// that the store does not know yet is told what happens behind `since_slot`, the newest finalised
-/// slot at the start of the mirror. `news` changes when the store does.
+/// Delivers the outbox of `store` until `stop` is true or its sender is gone. A new webhook gets only
+/// announcements after `since_slot`, the newest finalised slot at the start of the mirror. `news`
+/// changes with the store's revision.
 pub async fn deliver(
     delivery: Delivery,
     store: Arc<dyn Store>,
@@ -87,7 +87,7 @@ pub async fn deliver(
     news: watch::Receiver<u64>,
     stop: watch::Receiver<bool>,
 ) {
-    // Dropped with this future, and every task with it.
+    // Dropping this future drops the set and aborts every task.
     let mut tasks = JoinSet::new();
     for hook in delivery.hooks {
         let client = match send::client(&hook.target) {
@@ -112,7 +112,7 @@ pub async fn deliver(
     while tasks.join_next().await.is_some() {}
 }
 
-/// The delivery is to end.
+/// The delivery must stop.
 struct DeliveryStopped;
 
 struct HookWorker {
@@ -153,7 +153,7 @@ impl HookWorker {
         }
     }
 
-    /// Tells `rows`, the next ones of the outbox.
+    /// Delivers `rows`, the next page of the outbox.
     async fn page(
         &mut self,
         at: &mut HookState,
@@ -180,14 +180,14 @@ impl HookWorker {
                 }
             }
         }
-        // One note for all that this webhook is not told of.
+        // Records skipped rows together, with the number of the last one.
         match passed {
             Some(id) => self.note(at, id, &Sent::Taken).await,
             None => Ok(()),
         }
     }
 
-    /// What is said about `row`; `None` when this webhook does not want to know.
+    /// The message for `row`; [`None`] when this webhook does not want its kind.
     fn message(
         &self,
         row: &OutboxRow,
@@ -201,7 +201,7 @@ impl HookWorker {
         WebhookMessage::new(&fact, &self.hook.target, &self.names, genesis).map(Some)
     }
 
-    /// Tries `row` until it is taken or given up.
+    /// Sends `row` until the receiver accepts it or it becomes a dead letter.
     async fn row(
         &mut self,
         at: &mut HookState,
@@ -209,7 +209,7 @@ impl HookWorker {
         message: &WebhookMessage,
     ) -> Result<(), DeliveryStopped> {
         if at.next_id != row.id {
-            // The attempts noted so far were another row's.
+            // The recorded attempts belong to another row.
             (at.next_id, at.attempts, at.next_at_ms) = (row.id, 0, 0);
         }
         loop {
@@ -243,8 +243,8 @@ impl HookWorker {
         }
     }
 
-    /// Sends once. What is on its way when the mirror stops gets a moment to arrive; if it does
-    /// not, it is sent again after the next start.
+    /// Sends once. A shutdown waits [`LAST_MESSAGE_TIMEOUT`] for the answer; without one, the next start
+    /// sends the message again.
     async fn attempt(&self, message: &WebhookMessage) -> Result<ReceiverAnswer, DeliveryStopped> {
         let last = async {
             self.stopped().await;
@@ -256,10 +256,10 @@ impl HookWorker {
         }
     }
 
-    /// Notes what became of row `id`, in the store and in `at`.
+    /// Records the result of row `id`, in the store and in `at`.
     async fn note(&self, at: &mut HookState, id: u64, sent: &Sent) -> Result<(), DeliveryStopped> {
         let name = &at.name;
-        // Also when the mirror stops: what was sent and not noted is sent twice.
+        // Tries at least once even while stopping: a sent but unrecorded message is sent twice.
         let mut backoff = Backoff::with_cap(self.pace.cap);
         while let Err(error) = self.store.hook_sent(name, id, sent).await {
             warn!(hook = name, id, "what became of an announcement cannot be noted: {error}");
@@ -284,7 +284,7 @@ impl HookWorker {
         Ok(())
     }
 
-    /// Asks the store until it answers.
+    /// Repeats `ask` until the store answers.
     async fn retry_until_ok<T, F>(
         &self,
         ask: impl Fn(Arc<dyn Store>) -> F,
@@ -311,20 +311,21 @@ impl HookWorker {
         }
     }
 
-    /// What is left until `at_ms`. A clock that was set back must not make it longer than any wait.
+    /// Time until `at_ms`, capped at the longest possible wait in case this machine's clock was set back.
     fn left(&self, at_ms: i64) -> Duration {
         let left = u64::try_from(at_ms.saturating_sub(now_ms())).unwrap_or(0);
         Duration::from_millis(left).min(self.pace.cap.max(crate::source::rate_limiter::MAX_PAUSE))
     }
 
-    /// Waits for news.
+    /// Waits for a new revision, or for the idle time.
     async fn idle(&mut self) -> Result<(), DeliveryStopped> {
         self.pause(self.pace.gather).await?;
         let (idle, mut news) = (self.pace.idle, self.news.clone());
         tokio::select! {
             () = self.stopped() => Err(DeliveryStopped),
             changed = news.changed() => {
-                // Seen; and nobody tells any more once the sender is gone.
+                // Keeps the clone, which has seen this change. Without a sender, only the idle time is
+                // left.
                 self.news = news;
                 if changed.is_err() { self.pause(idle).await } else { Ok(()) }
             }
@@ -344,7 +345,7 @@ impl HookWorker {
 
     async fn stopped(&self) {
         let mut stop = self.stop.clone();
-        // An error means that the mirror is gone, which is a request to stop as well.
+        // An error means that the sender is gone, which also means stop.
         let _ = stop.wait_for(|stop| *stop).await;
     }
 }
@@ -354,7 +355,7 @@ fn now_ms() -> i64 {
     in_ms(Duration::ZERO)
 }
 
-/// The same, `wait` from now.
+/// Milliseconds since 1970, `wait` from now.
 fn in_ms(wait: Duration) -> i64 {
     let then =
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_add(wait);

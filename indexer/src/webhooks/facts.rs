@@ -1,5 +1,5 @@
-//! What the mirror adds to an announcement: the proposal's number and multisig, what it does, and
-//! who ended it. Events say only what changed.
+//! Completes announcements from the mirror: the proposal's number, multisig and action, and whether a
+//! cancellation was a veto. Events carry only the change itself.
 use std::collections::BTreeMap;
 
 use solana_pubkey::Pubkey;
@@ -14,28 +14,28 @@ use crate::store::{
 /// The operator's names for addresses.
 pub type AddressNames = BTreeMap<Pubkey, String>;
 
-/// An announcement with all that is known about it.
+/// An announcement completed from the mirror.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
-    /// What happened; a veto is told from other ways to cancel.
+    /// Its kind; a cancellation by the guardian is [`AnnouncementKind::Vetoed`].
     pub kind: AnnouncementKind,
-    /// The same for every indexer that reads the same chain, in hex.
+    /// The announcement's id in hex, the same for every indexer of one chain.
     pub id: String,
     /// Slot in which it happened.
     pub slot: u64,
-    /// Chain time of that, seconds since 1970, where it is known.
+    /// Chain time of that slot, seconds since 1970, where known.
     pub chain_time: Option<i64>,
-    /// The rest.
+    /// Further fields.
     pub detail: Detail,
-    /// Version that the proposal leads to, also where [`Detail::version`] is another one.
+    /// Version after the proposed upgrade; [`Detail::version`] can be another one after a rollback.
     to_version: Option<u16>,
 }
 
 impl Fact {
-    /// Reads `row` and completes it from `view`.
+    /// Parses `row` and completes it from `view`.
     ///
     /// # Errors
-    /// What is wrong with the row, as a sentence; it can never be sent.
+    /// What is wrong with the row, as a sentence. Such a row can never be sent.
     pub fn new(row: &OutboxRow, view: &View) -> Result<Self, String> {
         let said = &row.announcement;
         let wrong = |what: String| {
@@ -60,7 +60,7 @@ impl Fact {
         Ok(fact)
     }
 
-    /// A test, sent by hand at `now`, seconds since 1970.
+    /// A test message; `now` makes its id unique.
     #[must_use]
     pub fn test(now: i64) -> Self {
         Self {
@@ -87,7 +87,7 @@ impl Fact {
             if d.version.is_none() && self.kind != AnnouncementKind::RolledBack {
                 d.version = self.to_version;
             }
-            self.tell_a_veto(p.status, p.proposer, &p.ballot);
+            self.detect_veto(p.status, p.proposer, &p.ballot);
         } else if let Some(row) = find(&view.governance, &proposal) {
             let (p, d) = (&row.account, &mut self.detail);
             d.id = Some(p.terms.id);
@@ -97,13 +97,13 @@ impl Fact {
             if let Action::TransferAuthority(t) = &p.terms.action {
                 d.new_authority = Some(t.new_authority.to_string());
             }
-            self.tell_a_veto(p.status, p.proposer, &p.ballot);
+            self.detect_veto(p.status, p.proposer, &p.ballot);
         }
     }
 
-    /// Whoever cancels is either the proposer before any vote, or a voter whose wish is on the
-    /// ballot, or the guardian.
-    fn tell_a_veto(&mut self, status: ProposalStatus, proposer: Pubkey, ballot: &Ballot) {
+    /// Three parties can cancel: the proposer before any vote, voters (recorded on the ballot), and the
+    /// guardian. The event does not say which; neither of the first two means a veto.
+    fn detect_veto(&mut self, status: ProposalStatus, proposer: Pubkey, ballot: &Ballot) {
         if self.kind != AnnouncementKind::Cancelled || status != ProposalStatus::Cancelled {
             return;
         }
@@ -116,7 +116,7 @@ impl Fact {
         }
     }
 
-    /// The value of `field` for a text.
+    /// The value of `field` for a template.
     #[must_use]
     pub fn value(&self, field: Field, names: &AddressNames) -> Option<String> {
         let d = &self.detail;
@@ -162,7 +162,7 @@ fn find<'a, T>(rows: &'a [Row<T>], key: &Pubkey) -> Option<&'a Row<T>> {
     rows.iter().find(|row| row.pubkey == *key)
 }
 
-/// The operator's name for `key`, else the whole address: a part of one can be imitated.
+/// The operator's name for `key`, else the whole address: a shortened one can be imitated.
 fn named(key: &str, names: &AddressNames) -> String {
     let known = key.parse().ok().and_then(|k: Pubkey| names.get(&k));
     known.cloned().unwrap_or_else(|| key.to_owned())

@@ -1,6 +1,5 @@
-//! One webhook as its settings describe it, checked: where it is, what it is told and in which
-//! words. Its address may hold an access key, as channels hand them out, so it is never shown
-//! whole.
+//! The checked settings of one webhook: address, kinds, format, templates. Its address may hold an access
+//! key, as Discord and Slack put it there, so it is never shown whole.
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -15,15 +14,15 @@ use crate::{ops::redact::shown, store::announcement::AnnouncementKind};
 /// Longest name.
 const MAX_NAME_LEN: usize = 32;
 
-/// The shape of a body.
+/// Format of the message body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WebhookFormat {
     /// Every field, for programs.
     #[default]
     Json,
-    /// What Discord's incoming webhooks take.
+    /// For Discord's incoming webhooks.
     Discord,
-    /// What Slack's incoming webhooks take, and those of others that copied them.
+    /// For Slack's incoming webhooks and compatible ones.
     Slack,
 }
 
@@ -48,18 +47,18 @@ impl WebhookFormat {
     }
 }
 
-/// What the settings say about one webhook, as written.
+/// The unchecked settings of one webhook.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Spec {
-    /// Its name: what the store's cursor hangs on.
+    /// Its name. The store keeps the webhook's position under it, so a renamed webhook starts anew.
     pub name: String,
-    /// Where it is.
+    /// Its address.
     pub url: String,
-    /// What it is told; everything without.
+    /// The kinds it wants; [`None`] for all.
     pub kinds: Option<Vec<String>>,
-    /// The shape of its bodies; JSON without.
+    /// Body format; [`None`] for JSON.
     pub format: Option<String>,
-    /// Texts by kind; the others have their default.
+    /// Templates by kind; other kinds use their default.
     pub templates: BTreeMap<String, String>,
 }
 
@@ -69,12 +68,12 @@ impl fmt::Debug for Spec {
     }
 }
 
-/// A webhook whose settings are right, without its secret.
+/// A webhook with checked settings, without its secret.
 #[derive(Clone)]
 pub struct Target {
     /// Its name.
     pub name: String,
-    /// The shape of its bodies.
+    /// Body format.
     pub format: WebhookFormat,
     url: Url,
     kinds: BTreeSet<AnnouncementKind>,
@@ -123,28 +122,28 @@ impl Target {
         Ok(Self { name, format, url, kinds, templates })
     }
 
-    /// Whether it is told of `kind`.
+    /// Whether it wants `kind`.
     #[must_use]
     pub fn wants(&self, kind: AnnouncementKind) -> bool {
         self.kinds.contains(&kind)
     }
 
-    /// What it is told of.
+    /// The kinds it wants, without [`AnnouncementKind::Test`].
     pub fn kinds(&self) -> impl Iterator<Item = AnnouncementKind> + '_ {
         self.kinds.iter().copied().filter(|kind| *kind != AnnouncementKind::Test)
     }
 
-    /// The text for `kind`.
+    /// The template for `kind`.
     ///
     /// # Errors
-    /// Never for the kinds of this program: their default texts are tested.
+    /// Never: a test parses every default text.
     pub(super) fn template(&self, kind: AnnouncementKind) -> Result<Template, String> {
         self.templates
             .get(&kind)
             .map_or_else(|| Template::parse(kind.default_text()), |t| Ok(t.clone()))
     }
 
-    /// Where it is, without what may be an access key.
+    /// Scheme and host, without parts that may be an access key.
     #[must_use]
     pub fn shown(&self) -> String {
         shown(self.url.as_str())
@@ -154,7 +153,7 @@ impl Target {
         &self.url
     }
 
-    /// Whether it is on this machine, where no encryption is needed.
+    /// Whether it is on this machine, where plain HTTP is allowed.
     pub(super) fn is_local(&self) -> bool {
         is_local(&self.url)
     }
@@ -166,7 +165,7 @@ impl Target {
     }
 }
 
-/// A webhook that can be sent to.
+/// A webhook with its secret.
 #[derive(Debug)]
 pub struct Hook {
     /// Its settings.
@@ -198,7 +197,7 @@ fn kind(name: &str) -> Result<AnnouncementKind, String> {
 }
 
 fn url(text: &str) -> Result<Url, String> {
-    // What is wrong with an address is told without the address.
+    // The parser's error does not quote the address, which may hold a key.
     let url = Url::parse(text).map_err(|e| format!("has a url that cannot be read: {e}"))?;
     if url.host_str().is_none_or(str::is_empty) {
         return Err("has a url without a host".to_owned());
@@ -213,7 +212,7 @@ fn url(text: &str) -> Result<Url, String> {
             "is at {}, where anyone on the way could read what is sent. Use https",
             shown(text)
         )),
-        // What stands there may be a key.
+        // Does not quote the scheme: without `://` it may be a key.
         _ => Err("has a url that does not start with https:".to_owned()),
     }
 }
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn only_this_machine_is_spoken_to_without_encryption() {
+    fn plain_http_is_allowed_only_to_this_machine() {
         for url in
             ["https://a.example/x", "http://127.0.0.1:1/x", "http://[::1]/", "http://localhost/"]
         {
@@ -256,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_named_with_the_webhook_it_is_in() {
+    fn errors_name_the_webhook() {
         let kinds = |names: &[&str]| Spec {
             kinds: Some(names.iter().map(|n| (*n).to_owned()).collect()),
             ..spec("https://a.example")
@@ -283,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_and_a_secret_are_not_shown() {
+    fn debug_shows_neither_address_nor_secret() {
         let target = Target::new(&spec("https://hooks.example/services/k3y")).unwrap();
         let secret =
             Secret::new(zeroize::Zeroizing::new(b"s3cret-s3cret-s3cret".to_vec())).unwrap();

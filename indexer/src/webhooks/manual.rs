@@ -1,4 +1,4 @@
-//! What an operator sends by hand: a test, and what a webhook would not take before.
+//! Messages that an operator sends by command: tests and dead letters.
 use std::{sync::Arc, time::SystemTime};
 
 use super::{
@@ -9,21 +9,21 @@ use super::{
 };
 use crate::store::{DeadLetter, Store};
 
-/// Sends one signed test to `hook`, whatever kinds it wants; the status of the answer.
+/// Sends one signed test to `hook`, whatever kinds it wants; returns the HTTP status.
 ///
 /// # Errors
-/// Why it was not taken, as a sentence.
+/// Why the receiver did not accept it, as a sentence.
 pub async fn test(hook: &Hook, names: &AddressNames) -> Result<u16, String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let fact = Fact::test(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
     hand_over(hook, &WebhookMessage::new(&fact, &hook.target, names, None)?).await
 }
 
-/// Sends `letter` to `hook` once more, and takes it off the list when it is taken; the status of
-/// the answer.
+/// Sends `letter` to `hook` once more and deletes it when the receiver accepts it; returns the HTTP
+/// status.
 ///
 /// # Errors
-/// Why it was not taken, or could not be taken off the list, as a sentence.
+/// Why the receiver did not accept it, or why it could not be deleted, as a sentence.
 pub async fn retry(
     store: &Arc<dyn Store>,
     hook: &Hook,
@@ -35,7 +35,7 @@ pub async fn retry(
     let fact = Fact::new(&letter.row, &view)?;
     let message = WebhookMessage::new(&fact, &hook.target, names, genesis.as_ref())?;
     let status = hand_over(hook, &message).await?;
-    // Whether it still was there does not matter: it is gone now.
+    // The result is ignored: another process may have deleted it already.
     store.forget_dead(&letter.hook, letter.row.id).await.map_err(|e| e.to_string())?;
     Ok(status)
 }

@@ -1,4 +1,4 @@
-//! The body of a message, in the shape that its receiver takes. Pure.
+//! The body of a message, in its receiver's format. Pure.
 use serde_json::{Value, json};
 
 use super::{
@@ -7,22 +7,22 @@ use super::{
 };
 use crate::store::announcement::AnnouncementKind;
 
-/// What is sent.
+/// A message to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookMessage {
-    /// What it says.
+    /// Kind of the announcement.
     pub kind: AnnouncementKind,
-    /// The fact's id in hex: the same at every attempt, so that a receiver can tell a repetition.
+    /// The announcement's id in hex: the same for every attempt, so that a receiver can deduplicate.
     pub id: String,
     /// The body.
     pub body: Vec<u8>,
 }
 
 impl WebhookMessage {
-    /// `fact` for `target`, about the cluster with this genesis hash.
+    /// The message about `fact` for `target`, on the cluster with this genesis hash.
     ///
     /// # Errors
-    /// Never with templates of this program, see [`Target`].
+    /// Never for default templates, see [`Target`].
     pub fn new(
         fact: &Fact,
         target: &Target,
@@ -32,7 +32,7 @@ impl WebhookMessage {
         let text = target.template(fact.kind)?.fill(|field| fact.value(field, names));
         let body = match target.format {
             WebhookFormat::Json => full(fact, &text, genesis_hash),
-            // Nobody is mentioned, whatever the text says.
+            // Discord must not resolve mentions, whatever the text contains.
             WebhookFormat::Discord => json!({"content": text, "allowed_mentions": {"parse": []}}),
             WebhookFormat::Slack => json!({"text": text}),
         };

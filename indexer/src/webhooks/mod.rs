@@ -1,5 +1,5 @@
-//! Announcements to the world outside: finalised facts, told to webhooks in order and at least
-//! once. Nothing here reads the chain, and nothing it waits for holds the mirror up.
+//! Delivers announcements of finalised facts to webhooks, in order and at least once. Reads only the
+//! store, never the chain, and never blocks the mirror.
 mod deliver;
 mod facts;
 mod hook;
@@ -27,9 +27,9 @@ pub use message::WebhookMessage;
 pub use send::{EVENT, ID, SIGNATURE, TIMESTAMP};
 pub use sign::Secret;
 
-/// Announces what `run` writes into `store` until `stop` says so or its sender is gone: watches
-/// what falls due, and delivers. Starts once `health` knows the newest finalised slot. `news`
-/// changes when the store does.
+/// Runs delivery and the detection of due announcements for `run`, until `stop` is true or its sender
+/// is gone. Starts once `health` knows the newest finalised slot. `news` changes with the store's
+/// revision.
 pub async fn run_webhooks(
     delivery: Delivery,
     (store, run): (Arc<dyn Store>, Run),

@@ -1,6 +1,6 @@
-//! What is announced without an event of its own: a timelock that is over, and an approval that was
-//! lost. Both are read from the finalised part of the mirror, with a clock that is final as well,
-//! and have an id of their own, so that each is told once ever.
+//! Announcements without an event: a timelock has ended, an approval was lost. Both are derived from the
+//! finalised part of the mirror with a finalised clock, and have a derived id, so that each is announced
+//! only once.
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -20,19 +20,19 @@ use crate::{
     },
 };
 
-/// How often the mirror is looked at.
+/// How often the mirror is checked.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// Rows of the outbox that are read at once.
+/// Outbox rows of one page.
 const PAGE_ROWS: u32 = 256;
 
-/// Until when a pause of `multisig` stops the execution of `proposal`, seconds since 1970: 0
-/// without one. What a multisig decides about itself is not paused.
+/// End of the pause that stops the execution of `proposal`, seconds since 1970; 0 without one. A pause
+/// does not stop proposals about the multisig itself.
 #[must_use]
 pub fn paused_until(proposal: &impl Votable, multisig: &MultisigConfig) -> i64 {
     if proposal.program().is_some() { multisig.paused_until } else { 0 }
 }
 
-/// Whether the chain would let a member execute `proposal` of `multisig` at `unix` and `slot`.
+/// Whether the program would accept the execution of `proposal` at `unix` and `slot`.
 #[must_use]
 pub fn can_be_executed(
     proposal: &impl Votable,
@@ -45,7 +45,7 @@ pub fn can_be_executed(
         && proposal.require_executable(multisig, unix, slot).is_ok()
 }
 
-/// A moment of the chain.
+/// A reading of the chain's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
     /// A slot that the chain had reached.
@@ -54,10 +54,10 @@ pub struct Moment {
     pub unix: i64,
 }
 
-/// The newest approval that was announced of each proposal: the slot of the vote, and its eta.
+/// The newest announced approval of each proposal: slot of the vote, and its eta.
 pub type Approvals = BTreeMap<Pubkey, (u64, i64)>;
 
-/// Adds what `rows` of the outbox say to `approvals`.
+/// Adds the approvals in `rows` of the outbox to `approvals`.
 pub fn learn(approvals: &mut Approvals, rows: &[OutboxRow]) {
     for said in rows.iter().map(|row| &row.announcement) {
         let eta = || serde_json::from_str::<Detail>(&said.detail).ok()?.eta;
@@ -69,24 +69,23 @@ pub fn learn(approvals: &mut Approvals, rows: &[OutboxRow]) {
     }
 }
 
-/// What there is to announce at `now`, a moment that is final, where `view` lacks nothing up to
-/// slot
-/// `upto`, which is final as well.
+/// The announcements due at `now`. `view` must be complete up to slot `upto`; both `now` and `upto` must
+/// be final.
 #[must_use]
 pub fn due(view: &View, approvals: &Approvals, now: Moment, upto: u64) -> Vec<Announcement> {
-    let upgrades = view.proposals.iter().filter_map(|row| one(view, approvals, row, now, upto));
-    let changes = view.governance.iter().filter_map(|row| one(view, approvals, row, now, upto));
+    let upgrades = view.proposals.iter().filter_map(|row| due_for(view, approvals, row, now, upto));
+    let changes = view.governance.iter().filter_map(|row| due_for(view, approvals, row, now, upto));
     upgrades.chain(changes).collect()
 }
 
-fn one<T: Votable>(
+fn due_for<T: Votable>(
     view: &View,
     approvals: &Approvals,
     row: &Row<T>,
     now: Moment,
     upto: u64,
 ) -> Option<Announcement> {
-    // What may still be undone is no fact, and neither is a moment behind what is known.
+    // Skips rows that a reorg may still undo, and clocks later than the complete part of the view.
     if row.closed_slot.is_some() || row.slot > upto || now.slot > upto {
         return None;
     }
@@ -94,12 +93,12 @@ fn one<T: Votable>(
     let (kind, eta) = match stage.status {
         ProposalStatus::Timelocked => {
             let multisig = view.multisigs.iter().find(|m| m.pubkey == proposal.multisig())?;
-            // A pause that was lifted in a slot which is not final may still be on.
+            // The multisig must be final too: lifting a pause may still be undone.
             let ready = multisig.slot <= upto
                 && can_be_executed(proposal, &multisig.account, now.unix, now.slot);
             ready.then_some((AnnouncementKind::Ready, stage.eta))?
         }
-        // A row that is older than the approval says nothing about it.
+        // A row older than the approval does not show that the approval was lost.
         ProposalStatus::Active => {
             let (voted, eta) = approvals.get(&row.pubkey)?;
             (row.slot >= *voted).then_some((AnnouncementKind::ApprovalLost, *eta))?
@@ -123,16 +122,16 @@ fn one<T: Votable>(
     })
 }
 
-/// Watches the mirror that `run` writes, and puts into the outbox what falls due, until `stop` says
-/// so, its sender is gone, or another run has taken the store over.
+/// Puts due announcements into the outbox until `stop` is true, its sender is gone, or another run has
+/// taken the store over.
 pub async fn watch(
     store: Arc<dyn Store>,
     run: Run,
     health: watch::Receiver<Health>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut watching = Watching::new(store, run);
-    let mut told = None;
+    let mut watcher = DueWatcher::new(store, run);
+    let mut last_error = None;
     loop {
         let (live, seen) = {
             let health = health.borrow();
@@ -141,14 +140,14 @@ pub async fn watch(
                 health.chain_time.map(|unix| Moment { slot: health.slot, unix }),
             )
         };
-        match watching.look(seen.filter(|_| live)).await {
-            Ok(()) => told = None,
+        match watcher.check(seen.filter(|_| live)).await {
+            Ok(()) => last_error = None,
             Err(StoreError::Fenced { .. }) => return,
             Err(error) => {
                 let text = error.to_string();
-                if told.as_ref() != Some(&text) {
+                if last_error.as_ref() != Some(&text) {
                     warn!("what falls due cannot be announced: {text}");
-                    told = Some(text);
+                    last_error = Some(text);
                 }
             }
         }
@@ -159,24 +158,24 @@ pub async fn watch(
     }
 }
 
-/// What has been seen so far.
-struct Watching {
+/// The state between two checks.
+struct DueWatcher {
     store: Arc<dyn Store>,
     run: Run,
-    /// A moment that is not final yet.
+    /// A clock reading whose slot is not final yet.
     pending: Option<Moment>,
-    /// The newest one that is.
+    /// The newest final clock reading.
     now: Option<Moment>,
     approvals: Approvals,
-    /// The newest row of the outbox that was read.
+    /// The newest outbox row that was read.
     read: u64,
-    /// What the last look saw: the store's revision, the slot without gaps, the moment.
-    looked: Option<(u64, u64, Moment)>,
-    /// What is in the outbox already.
-    told: BTreeSet<[u8; 32]>,
+    /// Input of the last check: the store's revision, the complete slot, the clock.
+    last_check: Option<(u64, u64, Moment)>,
+    /// Ids of announcements that are in the outbox already.
+    announced: BTreeSet<[u8; 32]>,
 }
 
-impl Watching {
+impl DueWatcher {
     fn new(store: Arc<dyn Store>, run: Run) -> Self {
         Self {
             store,
@@ -185,13 +184,13 @@ impl Watching {
             now: None,
             approvals: Approvals::new(),
             read: 0,
-            looked: None,
-            told: BTreeSet::new(),
+            last_check: None,
+            announced: BTreeSet::new(),
         }
     }
 
-    /// Looks once; `seen` is the chain's newest moment, if the mirror is live.
-    async fn look(&mut self, seen: Option<Moment>) -> Result<()> {
+    /// Checks once; `seen` is the newest clock reading, if the mirror is live.
+    async fn check(&mut self, seen: Option<Moment>) -> Result<()> {
         let state = self.store.state().await?;
         let upto = state.frontier_slot.min(state.root_slot);
         self.pending = self.pending.or(seen);
@@ -199,19 +198,19 @@ impl Watching {
             (self.now, self.pending) = (Some(moment), seen);
         }
         let Some(now) = self.now else { return Ok(()) };
-        let look = (state.rev, upto, now);
-        if self.looked == Some(look) {
+        let check = (state.rev, upto, now);
+        if self.last_check == Some(check) {
             return Ok(());
         }
         self.read_outbox().await?;
         let view = self.store.view().await?;
         for said in due(&view, &self.approvals, now, upto) {
-            if !self.told.contains(&said.event_id) {
+            if !self.announced.contains(&said.event_id) {
                 self.store.enqueue(&self.run, &said).await?;
-                self.told.insert(said.event_id);
+                self.announced.insert(said.event_id);
             }
         }
-        self.looked = Some(look);
+        self.last_check = Some(check);
         Ok(())
     }
 

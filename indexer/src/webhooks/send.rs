@@ -1,5 +1,5 @@
-//! One attempt to hand a message over. Follows no redirect, reads no more of an answer than it
-//! shows, and repeats neither the address nor the secret in what it says.
+//! One attempt to send a message. Follows no redirects, reads only the part of an answer that it shows,
+//! and never shows the address or the secret.
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::{Client, Response, StatusCode, header, redirect::Policy};
@@ -10,40 +10,40 @@ use super::{
 };
 use crate::{ops::redact::scrubbed, source::rate_limiter::retry_after};
 
-/// Longest wait for a connection.
+/// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest wait for an answer and for what is read of it.
+/// How long the whole request may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
-/// Most bytes that are read of an answer.
+/// Most bytes read of an answer.
 const MAX_ANSWER_BYTES: usize = 2_048;
 
 /// The header with the kind.
 pub const EVENT: &str = "X-Control-Room-Event";
-/// The header with the fact's id.
+/// The header with the announcement's id.
 pub const ID: &str = "X-Control-Room-Id";
 /// The header with the time of sending, seconds since 1970 by this machine's clock.
 pub const TIMESTAMP: &str = "X-Control-Room-Timestamp";
 /// The header with the signature over timestamp and body.
 pub const SIGNATURE: &str = "X-Control-Room-Signature";
 
-/// What an attempt ended with.
+/// The result of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReceiverAnswer {
-    /// The receiver has it.
+    /// The receiver accepted it.
     Taken {
-        /// Its status.
+        /// HTTP status.
         status: u16,
     },
-    /// It may take it later.
+    /// A later attempt may succeed.
     Again {
-        /// Why not now, as a sentence.
+        /// The error, as a sentence.
         error: String,
-        /// The wait it asked for.
+        /// The receiver's `Retry-After`.
         wait: Option<Duration>,
     },
-    /// It never will.
+    /// No attempt will succeed.
     Refused {
-        /// Why, as a sentence.
+        /// The error, as a sentence.
         error: String,
     },
 }
@@ -51,7 +51,7 @@ pub enum ReceiverAnswer {
 /// A client for `target`.
 ///
 /// # Errors
-/// The system's words, as a sentence.
+/// The system's error, as a sentence.
 pub fn client(target: &Target) -> Result<Client, String> {
     let mut builder = Client::builder()
         .user_agent(concat!("control-room/", env!("CARGO_PKG_VERSION")))
@@ -59,12 +59,12 @@ pub fn client(target: &Target) -> Result<Client, String> {
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(ANSWER_TIMEOUT)
         .https_only(!target.is_local())
-        // A small answer must not unfold into a large one.
+        // No decompression: a small answer must not expand into a large one.
         .no_gzip()
         .no_brotli()
         .no_deflate()
         .no_zstd()
-        // Messages are rare; a connection that was kept has mostly been dropped by the other side.
+        // Messages are rare; an idle pooled connection is usually closed by the receiver.
         .pool_max_idle_per_host(0);
     if target.is_local() {
         builder = builder.no_proxy();
@@ -130,7 +130,7 @@ async fn classify_response(hook: &Hook, response: Response, now: SystemTime) -> 
     }
 }
 
-/// The first bytes of an answer, as far as they come.
+/// The first bytes of an answer, as far as they arrive.
 async fn beginning(mut response: Response) -> String {
     let mut bytes = vec![];
     while let Ok(Some(chunk)) = response.chunk().await {
@@ -142,15 +142,15 @@ async fn beginning(mut response: Response) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A sentence about `hook`, and what it or the system said, without address and secret.
+/// A sentence about `hook` with `detail` from the receiver or the system, without address and secret.
 fn sentence(hook: &Hook, what: &str, detail: &str) -> String {
     let target = &hook.target;
-    let detail = scrubbed(&hook.secret.hidden_in(detail.trim()), target.url().as_str());
+    let detail = scrubbed(&hook.secret.redact(detail.trim()), target.url().as_str());
     let end = if detail.is_empty() { String::new() } else { format!(": {detail}") };
     format!("The webhook {} at {} {what}{end}.", target.name, target.shown())
 }
 
-/// An error's causes: its own text only says that a request failed.
+/// The causes of `error`: reqwest's own text only says that a request failed.
 fn causes(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = String::new();

@@ -1,5 +1,4 @@
-//! The secret of a webhook, and the signature that lets a receiver know who sent a message and
-//! when.
+//! The secret of a webhook, and the signature that proves sender and time of a message.
 use std::{
     fmt, fs,
     io::{self, Read as _},
@@ -12,10 +11,10 @@ use zeroize::Zeroizing;
 
 /// Fewest bytes of a secret.
 const MIN_SECRET_LEN: usize = 16;
-/// Most bytes of a secret and of the file around it.
+/// Most bytes of a secret, and of its file.
 const MAX_SECRET_LEN: usize = 4_096;
 
-/// What sender and receiver share. Zeroed when dropped, and never shown.
+/// The key that sender and receiver share. Zeroed when dropped, never shown.
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl fmt::Debug for Secret {
@@ -25,10 +24,10 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// The secret `bytes`, without space around them.
+    /// The secret `bytes`, trimmed.
     ///
     /// # Errors
-    /// The rest of a sentence that names where it came from, and never quotes it.
+    /// The rest of a sentence that names its origin; never quotes the secret.
     pub fn new(bytes: Zeroizing<Vec<u8>>) -> Result<Self, String> {
         let kept = bytes.trim_ascii();
         match kept.len() {
@@ -46,14 +45,14 @@ impl Secret {
     /// As [`Self::new`], and when the file cannot be read or others can read it.
     pub fn read(path: &Path) -> Result<Self, String> {
         let failed = |e: io::Error| format!("cannot be read: {e}");
-        // Asked before it is opened: opening a pipe would wait for its writer.
+        // Checked before opening: opening a pipe would block until it has a writer.
         if !fs::metadata(path).map_err(failed)?.is_file() {
             return Err("is not a file".to_owned());
         }
         let file = fs::File::open(path).map_err(failed)?;
         refuse_open_permissions(&file.metadata().map_err(failed)?)?;
-        // Room for all of it at once, so that no part stays behind in memory that was given back;
-        // one byte more than allowed, so that a file that is too long shows.
+        // Full capacity at once: a growing vector would leave unzeroed copies behind. One byte more
+        // than allowed, to detect a file that is too long.
         let most = MAX_SECRET_LEN.saturating_add(1);
         let mut bytes = Zeroizing::new(Vec::with_capacity(most));
         file.take(u64::try_from(most).unwrap_or(u64::MAX))
@@ -65,22 +64,22 @@ impl Secret {
     /// The secret in the environment variable `name`.
     ///
     /// # Errors
-    /// As [`Self::new`], and when there is none.
+    /// As [`Self::new`], and when the variable is not set.
     pub fn from_env(name: &str) -> Result<Self, String> {
         let value = std::env::var_os(name).ok_or("is not set")?;
         Self::new(Zeroizing::new(value.into_encoded_bytes()))
     }
 
-    /// `text` of a stranger, should it repeat the secret, without it.
-    pub(super) fn hidden_in(&self, text: &str) -> String {
+    /// `text` with the secret replaced, for foreign text that may repeat it.
+    pub(super) fn redact(&self, text: &str) -> String {
         std::str::from_utf8(&self.0).map_or_else(|_| text.to_owned(), |s| text.replace(s, "…"))
     }
 
-    /// The header `X-Control-Room-Signature`: `v1=` and the hex HMAC-SHA256 over the timestamp as
-    /// it stands in its header, a dot, and the body.
+    /// The value of `X-Control-Room-Signature`: `v1=` and the hex HMAC-SHA256 over the timestamp header's
+    /// value, a dot, and the body.
     #[must_use]
     pub fn sign(&self, timestamp: &str, body: &[u8]) -> String {
-        // HMAC takes keys of every length.
+        // Cannot fail: HMAC accepts keys of any length.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return String::new() };
         mac.update(timestamp.as_bytes());
         mac.update(b".");
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_the_one_that_rfc_2104_gives() {
+    fn the_signature_matches_an_independent_hmac() {
         // python3 -c 'import hmac; print(hmac.new(b"0123456789abcdef", b"1700000000.{}",
         // "sha256").hexdigest())'
         let said = secret(" 0123456789abcdef\n").unwrap().sign("1700000000", b"{}");

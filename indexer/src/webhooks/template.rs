@@ -1,13 +1,12 @@
-//! Message templates: text with fields in braces. A mistake is found when the template is read,
-//! never when a message is due. What is put into a field can neither mention people nor format
-//! text.
+//! Message templates: text with fields in braces. Mistakes are found when the configuration is loaded,
+//! not when a message is due. Field values can neither mention people nor format text.
 use std::fmt::Write as _;
 
 /// Longest template, characters.
 const MAX_TEMPLATE_LEN: usize = 1_000;
 /// Longest value of one field, characters.
 const MAX_VALUE_LEN: usize = 160;
-/// Longest message, characters: what the strictest of the known channels takes.
+/// Longest message, characters: below the limit of the strictest known channel (Discord, 2,000).
 const MAX_TEXT_LEN: usize = 1_900;
 
 /// A value that a template can name.
@@ -23,13 +22,13 @@ pub enum Field {
     Id,
     /// Earliest execution, or the end of a pause, as a date in UTC.
     Eta,
-    /// Version after the upgrade; after a rollback, the one that runs again.
+    /// Version after the upgrade, or the restored version after a rollback.
     Version,
-    /// Who did it: the operator's name, else the address.
+    /// The signer: the operator's name for it, else the address.
     Actor,
     /// The transaction, in base58.
     Signature,
-    /// Slot of the fact.
+    /// Slot in which it happened.
     Slot,
     /// Address of the multisig.
     Multisig,
@@ -78,15 +77,15 @@ enum TemplatePart {
     Value(Field),
 }
 
-/// A template that was found right.
+/// A valid template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(Vec<TemplatePart>);
 
 impl Template {
-    /// Reads `text`; `{{` and `}}` stand for single braces.
+    /// Parses `text`; `{{` and `}}` stand for single braces.
     ///
     /// # Errors
-    /// What is wrong with it, as the rest of a sentence that names it.
+    /// What is wrong with it, as the rest of a sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() {
             return Err("is empty".to_owned());
@@ -124,7 +123,7 @@ impl Template {
                         place(text, at)
                     ));
                 }
-                // A template may have lines, but nothing else that steers.
+                // Line feeds are allowed, other control characters are not.
                 '\n' => literal.push(c),
                 c if c.is_control() => {
                     return Err(format!("has a control character at {}", place(text, at)));
@@ -138,7 +137,7 @@ impl Template {
         Ok(Self(parts))
     }
 
-    /// The message, with what `value` gives for each field; a dash where it gives nothing.
+    /// The message with the `value` of each field, or a dash where there is none.
     #[must_use]
     pub fn fill(&self, value: impl Fn(Field) -> Option<String>) -> String {
         let mut out = String::new();
@@ -146,7 +145,7 @@ impl Template {
             match part {
                 TemplatePart::Text(text) => out.push_str(text),
                 TemplatePart::Value(field) => match value(*field) {
-                    Some(value) => out.push_str(&tame(&value)),
+                    Some(value) => out.push_str(&sanitize(&value)),
                     None => out.push('-'),
                 },
             }
@@ -167,15 +166,15 @@ fn field(name: &str) -> Result<Field, String> {
             // Writing to a string cannot fail.
             let _ = write!(known, " {{{}}}", f.name());
         }
-        format!("names {{{}}}, which is no field; the fields are{known}", tame(name))
+        format!("names {{{}}}, which is no field; the fields are{known}", sanitize(name))
     })
 }
 
-/// `text` as one value inside a message: nothing that a channel would read as a mention, a link
-/// behind other words or a format, nothing invisible, and not too long.
+/// `text` made safe as a field value: no mentions, no disguised links, no formatting, no invisible
+/// characters, bounded length.
 #[must_use]
-pub fn tame(text: &str) -> String {
-    let tamed: String = text
+pub fn sanitize(text: &str) -> String {
+    let sanitized: String = text
         .chars()
         .map(|c| match c {
             '@' => '＠',
@@ -185,15 +184,15 @@ pub fn tame(text: &str) -> String {
             ']' => ')',
             '`' => '\'',
             '*' | '~' | '|' | '\\' => ' ',
-            c if steers(c) => ' ',
+            c if is_unsafe(c) => ' ',
             c => c,
         })
         .collect();
-    cut(&tamed, MAX_VALUE_LEN)
+    cut(&sanitized, MAX_VALUE_LEN)
 }
 
-/// Characters that steer what shows text, reorder it, or cannot be seen.
-fn steers(c: char) -> bool {
+/// Control characters, and those that reorder text or are invisible.
+fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_named_with_its_place() {
+    fn parse_errors_name_the_position() {
         for (text, said) in [
             ("to {vresion}", "{vresion}"),
             ("to {", "opens a brace at character 4"),
@@ -250,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn no_value_mentions_anyone_or_hides_a_link() {
+    fn values_cannot_mention_or_disguise_links() {
         let t = Template::parse("{name}").unwrap();
         let said = t.fill(|_| {
             Some("@everyone <!channel> <@&1> [safe](https://x) `a` **b**\u{202e}\u{200b}\n".into())
@@ -268,8 +267,8 @@ mod tests {
                 let said = t.fill(|_| Some(value.clone()));
                 prop_assert!(said.chars().count() <= MAX_TEXT_LEN);
             }
-            prop_assert!(tame(&value).chars().count() <= MAX_VALUE_LEN);
-            prop_assert!(!tame(&value).contains('@'));
+            prop_assert!(sanitize(&value).chars().count() <= MAX_VALUE_LEN);
+            prop_assert!(!sanitize(&value).contains('@'));
         }
     }
 }

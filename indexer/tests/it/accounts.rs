@@ -1,4 +1,4 @@
-//! Which write wins, what a snapshot closes, and what is counted.
+//! Order of writes, closes by snapshots, counters.
 use std::sync::Arc;
 
 use indexer::{
@@ -33,7 +33,7 @@ async fn complete(store: &Arc<dyn Store>, slot: u64, present: &[u8]) -> u64 {
     replay::complete(&**store, &RUN, slot, keys(present)).await.unwrap()
 }
 
-/// Counters are what the rows say.
+/// The stored counters equal a recount of the rows.
 async fn counted(store: &Arc<dyn Store>) {
     assert_eq!(store.progress(false).await.unwrap(), store.progress(true).await.unwrap());
 }
@@ -41,7 +41,7 @@ async fn counted(store: &Arc<dyn Store>) {
 use AccountStatus::{Migrated, Pending, Restored, Verified};
 
 on_both_stores! {
-    async fn every_kind_comes_back_as_it_was_on_chain(place) {
+    async fn every_account_type_round_trips(place) {
         let store = place.open().await;
         write(&store, vec![
             update(key(40), 3, 0, bytes(&multisig())),
@@ -67,7 +67,7 @@ on_both_stores! {
         assert_eq!(rows[0].account, record(1, Migrated));
     }
 
-    async fn a_backup_is_mirrored_without_the_bytes_it_keeps(place) {
+    async fn a_backup_is_mirrored_without_its_saved_bytes(place) {
         let store = place.open().await;
         write(&store, vec![update(key(63), 6, 0, bytes(&backup(9)))]).await;
         let row = store.rows(None, 9).await.unwrap().remove(0);
@@ -91,7 +91,7 @@ on_both_stores! {
         counted(&store).await;
     }
 
-    async fn several_states_of_one_account_in_a_batch_end_with_the_newest(place) {
+    async fn the_newest_state_of_an_account_in_a_batch_wins(place) {
         let store = place.open().await;
         let applied = write(&store, vec![
             record_update(1, Verified, 10, 3),
@@ -103,7 +103,7 @@ on_both_stores! {
         counted(&store).await;
     }
 
-    async fn a_later_snapshot_corrects_a_row_that_its_own_slot_could_not(place) {
+    async fn a_later_snapshot_corrects_a_wrong_row(place) {
         let store = place.open().await;
         write(&store, vec![record_update(1, Migrated, 10, 5)]).await;
         write(&store, vec![record_update(1, Verified, 10, 0)]).await;
@@ -112,19 +112,19 @@ on_both_stores! {
         assert_eq!(status_of(&store, 1).await, Some(Verified), "the next snapshot wins");
     }
 
-    async fn an_unchanged_account_is_not_written_again_and_changes_no_revision(place) {
+    async fn an_unchanged_account_changes_no_row_and_no_revision(place) {
         let store = place.open().await;
         let first = write(&store, vec![record_update(1, Migrated, 10, 0)]).await;
         let again = write(&store, vec![record_update(1, Migrated, 20, 0)]).await;
         assert_eq!((again.written, again.unchanged, again.rev), (0, 1, first.rev));
         let told = write(&store, vec![record_update(1, Migrated, 21, 3)]).await;
         assert_eq!((told.written, told.unchanged, told.rev), (0, 1, first.rev));
-        // The order moved with what was told: an older state does not come back.
+        // The unchanged state raised slot and write version, so an older state is refused.
         let old = write(&store, vec![record_update(1, Pending, 21, 2)]).await;
         assert_eq!(old.stale, 1);
     }
 
-    async fn only_a_complete_snapshot_closes_and_nothing_late_resurrects(place) {
+    async fn only_a_complete_snapshot_closes_and_late_states_do_not_reopen(place) {
         let store = place.open().await;
         write(&store, (1..=3).map(|n| record_update(n, Migrated, 10, u64::from(n))).collect()).await;
         write(&store, vec![record_update(4, Migrated, 20, 4)]).await;
@@ -139,10 +139,10 @@ on_both_stores! {
         counted(&store).await;
     }
 
-    async fn an_older_snapshot_that_comes_late_closes_nothing(place) {
+    async fn a_late_older_snapshot_closes_nothing(place) {
         let store = place.open().await;
-        // Made at 4, closed at 5, made again with the same bytes at 8: the snapshot of 9 finds
-        // nothing to write, so only the floor says that the row is newer than 5.
+        // Created at 4, closed at 5, recreated with the same bytes at 8: the snapshot of 9 finds
+        // nothing to write, so only the floor protects the row from the late close of 5.
         write(&store, vec![record_update(1, Migrated, 4, 1)]).await;
         write(&store, vec![record_update(1, Migrated, 9, 0)]).await;
         assert_eq!(complete(&store, 9, &[1]).await, 0);
@@ -152,7 +152,7 @@ on_both_stores! {
         assert_eq!(late.stale, 1, "the floor did not fall");
     }
 
-    async fn an_account_that_is_made_again_lives_again(place) {
+    async fn a_recreated_account_is_live_again(place) {
         let store = place.open().await;
         write(&store, vec![record_update(1, Migrated, 10, 1), record_update(2, Migrated, 10, 2)]).await;
         complete(&store, 20, &[2]).await;
@@ -163,7 +163,7 @@ on_both_stores! {
         assert_eq!(view.moved[&key(60)].migrated, 2);
     }
 
-    async fn a_closed_proposal_stays_readable_with_the_slot_it_was_missed_at(place) {
+    async fn a_closed_proposal_stays_readable_with_its_closing_slot(place) {
         let store = place.open().await;
         write(&store, vec![update(key(60), 5, 1, bytes(&proposal(ProposalStatus::Rejected)))]).await;
         write(&store, vec![update(key(40), 5, 2, bytes(&multisig()))]).await;
@@ -173,10 +173,10 @@ on_both_stores! {
         assert_eq!(view.frontier, 30);
     }
 
-    async fn a_snapshot_closes_nothing_of_which_nobody_has_proved_that_it_is_gone(place) {
+    async fn a_snapshot_closes_nothing_without_proof_of_absence(place) {
         let store = place.open().await;
         write(&store, (1..=5).map(|n| record_update(n, Migrated, 10, 1)).collect()).await;
-        // Newer than the snapshot, so it says nothing about this one.
+        // Newer than the snapshot, which therefore cannot close it.
         write(&store, vec![record_update(6, Migrated, 21, 1)]).await;
         let bad = Quarantined {
             pubkey: key(9), slot: 10, owner: key(77), error: "It is odd.".into(), raw: vec![1],
@@ -197,7 +197,7 @@ on_both_stores! {
         assert_eq!(store.state().await.unwrap().snapshot_slot, 0);
         let late = write(&store, vec![record_update(1, Verified, 19, 1)]).await;
         assert_eq!(late.written, 1, "a snapshot that is not proved sets no floor");
-        // What is proved to be gone and is in the list is there.
+        // An account in both `gone` and the list stays open.
         let done = store.tombstone_missing(&RUN, 20, keys(&[1, 2, 3]), keys(&[3, 4, 5, 9])).await;
         assert_eq!(done.unwrap(), Closing::Closed(2));
         assert_eq!(store.rows(None, 100).await.unwrap().len(), 4);
@@ -206,7 +206,7 @@ on_both_stores! {
         counted(&store).await;
     }
 
-    async fn an_unreadable_account_is_kept_with_its_bytes_until_it_is_readable_or_gone(place) {
+    async fn an_undecodable_account_stays_in_quarantine_until_readable_or_gone(place) {
         let store = place.open().await;
         let bad = |n: u8, slot: u64| Quarantined {
             pubkey: key(n), slot, owner: key(77), error: format!("Account {n} is odd."), raw: vec![n; 5],
@@ -245,7 +245,7 @@ on_both_stores! {
 }
 
 #[test]
-fn a_backup_that_does_not_keep_what_it_says_is_set_aside_with_the_reason() {
+fn a_backup_with_wrong_saved_bytes_is_quarantined() {
     let read = |account: &upgrade_manager::state::AccountBackup| {
         let (pubkey, owner, data) = (key(63), upgrade_manager::ID, bytes(account));
         decode::decode(&owner, decode::Raw { pubkey, owner, slot: 1, write_version: 0, data })

@@ -1,4 +1,4 @@
-//! The audit log: order, hashes, and what cannot be done to it.
+//! The audit log: order, hashes, and detection of changes.
 use anchor_lang::Event;
 use indexer::{AuditEntry, audit::check_chain};
 use solana_signature::Signature;
@@ -36,7 +36,7 @@ fn entry(slot: u64, n: u8, inner_index: u32) -> AuditEntry {
 }
 
 on_both_stores! {
-    async fn rows_are_chained_read_oldest_first_and_paged(place) {
+    async fn rows_are_chained_and_paged_oldest_first(place) {
         let store = place.open().await;
         let expired = ProposalExpired { proposal: key(60), program: key(50) }.data();
         let last = AuditEntry { payload: expired, ..entry(12, 3, 0) };
@@ -56,7 +56,7 @@ on_both_stores! {
         assert_eq!(check_chain(store.as_ref()).await.unwrap(), None);
     }
 
-    async fn appending_again_in_other_portions_gives_the_same_head(place) {
+    async fn appending_in_other_portions_gives_the_same_head(place) {
         let store = place.open().await;
         let all = [entry(10, 1, 0), entry(10, 1, 4), entry(11, 2, 0)];
         store.append_audit(&RUN, all[..2].to_vec(), 10).await.unwrap();
@@ -91,7 +91,7 @@ on_both_stores! {
         place.sql("DELETE FROM audit_log WHERE seq = 3").await.unwrap();
         let fault = check_chain(store.as_ref()).await.unwrap().unwrap();
         assert_eq!((fault.seq, fault.what.contains("missing")), (4, true), "{fault:?}");
-        // Not in the hash, but on the screen.
+        // Not covered by the chain's hash, but displayed.
         place.sql("UPDATE audit_log SET actor = subject WHERE seq = 2").await.unwrap();
         let fault = check_chain(store.as_ref()).await.unwrap().unwrap();
         assert_eq!((fault.seq, fault.what.contains("changed after")), (2, true), "{fault:?}");

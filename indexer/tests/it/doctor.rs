@@ -1,4 +1,4 @@
-//! What `doctor` finds, against scripted nodes and both stores; and what an administrator does.
+//! Findings of `doctor` against scripted nodes and both stores, and the administration commands.
 use indexer::{
     IndexerError, MirrorStore, SourceConfig, StoreError,
     runtime::doctor::{CheckResult, Finding, nodes, sqlite_schema},
@@ -25,7 +25,7 @@ fn endpoint(fake: &FakeSolana) -> Endpoint {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_is_fine_is_called_fine_and_one_of_another_cluster_is_not() {
+async fn a_good_node_passes_and_one_of_another_cluster_fails() {
     let fake = FakeSolana::start().await;
     let genesis = fake.state().genesis;
     let found = nodes(&fake.config(), Some(genesis)).await;
@@ -46,7 +46,7 @@ async fn two_nodes_of_different_clusters_are_noticed_without_a_mirror() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_behind_is_named() {
     let node = FakeSolana::start().await;
-    // So far behind that it stays so, however much later than the other one it is asked.
+    // So far behind that it still is, even if it answers much later than the other node.
     node.state().slot = 10_000;
     let late = node.follower(5_000).await;
     let config = node.config().with_more([endpoint(&late)]);
@@ -58,7 +58,7 @@ async fn a_node_that_is_behind_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_websocket_that_is_not_there_fails_although_calls_are_answered_and_no_key_is_told() {
+async fn an_unreachable_websocket_fails_and_shows_no_key() {
     let fake = FakeSolana::start().await;
     let config = SourceConfig {
         endpoints: vec![Endpoint {
@@ -75,7 +75,7 @@ async fn a_websocket_that_is_not_there_fails_although_calls_are_answered_and_no_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_cannot_tell_orphaned_slots_gets_a_warning() {
+async fn a_node_without_get_blocks_gets_a_warning() {
     let fake = FakeSolana::start().await;
     fake.fail("getBlocks", u32::MAX, What::MISSING);
     let found = nodes(&fake.config(), None).await;
@@ -84,7 +84,7 @@ async fn a_node_that_cannot_tell_orphaned_slots_gets_a_warning() {
 }
 
 #[tokio::test]
-async fn looking_at_a_sqlite_file_neither_makes_nor_changes_it() {
+async fn reading_the_schema_of_a_sqlite_file_changes_nothing() {
     let place = Place::sqlite();
     assert_eq!(sqlite_schema(&place.path()), Ok(None));
     assert!(!place.path().exists());
@@ -94,15 +94,14 @@ async fn looking_at_a_sqlite_file_neither_makes_nor_changes_it() {
     assert!(sqlite_schema(&place.path()).is_err());
 }
 
-/// The address `url` for `role`, who needs no password on the tests' server.
-/// The address of `url` as `role`, whose password is its name.
+/// The address `url` for the user `role`, whose password is its name.
 fn of_role(url: &str, role: &str) -> String {
     let (_, at) = url.rsplit_once('@').unwrap();
     format!("postgres://{role}:{role}@{at}")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_migration_says_from_where_to_where_and_looking_changes_nothing() {
+async fn a_migration_reports_both_schema_numbers() {
     let Some(place) = Place::postgres().await else { return };
     assert_eq!(schema(&place.url()).await.unwrap(), None);
     assert_eq!(schema(&place.url()).await.unwrap(), None, "looking makes nothing");
@@ -114,7 +113,7 @@ async fn a_migration_says_from_where_to_where_and_looking_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_reading_role_reads_the_mirror_and_changes_nothing_whatever_it_sets() {
+async fn the_reader_role_can_only_read_whatever_it_sets() {
     let Some(place) = Place::postgres().await else { return };
     let url = place.url();
     let role = format!("doctors_reader_{}", std::process::id());
@@ -123,7 +122,7 @@ async fn the_reading_role_reads_the_mirror_and_changes_nothing_whatever_it_sets(
     assert!(grant_reader(&url, &role).await.unwrap().created);
     assert!(!grant_reader(&url, &role).await.unwrap().created, "a second time is no error");
 
-    // As the role, also where it lifts its own settings.
+    // Connected as the role, which also tries to override its own settings.
     for sql in [
         "DELETE FROM accounts",
         "UPDATE mirror_state SET rev = 0",
@@ -165,7 +164,7 @@ async fn the_reading_role_reads_the_mirror_and_changes_nothing_whatever_it_sets(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_that_writes_or_whose_name_is_a_statement_is_not_made_a_reader() {
+async fn a_writer_or_a_malformed_name_cannot_become_the_reader_role() {
     let Some(place) = Place::postgres().await else { return };
     drop(place.open().await);
     let url = place.url();
@@ -177,7 +176,7 @@ async fn a_role_that_writes_or_whose_name_is_a_statement_is_not_made_a_reader() 
     }
     let error = IndexerError::from(grant_reader(&url, "pg_monitor").await.unwrap_err());
     assert!(error.to_string().contains("pg_monitor"), "{error}");
-    // The mirror can still be written.
+    // The owner can still write.
     let store = place.open().await;
     store.begin_run(&key(1), &[1; 32], "writer").await.unwrap();
     drop(store);

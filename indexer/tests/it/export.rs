@@ -1,5 +1,4 @@
-//! An export of the audit log carries all that is needed to compute its chain again, and a line
-//! that was changed is found and named.
+//! An export of the audit log allows to recompute its chain, and a changed line is found and named.
 use std::sync::Arc;
 
 use anchor_lang::Event;
@@ -37,7 +36,7 @@ fn entry(n: u64, payload: Vec<u8>, time: Option<i64>) -> AuditEntry {
 fn event(n: u64) -> Vec<u8> {
     let n = u8::try_from(n % 200).unwrap();
     if n.is_multiple_of(5) {
-        // Its details hold a list, so that CSV has something to quote.
+        // Its detail holds a list, so that CSV needs quoting.
         let members = vec![key(1), key(n)];
         MultisigCreated { multisig: key(n), members, threshold: 2, timelock: 5 }.data()
     } else {
@@ -60,7 +59,7 @@ fn memory() -> Arc<dyn Store> {
 }
 
 on_both_stores! {
-    async fn an_export_of_many_pages_is_whole_and_ends_with_the_stores_head(place) {
+    async fn an_export_of_many_pages_is_complete(place) {
         let store = place.open().await;
         let entries = (0..2_500).map(|n| entry(n, event(n), Some(1_700_000_000)));
         store.append_audit(&RUN, entries.collect(), 2_000).await.unwrap();
@@ -74,7 +73,7 @@ on_both_stores! {
 }
 
 #[tokio::test]
-async fn an_empty_log_is_a_whole_export() {
+async fn an_empty_log_can_be_exported() {
     for format in FORMATS {
         let report = checked(&written(memory().as_ref(), format).await);
         assert_eq!((report.rows, report.head, report.faults.len()), (0, GENESIS, 0));
@@ -108,14 +107,14 @@ async fn a_tampered_line_is_found_and_named_in_both_formats() {
             let named = (found[0].line, found[0].field.as_str());
             assert_eq!(named, (u64::try_from(fourth).unwrap(), field), "{found:?}");
         }
-        // Not a row at all, and a row that is left out.
+        // A line that is no row, and a missing row.
         let found = tampered("101", "x").faults;
         assert_eq!((found.len(), found[0].field.as_str()), (1, "line"), "{found:?}");
         let mut less = lines.clone();
         less.remove(fourth - 1);
         let found = checked(less.join("\n").as_bytes()).faults;
         assert!(found.len() == 1 && found[0].what.contains("rows are missing"), "{found:?}");
-        // An end that is cut off is seen by its head alone.
+        // A cut-off end is visible only in the head.
         let report = checked(lines[..lines.len() - 1].join("\n").as_bytes());
         assert_eq!((report.seq, report.faults.len()), (5, 0));
         assert_ne!(report.head, digest(store.as_ref()).await.unwrap().audit);
@@ -125,7 +124,7 @@ async fn a_tampered_line_is_found_and_named_in_both_formats() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
-    fn whatever_is_in_the_log_leaves_and_is_checked_again(
+    fn any_log_survives_export_and_check(
         rows in prop::collection::vec(
             (prop::option::of(any::<i64>()), prop::option::of(prop::collection::vec(any::<u8>(), 0..60))),
             0..12,
@@ -144,7 +143,7 @@ proptest! {
         let report = checked(&bytes);
         prop_assert_eq!((report.faults, report.head), (vec![], head));
         if !bytes.is_empty() {
-            // One bit of it changes: a fault, another head, or nothing that means anything.
+            // A changed bit gives a fault or another head, unless it is insignificant.
             let mut bad = bytes.clone();
             let at = at.index(bad.len());
             bad[at] ^= 1 << bit;

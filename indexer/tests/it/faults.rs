@@ -1,4 +1,4 @@
-//! What a node can do wrong, each followed by an equal mirror and a sentence for the operator.
+//! Faults of a node, each followed by an equal mirror and a sentence for the operator.
 use std::{sync::Arc, time::Duration};
 
 use indexer::{Conn, Health, Indexer, SourceConfig, SqliteStore, Store, spawn};
@@ -43,22 +43,22 @@ fn is_reconnecting(health: &Health) -> bool {
     matches!(health.conn, Conn::Reconnecting { .. })
 }
 
-/// Accounts change, one is closed, and nobody is told.
-fn change_in_the_dark(fake: &FakeSolana) {
-    fake.state().tells = false;
+/// Changes accounts and closes one, without notifications.
+fn change_silently(fake: &FakeSolana) {
+    fake.state().notifies = false;
     fake.set(key(1), bytes(&record(1, Migrated)));
     fake.set(key(30), bytes(&record(30, Verified)));
     fake.close_account(&key(2));
     fake.tick();
-    fake.state().tells = true;
+    fake.state().notifies = true;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_cannot_be_read_ends_the_connection_instead_of_being_skipped() {
+async fn an_unreadable_message_ends_the_connection() {
     let (fake, store, indexer) = started().await;
-    change_in_the_dark(&fake);
+    change_silently(&fake);
     fake.state().hold = true;
-    fake.babble();
+    fake.send_malformed();
     let seen = health(&indexer, "it is noticed", is_reconnecting).await;
     fake.state().hold = false;
     assert!(seen.error.unwrap().contains("cannot be read"));
@@ -68,8 +68,8 @@ async fn a_message_that_cannot_be_read_ends_the_connection_instead_of_being_skip
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_is_down_is_named_and_waited_for() {
-    // No test's server gets this port.
+async fn an_unreachable_node_is_named_and_retried() {
+    // No test server uses this port.
     let url = "http://127.0.0.1:9/secret-path-0123456789".to_owned();
     let config = SourceConfig::new(url, "ws://127.0.0.1:1".into(), PROGRAM_ID);
     let indexer = spawn(config, Arc::new(SqliteStore::open_in_memory().unwrap()));
@@ -81,7 +81,7 @@ async fn a_node_that_is_down_is_named_and_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_locked_file_is_waited_for_and_loses_no_update() {
+async fn a_locked_file_delays_writes_and_loses_none() {
     let place = Place::sqlite();
     let (fake, store) = (FakeSolana::start().await, place.open().await);
     fake.set(key(1), bytes(&record(1, Pending)));
@@ -99,14 +99,14 @@ async fn a_locked_file_is_waited_for_and_loses_no_update() {
     indexer.shutdown().await;
 }
 
-/// An address that takes connections and requests and never answers.
+/// An address that accepts connections and requests and never answers.
 async fn mute() -> (String, tokio::net::TcpListener) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     (format!("http://{}", listener.local_addr().unwrap()), listener)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_takes_half_a_minute_to_say_nothing_is_not_taken_for_a_good_connection() {
+async fn a_node_that_is_silent_for_half_a_minute_does_not_reset_the_backoff() {
     let (url, _listener) = mute().await;
     let config = SourceConfig {
         timeout: Duration::from_secs(45),
@@ -115,13 +115,13 @@ async fn a_node_that_takes_half_a_minute_to_say_nothing_is_not_taken_for_a_good_
     let indexer = spawn(config, Arc::new(SqliteStore::open_in_memory().unwrap()));
     let mut health = indexer.health.clone();
     let fourth = |h: &Health| matches!(h.conn, Conn::Reconnecting { attempt: 4, .. });
-    // Virtual time: it passes at once while nothing else happens.
+    // Paused time: it advances at once while all tasks are idle.
     let waited = tokio::time::timeout(Duration::from_secs(3_600), health.wait_for(fourth)).await;
     assert!(waited.is_ok(), "{:?}", indexer.health.borrow());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_never_answers_does_not_hold_up_the_end() {
+async fn a_mute_node_does_not_delay_shutdown() {
     let (url, listener) = mute().await;
     let config = SourceConfig {
         timeout: Duration::from_secs(600),
@@ -136,7 +136,7 @@ async fn a_node_that_never_answers_does_not_hold_up_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_hangs_does_not_hold_up_the_end() {
+async fn a_hanging_database_does_not_delay_shutdown() {
     let Some(place) = Place::postgres().await else { return };
     let (fake, store) = (FakeSolana::start().await, place.open().await);
     let indexer = spawn(fake.config(), Arc::clone(&store));
@@ -160,11 +160,11 @@ async fn a_database_that_hangs_does_not_hold_up_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slot_that_cannot_be_is_the_nodes_fault_and_ends_the_connection_only() {
+async fn an_impossible_slot_ends_only_the_connection() {
     let (fake, store, indexer) = started().await;
     for nonsense in [u64::MAX, 1 << 63] {
         fake.state().hold = true;
-        fake.tell(key(1), nonsense, PROGRAM_ID, &bytes(&record(1, Migrated)));
+        fake.notify(key(1), nonsense, PROGRAM_ID, &bytes(&record(1, Migrated)));
         let seen = health(&indexer, "it is noticed", is_reconnecting).await;
         let error = seen.error.unwrap();
         assert!(error.contains("websocket") && error.contains("which cannot be"), "{error}");

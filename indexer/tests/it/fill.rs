@@ -1,4 +1,4 @@
-//! The first load: everything that was sent, or nothing, and the same as if it had come in batches.
+//! The first load: all rows or none, with the same result as batches.
 use std::sync::Arc;
 
 use indexer::{Batch, Fill, MirrorStore, Quarantined, RecordQuery, Run, Store, Update};
@@ -14,7 +14,7 @@ use crate::{
     on_both_stores,
 };
 
-/// An address whose first bytes say nothing about its order among `n`.
+/// An address whose byte order differs from the order of `n`.
 fn address(n: u32) -> Pubkey {
     let mut address = [3; 32];
     address[..2].copy_from_slice(&n.wrapping_mul(40_503).to_be_bytes()[2..]);
@@ -44,7 +44,7 @@ async fn fill(store: &dyn Store, run: &Run, rows: Vec<Update>) -> Option<u64> {
     let (sender, receiver) = mpsc::channel(2);
     let sending = async move {
         for part in rows.chunks(100) {
-            // A store that takes nothing hangs up.
+            // A store that refuses the load drops the receiver.
             if sender.send(Fill::Rows(part.to_vec(), vec![])).await.is_err() {
                 return;
             }
@@ -57,7 +57,7 @@ async fn fill(store: &dyn Store, run: &Run, rows: Vec<Update>) -> Option<u64> {
 }
 
 on_both_stores! {
-    async fn a_first_load_is_the_same_as_batches(place) {
+    async fn a_first_load_equals_batches(place) {
         let rows = snapshot(700);
         let filled = place.open().await;
         let run = filled.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.unwrap();
@@ -78,7 +78,7 @@ on_both_stores! {
         assert_eq!((view.proposals, view.multisigs), (same.proposals, same.multisigs));
     }
 
-    async fn a_mirror_that_holds_anything_takes_no_first_load(place) {
+    async fn a_non_empty_mirror_refuses_a_first_load(place) {
         let store = place.open().await;
         assert_eq!(fill(&*store, &RUN, snapshot(3)).await, Some(6));
         let (rows, state) = (store.full_rows(None, 99).await.unwrap(), store.state().await.unwrap());
@@ -87,7 +87,7 @@ on_both_stores! {
         assert_eq!(store.state().await.unwrap(), state);
     }
 
-    async fn a_first_load_that_is_cut_off_leaves_nothing_and_can_be_begun_again(place) {
+    async fn an_aborted_first_load_leaves_nothing_and_can_restart(place) {
         let store = place.open().await;
         let (sender, receiver) = mpsc::channel(2);
         let cut = async move {
@@ -99,7 +99,7 @@ on_both_stores! {
         assert_eq!(store.full_rows(None, 9).await.unwrap(), []);
         assert!(store.progress(false).await.unwrap().is_empty());
         assert_eq!(store.quarantined().await.unwrap(), []);
-        // One whose future is dropped in the middle.
+        // Its future is dropped in the middle.
         let (sender, receiver) = mpsc::channel(1);
         let filling = {
             let store = Arc::clone(&store);
@@ -119,10 +119,10 @@ on_both_stores! {
         assert_eq!(store.progress(false).await.unwrap(), counted);
     }
 
-    async fn after_a_first_load_pages_of_records_come_in_order_and_complete(place) {
+    async fn records_page_completely_in_order_after_a_first_load(place) {
         let store = place.open().await;
         fill(&*store, &RUN, snapshot(700)).await;
-        // As a screen pages: by status and over all, with limits that cut anywhere.
+        // Pages as a screen does, by status and over all, with limits that cut anywhere.
         for status in AccountStatus::ALL.map(Some).into_iter().chain([None]) {
             let (mut after, mut seen) = (None, vec![]);
             loop {
@@ -167,7 +167,7 @@ mod on_postgres {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_first_load_leaves_every_index_there_whether_it_ends_or_its_connection_is_cut() {
+    async fn a_first_load_keeps_every_index_even_when_it_is_cut() {
         let Some(place) = Place::postgres().await else { return };
         let store = place.open().await;
         place.sql("CREATE INDEX their_own ON accounts (slot)").await.unwrap();
@@ -181,7 +181,7 @@ mod on_postgres {
         for _ in 0..3 {
             sender.send(Fill::Rows(snapshot(900), vec![])).await.unwrap();
         }
-        // Readers see what there is, which is nothing, and do not wait.
+        // Readers see an empty mirror and do not wait.
         assert_eq!(store.rows(None, 9).await.unwrap(), []);
         assert!(store.view().await.unwrap().proposals.is_empty());
         place
@@ -202,7 +202,7 @@ mod on_postgres {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_user_who_may_write_but_not_change_tables_loads_all_the_same() {
+    async fn a_user_without_schema_rights_can_load() {
         let Some(place) = Place::postgres().await else { return };
         let owner = place.open().await;
         let name = format!("writer_{}", std::process::id());
@@ -224,7 +224,7 @@ mod on_postgres {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_load_gives_up_in_time_when_somebody_else_holds_the_table() {
+    async fn a_load_gives_up_when_the_table_stays_locked() {
         let Some(place) = Place::postgres().await else { return };
         let store = place.open().await;
         let mut other = PgConnection::connect(&place.url()).await.unwrap();

@@ -1,4 +1,4 @@
-//! The audit log from transaction history: exact, in order, and the same however it was read.
+//! The audit log from transaction history: complete, ordered, independent of how it was read.
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use indexer::{SourceConfig, Store, backfill_once, spawn};
@@ -19,7 +19,7 @@ use crate::{
 };
 
 on_both_stores! {
-    async fn another_reader_with_other_restarts_gets_the_same_head(place) {
+    async fn the_head_does_not_depend_on_restarts(place) {
         let (fake, store) = (FakeSolana::start().await, place.open().await);
         fake.state().history = tricky();
         fake.state().finalized = 40;
@@ -42,7 +42,7 @@ on_both_stores! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_of_closing_makes_the_mirror_read_everything_again_at_once() {
+async fn an_account_closed_event_triggers_a_snapshot() {
     let fake = FakeSolana::start().await;
     let store: Arc<dyn Store> = Arc::new(indexer::SqliteStore::open_in_memory().unwrap());
     for n in 1..=3 {
@@ -66,7 +66,7 @@ async fn an_event_of_closing_makes_the_mirror_read_everything_again_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_that_the_node_no_longer_has_stops_the_log_instead_of_leaving_a_hole() {
+async fn a_pruned_transaction_stops_the_log() {
     let fake = FakeSolana::start().await;
     let store: Arc<dyn Store> = Arc::new(indexer::SqliteStore::open_in_memory().unwrap());
     let mut lost = tx(20, 2, vec![vote(2, 2)]);
@@ -83,13 +83,13 @@ async fn a_transaction_that_the_node_no_longer_has_stops_the_log_instead_of_leav
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn history_of_another_cluster_behind_the_same_address_is_never_logged() {
+async fn history_of_another_cluster_is_never_logged() {
     let fake = FakeSolana::start().await;
     let store: Arc<dyn Store> = Arc::new(indexer::SqliteStore::open_in_memory().unwrap());
     fake.set(key(1), bytes(&record(1, Migrated)));
     let indexer = spawn(fake.config(), Arc::clone(&store));
     live(&indexer).await;
-    // The websocket still stands: only the reading itself can notice.
+    // The websocket stays open, so only the read itself can notice.
     let slot = {
         let mut state = fake.state();
         state.genesis = [8; 32];
@@ -112,13 +112,13 @@ async fn history_of_another_cluster_behind_the_same_address_is_never_logged() {
     indexer.shutdown().await;
 }
 
-/// 60 transactions with a vote each, three in each slot from 11 on.
+/// 60 transactions with one vote each, three per slot from slot 11 on.
 fn long() -> Vec<Tx> {
     (1..=60u8).map(|n| tx(10 + u64::from(n.div_ceil(3)), n, vec![vote(n, 1)])).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nodes_with_other_pages_and_another_order_in_a_slot_lead_to_the_same_head() {
+async fn page_size_and_order_within_a_slot_do_not_change_the_head() {
     let mut heads = BTreeSet::new();
     for (size, quirk) in [(1_000, Quirk::None), (7, Quirk::None), (8, Quirk::Shuffled)] {
         let fake = FakeSolana::start().await;
@@ -139,14 +139,14 @@ async fn nodes_with_other_pages_and_another_order_in_a_slot_lead_to_the_same_hea
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_forgot_where_the_log_stands_is_refused_and_leaves_no_hole() {
+async fn a_node_without_the_logs_last_slot_is_refused() {
     let fake = FakeSolana::start().await;
     let store: Arc<dyn Store> = Arc::new(indexer::SqliteStore::open_in_memory().unwrap());
     fake.state().history = long();
     (fake.state().ticks, fake.state().slot, fake.state().finalized) = (false, 100, 15);
     backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
     let before = head(&store).await;
-    // Slots 16 to 19 are gone: what it still lists does not join what is known.
+    // Slots 16 to 19 are gone, so the list no longer reaches the log's last slot.
     fake.state().history.retain(|tx| tx.slot > 19);
     fake.state().finalized = 60;
     let error = backfill_once(fake.config(), Arc::clone(&store)).await.unwrap_err().to_string();

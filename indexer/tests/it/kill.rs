@@ -1,4 +1,4 @@
-//! Killed without warning in the middle of writing, a store opens again and holds whole batches.
+//! A store whose process was killed while writing opens again and holds whole batches.
 use std::process::{Command, Stdio};
 
 use indexer::{Batch, MirrorStore, SqliteStore};
@@ -25,7 +25,7 @@ fn rows(batch: u64) -> Vec<indexer::Update> {
     (0..ROWS).map(one).collect()
 }
 
-/// Not a test: the process that gets killed. Without the variable there is nothing to do.
+/// Not a test: the child process that gets killed. Does nothing without the variable.
 #[tokio::test]
 async fn child_that_writes_until_it_is_killed() {
     let Ok(path) = std::env::var(CHILD) else { return };
@@ -38,7 +38,7 @@ async fn child_that_writes_until_it_is_killed() {
 }
 
 #[tokio::test]
-async fn kill_9_in_the_middle_of_writing_leaves_whole_batches() {
+async fn kill_9_while_writing_leaves_whole_batches() {
     let place = Place::sqlite();
     let store = SqliteStore::open(place.path()).unwrap();
     let frontier = async || store.state().await.unwrap().frontier_slot;
@@ -59,7 +59,7 @@ async fn kill_9_in_the_middle_of_writing_leaves_whole_batches() {
         assert_eq!(restarted.progress(false).await.unwrap(), counted);
         let total: u64 = counted.values().map(|row| row.migrated).sum();
         assert_eq!(total, frontier().await * ROWS, "rows, counters and frontier are of one batch");
-        // Its lease has not run out, but it is dead.
+        // The dead process's lease has not expired yet.
         assert!(restarted.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.is_ok());
         drop(restarted);
         let sound: String = rusqlite::Connection::open(place.path())

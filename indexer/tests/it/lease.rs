@@ -1,4 +1,4 @@
-//! Two must not write one store: the lease, the fencing number, and users who may only read.
+//! Two processes must not write one store: the lease, the fencing token, and read-only users.
 use std::sync::Arc;
 
 use indexer::{
@@ -37,7 +37,7 @@ fn announcement() -> Announcement {
     }
 }
 
-/// Every write of an indexer, each of which must say who has taken the store over.
+/// Every write of an indexer must fail and name the new owner.
 async fn every_write_is_fenced(store: &dyn Store, old: &Run, owner: &str) {
     let present = Arc::new(PubkeySet::default());
     let (sender, rows) = tokio::sync::mpsc::channel(1);
@@ -65,7 +65,7 @@ async fn every_write_is_fenced(store: &dyn Store, old: &Run, owner: &str) {
 }
 
 on_both_stores! {
-    async fn a_run_that_was_taken_over_writes_nothing_more(place) {
+    async fn a_fenced_run_cannot_write(place) {
         let store = place.open().await;
         let old = begin(&*store, "desk one").await.unwrap();
         store.apply(&old, batch(1, 10)).await.unwrap();
@@ -81,7 +81,7 @@ on_both_stores! {
         store.apply(&new, batch(1, 91)).await.unwrap();
     }
 
-    async fn a_run_of_no_store_writes_only_where_none_began(place) {
+    async fn the_zero_run_writes_only_before_the_first_run(place) {
         let store = place.open().await;
         store.apply(&RUN, batch(1, 10)).await.unwrap();
         let run = begin(&*store, "desk one").await.unwrap();
@@ -89,10 +89,10 @@ on_both_stores! {
         store.apply(&run, batch(1, 11)).await.unwrap();
     }
 
-    async fn while_a_lease_runs_nobody_else_begins_and_the_holder_is_named(place) {
+    async fn a_held_lease_refuses_others_and_names_its_holder(place) {
         let store = place.open().await;
         let run = begin(&*store, "desk one").await.unwrap();
-        // Another process, as far as a store can tell: a store of its own.
+        // A second store instance stands for another process.
         if place.is_postgres() {
             let other = place.open().await;
             let error = begin(&*other, "desk two").await.unwrap_err();
@@ -107,7 +107,7 @@ on_both_stores! {
         store.apply(&run, batch(1, 10)).await.unwrap();
     }
 
-    async fn a_lease_that_was_given_back_is_free_at_once_and_ends_only_its_own(place) {
+    async fn a_released_lease_is_free_at_once(place) {
         let store = place.open().await;
         let old = begin(&*store, "desk one").await.unwrap();
         store.end_run(&old).await.unwrap();
@@ -118,10 +118,10 @@ on_both_stores! {
         store.apply(&new, batch(1, 10)).await.unwrap();
     }
 
-    async fn a_lease_that_ran_out_can_be_taken_and_fences_its_holder(place) {
+    async fn an_expired_lease_can_be_taken_and_fences_its_holder(place) {
         let store = place.open().await;
         let old = begin(&*store, "desk one").await.unwrap();
-        // As if its holder had been silent for longer than the lease.
+        // As if the holder had not renewed it in time.
         place.sql("UPDATE mirror_state SET lease_until = 1").await.unwrap();
         let lease = store.state().await.unwrap().lease.unwrap();
         assert!(lease.left.is_zero(), "{lease:?}");
@@ -130,7 +130,7 @@ on_both_stores! {
         store.keep(&new, Marks::default()).await.unwrap();
     }
 
-    async fn keeping_renews_the_lease_and_moves_marks_only_up(place) {
+    async fn renewal_extends_the_lease_and_only_raises_marks(place) {
         let store = place.open().await;
         let run = begin(&*store, "desk one").await.unwrap();
         place.sql("UPDATE mirror_state SET lease_until = 1").await.unwrap();
@@ -144,7 +144,7 @@ on_both_stores! {
         assert_eq!(begin(&*store, "desk one").await.unwrap().root_slot, 18);
     }
 
-    async fn of_many_that_begin_at_once_one_holds_the_lease(place) {
+    async fn of_concurrent_begins_one_gets_the_lease(place) {
         let (one, two) = (place.open().await, place.open().await);
         let stores = [&one, &two];
         let tries = stores.iter().enumerate().flat_map(|(n, store)| {
@@ -174,7 +174,7 @@ mod on_postgres {
     use super::*;
     use crate::common::Place;
 
-    /// The store's address for a user `name` who may only read.
+    /// The store's address for a new read-only user `name`.
     async fn reader(place: &Place, name: &str, grant: &str) -> String {
         let sql = format!(
             "DROP ROLE IF EXISTS {name}; CREATE ROLE {name} LOGIN PASSWORD 'reader'; {grant}"
@@ -205,7 +205,7 @@ mod on_postgres {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_user_without_the_right_to_write_reads_everything_and_writes_nothing() {
+    async fn a_read_only_user_reads_everything_and_writes_nothing() {
         let Some(place) = Place::postgres().await else { return };
         let name = format!("reader_{}", std::process::id());
         let grant = format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}");
@@ -222,7 +222,7 @@ mod on_postgres {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_user_set_to_reading_makes_no_schema_and_is_told_to_let_one_be_made() {
+    async fn a_read_only_user_on_an_empty_database_gets_advice() {
         let Some(place) = Place::postgres().await else { return };
         let name = format!("setreader_{}", std::process::id());
         let grant = format!(
@@ -239,7 +239,7 @@ mod on_postgres {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_server_that_holds_the_lock_is_an_error_in_time_and_not_silence() {
+    async fn a_held_lock_becomes_an_error_in_time() {
         let Some(place) = Place::postgres().await else { return };
         let store = place.open().await;
         let run = begin(&*store, "desk one").await.unwrap();
@@ -247,7 +247,7 @@ mod on_postgres {
         raw_sql("BEGIN; SELECT * FROM mirror_state FOR UPDATE").execute(&mut other).await.unwrap();
         let error = store.apply(&run, batch(1, 10)).await.unwrap_err();
         assert!(error.is_transient(), "{error}");
-        // Reading goes on meanwhile.
+        // Reads still work.
         assert_eq!(store.state().await.unwrap().run_id, run.id);
         raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
         store.apply(&run, batch(1, 10)).await.unwrap();
@@ -256,12 +256,12 @@ mod on_postgres {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn slow_readers_do_not_hold_a_write_up() {
+    async fn slow_readers_do_not_delay_writes() {
         let Some(place) = Place::postgres().await else { return };
         let store = place.open().await;
         let run = begin(&*store, "desk one").await.unwrap();
         let mut other = PgConnection::connect(&place.url()).await.unwrap();
-        // Nobody reads version records now; whoever tries waits.
+        // Locks the version records, so that readers of them wait.
         raw_sql("BEGIN; LOCK TABLE quarantine IN ACCESS EXCLUSIVE MODE")
             .execute(&mut other)
             .await

@@ -1,4 +1,4 @@
-//! Notes about what happened here, and what is thrown away after a while.
+//! Notes of the local log, and retention.
 use std::sync::Arc;
 
 use indexer::{Announcement, Batch, Marks, Retention, Sent, replay::complete};
@@ -10,7 +10,7 @@ use crate::{
     on_both_stores,
 };
 
-/// Slots of a day of 400 ms slots.
+/// Slots per day at 400 ms.
 const DAY: u64 = 216_000;
 
 fn said(n: u8, slot: u64) -> Announcement {
@@ -25,7 +25,7 @@ fn said(n: u8, slot: u64) -> Announcement {
 }
 
 on_both_stores! {
-    async fn notes_come_back_newest_first_with_what_they_say(place) {
+    async fn notes_are_read_newest_first(place) {
         let store = place.open().await;
         store.log_op("Reconnected", &json!({ "after_ms": 7 })).await.unwrap();
         store.log_op("Repaired", &json!({ "rows": 2, "why": "gap\u{0}" })).await.unwrap();
@@ -39,7 +39,7 @@ on_both_stores! {
         assert_eq!(place.open().await.ops(1).await.unwrap().len(), 1);
     }
 
-    async fn only_what_is_old_enough_and_of_no_more_use_is_thrown_away(place) {
+    async fn retention_removes_only_old_unneeded_rows(place) {
         let store = place.open().await;
         let mut first = vec![update(key(40), 4, 0, bytes(&multisig()))];
         first.extend((1..=3).map(|n| record_update(n, AccountStatus::Migrated, 4, 0)));
@@ -48,13 +48,13 @@ on_both_stores! {
             let present = Arc::new(left.iter().map(|n| key(*n)).collect());
             complete(&*store, &RUN, slot, present).await.unwrap();
         };
-        // The multisig and one record at 100, another record within the last day.
+        // The multisig and one record closed at 100, another record within the last day.
         close(100, &[2, 3]).await;
         close(9 * DAY, &[3]).await;
         for (n, slot) in [(1, 100), (2, 101), (3, 102), (4, 9 * DAY)] {
             store.enqueue(&RUN, &said(n, slot)).await.unwrap();
         }
-        // One is taken, one is dead, one still waits.
+        // One was delivered, one is a dead letter, one still waits.
         store.hook("multisig", 0).await.unwrap();
         store.hook_sent("multisig", 1, &Sent::Taken).await.unwrap();
         let dead = Sent::Dead { error: "no".into(), at_ms: 1 };

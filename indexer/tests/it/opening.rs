@@ -1,4 +1,4 @@
-//! What a store says when it is opened with the wrong thing, and what it keeps.
+//! Errors when a store is opened wrongly, and values that survive a restart.
 use indexer::{LocalLog, MirrorStore, PostgresStore, SentRow, SqliteStore, StoreError};
 
 use crate::{
@@ -35,7 +35,7 @@ on_both_stores! {
         assert!(error.to_string().contains("Use a newer control room"), "{error}");
     }
 
-    async fn another_cluster_or_program_is_refused_and_changes_nothing(place) {
+    async fn another_cluster_or_program_is_refused(place) {
         let store = place.open().await;
         let first = store.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.unwrap();
         let error = store.begin_run(&PROGRAM_ID, &[2; 32], "a test").await.unwrap_err();
@@ -48,7 +48,7 @@ on_both_stores! {
         assert!(again.write_version(1) > first.write_version(u32::MAX), "later runs order after");
     }
 
-    async fn a_notice_is_given_once_even_after_a_restart(place) {
+    async fn a_notice_can_be_claimed_once_even_after_a_restart(place) {
         let store = place.open().await;
         assert!(store.claim_notice("eta/1").await.unwrap());
         assert!(!store.claim_notice("eta/1").await.unwrap());
@@ -57,7 +57,7 @@ on_both_stores! {
         assert!(!place.open().await.claim_notice("eta/1").await.unwrap());
     }
 
-    async fn a_nodes_error_text_is_kept_whatever_is_in_it(place) {
+    async fn any_error_text_can_be_stored(place) {
         let store = place.open().await;
         let odd = SentRow { error: Some("Custom:\0 6001".into()), ..sent(1) };
         store.record_sent(&odd).await.unwrap();
@@ -65,7 +65,7 @@ on_both_stores! {
         assert!(kept.starts_with("Custom:") && kept.ends_with("6001"), "{kept:?}");
     }
 
-    async fn sent_transactions_come_back_newest_first_and_complete(place) {
+    async fn sent_transactions_are_read_newest_first(place) {
         let store = place.open().await;
         let before = store.revision().await.unwrap();
         for n in 1..=3 {
@@ -79,7 +79,7 @@ on_both_stores! {
 }
 
 #[test]
-fn a_file_of_something_else_is_named_and_left_alone() {
+fn a_foreign_file_is_refused_and_unchanged() {
     let dir = tempfile::tempdir().unwrap();
     let text = dir.path().join("notes.txt");
     std::fs::write(&text, "these are notes, not a database, and long enough to be read").unwrap();
@@ -95,7 +95,7 @@ fn a_file_of_something_else_is_named_and_left_alone() {
 }
 
 #[test]
-fn a_new_file_may_be_opened_by_many_at_once() {
+fn a_new_file_can_be_opened_concurrently() {
     for _ in 0..20 {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("mirror.db");
@@ -113,7 +113,7 @@ fn a_new_file_may_be_opened_by_many_at_once() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_named() {
+fn an_uncreatable_folder_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     std::fs::write(&file, "").unwrap();
@@ -123,8 +123,8 @@ fn a_folder_that_cannot_be_made_is_named() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_down_is_named_without_its_password() {
-    // No test's server gets this port.
+async fn an_unreachable_database_is_named_without_its_password() {
+    // No test server uses this port.
     let url = "postgres://ada:s3cret@127.0.0.1:9/mirror";
     let error = PostgresStore::connect(url).await.err().unwrap();
     assert!(error.is_transient(), "{error}");
@@ -135,7 +135,7 @@ async fn a_database_that_is_down_is_named_without_its_password() {
 }
 
 #[tokio::test]
-async fn a_store_in_memory_has_every_table() {
+async fn an_in_memory_store_has_every_table() {
     let store = SqliteStore::open_in_memory().unwrap();
     store.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.unwrap();
     assert_eq!(store.view().await.unwrap().frontier, 0);

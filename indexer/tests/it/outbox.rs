@@ -1,5 +1,4 @@
-//! The outbox: what gets into it with the events, what each webhook is told of, and what becomes of
-//! what a webhook would not take.
+//! The outbox: announcements of events, positions of webhooks, dead letters.
 use anchor_lang::Event;
 use indexer::{
     Announcement, AuditEntry, Run, Sent,
@@ -47,7 +46,7 @@ fn ready(n: u8) -> Announcement {
 }
 
 on_both_stores! {
-    async fn events_are_announced_with_the_log_and_once(place) {
+    async fn events_are_announced_once_with_the_log(place) {
         use ProposalStatus::{Active, Timelocked};
         let store = place.open().await;
         let run = Run::default();
@@ -74,7 +73,7 @@ on_both_stores! {
         assert_eq!(again.outbox(rows[1].id, 10).await.unwrap()[0].announcement, ready(60));
     }
 
-    async fn a_webhook_goes_forwards_only_and_keeps_what_it_would_not_take(place) {
+    async fn a_webhook_never_moves_back_and_keeps_dead_letters(place) {
         let store = place.open().await;
         let run = Run::default();
         for n in 1..=3 {
@@ -98,7 +97,7 @@ on_both_stores! {
         store.hook_sent("multisig", rows[2].id, &Sent::Taken).await.unwrap();
         let done = store.hook("multisig", 0).await.unwrap();
         assert_eq!((done.next_id, done.attempts, done.last_error), (rows[2].id + 1, 0, None));
-        // A process that was slower.
+        // A slower process records an older row.
         for late in [Sent::Taken, again(9), Sent::Dead { error: "late".into(), at_ms: 9 }] {
             store.hook_sent("multisig", rows[1].id, &late).await.unwrap();
         }

@@ -1,5 +1,5 @@
-//! A Postgres server that takes no writes for a while, as one does that is changed for another: nothing
-//! ends by that, and everything goes on by itself.
+//! A Postgres server that refuses writes for a while, as during a failover: the mirror does not end, and
+//! resumes by itself.
 use indexer::{Conn, Health, IndexerError, PostgresStore, Reason, StoreError, backfill_once};
 use upgrade_manager::state::AccountStatus::{Migrated, Pending, Verified};
 
@@ -36,7 +36,7 @@ async fn a_writer_waits_until_the_server_takes_writes_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mirror_that_starts_meanwhile_stands_by_and_then_writes() {
+async fn a_mirror_started_on_a_paused_server_stands_by_and_then_writes() {
     let Some(place) = Place::postgres().await else { return };
     let first = Mirror::start(&place, 3).await;
     let (fake, store) = first.end().await;
@@ -58,14 +58,14 @@ async fn a_mirror_that_starts_meanwhile_stands_by_and_then_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_mirrors_one_writes_again_and_the_other_stands_by() {
+async fn after_a_pause_one_of_two_mirrors_writes_and_one_stands_by() {
     let Some(place) = Place::postgres().await else { return };
     let first = Mirror::start(&place, 3).await;
     let second = Mirror::of(first.fake.clone(), &place, |c| c).await;
     second.health("it follows", |h| matches!(h.conn, Conn::Following { .. })).await;
     place.takes_writes(false).await;
     first.health("the writer says so", says_so).await;
-    // Its lease runs out, for it cannot be renewed.
+    // Its lease expires because it cannot be renewed.
     second.health("the other one cannot take over", says_so).await;
     first.fake.set(key(1), bytes(&record(1, Verified)));
     place.takes_writes(true).await;
@@ -85,14 +85,14 @@ async fn of_two_mirrors_one_writes_again_and_the_other_stands_by() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_single_reading_waits_for_the_server() {
+async fn a_single_read_waits_for_the_server() {
     let Some(place) = Place::postgres().await else { return };
     drop(place.open().await);
     place.takes_writes(false).await;
     let fake = FakeSolana::start().await;
     fake.set(key(1), bytes(&record(1, Pending)));
     let reading = tokio::spawn(backfill_once(fake.config(), place.open().await));
-    // Asked for only after the store has refused.
+    // Read only after the store has refused the lease.
     until("it waits", || async { fake.state().asked("getSlot") > 0 }).await;
     place.takes_writes(true).await;
     assert_eq!(reading.await.unwrap().unwrap().accounts, 1);
@@ -100,11 +100,11 @@ async fn a_single_reading_waits_for_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_single_reading_does_not_believe_the_mirror_of_another_cluster_while_it_waits() {
+async fn a_waiting_single_read_refuses_another_clusters_mirror() {
     let Some(place) = Place::postgres().await else { return };
     let other = FakeSolana::start().await;
     other.state().genesis = [8; 32];
-    // Far in front: as its own cluster's mirror it would count as up to date.
+    // Far ahead: a mirror of the right cluster would count as up to date.
     other.state().slot = 5_000;
     backfill_once(other.config(), place.open().await).await.unwrap();
     place.takes_writes(false).await;
@@ -117,7 +117,7 @@ async fn a_single_reading_does_not_believe_the_mirror_of_another_cluster_while_i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_user_who_may_only_read_stays_one_and_a_writer_does_not_become_one() {
+async fn a_pause_does_not_change_who_may_write() {
     let Some(place) = Place::postgres().await else { return };
     drop(place.open().await);
     let name = format!("pausereader_{}", std::process::id());
@@ -149,7 +149,7 @@ async fn a_user_who_may_only_read_stays_one_and_a_writer_does_not_become_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_schema_that_would_have_to_be_changed_meanwhile_is_named() {
+async fn an_outdated_schema_on_a_paused_server_is_named() {
     let Some(place) = Place::postgres().await else { return };
     place.takes_writes(false).await;
     let error = place.try_open().await.err().unwrap();

@@ -1,4 +1,4 @@
-//! What was recorded comes out again: the same recording gives the same digest on every store.
+//! One recording gives the same digest on every store.
 use std::{
     collections::BTreeSet,
     io::{self, Cursor, Write},
@@ -22,7 +22,7 @@ use crate::{
     on_both_stores,
 };
 
-/// Something that is written into a store.
+/// One write of a store.
 #[derive(Clone, Debug)]
 enum Step {
     Batch(Vec<(u8, Option<AccountStatus>)>),
@@ -49,8 +49,8 @@ fn write() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Writes `story` into `store` as an indexer would, one slot a step.
-async fn tell(store: &dyn Store, story: &[Step]) {
+/// Writes `story` into `store` as an indexer would, one slot per step.
+async fn write_story(store: &dyn Store, story: &[Step]) {
     let run = store.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.unwrap();
     let (mut seq, mut signature) = (0u32, 0u8);
     for (slot, write) in (10u64..).zip(story) {
@@ -114,7 +114,7 @@ async fn tell(store: &dyn Store, story: &[Step]) {
     }
 }
 
-/// A file in memory that may fill up.
+/// An in-memory file of limited size.
 #[derive(Clone, Default)]
 struct Disk {
     bytes: Arc<Mutex<Vec<u8>>>,
@@ -136,14 +136,14 @@ impl Write for Disk {
     }
 }
 
-/// The digest of a store that took `story`, and the recording of it.
+/// The digest of a store after `story`, and its recording.
 async fn recorded(store: Arc<dyn Store>, story: &[Step]) -> (MirrorDigest, Vec<u8>) {
     let disk = Disk::default();
     let recording =
         Recording::new(Arc::clone(&store), Recorder::to(disk.clone(), "memory").unwrap());
-    tell(&recording, story).await;
+    write_story(&recording, story).await;
     assert_eq!(recording.trouble(), None);
-    // The recording is whole once nobody can add to it.
+    // The recording is complete once the store is dropped.
     drop(recording);
     let bytes = disk.bytes.lock().unwrap().clone();
     (digest(store.as_ref()).await.unwrap(), bytes)
@@ -157,7 +157,7 @@ fn memory() -> Arc<dyn Store> {
     Arc::new(SqliteStore::open_in_memory().unwrap())
 }
 
-/// One of everything.
+/// One write of every kind.
 fn everything() -> Vec<Step> {
     use AccountStatus::{Migrated, Pending, Verified};
     vec![
@@ -174,7 +174,7 @@ fn everything() -> Vec<Step> {
 }
 
 on_both_stores! {
-    async fn a_recording_gives_the_same_digest_and_audit_head_again(place) {
+    async fn a_replay_gives_the_same_digest_and_audit_head(place) {
         let (first, bytes) = recorded(place.open().await, &everything()).await;
         assert_eq!((first.rows, first.audit_seq), (2, 4));
         for _ in 0..2 {
@@ -191,7 +191,7 @@ on_both_stores! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_first_load_is_recorded_as_it_passes() {
+async fn a_first_load_is_recorded() {
     let (store, disk) = (memory(), Disk::default());
     let recording =
         Recording::new(Arc::clone(&store), Recorder::to(disk.clone(), "memory").unwrap());
@@ -217,7 +217,7 @@ async fn a_first_load_is_recorded_as_it_passes() {
 }
 
 #[test]
-fn whatever_is_recorded_comes_out_again() {
+fn any_recording_replays_to_the_same_digest() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     proptest!(ProptestConfig::with_cases(60), |(story in prop::collection::vec(write(), 0..25))| {
         runtime.block_on(async {
@@ -229,13 +229,13 @@ fn whatever_is_recorded_comes_out_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_compressed_file_plays_as_a_plain_one_and_no_file_is_written_over() {
+async fn compressed_recordings_replay_and_files_are_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let mut digests = BTreeSet::new();
     for name in ["plain.jsonl", "small.jsonl.zst"] {
         let path = folder.path().join(name);
         let recording = Recording::new(memory(), Recorder::create(&path).unwrap());
-        tell(&recording, &everything()).await;
+        write_story(&recording, &everything()).await;
         drop(recording);
         let error = Recorder::create(&path).unwrap_err().to_string();
         assert!(error.contains(name), "{error}");
@@ -249,7 +249,7 @@ async fn a_compressed_file_plays_as_a_plain_one_and_no_file_is_written_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_recording_that_was_cut_off_plays_as_far_as_it_is_whole_and_says_so() {
+async fn a_truncated_recording_replays_its_complete_part() {
     let (first, bytes) = recorded(memory(), &everything()).await;
     let text = String::from_utf8(bytes.clone()).unwrap();
     let cuts = [bytes.len() - 20, text.rfind("\n{\"t\":\"event\"").unwrap() + 1];
@@ -262,7 +262,7 @@ async fn a_recording_that_was_cut_off_plays_as_far_as_it_is_whole_and_says_so() 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cut.jsonl.zst");
     let recording = Recording::new(memory(), Recorder::create(&path).unwrap());
-    tell(&recording, &everything()).await;
+    write_story(&recording, &everything()).await;
     drop(recording);
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
@@ -271,12 +271,12 @@ async fn a_recording_that_was_cut_off_plays_as_far_as_it_is_whole_and_says_so() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_ends_the_recording_and_never_the_mirror() {
+async fn a_full_disk_ends_the_recording_but_not_the_mirror() {
     let (expected, bytes) = recorded(memory(), &everything()).await;
     let disk = Disk { room: Some(bytes.len() / 2), ..Disk::default() };
     let store = memory();
     let recording = Recording::new(Arc::clone(&store), Recorder::to(disk.clone(), "disk").unwrap());
-    tell(&recording, &everything()).await;
+    write_story(&recording, &everything()).await;
     assert_eq!(digest(store.as_ref()).await.unwrap(), expected);
     crate::common::until("the trouble is told", || async {
         recording.trouble().is_some_and(|why| why.contains("ended early"))
@@ -289,7 +289,7 @@ async fn a_full_disk_ends_the_recording_and_never_the_mirror() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_recording_or_of_another_build_is_refused_with_its_line() {
+async fn a_foreign_or_newer_recording_is_refused_with_its_line() {
     let run = r#"{"t":"run","program":"11111111111111111111111111111111","genesis":"11111111111111111111111111111111"}"#;
     let header = |version: u32| {
         format!(r#"{{"format":"upgrade-control-room/arrivals","version":{version}}}"#)

@@ -1,4 +1,4 @@
-//! The two schemas are one: same numbers, same names, same tables, same columns.
+//! Both stores have the same schema: numbers, names, tables, columns.
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
@@ -45,7 +45,7 @@ fn both_stores_have_the_same_migrations_tables_and_columns() {
     let (sqlite, postgres) = (files("sqlite"), files("postgres"));
     let of = |files: &BTreeMap<String, String>| files.keys().cloned().collect::<Vec<_>>();
     assert_eq!(of(&sqlite), of(&postgres));
-    // All files together: SQLite makes a table anew where Postgres adds a column.
+    // Compared as a whole: where Postgres adds a column, SQLite recreates the table.
     let all = |files: &BTreeMap<String, String>| {
         files.values().flat_map(|sql| names(sql)).collect::<BTreeSet<_>>()
     };

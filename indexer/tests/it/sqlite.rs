@@ -1,4 +1,4 @@
-//! What only a file can meet: a lock, a full device, a folder that may not be written.
+//! Faults of files: a lock, a full device, a read-only folder.
 use std::{
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::Path,
@@ -23,10 +23,10 @@ use crate::common::{
     fixtures::{PROGRAM_ID, RUN, bytes, key, record, record_update, update},
 };
 
-/// What a child of these tests is to do: the name of a test, and a path.
+/// The task of a child process: the name of a test, and a path.
 const CHILD: &str = "INDEXER_TEST_SQLITE_CHILD";
 
-/// The path for this test if this process is a child that runs it.
+/// The path for `test`, if this process is a child that runs it.
 fn job(test: &str) -> Option<String> {
     let job = std::env::var(CHILD).ok()?;
     job.strip_prefix(test)?.strip_prefix(' ').map(str::to_owned)
@@ -39,7 +39,7 @@ fn one(slot: u64) -> Batch {
 
 static BEGUN: OnceLock<Sender<()>> = OnceLock::new();
 
-fn tell_of_a_beginning(event: TraceEvent<'_>) {
+fn announce_begin(event: TraceEvent<'_>) {
     if let (TraceEvent::Stmt(_, sql), Some(begun)) = (event, BEGUN.get())
         && sql.starts_with("BEGIN IMMEDIATE")
     {
@@ -48,9 +48,9 @@ fn tell_of_a_beginning(event: TraceEvent<'_>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_another_process_has_locked_is_waited_for() {
+async fn a_write_waits_for_another_processs_lock() {
     let place = Place::sqlite();
-    let store = SqliteStore::open_observed(place.path(), tell_of_a_beginning).unwrap();
+    let store = SqliteStore::open_observed(place.path(), announce_begin).unwrap();
     let other = rusqlite::Connection::open(place.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE; INSERT INTO notices (key) VALUES ('theirs')").unwrap();
     let (begun, waits) = channel();
@@ -63,7 +63,7 @@ async fn a_file_that_another_process_has_locked_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_run_that_was_dropped_or_ended_leaves_the_file_to_the_next() {
+async fn a_dropped_or_ended_run_frees_the_file() {
     let place = Place::sqlite();
     let open = || SqliteStore::open(place.path()).unwrap();
     let begin = async |store: &SqliteStore| store.begin_run(&PROGRAM_ID, &[1; 32], "one").await;
@@ -71,7 +71,7 @@ async fn a_run_that_was_dropped_or_ended_leaves_the_file_to_the_next() {
     let run = begin(&first).await.unwrap();
     let error = begin(&second).await.unwrap_err();
     assert!(matches!(&error, StoreError::Leased { owner, .. } if owner == "one"), "{error}");
-    // The system lets go of the lock with the process; the lease has not run out.
+    // The system released the lock with the process; the lease has not expired.
     drop(first);
     assert!(second.state().await.unwrap().lease.unwrap().left > std::time::Duration::ZERO);
     let next = begin(&second).await.unwrap();
@@ -82,7 +82,7 @@ async fn a_run_that_was_dropped_or_ended_leaves_the_file_to_the_next() {
 }
 
 #[tokio::test]
-async fn the_file_alone_is_whole_once_the_store_is_dropped() {
+async fn a_dropped_store_leaves_a_complete_file() {
     let (place, copy) = (Place::sqlite(), Place::sqlite());
     let store = SqliteStore::open(place.path()).unwrap();
     store.apply(&RUN, one(5)).await.unwrap();
@@ -91,10 +91,10 @@ async fn the_file_alone_is_whole_once_the_store_is_dropped() {
     assert_eq!(copy.open().await.rows(None, 9).await.unwrap().len(), 1);
 }
 
-/// Runs this binary's `test` as a user who owns nothing, in a folder that user may not write.
-fn as_a_stranger(test: &str, place: &Place) {
+/// Runs this binary's `test` as a user without rights, in a folder that it may not write.
+fn as_unprivileged_user(test: &str, place: &Place) {
     let folder = place.path().parent().unwrap().to_owned();
-    // The binary may lie where a stranger may not look.
+    // That user may not be allowed to read the binary's folder.
     let binary = folder.join("test-binary");
     if !binary.exists() {
         std::fs::copy(std::env::current_exe().unwrap(), &binary).unwrap();
@@ -111,7 +111,7 @@ fn as_a_stranger(test: &str, place: &Place) {
             .gid(65_534)
             .output();
         match started {
-            // Another test's child still has the copy open from before it became what it is.
+            // "Text file busy": a child of another test, forked meanwhile, still has the copy open.
             Err(e) if e.kind() == std::io::ErrorKind::ExecutableFileBusy => {
                 std::thread::yield_now();
             }
@@ -138,8 +138,8 @@ async fn reads_and_does_not_write(path: &Path) {
 }
 
 #[tokio::test]
-async fn who_may_not_write_reads_beside_a_writer_and_after_it() {
-    let name = "who_may_not_write_reads_beside_a_writer_and_after_it";
+async fn a_read_only_user_reads_beside_and_after_a_writer() {
+    let name = "a_read_only_user_reads_beside_and_after_a_writer";
     if let Some(path) = job(name) {
         return reads_and_does_not_write(Path::new(&path)).await;
     }
@@ -149,12 +149,12 @@ async fn who_may_not_write_reads_beside_a_writer_and_after_it() {
     let read_only = SqliteStore::open_read_only(place.path()).unwrap();
     assert!(read_only.read_only() && !store.read_only());
     drop(read_only);
-    // Only root can become somebody else.
+    // Only root can change the user.
     if std::fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0)
     {
-        as_a_stranger(name, &place);
+        as_unprivileged_user(name, &place);
         drop(store);
-        as_a_stranger(name, &place);
+        as_unprivileged_user(name, &place);
     } else {
         drop(store);
         for (path, mode) in [(place.path(), 0o444), (place.path().parent().unwrap().into(), 0o555)]
@@ -168,10 +168,10 @@ async fn who_may_not_write_reads_beside_a_writer_and_after_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_may_only_read_does_not_believe_the_mirror_of_another_cluster_or_program() {
+async fn a_read_only_user_refuses_another_clusters_or_programs_mirror() {
     let (place, other) = (Place::sqlite(), FakeSolana::start().await);
     other.state().genesis = [8; 32];
-    // Far in front: as its own cluster's mirror it would count as up to date.
+    // Far ahead: a mirror of the right cluster would count as up to date.
     other.state().slot = 5_000;
     backfill_once(other.config(), place.open().await).await.unwrap();
     let reader = || -> Arc<dyn Store> {
@@ -189,7 +189,7 @@ async fn who_may_only_read_does_not_believe_the_mirror_of_another_cluster_or_pro
 }
 
 #[test]
-fn a_store_that_is_not_there_is_not_made_by_reading_it() {
+fn opening_read_only_does_not_create_a_store() {
     let place = Place::sqlite();
     let error = SqliteStore::open_read_only(place.path()).err().unwrap();
     assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
@@ -206,7 +206,7 @@ fn hundred(batch: u8) -> Batch {
     Batch { updates: (0..100).map(one).collect(), ..Batch::default() }
 }
 
-/// Fills the device below `folder`, makes room, and goes on.
+/// Fills the device below `folder`, frees space, and resumes.
 async fn fills_its_device(folder: &Path) {
     let ballast = folder.join("ballast");
     std::fs::write(&ballast, vec![1; 300 << 10]).unwrap();
@@ -237,12 +237,12 @@ async fn fills_its_device(folder: &Path) {
 }
 
 #[tokio::test]
-async fn a_full_device_is_named_keeps_whole_batches_and_is_gone_on_with() {
-    let name = "a_full_device_is_named_keeps_whole_batches_and_is_gone_on_with";
+async fn a_full_device_keeps_whole_batches_and_writing_resumes() {
+    let name = "a_full_device_keeps_whole_batches_and_writing_resumes";
     if let Some(path) = job(name) {
         return fills_its_device(Path::new(&path)).await;
     }
-    // A real device of two megabytes, seen by the child alone.
+    // A real device of two megabytes, mounted only for the child.
     let dir = tempfile::tempdir().unwrap();
     let inside = |script: &str| {
         let mut command = Command::new("unshare");

@@ -1,6 +1,5 @@
-//! What anybody can put into the manager's history, and what a provider can make of an account: no
-//! single transaction and no field that nobody reads stops the mirror, and the audit log never goes
-//! on over a hole.
+//! Foreign input: transactions that anybody can add to the manager's history, and odd account formats of
+//! providers. None of them stops the mirror, and the audit log never continues after a hole.
 use std::sync::Arc;
 
 use indexer::{Reason, Store, audit::trouble, backfill_once, refresh_once};
@@ -24,7 +23,7 @@ fn of_version(version: u64, tx: Tx) -> Tx {
     Tx { version, ..tx }
 }
 
-/// Three votes; the second is in a transaction of this `version`.
+/// Three votes, the second in a transaction of this `version`.
 fn past(version: u64) -> Vec<Tx> {
     vec![
         tx(10, 1, vec![vote(1, 1)]),
@@ -45,7 +44,7 @@ on_both_stores! {
         assert!(told.into_iter().all(|(_, p)| p[1]["maxSupportedTransactionVersion"] == 1));
     }
 
-    async fn a_failed_transaction_with_an_unknown_error_is_a_failed_transaction(place) {
+    async fn an_unknown_transaction_error_counts_as_failed(place) {
         let (fake, store) = (FakeSolana::start().await, place.open().await);
         fake.set(key(1), bytes(&record(1, Migrated)));
         fake.state().history = past(0);
@@ -55,7 +54,7 @@ on_both_stores! {
         assert!(equal(&store, &fake).await);
     }
 
-    async fn accounts_are_read_whatever_a_provider_makes_of_unused_fields(place) {
+    async fn odd_unused_fields_do_not_stop_the_mirror(place) {
         for form in [Form::Rewritten, Form::Old] {
             let fake = FakeSolana::start().await;
             fake.state().form = form;
@@ -67,13 +66,13 @@ on_both_stores! {
             mirror.equal("the list is read").await;
             fake.set(key(1), bytes(&record(1, Verified)));
             mirror.equal("the messages of both subscriptions are read").await;
-            // Proposals have a subscription of their own.
+            // Proposals are watched individually.
             fake.set(key(60), bytes(&proposal(ProposalStatus::Active)));
             mirror.equal("a new proposal is read").await;
             fake.set(key(60), bytes(&proposal(ProposalStatus::Rejected)));
             mirror.equal("its messages are read").await;
             mirror.end().await;
-            // One answer for each account, where lists are refused.
+            // Lists are refused, so each account is read by address.
             fake.state().most = Some((0, crate::common::fake::What::KEY_EXCLUDED));
             fake.set(key(1), bytes(&record(1, Migrated)));
             let store = place.open().await;
@@ -82,7 +81,7 @@ on_both_stores! {
         }
     }
 
-    async fn a_transaction_that_cannot_be_read_holds_up_the_audit_log_and_nothing_else(place) {
+    async fn an_unreadable_transaction_stops_only_the_audit_log(place) {
         let (fake, store) = (FakeSolana::start().await, place.open().await);
         fake.set(key(1), bytes(&record(1, Migrated)));
         for (version, quirk, lost) in
@@ -102,7 +101,7 @@ on_both_stores! {
             assert_eq!(trouble(&*store).await.unwrap(), Some(said.clone()));
             let log = read(&store).await;
             assert_eq!(log.iter().map(|r| r.1).collect::<Vec<_>>(), [10], "up to the gap, not over it");
-            // Whoever asked for the history is refused, in the same words.
+            // A command that reads the history gets the same error.
             let error = backfill_once(fake.config(), Arc::clone(&store)).await.unwrap_err();
             assert_eq!(error.to_string(), said);
         }
@@ -119,7 +118,7 @@ on_both_stores! {
         assert_eq!(head(&store).await, head(&other).await);
     }
 
-    async fn a_running_mirror_says_which_transaction_holds_up_the_log_and_goes_on(place) {
+    async fn a_running_mirror_names_the_transaction_that_stops_the_log(place) {
         let fake = FakeSolana::start().await;
         fake.state().history = past(2);
         fake.set(key(1), bytes(&record(1, Migrated)));

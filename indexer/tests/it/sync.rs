@@ -1,5 +1,4 @@
-//! Stream and snapshot together, against a scripted node: whatever the order, the mirror ends
-//! equal.
+//! Stream and snapshot against a scripted node: in any order, the mirror ends equal.
 use std::{sync::Arc, time::Duration};
 
 use indexer::{Conn, SourceConfig, SqliteStore, Store, backfill_once, spawn};
@@ -21,7 +20,7 @@ async fn memory() -> Arc<dyn Store> {
 }
 
 on_both_stores! {
-    async fn what_is_there_what_changes_and_what_is_closed_reaches_the_store(place) {
+    async fn snapshot_changes_and_closes_reach_the_store(place) {
         let (fake, store) = (FakeSolana::start().await, place.open().await);
         fake.set(key(40), bytes(&multisig()));
         for n in 1..=20 {
@@ -51,7 +50,7 @@ on_both_stores! {
         assert!(matches!(last.borrow_and_update().conn, Conn::Stopped { .. }));
     }
 
-    async fn a_reading_after_most_was_closed_closes_them_and_an_empty_one_nothing(place) {
+    async fn a_read_closes_most_accounts_but_an_empty_list_closes_none(place) {
         let (fake, store) = (FakeSolana::start().await, place.open().await);
         for n in 1..=20 {
             fake.set(key(n), bytes(&record(n, Verified)));
@@ -74,7 +73,7 @@ on_both_stores! {
         assert!(equal(&store, &fake).await);
     }
 
-    async fn blank_accounts_that_strangers_gave_to_the_manager_are_not_its_accounts(place) {
+    async fn blank_accounts_of_strangers_are_ignored(place) {
         let (fake, store) = (FakeSolana::start().await, place.open().await);
         fake.set(key(1), bytes(&record(1, Verified)));
         fake.set(key(2), vec![]);
@@ -94,7 +93,7 @@ on_both_stores! {
         indexer.shutdown().await;
     }
 
-    async fn one_reading_without_a_websocket_fills_the_store(place) {
+    async fn a_single_read_without_a_websocket_fills_the_store(place) {
         let (fake, store) = (FakeSolana::start().await, place.open().await);
         for n in 1..=9 {
             fake.set(key(n), bytes(&record(n, Verified)));
@@ -111,7 +110,7 @@ on_both_stores! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_has_not_reached_the_slot_is_asked_again() {
+async fn a_snapshot_waits_until_the_node_reaches_the_slot() {
     let (fake, store) = (FakeSolana::start().await, memory().await);
     fake.set(key(1), bytes(&record(1, Pending)));
     fake.state().not_reached = 3;
@@ -124,7 +123,7 @@ async fn a_node_that_has_not_reached_the_slot_is_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_snapshot_of_another_cluster_behind_the_same_address_is_not_merged() {
+async fn a_snapshot_of_another_cluster_is_not_merged() {
     let (fake, store) = (FakeSolana::start().await, memory().await);
     fake.set(key(1), bytes(&record(1, Pending)));
     let often = SourceConfig { reconcile: Duration::from_millis(100), ..fake.config() };
@@ -132,7 +131,7 @@ async fn a_snapshot_of_another_cluster_behind_the_same_address_is_not_merged() {
     live(&indexer).await;
     {
         let mut state = fake.state();
-        (state.genesis, state.tells) = ([8; 32], false);
+        (state.genesis, state.notifies) = ([8; 32], false);
     }
     fake.set(key(2), bytes(&record(2, Pending)));
     until("the mirror gives up", || async {
@@ -146,7 +145,7 @@ async fn a_snapshot_of_another_cluster_behind_the_same_address_is_not_merged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn days_of_chain_time_may_pass_at_once() {
+async fn chain_time_may_jump_by_days() {
     let (fake, store) = (FakeSolana::start().await, memory().await);
     let indexer = spawn(fake.config(), Arc::clone(&store));
     live(&indexer).await;
@@ -167,7 +166,7 @@ async fn days_of_chain_time_may_pass_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_surfnet_that_stamps_accounts_with_an_old_slot_is_followed_all_the_same() {
+async fn a_surfnet_with_old_slots_in_notifications_is_mirrored() {
     let (fake, store) = (FakeSolana::start().await, memory().await);
     fake.set(key(1), bytes(&record(1, Pending)));
     fake.state().surfnet = Some(100);

@@ -1,4 +1,4 @@
-//! One changed byte in a store is found and named: its table, its row and its column.
+//! A changed byte in a store is found and named by table, row and column.
 use std::sync::Arc;
 
 use anchor_lang::Event;
@@ -42,7 +42,7 @@ fn entry(n: u8) -> AuditEntry {
     }
 }
 
-/// The version record of account `n` under the address that the manager gives it.
+/// The version record of account `n` under its PDA.
 fn at_home(n: u8) -> (Pubkey, AccountVersion) {
     let made = record(n, Migrated);
     let (address, bump) = seeds::account_version(&made.program, &made.account);
@@ -52,7 +52,7 @@ fn at_home(n: u8) -> (Pubkey, AccountVersion) {
 const SLOT: u64 = 0x1122_3344_5566_7788;
 const WV: u64 = 0x0102_0304_0506_0708;
 
-/// Four audit rows and three records, of which the one of account 2 is closed.
+/// Four audit rows and three records; the one of account 2 is closed.
 async fn filled(place: &Place) -> Arc<dyn Store> {
     let store = place.open().await;
     store.append_audit(&RUN, (1..=4).map(entry).collect(), 20).await.unwrap();
@@ -87,7 +87,7 @@ fn flipped(bytes: &[u8], at: usize) -> Vec<u8> {
     bytes
 }
 
-/// Lets the owner of the store change what nobody may.
+/// Removes the protections of audit log and checksum, so that the test can change rows.
 async fn unlock(place: &Place) {
     let sql = if place.is_postgres() {
         "ALTER TABLE audit_log DISABLE TRIGGER ALL;
@@ -135,7 +135,7 @@ on_both_stores! {
         assert!(named("258") && found.iter().any(|f| f.what.contains("its seq was 2")), "{found:?}");
     }
 
-    async fn a_tail_that_is_cut_off_or_added_and_a_changed_head_are_found(place) {
+    async fn a_cut_or_added_tail_and_a_changed_head_are_found(place) {
         let store = filled(place).await;
         unlock(place).await;
         let head = store.state().await.unwrap().audit_head.unwrap();
@@ -176,7 +176,7 @@ on_both_stores! {
             ("raw", blob(&row.raw)),
         ];
         if place.is_postgres() {
-            // SQLite makes the sum anew for whoever speaks SQL; its file is changed below.
+            // SQL in SQLite recomputes the generated checksum; the file tests below change bytes.
             let number = |n: u64| (n.to_string(), (n ^ 0x400).to_string());
             columns.extend([
                 ("slot", number(row.slot)),
@@ -199,7 +199,7 @@ on_both_stores! {
         assert_eq!((found.len(), found[0].table, found[0].field.as_str()), (1, "accounts", "pubkey"));
     }
 
-    async fn a_counter_that_does_not_count_its_rows_is_found_and_named(place) {
+    async fn a_wrong_counter_is_found_and_named(place) {
         let store = filled(place).await;
         place.sql("UPDATE progress SET verified = verified + 1").await.unwrap();
         let found = faults(store.as_ref()).await;
@@ -207,15 +207,14 @@ on_both_stores! {
     }
 }
 
-/// `n` as SQLite writes it into a row.
+/// `n` in SQLite's record format.
 fn as_written(n: u64) -> Vec<u8> {
     let width = [1u32, 2, 3, 4, 6].into_iter().find(|w| n < 1 << (8 * w - 1)).unwrap_or(8);
     n.to_be_bytes()[8 - usize::try_from(width).unwrap()..].to_vec()
 }
 
-/// Changes the first byte of each of these columns and every `step`th of the row in a copy of the
-/// file, one at a time:
-/// what a check says of each, with the column that the byte is in.
+/// Changes the first byte of each of these columns and every `step`th byte of the row, one at a time, in
+/// a copy of the file; returns the check's findings with the column of the byte.
 async fn each_byte(
     place: &Place,
     columns: &[(&'static str, Vec<u8>)],
@@ -244,7 +243,7 @@ async fn each_byte(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_byte_of_an_accounts_row_that_changes_in_a_sqlite_file_is_found_in_its_column() {
+async fn a_changed_byte_of_an_account_row_in_a_sqlite_file_is_located() {
     let place = Place::sqlite();
     let store = filled(&place).await;
     let address = at_home(2).0;
@@ -289,7 +288,7 @@ async fn a_byte_of_an_accounts_row_that_changes_in_a_sqlite_file_is_found_in_its
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_byte_of_an_audit_row_that_changes_in_a_sqlite_file_is_found_in_its_column() {
+async fn a_changed_byte_of_an_audit_row_in_a_sqlite_file_is_located() {
     let place = Place::sqlite();
     let store = filled(&place).await;
     let row = store.audit(Some(1), 1).await.unwrap().remove(0);

@@ -1,4 +1,4 @@
-//! What an orphaned slot wrote is undone, and what the stream said was closed is closed.
+//! Undo of orphaned slots, and closes by the stream.
 use std::sync::Arc;
 
 use indexer::{Applied, Batch, Close, Marks, Store, Update, replay};
@@ -24,11 +24,11 @@ async fn root(store: &Arc<dyn Store>, slot: u64) {
     store.keep(&RUN, Marks { root: Some(slot), ..Marks::default() }).await.unwrap();
 }
 
-/// What is kept of account `n`: status, slot, slot of its closing. Counters must agree with rows.
+/// The row of account `n`: status, slot, closing slot. Also checks the counters.
 async fn seen(store: &Arc<dyn Store>, n: u8) -> Option<(AccountStatus, u64, Option<u64>)> {
     assert_eq!(store.progress(false).await.unwrap(), store.progress(true).await.unwrap());
     let rows = store.full_rows(None, 100).await.unwrap();
-    assert!(rows.iter().all(|row| row.position_checksum == row.expected_place_sum()));
+    assert!(rows.iter().all(|row| row.position_checksum == row.expected_position_checksum()));
     rows.into_iter().find(|row| row.pubkey == key(n)).map(|row| {
         let status = AccountStatus::from_name(&row.status.unwrap()).unwrap();
         (status, row.slot, row.closed_slot)
@@ -36,7 +36,7 @@ async fn seen(store: &Arc<dyn Store>, n: u8) -> Option<(AccountStatus, u64, Opti
 }
 
 on_both_stores! {
-    async fn an_account_is_again_what_it_was_before_the_reorg(place) {
+    async fn undo_restores_the_state_before_the_reorg(place) {
         let store = place.open().await;
         told(&store, vec![record_update(1, Pending, 4, 0), record_update(2, Pending, 4, 0)]).await;
         told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
@@ -53,7 +53,7 @@ on_both_stores! {
         assert_eq!((again.restored, again.rev), (0, done.rev), "once");
     }
 
-    async fn an_account_that_only_an_orphaned_slot_had_is_gone(place) {
+    async fn undo_removes_an_account_of_an_orphaned_slot(place) {
         let store = place.open().await;
         told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
         told(&store, vec![record_update(1, Verified, 11, 2)]).await;
@@ -64,7 +64,7 @@ on_both_stores! {
         assert_eq!(seen(&store, 1).await, Some((Restored, 9, None)), "nothing newer is in its way");
     }
 
-    async fn what_a_later_slot_wrote_stays_and_no_longer_leads_back_into_an_orphaned_slot(place) {
+    async fn undo_keeps_later_writes_and_relinks_their_log(place) {
         let store = place.open().await;
         told(&store, vec![record_update(1, Pending, 4, 0)]).await;
         told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
@@ -75,7 +75,7 @@ on_both_stores! {
         assert_eq!(seen(&store, 1).await, Some((Pending, 4, None)));
     }
 
-    async fn several_writes_in_one_slot_are_taken_back_together(place) {
+    async fn undo_reverts_all_writes_of_a_slot(place) {
         let store = place.open().await;
         told(&store, vec![record_update(1, Pending, 4, 0)]).await;
         told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
@@ -84,7 +84,7 @@ on_both_stores! {
         assert_eq!(seen(&store, 1).await, Some((Pending, 4, None)));
     }
 
-    async fn a_close_is_newer_or_late_like_a_state(place) {
+    async fn closes_are_ordered_like_states(place) {
         let store = place.open().await;
         told(&store, vec![record_update(1, Migrated, 10, 5)]).await;
         let first = store.revision().await.unwrap();
@@ -101,7 +101,7 @@ on_both_stores! {
         assert_eq!(seen(&store, 1).await, Some((Verified, 15, None)), "made again");
     }
 
-    async fn the_last_state_before_a_close_is_kept_when_both_come_together(place) {
+    async fn a_state_and_its_close_in_one_batch_keep_the_state(place) {
         let store = place.open().await;
         let executed = bytes(&proposal(ProposalStatus::Executed));
         let updates = vec![update(key(60), 20, 1, executed)];
@@ -120,7 +120,7 @@ on_both_stores! {
         assert_eq!(seen(&store, 1).await, Some((Migrated, 4, None)));
     }
 
-    async fn a_snapshots_close_survives_slots_that_are_taken_back_one_after_the_other(place) {
+    async fn a_snapshots_close_survives_successive_undos(place) {
         let store = place.open().await;
         told(&store, vec![record_update(1, Pending, 4, 0)]).await;
         closed(&store, 1, 6, 1).await;
@@ -132,7 +132,7 @@ on_both_stores! {
         assert_eq!(seen(&store, 1).await, Some((Pending, 4, Some(10))), "no snapshot has it");
     }
 
-    async fn the_order_of_an_unchanged_account_goes_back_as_well(place) {
+    async fn undo_reverts_slot_and_write_version_of_an_unchanged_account(place) {
         let store = place.open().await;
         told(&store, vec![record_update(1, Migrated, 4, 0)]).await;
         told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
@@ -141,7 +141,7 @@ on_both_stores! {
         assert_eq!(late.written, 1, "the real chain's slot is not taken for an old one");
     }
 
-    async fn what_is_final_can_not_be_taken_back_and_is_forgotten(place) {
+    async fn finalised_slots_cannot_be_undone_and_leave_the_log(place) {
         let store = place.open().await;
         told(&store, vec![record_update(1, Pending, 4, 0), record_update(2, Pending, 4, 0)]).await;
         told(&store, vec![record_update(1, Migrated, 10, 1), record_update(2, Migrated, 12, 2)]).await;
@@ -164,7 +164,7 @@ on_both_stores! {
         let store = place.open().await;
         told(&store, vec![record_update(1, Pending, 4, 0)]).await;
         told(&store, vec![record_update(1, Migrated, 10, 1)]).await;
-        // The same content, read at 12: it is so without slot 10 as well.
+        // A snapshot at 12 confirms the same content, so it does not depend on slot 10.
         let read = told(&store, vec![record_update(1, Migrated, 12, 0)]).await;
         assert_eq!((read.written, read.unchanged), (0, 1));
         store.undo(&RUN, &[10]).await.unwrap();

@@ -31,7 +31,7 @@ async fn filled(store: &Arc<dyn Store>) -> FakeSolana {
 }
 
 on_both_stores! {
-    async fn an_equal_mirror_is_called_equal_account_by_account(place) {
+    async fn an_equal_mirror_verifies(place) {
         let store = place.open().await;
         let fake = filled(&store).await;
         let report = verify(&fake.config(), store.as_ref()).await.unwrap();
@@ -89,7 +89,7 @@ on_both_stores! {
         assert_eq!(report.differences[0].pubkey, key(2));
     }
 
-    async fn more_differences_than_are_listed_are_counted(place) {
+    async fn unlisted_differences_are_counted(place) {
         let store = place.open().await;
         let fake = FakeSolana::start().await;
         for n in 1..=130 {

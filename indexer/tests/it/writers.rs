@@ -1,4 +1,4 @@
-//! Who writes, who follows, and what becomes of a writer that has lost its place.
+//! Writer, standby, and fenced writers.
 use std::{sync::Arc, time::Duration};
 
 use indexer::{Conn, Marks, Mirror, Reason, StoreError, backfill_once, spawn, webhooks::Delivery};
@@ -25,7 +25,7 @@ fn follows(indexer: &indexer::Indexer) -> bool {
 }
 
 on_both_stores! {
-    async fn a_second_mirror_follows_the_first_and_takes_over_when_that_one_ends(place) {
+    async fn a_second_mirror_stands_by_and_takes_over(place) {
         let fake = FakeSolana::start().await;
         fake.set(key(1), bytes(&record(1, Pending)));
         let store = place.open().await;
@@ -55,7 +55,7 @@ on_both_stores! {
         assert_eq!(store.state().await.unwrap().lease, None, "it is given back");
     }
 
-    async fn a_reading_beside_a_living_writer_waits_for_it_and_writes_nothing(place) {
+    async fn a_single_read_beside_a_live_writer_waits_and_writes_nothing(place) {
         let fake = FakeSolana::start().await;
         fake.set(key(1), bytes(&record(1, Pending)));
         let store = place.open().await;
@@ -75,7 +75,7 @@ on_both_stores! {
         assert_eq!(store.state().await.unwrap().lease, None, "it is given back");
     }
 
-    async fn a_writer_that_was_pushed_aside_writes_nothing_more_under_its_run_and_goes_on_later(place) {
+    async fn a_fenced_writer_stops_and_takes_over_later(place) {
         let (fake, receiver) = (FakeSolana::start().await, Receiver::start([]).await);
         fake.set(key(1), bytes(&record(1, Pending)));
         let store = place.open().await;
@@ -85,7 +85,7 @@ on_both_stores! {
         live(&indexer).await;
         until("it announces", || async { !store.hooks().await.unwrap().is_empty() }).await;
         let old = indexer::Run { id: store.state().await.unwrap().run_id, ..indexer::Run::default() };
-        // As if this process had slept past its lease, and another had found it free.
+        // As if this process had slept past its lease and another had taken it.
         let taken = "UPDATE mirror_state SET run_id = run_id + 1, lease_owner = 'another',
             lease_until = lease_until + 3600000";
         place.sql(taken).await.unwrap();
@@ -97,10 +97,10 @@ on_both_stores! {
             let seen = seen.await;
             assert!(seen.reasons.contains(&Reason::Fenced), "{seen:?}");
             assert_eq!(store.rows(None, 9).await.unwrap()[0].raw, bytes(&record(1, Pending)));
-            // The other one ends.
+            // The other process ends.
             place.sql("UPDATE mirror_state SET lease_until = 1").await.unwrap();
         }
-        // In a file the lock says that no other process lives.
+        // With SQLite, the free file lock shows that no other process is alive.
         until("it goes on under a new run", || async {
             store.state().await.unwrap().run_id > old.id + 1 && equal(&store, &fake).await
         })
@@ -108,7 +108,7 @@ on_both_stores! {
         health(&indexer, "all is well", |h| h.conn == Conn::Live && h.is_healthy()).await;
         let refused = store.keep(&old, Marks::default()).await.unwrap_err();
         assert!(matches!(refused, StoreError::Fenced { .. }), "{refused}");
-        // What belongs to a run begins again with the new one.
+        // The state of a run starts anew with the next run.
         let expired = ProposalExpired { proposal: key(60), program: key(50) };
         let slot = fake.state().finalized + 2;
         fake.state().history.push(tx(slot, 1, vec![emitted(&expired)]));
@@ -117,7 +117,7 @@ on_both_stores! {
         assert_eq!(store.state().await.unwrap().lease, None, "it is given back");
     }
 
-    async fn a_writer_that_is_pushed_aside_while_nothing_happens_notices_it(place) {
+    async fn an_idle_writer_notices_that_it_was_fenced(place) {
         let fake = FakeSolana::start().await;
         let store = place.open().await;
         let indexer = spawn(fake.config(), Arc::clone(&store));
@@ -138,7 +138,7 @@ on_both_stores! {
         indexer.shutdown().await;
     }
 
-    async fn a_lease_that_ran_out_and_that_nobody_took_is_renewed(place) {
+    async fn an_expired_lease_that_nobody_took_is_renewed(place) {
         let fake = FakeSolana::start().await;
         let store = place.open().await;
         let indexer = spawn(fake.config(), Arc::clone(&store));
@@ -156,7 +156,7 @@ on_both_stores! {
         indexer.shutdown().await;
     }
 
-    async fn the_lease_outlives_its_term_while_nothing_happens(place) {
+    async fn an_idle_writer_keeps_its_lease(place) {
         let fake = FakeSolana::start().await;
         let store = place.open().await;
         let indexer = spawn(fake.config(), Arc::clone(&store));

@@ -58,7 +58,7 @@ fn action(a: &Action) -> Value {
     }
 }
 
-/// Everything that a multisig agrees on.
+/// Every rule of a multisig.
 #[must_use]
 pub fn rules(r: &MultisigRules) -> Value {
     let MultisigRules {
@@ -87,7 +87,7 @@ pub fn rules(r: &MultisigRules) -> Value {
     })
 }
 
-/// Every field of a backup but the bytes it keeps.
+/// Every field of a backup, without the saved bytes.
 #[must_use]
 pub fn backup(a: &BackupHead) -> Value {
     let BackupHead { layout, bump, program, account, proposal, payer, sha256, len } = a;

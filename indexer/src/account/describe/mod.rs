@@ -1,5 +1,5 @@
-//! Accounts as JSON, for headless output and for comparing field by field. Every struct is taken
-//! apart without `..`, so a field that is added to the program cannot be forgotten here.
+//! Accounts as JSON, for headless output and field-by-field comparison. Every struct is destructured
+//! without `..`, so that a new field in the program fails to compile here.
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
 use upgrade_manager::state::{
@@ -310,7 +310,7 @@ pub fn account_version(a: &AccountVersion) -> Value {
     })
 }
 
-/// The values inside `value` with their paths, for example `terms.upgrade.sha256`.
+/// The leaves of `value` with their paths, for example `terms.upgrade.sha256`.
 #[must_use]
 pub fn leaves(value: &Value) -> Vec<(String, String)> {
     let mut out = vec![];

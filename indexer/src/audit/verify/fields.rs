@@ -1,4 +1,4 @@
-//! Which fields of one account differ between the mirror's bytes and the chain's. Pure.
+//! Compares the fields of one account between mirror and chain. Pure.
 use std::collections::{BTreeMap, BTreeSet};
 
 use solana_pubkey::Pubkey;
@@ -11,18 +11,18 @@ use crate::account::{
 /// One field that differs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Difference {
-    /// The account; the manager for what is in no account.
+    /// The account; the manager program for faults outside accounts.
     pub pubkey: Pubkey,
-    /// Path of the field, for example `terms.upgrade.sha256`; for a fault of the mirror in itself
-    /// its table, row and column, for example `audit_log.7.slot`.
+    /// Path of the field, for example `terms.upgrade.sha256`; for a fault of the mirror itself table,
+    /// row and column, for example `audit_log.7.slot`.
     pub field: String,
-    /// What the mirror says.
+    /// Value in the mirror.
     pub mirror: String,
-    /// What the chain says.
+    /// Value on chain.
     pub chain: String,
 }
 
-/// The difference of an account that the mirror could not take in: `mirror` says why.
+/// The difference for a quarantined account; `mirror` says why it is there.
 pub(super) fn unreadable(pubkey: Pubkey, mirror: String, chain: Option<&Vec<u8>>) -> Difference {
     let chain = chain.map_or_else(|| "missing".to_owned(), |b| format!("{} bytes", b.len()));
     Difference { pubkey, field: "account".to_owned(), mirror, chain }
@@ -78,7 +78,7 @@ pub(super) fn differences(
         .filter(|d| d.mirror != d.chain)
         .collect();
     if found.is_empty() {
-        // Every field is equal, so the bytes behind the last one differ.
+        // Every field is equal, so bytes after the last field differ.
         found = one("unused bytes", hex::encode(mirror), hex::encode(chain));
     }
     found

@@ -1,18 +1,17 @@
-//! What the mirror holds, in 80 bytes an account: its address, its slot and the hash of its bytes.
-//! A million accounts are held in 80 MB, while the chain's side passes in any order and is not held
-//! at all.
+//! Address, slot and content hash of every mirrored account, in 80 bytes each: 80 MB for a million. The
+//! chain's accounts are compared one by one in any order and are not kept.
 use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
 
 use crate::store::{RawRow, Result, Store};
 
-/// Rows of one reading.
+/// Rows of one page.
 const PAGE_ROWS: u32 = 1_000;
 
 /// The live accounts of a mirror.
 #[derive(Debug, Default)]
 pub(super) struct MirrorHashes {
-    /// Ascending by address, all of them and within each page.
+    /// Ascending by address, across and within pages.
     pages: Vec<Vec<Held>>,
 }
 
@@ -23,20 +22,20 @@ struct Held {
     hash: [u8; 32],
     /// Slot of its state.
     slot: u64,
-    /// Whether the chain told of it.
+    /// Whether the chain has it.
     seen: bool,
 }
 
-/// What the chain tells of an account.
+/// How an account on chain compares with the mirror.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Comparison {
-    /// What the mirror holds.
+    /// The same bytes.
     Equal,
-    /// Something else.
+    /// Other bytes.
     Other,
-    /// An account that the mirror does not hold.
+    /// The mirror does not have it.
     Missing,
-    /// Something that it told before.
+    /// It was compared before.
     Again,
 }
 
@@ -63,8 +62,8 @@ impl MirrorHashes {
         self.pages.push(page.iter().map(held).collect());
     }
 
-    /// The chain tells of `pubkey` with these bytes.
-    pub(super) fn told(&mut self, pubkey: &Pubkey, data: &[u8]) -> Comparison {
+    /// Compares `pubkey` with these bytes on chain.
+    pub(super) fn compare(&mut self, pubkey: &Pubkey, data: &[u8]) -> Comparison {
         let key = pubkey.as_array();
         let behind =
             self.pages.partition_point(|page| page.first().is_some_and(|h| h.pubkey <= *key));
@@ -83,17 +82,17 @@ impl MirrorHashes {
         }
     }
 
-    /// The accounts that the chain did not tell of, with the slots of their states.
-    pub(super) fn untold(&self) -> Vec<(Pubkey, u64)> {
-        let untold = self.pages.iter().flatten().filter(|held| !held.seen);
-        untold.map(|held| (Pubkey::new_from_array(held.pubkey), held.slot)).collect()
+    /// The accounts that were never compared, with the slots of their states.
+    pub(super) fn uncompared(&self) -> Vec<(Pubkey, u64)> {
+        let uncompared = self.pages.iter().flatten().filter(|held| !held.seen);
+        uncompared.map(|held| (Pubkey::new_from_array(held.pubkey), held.slot)).collect()
     }
 }
 
-/// The row of `pubkey` as it is in `store` now.
+/// The current row of `pubkey` in `store`.
 pub(super) async fn row(store: &dyn Store, pubkey: &Pubkey) -> Result<Option<Vec<u8>>> {
     let mut before = pubkey.to_bytes();
-    // One less: bytes that are zero borrow from the one before.
+    // `rows` starts after an address, so subtracts one from `pubkey`.
     let mut borrow = true;
     for byte in before.iter_mut().rev() {
         let (less, borrowed) = byte.overflowing_sub(u8::from(borrow));
@@ -115,22 +114,23 @@ mod tests {
     }
 
     #[test]
-    fn every_account_is_found_in_its_page_in_any_order_and_what_was_not_told_is_left() {
+    fn accounts_compare_in_any_order_and_the_others_stay_uncompared() {
         let rows: Vec<RawRow> = (0..1_000)
             .map(|n| RawRow { pubkey: key(2 * n), raw: n.to_le_bytes().to_vec(), slot: 1 })
             .collect();
         let mut mirror = MirrorHashes::default();
         rows.chunks(7).for_each(|page| mirror.add(page));
         for n in (0..1_000u16).rev().filter(|n| n % 10 != 3) {
-            assert_eq!(mirror.told(&key(2 * n + 1), &[]), Comparison::Missing);
+            assert_eq!(mirror.compare(&key(2 * n + 1), &[]), Comparison::Missing);
             let expected = if n % 10 == 4 { Comparison::Other } else { Comparison::Equal };
             let data = if n % 10 == 4 { [9, 9] } else { n.to_le_bytes() };
-            assert_eq!(mirror.told(&key(2 * n), &data), expected);
-            assert_eq!(mirror.told(&key(2 * n), &data), Comparison::Again);
+            assert_eq!(mirror.compare(&key(2 * n), &data), expected);
+            assert_eq!(mirror.compare(&key(2 * n), &data), Comparison::Again);
         }
-        let untold: Vec<Pubkey> = mirror.untold().into_iter().map(|(pubkey, _)| pubkey).collect();
+        let uncompared: Vec<Pubkey> =
+            mirror.uncompared().into_iter().map(|(pubkey, _)| pubkey).collect();
         let left: Vec<Pubkey> = (0..1_000).filter(|n| n % 10 == 3).map(|n| key(2 * n)).collect();
-        assert_eq!(untold, left);
-        assert_eq!(MirrorHashes::default().told(&key(1), &[]), Comparison::Missing);
+        assert_eq!(uncompared, left);
+        assert_eq!(MirrorHashes::default().compare(&key(1), &[]), Comparison::Missing);
     }
 }

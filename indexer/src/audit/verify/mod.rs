@@ -1,6 +1,6 @@
-//! Compares the mirror with the chain, field by field, and then with itself: its own hashes, its
-//! counters and the audit chain. Changes nothing. Of the mirror only hashes are held, of the chain
-//! only what differs, so a million accounts fit.
+//! Compares the mirror with the chain, field by field, and then with itself (hashes, counters, audit
+//! chain). Changes nothing. Keeps only hashes of the mirror and differing accounts of the chain in
+//! memory, so a million accounts fit.
 mod fields;
 mod mirror;
 
@@ -23,29 +23,29 @@ use crate::{
     store::Store,
 };
 
-/// A difference must outlive this many readings: the chain moves on while it is compared.
+/// A difference counts only if it remains after this many readings: the chain moves on meanwhile.
 const MAX_ROUNDS: u32 = 4;
 /// Time between two readings.
 const ROUND_INTERVAL: Duration = Duration::from_millis(1_500);
-/// Accounts whose differences are listed, and faults of the mirror in itself.
+/// Most accounts with listed differences, and most listed faults of the mirror itself.
 const MAX_LISTED: usize = 100;
 
-/// What a comparison found.
+/// The result of a comparison.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VerifyReport {
     /// Slot of the chain's side.
     pub slot: u64,
-    /// Accounts on either side.
+    /// Accounts on at least one side.
     pub compared: u64,
     /// Accounts without a difference.
     pub equal: u64,
-    /// Every field that differs, of the first accounts that do, and the first faults of the mirror
-    /// in itself.
+    /// Every differing field of the first differing accounts, and the first faults of the mirror
+    /// itself.
     pub differences: Vec<Difference>,
-    /// Accounts and faults beyond those.
+    /// Number of further accounts and faults.
     pub unlisted: u64,
-    /// Accounts that the node's list left out although they exist. They were compared by address;
-    /// what neither the list nor the mirror holds was not.
+    /// Accounts that exist although the node's list left them out. They were compared by address;
+    /// accounts missing from both list and mirror could not be.
     pub left_out: u64,
     /// Scheme and host of the node.
     pub node: String,
@@ -70,7 +70,7 @@ pub async fn verify(config: &SourceConfig, store: &dyn Store) -> Result<VerifyRe
     let mut round = 1;
     let mut report = loop {
         let report = compare(&rpc, store).await?;
-        // A list that is cut short stays so.
+        // Accounts that the list left out do not count here: another reading would not list them.
         let differs = !report.differences.is_empty() || report.unlisted > 0;
         if !differs || round == MAX_ROUNDS {
             break report;
@@ -82,7 +82,7 @@ pub async fn verify(config: &SourceConfig, store: &dyn Store) -> Result<VerifyRe
     report.unlisted = report.unlisted.saturating_add(inside.more);
     for fault in inside.faults {
         let difference = of_fault(config.program_id, fault);
-        // What the chain says of an account is more than that something is wrong with its row.
+        // A difference to the chain says more than the fault of the same row.
         let is_told = difference.pubkey != config.program_id
             && report.differences.iter().any(|d| d.pubkey == difference.pubkey);
         if !is_told {
@@ -110,31 +110,31 @@ async fn compare(rpc: &Rpc, store: &dyn Store) -> Result<VerifyReport> {
         store.quarantined().await?.into_iter().map(|q| (q.pubkey, q.error)).collect();
     let mut stream = rpc.snapshot(0).await?;
     let mut found = Found { store, bad, report: VerifyReport::default(), listed: 0 };
-    // Not in the mirror, so only here can it be seen that they come twice.
+    // Accounts that the mirror lacks; `held` cannot notice that the node lists them twice.
     let mut missing = HashSet::new();
     while let Some(piece) = stream.next().await? {
         for raw in piece {
             let data = mirrored(&raw.data);
-            let told = held.told(&raw.pubkey, data);
-            let again = told == Comparison::Again
-                || (told == Comparison::Missing && !missing.insert(raw.pubkey));
+            let comparison = held.compare(&raw.pubkey, data);
+            let again = comparison == Comparison::Again
+                || (comparison == Comparison::Missing && !missing.insert(raw.pubkey));
             if !again {
-                let equal = told == Comparison::Equal && !found.bad.contains_key(&raw.pubkey);
+                let equal = comparison == Comparison::Equal && !found.bad.contains_key(&raw.pubkey);
                 found.account(raw.pubkey, equal, Some(data)).await?;
             }
         }
     }
-    // A list that was cut short looks like one of accounts that are gone.
-    let (slot, untold) = (stream.slot(), held.untold());
-    let asked = untold.iter().map(|(pubkey, _)| *pubkey).collect::<Vec<_>>();
+    // Accounts missing from the list may be closed, or the list may be cut short: asks by address.
+    let (slot, uncompared) = (stream.slot(), held.uncompared());
+    let asked = uncompared.iter().map(|(pubkey, _)| *pubkey).collect::<Vec<_>>();
     let mut there: BTreeMap<Pubkey, Raw> = BTreeMap::new();
     for raw in rpc.by_address(&asked, slot).await?.accounts {
         there.insert(raw.pubkey, raw);
     }
-    for (pubkey, at) in untold {
+    for (pubkey, at) in uncompared {
         let data = there.get(&pubkey).map(|raw| mirrored(&raw.data));
-        let equal = data.is_some_and(|data| held.told(&pubkey, data) == Comparison::Equal);
-        // What is newer than the list cannot be in it.
+        let equal = data.is_some_and(|data| held.compare(&pubkey, data) == Comparison::Equal);
+        // An account newer than the list cannot be in it.
         let left_out = data.is_some() && at <= slot;
         found.report.left_out = found.report.left_out.saturating_add(u64::from(left_out));
         found.account(pubkey, equal, data).await?;
@@ -144,17 +144,17 @@ async fn compare(rpc: &Rpc, store: &dyn Store) -> Result<VerifyReport> {
     Ok(found.report)
 }
 
-/// What was found so far.
+/// The findings so far.
 struct Found<'a> {
     store: &'a dyn Store,
-    /// Accounts that could not be mirrored, and why.
+    /// Quarantined accounts, and why.
     bad: BTreeMap<Pubkey, String>,
     report: VerifyReport,
     listed: usize,
 }
 
 impl Found<'_> {
-    /// Counts an account, of which the chain says `chain`; looks closer at one that is not `equal`.
+    /// Counts an account; lists the differing fields of one that is not `equal`.
     async fn account(&mut self, pubkey: Pubkey, equal: bool, chain: Option<&[u8]>) -> Result<()> {
         let report = &mut self.report;
         report.compared = report.compared.saturating_add(1);
@@ -167,7 +167,7 @@ impl Found<'_> {
             let chain = chain.map(<[u8]>::to_vec);
             fields = match self.bad.get(&pubkey) {
                 Some(why) => vec![unreadable(pubkey, why.clone(), chain.as_ref())],
-                // As it is now: the mirror may have got there while the chain was read.
+                // Reads the row again: the mirror may have caught up while the chain was read.
                 None => {
                     differences(pubkey, row(self.store, &pubkey).await?.as_ref(), chain.as_ref())
                 }

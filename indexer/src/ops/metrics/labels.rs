@@ -1,4 +1,4 @@
-//! The labels of the counts, and the few words each may have.
+//! The labels of the metrics, and their possible values.
 use prometheus_client::encoding::EncodeLabelSet;
 
 /// Where an update came from.
@@ -22,11 +22,11 @@ impl Source {
 /// How one attempt to deliver a webhook ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryOutcome {
-    /// The receiver took it.
+    /// The receiver accepted it.
     Delivered,
-    /// It is tried again later.
+    /// It failed and is tried again.
     Failed,
-    /// It was given up.
+    /// It became a dead letter.
     Dead,
 }
 
@@ -40,8 +40,8 @@ impl DeliveryOutcome {
     }
 }
 
-/// The label of a JSON-RPC error code. Codes nobody has documented are one label, so that a node
-/// cannot make as many series as it likes.
+/// The label of a JSON-RPC error code. All undocumented codes share one label, so that a node cannot
+/// create any number of series.
 #[must_use]
 pub fn code_label(code: i64) -> &'static str {
     match code {

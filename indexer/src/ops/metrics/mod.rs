@@ -1,6 +1,6 @@
-//! What the mirror counts about itself, in the text that Prometheus reads. Only counts: nothing
-//! here decides anything. Label values are words of this program or names from the operator's own
-//! settings, never a node's text, so that their number is bounded.
+//! Metrics of the mirror in the text format of Prometheus. Nothing depends on them. Label values are
+//! constants of this program or names from the settings, never a node's text, so that their number is
+//! bounded.
 mod labels;
 
 use std::{
@@ -22,7 +22,7 @@ use crate::{
     ops::health::{Health, Reason},
 };
 
-/// What every name starts with.
+/// Prefix of every metric.
 pub const PREFIX: &str = "control_room";
 
 /// Media type of [`Metrics::encode`]'s text.
@@ -31,7 +31,7 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 type Whole = Gauge<u64, AtomicU64>;
 type Seconds = Gauge<f64, AtomicU64>;
 
-/// The counts. Cloning is cheap: all clones are the same counts.
+/// The metrics. Cloning is cheap: clones share the counts.
 #[derive(Clone)]
 pub struct Metrics(Arc<MetricsInner>);
 
@@ -76,7 +76,7 @@ impl Default for Metrics {
     }
 }
 
-/// Registers a metric and hands it back.
+/// Registers a metric and returns it.
 fn put<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
     registry.register(name, help, metric.clone());
     metric
@@ -176,7 +176,7 @@ impl Metrics {
         Self(Arc::new(inner))
     }
 
-    /// `n` accounts of type `kind` arrived; `None` is one that could not be decoded.
+    /// `n` accounts of type `kind` arrived; [`None`] for undecodable ones.
     pub fn updates(&self, kind: Option<AccountKind>, source: Source, n: u64) {
         let labels =
             UpdateLabels { kind: kind.map_or("unknown", AccountKind::name), source: source.name() };
@@ -188,12 +188,12 @@ impl Metrics {
         self.0.applied.inc_by(n);
     }
 
-    /// `n` accounts were older than their row, or equal to it.
+    /// `n` accounts were older than or equal to their row.
     pub fn stale(&self, n: u64) {
         self.0.stale.inc_by(n);
     }
 
-    /// A connection ended; `reason` is a word of this program, for example `silent`.
+    /// A connection ended; `reason` is a constant label, for example `silent`.
     pub fn reconnect(&self, reason: &'static str) {
         self.0.reconnects.get_or_create(&ReasonLabels { reason }).inc();
     }
@@ -203,7 +203,7 @@ impl Metrics {
         self.0.gap_repairs.inc();
     }
 
-    /// A call failed; `code` is [`code_label`]'s, or a word such as `timeout`.
+    /// A call failed; `code` is from [`code_label`], or a label such as `timeout`.
     pub fn rpc_error(&self, method: &'static str, code: &'static str) {
         self.0.rpc_errors.get_or_create(&RpcLabels { method, code }).inc();
     }
@@ -234,13 +234,13 @@ impl Metrics {
         self.0.deliveries.get_or_create(&labels).inc();
     }
 
-    /// How many webhooks were given up and not yet retried.
+    /// Current number of dead letters.
     pub fn dead_letters(&self, n: u64) {
         self.0.dead_letters.set(n);
     }
 
-    /// Takes over what health says about slots, reasons and the last frame. Whoever reads the
-    /// counts calls it first, so that both say the same.
+    /// Copies slots, reasons and the last frame from health. Must be called before [`Self::encode`], so
+    /// that both agree.
     pub fn health(&self, health: &Health) {
         self.0.slot_seen.set(health.slot);
         self.0.slot_confirmed_tip.set(health.tip.max(health.confirmed));
@@ -257,17 +257,17 @@ impl Metrics {
         }
     }
 
-    /// Messages that wait to be taken in.
+    /// Number of websocket messages in the queue.
     pub fn queue_depth(&self, n: usize) {
         self.0.queue_depth.set(u64::try_from(n).unwrap_or(u64::MAX));
     }
 
-    /// The websocket said something just now.
+    /// A websocket message arrived now.
     pub fn frame(&self) {
         *self.0.last_frame.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    /// Rows that the last complete reading found wrong without a gap to explain it.
+    /// Rows that the last complete reading found wrong although the stream had no gap.
     pub fn drift_rows(&self, n: u64) {
         self.0.drift_rows.set(n);
     }
@@ -283,18 +283,18 @@ impl Metrics {
         self.0.batch_seconds.observe(took.as_secs_f64());
     }
 
-    /// One complete reading took so long.
+    /// One complete reading of all accounts took `took`.
     pub fn snapshot(&self, took: Duration) {
         self.0.snapshot_seconds.observe(took.as_secs_f64());
     }
 
-    /// All counts as text, see [`CONTENT_TYPE`].
+    /// All metrics as text, see [`CONTENT_TYPE`].
     #[must_use]
     pub fn encode(&self) -> String {
         let last = *self.0.last_frame.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.frame_age.set(last.elapsed().as_secs_f64());
         let mut out = String::new();
-        // Writing to a string does not fail; what is there is better than nothing.
+        // Writing to a string does not fail; if it did, partial output is better than none.
         let _ = text::encode(&mut out, &self.0.registry);
         out
     }
@@ -337,7 +337,7 @@ mod tests {
     ];
 
     #[test]
-    fn every_documented_name_is_in_the_text_with_what_was_counted() {
+    fn every_documented_metric_is_encoded_with_its_count() {
         let m = Metrics::new();
         m.updates(Some(AccountKind::AccountVersion), Source::Stream, 3);
         m.applied(2);

@@ -171,8 +171,8 @@ async fn events_at(
     let read = async {
         let transaction = rpc.transaction(&at.signature).await?;
         if transaction.slot != at.slot {
-            let told = transaction.slot;
-            let detail = format!("getTransaction tells of it in slot {told}");
+            let found = transaction.slot;
+            let detail = format!("getTransaction tells of it in slot {found}");
             return Err(wrong(rpc, "getTransaction", &detail));
         }
         events_of(program_id, at, &transaction)

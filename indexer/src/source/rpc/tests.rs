@@ -12,7 +12,7 @@ fn fault(error: &IndexerError) -> RpcFault {
 }
 
 #[tokio::test]
-async fn each_face_of_a_refusal_becomes_its_fault_and_is_counted() {
+async fn every_kind_of_refusal_is_classified_and_counted() {
     for (reply, expected) in [
         (Reply::error(-32_010, "excluded"), RpcFault::KeyExcluded),
         (Reply::error(-32_012, "scan"), RpcFault::ScanLimit),
@@ -41,7 +41,7 @@ async fn each_face_of_a_refusal_becomes_its_fault_and_is_counted() {
 }
 
 #[tokio::test]
-async fn a_node_that_is_not_there_is_named_without_its_key() {
+async fn an_unreachable_node_is_named_without_its_key() {
     // No test's server gets this port.
     let url = "http://127.0.0.1:9/v1/0123456789abcdef?api-key=fedcba987654".to_owned();
     let config = SourceConfig::new(url, String::new(), upgrade_manager::ID);
@@ -53,7 +53,7 @@ async fn a_node_that_is_not_there_is_named_without_its_key() {
 }
 
 #[tokio::test]
-async fn a_short_limit_is_waited_out_and_a_long_one_told() {
+async fn a_short_rate_limit_is_waited_out_and_a_long_one_returned() {
     let n = AtomicU32::new(0);
     let node = FakeNode::start(move |_, _| match n.fetch_add(1, Ordering::SeqCst) {
         0 => Reply::status(429, "Retry-After: 1\r\n"),
@@ -82,14 +82,14 @@ async fn a_short_limit_is_waited_out_and_a_long_one_told() {
 }
 
 #[tokio::test]
-async fn an_answer_without_end_is_refused_before_it_fills_memory() {
+async fn an_endless_answer_is_refused_before_it_fills_memory() {
     let node = FakeNode::start(|_, _| Reply::raw(vec![b' '; (64 << 20) + 1])).await;
     let error = node.rpc().slot(CommitmentLevel::Confirmed).await.unwrap_err();
     assert_eq!(fault(&error), RpcFault::TooLarge, "{error}");
 }
 
 #[tokio::test]
-async fn blocks_that_are_cut_short_on_either_side_are_never_returned() {
+async fn a_block_list_cut_on_either_side_is_an_error() {
     let blocks = |slots: Vec<u64>, first: u64| {
         FakeNode::start(move |method, _| match method {
             "getBlocks" => Reply::result(&json!(slots)),
@@ -114,13 +114,13 @@ async fn blocks_that_are_cut_short_on_either_side_are_never_returned() {
 }
 
 #[tokio::test]
-async fn a_node_that_lists_no_blocks_at_all_says_so_once_and_is_believed() {
+async fn a_node_without_get_blocks_returns_none() {
     let node = FakeNode::start(|_, _| Reply::error(-32_601, "Method not found")).await;
     assert_eq!(node.rpc().blocks(10, 15).await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn accounts_come_in_the_order_they_were_asked_for_and_never_from_an_older_slot() {
+async fn accounts_keep_the_requested_order_and_the_minimum_slot() {
     let keys = [address(1), address(2), address(3)];
     let slot = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(50));
     let told = std::sync::Arc::clone(&slot);
@@ -143,7 +143,7 @@ async fn accounts_come_in_the_order_they_were_asked_for_and_never_from_an_older_
 }
 
 #[tokio::test]
-async fn a_slot_that_the_node_has_not_reached_is_waited_for() {
+async fn a_call_waits_until_the_node_reaches_the_slot() {
     let n = AtomicU32::new(0);
     let node = FakeNode::start(move |_, _| {
         if n.fetch_add(1, Ordering::SeqCst) < 3 {
@@ -157,7 +157,7 @@ async fn a_slot_that_the_node_has_not_reached_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slot_that_the_node_never_reaches_is_given_up_after_seconds() {
+async fn a_call_gives_up_on_a_slot_that_is_never_reached() {
     let rpc = FakeNode::start(|_, _| Reply::raw("")).await.rpc();
     let start = tokio::time::Instant::now();
     let not_yet = || async {

@@ -1,6 +1,6 @@
-//! Cuts the answer to `getProgramAccounts` into accounts while its bytes arrive, so that a million
-//! of them never stand in memory. Finds where each account begins and ends and leaves the rest to
-//! the JSON library; an answer that ends early or is out of order is an error, never an end.
+//! Splits the answer of `getProgramAccounts` into accounts while its bytes arrive, so that a million
+//! accounts are never in memory at once. It only finds where each account begins and ends; serde_json
+//! parses the account. A truncated or malformed answer is an error, never a short list.
 use std::borrow::Cow;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -11,20 +11,20 @@ use solana_pubkey::Pubkey;
 use super::{answers::whole, fault::JsonRpcError, possible};
 use crate::{account::decode::Raw, ops::redact::plain};
 
-/// Longest account, as JSON: the largest on chain has 10 MiB, and a third more in base64.
+/// Longest account as JSON: the largest on chain has 10 MiB, and base64 adds a third.
 const MAX_ACCOUNT_LEN: usize = 16 << 20;
-/// Longest other part that is kept.
+/// Longest other part.
 const MAX_PART_LEN: usize = 64 << 10;
-/// A piece ends when this much account data is in it, however few accounts these are.
+/// A piece ends with this much account data, however few accounts it holds.
 const PIECE_BYTES: usize = 4 << 20;
-/// What stays reserved for accounts that lie in two pieces of the body.
+/// Capacity that the buffer keeps for parts that span two chunks of the body.
 const SPARE_BYTES: usize = 64 << 10;
 
-/// Reads one answer.
+/// Scanner of one answer.
 #[derive(Debug, Default)]
 pub struct Scanner {
     at: At,
-    /// The beginning of a part whose end has not arrived.
+    /// The beginning of an incomplete part.
     held: Vec<u8>,
     context: Option<u64>,
     accounts: u64,
@@ -33,7 +33,7 @@ pub struct Scanner {
     error: Option<JsonRpcError>,
 }
 
-/// Whose keys are read: the answer's, those of its `result`, or those of a page in `result.value`.
+/// The current object: the answer, its `result`, or a page in `result.value`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum JsonPlace {
     Answer,
@@ -41,7 +41,7 @@ enum JsonPlace {
     Page,
 }
 
-/// A key that means something at its place.
+/// A key that matters in its object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum JsonKey {
     Result,
@@ -53,7 +53,7 @@ enum JsonKey {
     Unknown,
 }
 
-/// What is done with a part.
+/// How to handle a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum JsonPart {
     Name(JsonPlace),
@@ -66,23 +66,23 @@ enum At {
     /// Before the answer.
     #[default]
     Start,
-    /// Where a key or the end of the object comes; `bool`: only a key may come.
+    /// Expects a key or the end of the object; `true`: only a key.
     Key(JsonPlace, bool),
     Colon(JsonPlace, JsonKey),
     Value(JsonPlace, JsonKey),
-    /// Behind a value.
+    /// After a value.
     Next(JsonPlace),
-    /// Where an account or the end of the list comes; `bool`: only an account may come.
+    /// Expects an account or the end of the list; `true`: only an account.
     Item(JsonPlace, bool),
-    /// Behind an account.
+    /// After an account.
     NextItem(JsonPlace),
-    /// Inside of a part.
+    /// Inside a part.
     Inside(JsonPart, Span),
-    /// Behind the answer.
+    /// After the answer.
     End,
 }
 
-/// How deep inside of a part.
+/// The position inside a part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Span {
     depth: u32,
@@ -92,7 +92,7 @@ struct Span {
 }
 
 impl Span {
-    /// How many of `bytes` belong to the part, and whether it ends with them.
+    /// How many of `bytes` belong to the part, and whether the part ends with them.
     fn advance(&mut self, bytes: &[u8]) -> (usize, bool) {
         for (at, byte) in bytes.iter().enumerate() {
             let end = at.saturating_add(1);
@@ -145,7 +145,7 @@ struct Account<'a> {
     owner: Cow<'a, str>,
     #[serde(borrow)]
     data: (Text<'a>, Text<'a>),
-    /// A number, where the node says how many bytes the account has.
+    /// The account's length, a number on most nodes.
     #[serde(default)]
     space: Value,
 }
@@ -156,35 +156,35 @@ struct ScanContext {
 }
 
 impl Scanner {
-    /// The slot of the answer, once it has been read.
+    /// The slot of the answer, once known.
     #[must_use]
     pub fn slot(&self) -> Option<u64> {
         self.context
     }
 
-    /// Accounts so far.
+    /// Number of accounts so far.
     #[must_use]
     pub fn accounts(&self) -> u64 {
         self.accounts
     }
 
-    /// Where the next page begins; `None` on the last one.
+    /// The key of the next page; [`None`] on the last page.
     #[must_use]
     pub fn cursor(&self) -> Option<&str> {
         self.cursor.as_deref()
     }
 
-    /// The error that came in place of accounts.
+    /// The error object that came instead of accounts.
     #[must_use]
     pub fn error(&self) -> Option<&JsonRpcError> {
         self.error.as_ref()
     }
 
-    /// Reads from `bytes` until they end, or `rows` holds `most` accounts or is heavy. Returns how
-    /// many bytes were read; the others are for the next call. Blank accounts are left out.
+    /// Scans `bytes` until they end, or `rows` holds `most` accounts or 4 MiB. Returns how many bytes
+    /// were scanned; the caller passes the others again. Skips blank accounts.
     ///
     /// # Errors
-    /// The rest of a sentence when the bytes are no such answer.
+    /// The rest of a sentence when the bytes are not such an answer.
     pub fn read(
         &mut self,
         bytes: &[u8],
@@ -225,16 +225,16 @@ impl Scanner {
         Ok(bytes.len().saturating_sub(rest.len()))
     }
 
-    /// Whether nothing more belongs to the answer.
+    /// Whether the answer is complete.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.at == At::End
     }
 
-    /// Makes sure that the answer has come to its end.
+    /// Checks that the answer is complete and held a list.
     ///
     /// # Errors
-    /// The rest of a sentence when it has not, or held no list of accounts.
+    /// The rest of a sentence when it is not.
     pub fn finish(&self) -> Result<(), String> {
         if self.at != At::End {
             return Err(format!("broke off after {} accounts", self.accounts));
@@ -245,7 +245,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Where `byte`, which is no space, leads, and whether it is used up.
+    /// The next state after `byte`, which is no space, and whether it consumed the byte.
     fn step(&mut self, byte: u8) -> Result<(At, bool), String> {
         let inside = |part| At::Inside(part, Span::default());
         Ok(match (self.at, byte) {
@@ -297,7 +297,7 @@ impl Scanner {
         Ok(())
     }
 
-    /// Takes in a part that ends with `last`.
+    /// Handles a complete part that ends with `last`.
     fn part(&mut self, part: JsonPart, last: &[u8]) -> Result<Option<Raw>, String> {
         let mut held = std::mem::take(&mut self.held);
         let bytes = if held.is_empty() {

@@ -41,7 +41,7 @@ fn expected() -> Vec<Raw> {
 }
 
 #[test]
-fn a_body_cut_in_two_anywhere_gives_the_same_accounts() {
+fn a_body_split_anywhere_gives_the_same_accounts() {
     let body = body();
     for at in 0..=body.len() {
         let (front, back) = body.as_bytes().split_at(at);
@@ -51,7 +51,7 @@ fn a_body_cut_in_two_anywhere_gives_the_same_accounts() {
 }
 
 #[test]
-fn a_body_in_single_bytes_and_with_spaces_everywhere_gives_the_same_accounts() {
+fn single_bytes_and_extra_spaces_give_the_same_accounts() {
     let pretty = serde_json::to_string_pretty(&serde_json::from_str::<Value>(&body()).unwrap());
     for text in [body(), pretty.unwrap(), format!("  {}\r\n\t ", body())] {
         let parts: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
@@ -60,7 +60,7 @@ fn a_body_in_single_bytes_and_with_spaces_everywhere_gives_the_same_accounts() {
 }
 
 #[test]
-fn a_body_that_ends_early_is_an_error_wherever_it_ends() {
+fn a_truncated_body_is_an_error_wherever_it_ends() {
     let body = body();
     for end in 0..body.len() {
         let error = read(&[&body.as_bytes()[..end]]).err();
@@ -78,7 +78,7 @@ fn accounts_before_their_slot_are_refused() {
 }
 
 #[test]
-fn fields_that_nobody_asked_for_are_passed_over_whatever_is_in_them() {
+fn unknown_fields_are_skipped_whatever_they_hold() {
     let mut one = keyed(&address(1), &[1, 2, 3]);
     one["account"]["note"] = json!({"deep": [[{"a": "}]\"\\"}], "]}", 1.5e3, null, true]});
     one["more"] = json!("\"value\":[");
@@ -101,7 +101,7 @@ fn fields_that_nobody_asked_for_are_passed_over_whatever_is_in_them() {
 }
 
 #[test]
-fn a_page_names_where_the_next_begins_and_the_last_one_none() {
+fn every_page_but_the_last_has_a_key() {
     let page = |key: Value| {
         let accounts = vec![keyed(&address(1), &[1])];
         let value = json!({"accounts": accounts, "paginationKey": key, "totalResults": 3});
@@ -127,7 +127,7 @@ fn an_error_is_read_instead_of_accounts() {
 }
 
 #[test]
-fn an_answer_that_is_something_else_is_refused() {
+fn an_answer_of_another_shape_is_refused() {
     let twice = r#"{"context":{"slot":1},"value":[],"accounts":[]}"#;
     let wrong_owner = {
         let mut one = keyed(&address(1), &[1]);
@@ -164,7 +164,7 @@ fn an_answer_that_is_something_else_is_refused() {
 }
 
 #[test]
-fn an_account_too_long_to_be_one_is_refused_before_it_fills_memory() {
+fn an_oversized_account_is_refused_before_it_fills_memory() {
     let (mut scanner, mut rows) = (Scanner::default(), vec![]);
     let head = br#"{"result":{"context":{"slot":1},"value":[{"pubkey":""#;
     scanner.read(head, &mut rows, PIECE_ACCOUNTS).unwrap();
@@ -184,7 +184,7 @@ fn an_account_too_long_to_be_one_is_refused_before_it_fills_memory() {
 const PIECE_ACCOUNTS: usize = 1_000;
 
 #[test]
-fn the_largest_account_on_chain_is_read_and_its_buffer_given_back() {
+fn the_largest_account_is_read_and_its_buffer_freed() {
     let data = vec![9; 10 << 20];
     let text = whole(&listing(1, &[keyed(&address(1), &data), keyed(&address(2), &[1])]));
     let (mut scanner, mut rows) = (Scanner::default(), vec![]);
@@ -240,7 +240,7 @@ fn no_more_rows_stand_in_memory_than_a_piece_holds_at_200_000_accounts() {
 }
 
 #[test]
-fn a_blank_account_is_counted_by_nobody_but_the_scanner() {
+fn blank_accounts_are_counted_but_not_returned() {
     let value =
         vec![keyed(&address(1), &[]), keyed(&address(2), &[0; 9]), keyed(&address(3), &[1])];
     let (rows, _) = read(&[whole(&listing(1, &value)).as_bytes()]).unwrap();

@@ -9,7 +9,7 @@ fn open(query: Query) -> VecDeque<Query> {
 }
 
 #[test]
-fn every_refusal_of_the_simple_way_leads_to_the_next_and_is_remembered() {
+fn a_refused_method_leads_to_the_next_and_is_remembered() {
     for fault in [
         RpcFault::KeyExcluded,
         RpcFault::ScanLimit,
@@ -31,7 +31,7 @@ fn every_refusal_of_the_simple_way_leads_to_the_next_and_is_remembered() {
 }
 
 #[test]
-fn a_fault_of_the_moment_changes_nothing() {
+fn a_passing_fault_keeps_the_method() {
     let limited = RpcFault::Limited { retry_after: Duration::ZERO };
     for fault in [
         RpcFault::Connect,
@@ -47,7 +47,7 @@ fn a_fault_of_the_moment_changes_nothing() {
 }
 
 #[test]
-fn a_node_without_pages_is_asked_type_by_type_and_without_an_index_by_name() {
+fn without_pages_it_reads_by_type_and_without_an_index_by_address() {
     let mut strategy = ScanStrategy::default();
     strategy.refused(&open(Query::Plain), RpcFault::ScanLimit).unwrap();
     let (scan_method, queries) =
@@ -62,7 +62,7 @@ fn a_node_without_pages_is_asked_type_by_type_and_without_an_index_by_name() {
 }
 
 #[test]
-fn a_later_page_that_is_refused_is_no_reason_to_read_everything_again() {
+fn a_refused_later_page_does_not_restart_the_reading() {
     let mut strategy = ScanStrategy::default();
     strategy.refused(&open(Query::Plain), RpcFault::TooMany).unwrap();
     let later = open(Query::Page(Some("x".into())));
@@ -70,7 +70,7 @@ fn a_later_page_that_is_refused_is_no_reason_to_read_everything_again() {
 }
 
 #[test]
-fn a_type_too_large_for_one_answer_is_read_in_parts_and_the_others_as_before() {
+fn only_a_type_too_large_for_one_answer_is_sharded() {
     let mut strategy = ScanStrategy { scan_method: ScanMethod::Kinds, ..ScanStrategy::default() };
     let (_, mut queries) = strategy.start();
     queries.drain(..5);
@@ -86,7 +86,7 @@ fn a_type_too_large_for_one_answer_is_read_in_parts_and_the_others_as_before() {
 }
 
 #[test]
-fn answers_that_break_off_twice_in_a_row_are_blamed_on_their_size() {
+fn two_truncated_answers_in_a_row_change_the_method() {
     let mut strategy = ScanStrategy::default();
     strategy.cut();
     assert_eq!(strategy.start().0, ScanMethod::Plain);
@@ -98,7 +98,7 @@ fn answers_that_break_off_twice_in_a_row_are_blamed_on_their_size() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_an_hour_the_simple_way_is_tried_again() {
+async fn the_plain_method_is_tried_again_after_an_hour() {
     let mut strategy = ScanStrategy::default();
     strategy.refused(&open(Query::Plain), RpcFault::TooMany).unwrap();
     tokio::time::advance(RETRY_PLAIN_INTERVAL - Duration::from_secs(1)).await;
@@ -128,7 +128,7 @@ pub fn record(account: Pubkey) -> Vec<u8> {
 }
 
 #[test]
-fn the_parts_of_every_type_hold_each_account_exactly_once() {
+fn the_shards_of_a_type_hold_each_account_exactly_once() {
     let program = upgrade_manager::ID;
     for (kind, filter) in KINDS.iter().enumerate() {
         let whole = Query::Kind(kind).params(&program, 5);
@@ -148,7 +148,7 @@ fn the_parts_of_every_type_hold_each_account_exactly_once() {
 }
 
 #[test]
-fn the_byte_that_parts_records_is_the_first_of_the_account_and_no_two_types_share_a_filter() {
+fn shard_offsets_point_at_addresses_and_no_two_types_share_a_filter() {
     let offset = KINDS[5].offset;
     for n in [0, 7, 255] {
         let account = Pubkey::new_from_array([n; 32]);
@@ -164,7 +164,7 @@ fn the_byte_that_parts_records_is_the_first_of_the_account_and_no_two_types_shar
 }
 
 #[test]
-fn pages_are_large_and_begin_where_the_last_one_ended() {
+fn a_page_request_carries_limit_and_key() {
     let params = Query::Page(Some("abc".into())).params(&upgrade_manager::ID, 9);
     let options = &params[1];
     assert_eq!(

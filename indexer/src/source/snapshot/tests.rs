@@ -81,7 +81,7 @@ fn assert_whole(all: &[Raw]) {
 }
 
 #[tokio::test]
-async fn a_plain_answer_is_taken_as_it_comes() {
+async fn a_plain_list_is_read_in_pieces() {
     let node = FakeNode::start(|_, params| list(params, SLOT + 1)).await;
     let (all, stream) = everything(&node.rpc(), None).await.unwrap();
     assert_whole(&all);
@@ -91,14 +91,14 @@ async fn a_plain_answer_is_taken_as_it_comes() {
 }
 
 #[tokio::test]
-async fn an_answer_of_an_older_slot_is_refused_before_an_account_of_it_is_seen() {
+async fn an_answer_of_an_older_slot_is_refused_before_its_first_account() {
     let node = FakeNode::start(|_, params| list(params, SLOT - 1)).await;
     let error = node.rpc().snapshot(SLOT).await.unwrap_err();
     assert!(matches!(error, IndexerError::Behind { slot: 49, seen: 50, .. }), "{error}");
 }
 
 #[tokio::test]
-async fn every_refusal_by_size_leads_to_pages_with_the_same_accounts_and_is_remembered() {
+async fn every_size_refusal_leads_to_pages_with_the_same_accounts() {
     for refusal in [
         Reply::error(-32_010, "excluded from account secondary indexes"),
         Reply::error(-32_012, "scan aborted"),
@@ -139,7 +139,7 @@ fn page(params: &Value) -> Reply {
 }
 
 #[tokio::test]
-async fn pages_in_a_circle_end_with_an_error() {
+async fn repeated_page_keys_are_an_error() {
     let node = FakeNode::start(|method, _| {
         if method == "getProgramAccounts" {
             return Reply::error(-32_012, "scan");
@@ -180,7 +180,7 @@ async fn without_pages_each_type_is_asked_for_and_a_large_one_in_256_parts() {
 }
 
 #[tokio::test]
-async fn without_any_listing_the_known_accounts_are_asked_for_by_name() {
+async fn without_a_list_the_known_accounts_are_read_by_address() {
     let node = FakeNode::start(|method, params| match method {
         "getMultipleAccounts" => by_name(params, SLOT + 3),
         "getProgramAccounts" => Reply::error(-32_010, "excluded"),
@@ -202,7 +202,7 @@ async fn without_any_listing_the_known_accounts_are_asked_for_by_name() {
 }
 
 #[tokio::test]
-async fn known_accounts_too_large_for_one_answer_are_asked_for_in_halves() {
+async fn a_batch_too_large_for_one_answer_is_split() {
     let node = FakeNode::start(|method, params| match method {
         "getMultipleAccounts" if params[0].as_array().unwrap().len() > 30 => Reply::status(413, ""),
         "getMultipleAccounts" => by_name(params, SLOT),
@@ -216,7 +216,7 @@ async fn known_accounts_too_large_for_one_answer_are_asked_for_in_halves() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_an_error_and_never_an_end() {
+async fn a_truncated_body_is_an_error_and_never_a_short_list() {
     let whole = list(&json!([]), SLOT);
     for cut in [30, 200, whole.body.len() / 2, whole.body.len() - 1] {
         let reply = Reply { cut: Some(cut), ..whole.clone() };
@@ -228,7 +228,7 @@ async fn a_body_that_breaks_off_is_an_error_and_never_an_end() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_declared_shorter_than_it_is_is_an_error_too() {
+async fn a_body_with_a_short_content_length_is_an_error() {
     // A proxy that cuts an answer and counts what is left: the connection ends in good order.
     let whole = list(&json!([]), SLOT);
     for end in [200, whole.body.len() / 2, whole.body.len() - 1] {
@@ -240,7 +240,7 @@ async fn a_body_that_is_declared_shorter_than_it_is_is_an_error_too() {
 }
 
 #[tokio::test]
-async fn one_part_that_fails_is_asked_for_again_and_not_the_others() {
+async fn only_the_failed_query_is_repeated() {
     let failures = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&failures);
     let node = FakeNode::start(move |method, params| {
@@ -262,7 +262,7 @@ async fn one_part_that_fails_is_asked_for_again_and_not_the_others() {
 }
 
 #[tokio::test]
-async fn a_node_that_falls_silent_in_the_middle_is_given_up() {
+async fn a_node_that_stalls_in_the_middle_times_out() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let held = Arc::new(Mutex::new(vec![]));
@@ -285,7 +285,7 @@ async fn a_node_that_falls_silent_in_the_middle_is_given_up() {
 }
 
 #[tokio::test]
-async fn no_more_than_a_piece_waits_however_large_the_answer() {
+async fn at_most_one_piece_is_in_memory() {
     let one = keyed(&address(1), &record(address(2))).to_string();
     let body = format!(
         r#"{{"jsonrpc":"2.0","result":{{"context":{{"slot":50}},"value":[{}]}},"id":1}}"#,

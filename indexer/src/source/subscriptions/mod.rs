@@ -1,5 +1,5 @@
-//! Which accounts are watched over one websocket, and under which numbers the node speaks of them.
-//! Pure bookkeeping: says what to send, sends nothing.
+//! The `accountSubscribe` subscriptions of one websocket, and which id belongs to which account. Pure:
+//! returns the requests to send, sends nothing.
 use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
@@ -10,11 +10,11 @@ use super::{
     wire::{Frame, account_request, request, watched},
 };
 
-/// Most accounts that are watched: servers drop a socket with some 250 subscriptions.
+/// Most watched accounts. Servers drop a socket with about 250 subscriptions.
 pub const MAX_WATCHED: usize = 100;
-/// The first number for requests; smaller ones are the socket's own.
+/// The first request id; the reader uses smaller ones itself.
 const FIRST_REQUEST: u64 = 16;
-/// Messages that wait for the acknowledgement of what they belong to.
+/// Notifications kept until their subscription is acknowledged.
 const MAX_EARLY_MESSAGES: usize = 64;
 
 /// The watched accounts of one socket.
@@ -34,13 +34,12 @@ impl Subscriptions {
         FIRST_REQUEST.saturating_add(self.requests)
     }
 
-    /// Whether an answer to a request for an account is still to come.
+    /// Whether a request has no answer yet.
     pub(super) fn is_waiting(&self) -> bool {
         !self.asked.is_empty()
     }
 
-    /// Makes `list` what is watched, as far as [`MAX_WATCHED`] allows; the requests that this
-    /// takes.
+    /// Sets the watched accounts to the first [`MAX_WATCHED`] of `list`; returns the requests to send.
     pub(super) fn want(&mut self, list: &[Pubkey]) -> Vec<String> {
         self.wanted = list.iter().take(MAX_WATCHED).copied().collect();
         let mut out = vec![];
@@ -53,7 +52,7 @@ impl Subscriptions {
         for subscription in over {
             out.push(self.end(subscription));
         }
-        // What is asked for is known: a list may name an account twice.
+        // Inserted when requested, because a list may name an account twice.
         let mut known: HashSet<Pubkey> = self
             .running
             .values()
@@ -74,8 +73,8 @@ impl Subscriptions {
         request(self.id(), "accountUnsubscribe", &json!([subscription]))
     }
 
-    /// Request `id` was acknowledged: the messages that were early, and a request if the account is
-    /// no longer wanted.
+    /// Handles the acknowledgement of request `id`: returns the early notifications, or an unsubscribe
+    /// request if the account is no longer wanted.
     pub(super) fn acknowledged(
         &mut self,
         id: u64,
@@ -94,17 +93,18 @@ impl Subscriptions {
         (mine.into_iter().map(|(_, slot, account)| watched(pubkey, slot, *account)).collect(), None)
     }
 
-    /// Whether `id` was a request for an account, which is refused now. The others may go on.
+    /// Handles the refusal of request `id`; returns whether it was one of these requests. The other
+    /// subscriptions go on.
     pub(super) fn refuse(&mut self, id: u64) -> bool {
         match self.asked.remove(&id) {
             Some(pubkey) => self.refused.insert(pubkey),
-            // The end of a subscription may be refused as well.
+            // An unsubscribe request may be refused as well.
             None => (FIRST_REQUEST..=FIRST_REQUEST.saturating_add(self.requests)).contains(&id),
         }
     }
 
-    /// What the message of `subscription` means; `None` for one that is not running, or not yet.
-    pub(super) fn told(
+    /// The frame for a notification; [`None`] for a subscription that is not acknowledged (yet).
+    pub(super) fn notified(
         &mut self,
         subscription: u64,
         slot: u64,
@@ -113,7 +113,7 @@ impl Subscriptions {
         match self.running.get(&subscription) {
             Some(pubkey) => Some(watched(*pubkey, slot, *account)),
             None => {
-                // Left out, one is found again by the next reading of all accounts.
+                // Beyond the limit it is dropped; the next snapshot finds the change.
                 if self.is_waiting() && self.early.len() < MAX_EARLY_MESSAGES {
                     self.early.push((subscription, slot, account));
                 }

@@ -20,7 +20,7 @@ fn parsed(request: &str) -> (u64, String, String) {
 }
 
 #[test]
-fn an_account_is_asked_for_once_however_often_it_is_wanted() {
+fn an_account_is_subscribed_once_however_often_it_is_listed() {
     let mut subscriptions = Subscriptions::default();
     let (a, b) = (address(1), address(2));
     assert_eq!(subscriptions.want(&[a, a, b]).len(), 2);
@@ -28,7 +28,7 @@ fn an_account_is_asked_for_once_however_often_it_is_wanted() {
 }
 
 #[test]
-fn no_more_accounts_are_watched_than_a_server_bears() {
+fn the_number_of_watched_accounts_is_limited() {
     let many: Vec<Pubkey> = (0..1_000).map(address).collect();
     let requests = Subscriptions::default().want(&many);
     assert_eq!(requests.len(), MAX_WATCHED);
@@ -36,7 +36,7 @@ fn no_more_accounts_are_watched_than_a_server_bears() {
 }
 
 #[test]
-fn an_account_no_longer_wanted_is_given_up_also_when_its_number_comes_late() {
+fn an_unwanted_account_is_unsubscribed_even_after_a_late_acknowledgement() {
     let mut subscriptions = Subscriptions::default();
     let (a, b) = (address(1), address(2));
     let ids: Vec<u64> = subscriptions.want(&[a, b]).iter().map(|r| parsed(r).0).collect();
@@ -47,15 +47,15 @@ fn an_account_no_longer_wanted_is_given_up_also_when_its_number_comes_late() {
     assert_eq!((method.as_str(), param.as_str()), ("accountUnsubscribe", "70"));
     let (_, late) = subscriptions.acknowledged(ids[1], Some(71));
     assert_eq!(parsed(&late.unwrap()).2, "71");
-    assert!(subscriptions.told(71, 5, ui(0)).is_none());
+    assert!(subscriptions.notified(71, 5, ui(0)).is_none());
 }
 
 #[test]
-fn a_message_that_overtakes_its_acknowledgement_is_not_lost() {
+fn a_notification_before_its_acknowledgement_is_kept() {
     let mut subscriptions = Subscriptions::default();
     let ids: Vec<u64> =
         subscriptions.want(&[address(1), address(2)]).iter().map(|r| parsed(r).0).collect();
-    assert!(subscriptions.told(9, 5, ui(0)).is_none());
+    assert!(subscriptions.notified(9, 5, ui(0)).is_none());
     assert!(subscriptions.acknowledged(ids[1], Some(8)).0.is_empty());
     let (frames, _) = subscriptions.acknowledged(ids[0], Some(9));
     let [Frame::Closed { slot: 5, pubkey }] = frames[..] else { panic!("{frames:?}") };
@@ -63,17 +63,17 @@ fn a_message_that_overtakes_its_acknowledgement_is_not_lost() {
 }
 
 #[test]
-fn messages_under_strange_numbers_do_not_pile_up() {
+fn notifications_of_unknown_subscriptions_are_bounded() {
     let mut subscriptions = Subscriptions::default();
     subscriptions.want(&[address(1)]);
     for n in 0..1_000 {
-        assert!(subscriptions.told(n, 5, ui(1)).is_none());
+        assert!(subscriptions.notified(n, 5, ui(1)).is_none());
     }
     assert!(subscriptions.early.len() <= MAX_EARLY_MESSAGES);
 }
 
 #[test]
-fn a_refused_account_is_left_alone_and_the_socket_lives() {
+fn a_refused_account_is_not_requested_again() {
     let mut subscriptions = Subscriptions::default();
     let (id, ..) = parsed(&subscriptions.want(&[address(1)])[0]);
     assert!(subscriptions.refuse(id));
@@ -83,14 +83,14 @@ fn a_refused_account_is_left_alone_and_the_socket_lives() {
 }
 
 #[test]
-fn an_account_without_lamports_or_of_nobody_is_closed_and_any_other_is_not() {
+fn only_accounts_without_lamports_or_owner_are_closed() {
     let mut subscriptions = Subscriptions::default();
     let (id, ..) = parsed(&subscriptions.want(&[address(1)])[0]);
     subscriptions.acknowledged(id, Some(7));
     let mut funded = ui(1);
     funded.owner = Pubkey::default().to_string();
     for (account, closed) in [(ui(0), true), (funded, true), (ui(1), false)] {
-        let frame = subscriptions.told(7, 5, account).unwrap();
+        let frame = subscriptions.notified(7, 5, account).unwrap();
         assert_eq!(matches!(frame, Frame::Closed { .. }), closed, "{frame:?}");
     }
 }

@@ -1,7 +1,6 @@
-//! Our own websocket client: slots, roots, the manager's accounts and a few watched ones over one
-//! socket. The published client cannot notice a dead socket; this one drops it when no data came
-//! for a while, whatever the pings say, because the slot stream is never quiet on a living node.
-//! Here it is opened and handed out; the task that reads it is in `reader`.
+//! The websocket client: slots, roots, the manager's accounts and a few watched ones over one socket.
+//! Solana's own client crate cannot notice a dead socket. This one closes it after a silence even if
+//! pings are answered, because a live node always sends slots. The reading task is in `reader`.
 use std::{
     sync::{
         Arc,
@@ -30,7 +29,7 @@ use crate::{
     source::error::{IndexerError, Result},
 };
 
-/// A socket on which the subscriptions are acknowledged.
+/// A socket with acknowledged subscriptions.
 #[derive(Debug)]
 pub struct Socket {
     frames: mpsc::Receiver<Result<Frame>>,
@@ -47,9 +46,8 @@ impl Drop for Socket {
 }
 
 impl Socket {
-    /// Connects to the websocket of `rpc` and subscribes, also to the accounts in `watched`;
-    /// returns when the subscriptions are acknowledged. Those to roots and to watched accounts may
-    /// be refused.
+    /// Connects to the websocket of `rpc` and subscribes, also to the accounts in `watched`; returns
+    /// when the subscriptions are acknowledged. The node may refuse those to roots and watched accounts.
     ///
     /// # Errors
     /// [`IndexerError::Socket`].
@@ -71,14 +69,14 @@ impl Socket {
         let (watched, orders) = watch::channel(watched.to_vec());
         let reader = tokio::spawn(async move {
             if let Some(end) = reader.run(orders, &tx).await {
-                // A receiver that is gone has dropped the socket on purpose.
+                // Fails only if the owner has dropped the socket on purpose.
                 let _ = tx.send(Err(failed(reader.sum_up(end)))).await;
             }
         });
         Ok(Self { frames, watched, roots, reader, url: rpc.shown_socket() })
     }
 
-    /// The next message. A call that is dropped before it returns loses nothing.
+    /// The next message. Cancel-safe.
     ///
     /// # Errors
     /// [`IndexerError::Socket`] once the socket is gone.
@@ -89,20 +87,20 @@ impl Socket {
         })
     }
 
-    /// Whether the node tells of roots.
+    /// Whether the node sends roots.
     #[must_use]
     pub fn has_roots(&self) -> bool {
         self.roots.load(Ordering::Relaxed)
     }
 
-    /// Messages that have arrived and wait for [`Self::next`].
+    /// Number of messages that wait for [`Self::next`].
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.frames.len()
     }
 
-    /// Makes `list` the accounts that are watched, the first [`MAX_WATCHED`] of it. What happened
-    /// to an account before the node has taken this note is not told.
+    /// Watches the first [`MAX_WATCHED`] accounts of `list` instead of the previous ones. The node does
+    /// not report changes from before it has accepted a subscription.
     pub fn watch(&self, list: &[Pubkey]) {
         self.watched.send_if_modified(|now| {
             let changed = now != list;
@@ -114,7 +112,7 @@ impl Socket {
     }
 }
 
-/// Connects and subscribes; returns when that is acknowledged.
+/// Connects and subscribes; returns after the acknowledgements.
 async fn open(
     config: &SourceConfig,
     rpc: &Rpc,

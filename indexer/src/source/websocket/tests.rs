@@ -102,7 +102,7 @@ async fn end(socket: &mut Socket) -> (CloseReason, String) {
 }
 
 #[tokio::test]
-async fn slots_roots_and_accounts_come_in_the_order_in_which_they_were_told() {
+async fn slots_roots_and_accounts_keep_their_order() {
     let listener = Listener::start().await;
     let (socket, mut server, requests) = listener.connect(&[], |_| Some(10)).await;
     let mut socket = socket.unwrap();
@@ -126,7 +126,7 @@ async fn slots_roots_and_accounts_come_in_the_order_in_which_they_were_told() {
 }
 
 #[tokio::test]
-async fn a_node_without_roots_and_account_subscriptions_is_good_enough() {
+async fn root_and_account_subscriptions_are_optional() {
     let listener = Listener::start().await;
     let basic = |method: &str| matches!(method, "slotSubscribe" | "programSubscribe").then_some(10);
     let (socket, mut server, requests) = listener.connect(&[address(1)], basic).await;
@@ -138,7 +138,7 @@ async fn a_node_without_roots_and_account_subscriptions_is_good_enough() {
 }
 
 #[tokio::test]
-async fn a_node_that_does_not_even_answer_about_roots_does_not_hold_up_the_rest() {
+async fn an_unanswered_root_subscription_does_not_block() {
     let listener = Listener::start().await;
     let mute = |method: &str| Some(if method == "rootSubscribe" { 0 } else { 10 });
     let (socket, mut server, _) = listener.connect(&[], mute).await;
@@ -150,7 +150,7 @@ async fn a_node_that_does_not_even_answer_about_roots_does_not_hold_up_the_rest(
 }
 
 #[tokio::test]
-async fn a_node_that_refuses_slots_or_accounts_is_of_no_use() {
+async fn slot_and_program_subscriptions_are_required() {
     for needed in ["slotSubscribe", "programSubscribe"] {
         let listener = Listener::start().await;
         let refuse = |method: &str| (method != needed).then_some(10);
@@ -162,7 +162,7 @@ async fn a_node_that_refuses_slots_or_accounts_is_of_no_use() {
 }
 
 #[tokio::test]
-async fn a_watched_account_that_is_closed_is_told_under_its_name() {
+async fn a_closed_watched_account_is_reported_with_its_address() {
     let listener = Listener::start().await;
     let (socket, mut server, _) = listener.connect(&[address(1)], |_| Some(10)).await;
     let mut socket = socket.unwrap();
@@ -180,7 +180,7 @@ async fn a_watched_account_that_is_closed_is_told_under_its_name() {
 }
 
 #[tokio::test]
-async fn what_is_watched_can_change_while_the_socket_lives() {
+async fn the_watch_list_can_change_on_a_live_socket() {
     let listener = Listener::start().await;
     let (socket, mut server, _) = listener.connect(&[address(1)], |_| Some(10)).await;
     let socket = socket.unwrap();
@@ -198,7 +198,7 @@ async fn what_is_watched_can_change_while_the_socket_lives() {
 }
 
 #[tokio::test]
-async fn a_socket_on_which_nothing_comes_is_dead_though_pongs_come() {
+async fn a_silent_socket_is_dead_although_pongs_arrive() {
     let mut listener = Listener::start().await;
     (listener.config.silence, listener.config.ping) = (2 * MOMENT, MOMENT / 4);
     let (socket, mut server, _) = listener.connect(&[], |_| Some(10)).await;
@@ -214,7 +214,7 @@ async fn a_socket_on_which_nothing_comes_is_dead_though_pongs_come() {
 }
 
 #[tokio::test]
-async fn two_missed_pongs_end_a_socket_on_which_nothing_comes() {
+async fn two_missed_pongs_end_a_silent_socket() {
     let mut listener = Listener::start().await;
     listener.config.ping = MOMENT / 2;
     let (socket, server, _) = listener.connect(&[], |_| Some(10)).await;
@@ -226,7 +226,7 @@ async fn two_missed_pongs_end_a_socket_on_which_nothing_comes() {
 }
 
 #[tokio::test]
-async fn missed_pongs_alone_do_not_end_a_socket_on_which_slots_come() {
+async fn missed_pongs_do_not_end_a_socket_with_slots() {
     let mut listener = Listener::start().await;
     listener.config.ping = MOMENT / 3;
     let (socket, mut server, _) = listener.connect(&[], |_| Some(10)).await;
@@ -242,7 +242,7 @@ async fn missed_pongs_alone_do_not_end_a_socket_on_which_slots_come() {
 }
 
 #[tokio::test]
-async fn each_way_to_end_a_connection_has_its_reason() {
+async fn every_end_of_a_connection_has_its_reason() {
     let listener = Listener::start().await;
     let (socket, mut server, _) = listener.connect(&[], |_| Some(10)).await;
     let code = tungstenite::protocol::frame::coding::CloseCode::Away;
@@ -264,7 +264,7 @@ async fn each_way_to_end_a_connection_has_its_reason() {
 }
 
 #[tokio::test]
-async fn a_full_queue_stops_the_reading_and_is_not_the_nodes_silence() {
+async fn a_full_queue_stops_reading_and_is_no_silence() {
     const MAX_MULTIPLE_ACCOUNTS: u64 = 3 * MAX_QUEUED_FRAMES as u64;
     let mut listener = Listener::start().await;
     (listener.config.silence, listener.config.ping) = (MOMENT, MOMENT / 5);
@@ -296,7 +296,7 @@ async fn a_full_queue_stops_the_reading_and_is_not_the_nodes_silence() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_is_one_too_many_holds_back_calls_as_well() {
+async fn a_rate_limited_handshake_pauses_calls_too() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = Listener::start().await;
     let refuse = async {

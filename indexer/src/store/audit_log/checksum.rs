@@ -17,7 +17,7 @@ type Column = (&'static str, Option<Vec<u8>>);
 impl AuditRow {
     /// The correct [`AuditRow::row_checksum`]: the sum over every other column.
     #[must_use]
-    pub fn sum(&self) -> [u8; 32] {
+    pub fn expected_checksum(&self) -> [u8; 32] {
         let mut h = Sha256::new_with_prefix(DOMAIN);
         for (_, value) in self.columns() {
             add(&mut h, value.as_deref());
@@ -52,7 +52,7 @@ impl AuditRow {
     /// The column in which one changed byte explains the wrong checksum, and its original value; [`None`]
     /// when more than one byte changed.
     pub(crate) fn changed_column(&self) -> Option<(&'static str, String)> {
-        let sum = self.sum();
+        let sum = self.expected_checksum();
         if sum.iter().zip(&self.row_checksum).filter(|(a, b)| a != b).count() == 1 {
             return Some(("row_checksum", hex::encode(sum)));
         }

@@ -108,7 +108,7 @@ pub struct AuditRow {
     pub prev_hash: [u8; 32],
     /// Hash of this row.
     pub hash: [u8; 32],
-    /// Checksum over every other column as written, see [`Self::sum`].
+    /// Checksum over every other column as written, see [`Self::expected_checksum`].
     pub row_checksum: [u8; 32],
 }
 
@@ -116,7 +116,7 @@ impl AuditRow {
     /// The row of `entry` behind row `seq` - 1, whose hash is `prev` ([`GENESIS`] for the first).
     #[must_use]
     pub fn next(seq: u64, prev: &[u8; 32], entry: &AuditEntry) -> Self {
-        let told = event::describe(&entry.payload);
+        let described = event::describe(&entry.payload);
         let mut row = Self {
             seq,
             slot: entry.slot,
@@ -125,16 +125,16 @@ impl AuditRow {
             inner_index: entry.inner_index,
             signature: entry.signature.to_string(),
             time: entry.time,
-            kind: told.kind.to_owned(),
-            actor: told.actor,
-            subject: told.subject,
-            detail: told.detail,
+            kind: described.kind.to_owned(),
+            actor: described.actor,
+            subject: described.subject,
+            detail: described.detail,
             payload: entry.payload.clone(),
             prev_hash: *prev,
             hash: entry.hash(prev),
             row_checksum: [0; 32],
         };
-        row.row_checksum = row.sum();
+        row.row_checksum = row.expected_checksum();
         row
     }
 

@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn refused_logins_have_their_own_error_and_no_server_source_line_is_shown() {
-        let told = |code, message| {
+        let error_for = |code, message| {
             let error = sqlx::Error::Database(Box::new(ServerError(code, message)));
             PostgresFault::from(error).at("host:5432/mirror", None)
         };
@@ -169,15 +169,15 @@ mod tests {
             ("28P01", "password authentication failed for user \"bob\""),
             ("28000", "role \"bob\" does not exist"),
         ] {
-            let error = told(code, message);
+            let error = error_for(code, message);
             let text = error.to_string();
             assert!(text.contains("refused the login") && text.contains(message), "{text}");
             assert!(!text.contains("does not answer") && !text.contains("line"), "{text}");
             assert!(error.is_transient(), "a running indexer waits until it is let in");
         }
-        let text = told("3D000", "database \"mirror\" does not exist").to_string();
+        let text = error_for("3D000", "database \"mirror\" does not exist").to_string();
         assert!(text.contains("does not exist") && !text.contains("line"), "{text}");
-        let text = told("55P03", "canceling statement due to lock timeout").to_string();
+        let text = error_for("55P03", "canceling statement due to lock timeout").to_string();
         assert!(text.contains("lock timeout") && !text.contains("line"), "{text}");
     }
 }

@@ -1,5 +1,5 @@
-//! What the mirror's tasks share: node, store, health, the lease, and the wish to stop. Holds and
-//! passes on; what is done with it is decided by the tasks.
+//! The state that the mirror's tasks share: nodes, store, health, run, and the stop signal. It holds
+//! values and notifies; the tasks decide.
 mod owner;
 mod writing;
 
@@ -45,7 +45,7 @@ pub(crate) enum Origin {
 const ORIGINS: usize = 8;
 
 impl Origin {
-    /// The reason not to trust the mirror that an error from here is.
+    /// The health reason of an error from this origin.
     fn reason(self) -> Option<Reason> {
         match self {
             Self::Store | Self::Lease => Some(Reason::DbDown),
@@ -68,48 +68,48 @@ const ALL: [Origin; ORIGINS] = [
     Origin::History,
 ];
 
-/// What a node said over HTTP about how far it is, and on which connection that was.
+/// A node's progress over HTTP, and the number of the connection to which it belongs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct NodeProgress {
     pub(crate) connection: u64,
     pub(crate) progress: StreamProgress,
 }
 
-/// Node, store and health, shared by the tasks.
+/// The shared state of the tasks.
 pub struct MirrorContext {
     pub(crate) config: SourceConfig,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) metrics: Metrics,
-    /// What this mirror calls itself as a writer.
+    /// Display name as holder of the lease.
     pub(crate) owner: String,
     pub(crate) endpoints: Endpoints,
     stop: watch::Receiver<bool>,
-    /// Asks for a snapshot now.
+    /// Notified to request a snapshot.
     pub(crate) reread: Notify,
     /// Set when the mirror has given up or was told to stop.
     pub(crate) over: watch::Sender<bool>,
-    /// The cluster that the store belongs to, once that is known.
+    /// Genesis hash of the store, once known.
     pub(crate) genesis: OnceLock<[u8; 32]>,
     /// The run that holds the lease, while there is one.
     pub(crate) run: watch::Sender<Option<Run>>,
-    /// Numbers the messages of the run.
+    /// Sequence number of the run's last message.
     seq: AtomicU32,
-    /// Slot of the last complete snapshot: nothing older is believed.
+    /// Slot of the last complete snapshot: older states are ignored.
     floor: AtomicU64,
     /// Counts the connections.
     pub(crate) connection: AtomicU64,
-    /// What the node said last about how far it is.
+    /// The node's newest progress over HTTP.
     pub(crate) node_progress: watch::Sender<NodeProgress>,
     marks: Mutex<Marks>,
     pub(crate) health: watch::Sender<Health>,
     pub(crate) revision: watch::Sender<u64>,
     errors: Mutex<[Option<String>; ORIGINS]>,
-    /// What stops the audit log, as noted last in the store; `None` while that is not known.
+    /// The last note in the store about what stops the audit log; the outer [`None`] is "not read yet".
     pub(crate) history_note: tokio::sync::Mutex<Option<Option<String>>>,
     store_down: AtomicBool,
     filling: AtomicBool,
     not_filled: AtomicBool,
-    /// The store's revision at which every account that others name was known.
+    /// The store's revision at which every account named by another account was known.
     pub(crate) named_at: AtomicU64,
     /// Set when nothing more will be written.
     ended: watch::Sender<bool>,
@@ -149,12 +149,12 @@ impl MirrorContext {
         }
     }
 
-    /// The node that is read at the moment.
+    /// The current node.
     pub(crate) fn rpc(&self) -> Rpc {
         self.endpoints.current()
     }
 
-    /// A run has begun.
+    /// Records a new run.
     pub(crate) fn begun(&self, run: Run) {
         self.seq.store(0, Ordering::Relaxed);
         self.floor.store(run.snapshot_slot, Ordering::Relaxed);
@@ -165,12 +165,12 @@ impl MirrorContext {
     /// The run that holds the lease.
     ///
     /// # Errors
-    /// [`IndexerError::UsedUp`] when there is none: a new one has to begin.
+    /// [`IndexerError::UsedUp`] when there is none.
     pub(crate) fn run(&self) -> Result<Run> {
         self.run.borrow().ok_or(IndexerError::UsedUp)
     }
 
-    /// Write order of the next message.
+    /// Write version of the next message.
     ///
     /// # Errors
     /// [`IndexerError::UsedUp`] when the run has no number left.
@@ -181,22 +181,22 @@ impl MirrorContext {
             .map_err(|_| IndexerError::UsedUp)
     }
 
-    /// The slot below which nothing is believed.
+    /// The slot below which states are ignored.
     pub(crate) fn floor(&self) -> u64 {
         self.floor.load(Ordering::Relaxed)
     }
 
-    /// A complete snapshot at `slot` is in the store.
+    /// Raises the floor to `slot`, after a complete snapshot.
     pub(crate) fn raise_floor(&self, slot: u64) {
         self.floor.fetch_max(slot, Ordering::Relaxed);
     }
 
-    /// The marks to be kept in the store.
+    /// The marks to write to the store.
     pub(crate) fn marks(&self) -> Marks {
         *self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves the marks up; health says the same.
+    /// Raises the marks, also in health.
     pub(crate) fn mark(&self, marks: Marks) {
         let now = {
             let mut now = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -238,7 +238,7 @@ impl MirrorContext {
         });
     }
 
-    /// Gives or takes a reason not to trust the mirror.
+    /// Adds or removes a health reason.
     pub(crate) fn reason(&self, reason: Reason, holds: bool) {
         self.health.send_if_modified(|h| h.set(reason, holds));
     }
@@ -251,7 +251,7 @@ impl MirrorContext {
         });
     }
 
-    /// The node said something; `slot` and `root` are 0 where it did not name them.
+    /// Records a websocket message; `slot` and `root` are 0 if it names none.
     pub(crate) fn heard(&self, slot: u64, root: u64) {
         self.health.send_modify(|h| {
             h.last_frame = Some(Instant::now());
@@ -262,7 +262,7 @@ impl MirrorContext {
         });
     }
 
-    /// The node said over HTTP, on connection number `connection`, how far it is.
+    /// Records the node's progress over HTTP during connection number `connection`.
     pub(crate) fn node_progress(&self, connection: u64, progress: StreamProgress) {
         self.node_progress.send_modify(|node_progress| {
             if connection > node_progress.connection {
@@ -280,18 +280,18 @@ impl MirrorContext {
     /// Returns when the mirror should stop.
     pub(crate) async fn stopped(&self) {
         let mut stop = self.stop.clone();
-        // An error means that the indexer is gone, which is a request to stop as well.
+        // An error means that the `Indexer` was dropped, which also means stop.
         let _ = stop.wait_for(|stop| *stop).await;
     }
 
     /// Returns when the mirror has given up.
     pub(crate) async fn given_up(&self) {
         let mut over = self.over.subscribe();
-        // The sender is a part of `self`.
+        // Cannot fail: `self` owns the sender.
         let _ = over.wait_for(|over| *over).await;
     }
 
-    /// Nothing more will be written.
+    /// Declares that nothing more will be written.
     pub(crate) fn end(&self) {
         self.ended.send_replace(true);
     }
@@ -299,26 +299,26 @@ impl MirrorContext {
     /// Returns when nothing more will be written.
     pub(crate) async fn ended(&self) {
         let mut ended = self.ended.subscribe();
-        // The sender is a part of `self`.
+        // Cannot fail: `self` owns the sender.
         let _ = ended.wait_for(|ended| *ended).await;
     }
 
-    /// Whether the store is being filled, and may do nothing else meanwhile.
+    /// Whether a bulk load is running, which blocks other writes.
     pub(crate) fn is_filling(&self) -> bool {
         self.filling.load(Ordering::Relaxed)
     }
 
-    /// Whether filling the store at once has failed.
+    /// Whether a bulk load has failed.
     pub(crate) fn has_failed_to_fill(&self) -> bool {
         self.not_filled.load(Ordering::Relaxed)
     }
 
-    /// Filling the store at once has failed; batch by batch it may not.
+    /// Records a failed bulk load; the next reading writes batches instead.
     pub(crate) fn fail_to_fill(&self) {
         self.not_filled.store(true, Ordering::Relaxed);
     }
 
-    /// The store is being filled, or no longer.
+    /// Records the start or end of a bulk load.
     pub(crate) fn filling(&self, filling: bool) {
         self.filling.store(filling, Ordering::Relaxed);
     }
@@ -331,8 +331,8 @@ impl MirrorContext {
         }
     }
 
-    /// Makes sure that `rpc` belongs to the cluster of the store. To be asked before what was read
-    /// is written: behind one address another chain may have started.
+    /// Checks that `rpc` belongs to the store's cluster. Must be called before data from it is written:
+    /// the address may lead to another cluster by now.
     ///
     /// # Errors
     /// [`IndexerError::ClusterChanged`]; when the node does not answer.
@@ -348,7 +348,7 @@ impl MirrorContext {
         }
     }
 
-    /// Sleeps, but not beyond a request to stop.
+    /// Sleeps until the time is over or the mirror should stop.
     pub(crate) async fn pause(&self, how_long: Duration) {
         tokio::select! {
             () = tokio::time::sleep(how_long) => {}

@@ -1,7 +1,7 @@
-//! The name under which this mirror holds the lease.
+//! The display name under which this mirror holds the lease.
 use crate::ops::redact::plain;
 
-/// A name for people, and different for each mirror even in one process.
+/// Host, process id and a random part, so that two mirrors in one process differ.
 #[must_use]
 pub(crate) fn owner() -> String {
     let named = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
@@ -16,7 +16,7 @@ mod tests {
     use super::owner;
 
     #[test]
-    fn two_mirrors_of_one_process_do_not_have_one_name() {
+    fn names_differ_within_a_process() {
         let names: std::collections::BTreeSet<String> = (0..64).map(|_| owner()).collect();
         assert!(names.len() > 1, "{names:?}");
         assert!(names.iter().all(|n| n.contains(&format!("pid {}", std::process::id()))));

@@ -1,4 +1,4 @@
-//! Writing to the store, and trying again while it does not answer.
+//! Writes to the store, with retries while it does not answer.
 use std::{
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
@@ -15,12 +15,12 @@ use crate::{
     store::{Applied, Batch, Closing, PubkeySet, StoreError},
 };
 
-/// Longest pause before the store is tried again.
+/// Longest wait between two attempts.
 const MAX_STORE_PAUSE: Duration = Duration::from_secs(5);
 
 impl MirrorContext {
-    /// Tries `call` until the store answers. What has been read is worth more than a connection:
-    /// if the store stays away, too much waits and the connection is ended.
+    /// Repeats `call` until the store answers or the mirror stops. There is no time limit: if the store
+    /// stays down, the write buffer overflows and that ends the connection.
     pub(crate) async fn retry_until_ok<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T>
     where
         F: Future<Output = Result<T, StoreError>>,
@@ -82,7 +82,7 @@ impl MirrorContext {
         Ok(done)
     }
 
-    /// Looks at what cannot be mirrored, and at the revision, after a reading was written.
+    /// Updates the quarantine report and the revision after a reading was written.
     pub(crate) async fn reviewed(&self) -> Result<()> {
         let bad = self.retry_until_ok(|| self.store.quarantined()).await?;
         self.report(Origin::Quarantine, set_aside(&bad));
@@ -90,7 +90,7 @@ impl MirrorContext {
         Ok(())
     }
 
-    /// Notes something for the operator; that this fails is not worth more than a line in the log.
+    /// Writes a note for the operator; a failure is only logged.
     pub(crate) async fn note(&self, kind: &str, detail: Value) {
         if let Err(e) = self.store.log_op(kind, &detail).await {
             warn!(kind, "a note could not be kept: {e}");
@@ -102,7 +102,7 @@ impl MirrorContext {
     }
 }
 
-/// How many accounts cannot be mirrored, and why the first of them cannot.
+/// A sentence about the quarantined accounts: the first error, and how many more.
 fn set_aside(bad: &[Quarantined]) -> Option<String> {
     match bad {
         [] => None,

@@ -1,4 +1,4 @@
-//! Accounts as they are on chain, made by the program's own types.
+//! Accounts as on chain, made with the program's own types.
 use anchor_lang::AccountSerialize;
 use indexer::{Update, account::decode};
 use solana_pubkey::Pubkey;
@@ -13,7 +13,7 @@ use upgrade_manager::{
     },
 };
 
-/// The run of a store on which none has begun.
+/// The zero run, which may write before the first run of a store.
 pub const RUN: indexer::Run = indexer::Run { id: 0, snapshot_slot: 0, root_slot: 0 };
 
 pub const PROGRAM_ID: Pubkey = upgrade_manager::ID;
@@ -138,7 +138,7 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// The record of account `n`, moved to `status` by the proposal at `key(60)`.
+/// The version record of account `n` with `status`, of the proposal at `key(60)`.
 pub fn record(n: u8, status: AccountStatus) -> AccountVersion {
     AccountVersion {
         layout: 1,
@@ -161,13 +161,13 @@ pub fn record(n: u8, status: AccountStatus) -> AccountVersion {
     }
 }
 
-/// `data` at `address`, as the store takes it.
+/// The decoded update for `data` at `address`.
 pub fn update(address: Pubkey, slot: u64, write_version: u64, data: Vec<u8>) -> Update {
     let raw = decode::Raw { pubkey: address, owner: PROGRAM_ID, slot, write_version, data };
     decode::decode(&PROGRAM_ID, raw).unwrap()
 }
 
-/// The record of account `n` at address `key(n)`.
+/// The update for the record of account `n` at address `key(n)`.
 pub fn record_update(n: u8, status: AccountStatus, slot: u64, write_version: u64) -> Update {
     update(key(n), slot, write_version, bytes(&record(n, status)))
 }

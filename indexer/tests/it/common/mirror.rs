@@ -1,5 +1,4 @@
-//! A scripted node, a store and the mirror between them, and what a test wants to know of the
-//! three.
+//! A scripted node, a store and a mirror between them, with checks.
 use std::sync::Arc;
 
 use indexer::{
@@ -15,7 +14,7 @@ use super::{
     until,
 };
 
-/// Whether the store's live rows are the node's accounts, byte for byte of what is mirrored.
+/// Whether the store's live rows equal the mirrored bytes of the node's accounts.
 pub async fn equal(store: &Arc<dyn Store>, fake: &FakeSolana) -> bool {
     let Ok(rows) = store.rows(None, 10_000).await else { return false };
     let rows: Vec<_> = rows.into_iter().map(|r| (r.pubkey, r.raw)).collect();
@@ -50,12 +49,12 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// Of a node with `records` records that wait for migration, which is read in full only once.
+    /// A live mirror of a node with `records` pending records, which it lists only once.
     pub async fn start(place: &Place, records: u8) -> Self {
         Self::start_with(place, records, |config| config).await
     }
 
-    /// The same with other settings.
+    /// As [`Self::start`], with changed settings.
     pub async fn start_with(
         place: &Place,
         records: u8,
@@ -70,7 +69,7 @@ impl Mirror {
         mirror
     }
 
-    /// Of `fake`; not live yet.
+    /// A mirror of `fake` that may not be live yet.
     pub async fn of(
         fake: FakeSolana,
         place: &Place,
@@ -87,20 +86,20 @@ impl Mirror {
         health(&self.indexer, what, test).await
     }
 
-    /// Waits until the mirror is the chain, and the counters are what the rows say.
+    /// Waits until the mirror equals the chain, then checks the counters.
     pub async fn equal(&self, what: &str) {
         until(what, || equal(&self.store, &self.fake)).await;
         self.counted().await;
     }
 
-    /// The counters are what the rows say.
+    /// Checks that the counters equal a recount.
     pub async fn counted(&self) {
         let kept = self.store.progress(false).await.unwrap();
         assert_eq!(kept, self.store.progress(true).await.unwrap());
     }
 
-    /// The mirror is what another one of the same node is that was made just now.
-    pub async fn like_a_fresh_one(&self) {
+    /// Checks that the mirror equals a fresh one of the same node.
+    pub async fn equals_a_fresh_one(&self) {
         let fresh: Arc<dyn Store> = Arc::new(indexer::SqliteStore::open_in_memory().unwrap());
         backfill_once(self.fake.config(), Arc::clone(&fresh)).await.unwrap();
         let of = async |store: &Arc<dyn Store>| {
@@ -108,7 +107,7 @@ impl Mirror {
             rows.into_iter().map(|r| (r.pubkey, r.raw)).collect::<Vec<_>>()
         };
         assert_eq!(of(&self.store).await, of(&fresh).await);
-        // Programs and proposals that nothing is counted in any more may have a row of zeroes.
+        // A counter that went back to zero may leave a row of zeroes.
         let kept = self.store.progress(false).await.unwrap();
         let counted = fresh.progress(false).await.unwrap();
         for (place, row) in kept {
@@ -116,7 +115,7 @@ impl Mirror {
         }
     }
 
-    /// The sum of all counts whose line starts with `name`.
+    /// The sum of all metrics whose line starts with `name`.
     pub fn metric(&self, name: &str) -> f64 {
         let name = format!("control_room_{name}");
         let text = self.metrics.encode();

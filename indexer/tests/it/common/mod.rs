@@ -1,4 +1,4 @@
-//! Where a test's store lives, and the same test on both kinds.
+//! Places for test stores, and a macro that runs a test on both stores.
 pub mod fake;
 pub mod fixtures;
 pub mod mirror;
@@ -17,10 +17,10 @@ use indexer::{PostgresStore, SqliteStore, Store};
 use sqlx::{Connection, PgConnection, raw_sql};
 use tempfile::TempDir;
 
-/// Names the server on which Postgres tests make their databases.
+/// Environment variable with the address of the Postgres server for tests.
 pub const POSTGRES: &str = "CONTROL_ROOM_TEST_POSTGRES";
 
-/// A store that can be opened again.
+/// The location of a store, which can be opened repeatedly.
 pub enum Place {
     Sqlite(TempDir),
     Postgres { admin: String, name: String },
@@ -31,13 +31,13 @@ impl Place {
         Self::Sqlite(tempfile::tempdir().unwrap())
     }
 
-    /// A fresh database, or `None`, said aloud, where there is no server.
+    /// A fresh database; [`None`], with a message, where there is no server.
     pub async fn postgres() -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let Ok(admin) = std::env::var(POSTGRES) else {
-            // Past the test harness, which swallows what a passing test prints.
-            static TOLD: Once = Once::new();
-            TOLD.call_once(|| {
+            // Written directly, because the test harness hides the output of passing tests.
+            static PRINTED: Once = Once::new();
+            PRINTED.call_once(|| {
                 let line =
                     format!("\nNOT RUN: the Postgres half of these tests; set {POSTGRES}.\n");
                 std::io::stderr().write_all(line.as_bytes()).unwrap();
@@ -79,7 +79,7 @@ impl Place {
         self.admin_all(&[sql]).await;
     }
 
-    /// Executes the statements one after the other, each in a transaction of its own.
+    /// Executes the statements one by one, each in its own transaction.
     async fn admin_all(&self, statements: &[&str]) {
         let Self::Postgres { admin, .. } = self else { return };
         let mut connection = PgConnection::connect(admin).await.unwrap();
@@ -99,7 +99,7 @@ impl Place {
         })
     }
 
-    /// Runs `sql` behind the store's back.
+    /// Runs `sql` on a separate connection, unknown to the store.
     pub async fn sql(&self, sql: &str) -> Result<(), String> {
         match self {
             Self::Sqlite(_) => {
@@ -115,8 +115,7 @@ impl Place {
         }
     }
 
-    /// Lets the database take writes or not, and ends every connection to it, as a server does that
-    /// is changed for another.
+    /// Allows or refuses writes to the database, and ends every connection to it, as a failover does.
     pub async fn takes_writes(&self, takes: bool) {
         let name = self.name();
         let set = if takes { "RESET" } else { "SET" };
@@ -131,13 +130,13 @@ impl Place {
         matches!(self, Self::Postgres { .. })
     }
 
-    /// Removes the database; a SQLite store's folder removes itself.
+    /// Drops the database; the folder of a SQLite store removes itself.
     pub async fn remove(self) {
         self.admin(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name())).await;
     }
 }
 
-/// The same test on both stores.
+/// Defines each test once per store.
 #[macro_export]
 macro_rules! on_both_stores {
     ($($(#[$meta:meta])* async fn $name:ident($place:ident) $body:block)*) => {$(
@@ -164,11 +163,11 @@ macro_rules! on_both_stores {
     )*};
 }
 
-/// How long a test waits for what must happen. Only a failure takes that long: a mirror that a node
-/// has refused pauses for up to a minute before it asks again.
+/// How long a test waits for a condition. Only a failing test takes that long; a mirror that was
+/// rate-limited can pause for a minute.
 pub const TEST_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// Waits until `done`; what for is in the panic.
+/// Waits until `done`; panics with `what` after [`TEST_TIMEOUT`].
 pub async fn until<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() -> F) {
     let end = tokio::time::Instant::now() + TEST_TIMEOUT;
     while !done().await {
@@ -177,7 +176,7 @@ pub async fn until<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() 
     }
 }
 
-/// How many times as much as usual a property is tried.
+/// Factor for the number of property test cases.
 pub fn scale() -> u32 {
     std::env::var("CONTROL_ROOM_TEST_SCALE").ok().and_then(|n| n.parse().ok()).unwrap_or(1).max(1)
 }

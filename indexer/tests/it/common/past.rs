@@ -1,4 +1,4 @@
-//! Transactions of the manager's past, and what a store says of it.
+//! Transactions of the manager's history, and the audit log of a store.
 use std::sync::Arc;
 
 use anchor_lang::Event;
@@ -52,11 +52,11 @@ pub async fn head(store: &Arc<dyn Store>) -> [u8; 32] {
     store.audit(None, 1).await.unwrap()[0].hash
 }
 
-/// A history with everything that can mislead a reader.
+/// A history with foreign, forged, failed and reordered transactions.
 pub fn tricky() -> Vec<Tx> {
     let expired = ProposalExpired { proposal: key(60), program: key(50) };
     let real = emitted(&expired);
-    // The same bytes, sent by another program, or without the manager's own signature, or cut off.
+    // The same bytes from another program, without the event authority's signature, and truncated.
     let foreign = (key(66), real.1, real.2.clone());
     let unsigned = (PROGRAM_ID, key(67), real.2.clone());
     let logged = (PROGRAM_ID, real.1, expired.data());

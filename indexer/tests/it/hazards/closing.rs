@@ -1,4 +1,4 @@
-//! Accounts that are gone, and lists that only look as if they were.
+//! Closed accounts, and incomplete lists that look as if accounts were closed.
 use std::{sync::Arc, time::Duration};
 
 use indexer::{
@@ -23,8 +23,8 @@ fn often(config: SourceConfig) -> SourceConfig {
     SourceConfig { reconcile: Duration::from_millis(100), ..config }
 }
 
-/// A node with a multisig, its program with an open proposal, and three records: the proposal is
-/// the last in a list, and the program before it.
+/// A node with a multisig, its program with an open proposal, and three records. The proposal is the
+/// last in a list, after the program.
 async fn with_a_proposal() -> FakeSolana {
     let fake = FakeSolana::start().await;
     for n in 1..=3 {
@@ -37,24 +37,24 @@ async fn with_a_proposal() -> FakeSolana {
 }
 
 on_both_stores! {
-    async fn hazard_03_an_account_is_closed_and_nobody_is_told(place) {
+    async fn hazard_03_an_account_is_closed_without_a_notification(place) {
         let mirror = Mirror::start_with(place, 5, often).await;
         mirror.fake.close_account(&key(2));
         mirror.equal("the next complete list finds it").await;
         until("it is counted", || async { mirror.metric("snapshot_tombstones_total") >= 1.0 }).await;
-        // What was said before it comes after it.
+        // An older state arrives after the close.
         let floor = mirror.store.view().await.unwrap().frontier;
-        mirror.fake.tell(key(2), floor - 1, PROGRAM_ID, &bytes(&record(2, Verified)));
+        mirror.fake.notify(key(2), floor - 1, PROGRAM_ID, &bytes(&record(2, Verified)));
         mirror.fake.set(key(9), bytes(&record(9, Verified)));
         mirror.equal("it does not come back").await;
-        // Made again, with the bytes it had.
+        // Recreated with the same bytes.
         mirror.fake.tick();
         mirror.fake.set(key(2), bytes(&record(2, Pending)));
         mirror.equal("it lives again").await;
         mirror.end().await;
     }
 
-    async fn hazard_03_an_account_is_closed_and_made_again_while_nobody_listens(place) {
+    async fn hazard_03_an_account_is_closed_and_recreated_while_disconnected(place) {
         let mirror = Mirror::start(place, 5).await;
         let fake = &mirror.fake;
         fake.state().hold = true;
@@ -77,7 +77,7 @@ on_both_stores! {
         fake.set(key(60), bytes(&proposal(ProposalStatus::Active)));
         let mirror = Mirror::of(fake.clone(), place, |c| c).await;
         live(&mirror.indexer).await;
-        // One that is made later is watched as well.
+        // A proposal created later is watched too.
         let mut second = proposal(ProposalStatus::Active);
         second.terms.id = 1;
         fake.set(key(61), bytes(&second));
@@ -103,15 +103,15 @@ on_both_stores! {
         let mirror = Mirror::of(with_a_proposal().await, place, |c| c).await;
         mirror.health("a complete list is taken for one", |h| h.is_healthy()).await;
         let fake = &mirror.fake;
-        fake.state().tells = false;
+        fake.state().notifies = false;
         let floor = mirror.store.state().await.unwrap().snapshot_slot;
-        // Half of the accounts, the program and its open proposal among them; twice the same list.
+        // The list lacks half of the accounts, including the program and its open proposal, twice.
         fake.state().cut = 3;
         for status in [ProposalStatus::Active, ProposalStatus::Timelocked] {
             let before = fake.state().snapshots;
             fake.tick();
             fake.set(key(60), bytes(&proposal(status)));
-            // Everything is read on each connection.
+            // Each connection reads all accounts.
             fake.drop_sockets();
             until("a list is read", || async { fake.state().snapshots > before }).await;
             let said = "listed 3 and left out 3 that";
@@ -124,7 +124,7 @@ on_both_stores! {
         }
         let state = mirror.store.state().await.unwrap();
         assert_eq!(state.snapshot_slot, floor, "neither of them is taken for complete");
-        // A list of nothing, while the proposal is closed and so is a record.
+        // An empty list, while the proposal and one record are really closed.
         fake.state().cut = 6;
         fake.tick();
         fake.close_account(&key(60));
@@ -142,7 +142,7 @@ on_both_stores! {
     }
 
     async fn hazard_04_most_accounts_are_closed_at_once(place) {
-        // More than one answer tells of, and a node that answers for few addresses at a time.
+        // More accounts than one answer holds, on a node that accepts few addresses at a time.
         let mirror = Mirror::start(place, 150).await;
         let fake = &mirror.fake;
         fake.state().faults.push(Fault {
@@ -160,7 +160,7 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_04_what_a_list_lacks_cannot_be_asked_for(place) {
+    async fn hazard_04_missing_accounts_cannot_be_read_by_address(place) {
         let fake = with_a_proposal().await;
         let store = place.open().await;
         let first = backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
@@ -178,15 +178,15 @@ on_both_stores! {
         assert_eq!((done.closed, done.doubt), (1, None));
     }
 
-    async fn hazard_04_what_is_gone_is_closed_at_the_oldest_slot_that_proves_it(place) {
+    async fn hazard_04_accounts_close_at_the_oldest_slot_that_proves_it(place) {
         let fake = with_a_proposal().await;
         fake.state().ticks = false;
         let store = place.open().await;
         backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
         fake.tick();
         (1..=3).for_each(|n| fake.close_account(&key(n)));
-        // The list lacks the proposal as well, so what it lacks is closed by what the node says of each
-        // address. That takes several answers, each of a later slot than the one before.
+        // The list also lacks an existing proposal, so missing accounts are asked for by address. That
+        // takes several answers, each of a later slot.
         fake.state().faults.push(Fault {
             method: "getMultipleAccounts",
             times: u32::MAX,
@@ -204,20 +204,20 @@ on_both_stores! {
             let row = rows.iter().find(|row| row.pubkey == key(n)).unwrap();
             assert_eq!((row.slot, row.closed_slot), (listed, Some(listed)), "{n}");
         }
-        // An account that was made again between two of the answers is not taken for an old one.
+        // An account recreated between two answers stays open.
         let run = store.begin_run(&PROGRAM_ID, &[1; 32], "a test").await.unwrap();
         let updates = vec![record_update(1, Verified, listed + 1, 1)];
         let made = store.apply(&run, Batch { updates, ..Batch::default() }).await.unwrap();
         assert_eq!((made.written, made.stale), (1, 0));
     }
 
-    async fn hazard_04_a_single_reading_of_a_list_cut_short_is_not_called_equal(place) {
+    async fn hazard_04_a_single_read_of_a_short_list_is_not_equal(place) {
         let fake = with_a_proposal().await;
-        // A new mirror knows nothing of the proposal but that its program names it.
+        // A new mirror knows the proposal only because its program names it.
         fake.state().cut = 1;
         let store = place.open().await;
         for round in 0..3 {
-            // A list says nothing of what was read at its own slot.
+            // A list cannot close accounts that were read at its own slot.
             fake.tick();
             let done = backfill_once(fake.config(), Arc::clone(&store)).await.unwrap();
             let doubt = done.doubt.unwrap();
@@ -238,7 +238,7 @@ on_both_stores! {
         assert!(verify(&fake.config(), store.as_ref()).await.unwrap().is_equal());
     }
 
-    async fn hazard_04_another_node_lists_what_the_first_leaves_out(place) {
+    async fn hazard_04_another_node_lists_the_missing_accounts(place) {
         let fake = with_a_proposal().await;
         let other = fake.follower(0).await;
         until("it has the accounts", || async { other.state().accounts.len() == 6 }).await;
@@ -256,7 +256,7 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_04_a_dead_second_node_does_not_take_away_what_the_first_has_listed(place) {
+    async fn hazard_04_a_dead_second_node_does_not_lose_the_first_list(place) {
         let fake = with_a_proposal().await;
         fake.state().cut = 1;
         let dead = FakeSolana::start().await;
@@ -264,7 +264,7 @@ on_both_stores! {
         let second = Endpoint { rpc_url: dead.http.clone(), ws_url: dead.ws.clone() };
         let store = place.open().await;
         let config = fake.config().with_more([second]);
-        // Whether its history can be read is another question.
+        // The history of this node is not part of this test.
         let done = refresh_once(config, Arc::clone(&store)).await.unwrap().done;
         assert!(!dead.state().log.is_empty(), "the second node was asked");
         assert_eq!(done.accounts, 5);
@@ -277,7 +277,7 @@ on_both_stores! {
     async fn hazard_04_a_list_breaks_off_in_the_middle(place) {
         let mirror = Mirror::start_with(place, 20, often).await;
         let fake = &mirror.fake;
-        fake.state().tells = false;
+        fake.state().notifies = false;
         for whole in [false, true] {
             let before = fake.state().asked("getProgramAccounts");
             fake.fail("getProgramAccounts", u32::MAX, What::Cut { after: 15, whole });

@@ -1,4 +1,4 @@
-//! Stores that fail, that are slow, or that two want to write.
+//! Stores that fail, are slow, or have two writers.
 use std::time::Duration;
 
 use indexer::{Batch, Conn, Health, Reason, SourceConfig, StoreError};
@@ -14,7 +14,7 @@ use crate::{
     on_both_stores,
 };
 
-/// Someone else who keeps the store from being written.
+/// A foreign lock that blocks writes to the store.
 enum Blocker {
     Sqlite(rusqlite::Connection),
     Postgres(sqlx::PgConnection),
@@ -47,7 +47,7 @@ impl Blocker {
 }
 
 on_both_stores! {
-    async fn hazard_18_the_database_goes_away_in_the_middle_of_a_batch(place) {
+    async fn hazard_18_the_database_fails_during_a_batch(place) {
         let mirror = Mirror::start(place, 20).await;
         let fake = &mirror.fake;
         let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -60,7 +60,7 @@ on_both_stores! {
                     place.sql(cut).await.unwrap();
                 }
             }
-            // Longer than the store itself waits for a lock: the batch fails and comes again.
+            // Longer than the store waits for a lock, so the batch fails and is retried.
             let blocker = Blocker::on(place).await;
             fake.set(key(21 + round), bytes(&record(21 + round, Migrated)));
             if round == 3 {
@@ -78,7 +78,7 @@ on_both_stores! {
     async fn hazard_19_updates_come_faster_than_they_can_be_written(place) {
         let mirror = Mirror::start(place, 200).await;
         let fake = &mirror.fake;
-        // A node keeps only so much for a client that does not read, then it ends the connection.
+        // A node queues a limited number of messages for a slow client, then ends the connection.
         fake.state().max_waiting = 2_000;
         let blocker = Blocker::on(place).await;
         let mut deepest = 0.0f64;
@@ -87,7 +87,7 @@ on_both_stores! {
             for n in 1..=200 {
                 fake.set(key(n), bytes(&record(n, status)));
             }
-            // Nobody waits here for the mirror.
+            // Sends without waiting for the mirror.
             tokio::time::sleep(Duration::from_millis(10)).await;
             deepest = deepest.max(mirror.metric("queue_depth"));
         }
@@ -95,7 +95,7 @@ on_both_stores! {
         blocker.off().await;
         live(&mirror.indexer).await;
         mirror.equal("the newest of each is there").await;
-        mirror.like_a_fresh_one().await;
+        mirror.equals_a_fresh_one().await;
         let batches = mirror.metric("batch_rows_count");
         assert!(batches < 200.0, "states of one account are one write: {batches}");
         mirror.end().await;
@@ -108,7 +108,7 @@ on_both_stores! {
         assert!(matches!(refused, StoreError::Leased { .. }), "{refused}");
         let said = refused.to_string();
         assert!(said.contains("is written by") && said.contains("Stop that one first"), "{said}");
-        // The second one reads along.
+        // The second indexer stands by.
         let second = Mirror::of(fake.clone(), place, |c| c).await;
         let follows = |h: &Health| matches!(h.conn, Conn::Following { .. });
         second.health("it follows", follows).await;
@@ -119,7 +119,7 @@ on_both_stores! {
         let waited = seen.wait_for(|rev| *rev > revision);
         tokio::time::timeout(crate::common::TEST_TIMEOUT, waited).await.unwrap().unwrap();
         assert!(first.indexer.health.borrow().conn == Conn::Live, "the first one goes on");
-        // When the first one ends, the second takes over, and the first run can write no more.
+        // When the first ends, the second takes over, and the first run is fenced.
         let runs = first.store.state().await.unwrap().run_id;
         let (_, old_store) = first.end().await;
         live(&second.indexer).await;
@@ -134,12 +134,12 @@ on_both_stores! {
         second.end().await;
     }
 
-    async fn hazard_21_the_writer_dies_without_a_word(place) {
+    async fn hazard_21_the_writer_dies_without_releasing_the_lease(place) {
         let first = Mirror::start(place, 3).await;
         let (fake, store) = (first.fake.clone(), place.open().await);
         let owner = store.state().await.unwrap().lease.map(|l| l.owner);
         assert!(owner.is_some());
-        // As if killed: nothing is given back.
+        // As if killed: the lease is not released.
         drop(first);
         let second = Mirror::of(fake.clone(), place, |c: SourceConfig| c).await;
         live(&second.indexer).await;

@@ -1,4 +1,4 @@
-//! Accounts that this build cannot read, and numbers that SQL can hardly hold.
+//! Accounts that this build cannot decode, and numbers at the limits of SQL.
 use std::time::Duration;
 
 use indexer::{Batch, Reason, SourceConfig};
@@ -44,7 +44,7 @@ on_both_stores! {
             })
             .await;
             mirror.health("it is a reason", |h| h.reasons.contains(&Reason::Quarantine)).await;
-            // Others go on.
+            // Other accounts are not affected.
             fake.set(key(4), bytes(&record(4, if bad.len() % 2 == 0 { Migrated } else { Verified })));
             let expected = fake.state().accounts[&key(4)].1.clone();
             until("another account goes on", || async {
@@ -53,7 +53,7 @@ on_both_stores! {
             .await;
         }
         until("it is counted", || async { mirror.metric("decode_errors_total") >= 4.0 }).await;
-        // Longer than expected, as a later version of the same layout may be.
+        // Longer than expected, as in a later version of the layout.
         let mut long = bytes(&record(3, Verified));
         long.extend([7; 40]);
         fake.set(key(3), long);
@@ -61,7 +61,7 @@ on_both_stores! {
         mirror.health("all is well", |h| h.is_healthy() && h.error.is_none()).await;
         assert_eq!(store.quarantined().await.unwrap(), []);
         let slot = fake.state().slot + 50;
-        fake.tell(key(99), slot, key(66), &bytes(&record(9, Migrated)));
+        fake.notify(key(99), slot, key(66), &bytes(&record(9, Migrated)));
         let seen = mirror.health("a foreign owner is named", |h| h.error.is_some()).await;
         let error = seen.error.unwrap();
         assert!(error.contains(&key(66).to_string()) && error.contains("not to the manager"), "{error}");
@@ -91,7 +91,7 @@ on_both_stores! {
         let view = store.view().await.unwrap();
         assert_eq!((view.programs[0].account.clone(), view.programs[0].slot), (highest, slot));
         assert_eq!((view.proposals[0].account.clone(), view.proposals[0].slot), (last, slot));
-        // A slot that no column can hold is refused, with all that came with it.
+        // A slot that no column can hold is refused with its whole batch.
         let odd = vec![record_update(1, Migrated, 5, 1), record_update(2, Migrated, u64::MAX, 1)];
         assert!(store.apply(&run, put(odd)).await.is_err());
         assert_eq!(store.rows(None, 9).await.unwrap().len(), 2);

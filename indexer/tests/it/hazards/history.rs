@@ -1,4 +1,4 @@
-//! What happened, and in which order: the audit log, and votes.
+//! History: the audit log and votes in any order.
 use std::sync::Arc;
 
 use indexer::{Store, audit::check_chain, backfill_once};
@@ -61,13 +61,13 @@ on_both_stores! {
         expected.push(row("VoteCast", 30, 0, 0, 6));
         assert_eq!(read(&store).await, expected);
         assert_eq!(check_chain(store.as_ref()).await.unwrap(), None);
-        // Another one that read it all at once has the same head.
+        // A second indexer that reads everything at once gets the same head.
         let other: Arc<dyn Store> = Arc::new(indexer::SqliteStore::open_in_memory().unwrap());
         backfill_once(fake.config(), Arc::clone(&other)).await.unwrap();
         assert_eq!(head(&store).await, head(&other).await);
     }
 
-    async fn hazard_16_history_cannot_be_told_for_sure(place) {
+    async fn hazard_16_history_is_ambiguous(place) {
         let (fake, store) = (FakeSolana::start().await, place.open().await);
         fake.state().history = vec![tx(20, 2, vec![vote(1, 1)]), tx(20, 3, vec![revoked(1)])];
         for (quirk, said) in [
@@ -91,7 +91,7 @@ on_both_stores! {
         fake.set(key(60), bytes(&voted(&[])));
         let mirror = Mirror::of(fake.clone(), place, |c| c).await;
         live(&mirror.indexer).await;
-        // Approve, revoke, approve: the account is told of first, history comes later.
+        // Approve, revoke, approve: the account change arrives before the history.
         for (n, members) in [(1u8, &[3][..]), (2, &[]), (3, &[3])] {
             fake.set(key(60), bytes(&voted(members)));
             let expected: Vec<Pubkey> = members.iter().map(|m| key(*m)).collect();
@@ -107,14 +107,14 @@ on_both_stores! {
         ];
         until("history follows", || async { read(&mirror.store).await.len() == 3 }).await;
         assert_eq!(voters(&mirror.store).await, [key(3)]);
-        // The other way round: history says it all, and the account is told of late.
-        fake.state().tells = false;
+        // The history arrives before the account change.
+        fake.state().notifies = false;
         fake.set(key(60), bytes(&voted(&[3, 4])));
         let slot = fake.state().slot;
         fake.state().history.push(tx(slot, 4, vec![vote(4, 2)]));
         until("history is there", || async { read(&mirror.store).await.len() == 4 }).await;
         assert_eq!(voters(&mirror.store).await, [key(3)], "only the account says who has voted");
-        fake.state().tells = true;
+        fake.state().notifies = true;
         fake.set(key(60), bytes(&voted(&[3, 4])));
         mirror.equal("then it does").await;
         assert_eq!(voters(&mirror.store).await, [key(3), key(4)]);

@@ -1,4 +1,4 @@
-//! Connections that only look alive, that end, or that leave something out.
+//! Connections that only look alive, end, or skip changes.
 use std::time::Duration;
 
 use indexer::SourceConfig;
@@ -17,23 +17,23 @@ use crate::{
     on_both_stores,
 };
 
-/// Accounts change, one is closed, and nobody is told.
-fn change_in_the_dark(fake: &FakeSolana) {
-    fake.state().tells = false;
+/// Changes accounts and closes one, without notifications.
+fn change_silently(fake: &FakeSolana) {
+    fake.state().notifies = false;
     fake.set(key(1), bytes(&record(1, Migrated)));
     fake.set(key(30), bytes(&record(30, Verified)));
     fake.close_account(&key(2));
     fake.tick();
-    fake.state().tells = true;
+    fake.state().notifies = true;
 }
 
 on_both_stores! {
-    async fn hazard_07_a_socket_stays_open_and_says_nothing(place) {
+    async fn hazard_07_an_open_socket_is_silent(place) {
         let brief = |c| SourceConfig { silence: Duration::from_millis(600), ..c };
         let mirror = Mirror::start_with(place, 5, brief).await;
         let fake = &mirror.fake;
         (fake.state().frozen, fake.state().hold) = (true, true);
-        change_in_the_dark(fake);
+        change_silently(fake);
         let seen = mirror.health("silence is noticed", is_reconnecting).await;
         assert!(seen.error.as_ref().is_some_and(|e| e.contains("said nothing for 0.6 s")), "{seen:?}");
         assert!(!seen.is_healthy());
@@ -45,14 +45,14 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_07_a_socket_answers_no_ping_and_says_nothing(place) {
+    async fn hazard_07_a_silent_socket_answers_no_ping(place) {
         let pings = |c| SourceConfig {
             silence: HOUR, ping: Duration::from_millis(100), ..c
         };
         let mirror = Mirror::start_with(place, 5, pings).await;
         let fake = &mirror.fake;
         (fake.state().frozen, fake.state().hold) = (true, true);
-        change_in_the_dark(fake);
+        change_silently(fake);
         mirror.health("missed pongs are noticed", is_reconnecting).await;
         (fake.state().frozen, fake.state().hold) = (false, false);
         live(&mirror.indexer).await;
@@ -60,8 +60,8 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_07_a_busy_socket_that_answers_no_ping_is_taken_for_dead(place) {
-        // Many times the length of a slot: also on a busy machine one comes between two pings.
+    async fn hazard_07_a_busy_socket_answers_no_ping(place) {
+        // Many slots long, so that even on a busy machine a slot arrives between two pings.
         let pings = |c| SourceConfig { ping: Duration::from_millis(400), ..c };
         let mirror = Mirror::start_with(place, 5, pings).await;
         let fake = &mirror.fake;
@@ -74,7 +74,7 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_08_a_subscription_is_acknowledged_and_dead(place) {
+    async fn hazard_08_an_acknowledged_subscription_is_dead(place) {
         let fake = FakeSolana::start().await;
         fake.set(key(40), bytes(&multisig()));
         fake.set(key(41), bytes(&program(1)));
@@ -83,15 +83,15 @@ on_both_stores! {
         let mirror = Mirror::of(fake.clone(), place, probing).await;
         live(&mirror.indexer).await;
         for round in 2..=3 {
-            // Slots go on; what happens to accounts is not told.
-            fake.state().tells = false;
+            // Slots continue, account notifications do not.
+            fake.state().notifies = false;
             fake.tick();
             let mut moved = program(round);
             moved.counters.migrated += u32::from(round);
             fake.set(key(41), bytes(&moved));
             fake.set(key(1), bytes(&record(1, if round == 2 { Migrated } else { Verified })));
             mirror.equal("the probe finds it, and everything is read again").await;
-            fake.state().tells = true;
+            fake.state().notifies = true;
         }
         assert!(fake.state().snapshots >= 3);
         mirror.end().await;
@@ -107,13 +107,13 @@ on_both_stores! {
                 fake.drop_sockets();
             }
         }
-        change_in_the_dark(fake);
+        change_silently(fake);
         mirror.health("the cut is noticed", is_reconnecting).await;
         let before = mirror.store.state().await.unwrap().frontier_slot;
         fake.state().snapshot_hold = Some(10);
         fake.state().hold = false;
         until("the gap is being read", || async { fake.state().held == 1 }).await;
-        // Slots become final meanwhile, and the socket tells of them.
+        // Slots become final meanwhile and are sent on the socket.
         let slot = fake.state().slot;
         until("time passes", || async { fake.state().slot > slot + 40 }).await;
         let state = mirror.store.state().await.unwrap();
@@ -121,7 +121,7 @@ on_both_stores! {
         fake.state().snapshot_hold = None;
         live(&mirror.indexer).await;
         mirror.equal("the gap is closed").await;
-        mirror.like_a_fresh_one().await;
+        mirror.equals_a_fresh_one().await;
         until("the frontier moves on", || async {
             mirror.store.state().await.unwrap().frontier_slot > slot
         })
@@ -130,13 +130,13 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_09_a_node_says_goodbye_with_a_code(place) {
+    async fn hazard_09_a_node_sends_a_close_code(place) {
         let mirror = Mirror::start(place, 5).await;
         let fake = &mirror.fake;
         for (round, code) in [1001, 1011, 1012].into_iter().enumerate() {
             fake.state().hold = true;
             fake.close_sockets(code);
-            change_in_the_dark(fake);
+            change_silently(fake);
             fake.set(key(2), bytes(&record(2, Pending)));
             let seen = mirror.health("the close is noticed", is_reconnecting).await;
             assert!(seen.error.as_ref().is_some_and(|e| e.contains(&code.to_string())), "{seen:?}");
@@ -159,7 +159,7 @@ on_both_stores! {
         let mirror = Mirror::of(fake, place, |c| c).await;
         live(&mirror.indexer).await;
         mirror.equal("what was missed is there, closes too").await;
-        mirror.like_a_fresh_one().await;
+        mirror.equals_a_fresh_one().await;
         mirror.end().await;
     }
 }

@@ -1,5 +1,5 @@
-//! One test for each row of the checklist of what goes wrong between a chain and its mirror, on
-//! both stores. The number in a name is the row's.
+//! One test per row of the checklist of mirror hazards, on both stores. The number in a name is the
+//! row's.
 mod closing;
 mod database;
 mod decoding;

@@ -1,4 +1,4 @@
-//! Nodes that are behind, that change, or that are of another chain.
+//! Nodes that lag, change, or belong to another cluster.
 use std::{sync::Arc, time::Duration};
 
 use indexer::{Conn, SourceConfig, backfill_once, source::Endpoint};
@@ -42,7 +42,7 @@ on_both_stores! {
             rows[0].raw == bytes(&record(1, Verified)) && rows.iter().any(|r| r.pubkey == key(6))
         })
         .await;
-        // The chain stands still until a list of now is in the store.
+        // The chain pauses until a current list is in the store.
         fake.state().ticks = false;
         let floor = fake.state().slot;
         until("everything was read again", || async {
@@ -63,7 +63,7 @@ on_both_stores! {
             is_live && equal(&mirror.store, &other).await
         })
         .await;
-        // The chain goes on, as the other one tells it.
+        // The chain continues on the other node.
         fake.set(key(2), bytes(&record(2, Verified)));
         mirror.equal("it is followed").await;
         mirror.end().await;
@@ -133,7 +133,7 @@ on_both_stores! {
         let before = mirror.store.rows(None, 9).await.unwrap();
         {
             let mut state = mirror.fake.state();
-            (state.genesis, state.tells) = ([8; 32], false);
+            (state.genesis, state.notifies) = ([8; 32], false);
             state.accounts.clear();
         }
         mirror.fake.set(key(7), bytes(&record(7, Pending)));

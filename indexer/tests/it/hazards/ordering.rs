@@ -1,4 +1,4 @@
-//! What arrives twice, late, in another order or at the same time.
+//! Messages that arrive twice, late, out of order or at the same time.
 use std::time::Duration;
 
 use indexer::{RecordQuery, SourceConfig};
@@ -15,18 +15,18 @@ use crate::{
 };
 
 on_both_stores! {
-    async fn hazard_01_the_stream_tells_while_the_snapshot_is_on_its_way(place) {
+    async fn hazard_01_changes_arrive_during_the_snapshot(place) {
         let fake = FakeSolana::start().await;
         for n in 1..=6 {
             fake.set(key(n), bytes(&record(n, Pending)));
         }
-        // The list is held before its first account, in the middle, and before its last.
+        // The list pauses before its first account, in the middle, and before its last.
         for (round, held) in [(0u8, 0), (1, 3), (2, 5)] {
             fake.tick();
             fake.state().snapshot_hold = Some(held);
             let mirror = Mirror::of(fake.clone(), place, |c| c).await;
             until("the list is held", || async { fake.state().held == 1 }).await;
-            // What the list holds is older than this, whether it has been sent or not.
+            // Newer than the list's state, whether the list has sent the account or not.
             fake.tick();
             for status in [Migrated, Restored, Verified] {
                 fake.set(key(1), bytes(&record(1, status)));
@@ -37,7 +37,7 @@ on_both_stores! {
             fake.set(key(2), bytes(&record(2, Verified)));
             live(&mirror.indexer).await;
             mirror.equal("what was told before, during and after is there").await;
-            // Back, so that the next round has something to lose.
+            // Changed back for the next round.
             for n in [1, 2, 6] {
                 fake.set(key(n), bytes(&record(n, Pending)));
             }
@@ -49,8 +49,8 @@ on_both_stores! {
         }
     }
 
-    async fn hazard_01_a_change_between_the_first_slot_and_the_snapshot_is_told_only_once(place) {
-        // What is confirmed trails: the snapshot waits until it has reached the first slot told of.
+    async fn hazard_01_a_change_between_the_first_slot_and_the_snapshot(place) {
+        // Confirmation trails, so the snapshot waits for the stream's first slot.
         let fake = FakeSolana::start().await;
         fake.state().unconfirmed = 12;
         for n in 1..=3 {
@@ -76,7 +76,7 @@ on_both_stores! {
         let fake = &mirror.fake;
         {
             let mut state = fake.state();
-            (state.ticks, state.tells) = (false, false);
+            (state.ticks, state.notifies) = (false, false);
         }
         for _ in 0..5 {
             fake.tick();
@@ -93,10 +93,10 @@ on_both_stores! {
                 (now - 1, Verified), (now - 3, Migrated),
             ];
             for (slot, status) in order {
-                fake.tell(key(n), slot, PROGRAM_ID, &bytes(&record(n, status)));
+                fake.notify(key(n), slot, PROGRAM_ID, &bytes(&record(n, status)));
             }
         }
-        fake.tell(key(9), now, PROGRAM_ID, &bytes(&record(9, Verified)));
+        fake.notify(key(9), now, PROGRAM_ID, &bytes(&record(9, Verified)));
         until("the last message is there", || async {
             mirror.store.rows(None, 9).await.unwrap().iter().any(|r| r.pubkey == key(9))
         })
@@ -107,10 +107,10 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_02_two_changes_in_one_slot_end_with_the_one_told_last(place) {
+    async fn hazard_02_the_last_of_two_changes_in_one_slot_wins(place) {
         let mirror = Mirror::start(place, 1).await;
         mirror.fake.state().ticks = false;
-        // Each in a batch of its own, and all in one.
+        // Each in its own batch, and all in one.
         for _ in 0..2 {
             for status in [Migrated, Verified, Restored] {
                 mirror.fake.set(key(1), bytes(&record(1, status)));
@@ -131,7 +131,7 @@ on_both_stores! {
         let fake = &mirror.fake;
         {
             let mut state = fake.state();
-            (state.ticks, state.tells, state.lie) = (false, false, 4);
+            (state.ticks, state.notifies, state.lie) = (false, false, 4);
         }
         for _ in 0..9 {
             fake.tick();
@@ -141,11 +141,11 @@ on_both_stores! {
         mirror.equal("the list brings it under an older slot").await;
         let (head, rev) = (mirror.store.view().await.unwrap().frontier, mirror.store.revision().await.unwrap());
         assert!(head < slot);
-        // The stream catches up: the state that the list had overtaken, then the one that it held.
+        // The stream catches up: first an older state than the list's, then the same.
         fake.set(key(2), bytes(&record(2, Migrated)));
-        fake.tell(key(1), slot - 1, PROGRAM_ID, &bytes(&record(1, Migrated)));
-        fake.tell(key(1), slot, PROGRAM_ID, &bytes(&record(1, Verified)));
-        fake.tell(key(2), slot, PROGRAM_ID, &bytes(&record(2, Migrated)));
+        fake.notify(key(1), slot - 1, PROGRAM_ID, &bytes(&record(1, Migrated)));
+        fake.notify(key(1), slot, PROGRAM_ID, &bytes(&record(1, Verified)));
+        fake.notify(key(2), slot, PROGRAM_ID, &bytes(&record(2, Migrated)));
         mirror.equal("the final state is right").await;
         let query = RecordQuery { limit: 9, ..Default::default() };
         until("the row has the slot of its state", || async {
@@ -153,11 +153,11 @@ on_both_stores! {
             rows[0].slot == slot
         })
         .await;
-        // The same content once more changes nothing that is shown.
+        // The same content again changes no revision.
         mirror.equal("still").await;
         let rev = mirror.store.revision().await.unwrap().max(rev);
-        fake.tell(key(1), slot, PROGRAM_ID, &bytes(&record(1, Verified)));
-        fake.tell(key(3), slot, PROGRAM_ID, &bytes(&record(3, Migrated)));
+        fake.notify(key(1), slot, PROGRAM_ID, &bytes(&record(1, Verified)));
+        fake.notify(key(3), slot, PROGRAM_ID, &bytes(&record(3, Migrated)));
         until("what came behind it is there", || async {
             mirror.store.revision().await.unwrap() > rev
         })
@@ -178,8 +178,8 @@ on_both_stores! {
         }
         let mirror = Mirror::of(fake.clone(), place, |c| SourceConfig { reconcile: HOUR, ..c }).await;
         until("the first page is taken", || async { fake.state().snapshots == 1 }).await;
-        // Newer than the first page, older than the others: whoever believed the newest page for
-        // all of them would take this for old.
+        // Newer than the first page, older than the others: taking the newest page's slot for all
+        // pages would drop this as stale.
         fake.tick();
         fake.set(key(1), bytes(&record(1, Migrated)));
         let changed = fake.state().slot;

@@ -1,4 +1,4 @@
-//! What is confirmed is not final: slots that become final together, and slots that never do.
+//! Confirmed is not final: slots that become final together, and orphaned slots.
 use std::time::Duration;
 
 use indexer::SourceConfig;
@@ -14,12 +14,12 @@ use crate::{
     on_both_stores,
 };
 
-/// A mirror of five records on a node on which nothing happens on its own.
+/// A mirror of five records on a node whose slots only the test advances.
 async fn still(place: &crate::common::Place, change: fn(SourceConfig) -> SourceConfig) -> Mirror {
     let mirror = Mirror::start_with(place, 5, change).await;
     {
         let mut state = mirror.fake.state();
-        // From here on, the test says what becomes final.
+        // From here on, the test decides what becomes final.
         (state.ticks, state.depth) = (false, 1 << 40);
     }
     mirror.fake.tick();
@@ -34,7 +34,7 @@ async fn final_upto(mirror: &Mirror, slot: u64) {
     .await;
 }
 
-/// The chain goes on, until the mirror is right up to `slot` for good.
+/// Advances the chain until the mirror is final up to `slot`.
 async fn go_on(mirror: &Mirror, slot: u64) {
     {
         let mut state = mirror.fake.state();
@@ -76,7 +76,7 @@ on_both_stores! {
     async fn hazard_06_a_confirmed_slot_disappears(place) {
         let mirror = still(place, |c| c).await;
         let fake = &mirror.fake;
-        // Lists are refused: only what the store has kept can bring it back.
+        // Lists are refused, so only the undo log can restore the state.
         fake.fail("getProgramAccounts", u32::MAX, What::Code(-32_603, "Internal error"));
         fake.tick();
         let lost = fake.state().slot;
@@ -114,7 +114,7 @@ on_both_stores! {
         fake.state().faults.clear();
         go_on(&mirror, stays).await;
         assert_eq!(mirror.store.audit(None, 9).await.unwrap(), [], "and the log never had it");
-        mirror.like_a_fresh_one().await;
+        mirror.equals_a_fresh_one().await;
         mirror.health("all is well", |h| h.is_healthy() && h.error.is_none()).await;
         mirror.end().await;
     }
@@ -132,7 +132,7 @@ on_both_stores! {
         let mirror = Mirror::of(fake.clone(), place, |c| c).await;
         let ticking = async {
             loop {
-                // The first slot told of is when the list is read.
+                // The list is read at the stream's first slot.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 if fake.state().snapshots > 0 {
                     break;
@@ -140,9 +140,9 @@ on_both_stores! {
                 if fake.state().asked("programSubscribe") > 0 {
                     let next = fake.state().slot + 1;
                     fake.tick();
-                    fake.state().tells = false;
+                    fake.state().notifies = false;
                     fake.set(key(1), bytes(&record(1, if next % 2 == 0 { Migrated } else { Verified })));
-                    fake.state().tells = true;
+                    fake.state().notifies = true;
                 }
             }
         };
@@ -158,7 +158,7 @@ on_both_stores! {
         fake.root(stays);
         mirror.equal("everything is read again").await;
         go_on(&mirror, stays).await;
-        mirror.like_a_fresh_one().await;
+        mirror.equals_a_fresh_one().await;
         mirror.end().await;
     }
 }

@@ -1,4 +1,4 @@
-//! Calls that a node refuses: because there are too many, or because they ask for too much.
+//! Refused calls: too many, or too large.
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -20,33 +20,32 @@ use crate::{
     on_both_stores,
 };
 
-/// How long a node refuses everything.
-const STORM: Duration = Duration::from_secs(4);
-/// What a node says with "Retry-After: 3".
-const PAUSE: Duration = Duration::from_secs(3);
-/// Calls that the mirror has under way at once, with room to spare; unpaused it makes 80 in a
-/// second.
-const UNDER_WAY: usize = 8;
+/// How long the node refuses every call.
+const REFUSAL_TIME: Duration = Duration::from_secs(4);
+/// The pause of "Retry-After: 3".
+const RETRY_AFTER_PAUSE: Duration = Duration::from_secs(3);
+/// Upper bound of the mirror's concurrent calls; without a pause it makes 80 per second.
+const MAX_IN_FLIGHT: usize = 8;
 
-/// Everything is asked for all the time.
+/// Very short intervals, so that the mirror calls all the time.
 fn eager(config: SourceConfig) -> SourceConfig {
     let soon = Duration::from_millis(50);
     SourceConfig { reconcile: soon, clock: soon, history: soon, probe: soon, ..config }
 }
 
 on_both_stores! {
-    async fn hazard_12_a_node_says_too_many_requests_and_no_more(place) {
+    async fn hazard_12_too_many_requests_without_retry_after(place) {
         let mirror = Mirror::start_with(place, 5, eager).await;
         let fake = &mirror.fake;
         let before = fake.state().log.len();
         until("it asks all the time", || async { fake.state().log.len() > before + 30 }).await;
         fake.fail("*", u32::MAX, What::Status(429, None));
         let begin = Instant::now();
-        tokio::time::sleep(STORM).await;
-        let stormy = fake.state().came_within(begin, STORM);
-        // Pauses of half a second, one, two; what was under way when it began comes on top. A busy
-        // machine asks less often, never more.
-        assert!(stormy <= 15, "{stormy} calls in {STORM:?}");
+        tokio::time::sleep(REFUSAL_TIME).await;
+        let stormy = fake.state().came_within(begin, REFUSAL_TIME);
+        // Pauses of 0.5, 1 and 2 s, plus the calls in flight at the start. A busy machine makes fewer
+        // calls, never more.
+        assert!(stormy <= 15, "{stormy} calls in {REFUSAL_TIME:?}");
         fake.set(key(1), bytes(&record(1, Verified)));
         mirror.equal("the stream goes on").await;
         until("it is counted", || async { mirror.metric("rpc_errors_total") >= 1.0 }).await;
@@ -57,7 +56,7 @@ on_both_stores! {
         mirror.end().await;
     }
 
-    async fn hazard_12_a_node_says_when_to_come_back(place) {
+    async fn hazard_12_too_many_requests_with_retry_after(place) {
         let mirror = Mirror::start_with(place, 5, eager).await;
         let fake = &mirror.fake;
         fake.fail("*", u32::MAX, What::Status(429, Some("3")));
@@ -65,18 +64,18 @@ on_both_stores! {
         let first = || fake.state().first_since(begin);
         until("it was asked", || async { first().is_some() }).await;
         let first = first().unwrap();
-        tokio::time::sleep(PAUSE).await;
-        // The pause begins after the first refusal was sent, so all of this time belongs to it. Of
-        // each kind of call one may have been under way.
-        let asked = fake.state().came_within(first, PAUSE);
-        assert!(asked <= UNDER_WAY, "{asked} calls, and nobody may ask for {PAUSE:?}");
+        tokio::time::sleep(RETRY_AFTER_PAUSE).await;
+        // The pause begins after the first refusal, so it covers all of this time. One call of each
+        // kind may have been in flight.
+        let asked = fake.state().came_within(first, RETRY_AFTER_PAUSE);
+        assert!(asked <= MAX_IN_FLIGHT, "{asked} calls, and nobody may ask for {RETRY_AFTER_PAUSE:?}");
         fake.state().faults.clear();
         fake.close_account(&key(2));
         mirror.equal("then it does").await;
         mirror.end().await;
     }
 
-    async fn hazard_12_the_websocket_is_refused_as_one_too_many(place) {
+    async fn hazard_12_the_websocket_is_rate_limited(place) {
         let mirror = Mirror::start(place, 5).await;
         let fake = &mirror.fake;
         fake.fail("websocket", 2, What::Status(429, Some("1")));
@@ -106,8 +105,8 @@ on_both_stores! {
         let mute = What::Mute;
         let many = What::TOO_MANY;
         let large = What::Status(413, None);
-        // What refuses, above how many accounts, and whether pages are offered: the whole list, the
-        // list of each type, and the shards of it by a byte, down to two accounts each.
+        // The refusal, the account limit, and whether pages are offered: for the whole list, for lists
+        // by type, and for shards by a byte, down to two accounts each.
         let rounds = [
             (many.clone(), 30, true), (large.clone(), 30, true),
             (many.clone(), 30, false), (large.clone(), 30, false),
@@ -121,7 +120,7 @@ on_both_stores! {
             {
                 let mut state = fake.state();
                 state.log.clear();
-                // One account each time is new, one changes and one is closed.
+                // Each time one account is created, one changes and one is closed.
                 (state.v2, state.page) = (v2, 7);
                 state.most = Some((if most == 30 { 24 } else { most }, refusal));
             }
@@ -129,7 +128,7 @@ on_both_stores! {
             fake.set(key(100 + n), bytes(&record(100 + n, Pending)));
             fake.set(key(12 + n), bytes(&record(12 + n, Migrated)));
             fake.close_account(&key(1 + n));
-            // Only a node that does not answer is waited for in vain.
+            // A timeout would mean that the node never answered.
             let snapshot_timeout = if mute { 2 } else { 60 };
             let snapshot_timeout = Duration::from_secs(snapshot_timeout);
             let config =
@@ -146,12 +145,12 @@ on_both_stores! {
         assert_eq!(store.progress(false).await.unwrap(), store.progress(true).await.unwrap());
     }
 
-    async fn hazard_13_a_node_lists_nothing_of_the_program_at_all(place) {
+    async fn hazard_13_a_node_refuses_to_list_the_program(place) {
         let mirror = Mirror::start(place, 20).await;
         let fake = mirror.fake.clone();
         let store = Arc::clone(&mirror.store);
         mirror.end().await;
-        // What is known is asked for by address, and only that is closed.
+        // Only known accounts are read by address, and only these can be closed.
         for (round, refusal) in [What::KEY_EXCLUDED, What::SCAN_LIMIT, What::MISSING].into_iter().enumerate() {
             let n = u8::try_from(round).unwrap();
             fake.state().most = Some((0, refusal));

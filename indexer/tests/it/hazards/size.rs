@@ -1,5 +1,4 @@
-//! Lists that are too large for memory. Measured in a process of its own, so that no other test's
-//! memory is counted.
+//! Lists larger than memory. Measured in a child process, so that other tests' memory does not count.
 use std::process::Command;
 
 use indexer::{SourceConfig, backfill_once};
@@ -10,30 +9,30 @@ use crate::{
 };
 
 const CHILD: &str = "INDEXER_TEST_SIZE_CHILD";
-/// Accounts of the list: a hundred megabytes of JSON.
-const MANY: u32 = 200_000;
-/// Kilobytes that a list of so many may take more than one of half as many: half of what is in that
-/// half. The stores' own caches are still filling up there.
-const ROOM: u64 = 48 << 10;
+/// Accounts of the list: about 100 MB of JSON.
+const LIST_LEN: u32 = 200_000;
+/// How many more KiB the full list may take than half of it: half of that half's data, because the
+/// stores' caches still grow there.
+const MAX_GROWTH_KIB: u64 = 48 << 10;
 
-/// Kilobytes that this process has held at most.
+/// Peak memory of this process in KiB.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// Reads half the crowd, then all of it into a store of its own, and prints what that took more.
+/// Reads half of the list, then all of it into another store, and prints the difference in memory.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "not a test: the process that is measured"]
-async fn child_that_reads_a_crowd() {
+async fn child_that_reads_a_large_list() {
     let Ok(kind) = std::env::var(CHILD) else { return };
     let place = async || match kind.as_str() {
         "postgres" => Place::postgres().await.unwrap(),
         _ => Place::sqlite(),
     };
     let mut peaks = vec![];
-    for many in [MANY / 2, MANY] {
+    for many in [LIST_LEN / 2, LIST_LEN] {
         let fake = FakeSolana::start().await;
         fake.state().crowd = many;
         let place = place().await;
@@ -53,7 +52,12 @@ async fn child_that_reads_a_crowd() {
 
 fn grew(kind: &str) -> u64 {
     let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "hazards::size::child_that_reads_a_crowd", "--ignored", "--nocapture"])
+        .args([
+            "--exact",
+            "hazards::size::child_that_reads_a_large_list",
+            "--ignored",
+            "--nocapture",
+        ])
         .env(CHILD, kind)
         .output()
         .unwrap();
@@ -68,6 +72,6 @@ fn grew(kind: &str) -> u64 {
 on_both_stores! {
     async fn hazard_14_a_list_is_larger_than_memory(place) {
         let grew = grew(if place.is_postgres() { "postgres" } else { "sqlite" });
-        assert!(grew <= ROOM, "{MANY} accounts took {grew} kB more than half of them");
+        assert!(grew <= MAX_GROWTH_KIB, "{LIST_LEN} accounts took {grew} kB more than half of them");
     }
 }

@@ -1,5 +1,5 @@
-//! Whatever the statement at which an indexer or its connection dies, the store holds all of the
-//! transaction or nothing of it, and doing it again ends where an undisturbed one does.
+//! An indexer or its connection dies at any statement: the store holds all of the transaction or none of
+//! it, and a retry gives the same result as an undisturbed run.
 mod proxy;
 mod script;
 mod server;
@@ -15,12 +15,12 @@ use rusqlite::trace::TraceEvent;
 use self::script::{Step, begin, shown};
 use crate::common::Place;
 
-/// The database, the step and the number of the statement at which the child ends.
+/// The database, the step, and the number of the statement at which the child dies.
 const CHILD: &str = "INDEXER_TEST_KILL_POINT";
-/// What the child ends with when it was not killed.
+/// Exit code of a child that was not killed.
 const UNHARMED: i32 = 0;
 
-/// Statements until the end of this process; 0 when it is not to end.
+/// Statements until this process kills itself; 0 for never.
 static LEFT: AtomicU32 = AtomicU32::new(0);
 
 fn count_down(event: TraceEvent<'_>) {
@@ -28,12 +28,12 @@ fn count_down(event: TraceEvent<'_>) {
         return;
     }
     if LEFT.fetch_sub(1, Ordering::SeqCst) == 1 {
-        // No destructor, no flush: as a power cut or kill -9 ends it.
+        // No destructors, no flush, as with a power cut or kill -9.
         std::process::abort();
     }
 }
 
-/// Not a test: the process that gets killed. Without the variable there is nothing to do.
+/// Not a test: the child process that gets killed. Does nothing without the variable.
 #[tokio::test]
 async fn child_that_ends_itself_at_a_statement() {
     let Ok(job) = std::env::var(CHILD) else { return };
@@ -62,7 +62,7 @@ fn killed(path: &std::path::Path, step: Step, at: u32) -> bool {
     status.code().is_none()
 }
 
-/// Kills a child at every statement of `step`; how many there were.
+/// Kills a child at every statement of `step`; returns their number.
 async fn at_every_statement(step: Step) -> u32 {
     let base = Place::sqlite();
     step.prepare(base.open().await.as_ref()).await;

@@ -1,5 +1,4 @@
-//! A door in front of Postgres that counts the messages going in, and shuts for everybody after any
-//! of them.
+//! A proxy in front of Postgres that counts client messages and cuts all connections after any of them.
 use std::{
     io,
     sync::{
@@ -14,7 +13,7 @@ use tokio::{
     sync::watch,
 };
 
-/// What asks for TLS instead of greeting.
+/// Code of an SSLRequest, sent before the startup message.
 const TLS_PLEASE: [u8; 4] = 80_877_103i32.to_be_bytes();
 
 pub struct Door {
@@ -23,13 +22,13 @@ pub struct Door {
 }
 
 struct State {
-    /// Messages until the door shuts; below zero it stays open.
+    /// Messages until the cut; negative for never.
     left: AtomicI64,
     open: watch::Sender<bool>,
 }
 
 impl Door {
-    /// A door to the server in `url`, and the address behind it.
+    /// A proxy to the server in `url`, and the address to connect to.
     pub async fn before(url: &str) -> (Self, String) {
         let (server, database) = url.rsplit_once('/').unwrap();
         let (who, server) = server.rsplit_once('@').unwrap();
@@ -42,12 +41,12 @@ impl Door {
         (door, through)
     }
 
-    /// Shuts after `messages` more.
+    /// Cuts after `messages` more.
     pub fn shut_after(&self, messages: i64) {
         self.state.left.store(messages, Ordering::SeqCst);
     }
 
-    /// Opens again; whether it had shut.
+    /// Accepts connections again; returns whether it had cut.
     pub fn open(&self) -> bool {
         self.state.left.store(-1, Ordering::SeqCst);
         !self.state.open.send_replace(true)

@@ -1,5 +1,4 @@
-//! The writes that are cut off, on a store with something of everything in it, and what a store
-//! shows of itself.
+//! The interrupted writes, on a store with rows of every kind, and the comparable content of a store.
 use std::sync::Arc;
 
 use indexer::{
@@ -36,7 +35,7 @@ impl Step {
         Self::ALL.into_iter().find(|step| format!("{step:?}") == name).unwrap()
     }
 
-    /// Does it; the same however often.
+    /// Executes it; idempotent.
     pub async fn take(self, store: &dyn Store, run: &Run) -> Result<(), StoreError> {
         match self {
             Self::Batch => store.apply(run, batch()).await.map(|_| ()),
@@ -48,7 +47,7 @@ impl Step {
                     sender.send(part).await.unwrap();
                 }
                 sender.send(Fill::End).await.unwrap();
-                // One that was complete is not taken again.
+                // Fails if an earlier attempt was complete.
                 store.fill(run, rows).await.map(|_| ())
             }
             Self::Tombstone => {
@@ -67,7 +66,7 @@ impl Step {
         }
     }
 
-    /// Makes a store on which it has something to do.
+    /// Prepares a store for it.
     pub async fn prepare(self, store: &dyn Store) {
         let run = begin(store).await;
         if self != Self::Fill {
@@ -91,7 +90,7 @@ impl Step {
     }
 }
 
-/// A batch that writes, changes, touches, closes and sets aside.
+/// A batch that inserts, changes, touches, closes and quarantines.
 fn batch() -> Batch {
     Batch {
         updates: vec![
@@ -127,12 +126,12 @@ fn entry(n: u8) -> AuditEntry {
     }
 }
 
-/// Begins a run at once: the one before has ended or is dead.
+/// Begins a run at once: the previous one has ended or is dead.
 pub async fn begin(store: &dyn Store) -> Run {
     store.begin_run(&PROGRAM_ID, &GENESIS, "a test").await.unwrap()
 }
 
-/// Everything in `store` but who writes it and how often something changed.
+/// The content of `store` without lease and revision.
 pub async fn shown(store: &dyn Store) -> String {
     let state = store.state().await.unwrap();
     let marks = [state.frontier_slot, state.root_slot, state.confirmed_slot, state.snapshot_slot];

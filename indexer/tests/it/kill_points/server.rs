@@ -1,5 +1,5 @@
-//! The same on Postgres: the connection is cut after every message of a transaction, as it is when
-//! the indexer's process is killed, or the server.
+//! The same on Postgres: the connection is cut after every message of a transaction, as when the
+//! indexer's process or the server is killed.
 use indexer::{PostgresStore, Store};
 
 use super::{
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::common::{Place, until};
 
-/// A database on which `step` has something to do, and what it shows before and after.
+/// A database prepared for `step`, and its content before and after.
 async fn prepared(step: Step) -> Option<(Place, String, String)> {
     let undisturbed = Place::postgres().await?;
     let store = undisturbed.open().await;
@@ -43,7 +43,7 @@ async fn begin_again(store: &dyn Store) -> indexer::Run {
     *run.get().unwrap()
 }
 
-/// Cuts the connection after every message of `step`; how many there were.
+/// Cuts the connection after every message of `step`; returns their number.
 async fn at_every_message(step: Step) -> Option<i64> {
     let (mut place, before, after) = prepared(step).await?;
     let mut at = 0;
@@ -66,7 +66,7 @@ async fn at_every_message(step: Step) -> Option<i64> {
             if let Err(error) = done {
                 assert!(error.is_transient(), "{step:?} at message {at}: {error}");
             }
-            // Waits for what the server still does of it.
+            // Waits until the server has finished the interrupted statement.
             let run = begin_again(direct.as_ref()).await;
             let found = shown(direct.as_ref()).await;
             if found == before {
@@ -106,7 +106,7 @@ postgres_is_cut_off_after_every_message_of! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_goes_away_in_the_middle_of_a_batch_is_gone_on_with() {
+async fn writing_resumes_after_the_server_fails_during_a_batch() {
     let Some((place, before, after)) = prepared(Step::Batch).await else { return };
     let (door, through) = Door::before(&place.url()).await;
     let store = PostgresStore::connect(&through).await.unwrap();
@@ -114,7 +114,7 @@ async fn a_server_that_goes_away_in_the_middle_of_a_batch_is_gone_on_with() {
     door.shut_after(9);
     let error = Step::Batch.take(&store, &run).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
-    // Everything that the server still did for it ends, as in a restart.
+    // Ends the server's backend processes, as a restart does.
     place
         .sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity

@@ -1,5 +1,5 @@
-//! In whatever portions finalised events are appended, overlapping or not, by whichever run, the
-//! log ends with the same hash: that of a replay.
+//! Appending finalised events in any portions, overlapping or not, by any run, gives the head of a
+//! replay.
 use indexer::{
     AuditEntry, AuditRow, SqliteStore, Store, audit::check_chain, store::audit_log::GENESIS,
 };
@@ -9,8 +9,8 @@ use solana_signature::Signature;
 use super::{again, begin, cases};
 use crate::common::{Place, fixtures::key, past};
 
-/// Events in canonical order, and how they are appended: each portion begins so many events before
-/// the end of the one before, has so many, and may come from a new run.
+/// Events in canonical order, and the portions to append: each overlaps the one before by so many
+/// events, has so many events, and may belong to a new run.
 type Telling = (Vec<AuditEntry>, Vec<(usize, usize, bool)>);
 
 fn telling() -> impl Strategy<Value = Telling> {
@@ -21,7 +21,7 @@ fn telling() -> impl Strategy<Value = Telling> {
         let mut seen = std::collections::BTreeSet::new();
         let mut entries = vec![];
         for (slot, tx, ix, inner, n, vote) in events {
-            // One event at each place.
+            // Positions are unique.
             if !seen.insert((slot, tx, ix, inner)) {
                 continue;
             }
@@ -43,7 +43,7 @@ fn telling() -> impl Strategy<Value = Telling> {
     })
 }
 
-/// What a replay of `entries` ends with.
+/// The head after a replay of `entries`.
 fn replayed(entries: &[AuditEntry]) -> [u8; 32] {
     let next = |(seq, prev): (u64, [u8; 32]), entry: &AuditEntry| {
         let row = AuditRow::next(seq + 1, &prev, entry);
@@ -63,7 +63,7 @@ async fn same_head(store: &dyn Store, (entries, portions): &Telling) {
         }
         let from = done.saturating_sub(*back);
         let upto = (from + len).max(done + 1).min(entries.len());
-        // The mark is the slot before one that may not be over yet.
+        // The last slot may be incomplete, so the mark is the slot before it.
         let mark = entries[upto - 1].slot - 1;
         store.append_audit(&run, entries[from..upto].to_vec(), mark).await.unwrap();
         done = done.max(upto);
@@ -77,7 +77,7 @@ async fn same_head(store: &dyn Store, (entries, portions): &Telling) {
 }
 
 #[test]
-fn any_portions_end_in_the_head_of_a_replay_on_sqlite() {
+fn any_portions_give_the_head_of_a_replay_on_sqlite() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     proptest!(cases(150), |(telling in telling())| {
         runtime.block_on(same_head(&SqliteStore::open_in_memory().unwrap(), &telling));
@@ -85,10 +85,10 @@ fn any_portions_end_in_the_head_of_a_replay_on_sqlite() {
 }
 
 #[test]
-fn any_portions_end_in_the_head_of_a_replay_on_postgres() {
+fn any_portions_give_the_head_of_a_replay_on_postgres() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let outcome = TestRunner::new(cases(6)).run(&telling(), |telling| {
-        // The log cannot be emptied: each story has a database of its own.
+        // The log cannot be emptied, so each story gets its own database.
         let Some(place) = runtime.block_on(Place::postgres()) else { return Ok(()) };
         runtime.block_on(async {
             let store = place.open().await;

@@ -1,6 +1,5 @@
-//! Whatever the order and however often states arrive, and however often the indexer is started
-//! again, the same mirror comes out, and the same log. `CONTROL_ROOM_TEST_SCALE` multiplies how
-//! often that is tried.
+//! Any order and repetition of arrivals, with any restarts, gives the same mirror and the same log.
+//! `CONTROL_ROOM_TEST_SCALE` multiplies the number of cases.
 mod log;
 mod script;
 mod story;
@@ -18,7 +17,7 @@ use upgrade_manager::state::AccountStatus;
 use self::story::{Arrival, SLOTS, Story, add, rows, story};
 use crate::common::{Place, fixtures::PROGRAM_ID, scale};
 
-/// So many stories, each of which is told in full when it fails.
+/// A runner for so many stories, which prints a failing story in full.
 pub fn cases(n: u32) -> ProptestConfig {
     ProptestConfig { cases: n * scale(), failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -42,7 +41,7 @@ async fn deliver(store: &dyn Store, run: &mut Run, arrivals: &[Arrival], size: u
                 Arrival::Snapshot(slot, state) => {
                     store.apply(run, std::mem::take(&mut batch)).await.unwrap();
                     let updates = rows(*slot, state);
-                    // The first of all, into an empty mirror, goes the fast way if it may.
+                    // The first arrival into an empty mirror uses the bulk load if possible.
                     if !(first && fill(store, run, updates.clone()).await) {
                         store.apply(run, Batch { updates, ..Batch::default() }).await.unwrap();
                     }
@@ -60,7 +59,7 @@ async fn deliver(store: &dyn Store, run: &mut Run, arrivals: &[Arrival], size: u
 async fn fill(store: &dyn Store, run: &Run, rows: Vec<indexer::Update>) -> bool {
     let (to, from) = mpsc::channel(4);
     let sending = async move {
-        // A store that holds something already does not listen.
+        // A non-empty store drops the receiver.
         let _ = to.send(Fill::Rows(rows, vec![])).await;
         let _ = to.send(Fill::End).await;
     };
@@ -68,7 +67,7 @@ async fn fill(store: &dyn Store, run: &Run, rows: Vec<indexer::Update>) -> bool 
     taken.unwrap().is_some()
 }
 
-/// The digest of a mirror that holds `story`'s outcome and nothing else.
+/// The digest of a mirror with only the outcome of `story`.
 async fn outcome(story: &Story) -> [u8; 32] {
     let store = SqliteStore::open_in_memory().unwrap();
     let run = begin(&store).await;
@@ -104,22 +103,21 @@ async fn any_order(store: &dyn Store, story: &Story) {
 async fn reorgs(store: &dyn Store, story: &Story) {
     let story = &story.with_early_snapshots();
     let mut run = begin(store).await;
-    // No batch is of two slots: of several states of one account in a batch only the newest is
-    // kept, so that taking it back would go too far. Everything is read again after a fork for
-    // that.
+    // No batch spans two slots: a batch keeps only the newest state of an account, so undoing it
+    // would lose the older one. In production the snapshot after a reorg corrects that.
     for slot in story.in_order().chunk_by(|a, b| a.slot() == b.slot()) {
         deliver(store, &mut run, slot, story.batch).await;
     }
     is(store, story).await;
     let open = store.undo_slots(SLOTS).await.unwrap();
     let orphaned: Vec<u64> = open.into_iter().filter(|s| story.orphans.contains(s)).collect();
-    // In two parts, as two roots would find them, with a restart between.
+    // In two parts, as for two roots, with a restart between.
     let (early, late) = orphaned.split_at(orphaned.len() / 2);
     store.undo(&run, early).await.unwrap();
     again(store, &mut run).await;
     store.undo(&run, late).await.unwrap();
     is(store, &story.without_orphans()).await;
-    // What is final cannot be undone, and a restart does not change that.
+    // Finalised slots cannot be undone, not even after a restart.
     store.keep(&run, Marks { root: Some(SLOTS), ..Marks::default() }).await.unwrap();
     assert_eq!(store.undo_slots(SLOTS).await.unwrap(), [] as [u64; 0]);
     is(store, &story.without_orphans()).await;
@@ -153,21 +151,21 @@ fn on_postgres(n: u32, test: impl AsyncFn(&dyn Store, &Story)) {
 }
 
 #[test]
-fn any_order_and_any_repetition_end_in_the_same_mirror_on_sqlite() {
+fn any_order_and_repetition_give_the_same_mirror_on_sqlite() {
     on_sqlite(400, any_order);
 }
 
 #[test]
-fn any_order_and_any_repetition_end_in_the_same_mirror_on_postgres() {
+fn any_order_and_repetition_give_the_same_mirror_on_postgres() {
     on_postgres(80, any_order);
 }
 
 #[test]
-fn slots_that_are_left_behind_end_in_the_mirror_of_a_chain_without_them_on_sqlite() {
+fn orphaned_slots_give_the_mirror_of_a_chain_without_them_on_sqlite() {
     on_sqlite(300, reorgs);
 }
 
 #[test]
-fn slots_that_are_left_behind_end_in_the_mirror_of_a_chain_without_them_on_postgres() {
+fn orphaned_slots_give_the_mirror_of_a_chain_without_them_on_postgres() {
     on_postgres(60, reorgs);
 }

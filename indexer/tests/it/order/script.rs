@@ -1,5 +1,5 @@
-//! The whole mirror on a scripted node: accounts change and close, sockets break in all ways, the
-//! indexer is started again, in any order; at the end it is what a fresh one of that chain is.
+//! The whole mirror on a scripted node: accounts change and close, sockets break, the indexer restarts,
+//! in any order. The result equals a fresh mirror of that chain.
 use std::{sync::Arc, time::Duration};
 
 use indexer::{SourceConfig, Store, backfill_once, digest};
@@ -20,14 +20,14 @@ enum Step {
     Set(u8, AccountStatus),
     Close(u8),
     Tick,
-    /// So many milliseconds pass.
+    /// Waits so many milliseconds.
     Wait(u8),
     Drop,
     Code(u16),
     Babble,
-    /// From now on account changes are told, or not.
-    Tells(bool),
-    /// The next list goes wrong.
+    /// Turns account notifications on or off.
+    Notifications(bool),
+    /// The next list fails.
     List(u8),
     Event,
     Restart,
@@ -43,7 +43,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Drop),
         1 => Just(Step::Code(1012)),
         1 => Just(Step::Babble),
-        1 => any::<bool>().prop_map(Step::Tells),
+        1 => any::<bool>().prop_map(Step::Notifications),
         2 => (0u8..5).prop_map(Step::List),
         1 => Just(Step::Event),
         1 => Just(Step::Restart),
@@ -73,8 +73,8 @@ async fn play(place: &Place, steps: &[Step]) {
             Step::Wait(ms) => tokio::time::sleep(Duration::from_millis(ms.into())).await,
             Step::Drop => fake.drop_sockets(),
             Step::Code(code) => fake.close_sockets(code),
-            Step::Babble => fake.babble(),
-            Step::Tells(tells) => fake.state().tells = tells,
+            Step::Babble => fake.send_malformed(),
+            Step::Notifications(notifies) => fake.state().notifies = notifies,
             Step::List(n) => fake.fail("getProgramAccounts", 1, wrong(n)),
             Step::Event => {
                 let slot = fake.state().slot;
@@ -86,7 +86,7 @@ async fn play(place: &Place, steps: &[Step]) {
             }
         }
     }
-    // The node is well again; what it did not tell meanwhile, it does not tell now.
+    // The node works again; it does not repeat missed notifications.
     fake.state().faults.clear();
     live(&mirror.indexer).await;
     mirror.equal("the mirror is the chain").await;
@@ -105,7 +105,7 @@ async fn play(place: &Place, steps: &[Step]) {
 fn any_script(n: u32, place: impl AsyncFn() -> Option<Place>) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let steps = prop::collection::vec(step(), 20..100);
-    // Each takes a second or more, so that what fails is not made smaller for long.
+    // Each case takes a second or more, so shrinking is limited.
     let config = ProptestConfig { max_shrink_iters: 12, ..cases(n) };
     let outcome = TestRunner::new(config).run(&steps, |steps| {
         let Some(place) = runtime.block_on(place()) else { return Ok(()) };
@@ -117,11 +117,11 @@ fn any_script(n: u32, place: impl AsyncFn() -> Option<Place>) {
 }
 
 #[test]
-fn any_script_ends_in_the_mirror_that_a_fresh_one_is_on_sqlite() {
+fn any_script_gives_the_mirror_of_a_fresh_start_on_sqlite() {
     any_script(8, async || Some(Place::sqlite()));
 }
 
 #[test]
-fn any_script_ends_in_the_mirror_that_a_fresh_one_is_on_postgres() {
+fn any_script_gives_the_mirror_of_a_fresh_start_on_postgres() {
     any_script(4, Place::postgres);
 }

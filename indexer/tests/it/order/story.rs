@@ -1,4 +1,4 @@
-//! What happens on a small chain, and in which order an indexer may come to hear of it.
+//! Random histories of a small chain, and orders in which an indexer can receive them.
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexer::{Batch, Close, Update};
@@ -7,7 +7,7 @@ use upgrade_manager::state::AccountStatus;
 
 use crate::common::fixtures::{bytes, key, record, update};
 
-/// What happens on chain to one of few accounts in one slot.
+/// A change of one of a few accounts in one slot.
 #[derive(Clone, Debug)]
 pub struct Change {
     pub slot: u64,
@@ -15,31 +15,31 @@ pub struct Change {
     pub what: What,
 }
 
-/// What that is.
+/// The kind of change.
 #[derive(Clone, Copy, Debug)]
 pub enum What {
     Becomes(AccountStatus),
-    /// Nobody is told.
+    /// Closed without a notification.
     Vanishes,
-    /// Those who watch it are told.
+    /// Closed with a notification to its watchers.
     Closes,
 }
 
-/// One thing that reaches the indexer.
+/// One arrival at the indexer.
 #[derive(Clone, Debug)]
 pub enum Arrival {
-    Told(Box<Update>),
+    Notification(Box<Update>),
     Gone(Close),
     Snapshot(u64, BTreeMap<u8, AccountStatus>),
-    /// The indexer is started again.
+    /// A restart of the indexer.
     Restart,
 }
 
 impl Arrival {
-    /// The slot that it tells of; 0 where it tells of none.
+    /// Its slot; 0 for none.
     pub fn slot(&self) -> u64 {
         match self {
-            Self::Told(update) => update.slot,
+            Self::Notification(update) => update.slot,
             Self::Gone(close) => close.slot,
             Self::Snapshot(..) | Self::Restart => 0,
         }
@@ -51,16 +51,16 @@ pub struct Story {
     /// Ascending by slot.
     pub changes: Vec<Change>,
     pub snapshots: BTreeSet<u64>,
-    /// Slots that turn out to have been left behind.
+    /// Orphaned slots.
     pub orphans: BTreeSet<u64>,
     /// Sort keys, and whether it arrives twice: a permutation with repetitions.
     order: Vec<(u32, bool)>,
     restarts: Vec<u32>,
-    /// Messages of one batch.
+    /// Messages per batch.
     pub batch: usize,
 }
 
-/// Slots of a story.
+/// Number of slots.
 pub const SLOTS: u64 = 12;
 
 pub fn story() -> impl Strategy<Value = Story> {
@@ -105,8 +105,8 @@ impl Story {
         story
     }
 
-    /// The same where nobody is told of closes: one that overtakes what it closes says nothing, and
-    /// on a socket it does not.
+    /// The same without close notifications: shuffled, a close could overtake the state it closes, which a
+    /// socket never does.
     pub fn quiet(&self) -> Self {
         let mut story = self.clone();
         for change in &mut story.changes {
@@ -117,8 +117,8 @@ impl Story {
         story
     }
 
-    /// The same with snapshots only of slots before the first orphan: what a snapshot says of an
-    /// orphaned slot is corrected by the next one.
+    /// The same with snapshots only before the first orphaned slot: only another snapshot corrects a
+    /// snapshot of an orphaned slot.
     pub fn with_early_snapshots(&self) -> Self {
         let mut story = self.clone();
         if let Some(first) = self.orphans.first() {
@@ -140,7 +140,12 @@ impl Story {
             match change.what {
                 What::Becomes(status) => {
                     let data = data(change.account, status);
-                    all.push(Arrival::Told(Box::new(update(pubkey, slot, write_version, data))));
+                    all.push(Arrival::Notification(Box::new(update(
+                        pubkey,
+                        slot,
+                        write_version,
+                        data,
+                    ))));
                 }
                 What::Closes => all.push(Arrival::Gone(Close { pubkey, slot, write_version })),
                 What::Vanishes => {}
@@ -149,7 +154,7 @@ impl Story {
         all
     }
 
-    /// Everything that arrives, shuffled, some of it twice.
+    /// All arrivals, shuffled, some of them twice.
     pub fn shuffled(&self) -> Vec<Arrival> {
         let mut all = self.told();
         all.extend(self.snapshots.iter().map(|s| Arrival::Snapshot(*s, self.state_at(*s))));
@@ -165,8 +170,8 @@ impl Story {
         keyed.into_iter().map(|(_, arrival)| arrival).collect()
     }
 
-    /// Everything that arrives in the order of the chain, as one socket tells it, with what came
-    /// before now and then told once more, and snapshots when their slot is over.
+    /// All arrivals in chain order, as on one socket, with occasional repetitions, and snapshots at the end
+    /// of their slot.
     pub fn in_order(&self) -> Vec<Arrival> {
         let mut out: Vec<Arrival> = vec![];
         let mut snapshots = self.snapshots.iter().peekable();
@@ -188,7 +193,7 @@ impl Story {
         out
     }
 
-    /// What must come out: the last snapshot, and what was told of its slot or later.
+    /// The expected outcome: the last snapshot, and later changes.
     pub fn expected(&self) -> BTreeMap<u8, AccountStatus> {
         let floor = self.snapshots.last().copied().unwrap_or(0);
         let mut state = self.state_at(floor);
@@ -203,10 +208,10 @@ pub fn rows(slot: u64, state: &BTreeMap<u8, AccountStatus>) -> Vec<Update> {
     state.iter().map(|(n, status)| update(key(*n), slot, 0, data(*n, *status))).collect()
 }
 
-/// Adds `arrival`, which is no snapshot and no restart, to `batch`.
+/// Adds `arrival`, neither a snapshot nor a restart, to `batch`.
 pub fn add(batch: &mut Batch, arrival: &Arrival) {
     match arrival {
-        Arrival::Told(update) => batch.updates.push(update.as_ref().clone()),
+        Arrival::Notification(update) => batch.updates.push(update.as_ref().clone()),
         Arrival::Gone(close) => batch.closes.push(*close),
         Arrival::Snapshot(..) | Arrival::Restart => {}
     }

@@ -1,4 +1,4 @@
-//! What the mirror adds to a fact, and how a veto is told from other ways to cancel.
+//! Completion of announcements from the mirror, and detection of a veto.
 use std::collections::BTreeMap;
 
 use indexer::{
@@ -31,15 +31,15 @@ fn said(kind: &str, detail: Detail) -> OutboxRow {
     OutboxRow { id: 1, announcement }
 }
 
-/// How the cancelling of `p` by `key(by)` is announced.
+/// The announcement kind when `key(by)` cancels `p`.
 fn kind(p: UpgradeProposal, by: u8) -> AnnouncementKind {
     let view = View { proposals: vec![row(p)], ..View::default() };
     Fact::new(&cancelled(by), &view).unwrap().kind
 }
 
 #[test]
-fn a_veto_is_told_from_a_withdrawal_and_from_a_vote() {
-    // Proposed by 1, one vote, of 2.
+fn a_veto_is_distinguished_from_a_withdrawal_and_a_vote() {
+    // Proposed by 1, with one vote by 2.
     let p = || proposal(ProposalStatus::Cancelled);
     assert_eq!(kind(p(), 9), AnnouncementKind::Vetoed);
     assert_eq!(
@@ -68,7 +68,7 @@ fn a_veto_is_told_from_a_withdrawal_and_from_a_vote() {
 }
 
 #[test]
-fn the_mirror_adds_what_the_event_did_not_say() {
+fn facts_are_completed_from_the_mirror() {
     let names = BTreeMap::from([(key(50), "vault".to_owned())]);
     let view = View { proposals: vec![row(proposal(ProposalStatus::Executed))], ..View::default() };
     let value =

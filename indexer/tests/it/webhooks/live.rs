@@ -1,4 +1,4 @@
-//! From the chain to the receiver: a mirror that runs, and one that only follows it.
+//! From the chain to the receiver, with a writing mirror and a standby.
 use std::sync::Arc;
 
 use indexer::{Conn, Mirror, webhooks::Delivery};
@@ -27,7 +27,7 @@ fn kinds(receiver: &Receiver) -> Vec<String> {
 }
 
 on_both_stores! {
-    async fn only_the_mirror_that_writes_announces_and_the_next_one_goes_on(place) {
+    async fn only_the_writing_mirror_announces_and_its_successor_continues(place) {
         let (fake, receiver) = (FakeSolana::start().await, Receiver::start([]).await);
         let eta = fake.state().unix + 40;
         let multisig = MultisigConfig { timelock: 0, ..multisig() };

@@ -1,5 +1,4 @@
-//! Announcements against a receiver that signs nothing off by itself: order, repetition, giving up,
-//! and what must never leave this machine.
+//! Delivery against a scripted receiver: order, repetition, dead letters, and secrets that must not leak.
 mod facts;
 mod live;
 mod ready;
@@ -25,7 +24,7 @@ use crate::{
 
 const SECRET: &str = "a secret that only two know";
 
-/// A fact of its own, in slot 1,000 + `n`.
+/// A distinct announcement in slot 1,000 + `n`.
 pub fn fact(n: u8) -> Announcement {
     Announcement {
         event_id: derived(AnnouncementKind::Expired, Some(&key(n)), 0),
@@ -46,7 +45,7 @@ pub fn hook(spec: &Spec) -> Hook {
     Target::new(spec).unwrap().with(secret)
 }
 
-/// Fast enough for a test, with as many attempts as the real one.
+/// Short waits for tests, with the real number of attempts.
 pub fn fast() -> Pace {
     let ms = Duration::from_millis;
     Pace { first: ms(1), cap: ms(20), attempts: 10, idle: ms(50), gather: ms(1) }
@@ -84,7 +83,7 @@ impl Running {
         tokio::time::timeout(TEST_TIMEOUT, self.task).await.unwrap().unwrap();
     }
 
-    /// As a kill does it.
+    /// Ends it like a kill.
     fn kill(self) {
         self.task.abort();
     }
@@ -100,7 +99,7 @@ fn numbers(receiver: &Receiver) -> Vec<u64> {
     receiver.got().iter().map(|r| r.json()["proposal_id"].as_u64().unwrap()).collect()
 }
 
-/// Waits until `hook` has been told of everything.
+/// Waits until `hook` has received everything.
 async fn done(store: &Arc<dyn Store>, hook: &str) {
     until("everything was told", || async {
         let last = store.outbox(0, 1_000).await.unwrap().last().map_or(0, |r| r.id);
@@ -120,7 +119,7 @@ on_both_stores! {
         running.end().await;
         assert_eq!(numbers(&receiver), (1..=71).collect::<Vec<_>>());
         for request in receiver.got() {
-            // With a library of its own, as a receiver would do it.
+            // Checked with another library, as a receiver would.
             let header = |name: &str| request.headers.get(name).unwrap().clone();
             let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
             mac.update(format!("{}.", header("x-control-room-timestamp")).as_bytes());
@@ -137,7 +136,7 @@ on_both_stores! {
         }
     }
 
-    async fn what_fails_is_tried_again_before_anything_later_is_told(place) {
+    async fn a_failed_message_is_retried_before_later_ones(place) {
         let plan = [Reply::status(500), Reply::Cut, Reply::status(429), Reply::status(408), Reply::status(503)];
         let (store, receiver) = (place.open().await, Receiver::start(plan).await);
         put(&store, 1..=3).await;
@@ -150,7 +149,7 @@ on_both_stores! {
         assert!(store.dead_letters().await.unwrap().is_empty());
     }
 
-    async fn a_receiver_that_names_a_pause_gets_it(place) {
+    async fn retry_after_of_a_receiver_is_respected(place) {
         let later = Reply::With(429, "retry-after: 2\r\n".into(), String::new());
         let (store, receiver) = (place.open().await, Receiver::start([later]).await);
         put(&store, [1]).await;
@@ -182,7 +181,7 @@ on_both_stores! {
             assert!(counted.contains(line), "{line} is missing in {counted}");
         }
         running.end().await;
-        // By hand, as the command does it.
+        // As the retry command does.
         let hook = hook(&spec("multisig", receiver.url()));
         assert!(webhooks::retry(&store, &hook, &BTreeMap::new(), &dead[0]).await.is_ok());
         assert_eq!(receiver.got().last().unwrap().body, receiver.got()[0].body);
@@ -204,11 +203,11 @@ on_both_stores! {
         assert_eq!(store.dead_letters().await.unwrap().len(), 1);
     }
 
-    async fn a_kill_between_sending_and_noting_tells_it_again_and_skips_nothing(place) {
+    async fn a_kill_between_sending_and_recording_repeats_and_skips_nothing(place) {
         let (store, receiver) = (place.open().await, Receiver::start([Reply::status(200), Reply::Hang]).await);
         put(&store, 1..=3).await;
         let running = Running::start(&store, vec![hook(&spec("multisig", receiver.url()))]);
-        // The second message has arrived, and nobody has noted that.
+        // The second message has arrived but is not recorded.
         until("the second arrives", || async { receiver.count() == 2 }).await;
         running.kill();
         let again = place.open().await;
@@ -234,11 +233,11 @@ on_both_stores! {
         done(&store, "multisig").await;
         running.end().await;
         assert_eq!(store.dead_letters().await.unwrap()[0].attempts, 10);
-        // At most the one that was cut off by each end.
+        // At most one repeated message per restart.
         assert!((10..=12).contains(&receiver.count()), "{}", receiver.count());
     }
 
-    async fn a_dead_webhook_holds_no_other_one_up(place) {
+    async fn a_dead_webhook_does_not_delay_others(place) {
         let (store, dead) = (place.open().await, Receiver::start([]).await);
         let (silent, live) = (Receiver::start([]).await, Receiver::start([]).await);
         dead.then(Reply::Cut);
@@ -272,7 +271,7 @@ on_both_stores! {
         assert!(dead.iter().all(|d| d.error.contains("not followed")), "{dead:?}");
     }
 
-    async fn an_answer_without_end_is_neither_waited_for_nor_kept(place) {
+    async fn an_endless_answer_is_cut(place) {
         let plan = [Reply::Endless(500), Reply::Endless(200)];
         let (store, receiver) = (place.open().await, Receiver::start(plan).await);
         put(&store, [1]).await;
@@ -283,7 +282,7 @@ on_both_stores! {
         assert!(receiver.poured() < 50 << 20, "{} bytes were taken", receiver.poured());
     }
 
-    async fn a_new_webhook_is_not_told_of_old_times(place) {
+    async fn a_new_webhook_gets_no_old_announcements(place) {
         let (store, receiver) = (place.open().await, Receiver::start([]).await);
         put(&store, 1..=3).await;
         let running = Running::since(&store, vec![hook(&spec("multisig", receiver.url()))], 1_003);
@@ -294,7 +293,7 @@ on_both_stores! {
         assert_eq!(numbers(&receiver), [4]);
     }
 
-    async fn a_webhook_is_told_only_what_it_wants_and_in_its_own_words(place) {
+    async fn a_webhook_gets_only_its_kinds_with_its_templates(place) {
         let (store, receiver) = (place.open().await, Receiver::start([]).await);
         let (discord, slack) = (Receiver::start([]).await, Receiver::start([]).await);
         put(&store, [1]).await;
@@ -328,7 +327,7 @@ on_both_stores! {
         assert_eq!(said.as_object().unwrap().len(), 1);
     }
 
-    async fn what_cannot_be_read_is_set_aside_and_holds_nothing_up(place) {
+    async fn an_unreadable_announcement_becomes_a_dead_letter(place) {
         let (store, receiver) = (place.open().await, Receiver::start([]).await);
         let newer = Announcement { kind: "Teleported".into(), ..fact(1) };
         store.enqueue(&Run::default(), &newer).await.unwrap();
@@ -340,7 +339,7 @@ on_both_stores! {
         assert!(store.dead_letters().await.unwrap()[0].error.contains("Teleported"));
     }
 
-    async fn no_error_repeats_the_address_or_the_secret(place) {
+    async fn no_error_shows_the_address_or_the_secret(place) {
         let echo = |status| {
             Reply::With(status, String::new(), format!("Cannot POST /services/k3y-k3y-k3y\u{1b}[2J {SECRET}"))
         };
@@ -351,7 +350,7 @@ on_both_stores! {
         let running = Running::start(&store, vec![hook(&closed)]);
         done(&store, "multisig").await;
         running.end().await;
-        // Nobody listens any more.
+        // The receiver is gone.
         closed.name = "closed".to_owned();
         drop(receiver);
         let running = Running::start(&store, vec![hook(&closed)]);

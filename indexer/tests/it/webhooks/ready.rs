@@ -1,4 +1,4 @@
-//! What falls due without an event: only from what is final, and once ever.
+//! Due announcements without an event: only from final data, and only once.
 use std::{sync::Arc, time::Instant};
 
 use indexer::{
@@ -49,7 +49,7 @@ fn kinds(view: &View, approvals: &Approvals, now: Moment, upto: u64) -> Vec<Stri
 }
 
 #[test]
-fn a_timelock_is_over_only_when_everything_about_it_is_final() {
+fn a_timelock_is_over_only_when_its_inputs_are_final() {
     let slot = floor();
     let now = Moment { slot, unix: ETA };
     let none = Approvals::new();
@@ -92,7 +92,7 @@ fn a_timelock_is_over_only_when_everything_about_it_is_final() {
 }
 
 #[test]
-fn a_paused_multisig_is_not_ready_before_the_pause_is_over_for_good() {
+fn a_paused_multisig_is_ready_only_after_the_final_end_of_the_pause() {
     let (slot, none, nothing): (_, _, [&str; 0]) = (floor(), Approvals::new(), []);
     let now = |unix| Moment { slot, unix };
     let mut paused = view(vec![row(60, locked(), 120)], vec![]);
@@ -103,7 +103,7 @@ fn a_paused_multisig_is_not_ready_before_the_pause_is_over_for_good() {
     assert_eq!(kinds(&paused, &none, now(ETA + 9), slot), ["Ready"], "it was lifted");
     paused.multisigs[0].slot = slot + 1;
     assert_eq!(kinds(&paused, &none, now(ETA + 9), slot), nothing, "lifting may not stay");
-    // What a multisig decides about itself is not paused.
+    // A pause does not stop proposals about the multisig itself.
     let multisig = GovernanceProposal {
         approved_slot: 100,
         eta: ETA,
@@ -116,7 +116,7 @@ fn a_paused_multisig_is_not_ready_before_the_pause_is_over_for_good() {
 }
 
 #[test]
-fn an_approval_that_was_announced_and_lost_is_taken_back() {
+fn a_lost_announced_approval_is_announced() {
     let approved = |slot: u64, eta: i64| OutboxRow {
         id: 1,
         announcement: Announcement {
@@ -144,7 +144,7 @@ fn an_approval_that_was_announced_and_lost_is_taken_back() {
 }
 
 on_both_stores! {
-    async fn what_falls_due_is_announced_once_ever(place) {
+    async fn due_announcements_are_sent_only_once(place) {
         let store = place.open().await;
         let program = crate::common::fixtures::PROGRAM_ID;
         let run = store.begin_run(&program, &[1; 32], "a test").await.unwrap();

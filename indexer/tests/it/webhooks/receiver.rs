@@ -1,5 +1,4 @@
-//! A receiver of webhooks on this machine that does what it is told, one request a connection, and
-//! remembers everything it got.
+//! A scripted webhook receiver on loopback, one request per connection, that records every request.
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex},
@@ -12,16 +11,16 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// What it does with one request.
+/// Its behaviour for one request.
 #[derive(Clone, Debug)]
 pub enum Reply {
-    /// Answers with this status, these header lines and this body.
+    /// Answers with this status, headers and body.
     With(u16, String, String),
-    /// Closes the connection without a word.
+    /// Closes the connection without an answer.
     Cut,
     /// Answers with this status and a body that never ends.
     Endless(u16),
-    /// Says nothing until the connection is gone.
+    /// Never answers.
     Hang,
 }
 
@@ -34,7 +33,7 @@ impl Reply {
 #[derive(Clone, Debug)]
 pub struct Request {
     pub path: String,
-    /// By their names in lower case.
+    /// Headers by lower-case name.
     pub headers: HashMap<String, String>,
     pub body: Vec<u8>,
     pub at: std::time::Instant,
@@ -50,9 +49,9 @@ impl Request {
 struct Shared {
     got: Vec<Request>,
     plan: VecDeque<Reply>,
-    /// When the plan is at its end.
+    /// Behaviour after the end of the plan.
     then: Option<Reply>,
-    /// Bytes of endless bodies that were taken.
+    /// Bytes of endless bodies that were sent.
     poured: usize,
 }
 
@@ -69,7 +68,7 @@ impl Drop for Receiver {
 }
 
 impl Receiver {
-    /// Does what `plan` says, then answers 200.
+    /// Follows `plan`, then answers 200.
     pub async fn start(plan: impl IntoIterator<Item = Reply>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -100,7 +99,7 @@ impl Receiver {
         self.shared.lock().unwrap().poured
     }
 
-    /// From now on, once the plan is at its end.
+    /// Sets the behaviour after the end of the plan.
     pub fn then(&self, reply: Reply) {
         self.shared.lock().unwrap().then = Some(reply);
     }

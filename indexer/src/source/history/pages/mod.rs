@@ -93,7 +93,7 @@ impl Walk {
         {
             return Err(list.wrong("its pages go in a circle".to_owned()));
         }
-        let mut told: BTreeSet<Signature> =
+        let mut in_floor: BTreeSet<Signature> =
             page.iter().filter(|e| e.slot == floor).map(|e| e.signature).collect();
         if let Some((before, known)) = &self.floor {
             let again = |s: &Signature| page.iter().any(|e| e.signature == *s);
@@ -106,7 +106,7 @@ impl Walk {
                 return Err(list.wrong(format!("its pages skip slot {before}")));
             }
             if floor == *before {
-                if !self.overlaps && told.is_subset(known) {
+                if !self.overlaps && in_floor.is_subset(known) {
                     // Nothing new and nothing older: the end, unless the page is full, which could
                     // hide older entries.
                     return if page.len() < self.longest {
@@ -115,7 +115,7 @@ impl Walk {
                         Err(list.wrong("its pages go in a circle".to_owned()))
                     };
                 }
-                told.extend(known.iter().copied());
+                in_floor.extend(known.iter().copied());
             }
         }
         let stuck = self.floor.as_ref().is_some_and(|(before, _)| *before == floor);
@@ -123,7 +123,7 @@ impl Walk {
         // After a page of a single slot, only the last entry can be the next start.
         self.overlaps = cut.is_some();
         self.from = cut.or(page.last()).copied();
-        self.floor = Some((floor, told));
+        self.floor = Some((floor, in_floor));
         self.longest = self.longest.max(page.len());
         Ok(page)
     }

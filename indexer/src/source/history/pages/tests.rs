@@ -104,7 +104,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn a_long_history_is_read_oldest_first_and_never_held_whole() {
+fn a_long_history_is_read_oldest_first_in_windows() {
     let slots: Vec<u64> = (0..100_000).map(|n| 10 + n / 3).collect();
     let node = node(&slots, 1_000);
     let (out, largest) = block_on(read(&node, 0, u64::MAX, false)).unwrap();
@@ -115,7 +115,7 @@ fn a_long_history_is_read_oldest_first_and_never_held_whole() {
 }
 
 #[test]
-fn a_list_that_goes_on_where_the_mirror_stands_is_asked_for_one_page() {
+fn a_list_with_nothing_new_takes_one_page() {
     let node = node(&(1..=50).collect::<Vec<_>>(), 1_000);
     let (out, _) = block_on(read(&node, 40, 45, true)).unwrap();
     assert_eq!(out, expected(&node, 40, 45));
@@ -123,7 +123,7 @@ fn a_list_that_goes_on_where_the_mirror_stands_is_asked_for_one_page() {
 }
 
 #[test]
-fn a_list_that_loses_its_place_goes_in_a_circle_or_shrinks_is_an_error_and_no_hole() {
+fn a_list_that_contradicts_itself_is_an_error() {
     let slots: Vec<u64> = (0..60).map(|n| 10 + n / 2).collect();
     for (fault, known) in [
         (RpcFault::ForgetsAnchors, false),
@@ -158,7 +158,7 @@ proptest! {
     }
 
     #[test]
-    fn an_order_inside_a_slot_that_changes_from_call_to_call_hides_nothing(
+    fn a_changing_order_within_a_slot_hides_nothing(
         slots in prop::collection::vec(1u64..12, 0..60), more in 1usize..5, turn in 1usize..6,
     ) {
         // The page holds two slots in full, as a thousand does on any chain.

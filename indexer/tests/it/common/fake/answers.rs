@@ -1,4 +1,4 @@
-//! Answers to every method but the lists of accounts.
+//! Answers to every method except account lists.
 use serde_json::{Value, json};
 use solana_pubkey::Pubkey;
 
@@ -12,7 +12,7 @@ const CLOCK: Pubkey = Pubkey::from_str_const("SysvarC1ock11111111111111111111111
 
 type Answer = Result<Value, (i64, &'static str)>;
 
-/// What the node answers.
+/// The node's answer.
 pub fn answer(state: &mut State, method: &str, params: &Value) -> Answer {
     Ok(match method {
         "getGenesisHash" => json!(bs58::encode(state.genesis).into_string()),
@@ -20,7 +20,7 @@ pub fn answer(state: &mut State, method: &str, params: &Value) -> Answer {
             Some(_) => json!({"solana-core": "4.2.1", "surfnet-version": "1.6.1"}),
             None => json!({"solana-core": "3.1.0", "feature-set": 1}),
         },
-        // A node calls itself healthy however far it is behind.
+        // A lagging node still reports itself as healthy.
         "getHealth" => json!("ok"),
         "getSlot" => match params[0]["commitment"].as_str() {
             Some("processed") => json!(state.slot),
@@ -90,7 +90,7 @@ pub fn answer(state: &mut State, method: &str, params: &Value) -> Answer {
     })
 }
 
-/// The confirmed slot, if it is what `options` ask for.
+/// The confirmed slot, if it satisfies `minContextSlot` in `options`.
 fn reached(state: &State, options: &Value) -> Result<u64, (i64, &'static str)> {
     let slot = state.confirmed();
     match options["minContextSlot"].as_u64() {
@@ -131,7 +131,7 @@ fn signatures(state: &State, params: &Value) -> Value {
     }
     out.truncate(limit.min(state.signatures));
     if state.quirk == Quirk::Shuffled {
-        // Within a slot from the wrong end, and each of them twice.
+        // Reversed within each slot, and every entry twice.
         let slots: Vec<Vec<Value>> =
             out.chunk_by(|a, b| a["slot"] == b["slot"]).map(<[_]>::to_vec).collect();
         out = slots

@@ -1,4 +1,4 @@
-//! Lists of a program's accounts: filters, pages, and bodies that are written as they are made, so
+//! Lists of a program's accounts: filters, pages, and bodies that are generated while they are sent, so
 //! that a list of hundreds of thousands takes no memory here.
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use super::{
 };
 use crate::common::fixtures::PROGRAM_ID;
 
-/// Bytes of a body that are sent together.
+/// Bytes of a body per write.
 const PART: usize = 1 << 16;
 
-/// A list on its way.
+/// A list being sent.
 pub struct Listing {
     before: String,
     after: String,
@@ -29,7 +29,7 @@ pub struct Listing {
     form: Form,
 }
 
-/// The list that `method` asks for, if it asks for one.
+/// The list for `method`, if it is a listing method.
 pub fn asked(fake: &FakeSolana, method: &str, params: &Value) -> Option<Result<Listing, What>> {
     let paged = match method {
         "getProgramAccounts" => false,
@@ -80,7 +80,7 @@ fn list(state: &mut State, options: &Value, paged: bool) -> Result<Listing, What
             let behind: Pubkey = behind.parse().unwrap();
             accounts.retain(|(k, _)| *k > behind);
         }
-        // The key leads to the page behind the limit; filters may have taken any number away.
+        // The key continues after the limit, whatever the filters removed.
         if accounts.len() > limit {
             accounts.truncate(limit);
             next = json!(accounts.last().map(|(k, _)| k.to_string()));
@@ -116,7 +116,7 @@ fn list(state: &mut State, options: &Value, paged: bool) -> Result<Listing, What
 }
 
 impl Listing {
-    /// Writes the answer, and stops where the node's state says so.
+    /// Sends the answer, pausing or breaking off as the node's state says.
     pub async fn send(
         self,
         fake: &FakeSolana,
@@ -194,7 +194,7 @@ fn write(out: &mut String, form: Form, pubkey: &Pubkey, data: &[u8]) {
     out.push_str("\"}");
 }
 
-/// What a list is narrowed to.
+/// A filter of a list.
 #[derive(Debug)]
 pub enum Filter {
     Size(usize),

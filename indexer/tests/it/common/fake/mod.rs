@@ -1,5 +1,5 @@
-//! A scripted Solana node: real HTTP and websocket on loopback, and faults that a real node cannot
-//! be made to show on command. What can be set is in `state.rs`.
+//! A scripted Solana node: real HTTP and websocket on loopback, with faults on command. The settings are
+//! in `state.rs`.
 mod answers;
 mod http;
 mod listing;
@@ -48,8 +48,8 @@ impl FakeSolana {
         let (a, b, c) = (fake.clone(), fake.clone(), fake.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = http.accept().await {
-                // Answers are written in several parts: each would wait for the one before it to be
-                // acknowledged.
+                // Answers are written in several parts; with Nagle's algorithm each would wait for an
+                // acknowledgement.
                 stream.set_nodelay(true).unwrap();
                 tokio::spawn(a.clone().serve_http(stream));
             }
@@ -80,18 +80,18 @@ impl FakeSolana {
             reconcile: Duration::from_secs(60),
             clock: Duration::from_millis(50),
             history: Duration::from_millis(50),
-            // What a test waits for is not the number of its calls.
+            // High enough that the rate limiter never delays a test.
             requests_per_second: 1_000,
             ..SourceConfig::new(self.http.clone(), self.ws.clone(), PROGRAM_ID)
         }
     }
 
-    /// Makes `what` happen to the next `times` requests of `method`; `u32::MAX` is always.
+    /// Fails the next `times` requests of `method` with `what`; `u32::MAX` is always.
     pub fn fail(&self, method: &'static str, times: u32, what: What) {
         self.state().faults.push(Fault { method, times, what, only: |_| true });
     }
 
-    /// One slot passes, and what is final moves along.
+    /// Advances slot and root by one.
     pub fn tick(&self) {
         let mut state = self.state();
         let (slot, depth) = (state.slot + 1, state.depth);
@@ -108,14 +108,14 @@ impl FakeSolana {
         }
     }
 
-    /// An account changes, and subscribers are told unless `tells` is off.
+    /// Changes an account and notifies subscribers, unless `notifies` is off.
     pub fn set(&self, pubkey: Pubkey, data: Vec<u8>) {
         let mut state = self.state();
         let slot = state.surfnet.unwrap_or(state.slot);
         let change = Change { slot: state.slot, pubkey, data: Some(data.clone()) };
         state.changes.push(change);
         state.accounts.insert(pubkey, (PROGRAM_ID, data.clone()));
-        if state.tells {
+        if state.notifies {
             let account = wire::account(state.form, &PROGRAM_ID, &data);
             state.push(&Push::told(Topic::Account(pubkey), &wire::at(slot, &account)));
             let keyed = json!({"pubkey": pubkey.to_string(), "account": account});
@@ -123,20 +123,20 @@ impl FakeSolana {
         }
     }
 
-    /// Tells the program's subscribers of an account, whatever the node itself holds.
-    pub fn tell(&self, pubkey: Pubkey, slot: u64, owner: Pubkey, data: &[u8]) {
+    /// Notifies the program's subscribers of an account that the node need not hold.
+    pub fn notify(&self, pubkey: Pubkey, slot: u64, owner: Pubkey, data: &[u8]) {
         let account = wire::account(self.state().form, &owner, data);
         let value = json!({"pubkey": pubkey.to_string(), "account": account});
         self.state().push(&Push::told(Topic::Program, &wire::at(slot, &value)));
     }
 
-    /// An account is closed: only those who subscribed to itself are told.
+    /// Closes an account and notifies only its `accountSubscribe` subscribers.
     pub fn close_account(&self, pubkey: &Pubkey) {
         let mut state = self.state();
         let slot = state.slot;
         state.changes.push(Change { slot, pubkey: *pubkey, data: None });
         state.accounts.remove(pubkey);
-        if state.tells {
+        if state.notifies {
             state.push(&Push::told(Topic::Account(*pubkey), &wire::at(slot, &wire::gone())));
         }
     }
@@ -146,13 +146,13 @@ impl FakeSolana {
         self.state().push(&Push::Close(code));
     }
 
-    /// Ends every websocket without one: code 1006.
+    /// Ends every websocket without a close frame: code 1006.
     pub fn drop_sockets(&self) {
         self.state().push(&Push::Drop);
     }
 
-    /// A message that is no notification.
-    pub fn babble(&self) {
+    /// Sends a malformed message.
+    pub fn send_malformed(&self) {
         let text = "{\"method\":\"programNotification\",\"params\":";
         self.state().push(&Push::Raw(text.into()));
     }

@@ -1,4 +1,4 @@
-//! What happens to a chain over several slots, as one call: forks, followers, crowds.
+//! Scripted changes of the chain: forks, lagging nodes, large programs.
 use std::{sync::OnceLock, time::Duration};
 
 use serde_json::json;
@@ -12,8 +12,7 @@ use super::{
 };
 use crate::common::fixtures::{bytes, record};
 
-/// Address and data of the `n`th record of a crowd: addresses and the accounts they speak of are
-/// spread evenly, as real ones are.
+/// Address and data of the `n`th record of a large program. Addresses are spread evenly, like real ones.
 pub fn crowd(n: u32) -> (Pubkey, Vec<u8>) {
     static TEMPLATE: OnceLock<(Vec<u8>, usize)> = OnceLock::new();
     let (template, place) = TEMPLATE.get_or_init(|| {
@@ -28,7 +27,7 @@ pub fn crowd(n: u32) -> (Pubkey, Vec<u8>) {
 }
 
 impl FakeSolana {
-    /// The chain leaves `slot` behind: what was written there never was, and nobody is told.
+    /// Orphans `slot`: reverts its writes without notifications.
     pub fn fork_away(&self, slot: u64) {
         let mut state = self.state();
         state.skipped.insert(slot);
@@ -44,14 +43,14 @@ impl FakeSolana {
         }
     }
 
-    /// Everything up to `slot` becomes final at once.
+    /// Finalises everything up to `slot` at once.
     pub fn root(&self, slot: u64) {
         let mut state = self.state();
         state.finalized = slot;
         if state.roots {
             state.push(&Push::told(Topic::Roots, &json!(slot)));
         }
-        // The slot stream carries it as well.
+        // Slot notifications carry the root too.
         if state.heartbeat {
             let newest = state.slot;
             let info = json!({"slot": newest, "parent": newest - 1, "root": slot});
@@ -59,14 +58,14 @@ impl FakeSolana {
         }
     }
 
-    /// Another node of this chain that is `behind` slots behind it.
+    /// Another node of this chain that stays `behind` slots behind.
     pub async fn follower(&self, behind: u64) -> Self {
         let (leader, other) = (self.clone(), Self::start().await);
         other.state().ticks = false;
         other.catch_up(&leader, &mut 0, behind);
         let follower = other.clone();
         tokio::spawn(async move {
-            // Each change that was taken over is one of its own.
+            // Applying a change records it as one of its own.
             let mut taken = follower.state().changes.len();
             loop {
                 follower.catch_up(&leader, &mut taken, behind);

@@ -1,5 +1,5 @@
-//! The node's websocket: each connection hears what it subscribed to, in the order in which it
-//! happened, under a number of its own for each subscription.
+//! The node's websocket: each connection gets the notifications of its subscriptions, in order, with its
+//! own subscription ids.
 use std::{
     collections::BTreeMap,
     sync::{
@@ -26,7 +26,7 @@ use tokio_tungstenite::{
 
 use super::{FakeSolana, What, http};
 
-/// What can be subscribed to.
+/// A topic of subscriptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
     Slots,
@@ -56,11 +56,11 @@ impl Topic {
     }
 }
 
-/// Something for every websocket.
+/// An action on every websocket.
 #[derive(Clone)]
 pub enum Push {
-    /// For those who subscribed.
-    Told(Topic, Arc<str>),
+    /// A notification for subscribers.
+    Notify(Topic, Arc<str>),
     Raw(Arc<str>),
     Close(u16),
     Drop,
@@ -68,11 +68,11 @@ pub enum Push {
 
 impl Push {
     pub fn told(topic: Topic, result: &Value) -> Self {
-        Self::Told(topic, result.to_string().into())
+        Self::Notify(topic, result.to_string().into())
     }
 }
 
-/// The way to one connection.
+/// The channel to one connection.
 pub struct Line {
     to: mpsc::UnboundedSender<Push>,
     waiting: Arc<AtomicUsize>,
@@ -80,7 +80,8 @@ pub struct Line {
 }
 
 impl Line {
-    /// Whether the connection still stands. One that has more than `max_waiting` waiting is cut.
+    /// Queues `push`; returns whether the connection is still open. Cuts one with more than
+    /// `max_waiting` queued messages.
     pub fn push(&self, push: &Push, max_waiting: usize) -> bool {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= max_waiting {
             self.lagged.notify_one();
@@ -138,7 +139,7 @@ pub async fn serve(fake: FakeSolana, mut stream: TcpStream) {
                 }
             }
             () = lagged.notified() => return,
-            // To see whether it is frozen or deaf by now.
+            // Checks regularly whether it is frozen or deaf now.
             () = tokio::time::sleep(Duration::from_millis(10)) => {}
         }
     }
@@ -170,10 +171,10 @@ fn take(fake: &FakeSolana, topics: &mut BTreeMap<Topic, u64>, text: &str) -> Str
     ack.to_string()
 }
 
-/// Whether the connection still stands.
+/// Sends `push`; returns whether the connection is still open.
 async fn pass_on(socket: &mut Stream, topics: &BTreeMap<Topic, u64>, push: Push) -> bool {
     match push {
-        Push::Told(topic, result) => {
+        Push::Notify(topic, result) => {
             let Some(number) = topics.get(&topic) else { return true };
             let text = format!(
                 "{{\"jsonrpc\":\"2.0\",\"method\":\"{}\",\"params\":{{\"result\":{result},\"subscription\":{number}}}}}",

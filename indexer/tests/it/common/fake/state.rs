@@ -1,5 +1,5 @@
-//! What the scripted node knows, and everything that can be wrong with it. Tests set these fields;
-//! the node reads them with each request.
+//! The state and the faults of the scripted node. Tests set these fields; the node reads them with each
+//! request.
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
@@ -13,7 +13,7 @@ use super::{
     wire::Tx,
 };
 
-/// What is wrong with the node's history.
+/// A fault of the node's history.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Quirk {
     None,
@@ -25,34 +25,34 @@ pub enum Quirk {
     NoBlock,
     /// Transactions come without their inner instructions.
     NoInner,
-    /// Transactions of a newer version come as something else.
+    /// Transactions of a newer version come in another shape.
     Garbage,
 }
 
-/// How accounts are written.
+/// JSON form of accounts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// As nodes of today do.
+    /// Like current nodes.
     Usual,
-    /// `rentEpoch` as providers write it that parse it as a float.
+    /// With `rentEpoch` as a float, like some providers.
     Rewritten,
     /// The same, and without `space`.
     Old,
 }
 
-/// How a request goes wrong.
+/// How a request fails.
 #[derive(Clone, Debug)]
 pub enum What {
     /// A JSON-RPC error.
     Code(i64, &'static str),
     /// An HTTP status, with Retry-After where there is one.
     Status(u16, Option<&'static str>),
-    /// It is taken and never answered.
+    /// Accepted and never answered.
     Mute,
-    /// The connection ends instead of an answer.
+    /// The connection closes instead of an answer.
     HangUp,
-    /// A list of accounts ends in the middle of the account behind so many; the connection with it,
-    /// or, if `whole`, as if that were all.
+    /// A list of accounts breaks off in the middle of the account after so many: with the connection
+    /// or, if `whole`, as a complete HTTP body.
     Cut { after: usize, whole: bool },
 }
 
@@ -72,13 +72,13 @@ impl What {
         -32_600,
         "Too many accounts requested (1200000 pubkeys), please use getProgramAccountsV2 with pagination",
     );
-    /// The method is not there.
+    /// The node does not offer the method.
     pub const MISSING: Self = Self::Code(-32_601, "Method not found");
 }
 
-/// One thing that goes wrong so many times.
+/// A fault that occurs so many times.
 pub struct Fault {
-    /// "websocket" is a connection, "*" everything.
+    /// A method; "websocket" for new connections, "*" for everything.
     pub method: &'static str,
     pub times: u32,
     pub what: What,
@@ -86,7 +86,7 @@ pub struct Fault {
     pub only: fn(&Value) -> bool,
 }
 
-/// An account as it has been since `slot`; none when it was closed.
+/// The state of an account since `slot`; none when it was closed.
 #[derive(Clone)]
 pub struct Change {
     pub slot: u64,
@@ -94,72 +94,71 @@ pub struct Change {
     pub data: Option<Vec<u8>>,
 }
 
-/// What the node knows and how it misbehaves.
+/// State and faults of the node.
 pub struct State {
     pub genesis: [u8; 32],
     pub slot: u64,
     pub finalized: u64,
-    /// How many slots finality trails the newest slot as slots pass.
+    /// Slots between the newest slot and the root.
     pub depth: u64,
-    /// How many slots what is confirmed trails the newest slot.
+    /// Slots between the newest slot and the confirmed slot.
     pub unconfirmed: u64,
     pub unix: i64,
-    /// Slots that pass behind each answer about accounts that were asked for by address.
+    /// Slots that pass after each `getMultipleAccounts` answer.
     pub leap: u64,
     /// Owner and data of each account.
     pub accounts: BTreeMap<Pubkey, (Pubkey, Vec<u8>)>,
-    /// Version records beside these, made as they are sent, see `crowd`.
+    /// Additional version records, generated while they are sent, see `crowd`.
     pub crowd: u32,
-    /// Everything that ever changed.
+    /// All changes so far.
     pub changes: Vec<Change>,
-    /// Slots that the chain has left behind.
+    /// Orphaned slots.
     pub skipped: BTreeSet<u64>,
     pub history: Vec<Tx>,
-    /// Signatures in one answer.
+    /// Signatures per answer.
     pub signatures: usize,
 
-    /// Whether slots pass on their own.
+    /// Whether slots advance on their own.
     pub ticks: bool,
-    /// Whether slots and roots are told as they pass.
+    /// Whether slot and root notifications are sent.
     pub heartbeat: bool,
-    /// Whether roots are told at all.
+    /// Whether `rootSubscribe` is offered.
     pub roots: bool,
-    /// Whether account changes are told; an acknowledged, dead subscription tells none.
-    pub tells: bool,
-    /// A half-open socket: websockets stay open, take nothing in and say nothing.
+    /// Whether account notifications are sent; off for an acknowledged but dead subscription.
+    pub notifies: bool,
+    /// Half-open websockets: they stay open but neither read nor write.
     pub frozen: bool,
-    /// The node cannot be reached: every connection ends as soon as it is made.
+    /// The node is down: every connection closes at once.
     pub down: bool,
-    /// Websockets take nothing in, so no ping is answered; they go on speaking.
+    /// Websockets do not read, so pings stay unanswered, but they still write.
     pub deaf: bool,
-    /// Messages that may wait for a client before its connection is cut.
+    /// Queued messages per client before its connection is cut.
     pub max_waiting: usize,
-    /// Delay of the next snapshots; what they hold is taken before it.
+    /// Delay of the next snapshots, after their content was fixed.
     pub snapshot_delay: Duration,
-    /// Lists of accounts stop behind so many and wait until this is none.
+    /// Lists of accounts pause after so many accounts until this is [`None`].
     pub snapshot_hold: Option<usize>,
-    /// Lists of accounts that are stopped right now.
+    /// Number of currently paused lists.
     pub held: u32,
-    /// Snapshots that answer -32016 first.
+    /// Number of snapshot requests that fail with -32016 first.
     pub not_reached: u32,
-    /// Accounts that a snapshot leaves out, from the end.
+    /// Number of accounts that a snapshot leaves out at the end.
     pub cut: usize,
-    /// How many slots a list's context is older than what it holds.
+    /// How many slots a list's context slot is older than its content.
     pub lie: u64,
-    /// Lists of more accounts are refused like this.
+    /// Most accounts of a list, and the refusal of longer ones.
     pub most: Option<(usize, What)>,
-    /// Whether getProgramAccountsV2 is there.
+    /// Whether `getProgramAccountsV2` is offered.
     pub v2: bool,
-    /// Accounts of one page at most.
+    /// Most accounts of a page.
     pub page: usize,
-    /// Be a surfnet, which stamps every account that it tells of with this slot.
+    /// Behave like a surfnet, whose account notifications all carry this slot.
     pub surfnet: Option<u64>,
-    /// Answers nothing about its cluster until this is off, so nobody gets through a new
-    /// connection.
+    /// Does not answer `getGenesisHash` while set, so no client can finish a new connection.
     pub hold: bool,
-    /// How accounts are written, in answers and in messages.
+    /// JSON form of accounts, in answers and notifications.
     pub form: Form,
-    /// How history is answered.
+    /// Fault of the history.
     pub quirk: Quirk,
     /// A transaction that the node lists and no longer has.
     pub lost: Option<String>,
@@ -196,7 +195,7 @@ impl Default for State {
             ticks: true,
             heartbeat: true,
             roots: true,
-            tells: true,
+            notifies: true,
             frozen: false,
             down: false,
             deaf: false,

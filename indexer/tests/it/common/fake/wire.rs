@@ -38,7 +38,7 @@ pub fn error(id: &Value, code: i64, message: &str) -> String {
     json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string()
 }
 
-/// An account that is no more, as those who subscribed to it are told.
+/// The notification for a closed account.
 pub fn gone() -> Value {
     json!({
         "lamports": 0, "data": ["", "base64"], "owner": Pubkey::default().to_string(),
