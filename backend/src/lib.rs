@@ -5,18 +5,18 @@
 //! The backend draws nothing, reads no mirror, and never imports the indexer. It repeats no rule that
 //! `upgrade-manager` states: it calls the program's own functions.
 //!
-//! Rooms, from the floor up. A room imports only from rooms above it in this list:
+//! Modules, from the ground up. A module imports only from modules above it in this list:
 //!
-//! | room | holds |
+//! | module | holds |
 //! |---|---|
 //! | [`error`], [`failure`], [`preflight`] | values: errors, checks, facts, intents, receipts |
 //! | [`archive`], [`keys`] | old bytes on disk; who signs |
 //! | [`chain`] | the client of a node: reading, simulating, sending |
 //! | [`accounts`], [`instructions`] | the manager's accounts, read and checked; its instructions |
 //! | `census`, [`code`] | a program's accounts; ELFs, buffers, ProgramData |
-//! | `pipeline` | plan, seal, submit, and what every room below shares |
+//! | `pipeline` | plan, seal, submit, and what every module below shares |
 //! | [`proposals`], [`multisig`], [`timelock`], [`builder`], [`migration`], [`rollback`] | the managers, which never import each other |
-//! | `setup`, [`operations`] | what comes before a proposal; a verb to its room |
+//! | `setup`, [`operations`] | what comes before a proposal; a verb to its module |
 //!
 //! What an ELF's bytes tell needs no node:
 //!

@@ -1,5 +1,16 @@
 //! The way to the chain through one JSON-RPC node: reading, simulating, sending, explaining failures.
 //! Requests have timeouts, and whatever the node says is checked where it can be checked.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `client`, `config` | the node, its timeouts, the priority fee; repeats requests that change nothing |
+//! | `read`, `answers` | accounts, complete or an error; the fields of a node's answers that are used |
+//! | `simulate`, `fees` | size, compute units and simulation; base fee and priority fee |
+//! | `send`, `outcome`, `expiry` | signs; broadcasts until the end is known; when a blockhash has expired |
+//! | `send_batch` | many transactions at once, whose effects the caller reads back from accounts |
+//! | `find` | looks up a transaction by its signature, when its outcome was not learnt while sending |
+//! | `explain`, `manager_errors` | a transaction's error as a sentence; the manager's error for a code |
+//! | `rpc_error` | an error of the RPC client as a sentence |
 mod answers;
 pub(crate) mod client;
 pub(crate) mod config;

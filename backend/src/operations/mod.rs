@@ -1,4 +1,4 @@
-//! The operator's side of the backend. `prepare` has the room of the verb make a plan and shows it; `submit`
+//! The operator's side of the backend. `prepare` has the verb's module make a plan and shows it; `submit`
 //! has the plan made again from the chain and signs only when it equals the one that was shown.
 use std::sync::{Arc, PoisonError, RwLock};
 

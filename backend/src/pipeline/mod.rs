@@ -1,6 +1,7 @@
-//! Plan, seal, submit: how a [`task::Task`] becomes a signature. Its room makes a [`plan::Plan`], `seal`
-//! simulates it and makes the [`crate::preflight::intent::Intent`], `submit` compares a second plan with
-//! the first before it signs. Beside them is what every room uses: packing, batches, retries by the slot.
+//! Plan, seal, submit: how a [`task::Task`] becomes a signature. The task's module makes a [`plan::Plan`],
+//! `seal` simulates it and makes the [`crate::preflight::intent::Intent`], `submit` compares a second plan
+//! with the first before it signs. Beside them is what the tasks' modules share: packing, batches, retries
+//! in the next slot.
 pub(crate) mod archiving;
 pub(crate) mod batches;
 pub(crate) mod context;

@@ -1,5 +1,6 @@
-//! The first of three steps: a plan holds what a task would do now. Facts, checks, pinned values and the
-//! transaction, not yet simulated.
+//! The first step of plan, seal, submit: a plan holds what a task would do now. Facts are what the operator
+//! reads; checks pass, warn or fail; pinned values must be the same when `submit` plans again. The
+//! transaction is not simulated yet.
 use std::sync::Arc;
 
 use solana_instruction::Instruction;
@@ -31,16 +32,17 @@ pub(crate) enum Workload {
     One,
     /// Many transactions. The job plans them again from the chain while it runs; only the first is shown.
     Job,
-    /// A job of transactions that each need the one before: when the first would fail, so would all.
+    /// A job whose transactions each need the one before. An account that makes the first fail makes all
+    /// fail, so `seal` refuses where it only warns of a [`Self::Job`], which can go on without that account.
     Series,
 }
 
-/// What goes into the archive before the transaction of a plan is signed.
+/// What goes into the archive before the transaction of a plan is signed. Only [`Workload::One`] uses it.
 #[derive(Clone)]
 pub(crate) enum ArchivedFirst {
     /// Nothing.
     Nothing,
-    /// The present bytes of every account that migrates by these terms of this proposal.
+    /// The present bytes of every account that can migrate by these terms.
     Accounts(Box<Terms>),
     /// The leaves of a new proposal's manifest.
     Manifest { program: Pubkey, leaves: Vec<ManifestLeaf> },
@@ -51,9 +53,10 @@ pub(crate) enum ArchivedFirst {
 pub(crate) struct Plan {
     /// What signing does: the title and the report begin with it.
     pub step: Step,
-    /// The noun that title and report end with.
+    /// What it acts on, such as "proposal 0 of program …": title and report name it after the step.
     pub subject: String,
-    /// The account that set-up makes or changes, when its address is known.
+    /// The account that a command of `setup` makes or changes, when its address is known. The receipt calls
+    /// it its subject.
     pub account: Option<Pubkey>,
     pub facts: Vec<Fact>,
     pub checks: Vec<Check>,
@@ -61,12 +64,13 @@ pub(crate) struct Plan {
     pub workload: Workload,
     /// The transaction, or a job's first; empty when there is none to send.
     pub instructions: Vec<Instruction>,
+    /// How many transactions there are to send now. A job that splits a failing batch sends more.
     pub transactions: usize,
     /// The fees, where the transactions of a job cost different ones.
     pub fees: Option<Vec<Fact>>,
-    /// Keys that sign beside the loaded one.
+    /// Keys of this plan alone that sign beside the loaded one, such as the create key of a multisig.
     pub signers: Vec<Arc<dyn Signer>>,
-    /// A unit limit that the simulation must not lower.
+    /// The compute-unit limit. Without one, `seal` takes what the simulation used and a little more.
     pub unit_limit: Option<u32>,
     pub archived_first: ArchivedFirst,
 }
@@ -98,8 +102,8 @@ impl Plan {
         self.checks.push(check);
     }
 
-    /// Adds the result of a rule about the signer. A pass is left out beside a failed check: the operator
-    /// would read that the chain accepts a transaction that it will refuse.
+    /// Adds `outcome`, what the program's own rule answers to this signer. A pass is left out beside a failed
+    /// check: the operator would read that the chain accepts a transaction that it will refuse.
     pub(crate) fn check_accepts<T>(&mut self, outcome: &RuleResult<T>, pass: &str) {
         if outcome.is_err() || self.failed().is_none() {
             self.check(rule_check::check(outcome, pass));
@@ -134,7 +138,8 @@ impl Plan {
         plan
     }
 
-    /// Checks a role that only some steps of a verb need.
+    /// Checks that the signer has the role `bits`. For a verb whose steps need different roles, such as a
+    /// rollback; [`check_signer`] checks a role that every step of the verb needs.
     pub(crate) fn check_role(
         &mut self,
         current: &ProposalContext,
@@ -234,7 +239,8 @@ pub(crate) fn counters(plan: &mut Plan, current: &ProposalContext) {
     );
 }
 
-/// Checks that the new code can be called in this slot.
+/// Checks that the new code can be called in this slot: the loader lets a program be called only from the
+/// slot after its installation. This only warns, because the first batch waits for that slot.
 pub(crate) fn check_callable(current: &ProposalContext) -> Check {
     if current.state.require_callable(current.now.slot).is_ok() {
         return Check::pass("The code was not installed in this slot, so it can be called.");

@@ -1,5 +1,5 @@
-//! The last of three steps: signs and sends. A plan made again from the chain must equal the plan that
-//! was shown; else nothing is signed.
+//! The last step of plan, seal, submit: signs and sends. A plan made again from the chain must equal the
+//! plan that was shown; else nothing is signed.
 use std::iter::once;
 
 use solana_instruction::Instruction;
@@ -27,7 +27,8 @@ use crate::{
 };
 
 /// Plans the task of `intent` again from the chain, refuses when anything that was shown has changed, signs,
-/// sends and confirms.
+/// sends and confirms. Of a job's plan only the pinned values and the checks are compared, because the job
+/// plans its transactions again while it runs; of a single transaction the message is compared as well.
 pub(crate) async fn submit<T: Task>(
     context: &Context,
     intent: Intent<T>,
@@ -48,13 +49,15 @@ pub(crate) async fn submit<T: Task>(
     match plan.workload {
         Workload::One => submit_one(context, &intent, &plan, &*key, &reporter).await,
         Workload::Job | Workload::Series => {
+            // A job may have signed something before it fails, so its errors must not say otherwise.
             let done = intent.task.run(context, &plan, &*key, &reporter).await;
             done.map_err(BackendError::within_job)
         }
     }
 }
 
-/// The plan of `task`, made again from the chain, which must be the same one.
+/// The plan of `task`, made again. The node must still serve the cluster that it served at first: behind one
+/// address a load balancer can have nodes of two clusters.
 async fn plan_again(context: &Context, task: &impl Task) -> Result<Plan> {
     context.chain().recheck_genesis().await?;
     task.plan(context).await
@@ -82,7 +85,9 @@ fn require_unchanged<T>(intent: &Intent<T>, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Signs, sends and confirms the one transaction of `plan`, which must be the one that was shown.
+/// Signs, sends and confirms the one transaction of `plan`, which must be the one that was shown. What a
+/// rollback or a later proof needs is archived before the signature: once the new code runs, anyone can
+/// migrate an account, and its old bytes may be gone from the chain.
 async fn submit_one<T>(
     context: &Context,
     intent: &Intent<T>,
@@ -113,8 +118,9 @@ async fn submit_one<T>(
     Ok(Receipt { sent: vec![landed.sent], summary, failures, subject: plan.account })
 }
 
-/// Simulates `message` once more just before it is signed. A failure of the slot alone does not stop it,
-/// because the same transaction can succeed in the next slot.
+/// Simulates `message` once more just before it is signed. A failure with [`Blame::Slot`] does not stop it:
+/// the loader lets a program be called only from the slot after its last change, so the same transaction can
+/// succeed in the next slot.
 async fn simulate_again(
     chain: &ChainClient,
     message: &[Instruction],

@@ -1,5 +1,5 @@
-//! What the pipeline carries: a verb on a proposal, or set-up. The room of a task makes its plan, as often as
-//! it is asked to, and runs it where it is a job of many transactions.
+//! What the pipeline carries: a verb on a proposal, or a command of `setup`. The module of a task makes its
+//! plan, as often as it is asked to, and runs it where it is a job of many transactions.
 use std::future::Future;
 
 use crate::{

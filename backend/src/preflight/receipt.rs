@@ -31,7 +31,7 @@ pub struct Receipt {
     pub summary: String,
     /// What failed: one sentence each, which names the account.
     pub failures: Vec<String>,
-    /// The account that set-up made or changed.
+    /// The account that a command of `setup` made or changed.
     #[serde(skip)]
     pub subject: Option<Pubkey>,
 }

@@ -7,9 +7,17 @@
 //! | [`Call::Restore`] | disc · from `u16` · to `u16` · sha256 of the current bytes · the old bytes | see [`account`] |
 //! | [`Call::MigrateDown`] | disc · from `u16` · to `u16` · sha256 of the current bytes | see [`account`] |
 //!
-//! Numbers are little-endian. A target compares account 0 with the migrator address of its pinned
-//! manager, refuses unless the stored version is `from`, answers success when it is already `to`,
-//! changes neither owner nor key and makes no CPI but a system transfer.
+//! "disc" is the discriminator, and numbers are little-endian. `from` is the version before the call,
+//! so a restore has the newer version in `from`.
+//!
+//! A target:
+//!
+//! - knows one manager as a constant and refuses unless account 0 is the migrator address under that
+//!   manager and has signed;
+//! - answers success and changes nothing when the account is already at version `to`;
+//! - else refuses unless the account is at `from` and its bytes have the hash of the call;
+//! - keeps the account its own and exempt from rent, moves no lamports but rent, and makes no CPI but
+//!   a system transfer.
 #![no_std]
 
 /// `sha256("account-migration-interface:migrate")[..8]`.
@@ -22,7 +30,7 @@ pub const MIGRATE_DOWN: [u8; 8] = [0x3b, 0x74, 0x07, 0xd5, 0xdf, 0x89, 0x6b, 0x7
 /// First seed of the migrator address: `[MIGRATOR_SEED, target program id]` under the manager.
 pub const MIGRATOR_SEED: &[u8] = b"migrator";
 
-/// The manager that the targets of this workspace pin: the address in `upgrade-manager`'s
+/// The manager whose calls the targets of this workspace accept: the address in `upgrade-manager`'s
 /// `declare_id!`.
 pub const MANAGER_ID: [u8; 32] = [
     210, 126, 244, 20, 84, 157, 55, 161, 110, 178, 184, 238, 192, 212, 138, 170, 183, 235, 194, 0,
@@ -39,11 +47,12 @@ pub mod account {
     /// `[writable]` the account to migrate or restore.
     pub const ACCOUNT: usize = 1;
     /// `[writable]`, and `[signer]` for `Migrate`: pays the rent of growth. `Restore` and
-    /// `MigrateDown` return to it the rent that the account no longer needs, at most what it paid.
+    /// `MigrateDown` return to it the rent that the account no longer needs. The manager recorded
+    /// who paid and how much, passes the same account, and refuses a larger amount.
     pub const RENT: usize = 2;
     /// The system program.
     pub const SYSTEM_PROGRAM: usize = 3;
-    /// Number of accounts; read-only extras may follow.
+    /// Number of accounts; the manager passes no others.
     pub const COUNT: usize = 4;
 }
 
@@ -94,14 +103,16 @@ impl Header {
 pub enum Call<'a> {
     /// Bring the account from version `from` to `to`.
     Migrate(Header),
-    /// Put `bytes`, the account's exact old content, back in place.
+    /// Put `bytes`, the account's exact old content, back in place. The manager asks this only of an
+    /// account that nothing has changed since its migration.
     Restore {
         /// What must hold before.
         header: Header,
         /// The whole old content of the account.
         bytes: &'a [u8],
     },
-    /// Compute the old layout from the new one.
+    /// Compute the old layout from the new one, so that what users did since the migration is kept.
+    /// For an account that nobody used the result must be its exact old content.
     MigrateDown(Header),
 }
 

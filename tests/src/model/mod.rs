@@ -270,8 +270,8 @@ impl Model {
         self.proposals.values().filter(open).count()
     }
 
-    /// Frees the program's slot and the proposer's open proposal of `id`, which ended without an
-    /// execution.
+    /// Ends `id` without an execution: its program no longer names the proposal, and the proposer has
+    /// one open proposal fewer.
     pub(crate) fn end(&mut self, id: Pid) {
         let Some(proposal) = self.proposals.get(&id) else { return };
         let (multisig, proposer) = (proposal.voting().multisig, proposal.voting().proposer);

@@ -166,7 +166,7 @@ impl Model {
         f.refuse_unless(program.is_none_or(|program| self.state(program).is_some()));
     }
 
-    /// The rule that `id` still occupies its program's slot.
+    /// The rule that its program still names `id` as the live proposal or the roll-forward.
     fn demand_live(&self, id: Pid, proposal: &Proposal, f: &mut Faults) {
         if let Some(program) = program_of(id, proposal) {
             let state = self.state(program);

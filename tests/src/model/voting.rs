@@ -1,5 +1,9 @@
-//! What every proposal has, an upgrade or a change of a multisig: votes, timelock, execution
-//! window, status.
+//! The proposals of the reference model: what every proposal has (votes, timelock, execution window,
+//! status), and what an upgrade and a change of a multisig have besides. The rules are written again
+//! here, not called in the manager, so that a mistake in the manager shows as a difference.
+//!
+//! `demand_…` notes in [`Faults`] every rule that an operation breaks, under the name of the manager's
+//! error.
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -106,7 +110,8 @@ impl VotingModel {
         f.unless(self.epoch == multisig.epoch, "StaleProposal");
     }
 
-    /// Sets the status that follows from the votes.
+    /// Sets the status that follows from the votes. The proposal is rejected once the voters who have
+    /// not rejected it are fewer than the threshold.
     pub fn recount(&mut self, multisig: &Multisig, now: Now) {
         let ayes = self.votes.values().filter(|(aye, _)| *aye).count();
         let noes = self.votes.len() - ayes;
@@ -126,7 +131,8 @@ impl VotingModel {
         }
     }
 
-    /// First slot in which the timelock can be over.
+    /// First slot in which the timelock can be over: five slots for every four seconds, which is 800 ms
+    /// a slot, however fast the validators let the chain's clock run.
     pub fn slot_floor(&self, multisig: &Multisig) -> u64 {
         self.approved.1 + u64::from(multisig.rules.timelock) * 5 / 4
     }
@@ -236,7 +242,8 @@ impl Proposal {
     }
 }
 
-/// The program whose slot for an open proposal `id` occupies.
+/// The program whose `live` or `forward` field names `id` while the proposal is open. A transfer of a
+/// program's authority is a proposal of the multisig that also takes `live`.
 pub fn program_of(id: Pid, proposal: &Proposal) -> Option<u8> {
     match (id, proposal) {
         (Pid::Upgrade(program, ..), _) => Some(program),

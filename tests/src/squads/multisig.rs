@@ -1,4 +1,5 @@
-//! A Squads multisig whose members approve everything that they are asked.
+//! A Squads multisig on the test's chain. As many members as the threshold needs approve every
+//! transaction, and each step's compute units are kept.
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
@@ -14,13 +15,13 @@ use crate::{
     keys::{address, key},
 };
 
-/// Lamports for each member's rents, and for the vault's.
+/// Lamports that each member and the vault start with, for rent and transfers.
 const INITIAL_LAMPORTS: u64 = 10_000_000_000;
-/// Where a multisig account says how many transactions it has had.
+/// Offset of `transaction_index` in a multisig account: how many transactions it has had.
 const TRANSACTION_INDEX_OFFSET: usize = 78;
 
-/// Compute units of each step, of the whole transaction. One instruction in it is the request for
-/// units, which takes 150 of them.
+/// Compute units of each step. They are those of the whole transaction, so they include the 150 of
+/// the `SetComputeUnitLimit` that [`Chain::send`] adds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Units {
     /// `vault_transaction_create`.
@@ -48,7 +49,8 @@ pub struct Pending {
 pub struct SquadsMultisig {
     /// Address of the multisig account.
     pub multisig: Pubkey,
-    /// Names of the members' keys; the first creates and executes, the first ones approve.
+    /// Names of the members' keys, see [`key`]. The first member creates and executes; as many as
+    /// the threshold needs approve, in this order.
     pub members: Vec<String>,
     /// The threshold.
     pub threshold: u16,
@@ -60,8 +62,9 @@ pub struct SquadsMultisig {
 }
 
 impl SquadsMultisig {
-    /// A multisig of the keys called `members`, each with all permissions, that governs itself. Installs
-    /// the program where it is missing, and gives money to the members and the vault.
+    /// A multisig of the keys called `members`, each with all permissions. It has no config authority,
+    /// so only its own vote changes it. Installs the Squads program where it is missing, and gives
+    /// lamports to the members and the vault.
     #[track_caller]
     pub fn create(chain: &mut Chain, members: &[&str], threshold: u16, time_lock: u32) -> Self {
         Self::create_as(chain, members, |args| {
@@ -70,8 +73,8 @@ impl SquadsMultisig {
         })
     }
 
-    /// The same with settings changed by `change`. The defaults are a threshold of one and no time
-    /// lock.
+    /// As [`Self::create`], with settings changed by `change`. The defaults are a threshold of one
+    /// and no time lock.
     #[track_caller]
     pub fn create_as(
         chain: &mut Chain,
@@ -90,7 +93,8 @@ impl SquadsMultisig {
         for (member, _) in &args.members {
             chain.fund(member, INITIAL_LAMPORTS);
         }
-        // Multisigs of the same members on one chain need different create keys.
+        // The address derives from this key. Two multisigs on one chain must therefore differ in
+        // members, threshold or time lock.
         let label = format!("{}-{}-{}", members.join("-"), args.threshold, args.time_lock);
         let create_key = key(&format!("squads-create-{label}"));
         let creator = key(members[0]);
@@ -112,8 +116,8 @@ impl SquadsMultisig {
         super::vault(&self.multisig, 0)
     }
 
-    /// Lets the vault sign and send `instructions`: stores them, puts them to the vote, collects the
-    /// approvals, waits out the time lock, executes.
+    /// Has the multisig execute `instructions` with its vault as a signer: stores them, puts them to
+    /// the vote, approves them, waits out the time lock, executes.
     #[track_caller]
     pub fn run(&self, chain: &mut Chain, instructions: &[Instruction]) -> Units {
         let mut pending = self.agree(chain, instructions);
@@ -124,7 +128,7 @@ impl SquadsMultisig {
         pending.units
     }
 
-    /// The same up to the approval that reaches the threshold.
+    /// As [`Self::run`], up to the approval that reaches the threshold.
     #[track_caller]
     pub fn agree(&self, chain: &mut Chain, instructions: &[Instruction]) -> Pending {
         let message = TransactionMessage::new(&self.vault(), instructions);
@@ -150,8 +154,9 @@ impl SquadsMultisig {
         key(&self.members[0])
     }
 
-    /// Changes the multisig itself by its own vote, time lock included. The fields here stay what they
-    /// were: say so where the change is about them.
+    /// Changes the multisig itself by its own vote, time lock included. The fields of `self` stay as
+    /// they were: after a change of members, threshold or time lock the caller goes on with a copy
+    /// that has the new values.
     #[track_caller]
     pub fn reconfigure(&self, chain: &mut Chain, actions: &[ConfigAction]) -> Units {
         let (index, who) = (self.next(chain), self.executor());

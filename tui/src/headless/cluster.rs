@@ -1,6 +1,7 @@
-//! Checks that the node is on the mirror's cluster. On another cluster an id or "the live proposal" can mean a
-//! different proposal, so a command that uses one is refused. The address of a proposal, multisig or buffer is
-//! unambiguous, so a command that names one goes on without the mirror.
+//! Checks that the node is on the mirror's cluster. On another cluster the same id can mean a different
+//! proposal, and so can a missing `--proposal`, which stands for the program's live proposal
+//! (`ProgramUpgradeState::live_proposal`). A command that uses either is refused. The address of a proposal,
+//! multisig or buffer is unambiguous, so a command that names one goes on without the mirror.
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Result, bail};
@@ -39,7 +40,9 @@ pub(super) async fn session_for_address(session: &Session, backend: &Backend) ->
     Ok(Session { store, without_mirror: Some(reason), ..session.clone() })
 }
 
-/// The sentence that the mirror is of another cluster than the node, if it is.
+/// The sentence that the mirror is of another cluster than the node, if it is. `None` also for a mirror that
+/// was never filled, because it has no cluster yet; for one that does not answer, after a warning; and for a
+/// session without a mirror, because a warning came when it was opened.
 async fn other_cluster(session: &Session, backend: &Backend) -> Option<String> {
     if session.without_mirror.is_some() {
         return None;
@@ -65,8 +68,8 @@ async fn other_cluster(session: &Session, backend: &Backend) -> Option<String> {
     None
 }
 
-/// `error` as a sentence. If the mirror is of another cluster or program, it names the setting that chooses the
-/// mirror.
+/// `error` as a sentence without secrets. If the mirror is of another cluster or of another manager program,
+/// the sentence names the setting that chooses the mirror.
 pub(super) fn sentence_about(session: &Session, error: &IndexerError) -> anyhow::Error {
     session.clean(&explanation(&session.settings, error))
 }

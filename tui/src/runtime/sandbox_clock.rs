@@ -1,4 +1,6 @@
 //! Moves the clock of the sandbox's chain forward, so that a timelock of days can be watched in seconds.
+//! That chain is a surfnet, the local validator of Surfpool, which has an RPC method for it; a real cluster
+//! has none. Only the key `T` of the sandbox leads here.
 use anyhow::{Context, Result, anyhow};
 use solana_rpc_client::{
     api::{config::CommitmentConfig, request::RpcRequest},
@@ -8,11 +10,11 @@ use solana_rpc_client::{
 /// Moves the chain's clock `seconds` forward and returns the new unix time.
 ///
 /// # Errors
-/// When the chain refuses.
+/// When the chain does not answer or refuses.
 pub async fn move_clock(rpc_url: &str, seconds: u32) -> Result<i64> {
     let rpc = RpcClient::new_with_commitment(rpc_url.to_owned(), CommitmentConfig::processed());
     let unix = clock(&rpc).await?.saturating_add(i64::from(seconds));
-    // `surfnet_timeTravel` takes milliseconds.
+    // The method takes milliseconds; the sysvar holds seconds.
     let target = serde_json::json!([{ "absoluteTimestamp": unix.saturating_mul(1_000) }]);
     rpc.send::<serde_json::Value>(RpcRequest::Custom { method: "surfnet_timeTravel" }, target)
         .await

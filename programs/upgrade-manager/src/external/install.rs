@@ -1,5 +1,5 @@
-//! The last step of an upgrade and of a rollback: checks that the loader's accounts are the ones
-//! that the members approved, then calls the loader.
+//! Replaces the code of a program, in an upgrade and in a rollback. The instruction calls
+//! [`require_accounts`] before it writes anything, and [`install`], which calls the loader, last.
 use anchor_lang::prelude::*;
 
 use crate::error::ManagerError;
@@ -13,7 +13,8 @@ const RENT: Pubkey = pubkey!("SysvarRent111111111111111111111111111111111");
 /// The clock sysvar.
 const CLOCK: Pubkey = pubkey!("SysvarC1ock11111111111111111111111111111111");
 
-/// The accounts that the loader needs besides the buffer.
+/// The loader's accounts as the caller passed them, before any check. The buffer is not among them,
+/// because an upgrade and a rollback check it differently.
 pub(crate) struct LoaderAccounts<'a, 'info> {
     /// The program to upgrade.
     pub program: &'a AccountInfo<'info>,
@@ -31,7 +32,8 @@ pub(crate) struct LoaderAccounts<'a, 'info> {
     pub loader: &'a AccountInfo<'info>,
 }
 
-/// Every account in `with` is the one that `state` and the approved `terms` name.
+/// Every account in `with` is the right one: program, ProgramData and authority are those of `state`,
+/// the spill is the one that the members approved in `terms`, the rest have fixed addresses.
 #[inline(never)]
 pub(crate) fn require_accounts(
     with: &LoaderAccounts,
@@ -48,7 +50,8 @@ pub(crate) fn require_accounts(
     Ok(())
 }
 
-/// Installs the code of `buffer`.
+/// Installs the code of `buffer`. The manager signs as the address that holds the upgrade authority.
+/// [`require_accounts`] must have accepted `with`.
 pub(crate) fn install<'info>(
     with: &LoaderAccounts<'_, 'info>,
     state: &ProgramUpgradeState,

@@ -65,6 +65,9 @@ pub struct ExecuteUpgrade<'info> {
 }
 
 impl<'info> ExecuteUpgrade<'info> {
+    /// Checks the rules that need no buffer and no account of the loader. `require_direct` refuses a
+    /// call by another program; `require_fresh` refuses a proposal that is older than the last
+    /// change of the multisig's rules.
     fn validate(
         &self,
         config: &MultisigConfig,
@@ -82,7 +85,8 @@ impl<'info> ExecuteUpgrade<'info> {
         state.require_runs(&proposal.terms)
     }
 
-    /// Both buffers are the ones that were attested and approved, and their bytes are unchanged.
+    /// Both buffers are the ones that were attested and approved, and their bytes are unchanged. An
+    /// attestation names the one proposal that pinned its buffer.
     #[inline(never)]
     fn require_code(&self, proposal: &UpgradeProposal) -> Result<()> {
         let (key, terms) = (self.proposal.key, &proposal.terms);
@@ -110,7 +114,7 @@ impl<'info> ExecuteUpgrade<'info> {
     }
 
     /// Writes state and emits the event *before* the loader CPI: if the manager upgrades itself,
-    /// its own code cannot be called again in this slot.
+    /// its own code cannot be called again in this slot, and an event is a call of the manager.
     pub(crate) fn handle(ctx: Context<'info, Self>) -> Result<()> {
         let (accounts, clock) = (&*ctx.accounts, Clock::get()?);
         let (mut config, mut state) = read_multisig_and_state(&accounts.multisig, &accounts.state)?;
