@@ -172,6 +172,9 @@ impl Out {
 
 fn write_all(out: &mut Out, mut inbox: Receiver<Vec<Arrival>>) -> std::io::Result<()> {
     out.line(&Header { format: FORMAT.to_owned(), version: VERSION })?;
+    // The compressor keeps lines back until it is flushed. A recording that is cut off later must still
+    // begin with its header, or it cannot be told from a file that is no recording.
+    out.writer().flush()?;
     while let Some(arrivals) = inbox.blocking_recv() {
         for arrival in &arrivals {
             out.line(arrival)?;

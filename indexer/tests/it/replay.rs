@@ -268,6 +268,14 @@ async fn a_truncated_recording_replays_its_complete_part() {
     std::fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
     let part = replay(line_file::open(&path).unwrap().as_mut(), memory().as_ref()).await.unwrap();
     assert!(part.cut);
+
+    // The header reaches the file at once, however little follows it.
+    let path = folder.path().join("header.jsonl.zst");
+    drop(Recorder::create(&path).unwrap());
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - 2]).unwrap();
+    let part = replay(line_file::open(&path).unwrap().as_mut(), memory().as_ref()).await.unwrap();
+    assert!(part.cut && part.arrivals == 0, "{part:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
