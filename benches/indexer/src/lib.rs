@@ -42,7 +42,7 @@ const SQLITE_RATE: u64 = 5_000;
 /// Seconds of offered updates, unless `--seconds` is given.
 const DEFAULT_SECONDS: u64 = 25;
 
-/// Measures and prints; with [`memory::CHILD`] as the first argument, runs as the process whose memory is
+/// Measures and prints; with `memory::CHILD` as the first argument, runs as the process whose memory is
 /// measured.
 ///
 /// # Errors

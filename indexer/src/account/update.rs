@@ -11,7 +11,7 @@ pub struct Update {
     pub pubkey: Pubkey,
     /// Slot of the state.
     pub slot: u64,
-    /// Order within the slot: 0 from a snapshot, [`Run::write_version`] from the websocket.
+    /// Order within the slot: 0 from a snapshot, `Run::write_version` from the websocket.
     pub write_version: u64,
     /// The fields kept as columns.
     pub facets: Facets,

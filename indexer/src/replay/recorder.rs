@@ -88,7 +88,7 @@ impl Recorder {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Records `arrivals` in order. Waits up to [`DISK_TIMEOUT`] for a slow disk, then ends the recording
+    /// Records `arrivals` in order. Waits up to `DISK_TIMEOUT` for a slow disk, then ends the recording
     /// instead of delaying the mirror.
     pub async fn note(&self, arrivals: Vec<Arrival>) {
         let Some(writer) = self.arrivals.as_ref().filter(|_| self.is_recording()) else { return };

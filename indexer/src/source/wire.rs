@@ -1,4 +1,4 @@
-//! Encodes and parses websocket messages. [`super::reader`] acts on them.
+//! Encodes and parses websocket messages. `source::reader` acts on them.
 use std::borrow::Cow;
 
 use serde::{Deserialize, de::DeserializeOwned};

@@ -1,4 +1,4 @@
-//! Storage of the mirror: four traits, implemented for SQLite and for Postgres. [`merge`] decides what a
+//! Storage of the mirror: four traits, implemented for SQLite and for Postgres. `merge` decides what a
 //! write does, for both. A store never reads the chain.
 pub mod announcement;
 pub mod audit_log;

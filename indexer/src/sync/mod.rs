@@ -3,9 +3,9 @@
 //! snapshot. The store's rule `(slot, write_version)` makes the order of arrival irrelevant, so
 //! nothing here compares contents to decide which is newer.
 //!
-//! One connection is a few tasks: [`ingest`] receives messages and never waits for the store, [`write`]
-//! writes the buffer, [`reading`] reads all accounts periodically, [`watch`] maintains the watched
-//! accounts, [`probe`] detects a dead subscription, [`lag`] a node that is behind others, and [`reorg`]
+//! One connection is a few tasks: `ingest` receives messages and never waits for the store, [`write`]
+//! writes the buffer, `reading` reads all accounts periodically, `watch` maintains the watched
+//! accounts, `probe` detects a dead subscription, `lag` a node that is behind others, and `reorg`
 //! orphaned slots.
 mod absent;
 pub(crate) mod context;

@@ -2,8 +2,8 @@
 //! numbers people, programs and buffers, and says for every operation whether the chain must accept
 //! it, with which errors the chain may refuse it, and what it changes.
 //!
-//! [`op`] lists the operations; [`multisig`], [`voting`] and [`program`] hold the state; [`votes`],
-//! [`code`], [`accounts`] and [`closing`] hold the rules. [`generate`] makes sequences,
+//! [`op`] lists the operations; [`multisig`], [`voting`] and [`program`] hold the state; `votes`,
+//! `code`, `accounts` and `closing` hold the rules. [`generate`] makes sequences,
 //! [`archive`], [`wire`] and [`drive`] send them to a chain, and [`check`] compares chain and
 //! model.
 mod accounts;

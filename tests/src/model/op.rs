@@ -68,7 +68,7 @@ pub const VAULT_COUNT: u8 = 4;
 /// How many buffers there can be.
 pub const BUFFERS: u8 = 12;
 
-/// Bit of [`crate::model::multisig::Member::roles`]: may propose.
+/// Bit of the roles of a member: may propose.
 pub const PROPOSE: u8 = 1;
 /// May vote.
 pub const VOTE: u8 = 2;
