@@ -10,7 +10,7 @@
 //! | [`v1`], [`v2`] | an account in each layout, with its rules; `v2` converts both ways |
 //! | [`interface`] | the migration interface: the only code that changes an account's layout |
 //! | [`instructions`] | what owners do: open, deposit, withdraw, set a limit, close |
-//! | [`client`], [`error`] | addresses and instructions for clients; errors as sentences |
+//! | [`client`], [`mod@error`] | addresses and instructions for clients; errors as sentences |
 //!
 //! A target never calls the manager, holds no upgrade authority and decides nothing about versions: it
 //! converts the one account that it is given.
