@@ -53,7 +53,8 @@ pub(crate) fn add<P: Votable + Voted + Clone>(
     };
     if verb != Verb::Expire {
         plan.check_accepts(&outcome, "The chain's rules accept this from this signer.");
-        // The consequence is told only when no check failed: the rule of the vote does not check roles.
+        // `outcome` is the ballot's rule alone, which a signer without the role passes too. So the step says
+        // what the vote changes only when every check before it has passed.
         if outcome.is_ok() && plan.failed().is_none() {
             let withdrawn = signer == proposal.proposer() && proposal.ballot().votes.is_empty();
             let vetoes = !withdrawn && config.guardian == Some(signer);

@@ -119,7 +119,8 @@ async fn backups(context: &Context, current: &ProposalContext) -> Result<BTreeSe
     Ok(kept.into_iter().filter(|b| b.proposal == current.address).map(|b| b.account).collect())
 }
 
-/// Whether the restore fits into a transaction of its own, behind a transfer to its refund account.
+/// Whether one transaction can hold this restore alone, with the transfer that its refund account needs
+/// before it.
 fn fits(
     context: &Context,
     current: &ProposalContext,

@@ -43,7 +43,7 @@ pub struct BufferView {
 }
 
 impl BufferView {
-    /// Whether the manager holds the buffer, so that nobody can write to it.
+    /// Whether the buffer's authority is the manager's address, for which no key can sign a `Write`.
     #[must_use]
     pub fn frozen(&self) -> bool {
         let program = self.attestation.as_ref().map(|a| a.program);

@@ -223,14 +223,15 @@ impl SetupManager {
     }
 
     async fn prepare(&self, task: SetupTask) -> Result<SetupPreflight> {
-        // A vote's step has a name of its own, which tells whether this vote decides.
-        let vote = matches!(task, SetupTask::Unpause { .. }).then_some("unpause");
+        // The step is called "vote to lift the pause" or "lift the pause", depending on the votes so far. The
+        // verb in print and in JSON is the command, which must not depend on them.
+        let verb = matches!(task, SetupTask::Unpause { .. }).then_some("unpause");
         let plan = task.plan(&self.context).await?;
         let sealed = seal(&self.context, plan, task).await?;
-        let told = !sealed.step.consequence.is_empty();
+        let has_consequence = !sealed.step.consequence.is_empty();
         Ok(SetupPreflight {
-            verb: vote.unwrap_or(sealed.step.name),
-            step: told.then_some(sealed.step),
+            verb: verb.unwrap_or(sealed.step.name),
+            step: has_consequence.then_some(sealed.step),
             title: sealed.title,
             subject: sealed.account,
             facts: sealed.facts,

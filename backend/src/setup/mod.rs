@@ -1,4 +1,4 @@
-//! Set-up around proposals: multisigs, registration, extension, buffers, closing. A room of plans and jobs, as
+//! Set-up around proposals: multisigs, registration, extension, buffers, closing. A module of plans and jobs, as
 //! the other managers are. Nothing here votes on a proposal or executes one.
 pub(crate) mod buffer;
 mod chunks;

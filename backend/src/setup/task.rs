@@ -62,35 +62,35 @@ impl SetupTask {
 
 impl Task for SetupTask {
     async fn plan(&self, context: &Context) -> Result<Plan> {
-        let room = SetupManager::new(context);
+        let manager = SetupManager::new(context);
         match self {
             Self::CreateMultisig { rules, create_key } => {
-                room.plan_create_multisig(rules, create_key).await
+                manager.plan_create_multisig(rules, create_key).await
             }
             Self::ProposeChange { multisig, change, note } => {
-                room.plan_propose_change(multisig, change, note).await
+                manager.plan_propose_change(multisig, change, note).await
             }
             Self::ProposeDissolve { multisig, note } => {
-                room.plan_propose_dissolve(multisig, note).await
+                manager.plan_propose_dissolve(multisig, note).await
             }
             Self::ProposeTransfer { program, new_authority, note } => {
-                room.plan_propose_transfer(program, new_authority, note).await
+                manager.plan_propose_transfer(program, new_authority, note).await
             }
-            Self::Pause { multisig } => room.plan_pause(multisig).await,
-            Self::Unpause { multisig } => room.plan_unpause(multisig).await,
+            Self::Pause { multisig } => manager.plan_pause(multisig).await,
+            Self::Unpause { multisig } => manager.plan_unpause(multisig).await,
             Self::Register { program, multisig, version } => {
-                room.plan_register(program, multisig, *version).await
+                manager.plan_register(program, multisig, *version).await
             }
-            Self::Extend { program, bytes } => room.plan_extend(program, *bytes).await,
-            Self::Upload(request) => room.plan_upload(request).await,
+            Self::Extend { program, bytes } => manager.plan_extend(program, *bytes).await,
+            Self::Upload(request) => manager.plan_upload(request).await,
             Self::Freeze { buffer, program, role } => {
-                room.plan_freeze(buffer, program, *role).await
+                manager.plan_freeze(buffer, program, *role).await
             }
-            Self::CloseUnused { buffer } => room.plan_close_unused(buffer).await,
-            Self::Reclaim { buffer, program } => room.plan_reclaim(buffer, program).await,
-            Self::Close { proposal } => room.plan_close(proposal).await,
-            Self::CloseMultisig { multisig } => room.plan_close_multisig(multisig).await,
-            Self::CloseState { program } => room.plan_close_state(program).await,
+            Self::CloseUnused { buffer } => manager.plan_close_unused(buffer).await,
+            Self::Reclaim { buffer, program } => manager.plan_reclaim(buffer, program).await,
+            Self::Close { proposal } => manager.plan_close(proposal).await,
+            Self::CloseMultisig { multisig } => manager.plan_close_multisig(multisig).await,
+            Self::CloseState { program } => manager.plan_close_state(program).await,
         }
     }
 
@@ -101,13 +101,13 @@ impl Task for SetupTask {
         key: &dyn Signer,
         reporter: &Reporter,
     ) -> Result<Receipt> {
-        let room = SetupManager::new(context);
+        let manager = SetupManager::new(context);
         match self {
-            Self::Upload(request) => room.run_upload(request, plan.account, key, reporter).await,
+            Self::Upload(request) => manager.run_upload(request, plan.account, key, reporter).await,
             Self::Freeze { buffer, program, role } => {
-                room.run_attest(program, buffer, *role, key, reporter).await
+                manager.run_attest(program, buffer, *role, key, reporter).await
             }
-            Self::Close { proposal } => room.run_close(proposal, key, reporter).await,
+            Self::Close { proposal } => manager.run_close(proposal, key, reporter).await,
             _ => Err(BackendError::Refused("there is nothing to send.".into())),
         }
     }

@@ -1,4 +1,4 @@
-//! The lease: begins a run, renews its lease in a task of its own, releases it at the end. A run that
+//! The lease: begins a run, renews its lease in a separate task, releases it at the end. A run that
 //! has lost the lease writes nothing more; the process stands by until the lease is free.
 use std::{sync::Arc, time::Duration};
 

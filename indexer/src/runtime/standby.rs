@@ -16,7 +16,7 @@ use crate::{
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// How often a write to a paused store is tried again.
 const PAUSED_RETRY_INTERVAL: Duration = Duration::from_secs(1);
-/// Shown as the writer's name when nobody holds the lease.
+/// The screens show this as the writer's name when no process holds the lease.
 pub(crate) const NOBODY: &str = "nobody";
 
 /// The writer to stand by for, and when to take over.

@@ -1,4 +1,4 @@
-//! A node for the tests of this room: answers each call as a test's function says.
+//! A node for the tests of this module: answers each call as a test's function says.
 use std::sync::{Arc, Mutex};
 
 use base64::{Engine, prelude::BASE64_STANDARD};

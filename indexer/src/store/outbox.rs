@@ -90,8 +90,8 @@ pub struct DeadLetter {
 /// dies, not at all.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// Appends an announcement that no event of its own causes, such as an ended timelock; returns
-    /// whether it was new.
+    /// Appends an announcement that no transaction causes, such as the end of a timelock; returns whether it
+    /// was new.
     ///
     /// # Errors
     /// [`super::StoreError::Fenced`]; when the store does not answer.

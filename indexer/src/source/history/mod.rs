@@ -1,6 +1,6 @@
 //! Reads finalised transactions of the manager, in order, and their events. An event is an inner
-//! instruction that the manager sends to itself under its event authority. Nobody else can sign for
-//! that address, so unlike a log line an event cannot be forged or truncated.
+//! instruction that the manager sends to itself under its event authority. No other program can sign
+//! for that address, so unlike a log line an event cannot be forged or truncated.
 mod pages;
 
 use std::collections::{BTreeSet, HashMap};
